@@ -1,8 +1,10 @@
-//! E-mail addresses: what can be mailed, what it is called on the wire, and when two of them are the same person.
+//! E-mail addresses: what can be mailed, what it is called on the wire, and when two of them are
+//! the same person.
 //!
-//! The syntax is RFC 5321 section 4.1.2 with the lengths of section 4.5.3.1, RFC 6531 for non-ASCII local parts, and RFC 5890 for
-//! international domains, which are made ASCII at once. `reading` is the one reader, `domain` and `characters` hold what Unicode and
-//! IDNA2008 say, `scripts` finds look-alikes, and `spellings` makes keys.
+//! The syntax is RFC 5321 section 4.1.2 with the lengths of section 4.5.3.1, RFC 6531 for non-ASCII
+//! local parts, and RFC 5890 for international domains, which are made ASCII at once. `reading` is
+//! the one reader, `domain` and `characters` hold what Unicode and IDNA2008 say, `scripts` finds
+//! look-alikes, and `spellings` makes keys.
 
 mod characters;
 mod domain;
@@ -23,11 +25,12 @@ pub(crate) use spellings::{older_spellings, with_unicode_domain};
 
 /// The most bytes of a local part (RFC 5321 section 4.5.3.1.1).
 const LONGEST_LOCAL: usize = 64;
-/// The most bytes of an address (section 4.5.3.1.3: a path of 256, two of which are the angle brackets).
+/// The most bytes of an address (section 4.5.3.1.3: a path of 256, two of which are the angle
+/// brackets).
 const LONGEST: usize = 254;
 
-/// An address as it goes on the wire: the local part as typed, but in NFC and without quotes that it does not need, the domain in lowercase
-/// ASCII.
+/// An address as it goes on the wire: the local part as typed, but in NFC and without quotes that
+/// it does not need, the domain in lowercase ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     text: Box<str>,
@@ -68,7 +71,8 @@ impl fmt::Display for Dedupe {
     }
 }
 
-/// Why a text is not an address that can be mailed. The messages never repeat the address, but for one character that is wrong.
+/// Why a text is not an address that can be mailed. The messages never repeat the address, but for
+/// one character that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error("address is empty")]
@@ -111,7 +115,9 @@ pub enum AddressError {
     Wrapped(char),
     #[error("address ends in {}; remove it", Named(*.0))]
     Trailing(char),
-    #[error("address begins with {0}, as rows do that are struck out; remove the sign if it is to be mailed")]
+    #[error(
+        "address begins with {0}, as rows do that are struck out; remove the sign if it is to be mailed"
+    )]
     StruckOut(&'static str),
     #[error("address holds {}, a typographic sign; did you mean {meant} ?", Named(*.found))]
     Sign { found: char, meant: char },
@@ -136,8 +142,11 @@ impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(c) = *self;
         write!(f, "U+{:04X}", u32::from(c))?;
-        // Neither a mark nor what is invisible can stand alone, and a letter from right to left would turn the line around.
-        let is_shown = !characters::is_unseen(c) && !characters::is_mark(c) && !matches!(c, '\u{590}'..='\u{8ff}' | '\u{e000}'..='\u{f8ff}');
+        // Neither a mark nor what is invisible can stand alone, and a letter from right to left
+        // would turn the line around.
+        let is_shown = !characters::is_unseen(c)
+            && !characters::is_mark(c)
+            && !matches!(c, '\u{590}'..='\u{8ff}' | '\u{e000}'..='\u{f8ff}');
         if is_shown { write!(f, " ({c})") } else { Ok(()) }
     }
 }
@@ -155,9 +164,11 @@ pub enum Note {
     SignAtEnd,
     /// The local part holds a picture or a sign that is not ASCII.
     Symbol,
-    /// Latin stands in a word with another script, or a word of another script reads as a Latin one.
+    /// Latin stands in a word with another script, or a word of another script reads as a Latin
+    /// one.
     LookAlike,
-    /// The local part holds a sign that few mailboxes have: once used for routes, or left of a code.
+    /// The local part holds a sign that few mailboxes have: once used for routes, or left of a
+    /// code.
     OddSign,
     /// The domain has an underscore, which no host name has.
     Underscore,
@@ -186,15 +197,16 @@ impl Note {
 }
 
 impl Address {
-    /// Reads one bare address. Spaces and invisible characters at its ends are dropped, anything else that does not belong is an error.
-    /// Texts that name one mailbox give one address, however they write it.
+    /// Reads one bare address. Spaces and invisible characters at its ends are dropped, anything
+    /// else that does not belong is an error. Texts that name one mailbox give one address, however
+    /// they write it.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let (text, at) = reading::read(text)?;
         Ok(Self { text: text.into_boxed_str(), at })
     }
 
-    /// An address that was planned earlier, letter for letter as it was planned, perhaps in a spelling that is read as another one now.
-    /// Errs where it is no address any more.
+    /// An address that was planned earlier, letter for letter as it was planned, perhaps in a
+    /// spelling that is read as another one now. Errs where it is no address any more.
     pub(crate) fn as_planned(text: &str) -> Result<Self, AddressError> {
         let read = Self::parse(text)?;
         let is_one_word = !text.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -224,7 +236,8 @@ impl Address {
         &self.text[usize::from(self.at) + 1..]
     }
 
-    /// The whole address in lowercase: what suppression entries and, unless told otherwise, duplicates are compared by.
+    /// The whole address in lowercase: what suppression entries and, unless told otherwise,
+    /// duplicates are compared by.
     pub fn folded(&self) -> String {
         spellings::fold(&self.text)
     }
@@ -297,13 +310,23 @@ impl Address {
         if self.text.is_ascii() && !self.domain().contains("xn--") {
             return false;
         }
-        if self.local().contains(|c| c == characters::LETTER_APOSTROPHE || characters::is_phonetic(c)) {
+        if self
+            .local()
+            .contains(|c| c == characters::LETTER_APOSTROPHE || characters::is_phonetic(c))
+        {
             return true;
         }
         let domain = domain::to_unicode(self.domain());
-        let words = || self.local().split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).chain(domain.split('.'));
+        let words = || {
+            self.local()
+                .split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric())
+                .chain(domain.split('.'))
+        };
         let is_latin_domain = domain.rsplit('.').next().is_some_and(str::is_ascii);
-        words().any(|word| scripts::mix(word) == scripts::Mix::Listed || (is_latin_domain && scripts::reads_as_latin(word)))
+        words().any(|word| {
+            scripts::mix(word) == scripts::Mix::Listed
+                || (is_latin_domain && scripts::reads_as_latin(word))
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! What can be typed: names, help and value parsers. Opens no file and no connection; every value leaves here as a type that cannot be wrong.
+//! What can be typed: names, help and value parsers. Opens no file and no connection; every value
+//! leaves here as a type that cannot be wrong.
 
 use std::path::PathBuf;
 
@@ -23,13 +24,20 @@ pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use reconcile::{Assumed, ReconcileArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhoArgs, WhyArgs};
 pub use sending::{
-    ChangesArgs, CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
+    ChangesArgs, CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs,
+    ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
 };
-pub use suppress::{AddArgs, DiffArgs, EntryArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand, SyncArgs};
-pub use words::{ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Scope, Then};
+pub use suppress::{
+    AddArgs, DiffArgs, EntryArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs,
+    SuppressCommand, SyncArgs,
+};
+pub use words::{
+    ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Scope, Then,
+};
 pub(crate) use words::{delimiter, encoding};
 
-/// Bulk e-mail from the command line: no recipient twice, none who must not be mailed, each accounted for.
+/// Bulk e-mail from the command line: no recipient twice, none who must not be mailed, each
+/// accounted for.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mailbatch", version, after_help = after_help(), disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
@@ -102,7 +110,8 @@ pub struct ConfigArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten
+    /// Write a commented mailbatch.toml with a sandbox, and a sample message that works with any
+    /// list; nothing is overwritten
     Init {
         /// Where; the current directory if left out
         dir: Option<PathBuf>,
@@ -115,7 +124,8 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "COLUMN", requires = "list")]
         email: Option<String>,
     },
-    /// Read everything a send would read from the configuration, secrets included, and say whether it holds
+    /// Read everything a send would read from the configuration, secrets included, and say whether
+    /// it holds
     Validate {
         #[command(flatten)]
         env: EnvArgs,
@@ -140,7 +150,9 @@ pub struct EnvArgs {
 
 /// Print a completion script for a shell
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  mailbatch completions bash > ~/.local/share/bash-completion/completions/mailbatch")]
+#[command(
+    after_help = "Example:\n  mailbatch completions bash > ~/.local/share/bash-completion/completions/mailbatch"
+)]
 pub struct CompletionsArgs {
     /// The shell to complete in
     pub shell: clap_complete::Shell,
@@ -185,7 +197,10 @@ mod tests {
     fn help_lists_every_exit_code() {
         let help = Cli::command().render_long_help().to_string();
         for (exit, meaning) in crate::exit::TABLE {
-            assert!(help.contains(&exit.code().to_string()) && help.contains(&meaning[..11]), "{meaning}");
+            assert!(
+                help.contains(&exit.code().to_string()) && help.contains(&meaning[..11]),
+                "{meaning}"
+            );
         }
     }
 
@@ -197,7 +212,10 @@ mod tests {
         let Command::Send(send) = cli.command else { panic!("not a send") };
         assert_eq!(send.list.lists, [PathBuf::from("a.csv"), PathBuf::from("-")]);
         assert_eq!(send.canary.map(|c| c.to_string()).as_deref(), Some("5%"));
-        assert_eq!(send.sending.fail_on, [crate::outcome::Outcome::Unknown, crate::outcome::Outcome::Rejected]);
+        assert_eq!(
+            send.sending.fail_on,
+            [crate::outcome::Outcome::Unknown, crate::outcome::Outcome::Rejected]
+        );
         assert_eq!(send.list.screening.max_invalid.to_string(), "5%");
     }
 
@@ -225,7 +243,9 @@ mod tests {
 
     #[test]
     fn runs_alone_lists_them() {
-        let Command::Runs(runs) = parse("mailbatch runs").unwrap().command else { panic!("not runs") };
+        let Command::Runs(runs) = parse("mailbatch runs").unwrap().command else {
+            panic!("not runs")
+        };
         assert!(runs.command.is_none());
     }
 }

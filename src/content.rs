@@ -1,6 +1,7 @@
 //! One recipient's message as its parts, for services that put the mail together themselves.
 //!
-//! The rule it keeps: what stands here has been made fit for headers already; no value holds a line break that could begin another one.
+//! The rule it keeps: what stands here has been made fit for headers already; no value holds a line
+//! break that could begin another one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,9 +25,12 @@ impl fmt::Display for Party {
     }
 }
 
-/// Appends a display name as people read it, in quotes where it needs them (RFC 5322 section 3.2.5).
+/// Appends a display name as people read it, in quotes where it needs them (RFC 5322 section
+/// 3.2.5).
 pub(crate) fn push_phrase(out: &mut String, name: &str) {
-    if name.chars().all(|c| c == ' ' || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()) {
+    if name.chars().all(|c| {
+        c == ' ' || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()
+    }) {
         out.push_str(name);
         return;
     }
@@ -51,7 +55,13 @@ pub struct Attachment {
 
 impl fmt::Debug for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Attachment({:?}, {}, {} octets)", self.name, self.content_type, self.data.len() / 4 * 3)
+        write!(
+            f,
+            "Attachment({:?}, {}, {} octets)",
+            self.name,
+            self.content_type,
+            self.data.len() / 4 * 3
+        )
     }
 }
 
@@ -72,7 +82,9 @@ pub struct Content {
 
 /// Whether a header tells how to unsubscribe (RFC 2369, RFC 8058).
 pub fn is_unsubscribe_header(name: &str) -> bool {
-    ["List-Unsubscribe", "List-Unsubscribe-Post"].iter().any(|known| known.eq_ignore_ascii_case(name))
+    ["List-Unsubscribe", "List-Unsubscribe-Post"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// What a message needs a provider to be able to do.
@@ -92,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_display_name_is_quoted_where_it_must_be() {
-        let party = |name: &str| Party { name: name.into(), address: "a@x.example".into() }.to_string();
+        let party =
+            |name: &str| Party { name: name.into(), address: "a@x.example".into() }.to_string();
         assert_eq!(party(""), "a@x.example");
         assert_eq!(party("Zoë Müller"), "Zoë Müller <a@x.example>");
         assert_eq!(party("O'Brien, \"Bob\""), "\"O'Brien, \\\"Bob\\\"\" <a@x.example>");

@@ -1,4 +1,5 @@
-//! What happens to a message after the hand-over, in one form for all sources, and what follows from it for the recipient.
+//! What happens to a message after the hand-over, in one form for all sources, and what follows
+//! from it for the recipient.
 
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ use crate::outcome::{Reason, words};
 /// The version of [`Event`] as it is written in output and read back.
 pub const VERSION: u32 = 1;
 
-/// How much of a raw payload is kept. What reports a bounce stands before the returned message, so of a longer one the beginning is kept.
+/// How much of a raw payload is kept. What reports a bounce stands before the returned message, so
+/// of a longer one the beginning is kept.
 pub const RAW_LIMIT: usize = 256 * 1024;
 
 words! {
@@ -37,8 +39,9 @@ words! {
 }
 
 impl EventKind {
-    /// Whether it proves that the provider took the message. What it refused proves nothing: by this word Mailgun tells what it never took,
-    /// and others what they dropped after they had taken it.
+    /// Whether it proves that the provider took the message. What it refused proves nothing: by
+    /// this word Mailgun tells what it never took, and others what they dropped after they had
+    /// taken it.
     pub const fn proves_taken(self) -> bool {
         match self {
             Self::Queued
@@ -82,7 +85,8 @@ words! {
         TooLarge = "too_large",
         /// The message itself was not liked (X.6.z).
         Content = "content",
-        /// Spam filters, block lists, authentication, authorization (X.7.z): about the sender, never about the person.
+        /// Spam filters, block lists, authentication, authorization (X.7.z): about the sender,
+        /// never about the person.
         Policy = "policy",
         /// Too much at once.
         Rate = "rate",
@@ -169,12 +173,15 @@ pub struct Event {
     pub provider_id: String,
     /// Our Message-ID without angle brackets; empty where the source does not name it.
     pub message_id: String,
-    /// The token of [`crate::message::token_of`] out of an envelope sender or a link; empty where there is none.
+    /// The token of [`crate::message::token_of`] out of an envelope sender or a link; empty where
+    /// there is none.
     pub token: String,
     pub correlation: Option<Correlation>,
-    /// What tells this event from all others of the provider; filled in by [`Event::identify`] where the source has no name for it.
+    /// What tells this event from all others of the provider; filled in by [`Event::identify`]
+    /// where the source has no name for it.
     pub id: String,
-    /// Only free text reports it, which any sender can write: it is kept, belongs to no recipient and suppresses none.
+    /// Only free text reports it, which any sender can write: it is kept, belongs to no recipient
+    /// and suppresses none.
     #[serde(skip)]
     pub is_hearsay: bool,
     /// What the source sent, word for word, its first [`RAW_LIMIT`] bytes.
@@ -182,7 +189,8 @@ pub struct Event {
     pub raw: Option<Arc<Raw>>,
 }
 
-/// What a source sent, and its hash: a report about a hundred thousand people is one, which all of their events share.
+/// What a source sent, and its hash: a report about a hundred thousand people is one, which all of
+/// their events share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw {
     bytes: Box<[u8]>,
@@ -233,7 +241,8 @@ impl Event {
         }
     }
 
-    /// Gives an event without an id one that is a function of what it says, so that the same event that comes twice is seen to.
+    /// Gives an event without an id one that is a function of what it says, so that the same event
+    /// that comes twice is seen to.
     pub fn identify(&mut self) {
         if !self.id.is_empty() {
             return;
@@ -241,7 +250,17 @@ impl Event {
         let mut hash = digest::Context::new(&digest::SHA256);
         let at = self.at.to_string();
         let recipient = self.recipient.as_deref().unwrap_or_default();
-        for part in [self.word(), &at, recipient, &self.provider_id, &self.message_id, &self.token, &self.code, &self.status, &self.reason] {
+        for part in [
+            self.word(),
+            &at,
+            recipient,
+            &self.provider_id,
+            &self.message_id,
+            &self.token,
+            &self.code,
+            &self.status,
+            &self.reason,
+        ] {
             // The length goes first, so that no two lists of parts are the same octets.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
@@ -259,15 +278,19 @@ impl Event {
         feedback_word(self.kind, self.bounce)
     }
 
-    /// Why the recipient must not be mailed again, if that follows from this event alone. A policy answer is about the sender, and a report
-    /// of `not-spam` is no complaint.
+    /// Why the recipient must not be mailed again, if that follows from this event alone. A policy
+    /// answer is about the sender, and a report of `not-spam` is no complaint.
     pub fn suppresses(&self) -> Option<Reason> {
         match (self.kind, self.bounce, self.class) {
             (EventKind::Bounced, _, Some(Class::Policy)) => None,
-            (EventKind::Bounced, Some(Bounce::Hard), _) if !self.status.get(1..).is_some_and(|rest| rest.starts_with(".7.")) => {
+            (EventKind::Bounced, Some(Bounce::Hard), _)
+                if !self.status.get(1..).is_some_and(|rest| rest.starts_with(".7.")) =>
+            {
                 Some(Reason::HardBounce)
             }
-            (EventKind::Complained, _, class) if class != Some(Class::NotSpam) => Some(Reason::Complaint),
+            (EventKind::Complained, _, class) if class != Some(Class::NotSpam) => {
+                Some(Reason::Complaint)
+            }
             (EventKind::Unsubscribed, ..) => Some(Reason::Unsubscribe),
             _ => None,
         }
@@ -295,7 +318,10 @@ mod tests {
 
     #[test]
     fn policy_and_soft_bounces_and_not_spam_suppress_nobody_by_themselves() {
-        assert_eq!(bounce(Bounce::Hard, Class::MailboxGone, "5.1.1").suppresses(), Some(Reason::HardBounce));
+        assert_eq!(
+            bounce(Bounce::Hard, Class::MailboxGone, "5.1.1").suppresses(),
+            Some(Reason::HardBounce)
+        );
         assert_eq!(bounce(Bounce::Hard, Class::Policy, "5.1.1").suppresses(), None);
         assert_eq!(bounce(Bounce::Hard, Class::MailboxGone, "5.7.1").suppresses(), None);
         assert_eq!(bounce(Bounce::Soft, Class::MailboxFull, "5.2.2").suppresses(), None);
@@ -303,8 +329,15 @@ mod tests {
         assert_eq!(complaint.suppresses(), Some(Reason::Complaint));
         complaint.class = Some(Class::NotSpam);
         assert_eq!(complaint.suppresses(), None);
-        assert_eq!(Event::new(EventKind::Unsubscribed, Source::Webhook, Timestamp::UNIX_EPOCH).suppresses(), Some(Reason::Unsubscribe));
-        assert_eq!(Event::new(EventKind::Delivered, Source::Webhook, Timestamp::UNIX_EPOCH).suppresses(), None);
+        assert_eq!(
+            Event::new(EventKind::Unsubscribed, Source::Webhook, Timestamp::UNIX_EPOCH)
+                .suppresses(),
+            Some(Reason::Unsubscribe)
+        );
+        assert_eq!(
+            Event::new(EventKind::Delivered, Source::Webhook, Timestamp::UNIX_EPOCH).suppresses(),
+            None
+        );
     }
 
     #[test]
@@ -318,7 +351,10 @@ mod tests {
         let same = id(&|_| {});
         assert_eq!(same, id(&|event| event.keep_raw(b"other")));
         assert_ne!(same, id(&|event| event.recipient = Some("ann@example.com".into())));
-        assert_ne!(id(&|e| (e.code, e.status) = ("55".into(), "0".into())), id(&|e| (e.code, e.status) = ("5".into(), "50".into())));
+        assert_ne!(
+            id(&|e| (e.code, e.status) = ("55".into(), "0".into())),
+            id(&|e| (e.code, e.status) = ("5".into(), "50".into()))
+        );
         assert_eq!(id(&|event| event.id = "given".into()), "given");
     }
 
@@ -327,7 +363,10 @@ mod tests {
         let mut event = bounce(Bounce::Soft, Class::MailboxFull, "4.2.2");
         event.recipient = Some("ann@example.com".into());
         let text = serde_json::to_string(&event).unwrap();
-        assert!(text.starts_with(r#"{"v":1,"type":"bounced","bounce":"soft","class":"mailbox_full""#), "{text}");
+        assert!(
+            text.starts_with(r#"{"v":1,"type":"bounced","bounce":"soft","class":"mailbox_full""#),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
     }
 }

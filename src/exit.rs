@@ -39,7 +39,8 @@ impl Exit {
         TABLE.iter().find(|(exit, _)| *exit == self).map_or("", |(_, meaning)| meaning)
     }
 
-    /// The most telling of several codes a finished or stopped run has earned: signals win, then 7, 12, 13, 6, 8, 10, 5, 3.
+    /// The most telling of several codes a finished or stopped run has earned: signals win, then 7,
+    /// 12, 13, 6, 8, 10, 5, 3.
     pub fn most_telling(earned: &[Self]) -> Self {
         const ORDER: [Exit; 11] = [
             Exit::INTERRUPTED,
@@ -54,13 +55,20 @@ impl Exit {
             Exit::RETRYABLE,
             Exit::REJECTED,
         ];
-        ORDER.into_iter().find(|exit| earned.contains(exit)).or_else(|| earned.first().copied()).unwrap_or(Self::OK)
+        ORDER
+            .into_iter()
+            .find(|exit| earned.contains(exit))
+            .or_else(|| earned.first().copied())
+            .unwrap_or(Self::OK)
     }
 }
 
 /// Every code with its meaning, in the order `--help` and README show them.
 pub const TABLE: &[(Exit, &str)] = &[
-    (Exit::OK, "everyone handled: accepted, already accepted, suppressed, duplicate, tolerated invalid, or held by --limit"),
+    (
+        Exit::OK,
+        "everyone handled: accepted, already accepted, suppressed, duplicate, tolerated invalid, or held by --limit",
+    ),
     (Exit::INTERNAL, "internal error"),
     (Exit::USAGE, "usage or configuration"),
     (Exit::REJECTED, "finished, some rejected in this run (beyond --fail-over)"),
@@ -87,7 +95,10 @@ mod tests {
     #[test]
     fn signals_win_then_the_order_of_the_contract() {
         assert_eq!(Exit::most_telling(&[]), Exit::OK);
-        assert_eq!(Exit::most_telling(&[Exit::REJECTED, Exit::RETRYABLE, Exit::UNKNOWN]), Exit::UNKNOWN);
+        assert_eq!(
+            Exit::most_telling(&[Exit::REJECTED, Exit::RETRYABLE, Exit::UNKNOWN]),
+            Exit::UNKNOWN
+        );
         assert_eq!(Exit::most_telling(&[Exit::NO_PROVIDER, Exit::INTERRUPTED]), Exit::INTERRUPTED);
         assert_eq!(Exit::most_telling(&[Exit::CAP, Exit::RETRYABLE]), Exit::CAP);
     }

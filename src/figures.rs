@@ -1,5 +1,5 @@
-//! How numbers, durations and foreign text are written for people. Rule: nothing that comes from a list or a provider reaches a terminal with
-//! control characters in it.
+//! How numbers, durations and foreign text are written for people. Rule: nothing that comes from a
+//! list or a provider reaches a terminal with control characters in it.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -70,7 +70,8 @@ pub(crate) fn seconds(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
-/// The text with line breaks and tabs made spaces, and every other control or direction-changing character made visible.
+/// The text with line breaks and tabs made spaces, and every other control or direction-changing
+/// character made visible.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
@@ -89,7 +90,10 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 7, 999, 1_000, 50_000, 1_234_567].map(grouped), ["0", "7", "999", "1,000", "50,000", "1,234,567"]);
+        assert_eq!(
+            [0, 7, 999, 1_000, 50_000, 1_234_567].map(grouped),
+            ["0", "7", "999", "1,000", "50,000", "1,234,567"]
+        );
     }
 
     #[test]
@@ -102,7 +106,8 @@ mod tests {
 
     #[test]
     fn durations_show_two_units() {
-        let shown = [0.42, 42.0, 723.0, 7_500.0, 273_600.0].map(|s| duration(Duration::from_secs_f64(s)));
+        let shown =
+            [0.42, 42.0, 723.0, 7_500.0, 273_600.0].map(|s| duration(Duration::from_secs_f64(s)));
         assert_eq!(shown, ["0.4s", "42s", "12m 03s", "2h 05m", "3d 04h"]);
     }
 

@@ -1,7 +1,8 @@
-//! Reading files that a person names: only what is a file, and no more of it than such a file can have.
+//! Reading files that a person names: only what is a file, and no more of it than such a file can
+//! have.
 //!
-//! The rule it keeps: a device that never ends, a FIFO without a writer and a sparse file of a terabyte are errors, and none of them makes the
-//! process wait or grow.
+//! The rule it keeps: a device that never ends, a FIFO without a writer and a sparse file of a
+//! terabyte are errors, and none of them makes the process wait or grow.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -16,13 +17,16 @@ pub(crate) const CONFIGURATION: u64 = 4 << 20;
 pub(crate) const MESSAGE: u64 = 32 << 20;
 /// The most that an attachment may have, in bytes.
 pub(crate) const ATTACHMENT: u64 = 128 << 20;
-/// The most that a file of certificates or keys may have, in bytes. A system's whole set of roots has a quarter of a megabyte.
+/// The most that a file of certificates or keys may have, in bytes. A system's whole set of roots
+/// has a quarter of a megabyte.
 pub(crate) const CERTIFICATES: u64 = 16 << 20;
 
-/// Opens a regular file. What is none is not opened: that would wait for the writer of a FIFO, and moves some devices.
+/// Opens a regular file. What is none is not opened: that would wait for the writer of a FIFO, and
+/// moves some devices.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     refuse_others(&std::fs::metadata(path)?)?;
-    // It may have become something else meanwhile, and files of the system such as /proc/kmsg wait for news.
+    // It may have become something else meanwhile, and files of the system such as /proc/kmsg wait
+    // for news.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     refuse_others(&file.metadata()?)?;
@@ -33,7 +37,8 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let length = file.metadata()?.len();
-    let too_long = || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {}", size(most)));
+    let too_long =
+        || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {}", size(most)));
     if length > most {
         return Err(too_long());
     }
@@ -45,31 +50,43 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// The same for text in UTF-8.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, most)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    String::from_utf8(read(path, most)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// Opens what is read once and from its beginning: a regular file, a pipe of the shell's `<(…)`, or nothing at all.
+/// Opens what is read once and from its beginning: a regular file, a pipe of the shell's `<(…)`, or
+/// nothing at all.
 pub(crate) fn open_once(path: &Path) -> io::Result<File> {
     refuse_endless(path)?;
     File::open(path)
 }
 
-/// Refuses what has no end, and what waits for a writer who may never come. Pipes of the shell have a writer, and /dev/null an end.
+/// Refuses what has no end, and what waits for a writer who may never come. Pipes of the shell have
+/// a writer, and /dev/null an end.
 pub(crate) fn refuse_endless(path: &Path) -> io::Result<()> {
     let Ok(about) = std::fs::metadata(path) else { return Ok(()) };
     let kind = about.file_type();
     let is_of_a_shell = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|dir| path.starts_with(dir));
-    if is_null(&about) || is_of_a_shell && (kind.is_fifo() || kind.is_socket()) { Ok(()) } else { refuse_others(&about) }
+    if is_null(&about) || is_of_a_shell && (kind.is_fifo() || kind.is_socket()) {
+        Ok(())
+    } else {
+        refuse_others(&about)
+    }
 }
 
 /// Refuses devices, which never end; of /dev/null there is nothing to read.
 pub(crate) fn refuse_devices(about: &Metadata) -> io::Result<()> {
     let kind = about.file_type();
-    if (kind.is_char_device() || kind.is_block_device()) && !is_null(about) { refuse_others(about) } else { Ok(()) }
+    if (kind.is_char_device() || kind.is_block_device()) && !is_null(about) {
+        refuse_others(about)
+    } else {
+        Ok(())
+    }
 }
 
 fn is_null(about: &Metadata) -> bool {
-    about.file_type().is_char_device() && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == about.rdev())
+    about.file_type().is_char_device()
+        && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == about.rdev())
 }
 
 fn refuse_others(about: &Metadata) -> io::Result<()> {
@@ -101,7 +118,14 @@ mod tests {
         let sparse = File::create(at("sparse")).expect("made");
         // What the file system has no room for in a single file need not be tried.
         let _ = sparse.set_len(1 << 40).or_else(|_| sparse.set_len(1 << 33));
-        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("fifo"),
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .expect("a FIFO");
         for (path, says) in [
             (at("whole"), "longer than"),
             (at("sparse"), "longer than"),

@@ -1,5 +1,6 @@
-//! What the fuzz targets in `tests/fuzz` reach of the readers that nothing else outside needs. Each function calls what the program itself
-//! calls, and gives its result in a form that can be compared.
+//! What the fuzz targets in `tests/fuzz` reach of the readers that nothing else outside needs. Each
+//! function calls what the program itself calls, and gives its result in a form that can be
+//! compared.
 
 use std::path::Path;
 use std::time::Duration;
@@ -68,7 +69,12 @@ fn answers(pieces: &[&[u8]]) -> (Vec<Answer>, Option<&'static str>) {
 /// Reads replies as they arrive.
 pub fn smtp_replies(pieces: &[&[u8]]) -> Replies {
     let (answers, wrong) = answers(pieces);
-    let reply = |answer: &Answer| Reply { code: answer.code, code_text: answer.code_text(), text: answer.text(), lines: answer.lines.len() };
+    let reply = |answer: &Answer| Reply {
+        code: answer.code,
+        code_text: answer.code_text(),
+        text: answer.text(),
+        lines: answer.lines.len(),
+    };
     Replies { replies: answers.iter().map(reply).collect(), wrong }
 }
 
@@ -112,14 +118,23 @@ pub fn smtp_chunk(message: &[u8]) -> Vec<u8> {
 }
 
 /// User, host and port of a relay's URL. Errs with what is wrong, and how to mend it.
-pub fn relay_url(text: &str) -> Result<(Option<String>, String, u16), (&'static str, &'static str)> {
+pub fn relay_url(
+    text: &str,
+) -> Result<(Option<String>, String, u16), (&'static str, &'static str)> {
     url::parse(text).map(|url| (url.user, url.host, url.port))
 }
 
-/// How far the log of the provider `name` has been read, by the file that the last poll left in `dir`, held against the clock `now`. The
-/// place is moved on first to `advanced`. Errs with the message for the operator.
-pub fn poll_place(dir: &Path, name: &str, now: Timestamp, advanced: Option<Timestamp>) -> Result<Option<Timestamp>, String> {
-    let mut cursor = Cursor::open(dir, name, "postmark", None, true).map_err(|error| error.to_string())?;
+/// How far the log of the provider `name` has been read, by the file that the last poll left in
+/// `dir`, held against the clock `now`. The place is moved on first to `advanced`. Errs with the
+/// message for the operator.
+pub fn poll_place(
+    dir: &Path,
+    name: &str,
+    now: Timestamp,
+    advanced: Option<Timestamp>,
+) -> Result<Option<Timestamp>, String> {
+    let mut cursor =
+        Cursor::open(dir, name, "postmark", None, true).map_err(|error| error.to_string())?;
     // What is odd about the place is said, and changes what is believed of it.
     let _ = cursor.doubt(now, None, Duration::from_secs(3_600));
     if let Some(until) = advanced {
@@ -129,9 +144,14 @@ pub fn poll_place(dir: &Path, name: &str, now: Timestamp, advanced: Option<Times
     Ok(cursor.read_until())
 }
 
-/// Where a synchronisation with the provider `name` goes on, whether all pages have been read, and how many addresses were seen, by the file
-/// in `dir`; afterwards a step is added that leads to `next`. Errs with the message for the operator.
-pub fn sync_place(dir: &Path, name: &str, next: Option<&str>) -> Result<(Option<String>, bool, usize), String> {
+/// Where a synchronisation with the provider `name` goes on, whether all pages have been read, and
+/// how many addresses were seen, by the file in `dir`; afterwards a step is added that leads to
+/// `next`. Errs with the message for the operator.
+pub fn sync_place(
+    dir: &Path,
+    name: &str,
+    next: Option<&str>,
+) -> Result<(Option<String>, bool, usize), String> {
     let head = Head::new(name, "postmark", None, true);
     let mut progress = Progress::open(dir, &head).map_err(|error| error.to_string())?;
     let (cursor, is_over, seen) = progress.take();
@@ -146,8 +166,14 @@ pub type Word<T> = Option<(T, i64)>;
 
 /// The words that stand behind a number in the ledger: of an outcome, and of a reason.
 pub fn ledger_words(number: i64) -> (Word<Outcome>, Word<Reason>) {
-    let outcome = words::outcome(Some(number)).ok().flatten().map(|outcome| (outcome, words::outcome_number(outcome)));
-    let reason = words::reason(Some(number)).ok().flatten().map(|reason| (reason, words::reason_number(reason)));
+    let outcome = words::outcome(Some(number))
+        .ok()
+        .flatten()
+        .map(|outcome| (outcome, words::outcome_number(outcome)));
+    let reason = words::reason(Some(number))
+        .ok()
+        .flatten()
+        .map(|reason| (reason, words::reason_number(reason)));
     (outcome, reason)
 }
 
@@ -163,7 +189,8 @@ pub fn ledger_members(bytes: &[u8]) -> (Vec<JobId>, Vec<u8>) {
     (members, packed)
 }
 
-/// The run and the row of the id of a recipient; `None` where the row is beyond what a run can hold.
+/// The run and the row of the id of a recipient; `None` where the row is beyond what a run can
+/// hold.
 pub fn ledger_id(run: i64, row: JobId) -> Option<(i64, JobId)> {
     words::id_of(run, row).ok().map(|id| (words::seq_of(id), words::row_of(id)))
 }

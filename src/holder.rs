@@ -1,4 +1,5 @@
-//! Which process holds a lock, for those who wait for it. Only Linux says; elsewhere it is another process.
+//! Which process holds a lock, for those who wait for it. Only Linux says; elsewhere it is another
+//! process.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -17,8 +18,8 @@ const TICKS: i64 = 100;
 /// Who waits for a lock says so after this.
 const SAID_AFTER: Duration = Duration::from_secs(3);
 
-/// Locks a file for this process alone, waiting up to `longest` for whoever has it; false where somebody has it still. A wait that lasts is
-/// said, with who is waited for.
+/// Locks a file for this process alone, waiting up to `longest` for whoever has it; false where
+/// somebody has it still. A wait that lasts is said, with who is waited for.
 pub(crate) fn locked_within(file: &File, path: &Path, longest: Duration) -> io::Result<bool> {
     tried_within(path, longest, || file.try_lock())
 }
@@ -37,7 +38,11 @@ pub(crate) fn lock(file: &File, path: &Path, longest: Duration) -> io::Result<()
     Err(io::Error::new(io::ErrorKind::TimedOut, why))
 }
 
-fn tried_within(path: &Path, longest: Duration, attempt: impl Fn() -> Result<(), TryLockError>) -> io::Result<bool> {
+fn tried_within(
+    path: &Path,
+    longest: Duration,
+    attempt: impl Fn() -> Result<(), TryLockError>,
+) -> io::Result<bool> {
     let begun = Instant::now();
     let mut was_said = false;
     loop {
@@ -49,13 +54,19 @@ fn tried_within(path: &Path, longest: Duration, attempt: impl Fn() -> Result<(),
         }
         if !was_said && begun.elapsed() >= SAID_AFTER {
             was_said = true;
-            tracing::warn!("{}: {} holds its lock; waiting for it, {} s at most", path.shown(), named(path), longest.as_secs_f64().ceil());
+            tracing::warn!(
+                "{}: {} holds its lock; waiting for it, {} s at most",
+                path.shown(),
+                named(path),
+                longest.as_secs_f64().ceil()
+            );
         }
     }
 }
 
 fn named(path: &Path) -> String {
-    of_file(path, |held| held.is_exclusive).map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
+    of_file(path, |held| held.is_exclusive)
+        .map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
 }
 
 /// A process that holds a lock.
@@ -82,12 +93,17 @@ impl Held {
 pub(crate) fn of_file(path: &Path, fits: impl Fn(&Held) -> bool) -> Option<Holder> {
     let inode = std::fs::metadata(path).ok()?.ino();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    locks.lines().find_map(|line| read(line, inode).filter(|(_, held)| fits(held))).map(|(pid, _)| Holder { pid })
+    locks
+        .lines()
+        .find_map(|line| read(line, inode).filter(|(_, held)| fits(held)))
+        .map(|(pid, _)| Holder { pid })
 }
 
 fn read(line: &str, inode: u64) -> Option<(u32, Held)> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, _, _, kind @ ("WRITE" | "READ"), pid, file, start, end] = words[..] else { return None };
+    let [_, _, _, kind @ ("WRITE" | "READ"), pid, file, start, end] = words[..] else {
+        return None;
+    };
     if file.rsplit(':').next()?.parse() != Ok(inode) {
         return None;
     }
@@ -109,17 +125,37 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// The program's name; of mailbatch also its subcommand. Arguments of others may hold what is not to be shown.
+    /// The program's name; of mailbatch also its subcommand. Arguments of others may hold what is
+    /// not to be shown.
     fn command(self) -> String {
-        let of = |file: &str| std::fs::read(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
+        let of =
+            |file: &str| std::fs::read(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
         let name = String::from_utf8_lossy(&of("comm")).trim().replace(char::is_control, " ");
         if name != env!("CARGO_PKG_NAME") {
             return name;
         }
         let line = of("cmdline");
-        let words = line.split(|byte| *byte == 0).skip(1).filter_map(|word| std::str::from_utf8(word).ok());
-        let known = ["send", "resume", "retry", "reconcile", "listen", "events", "suppress", "runs", "pause", "unpause", "status", "wait", "check"];
-        words.into_iter().find(|word| known.contains(word)).map_or(name.clone(), |word| format!("{name} {word}"))
+        let words =
+            line.split(|byte| *byte == 0).skip(1).filter_map(|word| std::str::from_utf8(word).ok());
+        let known = [
+            "send",
+            "resume",
+            "retry",
+            "reconcile",
+            "listen",
+            "events",
+            "suppress",
+            "runs",
+            "pause",
+            "unpause",
+            "status",
+            "wait",
+            "check",
+        ];
+        words
+            .into_iter()
+            .find(|word| known.contains(word))
+            .map_or(name.clone(), |word| format!("{name} {word}"))
     }
 
     /// When it was started.
@@ -128,7 +164,8 @@ impl Holder {
         // The name, in parentheses, may hold anything.
         let ticks: i64 = stat.rsplit(')').next()?.split_ascii_whitespace().nth(19)?.parse().ok()?;
         let system = std::fs::read_to_string("/proc/stat").ok()?;
-        let boot: i64 = system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        let boot: i64 =
+            system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
         Timestamp::from_second(boot + ticks / TICKS).ok()
     }
 }
@@ -139,11 +176,25 @@ mod tests {
 
     #[test]
     fn locks_are_read_from_the_systems_list() {
-        let line = |text: &str| read(text, 131).map(|(pid, held)| (pid, held.is_exclusive, held.covers(120)));
-        assert_eq!(line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120"), Some((4711, true, true)));
-        assert_eq!(line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 0 EOF"), Some((4711, true, true)));
-        assert_eq!(line("1: POSIX  ADVISORY  READ 4711 08:01:131 123 123"), Some((4711, false, false)));
-        assert_eq!(line("7: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF"), Some((4711, true, true)));
+        let line = |text: &str| {
+            read(text, 131).map(|(pid, held)| (pid, held.is_exclusive, held.covers(120)))
+        };
+        assert_eq!(
+            line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120"),
+            Some((4711, true, true))
+        );
+        assert_eq!(
+            line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 0 EOF"),
+            Some((4711, true, true))
+        );
+        assert_eq!(
+            line("1: POSIX  ADVISORY  READ 4711 08:01:131 123 123"),
+            Some((4711, false, false))
+        );
+        assert_eq!(
+            line("7: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF"),
+            Some((4711, true, true))
+        );
         for other in [
             "1: POSIX  ADVISORY  WRITE 4711 08:01:132 120 120",
             "1: -> POSIX  ADVISORY  WRITE 4711 08:01:131 120 120",
@@ -158,7 +209,11 @@ mod tests {
     fn a_process_is_named_with_its_start() {
         if cfg!(target_os = "linux") {
             let own = Holder { pid: std::process::id() }.to_string();
-            assert!(own.starts_with(&format!("process {} (", std::process::id())) && own.contains(", since 20"), "{own}");
+            assert!(
+                own.starts_with(&format!("process {} (", std::process::id()))
+                    && own.contains(", since 20"),
+                "{own}"
+            );
         }
         assert_eq!(Holder { pid: u32::MAX }.to_string(), format!("process {} ()", u32::MAX));
     }

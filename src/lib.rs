@@ -9,9 +9,10 @@
 //!                                                                                     last moment
 //! ```
 //!
-//! `input` reads rows, `suppression` and the planner screen them, `ledger` makes the plan durable, `pipeline` is the one loop that
-//! admits chunks, `provider` talks to the wire, and `report` reads the ledger back. `events` is what comes
-//! back later: bounces and complaints, which the ledger keeps and suppressions follow from.
+//! `input` reads rows, `suppression` and the planner screen them, `ledger` makes the plan durable,
+//! `pipeline` is the one loop that admits chunks, `provider` talks to the wire, and `report` reads
+//! the ledger back. `events` is what comes back later: bounces and complaints, which the ledger
+//! keeps and suppressions follow from.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -63,8 +64,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Messages for whoever looks for a cause, on standard error: warnings always, with `-v` what is done, with `-vv` every step and addresses.
-/// Only mailbatch itself speaks, for what libraries tell of a connection could hold a secret.
+/// Messages for whoever looks for a cause, on standard error: warnings always, with `-v` what is
+/// done, with `-vv` every step and addresses. Only mailbatch itself speaks, for what libraries tell
+/// of a connection could hold a secret.
 fn listen(verbose: u8) {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -73,29 +75,47 @@ fn listen(verbose: u8) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(shown::VisibleErrors::default).with_ansi(false).with_target(false).log_internal_errors(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(shown::VisibleErrors::default)
+        .with_ansi(false)
+        .with_target(false)
+        .log_internal_errors(false);
     let own = Targets::new().with_target("mailbatch", level);
     // Somebody who uses this as a library may have set up their own.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines.with_filter(own)));
+    let _ = tracing::subscriber::set_global_default(
+        tracing_subscriber::registry().with(lines.with_filter(own)),
+    );
 }
 
-/// Runs the program: parses the arguments, runs the command, prints an error with its hint, and returns the exit code.
+/// Runs the program: parses the arguments, runs the command, prints an error with its hint, and
+/// returns the exit code.
 pub fn run() -> ExitCode {
     process::prepare();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too, on standard output and with code 0.
-            if error.exit_code() != 0 && std::env::args_os().any(|typed| typed.to_string_lossy().contains(shown::is_harmful)) {
-                let _ = write!(std::io::stderr().lock(), "{}", shown::visible_lines(&error.render().to_string()));
+            if error.exit_code() != 0
+                && std::env::args_os()
+                    .any(|typed| typed.to_string_lossy().contains(shown::is_harmful))
+            {
+                let _ = write!(
+                    std::io::stderr().lock(),
+                    "{}",
+                    shown::visible_lines(&error.render().to_string())
+                );
             } else {
                 let _ = error.print();
             }
             if error.exit_code() != 0 {
-                commands::refuse_command_line(&std::env::args_os().collect::<Vec<_>>(), &error.render().to_string());
+                commands::refuse_command_line(
+                    &std::env::args_os().collect::<Vec<_>>(),
+                    &error.render().to_string(),
+                );
             }
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::Exit::USAGE.code()));
+            return ExitCode::from(
+                u8::try_from(error.exit_code()).unwrap_or(exit::Exit::USAGE.code()),
+            );
         }
     };
     listen(cli.globals.verbose);

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Parses `90s`, `15m`, `2h 30m`, `250ms`, `1d`. A bare number is refused, because its unit would be a guess.
+/// Parses `90s`, `15m`, `2h 30m`, `250ms`, `1d`. A bare number is refused, because its unit would
+/// be a guess.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let trimmed = text.trim();
     if trimmed == "0" {
@@ -14,24 +15,37 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if trimmed.chars().all(|c| c.is_ascii_digit()) {
         return Err(format!("{text:?} has no unit; write {trimmed}s or {trimmed}m"));
     }
-    let span: jiff::SignedDuration =
-        trimmed.parse().or_else(|_| days(trimmed)).map_err(|_| format!("{text:?} is not a duration; write 30s, 15m, 2h or 1d"))?;
+    let span: jiff::SignedDuration = trimmed
+        .parse()
+        .or_else(|_| days(trimmed))
+        .map_err(|_| format!("{text:?} is not a duration; write 30s, 15m, 2h or 1d"))?;
     Duration::try_from(span).map_err(|_| format!("{text:?} is negative"))
 }
 
 /// The same for how long evidence is waited for, which is at most 30 days.
 pub fn parse_wait(text: &str) -> Result<Duration, String> {
     let wait = parse_duration(text)?;
-    if wait > Duration::from_secs(30 * 86_400) { Err(format!("{text:?} is longer than 30 days")) } else { Ok(wait) }
+    if wait > Duration::from_secs(30 * 86_400) {
+        Err(format!("{text:?} is longer than 30 days"))
+    } else {
+        Ok(wait)
+    }
 }
 
 /// Reads whole days and weeks, which jiff leaves to calendars.
 fn days(text: &str) -> Result<jiff::SignedDuration, String> {
     if let Some(number) = text.strip_suffix('w') {
         let weeks: i64 = number.trim().parse().map_err(|_| String::new())?;
-        return weeks.checked_mul(7 * 86_400).map(jiff::SignedDuration::from_secs).ok_or_else(String::new);
+        return weeks
+            .checked_mul(7 * 86_400)
+            .map(jiff::SignedDuration::from_secs)
+            .ok_or_else(String::new);
     }
-    let number = text.strip_suffix("days").or_else(|| text.strip_suffix("day")).or_else(|| text.strip_suffix('d')).unwrap_or("");
+    let number = text
+        .strip_suffix("days")
+        .or_else(|| text.strip_suffix("day"))
+        .or_else(|| text.strip_suffix('d'))
+        .unwrap_or("");
     let days: i64 = number.trim().parse().map_err(|_| String::new())?;
     days.checked_mul(86_400).map(jiff::SignedDuration::from_secs).ok_or_else(String::new)
 }
@@ -48,11 +62,13 @@ pub struct Rate {
 impl Rate {
     /// Whether `self` allows less in the long run than `other`.
     pub fn is_lower_than(&self, other: &Self) -> bool {
-        u128::from(self.count.get()) * other.per.as_nanos() < u128::from(other.count.get()) * self.per.as_nanos()
+        u128::from(self.count.get()) * other.per.as_nanos()
+            < u128::from(other.count.get()) * self.per.as_nanos()
     }
 
-    /// The largest batch that this rate lets go at once, when a request holds at most `per_request`: of those of equal size that fit into one
-    /// window, so that little of it is left over.
+    /// The largest batch that this rate lets go at once, when a request holds at most
+    /// `per_request`: of those of equal size that fit into one window, so that little of it is left
+    /// over.
     pub fn lot(&self, per_request: u64) -> u64 {
         let count = u64::from(self.count.get());
         count / count.div_ceil(per_request.max(1))
@@ -68,7 +84,8 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not a rate; write 50/s, 3000/min, 500/hour or 100000/day");
+        let wrong =
+            || format!("{text:?} is not a rate; write 50/s, 3000/min, 500/hour or 100000/day");
         let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
         let count: u32 = count.trim().replace('_', "").parse().map_err(|_| wrong())?;
         let per = match unit.trim() {
@@ -122,8 +139,12 @@ impl FromStr for Percent {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = strip_percent(text.trim()).ok_or_else(|| format!("{text:?} is not a percentage; write 5% or 5pct"))?;
-        let percent: f64 = number.trim().parse().map_err(|_| format!("{text:?} is not a percentage; write 5% or 5pct"))?;
+        let number = strip_percent(text.trim())
+            .ok_or_else(|| format!("{text:?} is not a percentage; write 5% or 5pct"))?;
+        let percent: f64 = number
+            .trim()
+            .parse()
+            .map_err(|_| format!("{text:?} is not a percentage; write 5% or 5pct"))?;
         Self::new(percent).ok_or_else(|| format!("{text:?} is not between 0% and 100%"))
     }
 }
@@ -162,7 +183,11 @@ impl FromStr for CanarySize {
         let size = if strip_percent(text.trim()).is_some() {
             Self::Share(text.parse()?)
         } else {
-            Self::Count(text.trim().parse().map_err(|_| format!("{text:?} is not a canary size; write 5%, 5pct or 200"))?)
+            Self::Count(
+                text.trim()
+                    .parse()
+                    .map_err(|_| format!("{text:?} is not a canary size; write 5%, 5pct or 200"))?,
+            )
         };
         Ok(size)
     }
@@ -196,8 +221,12 @@ impl FromStr for ExpectCount {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is not a count; write 50000, 50000±2% or 50000+-2pct");
-        let (count, tolerance) = text.split_once('±').or_else(|| text.split_once("+-")).unwrap_or((text, "0%"));
-        Ok(Self { count: count.trim().parse().map_err(|_| wrong())?, tolerance: tolerance.parse().map_err(|_| wrong())? })
+        let (count, tolerance) =
+            text.split_once('±').or_else(|| text.split_once("+-")).unwrap_or((text, "0%"));
+        Ok(Self {
+            count: count.trim().parse().map_err(|_| wrong())?,
+            tolerance: tolerance.parse().map_err(|_| wrong())?,
+        })
     }
 }
 
@@ -241,7 +270,10 @@ mod tests {
     fn percentages_round_up() {
         let five: Percent = "5%".parse().expect("a percentage");
         assert_eq!(five, "5pct".parse().expect("a percentage"));
-        assert_eq!((five.of_rounded_up(1000), five.of_rounded_up(1001), five.of_rounded_up(0)), (50, 51, 0));
+        assert_eq!(
+            (five.of_rounded_up(1000), five.of_rounded_up(1001), five.of_rounded_up(0)),
+            (50, 51, 0)
+        );
         for bad in ["5", "101%", "-1%", "NaN%", "%"] {
             assert!(bad.parse::<Percent>().is_err(), "{bad}");
         }

@@ -1,4 +1,5 @@
-//! What can become of a recipient, and why: the words used in the ledger, the report and the exit code.
+//! What can become of a recipient, and why: the words used in the ledger, the report and the exit
+//! code.
 
 /// Declares an enum whose variants have one stable word each, used on disk and in output.
 macro_rules! words {
@@ -186,6 +187,9 @@ mod tests {
         tally.add(Outcome::Accepted, 3);
         tally.add(Outcome::Held, 1);
         assert_eq!(tally.total(), 6);
-        assert_eq!(tally.non_zero().collect::<Vec<_>>(), [(Outcome::Accepted, 3), (Outcome::Held, 1)]);
+        assert_eq!(
+            tally.non_zero().collect::<Vec<_>>(),
+            [(Outcome::Accepted, 3), (Outcome::Held, 1)]
+        );
     }
 }

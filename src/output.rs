@@ -1,7 +1,9 @@
-//! Files that an operator names to be written. Rule: none of them may cost the workspace a file of its own.
+//! Files that an operator names to be written. Rule: none of them may cost the workspace a file of
+//! its own.
 //!
-//! A regular file is written aside and renamed, so that it appears whole or not at all. What exists and is no regular file (a FIFO, a device),
-//! and a name of standard output such as `/dev/stdout`, is written in place: a rename would put a regular file where the device was.
+//! A regular file is written aside and renamed, so that it appears whole or not at all. What exists
+//! and is no regular file (a FIFO, a device), and a name of standard output such as `/dev/stdout`,
+//! is written in place: a rename would put a regular file where the device was.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -22,8 +24,8 @@ const READER: Duration = Duration::from_secs(60);
 /// How many links are followed from one to the next.
 const LINKS: usize = 40;
 
-/// The files of a workspace that no output may replace: known by their canonical paths, and by their inodes, so that hard links and bind
-/// mounts count too.
+/// The files of a workspace that no output may replace: known by their canonical paths, and by
+/// their inodes, so that hard links and bind mounts count too.
 #[derive(Clone, Debug, Default)]
 pub struct OwnFiles {
     state_dirs: Vec<PathBuf>,
@@ -69,26 +71,35 @@ impl OwnFiles {
     fn find_inode(&self, about: &Metadata) -> Option<&'static str> {
         const LINKED: &str = "a file of the state directory under another name";
         let wanted = identity(about);
-        let is_wanted = |path: &Path| fs::metadata(path).is_ok_and(|about| identity(&about) == wanted);
+        let is_wanted =
+            |path: &Path| fs::metadata(path).is_ok_and(|about| identity(&about) == wanted);
         let named = self.files.iter().find(|(own, _)| is_wanted(own)).map(|(_, what)| *what);
         let open = || self.open.iter().find(|(own, _)| *own == wanted).map(|(_, what)| *what);
-        named.or_else(open).or_else(|| self.state_dirs.iter().any(|dir| holds(dir, wanted)).then_some(LINKED))
+        named
+            .or_else(open)
+            .or_else(|| self.state_dirs.iter().any(|dir| holds(dir, wanted)).then_some(LINKED))
     }
 
     fn is_in_state_dir(&self, path: &Path) -> bool {
         let identity_of = |path: &Path| fs::metadata(path).ok().map(|about| identity(&about));
         self.state_dirs.iter().any(|dir| {
             let own = identity_of(dir);
-            path.starts_with(dir) || (own.is_some() && path.ancestors().skip(1).any(|above| identity_of(above) == own))
+            path.starts_with(dir)
+                || (own.is_some()
+                    && path.ancestors().skip(1).any(|above| identity_of(above) == own))
         })
     }
 }
 
-/// Whether a state directory holds the file. Copies of mail are left out: they are many, and none is needed again.
+/// Whether a state directory holds the file. Copies of mail are left out: they are many, and none
+/// is needed again.
 fn holds(dir: &Path, wanted: (u64, u64)) -> bool {
     let Ok(entries) = fs::read_dir(dir) else { return false };
     entries.flatten().any(|entry| match entry.metadata() {
-        Ok(about) if about.is_dir() => !["outbox", "preview"].iter().any(|name| entry.file_name() == *name) && holds(&entry.path(), wanted),
+        Ok(about) if about.is_dir() => {
+            !["outbox", "preview"].iter().any(|name| entry.file_name() == *name)
+                && holds(&entry.path(), wanted)
+        }
         Ok(about) => identity(&about) == wanted,
         Err(_) => false,
     })
@@ -133,7 +144,8 @@ pub struct Target {
     mode: u32,
 }
 
-/// The mode of a new file that may hold addresses, and of one that holds none, which the process's umask narrows.
+/// The mode of a new file that may hold addresses, and of one that holds none, which the process's
+/// umask narrows.
 const PRIVATE: u32 = 0o600;
 const SHARED: u32 = 0o666;
 
@@ -146,8 +158,8 @@ enum Way {
 }
 
 impl Target {
-    /// The place that `path` names; `shown` is how messages name it, with its flag. Exit 2 for a file of the workspace's own, a link that
-    /// leads out of its directory, and a directory.
+    /// The place that `path` names; `shown` is how messages name it, with its flag. Exit 2 for a
+    /// file of the workspace's own, a link that leads out of its directory, and a directory.
     pub fn of(path: &Path, shown: &str, own: &OwnFiles) -> Result<Self> {
         let target = Self::resolve(path, shown)?;
         let what = match target.way {
@@ -162,7 +174,10 @@ impl Target {
         };
         match what {
             None => Ok(target),
-            Some(what) => Err(Error::usage(format!("{shown}: this is {what}; an output would replace it")).hint("name another file")),
+            Some(what) => {
+                Err(Error::usage(format!("{shown}: this is {what}; an output would replace it"))
+                    .hint("name another file"))
+            }
         }
     }
 
@@ -171,30 +186,42 @@ impl Target {
         Self { typed: path.to_owned(), path: path.to_owned(), way: Way::Aside, mode: PRIVATE }
     }
 
-    /// The same for an output without addresses: others may read a new file as far as the process's umask lets them.
+    /// The same for an output without addresses: others may read a new file as far as the process's
+    /// umask lets them.
     pub fn shared(self) -> Self {
         Self { mode: SHARED, ..self }
     }
 
     fn resolve(path: &Path, shown: &str) -> Result<Self> {
-        let target = |path: &Path, way| Self { typed: path.to_owned(), path: path.to_owned(), way, mode: PRIVATE };
+        let target = |path: &Path, way| Self {
+            typed: path.to_owned(),
+            path: path.to_owned(),
+            way,
+            mode: PRIVATE,
+        };
         if let Some(way) = stream(path) {
             return Ok(target(path, way));
         }
         let about = fs::metadata(path);
-        let is_system = canonical(directory(path)).starts_with("/dev") || canonical(directory(path)).starts_with("/proc");
+        let is_system = canonical(directory(path)).starts_with("/dev")
+            || canonical(directory(path)).starts_with("/proc");
         let is_link = fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
         let end = if is_link && !is_system { Self::follow(path, shown)? } else { path.to_owned() };
         match about {
-            Ok(about) if about.is_dir() => Err(Error::usage(format!("{shown}: is a directory")).hint("name a file, as in out/report.csv")),
-            Ok(about) if !about.is_file() || (is_link && is_system) => Ok(Self { path: end, ..target(path, Way::InPlace) }),
+            Ok(about) if about.is_dir() => Err(Error::usage(format!("{shown}: is a directory"))
+                .hint("name a file, as in out/report.csv")),
+            Ok(about) if !about.is_file() || (is_link && is_system) => {
+                Ok(Self { path: end, ..target(path, Way::InPlace) })
+            }
             _ => Ok(Self { path: end, ..target(path, Way::Aside) }),
         }
     }
 
-    /// Where a link ends, also when there is no file yet. A link that leads out of its directory is refused.
+    /// Where a link ends, also when there is no file yet. A link that leads out of its directory is
+    /// refused.
     fn follow(path: &Path, shown: &str) -> Result<PathBuf> {
-        let refused = |why: String| Error::usage(format!("{shown}: {why}")).hint("name the file itself");
+        let refused =
+            |why: String| Error::usage(format!("{shown}: {why}")).hint("name the file itself");
         let home = canonical(directory(path));
         let mut end = path.to_owned();
         for _ in 0..LINKS {
@@ -203,7 +230,10 @@ impl Target {
                 Err(_) => {
                     let place = canonical(&end);
                     if !place.starts_with(&home) {
-                        return Err(refused(format!("is a symbolic link that leads out of its directory, to {}", place.shown())));
+                        return Err(refused(format!(
+                            "is a symbolic link that leads out of its directory, to {}",
+                            place.shown()
+                        )));
                     }
                     return Ok(place);
                 }
@@ -222,7 +252,8 @@ impl Target {
         &self.typed
     }
 
-    /// Tries whether an output could be written there, and leaves nothing; missing directories are made with mode 0700.
+    /// Tries whether an output could be written there, and leaves nothing; missing directories are
+    /// made with mode 0700.
     pub fn try_out(&self) -> io::Result<()> {
         match self.way {
             Way::Aside => beside(&self.path, self.mode).map(drop),
@@ -234,7 +265,8 @@ impl Target {
 
 /// Whether an output of this name is written in place, and its format cannot be told by a suffix.
 pub fn is_in_place(path: &Path) -> bool {
-    stream(path).is_some() || fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
+    stream(path).is_some()
+        || fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
 /// The stream of this process that a name of the system stands for.
@@ -246,13 +278,19 @@ fn stream(path: &Path) -> Option<Way> {
     is(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"]).then_some(Way::Stderr)
 }
 
-/// The stream itself, not opened again: that would begin a file anew which the shell appends to, and fails for a socket.
+/// The stream itself, not opened again: that would begin a file anew which the shell appends to,
+/// and fails for a socket.
 fn open_stream(way: Way) -> io::Result<File> {
-    let stream = if way == Way::Stderr { io::stderr().as_fd().try_clone_to_owned() } else { io::stdout().as_fd().try_clone_to_owned() };
+    let stream = if way == Way::Stderr {
+        io::stderr().as_fd().try_clone_to_owned()
+    } else {
+        io::stdout().as_fd().try_clone_to_owned()
+    };
     stream.map(File::from)
 }
 
-/// An output that is being written. Dropped before [`Output::finish`], it leaves a regular file as it was.
+/// An output that is being written. Dropped before [`Output::finish`], it leaves a regular file as
+/// it was.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
@@ -266,7 +304,8 @@ enum Sink {
 }
 
 impl Output {
-    /// Begins to write; missing directories are made with mode 0700, and a new file has mode 0600 unless the output is shared.
+    /// Begins to write; missing directories are made with mode 0700, and a new file has mode 0600
+    /// unless the output is shared.
     pub fn begin(target: &Target) -> io::Result<Self> {
         let sink = match target.way {
             Way::Aside => Sink::Aside(beside(&target.path, target.mode)?),
@@ -322,10 +361,15 @@ pub fn write(target: &Target, bytes: &[u8]) -> io::Result<()> {
 fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let dir = directory(path);
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").permissions(Permissions::from_mode(mode)).tempfile_in(dir)
+    tempfile::Builder::new()
+        .prefix(".mailbatch-")
+        .suffix(".tmp")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(dir)
 }
 
-/// Opens a FIFO or a device. A FIFO that no program reads would hold the process for ever: it is waited for and then given up.
+/// Opens a FIFO or a device. A FIFO that no program reads would hold the process for ever: it is
+/// waited for and then given up.
 fn open_in_place(path: &Path) -> io::Result<File> {
     let flags = |flags: OFlags| flags.bits().cast_signed();
     if !fs::metadata(path)?.file_type().is_fifo() {
@@ -363,7 +407,13 @@ mod tests {
         let top = dir.path().canonicalize().unwrap();
         fs::create_dir(top.join("a")).unwrap();
         std::os::unix::fs::symlink(top.join("a"), top.join("b")).unwrap();
-        for (path, place) in [("b/x.csv", "a/x.csv"), ("a/../b/new/x", "a/new/x"), ("new/../x", "x"), ("a/./x", "a/x"), ("a", "a")] {
+        for (path, place) in [
+            ("b/x.csv", "a/x.csv"),
+            ("a/../b/new/x", "a/new/x"),
+            ("new/../x", "x"),
+            ("a/./x", "a/x"),
+            ("a", "a"),
+        ] {
             assert_eq!(canonical(&top.join(path)), top.join(place), "{path}");
         }
     }
@@ -382,7 +432,15 @@ mod tests {
         own.add_state_dir(&at("state"));
         own.add(&at("list.csv"), "a list");
         own.add(&at("not-yet.csv"), "a suppression file");
-        for path in ["state/new.csv", "state/trace/x.log", "hard.csv", "list.csv", "again.csv", "not-yet.csv", "state/../list.csv"] {
+        for path in [
+            "state/new.csv",
+            "state/trace/x.log",
+            "hard.csv",
+            "list.csv",
+            "again.csv",
+            "not-yet.csv",
+            "state/../list.csv",
+        ] {
             assert!(Target::of(&at(path), path, &own).is_err(), "{path}");
         }
         Target::of(&at("other.csv"), "other.csv", &own).unwrap();

@@ -1,7 +1,8 @@
-//! Pause rules: what stops mail while the rest of a run goes out, as it is written, and how it is judged.
+//! Pause rules: what stops mail while the rest of a run goes out, as it is written, and how it is
+//! judged.
 //!
-//! A share is that of the recipients handed over within the rule's time to whom it has happened since, so that a bounce counts with the
-//! message that it is about, whenever it arrives.
+//! A share is that of the recipients handed over within the rule's time to whom it has happened
+//! since, so that a bounce counts with the message that it is about, whenever it arrives.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -67,7 +68,11 @@ impl fmt::Display for PauseRule {
             s if s % 60 == 0 => (s / 60, "m"),
             s => (s, "s"),
         };
-        write!(f, "{} > {} over {number}{unit} min {}/{}", self.watched, self.over, self.min_sent, self.min_events)?;
+        write!(
+            f,
+            "{} > {} over {number}{unit} min {}/{}",
+            self.watched, self.over, self.min_sent, self.min_events
+        )?;
         match self.by {
             Scope::Run => Ok(()),
             by => write!(f, " by {by}"),
@@ -79,9 +84,15 @@ impl FromStr for PauseRule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not of the form \"bounced > 5% over 1h min 200/20 by domain\", of which min and by may be left out");
+        let wrong = || {
+            format!(
+                "{text:?} is not of the form \"bounced > 5% over 1h min 200/20 by domain\", of which min and by may be left out"
+            )
+        };
         let words: Vec<&str> = text.split_whitespace().collect();
-        let [watched, ">", over, "over", within, more @ ..] = words.as_slice() else { return Err(wrong()) };
+        let [watched, ">", over, "over", within, more @ ..] = words.as_slice() else {
+            return Err(wrong());
+        };
         let mut rule = Self {
             watched: watched.parse()?,
             over: over.parse()?,
@@ -93,7 +104,8 @@ impl FromStr for PauseRule {
         let mut more = more;
         if let ["min", least, rest @ ..] = more {
             let (sent, events) = least.split_once('/').ok_or_else(wrong)?;
-            (rule.min_sent, rule.min_events) = (sent.parse().map_err(|_| wrong())?, events.parse().map_err(|_| wrong())?);
+            (rule.min_sent, rule.min_events) =
+                (sent.parse().map_err(|_| wrong())?, events.parse().map_err(|_| wrong())?);
             more = rest;
         }
         if let ["by", by, rest @ ..] = more {
@@ -105,8 +117,12 @@ impl FromStr for PauseRule {
             () if rule.within < Duration::from_secs(1) || rule.within > Self::LONGEST => {
                 Err(format!("{text:?}: the time is not between 1s and 400d"))
             }
-            () if rule.within.subsec_nanos() != 0 => Err(format!("{text:?}: the time is no whole number of seconds")),
-            () if rule.min_sent == 0 || rule.min_events == 0 => Err(format!("{text:?}: at least one sent and one event have to be asked for")),
+            () if rule.within.subsec_nanos() != 0 => {
+                Err(format!("{text:?}: the time is no whole number of seconds"))
+            }
+            () if rule.min_sent == 0 || rule.min_events == 0 => {
+                Err(format!("{text:?}: at least one sent and one event have to be asked for"))
+            }
             () if rule.over.fraction() >= 1.0 => Err(format!("{text:?} never stops anything")),
             () => Ok(rule),
         }
@@ -129,7 +145,8 @@ pub struct Broken {
     pub by: Scope,
     /// The provider or the domain; empty for the run.
     pub name: String,
-    /// As in `30 of 400 bounced at example.com, 7.50 %: over bounced > 5% over 1h min 200/20 by domain`.
+    /// As in `30 of 400 bounced at example.com, 7.50 %: over bounced > 5% over 1h min 200/20 by
+    /// domain`.
     pub evidence: String,
 }
 
@@ -147,7 +164,9 @@ impl PauseRule {
             *group = (group.0 + one.sent, group.1 + one.events);
         }
         let is_broken = |(sent, events): (u64, u64)| {
-            sent >= self.min_sent && events >= self.min_events && events as f64 > sent as f64 * self.over.fraction() + 1e-9
+            sent >= self.min_sent
+                && events >= self.min_events
+                && events as f64 > sent as f64 * self.over.fraction() + 1e-9
         };
         groups
             .into_iter()
@@ -159,7 +178,12 @@ impl PauseRule {
                     Scope::Domain => format!(" at {name}"),
                 };
                 let share = events as f64 / sent as f64 * 100.0;
-                let evidence = format!("{} of {} {}{at}, {share:.2} %: {self}", grouped(events), grouped(sent), self.watched);
+                let evidence = format!(
+                    "{} of {} {}{at}, {share:.2} %: {self}",
+                    grouped(events),
+                    grouped(sent),
+                    self.watched
+                );
                 Broken { by: self.by, name: name.to_owned(), evidence }
             })
             .collect()
@@ -177,9 +201,11 @@ mod tests {
     #[test]
     fn rules_read_back_and_nonsense_is_refused() {
         assert_eq!(rule("bounced > 5% over 1h").to_string(), "bounced > 5% over 1h min 200/20");
-        for text in
-            ["complained > 0.3% over 24h min 1000/3", "failed > 20% over 5m min 200/20 by provider", "bounced > 0% over 90s min 1/1 by domain"]
-        {
+        for text in [
+            "complained > 0.3% over 24h min 1000/3",
+            "failed > 20% over 5m min 200/20 by provider",
+            "bounced > 0% over 90s min 1/1 by domain",
+        ] {
             assert_eq!(rule(text).to_string(), text);
         }
         assert_eq!(rule("bounced > 5pct over 1d by run").within, Duration::from_secs(86_400));
@@ -208,16 +234,33 @@ mod tests {
 
     #[test]
     fn a_rule_holds_only_whom_it_counts_together() {
-        let of = |provider: &str, domain: &str, sent, events| Fared { provider: provider.into(), domain: domain.into(), sent, events };
-        let fared = [of("a", "x.example", 150, 3), of("a", "y.example", 100, 15), of("b", "x.example", 250, 2)];
-        let names = |text: &str| rule(text).broken(&fared).into_iter().map(|broken| broken.name).collect::<Vec<_>>();
+        let of = |provider: &str, domain: &str, sent, events| Fared {
+            provider: provider.into(),
+            domain: domain.into(),
+            sent,
+            events,
+        };
+        let fared = [
+            of("a", "x.example", 150, 3),
+            of("a", "y.example", 100, 15),
+            of("b", "x.example", 250, 2),
+        ];
+        let names = |text: &str| {
+            rule(text).broken(&fared).into_iter().map(|broken| broken.name).collect::<Vec<_>>()
+        };
         assert_eq!(names("bounced > 3.9% over 1h min 200/20"), [""], "20 of 500 are 4 %");
-        assert!(names("bounced > 4% over 1h min 200/20").is_empty(), "the limit itself is tolerated");
+        assert!(
+            names("bounced > 4% over 1h min 200/20").is_empty(),
+            "the limit itself is tolerated"
+        );
         assert!(names("bounced > 5% over 1h min 200/20").is_empty());
         assert!(names("bounced > 1% over 1h min 501/20").is_empty());
         assert_eq!(names("bounced > 5% over 1h min 200/5 by provider"), ["a"]);
         assert_eq!(names("bounced > 5% over 1h min 50/5 by domain"), ["y.example"]);
         let said = &rule("bounced > 5% over 1h min 50/5 by domain").broken(&fared)[0].evidence;
-        assert_eq!(said, "15 of 100 bounced at y.example, 15.00 %: bounced > 5% over 1h min 50/5 by domain");
+        assert_eq!(
+            said,
+            "15 of 100 bounced at y.example, 15.00 %: bounced > 5% over 1h min 50/5 by domain"
+        );
     }
 }

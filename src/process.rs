@@ -1,4 +1,5 @@
-//! What this process asks of the system before it does anything: no image of its memory on a disk, and room for its files.
+//! What this process asks of the system before it does anything: no image of its memory on a disk,
+//! and room for its files.
 
 use std::sync::RwLock;
 use std::thread::Builder;
@@ -7,19 +8,22 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Result};
 
-/// The most open files that are asked for where the system allows them; it is often set to fewer for each process by default.
+/// The most open files that are asked for where the system allows them; it is often set to fewer
+/// for each process by default.
 const WANTED: u64 = 4_096;
-/// Open files that a command needs besides its connections: the three streams, the runtime's, the ledger with its log and its readers, lists,
-/// suppression files, trace, report and lock.
+/// Open files that a command needs besides its connections: the three streams, the runtime's, the
+/// ledger with its log and its readers, lists, suppression files, trace, report and lock.
 const BESIDES: u64 = 32;
 
-/// Threads that a command needs: the runtime's, those of the ledger, and those that read and render.
+/// Threads that a command needs: the runtime's, those of the ledger, and those that read and
+/// render.
 const THREADS: usize = 16;
 /// The stack of a thread that does nothing.
 const SMALL: usize = 64 << 10;
 
-/// Keeps secrets, which are in memory in clear, out of core dumps and from other processes of the user, and raises the limit of open files as
-/// far as it may. What the system refuses stays as it is.
+/// Keeps secrets, which are in memory in clear, out of core dumps and from other processes of the
+/// user, and raises the limit of open files as far as it may. What the system refuses stays as it
+/// is.
 pub(crate) fn prepare() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     // A program that collects dumps is given them whatever that limit is.
@@ -32,7 +36,8 @@ pub(crate) fn prepare() {
     }
 }
 
-/// Exit 1 where the process may not have as many open files as a command needs that keeps so many connections.
+/// Exit 1 where the process may not have as many open files as a command needs that keeps so many
+/// connections.
 pub(crate) fn needs_files(connections: usize) -> Result<()> {
     let needed = BESIDES + connections as u64;
     match getrlimit(Resource::Nofile).current {
@@ -41,13 +46,15 @@ pub(crate) fn needs_files(connections: usize) -> Result<()> {
     }
 }
 
-/// Exit 1 where the process may not have as many threads as a command needs. The limit is the user's or the system's, and counts the
-/// threads of others, so that only trying shows it.
+/// Exit 1 where the process may not have as many threads as a command needs. The limit is the
+/// user's or the system's, and counts the threads of others, so that only trying shows it.
 pub(crate) fn needs_threads() -> Result<()> {
     let gate = RwLock::new(());
     let shut = gate.write();
     let begun = std::thread::scope(|scope| {
-        let mut wait = (0..THREADS).map(|_| Builder::new().stack_size(SMALL).spawn_scoped(scope, || drop(gate.read())).map(drop));
+        let mut wait = (0..THREADS).map(|_| {
+            Builder::new().stack_size(SMALL).spawn_scoped(scope, || drop(gate.read())).map(drop)
+        });
         let begun = wait.try_for_each(|begun| begun);
         drop(shut);
         begun

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 pub use json_row::{JsonRow, RepeatedKey};
 
-/// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list never does.
+/// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list
+/// never does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     names: Vec<String>,
@@ -33,7 +34,8 @@ impl Columns {
 
     /// The first two places, from 0, of a name that stands more than once.
     pub fn repeated(&self, name: &str) -> Option<(usize, usize)> {
-        let mut places = self.names.iter().enumerate().filter(|(_, n)| *n == name).map(|(place, _)| place);
+        let mut places =
+            self.names.iter().enumerate().filter(|(_, n)| *n == name).map(|(place, _)| place);
         Some((places.next()?, places.next()?))
     }
 
@@ -55,8 +57,8 @@ pub enum Fields {
 }
 
 impl Fields {
-    /// The text of the column called `name`; numbers in JSON are as they stand in the list, booleans as JSON writes
-    /// them, `null` is absent.
+    /// The text of the column called `name`; numbers in JSON are as they stand in the list,
+    /// booleans as JSON writes them, `null` is absent.
     pub fn text(&self, columns: &Columns, name: &str) -> Option<String> {
         match self {
             Self::Text(record) => record.get(columns.position(name)?).map(str::to_owned),
@@ -99,15 +101,19 @@ impl Fields {
     }
 }
 
-/// Hands on the cells of an array as `Fields::encode` writes it, as long as none of them has an escape. False where a JSON reader has to
-/// read it from the beginning.
+/// Hands on the cells of an array as `Fields::encode` writes it, as long as none of them has an
+/// escape. False where a JSON reader has to read it from the beginning.
 pub(crate) fn each_plain_cell<'a>(text: &'a str, mut cell: impl FnMut(&'a str)) -> bool {
     let Some(mut rest) = text.strip_prefix('[') else { return false };
     if rest == "]" {
         return true;
     }
     while let Some(quoted) = rest.strip_prefix('"') {
-        let Some(end) = memchr::memchr2(b'"', b'\\', quoted.as_bytes()).filter(|end| quoted.as_bytes()[*end] == b'"') else { return false };
+        let Some(end) = memchr::memchr2(b'"', b'\\', quoted.as_bytes())
+            .filter(|end| quoted.as_bytes()[*end] == b'"')
+        else {
+            return false;
+        };
         cell(&quoted[..end]);
         rest = match &quoted[end + 1..] {
             "]" => return true,
@@ -213,9 +219,11 @@ mod tests {
 
     #[test]
     fn fields_read_back_as_they_were_written() {
-        let cells = Fields::Text(csv::StringRecord::from(vec!["ann@example.com", "Zoë \"Z\" \\ \n", ""]));
+        let cells =
+            Fields::Text(csv::StringRecord::from(vec!["ann@example.com", "Zoë \"Z\" \\ \n", ""]));
         assert_eq!(Fields::decode(&cells.encode()).expect("valid"), cells);
-        let object: serde_json::Map<String, Value> = serde_json::from_str(r#"{"b":1,"a":[{"x":null}],"":"é"}"#).expect("valid");
+        let object: serde_json::Map<String, Value> =
+            serde_json::from_str(r#"{"b":1,"a":[{"x":null}],"":"é"}"#).expect("valid");
         let json = Fields::Json(object.into());
         assert_eq!(Fields::decode(&json.encode()).expect("valid"), json);
         assert_eq!(json.text(&Columns::default(), "b").as_deref(), Some("1"));

@@ -1,14 +1,16 @@
 //! Names of files and foreign text as a terminal may get them.
 //!
-//! The rule it keeps: what a file is called can neither command a terminal nor forge a line of ours. Each control character, and each one that
-//! turns the direction of text, is written as its escape.
+//! The rule it keeps: what a file is called can neither command a terminal nor forge a line of
+//! ours. Each control character, and each one that turns the direction of text, is written as its
+//! escape.
 
 use std::borrow::Cow;
 use std::path::Path;
 
 /// Whether a character does something to a terminal instead of standing for itself.
 pub(crate) fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The text with every harmful character as its escape, line ends included.
@@ -55,7 +57,9 @@ impl std::io::Write for VisibleErrors {
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        std::io::stderr().lock().write_all(visible_lines(&String::from_utf8_lossy(bytes)).as_bytes())
+        std::io::stderr()
+            .lock()
+            .write_all(visible_lines(&String::from_utf8_lossy(bytes)).as_bytes())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -70,7 +74,10 @@ mod tests {
     #[test]
     fn a_name_can_neither_command_a_terminal_nor_forge_a_line() {
         let name = "a\u{1b}]0;owned\u{7}\nhint: rm\t\u{202e}vsc.\u{9b}2J é山";
-        assert_eq!(Path::new(name).shown(), "a\\u{1b}]0;owned\\u{7}\\nhint: rm\\t\\u{202e}vsc.\\u{9b}2J é山");
+        assert_eq!(
+            Path::new(name).shown(),
+            "a\\u{1b}]0;owned\\u{7}\\nhint: rm\\t\\u{202e}vsc.\\u{9b}2J é山"
+        );
         assert_eq!(visible_lines("a\n\tb\r\u{7f}"), "a\n\tb\\r\\u{7f}");
         assert!(matches!(visible("山田太郎 שלום"), Cow::Borrowed(_)));
     }

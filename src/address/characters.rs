@@ -1,4 +1,5 @@
-//! The characters of an address, one at a time: those that show nothing, those that stand for another one, and those no mailbox has.
+//! The characters of an address, one at a time: those that show nothing, those that stand for
+//! another one, and those no mailbox has.
 
 use std::borrow::Cow;
 
@@ -8,16 +9,20 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use super::AddressError;
 
-/// Whether nothing is seen where this character stands: spaces of every kind, controls, direction marks, joiners, fillers, variation
-/// selectors, tags.
+/// Whether nothing is seen where this character stands: spaces of every kind, controls, direction
+/// marks, joiners, fillers, variation selectors, tags.
 pub(crate) fn is_unseen(c: char) -> bool {
     use GeneralCategory as G;
     if c.is_ascii() {
         return c == ' ' || c.is_ascii_control();
     }
-    // Symbols and marks that are drawn as nothing: an empty Braille cell, the place of an object, a null notehead, a Khitan filler.
+    // Symbols and marks that are drawn as nothing: an empty Braille cell, the place of an object, a
+    // null notehead, a Khitan filler.
     matches!(c, '\u{2800}' | '\u{fffc}' | '\u{1d159}' | '\u{16fe4}')
-        || matches!(category(c), G::Control | G::Format | G::SpaceSeparator | G::LineSeparator | G::ParagraphSeparator)
+        || matches!(
+            category(c),
+            G::Control | G::Format | G::SpaceSeparator | G::LineSeparator | G::ParagraphSeparator
+        )
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
@@ -28,8 +33,9 @@ pub fn trim(text: &str) -> &str {
 
 /// Words that databases, programs and people write where there is nothing.
 const NOTHING: [&str; 26] = [
-    "NULL", "Null", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N", "NaN", "nan", "None", "none", "NONE", "nil", "N/A", "n/a", "NA",
-    "n.a.", "k.A", "k.A.", "-", "--", "–", "—", "(blank)",
+    "NULL", "Null", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N", "NaN", "nan",
+    "None", "none", "NONE", "nil", "N/A", "n/a", "NA", "n.a.", "k.A", "k.A.", "-", "--", "–", "—",
+    "(blank)",
 ];
 
 /// Whether a text is one of the words that stand for nothing.
@@ -37,7 +43,8 @@ pub(super) fn is_word_for_nothing(text: &str) -> bool {
     text.len() <= 7 && NOTHING.contains(&text)
 }
 
-/// Whether there is no address at all in a cell, not even a wrong one: it is empty, or a word that stands for nothing.
+/// Whether there is no address at all in a cell, not even a wrong one: it is empty, or a word that
+/// stands for nothing.
 pub(crate) fn is_absent(cell: &str) -> bool {
     // Nearly every cell is longer than these words.
     if cell.len() > 7 && cell.as_bytes()[0].is_ascii_alphanumeric() {
@@ -62,14 +69,31 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
-/// The quotation mark of the keyboard that was meant by a typographic one, a prime, or a letter that looks like an apostrophe.
+/// The quotation mark of the keyboard that was meant by a typographic one, a prime, or a letter
+/// that looks like an apostrophe.
 pub(super) fn plain_quote(c: char) -> Option<char> {
     match c {
-        '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{2035}' | '\u{2039}' | '\u{203a}' | '\u{b4}' | '\u{ff07}' | '\u{ff40}' => Some('\''),
+        '\u{2018}'..='\u{201b}'
+        | '\u{2032}'
+        | '\u{2035}'
+        | '\u{2039}'
+        | '\u{203a}'
+        | '\u{b4}'
+        | '\u{ff07}'
+        | '\u{ff40}' => Some('\''),
         '\u{275b}' | '\u{275c}' | '\u{55a}' | '\u{a78b}' | '\u{a78c}' => Some('\''),
         '\u{2b9}' | '\u{2bb}'..='\u{2bd}' | '\u{2c8}' | '\u{2ca}' | '\u{2cb}' => Some('\''),
-        '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{2036}' | '\u{ab}' | '\u{bb}' | '\u{ff02}' | '\u{275d}' | '\u{275e}' => Some('"'),
-        '\u{2ba}' | '\u{2ee}' | '\u{300a}'..='\u{300f}' | '\u{301d}'..='\u{301f}' | '\u{2e42}' => Some('"'),
+        '\u{201c}'..='\u{201f}'
+        | '\u{2033}'
+        | '\u{2036}'
+        | '\u{ab}'
+        | '\u{bb}'
+        | '\u{ff02}'
+        | '\u{275d}'
+        | '\u{275e}' => Some('"'),
+        '\u{2ba}' | '\u{2ee}' | '\u{300a}'..='\u{300f}' | '\u{301d}'..='\u{301f}' | '\u{2e42}' => {
+            Some('"')
+        }
         _ => None,
     }
 }
@@ -77,15 +101,20 @@ pub(super) fn plain_quote(c: char) -> Option<char> {
 /// The sign of the keyboard for which word processors and foreign keyboards put this one.
 pub(super) fn plain_sign(c: char) -> Option<char> {
     match c {
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2043}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => Some('-'),
+        '\u{2010}'..='\u{2015}'
+        | '\u{2212}'
+        | '\u{2043}'
+        | '\u{fe58}'
+        | '\u{fe63}'
+        | '\u{ff0d}' => Some('-'),
         '\u{3002}' | '\u{2024}' | '\u{fe52}' | '\u{ff0e}' | '\u{ff61}' => Some('.'),
         '\u{ff20}' | '\u{fe6b}' => Some('@'),
         _ => plain_quote(c),
     }
 }
 
-/// Refuses what belongs on neither side of the `@`: typographic signs, variants such as `ａ`, `𝐚`, `ﬁ` and `²`, and what is no character.
-/// The text is in NFC and has nothing invisible in it.
+/// Refuses what belongs on neither side of the `@`: typographic signs, variants such as `ａ`, `𝐚`,
+/// `ﬁ` and `²`, and what is no character. The text is in NFC and has nothing invisible in it.
 pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
     use GeneralCategory as G;
     for c in text.chars().filter(|c| !c.is_ascii()) {
@@ -99,7 +128,8 @@ pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
     first_variant(text).map_or(Ok(()), |c| Err(AddressError::Variant(c)))
 }
 
-/// Refuses marks that compose with nothing: strokes, underlines and circles around letters, and any mark behind a plain ASCII character.
+/// Refuses marks that compose with nothing: strokes, underlines and circles around letters, and any
+/// mark behind a plain ASCII character.
 pub(super) fn refuse_loose_marks(text: &str) -> Result<(), AddressError> {
     let is_drawn = |c: char| matches!(c, '\u{305}' | '\u{332}'..='\u{338}' | '\u{33f}' | '\u{20d0}'..='\u{20ff}');
     let mut before = ' ';
@@ -107,7 +137,11 @@ pub(super) fn refuse_loose_marks(text: &str) -> Result<(), AddressError> {
         // What the small letter of a Turkish capital is made of.
         let is_dot = matches!(before, 'i' | 'j') && c == '\u{307}';
         if is_mark(c) && !is_dot && (before.is_ascii() || is_drawn(c)) {
-            return Err(if before == ' ' { AddressError::LeadingMark(c) } else { AddressError::LooseMark(c) });
+            return Err(if before == ' ' {
+                AddressError::LeadingMark(c)
+            } else {
+                AddressError::LooseMark(c)
+            });
         }
         before = c;
     }
@@ -122,17 +156,24 @@ pub(super) fn is_phonetic(c: char) -> bool {
 /// The letter that Ukrainian and others write as an apostrophe.
 pub(super) const LETTER_APOSTROPHE: char = '\u{2bc}';
 
-/// The text without letters that are an apostrophe between two others of a script that is written so; between Latin letters, as in
-/// `oʼbrien`, the keyboard's apostrophe is meant.
+/// The text without letters that are an apostrophe between two others of a script that is written
+/// so; between Latin letters, as in `oʼbrien`, the keyboard's apostrophe is meant.
 pub(super) fn without_letter_apostrophes(text: &str) -> Cow<'_, str> {
     if !text.contains(LETTER_APOSTROPHE) {
         return Cow::Borrowed(text);
     }
-    let is_of_such_a_script = |c: Option<&char>| c.is_some_and(|c| c.is_alphabetic() && !c.is_ascii() && !is_latin(*c) && *c != LETTER_APOSTROPHE);
+    let is_of_such_a_script = |c: Option<&char>| {
+        c.is_some_and(|c| {
+            c.is_alphabetic() && !c.is_ascii() && !is_latin(*c) && *c != LETTER_APOSTROPHE
+        })
+    };
     let chars: Vec<char> = text.chars().collect();
     let is_kept = |place: usize| {
-        let beside = |place: Option<usize>| is_of_such_a_script(place.and_then(|place| chars.get(place)));
-        chars[place] != LETTER_APOSTROPHE || !beside(place.checked_sub(1)) || !beside(Some(place + 1))
+        let beside =
+            |place: Option<usize>| is_of_such_a_script(place.and_then(|place| chars.get(place)));
+        chars[place] != LETTER_APOSTROPHE
+            || !beside(place.checked_sub(1))
+            || !beside(Some(place + 1))
     };
     Cow::Owned((0..chars.len()).filter(|place| is_kept(*place)).map(|place| chars[place]).collect())
 }
@@ -147,15 +188,21 @@ fn first_variant(text: &str) -> Option<char> {
     if nfkc.is_normalized(text) {
         return None;
     }
-    // Letters of ordinary words which Unicode would take apart, and which cannot be typed otherwise: Armenian ech yiwn, Thai and Lao am.
+    // Letters of ordinary words which Unicode would take apart, and which cannot be typed
+    // otherwise: Armenian ech yiwn, Thai and Lao am.
     let is_ordinary = |c: char| matches!(c, '\u{587}' | '\u{e33}' | '\u{eb3}');
-    text.chars().find(|c| !c.is_ascii() && !is_ordinary(*c) && !nfkc.is_normalized(c.encode_utf8(&mut [0; 4])))
+    text.chars().find(|c| {
+        !c.is_ascii() && !is_ordinary(*c) && !nfkc.is_normalized(c.encode_utf8(&mut [0; 4]))
+    })
 }
 
-/// Refuses punctuation that is not ASCII, but for the signs that words of some language are written with.
+/// Refuses punctuation that is not ASCII, but for the signs that words of some language are written
+/// with.
 pub(super) fn refuse_punctuation(local: &str) -> Result<(), AddressError> {
     use GeneralCategory as G;
-    let is_of_words = |c: char| matches!(c, '\u{b7}' | '\u{375}' | '\u{5f3}' | '\u{5f4}' | '\u{f0b}' | '\u{30fb}');
+    let is_of_words = |c: char| {
+        matches!(c, '\u{b7}' | '\u{375}' | '\u{5f3}' | '\u{5f4}' | '\u{f0b}' | '\u{30fb}')
+    };
     let is_punctuation = |c: char| {
         matches!(
             category(c),
@@ -182,32 +229,53 @@ pub(super) fn is_mark(c: char) -> bool {
 /// Whether the character is a picture or a sign, which few providers let a mailbox have.
 pub(super) fn is_symbol(c: char) -> bool {
     use GeneralCategory as G;
-    !c.is_ascii() && matches!(category(c), G::OtherSymbol | G::MathSymbol | G::CurrencySymbol | G::OtherNumber | G::LetterNumber)
+    !c.is_ascii()
+        && matches!(
+            category(c),
+            G::OtherSymbol | G::MathSymbol | G::CurrencySymbol | G::OtherNumber | G::LetterNumber
+        )
 }
 
-/// Whether RFC 5892 gives the character, which UTS #46 leaves as it is, the derived property PVALID, CONTEXTJ or CONTEXTO.
+/// Whether RFC 5892 gives the character, which UTS #46 leaves as it is, the derived property
+/// PVALID, CONTEXTJ or CONTEXTO.
 ///
-/// UTS #46 has mapped or refused what section 2.2 of the RFC calls unstable, and [`refuse_foreign`] what is unassigned; what is left of
-/// section 3 is computed from the general category, with the exceptions of section 2.6, so that no table has to be kept up to date.
+/// UTS #46 has mapped or refused what section 2.2 of the RFC calls unstable, and [`refuse_foreign`]
+/// what is unassigned; what is left of section 3 is computed from the general category, with the
+/// exceptions of section 2.6, so that no table has to be kept up to date.
 pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
     use GeneralCategory as G;
     match c {
         '-' | '_' | '0'..='9' | 'a'..='z' => true,
         // Section 2.6, PVALID and CONTEXTO.
         '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
-        '\u{b7}' | '\u{375}' | '\u{5f3}' | '\u{5f4}' | '\u{30fb}' | '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => true,
+        '\u{b7}'
+        | '\u{375}'
+        | '\u{5f3}'
+        | '\u{5f4}'
+        | '\u{30fb}'
+        | '\u{660}'..='\u{669}'
+        | '\u{6f0}'..='\u{6f9}' => true,
         // Section 2.8, CONTEXTJ.
         '\u{200c}' | '\u{200d}' => true,
         // Section 2.6, DISALLOWED.
-        '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => false,
-        // Section 2.4, blocks that are ignored: Combining Diacritical Marks for Symbols, Musical Symbols, Ancient Greek Musical Notation.
+        '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => {
+            false
+        }
+        // Section 2.4, blocks that are ignored: Combining Diacritical Marks for Symbols, Musical
+        // Symbols, Ancient Greek Musical Notation.
         '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d1ff}' | '\u{1d200}'..='\u{1d24f}' => false,
         // Section 2.9, the letters that old Hangul syllables are made of.
         '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
         _ => {
             matches!(
                 category(c),
-                G::LowercaseLetter | G::UppercaseLetter | G::OtherLetter | G::DecimalNumber | G::ModifierLetter | G::NonspacingMark | G::SpacingMark
+                G::LowercaseLetter
+                    | G::UppercaseLetter
+                    | G::OtherLetter
+                    | G::DecimalNumber
+                    | G::ModifierLetter
+                    | G::NonspacingMark
+                    | G::SpacingMark
             ) && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
         }
     }

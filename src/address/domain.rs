@@ -3,10 +3,14 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::AddressError;
-use super::characters::{is_allowed_by_idna2008, is_mark, is_unseen, refuse_foreign, refuse_loose_marks, without_letter_apostrophes};
+use super::characters::{
+    is_allowed_by_idna2008, is_mark, is_unseen, refuse_foreign, refuse_loose_marks,
+    without_letter_apostrophes,
+};
 use super::scripts::{Mix, mix};
 
-/// Makes a domain lowercase ASCII and checks it as a host name and, where it is international, by IDNA2008.
+/// Makes a domain lowercase ASCII and checks it as a host name and, where it is international, by
+/// IDNA2008.
 pub fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
     if domain.is_empty() {
         return Err(AddressError::NoDomain);
@@ -38,7 +42,11 @@ pub(super) fn to_unicode(ascii: &str) -> String {
 }
 
 pub(super) fn unseen(c: char) -> AddressError {
-    if matches!(c, ' ' | '\t' | '\r' | '\n') { AddressError::Space } else { AddressError::Unseen(c) }
+    if matches!(c, ' ' | '\t' | '\r' | '\n') {
+        AddressError::Space
+    } else {
+        AddressError::Unseen(c)
+    }
 }
 
 fn is_a_label(label: &str) -> bool {
@@ -60,7 +68,8 @@ fn international(typed: &str) -> Result<String, AddressError> {
     Ok(ascii)
 }
 
-/// The zero-width joiner and non-joiner, which some scripts are written with: IDNA2008 allows them in their context, and UTS #46 checks it.
+/// The zero-width joiner and non-joiner, which some scripts are written with: IDNA2008 allows them
+/// in their context, and UTS #46 checks it.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
@@ -70,7 +79,10 @@ fn refusal(domain: &str) -> AddressError {
     let is_refused = |c: &char| !c.is_ascii() && !c.to_lowercase().all(is_allowed_by_idna2008);
     match domain.chars().find(is_refused) {
         Some(c) => AddressError::Disallowed(c),
-        None => domain.chars().find(|c| is_joiner(*c)).map_or(AddressError::Domain, AddressError::Disallowed),
+        None => domain
+            .chars()
+            .find(|c| is_joiner(*c))
+            .map_or(AddressError::Domain, AddressError::Disallowed),
     }
 }
 
@@ -80,7 +92,10 @@ fn check_label(label: &str) -> Result<(), AddressError> {
     if let Some(c) = chars.first().filter(|c| is_mark(**c)) {
         return Err(AddressError::Disallowed(*c));
     }
-    if chars.get(2..4) == Some(&['-', '-']) || chars.first() == Some(&'-') || chars.last() == Some(&'-') {
+    if chars.get(2..4) == Some(&['-', '-'])
+        || chars.first() == Some(&'-')
+        || chars.last() == Some(&'-')
+    {
         return Err(AddressError::Domain);
     }
     for (place, c) in chars.iter().enumerate() {
@@ -105,7 +120,9 @@ fn fits_context(label: &[char], place: usize) -> bool {
         '\u{b7}' => before == Some(&'l') && after == Some(&'l'),
         '\u{375}' => after.is_some_and(|c| script(c) == Script::Greek),
         '\u{5f3}' | '\u{5f4}' => before.is_some_and(|c| script(c) == Script::Hebrew),
-        '\u{30fb}' => label.iter().any(|c| matches!(script(c), Script::Hiragana | Script::Katakana | Script::Han)),
+        '\u{30fb}' => label
+            .iter()
+            .any(|c| matches!(script(c), Script::Hiragana | Script::Katakana | Script::Han)),
         '\u{660}'..='\u{669}' => !label.iter().any(|c| ('\u{6f0}'..='\u{6f9}').contains(c)),
         '\u{6f0}'..='\u{6f9}' => !label.iter().any(|c| ('\u{660}'..='\u{669}').contains(c)),
         _ => true,

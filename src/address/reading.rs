@@ -1,14 +1,15 @@
 //! The one reader: from a text to the mailbox that it names, or why it names none.
 //!
-//! Lists, suppression files, imports, commands, configuration and events all read through here, so that one text is one person everywhere.
+//! Lists, suppression files, imports, commands, configuration and events all read through here, so
+//! that one text is one person everywhere.
 
 use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::characters::{
-    is_mark, is_unseen, is_word_for_nothing, plain_quote, plain_sign, refuse_foreign, refuse_loose_marks, refuse_punctuation, trim,
-    without_letter_apostrophes,
+    is_mark, is_unseen, is_word_for_nothing, plain_quote, plain_sign, refuse_foreign,
+    refuse_loose_marks, refuse_punctuation, trim, without_letter_apostrophes,
 };
 use super::domain::{domain_to_ascii, unseen};
 use super::scripts::{Mix, mix};
@@ -45,8 +46,8 @@ const KINDS: [u8; 256] = {
     kinds
 };
 
-/// Where the `@` of an ordinary address stands: letters, digits and common signs, one `@`, a domain that ends in a letter. `None` leaves
-/// the text to [`careful`], which judges it.
+/// Where the `@` of an ordinary address stands: letters, digits and common signs, one `@`, a domain
+/// that ends in a letter. `None` leaves the text to [`careful`], which judges it.
 fn plain(text: &[u8]) -> Option<usize> {
     let at = memchr::memchr(b'@', text)?;
     let (local, domain) = (&text[..at], &text[at + 1..]);
@@ -64,7 +65,11 @@ fn plain(text: &[u8]) -> Option<usize> {
         all != 0 && beside == 0 && before & JOINT == 0
     };
     let fits = (1..=LONGEST_LOCAL).contains(&local.len()) && (1..=63).contains(&domain.len());
-    let is_plain = fits && local[0] != b'\'' && domain[domain.len() - 1].is_ascii_alphabetic() && is_sound(local, LOCAL) && is_sound(domain, DOMAIN);
+    let is_plain = fits
+        && local[0] != b'\''
+        && domain[domain.len() - 1].is_ascii_alphabetic()
+        && is_sound(local, LOCAL)
+        && is_sound(domain, DOMAIN);
     is_plain.then_some(at)
 }
 
@@ -85,9 +90,11 @@ fn careful(text: &str) -> Result<(String, u16), AddressError> {
     if text.contains('@') {
         refuse_wrapping(text)?;
     }
-    let (local, domain) = if text.starts_with('"') { split_quoted(text)? } else { split_plain(text)? };
+    let (local, domain) =
+        if text.starts_with('"') { split_quoted(text)? } else { split_plain(text)? };
     let local = canonical(&local)?;
-    // Some letters take more bytes in lowercase, in which suppressions keep them: what is mailed must fit there too.
+    // Some letters take more bytes in lowercase, in which suppressions keep them: what is mailed
+    // must fit there too.
     let length = if local.is_ascii() { local.len() } else { local.len().max(fold(&local).len()) };
     if length > LONGEST_LOCAL {
         return Err(AddressError::LocalTooLong);
@@ -101,7 +108,8 @@ fn careful(text: &str) -> Result<(String, u16), AddressError> {
     Ok((format!("{local}@{domain}"), at))
 }
 
-/// Refuses what people and programs put around an address: brackets, quotation marks, `mailto:`, the comma of a list.
+/// Refuses what people and programs put around an address: brackets, quotation marks, `mailto:`,
+/// the comma of a list.
 fn refuse_wrapping(text: &str) -> Result<(), AddressError> {
     if text.ends_with('>') && text.contains('<') {
         return Err(AddressError::DisplayName);
@@ -109,23 +117,29 @@ fn refuse_wrapping(text: &str) -> Result<(), AddressError> {
     if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("mailto:")) {
         return Err(AddressError::Mailto);
     }
-    let (first, last) = (text.chars().next().unwrap_or_default(), text.chars().next_back().unwrap_or_default());
+    let (first, last) =
+        (text.chars().next().unwrap_or_default(), text.chars().next_back().unwrap_or_default());
     if first == '"' && last == '"' && text.len() > 1 {
         return Err(AddressError::Wrapped('"'));
     }
     if matches!(first, '\'' | '`' | '<' | '(' | '[' | '{') || plain_quote(first).is_some() {
         return Err(AddressError::Wrapped(first));
     }
-    if matches!(last, '\'' | '`' | '"' | '>' | ')' | ']' | '}') && !text.contains("@[") || plain_quote(last).is_some() {
+    if matches!(last, '\'' | '`' | '"' | '>' | ')' | ']' | '}') && !text.contains("@[")
+        || plain_quote(last).is_some()
+    {
         return Err(AddressError::Wrapped(last));
     }
-    if matches!(last, '.' | ',' | ';' | ':' | '!' | '?') || plain_sign(last).is_some_and(|sign| sign == '.') {
+    if matches!(last, '.' | ',' | ';' | ':' | '!' | '?')
+        || plain_sign(last).is_some_and(|sign| sign == '.')
+    {
         return Err(AddressError::Trailing(last));
     }
     Ok(())
 }
 
-/// Refuses the signs that strike a row out, and the marks of spreadsheets: `#ann@example.com` was not meant to be mailed.
+/// Refuses the signs that strike a row out, and the marks of spreadsheets: `#ann@example.com` was
+/// not meant to be mailed.
 fn refuse_marked(local: &str) -> Result<(), AddressError> {
     let local = local.strip_prefix('"').unwrap_or(local);
     for sign in ["#", "//", "--", "*", "!"] {
@@ -144,7 +158,9 @@ fn refuse_marked(local: &str) -> Result<(), AddressError> {
 fn split_plain(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     let Some((local, domain)) = text.split_once('@') else {
         let foreign = text.chars().find(|c| plain_sign(*c) == Some('@'));
-        return Err(foreign.map_or(AddressError::NoAt, |c| AddressError::Sign { found: c, meant: '@' }));
+        return Err(
+            foreign.map_or(AddressError::NoAt, |c| AddressError::Sign { found: c, meant: '@' })
+        );
     };
     if local.is_empty() {
         return Err(AddressError::NoLocalPart);
@@ -164,7 +180,8 @@ fn split_plain(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     Ok((Cow::Borrowed(local), domain))
 }
 
-/// The content of a quoted local part, its quoted pairs resolved (RFC 5321 section 4.1.2), and the domain.
+/// The content of a quoted local part, its quoted pairs resolved (RFC 5321 section 4.1.2), and the
+/// domain.
 fn split_quoted(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     let mut content = String::with_capacity(text.len());
     let mut escaped = false;
@@ -180,7 +197,11 @@ fn split_quoted(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
             '\\' => escaped = true,
             '"' => {
                 let domain = text[i + 1..].strip_prefix('@').ok_or(AddressError::Quotes)?;
-                return if content.is_empty() { Err(AddressError::NoLocalPart) } else { Ok((Cow::Owned(content), domain)) };
+                return if content.is_empty() {
+                    Err(AddressError::NoLocalPart)
+                } else {
+                    Ok((Cow::Owned(content), domain))
+                };
             }
             c => content.push(c),
         }
@@ -193,11 +214,15 @@ fn is_atext(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()
 }
 
-/// The local part in its one spelling: NFC, in quotes only where it needs them, with a backslash only where it must be.
+/// The local part in its one spelling: NFC, in quotes only where it needs them, with a backslash
+/// only where it must be.
 fn canonical(content: &str) -> Result<String, AddressError> {
-    let content: Cow<'_, str> = if content.is_ascii() { Cow::Borrowed(content) } else { international(content)? };
-    let needs_no_quotes =
-        !content.starts_with('.') && !content.ends_with('.') && !content.contains("..") && { content.chars().all(|c| c == '.' || is_atext(c)) };
+    let content: Cow<'_, str> =
+        if content.is_ascii() { Cow::Borrowed(content) } else { international(content)? };
+    let needs_no_quotes = !content.starts_with('.')
+        && !content.ends_with('.')
+        && !content.contains("..")
+        && { content.chars().all(|c| c == '.' || is_atext(c)) };
     if needs_no_quotes {
         return Ok(content.into_owned());
     }

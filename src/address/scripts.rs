@@ -1,8 +1,10 @@
-//! The scripts of a word, for letters that look alike: a Cyrillic `е` in `еxample` is another domain and cannot be seen.
+//! The scripts of a word, for letters that look alike: a Cyrillic `е` in `еxample` is another
+//! domain and cannot be seen.
 //!
-//! The rule is that of UTS #39, section 5.2: the characters of a word must have one script in common, where Han counts for Japanese,
-//! Korean and Chinese writing, and Latin may stand beside these ("highly restrictive"). Latin beside a script whose letters look like no
-//! Latin ones ("moderately restrictive") is taken and listed.
+//! The rule is that of UTS #39, section 5.2: the characters of a word must have one script in
+//! common, where Han counts for Japanese, Korean and Chinese writing, and Latin may stand beside
+//! these ("highly restrictive"). Latin beside a script whose letters look like no Latin ones
+//! ("moderately restrictive") is taken and listed.
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::Script;
@@ -43,20 +45,27 @@ const BESIDE_LATIN: [Script; 19] = [
 ];
 
 /// Scripts in which Chinese, Japanese and Korean are written, each language with Latin.
-const WRITTEN_TOGETHER: [&[Script]; 3] =
-    [&[Script::Han, Script::Bopomofo], &[Script::Han, Script::Hiragana, Script::Katakana], &[Script::Han, Script::Hangul]];
+const WRITTEN_TOGETHER: [&[Script]; 3] = [
+    &[Script::Han, Script::Bopomofo],
+    &[Script::Han, Script::Hiragana, Script::Katakana],
+    &[Script::Han, Script::Hangul],
+];
 
 /// Judges one word: a label of a domain, or what stands between signs of a local part.
 pub(super) fn mix(word: &str) -> Mix {
-    let own = |c: &char| !matches!(script_of(*c), Script::Common | Script::Inherited) || is_bound(*c);
+    let own =
+        |c: &char| !matches!(script_of(*c), Script::Common | Script::Inherited) || is_bound(*c);
     let letters = || word.chars().filter(own);
-    let all_in = |scripts: &[Script]| letters().all(|c| scripts.iter().any(|script| belongs(c, *script)));
+    let all_in =
+        |scripts: &[Script]| letters().all(|c| scripts.iter().any(|script| belongs(c, *script)));
     let Some(first) = letters().next() else { return Mix::Sound };
     if extensions(first).any(|script| all_in(&[script])) {
         return Mix::Sound;
     }
     for together in WRITTEN_TOGETHER {
-        if letters().all(|c| belongs(c, Script::Latin) || together.iter().any(|script| belongs(c, *script))) {
+        if letters()
+            .all(|c| belongs(c, Script::Latin) || together.iter().any(|script| belongs(c, *script)))
+        {
             return Mix::Sound;
         }
     }
@@ -67,7 +76,8 @@ pub(super) fn mix(word: &str) -> Mix {
     Mix::Confusable(stranger.unwrap_or(first))
 }
 
-/// Whether all letters of a word are Cyrillic or Greek ones that look like small Latin letters, so that the whole word reads as a Latin one.
+/// Whether all letters of a word are Cyrillic or Greek ones that look like small Latin letters, so
+/// that the whole word reads as a Latin one.
 pub(super) fn reads_as_latin(word: &str) -> bool {
     const TWINS: &str = "аеіјоӏрсуһԁԛѕԝхѵοανρυ";
     let mut letters = word.chars().filter(|c| c.is_alphabetic()).peekable();
@@ -86,7 +96,8 @@ fn extensions(c: char) -> impl Iterator<Item = Script> {
     ScriptWithExtensions::new().get_script_extensions_val(c).iter()
 }
 
-/// Whether a common character is used with certain scripts only, as the Japanese mark of a long vowel is.
+/// Whether a common character is used with certain scripts only, as the Japanese mark of a long
+/// vowel is.
 fn is_bound(c: char) -> bool {
     !c.is_ascii() && !belongs(c, Script::Common) && !belongs(c, Script::Inherited)
 }

@@ -12,21 +12,26 @@ pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // Making a letter small can leave it apart from its mark. An apostrophe that is a letter is typed as the keyboard's as often.
+    // Making a letter small can leave it apart from its mark. An apostrophe that is a letter is
+    // typed as the keyboard's as often.
     let small = text.to_lowercase().replace(LETTER_APOSTROPHE, "'");
     ComposingNormalizerBorrowed::new_nfc().normalize(&small).into_owned()
 }
 
-/// The key of an address as the ledger, an event or a provider has it: what [`Address::folded`] gives, or for a text that is no address
-/// the text in lowercase.
+/// The key of an address as the ledger, an event or a provider has it: what [`Address::folded`]
+/// gives, or for a text that is no address the text in lowercase.
 pub fn key_of(text: &str) -> String {
     // What has been read once, is ASCII and has no quotes is in its one spelling already.
     let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
-    if is_plain { text.to_ascii_lowercase() } else { Address::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.folded()) }
+    if is_plain {
+        text.to_ascii_lowercase()
+    } else {
+        Address::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.folded())
+    }
 }
 
-/// Other spellings of the address with this key, under which earlier versions or others may have kept it: in quotes, decomposed (NFD), and
-/// with apostrophes that are letters.
+/// Other spellings of the address with this key, under which earlier versions or others may have
+/// kept it: in quotes, decomposed (NFD), and with apostrophes that are letters.
 pub(crate) fn older_spellings(key: &str) -> Vec<String> {
     let Some((local, domain)) = key.rsplit_once('@') else { return Vec::new() };
     let mut spellings = Vec::new();
@@ -39,7 +44,8 @@ pub(crate) fn older_spellings(key: &str) -> Vec<String> {
             spellings.push(format!("{decomposed}@{domain}"));
         }
         if local.contains('\'') {
-            spellings.push(format!("{}@{domain}", local.replace('\'', &LETTER_APOSTROPHE.to_string())));
+            spellings
+                .push(format!("{}@{domain}", local.replace('\'', &LETTER_APOSTROPHE.to_string())));
         }
     }
     spellings

@@ -74,7 +74,10 @@ fn everything_else_is_refused_with_its_cause() {
     }
     assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(65))), Err(E::LocalTooLong));
     // Lowercase, it has 65 bytes.
-    assert_eq!(Address::parse(&format!("\u{130}{}@example.com", "a".repeat(62))), Err(E::LocalTooLong));
+    assert_eq!(
+        Address::parse(&format!("\u{130}{}@example.com", "a".repeat(62))),
+        Err(E::LocalTooLong)
+    );
     assert!(Address::parse(&format!("\u{130}{}@example.com", "a".repeat(61))).is_ok());
     assert_eq!(Address::parse(&format!("a@{}com", "abcdefgh.".repeat(40))), Err(E::Domain));
 }
@@ -84,7 +87,10 @@ fn keys_fold_case_unless_told_otherwise() {
     let address = Address::parse("Ann@EXAMPLE.com").expect("an address");
     assert_eq!(address.key(Dedupe::Ci), "ann@example.com");
     assert_eq!(address.key(Dedupe::Exact), "Ann@example.com");
-    assert_eq!(Address::parse("JÖSÉ@example.com").expect("an address").folded(), "jösé@example.com");
+    assert_eq!(
+        Address::parse("JÖSÉ@example.com").expect("an address").folded(),
+        "jösé@example.com"
+    );
 }
 
 #[test]
@@ -100,8 +106,8 @@ fn notes_name_what_is_legal_and_odd() {
 
 #[test]
 fn what_shows_nothing_is_taken_off_the_ends_and_refused_inside() {
-    // A member of each kind: controls, format and direction marks, byte-order mark, joiners, soft hyphen, Unicode spaces, fillers, variation
-    // selectors, tags, and what is drawn as nothing.
+    // A member of each kind: controls, format and direction marks, byte-order mark, joiners, soft
+    // hyphen, Unicode spaces, fillers, variation selectors, tags, and what is drawn as nothing.
     for c in [
         '\u{1}',
         '\u{7f}',
@@ -149,13 +155,29 @@ fn what_shows_nothing_is_taken_off_the_ends_and_refused_inside() {
         '\u{e0041}',
         '\u{e0100}',
     ] {
-        for text in [format!("{c}ann@example.com"), format!("ann@example.com{c}"), format!(" {c} {c}ann@example.com{c} \r\n")] {
-            assert_eq!(Address::parse(&text).map(Address::into_string).as_deref(), Ok("ann@example.com"), "{text:?}");
+        for text in [
+            format!("{c}ann@example.com"),
+            format!("ann@example.com{c}"),
+            format!(" {c} {c}ann@example.com{c} \r\n"),
+        ] {
+            assert_eq!(
+                Address::parse(&text).map(Address::into_string).as_deref(),
+                Ok("ann@example.com"),
+                "{text:?}"
+            );
             assert!(has_unseen_ends(&text), "{text:?}");
         }
-        for text in [format!("an{c}n@example.com"), format!("ann{c}@example.com"), format!("ann@{c}example.com"), format!("ann@exam{c}ple.com")] {
+        for text in [
+            format!("an{c}n@example.com"),
+            format!("ann{c}@example.com"),
+            format!("ann@{c}example.com"),
+            format!("ann@exam{c}ple.com"),
+        ] {
             let why = Address::parse(&text).expect_err(&text);
-            assert!(why.to_string().contains(&format!("U+{:04X}", u32::from(c))), "{text:?}: {why}");
+            assert!(
+                why.to_string().contains(&format!("U+{:04X}", u32::from(c))),
+                "{text:?}: {why}"
+            );
         }
         assert!(Address::parse(&format!("\"a{c}b\"@example.com")).is_err(), "{c:?}");
     }
@@ -246,7 +268,13 @@ fn typographic_signs_variants_and_look_alikes_are_refused_and_named() {
     }
     // The same domain behind its ASCII form.
     let (ascii, _) = idna::domain_to_unicode("еxample.com");
-    assert!(Address::parse(&format!("ann@{}", idna::domain_to_ascii(&ascii).expect("a domain of UTS #46"))).is_err());
+    assert!(
+        Address::parse(&format!(
+            "ann@{}",
+            idna::domain_to_ascii(&ascii).expect("a domain of UTS #46")
+        ))
+        .is_err()
+    );
 }
 
 #[test]
@@ -289,9 +317,24 @@ fn a_domain_that_idna2008_does_not_allow_is_refused_in_both_its_forms() {
             assert!(Address::parse(&format!("ann@{ascii}.example")).is_err(), "{label} as {ascii}");
         }
     }
-    for label in
-        ["exämple", "faß", "βόλος", "例え", "ｶﾀｶﾅ", "한국", "l·l", "א׳", "カ・タ", "中文", "नमस्ते", "ไทย", "م٣٤", "ქართული", "xn--maana-pta", "b_c"]
-    {
+    for label in [
+        "exämple",
+        "faß",
+        "βόλος",
+        "例え",
+        "ｶﾀｶﾅ",
+        "한국",
+        "l·l",
+        "א׳",
+        "カ・タ",
+        "中文",
+        "नमस्ते",
+        "ไทย",
+        "م٣٤",
+        "ქართული",
+        "xn--maana-pta",
+        "b_c",
+    ] {
         let taken = Address::parse(&format!("ann@{label}.example"));
         assert_eq!(taken.is_ok(), label != "ｶﾀｶﾅ", "{label}: {taken:?}");
     }
@@ -303,15 +346,27 @@ fn a_domain_that_idna2008_does_not_allow_is_refused_in_both_its_forms() {
 #[test]
 fn what_is_odd_and_not_wrong_is_listed() {
     let notes = |text: &str| Address::parse(text).expect("an address").notes();
-    for text in ["-ann@example.com", "=ann@example.com", "+ann@example.com", "ann'@example.com", "$ann@example.com"] {
+    for text in [
+        "-ann@example.com",
+        "=ann@example.com",
+        "+ann@example.com",
+        "ann'@example.com",
+        "$ann@example.com",
+    ] {
         assert_eq!(notes(text), [Note::SignAtEnd], "{text}");
     }
     assert_eq!(notes("ann\u{1f600}@example.com"), [Note::Symbol]);
     assert_eq!(notes("ann@аррӏе.com"), [Note::LookAlike]);
     assert_eq!(notes("раураӏ@example.com"), [Note::LookAlike]);
     assert_eq!(notes("ann@shopไทย.example"), [Note::LookAlike]);
-    for text in ["o'neil@example.com", "иван@пример.рф", "名前abc@例え.jp", "jösé@exämple.com", "_ann@example.com", "ann-@example.com"]
-    {
+    for text in [
+        "o'neil@example.com",
+        "иван@пример.рф",
+        "名前abc@例え.jp",
+        "jösé@exämple.com",
+        "_ann@example.com",
+        "ann-@example.com",
+    ] {
         assert_eq!(notes(text), [], "{text}");
     }
 }
@@ -341,20 +396,28 @@ mod properties {
     /// Ways to write an address whose local part is a plain word.
     fn spelling() -> impl Strategy<Value = (String, String)> {
         let local = "[a-zäöéžж]{1,6}|[a-z]{1,4}[.][a-z]{1,4}|ив[а-я]{1,4}";
-        (local, "[a-z]{1,6}[.](com|example)", 0_u8..6, 0_usize..6).prop_map(|(local, domain, way, unseen)| {
-            let plain = format!("{local}@{domain}");
-            let decomposed: String = icu_normalizer::DecomposingNormalizerBorrowed::new_nfd().normalize(&local).into_owned();
-            let unseen = ["", " ", "\u{200b}", "\u{feff}", "\u{a0}\u{202a}", "\u{e0001}"][unseen];
-            let written = match way {
-                0 => plain.clone(),
-                1 => format!("\"{local}\"@{domain}"),
-                2 => format!("{decomposed}@{}", domain.to_uppercase()),
-                3 => format!("\"{}\"@{domain}", local.chars().map(|c| format!("\\{c}")).collect::<String>()),
-                4 => plain.to_uppercase(),
-                _ => format!("\"{decomposed}\"@{domain}"),
-            };
-            (plain, format!("{unseen}{written}{unseen}"))
-        })
+        (local, "[a-z]{1,6}[.](com|example)", 0_u8..6, 0_usize..6).prop_map(
+            |(local, domain, way, unseen)| {
+                let plain = format!("{local}@{domain}");
+                let decomposed: String = icu_normalizer::DecomposingNormalizerBorrowed::new_nfd()
+                    .normalize(&local)
+                    .into_owned();
+                let unseen =
+                    ["", " ", "\u{200b}", "\u{feff}", "\u{a0}\u{202a}", "\u{e0001}"][unseen];
+                let written = match way {
+                    0 => plain.clone(),
+                    1 => format!("\"{local}\"@{domain}"),
+                    2 => format!("{decomposed}@{}", domain.to_uppercase()),
+                    3 => format!(
+                        "\"{}\"@{domain}",
+                        local.chars().map(|c| format!("\\{c}")).collect::<String>()
+                    ),
+                    4 => plain.to_uppercase(),
+                    _ => format!("\"{decomposed}\"@{domain}"),
+                };
+                (plain, format!("{unseen}{written}{unseen}"))
+            },
+        )
     }
 
     proptest! {
@@ -379,7 +442,9 @@ mod properties {
 
 #[test]
 fn a_planned_address_keeps_its_letters_if_it_is_still_one() {
-    let planned = |text: &str| Address::as_planned(text).map(|address| (address.to_string(), address.domain().to_owned()));
+    let planned = |text: &str| {
+        Address::as_planned(text).map(|address| (address.to_string(), address.domain().to_owned()))
+    };
     assert_eq!(planned("\"ann\"@x.org"), Ok(("\"ann\"@x.org".to_owned(), "x.org".to_owned())));
     assert_eq!(planned("Ann@x.org"), Ok(("Ann@x.org".to_owned(), "x.org".to_owned())));
     // What cannot stand in a header is taken as it is read now.

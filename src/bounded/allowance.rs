@@ -1,7 +1,8 @@
 //! What the templates of one row may make: so much text, and so much work with it.
 //!
-//! Both are counted in bytes and not in time, so that a row that renders on one machine renders on all. Every filter that can make much of
-//! little is asked beforehand what it would make; all others are counted by what they took and made.
+//! Both are counted in bytes and not in time, so that a row that renders on one machine renders on
+//! all. Every filter that can make much of little is asked beforehand what it would make; all
+//! others are counted by what they took and made.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
@@ -108,7 +109,8 @@ fn look_at(bytes: usize) -> Result<(), Exceeded> {
     })
 }
 
-/// The number of instructions that a template may run whose kept text has stretches of at most so many bytes.
+/// The number of instructions that a template may run whose kept text has stretches of at most so
+/// many bytes.
 pub(crate) fn fuel(longest_kept: usize) -> u64 {
     const FUEL: u64 = 1_000_000;
     FUEL.min((4 * MOST / longest_kept.max(1)) as u64)
@@ -120,12 +122,15 @@ fn size(value: &Value) -> Result<usize, Exceeded> {
         return Ok(bytes.len());
     }
     match value.kind() {
-        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => Ok(elements(value)?.saturating_mul(ELEMENT)),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => {
+            Ok(elements(value)?.saturating_mul(ELEMENT))
+        }
         _ => Ok(ELEMENT),
     }
 }
 
-/// The number of elements; they are counted where the sequence does not know, and not further than any may go.
+/// The number of elements; they are counted where the sequence does not know, and not further than
+/// any may go.
 fn elements(value: &Value) -> Result<usize, Exceeded> {
     if let Some(length) = value.len() {
         return Ok(length);
@@ -162,7 +167,8 @@ impl io::Write for Written {
 impl Written {
     /// All of it; the engine writes text alone.
     pub(crate) fn into_text(self) -> String {
-        String::from_utf8(self.0).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+        String::from_utf8(self.0)
+            .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
     }
 }
 
@@ -195,14 +201,16 @@ pub(crate) fn write(value: &Value) -> Result<(), Exceeded> {
     make(written(value)?)
 }
 
-/// Errs where lists and maps lie too deep in each other, or hold too many in all: they are taken apart as deep as they lie, and what stands
-/// in several places is looked at in each of them.
+/// Errs where lists and maps lie too deep in each other, or hold too many in all: they are taken
+/// apart as deep as they lie, and what stands in several places is looked at in each of them.
 fn bounded_depth(value: &Value) -> Result<(), Exceeded> {
     descend(value, DEEPEST, &mut 0)
 }
 
 fn descend(value: &Value, left: usize, seen: &mut usize) -> Result<(), Exceeded> {
-    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) || (left == DEEPEST && value.len().is_none_or(|length| length > MOST_ELEMENTS)) {
+    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Map)
+        || (left == DEEPEST && value.len().is_none_or(|length| length > MOST_ELEMENTS))
+    {
         return Ok(());
     }
     let left = left.checked_sub(1).ok_or(Exceeded::Depth)?;
@@ -228,10 +236,15 @@ type Before = fn(&[Value]) -> Result<(), Exceeded>;
 /// What is asked of a filter and its arguments beside that: whether they are all there.
 pub(crate) type Check = fn(&mut State<'_, '_>, &str, &[Value]) -> Result<(), Error>;
 
-/// Gives an environment the filters that count, and makes those of the engine count. `check` is asked before any of those is run.
+/// Gives an environment the filters that count, and makes those of the engine count. `check` is
+/// asked before any of those is run.
 pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
-    let pass = |env: &mut Environment<'static>, name: &'static str, count: fn(&Value) -> Result<(), Exceeded>| {
-        env.add_filter(name, move |value: Value| count(&value).map(|()| value).map_err(Error::from));
+    let pass = |env: &mut Environment<'static>,
+                name: &'static str,
+                count: fn(&Value) -> Result<(), Exceeded>| {
+        env.add_filter(name, move |value: Value| {
+            count(&value).map(|()| value).map_err(Error::from)
+        });
     };
     pass(env, JOINED, write);
     pass(env, ADDED, |value| make(size(value)?));
@@ -258,10 +271,16 @@ pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
     pass(env, TIMES, |right| {
         let left = SPENT.with(|spent| spent.factors.borrow_mut().pop()).unwrap_or_default();
         let times = |text: &Value, count: &Value| {
-            let repeated = text.as_bytes().map(<[u8]>::len).or_else(|| text.as_object().and_then(|_| text.len()).map(|n| n.saturating_mul(ELEMENT)));
+            let repeated = text.as_bytes().map(<[u8]>::len).or_else(|| {
+                text.as_object().and_then(|_| text.len()).map(|n| n.saturating_mul(ELEMENT))
+            });
             repeated.map_or(0, |bytes| bytes.saturating_mul(count.as_usize().unwrap_or_default()))
         };
-        if times(&left, right).max(times(right, &left)) > MOST { Err(Exceeded::Text) } else { Ok(()) }
+        if times(&left, right).max(times(right, &left)) > MOST {
+            Err(Exceeded::Text)
+        } else {
+            Ok(())
+        }
     });
     macro_rules! count {
         ($before:expr, $($filter:ident)*) => {
@@ -274,7 +293,10 @@ pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
     count!(replaced, replace);
     count!(indented, indent);
     count!(formatted, format);
-    count!(|args| args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(4))), pprint);
+    count!(
+        |args| args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(4))),
+        pprint
+    );
     count!(escaped, urlencode escape);
     count!(json, tojson);
     count!(joined, join);
@@ -283,24 +305,35 @@ pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
 }
 
 /// Makes a function that keeps what it is given look at how deep that lies.
-fn hold(env: &mut Environment<'static>, name: &'static str, add: impl FnOnce(&mut Environment<'static>, String)) {
+fn hold(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    add: impl FnOnce(&mut Environment<'static>, String),
+) {
     let inner = format!("_mb_{name}");
     add(env, inner.clone());
-    env.add_function(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
-        let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
-        args.iter().try_for_each(bounded_depth)?;
-        let function = state.lookup(&inner).unwrap_or_default();
-        function.call(state, &args)
-    });
+    env.add_function(
+        name,
+        move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
+            args.iter().try_for_each(bounded_depth)?;
+            let function = state.lookup(&inner).unwrap_or_default();
+            function.call(state, &args)
+        },
+    );
 }
 
 /// Filters that take apart what lies in a list, and those that put lists into a list.
-const DEEP: [&str; 16] =
-    ["sort", "unique", "dictsort", "groupby", "min", "max", "sum", "join", "string", "pprint", "tojson", "batch", "slice", "zip", "items", "replace"];
+const DEEP: [&str; 16] = [
+    "sort", "unique", "dictsort", "groupby", "min", "max", "sum", "join", "string", "pprint",
+    "tojson", "batch", "slice", "zip", "items", "replace",
+];
 
 /// A text that is taken apart into its characters, lines or words.
 fn spread(args: &[Value]) -> Result<(), Exceeded> {
-    args.first().and_then(Value::as_str).map_or(Ok(()), |text| make(text.len().saturating_mul(ELEMENT)))
+    args.first()
+        .and_then(Value::as_str)
+        .map_or(Ok(()), |text| make(text.len().saturating_mul(ELEMENT)))
 }
 
 fn replaced(args: &[Value]) -> Result<(), Exceeded> {
@@ -329,36 +362,46 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
     make(widths.saturating_add(given.saturating_mul(2)))
 }
 
-/// Makes a filter count what it takes and makes. `add` adds it under another name, and the two others are asked before it is run.
-fn wrap(env: &mut Environment<'static>, name: &'static str, (before, check): (Before, Check), add: impl FnOnce(&mut Environment<'static>, String)) {
+/// Makes a filter count what it takes and makes. `add` adds it under another name, and the two
+/// others are asked before it is run.
+fn wrap(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    (before, check): (Before, Check),
+    add: impl FnOnce(&mut Environment<'static>, String),
+) {
     let inner = format!("_mb_{name}");
     add(env, inner.clone());
-    env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
-        let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
-        check(state, name, &args)?;
-        for arg in args.iter() {
-            look_at(size(arg)?)?;
-            match arg.kind() {
-                ValueKind::Iterable if DEEP.contains(&name) => {
-                    let mut seen = 0;
-                    arg.try_iter()?.try_for_each(|item| descend(&item, DEEPEST - 1, &mut seen))?;
+    env.add_filter(
+        name,
+        move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
+            check(state, name, &args)?;
+            for arg in args.iter() {
+                look_at(size(arg)?)?;
+                match arg.kind() {
+                    ValueKind::Iterable if DEEP.contains(&name) => {
+                        let mut seen = 0;
+                        arg.try_iter()?
+                            .try_for_each(|item| descend(&item, DEEPEST - 1, &mut seen))?;
+                    }
+                    _ if DEEP.contains(&name) => bounded_depth(arg)?,
+                    _ => {}
                 }
-                _ if DEEP.contains(&name) => bounded_depth(arg)?,
-                _ => {}
             }
-        }
-        before(&args)?;
-        let made = state.apply_filter(&inner, &args)?;
-        // What is worked out later would be counted by nobody.
-        let made = if matches!(name, "chain" | "zip") && made.kind() == ValueKind::Iterable {
+            before(&args)?;
+            let made = state.apply_filter(&inner, &args)?;
+            // What is worked out later would be counted by nobody.
+            let made = if matches!(name, "chain" | "zip") && made.kind() == ValueKind::Iterable {
+                size(&made).and_then(make)?;
+                filters::list(state, made)?
+            } else {
+                made
+            };
             size(&made).and_then(make)?;
-            filters::list(state, made)?
-        } else {
-            made
-        };
-        size(&made).and_then(make)?;
-        Ok(made)
-    });
+            Ok(made)
+        },
+    );
 }
 
 /// What is escaped may become six times as long.
@@ -401,11 +444,22 @@ fn few(args: &[Value]) -> Result<(), Exceeded> {
 
 /// The largest number among arguments, those with names included.
 fn largest(args: &[Value]) -> usize {
-    let named = |arg: &Value| arg.try_iter().into_iter().flatten().filter_map(|name| arg.get_item(&name).ok()?.as_usize()).max();
-    args.iter().filter_map(|arg| if arg.is_kwargs() { named(arg) } else { arg.as_usize() }).max().unwrap_or_default()
+    let named = |arg: &Value| {
+        arg.try_iter()
+            .into_iter()
+            .flatten()
+            .filter_map(|name| arg.get_item(&name).ok()?.as_usize())
+            .max()
+    };
+    args.iter()
+        .filter_map(|arg| if arg.is_kwargs() { named(arg) } else { arg.as_usize() })
+        .max()
+        .unwrap_or_default()
 }
 
 /// The numbers in a text; one that is too large for any is the largest.
 fn numbers(text: &str) -> impl Iterator<Item = usize> + '_ {
-    text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty()).map(|digits| digits.parse().unwrap_or(usize::MAX))
+    text.split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| digits.parse().unwrap_or(usize::MAX))
 }

@@ -1,18 +1,21 @@
-//! Expressions that are too long in a row: each operator, filter, attribute, call and `elif` lies in the one before it, and the engine
-//! takes expressions apart as deep as they lie, on its stack.
+//! Expressions that are too long in a row: each operator, filter, attribute, call and `elif` lies
+//! in the one before it, and the engine takes expressions apart as deep as they lie, on its stack.
 
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-/// The most operators, filters, attributes, calls and branches that may build on each other. A list has as many elements as it likes.
+/// The most operators, filters, attributes, calls and branches that may build on each other. A list
+/// has as many elements as it likes.
 pub(crate) const LONGEST: usize = 1_000;
 
 /// Words of the language that are operators.
 const OPERATORS: [&str; 7] = ["not", "and", "or", "if", "else", "in", "is"];
 
-/// Where a template, or a single expression, has more than [`LONGEST`] of them in a row, as an offset; `None` where it has not.
+/// Where a template, or a single expression, has more than [`LONGEST`] of them in a row, as an
+/// offset; `None` where it has not.
 pub(crate) fn too_long(source: &str, is_expression: bool) -> Option<usize> {
-    let tokens: Vec<(Token<'_>, Span)> = tokenize(source, is_expression, SyntaxConfig::default()).map_while(Result::ok).collect();
+    let tokens: Vec<(Token<'_>, Span)> =
+        tokenize(source, is_expression, SyntaxConfig::default()).map_while(Result::ok).collect();
     let (mut row, mut branches) = (Row::default(), Branches::default());
     for (number, (token, span)) in tokens.iter().enumerate() {
         let word = match tokens.get(number + 1) {
@@ -54,8 +57,16 @@ impl Row {
                 self.count = self.count.max(most);
             }
             Token::Ident(word) if !OPERATORS.contains(word) => {}
-            Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => {}
-            Token::TemplateData(_) | Token::VariableEnd | Token::BlockEnd | Token::Colon | Token::Assign => {}
+            Token::Str(_)
+            | Token::String(_)
+            | Token::Int(_)
+            | Token::Int128(_)
+            | Token::Float(_) => {}
+            Token::TemplateData(_)
+            | Token::VariableEnd
+            | Token::BlockEnd
+            | Token::Colon
+            | Token::Assign => {}
             _ => self.count += 1,
         }
         self.count
@@ -123,8 +134,13 @@ mod tests {
             assert_eq!(too_long(&text(most), false), None, "{part}");
             assert!(too_long(&text(most + 1), false).is_some(), "{part}");
             assert!(too_long(&text(200_000), false).is_some(), "{part}");
-            for text in [text(most), super::super::guarded::Guarded::of(&text(most), false).expect("a template").text] {
-                Environment::new().add_template_owned("t", text).unwrap_or_else(|why| panic!("{part}: {why}"));
+            for text in [
+                text(most),
+                super::super::guarded::Guarded::of(&text(most), false).expect("a template").text,
+            ] {
+                Environment::new()
+                    .add_template_owned("t", text)
+                    .unwrap_or_else(|why| panic!("{part}: {why}"));
             }
         }
     }
@@ -132,7 +148,11 @@ mod tests {
     #[test]
     fn a_long_list_is_no_long_row() {
         let items = "'a' ~ 'b', ".repeat(5_000);
-        for text in [format!("{{{{ a in [{items}] }}}}"), format!("{{{{ f({items}1) }}}}"), "{{ a }}{% if a %}{% endif %}".repeat(5_000)] {
+        for text in [
+            format!("{{{{ a in [{items}] }}}}"),
+            format!("{{{{ f({items}1) }}}}"),
+            "{{ a }}{% if a %}{% endif %}".repeat(5_000),
+        ] {
             assert_eq!(too_long(&text, false), None);
         }
         assert_eq!(too_long(&format!("a in [{items}]"), true), None);

@@ -1,8 +1,10 @@
-//! Templates with a check at each place where text can grow out of proportion and no filter is called: `~`, `+`, `*`, slices, lists in lists.
+//! Templates with a check at each place where text can grow out of proportion and no filter is
+//! called: `~`, `+`, `*`, slices, lists in lists.
 //!
-//! The engine counts instructions, and one of them may double a text. So each operand of such an operator is sent through a filter of
-//! [`super::allowance`], which gives back what it was given and counts it. Nothing else is changed: lines stay where they are, and every place
-//! in the new text has one in the old.
+//! The engine counts instructions, and one of them may double a text. So each operand of such an
+//! operator is sent through a filter of [`super::allowance`], which gives back what it was given
+//! and counts it. Nothing else is changed: lines stay where they are, and every place in the new
+//! text has one in the old.
 
 use std::ops::Range;
 
@@ -23,14 +25,18 @@ pub(crate) struct Guarded {
     pub(crate) text: String,
     /// Where something was put in, as a place in the new text, and how long it is; in order.
     inserted: Vec<(usize, usize)>,
-    /// The longest stretch of plain text inside a macro, or another block whose text is kept before it is written, in bytes.
+    /// The longest stretch of plain text inside a macro, or another block whose text is kept before
+    /// it is written, in bytes.
     pub(crate) longest_kept: usize,
 }
 
 impl Guarded {
     /// A template, or a single expression. `None` where the text is none.
     pub(crate) fn of(source: &str, is_expression: bool) -> Option<Self> {
-        let tokens: Vec<(Token<'_>, Span)> = tokenize(source, is_expression, SyntaxConfig::default()).collect::<Result<_, _>>().ok()?;
+        let tokens: Vec<(Token<'_>, Span)> =
+            tokenize(source, is_expression, SyntaxConfig::default())
+                .collect::<Result<_, _>>()
+                .ok()?;
         let longest_kept = longest_kept(&tokens);
         let mut reader = Reader { tokens, at: 0, put: Vec::new(), depth: 0, is_too_deep: false };
         reader.scan(|_| false);
@@ -40,7 +46,11 @@ impl Guarded {
         let mut put = reader.put;
         // What is put in at one place stays in its order.
         put.sort_by_key(|(place, _)| *place);
-        let mut guarded = Self { text: String::with_capacity(source.len() + 8 * put.len()), inserted: Vec::with_capacity(put.len()), longest_kept };
+        let mut guarded = Self {
+            text: String::with_capacity(source.len() + 8 * put.len()),
+            inserted: Vec::with_capacity(put.len()),
+            longest_kept,
+        };
         let mut copied = 0;
         for (place, what) in put {
             guarded.text.push_str(source.get(copied..place)?);
@@ -58,7 +68,11 @@ impl Guarded {
     }
 
     fn place(&self, at: usize) -> usize {
-        let before = self.inserted.iter().take_while(|(place, _)| *place < at).map(|(place, length)| (*length).min(at - place));
+        let before = self
+            .inserted
+            .iter()
+            .take_while(|(place, _)| *place < at)
+            .map(|(place, length)| (*length).min(at - place));
         at - before.sum::<usize>()
     }
 }
@@ -71,7 +85,9 @@ fn longest_kept(tokens: &[(Token<'_>, Span)]) -> usize {
             Token::BlockStart => match tokens.get(number + 1) {
                 Some((Token::Ident("macro" | "call" | "filter"), _)) => depth += 1,
                 Some((Token::Ident("set"), _)) if !is_assignment(&tokens[number..]) => depth += 1,
-                Some((Token::Ident("endmacro" | "endcall" | "endfilter" | "endset"), _)) => depth = depth.saturating_sub(1),
+                Some((Token::Ident("endmacro" | "endcall" | "endfilter" | "endset"), _)) => {
+                    depth = depth.saturating_sub(1)
+                }
                 _ => {}
             },
             _ => {}
@@ -82,7 +98,10 @@ fn longest_kept(tokens: &[(Token<'_>, Span)]) -> usize {
 
 /// Whether a tag that begins here has a `=`.
 fn is_assignment(tokens: &[(Token<'_>, Span)]) -> bool {
-    tokens.iter().take_while(|(token, _)| !matches!(token, Token::BlockEnd)).any(|(token, _)| matches!(token, Token::Assign))
+    tokens
+        .iter()
+        .take_while(|(token, _)| !matches!(token, Token::BlockEnd))
+        .any(|(token, _)| matches!(token, Token::Assign))
 }
 
 /// Reads expressions by the engine's precedences, as far as they matter here.
@@ -121,7 +140,10 @@ impl<'s> Reader<'s> {
     fn extent(&mut self, read: impl FnOnce(&mut Self)) -> Option<Extent> {
         let first = self.at;
         read(self);
-        let (start, end) = (self.tokens.get(first)?.1.start_offset, self.tokens.get(self.at.checked_sub(1)?)?.1.end_offset);
+        let (start, end) = (
+            self.tokens.get(first)?.1.start_offset,
+            self.tokens.get(self.at.checked_sub(1)?)?.1.end_offset,
+        );
         (self.at > first).then_some((start as usize, end as usize))
     }
 
@@ -148,13 +170,15 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// `TARGET = VALUE`. What is put into a namespace may hold what was in it before, and so on, or the namespace itself.
+    /// `TARGET = VALUE`. What is put into a namespace may hold what was in it before, and so on, or
+    /// the namespace itself.
     fn assignment(&mut self) {
         let first = self.at;
         while self.token().is_some_and(|token| !matches!(token, Token::Assign | Token::BlockEnd)) {
             self.at += 1;
         }
-        let is_attribute = self.tokens[first..self.at].iter().any(|(token, _)| matches!(token, Token::Dot));
+        let is_attribute =
+            self.tokens[first..self.at].iter().any(|(token, _)| matches!(token, Token::Dot));
         if !matches!(self.token(), Some(Token::Assign)) {
             return;
         }
@@ -168,10 +192,19 @@ impl<'s> Reader<'s> {
     fn compare(&mut self) {
         self.sum();
         loop {
-            let is_not_in = self.is_word("not") && matches!(self.tokens.get(self.at + 1), Some((Token::Ident("in"), _)));
+            let is_not_in = self.is_word("not")
+                && matches!(self.tokens.get(self.at + 1), Some((Token::Ident("in"), _)));
             match self.token() {
                 _ if is_not_in => self.skip_two(),
-                Some(Token::Eq | Token::Ne | Token::Lt | Token::Lte | Token::Gt | Token::Gte | Token::Ident("in")) => self.at += 1,
+                Some(
+                    Token::Eq
+                    | Token::Ne
+                    | Token::Lt
+                    | Token::Lte
+                    | Token::Gt
+                    | Token::Gte
+                    | Token::Ident("in"),
+                ) => self.at += 1,
                 _ => return,
             }
             // Only the right-hand side: on the left of the `in` of a loop stands no value.
@@ -182,15 +215,27 @@ impl<'s> Reader<'s> {
     }
 
     fn sum(&mut self) {
-        self.chain(Self::joint, |token| matches!(token, Token::Plus | Token::Minus), |token| matches!(token, Token::Plus), ADDED);
+        self.chain(
+            Self::joint,
+            |token| matches!(token, Token::Plus | Token::Minus),
+            |token| matches!(token, Token::Plus),
+            ADDED,
+        );
     }
 
     fn joint(&mut self) {
         self.chain(Self::product, |token| matches!(token, Token::Tilde), |_| true, JOINED);
     }
 
-    /// Operands of one level, each of which goes through the filter where one of the operators can make text grow.
-    fn chain(&mut self, operand: fn(&mut Self), is_operator: fn(&Token<'_>) -> bool, grows: fn(&Token<'_>) -> bool, filter: &str) {
+    /// Operands of one level, each of which goes through the filter where one of the operators can
+    /// make text grow.
+    fn chain(
+        &mut self,
+        operand: fn(&mut Self),
+        is_operator: fn(&Token<'_>) -> bool,
+        grows: fn(&Token<'_>) -> bool,
+        filter: &str,
+    ) {
         let Some(first) = self.extent(operand) else { return };
         let (mut operands, mut may_grow) = (vec![first], false);
         while self.token().is_some_and(is_operator) {
@@ -313,7 +358,9 @@ impl<'s> Reader<'s> {
                     self.at += 1;
                 }
             }
-            Some(Token::Ident(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_)) => self.at += 1,
+            Some(Token::Ident(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_)) => {
+                self.at += 1
+            }
             Some(Token::ParenOpen) => self.group(|token| matches!(token, Token::ParenClose)),
             Some(Token::BracketOpen) => self.literal(|token| matches!(token, Token::BracketClose)),
             Some(Token::BraceOpen) => self.literal(|token| matches!(token, Token::BraceClose)),
@@ -346,7 +393,9 @@ impl<'s> Reader<'s> {
         let is_slice = self.tokens[first..self.at].iter().any(|(token, _)| {
             match token {
                 Token::BracketOpen | Token::ParenOpen | Token::BraceOpen => depth += 1,
-                Token::BracketClose | Token::ParenClose | Token::BraceClose => depth = depth.saturating_sub(1),
+                Token::BracketClose | Token::ParenClose | Token::BraceClose => {
+                    depth = depth.saturating_sub(1)
+                }
                 _ => {}
             }
             depth == 1 && matches!(token, Token::Colon)
@@ -364,9 +413,17 @@ mod tests {
 
     fn guarded(text: &str) -> String {
         let guarded = Guarded::of(text, false).expect("a template").text;
-        [(JOINED, "J"), (ADDED, "A"), (FACTOR, "F"), (TIMES, "T"), (MADE, "M"), (COMPARED, "C"), (NESTED, "N")]
-            .iter()
-            .fold(guarded, |text, (long, short)| text.replace(*long, short))
+        [
+            (JOINED, "J"),
+            (ADDED, "A"),
+            (FACTOR, "F"),
+            (TIMES, "T"),
+            (MADE, "M"),
+            (COMPARED, "C"),
+            (NESTED, "N"),
+        ]
+        .iter()
+        .fold(guarded, |text, (long, short)| text.replace(*long, short))
     }
 
     #[test]
@@ -382,25 +439,57 @@ mod tests {
             ("{{ 'a' * 2 ** 9 * 3 }}", "{{ (('a')|F * (2 ** 9)|T * 3)|M }}"),
             ("{{ 6 / 2 - 1 }}", "{{ 6 / 2 - 1 }}"),
             ("{{ a + b - c }}", "{{ (a)|A + (b)|A - (c)|A }}"),
-            ("{% for x in y if x not in z %}{% endfor %}", "{% for x in (y)|C if x not in (z)|C %}{% endfor %}"),
-            ("{% for a, b in y recursive %}{{ loop(b) }}{% endfor %}", "{% for a, b in (y)|C recursive %}{{ loop(b) }}{% endfor %}"),
-            ("{% macro m(a, b=1) %}{{ a[1:] }}{% endmacro %}", "{% macro m(a, b=1) %}{{ (a|M)[1:] }}{% endmacro %}"),
+            (
+                "{% for x in y if x not in z %}{% endfor %}",
+                "{% for x in (y)|C if x not in (z)|C %}{% endfor %}",
+            ),
+            (
+                "{% for a, b in y recursive %}{{ loop(b) }}{% endfor %}",
+                "{% for a, b in (y)|C recursive %}{{ loop(b) }}{% endfor %}",
+            ),
+            (
+                "{% macro m(a, b=1) %}{{ a[1:] }}{% endmacro %}",
+                "{% macro m(a, b=1) %}{{ (a|M)[1:] }}{% endmacro %}",
+            ),
             ("{{ a[b[1:]] ~ 'x' }}", "{{ (a[(b|M)[1:]])|J ~ ('x')|J }}"),
             ("{{ {'a': [1]}.a }}", "{{ ({'a': ([1])|N})|N.a }}"),
-            ("{{ 'x' if a is startingwith(b) else c is defined }}", "{{ 'x' if a |C is startingwith(b) else c is defined }}"),
-            ("{% raw %}{{ a ~ b }}{% endraw %}{# a ~ b #}", "{% raw %}{{ a ~ b }}{% endraw %}{# a ~ b #}"),
+            (
+                "{{ 'x' if a is startingwith(b) else c is defined }}",
+                "{{ 'x' if a |C is startingwith(b) else c is defined }}",
+            ),
+            (
+                "{% raw %}{{ a ~ b }}{% endraw %}{# a ~ b #}",
+                "{% raw %}{{ a ~ b }}{% endraw %}{# a ~ b #}",
+            ),
         ] {
             assert_eq!(guarded(text), wanted, "{text}");
         }
         assert!(Guarded::of("{{ 'a", false).is_none());
-        for unfinished in ["{{ a[b.", "{{ a[", "{{ f(a ~", "{%", "{% if a[b not in", "{{ a is", "{{ a | ", "{{ [1, (2 * ", "{{ -", "{{ a[b.1:"] {
+        for unfinished in [
+            "{{ a[b.",
+            "{{ a[",
+            "{{ f(a ~",
+            "{%",
+            "{% if a[b not in",
+            "{{ a is",
+            "{{ a | ",
+            "{{ [1, (2 * ",
+            "{{ -",
+            "{{ a[b.1:",
+        ] {
             // The engine says what is wrong with it.
             let _ = Guarded::of(unfinished, false);
         }
         for bracket in ["(", "[", "{", "a[", "f(", "-("] {
-            assert!(Guarded::of(&format!("{{{{ {} }}}}", bracket.repeat(100_000)), false).is_none_or(|guarded| !guarded.text.is_empty()));
+            assert!(
+                Guarded::of(&format!("{{{{ {} }}}}", bracket.repeat(100_000)), false)
+                    .is_none_or(|guarded| !guarded.text.is_empty())
+            );
         }
-        assert_eq!(Guarded::of("a ~ b", true).expect("an expression").text, format!("(a)|{JOINED} ~ (b)|{JOINED}"));
+        assert_eq!(
+            Guarded::of("a ~ b", true).expect("an expression").text,
+            format!("(a)|{JOINED} ~ (b)|{JOINED}")
+        );
     }
 
     #[test]
@@ -418,6 +507,11 @@ mod tests {
         let longest = |text: &str| Guarded::of(text, false).expect("a template").longest_kept;
         assert_eq!(longest("long long long{% for a in b %}long{% endfor %}{% set a = b %}long"), 0);
         assert_eq!(longest("{% set a %}{% for b in c %}12345{% endfor %}{% endset %}123456"), 5);
-        assert_eq!(longest("{% macro m() %}123{% endmacro %}{% filter upper %}1234{% endfilter %}{% call m() %}12{% endcall %}12345"), 4);
+        assert_eq!(
+            longest(
+                "{% macro m() %}123{% endmacro %}{% filter upper %}1234{% endfilter %}{% call m() %}12{% endcall %}12345"
+            ),
+            4
+        );
     }
 }

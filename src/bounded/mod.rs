@@ -1,4 +1,5 @@
-//! Templates and expressions that stay within bounds: what they make of one row is counted, whatever they are and whatever the row holds.
+//! Templates and expressions that stay within bounds: what they make of one row is counted,
+//! whatever they are and whatever the row holds.
 
 pub(crate) mod allowance;
 pub(crate) mod chains;

@@ -34,7 +34,8 @@ pub enum EventsCommand {
     after_help = "Examples:\n  mailbatch events ingest ~/Maildir\n  mailbatch events ingest --dry-run --json bounces.mbox\n  in an alias:  bounce: \"|mailbatch -q -C /srv/news events ingest -\""
 )]
 pub struct IngestArgs {
-    /// Messages or providers' JSON exports: a file, a directory, a Maildir, an mbox, or - for standard input
+    /// Messages or providers' JSON exports: a file, a directory, a Maildir, an mbox, or - for
+    /// standard input
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
@@ -42,12 +43,14 @@ pub struct IngestArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Suppress recipients unknown to the ledger too. Mail can be forged, so otherwise only recipients of this workspace are suppressed
+    /// Suppress recipients unknown to the ledger too. Mail can be forged, so otherwise only
+    /// recipients of this workspace are suppressed
     #[arg(long)]
     pub any_recipient: bool,
 }
 
-/// Read a provider's own log of events, from where the last poll ended; an event that a webhook delivered counts once
+/// Read a provider's own log of events, from where the last poll ended; an event that a webhook
+/// delivered counts once
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  mailbatch events poll gun\n  mailbatch events poll gun --since 3d --dry-run --json\n  in a crontab:  */10 * * * * mailbatch -q -C /srv/news events poll gun"

@@ -11,8 +11,8 @@ pub struct HelpArgs {
     pub topic: Vec<String>,
 }
 
-/// Leaves `COMMAND help SUBCOMMAND` to clap, whose own `help` the overview does without. It is named `r#defer` in attributes, for `defer` means
-/// something else to the derive macro.
+/// Leaves `COMMAND help SUBCOMMAND` to clap, whose own `help` the overview does without. It is
+/// named `r#defer` in attributes, for `defer` means something else to the derive macro.
 pub(super) fn with_help(command: clap::Command) -> clap::Command {
     command.disable_help_subcommand(false)
 }

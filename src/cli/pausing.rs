@@ -49,7 +49,8 @@ pub struct UnpauseArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[group(multiple = false)]
 pub struct PauseScopeArgs {
-    /// Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in
+    /// Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month}
+    /// are filled in
     #[arg(long, value_name = "NAME")]
     pub campaign: Option<String>,
 

@@ -20,7 +20,8 @@ pub enum ProviderCommand {
     List,
     /// Say what one can express, how much a request holds and how its replies are read
     Show(ProviderNameArgs),
-    /// Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not
+    /// Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if
+    /// not
     Test(ProviderNameArgs),
 }
 

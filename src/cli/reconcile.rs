@@ -17,7 +17,8 @@ pub struct ReconcileArgs {
     #[arg(value_name = "EMAIL", requires = "assume")]
     pub emails: Vec<String>,
 
-    /// Send what is in doubt once more under the same idempotency key; this may hand over what was never taken
+    /// Send what is in doubt once more under the same idempotency key; this may hand over what was
+    /// never taken
     #[arg(long)]
     pub replay: bool,
 

@@ -10,13 +10,15 @@ use super::words::{self, ReportFormat};
 use crate::literal::parse_duration;
 use crate::outcome::Outcome;
 
-/// Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do
+/// Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and
+/// what to do
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
     /// The run; the newest if left out
     pub run: Option<String>,
 
-    /// List every run that is not finished, and the pauses in force; exit 1 where there is such a run, else 0
+    /// List every run that is not finished, and the pauses in force; exit 1 where there is such a
+    /// run, else 0
     #[arg(long, conflicts_with_all = ["run", "follow"])]
     pub open: bool,
 
@@ -76,7 +78,8 @@ pub struct ReportArgs {
     #[arg(value_name = "RUN", required_unless_present_any = ["trend", "since"])]
     pub runs: Vec<String>,
 
-    /// Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w
+    /// Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving
+    /// domain, over the last TIME: 8w
     #[arg(long, value_name = "TIME", value_parser = words::weeks, conflicts_with_all = ["runs", "since", "outcome", "spreadsheet_safe"])]
     pub trend: Option<u32>,
 
@@ -105,7 +108,8 @@ pub struct ReportArgs {
     pub spreadsheet_safe: bool,
 }
 
-/// Show one person over all runs: what was sent, what came of it and back, suppressions; newest first
+/// Show one person over all runs: what was sent, what came of it and back, suppressions; newest
+/// first
 #[derive(Args, Clone, Debug)]
 pub struct WhoArgs {
     /// The address, in any case

@@ -1,4 +1,5 @@
-//! The commands that read a list or send: send, check, preview, resume, retry. What they share is a struct of its own.
+//! The commands that read a list or send: send, check, preview, resume, retry. What they share is a
+//! struct of its own.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,11 +50,13 @@ pub struct SendArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = words::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
     pub redirect_all_to: Option<Address>,
 
-    /// Hand everything to the provider's own sandbox or simulator, so that no recipient gets mail; refused where it has none
+    /// Hand everything to the provider's own sandbox or simulator, so that no recipient gets mail;
+    /// refused where it has none
     #[arg(long)]
     pub provider_sandbox: bool,
 
-    /// The ledger is lost: read the reports of earlier runs into a new one first, so that no recipient in them is mailed again
+    /// The ledger is lost: read the reports of earlier runs into a new one first, so that no
+    /// recipient in them is mailed again
     #[arg(long, conflicts_with = "dry_run")]
     pub ledger_lost: bool,
 
@@ -129,7 +132,13 @@ pub struct PreviewArgs {
     pub email_column: Option<String>,
 
     /// When two addresses are one person, as for send: ci (in any case), exact, off
-    #[arg(long, value_name = "HOW", default_value = "ci", env = "MAILBATCH_DEDUPE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "ci",
+        env = "MAILBATCH_DEDUPE",
+        hide_env_values = true
+    )]
     pub dedupe: Dedupe,
 
     /// Another suppression file, beside those of the configuration (repeatable)
@@ -173,14 +182,16 @@ pub struct ResumeArgs {
     pub sending: SendingArgs,
 }
 
-/// What happens where message, list, suppression files or provider are not what a run was planned with (default: stop with exit 14).
+/// What happens where message, list, suppression files or provider are not what a run was planned
+/// with (default: stop with exit 14).
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ChangesArgs {
     /// Go on with the message and the rows as they were planned, whatever the files say now
     #[arg(long, conflicts_with = "accept_changes")]
     pub as_planned: bool,
 
-    /// Plan the recipients who were not reached again, with message, list and configuration as they are now
+    /// Plan the recipients who were not reached again, with message, list and configuration as they
+    /// are now
     #[arg(long)]
     pub accept_changes: bool,
 }
@@ -211,7 +222,13 @@ pub struct ListArgs {
     pub lists: Vec<PathBuf>,
 
     /// The column that holds the address
-    #[arg(long = "email-column", value_name = "COLUMN", visible_alias = "email", env = "MAILBATCH_EMAIL", hide_env_values = true)]
+    #[arg(
+        long = "email-column",
+        value_name = "COLUMN",
+        visible_alias = "email",
+        env = "MAILBATCH_EMAIL",
+        hide_env_values = true
+    )]
     pub email: Option<String>,
 
     #[command(flatten)]
@@ -248,15 +265,34 @@ pub struct ReadingArgs {
 #[derive(Args, Clone, Debug)]
 pub struct ScreeningArgs {
     /// When two addresses are one person: ci (in any case), exact, off
-    #[arg(long, value_name = "HOW", default_value = "ci", env = "MAILBATCH_DEDUPE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "ci",
+        env = "MAILBATCH_DEDUPE",
+        hide_env_values = true
+    )]
     pub dedupe: Dedupe,
 
-    /// Refuse the list when more of its rows are invalid; rows without any address count only where they point at a fault
-    #[arg(long, value_name = "SHARE", default_value = "5%", env = "MAILBATCH_MAX_INVALID", hide_env_values = true)]
+    /// Refuse the list when more of its rows are invalid; rows without any address count only where
+    /// they point at a fault
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value = "5%",
+        env = "MAILBATCH_MAX_INVALID",
+        hide_env_values = true
+    )]
     pub max_invalid: Percent,
 
     /// Refuse the list when more of its rows have no address at all
-    #[arg(long, value_name = "SHARE", default_value = "100%", env = "MAILBATCH_MAX_EMPTY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value = "100%",
+        env = "MAILBATCH_MAX_EMPTY",
+        hide_env_values = true
+    )]
     pub max_empty: Percent,
 
     /// Leave out rows for which the message cannot be rendered, instead of refusing the list
@@ -311,7 +347,8 @@ pub struct SendingArgs {
     #[arg(long, value_name = "WHAT", env = "MAILBATCH_THEN", hide_env_values = true)]
     pub then: Option<Then>,
 
-    /// How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)
+    /// How long bounces and complaints about the canary are waited for before the rest goes
+    /// (default: 15m where bounces are reported)
     #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
     pub canary_wait: Option<Duration>,
 
@@ -328,19 +365,32 @@ pub struct SendingArgs {
     pub rate: Option<Rate>,
 
     /// What to do when a cap is reached
-    #[arg(long, value_name = "WHAT", default_value = "stop", env = "MAILBATCH_ON_CAP", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "stop",
+        env = "MAILBATCH_ON_CAP",
+        hide_env_values = true
+    )]
     pub on_cap: OnCap,
 
     /// What to do with recipients who may have been reached by an earlier attempt
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     pub on_unknown: OnUnknown,
 
-    /// Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)
+    /// Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml,
+    /// md (repeatable)
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
 
     /// How to show where the run stands
-    #[arg(long, value_name = "HOW", default_value = "auto", env = "MAILBATCH_PROGRESS", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        env = "MAILBATCH_PROGRESS",
+        hide_env_values = true
+    )]
     pub progress: ProgressMode,
 
     /// How often a plain progress line is written
@@ -351,15 +401,23 @@ pub struct SendingArgs {
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub fail_on: Vec<Outcome>,
 
-    /// Call these outcomes a failure, and no others, in the exit code and in the checks of a report for CI (default: rejected, deferred, unknown, held)
+    /// Call these outcomes a failure, and no others, in the exit code and in the checks of a report
+    /// for CI (default: rejected, deferred, unknown, held)
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub error_on: Vec<Outcome>,
 
     /// Tolerate this share of rejected recipients before exit 3
-    #[arg(long, value_name = "SHARE", default_value = "0%", env = "MAILBATCH_FAIL_OVER", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value = "0%",
+        env = "MAILBATCH_FAIL_OVER",
+        hide_env_values = true
+    )]
     pub fail_over: Percent,
 
-    /// Send although From, a link or the unsubscribe URL is under a reserved name such as example.com
+    /// Send although From, a link or the unsubscribe URL is under a reserved name such as
+    /// example.com
     #[arg(long)]
     pub allow_example: bool,
 
@@ -375,7 +433,8 @@ pub struct SendingArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "MAILBATCH_WAIT_LOCK", hide_env_values = true)]
     pub wait_lock: Option<Duration>,
 
-    /// Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list
+    /// Learn nothing: write neither hard bounces nor what the provider suppresses to the
+    /// suppression list
     #[arg(long)]
     pub no_learn: bool,
 }
@@ -383,5 +442,8 @@ pub struct SendingArgs {
 /// The outcomes that may be sent again.
 fn retryable(text: &str) -> Result<Outcome, String> {
     const ALLOWED: [Outcome; 3] = [Outcome::Rejected, Outcome::Deferred, Outcome::Held];
-    ALLOWED.into_iter().find(|o| o.as_str() == text).ok_or_else(|| "expected one of: rejected, deferred, held".to_owned())
+    ALLOWED
+        .into_iter()
+        .find(|o| o.as_str() == text)
+        .ok_or_else(|| "expected one of: rejected, deferred, held".to_owned())
 }

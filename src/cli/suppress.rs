@@ -35,7 +35,9 @@ pub enum SuppressCommand {
 
 /// Suppress addresses, @domains or sha256: entries
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  mailbatch suppress add ann@example.com @example.org --reason complaint --note 'ticket 4711'")]
+#[command(
+    after_help = "Example:\n  mailbatch suppress add ann@example.com @example.org --reason complaint --note 'ticket 4711'"
+)]
 pub struct AddArgs {
     /// An address, @domain (without its subdomains) or sha256:HEX of the lowercased address
     #[arg(value_name = "ENTRY", required = true)]

@@ -120,7 +120,8 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
 
 /// The address of a recipient, where a column could be meant.
 pub(super) fn recipient(text: &str) -> Result<Address, String> {
-    address(text).map_err(|why| format!("{why}; the column with the addresses is named by --email-column"))
+    address(text)
+        .map_err(|why| format!("{why}; the column with the addresses is named by --email-column"))
 }
 
 /// An encoding, by any label of the Encoding Standard.
@@ -158,22 +159,30 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 
 /// A receiving domain, with or without an @ before it, as the ledger has it.
 pub(super) fn domain(text: &str) -> Result<String, String> {
-    crate::address::domain_to_ascii(text.trim_start_matches('@')).map_err(|e| format!("{text:?} is no domain: {e}"))
+    crate::address::domain_to_ascii(text.trim_start_matches('@'))
+        .map_err(|e| format!("{text:?} is no domain: {e}"))
 }
 
 /// A moment, or how long ago it was: `24h`.
 pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(length) = parse_duration(text) {
         let length = jiff::SignedDuration::try_from(length).map_err(|e| e.to_string())?;
-        return Timestamp::now().checked_sub(length).map_err(|_| format!("{text:?} is too long ago"));
+        return Timestamp::now()
+            .checked_sub(length)
+            .map_err(|_| format!("{text:?} is too long ago"));
     }
-    moment(text).map_err(|_| format!("{text:?} is no time; write 24h, 2027-01-31 or 2027-01-31T09:00:00Z"))
+    moment(text)
+        .map_err(|_| format!("{text:?} is no time; write 24h, 2027-01-31 or 2027-01-31T09:00:00Z"))
 }
 
 /// The reasons for which a person can be suppressed.
 pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
-    const REASONS: [Reason; 4] = [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];
-    REASONS.into_iter().find(|r| r.as_str() == text).ok_or_else(|| "expected one of: hard_bounce, complaint, unsubscribe, manual".to_owned())
+    const REASONS: [Reason; 4] =
+        [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];
+    REASONS
+        .into_iter()
+        .find(|r| r.as_str() == text)
+        .ok_or_else(|| "expected one of: hard_bounce, complaint, unsubscribe, manual".to_owned())
 }
 
 /// A kind of mail.
@@ -190,7 +199,10 @@ pub(super) fn event_kind(text: &str) -> Result<EventKind, String> {
 pub(super) fn weeks(text: &str) -> Result<u32, String> {
     const MOST: u64 = 520;
     let weeks = parse_duration(text)?.as_secs().div_ceil(7 * 86_400);
-    u32::try_from(weeks).ok().filter(|weeks| (1..=MOST).contains(&u64::from(*weeks))).ok_or_else(|| format!("{text:?} is not between 1s and {MOST}w"))
+    u32::try_from(weeks)
+        .ok()
+        .filter(|weeks| (1..=MOST).contains(&u64::from(*weeks)))
+        .ok_or_else(|| format!("{text:?} is not between 1s and {MOST}w"))
 }
 
 #[cfg(test)]

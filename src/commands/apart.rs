@@ -6,17 +6,34 @@ use crate::ledger::{APART_SANDBOX, Run};
 
 /// The names of providers that are the sandbox.
 pub(crate) fn sandboxes(settings: &Settings) -> Vec<String> {
-    settings.providers.iter().filter(|(_, config)| config.kind == "sandbox").map(|(name, _)| name.clone()).collect()
+    settings
+        .providers
+        .iter()
+        .filter(|(_, config)| config.kind == "sandbox")
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 /// The word for runs through these providers.
-pub(crate) fn of_providers<'a>(settings: &Settings, mut providers: impl Iterator<Item = &'a str>) -> &'static str {
+pub(crate) fn of_providers<'a>(
+    settings: &Settings,
+    mut providers: impl Iterator<Item = &'a str>,
+) -> &'static str {
     let sandboxes = sandboxes(settings);
-    if providers.all(|name| sandboxes.iter().any(|sandbox| sandbox == name)) { APART_SANDBOX } else { "" }
+    if providers.all(|name| sandboxes.iter().any(|sandbox| sandbox == name)) {
+        APART_SANDBOX
+    } else {
+        ""
+    }
 }
 
 /// The word for a run that has been planned, as its record has it.
 pub(crate) fn of_run(settings: &Settings, run: &Run) -> &'static str {
-    let is_set = |key| run.head.settings.get(key).is_some_and(|value| !value.is_null() && *value != false);
-    if is_set("redirect") || is_set("provider_sandbox") { UNREACHED } else { of_providers(settings, run.head.provider.split(", ")) }
+    let is_set =
+        |key| run.head.settings.get(key).is_some_and(|value| !value.is_null() && *value != false);
+    if is_set("redirect") || is_set("provider_sandbox") {
+        UNREACHED
+    } else {
+        of_providers(settings, run.head.provider.split(", "))
+    }
 }

@@ -1,4 +1,5 @@
-//! What differs between a campaign's latest run and what is to be sent now, and whether a send may go on with that.
+//! What differs between a campaign's latest run and what is to be sent now, and whether a send may
+//! go on with that.
 
 use std::collections::HashSet;
 
@@ -11,7 +12,11 @@ use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::outcome::Outcome;
 
 /// What differs from an earlier run of the campaign, in words.
-pub(crate) fn changes(run: &Run, list_fingerprint: &str, message_fingerprint: &str) -> Vec<&'static str> {
+pub(crate) fn changes(
+    run: &Run,
+    list_fingerprint: &str,
+    message_fingerprint: &str,
+) -> Vec<&'static str> {
     let mut changed = Vec::new();
     if run.head.list_fingerprint != list_fingerprint {
         changed.push("the list");
@@ -27,22 +32,40 @@ pub(crate) fn has(changed: &[&'static str]) -> String {
     format!("{} {}", changed.join(" and "), if changed.len() > 1 { "have" } else { "has" })
 }
 
-/// Why a campaign may not go on with what has changed; `None` where it may. `typed` is what to type for it, `is_named` says that
-/// `--campaign` was given, `is_accepted` that `--accept-changes` was.
-pub(crate) fn refusal(run: &Run, typed: &str, changed: &[&'static str], is_named: bool, is_accepted: bool) -> Option<Error> {
+/// Why a campaign may not go on with what has changed; `None` where it may. `typed` is what to type
+/// for it, `is_named` says that `--campaign` was given, `is_accepted` that `--accept-changes` was.
+pub(crate) fn refusal(
+    run: &Run,
+    typed: &str,
+    changed: &[&'static str],
+    is_named: bool,
+    is_accepted: bool,
+) -> Option<Error> {
     let subject = if changed.contains(&"the list") { Subject::List } else { Subject::Template };
     let refuse = |hint: String| {
-        Some(Error::new(Exit::CHANGED, format!("{} changed since run {} of {}", has(changed), run.id, run.head.name())).hint(hint).about(subject))
+        Some(
+            Error::new(
+                Exit::CHANGED,
+                format!("{} changed since run {} of {}", has(changed), run.id, run.head.name()),
+            )
+            .hint(hint)
+            .about(subject),
+        )
     };
     if changed.is_empty() {
         return None;
     }
     if !is_named {
         let unreached = match run.state {
-            RunState::Open => format!("; `mailbatch resume {} --as-planned` first sends to the recipients that run has not reached", run.id),
+            RunState::Open => format!(
+                "; `mailbatch resume {} --as-planned` first sends to the recipients that run has not reached",
+                run.id
+            ),
             _ => String::new(),
         };
-        return refuse(format!("name the campaign: {typed} goes on with it and sends to added rows only, a new name begins anew{unreached}"));
+        return refuse(format!(
+            "name the campaign: {typed} goes on with it and sends to added rows only, a new name begins anew{unreached}"
+        ));
     }
     if changed.contains(&"the message") && !is_accepted {
         return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew".into());
@@ -50,9 +73,16 @@ pub(crate) fn refusal(run: &Run, typed: &str, changed: &[&'static str], is_named
     None
 }
 
-/// Says, also under `-q`, how many recipients an unfinished run leaves behind because the list of the run that takes over has them no more.
-pub(crate) async fn warn_of_left_out(bench: &Workbench, ledger: &dyn Ledger, old: &str, new: &str) -> crate::error::Result<()> {
-    let is_left = |row: &LedgerRow| matches!(row.outcome, None | Some(Outcome::Held | Outcome::Deferred));
+/// Says, also under `-q`, how many recipients an unfinished run leaves behind because the list of
+/// the run that takes over has them no more.
+pub(crate) async fn warn_of_left_out(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    old: &str,
+    new: &str,
+) -> crate::error::Result<()> {
+    let is_left =
+        |row: &LedgerRow| matches!(row.outcome, None | Some(Outcome::Held | Outcome::Deferred));
     let mut left: HashSet<String> = HashSet::new();
     each_row(ledger, old, |row| {
         if is_left(&row) {
@@ -69,7 +99,8 @@ pub(crate) async fn warn_of_left_out(bench: &Workbench, ledger: &dyn Ledger, old
         .await?;
     }
     if !left.is_empty() {
-        let report = in_this_workspace(bench, &format!("mailbatch report {old} --outcome held,deferred"));
+        let report =
+            in_this_workspace(bench, &format!("mailbatch report {old} --outcome held,deferred"));
         bench.warn(&format!(
             "warning: run {old} was not finished, and {} of its recipients are not in this list: nothing is sent to them; `{report}` names them",
             left.len()
@@ -78,7 +109,9 @@ pub(crate) async fn warn_of_left_out(bench: &Workbench, ledger: &dyn Ledger, old
     Ok(())
 }
 
-/// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.
+/// A run that was closed by hand is not continued: the same command plans anew, and whoever was
+/// reached stays reached.
 pub(crate) async fn is_abandoned(ledger: &dyn Ledger, run: &Run) -> crate::error::Result<bool> {
-    Ok(run.state == RunState::Finished && ledger.standing(&run.id).await?.tally.get(Outcome::Held) > 0)
+    Ok(run.state == RunState::Finished
+        && ledger.standing(&run.id).await?.tally.get(Outcome::Held) > 0)
 }

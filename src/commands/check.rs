@@ -1,4 +1,5 @@
-//! `mailbatch check`: everything `send` would refuse, found without sending. Writes LIST.rejected.csv.
+//! `mailbatch check`: everything `send` would refuse, found without sending. Writes
+//! LIST.rejected.csv.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,11 +25,17 @@ use crate::report::{Format, Head, Options, ReportFile, ReportRow};
 use crate::shown::Shown;
 use crate::suppression::{Places, Suppressions};
 
-/// Runs the command. Exit 4 when a send would refuse the list, 14 when it would because of what earlier runs sent.
+/// Runs the command. Exit 4 when a send would refuse the list, 14 when it would because of what
+/// earlier runs sent.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, source) = bench.message(&args.message)?;
-    outlets::check(&bench, &bench.settings.chosen(args.target.provider.as_deref())?, &message, (false, args.allow_example))?;
+    outlets::check(
+        &bench,
+        &bench.settings.chosen(args.target.provider.as_deref())?,
+        &message,
+        (false, args.allow_example),
+    )?;
     let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
     // All that can be found is found first; the guess is refused at the end.
     lists.options.accept_guess = true;
@@ -45,7 +52,8 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let ledger = ledger.as_deref();
     let mut own = own_files(&bench, ledger).await;
     add_inputs(&mut own, &bench, &args.list.lists, &args.list.screening.suppress, &source);
-    let suppressions = bench.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
+    let suppressions =
+        bench.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
     let screening = Screening {
         suppressions: &suppressions,
         allow: bench.settings.allow.as_deref(),
@@ -68,10 +76,21 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         }
         Ok(())
     };
-    let mut survey = tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
+    let mut survey =
+        tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
     let people = std::mem::take(&mut survey.people).finish();
     let foreseen = match ledger {
-        Some(ledger) => foresight::look(&bench, &args.target, ledger, (&message, &source), (&args.list.lists, &survey.fingerprint), people).await?,
+        Some(ledger) => {
+            foresight::look(
+                &bench,
+                &args.target,
+                ledger,
+                (&message, &source),
+                (&args.list.lists, &survey.fingerprint),
+                people,
+            )
+            .await?
+        }
         None => None,
     };
     let written = write_rejected(&bench, args, &survey, rejected, (&own, rejected_to.as_ref())).unwrap_or_else(|error| {
@@ -90,13 +109,15 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     note_all(&bench, &survey.with_another());
     note_all(&bench, survey.trimmed_note().as_slice());
     note_all(&bench, &message.lint());
-    let written: Vec<String> = written.iter().map(|path| bench.settings.workspace.shown(path)).collect();
+    let written: Vec<String> =
+        written.iter().map(|path| bench.settings.workspace.shown(path)).collect();
     survey.judge(&judgement(&args.list.screening), Some(&written.join(", ")))?;
     survey.judge_encoding()?;
     foreseen.and_then(|foreseen| foreseen.refusal).map_or(Ok(Exit::OK), Err)
 }
 
-/// Addresses that are legal and often a mistake: how many of each kind, and where the first ones are.
+/// Addresses that are legal and often a mistake: how many of each kind, and where the first ones
+/// are.
 type Odd = BTreeMap<&'static str, (u64, Vec<String>)>;
 
 /// Counts addresses that are legal and often a mistake.
@@ -110,30 +131,52 @@ fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut Odd) {
         let (count, places) = odd.entry(note.as_str()).or_default();
         *count += 1;
         if places.len() < PLACES {
-            places.push(format!("{}:{}", lists.get(row.list as usize).map_or("", String::as_str), row.line));
+            places.push(format!(
+                "{}:{}",
+                lists.get(row.list as usize).map_or("", String::as_str),
+                row.line
+            ));
         }
     }
 }
 
 fn report_row(row: PlannedRow) -> ReportRow {
-    let (outcome, reason, detail) = row.outcome.map_or((None, None, String::new()), |(o, r, d)| (Some(o), Some(r), d));
-    ReportRow { row: row.row, list: row.list, line: row.line, email: row.email, outcome, reason, detail, fields: row.fields, ..ReportRow::default() }
+    let (outcome, reason, detail) =
+        row.outcome.map_or((None, None, String::new()), |(o, r, d)| (Some(o), Some(r), d));
+    ReportRow {
+        row: row.row,
+        list: row.list,
+        line: row.line,
+        email: row.email,
+        outcome,
+        reason,
+        detail,
+        fields: row.fields,
+        ..ReportRow::default()
+    }
 }
 
 /// Where `--rejected` writes; exit 2 for a place that is unfit, before the list is read.
-async fn place_of_rejected(bench: &Workbench, args: &CheckArgs, path: &Path, source: &MessageSource) -> Result<Target> {
+async fn place_of_rejected(
+    bench: &Workbench,
+    args: &CheckArgs,
+    path: &Path,
+    source: &MessageSource,
+) -> Result<Target> {
     let ledger = bench.existing_ledger().ok().flatten();
     let mut own = own_files(bench, ledger.as_deref()).await;
     add_inputs(&mut own, bench, &args.list.lists, &args.list.screening.suppress, source);
     let target = target(bench, "--rejected", path, &own)?;
     target.try_out().map_err(|e| {
-        Error::usage(format!("--rejected {}: cannot be written there: {e}", path.shown())).hint("name a file in a directory that you can write to")
+        Error::usage(format!("--rejected {}: cannot be written there: {e}", path.shown()))
+            .hint("name a file in a directory that you can write to")
     })?;
     Ok(target)
 }
 
-/// One file beside each list that has rejected rows; for standard input, in the directory the command started in. Where another place is
-/// named, one file for all lists, also when no row is bad: an older one there would be taken for today's.
+/// One file beside each list that has rejected rows; for standard input, in the directory the
+/// command started in. Where another place is named, one file for all lists, also when no row is
+/// bad: an older one there would be taken for today's.
 fn write_rejected(
     bench: &Workbench,
     args: &CheckArgs,
@@ -143,9 +186,11 @@ fn write_rejected(
 ) -> Result<Vec<PathBuf>> {
     let lists = &args.list.lists;
     let options = || Options { spreadsheet_safe: args.spreadsheet_safe, ..Options::default() };
-    let head = Head::of_lists(lists.iter().map(|path| path.shown()).collect(), survey.columns.clone());
+    let head =
+        Head::of_lists(lists.iter().map(|path| path.shown()).collect(), survey.columns.clone());
     if let Some(place) = place {
-        let mut file = ReportFile::create(place, Format::Csv, &head, &Standing::default(), options())?;
+        let mut file =
+            ReportFile::create(place, Format::Csv, &head, &Standing::default(), options())?;
         rows.iter().try_for_each(|row| file.row(row))?;
         return Ok(vec![file.finish()?]);
     }
@@ -156,7 +201,8 @@ fn write_rejected(
     let mut written = Vec::new();
     for (list, rows) in by_list {
         let list = lists.get(list as usize).ok_or_else(|| Error::internal("a row of no list"))?;
-        let name = if list.as_os_str() == "-" { "stdin".into() } else { list.clone().into_os_string() };
+        let name =
+            if list.as_os_str() == "-" { "stdin".into() } else { list.clone().into_os_string() };
         let mut name = name;
         name.push(".rejected.csv");
         let path = PathBuf::from(name);
@@ -164,7 +210,8 @@ fn write_rejected(
             return Err(Error::usage(format!("{}: is no regular file", path.shown())));
         }
         let target = target(bench, "the file of bad rows,", &path, own)?;
-        let mut file = ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options())?;
+        let mut file =
+            ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options())?;
         rows.iter().try_for_each(|row| file.row(row))?;
         written.push(file.finish()?);
     }
@@ -184,7 +231,11 @@ impl Line {
     fn text(&self) -> String {
         let more = if self.count > self.places.len() as u64 { ", …" } else { "" };
         // What is about the list as a whole has no place.
-        let places = if self.places.is_empty() { String::new() } else { format!(": {}{more}", self.places.join(", ")) };
+        let places = if self.places.is_empty() {
+            String::new()
+        } else {
+            format!(": {}{more}", self.places.join(", "))
+        };
         format!("{:>9} x {}{places}\n            fix: {}\n", self.count, self.what, self.fix)
     }
 
@@ -194,11 +245,23 @@ impl Line {
     }
 }
 
-/// Everything that was found, by kind: what earlier runs keep a send from, what keeps rows from being mailed, what reading changed, and what
-/// is legal and often a mistake.
+/// Everything that was found, by kind: what earlier runs keep a send from, what keeps rows from
+/// being mailed, what reading changed, and what is legal and often a mistake.
 fn table(survey: &Survey, odd: &Odd, foreseen: Option<&Foreseen>) -> Vec<Line> {
-    let whole = foreseen.into_iter().map(|f| Line { rule: f.rule, what: f.what.clone(), count: 1, places: Vec::new(), fix: f.fix.clone() });
-    let defects = survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line { rule: "invalid", what, count, places, fix });
+    let whole = foreseen.into_iter().map(|f| Line {
+        rule: f.rule,
+        what: f.what.clone(),
+        count: 1,
+        places: Vec::new(),
+        fix: f.fix.clone(),
+    });
+    let defects = survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line {
+        rule: "invalid",
+        what,
+        count,
+        places,
+        fix,
+    });
     let findings = survey.findings.iter().map(|found| Line {
         rule: found.kind.rule(),
         what: found.kind.what().to_owned(),
@@ -237,17 +300,26 @@ fn odd_fix(what: &str) -> &'static str {
     "nothing to do if these people asked for the mail"
 }
 
-/// Addresses and entries that had invisible characters at an end, for JSON; people are told in a sentence.
+/// Addresses and entries that had invisible characters at an end, for JSON; people are told in a
+/// sentence.
 fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
     let kind = Kind::UnseenEnds;
-    let line = |rule, count, places| Line { rule, what: kind.what().to_owned(), count, places, fix: kind.fix().to_owned() };
+    let line = |rule, count, places| Line {
+        rule,
+        what: kind.what().to_owned(),
+        count,
+        places,
+        fix: kind.fix().to_owned(),
+    };
     let (count, places) = &survey.trimmed;
     let in_lists = (*count > 0).then(|| line(kind.rule(), *count, places.clone()));
     let in_files = suppressions.noted().iter().flat_map(|(file, noted)| {
         let file = bench.settings.workspace.shown(file);
-        let places = |found: &Places| found.lines.iter().map(|line| format!("{file}:{line}")).collect();
+        let places =
+            |found: &Places| found.lines.iter().map(|line| format!("{file}:{line}")).collect();
         let (unseen, odd) = (&noted.unseen_ends, &noted.odd);
-        let unseen = (unseen.count > 0).then(|| line("suppression_unseen_ends", unseen.count, places(unseen)));
+        let unseen = (unseen.count > 0)
+            .then(|| line("suppression_unseen_ends", unseen.count, places(unseen)));
         let odd = (odd.count > 0).then(|| Line {
             what: "entries that may be cut off or misspelt".to_owned(),
             fix: "correct the entries; nothing to do where they name who was meant".to_owned(),
@@ -261,8 +333,14 @@ fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) 
 /// How each list is read that is not UTF-8, for people.
 fn encodings_in_words(survey: &Survey) -> String {
     let mut text = String::new();
-    for (list, read_as) in survey.encodings.iter().filter(|(_, read_as)| read_as.encoding != encoding_rs::UTF_8) {
-        text.push_str(&format!("{list} is read as {}, {}\n", read_as.label(), read_as.known_by.in_words()));
+    for (list, read_as) in
+        survey.encodings.iter().filter(|(_, read_as)| read_as.encoding != encoding_rs::UTF_8)
+    {
+        text.push_str(&format!(
+            "{list} is read as {}, {}\n",
+            read_as.label(),
+            read_as.known_by.in_words()
+        ));
         if let Some((_, guess)) = survey.guesses.iter().find(|(guessed, _)| guessed == list) {
             guess.lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
             text.push_str(&format!("            fix: {}\n", guess.hint()));
@@ -272,7 +350,13 @@ fn encodings_in_words(survey: &Survey) -> String {
 }
 
 fn encodings_in_json(survey: &Survey) -> Vec<serde_json::Value> {
-    let lines = |list: &String| survey.guesses.iter().find(|(guessed, _)| guessed == list).map(|(_, guess)| guess.lines.clone());
+    let lines = |list: &String| {
+        survey
+            .guesses
+            .iter()
+            .find(|(guessed, _)| guessed == list)
+            .map(|(_, guess)| guess.lines.clone())
+    };
     let object = |(list, read_as): &(String, ReadAs)| {
         serde_json::json!({
             "list": list, "encoding": read_as.label(), "known_by": read_as.known_by.as_str(), "lines": lines(list).unwrap_or_default(),
@@ -281,13 +365,22 @@ fn encodings_in_json(survey: &Survey) -> Vec<serde_json::Value> {
     survey.encodings.iter().map(object).collect()
 }
 
-fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], mut lines: Vec<Line>, (suppressions, odd): (&Suppressions, &Odd)) -> Result<()> {
+fn tell(
+    bench: &Workbench,
+    survey: &Survey,
+    written: &[PathBuf],
+    mut lines: Vec<Line>,
+    (suppressions, odd): (&Suppressions, &Odd),
+) -> Result<()> {
     if bench.globals.json {
         lines.extend(unseen_ends(bench, survey, suppressions));
-        let mut counts: serde_json::Map<String, serde_json::Value> =
-            Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
+        let mut counts: serde_json::Map<String, serde_json::Value> = Outcome::ALL
+            .iter()
+            .map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into()))
+            .collect();
         counts.insert("sendable".into(), survey.tally.open.into());
-        let odd: serde_json::Map<String, serde_json::Value> = odd.iter().map(|(what, (count, _))| ((*what).to_owned(), (*count).into())).collect();
+        let odd: serde_json::Map<String, serde_json::Value> =
+            odd.iter().map(|(what, (count, _))| ((*what).to_owned(), (*count).into())).collect();
         let object = serde_json::json!({
             "v": 1, "type": "check", "input": survey.rows(), "filtered": survey.filtered, "counts": counts, "odd": odd,
             "findings": lines.iter().map(Line::json).collect::<Vec<_>>(), "encodings": encodings_in_json(survey),

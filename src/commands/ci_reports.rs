@@ -1,5 +1,6 @@
-//! The report files of a command that a CI job reads. They exist in every case: a command that is refused, or killed, must leave no report of
-//! an earlier one behind, for that would be taken for its own.
+//! The report files of a command that a CI job reads. They exist in every case: a command that is
+//! refused, or killed, must leave no report of an earlier one behind, for that would be taken for
+//! its own.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -27,18 +28,24 @@ struct Place {
 }
 
 impl CiReports {
-    /// Those of a command that is about to begin; each says from now on that it has not ended, unless something lies there that may be no
-    /// report: that is replaced once the command has found the place fit.
+    /// Those of a command that is about to begin; each says from now on that it has not ended,
+    /// unless something lies there that may be no report: that is replaced once the command has
+    /// found the place fit.
     pub(crate) fn begin(globals: &Globals, command: &Command) -> Self {
         let (reports, format, inputs) = asked(command);
         Self::of(globals, &reports, format, &inputs)
     }
 
     fn of(globals: &Globals, reports: &[&Path], format: Option<Format>, inputs: &[&Path]) -> Self {
-        let forms = reports.iter().filter_map(|path| Some((*path, format.or_else(|| Format::of_path(path))?)));
+        let forms = reports
+            .iter()
+            .filter_map(|path| Some((*path, format.or_else(|| Format::of_path(path))?)));
         let forms: Vec<(&Path, Format)> = forms.filter(|(_, format)| is_for_ci(*format)).collect();
-        let Some(base) = start_dir(globals).ok().filter(|_| !forms.is_empty()) else { return Self { places: Vec::new() } };
-        let mut own = Workspace::find(globals).map_or_else(|_| OwnFiles::default(), |workspace| of_workspace(&workspace));
+        let Some(base) = start_dir(globals).ok().filter(|_| !forms.is_empty()) else {
+            return Self { places: Vec::new() };
+        };
+        let mut own = Workspace::find(globals)
+            .map_or_else(|_| OwnFiles::default(), |workspace| of_workspace(&workspace));
         own.add_state_dir(&base.join(".mailbatch"));
         inputs.iter().for_each(|input| own.add(&base.join(input), "an input of this command"));
         let places = forms.into_iter().filter_map(|(typed, format)| {
@@ -48,8 +55,11 @@ impl CiReports {
         });
         let reports = Self { places: places.collect() };
         for place in &reports.places {
-            if !is_in_place(place.target.path()) && ci::is_replaceable(place.target.path(), place.format) {
-                // Where nothing can be written, nothing of an earlier command may stay either; the command says what is wrong there.
+            if !is_in_place(place.target.path())
+                && ci::is_replaceable(place.target.path(), place.format)
+            {
+                // Where nothing can be written, nothing of an earlier command may stay either; the
+                // command says what is wrong there.
                 if begin(&place.target, place.format).is_err() {
                     let _ = std::fs::remove_file(place.target.path());
                 }
@@ -58,7 +68,8 @@ impl CiReports {
         reports
     }
 
-    /// Writes why a command ended that has not written its report, or has written a good one before it failed.
+    /// Writes why a command ended that has not written its report, or has written a good one before
+    /// it failed.
     pub(crate) fn end(&self, ended: Result<Exit>) -> Result<Exit> {
         for place in &self.places {
             place.end(&ended);
@@ -75,11 +86,14 @@ impl Place {
         };
         let (subject, why) = match (ended, content) {
             (Err(error), Content::Missing | Content::Unfinished | Content::Passing) => {
-                // Whatever is refused before sending and is neither message nor suppression file is the list.
+                // Whatever is refused before sending and is neither message nor suppression file is
+                // the list.
                 let list = (error.exit() == Exit::REFUSED).then_some(Subject::List);
                 (error.subject().or(list), format!("exit {}: {error}", error.exit().code()))
             }
-            (Ok(exit), Content::Unfinished) => (None, format!("exit {}: no report was written", exit.code())),
+            (Ok(exit), Content::Unfinished) => {
+                (None, format!("exit {}: no report was written", exit.code()))
+            }
             (Err(_), Content::Foreign) => {
                 return eprintln_quietly(&format!(
                     "mailbatch: {}: what lies there is no report and was left as it is; this command did not come to write one",
@@ -102,15 +116,29 @@ pub(crate) fn begin(target: &Target, format: Format) -> Result<()> {
     report::write_text(target, format, &ci::unfinished(format, &ci::class(target.typed())))
 }
 
-/// The reports that a command was asked for, their form where a flag names it, and the files that it reads.
+/// The reports that a command was asked for, their form where a flag names it, and the files that
+/// it reads.
 fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
     match command {
         Command::Send(args) => {
-            let inputs = args.list.lists.iter().chain(&args.list.screening.suppress).chain(&args.message.message);
-            (args.sending.report.iter().map(PathBuf::as_path).collect(), None, inputs.map(PathBuf::as_path).collect())
+            let inputs = args
+                .list
+                .lists
+                .iter()
+                .chain(&args.list.screening.suppress)
+                .chain(&args.message.message);
+            (
+                args.sending.report.iter().map(PathBuf::as_path).collect(),
+                None,
+                inputs.map(PathBuf::as_path).collect(),
+            )
         }
-        Command::Resume(args) => (args.sending.report.iter().map(PathBuf::as_path).collect(), None, Vec::new()),
-        Command::Retry(args) => (args.sending.report.iter().map(PathBuf::as_path).collect(), None, Vec::new()),
+        Command::Resume(args) => {
+            (args.sending.report.iter().map(PathBuf::as_path).collect(), None, Vec::new())
+        }
+        Command::Retry(args) => {
+            (args.sending.report.iter().map(PathBuf::as_path).collect(), None, Vec::new())
+        }
         Command::Report(args) if args.trend.is_none() => {
             let format = args.format.map(|format| match format {
                 ReportFormat::Junit => Format::Junit,
@@ -124,9 +152,11 @@ fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
     }
 }
 
-/// Writes that a command line could not be read into the reports for CI that it names. `typed` begins with the program's name.
+/// Writes that a command line could not be read into the reports for CI that it names. `typed`
+/// begins with the program's name.
 pub fn refuse_command_line(typed: &[OsString], why: &str) {
-    let sends = |argument: &OsString| ["send", "resume", "retry"].iter().any(|word| argument == word);
+    let sends =
+        |argument: &OsString| ["send", "resume", "retry"].iter().any(|word| argument == word);
     if !typed.iter().skip(1).any(sends) {
         return;
     }

@@ -1,4 +1,5 @@
-//! `config`: makes a workspace, checks its configuration, shows the settings in force. Overwrites nothing.
+//! `config`: makes a workspace, checks its configuration, shows the settings in force. Overwrites
+//! nothing.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -16,37 +17,58 @@ use crate::shown::Shown;
 /// Runs one of the `config` commands.
 pub fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {
     match command {
-        ConfigCommand::Init { dir, list, email } => init(globals, dir.as_deref(), (list.as_deref(), email.as_deref()), out),
+        ConfigCommand::Init { dir, list, email } => {
+            init(globals, dir.as_deref(), (list.as_deref(), email.as_deref()), out)
+        }
         ConfigCommand::Validate { env } => validate(globals, env.env.as_deref(), out),
         ConfigCommand::Show { origin, env } => show(globals, env.env.as_deref(), *origin, out),
     }
 }
 
-/// Writes a commented configuration, a sample message and an empty suppression file into `dir`, or the directory the command started
-/// in; for a list, and its column with the addresses, if that is named, with that list's columns. A configuration that is there already is
-/// refused (exit 2), the other two are kept.
-pub fn init(globals: &Globals, dir: Option<&Path>, (list, email): (Option<&Path>, Option<&str>), out: &mut dyn Write) -> Result<Exit> {
+/// Writes a commented configuration, a sample message and an empty suppression file into `dir`, or
+/// the directory the command started in; for a list, and its column with the addresses, if that is
+/// named, with that list's columns. A configuration that is there already is refused (exit 2), the
+/// other two are kept.
+pub fn init(
+    globals: &Globals,
+    dir: Option<&Path>,
+    (list, email): (Option<&Path>, Option<&str>),
+    out: &mut dyn Write,
+) -> Result<Exit> {
     let base = start_dir(globals)?;
     let columns = list.map(|list| ListColumns::read(&base.join(list), list, email)).transpose()?;
     let [(_, mode, text), others @ ..] = sample::files(columns.as_ref())?;
     let dir = base.join(dir.unwrap_or(Path::new("")));
-    std::fs::create_dir_all(&dir).map_err(|e| Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory that can be made"))?;
+    std::fs::create_dir_all(&dir).map_err(|e| {
+        Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory that can be made")
+    })?;
     let configuration = dir.join(FILE_NAME);
     if !create(&configuration, mode, &text)? {
-        return Err(Error::usage(format!("{}: there is one already", configuration.shown())).hint("edit it, or name another directory"));
+        return Err(Error::usage(format!("{}: there is one already", configuration.shown()))
+            .hint("edit it, or name another directory"));
     }
     let mut told = format!("wrote {}\n", configuration.shown());
     let (mut wrote, mut kept) = (vec![configuration], Vec::new());
     for (name, mode, text) in others {
         let path = dir.join(name);
-        let (word, files) = if create(&path, mode, &text)? { ("wrote", &mut wrote) } else { ("kept", &mut kept) };
+        let (word, files) =
+            if create(&path, mode, &text)? { ("wrote", &mut wrote) } else { ("kept", &mut kept) };
         told.push_str(&format!("{word} {}\n", path.shown()));
         files.push(path);
     }
     told.push_str("it sends no mail: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
-    told.push_str(&format!("next: mailbatch check {}\n", list.map_or("LIST".into(), Path::to_string_lossy)));
+    told.push_str(&format!(
+        "next: mailbatch check {}\n",
+        list.map_or("LIST".into(), Path::to_string_lossy)
+    ));
     if globals.json {
-        say(out, &format!("{}\n", serde_json::json!({"v": 1, "type": "config.init", "wrote": wrote, "kept": kept})))?;
+        say(
+            out,
+            &format!(
+                "{}\n",
+                serde_json::json!({"v": 1, "type": "config.init", "wrote": wrote, "kept": kept})
+            ),
+        )?;
     } else if !globals.quiet {
         say(out, &told)?;
     }
@@ -55,7 +77,9 @@ pub fn init(globals: &Globals, dir: Option<&Path>, (list, email): (Option<&Path>
 
 /// Makes a file; `false` when there is one.
 fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
-    let cannot = |e: std::io::Error| Error::usage(format!("{}: {e}", path.shown())).hint("name a directory you can write to");
+    let cannot = |e: std::io::Error| {
+        Error::usage(format!("{}: {e}", path.shown())).hint("name a directory you can write to")
+    };
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(cannot),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -63,8 +87,8 @@ fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
     }
 }
 
-/// Reads the configuration, resolves every provider's secrets, and looks for the files it names: exit 2 for the configuration, 4 for
-/// a missing message or suppression file.
+/// Reads the configuration, resolves every provider's secrets, and looks for the files it names:
+/// exit 2 for the configuration, 4 for a missing message or suppression file.
 pub fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Result<Exit> {
     let settings = Settings::load(globals, env)?;
     settings.provider(settings.providers.first().map(|(name, _)| name.as_str()))?;
@@ -72,13 +96,20 @@ pub fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Re
         settings.connect(name)?;
     }
     let message = settings.message.get("file").and_then(toml::Value::as_str).map(Path::new);
-    for (key, path) in
-        message.map(|path| ("message.file", path)).into_iter().chain(settings.suppression_files.iter().map(|p| ("suppression.files", p.as_path())))
+    for (key, path) in message
+        .map(|path| ("message.file", path))
+        .into_iter()
+        .chain(settings.suppression_files.iter().map(|p| ("suppression.files", p.as_path())))
     {
         std::fs::File::open(path)
             .and_then(|file| file.metadata())
-            .and_then(|meta| if meta.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) })
-            .map_err(|e| Error::refused(format!("{}: {e}", settings.workspace.shown(path))).hint(format!("make the file, or mend {key}")))?;
+            .and_then(
+                |meta| if meta.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) },
+            )
+            .map_err(|e| {
+                Error::refused(format!("{}: {e}", settings.workspace.shown(path)))
+                    .hint(format!("make the file, or mend {key}"))
+            })?;
     }
     if globals.json {
         let names: Vec<&str> = settings.providers.iter().map(|(name, _)| name.as_str()).collect();
@@ -87,16 +118,27 @@ pub fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Re
     } else if !globals.quiet {
         let file = settings.workspace.shown(&settings.workspace.config_file);
         let names: Vec<&str> = settings.providers.iter().map(|(name, _)| name.as_str()).collect();
-        let env = settings.env.as_ref().map(|env| format!(", environment {env}")).unwrap_or_default();
+        let env =
+            settings.env.as_ref().map(|env| format!(", environment {env}")).unwrap_or_default();
         say(out, &format!("{file}: valid (providers: {}{env})\n", names.join(", ")))?;
     }
     Ok(Exit::OK)
 }
 
 /// Prints every setting in force, one a line; with `--json` as NDJSON.
-pub fn show(globals: &Globals, env: Option<&str>, origin: bool, out: &mut dyn Write) -> Result<Exit> {
+pub fn show(
+    globals: &Globals,
+    env: Option<&str>,
+    origin: bool,
+    out: &mut dyn Write,
+) -> Result<Exit> {
     let shown = Settings::load(globals, env)?.shown();
-    let width = shown.iter().map(|s| s.key.chars().count() + s.value.chars().count() + 3).max().unwrap_or(0).min(72);
+    let width = shown
+        .iter()
+        .map(|s| s.key.chars().count() + s.value.chars().count() + 3)
+        .max()
+        .unwrap_or(0)
+        .min(72);
     let mut text = String::new();
     for setting in &shown {
         let line = format!("{} = {}", setting.key, setting.value);
@@ -131,7 +173,8 @@ mod tests {
         init(&globals(dir.path()), None, (None, None), &mut out).unwrap();
         assert!(String::from_utf8(out).unwrap().contains("kept "));
         assert_eq!(std::fs::read_to_string(dir.path().join("welcome.md")).unwrap(), "mine");
-        let mode = std::fs::metadata(dir.path().join("suppressions.csv")).unwrap().permissions().mode();
+        let mode =
+            std::fs::metadata(dir.path().join("suppressions.csv")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let error = init(&globals(dir.path()), None, (None, None), &mut Vec::new()).unwrap_err();
         assert!(error.exit() == Exit::USAGE && error.to_string().contains("there is one already"));
@@ -140,10 +183,17 @@ mod tests {
     #[test]
     fn the_configuration_init_writes_is_toml_with_every_comment_taken_out_too() {
         let commented = |line: &str| {
-            line.strip_prefix("# ").filter(|l| l.starts_with('[') || l.split_once(" = ").is_some_and(|(k, _)| !k.contains(' '))).map(str::to_owned)
+            line.strip_prefix("# ")
+                .filter(|l| {
+                    l.starts_with('[') || l.split_once(" = ").is_some_and(|(k, _)| !k.contains(' '))
+                })
+                .map(str::to_owned)
         };
         let [(_, _, configuration), ..] = sample::files(None).unwrap();
-        let all: String = configuration.lines().map(|line| commented(line).unwrap_or_else(|| line.to_owned()) + "\n").collect();
+        let all: String = configuration
+            .lines()
+            .map(|line| commented(line).unwrap_or_else(|| line.to_owned()) + "\n")
+            .collect();
         assert!(all.contains("\n[providers.relay]") && all.contains("\nalways = "));
         toml::from_str::<toml::Table>(&configuration).unwrap();
         toml::from_str::<toml::Table>(&all).unwrap();
@@ -156,8 +206,17 @@ mod tests {
         let mut out = Vec::new();
         show(&globals(dir.path()), None, true, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.lines().any(|l| l.starts_with("list.email = \"mail\"") && l.ends_with("# mailbatch.toml:2")), "{text}");
-        assert!(text.lines().any(|l| l.starts_with("canary.max_failed = \"5%\"") && l.ends_with("# default")), "{text}");
+        assert!(
+            text.lines().any(
+                |l| l.starts_with("list.email = \"mail\"") && l.ends_with("# mailbatch.toml:2")
+            ),
+            "{text}"
+        );
+        assert!(
+            text.lines()
+                .any(|l| l.starts_with("canary.max_failed = \"5%\"") && l.ends_with("# default")),
+            "{text}"
+        );
     }
 
     #[test]

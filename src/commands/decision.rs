@@ -1,4 +1,5 @@
-//! What `resume` and `retry` do about inputs that are not as the run was planned: they stop until it is said which are meant.
+//! What `resume` and `retry` do about inputs that are not as the run was planned: they stop until
+//! it is said which are meant.
 
 use std::path::PathBuf;
 
@@ -19,9 +20,15 @@ pub(crate) enum Goes {
     Anew(Box<SendArgs>),
 }
 
-/// Compares, and stops with exit 14 where something differs and it was not said what is meant. `command` is what was typed, such as
-/// `resume RUN`.
-pub(crate) async fn decide(bench: &Workbench, ledger: &dyn Ledger, run: &Run, typed: &ChangesArgs, command: &str) -> Result<Goes> {
+/// Compares, and stops with exit 14 where something differs and it was not said what is meant.
+/// `command` is what was typed, such as `resume RUN`.
+pub(crate) async fn decide(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    run: &Run,
+    typed: &ChangesArgs,
+    command: &str,
+) -> Result<Goes> {
     let frozen = frozen(run)?;
     let comparison = Comparison { bench, ledger, run, frozen: &frozen };
     let changed = comparison.changed().await?;
@@ -39,32 +46,66 @@ pub(crate) async fn decide(bench: &Workbench, ledger: &dyn Ledger, run: &Run, ty
         };
     }
     if typed.as_planned && !changed.cannot_go_as_planned {
-        bench.note(&format!("mailbatch: run {} goes on as planned, with message {}; not used:\n{}", run.id, run.message_version(), lines(&changed)));
+        bench.note(&format!(
+            "mailbatch: run {} goes on as planned, with message {}; not used:\n{}",
+            run.id,
+            run.message_version(),
+            lines(&changed)
+        ));
         // One that is gone from the disk too screens by nothing.
-        return Ok(Goes::AsPlanned(changed.suppression_files.into_iter().filter(|file| file.exists()).collect()));
+        return Ok(Goes::AsPlanned(
+            changed.suppression_files.into_iter().filter(|file| file.exists()).collect(),
+        ));
     }
     Err(differs(bench, run, &changed, command))
 }
 
 fn lines(changed: &Changed) -> String {
-    changed.what.iter().map(|(about, what)| format!("  {about}: {what}")).collect::<Vec<_>>().join("\n")
+    changed
+        .what
+        .iter()
+        .map(|(about, what)| format!("  {about}: {what}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn differs(bench: &Workbench, run: &Run, changed: &Changed, command: &str) -> Error {
-    let what = format!("not everything is as it was when run {} of {} was planned:\n{}", run.id, run.head.name(), lines(changed));
+    let what = format!(
+        "not everything is as it was when run {} of {} was planned:\n{}",
+        run.id,
+        run.head.name(),
+        lines(changed)
+    );
     let command = in_this_workspace(bench, &format!("mailbatch {command}"));
-    let anew = format!("`{command} --accept-changes` plans those who were not reached anew, with everything as it is now");
+    let anew = format!(
+        "`{command} --accept-changes` plans those who were not reached anew, with everything as it is now"
+    );
     Error::new(Exit::CHANGED, what).hint(match changed.cannot_go_as_planned {
         true => format!("configure the provider as it was; {anew}"),
-        false => format!("`{command} --as-planned` goes on with message {} and what else was planned; {anew}", run.message_version()),
+        false => format!(
+            "`{command} --as-planned` goes on with message {} and what else was planned; {anew}",
+            run.message_version()
+        ),
     })
 }
 
 /// The rest cannot be planned anew without the list.
 fn no_list(bench: &Workbench, run: &Run, typed: &str, changed: &Changed) -> Error {
     let id = &run.id;
-    let rest = in_this_workspace(bench, &format!("mailbatch report {id} --outcome held,deferred -o rest.csv"));
-    let send = in_this_workspace(bench, &format!("mailbatch send rest.csv {typed} --accept-changes"));
-    Error::new(Exit::CHANGED, format!("the list of run {id} cannot be read again, so its rest cannot be planned anew:\n{}", lines(changed)))
-        .hint(format!("`{rest}` writes its rest into a list, and `{send}` sends that with everything as it is now"))
+    let rest = in_this_workspace(
+        bench,
+        &format!("mailbatch report {id} --outcome held,deferred -o rest.csv"),
+    );
+    let send =
+        in_this_workspace(bench, &format!("mailbatch send rest.csv {typed} --accept-changes"));
+    Error::new(
+        Exit::CHANGED,
+        format!(
+            "the list of run {id} cannot be read again, so its rest cannot be planned anew:\n{}",
+            lines(changed)
+        ),
+    )
+    .hint(format!(
+        "`{rest}` writes its rest into a list, and `{send}` sends that with everything as it is now"
+    ))
 }

@@ -1,4 +1,5 @@
-//! `send --dry-run`: everything but the wire. Writes nothing but what it prints, and the reports for CI that were asked for.
+//! `send --dry-run`: everything but the wire. Writes nothing but what it prints, and the reports
+//! for CI that were asked for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use crate::plan::{self, Survey};
 use crate::report::{self, ci};
 use crate::shown::Shown;
 
-/// Reads, screens and renders everything, and says what a send would do and how long it would take under the limits.
+/// Reads, screens and renders everything, and says what a send would do and how long it would take
+/// under the limits.
 pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) -> Result<Exit> {
     let bench = sending.bench;
     let secret = match &ledger {
@@ -27,7 +29,9 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
         None => [0; 32],
     };
     let ledger = ledger.as_deref();
-    let suppressions = bench.suppressions(&sending.args.list.screening.suppress, ledger, sending.message.kind()).await?;
+    let suppressions = bench
+        .suppressions(&sending.args.list.screening.suppress, ledger, sending.message.kind())
+        .await?;
     let reached = match ledger {
         Some(ledger) => Reached::read(ledger, sending).await?,
         None => Reached::default(),
@@ -39,11 +43,14 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
         for row in rows.iter().filter(|row| row.outcome.is_none() && !reached.has(row)) {
             *by_provider.entry(row.provider.clone()).or_default() += 1;
         }
-        earlier += rows.iter().filter(|row| row.outcome.is_none() && reached.has(row)).count() as u64;
+        earlier +=
+            rows.iter().filter(|row| row.outcome.is_none() && reached.has(row)).count() as u64;
         Ok(())
     };
     let screening = sending.screening(&suppressions, secret);
-    let mut survey = tokio::task::block_in_place(|| plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink))?;
+    let mut survey = tokio::task::block_in_place(|| {
+        plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink)
+    })?;
     survey.judge(&judgement(&sending.args.list.screening), None)?;
     say_without_rows(bench, &survey);
 
@@ -63,7 +70,10 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
     notes.extend(write_checks(sending, &survey, going)?);
 
     if bench.globals.json {
-        let counts: serde_json::Map<_, _> = Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
+        let counts: serde_json::Map<_, _> = Outcome::ALL
+            .iter()
+            .map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into()))
+            .collect();
         let object = serde_json::json!({
             "v": 1, "type": "dry_run", "campaign": crate::commands::campaign::shown(&sending.campaign.id), "input": survey.rows(), "counts": counts,
             "already_reached": earlier, "would_send": going, "canary": canary, "provider": sending.chosen.label(),
@@ -72,7 +82,10 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
         say(&mut std::io::stdout(), &format!("{object}\n"))?;
         return Ok(Exit::OK);
     }
-    let mut text = format!("dry run of {}: nothing is sent, nothing is written\n", crate::commands::campaign::shown(&sending.campaign.id));
+    let mut text = format!(
+        "dry run of {}: nothing is sent, nothing is written\n",
+        crate::commands::campaign::shown(&sending.campaign.id)
+    );
     for (outcome, count) in survey.tally.non_zero() {
         text.push_str(&format!("  {count:>9}  {outcome}\n"));
     }
@@ -83,7 +96,10 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
         text.push_str(&format!("  {:>9}  held by --limit\n", sendable - going));
     }
     text.push_str(&format!("  {going:>9}  would go through {}", sending.chosen.label()));
-    text.push_str(&canary.map_or_else(|| "\n".to_owned(), |canary| format!(", {canary} of them as a canary first\n")));
+    text.push_str(&canary.map_or_else(
+        || "\n".to_owned(),
+        |canary| format!(", {canary} of them as a canary first\n"),
+    ));
     text.push_str(&format!("  {:>9}  rows in\n", survey.rows()));
     if survey.filtered > 0 {
         text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
@@ -93,7 +109,9 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
             let time = jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
             text.push_str(&format!("under the limits this takes {time:#} or longer\n"));
         }
-        None => text.push_str("no rate and no cap is configured: as fast as the provider takes it\n"),
+        None => {
+            text.push_str("no rate and no cap is configured: as fast as the provider takes it\n")
+        }
     }
     for note in sending.message.lint().iter().chain(&notes) {
         text.push_str(&format!("note: {note}\n"));
@@ -102,27 +120,41 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
     Ok(Exit::OK)
 }
 
-/// Writes the checks of the dry run into the reports for CI that were asked for. Returns a line about each report of another form, which would
-/// name outcomes that there are not.
+/// Writes the checks of the dry run into the reports for CI that were asked for. Returns a line
+/// about each report of another form, which would name outcomes that there are not.
 fn write_checks(sending: &Sending<'_>, survey: &Survey, would_send: u64) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for path in &sending.args.sending.report {
         let place = sending.bench.settings.workspace.from_arguments(path);
         let format = format_of(&place)?;
         if !ci::is_for_ci(format) {
-            notes.push(format!("--report {}: a dry run writes reports for CI only (.xml, .md)", path.shown()));
+            notes.push(format!(
+                "--report {}: a dry run writes reports for CI only (.xml, .md)",
+                path.shown()
+            ));
             continue;
         }
         // Found fit before the lists were read.
-        let target = Target::of(&place, &format!("--report {}", path.shown()), &OwnFiles::default())?;
-        let text = ci::dry_run(format, &ci::class(path), (&survey.tally, survey.unrendered), survey.filtered, would_send);
+        let target =
+            Target::of(&place, &format!("--report {}", path.shown()), &OwnFiles::default())?;
+        let text = ci::dry_run(
+            format,
+            &ci::class(path),
+            (&survey.tally, survey.unrendered),
+            survey.filtered,
+            would_send,
+        );
         report::write_text(&target, format, &text)?;
     }
     Ok(notes)
 }
 
 /// What a send would say about people who had the message under another campaign.
-async fn twice(ledger: &dyn Ledger, sending: &Sending<'_>, people: People) -> Result<Option<String>> {
+async fn twice(
+    ledger: &dyn Ledger,
+    sending: &Sending<'_>,
+    people: People,
+) -> Result<Option<String>> {
     let question = sending.question();
     let Some(found) = question.find(ledger, people).await? else { return Ok(None) };
     let is_allowed = question.is_again || (question.is_named && !found.is_refused_under_a_name());
@@ -130,14 +162,28 @@ async fn twice(ledger: &dyn Ledger, sending: &Sending<'_>, people: People) -> Re
     Ok(Some(if is_allowed { found.what } else { found.what + &refused }))
 }
 
-/// How long the slowest provider needs for its share of those who go; `None` where none of them is limited.
-fn seconds_under_limits(sending: &Sending<'_>, by_provider: &BTreeMap<String, u64>, going: u64, sendable: u64) -> Result<Option<u64>> {
+/// How long the slowest provider needs for its share of those who go; `None` where none of them is
+/// limited.
+fn seconds_under_limits(
+    sending: &Sending<'_>,
+    by_provider: &BTreeMap<String, u64>,
+    going: u64,
+    sendable: u64,
+) -> Result<Option<u64>> {
     let mut longest: Option<u64> = None;
     for (name, count) in by_provider {
-        let name = if name.is_empty() { sending.chosen.providers.first().copied() } else { Some(name.as_str()) };
+        let name = if name.is_empty() {
+            sending.chosen.providers.first().copied()
+        } else {
+            Some(name.as_str())
+        };
         let (_, config) = sending.bench.settings.provider(name)?;
-        let rate = [config.rate, sending.args.sending.rate].into_iter().flatten().min_by(|a, b| a.per_second().total_cmp(&b.per_second()));
-        let slowest = rate.iter().chain(&config.caps).map(|rate| rate.per_second()).min_by(f64::total_cmp);
+        let rate = [config.rate, sending.args.sending.rate]
+            .into_iter()
+            .flatten()
+            .min_by(|a, b| a.per_second().total_cmp(&b.per_second()));
+        let slowest =
+            rate.iter().chain(&config.caps).map(|rate| rate.per_second()).min_by(f64::total_cmp);
         let share = *count as f64 * going as f64 / sendable.max(1) as f64;
         longest = longest.max(slowest.map(|per_second| (share / per_second).ceil() as u64));
     }
@@ -154,12 +200,22 @@ impl Reached {
     async fn read(ledger: &dyn Ledger, sending: &Sending<'_>) -> Result<Self> {
         let mut reached = Self::default();
         let ours = |run: &Run| {
-            sending.campaign.ids.contains(&run.head.campaign) && run.head.env == sending.bench.settings.env && run.state != RunState::Planning
+            sending.campaign.ids.contains(&run.head.campaign)
+                && run.head.env == sending.bench.settings.env
+                && run.state != RunState::Planning
         };
         let runs = ledger.runs().await?;
         for run in runs.iter().filter(|run| ours(run)) {
             crate::commands::reports::each_row(ledger, &run.id, |row| {
-                if matches!(row.outcome, Some(Outcome::Accepted | Outcome::Rejected | Outcome::Unknown | Outcome::AlreadyAccepted)) {
+                if matches!(
+                    row.outcome,
+                    Some(
+                        Outcome::Accepted
+                            | Outcome::Rejected
+                            | Outcome::Unknown
+                            | Outcome::AlreadyAccepted
+                    )
+                ) {
                     reached.settled.insert(hash(&row.key), ());
                     reached.settled.insert(hash(&key_of(&row.email)), ());
                 }
@@ -171,7 +227,9 @@ impl Reached {
     }
 
     fn has(&self, row: &PlannedRow) -> bool {
-        !self.settled.is_empty() && (self.settled.contains_key(&hash(&row.key)) || self.settled.contains_key(&hash(&key_of(&row.email))))
+        !self.settled.is_empty()
+            && (self.settled.contains_key(&hash(&row.key))
+                || self.settled.contains_key(&hash(&key_of(&row.email))))
     }
 }
 

@@ -69,7 +69,8 @@ impl Counts {
 
     /// The lines that say what came of reading so many things, called by their one and their many.
     fn text(&self, one: &str, many: &str, read: u64, dry_run: bool) -> String {
-        let words: Vec<String> = self.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let words: Vec<String> =
+            self.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
         let told = if words.is_empty() { "no events".to_owned() } else { words.join(", ") };
         let mut text = format!("{read} {} read: {told}", if read == 1 { one } else { many });
         if self.messages > 0 {
@@ -118,15 +119,22 @@ impl Intake {
     }
 
     async fn write_down(&self, events: Vec<Event>, counts: &mut Counts) -> Result<()> {
-        let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await?;
+        let seen =
+            try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe)))
+                .await?;
         seen.iter().for_each(|seen| counts.seen(seen));
         Ok(())
     }
 
-    /// An export names its kind of provider: where the configuration has one of that kind, it is meant, so that what its webhook told is
-    /// known to be the same.
+    /// An export names its kind of provider: where the configuration has one of that kind, it is
+    /// meant, so that what its webhook told is known to be the same.
     fn name_provider(&self, event: &mut Event) {
-        let mut of_kind = self.bench.settings.providers.iter().filter(|(_, config)| config.kind == event.provider);
+        let mut of_kind = self
+            .bench
+            .settings
+            .providers
+            .iter()
+            .filter(|(_, config)| config.kind == event.provider);
         if let (Some((name, _)), None) = (of_kind.next(), of_kind.next()) {
             name.clone_into(&mut event.provider);
         }
@@ -137,9 +145,11 @@ impl Intake {
         static WARNED: std::sync::Once = std::sync::Once::new();
         let settings = &self.bench.settings;
         if let Some(file) = settings.suppression_files.first()
-            && let Err(error) = file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await
+            && let Err(error) =
+                file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await
         {
-            // What the file cannot take stays in the ledger, which is asked before anybody is mailed.
+            // What the file cannot take stays in the ledger, which is asked before anybody is
+            // mailed.
             let Some(why) = suppression::unwritable(file) else { return Err(error) };
             let shown = settings.workspace.shown(file);
             WARNED.call_once(|| {
@@ -157,11 +167,13 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     } else {
         let bench = Workbench::new(globals, env)?;
         let ledger = bench.ledger()?;
-        let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: args.any_recipient };
+        let believe =
+            Believe { soft: bench.settings.soft_bounces, mail_about_anybody: args.any_recipient };
         Some(Intake { bench, ledger, believe })
     };
     let base = start_dir(globals)?;
-    let paths: Vec<(PathBuf, String)> = args.paths.iter().map(|path| (base.join(path), path.shown())).collect();
+    let paths: Vec<(PathBuf, String)> =
+        args.paths.iter().map(|path| (base.join(path), path.shown())).collect();
     let (sender, mut letters) = tokio::sync::mpsc::channel::<(Letter, Option<Told>)>(AT_ONCE);
     let reader = tokio::task::spawn_blocking(move || {
         for (path, shown) in &paths {
@@ -199,7 +211,10 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     }
     flushed(out.flush())?;
     if !globals.quiet && !globals.json {
-        say(&mut std::io::stdout(), &counts.text("message", "messages", counts.messages, args.dry_run))?;
+        say(
+            &mut std::io::stdout(),
+            &counts.text("message", "messages", counts.messages, args.dry_run),
+        )?;
     }
     Ok(if counts.unreadable + counts.left_out > 0 { Exit::RETRYABLE } else { Exit::OK })
 }
@@ -213,10 +228,17 @@ fn read(raw: &[u8]) -> Told {
 }
 
 /// The events of a letter, or why there are none.
-fn tally(letter: &Letter, told: Option<Told>, counts: &mut Counts) -> std::result::Result<Vec<Event>, String> {
+fn tally(
+    letter: &Letter,
+    told: Option<Told>,
+    counts: &mut Counts,
+) -> std::result::Result<Vec<Event>, String> {
     if let Err(why) = &letter.raw {
         counts.unreadable += 1;
-        eprintln_quietly(&format!("mailbatch: {}: cannot be read: {why}; the rest goes on", clean(&letter.file)));
+        eprintln_quietly(&format!(
+            "mailbatch: {}: cannot be read: {why}; the rest goes on",
+            clean(&letter.file)
+        ));
         return Err(format!("cannot be read: {why}"));
     }
     counts.messages += 1;
@@ -244,10 +266,18 @@ fn tally(letter: &Letter, told: Option<Told>, counts: &mut Counts) -> std::resul
 }
 
 /// Prints what a letter tells, a line for each event.
-fn print(out: &mut impl Write, globals: &Globals, letter: &Letter, events: &std::result::Result<Vec<Event>, String>) -> Result<()> {
-    let place = letter.line.map_or_else(|| letter.file.clone(), |line| format!("{}:{line}", letter.file));
+fn print(
+    out: &mut impl Write,
+    globals: &Globals,
+    letter: &Letter,
+    events: &std::result::Result<Vec<Event>, String>,
+) -> Result<()> {
+    let place =
+        letter.line.map_or_else(|| letter.file.clone(), |line| format!("{}:{line}", letter.file));
     let lines: Vec<String> = match events {
-        Ok(events) if globals.json => events.iter().map(|event| event_json(letter, event).to_string()).collect(),
+        Ok(events) if globals.json => {
+            events.iter().map(|event| event_json(letter, event).to_string()).collect()
+        }
         Err(why) if globals.json => {
             vec![
                 json!({"v": 1, "file": letter.file, "line": letter.line, "type": "none", "bounce": null, "class": null, "recipient": null,
@@ -261,7 +291,14 @@ fn print(out: &mut impl Write, globals: &Globals, letter: &Letter, events: &std:
                 let class = event.class.map_or("", |class| class.as_str());
                 let recipient = event.recipient.as_deref().unwrap_or("(address not told)");
                 let hearsay = if event.is_hearsay { " (hearsay)" } else { "" };
-                clean(&format!("{place}: {} {class} {recipient} {} {}{hearsay}", event.word(), event.code, event.status)).trim_end().to_owned()
+                clean(&format!(
+                    "{place}: {} {class} {recipient} {} {}{hearsay}",
+                    event.word(),
+                    event.code,
+                    event.status
+                ))
+                .trim_end()
+                .to_owned()
             })
             .collect(),
         Err(why) => vec![clean(&format!("{place}: nothing: {why}")).into_owned()],
@@ -296,7 +333,9 @@ fn event_json(letter: &Letter, event: &Event) -> Value {
 /// A reader that has left is no error.
 fn flushed(written: std::io::Result<()>) -> Result<()> {
     match written {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::internal(format!("standard output: {e}"))),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::internal(format!("standard output: {e}")))
+        }
         _ => Ok(()),
     }
 }
@@ -308,7 +347,13 @@ async fn list(globals: &Globals, env: Option<&str>, args: &EventListArgs) -> Res
         Some(name) => Some(bench.run(ledger.as_ref(), Some(name)).await?.id),
         None => None,
     };
-    let mut query = EventQuery { limit: 1_000, run, kind: args.kind, email: args.email.clone(), ..EventQuery::default() };
+    let mut query = EventQuery {
+        limit: 1_000,
+        run,
+        kind: args.kind,
+        email: args.email.clone(),
+        ..EventQuery::default()
+    };
     let mut out = BufWriter::new(std::io::stdout());
     loop {
         let page = ledger.events(query.clone()).await?;
@@ -359,6 +404,12 @@ fn kept_line(kept: &KeptEvent) -> String {
     };
     let from = if event.provider.is_empty() { event.source.as_str() } else { &event.provider };
     let recipient = event.recipient.as_deref().unwrap_or("-");
-    let line = format!("{}  {:<14} {class:<16} {recipient}  {about}  {from}  {} {}", time(event.at), event.word(), event.code, event.status);
+    let line = format!(
+        "{}  {:<14} {class:<16} {recipient}  {about}  {from}  {} {}",
+        time(event.at),
+        event.word(),
+        event.code,
+        event.status
+    );
     clean(&line).trim_end().to_owned()
 }

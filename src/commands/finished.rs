@@ -1,7 +1,8 @@
 //! What `send`, `resume` and `retry` say of a run with no recipient left to send to.
 //!
-//! The rule it keeps: the same command once more says how the run that it stands on ended, in words and in the reports, and that nothing was
-//! sent. The exit code is 0, or 6 while recipients are unknown; a pipeline that says what it calls a failure gets its own.
+//! The rule it keeps: the same command once more says how the run that it stands on ended, in words
+//! and in the reports, and that nothing was sent. The exit code is 0, or 6 while recipients are
+//! unknown; a pipeline that says what it calls a failure gets its own.
 
 use std::time::Duration;
 
@@ -18,8 +19,9 @@ use crate::outcome::Outcome;
 use crate::plan::without_rows;
 use crate::report::{self, Closing, SummaryExtra};
 
-/// Says that a run has no recipient to send to, and repeats its verdict; reports that were asked for are written all the same. A run that has
-/// none left, because the process ended before it could say so, is finished now.
+/// Says that a run has no recipient to send to, and repeats its verdict; reports that were asked
+/// for are written all the same. A run that has none left, because the process ended before it
+/// could say so, is finished now.
 pub(crate) async fn nothing_to_do(
     bench: &Workbench,
     ledger: &dyn Ledger,
@@ -27,7 +29,8 @@ pub(crate) async fn nothing_to_do(
     sending: &SendingArgs,
     error_on_empty: bool,
 ) -> Result<Exit> {
-    // The process may have been killed between the run's end and its report, or between what was found out later and that.
+    // The process may have been killed between the run's end and its report, or between what was
+    // found out later and that.
     let reports = kept_reports(bench, &run.id)?;
     let missing = reports.current().is_none().then(|| reports.next());
     if let Some(report) = reports.unpublished() {
@@ -37,10 +40,12 @@ pub(crate) async fn nothing_to_do(
         bench.warn(&without_rows(&run.head.lists.join(", "), run.filtered));
     }
     let count = |outcome| standing.tally.get(outcome);
-    let (unknown, held, deferred) = (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
+    let (unknown, held, deferred) =
+        (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
     let is_over = held + deferred == 0;
     let mut verdict = earned(standing, sending);
-    // Those whom a person has closed the run without, or who were not asked for, are no verdict of this command.
+    // Those whom a person has closed the run without, or who were not asked for, are no verdict of
+    // this command.
     verdict.retain(|(exit, _)| *exit != Exit::RETRYABLE);
     let ended = verdict.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(", ");
     let ended = if ended.is_empty() { ended } else { format!("\n{ended}, as when it ended") };
@@ -59,23 +64,46 @@ pub(crate) async fn nothing_to_do(
     }
     let next = match unknown {
         0 if !is_over => format!("mailbatch resume {}", run.id),
-        0 if count(Outcome::Rejected) > 0 => format!("mailbatch report {} --outcome rejected", run.id),
+        0 if count(Outcome::Rejected) > 0 => {
+            format!("mailbatch report {} --outcome rejected", run.id)
+        }
         0 => format!("mailbatch report {}", run.id),
         _ => format!("mailbatch reconcile {}", run.id),
     };
     let next = in_this_workspace(bench, &next);
     let what = match (run.state, is_over) {
         (_, true) => "is finished".to_owned(),
-        (RunState::Finished, false) => format!("was closed; {held} held and {deferred} deferred were not mailed"),
+        (RunState::Finished, false) => {
+            format!("was closed; {held} held and {deferred} deferred were not mailed")
+        }
         (_, false) => format!("has {held} held and {deferred} deferred, who were not asked for"),
     };
     if bench.globals.json || sending.progress == ProgressMode::Json {
         let notes = vec!["nothing to do".into()];
-        let extra = SummaryExtra { elapsed: Duration::ZERO, handed_over: 0, report: None, next: Some(next), exit, exit_reasons: verdict, notes };
+        let extra = SummaryExtra {
+            elapsed: Duration::ZERO,
+            handed_over: 0,
+            report: None,
+            next: Some(next),
+            exit,
+            exit_reasons: verdict,
+            notes,
+        };
         say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(run, standing, &extra)))?;
     } else {
-        let doubt = if unknown > 0 { format!("; {unknown} may have been taken and are not sent again by guess") } else { String::new() };
-        bench.note_about(exit, &format!("mailbatch: nothing to do: run {} of {} {what}{doubt}{ended}\nnext: {next}", run.id, run.head.name()));
+        let doubt = if unknown > 0 {
+            format!("; {unknown} may have been taken and are not sent again by guess")
+        } else {
+            String::new()
+        };
+        bench.note_about(
+            exit,
+            &format!(
+                "mailbatch: nothing to do: run {} of {} {what}{doubt}{ended}\nnext: {next}",
+                run.id,
+                run.head.name()
+            ),
+        );
     }
     Ok(exit)
 }

@@ -1,7 +1,8 @@
-//! What providers' logs know of recipients in doubt: asked once by `reconcile`, and again by the next start where a provider was still at
-//! work when it was asked last.
+//! What providers' logs know of recipients in doubt: asked once by `reconcile`, and again by the
+//! next start where a provider was still at work when it was asked last.
 //!
-//! The rule it keeps: nothing but questions leaves the machine, and what proves nothing settles nobody.
+//! The rule it keeps: nothing but questions leaves the machine, and what proves nothing settles
+//! nobody.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -30,7 +31,13 @@ pub(crate) struct Asked {
 }
 
 /// Asks the log of the provider called `name` about these recipients of a run.
-pub(crate) async fn ask(ledger: &dyn Ledger, run: &Run, name: &str, log: &dyn Log, rows: &[LedgerRow]) -> Result<Asked> {
+pub(crate) async fn ask(
+    ledger: &dyn Ledger,
+    run: &Run,
+    name: &str,
+    log: &dyn Log,
+    rows: &[LedgerRow],
+) -> Result<Asked> {
     let redirect = redirect(run)?;
     let mut asked = Asked::default();
     let mut claimed: BTreeMap<i64, Option<Timestamp>> = BTreeMap::new();
@@ -46,13 +53,17 @@ pub(crate) async fn ask(ledger: &dyn Ledger, run: &Run, name: &str, log: &dyn Lo
         };
         let Some(claimed_at) = claimed_at else { continue };
         let to = redirect.as_ref().map_or(row.email.as_str(), Address::as_str);
-        match log.look_up(&InDoubt { to, message_id: &row.message_id, detail: &row.detail, claimed_at }).await {
+        match log
+            .look_up(&InDoubt { to, message_id: &row.message_id, detail: &row.detail, claimed_at })
+            .await
+        {
             Ok(Some(logged)) => asked.found.push(Reconciled {
                 row: row.row,
                 settled: Settled::Final(logged.verdict),
                 evidence: format!("the log of {name}: {}", logged.words),
             }),
-            // A log may be behind, or have forgotten: what is not in it may have been taken all the same.
+            // A log may be behind, or have forgotten: what is not in it may have been taken all the
+            // same.
             Ok(None) => {}
             Err(trouble) => {
                 asked.trouble = Some(trouble);
@@ -65,7 +76,12 @@ pub(crate) async fn ask(ledger: &dyn Ledger, run: &Run, name: &str, log: &dyn Lo
 
 /// Where all mail of a run went instead.
 pub(crate) fn redirect(run: &Run) -> Result<Option<Address>> {
-    frozen(run)?.redirect.as_deref().map(Address::parse).transpose().map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))
+    frozen(run)?
+        .redirect
+        .as_deref()
+        .map(Address::parse)
+        .transpose()
+        .map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))
 }
 
 /// Keeps what answers say about people, unless nothing is to be learned.
@@ -82,16 +98,24 @@ pub(crate) async fn keep_what_it_teaches(
     let email = |job: JobId| rows.iter().find(|row| row.row == job).map(|row| row.email.as_str());
     let now = Timestamp::now();
     let taught = |verdict: &Reconciled| match &verdict.settled {
-        Settled::Final(settled) => LedgerSuppression::learned(email(verdict.row)?, name, settled, now),
+        Settled::Final(settled) => {
+            LedgerSuppression::learned(email(verdict.row)?, name, settled, now)
+        }
         _ => None,
     };
     let learned: Vec<LedgerSuppression> = found.iter().filter_map(taught).collect();
     if learned.is_empty() { Ok(()) } else { keep_learned(ledger, &learn, learned).await }
 }
 
-/// Goes on asking about recipients whom a provider took and was still at work on when the process that asked ended: for as long after
-/// the claim as that process would have, and once at least. The caller holds the campaign's lock.
-pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<dyn Ledger>, run: &Run, no_learn: bool) -> Result<()> {
+/// Goes on asking about recipients whom a provider took and was still at work on when the process
+/// that asked ended: for as long after the claim as that process would have, and once at least. The
+/// caller holds the campaign's lock.
+pub(crate) async fn follow_up(
+    bench: &Workbench,
+    ledger: &Arc<dyn Ledger>,
+    run: &Run,
+    no_learn: bool,
+) -> Result<()> {
     let before = ledger.standing(&run.id).await?;
     if before.tally.get(Outcome::Unknown) == 0 {
         return Ok(());
@@ -107,7 +131,9 @@ pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<dyn Ledger>, run: 
     let mut settled = 0;
     for (name, mut rows) in by_provider {
         // Who cannot be connected to is told when mail is to go there, or by `reconcile`.
-        let Ok(provider) = tokio::task::block_in_place(|| bench.settings.connect(&name)) else { continue };
+        let Ok(provider) = tokio::task::block_in_place(|| bench.settings.connect(&name)) else {
+            continue;
+        };
         if let Some(log) = provider.by_hand().and_then(|by_hand| by_hand.log()) {
             rows.retain(|row| log.unfinished(&row.detail).is_some());
             settled += follow(bench, ledger, run, &name, log, rows, no_learn).await?;
@@ -115,10 +141,17 @@ pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<dyn Ledger>, run: 
         provider.close().await;
     }
     let after = ledger.standing(&run.id).await?;
-    let is_over = after.tally.open + after.tally.get(Outcome::Held) + after.tally.get(Outcome::Deferred) == 0;
+    let is_over =
+        after.tally.open + after.tally.get(Outcome::Held) + after.tally.get(Outcome::Deferred) == 0;
     // A run that goes on keeps how it stands when it ends.
     if settled > 0 && (is_over || run.state == RunState::Finished) {
-        keep_standing(bench, ledger.as_ref(), &Run { state: RunState::Finished, ..run.clone() }, &before).await?;
+        keep_standing(
+            bench,
+            ledger.as_ref(),
+            &Run { state: RunState::Finished, ..run.clone() },
+            &before,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -133,17 +166,26 @@ async fn follow(
     mut rows: Vec<LedgerRow>,
     no_learn: bool,
 ) -> Result<u64> {
-    let Some(Unfinished { every, patience }) = rows.first().and_then(|row| log.unfinished(&row.detail)) else { return Ok(0) };
-    bench.note(&format!("mailbatch: asking {name} what became of {} recipients whom it was at work on", rows.len()));
+    let Some(Unfinished { every, patience }) =
+        rows.first().and_then(|row| log.unfinished(&row.detail))
+    else {
+        return Ok(0);
+    };
+    bench.note(&format!(
+        "mailbatch: asking {name} what became of {} recipients whom it was at work on",
+        rows.len()
+    ));
     let mut claimed = Timestamp::UNIX_EPOCH;
     for batch in rows.iter().filter_map(|row| row.batch).collect::<BTreeSet<i64>>() {
-        claimed = claimed.max(ledger.batch(&run.id, batch).await?.map_or(claimed, |batch| batch.claimed_at));
+        claimed = claimed
+            .max(ledger.batch(&run.id, batch).await?.map_or(claimed, |batch| batch.claimed_at));
     }
     let mut settled = 0;
     loop {
         let Asked { found, trouble } = ask(ledger.as_ref(), run, name, log, &rows).await?;
         if !found.is_empty() {
-            keep_what_it_teaches(bench, ledger.as_ref(), run, name, &rows, &found, no_learn).await?;
+            keep_what_it_teaches(bench, ledger.as_ref(), run, name, &rows, &found, no_learn)
+                .await?;
             settled += found.len() as u64;
             let done: HashSet<JobId> = found.iter().map(|found| found.row).collect();
             forget_report(bench, run)?;
@@ -151,10 +193,14 @@ async fn follow(
             rows.retain(|row| !done.contains(&row.row));
         }
         if let Some(trouble) = trouble {
-            tracing::warn!("{name} cannot be asked what became of a batch: {}", in_words(trouble.refusal()));
+            tracing::warn!(
+                "{name} cannot be asked what became of a batch: {}",
+                in_words(trouble.refusal())
+            );
             break;
         }
-        let age = Duration::try_from(Timestamp::now().duration_since(claimed)).unwrap_or(Duration::ZERO);
+        let age =
+            Duration::try_from(Timestamp::now().duration_since(claimed)).unwrap_or(Duration::ZERO);
         if rows.is_empty() || age + every > patience {
             break;
         }

@@ -24,7 +24,12 @@ pub(crate) struct Foreseen {
 impl Foreseen {
     fn refused(rule: &'static str, error: Error) -> Self {
         let (what, fix) = error.parts();
-        Self { rule, what: what.to_owned(), fix: fix.unwrap_or_default().to_owned(), refusal: Some(error) }
+        Self {
+            rule,
+            what: what.to_owned(),
+            fix: fix.unwrap_or_default().to_owned(),
+            refusal: Some(error),
+        }
     }
 }
 
@@ -69,7 +74,12 @@ pub(crate) async fn look(
     };
     let Some(found) = question.find(ledger, people).await? else { return Ok(None) };
     Ok(Some(match is_named && !found.is_refused_under_a_name() {
-        true => Foreseen { rule: "overlap", what: found.what, fix: "nothing to do if they are to get it again".to_owned(), refusal: None },
+        true => Foreseen {
+            rule: "overlap",
+            what: found.what,
+            fix: "nothing to do if they are to get it again".to_owned(),
+            refusal: None,
+        },
         false => Foreseen::refused("overlap", found.refusal()),
     }))
 }

@@ -15,7 +15,8 @@ use crate::listen;
 use crate::pause::Watched;
 use crate::pipeline::CanaryRule;
 
-/// How long bounces and complaints are waited for where something tells of them and nobody says how long.
+/// How long bounces and complaints are waited for where something tells of them and nobody says how
+/// long.
 const WAIT: Duration = Duration::from_secs(15 * 60);
 /// What has told of something within this time will tell again.
 const LATELY: Duration = Duration::from_secs(30 * 86_400);
@@ -34,10 +35,14 @@ pub(crate) enum Teller {
 }
 
 impl Teller {
-    /// Finds out. What webhooks told lately says nothing: without an endpoint that runs now, nobody hears them.
+    /// Finds out. What webhooks told lately says nothing: without an endpoint that runs now, nobody
+    /// hears them.
     pub(crate) async fn find(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Self> {
         let settings = &bench.settings;
-        if settings.provider(Some(&run.head.provider)).is_ok_and(|(_, provider)| provider.kind == "sandbox") {
+        if settings
+            .provider(Some(&run.head.provider))
+            .is_ok_and(|(_, provider)| provider.kind == "sandbox")
+        {
             return Ok(Self::Sandbox);
         }
         let state_dir = settings.workspace.state_dir.clone();
@@ -50,7 +55,12 @@ impl Teller {
 }
 
 /// What the canary of a run is judged by.
-pub(crate) fn canary_rule(bench: &Workbench, teller: Teller, run: &Run, sending: &SendingArgs) -> Result<CanaryRule> {
+pub(crate) fn canary_rule(
+    bench: &Workbench,
+    teller: Teller,
+    run: &Run,
+    sending: &SendingArgs,
+) -> Result<CanaryRule> {
     let settings = &bench.settings;
     let canary = &settings.canary;
     let named = sending.canary_wait.or(canary.wait);
@@ -67,13 +77,24 @@ pub(crate) fn canary_rule(bench: &Workbench, teller: Teller, run: &Run, sending:
         hears: teller != Teller::Nothing || !wait.is_zero(),
         lacks_bounces: teller == Teller::Nothing && canary.require == Some(CanaryRequires::Bounces),
         extend: sending.canary_extend.or(canary.extend),
-        provider: settings.route.as_ref().filter(|_| has_route).and_then(|route| route.canary.clone()),
+        provider: settings
+            .route
+            .as_ref()
+            .filter(|_| has_route)
+            .and_then(|route| route.canary.clone()),
     })
 }
 
-/// What is said before an execution begins, under `-q` too: which gates and pause rules cannot work, as nothing reports bounces. Where it is
-/// said how long they are waited for, or that the provider's replies are enough, the canary is as it was meant.
-pub(crate) fn inert(bench: &Workbench, teller: Teller, run: &Run, before: &Standing, sending: &SendingArgs) -> Vec<&'static str> {
+/// What is said before an execution begins, under `-q` too: which gates and pause rules cannot
+/// work, as nothing reports bounces. Where it is said how long they are waited for, or that the
+/// provider's replies are enough, the canary is as it was meant.
+pub(crate) fn inert(
+    bench: &Workbench,
+    teller: Teller,
+    run: &Run,
+    before: &Standing,
+    sending: &SendingArgs,
+) -> Vec<&'static str> {
     let (canary, rules) = (&bench.settings.canary, &bench.settings.pause);
     if teller != Teller::Nothing {
         return Vec::new();
@@ -104,14 +125,25 @@ pub(crate) fn inert(bench: &Workbench, teller: Teller, run: &Run, before: &Stand
 
 /// Repeats a latched gate; a run whose gate is open passes.
 pub(crate) fn latched(run: &Run) -> Result<()> {
-    let next = format!("mailbatch resume {} --continue lets the rest go, --abandon closes the run", run.id);
+    let next = format!(
+        "mailbatch resume {} --continue lets the rest go, --abandon closes the run",
+        run.id
+    );
     match &run.gate {
         Gate::Failed { evidence } => {
-            Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id)).hint(next).about(Subject::Canary))
+            Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id))
+                .hint(next)
+                .about(Subject::Canary))
         }
-        Gate::Stopped { evidence } => Err(Error::new(Exit::STOPPED, format!("run {}: a pause rule holds it: {evidence}", run.id)).hint(next)),
+        Gate::Stopped { evidence } => Err(Error::new(
+            Exit::STOPPED,
+            format!("run {}: a pause rule holds it: {evidence}", run.id),
+        )
+        .hint(next)),
         Gate::Waiting { evidence } => {
-            Err(Error::new(Exit::WAITING, format!("run {} waits for a person: {evidence}", run.id)).hint(next).about(Subject::Canary))
+            Err(Error::new(Exit::WAITING, format!("run {} waits for a person: {evidence}", run.id))
+                .hint(next)
+                .about(Subject::Canary))
         }
         Gate::Ahead | Gate::Passed { .. } => Ok(()),
     }

@@ -1,4 +1,5 @@
-//! `completions` and `man`: generated from the command line's definition, the same for the same version everywhere.
+//! `completions` and `man`: generated from the command line's definition, the same for the same
+//! version everywhere.
 
 use std::fs;
 use std::io::{self, Write};
@@ -37,10 +38,13 @@ pub fn completion_script(shell: Shell) -> String {
     String::from_utf8(script).expect("names and help are UTF-8")
 }
 
-/// Writes one man page for mailbatch, one for each of its commands, and the guides into `dir`, which is made if need be. They are written aside and
-/// renamed; a link out of `dir` is refused before the first is.
+/// Writes one man page for mailbatch, one for each of its commands, and the guides into `dir`,
+/// which is made if need be. They are written aside and renamed; a link out of `dir` is refused
+/// before the first is.
 pub fn man(dir: &Path) -> Result<Exit> {
-    let failed = |e: io::Error| Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory you can write to");
+    let failed = |e: io::Error| {
+        Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory you can write to")
+    };
     let aside = || -> io::Result<_> {
         fs::create_dir_all(dir)?;
         let aside = tempfile::Builder::new().prefix(".mailbatch-man-").tempdir_in(dir)?;
@@ -49,7 +53,9 @@ pub fn man(dir: &Path) -> Result<Exit> {
             let (name, page) = guide.man_page();
             fs::write(aside.path().join(name), page)?;
         }
-        let names = fs::read_dir(aside.path())?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
+        let names = fs::read_dir(aside.path())?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<Vec<_>>>()?;
         Ok((aside, names))
     };
     let (aside, names) = aside().map_err(failed)?;
@@ -67,9 +73,14 @@ pub fn man(dir: &Path) -> Result<Exit> {
 /// The commands without the `help` that clap gives to each that has subcommands: it needs no page.
 fn without_help(mut command: Command) -> Command {
     command.build();
-    let names: Vec<String> =
-        command.get_subcommands().filter(|sub| sub.find_subcommand("help").is_some()).map(|sub| sub.get_name().to_owned()).collect();
-    names.iter().fold(command, |command, name| command.mut_subcommand(name, |sub| sub.mut_subcommand("help", |help| help.hide(true))))
+    let names: Vec<String> = command
+        .get_subcommands()
+        .filter(|sub| sub.find_subcommand("help").is_some())
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    names.iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |sub| sub.mut_subcommand("help", |help| help.hide(true)))
+    })
 }
 
 #[cfg(test)]
@@ -92,6 +103,8 @@ mod tests {
             let page = dir.path().join(format!("mailbatch-{}.1", command.get_name()));
             assert!(page.is_file(), "{}", page.display());
         }
-        assert!(std::fs::read_to_string(dir.path().join("mailbatch.1")).unwrap().contains("Exit codes"));
+        assert!(
+            std::fs::read_to_string(dir.path().join("mailbatch.1")).unwrap().contains("Exit codes")
+        );
     }
 }

@@ -16,7 +16,8 @@ const PIPED: usize = 80;
 const NARROWEST: usize = 40;
 const WIDEST: usize = 100;
 
-/// Prints the guide or the command's help that was asked for; exit 2 with the topics where there is neither.
+/// Prints the guide or the command's help that was asked for; exit 2 with the topics where there is
+/// neither.
 pub(crate) fn run(args: &HelpArgs, out: &mut dyn Write) -> Result<Exit> {
     if let [topic] = args.topic.as_slice()
         && let Some(guide) = Guide::find(topic)
@@ -39,7 +40,8 @@ fn shown(guide: &Guide) -> String {
     if !std::io::stdout().is_terminal() {
         return guide.text(PIPED, false);
     }
-    let columns = console::Term::stdout().size_checked().map_or(PIPED, |(_, columns)| usize::from(columns));
+    let columns =
+        console::Term::stdout().size_checked().map_or(PIPED, |(_, columns)| usize::from(columns));
     guide.text(columns.clamp(NARROWEST, WIDEST), console::colors_enabled())
 }
 
@@ -49,7 +51,8 @@ fn help_of(command: &[String]) -> Option<clap::Error> {
     for name in command {
         found = found.find_subcommand(name)?;
     }
-    let typed = ["mailbatch"].into_iter().chain(command.iter().map(String::as_str)).chain(["--help"]);
+    let typed =
+        ["mailbatch"].into_iter().chain(command.iter().map(String::as_str)).chain(["--help"]);
     Cli::try_parse_from(typed).err()
 }
 
@@ -57,11 +60,20 @@ fn unknown(topic: &str) -> Error {
     let topics: Vec<&str> = GUIDES.iter().map(|guide| guide.name).collect();
     let cli = Cli::command();
     let commands = cli.get_subcommands().map(clap::Command::get_name);
-    let known = GUIDES.iter().flat_map(|guide| guide.aliases).copied().chain(topics.iter().copied()).chain(commands);
-    let nearest = known.map(|name| (strsim::jaro_winkler(&topic.to_lowercase(), name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let known = GUIDES
+        .iter()
+        .flat_map(|guide| guide.aliases)
+        .copied()
+        .chain(topics.iter().copied())
+        .chain(commands);
+    let nearest = known
+        .map(|name| (strsim::jaro_winkler(&topic.to_lowercase(), name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     let listed = format!("guides: {}; and the name of every command", topics.join(", "));
     let hint = match nearest {
-        Some((likeness, name)) if likeness > 0.75 => format!("did you mean `mailbatch help {name}`? {listed}"),
+        Some((likeness, name)) if likeness > 0.75 => {
+            format!("did you mean `mailbatch help {name}`? {listed}")
+        }
         _ => listed,
     };
     Error::usage(format!("no guide and no command is called `{}`", visible(topic))).hint(hint)

@@ -1,4 +1,5 @@
-//! What a run was planned from: the flags that were typed and what was read, frozen with the run so that it can be compared later.
+//! What a run was planned from: the flags that were typed and what was read, frozen with the run so
+//! that it can be compared later.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -35,15 +36,21 @@ impl Inputs {
     /// What a send is about to be planned from.
     pub(crate) fn of(bench: &Workbench, args: &SendArgs, lists: &[PathBuf]) -> Result<Self> {
         let digest = |path: &PathBuf| {
-            let digest = digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.shown())))?;
+            let digest =
+                digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.shown())))?;
             // A link that leads elsewhere tomorrow is no correction of the list that was read.
             Ok((path.canonicalize().unwrap_or_else(|_| path.clone()), digest))
         };
         Ok(Self {
             v: VERSION,
             flags: flags(bench, args),
-            lists: tokio::task::block_in_place(|| lists.iter().filter(|path| path.is_file()).map(digest).collect::<Result<_>>())?,
-            kinds: kinds(&bench.settings, &bench.settings.chosen(args.target.provider.as_deref())?.providers),
+            lists: tokio::task::block_in_place(|| {
+                lists.iter().filter(|path| path.is_file()).map(digest).collect::<Result<_>>()
+            })?,
+            kinds: kinds(
+                &bench.settings,
+                &bench.settings.chosen(args.target.provider.as_deref())?.providers,
+            ),
             suppression_files: bench.settings.suppression_files.clone(),
         })
     }
@@ -51,16 +58,26 @@ impl Inputs {
     /// The arguments of the send, with the lists in their place.
     pub(crate) fn send_args(&self, lists: &[PathBuf]) -> Result<SendArgs> {
         let lists = lists.iter().map(|path| path.as_os_str().to_owned());
-        let words = ["mailbatch".into(), "send".into()].into_iter().chain(self.flags.iter().map(Into::into)).chain(["--".into()]).chain(lists);
+        let words = ["mailbatch".into(), "send".into()]
+            .into_iter()
+            .chain(self.flags.iter().map(Into::into))
+            .chain(["--".into()])
+            .chain(lists);
         match Cli::try_parse_from(words).map(|cli| cli.command) {
             Ok(Command::Send(args)) => Ok(*args),
-            _ => Err(Error::internal("the flags of the run cannot be read back from the ledger").hint("plan the run anew with `mailbatch send`")),
+            _ => Err(Error::internal("the flags of the run cannot be read back from the ledger")
+                .hint("plan the run anew with `mailbatch send`")),
         }
     }
 }
 
 fn kinds(settings: &Settings, providers: &[&str]) -> Vec<(String, String)> {
-    let kind = |name: &&str| settings.provider(Some(name)).ok().map(|(name, config)| (name.to_owned(), config.kind.clone()));
+    let kind = |name: &&str| {
+        settings
+            .provider(Some(name))
+            .ok()
+            .map(|(name, config)| (name.to_owned(), config.kind.clone()))
+    };
     providers.iter().filter_map(kind).collect()
 }
 
@@ -75,14 +92,23 @@ fn flags(bench: &Workbench, args: &SendArgs) -> Vec<String> {
     };
     let valued = [
         ("email", args.list.email.clone()),
-        ("format", reading.format.and_then(|format| format.to_possible_value()).map(|value| value.get_name().to_owned())),
+        (
+            "format",
+            reading
+                .format
+                .and_then(|format| format.to_possible_value())
+                .map(|value| value.get_name().to_owned()),
+        ),
         ("encoding", reading.encoding.map(|encoding| encoding.name().to_owned())),
         ("delimiter", reading.delimiter.map(delimiter)),
         ("skip-lines", reading.skip_lines.map(|lines| lines.to_string())),
         ("where", reading.filter.clone()),
         ("dedupe", Some(args.list.screening.dedupe.to_string())),
         ("max-invalid", Some(args.list.screening.max_invalid.to_string())),
-        ("max-empty", Some(args.list.screening.max_empty.to_string()).filter(|share| share != "100%")),
+        (
+            "max-empty",
+            Some(args.list.screening.max_empty.to_string()).filter(|share| share != "100%"),
+        ),
         ("message", args.message.message.as_deref().map(at)),
         ("from", args.message.from.clone()),
         ("subject", args.message.subject.clone()),
@@ -90,9 +116,16 @@ fn flags(bench: &Workbench, args: &SendArgs) -> Vec<String> {
         ("canary", args.canary.map(|size| size.to_string())),
         ("redirect-all-to", args.redirect_all_to.as_ref().map(ToString::to_string)),
     ];
-    let mut flags: Vec<String> = valued.into_iter().filter_map(|(flag, value)| value.map(|value| format!("--{flag}={value}"))).collect();
-    flags.extend(args.list.screening.suppress.iter().map(|file| format!("--suppress={}", at(file))));
-    let set = [("--provider-sandbox", args.provider_sandbox), ("--skip-unrendered", args.list.screening.skip_unrendered)];
+    let mut flags: Vec<String> = valued
+        .into_iter()
+        .filter_map(|(flag, value)| value.map(|value| format!("--{flag}={value}")))
+        .collect();
+    flags
+        .extend(args.list.screening.suppress.iter().map(|file| format!("--suppress={}", at(file))));
+    let set = [
+        ("--provider-sandbox", args.provider_sandbox),
+        ("--skip-unrendered", args.list.screening.skip_unrendered),
+    ];
     flags.extend(set.iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| (*flag).to_owned()));
     flags
 }

@@ -13,7 +13,8 @@ use crate::pipeline::{Signals, Wish};
 /// Runs the command. Being ended is how it ends, so a signal is success.
 pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.env.as_deref())?;
-    let mut signals = Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
+    let mut signals =
+        Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     let listening = Listening::start(&bench.settings, bench.ledger()?, args.addr).await?;
     bench.note(&listening.describe());
     while signals.next().await == Wish::Status {
@@ -29,7 +30,12 @@ pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
 }
 
 /// Does something with the endpoint running beside it, where that is `wanted`.
-pub(crate) async fn beside(bench: &Workbench, ledger: &Arc<dyn Ledger>, wanted: bool, work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+pub(crate) async fn beside(
+    bench: &Workbench,
+    ledger: &Arc<dyn Ledger>,
+    wanted: bool,
+    work: impl Future<Output = Result<Exit>>,
+) -> Result<Exit> {
     if !wanted {
         return work.await;
     }

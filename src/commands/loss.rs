@@ -1,7 +1,8 @@
-//! `send --ledger-lost`: goes on after the ledger was lost, on the word of the reports that lie beside it.
+//! `send --ledger-lost`: goes on after the ledger was lost, on the word of the reports that lie
+//! beside it.
 //!
-//! The rule it keeps: a run counts as taken over only when everybody whom it may have reached is on record again. Everything is kept as
-//! keyed hashes, as of a run that was removed.
+//! The rule it keeps: a run counts as taken over only when everybody whom it may have reached is on
+//! record again. Everything is kept as keyed hashes, as of a run that was removed.
 
 mod proof;
 
@@ -19,7 +20,10 @@ use crate::ledger::loss::{Loss, Remains, report_directory};
 use crate::ledger::record::{self, RunRecord, UNREACHED};
 use crate::ledger::reports::Reports;
 use crate::ledger::trace::{self, Trace};
-use crate::ledger::{Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of, person_seed};
+use crate::ledger::{
+    Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of,
+    person_seed,
+};
 use crate::outcome::{Outcome, Reason};
 use crate::provider::{JobId, Verdict};
 use crate::shown::Shown;
@@ -58,7 +62,8 @@ struct Traced {
     reached: Reached,
 }
 
-/// Messages of another campaign's run that left after its last report. To whom is known once that campaign is sent.
+/// Messages of another campaign's run that left after its last report. To whom is known once that
+/// campaign is sent.
 pub(crate) struct Unread {
     pub(crate) run: RunId,
     pub(crate) campaign: String,
@@ -74,7 +79,12 @@ struct Reached {
 
 impl Reached {
     /// Nothing where the run's mail reached nobody of its list.
-    fn lost_people(self, run: &str, campaign: &str, record: Option<&RunRecord>) -> Option<LostPeople> {
+    fn lost_people(
+        self,
+        run: &str,
+        campaign: &str,
+        record: Option<&RunRecord>,
+    ) -> Option<LostPeople> {
         let apart = record.and_then(|record| record.apart.clone());
         if apart.as_deref() == Some(UNREACHED) || super::campaign::is_sandboxed(campaign) {
             return None;
@@ -109,7 +119,12 @@ impl Takeover<'_> {
         // Before anything is changed.
         for run in &runs {
             self.refuse_bare_record(run)?;
-            proof::prove(&self.reports(run)?, self.remains.records.get(run).and_then(Option::as_ref), run, self.state_dir)?;
+            proof::prove(
+                &self.reports(run)?,
+                self.remains.records.get(run).and_then(Option::as_ref),
+                run,
+                self.state_dir,
+            )?;
         }
         self.close_overtaken(&mut taken).await?;
         for run in runs {
@@ -120,10 +135,22 @@ impl Takeover<'_> {
             let record = self.remains.records.get(&run).cloned().flatten();
             let mut reached = Reached::default();
             let (people, learned) = self.report(&run, record.as_ref(), &mut reached).await?;
-            keep(&**self.ledger, &run, self.compared_as(record.as_ref()), record.as_ref(), reached.clone()).await?;
+            keep(
+                &**self.ledger,
+                &run,
+                self.compared_as(record.as_ref()),
+                record.as_ref(),
+                reached.clone(),
+            )
+            .await?;
             let rows = self.trace_rows(&run)?;
             let whose = record.as_ref().map_or_else(
-                || format!("{}, because nothing says of which campaign it was", crate::commands::campaign::shown(self.campaign)),
+                || {
+                    format!(
+                        "{}, because nothing says of which campaign it was",
+                        crate::commands::campaign::shown(self.campaign)
+                    )
+                },
                 |record| crate::commands::campaign::shown(&record.campaign).to_owned(),
             );
             taken.notes.push(format!("run {run}: {people} people read from its report for {whose}; {learned} of them are suppressed"));
@@ -142,7 +169,8 @@ impl Takeover<'_> {
         self.campaigns(record).last().map_or(self.campaign, |(campaign, _)| campaign)
     }
 
-    /// The campaigns for which a run's people count as reached: its own, and the one being sent where that may be the same.
+    /// The campaigns for which a run's people count as reached: its own, and the one being sent
+    /// where that may be the same.
     fn campaigns<'b>(&'b self, record: Option<&'b RunRecord>) -> Vec<(&'b str, Option<&'b str>)> {
         let mine = (self.campaign, self.env);
         let Some(record) = record else { return vec![mine] };
@@ -156,31 +184,53 @@ impl Takeover<'_> {
         }
     }
 
-    /// Closes unfinished runs of the campaigns whose later runs the ledger has lost: their open rows may have been reached by those since.
+    /// Closes unfinished runs of the campaigns whose later runs the ledger has lost: their open
+    /// rows may have been reached by those since.
     async fn close_overtaken(&self, taken: &mut TakenOver) -> Result<()> {
-        let lost: Vec<_> = self.loss.runs().into_iter().map(|run| self.remains.records.get(run).cloned().flatten()).collect();
+        let lost: Vec<_> = self
+            .loss
+            .runs()
+            .into_iter()
+            .map(|run| self.remains.records.get(run).cloned().flatten())
+            .collect();
         let lost: Vec<_> = lost.iter().flat_map(|record| self.campaigns(record.as_ref())).collect();
         for run in self.ledger.runs().await? {
             let own = (run.head.campaign.as_str(), run.head.env.as_deref());
-            if run.state != RunState::Open || self.loss.stale.contains(&run.id) || !lost.iter().any(|lost| may_be_same(own, *lost)) {
+            if run.state != RunState::Open
+                || self.loss.stale.contains(&run.id)
+                || !lost.iter().any(|lost| may_be_same(own, *lost))
+            {
                 continue;
             }
             let rows = self.trace_rows(&run.id)?;
             self.ledger.set_aside(&run.id).await?;
-            taken.notes.push(format!("run {} is closed: later runs of {} may have reached its open rows", run.id, run.head.name()));
+            taken.notes.push(format!(
+                "run {} is closed: later runs of {} may have reached its open rows",
+                run.id,
+                run.head.name()
+            ));
             if rows.is_empty() {
                 self.ledger.adopted(vec![run.id]).await?;
             } else {
                 let record = self.remains.records.get(&run.id).cloned().flatten();
-                taken.traced.push(Traced { run: run.id, record, rows, reached: Reached::default() });
+                taken.traced.push(Traced {
+                    run: run.id,
+                    record,
+                    rows,
+                    reached: Reached::default(),
+                });
             }
         }
         Ok(())
     }
 
-    /// Refuses a run of which there is only a record: its latest execution ended without a report, and its traces are gone too.
+    /// Refuses a run of which there is only a record: its latest execution ended without a report,
+    /// and its traces are gone too.
     fn refuse_bare_record(&self, run: &str) -> Result<()> {
-        if self.reports(run)?.current().is_some() || self.remains.traces.contains_key(run) || !self.remains.records.contains_key(run) {
+        if self.reports(run)?.current().is_some()
+            || self.remains.traces.contains_key(run)
+            || !self.remains.records.contains_key(run)
+        {
             return Ok(());
         }
         let record = record::path(self.state_dir, run);
@@ -193,11 +243,20 @@ impl Takeover<'_> {
 
     fn reports(&self, run: &str) -> Result<Reports> {
         let dir = report_directory(self.state_dir);
-        Reports::of(&dir, run).map_err(|e| Error::usage(format!("{}: {e}", dir.shown())).hint("the directory of the reports must be readable"))
+        Reports::of(&dir, run).map_err(|e| {
+            Error::usage(format!("{}: {e}", dir.shown()))
+                .hint("the directory of the reports must be readable")
+        })
     }
 
-    /// Reads a run's newest report, if it has one. Returns how many people it names as reached or refused, and how many of them it suppresses.
-    async fn report(&self, run: &str, record: Option<&RunRecord>, reached: &mut Reached) -> Result<(usize, usize)> {
+    /// Reads a run's newest report, if it has one. Returns how many people it names as reached or
+    /// refused, and how many of them it suppresses.
+    async fn report(
+        &self,
+        run: &str,
+        record: Option<&RunRecord>,
+        reached: &mut Reached,
+    ) -> Result<(usize, usize)> {
         let reports = self.reports(run)?;
         let Some(path) = reports.newest() else { return Ok((0, 0)) };
         let mut report = Report::open(path.to_owned(), self.id)?;
@@ -210,8 +269,12 @@ impl Takeover<'_> {
                 reached.latest = report.latest;
                 return Ok((people, suppressed));
             }
-            let is_reached = |person: &&Adopted| matches!(person.outcome, Some((Outcome::Accepted | Outcome::Unknown, _)));
-            page.iter().filter(is_reached).for_each(|person| reached.people.offer(person_of(&person.email, seed), 0));
+            let is_reached = |person: &&Adopted| {
+                matches!(person.outcome, Some((Outcome::Accepted | Outcome::Unknown, _)))
+            };
+            page.iter()
+                .filter(is_reached)
+                .for_each(|person| reached.people.offer(person_of(&person.email, seed), 0));
             people += page.iter().filter(|person| person.outcome.is_some()).count();
             suppressed += learned.len();
             for (campaign, env) in &campaigns {
@@ -221,7 +284,8 @@ impl Takeover<'_> {
         }
     }
 
-    /// The rows that the traces of a run name as reached, refused or in doubt; none where a report came after them.
+    /// The rows that the traces of a run name as reached, refused or in doubt; none where a report
+    /// came after them.
     fn trace_rows(&self, run: &str) -> Result<Vec<(JobId, Outcome, Option<Reason>)>> {
         if self.reports(run)?.current().is_some() {
             return Ok(Vec::new());
@@ -235,7 +299,10 @@ impl Takeover<'_> {
                     path.shown()
                 ))
             })?;
-            let crossing = state.crossing.iter().map(|(_, row)| (*row, Outcome::Unknown, Some(Reason::NoReply)));
+            let crossing = state
+                .crossing
+                .iter()
+                .map(|(_, row)| (*row, Outcome::Unknown, Some(Reason::NoReply)));
             let answered = state.answered.iter().filter_map(|((_, row), verdict)| match verdict {
                 Verdict::Accepted { .. } => Some((*row, Outcome::Accepted, None)),
                 Verdict::Rejected(refusal) => Some((*row, Outcome::Rejected, Some(refusal.reason))),
@@ -254,26 +321,45 @@ impl Takeover<'_> {
 }
 
 impl TakenOver {
-    /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and records that the lost runs are taken over.
-    /// Returns the runs of other campaigns that may have reached people with this message, compared with runs of the sort `apart`. Errs
-    /// with exit 2 where messages left after a run's last report and nothing says to whom.
-    pub(crate) async fn finish(self, ledger: &dyn Ledger, state_dir: &Path, planned: Option<(&Run, &str)>) -> Result<Vec<Unread>> {
+    /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and
+    /// records that the lost runs are taken over. Returns the runs of other campaigns that may have
+    /// reached people with this message, compared with runs of the sort `apart`. Errs with exit 2
+    /// where messages left after a run's last report and nothing says to whom.
+    pub(crate) async fn finish(
+        self,
+        ledger: &dyn Ledger,
+        state_dir: &Path,
+        planned: Option<(&Run, &str)>,
+    ) -> Result<Vec<Unread>> {
         let mut done = self.runs;
         let mut unread = Vec::new();
         let mine = (self.campaign.as_str(), self.env.as_deref());
         for traced in self.traced {
             let Traced { run, record, rows, mut reached } = traced;
-            let own = record.as_ref().map(|record| (record.campaign.as_str(), record.env.as_deref()));
+            let own =
+                record.as_ref().map(|record| (record.campaign.as_str(), record.env.as_deref()));
             if let Some(own) = own.filter(|own| !may_be_same(*own, mine)) {
                 // Another campaign's: it is settled when that is sent.
-                let is_same = |(planned, apart)| record.as_ref().is_some_and(|record| may_be_same_message(record, planned, apart));
+                let is_same = |(planned, apart)| {
+                    record
+                        .as_ref()
+                        .is_some_and(|record| may_be_same_message(record, planned, apart))
+                };
                 if planned.is_some_and(is_same) {
-                    unread.push(Unread { campaign: super::campaign::shown(own.0).to_owned(), messages: rows.len() as u64, run });
+                    unread.push(Unread {
+                        campaign: super::campaign::shown(own.0).to_owned(),
+                        messages: rows.len() as u64,
+                        run,
+                    });
                 }
                 continue;
             }
-            let same_list = planned.filter(|(planned, _)| record.as_ref().is_some_and(|r| r.list_fingerprint == planned.head.list_fingerprint));
-            let Some((planned, _)) = same_list else { return Err(unnamed(&run, rows.len(), record.is_some(), state_dir)) };
+            let same_list = planned.filter(|(planned, _)| {
+                record.as_ref().is_some_and(|r| r.list_fingerprint == planned.head.list_fingerprint)
+            });
+            let Some((planned, _)) = same_list else {
+                return Err(unnamed(&run, rows.len(), record.is_some(), state_dir));
+            };
             for rows in rows.chunks(PAGE) {
                 let people = ledger.adopt_rows(&planned.id, rows.to_vec()).await?;
                 people.into_iter().for_each(|person| reached.people.offer(person, 0));
@@ -288,16 +374,24 @@ impl TakenOver {
 }
 
 /// Keeps whom a lost run reached.
-async fn keep(ledger: &dyn Ledger, run: &str, campaign: &str, record: Option<&RunRecord>, reached: Reached) -> Result<()> {
+async fn keep(
+    ledger: &dyn Ledger,
+    run: &str,
+    campaign: &str,
+    record: Option<&RunRecord>,
+    reached: Reached,
+) -> Result<()> {
     match reached.lost_people(run, campaign, record) {
         Some(people) => Ok(ledger.keep_lost(people).await?),
         None => Ok(()),
     }
 }
 
-/// Whether a lost run may have handed over the message of a planned one, to people with whom it is compared.
+/// Whether a lost run may have handed over the message of a planned one, to people with whom it is
+/// compared.
 fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
-    let is_or_unknown = |known: &Option<String>, text: &str| known.as_deref().is_none_or(|known| known == text);
+    let is_or_unknown =
+        |known: &Option<String>, text: &str| known.as_deref().is_none_or(|known| known == text);
     record.env == planned.head.env
         && is_or_unknown(&record.message_fingerprint, &planned.head.message_fingerprint)
         && is_or_unknown(&record.apart, apart)
@@ -317,12 +411,16 @@ fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Er
     ))
 }
 
-/// Whether two identities may be one campaign: the same, or both without a name and shown alike. Identities without a name are made of
-/// paths, which may have been written differently.
+/// Whether two identities may be one campaign: the same, or both without a name and shown alike.
+/// Identities without a name are made of paths, which may have been written differently.
 fn may_be_same(one: (&str, Option<&str>), other: (&str, Option<&str>)) -> bool {
     let shown = crate::commands::campaign::shown;
     let parts = |campaign: &str| campaign.matches('#').count();
-    one == other || one.1 == other.1 && parts(one.0) > 0 && parts(one.0) == parts(other.0) && shown(one.0) == shown(other.0)
+    one == other
+        || one.1 == other.1
+            && parts(one.0) > 0
+            && parts(one.0) == parts(other.0)
+            && shown(one.0) == shown(other.0)
 }
 
 /// A report in CSV that is read back.
@@ -356,8 +454,12 @@ impl Report {
         let mut reader = csv::ReaderBuilder::new().from_reader(file);
         let header = reader.headers().map_err(|e| unreadable(&path, &e.to_string()))?.clone();
         // Our columns stand last; a list may have columns of the same names.
-        let at = |name: &str| header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at);
-        let ours = |name: &str| at(name).ok_or_else(|| unreadable(&path, &format!("it has no column {name}")));
+        let at = |name: &str| {
+            header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at)
+        };
+        let ours = |name: &str| {
+            at(name).ok_or_else(|| unreadable(&path, &format!("it has no column {name}")))
+        };
         let columns = Columns {
             row: at("mb_row"),
             email: ours("mb_email")?,
@@ -377,12 +479,18 @@ impl Report {
     fn page(&mut self) -> Result<(Vec<Adopted>, Vec<LedgerSuppression>)> {
         let (mut people, mut learned) = (Vec::with_capacity(PAGE), Vec::new());
         let mut record = csv::StringRecord::new();
-        while people.len() < PAGE && self.reader.read_record(&mut record).map_err(|e| unreadable(&self.path, &e.to_string()))? {
+        while people.len() < PAGE
+            && self
+                .reader
+                .read_record(&mut record)
+                .map_err(|e| unreadable(&self.path, &e.to_string()))?
+        {
             let line = record.position().map_or(0, csv::Position::line);
             let outcome = self.outcome(&record, line)?;
             let Some(outcome) = outcome else { continue };
             let cell = |at: usize| record.get(at).unwrap_or_default();
-            self.latest = self.latest.max(self.columns.last_at.and_then(|at| cell(at).parse().ok()));
+            self.latest =
+                self.latest.max(self.columns.last_at.and_then(|at| cell(at).parse().ok()));
             let email = unguarded(cell(self.columns.email)).to_owned();
             let key = match self.columns.id.map(cell).filter(|id| !id.trim().is_empty()) {
                 Some(id) => unguarded(id).to_owned(),
@@ -397,20 +505,30 @@ impl Report {
         Ok((people, learned))
     }
 
-    /// What a row says became of its person; `None` for a row that reached nobody and holds nobody back.
+    /// What a row says became of its person; `None` for a row that reached nobody and holds nobody
+    /// back.
     fn outcome(&self, record: &csv::StringRecord, line: u64) -> Result<Option<Kept>> {
         let word = record.get(self.columns.outcome).unwrap_or_default();
-        let reason = || record.get(self.columns.reason).and_then(|reason| reason.parse::<Reason>().ok());
+        let reason =
+            || record.get(self.columns.reason).and_then(|reason| reason.parse::<Reason>().ok());
         if word.is_empty() {
             // Under way when the report was written, or not begun.
             let was_claimed = record.get(self.columns.batch).is_some_and(|batch| !batch.is_empty());
-            return Ok(Some(Kept(was_claimed.then_some((Outcome::Unknown, Some(Reason::NoReply))))));
+            return Ok(Some(Kept(
+                was_claimed.then_some((Outcome::Unknown, Some(Reason::NoReply))),
+            )));
         }
-        let outcome: Outcome = word.parse().map_err(|_| unreadable(&self.path, &format!("line {line}: {word:?} is no outcome")))?;
+        let outcome: Outcome = word
+            .parse()
+            .map_err(|_| unreadable(&self.path, &format!("line {line}: {word:?} is no outcome")))?;
         Ok(match outcome {
-            Outcome::Accepted | Outcome::AlreadyAccepted => Some(Kept(Some((Outcome::Accepted, None)))),
+            Outcome::Accepted | Outcome::AlreadyAccepted => {
+                Some(Kept(Some((Outcome::Accepted, None))))
+            }
             Outcome::Rejected => Some(Kept(Some((Outcome::Rejected, reason())))),
-            Outcome::Unknown => Some(Kept(Some((Outcome::Unknown, reason().or(Some(Reason::NoReply)))))),
+            Outcome::Unknown => {
+                Some(Kept(Some((Outcome::Unknown, reason().or(Some(Reason::NoReply))))))
+            }
             Outcome::Deferred | Outcome::Held => Some(Kept(None)),
             Outcome::Suppressed | Outcome::Invalid | Outcome::Duplicate => None,
         })
@@ -420,15 +538,24 @@ impl Report {
 /// What is kept of a person; nothing where they may be mailed.
 struct Kept(Option<(Outcome, Option<Reason>)>);
 
-/// The suppressions that a row of a report proves: a mailbox that was gone at hand-over, and what came back later.
-fn suppressions(email: &str, record: &csv::StringRecord, columns: &Columns) -> Vec<LedgerSuppression> {
+/// The suppressions that a row of a report proves: a mailbox that was gone at hand-over, and what
+/// came back later.
+fn suppressions(
+    email: &str,
+    record: &csv::StringRecord,
+    columns: &Columns,
+) -> Vec<LedgerSuppression> {
     let cell = |at: usize| record.get(at).unwrap_or_default();
     let mut reasons = Vec::new();
-    if cell(columns.outcome) == Outcome::Rejected.as_str() && cell(columns.reason) == Reason::MailboxGone.as_str() {
+    if cell(columns.outcome) == Outcome::Rejected.as_str()
+        && cell(columns.reason) == Reason::MailboxGone.as_str()
+    {
         reasons.push(Reason::HardBounce);
     }
     reasons.extend(cell(columns.feedback).split_whitespace().filter_map(|word| match word {
-        word if word == feedback_word(EventKind::Bounced, Some(Bounce::Hard)) => Some(Reason::HardBounce),
+        word if word == feedback_word(EventKind::Bounced, Some(Bounce::Hard)) => {
+            Some(Reason::HardBounce)
+        }
         word if word == EventKind::Complained.as_str() => Some(Reason::Complaint),
         word if word == EventKind::Unsubscribed.as_str() => Some(Reason::Unsubscribe),
         _ => None,
@@ -465,7 +592,10 @@ mod tests {
         let same = |one: &str, other: &str| may_be_same((one, None), (other, None));
         assert!(same("spring", "spring") && same("m/list#aa", "m/list#bb"));
         assert!(
-            !same("spring", "autumn") && !same("m/list", "m/list#aa") && !same("m/list#aa", "m/list#aa#sandbox") && !same("m/list#aa", "m/other#aa")
+            !same("spring", "autumn")
+                && !same("m/list", "m/list#aa")
+                && !same("m/list#aa", "m/list#aa#sandbox")
+                && !same("m/list#aa", "m/other#aa")
         );
         assert!(!may_be_same(("m/list#aa", None), ("m/list#bb", Some("staging"))));
     }

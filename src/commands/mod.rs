@@ -82,11 +82,13 @@ fn run_command(cli: &Cli) -> Result<Exit> {
     if matches!(cli.command, Command::Send(_) | Command::Resume(_) | Command::Retry(_)) {
         schedule::as_batch();
     }
-    // One thread for the wire, which wakes no other for it; reading, rendering and SQLite have threads of their own.
+    // One thread for the wire, which wakes no other for it; reading, rendering and SQLite have
+    // threads of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        // Before it sleeps it lets those go on who wait for this core, a server on the same machine among them: then it finds the answers of
-        // several connections at once, instead of being woken for each.
+        // Before it sleeps it lets those go on who wait for this core, a server on the same machine
+        // among them: then it finds the answers of several connections at once, instead of being
+        // woken for each.
         .on_thread_park(std::thread::yield_now)
         .max_blocking_threads(64)
         .enable_all()
@@ -100,7 +102,8 @@ fn run_command(cli: &Cli) -> Result<Exit> {
 
 async fn dispatch(cli: &Cli) -> Result<Exit> {
     let globals = &cli.globals;
-    crate::pipeline::survive_questions().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
+    crate::pipeline::survive_questions()
+        .map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     match &cli.command {
         Command::Send(args) => send::run(globals, args).await,
         Command::Check(args) => check::run(globals, args).await,
@@ -120,14 +123,18 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Suppress(args) => suppress::run(globals, args).await,
         Command::Listen(args) => listen::run(globals, args).await,
         Command::Events(args) => events::run(globals, args).await,
-        Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Help(_) => Ok(Exit::OK),
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Help(_) => {
+            Ok(Exit::OK)
+        }
     }
 }
 
 /// Writes to standard output what was asked for; a reader that has left is no error.
 pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::internal(format!("standard output: {e}"))),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::internal(format!("standard output: {e}")))
+        }
         _ => Ok(()),
     }
 }

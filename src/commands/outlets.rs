@@ -30,10 +30,14 @@ impl FrozenRoute {
     /// What is frozen of a choice; `None` for a single provider that was named or is the only one.
     pub(crate) fn of(chosen: &Chosen<'_>) -> Option<Self> {
         let route = chosen.route?;
-        Some(Self { providers: chosen.providers.iter().map(|name| (*name).to_owned()).collect(), order: route.order.clone() })
+        Some(Self {
+            providers: chosen.providers.iter().map(|name| (*name).to_owned()).collect(),
+            order: route.order.clone(),
+        })
     }
 
-    /// The providers that a run goes through: those frozen with it, as far as they are still configured.
+    /// The providers that a run goes through: those frozen with it, as far as they are still
+    /// configured.
     fn of_run(settings: &Settings, run: &Run, frozen: Option<&Self>) -> Result<Self> {
         let Some(frozen) = frozen else {
             let (name, _) = settings.provider(Some(&run.head.provider))?;
@@ -43,8 +47,12 @@ impl FrozenRoute {
         let there = |names: &[String]| names.iter().filter(is_there).cloned().collect();
         let route = Self { providers: there(&frozen.providers), order: there(&frozen.order) };
         if route.providers.is_empty() {
-            return Err(Error::usage(format!("run {} goes through {}, none of which is configured any more", run.id, frozen.providers.join(", ")))
-                .hint("configure one of them again under [providers]"));
+            return Err(Error::usage(format!(
+                "run {} goes through {}, none of which is configured any more",
+                run.id,
+                frozen.providers.join(", ")
+            ))
+            .hint("configure one of them again under [providers]"));
         }
         Ok(route)
     }
@@ -54,19 +62,39 @@ impl FrozenRoute {
 pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
     let Some(route) = chosen.route else { return Vec::new() };
     let of = |cohort, name: &Option<String>| name.clone().map(|name| (cohort, name));
-    [of(Cohort::Canary, &route.canary), of(Cohort::Rest, &route.rest)].into_iter().flatten().collect()
+    [of(Cohort::Canary, &route.canary), of(Cohort::Rest, &route.rest)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-/// Finds secrets and keys wanting, what any of the providers cannot express, and names for examples that would leave the machine, unless they
-/// may, before the list is read.
-pub(crate) fn check(bench: &Workbench, chosen: &Chosen<'_>, message: &Message, (sandbox, may_be_example): (bool, bool)) -> Result<()> {
+/// Finds secrets and keys wanting, what any of the providers cannot express, and names for examples
+/// that would leave the machine, unless they may, before the list is read.
+pub(crate) fn check(
+    bench: &Workbench,
+    chosen: &Chosen<'_>,
+    message: &Message,
+    (sandbox, may_be_example): (bool, bool),
+) -> Result<()> {
     let needs = message.needs();
-    chosen.providers.iter().try_for_each(|name| prepared(&bench.settings, name, &needs, sandbox).map(drop))?;
-    if sandbox || may_be_example { Ok(()) } else { refuse_examples(&bench.settings, &chosen.providers, message) }
+    chosen
+        .providers
+        .iter()
+        .try_for_each(|name| prepared(&bench.settings, name, &needs, sandbox).map(drop))?;
+    if sandbox || may_be_example {
+        Ok(())
+    } else {
+        refuse_examples(&bench.settings, &chosen.providers, message)
+    }
 }
 
-/// Refuses (exit 4) a message with reserved names that would leave the machine through any of these providers.
-pub(crate) fn refuse_examples(settings: &Settings, providers: &[impl AsRef<str>], message: &Message) -> Result<()> {
+/// Refuses (exit 4) a message with reserved names that would leave the machine through any of these
+/// providers.
+pub(crate) fn refuse_examples(
+    settings: &Settings,
+    providers: &[impl AsRef<str>],
+    message: &Message,
+) -> Result<()> {
     let found = message.reserved_names();
     for name in providers.iter().filter(|_| !found.is_empty()) {
         let (name, config) = settings.provider(Some(name.as_ref()))?;
@@ -83,17 +111,32 @@ pub(crate) fn refuse_examples(settings: &Settings, providers: &[impl AsRef<str>]
     Ok(())
 }
 
-/// The same for a run that was planned when another provider was configured, or by an earlier version.
-pub(crate) fn refuse_examples_of_run(settings: &Settings, run: &Run, message: &Message, may_be_example: bool) -> Result<()> {
+/// The same for a run that was planned when another provider was configured, or by an earlier
+/// version.
+pub(crate) fn refuse_examples_of_run(
+    settings: &Settings,
+    run: &Run,
+    message: &Message,
+    may_be_example: bool,
+) -> Result<()> {
     let frozen = frozen(run)?;
     if may_be_example || frozen.allow_example || frozen.provider_sandbox {
         return Ok(());
     }
-    refuse_examples(settings, &FrozenRoute::of_run(settings, run, frozen.route.as_ref())?.providers, message)
+    refuse_examples(
+        settings,
+        &FrozenRoute::of_run(settings, run, frozen.route.as_ref())?.providers,
+        message,
+    )
 }
 
 /// A provider that is told what the message needs, and whether everything goes to its own sandbox.
-fn prepared(settings: &Settings, name: &str, needs: &Needs, sandbox: bool) -> Result<Box<dyn Provider>> {
+fn prepared(
+    settings: &Settings,
+    name: &str,
+    needs: &Needs,
+    sandbox: bool,
+) -> Result<Box<dyn Provider>> {
     let mut provider = settings.connect(name)?;
     provider.prepare(name, needs)?;
     if sandbox {
@@ -103,13 +146,21 @@ fn prepared(settings: &Settings, name: &str, needs: &Needs, sandbox: bool) -> Re
 }
 
 /// Whether mail of this run leaves the machine.
-pub(crate) fn leave_the_machine(settings: &Settings, run: &Run, frozen: Option<&FrozenRoute>) -> Result<bool> {
+pub(crate) fn leave_the_machine(
+    settings: &Settings,
+    run: &Run,
+    frozen: Option<&FrozenRoute>,
+) -> Result<bool> {
     let route = FrozenRoute::of_run(settings, run, frozen)?;
-    let kinds = route.providers.iter().map(|name| settings.provider(Some(name)).map(|(_, config)| config.kind.as_str()));
+    let kinds = route
+        .providers
+        .iter()
+        .map(|name| settings.provider(Some(name)).map(|(_, config)| config.kind.as_str()));
     kinds.collect::<Result<Vec<_>>>().map(|kinds| kinds.iter().any(|kind| *kind != "sandbox"))
 }
 
-/// The providers of a run, connected, and who takes over in which order. A typed rate only lowers each of theirs.
+/// The providers of a run, connected, and who takes over in which order. A typed rate only lowers
+/// each of theirs.
 pub(crate) fn connect(
     settings: &Settings,
     run: &Run,
@@ -120,25 +171,49 @@ pub(crate) fn connect(
 ) -> Result<(Vec<Outlet>, Vec<usize>)> {
     let sandbox = frozen.provider_sandbox;
     let route = FrozenRoute::of_run(settings, run, frozen.route.as_ref())?;
-    let outlets = route.providers.iter().map(|name| outlet(settings, name, typed, needs, sandbox, ledger)).collect::<Result<Vec<_>>>()?;
+    let outlets = route
+        .providers
+        .iter()
+        .map(|name| outlet(settings, name, typed, needs, sandbox, ledger))
+        .collect::<Result<Vec<_>>>()?;
     // Out of files in mid-run, connections fail one by one and the provider is blamed.
-    let connections =
-        |outlet: &Outlet| if settings.provider(Some(&outlet.name)).is_ok_and(|(_, config)| config.kind == "sandbox") { 0 } else { outlet.in_flight };
+    let connections = |outlet: &Outlet| {
+        if settings.provider(Some(&outlet.name)).is_ok_and(|(_, config)| config.kind == "sandbox") {
+            0
+        } else {
+            outlet.in_flight
+        }
+    };
     process::needs_files(outlets.iter().map(connections).sum())?;
-    let order = route.order.iter().filter_map(|name| route.providers.iter().position(|known| known == name)).collect();
+    let order = route
+        .order
+        .iter()
+        .filter_map(|name| route.providers.iter().position(|known| known == name))
+        .collect();
     Ok((outlets, order))
 }
 
 /// The keys that shape a provider's requests. Those of the connection do not.
 fn shape(config: &ProviderConfig, sandbox: bool) -> String {
     const OF_THE_CONNECTION: [&str; 4] = ["api_key", "base_url", "timeouts", "ca_file"];
-    let mut keys: Vec<String> =
-        config.keys.iter().filter(|(key, _)| !OF_THE_CONNECTION.contains(&key.as_str())).map(|(key, value)| format!("{key}={value}")).collect();
+    let mut keys: Vec<String> = config
+        .keys
+        .iter()
+        .filter(|(key, _)| !OF_THE_CONNECTION.contains(&key.as_str()))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     keys.sort();
     format!("{} sandbox={sandbox} {}", config.kind, keys.join(" "))
 }
 
-pub(crate) fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, sandbox: bool, ledger: &Arc<dyn Ledger>) -> Result<Outlet> {
+pub(crate) fn outlet(
+    settings: &Settings,
+    name: &str,
+    typed: Option<Rate>,
+    needs: &Needs,
+    sandbox: bool,
+    ledger: &Arc<dyn Ledger>,
+) -> Result<Outlet> {
     let (name, config) = settings.provider(Some(name))?;
     let rate = match (config.rate, typed) {
         (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
@@ -156,6 +231,10 @@ pub(crate) fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs
         per_domain: config.per_domain.clone(),
         in_flight: config.in_flight,
         shape: shape(config, sandbox),
-        retry: RetryPolicy { give_up_after: config.retry.for_, base: config.retry.base, max: config.retry.max },
+        retry: RetryPolicy {
+            give_up_after: config.retry.for_,
+            base: config.retry.base,
+            max: config.retry.max,
+        },
     })
 }

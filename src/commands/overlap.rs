@@ -1,4 +1,5 @@
-//! Whether the people of a planned run had the same message under another campaign: asked on a terminal, refused without one.
+//! Whether the people of a planned run had the same message under another campaign: asked on a
+//! terminal, refused without one.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,7 +24,8 @@ pub(crate) struct Question<'a> {
     pub(crate) is_named: bool,
     /// `--again` was given.
     pub(crate) is_again: bool,
-    /// With which runs it is compared; `None` where nobody of the list is reached, so that there is nothing to compare.
+    /// With which runs it is compared; `None` where nobody of the list is reached, so that there is
+    /// nothing to compare.
     pub(crate) apart: Option<&'static str>,
     pub(crate) message_fingerprint: String,
 }
@@ -34,7 +36,8 @@ pub(crate) struct Finding {
     pub(crate) hint: String,
     /// The other campaign as it can be typed.
     pub(crate) campaign: String,
-    /// What a send without a terminal ends in: 14, or 11 where the other campaign began in the meantime and a name was given.
+    /// What a send without a terminal ends in: 14, or 11 where the other campaign began in the
+    /// meantime and a name was given.
     exit: Exit,
 }
 
@@ -53,7 +56,11 @@ impl Question<'_> {
     }
 
     /// Looks for other campaigns that have reached, or are about to reach, most of these people.
-    pub(crate) async fn find(&self, ledger: &dyn Ledger, people: People) -> Result<Option<Finding>> {
+    pub(crate) async fn find(
+        &self,
+        ledger: &dyn Ledger,
+        people: People,
+    ) -> Result<Option<Finding>> {
         let Some(query) = self.query(people) else { return Ok(None) };
         match ledger.overlap(query).await? {
             Some(overlap) => self.in_words(ledger, &overlap).await.map(Some),
@@ -65,40 +72,66 @@ impl Question<'_> {
         let Overlap { reached, coming, of, .. } = *overlap;
         let about = if overlap.is_exact { "" } else { "about " };
         let campaign = typable(ledger, &overlap.campaign).await?;
-        let this = if overlap.is_message_known { "this message" } else { "a message that may be this one" };
+        let this = if overlap.is_message_known {
+            "this message"
+        } else {
+            "a message that may be this one"
+        };
         let what = match (reached, coming) {
             (_, 0) => format!("had {this} under another campaign"),
             (0, _) => format!("are about to get {this} under another campaign"),
-            _ => format!("had {this} ({about}{reached}) or are about to get it ({about}{coming}) under another campaign"),
+            _ => format!(
+                "had {this} ({about}{reached}) or are about to get it ({about}{coming}) under another campaign"
+            ),
         };
-        let run = if overlap.run.is_empty() { String::new() } else { format!(", run {}", overlap.run) };
-        let when = if coming > 0 { "not finished".to_owned() } else { overlap.at.strftime("%Y-%m-%d").to_string() };
-        let why = if overlap.is_message_known { "" } else { "; nothing that is left of the lost ledger says which message that was" };
+        let run =
+            if overlap.run.is_empty() { String::new() } else { format!(", run {}", overlap.run) };
+        let when = if coming > 0 {
+            "not finished".to_owned()
+        } else {
+            overlap.at.strftime("%Y-%m-%d").to_string()
+        };
+        let why = if overlap.is_message_known {
+            ""
+        } else {
+            "; nothing that is left of the lost ledger says which message that was"
+        };
         let typed = argument(&campaign);
-        let what = format!("{about}{} of these {of} people {what}: {campaign}{run}, {when}{why}", reached + coming);
+        let what = format!(
+            "{about}{} of these {of} people {what}: {campaign}{run}, {when}{why}",
+            reached + coming
+        );
         let again = "--again sends to all of these again";
-        let hint = format!("{typed} goes on with that campaign and sends only to the others; {again}");
+        let hint =
+            format!("{typed} goes on with that campaign and sends only to the others; {again}");
         let found = Finding { what, hint, campaign, exit: Exit::CHANGED };
-        // With a name it would be a warning, and two that are sent at once would both reach all of these people.
+        // With a name it would be a warning, and two that are sent at once would both reach all of
+        // these people.
         let on = if self.is_named { self.going_on(ledger, overlap).await? } else { None };
         let Some(on) = on else { return Ok(found) };
         let campaign = typable(ledger, &on.head.campaign).await?;
         Ok(Finding {
             what: format!("{}; run {} began at the same moment", found.what, on.id),
-            hint: format!("when run {} has ended, {} goes on with that campaign and sends only to the others; {again}", on.id, argument(&campaign)),
+            hint: format!(
+                "when run {} has ended, {} goes on with that campaign and sends only to the others; {again}",
+                on.id,
+                argument(&campaign)
+            ),
             campaign,
             exit: Exit::LOCKED,
         })
     }
 
-    /// The run that reaches most of these people and began after this command did: of the campaigns that have at least half of them and ten in
-    /// such runs. Of one that began before, whoever gave this one a name could know.
+    /// The run that reaches most of these people and began after this command did: of the campaigns
+    /// that have at least half of them and ten in such runs. Of one that began before, whoever gave
+    /// this one a name could know.
     async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
         let state_dir = &self.bench.settings.workspace.state_dir;
         let (mut people, mut first) = (0, None);
         for other in &overlap.others {
             let Some(run) = ledger.run(&other.run).await? else { continue };
-            let is_on = run.state == RunState::Finished || is_running(state_dir, &other.campaign, run.head.env.as_deref())?;
+            let is_on = run.state == RunState::Finished
+                || is_running(state_dir, &other.campaign, run.head.env.as_deref())?;
             if is_on && run.started_at >= self.bench.began {
                 people += other.people;
                 first.get_or_insert(run);
@@ -119,7 +152,9 @@ impl Question<'_> {
         if self.is_again || *messages < MANY {
             return Ok(());
         }
-        let what = format!("{messages} messages left after the last report of run {run} of {campaign}, and these people may have had them");
+        let what = format!(
+            "{messages} messages left after the last report of run {run} of {campaign}, and these people may have had them"
+        );
         let hint = format!(
             "send the list of {campaign} with --ledger-lost first: then it is known to whom; --again sends to all of these people all the same"
         );

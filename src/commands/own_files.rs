@@ -1,4 +1,5 @@
-//! Which files an output must not replace: those of the workspace, of the runs in its ledger, and of the command that is running.
+//! Which files an output must not replace: those of the workspace, of the runs in its ledger, and
+//! of the command that is running.
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +17,8 @@ const LIST: &str = "a list of this workspace";
 const MESSAGE: &str = "the message";
 const SUPPRESSIONS: &str = "a suppression file";
 
-/// What is known of a workspace before its configuration has been read: that, the state directory, and each file that it may name, also where
-/// there is none yet.
+/// What is known of a workspace before its configuration has been read: that, the state directory,
+/// and each file that it may name, also where there is none yet.
 pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
     let mut own = OwnFiles::default();
     own.add_state_dir(&workspace.state_dir);
@@ -35,7 +36,8 @@ fn named(workspace: &Workspace) -> Vec<PathBuf> {
     named.iter().map(|file| workspace.from_config(file)).collect()
 }
 
-/// The files of a workspace and of the runs that its ledger knows. A ledger that does not answer adds none: the command itself says so.
+/// The files of a workspace and of the runs that its ledger knows. A ledger that does not answer
+/// adds none: the command itself says so.
 pub(crate) async fn own_files(bench: &Workbench, ledger: Option<&dyn Ledger>) -> OwnFiles {
     let workspace = &bench.settings.workspace;
     let mut own = OwnFiles::default();
@@ -68,16 +70,29 @@ pub(crate) async fn own_files(bench: &Workbench, ledger: Option<&dyn Ledger>) ->
 }
 
 /// Adds the files that a command reads.
-pub(crate) fn add_inputs(own: &mut OwnFiles, bench: &Workbench, lists: &[PathBuf], suppress: &[PathBuf], source: &MessageSource) {
+pub(crate) fn add_inputs(
+    own: &mut OwnFiles,
+    bench: &Workbench,
+    lists: &[PathBuf],
+    suppress: &[PathBuf],
+    source: &MessageSource,
+) {
     let workspace = &bench.settings.workspace;
-    lists.iter().filter(|list| list.as_os_str() != "-").for_each(|list| own.add(&workspace.from_arguments(list), LIST));
+    lists
+        .iter()
+        .filter(|list| list.as_os_str() != "-")
+        .for_each(|list| own.add(&workspace.from_arguments(list), LIST));
     suppress.iter().for_each(|file| own.add(&workspace.from_arguments(file), SUPPRESSIONS));
     source.files().iter().for_each(|file| own.add(file, MESSAGE));
 }
 
 /// The place that a flag names.
 pub(crate) fn target(bench: &Workbench, flag: &str, path: &Path, own: &OwnFiles) -> Result<Target> {
-    Target::of(&bench.settings.workspace.from_arguments(path), &format!("{flag} {}", path.shown()), own)
+    Target::of(
+        &bench.settings.workspace.from_arguments(path),
+        &format!("{flag} {}", path.shown()),
+        own,
+    )
 }
 
 /// Adds every text in a configuration to `found`.

@@ -1,4 +1,5 @@
-//! `mailbatch pause` and `mailbatch unpause`: a person stops everything, or one campaign, kind of mail or provider.
+//! `mailbatch pause` and `mailbatch unpause`: a person stops everything, or one campaign, kind of
+//! mail or provider.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -35,7 +36,11 @@ pub(crate) struct Start<'a> {
 impl<'a> Start<'a> {
     /// What going on with a run would send.
     pub(crate) fn of(run: &'a Run) -> Self {
-        Self { campaign: &run.head.campaign, kind: run.head.kind, providers: run.head.provider.split(", ").collect() }
+        Self {
+            campaign: &run.head.campaign,
+            kind: run.head.kind,
+            providers: run.head.provider.split(", ").collect(),
+        }
     }
 
     /// The first of these pauses that stops all of it: of the run, or of each of its providers.
@@ -53,8 +58,11 @@ impl<'a> Start<'a> {
 pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger, start: &Start<'_>) -> Result<()> {
     match start.stopped_by(&ledger.pauses().await?) {
         None => Ok(()),
-        Some(pause) => Err(Error::new(Exit::STOPPED, format!("{} has been paused since {}", pause.scope.words(), pause.words()))
-            .hint(format!("`{}` lets it send again", pause.scope.lift()))),
+        Some(pause) => Err(Error::new(
+            Exit::STOPPED,
+            format!("{} has been paused since {}", pause.scope.words(), pause.words()),
+        )
+        .hint(format!("`{}` lets it send again", pause.scope.lift()))),
     }
 }
 
@@ -65,26 +73,49 @@ pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     let scope = scope(&bench, &args.scope)?;
     let ahead = ahead_of(&bench, ledger.as_ref(), &scope).await?;
     let expires_at = args.lasts.map(after).transpose()?;
-    let pause = NewPause { scope: scope.clone(), author: host::user(), host: host::name(), reason: args.reason.clone(), expires_at };
+    let pause = NewPause {
+        scope: scope.clone(),
+        author: host::user(),
+        host: host::name(),
+        reason: args.reason.clone(),
+        expires_at,
+    };
     ledger.pause(pause).await?;
     ahead.iter().for_each(|warning| bench.warn(warning));
     let sending = executions(&bench, ledger.as_ref(), &scope).await?;
     let now = match (sending.len(), &scope) {
         (0, _) => "no run of it is sending now".to_owned(),
-        (1, PauseScope::Provider(_)) => "the run that is sending now begins nothing more through it".to_owned(),
-        (count, PauseScope::Provider(_)) => format!("{count} runs that are sending now begin nothing more through it"),
+        (1, PauseScope::Provider(_)) => {
+            "the run that is sending now begins nothing more through it".to_owned()
+        }
+        (count, PauseScope::Provider(_)) => {
+            format!("{count} runs that are sending now begin nothing more through it")
+        }
         (1, _) => format!("run {} stops", sending[0].id),
         (count, _) => format!("{count} runs that are sending now stop"),
     };
-    let until = expires_at.map_or_else(|| format!("`{}`", in_this_workspace(&bench, &scope.lift())), |at| format!("{at:.0}"));
+    let until = expires_at.map_or_else(
+        || format!("`{}`", in_this_workspace(&bench, &scope.lift())),
+        |at| format!("{at:.0}"),
+    );
     if globals.json {
         let runs: Vec<&str> = sending.iter().map(|run| run.id.as_str()).collect();
         let pauses = ledger.pauses().await?;
         let pause = pauses.iter().find(|pause| pause.scope == scope);
-        say(&mut std::io::stdout(), &format!("{}\n", json!({ "v": 1, "type": "paused", "pause": pause, "sending": runs })))?;
+        say(
+            &mut std::io::stdout(),
+            &format!("{}\n", json!({ "v": 1, "type": "paused", "pause": pause, "sending": runs })),
+        )?;
     }
-    bench.note(&format!("mailbatch: paused: nothing of {} is sent until {until}; {now}", scope.words()));
-    if args.wait { Drain { bench: &bench, ledger: ledger.as_ref(), scope: &scope }.wait(args.timeout).await } else { Ok(Exit::OK) }
+    bench.note(&format!(
+        "mailbatch: paused: nothing of {} is sent until {until}; {now}",
+        scope.words()
+    ));
+    if args.wait {
+        Drain { bench: &bench, ledger: ledger.as_ref(), scope: &scope }.wait(args.timeout).await
+    } else {
+        Ok(Exit::OK)
+    }
 }
 
 /// Lets what was named send again.
@@ -100,24 +131,41 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
         // The person knows better than what the provider asked for.
         ledger.forget(LEFT_ALONE, name).await?;
     }
-    bench.note(&format!("mailbatch: {} {}", scope.words(), if was { "is no longer paused" } else { "was not paused" }));
+    bench.note(&format!(
+        "mailbatch: {} {}",
+        scope.words(),
+        if was { "is no longer paused" } else { "was not paused" }
+    ));
     if was {
         for run in concerned(ledger.as_ref(), &scope).await? {
             let resume = in_this_workspace(&bench, &format!("mailbatch resume {}", run.id));
-            bench.note(&format!("mailbatch: run {} of {} is unfinished: `{resume}` continues it", run.id, run.head.name()));
+            bench.note(&format!(
+                "mailbatch: run {} of {} is unfinished: `{resume}` continues it",
+                run.id,
+                run.head.name()
+            ));
         }
     }
     for left in ledger.pauses().await? {
         let lift = in_this_workspace(&bench, &left.scope.lift());
-        bench.note(&format!("mailbatch: {} is still paused, since {}\nhint: `{lift}` lets it send again", left.scope.words(), left.words()));
+        bench.note(&format!(
+            "mailbatch: {} is still paused, since {}\nhint: `{lift}` lets it send again",
+            left.scope.words(),
+            left.words()
+        ));
     }
     Ok(Exit::OK)
 }
 
 /// So long from now.
 fn after(time: Duration) -> Result<Timestamp> {
-    let at = SignedDuration::try_from(time).ok().and_then(|time| Timestamp::now().checked_add(time).ok());
-    at.ok_or_else(|| Error::usage("--for: that is too long").hint("leave --for out for a pause that `mailbatch unpause` ends"))
+    let at = SignedDuration::try_from(time)
+        .ok()
+        .and_then(|time| Timestamp::now().checked_add(time).ok());
+    at.ok_or_else(|| {
+        Error::usage("--for: that is too long")
+            .hint("leave --for out for a pause that `mailbatch unpause` ends")
+    })
 }
 
 /// What was typed.
@@ -137,9 +185,14 @@ fn scope(bench: &Workbench, typed: &PauseScopeArgs) -> Result<PauseScope> {
     }
 }
 
-/// What to say of a campaign that has no run yet, such as tonight's: its pause holds the first one, or nothing where the name is wrong. A
-/// provider that is not configured is refused, since its pause would stop nothing.
-async fn ahead_of(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<Option<String>> {
+/// What to say of a campaign that has no run yet, such as tonight's: its pause holds the first one,
+/// or nothing where the name is wrong. A provider that is not configured is refused, since its
+/// pause would stop nothing.
+async fn ahead_of(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    scope: &PauseScope,
+) -> Result<Option<String>> {
     const MOST: usize = 5;
     let name = match scope {
         PauseScope::Provider(name) => return bench.settings.provider(Some(name)).map(|_| None),
@@ -156,10 +209,21 @@ async fn ahead_of(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) ->
             known.push(run.head.name());
         }
     }
-    let meant = nearest_name(runs.iter().map(|run| run.head.name()), name).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-    let known = if known.is_empty() { "there is no run yet".to_owned() } else { format!("the latest campaigns are {}", known.join(", ")) };
-    let hint = format!("{meant}{known}; `{}` stops everything", in_this_workspace(bench, "mailbatch pause"));
-    Ok(Some(format!("no run belongs to a campaign {name} yet: the pause holds the first one that starts\nhint: {hint}")))
+    let meant = nearest_name(runs.iter().map(|run| run.head.name()), name)
+        .map(|near| format!("did you mean {near}? "))
+        .unwrap_or_default();
+    let known = if known.is_empty() {
+        "there is no run yet".to_owned()
+    } else {
+        format!("the latest campaigns are {}", known.join(", "))
+    };
+    let hint = format!(
+        "{meant}{known}; `{}` stops everything",
+        in_this_workspace(bench, "mailbatch pause")
+    );
+    Ok(Some(format!(
+        "no run belongs to a campaign {name} yet: the pause holds the first one that starts\nhint: {hint}"
+    )))
 }
 
 /// The unfinished runs that the scope concerns, newest first.
@@ -167,7 +231,9 @@ async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> 
     let mut runs = ledger.runs().await?;
     runs.retain(|run| {
         let is_concerned = match scope {
-            PauseScope::Provider(name) => run.head.provider.split(", ").any(|provider| provider == name),
+            PauseScope::Provider(name) => {
+                run.head.provider.split(", ").any(|provider| provider == name)
+            }
             scope => scope.holds(&run.head.campaign, run.head.kind),
         };
         is_concerned && run.state == RunState::Open
@@ -176,7 +242,11 @@ async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> 
 }
 
 /// Those of them that a process is sending now.
-async fn executions(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
+async fn executions(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    scope: &PauseScope,
+) -> Result<Vec<Run>> {
     let mut found = Vec::new();
     for run in concerned(ledger, scope).await? {
         if is_sending(bench, &run.head.campaign, run.head.env.as_deref())? {
@@ -205,7 +275,9 @@ impl Drain<'_> {
         loop {
             let mut under_way = 0;
             left_behind.clear();
-            for claimed in self.ledger.under_way().await?.into_iter().filter(|claimed| self.concerns(claimed)) {
+            for claimed in
+                self.ledger.under_way().await?.into_iter().filter(|claimed| self.concerns(claimed))
+            {
                 concerned.insert(claimed.run.clone());
                 if is_sending(self.bench, &claimed.campaign, claimed.env.as_deref())? {
                     under_way += claimed.count;
@@ -228,8 +300,12 @@ impl Drain<'_> {
                 said = Some(under_way);
             }
             if timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
-                let what = format!("{} is paused, and {under_way} recipients are still under way", self.scope.words());
-                return Err(Error::new(Exit::DEADLINE, what).hint("`mailbatch status` shows the run; the pause stays"));
+                let what = format!(
+                    "{} is paused, and {under_way} recipients are still under way",
+                    self.scope.words()
+                );
+                return Err(Error::new(Exit::DEADLINE, what)
+                    .hint("`mailbatch status` shows the run; the pause stays"));
             }
             tokio::time::sleep(EVERY).await;
         }
@@ -237,21 +313,36 @@ impl Drain<'_> {
     }
 
     fn concerns(&self, claimed: &UnderWay) -> bool {
-        self.scope.holds(&claimed.campaign, claimed.kind) || self.scope.holds_provider(&claimed.provider)
+        self.scope.holds(&claimed.campaign, claimed.kind)
+            || self.scope.holds_provider(&claimed.provider)
     }
 
-    async fn tell(&self, took: Duration, concerned: BTreeSet<String>, left_behind: &[UnderWay]) -> Result<Exit> {
+    async fn tell(
+        &self,
+        took: Duration,
+        concerned: BTreeSet<String>,
+        left_behind: &[UnderWay],
+    ) -> Result<Exit> {
         let json = self.bench.globals.json;
-        let mut text = format!("drained after {:.1} s: nothing of {} is under way\n", took.as_secs_f64(), self.scope.words());
+        let mut text = format!(
+            "drained after {:.1} s: nothing of {} is under way\n",
+            took.as_secs_f64(),
+            self.scope.words()
+        );
         let mut runs: Vec<Value> = Vec::new();
         for id in concerned {
             let Some(run) = self.ledger.run(&id).await? else { continue };
             let standing = self.ledger.standing(&id).await?;
-            text.push_str(&format!("  run {id} of {}: {}\n", run.head.name(), tally_words(&standing.tally)));
+            text.push_str(&format!(
+                "  run {id} of {}: {}\n",
+                run.head.name(),
+                tally_words(&standing.tally)
+            ));
             runs.push(report::run_json(&run, &standing));
         }
         for claimed in left_behind {
-            let resume = in_this_workspace(self.bench, &format!("mailbatch resume {}", claimed.run));
+            let resume =
+                in_this_workspace(self.bench, &format!("mailbatch resume {}", claimed.run));
             text.push_str(&format!(
                 "  run {}: a process that has ended left {} recipients without an answer; after `unpause`, `{resume}` finds out about them\n",
                 claimed.run, claimed.count
@@ -259,7 +350,10 @@ impl Drain<'_> {
         }
         if json {
             let left: u64 = left_behind.iter().map(|claimed| claimed.count).sum();
-            text = format!("{}\n", json!({ "v": 1, "type": "drained", "seconds": took.as_secs_f64(), "left_behind": left, "runs": runs }));
+            text = format!(
+                "{}\n",
+                json!({ "v": 1, "type": "drained", "seconds": took.as_secs_f64(), "left_behind": left, "runs": runs })
+            );
         }
         if json || !self.bench.globals.quiet {
             say(&mut std::io::stdout(), &text)?;

@@ -1,4 +1,5 @@
-//! `mailbatch preview`: the message as one recipient gets it, and why `send` would not mail that row where it would not.
+//! `mailbatch preview`: the message as one recipient gets it, and why `send` would not mail that
+//! row where it would not.
 
 mod judge;
 
@@ -44,7 +45,10 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let (message, source) = bench.message(&args.message)?;
     // A ledger that cannot be read keeps nobody from looking at a message.
     let ledger = bench.readable_ledger().unwrap_or_else(|error| {
-        bench.warn(&format!("warning: {}; what earlier runs decided is not known here", first_line(&error)));
+        bench.warn(&format!(
+            "warning: {}; what earlier runs decided is not known here",
+            first_line(&error)
+        ));
         None
     });
     let ledger = ledger.as_deref();
@@ -113,12 +117,18 @@ fn print(bench: &Workbench, shown: &[Shown]) -> Result<()> {
         };
         return say(&mut std::io::stdout(), &shown.iter().map(line).collect::<String>());
     }
-    let texts: Vec<String> = shown.iter().map(|one| harmless(&preview_text(&one.rendered))).collect();
+    let texts: Vec<String> =
+        shown.iter().map(|one| harmless(&preview_text(&one.rendered))).collect();
     say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))
 }
 
 /// What the rows are screened by. A file that cannot be read refuses a send; here it is only said.
-async fn suppressions(bench: &Workbench, args: &PreviewArgs, message: &Message, ledger: Option<&dyn Ledger>) -> Result<Suppressions> {
+async fn suppressions(
+    bench: &Workbench,
+    args: &PreviewArgs,
+    message: &Message,
+    ledger: Option<&dyn Ledger>,
+) -> Result<Suppressions> {
     match bench.suppressions(&args.suppress, ledger, message.kind()).await {
         Ok(found) => Ok(found),
         Err(error) => {
@@ -146,21 +156,29 @@ async fn ask_earlier_runs(
 
 /// The text without what a terminal would obey.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// Reads the list up to the rows that are wanted, screening each on the way.
 fn pick(bench: &Workbench, args: &PreviewArgs, screening: &Screening<'_>) -> Result<Vec<Shown>> {
-    let mut lists = lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
+    let mut lists =
+        lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
     lists.options.accept_guess = true;
     let filter = args.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let (source, name) = &lists.sources[0];
     let mut reader = Lists::open(source, name, &lists.options)?;
     let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
     email.mark_in(&mut reader);
-    let id = lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
+    let id =
+        lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
     if let Some(guess) = reader.guess() {
-        eprintln_quietly(&format!("mailbatch: {name}: {}\nhint: {}", guess.message(), guess.hint()));
+        eprintln_quietly(&format!(
+            "mailbatch: {name}: {}\nhint: {}",
+            guess.message(),
+            guess.hint()
+        ));
     }
     let mut index = Arc::new(ColumnIndex::new(reader.columns()));
     let mut judge = Judge::new(screening, name);
@@ -179,12 +197,17 @@ fn pick(bench: &Workbench, args: &PreviewArgs, screening: &Screening<'_>) -> Res
         }
         picked.row += 1;
         let cell_of_id = id.as_ref().map(|id| id.of(&row.fields));
-        let judged = judge.row(&cell, cell_of_id.as_deref(), row.defect.as_deref(), (picked.row, row.line));
+        let judged =
+            judge.row(&cell, cell_of_id.as_deref(), row.defect.as_deref(), (picked.row, row.line));
         let judged = judged.map_err(|what| ambiguous_id(name, row.line, &what))?;
         if !picked.wants(judged.to.as_ref()) {
             continue;
         }
-        let rendered = judged.to.as_ref().ok_or_else(String::new).and_then(|to| render(bench, screening.message, &index, &row.fields, to));
+        let rendered = judged
+            .to
+            .as_ref()
+            .ok_or_else(String::new)
+            .and_then(|to| render(bench, screening.message, &index, &row.fields, to));
         if picked.take((name, index.columns().names()), &row, judged, rendered)? {
             break;
         }
@@ -200,14 +223,23 @@ struct Picked<'a> {
     row: u64,
     renderable: u64,
     draws: Draws,
-    /// How many rows `--where` leaves out, and on which lines the first ones and those of the wanted address are.
+    /// How many rows `--where` leaves out, and on which lines the first ones and those of the
+    /// wanted address are.
     filtered: (u64, Vec<u64>),
     filtered_wanted: Option<u64>,
 }
 
 impl<'a> Picked<'a> {
     fn new(args: &'a PreviewArgs) -> Self {
-        Self { args, found: Vec::new(), row: 0, renderable: 0, draws: Draws::new(), filtered: (0, Vec::new()), filtered_wanted: None }
+        Self {
+            args,
+            found: Vec::new(),
+            row: 0,
+            renderable: 0,
+            draws: Draws::new(),
+            filtered: (0, Vec::new()),
+            filtered_wanted: None,
+        }
     }
 
     fn leave_out(&mut self, cell: &str, line: u64) {
@@ -216,7 +248,9 @@ impl<'a> Picked<'a> {
         if self.filtered.1.len() < PLACES {
             self.filtered.1.push(line);
         }
-        let is_wanted = |wanted: &Address| Address::parse(cell).is_ok_and(|address| address.folded() == wanted.folded());
+        let is_wanted = |wanted: &Address| {
+            Address::parse(cell).is_ok_and(|address| address.folded() == wanted.folded())
+        };
         if self.filtered_wanted.is_none() && self.args.email.as_ref().is_some_and(is_wanted) {
             self.filtered_wanted = Some(line);
         }
@@ -234,10 +268,20 @@ impl<'a> Picked<'a> {
         }
     }
 
-    /// Takes a wanted row; true where no further one is looked for. A row that was named and cannot be mailed is an error.
-    fn take(&mut self, (name, columns): (&str, &[String]), row: &ListRow, judged: Judged, rendered: Result<Rendered, String>) -> Result<bool> {
+    /// Takes a wanted row; true where no further one is looked for. A row that was named and cannot
+    /// be mailed is an error.
+    fn take(
+        &mut self,
+        (name, columns): (&str, &[String]),
+        row: &ListRow,
+        judged: Judged,
+        rendered: Result<Rendered, String>,
+    ) -> Result<bool> {
         let Judged { to, key, not_sent } = judged;
-        let invalid = not_sent.as_ref().filter(|not_sent| not_sent.outcome == Outcome::Invalid).map(|not_sent| not_sent.detail.clone());
+        let invalid = not_sent
+            .as_ref()
+            .filter(|not_sent| not_sent.outcome == Outcome::Invalid)
+            .map(|not_sent| not_sent.detail.clone());
         let (to, rendered) = match (to, rendered, invalid) {
             (Some(to), Ok(rendered), None) => (to, rendered),
             (_, rendered, invalid) if self.is_named() => {
@@ -249,7 +293,12 @@ impl<'a> Picked<'a> {
                         (why, fix)
                     }
                 };
-                let what = format!("{name}:{}: `send` would not mail row {}: {}: {why}", row.line, self.row, Outcome::Invalid);
+                let what = format!(
+                    "{name}:{}: `send` would not mail row {}: {}: {why}",
+                    row.line,
+                    self.row,
+                    Outcome::Invalid
+                );
                 return Err(Error::refused(what).hint(fix));
             }
             _ => return Ok(false),
@@ -257,11 +306,20 @@ impl<'a> Picked<'a> {
         self.renderable += 1;
         let one = Shown { row: self.row, line: row.line, to, key, rendered, not_sent };
         if self.args.worst {
-            if self.found.first().is_none_or(|longest| longest.rendered.bytes.len() < one.rendered.bytes.len()) {
+            if self
+                .found
+                .first()
+                .is_none_or(|longest| longest.rendered.bytes.len() < one.rendered.bytes.len())
+            {
                 self.found = vec![one];
             }
         } else if let Some(sample) = self.args.sample {
-            self.draws.keep(&mut self.found, one, self.renderable, usize::try_from(sample).unwrap_or(usize::MAX));
+            self.draws.keep(
+                &mut self.found,
+                one,
+                self.renderable,
+                usize::try_from(sample).unwrap_or(usize::MAX),
+            );
         } else {
             self.found.push(one);
             return Ok(true);
@@ -274,31 +332,49 @@ impl<'a> Picked<'a> {
         let left_out = self.left_out(name, findings);
         if self.found.is_empty() {
             if let Some(line) = self.filtered_wanted {
-                return Err(Error::refused(format!("{name}:{line}: `send` would not mail this row: --where leaves it out"))
-                    .hint("correct --where, or leave it away"));
+                return Err(Error::refused(format!(
+                    "{name}:{line}: `send` would not mail this row: --where leaves it out"
+                ))
+                .hint("correct --where, or leave it away"));
             }
             let what = match self.args.row {
-                Some(wanted) => format!("{name}: there is no row {wanted}: the list has {} that count", self.row),
+                Some(wanted) => format!(
+                    "{name}: there is no row {wanted}: the list has {} that count",
+                    self.row
+                ),
                 None => format!("{name}: no row of the list fits"),
             };
-            return Err(Error::refused(what + &left_out).hint("`mailbatch check` says what is wrong with the rows"));
+            return Err(Error::refused(what + &left_out)
+                .hint("`mailbatch check` says what is wrong with the rows"));
         }
-        if let Some(one) = self.found.first().filter(|_| self.args.row.is_some() && !left_out.is_empty()) {
-            eprintln_quietly(&format!("mailbatch: row {} is {name}:{}{left_out}", one.row, one.line));
+        if let Some(one) =
+            self.found.first().filter(|_| self.args.row.is_some() && !left_out.is_empty())
+        {
+            eprintln_quietly(&format!(
+                "mailbatch: row {} is {name}:{}{left_out}",
+                one.row, one.line
+            ));
         }
         self.found.sort_by_key(|one| one.row);
         Ok(self.found)
     }
 
-    /// Which rows were passed that are no rows for `send` either, in words; empty where there are none.
+    /// Which rows were passed that are no rows for `send` either, in words; empty where there are
+    /// none.
     fn left_out(&self, name: &str, findings: &[Finding]) -> String {
-        let is_about_rows = |finding: &&Finding| matches!(finding.kind, Kind::Struck | Kind::HeaderRows | Kind::Footer);
-        let mut parts: Vec<String> = findings.iter().filter(is_about_rows).map(ToString::to_string).collect();
+        let is_about_rows = |finding: &&Finding| {
+            matches!(finding.kind, Kind::Struck | Kind::HeaderRows | Kind::Footer)
+        };
+        let mut parts: Vec<String> =
+            findings.iter().filter(is_about_rows).map(ToString::to_string).collect();
         let (count, lines) = &self.filtered;
         if *count > 0 {
             let places: Vec<String> = lines.iter().map(|line| format!("{name}:{line}")).collect();
             let more = if *count > lines.len() as u64 { ", …" } else { "" };
-            parts.push(format!("rows are left out by --where ({count}): {}{more}", places.join(", ")));
+            parts.push(format!(
+                "rows are left out by --where ({count}): {}{more}",
+                places.join(", ")
+            ));
         }
         if parts.is_empty() { String::new() } else { format!("; {}", parts.join("; ")) }
     }
@@ -327,24 +403,45 @@ impl Draws {
     }
 }
 
-fn render(bench: &Workbench, message: &Message, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address) -> Result<Rendered, String> {
+fn render(
+    bench: &Workbench,
+    message: &Message,
+    index: &Arc<ColumnIndex>,
+    fields: &Fields,
+    to: &Address,
+) -> Result<Rendered, String> {
     let key = to.folded();
-    let ident = Ident { campaign: "preview", env: bench.settings.env.as_deref(), key: &key, secret: &[0; 32], date: Timestamp::now() };
+    let ident = Ident {
+        campaign: "preview",
+        env: bench.settings.env.as_deref(),
+        key: &key,
+        secret: &[0; 32],
+        date: Timestamp::now(),
+    };
     message.render(index, fields, to, &ident).map_err(|e| e.to_string())
 }
 
-/// Names of previews can be guessed, and in a directory that others write to a link would send the mail of a person to a place of theirs.
+/// Names of previews can be guessed, and in a directory that others write to a link would send the
+/// mail of a person to a place of theirs.
 fn refuse_link(bench: &Workbench, path: &Path) -> Result<()> {
     // A slash at the end would follow it.
     let bare: PathBuf = path.components().collect();
-    let Ok(leads_to) = std::fs::read_link(bench.settings.workspace.from_arguments(bare)) else { return Ok(()) };
-    Err(Error::usage(format!("--out {}: is a symbolic link, to {}; previews follow none", path.shown(), leads_to.shown()))
-        .hint("name a directory of your own that holds no links, or remove this one"))
+    let Ok(leads_to) = std::fs::read_link(bench.settings.workspace.from_arguments(bare)) else {
+        return Ok(());
+    };
+    Err(Error::usage(format!(
+        "--out {}: is a symbolic link, to {}; previews follow none",
+        path.shown(),
+        leads_to.shown()
+    ))
+    .hint("name a directory of your own that holds no links, or remove this one"))
 }
 
 fn write(target: &Target, bytes: &[u8]) -> Result<()> {
-    output::write(target, bytes)
-        .map_err(|e| Error::internal(format!("{}: {e}", target.path().shown())).hint("name a directory that you can write to"))
+    output::write(target, bytes).map_err(|e| {
+        Error::internal(format!("{}: {e}", target.path().shown()))
+            .hint("name a directory that you can write to")
+    })
 }
 
 fn open(path: &PathBuf) -> Result<()> {
@@ -352,6 +449,7 @@ fn open(path: &PathBuf) -> Result<()> {
     let status = std::process::Command::new(opener).arg(path).status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        _ => Err(Error::internal(format!("{opener} could not open {}", path.shown())).hint("open the file by hand, or use --out DIR")),
+        _ => Err(Error::internal(format!("{opener} could not open {}", path.shown()))
+            .hint("open the file by hand, or use --out DIR")),
     }
 }

@@ -1,4 +1,5 @@
-//! `mailbatch provider`: which providers there are, what each can do, and whether it would take mail. Sends nothing.
+//! `mailbatch provider`: which providers there are, what each can do, and whether it would take
+//! mail. Sends nothing.
 
 use std::sync::Arc;
 
@@ -29,11 +30,14 @@ fn list(bench: &Workbench) -> Result<Exit> {
     let mut text = String::new();
     for (name, config) in &bench.settings.providers {
         let key = format!("providers.{name}.kind");
-        let origin = origins.iter().find(|shown| shown.key == key).map_or("", |shown| shown.origin.as_str());
+        let origin =
+            origins.iter().find(|shown| shown.key == key).map_or("", |shown| shown.origin.as_str());
         let rate = config.rate.map(|rate| rate.to_string());
         let caps: Vec<String> = config.caps.iter().map(ToString::to_string).collect();
         // Secrets that come out of commands are resolved by running them.
-        let problem = tokio::task::block_in_place(|| bench.settings.connect(name)).err().map(|error| error.to_string());
+        let problem = tokio::task::block_in_place(|| bench.settings.connect(name))
+            .err()
+            .map(|error| error.to_string());
         if bench.globals.json {
             let row = json!({
                 "v": 1, "type": "provider", "provider": name, "kind": config.kind, "origin": origin, "in_flight": config.in_flight,
@@ -44,8 +48,13 @@ fn list(bench: &Workbench) -> Result<Exit> {
         }
         let limits = rate.into_iter().chain(caps).collect::<Vec<_>>().join(", ");
         let limits = if limits.is_empty() { "no rate" } else { &limits };
-        let secret = problem.as_deref().map_or("secrets resolve", |problem| problem.lines().next().unwrap_or_default());
-        text.push_str(&format!("{name:<16} {:<10} {origin:<20} in_flight {:<4} {limits:<24} {secret}\n", config.kind, config.in_flight));
+        let secret = problem
+            .as_deref()
+            .map_or("secrets resolve", |problem| problem.lines().next().unwrap_or_default());
+        text.push_str(&format!(
+            "{name:<16} {:<10} {origin:<20} in_flight {:<4} {limits:<24} {secret}\n",
+            config.kind, config.in_flight
+        ));
     }
     if text.is_empty() {
         // Says what is missing, as every command that needs a provider does.
@@ -59,7 +68,9 @@ fn show(bench: &Workbench, name: &str) -> Result<Exit> {
     let (name, config) = bench.settings.provider(Some(name))?;
     let mut provider = tokio::task::block_in_place(|| bench.settings.connect(name))?;
     let capabilities = provider.capabilities().clone();
-    let reply = provider.by_hand().map_or(crate::provider::by_hand::EACH_ITS_OWN, |by_hand| by_hand.reply());
+    let reply = provider
+        .by_hand()
+        .map_or(crate::provider::by_hand::EACH_ITS_OWN, |by_hand| by_hand.reply());
     let suppressions = provider.by_hand().is_some_and(|by_hand| by_hand.suppressions().is_some());
     let has_sandbox = provider.enter_sandbox(name).is_ok();
     let summary = crate::provider::find(&config.kind).map_or("", |spec| spec.summary);
@@ -85,9 +96,18 @@ fn show(bench: &Workbench, name: &str) -> Result<Exit> {
         say(&mut std::io::stdout(), &format!("{object}\n"))?;
         return Ok(Exit::OK);
     }
-    let bytes = capabilities.request_bytes.map_or_else(|| "what the server announces".to_owned(), |bytes| format!("{bytes} octets"));
-    let window = window.map_or_else(|| "none: a lost reply leaves recipients unknown".to_owned(), |seconds| format!("{} hours", seconds / 3_600));
-    let cannot = if cannot.is_empty() { "nothing that mailbatch knows".to_owned() } else { cannot.join(", ") };
+    let bytes = capabilities
+        .request_bytes
+        .map_or_else(|| "what the server announces".to_owned(), |bytes| format!("{bytes} octets"));
+    let window = window.map_or_else(
+        || "none: a lost reply leaves recipients unknown".to_owned(),
+        |seconds| format!("{} hours", seconds / 3_600),
+    );
+    let cannot = if cannot.is_empty() {
+        "nothing that mailbatch knows".to_owned()
+    } else {
+        cannot.join(", ")
+    };
     let yes = |is: bool, what: &str| if is { what.to_owned() } else { "none".to_owned() };
     let lines = [
         ("kind", format!("{} ({summary})", config.kind)),
@@ -141,12 +161,17 @@ async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
     };
     provider.close().await;
     let is_usable = findings.iter().all(|finding| finding.state != State::Bad);
-    let is_about = |findings: &[Finding], about: About| findings.iter().any(|finding| finding.about == about);
+    let is_about =
+        |findings: &[Finding], about: About| findings.iter().any(|finding| finding.about == about);
     for about in About::ALWAYS {
         if !is_about(&findings, about) {
             let why = match about {
-                _ if is_about(&findings, About::Connection) && !is_usable => "it could not be asked",
-                About::Sender if sender.is_none() => "no message is configured, so no sender is known",
+                _ if is_about(&findings, About::Connection) && !is_usable => {
+                    "it could not be asked"
+                }
+                About::Sender if sender.is_none() => {
+                    "no message is configured, so no sender is known"
+                }
                 _ => "the provider does not say",
             };
             findings.push(Finding::untold(about, why));
@@ -157,8 +182,15 @@ async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
         let object = json!({ "v": 1, "type": "provider.test", "provider": name, "kind": config.kind, "usable": is_usable, "findings": told });
         format!("{object}\n")
     } else {
-        let lines: String = findings.iter().map(|f| format!("{:<12} {:<7} {}\n", f.about.as_str(), f.state.as_str(), f.detail)).collect();
-        format!("{name} ({}): {}\n{lines}", config.kind, if is_usable { "usable" } else { "would not take mail" })
+        let lines: String = findings
+            .iter()
+            .map(|f| format!("{:<12} {:<7} {}\n", f.about.as_str(), f.state.as_str(), f.detail))
+            .collect();
+        format!(
+            "{name} ({}): {}\n{lines}",
+            config.kind,
+            if is_usable { "usable" } else { "would not take mail" }
+        )
     };
     if is_usable && bench.globals.quiet && !bench.globals.json {
         return Ok(Exit::OK);

@@ -1,7 +1,8 @@
-//! `mailbatch reconcile`: whoever may have been taken is settled by evidence, by a replay, or on a person's word.
+//! `mailbatch reconcile`: whoever may have been taken is settled by evidence, by a replay, or on a
+//! person's word.
 //!
-//! The rules it keeps: evidence comes before a person's word, and what proves nothing settles nobody. Nothing leaves the machine but
-//! questions, unless a replay is asked for.
+//! The rules it keeps: evidence comes before a person's word, and what proves nothing settles
+//! nobody. Nothing leaves the machine but questions, unless a replay is asked for.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +22,9 @@ use crate::commands::{campaign, outlets, resume, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::figures::time;
-use crate::ledger::{Interrupted, Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing};
+use crate::ledger::{
+    Interrupted, Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing,
+};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Doubtful, Replayed, keep_learned, replay};
@@ -31,11 +34,24 @@ use crate::provider::{JobId, Refusal, Verdict};
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit> {
     let (bench, ledger, run) = resume::find(globals, Some(&args.run)).await?;
-    let _lock = campaign::lock_of(&bench.settings.workspace.state_dir, ledger.as_ref(), &run, Duration::ZERO).await?;
+    let _lock = campaign::lock_of(
+        &bench.settings.workspace.state_dir,
+        ledger.as_ref(),
+        &run,
+        Duration::ZERO,
+    )
+    .await?;
     recover(&bench, ledger.as_ref(), &run, false).await?;
     let before = ledger.standing(&run.id).await?;
     let frozen = frozen(&run)?;
-    let mut doubts = Doubts { bench: &bench, ledger, run: &run, frozen, settled: BTreeMap::new(), notes: Vec::new() };
+    let mut doubts = Doubts {
+        bench: &bench,
+        ledger,
+        run: &run,
+        frozen,
+        settled: BTreeMap::new(),
+        notes: Vec::new(),
+    };
     // Before anything is settled, so that a slip of the finger settles nobody.
     let named = doubts.named(&args.emails).await?;
     doubts.by_events().await?;
@@ -89,7 +105,8 @@ impl Doubts<'_> {
 
     /// The recipients in doubt with these addresses; exit 2 where one of them is not in doubt.
     async fn named(&self, emails: &[String]) -> Result<HashSet<JobId>> {
-        let mut wanted: BTreeMap<String, bool> = emails.iter().map(|email| (key_of(email), false)).collect();
+        let mut wanted: BTreeMap<String, bool> =
+            emails.iter().map(|email| (key_of(email), false)).collect();
         let mut named = HashSet::new();
         if emails.is_empty() {
             return Ok(named);
@@ -117,7 +134,8 @@ impl Doubts<'_> {
         let proofs = self.ledger.proofs(&self.run.id).await?;
         let verdict = |proof: crate::ledger::Proof| {
             let from = if proof.provider.is_empty() { &proof.source } else { &proof.provider };
-            let evidence = format!("event {} from {from} at {} ({})", proof.kind, time(proof.at), proof.event);
+            let evidence =
+                format!("event {} from {from} at {} ({})", proof.kind, time(proof.at), proof.event);
             let provider_id = Some(proof.provider_id).filter(|id| !id.is_empty());
             Reconciled { row: proof.row, settled: taken(provider_id), evidence }
         };
@@ -141,25 +159,44 @@ impl Doubts<'_> {
             let provider = match self.bench.settings.connect(&name) {
                 Ok(provider) => provider,
                 Err(error) => {
-                    self.notes.push(format!("providers.{name} cannot be asked: {}", error.to_string().lines().next().unwrap_or_default()));
+                    self.notes.push(format!(
+                        "providers.{name} cannot be asked: {}",
+                        error.to_string().lines().next().unwrap_or_default()
+                    ));
                     continue;
                 }
             };
             let Some(log) = provider.by_hand().and_then(|by_hand| by_hand.log()) else {
-                self.notes.push(format!("providers.{name} keeps no log that can be asked about a message by our id"));
+                self.notes.push(format!(
+                    "providers.{name} keeps no log that can be asked about a message by our id"
+                ));
                 continue;
             };
-            let Asked { found, trouble } = following::ask(self.ledger.as_ref(), self.run, &name, log, &rows).await?;
+            let Asked { found, trouble } =
+                following::ask(self.ledger.as_ref(), self.run, &name, log, &rows).await?;
             if let Some(trouble) = trouble {
-                self.notes.push(format!("providers.{name} cannot be asked: {}", in_words(trouble.refusal())));
+                self.notes.push(format!(
+                    "providers.{name} cannot be asked: {}",
+                    in_words(trouble.refusal())
+                ));
             }
-            following::keep_what_it_teaches(self.bench, self.ledger.as_ref(), self.run, &name, &rows, &found, false).await?;
+            following::keep_what_it_teaches(
+                self.bench,
+                self.ledger.as_ref(),
+                self.run,
+                &name,
+                &rows,
+                &found,
+                false,
+            )
+            .await?;
             self.settle("log", found).await?;
         }
         Ok(())
     }
 
-    /// Sends batches that are in doubt as a whole once more, where their provider knows idempotency keys.
+    /// Sends batches that are in doubt as a whole once more, where their provider knows idempotency
+    /// keys.
     async fn by_replay(&mut self) -> Result<()> {
         let mut by_batch: BTreeMap<i64, HashMap<JobId, LedgerRow>> = BTreeMap::new();
         for row in self.rows().await? {
@@ -177,18 +214,35 @@ impl Doubts<'_> {
             columns: column_indexes(self.run),
             secret: self.ledger.secret_key().await?,
             redirect: following::redirect(self.run)?,
-            suppressions: Arc::new(self.bench.suppressions(&self.frozen.suppress, Some(self.ledger.as_ref()), self.run.head.kind).await?),
+            suppressions: Arc::new(
+                self.bench
+                    .suppressions(
+                        &self.frozen.suppress,
+                        Some(self.ledger.as_ref()),
+                        self.run.head.kind,
+                    )
+                    .await?,
+            ),
         };
         let needs = doubtful.message.needs();
         for (number, mut rows) in by_batch {
             let Some(batch) = self.ledger.batch(&self.run.id, number).await? else { continue };
-            let members: Vec<LedgerRow> = batch.members.iter().filter_map(|member| rows.remove(member)).collect();
+            let members: Vec<LedgerRow> =
+                batch.members.iter().filter_map(|member| rows.remove(member)).collect();
             let refuse = |why: &str| format!("batch {number} is not sent again: {why}");
-            let connected = outlets::outlet(&self.bench.settings, &batch.provider, None, &needs, self.frozen.provider_sandbox, &doubtful.ledger);
+            let connected = outlets::outlet(
+                &self.bench.settings,
+                &batch.provider,
+                None,
+                &needs,
+                self.frozen.provider_sandbox,
+                &doubtful.ledger,
+            );
             let outlet = match connected {
                 Ok(outlet) if outlet.provider.capabilities().idempotency_window.is_some() => outlet,
                 Ok(_) => {
-                    self.notes.push(refuse(&format!("{} knows no idempotency keys", batch.provider)));
+                    self.notes
+                        .push(refuse(&format!("{} knows no idempotency keys", batch.provider)));
                     continue;
                 }
                 Err(error) => {
@@ -197,20 +251,34 @@ impl Doubts<'_> {
                 }
             };
             if members.len() < batch.members.len() {
-                self.notes.push(refuse("some of its members are settled, and it could only go whole"));
+                self.notes
+                    .push(refuse("some of its members are settled, and it could only go whole"));
                 continue;
             }
-            if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced)) {
+            if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced))
+            {
                 self.notes.push(refuse("no trace tells as which requests it went"));
                 continue;
             }
             match replay(&doubtful, &outlet, &batch, &members).await? {
                 Replayed::Refused(why) => self.notes.push(refuse(&why)),
                 Replayed::Answered(reply) => {
-                    let evidence = format!("sent again to {} under its key {} at {}", batch.provider, batch.key, time(Timestamp::now()));
+                    let evidence = format!(
+                        "sent again to {} under its key {} at {}",
+                        batch.provider,
+                        batch.key,
+                        time(Timestamp::now())
+                    );
                     self.learn(&batch.provider, &members, &reply.items).await?;
-                    let verdict = |(row, verdict)| Some(Reconciled { row, settled: settled(verdict)?, evidence: evidence.clone() });
-                    let verdicts: Vec<Reconciled> = reply.items.into_iter().filter_map(verdict).collect();
+                    let verdict = |(row, verdict)| {
+                        Some(Reconciled {
+                            row,
+                            settled: settled(verdict)?,
+                            evidence: evidence.clone(),
+                        })
+                    };
+                    let verdicts: Vec<Reconciled> =
+                        reply.items.into_iter().filter_map(verdict).collect();
                     if verdicts.len() < members.len() {
                         self.notes
                             .push(format!("batch {number} was sent again, and {} of its members are still in doubt", members.len() - verdicts.len()));
@@ -224,29 +292,51 @@ impl Doubts<'_> {
     }
 
     /// Keeps what the answers say about people.
-    async fn learn(&self, provider: &str, members: &[LedgerRow], verdicts: &[(JobId, Verdict)]) -> Result<()> {
+    async fn learn(
+        &self,
+        provider: &str,
+        members: &[LedgerRow],
+        verdicts: &[(JobId, Verdict)],
+    ) -> Result<()> {
         let Some(learn) = learn(self.bench, &self.frozen, false) else { return Ok(()) };
-        let email = |job: &JobId| members.iter().find(|row| row.row == *job).map(|row| row.email.as_str());
+        let email =
+            |job: &JobId| members.iter().find(|row| row.row == *job).map(|row| row.email.as_str());
         let now = Timestamp::now();
-        let learned: Vec<LedgerSuppression> =
-            verdicts.iter().filter_map(|(job, verdict)| LedgerSuppression::learned(email(job)?, provider, verdict, now)).collect();
-        if learned.is_empty() { Ok(()) } else { keep_learned(self.ledger.as_ref(), &learn, learned).await }
+        let learned: Vec<LedgerSuppression> = verdicts
+            .iter()
+            .filter_map(|(job, verdict)| {
+                LedgerSuppression::learned(email(job)?, provider, verdict, now)
+            })
+            .collect();
+        if learned.is_empty() {
+            Ok(())
+        } else {
+            keep_learned(self.ledger.as_ref(), &learn, learned).await
+        }
     }
 
     /// Settles whoever is left, or those who were named, on a person's word.
     async fn by_word(&mut self, word: Assumed, named: &HashSet<JobId>) -> Result<()> {
-        let by = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "mailbatch reconcile".to_owned());
+        let by = std::env::var("USER")
+            .ok()
+            .filter(|user| !user.is_empty())
+            .unwrap_or_else(|| "mailbatch reconcile".to_owned());
         let rows = self.rows().await?;
         let mut verdicts = Vec::new();
         for row in rows.into_iter().filter(|row| named.is_empty() || named.contains(&row.row)) {
             let (settled, verdict) = match word {
                 Assumed::Taken => (taken(None), "taken"),
                 Assumed::NotTaken => {
-                    let refusal = Refusal::new(Reason::NoReply, "", "assumed not to have been taken");
+                    let refusal =
+                        Refusal::new(Reason::NoReply, "", "assumed not to have been taken");
                     (Settled::GaveUp { refusal, counts: true }, "not taken")
                 }
             };
-            verdicts.push(Reconciled { row: row.row, settled, evidence: format!("assumed {verdict} by {by}") });
+            verdicts.push(Reconciled {
+                row: row.row,
+                settled,
+                evidence: format!("assumed {verdict} by {by}"),
+            });
         }
         let overruled = named.len().saturating_sub(verdicts.len());
         if overruled > 0 {
@@ -268,7 +358,10 @@ impl Doubts<'_> {
         let next = match (unknown, count(Outcome::Deferred)) {
             (0, 0) => format!("mailbatch report {}", run.id),
             (0, _) => format!("mailbatch retry {}", run.id),
-            _ => format!("mailbatch reconcile {} --assume taken EMAIL    # or not-taken, as the log of the provider has each", run.id),
+            _ => format!(
+                "mailbatch reconcile {} --assume taken EMAIL    # or not-taken, as the log of the provider has each",
+                run.id
+            ),
         };
         let next = in_this_workspace(bench, &next);
         if bench.globals.json {
@@ -291,12 +384,21 @@ impl Doubts<'_> {
 }
 
 /// Keeps how a run stands after some of its doubts were settled, and writes its report anew.
-pub(crate) async fn keep_standing(bench: &Workbench, ledger: &dyn Ledger, run: &Run, before: &Standing) -> Result<Standing> {
+pub(crate) async fn keep_standing(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    run: &Run,
+    before: &Standing,
+) -> Result<Standing> {
     let standing = ledger.standing(&run.id).await?;
     let count = |standing: &Standing, outcome| standing.tally.get(outcome);
     let deferred = count(&standing, Outcome::Deferred);
     let was_done = count(before, Outcome::Held) + count(before, Outcome::Deferred) == 0;
-    let state = if run.state == RunState::Finished && was_done && deferred > 0 { RunState::Open } else { run.state };
+    let state = if run.state == RunState::Finished && was_done && deferred > 0 {
+        RunState::Open
+    } else {
+        run.state
+    };
     // Whatever else ended the run did not go away.
     let code = match run.exit {
         Some(code) if code != Exit::UNKNOWN.code() => code,

@@ -1,4 +1,5 @@
-//! The rest of a run, planned anew from what is there now: what `resume` and `retry` do with `--accept-changes`.
+//! The rest of a run, planned anew from what is there now: what `resume` and `retry` do with
+//! `--accept-changes`.
 
 use std::sync::Arc;
 
@@ -15,8 +16,9 @@ use crate::input::Filter;
 use crate::ledger::{Ledger, Run};
 use crate::outcome::Outcome;
 
-/// Plans the recipients anew that a run has not reached, or those that it left with one of the outcomes in `only`, from what is there now:
-/// what was typed then, with the pace and the report of this command.
+/// Plans the recipients anew that a run has not reached, or those that it left with one of the
+/// outcomes in `only`, from what is there now: what was typed then, with the pace and the report of
+/// this command.
 pub(crate) async fn replan(
     bench: &Workbench,
     ledger: Arc<dyn Ledger>,
@@ -32,7 +34,8 @@ pub(crate) async fn replan(
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(bench, &chosen, &message, (args.provider_sandbox, args.sending.allow_example))?;
     let ids = ledger.kin(&run.head.campaign).await?;
-    let campaign = Campaign { id: run.head.campaign.clone(), ids, aliases: Vec::new(), respelled: None };
+    let campaign =
+        Campaign { id: run.head.campaign.clone(), ids, aliases: Vec::new(), respelled: None };
     let sending = Sending {
         bench,
         message: Arc::new(message),

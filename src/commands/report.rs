@@ -1,4 +1,5 @@
-//! `mailbatch report`: what became of each recipient of one run or several, and what came back over the weeks.
+//! `mailbatch report`: what became of each recipient of one run or several, and what came back over
+//! the weeks.
 
 use std::io::{BufWriter, Write};
 
@@ -30,7 +31,11 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
     if let Some(weeks) = args.trend {
         return trend(&bench, ledger.as_ref(), args, weeks).await;
     }
-    let wanted = Wanted { runs: runs(&bench, ledger.as_ref(), args).await?, domains: args.domain.clone(), since: args.since };
+    let wanted = Wanted {
+        runs: runs(&bench, ledger.as_ref(), args).await?,
+        domains: args.domain.clone(),
+        since: args.since,
+    };
     let head = Head { versions: versions(ledger.as_ref()).await?, ..wanted.head() };
     let standing = wanted.standing(ledger.as_ref()).await?;
     let options = Options {
@@ -48,10 +53,16 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
         return Ok(Exit::OK);
     }
     let closed = |e: std::io::Error| {
-        if e.kind() == std::io::ErrorKind::BrokenPipe { Error::new(Exit::OK, "") } else { Error::internal(format!("standard output: {e}")) }
+        if e.kind() == std::io::ErrorKind::BrokenPipe {
+            Error::new(Exit::OK, "")
+        } else {
+            Error::internal(format!("standard output: {e}"))
+        }
     };
     let written = async {
-        let mut writer = Writer::new(format, &head, &standing, options, BufWriter::new(std::io::stdout())).map_err(closed)?;
+        let mut writer =
+            Writer::new(format, &head, &standing, options, BufWriter::new(std::io::stdout()))
+                .map_err(closed)?;
         wanted.each(ledger.as_ref(), |row| writer.row(&row).map_err(closed)).await?;
         writer.finish().and_then(|mut out| out.flush()).map_err(closed)
     };
@@ -90,14 +101,16 @@ impl Wanted {
         is_at_domain && self.since.is_none_or(|since| row.last_at.is_some_and(|at| at >= since))
     }
 
-    /// The head of the report. With several runs each list is called by its run as well, so that each row says which run it is of.
+    /// The head of the report. With several runs each list is called by its run as well, so that
+    /// each row says which run it is of.
     fn head(&self) -> Head {
         if let [run] = self.runs.as_slice() {
             return Head::from(run);
         }
         let mut head = Head { as_of: Some(Timestamp::now()), ..Head::default() };
         // The code that says most, once each of them has ended.
-        let exits: Option<Vec<Exit>> = self.runs.iter().map(|run| run.exit.and_then(Exit::from_code)).collect();
+        let exits: Option<Vec<Exit>> =
+            self.runs.iter().map(|run| run.exit.and_then(Exit::from_code)).collect();
         head.closing = exits.map(|exits| Closing::new(Exit::most_telling(&exits)));
         let mut campaigns: Vec<&str> = Vec::new();
         for run in &self.runs {
@@ -137,7 +150,11 @@ impl Wanted {
     }
 
     /// Hands on every row that is wanted.
-    async fn each(&self, ledger: &dyn Ledger, mut visit: impl FnMut(ReportRow) -> Result<()>) -> Result<()> {
+    async fn each(
+        &self,
+        ledger: &dyn Ledger,
+        mut visit: impl FnMut(ReportRow) -> Result<()>,
+    ) -> Result<()> {
         let mut before = 0;
         for run in &self.runs {
             each_row(ledger, &run.id, |mut row| {
@@ -178,14 +195,23 @@ fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
 }
 
 /// Writes what came back over the weeks.
-async fn trend(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs, weeks: u32) -> Result<Exit> {
+async fn trend(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    args: &ReportArgs,
+    weeks: u32,
+) -> Result<Exit> {
     let format = format_asked(bench, args)?;
     let mut rows = ledger.trend(weeks).await?;
     rows.retain(|row| args.domain.is_empty() || args.domain.contains(&row.domain));
     let text = report::trend(&rows, format, width())?;
     match &args.output {
         None => say(&mut std::io::stdout(), &text)?,
-        Some(path) => report::write_text(&target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?, Format::Csv, &text)?,
+        Some(path) => report::write_text(
+            &target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?,
+            Format::Csv,
+            &text,
+        )?,
     }
     Ok(Exit::OK)
 }

@@ -20,7 +20,8 @@ use crate::provider::JobId;
 use crate::report::{self, Closing, Failing, Head, Options, ReportFile, ReportRow};
 use crate::shown::Shown;
 
-/// The reports of a run that are always written. Makes their directory. Errs when that cannot be made or read.
+/// The reports of a run that are always written. Makes their directory. Errs when that cannot be
+/// made or read.
 pub(crate) fn kept_reports(bench: &Workbench, run: &str) -> Result<Reports> {
     let dir = report_directory(&bench.settings.workspace.state_dir);
     crate::commands::make_private_dir(&dir)?;
@@ -29,53 +30,70 @@ pub(crate) fn kept_reports(bench: &Workbench, run: &str) -> Result<Reports> {
 
 /// Makes a report the newest of its run.
 pub(crate) fn publish(bench: &Workbench, run: &str, report: &Path) -> Result<()> {
-    kept_reports(bench, run)?.publish(report).map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
+    kept_reports(bench, run)?
+        .publish(report)
+        .map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
 }
 
-/// Reads the rows of a run some pages ahead, two of them side by side, while earlier ones are visited.
-pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnMut(LedgerRow) -> Result<()>) -> Result<()> {
+/// Reads the rows of a run some pages ahead, two of them side by side, while earlier ones are
+/// visited.
+pub(crate) async fn each_row(
+    ledger: &dyn Ledger,
+    run: &str,
+    mut visit: impl FnMut(LedgerRow) -> Result<()>,
+) -> Result<()> {
     const PAGE: usize = 1_000;
     const AHEAD: usize = 4;
-    let pages = (0..).step_by(PAGE).map(|after: JobId| async move { (after, ledger.rows(run, after, PAGE).await) });
+    let pages = (0..)
+        .step_by(PAGE)
+        .map(|after: JobId| async move { (after, ledger.rows(run, after, PAGE).await) });
     let mut pages = stream::iter(pages).buffered(AHEAD);
     while let Some((after, page)) = pages.next().await {
         let page = page?;
         if page.is_empty() {
             break;
         }
-        // Rows are numbered without gaps; were there one, those beyond the page come again with the next.
-        page.into_iter().take_while(|row| row.row <= after + PAGE as JobId).try_for_each(&mut visit)?;
+        // Rows are numbered without gaps; were there one, those beyond the page come again with the
+        // next.
+        page.into_iter()
+            .take_while(|row| row.row <= after + PAGE as JobId)
+            .try_for_each(&mut visit)?;
     }
     Ok(())
 }
 
-/// Takes the newest report of a run out of its place, before the run changes: one that no longer says how the run stands would outlast a
-/// kill.
+/// Takes the newest report of a run out of its place, before the run changes: one that no longer
+/// says how the run stands would outlast a kill.
 pub(crate) fn forget_report(bench: &Workbench, run: &Run) -> Result<()> {
-    kept_reports(bench, &run.id)?.lay_aside().map_err(|e| Error::internal(format!("the report of {}: {e}", run.id)))
+    kept_reports(bench, &run.id)?
+        .lay_aside()
+        .map_err(|e| Error::internal(format!("the report of {}: {e}", run.id)))
 }
 
-/// Removes everything of a run that lies beside the ledger, because it holds addresses or would name a run that is no longer there.
+/// Removes everything of a run that lies beside the ledger, because it holds addresses or would
+/// name a run that is no longer there.
 pub(crate) fn remove_files(bench: &Workbench, run: &Run) -> Result<()> {
     let state_dir = &bench.settings.workspace.state_dir;
     let reports = kept_reports(bench, &run.id)?;
-    reports
-        .all()
-        .chain([record::path(state_dir, &run.id)])
-        .try_for_each(|file| gone(std::fs::remove_file(&file)).map_err(|e| Error::internal(format!("{}: {e}", file.shown()))))
+    reports.all().chain([record::path(state_dir, &run.id)]).try_for_each(|file| {
+        gone(std::fs::remove_file(&file))
+            .map_err(|e| Error::internal(format!("{}: {e}", file.shown())))
+    })
 }
 
 fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
     done.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
-/// Writes the record of a run anew when it has been planned: its campaign, and how far the ledger has come.
+/// Writes the record of a run anew when it has been planned: its campaign, and how far the ledger
+/// has come.
 pub(crate) async fn record(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.batches().await?;
     write_record(bench, run, |record| record.batches = batches)
 }
 
-/// The same at the end of an execution, however it ended, with a number that no copy of the ledger knows which was made before.
+/// The same at the end of an execution, however it ended, with a number that no copy of the ledger
+/// knows which was made before.
 pub(crate) async fn record_end(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.close_batches().await?;
     write_record(bench, run, |record| record.batches = batches)
@@ -89,17 +107,29 @@ fn write_record(bench: &Workbench, run: &Run, change: impl FnOnce(&mut RunRecord
         (record.batches, record.report) = (before.batches, before.report);
     }
     change(&mut record);
-    record
-        .write(state_dir)
-        .map_err(|e| Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).shown())).hint("the state directory must be writable"))
+    record.write(state_dir).map_err(|e| {
+        Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).shown()))
+            .hint("the state directory must be writable")
+    })
 }
 
 /// Writes the report that is always written anew, after something was found out about a run.
-pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: &str) -> Result<()> {
+pub(crate) async fn rewrite_report(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    run: &str,
+) -> Result<()> {
     let run = bench.run(ledger, Some(run)).await?;
     let standing = ledger.standing(&run.id).await?;
     let report = kept_reports(bench, &run.id)?.next();
-    write_reports(bench, ledger, (&run, &standing, None), (Some(&report), Vec::new()), Options::default()).await?;
+    write_reports(
+        bench,
+        ledger,
+        (&run, &standing, None),
+        (Some(&report), Vec::new()),
+        Options::default(),
+    )
+    .await?;
     publish(bench, &run.id, &report)
 }
 
@@ -109,8 +139,8 @@ pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, Stri
     Ok(runs.iter().map(|run| (run.id.clone(), run.message_version())).collect())
 }
 
-/// Writes reports of how a run stands, all in one pass over its rows: the one that is always written, which the run's record then describes,
-/// and those that were asked for.
+/// Writes reports of how a run stands, all in one pass over its rows: the one that is always
+/// written, which the run's record then describes, and those that were asked for.
 async fn write_reports(
     bench: &Workbench,
     ledger: &dyn Ledger,
@@ -121,7 +151,13 @@ async fn write_reports(
     let head = Head { versions: versions(ledger).await?, closing, ..Head::from(run) };
     let mut files = Vec::with_capacity(asked.len() + 1);
     for target in standard.map(Target::chosen).into_iter().chain(asked) {
-        files.push(ReportFile::create(&target, format_of(target.typed())?, &head, standing, options.clone())?);
+        files.push(ReportFile::create(
+            &target,
+            format_of(target.typed())?,
+            &head,
+            standing,
+            options.clone(),
+        )?);
     }
     let (mut rows, mut reached) = (0, 0);
     each_row(ledger, &run.id, |row| {
@@ -131,10 +167,16 @@ async fn write_reports(
         files.iter_mut().try_for_each(|file| file.row(&row))
     })
     .await?;
-    let number = standard.and_then(Path::file_name).and_then(|name| Name::parse(name.to_str()?)).map(|name| name.number);
+    let number = standard
+        .and_then(Path::file_name)
+        .and_then(|name| Name::parse(name.to_str()?))
+        .map(|name| name.number);
     if let Some(number) = number {
-        // Before the report is in its place: one that appears is described by the record, whatever comes between.
-        write_record(bench, run, |record| record.report = Some(ReportMark { number, rows, reached }))?;
+        // Before the report is in its place: one that appears is described by the record, whatever
+        // comes between.
+        write_record(bench, run, |record| {
+            record.report = Some(ReportMark { number, rows, reached })
+        })?;
     }
     for file in files {
         file.finish()?;
@@ -142,13 +184,17 @@ async fn write_reports(
     Ok(())
 }
 
-/// Whether a row of a report is of a recipient who was reached or may have been. One without an outcome that was claimed was under way.
+/// Whether a row of a report is of a recipient who was reached or may have been. One without an
+/// outcome that was claimed was under way.
 pub(crate) fn is_reached(outcome: Option<Outcome>, was_claimed: bool) -> bool {
-    outcome.map_or(was_claimed, |outcome| matches!(outcome, Outcome::Accepted | Outcome::AlreadyAccepted | Outcome::Unknown))
+    outcome.map_or(was_claimed, |outcome| {
+        matches!(outcome, Outcome::Accepted | Outcome::AlreadyAccepted | Outcome::Unknown)
+    })
 }
 
-/// Writes the report that is always written where `standard` says so, and those that were asked for. A place that has become unfit since
-/// the start costs no other report; its error is returned at the end.
+/// Writes the report that is always written where `standard` says so, and those that were asked
+/// for. A place that has become unfit since the start costs no other report; its error is returned
+/// at the end.
 pub(crate) async fn write_asked(
     bench: &Workbench,
     ledger: &dyn Ledger,
@@ -167,8 +213,13 @@ pub(crate) async fn write_asked(
             }
         }
     }
-    let options = Options { spreadsheet_safe: sending.spreadsheet_safe, failing: failing(sending), ..Options::default() };
-    write_reports(bench, ledger, (run, standing, Some(closing)), (standard, targets), options).await?;
+    let options = Options {
+        spreadsheet_safe: sending.spreadsheet_safe,
+        failing: failing(sending),
+        ..Options::default()
+    };
+    write_reports(bench, ledger, (run, standing, Some(closing)), (standard, targets), options)
+        .await?;
     standard.map_or(Ok(()), |report| publish(bench, &run.id, report))?;
     refused.map_or(Ok(()), Err)
 }
@@ -178,18 +229,26 @@ fn failing(sending: &SendingArgs) -> Failing {
     Failing { only: sending.error_on.clone(), also: sending.fail_on.clone() }
 }
 
-/// The format that a report file's suffix asks for, and CSV for a FIFO, a device and standard output, whose names say nothing; exit 2 for a
-/// suffix that there is not, before anything is sent.
+/// The format that a report file's suffix asks for, and CSV for a FIFO, a device and standard
+/// output, whose names say nothing; exit 2 for a suffix that there is not, before anything is sent.
 pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
-    let unnamed = || (path.extension().is_none() && is_in_place(path)).then_some(report::Format::Csv);
+    let unnamed =
+        || (path.extension().is_none() && is_in_place(path)).then_some(report::Format::Csv);
     report::Format::of_path(path).or_else(unnamed).ok_or_else(|| {
-        Error::usage(format!("{}: the suffix names no report format", path.shown())).hint("use .csv .ndjson .json .html .xml .md or .txt")
+        Error::usage(format!("{}: the suffix names no report format", path.shown()))
+            .hint("use .csv .ndjson .json .html .xml .md or .txt")
     })
 }
 
-/// Refuses reports that could not be written or would replace a file of the workspace's own, before anything is sent. A `trial` makes
-/// missing directories and finds out whether they can be written to.
-pub(crate) fn check_reports(bench: &Workbench, sending: &SendingArgs, own: &OwnFiles, trial: bool) -> Result<()> {
+/// Refuses reports that could not be written or would replace a file of the workspace's own, before
+/// anything is sent. A `trial` makes missing directories and finds out whether they can be written
+/// to.
+pub(crate) fn check_reports(
+    bench: &Workbench,
+    sending: &SendingArgs,
+    own: &OwnFiles,
+    trial: bool,
+) -> Result<()> {
     for path in &sending.report {
         let target = target(bench, "--report", path, own)?;
         let format = format_of(&bench.settings.workspace.from_arguments(path))?;

@@ -33,7 +33,9 @@ async fn list(bench: &Workbench) -> Result<Exit> {
         }
     }
     let text = if bench.globals.json {
-        runs.iter().map(|(run, standing)| format!("{}\n", report::run_json(run, standing))).collect()
+        runs.iter()
+            .map(|(run, standing)| format!("{}\n", report::run_json(run, standing)))
+            .collect()
     } else {
         report::runs_table(&runs, super::results::width())
     };
@@ -45,10 +47,14 @@ async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
     let ledger = bench.used_ledger()?;
     let run = bench.run(ledger.as_ref(), Some(name)).await?;
     let state_dir = &bench.settings.workspace.state_dir;
-    let _lock = campaign::lock_of(state_dir, ledger.as_ref(), &run, std::time::Duration::ZERO).await?;
+    let _lock =
+        campaign::lock_of(state_dir, ledger.as_ref(), &run, std::time::Duration::ZERO).await?;
     if !yes {
-        let question =
-            if run.state == RunState::Open { "the run is not finished; remove it all the same?" } else { "remove the run's rows and report?" };
+        let question = if run.state == RunState::Open {
+            "the run is not finished; remove it all the same?"
+        } else {
+            "remove the run's rows and report?"
+        };
         if !has_person() {
             return Err(Error::usage("removing a run without a terminal needs --yes"));
         }

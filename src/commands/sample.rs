@@ -1,5 +1,5 @@
-//! The sample that `config init` writes: it works with any list as it stands, and with one that is given it shows how that one's columns are
-//! written.
+//! The sample that `config init` writes: it works with any list as it stands, and with one that is
+//! given it shows how that one's columns are written.
 
 use std::path::Path;
 
@@ -30,10 +30,15 @@ pub(crate) struct ListColumns {
 }
 
 impl ListColumns {
-    /// Reads them. Exit 4 where the list cannot be read, or its column with the addresses is neither named nor found.
+    /// Reads them. Exit 4 where the list cannot be read, or its column with the addresses is
+    /// neither named nor found.
     pub(crate) fn read(path: &Path, typed: &Path, email: Option<&str>) -> Result<Self> {
         let name = typed.shown();
-        let options = ReadOptions { email: email.map(str::to_owned), accept_guess: true, ..ReadOptions::default() };
+        let options = ReadOptions {
+            email: email.map(str::to_owned),
+            accept_guess: true,
+            ..ReadOptions::default()
+        };
         let mut reader = ListReader::open_as(&Source::Path(path.to_owned()), &name, &options)?;
         let place = Place::of_email(&reader, email, &name)?;
         place.mark_in(&mut reader);
@@ -41,7 +46,12 @@ impl ListColumns {
         for row in std::iter::from_fn(|| reader.next_row()).take(100) {
             row.map_err(Error::from)?;
         }
-        Ok(Self { name, index: ColumnIndex::new(reader.columns()), address: place.name().to_owned(), is_named: email.is_some() })
+        Ok(Self {
+            name,
+            index: ColumnIndex::new(reader.columns()),
+            address: place.name().to_owned(),
+            is_named: email.is_some(),
+        })
     }
 
     fn columns(&self) -> &Columns {
@@ -54,9 +64,12 @@ impl ListColumns {
             let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
             text.starts_with(is_letter) && text.chars().all(|c| is_letter(c) || c.is_ascii_digit())
         };
-        const KEYWORDS: [&str; 12] = ["row", "true", "false", "none", "not", "and", "or", "in", "is", "if", "else", "loop"];
+        const KEYWORDS: [&str; 12] =
+            ["row", "true", "false", "none", "not", "and", "or", "in", "is", "if", "else", "loop"];
         let place = self.index.exact(column)?;
-        let is_free = |name: &str| is_word(name) && !KEYWORDS.contains(&name) && self.index.resolve(name) == Some(place);
+        let is_free = |name: &str| {
+            is_word(name) && !KEYWORDS.contains(&name) && self.index.resolve(name) == Some(place)
+        };
         [column.to_owned(), alias(column)].into_iter().find(|name| is_free(name)).or_else(|| {
             let is_plain = !column.contains(['"', '\\', '{', '}', '#', '%', '\n']);
             is_plain.then(|| format!("row[\"{column}\"]"))
@@ -65,7 +78,11 @@ impl ListColumns {
 
     fn address_term(&self) -> Result<String> {
         self.term(&self.address).ok_or_else(|| {
-            Error::new(Exit::REFUSED, format!("{}: no template can name the column {:?}", self.name, self.address)).hint("rename it in the header")
+            Error::new(
+                Exit::REFUSED,
+                format!("{}: no template can name the column {:?}", self.name, self.address),
+            )
+            .hint("rename it in the header")
         })
     }
 }
@@ -81,13 +98,30 @@ pub(crate) fn files(list: Option<&ListColumns>) -> Result<[(&'static str, u32, S
         configuration = configuration.replace(&format!("\"{LINK}\""), &quoted);
         if list.is_named {
             let column = toml::Value::from(list.address.as_str());
-            configuration = configuration.replace("# [list]\n", "[list]\n").replace(COLUMN, &format!("email = {column} "));
+            configuration = configuration
+                .replace("# [list]\n", "[list]\n")
+                .replace(COLUMN, &format!("email = {column} "));
         }
-        let others: Vec<String> = list.columns().names().iter().filter_map(|name| list.term(name)).map(|term| format!("{{{{ {term} }}}}")).collect();
-        let greeting = format!("{GREETING} Your address is {{{{ {address} }}}}.\n\n{{# The columns of the list: {} #}}", others.join(", "));
-        message = message.replace(GREETING, &greeting).replace(LINK, &format!("https://acme.example/u/{{{{ {address} | urlencode }}}}"));
+        let others: Vec<String> = list
+            .columns()
+            .names()
+            .iter()
+            .filter_map(|name| list.term(name))
+            .map(|term| format!("{{{{ {term} }}}}"))
+            .collect();
+        let greeting = format!(
+            "{GREETING} Your address is {{{{ {address} }}}}.\n\n{{# The columns of the list: {} #}}",
+            others.join(", ")
+        );
+        message = message
+            .replace(GREETING, &greeting)
+            .replace(LINK, &format!("https://acme.example/u/{{{{ {address} | urlencode }}}}"));
     }
-    Ok([(FILE_NAME, 0o644, configuration), ("welcome.md", 0o644, message), ("suppressions.csv", 0o600, SUPPRESSIONS.to_owned())])
+    Ok([
+        (FILE_NAME, 0o644, configuration),
+        ("welcome.md", 0o644, message),
+        ("suppressions.csv", 0o600, SUPPRESSIONS.to_owned()),
+    ])
 }
 
 #[cfg(test)]
@@ -96,9 +130,24 @@ mod tests {
 
     #[test]
     fn columns_are_named_as_a_template_can() {
-        let names = ["Email", "First Name", "first_name", "Größe", "if", "a\"b", "Vor- und Zuname", "twice", "twice"];
+        let names = [
+            "Email",
+            "First Name",
+            "first_name",
+            "Größe",
+            "if",
+            "a\"b",
+            "Vor- und Zuname",
+            "twice",
+            "twice",
+        ];
         let columns = Columns::new(names.map(str::to_owned).to_vec());
-        let list = ListColumns { name: "list.csv".into(), index: ColumnIndex::new(&columns), address: "Email".into(), is_named: false };
+        let list = ListColumns {
+            name: "list.csv".into(),
+            index: ColumnIndex::new(&columns),
+            address: "Email".into(),
+            is_named: false,
+        };
         let terms = names[..8].iter().map(|name| list.term(name)).collect::<Vec<_>>();
         let terms: Vec<Option<&str>> = terms.iter().map(Option::as_deref).collect();
         assert_eq!(
@@ -120,9 +169,16 @@ mod tests {
     fn each_mark_of_the_samples_stands_where_it_is_looked_for() {
         assert_eq!(CONFIGURATION.matches(&format!("\"{LINK}\"")).count(), 1);
         assert_eq!(CONFIGURATION.matches(COLUMN).count(), 1);
-        assert!(CONFIGURATION.contains("# [list]\n") && MESSAGE.contains(GREETING) && MESSAGE.contains(LINK));
+        assert!(
+            CONFIGURATION.contains("# [list]\n")
+                && MESSAGE.contains(GREETING)
+                && MESSAGE.contains(LINK)
+        );
         let table: toml::Table = CONFIGURATION.parse().unwrap();
-        assert!(!table["message"].to_string().contains("{{") && !MESSAGE.contains("{{ email"), "a list may have no column of that name");
+        assert!(
+            !table["message"].to_string().contains("{{") && !MESSAGE.contains("{{ email"),
+            "a list may have no column of that name"
+        );
         // The first provider is the sandbox.
         let first = CONFIGURATION.lines().find(|line| line.contains("[providers.")).unwrap();
         assert_eq!(first, "[providers.sandbox]");

@@ -1,24 +1,33 @@
 //! How the system schedules a process that sends.
 //!
-//! The rule it keeps: whoever started mailbatch with a policy or a niceness of their own has chosen; only what nobody chose is changed.
+//! The rule it keeps: whoever started mailbatch with a policy or a niceness of their own has
+//! chosen; only what nobody chose is changed.
 
-/// Asks the system to take this thread, and all that it starts from now on, for a batch job (`SCHED_BATCH`, sched(7)). Woken by an answer,
-/// it then does not push aside what runs on that core: the mail server on the same machine reads on, and several answers are found at once.
-/// Where the system refuses, nothing changes.
+/// Asks the system to take this thread, and all that it starts from now on, for a batch job
+/// (`SCHED_BATCH`, sched(7)). Woken by an answer, it then does not push aside what runs on that
+/// core: the mail server on the same machine reads on, and several answers are found at once. Where
+/// the system refuses, nothing changes.
 #[cfg(target_os = "linux")]
 pub(super) fn as_batch() {
-    use thread_priority::{NormalThreadSchedulePolicy as Normal, ThreadPriority, ThreadSchedulePolicy as Policy};
+    use thread_priority::{
+        NormalThreadSchedulePolicy as Normal, ThreadPriority, ThreadSchedulePolicy as Policy,
+    };
 
     /// What the crate takes for a niceness of 0, which it sets along with the policy.
     const NICE_0: u8 = 47;
 
-    let is_ordinary = thread_priority::thread_schedule_policy() == Ok(Policy::Normal(Normal::Other));
+    let is_ordinary =
+        thread_priority::thread_schedule_policy() == Ok(Policy::Normal(Normal::Other));
     if is_ordinary
         && rustix::process::getpriority_process(None) == Ok(0)
         && let Ok(nice_0) = NICE_0.try_into()
     {
         let thread = thread_priority::thread_native_id();
-        let asked = thread_priority::set_thread_priority_and_policy(thread, ThreadPriority::Crossplatform(nice_0), Policy::Normal(Normal::Batch));
+        let asked = thread_priority::set_thread_priority_and_policy(
+            thread,
+            ThreadPriority::Crossplatform(nice_0),
+            Policy::Normal(Normal::Batch),
+        );
         if let Err(why) = asked {
             tracing::debug!(?why, "the batch policy was refused");
         }
@@ -34,7 +43,8 @@ mod tests {
     /// Niceness and policy of the calling thread, as proc(5) numbers them: fields 19 and 41.
     fn scheduled() -> (i32, u32) {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("readable");
-        let fields: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
         (fields[19 - 3].parse().expect("a number"), fields[41 - 3].parse().expect("a number"))
     }
 

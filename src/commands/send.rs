@@ -52,7 +52,12 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(&bench, &chosen, &message, (args.provider_sandbox, args.sending.allow_example))?;
-    let asked = campaign::asked(&bench, args.target.campaign.as_deref(), source.file.clone(), &args.list.lists)?;
+    let asked = campaign::asked(
+        &bench,
+        args.target.campaign.as_deref(),
+        source.file.clone(),
+        &args.list.lists,
+    )?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
     }
@@ -67,7 +72,11 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         bench.refuse_unwritable_state()?;
         (Some(bench.ledger()?), None)
     };
-    let apart = Apart { env: bench.settings.env.as_deref(), redirect: args.redirect_all_to.as_ref(), provider_sandbox: args.provider_sandbox };
+    let apart = Apart {
+        env: bench.settings.env.as_deref(),
+        redirect: args.redirect_all_to.as_ref(),
+        provider_sandbox: args.provider_sandbox,
+    };
     let known = ledger.as_deref();
     if !args.sending.report.is_empty() {
         let mut own = own_files(&bench, known).await;
@@ -107,17 +116,24 @@ pub(crate) struct Sending<'a> {
     pub(crate) campaign: Campaign,
     /// Through whom it goes.
     pub(crate) chosen: Chosen<'a>,
-    /// It plans the rest of an earlier run anew: of those outcomes only, where there are any. `None` for a send that was typed.
+    /// It plans the rest of an earlier run anew: of those outcomes only, where there are any.
+    /// `None` for a send that was typed.
     pub(crate) replans: Option<Vec<Outcome>>,
 }
 
 impl Sending<'_> {
-    pub(crate) async fn run(&self, ledger: Arc<dyn Ledger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
-        beside(self.bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone(), lost)).await
+    pub(crate) async fn run(
+        &self,
+        ledger: Arc<dyn Ledger>,
+        lost: Option<(Remains, Loss)>,
+    ) -> Result<Exit> {
+        beside(self.bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone(), lost))
+            .await
     }
 
-    /// A link that has been pointed elsewhere since the campaign was last called by it: the same rows and the same message are the same
-    /// campaign all the same. Other ones are another campaign, but not while a run that was begun so is unfinished.
+    /// A link that has been pointed elsewhere since the campaign was last called by it: the same
+    /// rows and the same message are the same campaign all the same. Other ones are another
+    /// campaign, but not while a run that was begun so is unfinished.
     async fn follow_link(&mut self, ledger: &dyn Ledger) -> Result<()> {
         let Some(old) = self.campaign.respelled.clone() else { return Ok(()) };
         let latest = ledger.latest_run(&old, self.bench.settings.env.as_deref()).await?;
@@ -133,7 +149,11 @@ impl Sending<'_> {
     }
 
     /// Reads what a lost ledger left behind into the new one.
-    async fn take_over(&self, ledger: &Arc<dyn Ledger>, (remains, loss): (Remains, Loss)) -> Result<TakenOver> {
+    async fn take_over(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        (remains, loss): (Remains, Loss),
+    ) -> Result<TakenOver> {
         let settings = &self.bench.settings;
         let taken = Takeover {
             ledger,
@@ -152,14 +172,30 @@ impl Sending<'_> {
     async fn run_by(&self, ledger: Arc<dyn Ledger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
         let bench = self.bench;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
-        let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign.ids, bench.settings.env.as_deref(), wait)?;
+        let _lock = campaign::lock(
+            &bench.settings.workspace.state_dir,
+            &self.campaign.ids,
+            bench.settings.env.as_deref(),
+            wait,
+        )?;
         if !self.campaign.aliases.is_empty() {
-            // On the disk before anything is planned, so that no other spelling begins anew whatever happens from here on.
+            // On the disk before anything is planned, so that no other spelling begins anew
+            // whatever happens from here on.
             ledger.add_aliases(self.campaign.aliases.clone()).await?;
         }
-        let start = Start { campaign: &self.campaign.id, kind: self.message.kind(), providers: self.chosen.providers.clone() };
+        let start = Start {
+            campaign: &self.campaign.id,
+            kind: self.message.kind(),
+            providers: self.chosen.providers.clone(),
+        };
         refuse_while_paused(ledger.as_ref(), &start).await?;
-        campaign::name_unfinished(bench, ledger.as_ref(), self.args.target.campaign.as_deref(), &self.campaign.id).await?;
+        campaign::name_unfinished(
+            bench,
+            ledger.as_ref(),
+            self.args.target.campaign.as_deref(),
+            &self.campaign.id,
+        )
+        .await?;
         let mut taken = match lost {
             Some(lost) => Some(self.take_over(&ledger, lost).await?),
             None => None,
@@ -173,13 +209,23 @@ impl Sending<'_> {
             recover(bench, ledger.as_ref(), run, self.args.sending.no_learn).await?;
             latched(run)?;
         }
-        let suppressions = Arc::new(bench.suppressions_of_run(&self.args.list.screening.suppress, ledger.as_ref(), self.message.kind()).await?);
+        let suppressions = Arc::new(
+            bench
+                .suppressions_of_run(
+                    &self.args.list.screening.suppress,
+                    ledger.as_ref(),
+                    self.message.kind(),
+                )
+                .await?,
+        );
         let mut notes = self.message.lint();
         let mut planned = None;
-        let unfinished = latest.as_ref().filter(|run| run.state == RunState::Open).map(|run| run.id.clone());
+        let unfinished =
+            latest.as_ref().filter(|run| run.state == RunState::Open).map(|run| run.id.clone());
         if let Some(run) = latest {
             let changed = if self.lists.has_stdin() {
-                // Standard input can be read only once: it is planned first, and dropped again if nothing has changed.
+                // Standard input can be read only once: it is planned first, and dropped again if
+                // nothing has changed.
                 let fresh = self.plan(&ledger, &suppressions, secret, &mut notes).await?;
                 let changed = self.changes(&run, &fresh.run.head.list_fingerprint);
                 if changed.is_empty() || self.refuses(&ledger, &run, &changed).await?.is_some() {
@@ -191,7 +237,10 @@ impl Sending<'_> {
             } else {
                 self.changes(&run, &self.fingerprint()?)
             };
-            if changed.is_empty() && self.replans.is_none() && !is_abandoned(ledger.as_ref(), &run).await? {
+            if changed.is_empty()
+                && self.replans.is_none()
+                && !is_abandoned(ledger.as_ref(), &run).await?
+            {
                 if let Some(taken) = taken.take() {
                     taken.finish(&*ledger, state_dir, None).await?;
                 }
@@ -207,10 +256,19 @@ impl Sending<'_> {
             None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
         };
         if let Some(taken) = taken {
-            let taken = taken.finish(&*ledger, state_dir, Some((&planned.run, self.question().apart.unwrap_or(UNREACHED)))).await;
-            let judged = taken.and_then(|unread| unread.iter().try_for_each(|unread| self.question().judge_unread(unread)));
+            let taken = taken
+                .finish(
+                    &*ledger,
+                    state_dir,
+                    Some((&planned.run, self.question().apart.unwrap_or(UNREACHED))),
+                )
+                .await;
+            let judged = taken.and_then(|unread| {
+                unread.iter().try_for_each(|unread| self.question().judge_unread(unread))
+            });
             if let Err(error) = judged {
-                // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
+                // The refusal is what matters; a run that stays behind unsealed is dropped at the
+                // next start.
                 let _ = ledger.discard(&planned.run.id).await;
                 return Err(error);
             }
@@ -234,7 +292,11 @@ impl Sending<'_> {
         continued: bool,
         limit: Option<u64>,
     ) -> Going<'_> {
-        let notes = if run.filtered > 0 { vec![format!("{} rows left out by --where; they are not rows in", run.filtered)] } else { Vec::new() };
+        let notes = if run.filtered > 0 {
+            vec![format!("{} rows left out by --where; they are not rows in", run.filtered)]
+        } else {
+            Vec::new()
+        };
         Going {
             bench: self.bench,
             ledger,
@@ -251,8 +313,16 @@ impl Sending<'_> {
         }
     }
 
-    /// The same command once more: continues an unfinished run, and has nothing to do for a finished one.
-    async fn again(&self, ledger: Arc<dyn Ledger>, run: Run, suppressions: Arc<Suppressions>, secret: [u8; 32], notes: Vec<String>) -> Result<Exit> {
+    /// The same command once more: continues an unfinished run, and has nothing to do for a
+    /// finished one.
+    async fn again(
+        &self,
+        ledger: Arc<dyn Ledger>,
+        run: Run,
+        suppressions: Arc<Suppressions>,
+        secret: [u8; 32],
+        notes: Vec<String>,
+    ) -> Result<Exit> {
         let mut notes = notes;
         if run.state == RunState::Open {
             self.keeps_what_was_frozen(&run, &mut notes)?;
@@ -272,15 +342,29 @@ impl Sending<'_> {
             note_all(self.bench, &notes);
             return self.going(ledger, run, suppressions, secret, true, self.args.limit).go().await;
         }
-        nothing_to_do(self.bench, ledger.as_ref(), (&run, &standing), &self.args.sending, self.args.error_on_empty).await
+        nothing_to_do(
+            self.bench,
+            ledger.as_ref(),
+            (&run, &standing),
+            &self.args.sending,
+            self.args.error_on_empty,
+        )
+        .await
     }
 
-    /// An unfinished run goes on as it was planned: another provider is refused, another canary or way of finding duplicates is told.
+    /// An unfinished run goes on as it was planned: another provider is refused, another canary or
+    /// way of finding duplicates is told.
     fn keeps_what_was_frozen(&self, run: &Run, notes: &mut Vec<String>) -> Result<()> {
         let provider = self.chosen.label();
         if provider != run.head.provider {
-            return Err(Error::usage(format!("run {} is not finished and goes through {}, not {provider}", run.id, run.head.provider))
-                .hint(format!("`mailbatch resume {}` finishes it, `mailbatch resume {} --abandon` closes it", run.id, run.id)));
+            return Err(Error::usage(format!(
+                "run {} is not finished and goes through {}, not {provider}",
+                run.id, run.head.provider
+            ))
+            .hint(format!(
+                "`mailbatch resume {}` finishes it, `mailbatch resume {} --abandon` closes it",
+                run.id, run.id
+            )));
         }
         let frozen = crate::commands::running::frozen(run)?;
         let canary = self.args.canary.map(|size| size.to_string());
@@ -289,7 +373,10 @@ impl Sending<'_> {
             notes.push(format!("the canary of run {} was drawn when it was planned ({drawn}); --canary changes nothing now", run.id));
         }
         if self.args.list.screening.dedupe.to_string() != frozen.dedupe {
-            notes.push(format!("run {} was planned with --dedupe {}; it changes nothing now", run.id, frozen.dedupe));
+            notes.push(format!(
+                "run {} was planned with --dedupe {}; it changes nothing now",
+                run.id, frozen.dedupe
+            ));
         }
         Ok(())
     }
@@ -304,25 +391,46 @@ impl Sending<'_> {
     }
 
     /// Why a campaign may not go on with what has changed; `None` where it may.
-    async fn refuses(&self, ledger: &Arc<dyn Ledger>, run: &Run, changed: &[&'static str]) -> Result<Option<Error>> {
+    async fn refuses(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        run: &Run,
+        changed: &[&'static str],
+    ) -> Result<Option<Error>> {
         let is_accepted = self.args.accept_changes || self.replans.is_some();
         if changed.is_empty() {
             return Ok(None);
         }
-        let typed = campaign::argument(&campaign::typable(ledger.as_ref(), &run.head.campaign).await?);
+        let typed =
+            campaign::argument(&campaign::typable(ledger.as_ref(), &run.head.campaign).await?);
         Ok(changes::refusal(run, &typed, changed, self.args.target.campaign.is_some(), is_accepted))
     }
 
-    /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong leaves no run behind.
-    async fn plan(&self, ledger: &Arc<dyn Ledger>, suppressions: &Arc<Suppressions>, secret: [u8; 32], notes: &mut Vec<String>) -> Result<Planned> {
+    /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong
+    /// leaves no run behind.
+    async fn plan(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        suppressions: &Arc<Suppressions>,
+        secret: [u8; 32],
+        notes: &mut Vec<String>,
+    ) -> Result<Planned> {
         let screening = &self.args.list.screening;
         let frozen = Frozen {
             dedupe: screening.dedupe.to_string(),
             provider_sandbox: self.args.provider_sandbox,
             allow_example: self.args.sending.allow_example,
             redirect: self.args.redirect_all_to.as_ref().map(ToString::to_string),
-            suppress: screening.suppress.iter().map(|file| self.bench.settings.workspace.from_arguments(file)).collect(),
-            canary: self.args.canary.or(self.bench.settings.canary.size).map(|size| size.to_string()),
+            suppress: screening
+                .suppress
+                .iter()
+                .map(|file| self.bench.settings.workspace.from_arguments(file))
+                .collect(),
+            canary: self
+                .args
+                .canary
+                .or(self.bench.settings.canary.size)
+                .map(|size| size.to_string()),
             message: self.message.name().to_owned(),
             lists: self.lists.paths(),
             message_file: self.message_file.clone(),
@@ -342,15 +450,24 @@ impl Sending<'_> {
         };
         let id = ledger.begin(head.clone()).await?;
         let read = self.read(ledger, &id, suppressions, secret).await;
-        let survey = match read.and_then(|survey| survey.judge(&judgement(screening), None).map(|()| survey)) {
+        let survey = match read
+            .and_then(|survey| survey.judge(&judgement(screening), None).map(|()| survey))
+        {
             Ok(survey) => survey,
             Err(error) => {
-                // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
+                // The refusal is what matters; a run that stays behind unsealed is dropped at the
+                // next start.
                 let _ = ledger.discard(&id).await;
                 return Err(error);
             }
         };
-        tracing::info!(run = id, rows = survey.rows(), sendable = survey.tally.open, filtered = survey.filtered, "lists read, screened and rendered");
+        tracing::info!(
+            run = id,
+            rows = survey.rows(),
+            sendable = survey.tally.open,
+            filtered = survey.filtered,
+            "lists read, screened and rendered"
+        );
         notes.extend(survey_notes(&survey));
         say_decisive(self.bench, &survey);
         let run = Run {
@@ -368,11 +485,19 @@ impl Sending<'_> {
         Ok(Planned { run, people: survey.people.finish() })
     }
 
-    async fn read(&self, ledger: &Arc<dyn Ledger>, run: &str, suppressions: &Arc<Suppressions>, secret: [u8; 32]) -> Result<Survey> {
+    async fn read(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        run: &str,
+        suppressions: &Arc<Suppressions>,
+        secret: [u8; 32],
+    ) -> Result<Survey> {
         let handle = tokio::runtime::Handle::current();
-        // Pages are written while the next ones are read, and another one waits, so that the ledger has something to do when one is done.
+        // Pages are written while the next ones are read, and another one waits, so that the ledger
+        // has something to do when one is done.
         const UNDER_WAY: usize = 2;
-        let mut written: VecDeque<JoinHandle<LedgerResult<()>>> = VecDeque::with_capacity(UNDER_WAY);
+        let mut written: VecDeque<JoinHandle<LedgerResult<()>>> =
+            VecDeque::with_capacity(UNDER_WAY);
         let finish = |page: JoinHandle<LedgerResult<()>>| match handle.block_on(page) {
             Ok(done) => Ok(done?),
             Err(e) => Err(Error::internal(format!("planning stopped: {e}"))),
@@ -385,19 +510,39 @@ impl Sending<'_> {
             written.push_back(handle.spawn(async move { ledger.plan(&run, rows).await }));
             Ok(())
         };
-        let survey = tokio::task::block_in_place(|| plan::read(&self.lists, self.filter.as_ref(), &self.screening(suppressions, secret), &mut sink));
+        let survey = tokio::task::block_in_place(|| {
+            plan::read(
+                &self.lists,
+                self.filter.as_ref(),
+                &self.screening(suppressions, secret),
+                &mut sink,
+            )
+        });
         // Whatever became of the reading, nothing is still being written afterwards.
         let mut last = Ok(());
         for page in written {
-            last = last.and(page.await.unwrap_or_else(|e| Err(LedgerError::Gone(e.to_string()))).map_err(Error::from));
+            last = last.and(
+                page.await
+                    .unwrap_or_else(|e| Err(LedgerError::Gone(e.to_string())))
+                    .map_err(Error::from),
+            );
         }
         survey.and_then(|survey| last.map(|()| survey))
     }
 
-    pub(crate) fn screening<'a>(&'a self, suppressions: &'a Suppressions, secret: [u8; 32]) -> Screening<'a> {
+    pub(crate) fn screening<'a>(
+        &'a self,
+        suppressions: &'a Suppressions,
+        secret: [u8; 32],
+    ) -> Screening<'a> {
         Screening {
             suppressions,
-            allow: self.bench.settings.allow.as_deref().filter(|_| self.args.redirect_all_to.is_none()),
+            allow: self
+                .bench
+                .settings
+                .allow
+                .as_deref()
+                .filter(|_| self.args.redirect_all_to.is_none()),
             dedupe: self.args.list.screening.dedupe,
             always: &self.bench.settings.canary.always,
             message: &self.message,
@@ -407,8 +552,13 @@ impl Sending<'_> {
         }
     }
 
-    /// Opens the run, once it is clear that its people do not get the message from another campaign as well.
-    async fn seal(&self, ledger: &Arc<dyn Ledger>, Planned { run, people }: Planned) -> Result<Run> {
+    /// Opens the run, once it is clear that its people do not get the message from another campaign
+    /// as well.
+    async fn seal(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        Planned { run, people }: Planned,
+    ) -> Result<Run> {
         let frozen = crate::commands::running::frozen(&run)?;
         let question = self.question();
         let mut seal = Seal {
@@ -446,7 +596,9 @@ impl Sending<'_> {
             campaign: &self.campaign.id,
             is_named: args.target.campaign.is_some(),
             is_again: args.again,
-            apart: (!reaches_nobody).then(|| apart::of_providers(&self.bench.settings, self.chosen.providers.iter().copied())),
+            apart: (!reaches_nobody).then(|| {
+                apart::of_providers(&self.bench.settings, self.chosen.providers.iter().copied())
+            }),
             message_fingerprint: self.message.fingerprint(),
         }
     }
@@ -460,10 +612,10 @@ struct Planned {
 
 fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {
     match &bench.settings.allow {
-        Some(allow) if !allow.iter().any(|rule| rule.admits(redirect)) => {
-            Err(Error::usage("--redirect-all-to names an address that this environment does not allow")
-                .hint("add it under `allow` of the environment"))
-        }
+        Some(allow) if !allow.iter().any(|rule| rule.admits(redirect)) => Err(Error::usage(
+            "--redirect-all-to names an address that this environment does not allow",
+        )
+        .hint("add it under `allow` of the environment")),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,5 @@
-//! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger; what is removed leaves both.
+//! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger;
+//! what is removed leaves both.
 
 use std::io::{BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,9 @@ use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::address::Address;
-use crate::cli::{self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand};
+use crate::cli::{
+    self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand,
+};
 use crate::commands::own_files::{own_files, target};
 use crate::commands::say;
 use crate::commands::workbench::{Workbench, eprintln_quietly, learned};
@@ -38,15 +41,21 @@ pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> 
 /// The file that entries are written to.
 pub(super) fn first_file(bench: &Workbench) -> Result<PathBuf> {
     bench.settings.suppression_files.first().cloned().ok_or_else(|| {
-        Error::usage("no suppression file is configured").hint("set files = [\"suppressions.csv\"] under [suppression], or pass --file")
+        Error::usage("no suppression file is configured")
+            .hint("set files = [\"suppressions.csv\"] under [suppression], or pass --file")
     })
 }
 
 fn parse(text: &str) -> Result<String> {
-    suppression::parse_entry(text).map_err(|why| Error::usage(why).hint("write ann@example.com, @example.com or sha256:HEX"))
+    suppression::parse_entry(text)
+        .map_err(|why| Error::usage(why).hint("write ann@example.com, @example.com or sha256:HEX"))
 }
 
-async fn keep(bench: &Workbench, file: &std::path::Path, entries: Vec<LedgerSuppression>) -> Result<u64> {
+async fn keep(
+    bench: &Workbench,
+    file: &std::path::Path,
+    entries: Vec<LedgerSuppression>,
+) -> Result<u64> {
     let ledger = bench.ledger()?;
     suppression::append(file, &entries)?;
     Ok(ledger.suppress(entries).await?)
@@ -70,7 +79,8 @@ async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
         })
     });
     let entries: Vec<_> = entries.collect::<Result<_>>()?;
-    for (number, note) in (1..).zip(entries.iter().map(|entry| suppression::odd_note(&entry.entry))) {
+    for (number, note) in (1..).zip(entries.iter().map(|entry| suppression::odd_note(&entry.entry)))
+    {
         if let Some(note) = note {
             bench.warn(&format!("warning: entry {number} may be cut off or misspelt ({}); it suppresses only what is written", note.as_str()));
         }
@@ -82,7 +92,8 @@ async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
 }
 
 async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
-    let entries: Vec<String> = args.entries.iter().map(|entry| parse(entry)).collect::<Result<_>>()?;
+    let entries: Vec<String> =
+        args.entries.iter().map(|entry| parse(entry)).collect::<Result<_>>()?;
     let mut lines = 0;
     let mut domains = Vec::new();
     for file in bench.settings.suppression_files.iter().filter(|file| file.exists()) {
@@ -91,7 +102,10 @@ async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
         domains.extend(removed.domains);
     }
     if let Some(ledger) = bench.existing_ledger()? {
-        let by = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "mailbatch suppress remove".into());
+        let by = std::env::var("USER")
+            .ok()
+            .filter(|user| !user.is_empty())
+            .unwrap_or_else(|| "mailbatch suppress remove".into());
         lines += ledger.unsuppress(entries, &by).await?;
     }
     for domain in domains {
@@ -103,8 +117,12 @@ async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Every entry of the configured files, and those of the ledger that no file has; ends after the first error.
-pub(super) fn all<'a>(bench: &'a Workbench, ledger: Option<&'a dyn Ledger>) -> impl Iterator<Item = Result<Entry>> + 'a {
+/// Every entry of the configured files, and those of the ledger that no file has; ends after the
+/// first error.
+pub(super) fn all<'a>(
+    bench: &'a Workbench,
+    ledger: Option<&'a dyn Ledger>,
+) -> impl Iterator<Item = Result<Entry>> + 'a {
     let hash = |entry: &Entry| xxh3_128(entry.entry.as_bytes());
     let mut known = Some(Vec::new());
     let mut in_files = suppression::list(&bench.settings.suppression_files);
@@ -124,21 +142,28 @@ pub(super) fn all<'a>(bench: &'a Workbench, ledger: Option<&'a dyn Ledger>) -> i
                 }
             }
         }
-        in_ledger
-            .by_ref()
-            .map(|kept| kept.map(|(_, kept)| Entry::from(&kept)))
-            .find(|kept| kept.as_ref().map_or(true, |entry| sorted.binary_search(&hash(entry)).is_err()))
+        in_ledger.by_ref().map(|kept| kept.map(|(_, kept)| Entry::from(&kept))).find(|kept| {
+            kept.as_ref().map_or(true, |entry| sorted.binary_search(&hash(entry)).is_err())
+        })
     })
 }
 
-/// Every entry in force that covers the address, each with the file and line where it stands, or `ledger`.
-pub(super) fn places(bench: &Workbench, files: &[PathBuf], address: &Address) -> Result<Vec<(String, Entry)>> {
+/// Every entry in force that covers the address, each with the file and line where it stands, or
+/// `ledger`.
+pub(super) fn places(
+    bench: &Workbench,
+    files: &[PathBuf],
+    address: &Address,
+) -> Result<Vec<(String, Entry)>> {
     let now = Timestamp::now();
     let mut found = Vec::new();
     for listed in suppression::list(files) {
         let listed = listed?;
         if listed.entry.covers(address) && !listed.entry.has_expired(now) {
-            found.push((format!("{}:{}", bench.settings.workspace.shown(&listed.file), listed.line), listed.entry));
+            found.push((
+                format!("{}:{}", bench.settings.workspace.shown(&listed.file), listed.line),
+                listed.entry,
+            ));
         }
     }
     if let Some(ledger) = bench.ledger_to_read()? {
@@ -162,12 +187,19 @@ async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
     let text: String = if bench.globals.json {
         let hits: Vec<_> =
             found.iter().map(|(place, e)| serde_json::json!({"where": place, "reason": e.reason, "scope": e.scope.as_str()})).collect();
-        format!("{}\n", serde_json::json!({"v": 1, "type": "suppress.check", "suppressed": !found.is_empty(), "entries": hits}))
+        format!(
+            "{}\n",
+            serde_json::json!({"v": 1, "type": "suppress.check", "suppressed": !found.is_empty(), "entries": hits})
+        )
     } else if found.is_empty() {
         "not suppressed\n".to_owned()
     } else {
-        let stops = |e: &Entry| if e.scope.is_marketing_only(e.reason) { "marketing" } else { "all mail" };
-        found.iter().map(|(place, e)| format!("suppressed: {} (stops {}), {place}\n", e.reason, stops(e))).collect()
+        let stops =
+            |e: &Entry| if e.scope.is_marketing_only(e.reason) { "marketing" } else { "all mail" };
+        found
+            .iter()
+            .map(|(place, e)| format!("suppressed: {} (stops {}), {place}\n", e.reason, stops(e)))
+            .collect()
     };
     say(&mut std::io::stdout(), &text)?;
     Ok(if found.is_empty() { Exit::EMPTY } else { Exit::OK })
@@ -183,7 +215,14 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
         ..ReadOptions::default()
     };
     let (column, now) = (args.column.as_deref(), Timestamp::now());
-    let how = Import { name: &name, column, reason: Some(args.reason), source: "mailbatch suppress import", now, reading };
+    let how = Import {
+        name: &name,
+        column,
+        reason: Some(args.reason),
+        source: "mailbatch suppress import",
+        now,
+        reading,
+    };
     let preset = args.preset.map(|preset| match preset {
         cli::Preset::HubSpot => Preset::HubSpot,
         cli::Preset::Mailchimp => Preset::Mailchimp,
@@ -192,13 +231,19 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     });
     let read = |reader: Box<dyn std::io::Read + Send>| match preset {
         Some(preset) => suppression::import_preset(reader, &name, &how.reading, preset, now),
-        None => suppression::import(reader, &how).map(|found| Exported { entries: found.entries, findings: found.findings, left_out: 0 }),
+        None => suppression::import(reader, &how).map(|found| Exported {
+            entries: found.entries,
+            findings: found.findings,
+            left_out: 0,
+        }),
     };
     let Exported { entries, left_out, findings } = if args.file.as_os_str() == "-" {
         read(Box::new(std::io::stdin()))?
     } else {
         let path = bench.settings.workspace.from_arguments(&args.file);
-        let file = files::open_once(&path).map_err(|e| Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read"))?;
+        let file = files::open_once(&path).map_err(|e| {
+            Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read")
+        })?;
         read(Box::new(BufReader::new(file)))?
     };
     say_what_was_found(bench, &findings);
@@ -206,9 +251,14 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     let fresh = keep(bench, &target, entries).await?;
     let also = match left_out {
         0 => String::new(),
-        rows => format!("; {rows} rows left out, which are about some mail only or suppress nobody"),
+        rows => {
+            format!("; {rows} rows left out, which are about some mail only or suppress nobody")
+        }
     };
-    bench.note(&format!("mailbatch: {count} entries imported into {}, {fresh} of them new{also}", bench.settings.workspace.shown(&target)));
+    bench.note(&format!(
+        "mailbatch: {count} entries imported into {}, {fresh} of them new{also}",
+        bench.settings.workspace.shown(&target)
+    ));
     Ok(Exit::OK)
 }
 
@@ -218,7 +268,10 @@ fn say_what_was_found(bench: &Workbench, findings: &[Finding]) {
         let line = match finding.kind {
             Kind::Struck => {
                 let places = finding.places.join(", ");
-                format!("mailbatch: rows struck out by #, //, --, * or ! are left out and suppress nobody ({}): {places}", finding.count)
+                format!(
+                    "mailbatch: rows struck out by #, //, --, * or ! are left out and suppress nobody ({}): {places}",
+                    finding.count
+                )
             }
             _ => format!("mailbatch: {finding}"),
         };
@@ -252,7 +305,9 @@ async fn list(bench: &Workbench, output: Option<&Path>, format: ExportFormat) ->
             let (mut failure, mut out) = (None, BufWriter::new(std::io::stdout().lock()));
             match suppression::export(sound(all(bench, ledger), &mut failure), format, &mut out) {
                 // A reader that has left is no error.
-                Err(e) if e.kind() != ErrorKind::BrokenPipe => return Err(Error::internal(format!("standard output: {e}"))),
+                Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+                    return Err(Error::internal(format!("standard output: {e}")));
+                }
                 _ => {}
             }
             failure.map_or(Ok(()), Err)
@@ -262,9 +317,14 @@ async fn list(bench: &Workbench, output: Option<&Path>, format: ExportFormat) ->
 }
 
 /// Writes a whole export or none: what is there stays until all has been written.
-fn to_file(target: &Target, format: ExportFormat, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
+fn to_file(
+    target: &Target,
+    format: ExportFormat,
+    entries: impl Iterator<Item = Result<Entry>>,
+) -> Result<()> {
     let failed = |e: std::io::Error| {
-        Error::internal(format!("{}: the export cannot be written: {e}", target.path().shown())).hint("name a file that you can write")
+        Error::internal(format!("{}: the export cannot be written: {e}", target.path().shown()))
+            .hint("name a file that you can write")
     };
     let mut file = BufWriter::new(Output::begin(target).map_err(failed)?);
     let mut failure = None;
@@ -278,6 +338,9 @@ fn to_file(target: &Target, format: ExportFormat, entries: impl Iterator<Item = 
 }
 
 /// The items before the first error, which is put aside.
-fn sound<'a>(items: impl Iterator<Item = Result<Entry>> + 'a, failure: &'a mut Option<Error>) -> impl Iterator<Item = Entry> + 'a {
+fn sound<'a>(
+    items: impl Iterator<Item = Result<Entry>> + 'a,
+    failure: &'a mut Option<Error>,
+) -> impl Iterator<Item = Entry> + 'a {
     items.map_while(|item| item.map_err(|error| *failure = Some(error)).ok())
 }

@@ -1,15 +1,18 @@
-//! What the outcomes of a run earn as exit codes: one verdict for the command that sent it, and for each later one that finds nothing to do.
+//! What the outcomes of a run earn as exit codes: one verdict for the command that sent it, and for
+//! each later one that finds nothing to do.
 
 use crate::cli::SendingArgs;
 use crate::exit::Exit;
 use crate::ledger::Standing;
 use crate::outcome::Outcome;
 
-/// The exit codes that these outcomes earn, with the words for each, by what the pipeline calls a failure.
+/// The exit codes that these outcomes earn, with the words for each, by what the pipeline calls a
+/// failure.
 pub(crate) fn earned(standing: &Standing, sending: &SendingArgs) -> Vec<(Exit, String)> {
     let count = |outcome| standing.tally.get(outcome);
     let (error_on, fail_on) = (&sending.error_on, &sending.fail_on);
-    let fails = |outcome| (error_on.is_empty() || error_on.contains(&outcome)) && count(outcome) > 0;
+    let fails =
+        |outcome| (error_on.is_empty() || error_on.contains(&outcome)) && count(outcome) > 0;
     let mut earned = Vec::new();
     if fails(Outcome::Unknown) {
         earned.push((Exit::UNKNOWN, format!("{} may have been taken", count(Outcome::Unknown))));
@@ -17,15 +20,26 @@ pub(crate) fn earned(standing: &Standing, sending: &SendingArgs) -> Vec<(Exit, S
     if fails(Outcome::Deferred) {
         earned.push((Exit::RETRYABLE, format!("{} still deferred", count(Outcome::Deferred))));
     }
-    let attempted = standing.rejected_here + count(Outcome::Accepted) + count(Outcome::Deferred) + count(Outcome::Unknown);
-    if fails(Outcome::Rejected) && standing.rejected_here as f64 > attempted as f64 * sending.fail_over.fraction() + 1e-9 {
+    let attempted = standing.rejected_here
+        + count(Outcome::Accepted)
+        + count(Outcome::Deferred)
+        + count(Outcome::Unknown);
+    if fails(Outcome::Rejected)
+        && standing.rejected_here as f64 > attempted as f64 * sending.fail_over.fraction() + 1e-9
+    {
         earned.push((Exit::REJECTED, format!("{} rejected", standing.rejected_here)));
     }
     // Those that have a code of their own have earned it above.
-    let others = error_on.iter().filter(|outcome| !matches!(outcome, Outcome::Unknown | Outcome::Deferred | Outcome::Rejected)).copied();
+    let others = error_on
+        .iter()
+        .filter(|outcome| {
+            !matches!(outcome, Outcome::Unknown | Outcome::Deferred | Outcome::Rejected)
+        })
+        .copied();
     for (flag, outcomes) in [("--fail-on", fail_on.clone()), ("--error-on", others.collect())] {
         let unwanted = outcomes.into_iter().filter(|outcome| count(*outcome) > 0);
-        let unwanted: Vec<String> = unwanted.map(|outcome| format!("{} {outcome}", count(outcome))).collect();
+        let unwanted: Vec<String> =
+            unwanted.map(|outcome| format!("{} {outcome}", count(outcome))).collect();
         if !unwanted.is_empty() {
             earned.push((Exit::REJECTED, format!("{flag}: {}", unwanted.join(", "))));
         }

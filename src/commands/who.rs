@@ -48,7 +48,11 @@ pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
         return Err(Error::usage("no run, event or suppression of this workspace names this address")
             .hint("the whole address is asked for; `mailbatch runs list` shows the runs that are still here"));
     }
-    let text = if globals.json { format!("{}\n", known.json(&email)) } else { who_table(&known.moments(), width()) };
+    let text = if globals.json {
+        format!("{}\n", known.json(&email))
+    } else {
+        who_table(&known.moments(), width())
+    };
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)
 }
@@ -64,7 +68,8 @@ async fn runs(ledger: &dyn Ledger, email: &str) -> Result<Vec<(Run, LedgerRow)>>
 }
 
 async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
-    let mut query = EventQuery { limit: PAGE, email: Some(email.to_owned()), ..EventQuery::default() };
+    let mut query =
+        EventQuery { limit: PAGE, email: Some(email.to_owned()), ..EventQuery::default() };
     let mut found = Vec::new();
     loop {
         let page = ledger.events(query.clone()).await?;
@@ -77,8 +82,13 @@ async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
     }
 }
 
-/// Entries of the configuration's suppression files, of those that runs were begun with, and of the ledger.
-async fn suppressions(bench: &Workbench, ledger: &dyn Ledger, address: &Address) -> Result<Vec<(String, Entry)>> {
+/// Entries of the configuration's suppression files, of those that runs were begun with, and of the
+/// ledger.
+async fn suppressions(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    address: &Address,
+) -> Result<Vec<(String, Entry)>> {
     let mut files: Vec<PathBuf> = bench.settings.suppression_files.clone();
     for run in ledger.runs().await? {
         files.extend(frozen(&run)?.suppress);
@@ -93,7 +103,11 @@ async fn suppressions(bench: &Workbench, ledger: &dyn Ledger, address: &Address)
 /// What came of a row, when that was last known, in the words of reports.
 fn outcome(row: &LedgerRow) -> String {
     let outcome = row.outcome.map_or("open", |outcome| outcome.as_str());
-    [outcome, row.reason.map_or("", |reason| reason.as_str())].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    [outcome, row.reason.map_or("", |reason| reason.as_str())]
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The beginning of a message's fingerprint, which tells its versions apart.
@@ -101,7 +115,8 @@ fn version(run: &Run) -> String {
     run.head.message_fingerprint.chars().take(12).collect()
 }
 
-/// The run whose message a person got or may have got: an earlier one where that had reached the person, and none where no attempt was made.
+/// The run whose message a person got or may have got: an earlier one where that had reached the
+/// person, and none where no attempt was made.
 fn sent_by<'a>(runs: &'a [(Run, LedgerRow)], run: &'a Run, row: &LedgerRow) -> Option<&'a Run> {
     if row.batch.is_some() {
         return Some(run);
@@ -120,41 +135,74 @@ impl Known {
         let mut moments = Vec::new();
         for (run, row) in &self.runs {
             let env = run.head.env.as_ref().map(|env| format!(" ({env})")).unwrap_or_default();
-            let provider = if row.batch.is_some() { format!("through {}", row.provider) } else { String::new() };
+            let provider = if row.batch.is_some() {
+                format!("through {}", row.provider)
+            } else {
+                String::new()
+            };
             let said = format!("{} {}", row.code, row.detail);
             let message = match sent_by(&self.runs, run, row) {
                 Some(sent) if sent.id == run.id => format!("message {}", version(sent)),
                 Some(sent) => format!("message {} of run {}", version(sent), sent.id),
                 None => String::new(),
             };
-            let parts = [format!("{}{env}", run.head.name()), place(run, row), message, provider, said.trim().to_owned()];
+            let parts = [
+                format!("{}{env}", run.head.name()),
+                place(run, row),
+                message,
+                provider,
+                said.trim().to_owned(),
+            ];
             moments.push(Moment {
                 at: Some(row.last_at.unwrap_or(run.started_at)),
                 what: outcome(row),
                 about: run.id.clone(),
-                detail: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+                detail: parts
+                    .into_iter()
+                    .filter(|part| !part.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             });
         }
         for kept in &self.events {
             let event = &kept.event;
-            let from = if event.provider.is_empty() { event.source.as_str() } else { &event.provider };
+            let from =
+                if event.provider.is_empty() { event.source.as_str() } else { &event.provider };
             let class = event.class.map_or("", |class| class.as_str());
-            let parts = [class.to_owned(), format!("{} {}", event.code, event.status).trim().to_owned(), format!("told by {from}")];
+            let parts = [
+                class.to_owned(),
+                format!("{} {}", event.code, event.status).trim().to_owned(),
+                format!("told by {from}"),
+            ];
             moments.push(Moment {
                 at: Some(event.at),
                 what: event.word().to_owned(),
                 about: kept.run.clone().unwrap_or_default(),
-                detail: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+                detail: parts
+                    .into_iter()
+                    .filter(|part| !part.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             });
         }
         for (place, entry) in &self.suppressions {
-            let expires = entry.expires_at.map(|at| format!("until {}", time(at))).unwrap_or_default();
-            let parts = [format!("in {place}"), format!("scope {}", entry.scope.as_str()), entry.source.clone(), expires];
+            let expires =
+                entry.expires_at.map(|at| format!("until {}", time(at))).unwrap_or_default();
+            let parts = [
+                format!("in {place}"),
+                format!("scope {}", entry.scope.as_str()),
+                entry.source.clone(),
+                expires,
+            ];
             moments.push(Moment {
                 at: entry.created_at,
                 what: format!("suppressed now {}", entry.reason),
                 about: String::new(),
-                detail: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+                detail: parts
+                    .into_iter()
+                    .filter(|part| !part.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             });
         }
         // Newest first; a suppression without a date holds now, and stands above all.

@@ -30,7 +30,11 @@ impl Workbench {
     pub(crate) fn new(globals: &Globals, env: Option<&str>) -> Result<Self> {
         let began = jiff::Timestamp::now();
         let settings = Settings::load(globals, env)?;
-        tracing::info!(file = settings.workspace.config_file.shown(), env = settings.env.as_deref().unwrap_or_default(), "configuration read");
+        tracing::info!(
+            file = settings.workspace.config_file.shown(),
+            env = settings.env.as_deref().unwrap_or_default(),
+            "configuration read"
+        );
         Ok(Self { globals: globals.clone(), settings, began })
     }
 
@@ -38,7 +42,11 @@ impl Workbench {
     pub(crate) fn ledger(&self) -> Result<Arc<dyn Ledger>> {
         ledger::open(&self.settings.workspace.state_dir).map_err(|error| {
             let error = Error::from(error);
-            if error.exit() == Exit::INTERNAL { self.refuse_unwritable_state().err().unwrap_or(error) } else { error }
+            if error.exit() == Exit::INTERNAL {
+                self.refuse_unwritable_state().err().unwrap_or(error)
+            } else {
+                error
+            }
         })
     }
 
@@ -47,30 +55,41 @@ impl Workbench {
         Ok(ledger::open_after_loss(&self.settings.workspace.state_dir)?)
     }
 
-    /// Why the state directory cannot be written, found without changing anything; `None` where it can be.
+    /// Why the state directory cannot be written, found without changing anything; `None` where it
+    /// can be.
     pub(crate) fn unwritable_state(&self) -> Option<String> {
-        access::denied(&self.settings.workspace.state_dir, Need::Write).map(|denied| self.unwritable(&denied))
+        access::denied(&self.settings.workspace.state_dir, Need::Write)
+            .map(|denied| self.unwritable(&denied))
     }
 
     fn unwritable(&self, Denied { path, why, .. }: &Denied) -> String {
         let workspace = &self.settings.workspace;
         if !path.starts_with(&workspace.state_dir) {
-            return format!("the state directory {} cannot be written: {}: {why}", workspace.shown(&workspace.state_dir), path.shown());
+            return format!(
+                "the state directory {} cannot be written: {}: {why}",
+                workspace.shown(&workspace.state_dir),
+                path.shown()
+            );
         }
         let what = if path.is_dir() { "the state directory" } else { "the ledger" };
         format!("{what} {} cannot be written: {why}", workspace.shown(path))
     }
 
-    /// Exit 1 where the state directory, or one inside it, cannot be written: what a send finds out would be lost.
+    /// Exit 1 where the state directory, or one inside it, cannot be written: what a send finds out
+    /// would be lost.
     pub(crate) fn refuse_unwritable_state(&self) -> Result<()> {
         access::denied(&self.settings.workspace.state_dir, Need::Write).map_or(Ok(()), |denied| {
-            let hint = format!("{}; ledger, trace and reports are written before and after anything is sent", denied.mend);
+            let hint = format!(
+                "{}; ledger, trace and reports are written before and after anything is sent",
+                denied.mend
+            );
             Err(Error::internal(self.unwritable(&denied)).hint(hint))
         })
     }
 
-    /// Refuses to begin a second ledger for a configuration that is a link into a workspace with a ledger: neither would know the people
-    /// that the other one has reached. Where both are there already it is a warning.
+    /// Refuses to begin a second ledger for a configuration that is a link into a workspace with a
+    /// ledger: neither would know the people that the other one has reached. Where both are there
+    /// already it is a warning.
     pub(crate) fn refuse_second_ledger(&self) -> Result<()> {
         let workspace = &self.settings.workspace;
         let Some(other) = workspace.behind_link() else { return Ok(()) };
@@ -94,7 +113,8 @@ impl Workbench {
         self.existing_ledger()?.ok_or_else(nothing_sent)
     }
 
-    /// Opens the ledger, if there is one, for a command that only reads: where it cannot be written, a copy of it as it is now.
+    /// Opens the ledger, if there is one, for a command that only reads: where it cannot be
+    /// written, a copy of it as it is now.
     pub(crate) fn ledger_to_read(&self) -> Result<Option<Arc<dyn Ledger>>> {
         if self.unwritable_state().is_none() {
             return self.existing_ledger();
@@ -122,30 +142,47 @@ impl Workbench {
             },
         };
         found.ok_or_else(|| match name {
-            Some(name) => Error::usage(format!("there is no run {name}")).hint("`mailbatch runs` lists them"),
+            Some(name) => {
+                Error::usage(format!("there is no run {name}")).hint("`mailbatch runs` lists them")
+            }
             None => Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"),
         })
     }
 
     /// Loads the message of the configuration, with what was typed above it.
-    pub(crate) fn message(&self, args: &crate::cli::MessageArgs) -> Result<(Message, MessageSource)> {
+    pub(crate) fn message(
+        &self,
+        args: &crate::cli::MessageArgs,
+    ) -> Result<(Message, MessageSource)> {
         let workspace = &self.settings.workspace;
         let mut keys = self.settings.message.clone();
         keys.remove("file");
         let mut inline: MessageKeys = keys.try_into().map_err(|e: toml::de::Error| {
-            Error::usage(format!("[message] of the configuration: {}", e.message())).hint("see `mailbatch config show`")
+            Error::usage(format!("[message] of the configuration: {}", e.message()))
+                .hint("see `mailbatch config show`")
         })?;
         for attachment in inline.attachments.iter_mut().flatten() {
             attachment.path = workspace.from_config(&attachment.path);
         }
         let file = match &args.message {
             Some(file) => Some(workspace.from_arguments(file)),
-            None => self.settings.message.get("file").and_then(toml::Value::as_str).map(|file| workspace.from_config(file)),
+            None => self
+                .settings
+                .message
+                .get("file")
+                .and_then(toml::Value::as_str)
+                .map(|file| workspace.from_config(file)),
         };
-        let flags = MessageKeys { from: args.from.clone(), subject: args.subject.clone(), ..MessageKeys::default() };
+        let flags = MessageKeys {
+            from: args.from.clone(),
+            subject: args.subject.clone(),
+            ..MessageKeys::default()
+        };
         let source = MessageSource { file, inline, flags };
         let links = self.links()?;
-        let message = Message::load(&source).and_then(|message| message.with_links(self.settings.listen.public_url.as_deref(), links));
+        let message = Message::load(&source).and_then(|message| {
+            message.with_links(self.settings.listen.public_url.as_deref(), links)
+        });
         let message = message.map_err(|e| e.about(Subject::Template))?;
         Ok((message, source))
     }
@@ -156,27 +193,43 @@ impl Workbench {
     }
 
     /// The same for a run, which remembers the files that hold entries.
-    pub(crate) async fn suppressions_of_run(&self, more: &[std::path::PathBuf], ledger: &dyn Ledger, kind: Kind) -> Result<Suppressions> {
+    pub(crate) async fn suppressions_of_run(
+        &self,
+        more: &[std::path::PathBuf],
+        ledger: &dyn Ledger,
+        kind: Kind,
+    ) -> Result<Suppressions> {
         let loaded = self.suppressions(more, Some(ledger), kind).await?;
         emptied::remember(self, &loaded, ledger).await?;
         Ok(loaded)
     }
 
-    /// Everybody who must not be mailed: the configured files, `more`, and what the ledger has learned.
-    pub(crate) async fn suppressions(&self, more: &[std::path::PathBuf], ledger: Option<&dyn Ledger>, kind: Kind) -> Result<Suppressions> {
+    /// Everybody who must not be mailed: the configured files, `more`, and what the ledger has
+    /// learned.
+    pub(crate) async fn suppressions(
+        &self,
+        more: &[std::path::PathBuf],
+        ledger: Option<&dyn Ledger>,
+        kind: Kind,
+    ) -> Result<Suppressions> {
         let mut files = self.settings.suppression_files.clone();
         files.extend(more.iter().map(|file| self.settings.workspace.from_arguments(file)));
         tracing::info!(files = files.len(), "loading suppressions");
         let now = jiff::Timestamp::now();
-        let loaded = tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now));
+        let loaded = tokio::task::block_in_place(|| {
+            Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now)
+        });
         let loaded = loaded.map_err(|e| e.about(Subject::Suppression))?;
         if let Some(ledger) = ledger {
-            emptied::refuse(self, &loaded, ledger).await.map_err(|e| e.about(Subject::Suppression))?;
+            emptied::refuse(self, &loaded, ledger)
+                .await
+                .map_err(|e| e.about(Subject::Suppression))?;
         }
         for (file, noted) in loaded.noted() {
             let file = self.settings.workspace.shown(file);
             let named = |found: &Places, what: &str| {
-                let places: Vec<String> = found.lines.iter().map(|line| format!("{file}:{line}")).collect();
+                let places: Vec<String> =
+                    found.lines.iter().map(|line| format!("{file}:{line}")).collect();
                 let more = if found.count > places.len() as u64 { ", …" } else { "" };
                 let entries = if found.count == 1 { "entry" } else { "entries" };
                 format!("{} {entries} {what}: {}{more}", found.count, places.join(", "))
@@ -185,7 +238,10 @@ impl Workbench {
                 self.warn(&format!("warning: suppression file {file} is empty and suppresses nobody; has its export failed?"));
             }
             if noted.unseen_ends.count > 0 {
-                let line = named(&noted.unseen_ends, "had invisible characters at an end, which were taken off");
+                let line = named(
+                    &noted.unseen_ends,
+                    "had invisible characters at an end, which were taken off",
+                );
                 self.note(&format!("mailbatch: {line}"));
             }
             if noted.odd.count > 0 {
@@ -196,7 +252,8 @@ impl Workbench {
         Ok(loaded)
     }
 
-    /// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be written, there is a warning and none.
+    /// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be
+    /// written, there is a warning and none.
     pub(crate) fn readable_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
         let unwritable = self.unwritable_state();
         match (self.ledger_to_read(), unwritable) {
@@ -218,7 +275,8 @@ impl Workbench {
         eprintln_quietly(&format!("mailbatch: {line}"));
     }
 
-    /// Says before anything leaves that what is learned cannot be written to the first suppression file.
+    /// Says before anything leaves that what is learned cannot be written to the first suppression
+    /// file.
     pub(crate) fn warn_of_unwritable_suppressions(&self) {
         let Some(file) = self.settings.suppression_files.first() else { return };
         if let Some(why) = crate::suppression::unwritable(file) {
@@ -229,7 +287,8 @@ impl Workbench {
         }
     }
 
-    /// What a command ends with: on standard output, or under `-q` where it failed and on standard error, which is what a cron job mails.
+    /// What a command ends with: on standard output, or under `-q` where it failed and on standard
+    /// error, which is what a cron job mails.
     pub(crate) fn summarise(&self, summary: &str, exit: Exit) -> Result<()> {
         if !self.globals.quiet {
             return crate::commands::say(&mut std::io::stdout(), summary);
@@ -257,8 +316,11 @@ fn nothing_sent() -> Error {
     Error::usage("nothing has been sent from this workspace").hint("`mailbatch send LIST` begins")
 }
 
-/// Every suppression in the ledger with its number, a page at a time; for threads that may block. Ends after the first error.
-pub(crate) fn learned(ledger: &dyn Ledger) -> impl Iterator<Item = Result<(i64, LedgerSuppression)>> {
+/// Every suppression in the ledger with its number, a page at a time; for threads that may block.
+/// Ends after the first error.
+pub(crate) fn learned(
+    ledger: &dyn Ledger,
+) -> impl Iterator<Item = Result<(i64, LedgerSuppression)>> {
     const PAGE: usize = 1_000;
     let handle = tokio::runtime::Handle::current();
     let mut after = Some(0);
@@ -302,10 +364,14 @@ pub(crate) fn ask(question: &str) -> bool {
         return false;
     }
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    std::io::stdin().read_line(&mut line).is_ok()
+        && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// The columns of each list of a run, ready for rendering.
 pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
-    run.columns.iter().map(|names| Arc::new(ColumnIndex::new(&Columns::new(names.clone())))).collect()
+    run.columns
+        .iter()
+        .map(|names| Arc::new(ColumnIndex::new(&Columns::new(names.clone()))))
+        .collect()
 }

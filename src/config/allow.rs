@@ -16,7 +16,9 @@ impl AllowRule {
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix('@') {
             Some(domain) => domain_to_ascii(domain).map(Self::Domain).map_err(|e| e.to_string()),
-            None => Address::parse(text).map(|a| Self::Address(a.folded())).map_err(|e| e.to_string()),
+            None => {
+                Address::parse(text).map(|a| Self::Address(a.folded())).map_err(|e| e.to_string())
+            }
         }
     }
 
@@ -48,7 +50,11 @@ mod tests {
         let admits = |text: &str| rule.admits(&Address::parse(text).unwrap());
         assert!(admits("Ann@ACME.example"));
         assert!(!admits("ann@mail.acme.example") && !admits("ann@notacme.example"));
-        assert!(AllowRule::parse("A@b.example").unwrap().admits(&Address::parse("a@B.example").unwrap()));
+        assert!(
+            AllowRule::parse("A@b.example")
+                .unwrap()
+                .admits(&Address::parse("a@B.example").unwrap())
+        );
         assert!(AllowRule::parse("nobody").is_err());
     }
 }

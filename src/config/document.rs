@@ -1,4 +1,5 @@
-//! The configuration file as a tree in which every key knows its line, so that each complaint can name it.
+//! The configuration file as a tree in which every key knows its line, so that each complaint can
+//! name it.
 
 use toml::de::{DeTable, DeValue};
 
@@ -30,12 +31,14 @@ pub(super) enum Content {
 }
 
 impl Document {
-    /// Reads the text of a configuration file; the error names the line and repeats nothing of it, for it may hold a secret.
+    /// Reads the text of a configuration file; the error names the line and repeats nothing of it,
+    /// for it may hold a secret.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self> {
         let refused = |error: toml::de::Error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
             let what = error.message().lines().next().unwrap_or("not TOML").to_owned();
-            Error::usage(format!("{name}:{line}: {what}")).hint("the file is TOML: key = \"value\", tables as [name]")
+            Error::usage(format!("{name}:{line}: {what}"))
+                .hint("the file is TOML: key = \"value\", tables as [name]")
         };
         let values: toml::Table = toml::from_str(text).map_err(refused)?;
         let spans = DeTable::parse(text).map_err(refused)?;
@@ -50,9 +53,12 @@ fn line_of(text: &str, offset: usize) -> usize {
 impl Table {
     fn build(text: &str, values: toml::Table, spans: &DeTable<'_>) -> Self {
         let node = |(key, value): (String, toml::Value)| {
-            let (name, inner) = spans.get_key_value(key.as_str()).expect("both trees were read from the same text");
+            let (name, inner) =
+                spans.get_key_value(key.as_str()).expect("both trees were read from the same text");
             let content = match (value, inner.get_ref()) {
-                (toml::Value::Table(table), DeValue::Table(spans)) => Content::Table(Self::build(text, table, spans)),
+                (toml::Value::Table(table), DeValue::Table(spans)) => {
+                    Content::Table(Self::build(text, table, spans))
+                }
                 (value, _) => Content::Value(value),
             };
             (key, Node { line: line_of(text, name.span().start), content })
@@ -90,8 +96,8 @@ impl Table {
         self.iter().map(|(key, node)| (key.to_owned(), node.to_toml())).collect()
     }
 
-    /// Lays `over` above this table: tables are merged, everything else replaces what was there. A secret's `{ env }`, `{ file }` or
-    /// `{ command }` is one value in this.
+    /// Lays `over` above this table: tables are merged, everything else replaces what was there. A
+    /// secret's `{ env }`, `{ file }` or `{ command }` is one value in this.
     pub(super) fn overlay(&mut self, over: &Self) {
         for (key, node) in over.iter() {
             match self.0.iter_mut().find(|(name, _)| name == key) {
@@ -131,7 +137,8 @@ mod tests {
 
     #[test]
     fn every_key_knows_its_line() {
-        let root = parse("# a comment\n[list]\n\nemail = \"e\"\n[providers.relay]\nkind = \"smtp\"\n");
+        let root =
+            parse("# a comment\n[list]\n\nemail = \"e\"\n[providers.relay]\nkind = \"smtp\"\n");
         let Content::Table(list) = &root.get("list").unwrap().content else { panic!("no table") };
         assert_eq!((root.get("list").unwrap().line, list.get("email").unwrap().line), (2, 4));
         assert_eq!(root.get("providers").unwrap().line, 5);
@@ -141,7 +148,10 @@ mod tests {
     fn an_overlay_merges_tables_and_replaces_the_rest() {
         let mut base = parse("[p]\nurl = \"a\"\nrate = \"1/s\"\npassword = { env = \"A\" }\n");
         base.overlay(&parse("[p]\nurl = \"b\"\npassword = { file = \"f\" }\n[q]\nx = 1\n"));
-        let expected: toml::Table = toml::from_str("[p]\nurl = \"b\"\nrate = \"1/s\"\npassword = { file = \"f\" }\n[q]\nx = 1\n").unwrap();
+        let expected: toml::Table = toml::from_str(
+            "[p]\nurl = \"b\"\nrate = \"1/s\"\npassword = { file = \"f\" }\n[q]\nx = 1\n",
+        )
+        .unwrap();
         assert_eq!(base.to_toml(), expected);
     }
 

@@ -1,4 +1,5 @@
-//! `[listen]`: where the web endpoint is, what it is called from outside, and the key of its unsubscribe links.
+//! `[listen]`: where the web endpoint is, what it is called from outside, and the key of its
+//! unsubscribe links.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,13 +21,19 @@ pub struct ListenSettings {
     pub public_url: Option<String>,
     /// Where the key is that unsubscribe links are signed with.
     pub(super) unsubscribe_key: Option<toml::Value>,
-    /// PEM files of the certificate, chain included, and its key; without them something in front of it speaks TLS.
+    /// PEM files of the certificate, chain included, and its key; without them something in front
+    /// of it speaks TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
 
 impl Default for ListenSettings {
     fn default() -> Self {
-        Self { addr: SocketAddr::from(([127, 0, 0, 1], 8025)), public_url: None, unsubscribe_key: None, tls: None }
+        Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], 8025)),
+            public_url: None,
+            unsubscribe_key: None,
+            tls: None,
+        }
     }
 }
 
@@ -35,11 +42,15 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
     section.check_keys(&keys::names(keys::LISTEN), &[])?;
     let default = ListenSettings::default();
     let path = |text: &str| Ok(workspace.from_config(text));
-    let tls = match (section.read("tls_cert", "cert.pem", path)?, section.read("tls_key", "key.pem", path)?) {
+    let tls = match (
+        section.read("tls_cert", "cert.pem", path)?,
+        section.read("tls_key", "key.pem", path)?,
+    ) {
         (Some(cert), Some(key)) => Some((cert, key)),
         (None, None) => None,
         (cert, _) => {
-            let (there, missing) = if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
+            let (there, missing) =
+                if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
             let node = section.get(there).expect("the path was read from it");
             return Err(section
                 .error(node, format!("listen.{there} stands without listen.{missing}"))
@@ -48,7 +59,9 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
     };
     Ok(ListenSettings {
         addr: section
-            .read("addr", "127.0.0.1:8025", |text| text.parse().map_err(|_| format!("{text:?} is not an IP address and a port")))?
+            .read("addr", "127.0.0.1:8025", |text| {
+                text.parse().map_err(|_| format!("{text:?} is not an IP address and a port"))
+            })?
             .unwrap_or(default.addr),
         public_url: section.read("public_url", "https://mail.acme.example", public_url)?,
         unsubscribe_key: secret(&section, "unsubscribe_key")?,
@@ -67,7 +80,10 @@ fn secret(section: &Section<'_>, key: &str) -> Result<Option<toml::Value>> {
 /// An http or https address without query, whose path may be something that a proxy takes away.
 fn public_url(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|e| format!("{text:?} is no URL: {e}"))?;
-    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let is_plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !is_plain {
         return Err(format!("{text:?} is not an https address alone"));
     }
@@ -90,16 +106,33 @@ pub(super) const WEBHOOK_KEYS: [&str; 2] = ["webhook_secret", "webhook_topic"];
 pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> {
     let webhook = crate::events::webhook::webhook(kind);
     let is_sns = webhook.is_some_and(|webhook| webhook.verify.is_none());
-    for (key, fits) in [(WEBHOOK_KEYS[0], webhook.is_some() && !is_sns), (WEBHOOK_KEYS[1], is_sns)] {
+    for (key, fits) in [(WEBHOOK_KEYS[0], webhook.is_some() && !is_sns), (WEBHOOK_KEYS[1], is_sns)]
+    {
         if let (Some(node), false) = (section.get(key), fits) {
-            let hint = if is_sns { "write webhook_topic = \"arn:aws:sns:...\"; SNS signs by its certificate" } else { "leave it out" };
-            return Err(section.error(node, format!("{}: a provider of kind {kind} has none", section.name(key))).hint(hint));
+            let hint = if is_sns {
+                "write webhook_topic = \"arn:aws:sns:...\"; SNS signs by its certificate"
+            } else {
+                "leave it out"
+            };
+            return Err(section
+                .error(node, format!("{}: a provider of kind {kind} has none", section.name(key)))
+                .hint(hint));
         }
     }
     let is_topic = |text: &str| crate::events::webhook::region_of(text).is_some();
-    let arn = |text: &str| if is_topic(text) { Ok(text.to_owned()) } else { Err(format!("{text:?} is not the ARN of a topic of SNS")) };
+    let arn = |text: &str| {
+        if is_topic(text) {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("{text:?} is not the ARN of a topic of SNS"))
+        }
+    };
     Ok(WebhookKeys {
         secret: secret(section, WEBHOOK_KEYS[0])?,
-        topic: section.read(WEBHOOK_KEYS[1], "arn:aws:sns:eu-west-1:123456789012:ses-events", arn)?,
+        topic: section.read(
+            WEBHOOK_KEYS[1],
+            "arn:aws:sns:eu-west-1:123456789012:ses-events",
+            arn,
+        )?,
     })
 }

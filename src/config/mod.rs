@@ -1,5 +1,6 @@
-//! Arguments, `mailbatch.toml` and environment become typed settings. The only reader of the environment; whatever is not understood,
-//! or not built yet, is refused with file, line and the fix (exit 2).
+//! Arguments, `mailbatch.toml` and environment become typed settings. The only reader of the
+//! environment; whatever is not understood, or not built yet, is refused with file, line and the
+//! fix (exit 2).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,7 +48,8 @@ pub struct Settings {
     pub workspace: Workspace,
     /// The overlay in force.
     pub env: Option<String>,
-    /// The keys of `[message]`, checked by name; `file` is absolute, `attachments` are relative to the workspace's root.
+    /// The keys of `[message]`, checked by name; `file` is absolute, `attachments` are relative to
+    /// the workspace's root.
     pub message: toml::Table,
     pub list: ListSettings,
     /// Absolute; whether they exist is not looked at.
@@ -68,17 +70,28 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Finds and reads the configuration, with `[env.NAME]` laid above it when `env` names one. Exit 2 for whatever is wrong with it.
+    /// Finds and reads the configuration, with `[env.NAME]` laid above it when `env` names one.
+    /// Exit 2 for whatever is wrong with it.
     pub fn load(globals: &Globals, env: Option<&str>) -> Result<Self> {
         Self::load_with(Workspace::find(globals)?, env, PROVIDERS)
     }
 
-    fn load_with(workspace: Workspace, env: Option<&str>, specs: &[&'static ProviderSpec]) -> Result<Self> {
+    fn load_with(
+        workspace: Workspace,
+        env: Option<&str>,
+        specs: &[&'static ProviderSpec],
+    ) -> Result<Self> {
         let name = workspace.shown(&workspace.config_file);
-        let bytes = files::read(&workspace.config_file, files::CONFIGURATION)
-            .map_err(|e| Error::usage(format!("{name}: {e}")).hint("name a file in TOML with -c; `mailbatch config init` makes one"))?;
+        let bytes = files::read(&workspace.config_file, files::CONFIGURATION).map_err(|e| {
+            Error::usage(format!("{name}: {e}"))
+                .hint("name a file in TOML with -c; `mailbatch config init` makes one")
+        })?;
         let text = String::from_utf8(bytes).map_err(|e| {
-            let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            let line = e.as_bytes()[..e.utf8_error().valid_up_to()]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count()
+                + 1;
             Error::usage(format!("{name}:{line}: not UTF-8")).hint("save the file as UTF-8")
         })?;
         permissions::check(&workspace)?;
@@ -86,10 +99,16 @@ impl Settings {
         Self::read(workspace, document, env, specs)
     }
 
-    fn read(workspace: Workspace, mut document: Document, env: Option<&str>, specs: &[&'static ProviderSpec]) -> Result<Self> {
+    fn read(
+        workspace: Workspace,
+        mut document: Document,
+        env: Option<&str>,
+        specs: &[&'static ProviderSpec],
+    ) -> Result<Self> {
         let overlays = overlays(&document)?;
         document.root.remove("env");
-        // Every overlay is read, so that a slip in [env.production] is not found on the day it is first used.
+        // Every overlay is read, so that a slip in [env.production] is not found on the day it is
+        // first used.
         let mut chosen = Self::read_merged(&workspace, &document, None, specs)?;
         let mut found = env.is_none();
         for (name, overlay) in &overlays {
@@ -101,13 +120,24 @@ impl Settings {
                 (chosen, found) = (settings, true);
             }
         }
-        if found { Ok(chosen) } else { Err(no_such_env(&document.name, env.unwrap_or_default(), &overlays)) }
+        if found {
+            Ok(chosen)
+        } else {
+            Err(no_such_env(&document.name, env.unwrap_or_default(), &overlays))
+        }
     }
 
-    fn read_merged(workspace: &Workspace, document: &Document, env: Option<&str>, specs: &[&'static ProviderSpec]) -> Result<Self> {
+    fn read_merged(
+        workspace: &Workspace,
+        document: &Document,
+        env: Option<&str>,
+        specs: &[&'static ProviderSpec],
+    ) -> Result<Self> {
         let root = Section::root(document);
         if let (None, Some(node)) = (env, root.get("allow")) {
-            return Err(root.error(node, "`allow` belongs to an environment").hint("write it under [env.NAME]"));
+            return Err(root
+                .error(node, "`allow` belongs to an environment")
+                .hint("write it under [env.NAME]"));
         }
         let mut known = keys::ROOT.to_vec();
         known.extend(env.iter().flat_map(|_| keys::names(keys::ENVIRONMENT)));
@@ -116,10 +146,19 @@ impl Settings {
             state.check_keys(&[], &["url"])?;
         }
         let mut providers = Vec::new();
-        for (name, section) in root.section("providers")?.map(|s| s.sections()).transpose()?.unwrap_or_default() {
-            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-                let node = root.section("providers")?.and_then(|s| s.get(name)).expect("it was listed from there");
-                return Err(root.error(node, format!("{name:?} is no name for a provider")).hint("use letters, digits, - and _"));
+        for (name, section) in
+            root.section("providers")?.map(|s| s.sections()).transpose()?.unwrap_or_default()
+        {
+            if name.is_empty()
+                || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            {
+                let node = root
+                    .section("providers")?
+                    .and_then(|s| s.get(name))
+                    .expect("it was listed from there");
+                return Err(root
+                    .error(node, format!("{name:?} is no name for a provider"))
+                    .hint("use letters, digits, - and _"));
             }
             providers.push((name.to_owned(), ProviderConfig::read(&section, specs)?));
         }
@@ -129,7 +168,10 @@ impl Settings {
             list: tables::list(&root)?,
             suppression_files: tables::suppression(&root, workspace)?,
             soft_bounces: tables::soft_bounces(&root)?,
-            route: Route::read(&root, &providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())?,
+            route: Route::read(
+                &root,
+                &providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            )?,
             providers,
             canary: tables::canary(&root)?,
             listen: listen::read(&root, workspace)?,
@@ -140,23 +182,33 @@ impl Settings {
         })
     }
 
-    /// The provider called `name`, or the only one there is; exit 2 listing them where that is not clear.
+    /// The provider called `name`, or the only one there is; exit 2 listing them where that is not
+    /// clear.
     pub fn provider(&self, name: Option<&str>) -> Result<(&str, &ProviderConfig)> {
-        let names = || self.providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let names =
+            || self.providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         let file = self.workspace.shown(&self.workspace.config_file);
         match (name, self.providers.as_slice()) {
-            (_, []) => Err(Error::usage(format!("{file}: no provider is configured")).hint("add [providers.relay] with kind = \"smtp\" and a url")),
+            (_, []) => Err(Error::usage(format!("{file}: no provider is configured"))
+                .hint("add [providers.relay] with kind = \"smtp\" and a url")),
             (None, [(name, config)]) => Ok((name, config)),
-            (None, _) => Err(Error::usage(format!("{file}: several providers are configured and none is named"))
-                .hint(format!("add [route] with order = [...], or pass --provider with one of: {}", names()))),
+            (None, _) => Err(Error::usage(format!(
+                "{file}: several providers are configured and none is named"
+            ))
+            .hint(format!(
+                "add [route] with order = [...], or pass --provider with one of: {}",
+                names()
+            ))),
             (Some(wanted), all) => match all.iter().find(|(name, _)| name == wanted) {
                 Some((name, config)) => Ok((name, config)),
-                None => Err(Error::usage(format!("{file}: no provider {wanted:?}")).hint(format!("pass --provider with one of: {}", names()))),
+                None => Err(Error::usage(format!("{file}: no provider {wanted:?}"))
+                    .hint(format!("pass --provider with one of: {}", names()))),
             },
         }
     }
 
-    /// Through whom a send goes: the provider that is named, else those of `[route]`, else the only one; exit 2 where that is not clear.
+    /// Through whom a send goes: the provider that is named, else those of `[route]`, else the only
+    /// one; exit 2 where that is not clear.
     pub fn chosen(&self, name: Option<&str>) -> Result<Chosen<'_>> {
         match (&self.route, name) {
             (Some(route), None) => Ok(Chosen { providers: route.providers(), route: Some(route) }),
@@ -188,8 +240,8 @@ impl Settings {
         Ok(Some(key))
     }
 
-    /// What events of the provider called `name` are verified with; `None` where the configuration names no secret. Exit 2 where the secret
-    /// is empty, short, or not of the provider's form.
+    /// What events of the provider called `name` are verified with; `None` where the configuration
+    /// names no secret. Exit 2 where the secret is empty, short, or not of the provider's form.
     pub fn webhook_secret(&self, name: &str) -> Result<Option<Secret>> {
         let (name, config) = self.provider(Some(name))?;
         let Some(value) = &config.webhook.secret else { return Ok(None) };
@@ -198,8 +250,10 @@ impl Settings {
         if let Some(webhook) = crate::events::webhook::webhook(&config.kind)
             && let Err(why) = (webhook.usable)(secret.expose())
         {
-            return Err(Error::usage(format!("{key}: {why}"))
-                .hint(format!("it is {}; copy it whole: with an empty or short one anyone could forge events", webhook.secret)));
+            return Err(Error::usage(format!("{key}: {why}")).hint(format!(
+                "it is {}; copy it whole: with an empty or short one anyone could forge events",
+                webhook.secret
+            )));
         }
         Ok(Some(secret))
     }
@@ -207,10 +261,12 @@ impl Settings {
     /// Resolves the secrets of the provider called `name` and builds it; touches no network.
     pub fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
         let (_, config) = self.provider(Some(name))?;
-        let spec = crate::provider::find(&config.kind).ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
+        let spec = crate::provider::find(&config.kind)
+            .ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
         (spec.connect)(&self.provider_settings(name)?)
     }
-    /// Every setting in force with its origin: what the environment gives to flags, what is written, and the defaults.
+    /// Every setting in force with its origin: what the environment gives to flags, what is
+    /// written, and the defaults.
     pub fn shown(&self) -> Vec<Shown> {
         let mut all = shown::environment();
         all.extend(self.written.iter().cloned());
@@ -241,20 +297,29 @@ fn overlays(document: &Document) -> Result<Vec<(String, Table)>> {
     let mut overlays = Vec::new();
     for (name, inner) in section.sections()? {
         if let Some(node) = inner.get("env") {
-            return Err(inner.error(node, "an environment holds no other").hint(format!("write [env.NAME] beside [env.{name}]")));
+            return Err(inner
+                .error(node, "an environment holds no other")
+                .hint(format!("write [env.NAME] beside [env.{name}]")));
         }
         overlays.push((name.to_owned(), inner.table.clone()));
     }
     Ok(overlays)
 }
 
-/// An overlay that makes a provider another kind takes over its rates, and not the keys only the old kind has.
+/// An overlay that makes a provider another kind takes over its rates, and not the keys only the
+/// old kind has.
 fn drop_keys_of_another_kind(base: &mut Table, overlay: &Table) {
-    let Some(Content::Table(above)) = overlay.get("providers").map(|node| &node.content) else { return };
+    let Some(Content::Table(above)) = overlay.get("providers").map(|node| &node.content) else {
+        return;
+    };
     let kind = |table: &Table| table.get("kind").map(document::Node::to_toml);
     for (name, node) in above.iter() {
         let Content::Table(above) = &node.content else { continue };
-        let Some(below) = base.table_mut("providers").and_then(|providers| providers.table_mut(name)) else { continue };
+        let Some(below) =
+            base.table_mut("providers").and_then(|providers| providers.table_mut(name))
+        else {
+            continue;
+        };
         if kind(above).is_some_and(|new| kind(below) != Some(new)) {
             below.retain(|key| keys::names(keys::COMMON).contains(&key));
         }
@@ -263,7 +328,11 @@ fn drop_keys_of_another_kind(base: &mut Table, overlay: &Table) {
 
 fn no_such_env(file: &str, env: &str, overlays: &[(String, Table)]) -> Error {
     let names: Vec<&str> = overlays.iter().map(|(name, _)| name.as_str()).collect();
-    let hint = if names.is_empty() { format!("it has none; add [env.{env}], or leave --env out") } else { format!("it has: {}", names.join(", ")) };
+    let hint = if names.is_empty() {
+        format!("it has none; add [env.{env}], or leave --env out")
+    } else {
+        format!("it has: {}", names.join(", "))
+    };
     Error::usage(format!("{file}: no [env.{env}]")).hint(hint)
 }
 

@@ -1,8 +1,9 @@
 //! Who besides its owner can change what a workspace is run by.
 //!
-//! A configuration names commands that are run and places that secrets are sent to, and the state directory holds who has been reached.
-//! Where everybody on the machine can change them, everybody can do what the one who runs mailbatch can: both are refused, as ssh refuses its
-//! own. On a file system that gives every file such a mode nobody could mend it; there it is said.
+//! A configuration names commands that are run and places that secrets are sent to, and the state
+//! directory holds who has been reached. Where everybody on the machine can change them, everybody
+//! can do what the one who runs mailbatch can: both are refused, as ssh refuses its own. On a file
+//! system that gives every file such a mode nobody could mend it; there it is said.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -19,21 +20,36 @@ pub(super) fn check(workspace: &Workspace) -> Result<()> {
     let file = &workspace.config_file;
     // What cannot be looked at is an error where it is read.
     let Ok(about) = std::fs::metadata(file) else { return Ok(()) };
-    refuse(workspace, file, &about, "this file: it names commands that are run and places that secrets are sent to")?;
+    refuse(
+        workspace,
+        file,
+        &about,
+        "this file: it names commands that are run and places that secrets are sent to",
+    )?;
     let mut dirs = vec![directory(file)];
     dirs.extend(std::fs::canonicalize(file).ok().map(|end| directory(&end)));
     dirs.dedup();
     for dir in dirs {
         let Ok(above) = std::fs::metadata(&dir) else { continue };
         if above.mode() & STICKY == 0 {
-            refuse(workspace, &dir, &above, "this directory, and put another configuration in the place of this one")?;
+            refuse(
+                workspace,
+                &dir,
+                &above,
+                "this directory, and put another configuration in the place of this one",
+            )?;
         } else if above.mode() & OTHERS_WRITE != 0 && !is_trusted(about.uid()) {
             return Err(another_users(workspace, file, about.uid()));
         }
     }
     for path in [workspace.state_dir.clone(), workspace.state_dir.join("ledger.db")] {
         if let Ok(about) = std::fs::metadata(&path) {
-            refuse(workspace, &path, &about, "what it records: who has been reached, and who must not be")?;
+            refuse(
+                workspace,
+                &path,
+                &about,
+                "what it records: who has been reached, and who must not be",
+            )?;
         }
     }
     Ok(())
@@ -46,11 +62,20 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
     let shown = named(workspace, path);
     let mode = about.permissions().mode() & 0o7777;
     if is_forced(if about.is_dir() { path } else { path.parent().unwrap_or(path) }) {
-        tracing::warn!("{shown}: everybody on this machine can change {what}; its file system gives every file such a mode ({mode:03o})");
+        tracing::warn!(
+            "{shown}: everybody on this machine can change {what}; its file system gives every file such a mode ({mode:03o})"
+        );
         return Ok(());
     }
-    let owner = if about.uid() == rustix::process::geteuid().as_raw() { String::new() } else { format!(" (it belongs to user {})", about.uid()) };
-    Err(Error::usage(format!("{shown}: everybody on this machine can change {what} (mode {mode:03o})")).hint(format!("chmod o-w {shown}{owner}")))
+    let owner = if about.uid() == rustix::process::geteuid().as_raw() {
+        String::new()
+    } else {
+        format!(" (it belongs to user {})", about.uid())
+    };
+    Err(Error::usage(format!(
+        "{shown}: everybody on this machine can change {what} (mode {mode:03o})"
+    ))
+    .hint(format!("chmod o-w {shown}{owner}")))
 }
 
 /// In a directory such as /tmp anybody can leave a configuration for others to find.
@@ -65,13 +90,15 @@ fn is_trusted(owner: u32) -> bool {
 }
 
 fn is_read_only(path: &Path) -> bool {
-    rustix::fs::statvfs(path).is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    rustix::fs::statvfs(path)
+        .is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
 /// Whether a file that is made here with mode 0600 can be written by everybody all the same.
 fn is_forced(dir: &Path) -> bool {
     let made = tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").tempfile_in(dir);
-    made.and_then(|file| file.as_file().metadata()).is_ok_and(|about| about.mode() & OTHERS_WRITE != 0)
+    made.and_then(|file| file.as_file().metadata())
+        .is_ok_and(|about| about.mode() & OTHERS_WRITE != 0)
 }
 
 fn directory(file: &Path) -> PathBuf {

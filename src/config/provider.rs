@@ -1,4 +1,5 @@
-//! `[providers.NAME]`: what every provider has in common is read here, the rest is checked by name and handed on.
+//! `[providers.NAME]`: what every provider has in common is read here, the rest is checked by name
+//! and handed on.
 
 use std::time::Duration;
 
@@ -28,7 +29,11 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { for_: Duration::from_secs(15 * 60), base: Duration::from_secs(2), max: Duration::from_secs(5 * 60) }
+        Self {
+            for_: Duration::from_secs(15 * 60),
+            base: Duration::from_secs(2),
+            max: Duration::from_secs(5 * 60),
+        }
     }
 }
 
@@ -63,14 +68,18 @@ impl ProviderConfig {
     pub(super) fn read(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<Self> {
         let spec = spec(section, specs)?;
         let common = keys::names(keys::COMMON);
-        let known: Vec<&str> = common.iter().chain(&WEBHOOK_KEYS).chain(spec.keys).copied().collect();
+        let known: Vec<&str> =
+            common.iter().chain(&WEBHOOK_KEYS).chain(spec.keys).copied().collect();
         section.check_keys(&known, &[])?;
         let mut own = toml::Table::new();
         for key in spec.keys.iter().filter(|key| !common.contains(key)) {
             let Some(node) = section.get(key).filter(|_| *key != REQUEST_RATE) else { continue };
             let value = node.to_toml();
-            if is_secret(key) || matches!(&node.content, Content::Table(table) if table.names_a_secret()) {
-                secrets::source_of(&section.name(key), &value).map_err(|e| section.error(node, e))?;
+            if is_secret(key)
+                || matches!(&node.content, Content::Table(table) if table.names_a_secret())
+            {
+                secrets::source_of(&section.name(key), &value)
+                    .map_err(|e| section.error(node, e))?;
             }
             if value.as_str().is_some_and(has_password) {
                 let name = section.name(key);
@@ -96,12 +105,15 @@ impl ProviderConfig {
 }
 
 impl ProviderConfig {
-    /// Whether no mail leaves this machine through it: it is the sandbox, or every address of its host is one of loopback. A name is looked up.
+    /// Whether no mail leaves this machine through it: it is the sandbox, or every address of its
+    /// host is one of loopback. A name is looked up.
     pub fn is_on_this_machine(&self) -> bool {
         if self.kind == "sandbox" {
             return true;
         }
-        let url = ["url", "base_url"].iter().find_map(|key| self.keys.get(*key).and_then(toml::Value::as_str));
+        let url = ["url", "base_url"]
+            .iter()
+            .find_map(|key| self.keys.get(*key).and_then(toml::Value::as_str));
         match url.and_then(|url| url::Url::parse(url).ok()).as_ref().and_then(url::Url::host) {
             Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
             Some(url::Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
@@ -119,7 +131,9 @@ fn is_loopback_name(name: &str) -> bool {
     if name == "localhost" || name.ends_with(".localhost") {
         return true;
     }
-    let found = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 25)).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    let found = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 25))
+        .map(Iterator::collect::<Vec<_>>)
+        .unwrap_or_default();
     !found.is_empty() && found.iter().all(|address| address.ip().to_canonical().is_loopback())
 }
 
@@ -127,25 +141,40 @@ fn spec(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<&'stat
     let kinds = || specs.iter().map(|spec| spec.kind).collect::<Vec<_>>().join(", ");
     let Some(kind) = section.text("kind", "smtp")? else {
         let at = section.table.iter().next().map(|(_, node)| node.line).unwrap_or(section.line);
-        return Err(section.error_on(at, format!("{} is missing", section.name("kind"))).hint(format!("write kind = one of: {}", kinds())));
+        return Err(section
+            .error_on(at, format!("{} is missing", section.name("kind")))
+            .hint(format!("write kind = one of: {}", kinds())));
     };
     let node = section.get("kind").expect("the text was read from it");
     match specs.iter().find(|spec| spec.kind == kind) {
         Some(spec) => Ok(spec),
-        None => Err(section.error(node, format!("unknown provider kind `{kind}`")).hint(format!("use one of: {}", kinds()))),
+        None => Err(section
+            .error(node, format!("unknown provider kind `{kind}`"))
+            .hint(format!("use one of: {}", kinds()))),
     }
 }
 
 fn ramp(section: &Section<'_>) -> Result<Vec<u32>> {
     let Some(node) = section.get("ramp") else { return Ok(Vec::new()) };
-    let wrong = |what: &str| section.error(node, format!("{} {what}", section.name("ramp"))).hint("write ramp = [50, 100, 200, 500, 1000]");
-    let Content::Value(toml::Value::Array(days)) = &node.content else { return Err(wrong("is not a list of numbers")) };
+    let wrong = |what: &str| {
+        section
+            .error(node, format!("{} {what}", section.name("ramp")))
+            .hint("write ramp = [50, 100, 200, 500, 1000]")
+    };
+    let Content::Value(toml::Value::Array(days)) = &node.content else {
+        return Err(wrong("is not a list of numbers"));
+    };
     if days.is_empty() {
         return Err(wrong("has no day; leave the key out for no warm-up"));
     }
     let day = |(at, day): (usize, &toml::Value)| {
-        let number = day.as_integer().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
-        number.ok_or_else(|| wrong(&format!("has no number of recipients, 1 or more, for day {}", at + 1)))
+        let number = day
+            .as_integer()
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| *number > 0);
+        number.ok_or_else(|| {
+            wrong(&format!("has no number of recipients, 1 or more, for day {}", at + 1))
+        })
     };
     days.iter().enumerate().map(day).collect()
 }
@@ -154,10 +183,15 @@ fn per_domain(section: &Section<'_>) -> Result<Vec<(String, Rate)>> {
     let Some(domains) = section.section("per_domain")? else { return Ok(Vec::new()) };
     let mut rates: Vec<(String, Rate)> = Vec::new();
     for (typed, node) in domains.table.iter() {
-        let domain = domain_to_ascii(typed)
-            .map_err(|e| domains.error(node, format!("{}: {e}", domains.name(typed))).hint("write \"gmail.com\" = \"20/s\""))?;
+        let domain = domain_to_ascii(typed).map_err(|e| {
+            domains
+                .error(node, format!("{}: {e}", domains.name(typed)))
+                .hint("write \"gmail.com\" = \"20/s\"")
+        })?;
         if rates.iter().any(|(known, _)| *known == domain) {
-            return Err(domains.error(node, format!("{} is there twice", domains.name(typed))).hint("keep one of them"));
+            return Err(domains
+                .error(node, format!("{} is there twice", domains.name(typed)))
+                .hint("keep one of them"));
         }
         rates.extend(domains.read(typed, "20/s", str::parse)?.map(|rate| (domain, rate)));
     }
@@ -175,13 +209,17 @@ fn retry(section: &Section<'_>) -> Result<RetryPolicy> {
         max: section.read("max", "5m", positive)?.unwrap_or(default.max.max(base)),
     };
     match section.get("max") {
-        Some(node) if policy.max < policy.base => Err(section.error(node, "retry.max is shorter than retry.base").hint("raise max, or lower base")),
+        Some(node) if policy.max < policy.base => Err(section
+            .error(node, "retry.max is shorter than retry.base")
+            .hint("raise max, or lower base")),
         _ => Ok(policy),
     }
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
-    parse_duration(text).and_then(|time| if time.is_zero() { Err("a wait of zero would never let go".to_owned()) } else { Ok(time) })
+    parse_duration(text).and_then(|time| {
+        if time.is_zero() { Err("a wait of zero would never let go".to_owned()) } else { Ok(time) }
+    })
 }
 
 /// Whether a key holds a secret, by its name.

@@ -1,4 +1,5 @@
-//! `[route]`: through whom a recipient goes first, and who takes over. Every name in it is a configured provider.
+//! `[route]`: through whom a recipient goes first, and who takes over. Every name in it is a
+//! configured provider.
 
 use super::keys;
 use super::section::Section;
@@ -10,7 +11,8 @@ use crate::error::Result;
 pub struct Route {
     /// Who takes over, in this order; without weights the first of them goes first.
     pub order: Vec<String>,
-    /// The shares by which recipients are split; empty where the order alone decides. Zero is for failover alone.
+    /// The shares by which recipients are split; empty where the order alone decides. Zero is for
+    /// failover alone.
     pub weights: Vec<(String, u32)>,
     /// First choices by receiving domain, in lowercase ASCII; they come before weights and order.
     pub domains: Vec<(String, String)>,
@@ -24,7 +26,8 @@ impl Route {
     /// Everybody named, each once: those of the order, then those who are only a first choice.
     pub fn providers(&self) -> Vec<&str> {
         let mut all: Vec<&str> = self.order.iter().map(String::as_str).collect();
-        for name in self.domains.iter().map(|(_, name)| name).chain(&self.canary).chain(&self.rest) {
+        for name in self.domains.iter().map(|(_, name)| name).chain(&self.canary).chain(&self.rest)
+        {
             if !all.contains(&name.as_str()) {
                 all.push(name);
             }
@@ -37,8 +40,12 @@ impl Route {
         section.check_keys(&keys::names(keys::ROUTE), &[])?;
         let known = |name: &str| match configured.contains(&name) {
             true => Ok(name.to_owned()),
-            false if configured.is_empty() => Err(format!("there is no provider {name:?}, nor any other")),
-            false => Err(format!("there is no provider {name:?}; there are: {}", configured.join(", "))),
+            false if configured.is_empty() => {
+                Err(format!("there is no provider {name:?}, nor any other"))
+            }
+            false => {
+                Err(format!("there is no provider {name:?}; there are: {}", configured.join(", ")))
+            }
         };
         let example = configured.first().copied().unwrap_or("relay");
         let weights = weights(&section, &known)?;
@@ -46,18 +53,28 @@ impl Route {
         if let Some(node) = section.get("order") {
             let twice = order.iter().enumerate().find(|(at, name)| order[..*at].contains(name));
             if let Some((_, name)) = twice {
-                return Err(section.error(node, format!("route.order names {name} twice")).hint("name each provider once"));
+                return Err(section
+                    .error(node, format!("route.order names {name} twice"))
+                    .hint("name each provider once"));
             }
             if order.is_empty() {
-                return Err(section.error(node, "route.order is empty").hint(format!("write order = [\"{example}\"], or leave [route] out")));
+                return Err(section
+                    .error(node, "route.order is empty")
+                    .hint(format!("write order = [\"{example}\"], or leave [route] out")));
             }
         }
         if order.is_empty() && weights.is_empty() {
             let hint = format!("write order = [\"{example}\"], or weights = {{ {example} = 1 }}");
-            return Err(section.error_on(section.line, "[route] says neither order nor weights").hint(hint));
+            return Err(section
+                .error_on(section.line, "[route] says neither order nor weights")
+                .hint(hint));
         }
         // Whoever has a share takes over for the others, after those that the order names.
-        let more: Vec<String> = weights.iter().map(|(name, _)| name.clone()).filter(|name| !order.contains(name)).collect();
+        let more: Vec<String> = weights
+            .iter()
+            .map(|(name, _)| name.clone())
+            .filter(|name| !order.contains(name))
+            .collect();
         order.extend(more);
         let (canary, rest) = match section.section("cohorts")? {
             None => (None, None),
@@ -66,33 +83,56 @@ impl Route {
                 (cohorts.read("canary", example, known)?, cohorts.read("rest", example, known)?)
             }
         };
-        Ok(Some(Self { order, weights, domains: domains(&section, example, &known)?, canary, rest }))
+        Ok(Some(Self {
+            order,
+            weights,
+            domains: domains(&section, example, &known)?,
+            canary,
+            rest,
+        }))
     }
 }
 
-fn weights(section: &Section<'_>, known: &impl Fn(&str) -> Result<String, String>) -> Result<Vec<(String, u32)>> {
+fn weights(
+    section: &Section<'_>,
+    known: &impl Fn(&str) -> Result<String, String>,
+) -> Result<Vec<(String, u32)>> {
     const MOST: usize = 1_000_000;
     let Some(table) = section.section("weights")? else { return Ok(Vec::new()) };
     let mut weights = Vec::new();
     for (name, node) in table.table.iter() {
-        let name = known(name).map_err(|why| table.error(node, format!("{}: {why}", table.name(name))).hint("name a provider of this file"))?;
-        let weight = table.number(&name, 0..=MOST)?.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(0);
+        let name = known(name).map_err(|why| {
+            table
+                .error(node, format!("{}: {why}", table.name(name)))
+                .hint("name a provider of this file")
+        })?;
+        let weight = table
+            .number(&name, 0..=MOST)?
+            .and_then(|weight| u32::try_from(weight).ok())
+            .unwrap_or(0);
         weights.push((name, weight));
     }
     match section.get("weights") {
-        Some(node) if weights.iter().all(|(_, weight)| *weight == 0) => {
-            Err(section.error(node, "route.weights gives nobody a share").hint("give at least one provider a weight of 1 or more"))
-        }
+        Some(node) if weights.iter().all(|(_, weight)| *weight == 0) => Err(section
+            .error(node, "route.weights gives nobody a share")
+            .hint("give at least one provider a weight of 1 or more")),
         _ => Ok(weights),
     }
 }
 
-fn domains(section: &Section<'_>, example: &str, known: &impl Fn(&str) -> Result<String, String>) -> Result<Vec<(String, String)>> {
+fn domains(
+    section: &Section<'_>,
+    example: &str,
+    known: &impl Fn(&str) -> Result<String, String>,
+) -> Result<Vec<(String, String)>> {
     let Some(table) = section.section("domains")? else { return Ok(Vec::new()) };
     let mut domains: Vec<(String, String)> = Vec::new();
     for (typed, node) in table.table.iter() {
-        let wrong = |what: String| table.error(node, what).hint(format!("write \"gmail.com\" = \"{example}\""));
-        let domain = domain_to_ascii(typed).map_err(|e| wrong(format!("{}: {e}", table.name(typed))))?;
+        let wrong = |what: String| {
+            table.error(node, what).hint(format!("write \"gmail.com\" = \"{example}\""))
+        };
+        let domain =
+            domain_to_ascii(typed).map_err(|e| wrong(format!("{}: {e}", table.name(typed))))?;
         if domains.iter().any(|(there, _)| *there == domain) {
             return Err(wrong(format!("{} is there twice", table.name(typed))));
         }

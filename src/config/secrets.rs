@@ -1,5 +1,5 @@
-//! Resolves secrets that the configuration points to: `{ env }`, `{ file }`, `{ command }`. The only reader of secrets, and no message
-//! made here ever holds one.
+//! Resolves secrets that the configuration points to: `{ env }`, `{ file }`, `{ command }`. The
+//! only reader of secrets, and no message made here ever holds one.
 
 use std::fs::File;
 use std::io::Read;
@@ -41,7 +41,10 @@ impl Secrets {
     }
 
     fn command(&self, key: &str, value: &toml::Value) -> Result<String> {
-        let wrong = || Error::usage(format!("{key}: command is neither a text nor a list of texts")).hint("write { command = \"pass show relay\" }");
+        let wrong = || {
+            Error::usage(format!("{key}: command is neither a text nor a list of texts"))
+                .hint("write { command = \"pass show relay\" }")
+        };
         let mut command = match value {
             toml::Value::String(line) if !line.trim().is_empty() => {
                 let mut shell = Command::new("sh");
@@ -49,7 +52,11 @@ impl Secrets {
                 shell
             }
             toml::Value::Array(words) => {
-                let words: Vec<&str> = words.iter().map(toml::Value::as_str).collect::<Option<_>>().ok_or_else(wrong)?;
+                let words: Vec<&str> = words
+                    .iter()
+                    .map(toml::Value::as_str)
+                    .collect::<Option<_>>()
+                    .ok_or_else(wrong)?;
                 let (program, arguments) = words.split_first().ok_or_else(wrong)?;
                 let mut command = Command::new(program);
                 command.args(arguments);
@@ -58,8 +65,11 @@ impl Secrets {
             _ => return Err(wrong()),
         };
         // Standard error and the terminal stay the person's, who may be asked for a passphrase.
-        let child = command.current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        let child = child.map_err(|e| Error::usage(format!("{key}: the command cannot be started: {e}")).hint(WRITE))?;
+        let child =
+            command.current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = child.map_err(|e| {
+            Error::usage(format!("{key}: the command cannot be started: {e}")).hint(WRITE)
+        })?;
         text(key, "the command's output", self.output(key, child)?)
     }
 
@@ -69,14 +79,21 @@ impl Secrets {
         let deadline = Instant::now() + self.command_time;
         let stdout = child.stdout.take().expect("it was spawned with a pipe");
         let (done, output) = mpsc::channel();
-        // The thread is left behind when a grandchild keeps the pipe open past the deadline; it holds nothing but the pipe.
+        // The thread is left behind when a grandchild keeps the pipe open past the deadline; it
+        // holds nothing but the pipe.
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             let read = stdout.take(MOST_BYTES + 1).read_to_end(&mut bytes);
             // Nobody listens any more when the deadline has passed.
             let _ = done.send(read.map(|_| bytes));
         });
-        let late = || Error::usage(format!("{key}: the command took longer than {} s", self.command_time.as_secs())).hint(hint);
+        let late = || {
+            Error::usage(format!(
+                "{key}: the command took longer than {} s",
+                self.command_time.as_secs()
+            ))
+            .hint(hint)
+        };
         let stop = |child: &mut Child| {
             // It has ended by itself when these fail.
             let _ = child.kill();
@@ -86,9 +103,14 @@ impl Secrets {
             stop(&mut child);
             return Err(late());
         };
-        let bytes = read.map_err(|e| Error::usage(format!("{key}: the command's output cannot be read: {e}")).hint(hint))?;
+        let bytes = read.map_err(|e| {
+            Error::usage(format!("{key}: the command's output cannot be read: {e}")).hint(hint)
+        })?;
         let status = loop {
-            match child.try_wait().map_err(|e| Error::usage(format!("{key}: the command is lost: {e}")).hint(hint))? {
+            match child
+                .try_wait()
+                .map_err(|e| Error::usage(format!("{key}: the command is lost: {e}")).hint(hint))?
+            {
                 Some(status) => break status,
                 None if Instant::now() >= deadline => {
                     stop(&mut child);
@@ -97,7 +119,11 @@ impl Secrets {
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
         };
-        if status.success() { Ok(bytes) } else { Err(Error::usage(format!("{key}: the command failed ({status})")).hint(hint)) }
+        if status.success() {
+            Ok(bytes)
+        } else {
+            Err(Error::usage(format!("{key}: the command failed ({status})")).hint(hint))
+        }
     }
 }
 
@@ -106,18 +132,23 @@ pub(crate) fn private_key(workspace: &Workspace, path: &Path) -> Result<Vec<u8>>
     private(TLS_KEY, &workspace.shown(path), path, files::CERTIFICATES)
 }
 
-/// Up to `most` bytes of a secret's file, and one more where it is longer; refused where others can read or change it. `shown` is the path as
-/// it was written.
+/// Up to `most` bytes of a secret's file, and one more where it is longer; refused where others can
+/// read or change it. `shown` is the path as it was written.
 fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
-    let cannot = |e: std::io::Error| Error::usage(format!("{key}: {shown}: {e}")).hint("the file must exist and be readable by you");
+    let cannot = |e: std::io::Error| {
+        Error::usage(format!("{key}: {shown}: {e}"))
+            .hint("the file must exist and be readable by you")
+    };
     let file = files::open(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::InvalidInput => Error::usage(format!("{key}: {shown}: {e}")).hint("name a file that holds the secret and nothing else"),
+        std::io::ErrorKind::InvalidInput => Error::usage(format!("{key}: {shown}: {e}"))
+            .hint("name a file that holds the secret and nothing else"),
         _ => cannot(e),
     })?;
     let about = file.metadata().map_err(cannot)?;
     let mode = about.permissions().mode() & 0o777;
     if !is_private(path, &file, about.uid(), mode) {
-        let problem = format!("{key}: {shown}: others can read or change this secret (mode {mode:03o})");
+        let problem =
+            format!("{key}: {shown}: others can read or change this secret (mode {mode:03o})");
         let is_ours = about.uid() == rustix::process::geteuid().as_raw() && !is_read_only(&file);
         let mend = match is_ours {
             true => format!("chmod 600 {shown}"),
@@ -131,16 +162,21 @@ fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether only those can read a secret who are meant to, as far as its mode says: its owner; root and a group, as an orchestrator mounts
-/// it; or everybody in this container, where the mount is read-only or under /run/secrets, and its mode cannot be changed.
+/// Whether only those can read a secret who are meant to, as far as its mode says: its owner; root
+/// and a group, as an orchestrator mounts it; or everybody in this container, where the mount is
+/// read-only or under /run/secrets, and its mode cannot be changed.
 fn is_private(path: &Path, file: &File, owner: u32, mode: u32) -> bool {
     let others_can_write = mode & 0o022 != 0;
-    let is_mounted = || is_read_only(file) || std::fs::canonicalize(path).is_ok_and(|path| path.starts_with("/run/secrets"));
+    let is_mounted = || {
+        is_read_only(file)
+            || std::fs::canonicalize(path).is_ok_and(|path| path.starts_with("/run/secrets"))
+    };
     mode & 0o077 == 0 || owner == 0 && mode & 0o037 == 0 || !others_can_write && is_mounted()
 }
 
 fn is_read_only(file: &File) -> bool {
-    rustix::fs::fstatvfs(file).is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    rustix::fs::fstatvfs(file)
+        .is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
 impl SecretSource for Secrets {
@@ -161,7 +197,10 @@ impl SecretSource for Secrets {
 }
 
 /// Where a secret comes from; refuses a literal one, and everything else that points nowhere.
-pub(super) fn source_of<'v>(key: &str, value: &'v toml::Value) -> Result<(&'v str, &'v toml::Value)> {
+pub(super) fn source_of<'v>(
+    key: &str,
+    value: &'v toml::Value,
+) -> Result<(&'v str, &'v toml::Value)> {
     let Some(table) = value.as_table() else {
         return Err(Error::usage(format!("{key} holds a literal secret")).hint(WRITE));
     };
@@ -176,26 +215,39 @@ fn environment(key: &str, name: &str) -> Result<String> {
     let value = match std::env::var(name) {
         Ok(value) => value,
         Err(std::env::VarError::NotPresent) => {
-            return Err(Error::usage(format!("{key}: the environment has no {name}")).hint(format!("export {name}=... before mailbatch starts")));
+            return Err(Error::usage(format!("{key}: the environment has no {name}"))
+                .hint(format!("export {name}=... before mailbatch starts")));
         }
-        Err(std::env::VarError::NotUnicode(_)) => return Err(Error::usage(format!("{key}: {name} is not UTF-8")).hint("store it as UTF-8")),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            return Err(
+                Error::usage(format!("{key}: {name} is not UTF-8")).hint("store it as UTF-8")
+            );
+        }
     };
     not_empty(key, name, value)
 }
 
 fn text(key: &str, from: &str, bytes: Vec<u8>) -> Result<String> {
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(
-            Error::usage(format!("{key}: {from} is longer than {} KiB", MOST_BYTES / 1024)).hint("it should hold the secret and nothing else")
-        );
+        return Err(Error::usage(format!(
+            "{key}: {from} is longer than {} KiB",
+            MOST_BYTES / 1024
+        ))
+        .hint("it should hold the secret and nothing else"));
     }
-    let mut text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{key}: {from} is not UTF-8")).hint("store it as UTF-8"))?;
+    let mut text = String::from_utf8(bytes).map_err(|_| {
+        Error::usage(format!("{key}: {from} is not UTF-8")).hint("store it as UTF-8")
+    })?;
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     not_empty(key, from, text)
 }
 
 fn not_empty(key: &str, from: &str, text: String) -> Result<String> {
-    if text.is_empty() { Err(Error::usage(format!("{key}: {from} is empty")).hint("it should hold the secret")) } else { Ok(text) }
+    if text.is_empty() {
+        Err(Error::usage(format!("{key}: {from} is empty")).hint("it should hold the secret"))
+    } else {
+        Ok(text)
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +259,9 @@ mod tests {
     }
 
     fn resolve(dir: &std::path::Path, text: &str) -> Result<String> {
-        Secrets::new(dir.to_path_buf()).resolve("providers.relay.password", &value(text)).map(|s| s.expose().to_owned())
+        Secrets::new(dir.to_path_buf())
+            .resolve("providers.relay.password", &value(text))
+            .map(|s| s.expose().to_owned())
     }
 
     fn file(dir: &std::path::Path, name: &str, content: &[u8], mode: u32) {
@@ -228,7 +282,12 @@ mod tests {
         for mode in [0o644, 0o604, 0o620, 0o660, 0o444] {
             file(dir.path(), "key", b"s3cret", mode);
             let error = resolve(dir.path(), "{ file = 'key' }").unwrap_err().to_string();
-            assert!(error.contains("chmod 600 key") && error.contains("providers.relay.password") && !error.contains("s3cret"), "{error}");
+            assert!(
+                error.contains("chmod 600 key")
+                    && error.contains("providers.relay.password")
+                    && !error.contains("s3cret"),
+                "{error}"
+            );
         }
     }
 
@@ -246,7 +305,10 @@ mod tests {
             ("{ file = '.' }", "it is a directory, not a file"),
             ("{ file = '/dev/zero' }", "it is a device, not a file"),
             ("{ file = 7 }", "not a text"),
-            ("{ env = 'MAILBATCH_TEST_NEVER_SET' }", "the environment has no MAILBATCH_TEST_NEVER_SET"),
+            (
+                "{ env = 'MAILBATCH_TEST_NEVER_SET' }",
+                "the environment has no MAILBATCH_TEST_NEVER_SET",
+            ),
             ("{ command = 'exit 3' }", "command failed"),
             ("{ command = 'true' }", "is empty"),
             ("{ command = [] }", "neither a text"),
@@ -258,14 +320,20 @@ mod tests {
             let error = resolve(dir.path(), text).unwrap_err();
             assert_eq!(error.exit(), crate::exit::Exit::USAGE);
             let error = error.to_string();
-            assert!(error.contains(says) && error.contains("hint: ") && !error.contains("hunter2"), "{text}: {error}");
+            assert!(
+                error.contains(says) && error.contains("hint: ") && !error.contains("hunter2"),
+                "{text}: {error}"
+            );
         }
     }
 
     #[test]
     fn the_environment_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(resolve(dir.path(), "{ env = 'PATH' }").unwrap(), std::env::var("PATH").unwrap());
+        assert_eq!(
+            resolve(dir.path(), "{ env = 'PATH' }").unwrap(),
+            std::env::var("PATH").unwrap()
+        );
     }
 
     #[test]
@@ -278,8 +346,12 @@ mod tests {
     #[test]
     fn a_command_that_does_not_end_is_given_up() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets { root: dir.path().to_path_buf(), command_time: Duration::from_millis(50) };
-        for line in ["{ command = 'exec tail -f /dev/null' }", "{ command = 'exec tail -f /dev/null >/dev/null' }"] {
+        let secrets =
+            Secrets { root: dir.path().to_path_buf(), command_time: Duration::from_millis(50) };
+        for line in [
+            "{ command = 'exec tail -f /dev/null' }",
+            "{ command = 'exec tail -f /dev/null >/dev/null' }",
+        ] {
             let error = secrets.resolve("k", &value(line)).unwrap_err();
             assert!(error.to_string().contains("took longer"), "{error}");
         }

@@ -1,4 +1,5 @@
-//! Typed reading of one table: each key is asked for by name, each refusal names file, line and the fix.
+//! Typed reading of one table: each key is asked for by name, each refusal names file, line and the
+//! fix.
 
 use super::document::{Content, Document, Node, Table};
 use crate::error::{Error, Result};
@@ -51,7 +52,8 @@ impl<'a> Section<'a> {
     }
 
     fn unknown(&self, key: &str, node: &Node, known: &[&str]) -> Error {
-        let place = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
+        let place =
+            if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
         let hint = match suggestion(key, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "leave it out".to_owned(),
@@ -68,10 +70,14 @@ impl<'a> Section<'a> {
     pub(super) fn section(&self, key: &str) -> Result<Option<Section<'a>>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         match &node.content {
-            Content::Table(table) => Ok(Some(Section { file: self.file, path: self.name(key), line: node.line, table })),
+            Content::Table(table) => {
+                Ok(Some(Section { file: self.file, path: self.name(key), line: node.line, table }))
+            }
             Content::Value(_) => {
                 let name = self.name(key);
-                Err(self.error(node, format!("{name} is a table")).hint(format!("write [{name}] and its keys below")))
+                Err(self
+                    .error(node, format!("{name} is a table"))
+                    .hint(format!("write [{name}] and its keys below")))
             }
         }
     }
@@ -90,46 +96,85 @@ impl<'a> Section<'a> {
         let Some(node) = self.get(key) else { return Ok(None) };
         match &node.content {
             Content::Value(toml::Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-            _ => Err(self.error(node, format!("{} is not a text", self.name(key))).hint(format!("write {key} = \"{example}\""))),
+            _ => Err(self
+                .error(node, format!("{} is not a text", self.name(key)))
+                .hint(format!("write {key} = \"{example}\""))),
         }
     }
 
     /// The value of the text under `key`.
-    pub(super) fn read<T>(&self, key: &str, example: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>> {
+    pub(super) fn read<T>(
+        &self,
+        key: &str,
+        example: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>> {
         let Some(text) = self.text(key, example)? else { return Ok(None) };
         let node = self.get(key).expect("the text was read from it");
-        parse(text).map(Some).map_err(|why| self.error(node, format!("{}: {why}", self.name(key))).hint(format!("write {key} = \"{example}\"")))
+        parse(text).map(Some).map_err(|why| {
+            self.error(node, format!("{}: {why}", self.name(key)))
+                .hint(format!("write {key} = \"{example}\""))
+        })
     }
 
     /// The values of the array of texts under `key`; `None` where the key is absent.
-    pub(super) fn read_all<T>(&self, key: &str, example: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<Vec<T>>> {
+    pub(super) fn read_all<T>(
+        &self,
+        key: &str,
+        example: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<Vec<T>>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         let hint = || format!("write {key} = [\"{example}\"]");
-        let wrong = || self.error(node, format!("{} is not a list of texts", self.name(key))).hint(hint());
+        let wrong =
+            || self.error(node, format!("{} is not a list of texts", self.name(key))).hint(hint());
         let Content::Value(toml::Value::Array(items)) = &node.content else { return Err(wrong()) };
         let read = |(at, item): (usize, &toml::Value)| {
             let text = item.as_str().ok_or_else(wrong)?;
-            parse(text).map_err(|why| self.error(node, format!("{}, entry {}: {why}", self.name(key), at + 1)).hint(hint()))
+            parse(text).map_err(|why| {
+                self.error(node, format!("{}, entry {}: {why}", self.name(key), at + 1))
+                    .hint(hint())
+            })
         };
         items.iter().enumerate().map(read).collect::<Result<_>>().map(Some)
     }
 
     /// The whole number under `key`, if it is within `range`.
-    pub(super) fn number(&self, key: &str, range: std::ops::RangeInclusive<usize>) -> Result<Option<usize>> {
+    pub(super) fn number(
+        &self,
+        key: &str,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<Option<usize>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         let number = match &node.content {
             Content::Value(toml::Value::Integer(number)) => usize::try_from(*number).ok(),
             _ => None,
         };
-        let wrong = || self.error(node, format!("{} is not a whole number from {} to {}", self.name(key), range.start(), range.end()));
-        number.filter(|n| range.contains(n)).map(Some).ok_or_else(|| wrong().hint(format!("write {key} = {}", range.end().min(&8))))
+        let wrong = || {
+            self.error(
+                node,
+                format!(
+                    "{} is not a whole number from {} to {}",
+                    self.name(key),
+                    range.start(),
+                    range.end()
+                ),
+            )
+        };
+        number
+            .filter(|n| range.contains(n))
+            .map(Some)
+            .ok_or_else(|| wrong().hint(format!("write {key} = {}", range.end().min(&8))))
     }
 }
 
 /// The word of `known` that was most likely meant.
 fn suggestion<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
     let typed = typed.to_lowercase().replace('-', "_");
-    let nearest = known.iter().map(|word| (strsim::jaro_winkler(&typed, word), *word)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let nearest = known
+        .iter()
+        .map(|word| (strsim::jaro_winkler(&typed, word), *word))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
     (nearest.0 > 0.8).then_some(nearest.1)
 }
 

@@ -1,4 +1,5 @@
-//! The settings as `config show` prints them: each with its value and where that was read. Secrets appear as what they point to.
+//! The settings as `config show` prints them: each with its value and where that was read. Secrets
+//! appear as what they point to.
 
 use clap::CommandFactory;
 
@@ -25,7 +26,11 @@ pub(super) fn written(file: &str, table: &Table) -> Vec<Shown> {
 
 fn walk(file: &str, path: &str, table: &Table, all: &mut Vec<Shown>) {
     for (key, node) in table.iter() {
-        let key = if key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') { key.to_owned() } else { format!("{key:?}") };
+        let key = if key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+            key.to_owned()
+        } else {
+            format!("{key:?}")
+        };
         let key = if path.is_empty() { key } else { format!("{path}.{key}") };
         let value = match &node.content {
             Content::Table(inner) if inner.names_a_secret() => pointer(inner),
@@ -39,7 +44,8 @@ fn walk(file: &str, path: &str, table: &Table, all: &mut Vec<Shown>) {
     }
 }
 
-/// A secret's source; the text of a command is left out, because an argument in it may be secret too.
+/// A secret's source; the text of a command is left out, because an argument in it may be secret
+/// too.
 fn pointer(table: &Table) -> String {
     match table.to_toml().iter().next() {
         Some((source, _)) if source == "command" => "{ command = … }".to_owned(),
@@ -64,7 +70,11 @@ pub(super) fn defaults(written: &[Shown], providers: &[(String, ProviderConfig)]
         }
     }
     let canary = CanarySettings::default();
-    for (key, share) in [("max_failed", canary.max_failed), ("max_bounced", canary.max_bounced), ("max_complained", canary.max_complained)] {
+    for (key, share) in [
+        ("max_failed", canary.max_failed),
+        ("max_bounced", canary.max_bounced),
+        ("max_complained", canary.max_complained),
+    ] {
         add(format!("canary.{key}"), format!("\"{share}\""));
     }
     all
@@ -77,7 +87,11 @@ pub(super) fn environment() -> Vec<Shown> {
     let set = |argument: &clap::Arg| {
         let name = argument.get_env()?.to_str()?;
         let value = std::env::var(name).ok()?;
-        Some(Shown { key: format!("--{}", argument.get_long()?), value: format!("{value:?}"), origin: format!("environment {name}") })
+        Some(Shown {
+            key: format!("--{}", argument.get_long()?),
+            value: format!("{value:?}"),
+            origin: format!("environment {name}"),
+        })
     };
     send.get_arguments().filter_map(set).collect()
 }

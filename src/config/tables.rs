@@ -1,4 +1,5 @@
-//! The tables of the configuration other than `[providers]`: message, list, suppression, canary, pause.
+//! The tables of the configuration other than `[providers]`: message, list, suppression, canary,
+//! pause.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,7 +34,8 @@ pub struct ListSettings {
     pub delimiter: Option<u8>,
     /// How many lines stand before the header of CSV lists; found when absent.
     pub skip_lines: Option<u64>,
-    /// The zone whose date `{date}`, `{week}` and `{month}` of a campaign's name are; the host's when absent.
+    /// The zone whose date `{date}`, `{week}` and `{month}` of a campaign's name are; the host's
+    /// when absent.
     pub zone: Option<jiff::tz::TimeZone>,
 }
 
@@ -48,9 +50,11 @@ pub struct CanarySettings {
     pub max_failed: Percent,
     /// The largest share of accepted recipients that may have bounced, 2% unless told otherwise.
     pub max_bounced: Percent,
-    /// The largest share of accepted recipients that may have complained, 0.1% unless told otherwise.
+    /// The largest share of accepted recipients that may have complained, 0.1% unless told
+    /// otherwise.
     pub max_complained: Percent,
-    /// How long bounces and complaints are waited for. `None`: 15 minutes where something tells of them, else not at all.
+    /// How long bounces and complaints are waited for. `None`: 15 minutes where something tells of
+    /// them, else not at all.
     pub wait: Option<Duration>,
     /// How long complaints are waited for, where that is another time.
     pub wait_complained: Option<Duration>,
@@ -94,9 +98,11 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
     let Some(section) = root.section("message")? else { return Ok(toml::Table::new()) };
     section.check_keys(&keys::names(keys::MESSAGE), &["mjml"])?;
     section.read("kind", "marketing", str::parse::<Kind>)?;
-    for (key, example) in
-        [("from", "Acme <news@acme.example>"), ("subject", "Hello {{ name }}"), ("unsubscribe_url", "https://acme.example/u/{{ id }}")]
-    {
+    for (key, example) in [
+        ("from", "Acme <news@acme.example>"),
+        ("subject", "Hello {{ name }}"),
+        ("unsubscribe_url", "https://acme.example/u/{{ id }}"),
+    ] {
         section.text(key, example)?;
     }
     if let Some(headers) = section.section("headers")? {
@@ -108,9 +114,16 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
     if let Some(file) = section.text("file", "welcome.md")? {
         if file.ends_with(".mjml") {
             let node = section.get("file").expect("the text was read from it");
-            return Err(section.not_built(node, "an .mjml message", "write the message as .html, .md or .txt"));
+            return Err(section.not_built(
+                node,
+                "an .mjml message",
+                "write the message as .html, .md or .txt",
+            ));
         }
-        table.insert("file".to_owned(), toml::Value::String(workspace.from_config(file).to_string_lossy().into_owned()));
+        table.insert(
+            "file".to_owned(),
+            toml::Value::String(workspace.from_config(file).to_string_lossy().into_owned()),
+        );
     }
     Ok(table)
 }
@@ -122,7 +135,9 @@ pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
         email: section.text("email", "email")?.map(str::to_owned),
         id: section.text("id", "id")?.map(str::to_owned),
         format: section.read("format", "csv", str::parse)?,
-        encoding: section.read("encoding", "windows-1252", cli::encoding)?.map(|encoding| encoding.name().to_owned()),
+        encoding: section
+            .read("encoding", "windows-1252", cli::encoding)?
+            .map(|encoding| encoding.name().to_owned()),
         delimiter: section.read("delimiter", ";", cli::delimiter)?,
         skip_lines: section.number("skip_lines", 0..=1_000)?.map(|lines| lines as u64),
         zone: section.read("zone", "Europe/Berlin", zone)?,
@@ -130,13 +145,21 @@ pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
 }
 
 fn zone(text: &str) -> std::result::Result<jiff::tz::TimeZone, String> {
-    jiff::tz::TimeZone::get(text).map_err(|_| format!("{text:?} is no time zone of the IANA database, as Europe/Berlin and UTC are"))
+    jiff::tz::TimeZone::get(text).map_err(|_| {
+        format!("{text:?} is no time zone of the IANA database, as Europe/Berlin and UTC are")
+    })
 }
 
 pub(super) fn suppression(root: &Section<'_>, workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let Some(section) = root.section("suppression")? else { return Ok(Vec::new()) };
     section.check_keys(&keys::names(keys::SUPPRESSION), &[])?;
-    let path = |text: &str| if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(workspace.from_config(text)) };
+    let path = |text: &str| {
+        if text.is_empty() {
+            Err("the path is empty".to_owned())
+        } else {
+            Ok(workspace.from_config(text))
+        }
+    };
     Ok(section.read_all("files", "suppressions.csv", path)?.unwrap_or_default())
 }
 
@@ -161,22 +184,33 @@ pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {
     let default = CanarySettings::default();
     Ok(CanarySettings {
         size: size(&section, "size")?,
-        then: section.read("then", "ask", |text| Then::from_str(text, false).map_err(|_| format!("{text:?} is none of ask, continue, stop")))?,
+        then: section.read("then", "ask", |text| {
+            Then::from_str(text, false)
+                .map_err(|_| format!("{text:?} is none of ask, continue, stop"))
+        })?,
         max_failed: section.read("max_failed", "5%", str::parse)?.unwrap_or(default.max_failed),
         max_bounced: section.read("max_bounced", "2%", str::parse)?.unwrap_or(default.max_bounced),
-        max_complained: section.read("max_complained", "0.1%", str::parse)?.unwrap_or(default.max_complained),
+        max_complained: section
+            .read("max_complained", "0.1%", str::parse)?
+            .unwrap_or(default.max_complained),
         wait: wait(&section, "wait")?,
         wait_complained: wait(&section, "wait_complained")?,
         extend: size(&section, "extend")?,
         require: section.read("require", "bounces", requires)?,
-        always: section.read_all("always", "seed@acme.example", |text| Address::parse(text).map_err(|e| e.to_string()))?.unwrap_or_default(),
+        always: section
+            .read_all("always", "seed@acme.example", |text| {
+                Address::parse(text).map_err(|e| e.to_string())
+            })?
+            .unwrap_or_default(),
     })
 }
 
 /// `size = "5%"`, `"200"`, or the plain number 200.
 fn size(section: &Section<'_>, key: &str) -> Result<Option<CanarySize>> {
     match section.get(key).map(|node| &node.content) {
-        Some(Content::Value(toml::Value::Integer(number))) if *number >= 0 => Ok(u64::try_from(*number).ok().map(CanarySize::Count)),
+        Some(Content::Value(toml::Value::Integer(number))) if *number >= 0 => {
+            Ok(u64::try_from(*number).ok().map(CanarySize::Count))
+        }
         _ => section.read(key, "5%", str::parse),
     }
 }

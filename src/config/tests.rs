@@ -8,12 +8,23 @@ fn no_connection(_: &ProviderSettings) -> Result<Box<dyn Provider>> {
     Err(Error::internal("not in this test"))
 }
 
-static RELAY: ProviderSpec = ProviderSpec { kind: "smtp", summary: "", keys: &["url", "password", "auth"], connect: no_connection };
-static BOX: ProviderSpec = ProviderSpec { kind: "sandbox", summary: "", keys: &[], connect: no_connection };
+static RELAY: ProviderSpec = ProviderSpec {
+    kind: "smtp",
+    summary: "",
+    keys: &["url", "password", "auth"],
+    connect: no_connection,
+};
+static BOX: ProviderSpec =
+    ProviderSpec { kind: "sandbox", summary: "", keys: &[], connect: no_connection };
 
 fn load(text: &str, env: Option<&str>) -> Result<Settings> {
     let root = PathBuf::from("/nowhere");
-    let workspace = Workspace { state_dir: root.join(".mailbatch"), config_file: root.join(FILE_NAME), start_dir: root.clone(), root };
+    let workspace = Workspace {
+        state_dir: root.join(".mailbatch"),
+        config_file: root.join(FILE_NAME),
+        start_dir: root.clone(),
+        root,
+    };
     Settings::read(workspace, Document::parse(FILE_NAME, text)?, env, &[&RELAY, &BOX])
 }
 
@@ -60,14 +71,27 @@ size = 20
 fn a_whole_configuration_is_read_into_types() {
     let settings = load(WHOLE, None).unwrap();
     assert_eq!(settings.message["file"].as_str(), Some("/nowhere/welcome.md"));
-    assert_eq!(settings.list, ListSettings { email: Some("mail".into()), id: Some("id".into()), ..ListSettings::default() });
+    assert_eq!(
+        settings.list,
+        ListSettings {
+            email: Some("mail".into()),
+            id: Some("id".into()),
+            ..ListSettings::default()
+        }
+    );
     assert_eq!(settings.suppression_files, [PathBuf::from("/nowhere/suppressions.csv")]);
     let (name, relay) = settings.provider(None).unwrap();
     assert_eq!((name, relay.kind.as_str(), relay.in_flight), ("relay", "smtp", 8));
     assert_eq!(relay.rate.map(|r| r.to_string()).as_deref(), Some("50/s"));
-    assert_eq!(relay.caps.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10000/hour", "100000/day"]);
+    assert_eq!(
+        relay.caps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["10000/hour", "100000/day"]
+    );
     assert_eq!(relay.per_domain[0].0, "gmail.com");
-    assert_eq!(relay.retry, RetryPolicy { for_: std::time::Duration::ZERO, ..RetryPolicy::default() });
+    assert_eq!(
+        relay.retry,
+        RetryPolicy { for_: std::time::Duration::ZERO, ..RetryPolicy::default() }
+    );
     assert_eq!(relay.keys.keys().collect::<Vec<_>>(), ["url", "password"]);
     assert_eq!(settings.canary.max_failed.to_string(), "5%");
     assert!(settings.allow.is_none() && settings.env.is_none());
@@ -77,7 +101,10 @@ fn a_whole_configuration_is_read_into_types() {
 fn an_environment_is_laid_above_the_rest() {
     let settings = load(WHOLE, Some("staging")).unwrap();
     let (_, relay) = settings.provider(Some("relay")).unwrap();
-    assert_eq!((relay.kind.as_str(), relay.rate.map(|r| r.to_string()).as_deref()), ("sandbox", Some("5/s")));
+    assert_eq!(
+        (relay.kind.as_str(), relay.rate.map(|r| r.to_string()).as_deref()),
+        ("sandbox", Some("5/s"))
+    );
     assert!(relay.keys.is_empty() && relay.caps.len() == 2);
     assert_eq!(settings.canary.size.map(|s| s.to_string()).as_deref(), Some("20"));
     assert_eq!(settings.canary.then, Some(crate::cli::Then::Continue));
@@ -100,15 +127,43 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[route]\norder = []", 2, "route.order is empty"),
         ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\", \"r\"]", 4, "names r twice"),
         ("[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = 0 }", 4, "gives nobody a share"),
-        ("[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = -1 }", 4, "route.weights.r is not a whole number"),
-        ("[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = \"3\" }", 4, "route.weights.r is not a whole number"),
-        ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ndomains = { \"gmail.com\" = \"x\" }", 5, "there is no provider \"x\""),
-        ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ndomains = { \"A.com\" = \"r\", \"a.com\" = \"r\" }", 5, "is there twice"),
-        ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ncohorts = { canray = \"r\" }", 5, "did you mean `canary`?"),
+        (
+            "[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = -1 }",
+            4,
+            "route.weights.r is not a whole number",
+        ),
+        (
+            "[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = \"3\" }",
+            4,
+            "route.weights.r is not a whole number",
+        ),
+        (
+            "[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ndomains = { \"gmail.com\" = \"x\" }",
+            5,
+            "there is no provider \"x\"",
+        ),
+        (
+            "[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ndomains = { \"A.com\" = \"r\", \"a.com\" = \"r\" }",
+            5,
+            "is there twice",
+        ),
+        (
+            "[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ncohorts = { canray = \"r\" }",
+            5,
+            "did you mean `canary`?",
+        ),
         ("[route]\ndomains = {}", 1, "[route] says neither order nor weights"),
         ("[pause]\nrule = []", 2, "did you mean `rules`?"),
-        ("[pause]\nrules = \"bounced > 5% over 1h\"", 2, "write rules = [\"bounced > 5% over 1h\"]"),
-        ("[pause]\nrules = [\"bounced > 5% over 1h\", \"opened > 5% over 1h\"]", 2, "entry 2: unknown word \"opened\""),
+        (
+            "[pause]\nrules = \"bounced > 5% over 1h\"",
+            2,
+            "write rules = [\"bounced > 5% over 1h\"]",
+        ),
+        (
+            "[pause]\nrules = [\"bounced > 5% over 1h\", \"opened > 5% over 1h\"]",
+            2,
+            "entry 2: unknown word \"opened\"",
+        ),
         ("[pause]\nrules = [\"bounced over 5%\"]", 2, "is not of the form"),
         ("[canary]\nwait = \"15\"", 2, "has no unit"),
         ("[canary]\nwait = 15", 2, "write wait = \"15m\""),
@@ -138,9 +193,17 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[providers.r]\nkind = \"smtp\"\nin_flight = 0", 3, "from 1 to 256"),
         ("[providers.r]\nkind = \"smtp\"\nin_flight = 257", 3, "from 1 to 256"),
         ("[providers.r]\nkind = \"smtp\"\nper_domain = { \"a b\" = \"1/s\" }", 3, "per_domain"),
-        ("[providers.r]\nkind = \"smtp\"\nper_domain = { \"a.com\" = \"1/s\", \"A.com\" = \"2/s\" }", 3, "there twice"),
+        (
+            "[providers.r]\nkind = \"smtp\"\nper_domain = { \"a.com\" = \"1/s\", \"A.com\" = \"2/s\" }",
+            3,
+            "there twice",
+        ),
         ("[providers.r]\nkind = \"smtp\"\nretry = { base = \"0\" }", 3, "never let go"),
-        ("[providers.r]\nkind = \"smtp\"\nretry = { base = \"9s\", max = \"2s\" }", 3, "shorter than"),
+        (
+            "[providers.r]\nkind = \"smtp\"\nretry = { base = \"9s\", max = \"2s\" }",
+            3,
+            "shorter than",
+        ),
         ("[providers.r]\nkind = \"smtp\"\nretry = { times = 3 }", 3, "known here: for, base, max"),
         ("[providers.r]\nkind = \"smtp\"\nrequest_rate = \"1/s\"", 3, "unknown key `request_rate`"),
         ("[providers.r]\nkind = \"smtp\"\nramp = []", 3, "has no day"),
@@ -155,13 +218,20 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[listen]\ntls_cert = \"a.pem\"", 2, "without listen.tls_key"),
         ("[listen]\nport = 80", 2, "unknown key"),
         ("[providers.r]\nkind = \"smtp\"\npassword = \"hunter2\"", 3, "{ env = \"NAME\" }"),
-        ("[providers.r]\nkind = \"smtp\"\npassword = { value = \"hunter2\" }", 3, "does not say where"),
+        (
+            "[providers.r]\nkind = \"smtp\"\npassword = { value = \"hunter2\" }",
+            3,
+            "does not say where",
+        ),
         ("[providers.r]\nkind = \"smtp\"\nurl = \"smtp://me:hunter2@h\"", 3, "holds a password"),
     ] {
         let error = load(text, None).expect_err(text);
         assert_eq!(error.exit(), Exit::USAGE);
         let error = error.to_string();
-        assert!(error.starts_with(&format!("mailbatch.toml:{line}: ")) && error.contains(says), "{text}\n{error}");
+        assert!(
+            error.starts_with(&format!("mailbatch.toml:{line}: ")) && error.contains(says),
+            "{text}\n{error}"
+        );
         assert!(error.contains("\nhint: ") && !error.contains("hunter2"), "{text}\n{error}");
     }
 }
@@ -175,11 +245,19 @@ fn an_environment_that_does_not_exist_is_refused_with_those_that_do() {
 
 #[test]
 fn a_provider_is_chosen_only_where_one_can_be_meant() {
-    let two = load("[providers.a]\nkind = \"smtp\"\n[providers.b]\nkind = \"sandbox\"", None).unwrap();
+    let two =
+        load("[providers.a]\nkind = \"smtp\"\n[providers.b]\nkind = \"sandbox\"", None).unwrap();
     assert!(two.provider(None).unwrap_err().to_string().contains("one of: a, b"));
     assert_eq!(two.provider(Some("b")).unwrap().1.kind, "sandbox");
     assert!(two.provider(Some("c")).unwrap_err().to_string().contains("no provider \"c\""));
-    assert!(load("", None).unwrap().provider(None).unwrap_err().to_string().contains("no provider is configured"));
+    assert!(
+        load("", None)
+            .unwrap()
+            .provider(None)
+            .unwrap_err()
+            .to_string()
+            .contains("no provider is configured")
+    );
 }
 
 #[test]
@@ -188,18 +266,30 @@ fn a_route_chooses_its_providers_and_a_named_one_comes_before_it() {
     let route = "[route]\nweights = { b = 3, a = 1 }\ndomains = { \"Gmail.com\" = \"c\" }\n[env.x.route]\norder = [\"a\"]";
     let settings = load(&format!("{providers}{route}"), None).unwrap();
     assert_eq!(settings.chosen(None).unwrap().label(), "b, a, c");
-    assert_eq!(settings.route.as_ref().unwrap().domains, [("gmail.com".to_owned(), "c".to_owned())]);
+    assert_eq!(
+        settings.route.as_ref().unwrap().domains,
+        [("gmail.com".to_owned(), "c".to_owned())]
+    );
     let one = settings.chosen(Some("c")).unwrap();
     assert_eq!((one.label(), one.route), ("c".to_owned(), None));
     // With both, the order is that of the failover.
-    assert_eq!(load(&format!("{providers}{route}"), Some("x")).unwrap().route.unwrap().order, ["a", "b"]);
-    assert!(load(providers, None).unwrap().chosen(None).unwrap_err().to_string().contains("[route]"));
+    assert_eq!(
+        load(&format!("{providers}{route}"), Some("x")).unwrap().route.unwrap().order,
+        ["a", "b"]
+    );
+    assert!(
+        load(providers, None).unwrap().chosen(None).unwrap_err().to_string().contains("[route]")
+    );
 }
 
 #[test]
 fn shown_settings_have_an_origin_and_no_secret() {
-    let shown = load(&WHOLE.replace("{ env = \"RELAY_PASSWORD\" }", "{ command = \"get hunter2\" }"), None).unwrap().shown();
-    let find = |key: &str| shown.iter().find(|s| s.key == key).unwrap_or_else(|| panic!("no {key}"));
+    let shown =
+        load(&WHOLE.replace("{ env = \"RELAY_PASSWORD\" }", "{ command = \"get hunter2\" }"), None)
+            .unwrap()
+            .shown();
+    let find =
+        |key: &str| shown.iter().find(|s| s.key == key).unwrap_or_else(|| panic!("no {key}"));
     assert_eq!(find("providers.relay.rate").origin, "mailbatch.toml:20");
     assert_eq!(find("providers.relay.in_flight").origin, "default");
     assert_eq!(find("providers.relay.per_domain.\"Gmail.com\"").value, "\"20/s\"");
@@ -210,8 +300,16 @@ fn shown_settings_have_an_origin_and_no_secret() {
 
 #[test]
 fn how_lists_are_read_can_be_configured() {
-    let list = load("[list]\nformat = \"csv\"\nencoding = \"latin1\"\ndelimiter = \"tab\"\nskip_lines = 2\n", None).unwrap().list;
-    assert_eq!((list.format, list.encoding.as_deref(), list.delimiter), (Some(crate::input::Format::Csv), Some("windows-1252"), Some(b'\t')));
+    let list = load(
+        "[list]\nformat = \"csv\"\nencoding = \"latin1\"\ndelimiter = \"tab\"\nskip_lines = 2\n",
+        None,
+    )
+    .unwrap()
+    .list;
+    assert_eq!(
+        (list.format, list.encoding.as_deref(), list.delimiter),
+        (Some(crate::input::Format::Csv), Some("windows-1252"), Some(b'\t'))
+    );
     assert_eq!(list.skip_lines, Some(2));
     for (line, says) in [
         ("format = \"xls\"", "list.format: unknown format"),

@@ -1,4 +1,5 @@
-//! Where things are: the directory commands start in, the workspace around it, its configuration and its state.
+//! Where things are: the directory commands start in, the workspace around it, its configuration
+//! and its state.
 
 use std::path::{Path, PathBuf};
 
@@ -24,21 +25,28 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the workspace: the one of `-c`, else the nearest directory upwards with a `mailbatch.toml`. Exit 2 if there is none.
+    /// Finds the workspace: the one of `-c`, else the nearest directory upwards with a
+    /// `mailbatch.toml`. Exit 2 if there is none.
     pub fn find(globals: &Globals) -> Result<Self> {
         let start_dir = start_dir(globals)?;
         let config_file = match &globals.config {
             Some(file) => start_dir.join(file),
-            None => start_dir.ancestors().map(|dir| dir.join(FILE_NAME)).find(|file| file.is_file()).ok_or_else(|| {
-                Error::usage(format!("no {FILE_NAME} here or above")).hint("`mailbatch config init` makes one, -C DIR looks elsewhere")
-            })?,
+            None => start_dir
+                .ancestors()
+                .map(|dir| dir.join(FILE_NAME))
+                .find(|file| file.is_file())
+                .ok_or_else(|| {
+                    Error::usage(format!("no {FILE_NAME} here or above"))
+                        .hint("`mailbatch config init` makes one, -C DIR looks elsewhere")
+                })?,
         };
         let root = config_file.parent().unwrap_or(&start_dir).to_path_buf();
         Ok(Self { state_dir: root.join(STATE_DIR), root, config_file, start_dir })
     }
 
-    /// The workspace that the configuration belongs to as well: where it is a link, the directory of a file that it leads to and that has a
-    /// ledger. The workspace stays where the link lies, because what it leads to may move at each update.
+    /// The workspace that the configuration belongs to as well: where it is a link, the directory
+    /// of a file that it leads to and that has a ledger. The workspace stays where the link lies,
+    /// because what it leads to may move at each update.
     pub fn behind_link(&self) -> Option<PathBuf> {
         const MOST_LINKS: usize = 40;
         let here = std::fs::canonicalize(&self.root).ok()?;
@@ -72,8 +80,15 @@ impl Workspace {
 /// The directory `-C` names, or the current one; exit 2 if it is none.
 pub fn start_dir(globals: &Globals) -> Result<PathBuf> {
     let typed = globals.directory.as_deref().unwrap_or(Path::new("."));
-    let dir = std::fs::canonicalize(typed).map_err(|e| Error::usage(format!("{}: {e}", typed.shown())).hint("-C takes a directory that exists"))?;
-    if dir.is_dir() { Ok(dir) } else { Err(Error::usage(format!("{}: not a directory", typed.shown())).hint("-C takes a directory")) }
+    let dir = std::fs::canonicalize(typed).map_err(|e| {
+        Error::usage(format!("{}: {e}", typed.shown())).hint("-C takes a directory that exists")
+    })?;
+    if dir.is_dir() {
+        Ok(dir)
+    } else {
+        Err(Error::usage(format!("{}: not a directory", typed.shown()))
+            .hint("-C takes a directory"))
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +111,11 @@ mod tests {
         let workspace = Workspace::find(&globals(&top.join("a/b"))).unwrap();
         assert_eq!(workspace.root, top.join("a"));
         assert_eq!(workspace.state_dir, top.join("a/.mailbatch"));
-        let named = Workspace::find(&Globals { config: Some("../../mailbatch.toml".into()), ..globals(&top.join("a/b")) }).unwrap();
+        let named = Workspace::find(&Globals {
+            config: Some("../../mailbatch.toml".into()),
+            ..globals(&top.join("a/b"))
+        })
+        .unwrap();
         assert_eq!(named.root.canonicalize().unwrap(), top);
     }
 
@@ -105,7 +124,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = Workspace::find(&globals(dir.path())).unwrap_err();
         assert_eq!(error.exit(), crate::exit::Exit::USAGE);
-        assert!(error.to_string().contains("no mailbatch.toml here or above") && error.to_string().contains("config init"), "{error}");
+        assert!(
+            error.to_string().contains("no mailbatch.toml here or above")
+                && error.to_string().contains("config init"),
+            "{error}"
+        );
         let error = Workspace::find(&globals(&dir.path().join("missing"))).unwrap_err();
         assert!(error.to_string().contains("-C takes a directory"), "{error}");
     }

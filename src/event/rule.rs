@@ -19,13 +19,23 @@ impl SoftBounces {
     /// The rule of a configuration that names none: 5 in 14 days.
     pub const DEFAULT: Self = Self { count: 5, within: Duration::from_secs(14 * 86_400) };
 
-    /// Whether an event is a soft bounce that says something about the mailbox. Policy, rate, size and content say something about us.
+    /// Whether an event is a soft bounce that says something about the mailbox. Policy, rate, size
+    /// and content say something about us.
     pub fn counts(event: &Event) -> bool {
-        event.kind == EventKind::Bounced && event.bounce == Some(Bounce::Soft) && Self::CLASSES.contains(&event.class.unwrap_or(Class::Other))
+        event.kind == EventKind::Bounced
+            && event.bounce == Some(Bounce::Soft)
+            && Self::CLASSES.contains(&event.class.unwrap_or(Class::Other))
     }
 
     /// The classes that count.
-    pub const CLASSES: [Class; 6] = [Class::MailboxDisabled, Class::MailboxFull, Class::Routing, Class::Expired, Class::System, Class::Other];
+    pub const CLASSES: [Class; 6] = [
+        Class::MailboxDisabled,
+        Class::MailboxFull,
+        Class::Routing,
+        Class::Expired,
+        Class::System,
+        Class::Other,
+    ];
 }
 
 impl fmt::Display for SoftBounces {
@@ -80,7 +90,9 @@ mod tests {
         assert_eq!("5 in 14d".parse(), Ok(SoftBounces::DEFAULT));
         assert_eq!(SoftBounces::DEFAULT.to_string(), "5 in 14d");
         assert_eq!("3 in 36h".parse::<SoftBounces>().unwrap().to_string(), "3 in 36h");
-        for text in ["", "5", "five in 14d", "0 in 14d", "5 in 0d", "-1 in 2d", "5 in a while", "5in14d"] {
+        for text in
+            ["", "5", "five in 14d", "0 in 14d", "5 in 0d", "-1 in 2d", "5 in a while", "5in14d"]
+        {
             assert!(text.parse::<SoftBounces>().is_err(), "{text}");
         }
     }

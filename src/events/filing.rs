@@ -1,7 +1,9 @@
-//! What was learned from events goes into the suppression file, each once, whatever process learned it and wherever it was killed.
+//! What was learned from events goes into the suppression file, each once, whatever process learned
+//! it and wherever it was killed.
 //!
-//! The ledger has it first, together with the event, and counts it as unfiled. One process at a time files: it records that it begins,
-//! appends, records that it is done. What was begun and not done is looked for in the file, and a line that was written in part is completed.
+//! The ledger has it first, together with the event, and counts it as unfiled. One process at a
+//! time files: it records that it begins, appends, records that it is done. What was begun and not
+//! done is looked for in the file, and a line that was written in part is completed.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,8 +21,9 @@ const AT_ONCE: usize = 1_000;
 /// How long another process is waited for that files.
 const TURN: Duration = Duration::from_secs(15 * 60);
 
-/// Appends to `file` what was learned from events and is not in it yet. Returns how many entries that were. Processes take turns by a lock
-/// in `state_dir`. When it fails the entries stay unfiled, and the ledger screens by them all the same.
+/// Appends to `file` what was learned from events and is not in it yet. Returns how many entries
+/// that were. Processes take turns by a lock in `state_dir`. When it fails the entries stay
+/// unfiled, and the ledger screens by them all the same.
 pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) -> Result<u64> {
     if ledger.unfiled(1).await?.is_empty() {
         return Ok(0);
@@ -28,7 +31,13 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
     let lock = state_dir.join("filing.lock");
     let _turn = blocking(move || {
         let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", lock.shown()));
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(failed)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock)
+            .map_err(failed)?;
         holder::lock(&file, &lock, TURN).map_err(failed)?;
         Ok(file)
     })
@@ -40,11 +49,15 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
             return Ok(written);
         }
         let numbers: Vec<i64> = waiting.iter().map(|unfiled| unfiled.number).collect();
-        // Those that a writer had begun with when it was stopped may be in the file, the last one in part.
-        let (begun, fresh): (Vec<Unfiled>, Vec<Unfiled>) = waiting.into_iter().partition(|unfiled| unfiled.begun);
+        // Those that a writer had begun with when it was stopped may be in the file, the last one
+        // in part.
+        let (begun, fresh): (Vec<Unfiled>, Vec<Unfiled>) =
+            waiting.into_iter().partition(|unfiled| unfiled.begun);
         ledger.filed(numbers.clone(), false).await?;
         let path = file.to_owned();
-        let entries = |list: Vec<Unfiled>| -> Vec<LedgerSuppression> { list.into_iter().map(|unfiled| unfiled.entry).collect() };
+        let entries = |list: Vec<Unfiled>| -> Vec<LedgerSuppression> {
+            list.into_iter().map(|unfiled| unfiled.entry).collect()
+        };
         let (begun, fresh) = (entries(begun), entries(fresh));
         written += blocking(move || {
             let again = suppression::append_missing(&path, &begun)?;
@@ -56,8 +69,12 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal(format!("writing the suppression file stopped: {e}")))?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::internal(format!("writing the suppression file stopped: {e}")))?
 }
 
 #[cfg(test)]
@@ -69,7 +86,8 @@ mod tests {
 
     fn hard(email: &str) -> Event {
         let mut event = Event::new(EventKind::Bounced, Source::Webhook, Timestamp::UNIX_EPOCH);
-        (event.bounce, event.class, event.status) = (Some(Bounce::Hard), Some(Class::MailboxGone), "5.1.1".into());
+        (event.bounce, event.class, event.status) =
+            (Some(Bounce::Hard), Some(Class::MailboxGone), "5.1.1".into());
         event.recipient = Some(email.into());
         event
     }
@@ -79,9 +97,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ledger = crate::ledger::open(dir.path()).unwrap();
         let file = dir.path().join("suppressions.csv");
-        let lines = || std::fs::read_to_string(&file).unwrap_or_default().lines().filter(|line| line.contains('@')).count();
+        let lines = || {
+            std::fs::read_to_string(&file)
+                .unwrap_or_default()
+                .lines()
+                .filter(|line| line.contains('@'))
+                .count()
+        };
         for (number, stop) in ["before", "between", "within", "after"].into_iter().enumerate() {
-            let seen = ledger.event(hard(&format!("{stop}@example.com")), Believe::default()).await.unwrap();
+            let seen = ledger
+                .event(hard(&format!("{stop}@example.com")), Believe::default())
+                .await
+                .unwrap();
             let learned = seen.learned.unwrap();
             let unfiled = ledger.unfiled(9).await.unwrap();
             assert_eq!((unfiled.len(), unfiled[0].begun), (1, false));

@@ -1,6 +1,8 @@
-//! Where mail to be taken in lies: files, directories, Maildirs, mboxes, standard input. Messages come one at a time, whatever is there.
+//! Where mail to be taken in lies: files, directories, Maildirs, mboxes, standard input. Messages
+//! come one at a time, whatever is there.
 //!
-//! What cannot be read is named and the rest goes on; of a message only as much as is looked at is kept in memory.
+//! What cannot be read is named and the rest goes on; of a message only as much as is looked at is
+//! kept in memory.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -13,8 +15,8 @@ use serde_json::value::RawValue;
 use super::mail::{BYTE_ORDER_MARK, LOOKED_AT};
 use crate::files;
 
-/// The most bytes of one message or of one JSON value, and of what may stand before the first: far more than any mail system carries, so
-/// that a stream without an end has one here.
+/// The most bytes of one message or of one JSON value, and of what may stand before the first: far
+/// more than any mail system carries, so that a stream without an end has one here.
 const MOST: u64 = 1 << 28;
 
 /// Directories within directories are followed this far; a link to a directory is not followed.
@@ -32,7 +34,8 @@ pub struct Letter {
     pub left_out: u64,
 }
 
-/// Hands every message in `path` to `take`, in order of names, until it says false. `-` is standard input; `shown` is what the path is called.
+/// Hands every message in `path` to `take`, in order of names, until it says false. `-` is standard
+/// input; `shown` is what the path is called.
 pub fn each_letter(path: &Path, shown: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
     if shown == "-" {
         return each_in(io::stdin().lock(), "standard input", MOST, take);
@@ -40,8 +43,14 @@ pub fn each_letter(path: &Path, shown: &str, take: &mut dyn FnMut(Letter) -> boo
     each_below(path, shown, 0, take)
 }
 
-fn each_below(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMut(Letter) -> bool) -> bool {
-    let failed = |raw: io::Error| Letter { file: shown.to_owned(), line: None, raw: Err(raw), left_out: 0 };
+fn each_below(
+    path: &Path,
+    shown: &str,
+    depth: usize,
+    take: &mut dyn FnMut(Letter) -> bool,
+) -> bool {
+    let failed =
+        |raw: io::Error| Letter { file: shown.to_owned(), line: None, raw: Err(raw), left_out: 0 };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(why) => return take(failed(why)),
@@ -52,7 +61,8 @@ fn each_below(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMut(Lette
         }
         return each_in_directory(path, shown, depth, take);
     }
-    // Opening a pipe waits until somebody writes to it; one that was named is meant, one that lies in a directory is not.
+    // Opening a pipe waits until somebody writes to it; one that was named is meant, one that lies
+    // in a directory is not.
     if !metadata.is_file() && depth > 0 {
         return take(failed(io::Error::other("is no file")));
     }
@@ -62,44 +72,73 @@ fn each_below(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMut(Lette
     }
 }
 
-fn each_in_directory(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMut(Letter) -> bool) -> bool {
+fn each_in_directory(
+    path: &Path,
+    shown: &str,
+    depth: usize,
+    take: &mut dyn FnMut(Letter) -> bool,
+) -> bool {
     // A Maildir holds its mail in two directories; what lies beside them is the mail reader's own.
-    let parts = ["cur", "new"].map(|name| (path.join(name), format!("{}/{name}", shown.trim_end_matches('/'))));
+    let parts = ["cur", "new"]
+        .map(|name| (path.join(name), format!("{}/{name}", shown.trim_end_matches('/'))));
     if parts.iter().all(|(part, _)| part.is_dir()) {
         return parts.iter().all(|(part, shown)| each_below(part, shown, depth + 1, take));
     }
-    let entries: io::Result<Vec<PathBuf>> = std::fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let entries: io::Result<Vec<PathBuf>> = std::fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     let mut entries = match entries {
         Ok(entries) => entries,
-        Err(why) => return take(Letter { file: shown.to_owned(), line: None, raw: Err(why), left_out: 0 }),
+        Err(why) => {
+            return take(Letter { file: shown.to_owned(), line: None, raw: Err(why), left_out: 0 });
+        }
     };
     entries.sort();
     entries.iter().all(|entry| {
         let name = entry.file_name().unwrap_or_default().to_string_lossy();
         let is_link_to_directory = entry.is_symlink() && entry.is_dir();
-        is_link_to_directory || each_below(entry, &format!("{}/{name}", shown.trim_end_matches('/')), depth + 1, take)
+        is_link_to_directory
+            || each_below(
+                entry,
+                &format!("{}/{name}", shown.trim_end_matches('/')),
+                depth + 1,
+                take,
+            )
     })
 }
 
-/// Hands the objects of a provider's export on: one after the other, one a line, in an array, or as `items` or `events` of a page.
-fn each_object(input: impl BufRead, most: u64, letter: &mut dyn FnMut(Option<u64>, io::Result<Vec<u8>>) -> bool) -> bool {
+/// Hands the objects of a provider's export on: one after the other, one a line, in an array, or as
+/// `items` or `events` of a page.
+fn each_object(
+    input: impl BufRead,
+    most: u64,
+    letter: &mut dyn FnMut(Option<u64>, io::Result<Vec<u8>>) -> bool,
+) -> bool {
     let left = Cell::new(most);
-    let values = serde_json::Deserializer::from_reader(Bounded { input, left: &left, most }).into_iter::<Box<RawValue>>();
+    let values = serde_json::Deserializer::from_reader(Bounded { input, left: &left, most })
+        .into_iter::<Box<RawValue>>();
     for value in values {
         left.set(most);
         let value = match value {
             Ok(value) => value,
             Err(e) if e.is_io() => return letter(u64::try_from(e.line()).ok(), Err(e.into())),
-            Err(e) => return letter(u64::try_from(e.line()).ok(), Err(io::Error::other(format!("is no JSON: {e}")))),
+            Err(e) => {
+                return letter(
+                    u64::try_from(e.line()).ok(),
+                    Err(io::Error::other(format!("is no JSON: {e}"))),
+                );
+            }
         };
         let text = value.get();
         let page: Option<Page<'_>> = serde_json::from_str(text).ok();
-        let inside: Option<Vec<&RawValue>> = match page.and_then(|page| page.items.or(page.events)) {
+        let inside: Option<Vec<&RawValue>> = match page.and_then(|page| page.items.or(page.events))
+        {
             Some(items) => Some(items),
             None => serde_json::from_str(text).ok(),
         };
         let going = match inside {
-            Some(items) => items.iter().all(|item| letter(None, Ok(item.get().as_bytes().to_vec()))),
+            Some(items) => {
+                items.iter().all(|item| letter(None, Ok(item.get().as_bytes().to_vec())))
+            }
             None => letter(None, Ok(text.as_bytes().to_vec())),
         };
         if !going {
@@ -119,7 +158,11 @@ struct Bounded<'l, R> {
 impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
-        let left = self.left.get().checked_sub(read as u64).ok_or_else(|| too_long("a value", self.most))?;
+        let left = self
+            .left
+            .get()
+            .checked_sub(read as u64)
+            .ok_or_else(|| too_long("a value", self.most))?;
         self.left.set(left);
         Ok(read)
     }
@@ -138,9 +181,17 @@ struct Page<'a> {
     events: Option<Vec<&'a RawValue>>,
 }
 
-/// Hands the messages of one stream on: an mbox where it begins like one, whatever it is called, else one message; of at most `most` bytes each.
-fn each_in(mut input: impl BufRead, file: &str, most: u64, take: &mut dyn FnMut(Letter) -> bool) -> bool {
-    let mut letter = |line: Option<u64>, raw: io::Result<Vec<u8>>| take(Letter { file: file.to_owned(), line, raw, left_out: 0 });
+/// Hands the messages of one stream on: an mbox where it begins like one, whatever it is called,
+/// else one message; of at most `most` bytes each.
+fn each_in(
+    mut input: impl BufRead,
+    file: &str,
+    most: u64,
+    take: &mut dyn FnMut(Letter) -> bool,
+) -> bool {
+    let mut letter = |line: Option<u64>, raw: io::Result<Vec<u8>>| {
+        take(Letter { file: file.to_owned(), line, raw, left_out: 0 })
+    };
     let before = match skip_blanks(&mut input, most) {
         Ok(before) => before,
         Err(why) => return letter(None, Err(why)),
@@ -157,8 +208,15 @@ fn each_in(mut input: impl BufRead, file: &str, most: u64, take: &mut dyn FnMut(
     // Whoever pipes a message in must not meet a closed pipe.
     let mut rest = LeftOut::default();
     match read.and_then(|_| io::copy(&mut input.take(most), &mut rest)) {
-        Ok(length) if length == most => take(Letter { file: file.to_owned(), line: None, raw: Err(too_long("a message", most)), left_out: 0 }),
-        Ok(_) => take(Letter { file: file.to_owned(), line: None, raw: Ok(raw), left_out: rest.count }),
+        Ok(length) if length == most => take(Letter {
+            file: file.to_owned(),
+            line: None,
+            raw: Err(too_long("a message", most)),
+            left_out: 0,
+        }),
+        Ok(_) => {
+            take(Letter { file: file.to_owned(), line: None, raw: Ok(raw), left_out: rest.count })
+        }
         Err(why) => take(Letter { file: file.to_owned(), line: None, raw: Err(why), left_out: 0 }),
     }
 }
@@ -178,7 +236,9 @@ fn skip_blanks(input: &mut impl BufRead, most: u64) -> io::Result<Before> {
     }
     for _ in 0..most {
         let start = input.fill_buf()?;
-        let Some(byte) = start.first().copied().filter(u8::is_ascii_whitespace) else { return Ok(before) };
+        let Some(byte) = start.first().copied().filter(u8::is_ascii_whitespace) else {
+            return Ok(before);
+        };
         input.consume(1);
         if byte == b'\n' {
             before.lines += 1;
@@ -201,7 +261,10 @@ impl LeftOut {
     const NAME: &[u8] = b"final-recipient:";
 
     fn line(&mut self, line: &[u8]) {
-        self.count += u64::from(line.get(..Self::NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(Self::NAME)));
+        self.count += u64::from(
+            line.get(..Self::NAME.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(Self::NAME)),
+        );
     }
 }
 
@@ -237,7 +300,9 @@ struct Mbox<R> {
 impl<R: BufRead> Mbox<R> {
     /// Hands its messages on.
     fn each(mut self, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
-        let mut letter = |line: u64, raw: io::Result<Vec<u8>>, left_out: u64| take(Letter { file: file.to_owned(), line: Some(line), raw, left_out });
+        let mut letter = |line: u64, raw: io::Result<Vec<u8>>, left_out: u64| {
+            take(Letter { file: file.to_owned(), line: Some(line), raw, left_out })
+        };
         let (mut raw, mut begins, mut rest) = (Vec::new(), self.number + 1, LeftOut::default());
         let (mut is_first, mut after_blank, mut length) = (true, false, 0_u64);
         loop {
@@ -246,9 +311,16 @@ impl<R: BufRead> Mbox<R> {
                 Ok(None) => return letter(begins, Ok(raw), rest.count),
                 Err(why) => return letter(begins, Err(why), 0),
             };
-            let is_cut = line.starts_with(b"From ") && (is_first || (after_blank && is_separator(&line)));
+            let is_cut =
+                line.starts_with(b"From ") && (is_first || (after_blank && is_separator(&line)));
             if is_cut && (is_first || self.is_header_ahead()) {
-                if !is_first && !letter(begins, Ok(std::mem::take(&mut raw)), std::mem::take(&mut rest).count) {
+                if !is_first
+                    && !letter(
+                        begins,
+                        Ok(std::mem::take(&mut raw)),
+                        std::mem::take(&mut rest).count,
+                    )
+                {
                     return false;
                 }
                 (begins, is_first, length) = (self.number, false, 0);
@@ -286,16 +358,24 @@ impl<R: BufRead> Mbox<R> {
         // What cannot be read is met again by whoever asks for the next line.
         let read = self.input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut self.ahead);
         let name = self.ahead.split(|byte| *byte == b':').next().unwrap_or_default();
-        let is_field = name.len() < self.ahead.len() && !name.is_empty() && name.trim_ascii_end().iter().all(u8::is_ascii_graphic);
+        let is_field = name.len() < self.ahead.len()
+            && !name.is_empty()
+            && name.trim_ascii_end().iter().all(u8::is_ascii_graphic);
         read.is_ok() && (is_field || self.ahead.starts_with(b">From "))
     }
 }
 
-/// `From sender Sat Nov 21 12:00:00 2026`: a sentence that begins with From seldom has a time and a year in it.
+/// `From sender Sat Nov 21 12:00:00 2026`: a sentence that begins with From seldom has a time and a
+/// year in it.
 fn is_separator(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
-    let is_time = |word: &str| word.len() >= 4 && word.split(':').count() >= 2 && word.split(':').all(|n| n.len() <= 2 && n.parse::<u8>().is_ok());
-    let is_year = |word: &str| word.len() == 4 && word.parse::<u16>().is_ok_and(|year| year >= 1970);
+    let is_time = |word: &str| {
+        word.len() >= 4
+            && word.split(':').count() >= 2
+            && word.split(':').all(|n| n.len() <= 2 && n.parse::<u8>().is_ok())
+    };
+    let is_year =
+        |word: &str| word.len() == 4 && word.parse::<u16>().is_ok_and(|year| year >= 1970);
     line.split_whitespace().any(is_time) && line.split_whitespace().any(is_year)
 }
 
@@ -315,7 +395,10 @@ mod tests {
     #[test]
     fn an_mbox_is_cut_at_its_separators_and_at_no_sentence() {
         let mbox = b"From a Sat Nov 21 12:00:00 2026\nA: 1\n\nFrom here on\n>From there\n\nFrom b Sat Nov 21 12:00:01 2026\nB: 2\n";
-        assert_eq!(read(mbox), [(Some(1), "A: 1\n\nFrom here on\nFrom there\n\n".into()), (Some(7), "B: 2\n".into())]);
+        assert_eq!(
+            read(mbox),
+            [(Some(1), "A: 1\n\nFrom here on\nFrom there\n\n".into()), (Some(7), "B: 2\n".into())]
+        );
         assert_eq!(read(b"A: 1\n\nFrom b Sat Nov 21 12:00:01 2026\n").len(), 1);
         assert_eq!(read(b"From a Sat Nov 21 12:00:00 2026\nA: 1\n\nFrom 10:00 to 12:00 in 2026\nwe were away\n").len(), 1);
         assert_eq!(read(b""), [(None, String::new())]);
@@ -324,16 +407,22 @@ mod tests {
 
     #[test]
     fn an_mbox_is_known_by_its_content() {
-        let mbox = "From a Sat Nov 21 12:00:00 2026\nA: 1\n\nFrom b Sat Nov 21 12:00:01 2026\nB: 2\n";
+        let mbox =
+            "From a Sat Nov 21 12:00:00 2026\nA: 1\n\nFrom b Sat Nov 21 12:00:01 2026\nB: 2\n";
         for before in ["", "\n", "\r\n\n", "\u{feff}", "\u{feff}\n\n"] {
             for name in ["x", "x.eml", "x.EML", "x.txt", "x.msg"] {
                 let mut letters = Vec::new();
-                let text = format!("{before}{mbox}").replace('\n', if before.contains('\r') { "\r\n" } else { "\n" });
+                let text = format!("{before}{mbox}")
+                    .replace('\n', if before.contains('\r') { "\r\n" } else { "\n" });
                 each_in(text.as_bytes(), name, MOST, &mut |letter| {
-                    letters.push((letter.line.unwrap() - before.matches('\n').count() as u64, letter.raw.unwrap().len()));
+                    letters.push((
+                        letter.line.unwrap() - before.matches('\n').count() as u64,
+                        letter.raw.unwrap().len(),
+                    ));
                     true
                 });
-                let lengths = letters.iter().map(|(line, length)| (*line, *length > 4)).collect::<Vec<_>>();
+                let lengths =
+                    letters.iter().map(|(line, length)| (*line, *length > 4)).collect::<Vec<_>>();
                 assert_eq!(lengths, [(1, true), (4, true)], "{before:?} {name}");
             }
         }
@@ -359,7 +448,8 @@ mod tests {
     fn a_stream_without_an_end_has_one_here() {
         let endless = |start: &str, part: &[u8]| {
             let mut given = 0;
-            let input = io::Read::chain(start.as_bytes(), Forever(part.repeat(1 + 70_000 / part.len()), 0));
+            let input =
+                io::Read::chain(start.as_bytes(), Forever(part.repeat(1 + 70_000 / part.len()), 0));
             let mut said = Vec::new();
             each_in(BufReader::new(input), "x", 10_000, &mut |letter| {
                 given += 1;
@@ -382,10 +472,19 @@ mod tests {
         ] {
             // What is looked at of a message comes first.
             let said = endless(start, part.as_bytes());
-            assert!(said.len() == 1 && said[0].contains("is longer than 10000 bytes"), "{start:?} {part:?}: {said:?}");
+            assert!(
+                said.len() == 1 && said[0].contains("is longer than 10000 bytes"),
+                "{start:?} {part:?}: {said:?}"
+            );
         }
-        for (start, part) in [("From a", "\nA: 1\n\nFrom b Sat Nov 21 12:00:01 2026"), ("{}", "{\"a\":1}\n")] {
-            assert_eq!(endless(start, part.as_bytes()), [""; 0], "one message after the other may go on for ever");
+        for (start, part) in
+            [("From a", "\nA: 1\n\nFrom b Sat Nov 21 12:00:01 2026"), ("{}", "{\"a\":1}\n")]
+        {
+            assert_eq!(
+                endless(start, part.as_bytes()),
+                [""; 0],
+                "one message after the other may go on for ever"
+            );
         }
     }
 
@@ -410,7 +509,12 @@ mod tests {
     #[test]
     fn of_a_maildir_only_its_mail_is_read_and_what_cannot_be_read_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        for (name, text) in [("cur/b", "B: 1\n\n"), ("new/a", "A: 1\n\n"), ("tmp/c", "C: 1\n\n"), ("dovecot-uidlist", "3")] {
+        for (name, text) in [
+            ("cur/b", "B: 1\n\n"),
+            ("new/a", "A: 1\n\n"),
+            ("tmp/c", "C: 1\n\n"),
+            ("dovecot-uidlist", "3"),
+        ] {
             std::fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
             std::fs::write(dir.path().join(name), text).unwrap();
         }
@@ -420,6 +524,9 @@ mod tests {
             seen.push((letter.file, letter.raw.is_ok()));
             true
         });
-        assert_eq!(seen, [("M/cur/b".into(), true), ("M/new/a".into(), true), ("M/new/z".into(), false)]);
+        assert_eq!(
+            seen,
+            [("M/cur/b".into(), true), ("M/new/a".into(), true), ("M/new/z".into(), false)]
+        );
     }
 }

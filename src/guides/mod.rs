@@ -1,6 +1,8 @@
-//! The guides: written once in Markdown under `man/guides`, printed by `mailbatch help TOPIC` and converted to man pages.
+//! The guides: written once in Markdown under `man/guides`, printed by `mailbatch help TOPIC` and
+//! converted to man pages.
 //!
-//! The rule it keeps: a guide is complete in the binary, so that it can be read where neither `man` nor the repository is.
+//! The rule it keeps: a guide is complete in the binary, so that it can be read where neither `man`
+//! nor the repository is.
 
 mod page;
 mod plain;
@@ -56,7 +58,8 @@ impl Guide {
     /// The guide with this topic, in any case, with or without `mailbatch-` before it.
     pub fn find(topic: &str) -> Option<&'static Self> {
         let topic = topic.to_lowercase();
-        let is_called = |guide: &&Self, topic: &str| guide.name == topic || guide.aliases.contains(&topic);
+        let is_called =
+            |guide: &&Self, topic: &str| guide.name == topic || guide.aliases.contains(&topic);
         let called = |topic: &str| GUIDES.iter().find(|guide| is_called(guide, topic));
         called(&topic).or_else(|| called(topic.strip_prefix("mailbatch-")?))
     }
@@ -67,20 +70,34 @@ impl Guide {
         title.split_once(": ").map_or(title, |(_, about)| about)
     }
 
-    /// The text of `mailbatch help`, filled to `width` columns; `styled` for a terminal that shows bold.
+    /// The text of `mailbatch help`, filled to `width` columns; `styled` for a terminal that shows
+    /// bold.
     pub fn text(&self, width: usize, styled: bool) -> String {
-        plain::render(&page::parse(self.markdown), plain::Layout { width, marks: if styled { plain::Marks::Bold } else { plain::Marks::Quotes } })
+        plain::render(
+            &page::parse(self.markdown),
+            plain::Layout {
+                width,
+                marks: if styled { plain::Marks::Bold } else { plain::Marks::Quotes },
+            },
+        )
     }
 
     /// The name of its man page, without the section.
     fn page_name(&self) -> String {
-        if self.name.starts_with("mailbatch") { self.name.to_owned() } else { format!("mailbatch-{}", self.name) }
+        if self.name.starts_with("mailbatch") {
+            self.name.to_owned()
+        } else {
+            format!("mailbatch-{}", self.name)
+        }
     }
 
     /// The file of its man page and what is in it.
     pub fn man_page(&self) -> (String, String) {
         let name = self.page_name();
-        (format!("{name}.{}", self.section), roff::render(&page::parse(self.markdown), &name, self.section))
+        (
+            format!("{name}.{}", self.section),
+            roff::render(&page::parse(self.markdown), &name, self.section),
+        )
     }
 }
 
@@ -98,13 +115,20 @@ mod tests {
 
     #[test]
     fn no_two_guides_have_a_word_in_common_and_each_has_a_title() {
-        let words: Vec<&str> = GUIDES.iter().flat_map(|guide| guide.aliases.iter().copied().chain([guide.name])).collect();
+        let words: Vec<&str> = GUIDES
+            .iter()
+            .flat_map(|guide| guide.aliases.iter().copied().chain([guide.name]))
+            .collect();
         for (at, word) in words.iter().enumerate() {
             assert!(!words[..at].contains(word), "{word}");
         }
         for guide in GUIDES {
             let title = format!("# {}: ", guide.name);
-            assert!(guide.markdown.starts_with(&title), "{} does not begin with {title:?}", guide.name);
+            assert!(
+                guide.markdown.starts_with(&title),
+                "{} does not begin with {title:?}",
+                guide.name
+            );
         }
     }
 }

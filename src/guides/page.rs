@@ -55,11 +55,17 @@ fn blocks(events: &mut Parser<'_>) -> Vec<Block> {
     let mut loose = Text::new();
     while let Some(event) = events.next() {
         let block = match event {
-            Event::Start(Tag::Heading { level, .. }) => Block::Heading(level as u8, inline(events, Style::Plain)),
+            Event::Start(Tag::Heading { level, .. }) => {
+                Block::Heading(level as u8, inline(events, Style::Plain))
+            }
             Event::Start(Tag::Paragraph) => Block::Paragraph(inline(events, Style::Plain)),
             Event::Start(Tag::CodeBlock(_)) => Block::Code(plain(&inline(events, Style::Code))),
-            Event::Start(Tag::List(first)) => Block::List { first, items: children(events, blocks) },
-            Event::Start(Tag::Table(_)) => Block::Table(children(events, |row| children(row, |cell| inline(cell, Style::Plain)))),
+            Event::Start(Tag::List(first)) => {
+                Block::List { first, items: children(events, blocks) }
+            }
+            Event::Start(Tag::Table(_)) => Block::Table(children(events, |row| {
+                children(row, |cell| inline(cell, Style::Plain))
+            })),
             Event::Start(Tag::HtmlBlock) => {
                 inline(events, Style::Plain);
                 continue;
@@ -134,10 +140,28 @@ mod tests {
         let item = |name: &str| Block::Paragraph(text(name));
         let read = parse(page);
         assert_eq!(read[0], Block::Heading(1, text("t: s")));
-        let words = [("One ", Style::Plain), ("two", Style::Code), (" ", Style::Plain), ("three", Style::Strong), (".", Style::Plain)];
-        assert_eq!(read[1], Block::Paragraph(words.map(|(word, style)| span(word, style)).to_vec()));
-        assert_eq!(read[2], Block::List { first: None, items: vec![vec![item("a")], vec![item("b"), Block::Code("ls\n".to_owned())]] });
+        let words = [
+            ("One ", Style::Plain),
+            ("two", Style::Code),
+            (" ", Style::Plain),
+            ("three", Style::Strong),
+            (".", Style::Plain),
+        ];
+        assert_eq!(
+            read[1],
+            Block::Paragraph(words.map(|(word, style)| span(word, style)).to_vec())
+        );
+        assert_eq!(
+            read[2],
+            Block::List {
+                first: None,
+                items: vec![vec![item("a")], vec![item("b"), Block::Code("ls\n".to_owned())]]
+            }
+        );
         let Block::Table(rows) = &read[3] else { panic!("{read:?}") };
-        assert_eq!((rows.len(), plain(&rows[0][1]), plain(&rows[1][0]), plain(&rows[1][1])), (2, "i".to_owned(), "x".to_owned(), "y | z".to_owned()));
+        assert_eq!(
+            (rows.len(), plain(&rows[0][1]), plain(&rows[1][0]), plain(&rows[1][1])),
+            (2, "i".to_owned(), "x".to_owned(), "y | z".to_owned())
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A page as text for a terminal or a pipe: filled to a width; what is typed is bold where the terminal can show it, else between back-quotes.
+//! A page as text for a terminal or a pipe: filled to a width; what is typed is bold where the
+//! terminal can show it, else between back-quotes.
 
 use std::borrow::Cow;
 
@@ -46,7 +47,9 @@ fn put(blocks: &[Block], indent: usize, layout: Layout, out: &mut String) {
                 filled(&[heading], "", if *level > 2 { INDENT / 2 } else { 0 }, layout, out);
             }
             Block::Paragraph(text) => filled(text, "", indent, layout, out),
-            Block::Code(lines) => lines.lines().for_each(|line| push_line(out, indent + INDENT, line)),
+            Block::Code(lines) => {
+                lines.lines().for_each(|line| push_line(out, indent + INDENT, line))
+            }
             Block::List { first, items } => list(*first, items, indent, layout, out),
             Block::Table(rows) => table(rows, indent, layout, out),
         }
@@ -67,7 +70,8 @@ fn list(first: Option<u64>, items: &[Vec<Block>], indent: usize, layout: Layout,
         if at > 0 && is_loose {
             out.push('\n');
         }
-        let mark = first.map_or_else(|| "- ".to_owned(), |first| format!("{}. ", first + at as u64));
+        let mark =
+            first.map_or_else(|| "- ".to_owned(), |first| format!("{}. ", first + at as u64));
         let inner = indent + mark.len();
         let rest = match item.split_first() {
             Some((Block::Paragraph(text), rest)) => {
@@ -115,7 +119,11 @@ fn words(text: &[Span], marks: Marks) -> Vec<Word> {
 }
 
 fn quoted(span: &Span, marks: Marks) -> Cow<'_, str> {
-    if marks == Marks::Quotes && span.style == Style::Code { format!("`{}`", span.text).into() } else { span.text.as_str().into() }
+    if marks == Marks::Quotes && span.style == Style::Code {
+        format!("`{}`", span.text).into()
+    } else {
+        span.text.as_str().into()
+    }
 }
 
 /// How many columns a text takes on one line.
@@ -155,7 +163,10 @@ fn lines(text: &[Span], width: usize, marks: Marks) -> Vec<String> {
 /// A paragraph whose first line begins with `mark` and whose others stand below the text behind it.
 fn filled(text: &[Span], mark: &str, indent: usize, layout: Layout, out: &mut String) {
     let inner = indent + mark.len();
-    for (at, line) in lines(text, layout.width.saturating_sub(inner).max(NARROWEST), layout.marks).iter().enumerate() {
+    for (at, line) in lines(text, layout.width.saturating_sub(inner).max(NARROWEST), layout.marks)
+        .iter()
+        .enumerate()
+    {
         match at {
             0 => push_line(out, indent, &format!("{mark}{line}")),
             _ => push_line(out, inner, line),
@@ -163,12 +174,22 @@ fn filled(text: &[Span], mark: &str, indent: usize, layout: Layout, out: &mut St
     }
 }
 
-/// Columns as wide as their longest cell, except the widest, which is filled to what is left; entry below entry where that is too little.
+/// Columns as wide as their longest cell, except the widest, which is filled to what is left; entry
+/// below entry where that is too little.
 fn table(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut String) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let longest = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell, layout.marks)).max().unwrap_or(0);
+    let longest = |at: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(at))
+            .map(|cell| width(cell, layout.marks))
+            .max()
+            .unwrap_or(0)
+    };
     let mut widths: Vec<usize> = (0..columns).map(longest).collect();
-    let Some((widest, most)) = widths.iter().copied().enumerate().max_by_key(|(_, width)| *width) else { return };
+    let Some((widest, most)) = widths.iter().copied().enumerate().max_by_key(|(_, width)| *width)
+    else {
+        return;
+    };
     let others: usize = widths.iter().sum::<usize>() - most + 2 * (columns - 1);
     let room = layout.width.saturating_sub(indent + others);
     if room < NARROWEST.min(most) {
@@ -187,12 +208,14 @@ fn table(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut Strin
 
 /// One row of a table, in as many lines as its longest cell takes.
 fn put_row(row: &[Vec<Span>], widths: &[usize], indent: usize, marks: Marks, out: &mut String) {
-    let cells: Vec<Vec<Vec<Word>>> = row.iter().zip(widths).map(|(cell, width)| filled_words(cell, *width, marks)).collect();
+    let cells: Vec<Vec<Vec<Word>>> =
+        row.iter().zip(widths).map(|(cell, width)| filled_words(cell, *width, marks)).collect();
     for at in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
         let mut line = String::new();
         for (cell, width) in cells.iter().zip(widths) {
             let words = cell.get(at).map_or(&[][..], Vec::as_slice);
-            let used = words.iter().map(|word| word.width).sum::<usize>() + words.len().saturating_sub(1);
+            let used =
+                words.iter().map(|word| word.width).sum::<usize>() + words.len().saturating_sub(1);
             line.push_str(&joined(words));
             line.extend(std::iter::repeat_n(' ', width.saturating_sub(used) + 2));
         }
@@ -200,7 +223,8 @@ fn put_row(row: &[Vec<Span>], widths: &[usize], indent: usize, marks: Marks, out
     }
 }
 
-/// A table that is too wide for columns: the first cell, and below it each other one behind the name of its column.
+/// A table that is too wide for columns: the first cell, and below it each other one behind the
+/// name of its column.
 fn entries(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut String) {
     let Some((head, rows)) = rows.split_first() else { return };
     for (at, row) in rows.iter().enumerate() {
@@ -209,8 +233,12 @@ fn entries(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut Str
         }
         for (column, cell) in row.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
             match head.get(column).filter(|_| column > 0 && row.len() > 2) {
-                Some(name) => filled(cell, &format!("{}: ", plain(name)), indent + INDENT, layout, out),
-                None => filled(cell, "", if column > 0 { indent + INDENT } else { indent }, layout, out),
+                Some(name) => {
+                    filled(cell, &format!("{}: ", plain(name)), indent + INDENT, layout, out)
+                }
+                None => {
+                    filled(cell, "", if column > 0 { indent + INDENT } else { indent }, layout, out)
+                }
             }
         }
     }
@@ -227,8 +255,11 @@ mod tests {
 
     #[test]
     fn text_is_filled_to_the_width_and_lists_hang() {
-        let text =
-            shown("# t: s\n\none two three four five\n\n- six seven eight nine ten\n- b\n\n1. c\n\n   ```sh\n   ls -l\n   ```\n", 26, Marks::None);
+        let text = shown(
+            "# t: s\n\none two three four five\n\n- six seven eight nine ten\n- b\n\n1. c\n\n   ```sh\n   ls -l\n   ```\n",
+            26,
+            Marks::None,
+        );
         assert_eq!(
             text,
             "t: s\n\n    one two three four\n    five\n\n    - six seven eight nine\n      ten\n    - b\n\n    1. c\n\n           ls -l\n"
@@ -237,17 +268,41 @@ mod tests {
 
     #[test]
     fn the_widest_column_of_a_table_is_filled() {
-        let text = shown("| a | b |\n| --- | --- |\n| one | two three four five six seven |\n", 32, Marks::None);
-        assert_eq!(text, "    a    b\n    ---  -----------------------\n    one  two three four five six\n         seven\n");
-        let text = shown("| a | b | c |\n| --- | --- | --- |\n| 1 | two three four five six seven | 8 |\n", 32, Marks::None);
-        assert_eq!(text, "    a  b                       c\n    -  ----------------------  -\n    1  two three four five     8\n       six seven\n");
-        let text = shown("| a | b | c |\n| --- | --- | --- |\n| 123456789 123456789 | two | three four five six seven |\n", 32, Marks::None);
-        assert_eq!(text, "    123456789 123456789\n        b: two\n        c: three four five six\n           seven\n");
+        let text = shown(
+            "| a | b |\n| --- | --- |\n| one | two three four five six seven |\n",
+            32,
+            Marks::None,
+        );
+        assert_eq!(
+            text,
+            "    a    b\n    ---  -----------------------\n    one  two three four five six\n         seven\n"
+        );
+        let text = shown(
+            "| a | b | c |\n| --- | --- | --- |\n| 1 | two three four five six seven | 8 |\n",
+            32,
+            Marks::None,
+        );
+        assert_eq!(
+            text,
+            "    a  b                       c\n    -  ----------------------  -\n    1  two three four five     8\n       six seven\n"
+        );
+        let text = shown(
+            "| a | b | c |\n| --- | --- | --- |\n| 123456789 123456789 | two | three four five six seven |\n",
+            32,
+            Marks::None,
+        );
+        assert_eq!(
+            text,
+            "    123456789 123456789\n        b: two\n        c: three four five six\n           seven\n"
+        );
     }
 
     #[test]
     fn bold_is_marked_on_a_terminal_alone() {
-        assert_eq!(shown("`a b` c", 80, Marks::Bold), "    \u{1b}[1ma\u{1b}[0m \u{1b}[1mb\u{1b}[0m c\n");
+        assert_eq!(
+            shown("`a b` c", 80, Marks::Bold),
+            "    \u{1b}[1ma\u{1b}[0m \u{1b}[1mb\u{1b}[0m c\n"
+        );
         assert_eq!(shown("`a b` c", 80, Marks::Quotes), "    `a b` c\n");
         assert_eq!(shown("`a b` c", 80, Marks::None), "    a b c\n");
     }

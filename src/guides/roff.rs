@@ -3,7 +3,8 @@
 use super::page::{Block, Span, Style, plain};
 use super::plain::{self as text, Layout, Marks};
 
-/// The width of what is shown line for line, so that it fits beside the indent of `man` at 80 columns.
+/// The width of what is shown line for line, so that it fits beside the indent of `man` at 80
+/// columns.
 const WIDTH: usize = 70;
 
 /// The page called `name` in this section of the manual. Its title is `TOPIC: what it is about`.
@@ -15,13 +16,22 @@ pub(super) fn render(page: &[Block], name: &str, section: u8) -> String {
             Block::Heading(1, title) => {
                 let title = plain(title);
                 let about = title.split_once(": ").map_or(title.as_str(), |(_, about)| about);
-                out.push_str(&format!(".SH NAME\n{} \\- {}\n", escaped(name, Style::Code), escaped(about, Style::Plain)));
+                out.push_str(&format!(
+                    ".SH NAME\n{} \\- {}\n",
+                    escaped(name, Style::Code),
+                    escaped(about, Style::Plain)
+                ));
             }
             Block::Heading(2, text) => {
-                out.push_str(&format!(".SH {}\n", escaped(&plain(text).to_uppercase(), Style::Plain)));
+                out.push_str(&format!(
+                    ".SH {}\n",
+                    escaped(&plain(text).to_uppercase(), Style::Plain)
+                ));
                 is_described = true;
             }
-            Block::Heading(_, text) => out.push_str(&format!(".SS {}\n", escaped(&plain(text), Style::Plain))),
+            Block::Heading(_, text) => {
+                out.push_str(&format!(".SS {}\n", escaped(&plain(text), Style::Plain)))
+            }
             _ => {
                 if !std::mem::replace(&mut is_described, true) {
                     out.push_str(".SH DESCRIPTION\n");
@@ -40,7 +50,10 @@ fn put(block: &Block, out: &mut String) {
         Block::Code(lines) => verbatim(lines, out),
         Block::List { first, items } => {
             for (at, item) in items.iter().enumerate() {
-                let mark = first.map_or_else(|| "\\(bu 2".to_owned(), |first| format!("{}. 4", first + at as u64));
+                let mark = first.map_or_else(
+                    || "\\(bu 2".to_owned(),
+                    |first| format!("{}. 4", first + at as u64),
+                );
                 out.push_str(&format!(".IP {mark}\n"));
                 inner(item, out);
             }
@@ -50,7 +63,13 @@ fn put(block: &Block, out: &mut String) {
                 out.push_str(&format!(".TP\n{}\n{}\n", inline(&row[0]), inline(&row[1])));
             }
         }
-        Block::Table(_) => verbatim(&unindented(&text::render(std::slice::from_ref(block), Layout { width: WIDTH + 4, marks: Marks::None })), out),
+        Block::Table(_) => verbatim(
+            &unindented(&text::render(
+                std::slice::from_ref(block),
+                Layout { width: WIDTH + 4, marks: Marks::None },
+            )),
+            out,
+        ),
     }
 }
 
@@ -91,7 +110,8 @@ fn inline(text: &[Span]) -> String {
             Style::Emphasis => line.push_str(&format!("\\fI{text}\\fR")),
         }
     }
-    // A line that begins with one of these is taken for a macro, and one with a blank breaks the paragraph.
+    // A line that begins with one of these is taken for a macro, and one with a blank breaks the
+    // paragraph.
     guarded(line.trim())
 }
 
@@ -123,8 +143,13 @@ mod tests {
 
     #[test]
     fn what_is_typed_stays_as_it_is() {
-        let page =
-            render(&parse("# t: a-b\n\n.x `--for '1h'` a\\\\b\n\n```text\n.cut ~/x\n'q'\n```\n\n## More\n\n- one\n\n  two\n"), "mailbatch-t", 7);
+        let page = render(
+            &parse(
+                "# t: a-b\n\n.x `--for '1h'` a\\\\b\n\n```text\n.cut ~/x\n'q'\n```\n\n## More\n\n- one\n\n  two\n",
+            ),
+            "mailbatch-t",
+            7,
+        );
         assert_eq!(
             page,
             ".TH mailbatch-t 7 \"\" \"mailbatch\"\n.SH NAME\nmailbatch\\-t \\- a-b\n.SH DESCRIPTION\n.PP\n\\&.x \\fB\\-\\-for \\(aq1h\\(aq\\fR a\\eb\n\
@@ -134,7 +159,11 @@ mod tests {
 
     #[test]
     fn a_table_of_two_columns_is_a_list_of_terms() {
-        let page = render(&parse("# t: s\n\n| k | what |\n| --- | --- |\n| `a_b` | c |\n"), "mailbatch-t", 7);
+        let page = render(
+            &parse("# t: s\n\n| k | what |\n| --- | --- |\n| `a_b` | c |\n"),
+            "mailbatch-t",
+            7,
+        );
         assert!(page.ends_with(".TP\n\\fBa_b\\fR\nc\n"), "{page}");
     }
 }

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::recipient::Columns;
 
-/// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that spreadsheets and CRMs are used in, and
-/// those of HubSpot, Salesforce, Mailchimp and Outlook exports.
+/// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that
+/// spreadsheets and CRMs are used in, and those of HubSpot, Salesforce, Mailchimp and Outlook
+/// exports.
 const HEADINGS: [&str; 64] = [
     "email",
     "emails",
@@ -72,7 +73,8 @@ const HEADINGS: [&str; 64] = [
     "البريدالإلكتروني",
 ];
 
-/// Headings that mean one where no other does: of exports with several (Google Contacts, Outlook), of payments and surveys.
+/// Headings that mean one where no other does: of exports with several (Google Contacts, Outlook),
+/// of payments and surveys.
 const LESSER_HEADINGS: [&str; 12] = [
     "email1value",
     "emailaddress1",
@@ -131,11 +133,17 @@ pub(super) fn is_by_content(name: &str) -> bool {
     !is_email_heading(name)
 }
 
-/// Finds the place of the e-mail column: exactly `configured` if given, else the only heading that can be meant; where there is none,
-/// `by_content`, the only column in which addresses stand, if its heading has to do with mail (`Person - Email - Work`).
+/// Finds the place of the e-mail column: exactly `configured` if given, else the only heading that
+/// can be meant; where there is none, `by_content`, the only column in which addresses stand, if
+/// its heading has to do with mail (`Person - Email - Work`).
 ///
 /// Errs with exit 4 and the list's columns where there is none or a choice.
-pub fn guess_email_column(columns: &Columns, configured: Option<&str>, by_content: Option<usize>, list_name: &str) -> Result<usize> {
+pub fn guess_email_column(
+    columns: &Columns,
+    configured: Option<&str>,
+    by_content: Option<usize>,
+    list_name: &str,
+) -> Result<usize> {
     let names = columns.names();
     if let Some(wanted) = configured {
         if let Some((first, second)) = columns.repeated(wanted) {
@@ -152,27 +160,47 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, by_conten
             }
         });
     }
-    let of = |headings: &[&str]| -> Vec<usize> { (0..names.len()).filter(|&place| headings.contains(&normal(&names[place]).as_str())).collect() };
+    let of = |headings: &[&str]| -> Vec<usize> {
+        (0..names.len())
+            .filter(|&place| headings.contains(&normal(&names[place]).as_str()))
+            .collect()
+    };
     let mut candidates = of(&HEADINGS);
     if candidates.is_empty() {
         candidates = of(&LESSER_HEADINGS);
     }
     // What holds an address is a person of a list without a header.
-    let by_content = by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.contains('@'))?)));
+    let by_content =
+        by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.contains('@'))?)));
     let message = match (&candidates[..], by_content.map(|(at, name)| (at, name.as_str()))) {
         ([only], _) => return Ok(*only),
         ([], Some((at, name))) if is_about_mail(name) => return Ok(at),
         ([], Some((at, ""))) => {
-            let what = format!("{list_name}: no column is called email; addresses stand in column {}, which has no name", at + 1);
-            return Err(Error::refused(what).hint("is the header missing? name the columns in a first line, e.g. email,first_name"));
+            let what = format!(
+                "{list_name}: no column is called email; addresses stand in column {}, which has no name",
+                at + 1
+            );
+            return Err(Error::refused(what).hint(
+                "is the header missing? name the columns in a first line, e.g. email,first_name",
+            ));
         }
         ([], Some((_, name))) => {
-            format!("{list_name}: no column is called email; addresses stand in {name:?} alone (its columns: {})", listed(names))
+            format!(
+                "{list_name}: no column is called email; addresses stand in {name:?} alone (its columns: {})",
+                listed(names)
+            )
         }
-        ([], None) => format!("{list_name}: no column is called email (its columns: {})", listed(names)),
+        ([], None) => {
+            format!("{list_name}: no column is called email (its columns: {})", listed(names))
+        }
         _ => {
             let found = candidates.iter().map(|&place| names[place].clone()).collect::<Vec<_>>();
-            format!("{list_name}: {} columns could hold the address: {} (all columns: {})", found.len(), listed(&found), listed(names))
+            format!(
+                "{list_name}: {} columns could hold the address: {} (all columns: {})",
+                found.len(),
+                listed(&found),
+                listed(names)
+            )
         }
     };
     Err(Error::refused(message).hint("name it: --email-column COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
@@ -180,8 +208,12 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, by_conten
 
 /// The refusal of a column that is used and stands twice; `first` and `second` are places from 0.
 pub(super) fn twice(list: &str, name: &str, first: usize, second: usize) -> Error {
-    Error::refused(format!("{list}: column {name:?} stands twice, as columns {} and {}", first + 1, second + 1))
-        .hint("rename one of them in the header")
+    Error::refused(format!(
+        "{list}: column {name:?} stands twice, as columns {} and {}",
+        first + 1,
+        second + 1
+    ))
+    .hint("rename one of them in the header")
 }
 
 /// A name without case, blanks and punctuation.
@@ -190,7 +222,10 @@ pub(super) fn normal(name: &str) -> String {
 }
 
 /// The name that is most like the one that is wanted, if any is like it.
-pub(crate) fn nearest_name<'a>(names: impl IntoIterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+pub(crate) fn nearest_name<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    wanted: &str,
+) -> Option<&'a str> {
     let score = |name: &str| strsim::jaro_winkler(&normal(name), &normal(wanted));
     let near = names.into_iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(near) > 0.8).then_some(near)
@@ -225,16 +260,42 @@ mod tests {
     use crate::exit::Exit;
 
     fn guess(names: &[&str], configured: Option<&str>) -> Result<usize> {
-        guess_email_column(&Columns::new(names.iter().map(|&name| name.to_owned()).collect()), configured, None, "l.csv")
+        guess_email_column(
+            &Columns::new(names.iter().map(|&name| name.to_owned()).collect()),
+            configured,
+            None,
+            "l.csv",
+        )
     }
 
     #[test]
     fn the_only_heading_that_can_be_meant_is_taken() {
-        let plain =
-            ["email", "e-mail", "E-Mail", "Email Address", "EMAIL", "email_address", "mail", "Contact: Email", "Lead Email", "E-Mail-Adresse"];
-        let outlook = ["电子邮件地址", "電子メール アドレス", "E-mail cím", "Адрес эл. почты", "Adres e-mail", "البريد الإلكتروني"];
+        let plain = [
+            "email",
+            "e-mail",
+            "E-Mail",
+            "Email Address",
+            "EMAIL",
+            "email_address",
+            "mail",
+            "Contact: Email",
+            "Lead Email",
+            "E-Mail-Adresse",
+        ];
+        let outlook = [
+            "电子邮件地址",
+            "電子メール アドレス",
+            "E-mail cím",
+            "Адрес эл. почты",
+            "Adres e-mail",
+            "البريد الإلكتروني",
+        ];
         for heading in plain.into_iter().chain(outlook) {
-            assert_eq!(guess(&["id", heading, "name", "email_opt_in"], None).unwrap(), 1, "{heading}");
+            assert_eq!(
+                guess(&["id", heading, "name", "email_opt_in"], None).unwrap(),
+                1,
+                "{heading}"
+            );
         }
     }
 
@@ -242,25 +303,58 @@ mod tests {
     fn no_column_and_two_columns_are_refused_with_the_columns_and_the_flag() {
         let error = guess(&["id", "name"], None).unwrap_err();
         assert_eq!(error.exit(), Exit::REFUSED);
-        assert!(error.to_string().contains("(its columns: id, name)") && error.to_string().contains("--email-column COLUMN"), "{error}");
+        assert!(
+            error.to_string().contains("(its columns: id, name)")
+                && error.to_string().contains("--email-column COLUMN"),
+            "{error}"
+        );
         let error = guess(&["email", "name", "Email Address"], None).unwrap_err();
         assert_eq!(error.exit(), Exit::REFUSED);
-        assert!(error.to_string().contains("2 columns could hold the address: email, Email Address"), "{error}");
+        assert!(
+            error.to_string().contains("2 columns could hold the address: email, Email Address"),
+            "{error}"
+        );
         assert!(guess(&[], None).unwrap_err().to_string().contains("(its columns: none)"));
     }
 
     #[test]
     fn the_only_column_with_addresses_is_taken_if_its_heading_is_about_mail() {
-        let by = |names: &[&str], at| guess_email_column(&Columns::new(names.iter().map(|&name| name.to_owned()).collect()), None, at, "l.csv");
-        for heading in ["Person - Email - Work", "Billing Email Address", "Reporter Email", "E-mailová adresa", "您的邮箱", "البريد", "ईमेल पता"]
-        {
+        let by = |names: &[&str], at| {
+            guess_email_column(
+                &Columns::new(names.iter().map(|&name| name.to_owned()).collect()),
+                None,
+                at,
+                "l.csv",
+            )
+        };
+        for heading in [
+            "Person - Email - Work",
+            "Billing Email Address",
+            "Reporter Email",
+            "E-mailová adresa",
+            "您的邮箱",
+            "البريد",
+            "ईमेल पता",
+        ] {
             assert_eq!(by(&["id", heading, "Shipping Email"], Some(1)).unwrap(), 1, "{heading}");
         }
-        assert_eq!(by(&["email", "Person - Email - Work"], Some(1)).unwrap(), 0, "a heading goes before");
+        assert_eq!(
+            by(&["email", "Person - Email - Work"], Some(1)).unwrap(),
+            0,
+            "a heading goes before"
+        );
         let error = by(&["id", "owner"], Some(1)).unwrap_err().to_string();
-        assert!(error.contains("addresses stand in \"owner\" alone") && error.contains("--email-column"), "{error}");
+        assert!(
+            error.contains("addresses stand in \"owner\" alone")
+                && error.contains("--email-column"),
+            "{error}"
+        );
         let error = by(&["id", ""], Some(1)).unwrap_err().to_string();
-        assert!(error.contains("addresses stand in column 2, which has no name") && error.contains("is the header missing?"), "{error}");
+        assert!(
+            error.contains("addresses stand in column 2, which has no name")
+                && error.contains("is the header missing?"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -268,6 +362,8 @@ mod tests {
         assert_eq!(guess(&["email", "work_email"], Some("work_email")).unwrap(), 1);
         let error = guess(&["email", "work_email"], Some("work_emial")).unwrap_err();
         assert!(error.to_string().contains("did you mean \"work_email\"?"), "{error}");
-        assert!(!guess(&["id", "x"], Some("email")).unwrap_err().to_string().contains("did you mean"));
+        assert!(
+            !guess(&["id", "x"], Some("email")).unwrap_err().to_string().contains("did you mean")
+        );
     }
 }

@@ -54,16 +54,29 @@ impl Plain {
         bytes.by_ref().take(4).read_to_end(&mut first).map_err(|error| unreadable(None, &error))?;
         let found = Compression::by_magic(&first);
         let expected = Compression::by_suffix(name);
-        if let Some(expected) = expected.filter(|&expected| !first.is_empty() && found != Some(expected)) {
-            let problem =
-                Problem::new(Place::List, format!("its name says {}, but it does not begin as {} data does", expected.name(), expected.name()));
+        if let Some(expected) =
+            expected.filter(|&expected| !first.is_empty() && found != Some(expected))
+        {
+            let problem = Problem::new(
+                Place::List,
+                format!(
+                    "its name says {}, but it does not begin as {} data does",
+                    expected.name(),
+                    expected.name()
+                ),
+            );
             return Err(problem.hint("give it the name of what it is, or fetch it again"));
         }
         let bytes: Chain<Cursor<Vec<u8>>, Bytes> = Cursor::new(first).chain(bytes);
         let bytes: Bytes = match found {
             None => Box::new(bytes),
-            Some(Compression::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, bytes))),
-            Some(Compression::Zstd) => Box::new(zstd::stream::read::Decoder::new(bytes).map_err(|error| unreadable(found, &error))?),
+            Some(Compression::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(
+                BufReader::with_capacity(1 << 16, bytes),
+            )),
+            Some(Compression::Zstd) => Box::new(
+                zstd::stream::read::Decoder::new(bytes)
+                    .map_err(|error| unreadable(found, &error))?,
+            ),
         };
         Ok(Self { bytes, compression: found })
     }
@@ -85,12 +98,16 @@ impl Plain {
 
 fn unreadable(compression: Option<Compression>, error: &io::Error) -> Problem {
     match compression {
-        Some(_) if error.kind() == ErrorKind::UnexpectedEof => {
-            Problem::new(Place::List, "the file ends in the middle of its compressed data: truncated?").hint("fetch or export it again")
-        }
-        Some(compression) => {
-            Problem::new(Place::List, format!("its {} data is damaged: {error}", compression.name())).hint("fetch or export it again")
-        }
+        Some(_) if error.kind() == ErrorKind::UnexpectedEof => Problem::new(
+            Place::List,
+            "the file ends in the middle of its compressed data: truncated?",
+        )
+        .hint("fetch or export it again"),
+        Some(compression) => Problem::new(
+            Place::List,
+            format!("its {} data is damaged: {error}", compression.name()),
+        )
+        .hint("fetch or export it again"),
         None => Problem::new(Place::List, format!("cannot be read: {error}")),
     }
 }
@@ -125,7 +142,11 @@ pub(super) mod tests {
         let members = [gzip(b"email\n"), gzip(b"a@example.com\n")].concat();
         assert_eq!(read("list.csv.gz", members.clone()).unwrap(), b"email\na@example.com\n");
         assert_eq!(read("standard input", members).unwrap(), b"email\na@example.com\n");
-        let frames = [zstd::encode_all(&b"email\n"[..], 1).unwrap(), zstd::encode_all(&b"x"[..], 1).unwrap()].concat();
+        let frames = [
+            zstd::encode_all(&b"email\n"[..], 1).unwrap(),
+            zstd::encode_all(&b"x"[..], 1).unwrap(),
+        ]
+        .concat();
         assert_eq!(read("list.csv.zst", frames.clone()).unwrap(), b"email\nx");
         assert_eq!(read("list", frames).unwrap(), b"email\nx");
         assert_eq!(read("list.csv", b"em".to_vec()).unwrap(), b"em");
@@ -136,7 +157,11 @@ pub(super) mod tests {
         let data = noise(100_000);
         let mut packed = gzip(&data);
         packed.truncate(packed.len() / 2);
-        assert!(read("l.csv.gz", packed).unwrap_err().contains("ends in the middle of its compressed data: truncated?"));
+        assert!(
+            read("l.csv.gz", packed)
+                .unwrap_err()
+                .contains("ends in the middle of its compressed data: truncated?")
+        );
         let mut packed = zstd::encode_all(&data[..], 1).unwrap();
         packed.truncate(packed.len() / 2);
         assert!(read("l.csv.zst", packed).unwrap_err().contains("truncated?"));

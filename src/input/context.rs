@@ -1,8 +1,9 @@
 //! What templates and `--where` see of a row: a value per column, made when it is asked for.
 //!
-//! A name is looked up as it is written in the list first; failing that as the snake_case form of a column (`First Name` is also
-//! `first_name`), provided only one column has that form; failing that, `row` is the whole row, for names that are no identifiers
-//! (`row["First Name"]`). Anything else is undefined, and so is a JSON `null`: neither can be printed by mistake.
+//! A name is looked up as it is written in the list first; failing that as the snake_case form of a
+//! column (`First Name` is also `first_name`), provided only one column has that form; failing
+//! that, `row` is the whole row, for names that are no identifiers (`row["First Name"]`). Anything
+//! else is undefined, and so is a JSON `null`: neither can be printed by mistake.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -23,11 +24,13 @@ pub struct ColumnIndex {
     columns: Columns,
     places: Places,
     aliases: Places,
-    /// Names that stand more than once, with their first two places: which one is meant cannot be known.
+    /// Names that stand more than once, with their first two places: which one is meant cannot be
+    /// known.
     repeated: HashMap<String, (usize, usize)>,
 }
 
-/// Names are looked up for every value of every row, where the standard hasher costs more than all the rest of a look-up.
+/// Names are looked up for every value of every row, where the standard hasher costs more than all
+/// the rest of a look-up.
 type Places = HashMap<String, usize, BuildHasherDefault<NameHasher>>;
 
 /// Hashes one text at once.
@@ -53,7 +56,8 @@ impl ColumnIndex {
         let mut places = Places::default();
         let mut aliases: HashMap<String, Option<usize>> = HashMap::new();
         let mut repeated = HashMap::new();
-        for (place, name) in columns.names().iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        for (place, name) in columns.names().iter().enumerate().filter(|(_, name)| !name.is_empty())
+        {
             if let Some(&first) = places.get(name) {
                 repeated.entry(name.clone()).or_insert((first, place));
             }
@@ -75,13 +79,20 @@ impl ColumnIndex {
         self.places.get(name).copied()
     }
 
-    /// Why `name` means no column although there are some that are called so, or whose snake_case form it is.
+    /// Why `name` means no column although there are some that are called so, or whose snake_case
+    /// form it is.
     pub fn doubt(&self, name: &str) -> Option<Doubt> {
-        let (called, (first, second)) = self.repeated.iter().find(|(called, _)| *called == name || alias(called) == name)?;
-        Some(Doubt(format!("column {called:?} stands twice in the list, as columns {} and {}: rename one of them", first + 1, second + 1)))
+        let (called, (first, second)) =
+            self.repeated.iter().find(|(called, _)| *called == name || alias(called) == name)?;
+        Some(Doubt(format!(
+            "column {called:?} stands twice in the list, as columns {} and {}: rename one of them",
+            first + 1,
+            second + 1
+        )))
     }
 
-    /// The place of the column that `name` means in a template: its own name, or its snake_case form where that is unambiguous.
+    /// The place of the column that `name` means in a template: its own name, or its snake_case
+    /// form where that is unambiguous.
     pub fn resolve(&self, name: &str) -> Option<usize> {
         self.exact(name).or_else(|| self.aliases.get(name).copied())
     }
@@ -106,7 +117,8 @@ impl Doubt {
     }
 }
 
-/// The snake_case form of a column name: `First Name`, `first-name` and `FirstName` are all `first_name`.
+/// The snake_case form of a column name: `First Name`, `first-name` and `FirstName` are all
+/// `first_name`.
 pub fn alias(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 2);
     let mut gap = false;
@@ -129,7 +141,8 @@ pub fn alias(name: &str) -> String {
 
 /// The fields of a row as a template context.
 ///
-/// Columns are known to `columns`; a JSON row is looked up in its own keys, so that its meaning does not depend on the rows before it.
+/// Columns are known to `columns`; a JSON row is looked up in its own keys, so that its meaning
+/// does not depend on the rows before it.
 pub fn row_value(columns: &Arc<ColumnIndex>, fields: &Fields) -> Value {
     shared_row_value(columns, Arc::new(fields.clone()))
 }
@@ -152,7 +165,8 @@ impl RowContext {
     fn look_up(&self, name: &str) -> Option<Value> {
         let found = match &*self.fields {
             Fields::Text(record) => {
-                let place = if self.whole { self.columns.exact(name) } else { self.columns.resolve(name) };
+                let place =
+                    if self.whole { self.columns.exact(name) } else { self.columns.resolve(name) };
                 match place {
                     Some(place) => Some(record.get(place).map(Value::from)),
                     None => self.columns.doubt(name).map(|why| {
@@ -161,16 +175,24 @@ impl RowContext {
                     }),
                 }
             }
-            Fields::Json(row) if name == NUMBERS => row.has_texts().then(|| Some(Value::from_object(Floats::of(row)))),
+            Fields::Json(row) if name == NUMBERS => {
+                row.has_texts().then(|| Some(Value::from_object(Floats::of(row))))
+            }
             Fields::Json(row) => {
-                let value = row.value(name).or_else(|| if self.whole { None } else { row.value(only_alias(row, name)?) });
+                let value = row
+                    .value(name)
+                    .or_else(|| if self.whole { None } else { row.value(only_alias(row, name)?) });
                 value.map(|(value, texts)| (!value.is_null()).then(|| json_value(value, texts)))
             }
         };
         match found {
             Some(value) => value,
             None if name == ROW && !self.whole => {
-                let whole = Self { columns: Arc::clone(&self.columns), fields: Arc::clone(&self.fields), whole: true };
+                let whole = Self {
+                    columns: Arc::clone(&self.columns),
+                    fields: Arc::clone(&self.fields),
+                    whole: true,
+                };
                 Some(Value::from_object(whole))
             }
             None => None,
@@ -179,7 +201,13 @@ impl RowContext {
 
     fn names(&self) -> Vec<Value> {
         match &*self.fields {
-            Fields::Text(_) => self.columns.columns().names().iter().map(|name| Value::from(name.as_str())).collect(),
+            Fields::Text(_) => self
+                .columns
+                .columns()
+                .names()
+                .iter()
+                .map(|name| Value::from(name.as_str()))
+                .collect(),
             Fields::Json(row) => row.keys().map(|name| Value::from(name.as_str())).collect(),
         }
     }
@@ -206,7 +234,8 @@ fn only_alias<'a>(row: &'a JsonRow, name: &str) -> Option<&'a str> {
     with_alias.next().is_none().then_some(key)
 }
 
-/// A value as the engine computes with it; `texts` are those of its numbers, if any of the row's numbers needs one.
+/// A value as the engine computes with it; `texts` are those of its numbers, if any of the row's
+/// numbers needs one.
 fn json_value(value: &serde_json::Value, texts: &[Box<str>]) -> Value {
     match value {
         serde_json::Value::String(text) => Value::from(text.as_str()),
@@ -215,20 +244,31 @@ fn json_value(value: &serde_json::Value, texts: &[Box<str>]) -> Value {
     }
 }
 
-fn exact_value<'a>(value: &serde_json::Value, texts: &mut impl Iterator<Item = &'a Box<str>>) -> Value {
+fn exact_value<'a>(
+    value: &serde_json::Value,
+    texts: &mut impl Iterator<Item = &'a Box<str>>,
+) -> Value {
     match value {
-        serde_json::Value::Number(number) => texts.next().map_or_else(|| Value::from(Serde(number)), |text| exact_number(number, text)),
-        serde_json::Value::Array(items) => items.iter().map(|item| exact_value(item, texts)).collect(),
-        serde_json::Value::Object(map) => {
-            Value::from_pairs(map.iter().map(|(key, value)| (Value::from(key.as_str()), exact_value(value, texts))).collect::<Vec<_>>())
+        serde_json::Value::Number(number) => texts
+            .next()
+            .map_or_else(|| Value::from(Serde(number)), |text| exact_number(number, text)),
+        serde_json::Value::Array(items) => {
+            items.iter().map(|item| exact_value(item, texts)).collect()
         }
+        serde_json::Value::Object(map) => Value::from_pairs(
+            map.iter()
+                .map(|(key, value)| (Value::from(key.as_str()), exact_value(value, texts)))
+                .collect::<Vec<_>>(),
+        ),
         other => Value::from(Serde(other)),
     }
 }
 
-/// Whole numbers are exact up to 38 digits. A longer one is a text: as a number it would lose its last digits, and two would be equal.
+/// Whole numbers are exact up to 38 digits. A longer one is a text: as a number it would lose its
+/// last digits, and two would be equal.
 fn exact_number(number: &serde_json::Number, text: &str) -> Value {
-    let is_whole = text.bytes().all(|byte| byte.is_ascii_digit()) || text.strip_prefix('-').is_some_and(|digits| !digits.starts_with('0'));
+    let is_whole = text.bytes().all(|byte| byte.is_ascii_digit())
+        || text.strip_prefix('-').is_some_and(|digits| !digits.starts_with('0'));
     let is_whole = is_whole && !text.contains(['.', 'e', 'E']);
     match text.parse::<i128>() {
         Ok(whole) if is_whole => Value::from(whole),
@@ -261,7 +301,8 @@ impl Floats {
 
 impl Object for Floats {}
 
-/// How a float that is to be printed is written in the row, if it is one of the row's: `1.10`, where the number alone would give `1.1`.
+/// How a float that is to be printed is written in the row, if it is one of the row's: `1.10`,
+/// where the number alone would give `1.1`.
 pub fn float_text(state: &State<'_, '_>, value: &Value) -> Option<String> {
     if !value.is_number() || value.is_integer() {
         return None;
@@ -269,7 +310,10 @@ pub fn float_text(state: &State<'_, '_>, value: &Value) -> Option<String> {
     let float = f64::try_from(value.clone()).ok()?;
     let floats = state.lookup(NUMBERS)?;
     let Floats(known) = floats.downcast_object_ref()?;
-    known.iter().find(|(known, _)| known.to_bits() == float.to_bits()).and_then(|(_, text)| text.as_deref().map(str::to_owned))
+    known
+        .iter()
+        .find(|(known, _)| known.to_bits() == float.to_bits())
+        .and_then(|(_, text)| text.as_deref().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -295,7 +339,9 @@ mod tests {
 
     #[test]
     fn snake_case_forms() {
-        for name in ["First Name", "first-name", "FirstName", " first  name ", "FIRST_NAME", "first.name"] {
+        for name in
+            ["First Name", "first-name", "FirstName", " first  name ", "FIRST_NAME", "first.name"]
+        {
             assert_eq!(alias(name), "first_name", "{name:?}");
         }
         assert_eq!(alias("EMAIL"), "email");
@@ -307,10 +353,18 @@ mod tests {
     fn a_cell_is_found_by_its_name_its_snake_case_form_and_through_row() {
         let fields = text(&["Zoë", "a@example.com"]);
         let names = ["First Name", "email"];
-        assert_eq!(render(r#"{{ first_name }} {{ row["First Name"] }} {{ email }}"#, &names, &fields).unwrap(), "Zoë Zoë a@example.com");
-        assert!(render("{{ row.first_name }}", &names, &fields).is_err(), "row knows exact names only");
         assert_eq!(
-            render("{% for name in row %}{{ name }}={{ row[name] }};{% endfor %}", &names, &fields).unwrap(),
+            render(r#"{{ first_name }} {{ row["First Name"] }} {{ email }}"#, &names, &fields)
+                .unwrap(),
+            "Zoë Zoë a@example.com"
+        );
+        assert!(
+            render("{{ row.first_name }}", &names, &fields).is_err(),
+            "row knows exact names only"
+        );
+        assert_eq!(
+            render("{% for name in row %}{{ name }}={{ row[name] }};{% endfor %}", &names, &fields)
+                .unwrap(),
             "First Name=Zoë;email=a@example.com;"
         );
     }
@@ -318,32 +372,52 @@ mod tests {
     #[test]
     fn an_exact_name_wins_over_a_snake_case_form() {
         let fields = text(&["long", "short"]);
-        assert_eq!(render("{{ first_name }}", &["First Name", "first_name"], &fields).unwrap(), "short");
+        assert_eq!(
+            render("{{ first_name }}", &["First Name", "first_name"], &fields).unwrap(),
+            "short"
+        );
         assert_eq!(render("{{ row }}", &["row", "x"], &fields).unwrap(), "long");
     }
 
     #[test]
     fn an_ambiguous_snake_case_form_is_undefined() {
-        assert!(render("{{ first_name }}", &["First Name", "First-Name"], &text(&["a", "b"])).is_err());
-        assert!(render("{{ first_name }}", &[], &json(r#"{"First Name":1,"First-Name":2}"#)).is_err());
+        assert!(
+            render("{{ first_name }}", &["First Name", "First-Name"], &text(&["a", "b"])).is_err()
+        );
+        assert!(
+            render("{{ first_name }}", &[], &json(r#"{"First Name":1,"First-Name":2}"#)).is_err()
+        );
     }
 
     #[test]
     fn a_missing_column_and_a_null_are_undefined() {
         assert!(render("{{ naem }}", &["name"], &text(&["x"])).is_err());
         assert!(render("{{ name }}", &["name", "other"], &json(r#"{"name":null}"#)).is_err());
-        assert_eq!(render("{{ name | default('friend') }}", &[], &json(r#"{"name":null}"#)).unwrap(), "friend");
-        assert_eq!(render("[{{ name }}]", &["name"], &text(&[""])).unwrap(), "[]", "an empty cell is a value");
+        assert_eq!(
+            render("{{ name | default('friend') }}", &[], &json(r#"{"name":null}"#)).unwrap(),
+            "friend"
+        );
+        assert_eq!(
+            render("[{{ name }}]", &["name"], &text(&[""])).unwrap(),
+            "[]",
+            "an empty cell is a value"
+        );
     }
 
     #[test]
     fn json_keeps_its_types() {
         let fields = json(r#"{"n":3,"f":1.5,"b":true,"Tags":["x","y"],"o":{"k":"v"}}"#);
-        let fields2 = json(r#"{"n":89490200001234567891,"long":123456789012345678901234567890123456789012}"#);
+        let fields2 =
+            json(r#"{"n":89490200001234567891,"long":123456789012345678901234567890123456789012}"#);
         assert_eq!(
-            render("{{ n + 1 }} {{ n == 89490200001234567891 }} {{ long }}", &[], &fields2).unwrap(),
+            render("{{ n + 1 }} {{ n == 89490200001234567891 }} {{ long }}", &[], &fields2)
+                .unwrap(),
             "89490200001234567892 True 123456789012345678901234567890123456789012"
         );
-        assert_eq!(render("{{ n + 1 }} {{ f }} {{ b }} {{ tags[1] }} {{ o.k }} {{ row.n }}", &[], &fields).unwrap(), "4 1.5 True y v 3");
+        assert_eq!(
+            render("{{ n + 1 }} {{ f }} {{ b }} {{ tags[1] }} {{ o.k }} {{ row.n }}", &[], &fields)
+                .unwrap(),
+            "4 1.5 True y v 3"
+        );
     }
 }

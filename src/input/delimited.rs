@@ -1,7 +1,8 @@
 //! CSV and its relatives (RFC 4180 with any delimiter and any line ending), a record at a time.
 //!
-//! Written here rather than taken from the csv crate because errors name the physical line of a record and of an unclosed quote, and a
-//! record is bounded; a property test holds it to the csv crate's reading of the same text.
+//! Written here rather than taken from the csv crate because errors name the physical line of a
+//! record and of an unclosed quote, and a record is bounded; a property test holds it to the csv
+//! crate's reading of the same text.
 
 use csv::StringRecord;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
@@ -16,7 +17,8 @@ const QUOTE: u8 = b'"';
 const NO_BREAK_SPACE_BEGINS: u8 = 0xc2;
 /// How MySQL and PHP write a quote inside quotes; CSV (RFC 4180) doubles it.
 const ESCAPED: &str = r#"\""#;
-const BACKSLASH_HINT: &str = r#"the list escapes quotes by a backslash (\"): export it with doubled quotes ("") instead"#;
+const BACKSLASH_HINT: &str =
+    r#"the list escapes quotes by a backslash (\"): export it with doubled quotes ("") instead"#;
 
 /// Records of a delimited text.
 pub(super) struct Delimited {
@@ -51,10 +53,12 @@ enum Attempt {
 }
 
 impl Delimited {
-    /// Records of `buffer`, from the byte `at` on that stands on `line`, and of what follows it in `text`.
+    /// Records of `buffer`, from the byte `at` on that stands on `line`, and of what follows it in
+    /// `text`.
     pub(super) fn new(text: Text, buffer: String, (at, line): (usize, u64), delimiter: u8) -> Self {
         let (bytes_hint, fields_hint) = (128, 8);
-        let shape = Shape { delimiter: char::from(delimiter), columns: 0, email: None, is_spaced: true };
+        let shape =
+            Shape { delimiter: char::from(delimiter), columns: 0, email: None, is_spaced: true };
         Self {
             text,
             buffer,
@@ -91,7 +95,8 @@ impl Delimited {
         self.is_after_gap
     }
 
-    /// Whether the last record ended without the end of a line, as the last one of a truncated file does.
+    /// Whether the last record ended without the end of a line, as the last one of a truncated file
+    /// does.
     pub(super) fn is_last_open(&self) -> bool {
         self.is_last_open
     }
@@ -141,7 +146,8 @@ impl Delimited {
         }
     }
 
-    /// Reads on until what waits has at least doubled, so that a record is scanned again a bounded number of times.
+    /// Reads on until what waits has at least doubled, so that a record is scanned again a bounded
+    /// number of times.
     fn fill(&mut self) -> Result<bool, Problem> {
         self.buffer.drain(..self.at);
         self.at = 0;
@@ -177,7 +183,11 @@ impl Delimited {
                     Some(_) => return Err(text_after_quote(opened, line, &self.buffer[at..after])),
                 }
                 if (line != opened || memchr(b'\r', source.as_bytes()).is_some())
-                    && self.shape.is_in(source, record.len(), fields_until_end(bytes, after, self.delimiter))
+                    && self.shape.is_in(
+                        source,
+                        record.len(),
+                        fields_until_end(bytes, after, self.delimiter),
+                    )
                 {
                     return Err(swallowed_rows(opened, line, source));
                 }
@@ -190,7 +200,8 @@ impl Delimited {
                 };
                 (cell, after)
             } else {
-                let stop = memchr3(self.delimiter, b'\n', b'\r', &bytes[begin..]).map(|i| begin + i);
+                let stop =
+                    memchr3(self.delimiter, b'\n', b'\r', &bytes[begin..]).map(|i| begin + i);
                 let Some(stop) = stop.or(self.ended.then_some(bytes.len())) else {
                     return self.unfinished(begin, opened, false);
                 };
@@ -206,9 +217,12 @@ impl Delimited {
             match bytes.get(stop) {
                 Some(&byte) if byte == self.delimiter => at = stop + 1,
                 // Whether a line feed follows is in the next block.
-                Some(b'\r') if stop + 1 == bytes.len() && !self.ended => return Ok(Attempt::MoreTextNeeded),
+                Some(b'\r') if stop + 1 == bytes.len() && !self.ended => {
+                    return Ok(Attempt::MoreTextNeeded);
+                }
                 Some(&byte) => {
-                    self.cut = (byte == b'\r' && bytes.get(stop + 1) != Some(&b'\n')).then(|| self.shape.cut(self.line, &record));
+                    self.cut = (byte == b'\r' && bytes.get(stop + 1) != Some(&b'\n'))
+                        .then(|| self.shape.cut(self.line, &record));
                     self.is_last_open = false;
                     line += 1;
                     self.after_cr = byte == b'\r';
@@ -225,8 +239,8 @@ impl Delimited {
         Ok(Attempt::Record(record))
     }
 
-    /// Where the quote stands that closes the field whose text begins at `from`, and whether there are doubled ones before it. `None`
-    /// where the text that is there does not tell.
+    /// Where the quote stands that closes the field whose text begins at `from`, and whether there
+    /// are doubled ones before it. `None` where the text that is there does not tell.
     fn closing_quote(&self, from: usize) -> Option<(usize, bool)> {
         let bytes = self.buffer.as_bytes();
         let (mut at, mut doubled) = (from, false);
@@ -243,9 +257,17 @@ impl Delimited {
     /// The text that is there ends inside the field that begins at `begin`.
     fn unfinished(&self, begin: usize, line: u64, quoted: bool) -> Result<Attempt, Problem> {
         if self.ended {
-            let problem = Problem::new(Place::Line(line), "a quote is opened here and never closed: truncated?");
-            let hint = "close the quote, double it if it belongs to the text, or export the list again";
-            return Err(problem.hint(if self.buffer[begin..].contains(ESCAPED) { BACKSLASH_HINT } else { hint }));
+            let problem = Problem::new(
+                Place::Line(line),
+                "a quote is opened here and never closed: truncated?",
+            );
+            let hint =
+                "close the quote, double it if it belongs to the text, or export the list again";
+            return Err(problem.hint(if self.buffer[begin..].contains(ESCAPED) {
+                BACKSLASH_HINT
+            } else {
+                hint
+            }));
         }
         // Twice the limit, because doubled quotes count once.
         if self.buffer.len() - begin > 2 * MAX_FIELD_BYTES + 2 {
@@ -260,16 +282,27 @@ impl Delimited {
 
 fn too_large(line: u64, unclosed: bool) -> Problem {
     let question = if unclosed { ": is its closing quote missing?" } else { "" };
-    let problem = Problem::new(Place::Line(line), format!("the field that begins here is larger than {} MiB{question}", MAX_FIELD_BYTES >> 20));
-    problem.hint("this is the limit for one merge field; put large content into the message instead")
+    let problem = Problem::new(
+        Place::Line(line),
+        format!(
+            "the field that begins here is larger than {} MiB{question}",
+            MAX_FIELD_BYTES >> 20
+        ),
+    );
+    problem
+        .hint("this is the limit for one merge field; put large content into the message instead")
 }
 
 fn too_large_record(line: u64) -> Problem {
-    let problem = Problem::new(Place::Line(line), format!("the row that begins here is larger than {} MiB", MAX_RECORD_BYTES >> 20));
+    let problem = Problem::new(
+        Place::Line(line),
+        format!("the row that begins here is larger than {} MiB", MAX_RECORD_BYTES >> 20),
+    );
     problem.hint("check its quotes and line ends")
 }
 
-/// How many cells follow a closing quote on its line; one with quotes of its own may count for more.
+/// How many cells follow a closing quote on its line; one with quotes of its own may count for
+/// more.
 fn fields_until_end(bytes: &[u8], after: usize, delimiter: u8) -> usize {
     let rest = &bytes[after.min(bytes.len())..];
     let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
@@ -282,7 +315,8 @@ fn before_quote(bytes: &[u8], at: usize, delimiter: u8) -> usize {
     if bytes.get(after) == Some(&QUOTE) { after } else { at }
 }
 
-/// The first place from `at` on without a space, tab or no-break space that does not delimit fields.
+/// The first place from `at` on without a space, tab or no-break space that does not delimit
+/// fields.
 fn skip_blanks(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     loop {
         match bytes.get(at) {
@@ -318,7 +352,8 @@ struct Shape {
     columns: usize,
     /// Which of them is the address, once it is known.
     email: Option<usize>,
-    /// Whether a blank follows a delimiter in the header; otherwise one shows that a comma belongs to prose.
+    /// Whether a blank follows a delimiter in the header; otherwise one shows that a comma belongs
+    /// to prose.
     is_spaced: bool,
 }
 
@@ -333,16 +368,20 @@ impl Shape {
 
     /// Refuses a row that a carriage return inside a cell has cut in two.
     fn refuse_halves(&self, cut: &Cut, rest: &StringRecord) -> Result<(), Problem> {
-        if self.columns == 0 || cut.fields + rest.len() - 1 > self.columns || (cut.has_address && self.has_address(rest)) {
+        if self.columns == 0
+            || cut.fields + rest.len() - 1 > self.columns
+            || (cut.has_address && self.has_address(rest))
+        {
             return Ok(());
         }
-        let problem = Problem::new(Place::Line(cut.line), "a lone carriage return (CR) cuts this row in two");
+        let problem =
+            Problem::new(Place::Line(cut.line), "a lone carriage return (CR) cuts this row in two");
         Err(problem.hint("delete the carriage return, or put quotes around the cell that holds it"))
     }
 
-    /// Whether a field over several lines, of which `before` stand before it, holds what looks like rows: a quote astray swallows the rest
-    /// of its own row, whole rows below it, and the beginning of the last.
-    /// `after` cells of the record follow the field.
+    /// Whether a field over several lines, of which `before` stand before it, holds what looks like
+    /// rows: a quote astray swallows the rest of its own row, whole rows below it, and the
+    /// beginning of the last. `after` cells of the record follow the field.
     fn is_in(&self, source: &str, before: usize, after: usize) -> bool {
         let mut lines = source.split(['\n', '\r']).peekable();
         let first = lines.next().unwrap_or_default();
@@ -352,7 +391,11 @@ impl Shape {
         let is_completed = before + self.width(first) == self.columns;
         while let Some(line) = lines.next() {
             let is_whole = lines.peek().is_some();
-            let is_shaped = if is_whole { self.width(line) == self.columns } else { is_completed && self.width(line) + after == self.columns };
+            let is_shaped = if is_whole {
+                self.width(line) == self.columns
+            } else {
+                is_completed && self.width(line) + after == self.columns
+            };
             if self.is_row(line, is_whole) || (is_shaped && self.may_be_row(line)) {
                 return true;
             }
@@ -364,7 +407,8 @@ impl Shape {
         1 + line.matches(self.delimiter).count()
     }
 
-    /// Whether a line with as many cells as a row may be one whose address is not sound: it holds an `@`, or nothing.
+    /// Whether a line with as many cells as a row may be one whose address is not sound: it holds
+    /// an `@`, or nothing.
     fn may_be_row(&self, line: &str) -> bool {
         let cells: Vec<&str> = line.split(self.delimiter).collect();
         let Some(address) = self.email.and_then(|place| cells.get(place)) else { return false };
@@ -374,9 +418,14 @@ impl Shape {
 
     /// Whether a line is the end of a row whose first cells, `before` of them, stand elsewhere.
     fn is_rest_of_row(&self, line: &str, before: usize) -> bool {
-        let Some(place) = self.email.and_then(|email| email.checked_sub(before)) else { return false };
+        let Some(place) = self.email.and_then(|email| email.checked_sub(before)) else {
+            return false;
+        };
         let cells: Vec<&str> = line.split(self.delimiter).collect();
-        cells.len() > 1 && before + cells.len() == self.columns && looks_like_address(cells[place]) && !self.is_prose(&cells)
+        cells.len() > 1
+            && before + cells.len() == self.columns
+            && looks_like_address(cells[place])
+            && !self.is_prose(&cells)
     }
 
     /// Whether a line is a row, or, where it need not be whole, the beginning of one.
@@ -404,15 +453,29 @@ fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
     } else {
         "text follows a closing quote"
     };
-    let line = if opened == closed { String::new() } else { format!(" (the quote opens here and closes on line {closed})") };
-    let hint = if field.contains(ESCAPED) { BACKSLASH_HINT } else { r#"double each quote that belongs to the text (""), or export the list again"# };
+    let line = if opened == closed {
+        String::new()
+    } else {
+        format!(" (the quote opens here and closes on line {closed})")
+    };
+    let hint = if field.contains(ESCAPED) {
+        BACKSLASH_HINT
+    } else {
+        r#"double each quote that belongs to the text (""), or export the list again"#
+    };
     Problem::new(Place::Line(opened), format!("{what}{line}")).hint(hint)
 }
 
 fn swallowed_rows(opened: u64, closed: u64, source: &str) -> Problem {
-    let what = format!("a quote opens here and closes on line {closed}, and the field between holds the address of another row");
+    let what = format!(
+        "a quote opens here and closes on line {closed}, and the field between holds the address of another row"
+    );
     let hint = "close the quote where its field ends; a cell that really holds these lines has to be put on one line";
-    Problem::new(Place::Line(opened), what).hint(if source.contains(ESCAPED) { BACKSLASH_HINT } else { hint })
+    Problem::new(Place::Line(opened), what).hint(if source.contains(ESCAPED) {
+        BACKSLASH_HINT
+    } else {
+        hint
+    })
 }
 
 #[cfg(test)]

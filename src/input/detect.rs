@@ -1,5 +1,5 @@
-//! Which encoding bytes are in that no mark and no flag names. UTF-8 and UTF-16 are known; anything else is only a guess, shown with
-//! lines as read and never mailed by itself.
+//! Which encoding bytes are in that no mark and no flag names. UTF-8 and UTF-16 are known; anything
+//! else is only a guess, shown with lines as read and never mailed by itself.
 
 use chardetng::EncodingDetector;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
@@ -105,7 +105,8 @@ pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
     if let Some(wide) = utf_16(first) {
         return Detected::Known(wide);
     }
-    let is_escaped = first.windows(3).any(|bytes| matches!(bytes, b"\x1b$B" | b"\x1b$@" | b"\x1b(J"));
+    let is_escaped =
+        first.windows(3).any(|bytes| matches!(bytes, b"\x1b$B" | b"\x1b$@" | b"\x1b(J"));
     if !is_escaped && is_utf_8(first, whole) {
         return Detected::Known(UTF_8);
     }
@@ -121,7 +122,8 @@ pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
     }
 }
 
-/// Whether this is UTF-8, perhaps with a few bytes that are wrong: then most of what is not ASCII is right.
+/// Whether this is UTF-8, perhaps with a few bytes that are wrong: then most of what is not ASCII
+/// is right.
 fn is_utf_8(first: &[u8], whole: bool) -> bool {
     let (mut right, mut wrong, mut rest) = (0_usize, 0_usize, first);
     loop {
@@ -144,7 +146,8 @@ fn is_utf_8(first: &[u8], whole: bool) -> bool {
     }
 }
 
-/// Whether there are as many letters of UTF-8 as places with wrong bytes: what a single-byte encoding would show as `Ã¼`.
+/// Whether there are as many letters of UTF-8 as places with wrong bytes: what a single-byte
+/// encoding would show as `Ã¼`.
 fn has_utf_8_among_wrong_bytes(first: &[u8]) -> bool {
     let (mut right, mut wrong, mut rest, mut is_after_wrong) = (0_usize, 0_usize, first, false);
     loop {
@@ -186,7 +189,8 @@ fn utf_16(first: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// The first lines with more than ASCII as read in this encoding; `None` where it makes no sense of the text.
+/// The first lines with more than ASCII as read in this encoding; `None` where it makes no sense of
+/// the text.
 fn lines(first: &[u8], whole: bool, encoding: &'static Encoding) -> Option<Vec<String>> {
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let mut text = String::with_capacity(decoder.max_utf8_buffer_length(first.len())?);
@@ -198,10 +202,13 @@ fn lines(first: &[u8], whole: bool, encoding: &'static Encoding) -> Option<Vec<S
     Some(numbered.take(SHOWN).map(|(number, line)| format!("{number}: {}", shown(line))).collect())
 }
 
-/// Whether this can be what people wrote: no control characters, none that is private, and no word in two scripts.
+/// Whether this can be what people wrote: no control characters, none that is private, and no word
+/// in two scripts.
 fn is_plausible(text: &str) -> bool {
-    let is_odd =
-        |c: char| (c.is_control() && !matches!(c, '\t' | '\r' | '\n')) || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fffd}' | '\u{2500}'..='\u{259f}');
+    let is_odd = |c: char| {
+        (c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
+            || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fffd}' | '\u{2500}'..='\u{259f}')
+    };
     let is_mixed = |word: &str| {
         let is_of = |range: fn(char) -> bool| word.chars().any(range);
         let latin = is_of(|c| c.is_ascii_alphabetic() || matches!(c, 'À'..='ɏ'));
@@ -214,10 +221,13 @@ fn is_plausible(text: &str) -> bool {
     !text.chars().any(is_odd) && 10 * mixed.0 <= mixed.1
 }
 
-/// A line for people: without what a terminal would obey, cut, and without the local parts of addresses.
+/// A line for people: without what a terminal would obey, cut, and without the local parts of
+/// addresses.
 fn shown(line: &str) -> String {
     let mut out = String::new();
-    for word in line.split_inclusive(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"')) {
+    for word in
+        line.split_inclusive(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"'))
+    {
         match word.rsplit_once('@') {
             Some((_, domain)) => {
                 out.push_str("…@");
@@ -226,7 +236,11 @@ fn shown(line: &str) -> String {
             None => out.push_str(word),
         }
     }
-    let cut: String = out.chars().take(LONGEST).map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    let cut: String = out
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .collect();
     if cut.len() < out.len() { format!("{cut}…") } else { cut }
 }
 
@@ -247,10 +261,17 @@ mod tests {
         let (bytes, _, _) = encoding_rs::WINDOWS_1251.encode(list);
         let guess = guessed(&bytes);
         assert_eq!(guess.label(), "windows-1251");
-        assert_eq!(guess.lines, ["2: …@example.com;Анна Иванова", "3: …@example.com;Виктор Павлов"]);
-        let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode("email,name\nann@example.com,山田太郎\nben@example.com,さくら\n");
+        assert_eq!(
+            guess.lines,
+            ["2: …@example.com;Анна Иванова", "3: …@example.com;Виктор Павлов"]
+        );
+        let (bytes, _, _) = encoding_rs::SHIFT_JIS
+            .encode("email,name\nann@example.com,山田太郎\nben@example.com,さくら\n");
         assert_eq!(guessed(&bytes).encoding, encoding_rs::SHIFT_JIS);
-        assert_eq!(guessed(b"email\nann@example.com,\x1b$B;3ED\x1b(B\n").encoding, encoding_rs::ISO_2022_JP);
+        assert_eq!(
+            guessed(b"email\nann@example.com,\x1b$B;3ED\x1b(B\n").encoding,
+            encoding_rs::ISO_2022_JP
+        );
         assert!(guessed(b"email,name\na@example.com,Zo\xeb\n").lines[0].ends_with("Zoë"));
     }
 
@@ -266,7 +287,10 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_not_guessed() {
-        let noise: Vec<u8> = (0..4_000_u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).filter(|byte| *byte != 0).collect();
+        let noise: Vec<u8> = (0..4_000_u64)
+            .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
+            .filter(|byte| *byte != 0)
+            .collect();
         assert!(matches!(detect(&noise, true), Detected::Unknown));
     }
 }

@@ -1,6 +1,8 @@
-//! Bytes become UTF-8 text: byte order marks, UTF-16 with and without one, and anything that is named by its label.
+//! Bytes become UTF-8 text: byte order marks, UTF-16 with and without one, and anything that is
+//! named by its label.
 //!
-//! Text is never repaired: a byte that does not fit stops the list, since a replaced character might stand in somebody's address.
+//! Text is never repaired: a byte that does not fit stops the list, since a replaced character
+//! might stand in somebody's address.
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
@@ -31,9 +33,13 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Looks at the first block and settles the encoding: `label` if given, else the mark, else what the bytes are. One that can only be
-    /// guessed is refused unless `accept_guess`.
-    pub(super) fn new(mut bytes: Plain, label: Option<&'static Encoding>, accept_guess: bool) -> Result<Self, Problem> {
+    /// Looks at the first block and settles the encoding: `label` if given, else the mark, else
+    /// what the bytes are. One that can only be guessed is refused unless `accept_guess`.
+    pub(super) fn new(
+        mut bytes: Plain,
+        label: Option<&'static Encoding>,
+        accept_guess: bool,
+    ) -> Result<Self, Problem> {
         let mut block = vec![0; BLOCK_BYTES];
         let held = bytes.read_full(&mut block)?;
         let first = &block[..held];
@@ -45,11 +51,16 @@ impl Text {
             (None, Some((encoding, mark))) => (encoding, mark, KnownBy::Mark),
             (None, None) => match detect(first, held < BLOCK_BYTES) {
                 Detected::Known(encoding) => (encoding, 0, KnownBy::Content),
-                Detected::Guessed(guessed) if accept_guess => (guess.insert(guessed).encoding, 0, KnownBy::Guess),
-                Detected::Guessed(guessed) => return Err(Problem::new(Place::List, guessed.message()).hint(guessed.hint())),
+                Detected::Guessed(guessed) if accept_guess => {
+                    (guess.insert(guessed).encoding, 0, KnownBy::Guess)
+                }
+                Detected::Guessed(guessed) => {
+                    return Err(Problem::new(Place::List, guessed.message()).hint(guessed.hint()));
+                }
                 Detected::Unknown => return Err(no_text()),
             },
-            // A mark knows better than a label: nothing else begins with one, and `utf-16` does not tell the order of its octets.
+            // A mark knows better than a label: nothing else begins with one, and `utf-16` does not
+            // tell the order of its octets.
             (Some(_), Some((marked, mark))) => (marked, mark, KnownBy::Mark),
             (Some(label), None) => {
                 if label != UTF_8 && is_utf_8_beyond_ascii(first) {
@@ -61,7 +72,17 @@ impl Text {
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
         block.copy_within(skip..held, 0);
         let read_as = ReadAs { encoding, known_by };
-        Ok(Self { bytes, block, held: held - skip, offset: skip as u64, line: 1, decoder, ended: false, guess, read_as })
+        Ok(Self {
+            bytes,
+            block,
+            held: held - skip,
+            offset: skip as u64,
+            line: 1,
+            decoder,
+            ended: false,
+            guess,
+            read_as,
+        })
     }
 
     /// The encoding where it is only guessed.
@@ -98,7 +119,8 @@ impl Text {
         let fresh = &out.as_bytes()[start..];
         if let Some(nul) = memchr::memchr(0, fresh) {
             let line = self.line + newlines(&fresh[..nul]);
-            return Err(Problem::new(Place::Line(line), "holds a NUL byte: this is no text").hint("export the list again as plain CSV or JSON"));
+            return Err(Problem::new(Place::Line(line), "holds a NUL byte: this is no text")
+                .hint("export the list again as plain CSV or JSON"));
         }
         self.line += newlines(fresh);
         Ok(true)
@@ -120,7 +142,10 @@ impl Text {
         }
         let line = self.line + newlines(good);
         let at = self.offset + good.len() as u64;
-        let problem = Problem::new(Place::Line(line), format!("byte 0x{:02X} at offset {at} is no UTF-8", bad[0]));
+        let problem = Problem::new(
+            Place::Line(line),
+            format!("byte 0x{:02X} at offset {at} is no UTF-8", bad[0]),
+        );
         Err(problem.hint("mend the byte there; if the whole list comes from Excel or an old system, try --encoding windows-1252"))
     }
 
@@ -130,7 +155,9 @@ impl Text {
         let Some(at) = text.find(is_control) else { return Ok(()) };
         let line = self.line + newlines(&text.as_bytes()[..at]);
         let found = text[at..].chars().next().map_or(0, u32::from);
-        let what = format!("holds U+{found:04X}, a control character that no text has: the encoding is another one");
+        let what = format!(
+            "holds U+{found:04X}, a control character that no text has: the encoding is another one"
+        );
         Err(Problem::new(Place::Line(line), what).hint(OTHER_ENCODING))
     }
 
@@ -140,8 +167,13 @@ impl Text {
         let start = out.len();
         loop {
             let rest = &self.block[used..self.held];
-            out.reserve(decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(4 * BLOCK_BYTES));
-            let (result, read) = decoder.decode_to_string_without_replacement(rest, out, self.ended);
+            out.reserve(
+                decoder
+                    .max_utf8_buffer_length_without_replacement(rest.len())
+                    .unwrap_or(4 * BLOCK_BYTES),
+            );
+            let (result, read) =
+                decoder.decode_to_string_without_replacement(rest, out, self.ended);
             used += read;
             match result {
                 DecoderResult::InputEmpty => {
@@ -153,7 +185,10 @@ impl Text {
                     let line = self.line + newlines(&out.as_bytes()[start..]);
                     let at = self.offset + used as u64;
                     let name = decoder.encoding().name();
-                    let problem = Problem::new(Place::Line(line), format!("the bytes before offset {at} are no {name}"));
+                    let problem = Problem::new(
+                        Place::Line(line),
+                        format!("the bytes before offset {at} are no {name}"),
+                    );
                     return Err(problem.hint("name the encoding it has: --encoding LABEL"));
                 }
             }
@@ -166,7 +201,8 @@ pub(super) fn by_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes())
 }
 
-/// Whether a text is UTF-8 with more than ASCII in it, which no text in another encoding is by chance.
+/// Whether a text is UTF-8 with more than ASCII in it, which no text in another encoding is by
+/// chance.
 fn is_utf_8_beyond_ascii(first: &[u8]) -> bool {
     let valid = match std::str::from_utf8(first) {
         Ok(_) => first,
@@ -200,13 +236,16 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::input) fn utf_16(text: &str, big: bool) -> Vec<u8> {
-        text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+        text.encode_utf16()
+            .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+            .collect()
     }
 
     fn read(data: Vec<u8>, label: Option<&str>) -> Result<(String, Option<String>), String> {
         let show = |problem: Problem| problem.in_list("l").to_string();
         let plain = Plain::new("l", Box::new(Cursor::new(data))).map_err(show)?;
-        let mut text = Text::new(plain, label.map(|label| by_label(label).expect("known")), true).map_err(show)?;
+        let mut text = Text::new(plain, label.map(|label| by_label(label).expect("known")), true)
+            .map_err(show)?;
         let mut out = String::new();
         while text.fill(&mut out).map_err(show)? {}
         Ok((out, text.guess().map(Guess::label)))
@@ -227,7 +266,10 @@ pub(super) mod tests {
         for big in [false, true] {
             assert_eq!(read(utf_16(&source, big), None).unwrap().0, source);
             assert_eq!(read(utf_16(&format!("\u{feff}{source}"), big), None).unwrap().0, source);
-            assert_eq!(read(utf_16(&format!("\u{feff}{source}"), big), Some("utf-16")).unwrap().0, source);
+            assert_eq!(
+                read(utf_16(&format!("\u{feff}{source}"), big), Some("utf-16")).unwrap().0,
+                source
+            );
         }
     }
 
@@ -242,10 +284,16 @@ pub(super) mod tests {
     fn what_is_no_utf_8_from_the_start_is_refused_unless_a_guess_is_accepted() {
         let list = b"email,name\na@example.com,Zo\xeb \x80\n";
         let (text, guess) = read(list.to_vec(), None).unwrap();
-        assert_eq!((text.as_str(), guess.as_deref()), ("email,name\na@example.com,Zoë €\n", Some("windows-1252")));
+        assert_eq!(
+            (text.as_str(), guess.as_deref()),
+            ("email,name\na@example.com,Zoë €\n", Some("windows-1252"))
+        );
         let plain = Plain::new("l", Box::new(Cursor::new(list.to_vec()))).unwrap();
         let error = Text::new(plain, None, false).err().expect("a guess").in_list("l").to_string();
-        assert!(error.contains("2: …@example.com,Zoë €") && error.contains("--encoding windows-1252"), "{error}");
+        assert!(
+            error.contains("2: …@example.com,Zoë €") && error.contains("--encoding windows-1252"),
+            "{error}"
+        );
         assert_eq!(read(b"Zo\xeb".to_vec(), Some("latin1")).unwrap(), ("Zoë".to_owned(), None));
     }
 
@@ -254,15 +302,26 @@ pub(super) mod tests {
         let mut data = "0123456\n".repeat(BLOCK_BYTES / 8).into_bytes();
         data.extend_from_slice(b"abc\nd\xe9f\n");
         let error = read(data, None).unwrap_err();
-        assert!(error.starts_with("l:8194: byte 0xE9 at offset 65541 is no UTF-8\nhint: "), "{error}");
+        assert!(
+            error.starts_with("l:8194: byte 0xE9 at offset 65541 is no UTF-8\nhint: "),
+            "{error}"
+        );
         assert!(error.contains("--encoding windows-1252"));
-        assert!(read(b"abc\nd\xe9f\n".to_vec(), Some("utf-8")).unwrap_err().starts_with("l:2: byte 0xE9 at offset 5"));
+        assert!(
+            read(b"abc\nd\xe9f\n".to_vec(), Some("utf-8"))
+                .unwrap_err()
+                .starts_with("l:2: byte 0xE9 at offset 5")
+        );
         assert!(read(b"\xef\xbb\xbfab\xe9".to_vec(), None).unwrap_err().contains("offset 5"));
     }
 
     #[test]
     fn a_nul_byte_is_refused_with_its_line() {
-        assert!(read(b"email\nann\0@example.com\n".to_vec(), None).unwrap_err().starts_with("l:2: holds a NUL byte"));
+        assert!(
+            read(b"email\nann\0@example.com\n".to_vec(), None)
+                .unwrap_err()
+                .starts_with("l:2: holds a NUL byte")
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `--where EXPR`: which rows of a list are meant at all. The expression must say true or false, so that no row is let through by mistake.
+//! `--where EXPR`: which rows of a list are meant at all. The expression must say true or false, so
+//! that no row is let through by mistake.
 
 use std::sync::{Arc, LazyLock};
 
@@ -36,21 +37,38 @@ impl Filter {
     pub fn parse(source: &str) -> Result<Self> {
         if let Some(at) = chains::too_long(source, true) {
             let column = source[..at].chars().count() + 1;
-            let what = format!("--where: more than {} operators, filters or attributes in a row (column {column})", chains::LONGEST);
-            return Err(Error::usage(what).hint(r#"a list may be as long as it likes: country in ["AT", "FI"]"#));
+            let what = format!(
+                "--where: more than {} operators, filters or attributes in a row (column {column})",
+                chains::LONGEST
+            );
+            return Err(Error::usage(what)
+                .hint(r#"a list may be as long as it likes: country in ["AT", "FI"]"#));
         }
-        let guarded = Guarded::of(source, true).and_then(|guarded| ENVIRONMENT.compile_expression_owned(guarded.text).ok());
+        let guarded = Guarded::of(source, true)
+            .and_then(|guarded| ENVIRONMENT.compile_expression_owned(guarded.text).ok());
         // What is wrong with it is said of the text as it was typed.
-        let expression = guarded.map_or_else(|| ENVIRONMENT.compile_expression_owned(source.to_owned()), Ok).map_err(|error| {
-            let column = error.range().and_then(|range| source.get(..range.start)).map(|before| before.chars().count() + 1);
-            let place = column.map(|column| format!(" (column {column})")).unwrap_or_default();
-            Error::usage(format!("--where: {}{place}", described(&error))).hint(r#"an example: --where 'country == "AT" and plan != "free"'"#)
-        })?;
+        let expression = guarded
+            .map_or_else(|| ENVIRONMENT.compile_expression_owned(source.to_owned()), Ok)
+            .map_err(|error| {
+                let column = error
+                    .range()
+                    .and_then(|range| source.get(..range.start))
+                    .map(|before| before.chars().count() + 1);
+                let place = column.map(|column| format!(" (column {column})")).unwrap_or_default();
+                Error::usage(format!("--where: {}{place}", described(&error)))
+                    .hint(r#"an example: --where 'country == "AT" and plan != "free"'"#)
+            })?;
         Ok(Self { expression })
     }
 
-    /// Whether the row belongs to the list. Errs with exit 2 where the expression fails on it or is neither true nor false.
-    pub fn admits(&self, columns: &Arc<ColumnIndex>, row: &ListRow, list_name: &str) -> Result<bool> {
+    /// Whether the row belongs to the list. Errs with exit 2 where the expression fails on it or is
+    /// neither true nor false.
+    pub fn admits(
+        &self,
+        columns: &Arc<ColumnIndex>,
+        row: &ListRow,
+        list_name: &str,
+    ) -> Result<bool> {
         let place = || format!("--where, at {list_name}:{}", row.line);
         allowance::begin();
         let value = self.expression.eval(row_value(columns, &row.fields)).map_err(|error| {
@@ -63,7 +81,11 @@ impl Filter {
             }
         })?;
         if value.kind() != ValueKind::Bool {
-            let error = Error::usage(format!("{}: the expression gives {}, neither true nor false", place(), value.kind()));
+            let error = Error::usage(format!(
+                "{}: the expression gives {}, neither true nor false",
+                place(),
+                value.kind()
+            ));
             return Err(error.hint(r#"compare it with something: vip == "yes""#));
         }
         Ok(value.is_true())
@@ -77,7 +99,11 @@ fn described(error: &minijinja::Error) -> String {
     }
     match (error.kind(), error.detail()) {
         (
-            ErrorKind::SyntaxError | ErrorKind::UndefinedError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction,
+            ErrorKind::SyntaxError
+            | ErrorKind::UndefinedError
+            | ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction,
             Some(detail),
         ) => {
             format!("{}: {detail}", error.kind())
@@ -93,7 +119,8 @@ mod tests {
     use crate::recipient::{Columns, Fields};
 
     fn admits(source: &str, fields: Fields) -> Result<bool> {
-        let columns = Columns::new(vec!["email".to_owned(), "First Name".to_owned(), "age".to_owned()]);
+        let columns =
+            Columns::new(vec!["email".to_owned(), "First Name".to_owned(), "age".to_owned()]);
         let row = ListRow { line: 7, fields, defect: None };
         Filter::parse(source)?.admits(&Arc::new(ColumnIndex::new(&columns)), &row, "l.csv")
     }
@@ -108,7 +135,8 @@ mod tests {
         assert!(!admits(r#"row["First Name"] != "Ann""#, cells()).unwrap());
         assert!(admits("age | int > 8", cells()).unwrap());
         assert!(admits(r#"email is endingwith("@example.com")"#, cells()).unwrap());
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(r#"{"age":9,"vip":true}"#).unwrap();
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(r#"{"age":9,"vip":true}"#).unwrap();
         assert!(admits("vip and age > 8", Fields::Json(object.into())).unwrap());
     }
 
@@ -124,7 +152,11 @@ mod tests {
     fn an_unknown_column_and_a_value_that_is_no_boolean_are_refused_by_line() {
         let error = admits("naem == 'x'", cells()).unwrap_err();
         assert_eq!(error.exit(), Exit::USAGE);
-        assert!(error.to_string().starts_with("--where, at l.csv:7: undefined value") && error.to_string().contains("naem"), "{error}");
+        assert!(
+            error.to_string().starts_with("--where, at l.csv:7: undefined value")
+                && error.to_string().contains("naem"),
+            "{error}"
+        );
         let error = admits("email", cells()).unwrap_err();
         assert!(error.to_string().contains("gives string, neither true nor false"), "{error}");
         let error = admits("email | int > 3", cells()).unwrap_err();

@@ -103,24 +103,42 @@ impl Kind {
         match self {
             Self::Preamble => "lines before the header are skipped",
             Self::Separator => "Excel's sep= line is skipped",
-            Self::NoHeader => "the list has no header: its first line is a recipient, its only named column is email",
+            Self::NoHeader => {
+                "the list has no header: its first line is a recipient, its only named column is email"
+            }
             Self::MarkedHeader => "the header is behind a mark such as #, which is left out",
-            Self::HeaderRows => "rows below the header that describe columns or repeat it are skipped",
+            Self::HeaderRows => {
+                "rows below the header that describe columns or repeat it are skipped"
+            }
             Self::Struck => "rows struck out by #, //, --, * or ! are left out and not mailed",
-            Self::Footer => "lines of one text without an address, below an empty line, are skipped",
+            Self::Footer => {
+                "lines of one text without an address, below an empty line, are skipped"
+            }
             Self::Blank => "rows without any value are skipped",
             Self::Short => "rows with fewer fields than the header are filled with empty cells",
             Self::Surplus => "rows with empty cells beyond the header lose those",
             Self::Formula => "cells such as =\"00123\" are read as 00123",
             Self::TwiceEncoded => "cells with text that was encoded twice, such as MÃ¼ller",
-            Self::UnseenEnds => "addresses with invisible characters at an end, which are taken off",
-            Self::OddLength => "rows with another number of fields than most rows: a cell may be missing or cut in two",
-            Self::MarkedNames => "rows that begin with a mark, as nearly all do or the first ones, are taken as recipients",
-            Self::OtherFormula => "cells with a spreadsheet's formula, such as =A1&B1, are taken as they stand",
+            Self::UnseenEnds => {
+                "addresses with invisible characters at an end, which are taken off"
+            }
+            Self::OddLength => {
+                "rows with another number of fields than most rows: a cell may be missing or cut in two"
+            }
+            Self::MarkedNames => {
+                "rows that begin with a mark, as nearly all do or the first ones, are taken as recipients"
+            }
+            Self::OtherFormula => {
+                "cells with a spreadsheet's formula, such as =A1&B1, are taken as they stand"
+            }
             Self::Lost => "cells with U+FFFD, which stands for a character that was lost before",
-            Self::Beyond => "rows with values beyond the last column of the header, in columns without a name, lose those",
+            Self::Beyond => {
+                "rows with values beyond the last column of the header, in columns without a name, lose those"
+            }
             Self::ByContent => "no column is called email; the only one with addresses is taken",
-            Self::OddEntry => "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) suppress only what is written",
+            Self::OddEntry => {
+                "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) suppress only what is written"
+            }
         }
     }
 
@@ -144,9 +162,13 @@ impl Kind {
             Self::OtherFormula => "export the values instead of the formulas",
             Self::Lost => "export the list again as UTF-8 from where the text is whole",
             Self::Beyond => "name these columns in the header if the message uses them",
-            Self::ByContent => "nothing to do if it is the right one; --email-column COLUMN names it",
+            Self::ByContent => {
+                "nothing to do if it is the right one; --email-column COLUMN names it"
+            }
             Self::OddEntry => "correct the entries; nothing to do where they name who was meant",
-            Self::MarkedNames => "delete the rows if the mark strikes them out; nothing to do if it belongs to their text",
+            Self::MarkedNames => {
+                "delete the rows if the mark strikes them out; nothing to do if it belongs to their text"
+            }
         }
     }
 
@@ -181,7 +203,8 @@ impl Findings {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Counts one, on this line; one that decides who is mailed is told at level info, each of them.
+    /// Counts one, on this line; one that decides who is mailed is told at level info, each of
+    /// them.
     pub(super) fn add(&mut self, kind: Kind, line: u64) {
         if kind.changes_who() {
             tracing::info!("{}:{line}: {}", self.name, kind.what());

@@ -4,7 +4,8 @@ use ring::digest::{Context, SHA256};
 
 use crate::recipient::{Columns, Fields};
 
-/// SHA-256 over columns and rows as they are read; how a list is compressed, encoded, delimited or quoted does not matter.
+/// SHA-256 over columns and rows as they are read; how a list is compressed, encoded, delimited or
+/// quoted does not matter.
 #[derive(Clone)]
 pub struct Fingerprint {
     digest: Context,

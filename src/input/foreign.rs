@@ -9,7 +9,8 @@ pub(crate) struct Foreign {
 const SPREADSHEET: &str = "open it in its program and save or export the sheet as CSV in UTF-8";
 const UNPACK: &str = "unpack it, and name the list that is in it";
 const NO_LIST: &str = "export the list as CSV, TSV, JSON or NDJSON";
-const LOG_IN: &str = "it may be the page of a log-in: fetch the list again with credentials, or export it as CSV";
+const LOG_IN: &str =
+    "it may be the page of a log-in: fetch the list again with credentials, or export it as CSV";
 
 /// The beginnings that are known, the longest first where one begins another.
 const KNOWN: [(&[u8], &str, &str); 20] = [
@@ -42,11 +43,17 @@ pub(crate) fn foreign(first: &[u8]) -> Option<Foreign> {
         return Some(Foreign { what: "is a tar archive, not a list", hint: UNPACK });
     }
     let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
-    let begins = |known: &[u8]| text.get(..known.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(known));
+    let begins = |known: &[u8]| {
+        text.get(..known.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(known))
+    };
     let is_exact = |known: &[u8]| first.starts_with(known);
-    let found = KNOWN
-        .iter()
-        .find(|(known, ..)| if known[0] == b'<' { begins(known) } else { is_exact(known) || (known.is_ascii() && text.starts_with(known)) });
+    let found = KNOWN.iter().find(|(known, ..)| {
+        if known[0] == b'<' {
+            begins(known)
+        } else {
+            is_exact(known) || (known.is_ascii() && text.starts_with(known))
+        }
+    });
     found.map(|(_, what, hint)| Foreign { what, hint })
 }
 
@@ -68,7 +75,9 @@ mod tests {
         let mut tar = vec![0; 300];
         tar[257..262].copy_from_slice(b"ustar");
         assert!(foreign(&tar).is_some());
-        for list in [&b"email,name\n"[..], b"[{}]", b"PK,email\n", b"from,email\n", b"", b"BZ,email\n"] {
+        for list in
+            [&b"email,name\n"[..], b"[{}]", b"PK,email\n", b"from,email\n", b"", b"BZ,email\n"]
+        {
             assert!(foreign(list).is_none(), "{}", String::from_utf8_lossy(list));
         }
     }

@@ -63,10 +63,9 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.as_str() == text)
-            .ok_or_else(|| format!("unknown format {text:?}, expected one of: csv, tsv, json, ndjson"))
+        Self::ALL.into_iter().find(|format| format.as_str() == text).ok_or_else(|| {
+            format!("unknown format {text:?}, expected one of: csv, tsv, json, ndjson")
+        })
     }
 }
 

@@ -95,7 +95,12 @@ impl Array {
             State::Inside => match self.window.peek()? {
                 Some(b',') => self.window.at += 1,
                 Some(b']') => return self.close(),
-                Some(_) => return Err(Problem::new(Place::Element(self.element), "is followed by neither a comma nor the end of the array")),
+                Some(_) => {
+                    return Err(Problem::new(
+                        Place::Element(self.element),
+                        "is followed by neither a comma nor the end of the array",
+                    ));
+                }
                 None => return Err(self.truncated()),
             },
         }
@@ -130,14 +135,22 @@ impl Array {
         self.state = State::Done;
         match self.window.peek()? {
             None => Ok(None),
-            Some(_) => Err(Problem::new(Place::List, "something follows the end of the JSON array")
-                .hint("a list is one array; give several lists as several files")),
+            Some(_) => {
+                Err(Problem::new(Place::List, "something follows the end of the JSON array")
+                    .hint("a list is one array; give several lists as several files"))
+            }
         }
     }
 
     fn truncated(&self) -> Problem {
-        Problem::new(Place::List, format!("the file ends inside the JSON array, at element {}: truncated?", self.element.max(1)))
-            .hint("fetch or export it again")
+        Problem::new(
+            Place::List,
+            format!(
+                "the file ends inside the JSON array, at element {}: truncated?",
+                self.element.max(1)
+            ),
+        )
+        .hint("fetch or export it again")
     }
 
     /// How many bytes the object takes that begins here; `None` where the text ends inside it.
@@ -161,7 +174,11 @@ impl Array {
                     _ => {}
                 }
                 if depth == 0 {
-                    return if i < MAX_RECORD_BYTES { Ok(Some(i + 1)) } else { Err(too_large(place)) };
+                    return if i < MAX_RECORD_BYTES {
+                        Ok(Some(i + 1))
+                    } else {
+                        Err(too_large(place))
+                    };
                 }
             }
             next = self.window.waiting().len();
@@ -243,7 +260,9 @@ impl<'de> Deserialize<'de> for Object {
                 let mut map = Map::new();
                 while let Some(key) = entries.next_key::<String>()? {
                     if map.contains_key(&key) {
-                        return Err(serde::de::Error::custom(format_args!("key {key:?} stands twice")));
+                        return Err(serde::de::Error::custom(format_args!(
+                            "key {key:?} stands twice"
+                        )));
                     }
                     map.insert(key, entries.next_value()?);
                 }
@@ -260,21 +279,33 @@ fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
         // The position is shown our way: the place in the list first, then where inside the object.
         let text = error.to_string();
         let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-        let inside =
-            if error.line() > 1 { format!("line {} of it, column {}", error.line(), error.column()) } else { format!("column {}", error.column()) };
+        let inside = if error.line() > 1 {
+            format!("line {} of it, column {}", error.line(), error.column())
+        } else {
+            format!("column {}", error.column())
+        };
         let problem = Problem::new(place, format!("{what} ({inside})"));
         match place {
-            Place::Line(_) if error.is_eof() => problem.hint("each line holds one whole object; a file in which objects span lines is no NDJSON"),
+            Place::Line(_) if error.is_eof() => problem.hint(
+                "each line holds one whole object; a file in which objects span lines is no NDJSON",
+            ),
             _ => problem.hint("mend the JSON there, or export the list again"),
         }
     })?;
     let large = source.len() > MAX_FIELD_BYTES
-        && map.values().any(|value| value.as_str().map_or_else(|| value.to_string().len(), str::len) > MAX_FIELD_BYTES);
+        && map.values().any(|value| {
+            value.as_str().map_or_else(|| value.to_string().len(), str::len) > MAX_FIELD_BYTES
+        });
     if large {
-        return Err(Problem::new(place, format!("one of its values is larger than {} MiB", MAX_FIELD_BYTES >> 20))
-            .hint("put large content into the message instead"));
+        return Err(Problem::new(
+            place,
+            format!("one of its values is larger than {} MiB", MAX_FIELD_BYTES >> 20),
+        )
+        .hint("put large content into the message instead"));
     }
-    JsonRow::new(map, source).map_err(|why| Problem::new(place, why.to_string()).hint("mend the JSON there, or export the list again"))
+    JsonRow::new(map, source).map_err(|why| {
+        Problem::new(place, why.to_string()).hint("mend the JSON there, or export the list again")
+    })
 }
 
 fn no_object(place: Place, first: u8) -> Problem {
@@ -287,9 +318,11 @@ fn no_object(place: Place, first: u8) -> Problem {
         b']' => "the end of the array after a comma",
         _ => "something that is no JSON",
     };
-    Problem::new(place, format!("is {found}, not an object")).hint(r#"each recipient is an object such as {"email": "ann@example.com"}"#)
+    Problem::new(place, format!("is {found}, not an object"))
+        .hint(r#"each recipient is an object such as {"email": "ann@example.com"}"#)
 }
 
 fn too_large(place: Place) -> Problem {
-    Problem::new(place, format!("is larger than {} MiB", MAX_RECORD_BYTES >> 20)).hint("is a bracket, quote or line end missing before it?")
+    Problem::new(place, format!("is larger than {} MiB", MAX_RECORD_BYTES >> 20))
+        .hint("is a bracket, quote or line end missing before it?")
 }

@@ -1,7 +1,9 @@
-//! What stands where in a delimited text, found in a sample of its beginning: the delimiter, the lines before the header, the header.
+//! What stands where in a delimited text, found in a sample of its beginning: the delimiter, the
+//! lines before the header, the header.
 //!
-//! The delimiter is the split that yields a column of addresses. The header is the first line with a heading that means an address;
-//! what stands before it is skipped, unless it is a recipient: a list without a header keeps its first row.
+//! The delimiter is the split that yields a column of addresses. The header is the first line with
+//! a heading that means an address; what stands before it is skipped, unless it is a recipient: a
+//! list without a header keeps its first row.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +66,8 @@ pub(super) struct Layout {
     pub(super) plain_shape: Option<String>,
     /// Whether the list leaves out empty cells at the end of its rows.
     pub(super) is_trimmed: bool,
-    /// Whether nearly all addresses are at domains that the Internet delivers to, where there are enough to tell.
+    /// Whether nearly all addresses are at domains that the Internet delivers to, where there are
+    /// enough to tell.
     pub(super) has_plain_domains: bool,
 }
 
@@ -80,7 +83,12 @@ pub(super) struct Alike {
 }
 
 /// Finds the layout of the text that `sample` begins; `whole` says that it is all of it.
-pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut Findings) -> Result<Layout, Problem> {
+pub(super) fn find(
+    sample: &str,
+    whole: bool,
+    known: &Known<'_>,
+    findings: &mut Findings,
+) -> Result<Layout, Problem> {
     let lines = Lines::of(sample);
     let mut first = 0;
     let mut delimiter = known.delimiter;
@@ -97,7 +105,11 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
     }
     let named_start = known.skip_lines.is_some();
     let starts = &lines.starts[first.min(lines.starts.len())..];
-    let starts = if named_start { &starts[..starts.len().min(1)] } else { &starts[..starts.len().min(HEADER_LINES)] };
+    let starts = if named_start {
+        &starts[..starts.len().min(1)]
+    } else {
+        &starts[..starts.len().min(HEADER_LINES)]
+    };
     let Some(&(begin, begin_line)) = starts.first() else {
         let delimiter = delimiter.or(known.preferred).unwrap_or(DELIMITERS[0]);
         let (at, line) = (sample.len(), lines.last);
@@ -117,18 +129,35 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
         }
     }
     let (split, _) = best.expect("there is at least one candidate");
-    let (at, line) = if split.headless.is_some() { (begin, begin_line) } else { starts[split.header] };
+    let (at, line) =
+        if split.headless.is_some() { (begin, begin_line) } else { starts[split.header] };
     if split.headless.is_some() {
         findings.add(Kind::NoHeader, line);
     } else {
         starts[..split.header].iter().for_each(|&(_, line)| findings.add(Kind::Preamble, line));
     }
     if split.headless == Some(Headless::Unclear) {
-        let problem = Problem::new(Place::Line(line), "the list has no header, and its first line holds several addresses");
+        let problem = Problem::new(
+            Place::Line(line),
+            "the list has no header, and its first line holds several addresses",
+        );
         return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
     }
-    let headless = split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
-    let Split { delimiter, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, is_trimmed, has_plain_domains, .. } = split;
+    let headless =
+        split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
+    let Split {
+        delimiter,
+        is_marked,
+        descriptions,
+        own_mark,
+        usual,
+        by_content,
+        alike,
+        plain_shape,
+        is_trimmed,
+        has_plain_domains,
+        ..
+    } = split;
     Ok(Layout {
         delimiter,
         at,
@@ -147,7 +176,12 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
 }
 
 fn too_many_skipped(skip: u64) -> Problem {
-    let problem = Problem::new(Place::List, format!("--skip-lines {skip} leaves no header: the list, or its first 64 KiB, has no more lines"));
+    let problem = Problem::new(
+        Place::List,
+        format!(
+            "--skip-lines {skip} leaves no header: the list, or its first 64 KiB, has no more lines"
+        ),
+    );
     problem.hint("count the lines that stand before the header")
 }
 
@@ -194,14 +228,21 @@ pub(crate) fn separator(line: &str) -> Option<u8> {
     match value.as_bytes() {
         [b'\\', b't'] => Some(b'\t'),
         // Excel itself pads the line to the width of the table.
-        [first, rest @ ..] if is_delimiter(*first) && rest.iter().all(|byte| byte == first || *byte == b' ') => Some(*first),
+        [first, rest @ ..]
+            if is_delimiter(*first) && rest.iter().all(|byte| byte == first || *byte == b' ') =>
+        {
+            Some(*first)
+        }
         _ => None,
     }
 }
 
-/// Whether this byte may stand between fields: nothing that belongs into a cell, a quote or an address.
+/// Whether this byte may stand between fields: nothing that belongs into a cell, a quote or an
+/// address.
 pub(crate) fn is_delimiter(byte: u8) -> bool {
-    byte == b'\t' || (byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\"@.-_".contains(&byte)) || byte == b' '
+    byte == b'\t'
+        || (byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\"@.-_".contains(&byte))
+        || byte == b' '
 }
 
 /// The beginning of a text.
@@ -212,18 +253,23 @@ struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// The cells of the record that begins at `at`, without quotes and blanks around them, and where the next one begins. Lenient: a
-    /// quote that is not closed in the sample is text. `None` at the end, and for a record that the sample may have cut.
+    /// The cells of the record that begins at `at`, without quotes and blanks around them, and
+    /// where the next one begins. Lenient: a quote that is not closed in the sample is text. `None`
+    /// at the end, and for a record that the sample may have cut.
     fn record(self, at: usize, delimiter: u8) -> Option<(Vec<&'a str>, usize)> {
         let bytes = self.text.as_bytes();
-        let mut at = at + bytes.get(at..)?.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let mut at =
+            at + bytes.get(at..)?.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         if at >= bytes.len() {
             return None;
         }
         let mut cells = Vec::new();
         loop {
             let begin = at;
-            while bytes.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\t') && *byte != delimiter) {
+            while bytes
+                .get(at)
+                .is_some_and(|byte| matches!(byte, b' ' | b'\t') && *byte != delimiter)
+            {
                 at += 1;
             }
             if bytes.get(at) == Some(&b'"')
@@ -297,13 +343,23 @@ struct Split {
 }
 
 impl Split {
-    fn under(delimiter: u8, text: Sample<'_>, starts: &[(usize, u64)], email: Option<&str>) -> Self {
-        let heads: Vec<Head<'_>> = starts.iter().filter_map(|&(at, _)| Head::at(text, at, delimiter, email)).collect();
+    fn under(
+        delimiter: u8,
+        text: Sample<'_>,
+        starts: &[(usize, u64)],
+        email: Option<&str>,
+    ) -> Self {
+        let heads: Vec<Head<'_>> =
+            starts.iter().filter_map(|&(at, _)| Head::at(text, at, delimiter, email)).collect();
         let heading = pick(&heads);
         // Somebody before the header would be lost with the lines that are skipped.
-        let is_lost =
-            |place: usize, before: usize| heads[..before].iter().any(|head| head.cells.get(place).is_some_and(|cell| is_plain_address(cell)));
-        let heading = heading.filter(|&at| heads[at].place.is_some_and(|place| !is_lost(place, at)));
+        let is_lost = |place: usize, before: usize| {
+            heads[..before]
+                .iter()
+                .any(|head| head.cells.get(place).is_some_and(|cell| is_plain_address(cell)))
+        };
+        let heading =
+            heading.filter(|&at| heads[at].place.is_some_and(|place| !is_lost(place, at)));
         let (header, headless) = match heading {
             Some(at) => (at, None),
             None => without_heading(&heads),
@@ -327,19 +383,29 @@ impl Split {
             has_plain_domains: false,
         };
         let place = heading.and_then(|at| heads[at].place);
-        let begin = if headless.is_some() { starts[0].0 } else { heads.get(header).map_or(starts[0].0, |head| head.next) };
+        let begin = if headless.is_some() {
+            starts[0].0
+        } else {
+            heads.get(header).map_or(starts[0].0, |head| head.next)
+        };
         split.count(text, begin, place);
         split
     }
 
     /// Looks at the records from `at` on.
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
-        let (mut records, mut agreeing, mut marks, mut lengths) = (0, 0, BTreeMap::new(), BTreeMap::<usize, (usize, Alike)>::new());
+        let (mut records, mut agreeing, mut marks, mut lengths) =
+            (0, 0, BTreeMap::new(), BTreeMap::<usize, (usize, Alike)>::new());
         let mut shapes = BTreeMap::<String, usize>::new();
-        let home = place.or(if let Some(Headless::At(place)) = self.headless { Some(place) } else { None });
+        let home = place.or(if let Some(Headless::At(place)) = self.headless {
+            Some(place)
+        } else {
+            None
+        });
         // Short rows with an address, and those that end before its column.
         let (mut short, mut cut) = (0, 0);
-        // Addresses at the place where they belong, and those of them at a domain that is doubtful among others.
+        // Addresses at the place where they belong, and those of them at a domain that is doubtful
+        // among others.
         let (mut plain, mut odd) = (0, 0);
         // How many addresses, and how many values that are none.
         let mut by_column: Vec<usize> = Vec::new();
@@ -350,7 +416,10 @@ impl Split {
                 continue;
             }
             records += 1;
-            if records <= DESCRIPTIONS && by_column.iter().all(|count| *count == 0) && is_description(&cells) {
+            if records <= DESCRIPTIONS
+                && by_column.iter().all(|count| *count == 0)
+                && is_description(&cells)
+            {
                 self.descriptions = records;
             }
             agreeing += usize::from(cells.len() == self.width);
@@ -387,16 +456,25 @@ impl Split {
         if self.headless.is_some() {
             self.descriptions = 0;
         }
-        let at_heading = place.and_then(|place| by_column.get(place)).copied().filter(|count| *count > 0);
+        let at_heading =
+            place.and_then(|place| by_column.get(place)).copied().filter(|count| *count > 0);
         self.addresses = at_heading.or(by_column.iter().max().copied()).unwrap_or(0);
         let mut with_any = (0..by_column.len()).filter(|place| by_column[*place] > 0);
-        self.by_content = with_any.next().filter(|place| with_any.next().is_none() && by_column[*place] >= 4 * others[*place]);
+        self.by_content = with_any
+            .next()
+            .filter(|place| with_any.next().is_none() && by_column[*place] >= 4 * others[*place]);
         self.agreeing = 1_000 * agreeing as u64 / records.max(1) as u64;
         self.own_mark = own_mark(&marks, records);
         self.is_trimmed = short > 0 && short >= cut;
         self.has_plain_domains = plain >= FEWEST_PLAIN && 10 * odd <= plain;
-        self.plain_shape = shapes.into_iter().find(|(shape, count)| !shape.is_empty() && 2 * count > records).map(|(shape, _)| shape);
-        let most = lengths.into_values().filter(|(count, _)| *count >= FEWEST_ALIKE).max_by_key(|(count, _)| *count);
+        self.plain_shape = shapes
+            .into_iter()
+            .find(|(shape, count)| !shape.is_empty() && 2 * count > records)
+            .map(|(shape, _)| shape);
+        let most = lengths
+            .into_values()
+            .filter(|(count, _)| *count >= FEWEST_ALIKE)
+            .max_by_key(|(count, _)| *count);
         if let Some((count, alike)) = most {
             self.usual = (5 * count >= 4 * records).then_some(alike.length);
             self.alike = alike;
@@ -408,15 +486,22 @@ impl Alike {
     fn add(&mut self, cells: &[&str], is_first: bool) {
         self.length = cells.len();
         self.addresses.resize(cells.len(), false);
-        cells.iter().zip(&mut self.addresses).for_each(|(cell, any)| *any |= looks_like_address(cell));
-        self.is_last_filled = (is_first || self.is_last_filled) && cells.last().is_some_and(|last| !last.is_empty());
+        cells
+            .iter()
+            .zip(&mut self.addresses)
+            .for_each(|(cell, any)| *any |= looks_like_address(cell));
+        self.is_last_filled =
+            (is_first || self.is_last_filled) && cells.last().is_some_and(|last| !last.is_empty());
     }
 }
 
-/// The mark that nearly all first cells begin with, where it may belong to their text: `*`, `!` and dashes. Whatever stands behind `#` or
-/// `//` is judged by itself, since the rows that are looked at may be just those that were struck out.
+/// The mark that nearly all first cells begin with, where it may belong to their text: `*`, `!` and
+/// dashes. Whatever stands behind `#` or `//` is judged by itself, since the rows that are looked
+/// at may be just those that were struck out.
 fn own_mark(marks: &BTreeMap<&'static str, usize>, records: usize) -> Option<&'static str> {
-    let of_all = marks.iter().find(|(mark, count)| matches!(**mark, "*" | "!" | "--") && **count > 1 && 20 * **count >= 19 * records);
+    let of_all = marks.iter().find(|(mark, count)| {
+        matches!(**mark, "*" | "!" | "--") && **count > 1 && 20 * **count >= 19 * records
+    });
     of_all.map(|(mark, _)| *mark)
 }
 
@@ -437,30 +522,37 @@ impl<'a> Head<'a> {
             Some(name) => cells.iter().position(|cell| *cell == name || without_mark(cell) == name),
             None => cells.iter().position(|cell| is_email_heading(cell)),
         };
-        let is_marked = cells.first().is_some_and(|cell| is_marked(cell) && (place == Some(0) || !without_mark(cell).is_empty()));
+        let is_marked = cells.first().is_some_and(|cell| {
+            is_marked(cell) && (place == Some(0) || !without_mark(cell).is_empty())
+        });
         Some(Self { cells, next, place, is_marked })
     }
 }
 
-/// The line that is the header: the first with a heading that is not behind a mark, else the first behind one. A heading alone on its
-/// line may be a title where a wider one follows.
+/// The line that is the header: the first with a heading that is not behind a mark, else the first
+/// behind one. A heading alone on its line may be a title where a wider one follows.
 fn pick(heads: &[Head<'_>]) -> Option<usize> {
     const NEAR: usize = 5;
-    let with = |marked: bool| heads.iter().position(|head| head.place.is_some() && head.is_marked == marked);
+    let with = |marked: bool| {
+        heads.iter().position(|head| head.place.is_some() && head.is_marked == marked)
+    };
     let first = with(false).or_else(|| with(true))?;
     if heads[first].cells.len() > 1 {
         return Some(first);
     }
-    let wider = (first + 1..heads.len().min(first + NEAR)).find(|&at| heads[at].place.is_some() && heads[at].cells.len() > 1);
+    let wider = (first + 1..heads.len().min(first + NEAR))
+        .find(|&at| heads[at].place.is_some() && heads[at].cells.len() > 1);
     Some(wider.unwrap_or(first))
 }
 
-/// The likely header of a list without a heading that means an address, or where its addresses are if it has no header at all.
+/// The likely header of a list without a heading that means an address, or where its addresses are
+/// if it has no header at all.
 fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
     let is_comment = |head: &Head<'_>| head.cells.first().is_some_and(|cell| is_marked(cell));
     let begin = heads.iter().position(|head| !is_comment(head)).unwrap_or(0);
     let Some(first) = heads.get(begin) else { return (0, None) };
-    let addresses: Vec<usize> = (0..first.cells.len()).filter(|&place| looks_like_address(first.cells[place])).collect();
+    let addresses: Vec<usize> =
+        (0..first.cells.len()).filter(|&place| looks_like_address(first.cells[place])).collect();
     match addresses[..] {
         [] => {}
         [only] => return (0, Some(Headless::At(only))),
@@ -469,14 +561,22 @@ fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
     if first.cells.len() > 1 {
         return (begin, None);
     }
-    let people = heads.iter().position(|head| head.cells.iter().any(|cell| looks_like_address(cell))).unwrap_or(heads.len());
+    let people = heads
+        .iter()
+        .position(|head| head.cells.iter().any(|cell| looks_like_address(cell)))
+        .unwrap_or(heads.len());
     ((begin..people).find(|&at| heads[at].cells.len() > 1).unwrap_or(begin), None)
 }
 
 /// Qualtrics writes a row of JSON below its header, SurveyMonkey one with the kinds of answers.
 fn is_description(cells: &[&str]) -> bool {
-    let is_of_answers = cells.contains(&"Open-Ended Response") && !cells.iter().any(|cell| cell.contains('@'));
-    is_of_answers || cells.iter().find(|cell| !cell.is_empty()).is_some_and(|cell| cell.starts_with('{') && cell.contains("ImportId"))
+    let is_of_answers =
+        cells.contains(&"Open-Ended Response") && !cells.iter().any(|cell| cell.contains('@'));
+    is_of_answers
+        || cells
+            .iter()
+            .find(|cell| !cell.is_empty())
+            .is_some_and(|cell| cell.starts_with('{') && cell.contains("ImportId"))
 }
 
 fn is_plain_address(cell: &str) -> bool {

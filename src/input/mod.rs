@@ -1,10 +1,12 @@
-//! List files become rows, one at a time: memory does not grow with the list, and what cannot be read stops the list by name and line.
+//! List files become rows, one at a time: memory does not grow with the list, and what cannot be
+//! read stops the list by name and line.
 //!
 //! ```text
 //! file or stdin ─► compression ─► encoding (UTF-8 text, lines counted) ─► delimited | json ─► ListReader ─► rows
 //! ```
 //!
-//! A structural error (encoding, columns, damaged file) ends the list; a ragged row is handed on with its defect, so that it is counted.
+//! A structural error (encoding, columns, damaged file) ends the list; a ragged row is handed on
+//! with its defect, so that it is counted.
 
 mod column;
 mod compression;
@@ -42,7 +44,8 @@ pub use reader::{ListReader, ListRow, ReadOptions};
 pub use source::Source;
 pub(crate) use tidy::unwrapped;
 
-/// The largest single field, in bytes of UTF-8: 1 MiB. More means a missing quote or the wrong file.
+/// The largest single field, in bytes of UTF-8: 1 MiB. More means a missing quote or the wrong
+/// file.
 pub const MAX_FIELD_BYTES: usize = 1 << 20;
 
 /// The largest row, in bytes of UTF-8: 4 MiB.

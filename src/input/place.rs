@@ -17,8 +17,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// The column with the addresses: the one called `configured`, else the only one that can be meant. A JSON list need not have a
-    /// configured one in its first object, and one without any object has no columns at all. Exit 4 where there is none or a choice.
+    /// The column with the addresses: the one called `configured`, else the only one that can be
+    /// meant. A JSON list need not have a configured one in its first object, and one without any
+    /// object has no columns at all. Exit 4 where there is none or a choice.
     pub fn of_email(reader: &ListReader, configured: Option<&str>, list: &str) -> Result<Self> {
         let columns = reader.columns();
         match configured {
@@ -27,7 +28,10 @@ impl Place {
             _ => {
                 let at = guess_email_column(columns, configured, reader.by_content(), list)?;
                 let name = &columns.names()[at];
-                Ok(Self { is_by_content: configured.is_none() && is_by_content(name), ..Self::new(at, name) })
+                Ok(Self {
+                    is_by_content: configured.is_none() && is_by_content(name),
+                    ..Self::new(at, name)
+                })
             }
         }
     }
@@ -36,7 +40,8 @@ impl Place {
         Self { at, name: name.to_owned(), is_by_content: false }
     }
 
-    /// The column called `name`, for the setting called `setting`. Exit 4 when a list with a header has none.
+    /// The column called `name`, for the setting called `setting`. Exit 4 when a list with a header
+    /// has none.
     pub fn named(reader: &ListReader, name: &str, setting: &str, list: &str) -> Result<Self> {
         if let Some((first, second)) = reader.columns().repeated(name) {
             return Err(twice(list, name, first, second));
@@ -45,8 +50,11 @@ impl Place {
             Some(at) => Ok(Self::new(at, name)),
             None if is_json(reader) => Ok(Self::new(0, name)),
             None => {
-                let error = Error::refused(format!("{list}: has no column {name:?}, which {setting} names"));
-                Err(error.hint(format!("correct {setting} in mailbatch.toml, or the list's first line")))
+                let error = Error::refused(format!(
+                    "{list}: has no column {name:?}, which {setting} names"
+                ));
+                Err(error
+                    .hint(format!("correct {setting} in mailbatch.toml, or the list's first line")))
             }
         }
     }
@@ -64,12 +72,23 @@ impl Place {
         }
     }
 
-    /// Makes sure that a guessed column is still the only one that can be meant after a JSON list has gained columns.
-    pub fn still_only(&self, reader: &ListReader, configured: Option<&str>, list: &str) -> Result<()> {
-        if configured.is_none() && is_json(reader) { guess_email_column(reader.columns(), None, None, list).map(drop) } else { Ok(()) }
+    /// Makes sure that a guessed column is still the only one that can be meant after a JSON list
+    /// has gained columns.
+    pub fn still_only(
+        &self,
+        reader: &ListReader,
+        configured: Option<&str>,
+        list: &str,
+    ) -> Result<()> {
+        if configured.is_none() && is_json(reader) {
+            guess_email_column(reader.columns(), None, None, list).map(drop)
+        } else {
+            Ok(())
+        }
     }
 
-    /// The cell's text; empty where there is none. Numbers in JSON are as they stand in the list, booleans as JSON writes them.
+    /// The cell's text; empty where there is none. Numbers in JSON are as they stand in the list,
+    /// booleans as JSON writes them.
     pub fn of<'a>(&self, fields: &'a Fields) -> Cow<'a, str> {
         match fields {
             Fields::Text(record) => record.get(self.at).unwrap_or_default().into(),
@@ -88,7 +107,8 @@ mod tests {
     use crate::input::ReadOptions;
 
     fn reader(name: &str, text: &'static str) -> ListReader {
-        ListReader::open_reader(name.into(), Box::new(text.as_bytes()), &ReadOptions::default()).unwrap()
+        ListReader::open_reader(name.into(), Box::new(text.as_bytes()), &ReadOptions::default())
+            .unwrap()
     }
 
     #[test]

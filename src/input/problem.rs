@@ -1,4 +1,5 @@
-//! What makes a list unreadable: where in it, what, and how to mend it. Never quotes a cell, since cells are personal data.
+//! What makes a list unreadable: where in it, what, and how to mend it. Never quotes a cell, since
+//! cells are personal data.
 
 use std::fmt;
 
@@ -16,13 +17,15 @@ pub(super) enum Place {
     Element(u64),
 }
 
-/// More than so many lines without anything in them are no gap between rows, and a stream of them may never end.
+/// More than so many lines without anything in them are no gap between rows, and a stream of them
+/// may never end.
 pub(super) const MAX_BLANK_LINES: u64 = 1 << 22;
 
 /// The error of a list that goes on with line ends alone.
 pub(super) fn only_line_ends(after: u64) -> Problem {
     let what = format!("from here on more than {MAX_BLANK_LINES} lines are empty");
-    Problem::new(Place::Line(after.max(1)), what).hint("did the export fail? cut the list off behind its last row, or export it again")
+    Problem::new(Place::Line(after.max(1)), what)
+        .hint("did the export fail? cut the list off behind its last row, or export it again")
 }
 
 /// A structural error that does not know the list's name yet.
@@ -62,7 +65,9 @@ impl fmt::Display for ReadError {
         match self.problem.place {
             Place::List => write!(f, "{list}: {}", self.problem.message)?,
             Place::Line(line) => write!(f, "{list}:{line}: {}", self.problem.message)?,
-            Place::Element(number) => write!(f, "{list}: element {number}: {}", self.problem.message)?,
+            Place::Element(number) => {
+                write!(f, "{list}: element {number}: {}", self.problem.message)?
+            }
         }
         match &self.problem.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),

@@ -42,7 +42,8 @@ pub struct ReadOptions {
 pub struct ListRow {
     /// The line on which it begins, from 1; in a JSON array the number of the element.
     pub line: u64,
-    /// Its fields; a row that is too short is filled up with empty ones, one that is too long is kept as it is.
+    /// Its fields; a row that is too short is filled up with empty ones, one that is too long is
+    /// kept as it is.
     pub fields: Fields,
     /// Why this row is no good although the list can be read on.
     pub defect: Option<String>,
@@ -76,8 +77,8 @@ pub struct ListReader {
 }
 
 impl ListReader {
-    /// Opens a list that errors call by its path, and reads its header, or its first object. Errs with exit 4 where it cannot be read, with
-    /// exit 2 for an unknown encoding.
+    /// Opens a list that errors call by its path, and reads its header, or its first object. Errs
+    /// with exit 4 where it cannot be read, with exit 2 for an unknown encoding.
     pub fn open(source: &Source, options: &ReadOptions) -> Result<Self> {
         Self::open_as(source, &source.name(), options)
     }
@@ -90,7 +91,11 @@ impl ListReader {
     }
 
     /// The same for bytes that come from elsewhere; the suffix of `name` counts as a file's would.
-    pub fn open_reader(name: String, reader: Box<dyn Read + Send>, options: &ReadOptions) -> Result<Self> {
+    pub fn open_reader(
+        name: String,
+        reader: Box<dyn Read + Send>,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let label = label(options)?;
         Self::build(&name, reader, options, label).map_err(|problem| problem.in_list(&name).into())
     }
@@ -105,14 +110,20 @@ impl ListReader {
         let mut first = String::new();
         text.fill(&mut first)?;
         if first.is_empty() {
-            return Err(Problem::new(Place::List, "is empty").hint("even a list without recipients has a header; did the export fail?"));
+            return Err(Problem::new(Place::List, "is empty")
+                .hint("even a list without recipients has a header; did the export fail?"));
         }
         let (guess, read_as) = (text.guess().cloned(), text.read_as());
-        let format = options.format.or_else(|| Format::by_suffix(name)).unwrap_or_else(|| Format::by_content(&first));
+        let format = options
+            .format
+            .or_else(|| Format::by_suffix(name))
+            .unwrap_or_else(|| Format::by_content(&first));
         let body = match format {
             Format::Json => Body::Array(Array::new(text, first)),
             Format::Ndjson => Body::Lines(Lines::new(text, first)),
-            Format::Csv | Format::Tsv => return Self::build_delimited(name, format, (text, first), options),
+            Format::Csv | Format::Tsv => {
+                return Self::build_delimited(name, format, (text, first), options);
+            }
         };
         let mut list = Self {
             name: name.to_owned(),
@@ -133,7 +144,12 @@ impl ListReader {
         Ok(list)
     }
 
-    fn build_delimited(name: &str, format: Format, (text, first): (Text, String), options: &ReadOptions) -> Result<Self, Problem> {
+    fn build_delimited(
+        name: &str,
+        format: Format,
+        (text, first): (Text, String),
+        options: &ReadOptions,
+    ) -> Result<Self, Problem> {
         let (guess, read_as) = (text.guess().cloned(), text.read_as());
         let known = Known {
             delimiter: options.delimiter,
@@ -145,12 +161,16 @@ impl ListReader {
         let layout = layout::find(&first, text.has_ended(), &known, &mut findings)?;
         let mut records = Delimited::new(text, first, (layout.at, layout.line), layout.delimiter);
         let Some((line, header)) = records.next_record()? else {
-            return Err(Problem::new(Place::List, "has no header line").hint("the first line names the columns, e.g. email,first_name"));
+            return Err(Problem::new(Place::List, "has no header line")
+                .hint("the first line names the columns, e.g. email,first_name"));
         };
         too_many(Place::Line(line), header.len())?;
         records.set_header(&header);
         if layout.headless.is_none() && header.iter().any(looks_like_address) {
-            let problem = Problem::new(Place::Line(line), "the header holds an address: is a line break missing behind it, or the header itself?");
+            let problem = Problem::new(
+                Place::Line(line),
+                "the header holds an address: is a line break missing behind it, or the header itself?",
+            );
             return Err(problem.hint("put the names of the columns on a line of their own"));
         }
         let mut tidy = Tidy {
@@ -187,7 +207,21 @@ impl ListReader {
         let header_line = layout.headless.is_none().then_some(line);
         let body = Body::Delimited(records);
         let (name, by_content) = (name.to_owned(), layout.by_content);
-        Ok(Self { name, format, columns, body, header_line, ahead, guess, read_as, findings, tidy, email_key: None, by_content, ended: false })
+        Ok(Self {
+            name,
+            format,
+            columns,
+            body,
+            header_line,
+            ahead,
+            guess,
+            read_as,
+            findings,
+            tidy,
+            email_key: None,
+            by_content,
+            ended: false,
+        })
     }
 
     /// What messages call this list.
@@ -200,7 +234,8 @@ impl ListReader {
         self.format
     }
 
-    /// The columns: the header of a CSV list; of a JSON list the keys seen so far, at first those of its first object.
+    /// The columns: the header of a CSV list; of a JSON list the keys seen so far, at first those
+    /// of its first object.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
@@ -210,7 +245,8 @@ impl ListReader {
         self.header_line
     }
 
-    /// The only column in which addresses stand, by the first rows; `None` where there is none, or more than one, and for JSON.
+    /// The only column in which addresses stand, by the first rows; `None` where there is none, or
+    /// more than one, and for JSON.
     pub(super) fn by_content(&self) -> Option<usize> {
         self.by_content
     }
@@ -235,7 +271,8 @@ impl ListReader {
         self.findings.add(kind, line);
     }
 
-    /// Says where the addresses are: rows that are struck out by a mark before them are left out from now on.
+    /// Says where the addresses are: rows that are struck out by a mark before them are left out
+    /// from now on.
     pub fn set_email(&mut self, place: usize, name: &str) {
         self.tidy.email = Some(place);
         if let Body::Delimited(records) = &mut self.body {
@@ -297,7 +334,9 @@ impl ListReader {
 
     fn is_struck_object(&self, fields: &Fields) -> bool {
         match (fields, &self.email_key) {
-            (Fields::Json(row), Some(key)) => row.get(key).and_then(Value::as_str).is_some_and(is_struck_address),
+            (Fields::Json(row), Some(key)) => {
+                row.get(key).and_then(Value::as_str).is_some_and(is_struck_address)
+            }
             _ => false,
         }
     }
@@ -316,7 +355,10 @@ impl ListReader {
 /// Shows the list's name and format; never its rows.
 impl std::fmt::Debug for ListReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ListReader").field("name", &self.name).field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("ListReader")
+            .field("name", &self.name)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
     }
 }
 
@@ -324,12 +366,14 @@ fn label(options: &ReadOptions) -> Result<Option<&'static encoding_rs::Encoding>
     let Some(label) = &options.encoding else { return Ok(None) };
     match encoding::by_label(label) {
         Some(encoding) => Ok(Some(encoding)),
-        None => Err(Error::usage(format!("--encoding: unknown encoding {label:?}"))
-            .hint("known are utf-8, utf-16, windows-1252, shift_jis and others of the Encoding Standard")),
+        None => Err(Error::usage(format!("--encoding: unknown encoding {label:?}")).hint(
+            "known are utf-8, utf-16, windows-1252, shift_jis and others of the Encoding Standard",
+        )),
     }
 }
 
-/// The columns of a header; what a cell is called does not depend on blanks, a mark before the address, or a spreadsheet's `="…"`.
+/// The columns of a header; what a cell is called does not depend on blanks, a mark before the
+/// address, or a spreadsheet's `="…"`.
 fn columns(header: &StringRecord, is_marked: bool) -> Columns {
     let name = |(place, cell): (usize, &str)| {
         let name = cell.trim();
@@ -340,12 +384,20 @@ fn columns(header: &StringRecord, is_marked: bool) -> Columns {
 
 /// The columns of a list without a header: only the one with the addresses has a name.
 fn headless_columns(width: usize, email: usize) -> Columns {
-    Columns::new((0..width).map(|place| if place == email { "email".to_owned() } else { String::new() }).collect())
+    Columns::new(
+        (0..width)
+            .map(|place| if place == email { "email".to_owned() } else { String::new() })
+            .collect(),
+    )
 }
 
 fn too_many(place: Place, count: usize) -> Result<(), Problem> {
     if count > MAX_COLUMNS {
-        return Err(Problem::new(place, format!("the list has more than {MAX_COLUMNS} different columns")).hint("is data used as a column name?"));
+        return Err(Problem::new(
+            place,
+            format!("the list has more than {MAX_COLUMNS} different columns"),
+        )
+        .hint("is data used as a column name?"));
     }
     Ok(())
 }

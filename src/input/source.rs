@@ -32,14 +32,16 @@ impl Source {
         }
     }
 
-    /// Opens the bytes of what errors call `name`. Errs with exit 4 where there is no file that can be read.
+    /// Opens the bytes of what errors call `name`. Errs with exit 4 where there is no file that can
+    /// be read.
     pub(super) fn open(&self, name: &str) -> Result<Box<dyn Read + Send>> {
         let path = match self {
             Self::Stdin => return Ok(Box::new(io::stdin())),
             Self::Path(path) => path,
         };
         let name = visible(name);
-        let cannot = |error: io::Error| match error.kind() {
+        let cannot = |error: io::Error| {
+            match error.kind() {
             ErrorKind::NotFound => Error::refused(format!("{name}: there is no such file")).hint(if name.contains('{') {
                 "dates are filled in in --campaign alone; a shell fills one in as news-$(date +%F).csv"
             } else {
@@ -47,11 +49,13 @@ impl Source {
             }),
             ErrorKind::PermissionDenied => Error::refused(format!("{name}: may not be read")).hint("give this user read permission"),
             _ => Error::refused(format!("{name}: cannot be opened: {error}")).hint("name a file that can be read"),
+        }
         };
         // Looked at before it is opened: opening a pipe waits until somebody writes to it.
         let metadata = std::fs::metadata(path).map_err(cannot)?;
         if metadata.is_dir() {
-            return Err(Error::refused(format!("{name}: is a directory, not a list")).hint("name the files in it; one call takes several lists"));
+            return Err(Error::refused(format!("{name}: is a directory, not a list"))
+                .hint("name the files in it; one call takes several lists"));
         }
         if !metadata.is_file() {
             return Err(Error::refused(format!("{name}: is a pipe or a device, and a list is read more than once"))

@@ -1,4 +1,5 @@
-//! What becomes of a row of a delimited list before it is used: filled, cut, unwrapped, or left out. Each of it is counted.
+//! What becomes of a row of a delimited list before it is used: filled, cut, unwrapped, or left
+//! out. Each of it is counted.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,10 @@ use memchr::memchr;
 use super::column::{is_email_heading, normal};
 use super::findings::{Findings, Kind};
 use super::layout::Alike;
-use super::marks::{is_data, is_marked, is_struck_address, looks_like_address, mark_of, odd_domain, shape, strikes_row, without_mark};
+use super::marks::{
+    is_data, is_marked, is_struck_address, looks_like_address, mark_of, odd_domain, shape,
+    strikes_row, without_mark,
+};
 use super::problem::{Place, Problem};
 use super::reader::ListRow;
 use crate::recipient::Fields;
@@ -20,7 +24,8 @@ pub(super) struct Tidy {
     pub(super) width: usize,
     /// The column of the addresses, once it is known.
     pub(super) email: Option<usize>,
-    /// A mark that first cells of this list begin with and that means nothing, as in order names (`#1001`).
+    /// A mark that first cells of this list begin with and that means nothing, as in order names
+    /// (`#1001`).
     pub(super) own_mark: Option<&'static str>,
     /// How many fields nearly all rows have, where that is known.
     pub(super) usual: Option<usize>,
@@ -28,7 +33,8 @@ pub(super) struct Tidy {
     pub(super) alike: Alike,
     /// The shape that more than half of the first cells have, without any mark.
     pub(super) plain_shape: Option<String>,
-    /// Whether the list leaves out empty cells at the end of its rows, so that a row may end before its address.
+    /// Whether the list leaves out empty cells at the end of its rows, so that a row may end before
+    /// its address.
     pub(super) is_trimmed: bool,
     /// Whether nearly all addresses are at domains that the Internet delivers to.
     pub(super) has_plain_domains: bool,
@@ -42,7 +48,8 @@ pub(super) struct Tidy {
     pub(super) is_last_open: bool,
 }
 
-/// Rows that begin with `#` and data, as order names do: told apart from rows that were struck out by what the others look like.
+/// Rows that begin with `#` and data, as order names do: told apart from rows that were struck out
+/// by what the others look like.
 #[derive(Debug, Default)]
 pub(super) struct Marked {
     count: u64,
@@ -77,7 +84,12 @@ impl Marked {
 
 impl Tidy {
     /// The row that a record is; `None` for one that is left out.
-    pub(super) fn row(&mut self, line: u64, mut record: StringRecord, findings: &mut Findings) -> Result<Option<ListRow>, Problem> {
+    pub(super) fn row(
+        &mut self,
+        line: u64,
+        mut record: StringRecord,
+        findings: &mut Findings,
+    ) -> Result<Option<ListRow>, Problem> {
         if let Some(kind) = self.left_out(line, &record)? {
             self.is_after_gap |= kind == Kind::Blank;
             findings.add(kind, line);
@@ -93,7 +105,10 @@ impl Tidy {
             self.marked.look(first, line, findings);
         }
         let found = record.len();
-        let mut defect = self.doubt(&record).or_else(|| self.shift(&record)).or_else(|| self.odd_domain(&record));
+        let mut defect = self
+            .doubt(&record)
+            .or_else(|| self.shift(&record))
+            .or_else(|| self.odd_domain(&record));
         if found < self.width {
             let is_odd = self.usual.is_some_and(|usual| usual < self.width && usual != found);
             findings.add(if is_odd { Kind::OddLength } else { Kind::Short }, line);
@@ -121,7 +136,8 @@ impl Tidy {
         if !record.as_slice().is_ascii() && record.iter().any(is_encoded_twice) {
             findings.add(Kind::TwiceEncoded, line);
         }
-        if !record.as_slice().is_ascii() && record.as_slice().contains(char::REPLACEMENT_CHARACTER) {
+        if !record.as_slice().is_ascii() && record.as_slice().contains(char::REPLACEMENT_CHARACTER)
+        {
             findings.add(Kind::Lost, line);
         }
         Ok(Some(ListRow { line, fields: Fields::Text(record), defect }))
@@ -141,7 +157,8 @@ impl Tidy {
         Ok(self.repeats_header(line, record)?.then_some(Kind::HeaderRows))
     }
 
-    /// Whether a mark stands before the address, or before the row, or the row is nothing but a comment.
+    /// Whether a mark stands before the address, or before the row, or the row is nothing but a
+    /// comment.
     fn is_struck(&self, record: &StringRecord) -> bool {
         let Some(email) = self.email else { return false };
         if record.get(email).is_some_and(is_struck_address) {
@@ -158,17 +175,19 @@ impl Tidy {
         self.own_mark.is_some() && mark_of(cell) == self.own_mark
     }
 
-    /// Whether a row is one text that is no recipient: exports of reports end with totals and notes, below an empty line.
+    /// Whether a row is one text that is no recipient: exports of reports end with totals and
+    /// notes, below an empty line.
     fn is_footer(&self, record: &StringRecord) -> bool {
         let mut texts = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
         let (Some((place, text)), None) = (texts.next(), texts.next()) else { return false };
-        // Where the addresses stand first, a line of one cell is told from a row whose address is wrong.
+        // Where the addresses stand first, a line of one cell is told from a row whose address is
+        // wrong.
         let is_elsewhere = self.email.is_some_and(|email| email != place || record.len() == 1);
         self.width > 1 && is_elsewhere && !text.contains('@')
     }
 
-    /// Whether a row is the header once more, as files that were joined have it. One with other columns is an error: the rows below it
-    /// would get the data of other columns.
+    /// Whether a row is the header once more, as files that were joined have it. One with other
+    /// columns is an error: the rows below it would get the data of other columns.
     fn repeats_header(&self, line: u64, record: &StringRecord) -> Result<bool, Problem> {
         let (names, header_line) = &self.header;
         let Some(email) = self.email else { return Ok(false) };
@@ -178,9 +197,11 @@ impl Tidy {
         let cells: Vec<String> = record.iter().map(normal).collect();
         let named = || cells.iter().filter(|cell| !cell.is_empty());
         let (all, known) = (named().count(), named().filter(|cell| names.contains(cell)).count());
-        let has_heading = record.iter().any(is_email_heading) || names.get(email).is_some_and(|name| cells.contains(name));
+        let has_heading = record.iter().any(is_email_heading)
+            || names.get(email).is_some_and(|name| cells.contains(name));
         // A person's address is never a heading; below a gap another table may begin.
-        let is_at_place = record.get(email).is_some_and(is_email_heading) && (all > 1 || self.width == 1);
+        let is_at_place =
+            record.get(email).is_some_and(is_email_heading) && (all > 1 || self.width == 1);
         let is_below_gap = self.is_after_gap && all > 1 && record.iter().any(is_email_heading);
         let is_known = has_heading && 2 * known >= all && (known > 1 || self.width == 1);
         if !is_at_place && !is_below_gap && !is_known {
@@ -189,51 +210,71 @@ impl Tidy {
         if named().eq(names.iter().filter(|name| !name.is_empty())) {
             return Ok(true);
         }
-        let what = format!("is a header with other columns than that on line {header_line}, so that the rows below it have other data");
+        let what = format!(
+            "is a header with other columns than that on line {header_line}, so that the rows below it have other data"
+        );
         Err(Problem::new(Place::Line(line), what).hint("were two exports joined? send them as two lists, or bring the rows into the same columns"))
     }
 
-    /// Why it cannot be known whether the row's person is meant, or who: that is for the operator to say.
+    /// Why it cannot be known whether the row's person is meant, or who: that is for the operator
+    /// to say.
     fn doubt(&self, record: &StringRecord) -> Option<String> {
         let email = self.email?;
-        let is_text = |first: &str| is_data(first) && self.plain_shape.as_deref() != Some(&shape(without_mark(first)));
-        let is_doubtful = |first: &str| is_marked(first) && !is_text(first) && !self.has_own_mark(first);
+        let is_text = |first: &str| {
+            is_data(first) && self.plain_shape.as_deref() != Some(&shape(without_mark(first)))
+        };
+        let is_doubtful =
+            |first: &str| is_marked(first) && !is_text(first) && !self.has_own_mark(first);
         if email != 0 && record.get(0).is_some_and(is_doubtful) {
             return Some("row begins with a mark that strikes it out or belongs to its text: delete the row, or the mark".to_owned());
         }
         // As Google Contacts writes several values into one cell.
         let address = record.get(email)?;
-        (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: "))
-            .then(|| "cell holds several addresses, separated by ::: : leave one of them".to_owned())
+        (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: ")).then(|| {
+            "cell holds several addresses, separated by ::: : leave one of them".to_owned()
+        })
     }
 
     /// Why the address's domain is doubtful among those of the other rows.
     fn odd_domain(&self, record: &StringRecord) -> Option<String> {
-        self.has_plain_domains.then(|| odd_domain(record.get(self.email?)?)).flatten().map(str::to_owned)
+        self.has_plain_domains
+            .then(|| odd_domain(record.get(self.email?)?))
+            .flatten()
+            .map(str::to_owned)
     }
 
-    /// Whether the header names fewer columns than the rows have: those beyond the addresses, which are the last named, have no name.
+    /// Whether the header names fewer columns than the rows have: those beyond the addresses, which
+    /// are the last named, have no name.
     fn is_wider(&self, record: &StringRecord) -> bool {
-        self.usual == Some(record.len()) && self.email == Some(self.width - 1) && record.get(self.width - 1).is_some_and(looks_like_address)
+        self.usual == Some(record.len())
+            && self.email == Some(self.width - 1)
+            && record.get(self.width - 1).is_some_and(looks_like_address)
     }
 
-    /// Whether a row of another length than most rows has an address in a column where those have none.
+    /// Whether a row of another length than most rows has an address in a column where those have
+    /// none.
     fn has_stray_address(&self, email: usize, record: &StringRecord) -> bool {
         let Alike { length, addresses, .. } = &self.alike;
-        let is_stray = |(place, cell): (usize, &str)| place != email && addresses.get(place) == Some(&false) && holds_address(cell);
+        let is_stray = |(place, cell): (usize, &str)| {
+            place != email && addresses.get(place) == Some(&false) && holds_address(cell)
+        };
         *length > 0 && record.len() != *length && record.iter().enumerate().any(is_stray)
     }
 
     /// Why the row's cells seem to stand in other columns than they belong to, or to be cut off.
     fn shift(&self, record: &StringRecord) -> Option<String> {
         let (email, found) = (self.email?, record.len());
-        let is_full = found == self.width && record.get(found - 1).is_some_and(|last| !last.trim().is_empty());
+        let is_full = found == self.width
+            && record.get(found - 1).is_some_and(|last| !last.trim().is_empty());
         if is_full {
             return None;
         }
         if found <= email && !self.is_trimmed {
-            let what =
-                if self.is_last_open { "file ends inside this row: is it truncated?" } else { "row ends before its address: is it cut in two?" };
+            let what = if self.is_last_open {
+                "file ends inside this row: is it truncated?"
+            } else {
+                "row ends before its address: is it cut in two?"
+            };
             return Some(what.to_owned());
         }
         let address = record.get(email)?.trim();
@@ -241,27 +282,43 @@ impl Tidy {
         if found < self.width && goes_on && found == email + 1 && is_cut(address) {
             return Some("row ends inside its address: is it cut off?".to_owned());
         }
-        if self.is_last_open && found < self.width && self.usual.is_some_and(|usual| usual > found) {
+        if self.is_last_open && found < self.width && self.usual.is_some_and(|usual| usual > found)
+        {
             return Some("file ends inside this row: is it truncated?".to_owned());
         }
         if record.get(email + 1).is_some_and(|next| is_stump(address, next.trim())) {
-            return Some("address goes on in the next cell: is it cut in two by a comma?".to_owned());
+            return Some(
+                "address goes on in the next cell: is it cut in two by a comma?".to_owned(),
+            );
         }
-        let is_home = |place: usize| place == email || self.alike.addresses.get(place) == Some(&true);
+        let is_home =
+            |place: usize| place == email || self.alike.addresses.get(place) == Some(&true);
         let is_other = |(place, cell): (usize, &str)| !is_home(place) && cell.contains('@');
-        if found > self.width && self.usual != Some(found) && record.iter().enumerate().any(is_other) {
-            return Some(format!("row has {found} fields, the header has {}, and another address: were two rows joined?", self.width));
+        if found > self.width
+            && self.usual != Some(found)
+            && record.iter().enumerate().any(is_other)
+        {
+            return Some(format!(
+                "row has {found} fields, the header has {}, and another address: were two rows joined?",
+                self.width
+            ));
         }
         if self.has_stray_address(email, record) {
             let most = self.alike.length;
-            return Some(format!("row has {found} fields, most rows have {most}, and an address where they have none: are its cells shifted?"));
+            return Some(format!(
+                "row has {found} fields, most rows have {most}, and an address where they have none: are its cells shifted?"
+            ));
         }
         let usual = self.usual.filter(|usual| found > self.width && found != *usual)?;
         // A shifted row of a list whose last column is always filled has a value beyond it.
-        if self.alike.is_last_filled && record.iter().skip(usual.max(self.width)).all(|cell| cell.trim().is_empty()) {
+        if self.alike.is_last_filled
+            && record.iter().skip(usual.max(self.width)).all(|cell| cell.trim().is_empty())
+        {
             return None;
         }
-        Some(format!("row has {found} fields, most rows have {usual}: does a field hold the delimiter without quotes around it?"))
+        Some(format!(
+            "row has {found} fields, most rows have {usual}: does a field hold the delimiter without quotes around it?"
+        ))
     }
 }
 
@@ -279,14 +336,20 @@ fn is_cut(address: &str) -> bool {
 /// Whether a text is an address up to its last dot, and what follows it the rest of its domain.
 fn is_stump(address: &str, next: &str) -> bool {
     let Some((_, domain)) = address.rsplit_once('@') else { return false };
-    let is_end = (2..=24).contains(&next.len()) && next.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.');
+    let is_end = (2..=24).contains(&next.len())
+        && next.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.');
     !domain.contains('.') && is_end
 }
 
-/// What stands in a cell that a spreadsheet was kept from reading as a number: `00123` of `="00123"`, `= "00123"` or `=T("00123")`.
+/// What stands in a cell that a spreadsheet was kept from reading as a number: `00123` of
+/// `="00123"`, `= "00123"` or `=T("00123")`.
 pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     let formula = cell.trim().strip_prefix('=')?.trim();
-    let formula = formula.strip_prefix("T(").and_then(|inner| inner.strip_suffix(')')).unwrap_or(formula).trim();
+    let formula = formula
+        .strip_prefix("T(")
+        .and_then(|inner| inner.strip_suffix(')'))
+        .unwrap_or(formula)
+        .trim();
     let inner = formula.strip_prefix('"')?.strip_suffix('"')?;
     if !inner.contains('"') {
         return Some(Cow::Borrowed(inner));
@@ -295,23 +358,33 @@ pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     is_doubled.then(|| Cow::Owned(inner.replace("\"\"", "\"")))
 }
 
-/// Whether a cell is some formula: an equals sign, and a function, a cell, a number or a text behind it.
+/// Whether a cell is some formula: an equals sign, and a function, a cell, a number or a text
+/// behind it.
 fn is_formula(cell: &str) -> bool {
     let Some(formula) = cell.trim_start().strip_prefix('=') else { return false };
-    formula.trim_start().starts_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '"' | '(' | '-' | '+' | '$'))
+    formula.trim_start().starts_with(|c: char| {
+        c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '"' | '(' | '-' | '+' | '$')
+    })
 }
 
 /// A record without such wrapping.
 pub(super) fn unwrap(record: &StringRecord) -> StringRecord {
-    record.iter().map(|cell| unwrapped(cell).unwrap_or(Cow::Borrowed(cell))).collect::<Vec<_>>().into_iter().collect()
+    record
+        .iter()
+        .map(|cell| unwrapped(cell).unwrap_or(Cow::Borrowed(cell)))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect()
 }
 
 /// Whether a text is the UTF-8 of another one, read as Windows-1252 and written as UTF-8 again.
 pub(super) fn is_encoded_twice(text: &str) -> bool {
-    // The lead byte of two to four became one of these, and each byte that continued it another character that is not ASCII.
+    // The lead byte of two to four became one of these, and each byte that continued it another
+    // character that is not ASCII.
     let mut chars = text.chars();
-    let is_suspicious =
-        std::iter::from_fn(|| chars.next()).zip(text.chars().skip(1)).any(|(lead, next)| ('Â'..='ô').contains(&lead) && !next.is_ascii());
+    let is_suspicious = std::iter::from_fn(|| chars.next())
+        .zip(text.chars().skip(1))
+        .any(|(lead, next)| ('Â'..='ô').contains(&lead) && !next.is_ascii());
     if !is_suspicious {
         return false;
     }
@@ -324,7 +397,8 @@ mod tests {
     use super::*;
 
     fn tidy(cells: &[&str]) -> (Option<ListRow>, Vec<Kind>) {
-        let (mut tidy, mut findings) = (Tidy { width: 3, email: Some(1), ..Tidy::default() }, Findings::default());
+        let (mut tidy, mut findings) =
+            (Tidy { width: 3, email: Some(1), ..Tidy::default() }, Findings::default());
         let row = tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).expect("no error");
         (row, findings.all("l").into_iter().map(|finding| finding.kind).collect())
     }
@@ -338,11 +412,26 @@ mod tests {
     #[test]
     fn rows_are_filled_and_cut_where_nothing_is_lost() {
         let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
-        assert_eq!(read(&["1", "a@b.example"]), (row(&["1", "a@b.example", ""]), vec![Kind::Short]));
-        assert_eq!(read(&["1", "a@b.example", "x", "", " "]), (row(&["1", "a@b.example", "x"]), vec![Kind::Surplus]));
-        assert_eq!(tidy(&["1", "a@b.example", "x", "y"]).0.expect("kept").defect.as_deref(), Some("row has 4 fields, the header has 3"));
-        assert_eq!(read(&["=\"007\"", "=\"a@b.example\"", "=1+1"]), (row(&["007", "a@b.example", "=1+1"]), vec![Kind::Formula, Kind::OtherFormula]));
-        assert_eq!(read(&["= \"007\"", "a@b.example", "=T(\"00\"\"1\")"]).0, row(&["007", "a@b.example", "00\"1"]));
+        assert_eq!(
+            read(&["1", "a@b.example"]),
+            (row(&["1", "a@b.example", ""]), vec![Kind::Short])
+        );
+        assert_eq!(
+            read(&["1", "a@b.example", "x", "", " "]),
+            (row(&["1", "a@b.example", "x"]), vec![Kind::Surplus])
+        );
+        assert_eq!(
+            tidy(&["1", "a@b.example", "x", "y"]).0.expect("kept").defect.as_deref(),
+            Some("row has 4 fields, the header has 3")
+        );
+        assert_eq!(
+            read(&["=\"007\"", "=\"a@b.example\"", "=1+1"]),
+            (row(&["007", "a@b.example", "=1+1"]), vec![Kind::Formula, Kind::OtherFormula])
+        );
+        assert_eq!(
+            read(&["= \"007\"", "a@b.example", "=T(\"00\"\"1\")"]).0,
+            row(&["007", "a@b.example", "00\"1"])
+        );
         assert_eq!(read(&["1", "a@b.example", "x=\"y\""]).1, []);
     }
 
@@ -350,11 +439,26 @@ mod tests {
     fn a_single_text_below_an_empty_row_is_a_footer() {
         let mut findings = Findings::default();
         let mut tidy = Tidy { width: 3, email: Some(1), ..Tidy::default() };
-        let mut row = |cells: &[&str]| tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).expect("no error").is_some();
+        let mut row = |cells: &[&str]| {
+            tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings)
+                .expect("no error")
+                .is_some()
+        };
         assert!(row(&["Ann"]), "a person without an address is counted");
-        assert!(!row(&["", "", ""]) && !row(&["Grand Totals (2 records)"]) && !row(&["Copyright", "", ""]));
+        assert!(
+            !row(&["", "", ""])
+                && !row(&["Grand Totals (2 records)"])
+                && !row(&["Copyright", "", ""])
+        );
         assert!(row(&["", "a@b.example", ""]) && row(&["Ben"]));
-        assert_eq!(findings.all("l").iter().map(|finding| (finding.kind, finding.count)).collect::<Vec<_>>()[0], (Kind::Footer, 2));
+        assert_eq!(
+            findings
+                .all("l")
+                .iter()
+                .map(|finding| (finding.kind, finding.count))
+                .collect::<Vec<_>>()[0],
+            (Kind::Footer, 2)
+        );
     }
 
     #[test]
@@ -380,26 +484,57 @@ mod tests {
             assert!(row.defect.is_some_and(|defect| defect.contains(says)), "{cells:?}");
         }
         assert_eq!(tidy(&["", " ", "\u{a0}"]).1, [Kind::Blank]);
-        assert!(tidy(&["1", "a@b.example", "#1001"]).0.is_some() && tidy(&["-1", "-a@b.example", ""]).0.is_some());
+        assert!(
+            tidy(&["1", "a@b.example", "#1001"]).0.is_some()
+                && tidy(&["-1", "-a@b.example", ""]).0.is_some()
+        );
         let mut names = Tidy { width: 2, email: Some(1), own_mark: Some("*"), ..Tidy::default() };
-        let mut is_row = |cells: &[&str]| names.row(2, StringRecord::from(cells.to_vec()), &mut Findings::default()).expect("no error").is_some();
-        assert!(is_row(&["*VIP", "a@b.example"]) && !is_row(&["// *VIP", "a@b.example"]) && !is_row(&["--*VIP", "a@b.example"]));
+        let mut is_row = |cells: &[&str]| {
+            names
+                .row(2, StringRecord::from(cells.to_vec()), &mut Findings::default())
+                .expect("no error")
+                .is_some()
+        };
+        assert!(
+            is_row(&["*VIP", "a@b.example"])
+                && !is_row(&["// *VIP", "a@b.example"])
+                && !is_row(&["--*VIP", "a@b.example"])
+        );
         for error in ["#N/A", "#REF!", "#NAME?", "#DIV/0!", "#NV"] {
-            assert!(tidy(&["1", error, ""]).0.is_some(), "{error} is counted as a row without an address");
-            assert!(tidy(&[error, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()), "{error} is data");
+            assert!(
+                tidy(&["1", error, ""]).0.is_some(),
+                "{error} is counted as a row without an address"
+            );
+            assert!(
+                tidy(&[error, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()),
+                "{error} is data"
+            );
         }
         assert!(tidy(&["1", "* Work", ""]).0.is_some());
         for data in ["#1001", "#D12", "#ff0001", "#WEB-7"] {
-            assert!(tidy(&[data, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()), "{data}");
+            assert!(
+                tidy(&[data, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()),
+                "{data}"
+            );
         }
-        let mut plain = Tidy { width: 3, email: Some(1), plain_shape: Some("9".to_owned()), ..Tidy::default() };
+        let mut plain =
+            Tidy { width: 3, email: Some(1), plain_shape: Some("9".to_owned()), ..Tidy::default() };
         let mut defect = |first: &str| {
-            let row = plain.row(2, StringRecord::from(vec![first, "a@b.example", ""]), &mut Findings::default()).expect("no error");
+            let row = plain
+                .row(
+                    2,
+                    StringRecord::from(vec![first, "a@b.example", ""]),
+                    &mut Findings::default(),
+                )
+                .expect("no error");
             row.expect("a row").defect.is_some()
         };
         assert!(defect("#16") && !defect("16") && !defect("#D16") && !defect("#N/A"));
         for doubtful in ["#Ann", "#vip", "*hot"] {
-            assert!(tidy(&[doubtful, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_some()), "{doubtful}");
+            assert!(
+                tidy(&[doubtful, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_some()),
+                "{doubtful}"
+            );
         }
     }
 
@@ -415,13 +550,25 @@ mod tests {
         for same in [&["email", "name", "vip"][..], &["\u{feff}Email", " NAME ", "vip", ""]] {
             assert_eq!(row(same).expect("no error"), (false, Some(Kind::HeaderRows)), "{same:?}");
         }
-        for other in
-            [&["email", "vip", "name"][..], &["vip", "e-mail", "name"], &["email", "name", "city", "vip"], &["email", "name"], &["email", "reason"]]
-        {
+        for other in [
+            &["email", "vip", "name"][..],
+            &["vip", "e-mail", "name"],
+            &["email", "name", "city", "vip"],
+            &["email", "name"],
+            &["email", "reason"],
+        ] {
             let error = row(other).expect_err("refused").in_list("l").to_string();
-            assert!(error.starts_with("l:9: is a header with other columns than that on line 1"), "{error}");
+            assert!(
+                error.starts_with("l:9: is a header with other columns than that on line 1"),
+                "{error}"
+            );
         }
-        for data in [&["ann@example.com", "email", "name"][..], &["", "name", "x"], &["none", "email", "x"], &["email"]] {
+        for data in [
+            &["ann@example.com", "email", "name"][..],
+            &["", "name", "x"],
+            &["none", "email", "x"],
+            &["email"],
+        ] {
             assert!(row(data).expect("no error").0, "{data:?}");
         }
     }
@@ -429,25 +576,49 @@ mod tests {
     #[test]
     fn rows_whose_cells_are_shifted_or_cut_off_are_no_good() {
         let defect = |usual: Option<usize>, is_last_open: bool, cells: &[&str]| {
-            let alike = Alike { length: 3, addresses: vec![false, true, true], is_last_filled: false };
-            let mut tidy = Tidy { width: 4, email: Some(1), usual, is_last_open, alike, ..Tidy::default() };
+            let alike =
+                Alike { length: 3, addresses: vec![false, true, true], is_last_filled: false };
+            let mut tidy =
+                Tidy { width: 4, email: Some(1), usual, is_last_open, alike, ..Tidy::default() };
             let mut findings = Findings::default();
-            let row = tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).expect("no error").expect("a row");
+            let row = tidy
+                .row(2, StringRecord::from(cells.to_vec()), &mut findings)
+                .expect("no error")
+                .expect("a row");
             (row.defect.unwrap_or_default(), findings.all("l").first().map(|found| found.kind))
         };
         let all = Some(4);
         for (usual, is_last_open, cells, says) in [
             (all, false, &["Vera", "vera@example", "com", "d", ""][..], "goes on in the next cell"),
             (None, false, &["Vera", "vera@example", "co.uk", ""], "goes on in the next cell"),
-            (all, false, &["Vera", "vera@example.com", "1", "5", ""], "row has 5 fields, most rows have 4"),
+            (
+                all,
+                false,
+                &["Vera", "vera@example.com", "1", "5", ""],
+                "row has 5 fields, most rows have 4",
+            ),
             (all, false, &["Vera", "vera@exam"], "ends inside its address"),
             (None, false, &["Vera", "vera@example.c"], "ends inside its address"),
             (all, true, &["Vera", "vera@example.co"], "file ends inside this row"),
             (all, true, &["Vera", "vera@example.com", "x"], "file ends inside this row"),
-            (Some(3), false, &["vera@example.com", "old@example.com"], "an address where they have none"),
-            (None, false, &["x;vera@example.com", "old@example.com"], "an address where they have none"),
+            (
+                Some(3),
+                false,
+                &["vera@example.com", "old@example.com"],
+                "an address where they have none",
+            ),
+            (
+                None,
+                false,
+                &["x;vera@example.com", "old@example.com"],
+                "an address where they have none",
+            ),
         ] {
-            assert!(defect(usual, is_last_open, cells).0.contains(says), "{cells:?}: {}", defect(usual, is_last_open, cells).0);
+            assert!(
+                defect(usual, is_last_open, cells).0.contains(says),
+                "{cells:?}: {}",
+                defect(usual, is_last_open, cells).0
+            );
         }
         for (usual, is_last_open, cells) in [
             (all, false, &["Vera", "vera@localhost", "x", "y"][..]),
@@ -469,10 +640,17 @@ mod tests {
     fn empty_cells_beyond_columns_that_are_always_filled_are_dropped() {
         let defect = |is_last_filled: bool, cells: &[&str]| {
             let alike = Alike { length: 3, addresses: vec![false, true, false], is_last_filled };
-            let mut tidy = Tidy { width: 3, email: Some(1), usual: Some(3), alike, ..Tidy::default() };
-            tidy.row(2, StringRecord::from(cells.to_vec()), &mut Findings::default()).expect("no error").expect("a row").defect
+            let mut tidy =
+                Tidy { width: 3, email: Some(1), usual: Some(3), alike, ..Tidy::default() };
+            tidy.row(2, StringRecord::from(cells.to_vec()), &mut Findings::default())
+                .expect("no error")
+                .expect("a row")
+                .defect
         };
-        for cells in [&["Vera", "vera@example.com", "5", ""][..], &["Vera", "vera@example.com", "5", "", " "]] {
+        for cells in [
+            &["Vera", "vera@example.com", "5", ""][..],
+            &["Vera", "vera@example.com", "5", "", " "],
+        ] {
             assert_eq!(defect(true, cells), None, "{cells:?}");
             assert!(defect(false, cells).is_some(), "{cells:?}");
         }

@@ -1,5 +1,5 @@
-//! Why a file of a state directory cannot be used by this process, and what mends it. The files are there and whole: none of them is to be moved
-//! away for that.
+//! Why a file of a state directory cannot be used by this process, and what mends it. The files are
+//! there and whole: none of them is to be moved away for that.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -29,8 +29,8 @@ pub enum Need {
     Write,
 }
 
-/// Looks at a state directory, its ledger and its other directories, and names the first that cannot be used; `None` where all can be, or are
-/// not there. Changes nothing.
+/// Looks at a state directory, its ledger and its other directories, and names the first that
+/// cannot be used; `None` where all can be, or are not there. Changes nothing.
 pub fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
     if let Some(above) = closed_above(state_dir) {
         return Some(above);
@@ -40,10 +40,18 @@ pub fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
     let need_there = if there == state_dir { need } else { Need::Write };
     look(there, true, need_there)?.map_or_else(
         || {
-            let files = ["ledger.db", "ledger.db-wal", "ledger.db-shm"].map(|name| (state_dir.join(name), false));
-            let inside = std::fs::read_dir(state_dir).into_iter().flatten().flatten().map(|entry| (entry.path(), true));
+            let files = ["ledger.db", "ledger.db-wal", "ledger.db-shm"]
+                .map(|name| (state_dir.join(name), false));
+            let inside = std::fs::read_dir(state_dir)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|entry| (entry.path(), true));
             let inside = inside.filter(|(path, _)| path.is_dir());
-            files.into_iter().chain(inside).find_map(|(path, is_dir)| look(&path, is_dir, need).flatten())
+            files
+                .into_iter()
+                .chain(inside)
+                .find_map(|(path, is_dir)| look(&path, is_dir, need).flatten())
         },
         Some,
     )
@@ -51,8 +59,10 @@ pub fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
 
 /// The first directory above that cannot be entered, which hides everything in it.
 fn closed_above(path: &Path) -> Option<Denied> {
-    let above: Vec<&Path> = path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()).collect();
-    let closed = above.into_iter().rev().find(|dir| access(*dir, Access::EXEC_OK) == Err(Errno::ACCESS))?;
+    let above: Vec<&Path> =
+        path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()).collect();
+    let closed =
+        above.into_iter().rev().find(|dir| access(*dir, Access::EXEC_OK) == Err(Errno::ACCESS))?;
     Some(explain(closed, true, Errno::ACCESS))
 }
 
@@ -66,25 +76,32 @@ fn look(path: &Path, is_dir: bool, need: Need) -> Option<Option<Denied>> {
         wanted |= Access::EXEC_OK;
     }
     match access(path, wanted) {
-        Ok(()) if need == Need::Write => Some(attribute(path).map(|flags| explain_flags(path, flags))),
+        Ok(()) if need == Need::Write => {
+            Some(attribute(path).map(|flags| explain_flags(path, flags)))
+        }
         Ok(()) => Some(None),
         Err(Errno::NOENT | Errno::NOTDIR) => None,
         Err(errno) => Some(Some(explain(path, is_dir, errno))),
     }
 }
 
-/// The attributes that keep a file from being changed, where the file system has them and the file can be opened.
+/// The attributes that keep a file from being changed, where the file system has them and the file
+/// can be opened.
 fn attribute(path: &Path) -> Option<IFlags> {
     let flags = ioctl_getflags(File::open(path).ok()?).ok()?;
     Some(flags & (IFlags::IMMUTABLE | IFlags::APPEND)).filter(|flags| !flags.is_empty())
 }
 
 fn explain_flags(path: &Path, flags: IFlags) -> Denied {
-    let (word, letter) = if flags.contains(IFlags::IMMUTABLE) { ("immutable", 'i') } else { ("append-only", 'a') };
+    let (word, letter) =
+        if flags.contains(IFlags::IMMUTABLE) { ("immutable", 'i') } else { ("append-only", 'a') };
     let shown = path.shown();
     Denied {
         path: path.to_owned(),
-        why: format!("{}: it has the attribute {word}, as `lsattr -d {shown}` shows", io::Error::from(Errno::PERM)),
+        why: format!(
+            "{}: it has the attribute {word}, as `lsattr -d {shown}` shows",
+            io::Error::from(Errno::PERM)
+        ),
         mend: format!("`chattr -{letter} {shown}` takes the attribute away, and needs root"),
     }
 }
@@ -104,7 +121,9 @@ fn explain(path: &Path, is_dir: bool, errno: Errno) -> Denied {
             let mount = mount.shown();
             (
                 format!("{error}: {mount} is mounted read-only"),
-                format!("`mount -o remount,rw {mount}` makes it writable; what lies there is whole and can be copied to a place that is"),
+                format!(
+                    "`mount -o remount,rw {mount}` makes it writable; what lies there is whole and can be copied to a place that is"
+                ),
             )
         }
         (Errno::ACCESS, Some(about)) => {
@@ -112,11 +131,23 @@ fn explain(path: &Path, is_dir: bool, errno: Errno) -> Denied {
             let bits = if is_dir { "u+rwx" } else { "u+rw" };
             let owner = about.uid();
             (
-                format!("{error}: it belongs to user {owner}, its mode is {mode:04o}, and this process runs as user {uid}"),
-                mending(&about, uid, &format!("`chmod {bits} {shown}`"), &format!("`chown {uid} {shown}`")),
+                format!(
+                    "{error}: it belongs to user {owner}, its mode is {mode:04o}, and this process runs as user {uid}"
+                ),
+                mending(
+                    &about,
+                    uid,
+                    &format!("`chmod {bits} {shown}`"),
+                    &format!("`chown {uid} {shown}`"),
+                ),
             )
         }
-        _ => (error.to_string(), format!("`ls -ld {shown}`, `lsattr -d {shown}` and `findmnt -T {shown}` show its owner, attributes and mount")),
+        _ => (
+            error.to_string(),
+            format!(
+                "`ls -ld {shown}`, `lsattr -d {shown}` and `findmnt -T {shown}` show its owner, attributes and mount"
+            ),
+        ),
     };
     Denied { path: path.to_owned(), why, mend }
 }
@@ -132,6 +163,12 @@ fn mending(about: &Metadata, uid: u32, chmod: &str, chown: &str) -> String {
 fn mount_of(path: &Path) -> PathBuf {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(|place| PathBuf::from(place.replace("\\040", " ")));
-    places.filter(|place| path.starts_with(place)).max_by_key(|place| place.as_os_str().len()).unwrap_or(path)
+    let places = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .map(|place| PathBuf::from(place.replace("\\040", " ")));
+    places
+        .filter(|place| path.starts_with(place))
+        .max_by_key(|place| place.as_os_str().len())
+        .unwrap_or(path)
 }

@@ -1,4 +1,5 @@
-//! What a run's refusals are worth as evidence, and taking back what was charged to recipients for a provider's own fault.
+//! What a run's refusals are worth as evidence, and taking back what was charged to recipients for
+//! a provider's own fault.
 
 use crate::provider::JobId;
 

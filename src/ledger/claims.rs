@@ -1,4 +1,5 @@
-//! Claims: which recipients may be claimed, what a claim makes durable, and what becomes of its members.
+//! Claims: which recipients may be claimed, what a claim makes durable, and what becomes of its
+//! members.
 
 use jiff::Timestamp;
 
@@ -21,7 +22,8 @@ pub enum Through {
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
     pub cohort: Option<Cohort>,
-    /// Rows after this one (rows are counted from 1); retries that are due come first whatever their row.
+    /// Rows after this one (rows are counted from 1); retries that are due come first whatever
+    /// their row.
     pub after: JobId,
     /// Only this receiving domain.
     pub only_domain: Option<String>,
@@ -57,7 +59,8 @@ pub struct Draft {
     pub caps: Vec<Rate>,
     /// The most hand-overs on each of the provider's first days; checked as caps are.
     pub ramp: Vec<u32>,
-    /// Whom the members were to go through, and why they do not; `None` where this provider is the one.
+    /// Whom the members were to go through, and why they do not; `None` where this provider is the
+    /// one.
     pub instead_of: Option<InsteadOf>,
 }
 
@@ -73,7 +76,8 @@ pub struct InsteadOf {
 pub enum Claimed {
     /// The batch's number.
     Batch(i64),
-    /// A cap allows only `room` more now, and the whole draft again at `until`. Nothing was claimed.
+    /// A cap allows only `room` more now, and the whole draft again at `until`. Nothing was
+    /// claimed.
     Capped { cap: String, room: u64, until: Timestamp },
     /// A pause is in force for the run, or for the provider alone. Nothing was claimed.
     Paused(Box<Pause>),
@@ -90,12 +94,13 @@ pub enum Settled {
     Final(Verdict),
     /// Open again, not before `at`.
     Retry { refusal: Refusal, at: Timestamp, counts: bool },
-    /// Still transient when its provider was given up: open again at once, and to go through the provider `to` from now on. Without a
-    /// refusal it was not attempted once more.
+    /// Still transient when its provider was given up: open again at once, and to go through the
+    /// provider `to` from now on. Without a refusal it was not attempted once more.
     PassedOn { refusal: Option<Refusal>, counts: bool, to: String, why: String },
     /// Still transient when we gave up: `deferred`.
     GaveUp { refusal: Refusal, counts: bool },
-    /// Its retries were over before another attempt could begin: `deferred`, as its last attempt left it.
+    /// Its retries were over before another attempt could begin: `deferred`, as its last attempt
+    /// left it.
     Expired,
     /// Never begun: open again, nothing counted.
     Void,

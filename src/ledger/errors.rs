@@ -5,7 +5,9 @@ use crate::error::Error;
 /// What went wrong with the ledger, which `ledger` names: by the path of its file where it is one.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
-    #[error("{ledger}: the ledger has version {found}, this mailbatch knows versions up to {known}")]
+    #[error(
+        "{ledger}: the ledger has version {found}, this mailbatch knows versions up to {known}"
+    )]
     Newer { ledger: String, found: i64, known: i64 },
     #[error("{ledger}: the disk is full")]
     Full { ledger: String },
@@ -17,17 +19,22 @@ pub enum LedgerError {
     /// Another process did not let go of it within the time that is waited.
     #[error("{ledger}: {detail}")]
     Locked { ledger: String, detail: String },
-    /// The file is gone, or it is not the one that the workspace's reports, traces and locks belong to.
+    /// The file is gone, or it is not the one that the workspace's reports, traces and locks belong
+    /// to.
     #[error("{ledger}: {what}")]
     Lost { ledger: String, what: String },
-    /// The same, and there is neither a report nor a trace nor a record that says which recipients its runs reached.
+    /// The same, and there is neither a report nor a trace nor a record that says which recipients
+    /// its runs reached.
     #[error("{ledger}: {what}")]
     LostWithoutTrace { ledger: String, what: String },
-    /// Something else stands in the ledger's place, or a part of it. `leaves` says whether there is anything of earlier runs to go by.
+    /// Something else stands in the ledger's place, or a part of it. `leaves` says whether there is
+    /// anything of earlier runs to go by.
     #[error("{ledger}: {what}")]
     NotALedger { ledger: String, what: String, leaves: Leaves },
     /// It cannot be written, and there is no room for the copy in which it would be read.
-    #[error("{ledger}: the ledger cannot be written, and no copy of it can be made in {dir} to read it: {why}")]
+    #[error(
+        "{ledger}: the ledger cannot be written, and no copy of it can be made in {dir} to read it: {why}"
+    )]
     NoCopy { ledger: String, dir: String, why: String },
     #[error("the ledger's writer has stopped: {0}")]
     Gone(String),

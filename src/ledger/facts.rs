@@ -7,7 +7,8 @@ use jiff::Timestamp;
 pub struct Fact {
     /// What the fact says; each kind is written and read by one module, which documents its value.
     pub kind: String,
-    /// What it is about: a provider's name, or a server's host, port and software. Never an address or a secret.
+    /// What it is about: a provider's name, or a server's host, port and software. Never an address
+    /// or a secret.
     pub subject: String,
     /// In the form that the kind's module gives it.
     pub value: String,

@@ -22,7 +22,8 @@ pub struct FailuresQuery {
     pub since: Timestamp,
 }
 
-/// The receiving domain with the most failures, and what was said most, with the number of recipients of each.
+/// The receiving domain with the most failures, and what was said most, with the number of
+/// recipients of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
     pub total: u64,
@@ -34,7 +35,8 @@ pub struct Failures {
 }
 
 impl fmt::Display for Failures {
-    /// ``46 of 46 at yahoo.com, `554 5.7.9` ``, or ``30 of 46 at yahoo.com, 40 of 46 `554 5.7.9` ``; empty where nothing failed.
+    /// ``46 of 46 at yahoo.com, `554 5.7.9` ``, or ``30 of 46 at yahoo.com, 40 of 46 `554 5.7.9`
+    /// ``; empty where nothing failed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.total == 0 {
             return Ok(());
@@ -61,8 +63,17 @@ mod tests {
 
     #[test]
     fn failures_name_the_domain_and_the_words_with_their_shares() {
-        let mut failures = Failures { total: 46, at_domain: 46, domain: "yahoo.com".into(), with_words: 46, words: "554 5.7.9".into() };
-        assert_eq!(with_failures("46 of 942 failed", &failures), "46 of 942 failed: 46 of 46 at yahoo.com, `554 5.7.9`");
+        let mut failures = Failures {
+            total: 46,
+            at_domain: 46,
+            domain: "yahoo.com".into(),
+            with_words: 46,
+            words: "554 5.7.9".into(),
+        };
+        assert_eq!(
+            with_failures("46 of 942 failed", &failures),
+            "46 of 942 failed: 46 of 46 at yahoo.com, `554 5.7.9`"
+        );
         (failures.at_domain, failures.with_words) = (30, 40);
         assert_eq!(failures.to_string(), "30 of 46 at yahoo.com, 40 of 46 `554 5.7.9`");
         failures.words.clear();

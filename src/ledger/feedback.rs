@@ -22,7 +22,8 @@ pub enum LinkedBy {
 }
 
 impl LinkedBy {
-    /// Whether it names one message of ours, which nobody could have guessed, and not just a person.
+    /// Whether it names one message of ours, which nobody could have guessed, and not just a
+    /// person.
     pub fn is_exact(self) -> bool {
         self != Self::Address
     }
@@ -36,9 +37,11 @@ pub struct Seen {
     /// The run and the row it is about, as far as the ledger knows them.
     pub about: Option<(RunId, JobId)>,
     pub linked_by: Option<LinkedBy>,
-    /// What was learned from it and was not known before. It waits to be written to the suppression file.
+    /// What was learned from it and was not known before. It waits to be written to the suppression
+    /// file.
     pub learned: Option<LedgerSuppression>,
-    /// It would have suppressed somebody, had it not come by mail about a person whom the ledger does not know.
+    /// It would have suppressed somebody, had it not come by mail about a person whom the ledger
+    /// does not know.
     pub doubted: bool,
     /// Nothing but words told it; it is kept and was linked to nobody.
     pub is_hearsay: bool,
@@ -87,7 +90,8 @@ pub struct Person {
     pub env: Option<String>,
     /// `None` when the run has been removed.
     pub about: Option<(RunId, JobId)>,
-    /// What a suppression of this person is called: the address, or after `runs rm` its `sha256:` form.
+    /// What a suppression of this person is called: the address, or after `runs rm` its `sha256:`
+    /// form.
     pub entry: String,
     /// For 400 days after its run was removed; `None` while the run is there.
     pub expires_at: Option<Timestamp>,

@@ -56,8 +56,12 @@ mod tests {
 
     #[test]
     fn a_gate_that_was_opened_before_the_time_was_kept_still_reads() {
-        let gate: Gate = serde_json::from_str(r#"{"gate":"passed","evidence":"no canary","by":null}"#).unwrap();
+        let gate: Gate =
+            serde_json::from_str(r#"{"gate":"passed","evidence":"no canary","by":null}"#).unwrap();
         assert_eq!(gate, Gate::Passed { evidence: "no canary".into(), by: None, at: None });
-        assert_eq!(serde_json::to_string(&gate).unwrap(), r#"{"gate":"passed","evidence":"no canary","by":null}"#);
+        assert_eq!(
+            serde_json::to_string(&gate).unwrap(),
+            r#"{"gate":"passed","evidence":"no canary","by":null}"#
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Suppressions that the ledger keeps, and what an answer at hand-over teaches about a person.
 //!
-//! The rule it keeps: only what is certain is learned, namely a mailbox that is gone and a suppression whose reason is told. What is said
-//! about policy or reputation never suppresses anybody.
+//! The rule it keeps: only what is certain is learned, namely a mailbox that is gone and a
+//! suppression whose reason is told. What is said about policy or reputation never suppresses
+//! anybody.
 
 use jiff::Timestamp;
 
@@ -24,12 +25,18 @@ pub struct LedgerSuppression {
 }
 
 impl LedgerSuppression {
-    /// The suppression that `verdict` of the provider called `provider` means for `email`, if it means one.
+    /// The suppression that `verdict` of the provider called `provider` means for `email`, if it
+    /// means one.
     pub fn learned(email: &str, provider: &str, verdict: &Verdict, now: Timestamp) -> Option<Self> {
         let (reason, code) = match verdict {
-            Verdict::Rejected(refusal) if refusal.mailbox_gone => (Reason::HardBounce, &refusal.code),
+            Verdict::Rejected(refusal) if refusal.mailbox_gone => {
+                (Reason::HardBounce, &refusal.code)
+            }
             Verdict::Suppressed(refusal) => match refusal.reason {
-                reason @ (Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe | Reason::Manual) => (reason, &refusal.code),
+                reason @ (Reason::HardBounce
+                | Reason::Complaint
+                | Reason::Unsubscribe
+                | Reason::Manual) => (reason, &refusal.code),
                 _ => return None,
             },
             _ => return None,
@@ -53,14 +60,22 @@ mod tests {
 
     #[test]
     fn only_what_is_certain_is_learned() {
-        let learned = |verdict: Verdict| LedgerSuppression::learned("Ann@X.example", "relay", &verdict, Timestamp::UNIX_EPOCH);
+        let learned = |verdict: Verdict| {
+            LedgerSuppression::learned("Ann@X.example", "relay", &verdict, Timestamp::UNIX_EPOCH)
+        };
         let refusal = |reason: Reason| Refusal::new(reason, "550 5.1.1", "no such user");
         for reason in [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual] {
             let kept = learned(Verdict::Suppressed(refusal(reason))).expect("it is told");
-            assert_eq!((kept.entry.as_str(), kept.reason, kept.source.as_str(), kept.note.as_str()), ("ann@x.example", reason, "relay", "550 5.1.1"));
+            assert_eq!(
+                (kept.entry.as_str(), kept.reason, kept.source.as_str(), kept.note.as_str()),
+                ("ann@x.example", reason, "relay", "550 5.1.1")
+            );
         }
         let gone = Refusal { mailbox_gone: true, ..refusal(Reason::MailboxGone) };
-        assert_eq!(learned(Verdict::Rejected(gone.clone())).map(|kept| kept.reason), Some(Reason::HardBounce));
+        assert_eq!(
+            learned(Verdict::Rejected(gone.clone())).map(|kept| kept.reason),
+            Some(Reason::HardBounce)
+        );
         for verdict in [
             Verdict::Suppressed(refusal(Reason::Policy)),
             Verdict::Rejected(refusal(Reason::MailboxGone)),

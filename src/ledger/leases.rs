@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How far ahead of its window a rate may be leased by those who share it. What is further ahead was leased before the clock was set back.
+/// How far ahead of its window a rate may be leased by those who share it. What is further ahead
+/// was leased before the clock was set back.
 pub const LEASED_AHEAD: Duration = Duration::from_secs(10);
 
-/// A grant by the limiter: `count` hand-overs between `from` and `until`; what is unused then has expired.
+/// A grant by the limiter: `count` hand-overs between `from` and `until`; what is unused then has
+/// expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub count: u32,
@@ -18,9 +20,11 @@ pub struct Lease {
 /// How many hand-overs are wished for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Portion {
-    /// As many as go in one slice of the window at an even pace, and no more than this. The lease is as long as they take.
+    /// As many as go in one slice of the window at an even pace, and no more than this. The lease
+    /// is as long as they take.
     UpTo(u32),
-    /// So many at one instant, or none yet. The lease is one slice long, and the next one begins when they would have gone at an even pace.
+    /// So many at one instant, or none yet. The lease is one slice long, and the next one begins
+    /// when they would have gone at an even pace.
     Whole(u32),
 }
 
@@ -37,7 +41,8 @@ pub struct Wish {
     pub spent: Vec<Spent>,
 }
 
-/// A lease that is over for its holder. What `used` leaves of its hand-overs goes back, and the time after `until`.
+/// A lease that is over for its holder. What `used` leaves of its hand-overs goes back, and the
+/// time after `until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent {
     pub lease: Lease,

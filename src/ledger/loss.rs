@@ -1,8 +1,9 @@
-//! What lies beside the ledger and names its runs: reports, traces, records and locks. By these a ledger that is gone, or that an older
-//! copy has replaced, is noticed.
+//! What lies beside the ledger and names its runs: reports, traces, records and locks. By these a
+//! ledger that is gone, or that an older copy has replaced, is noticed.
 //!
-//! The rule it keeps: what lies beside the ledger is read first and the ledger afterwards, because a run is in the ledger before anything
-//! else names it, and a batch before a trace does. Names and numbers are compared, never times.
+//! The rule it keeps: what lies beside the ledger is read first and the ledger afterwards, because
+//! a run is in the ledger before anything else names it, and a batch before a trace does. Names and
+//! numbers are compared, never times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -18,7 +19,8 @@ use crate::shown::Shown;
 #[derive(Clone, Debug, Default)]
 pub struct Remains {
     pub reports: BTreeSet<RunId>,
-    /// The traces of each run, by file name. A trace that holds no record yet proves nothing about a ledger that knows its run.
+    /// The traces of each run, by file name. A trace that holds no record yet proves nothing about
+    /// a ledger that knows its run.
     pub traces: BTreeMap<RunId, Vec<TraceFile>>,
     /// The record of each run; `None` where it cannot be read.
     pub records: BTreeMap<RunId, Option<RunRecord>>,
@@ -59,9 +61,13 @@ impl Loss {
     pub(crate) fn describe(&self, remains: &Remains, newest: Option<&str>) -> String {
         let runs = self.runs();
         let Some(last) = runs.last() else { return String::new() };
-        let knows = newest.map_or_else(|| "it knows no run".to_owned(), |newest| format!("the newest run that it knows is {newest}"));
+        let knows = newest.map_or_else(
+            || "it knows no run".to_owned(),
+            |newest| format!("the newest run that it knows is {newest}"),
+        );
         let what = if self.unknown.is_empty() { "what became of run" } else { "the run" };
-        let more = if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
+        let more =
+            if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
         format!(
             "an older copy or another ledger stands in its place: it does not know {what} {last}{more}, though {} beside it; {knows}",
             remains.places(last)
@@ -70,7 +76,8 @@ impl Loss {
 }
 
 impl Remains {
-    /// Reads the directories of a state directory. Files with other names than the program gives are left out.
+    /// Reads the directories of a state directory. Files with other names than the program gives
+    /// are left out.
     pub fn read(state_dir: &Path) -> io::Result<Self> {
         let mut remains = Self::default();
         for name in names(&report_directory(state_dir))? {
@@ -83,14 +90,23 @@ impl Remains {
         }
         let traces = trace::directory(state_dir);
         for name in names(&traces)? {
-            let Some(run) = name.get(..RUN_ID).filter(|run| is_run_id(run) && name[RUN_ID..].starts_with('-') && name.ends_with(".log")) else {
+            let Some(run) = name.get(..RUN_ID).filter(|run| {
+                is_run_id(run) && name[RUN_ID..].starts_with('-') && name.ends_with(".log")
+            }) else {
                 continue;
             };
             let path = traces.join(&name);
-            let has_records = std::fs::metadata(&path).is_ok_and(|about| about.len() > trace::HEADER_LENGTH);
-            // One that cannot be read proves nothing here; whoever needs what it says reports the error.
-            let last_batch = if has_records { Trace::last_batch(&path).ok().flatten() } else { None };
-            remains.traces.entry(run.to_owned()).or_default().push(TraceFile { name, has_records, last_batch });
+            let has_records =
+                std::fs::metadata(&path).is_ok_and(|about| about.len() > trace::HEADER_LENGTH);
+            // One that cannot be read proves nothing here; whoever needs what it says reports the
+            // error.
+            let last_batch =
+                if has_records { Trace::last_batch(&path).ok().flatten() } else { None };
+            remains.traces.entry(run.to_owned()).or_default().push(TraceFile {
+                name,
+                has_records,
+                last_batch,
+            });
         }
         let locks = names(&state_dir.join("locks"))?;
         remains.locks = locks.iter().filter(|name| name.ends_with(".lock")).count();
@@ -111,10 +127,22 @@ impl Remains {
             n => Some(format!("{n} {one}s")),
         };
         let traces = self.traces.values().map(Vec::len).sum();
-        let found = [count(self.reports.len(), "report"), count(traces, "trace"), count(self.records.len(), "record"), count(self.locks, "lock")];
+        let found = [
+            count(self.reports.len(), "report"),
+            count(traces, "trace"),
+            count(self.records.len(), "record"),
+            count(self.locks, "lock"),
+        ];
         let found: Vec<String> = found.into_iter().flatten().collect();
-        let newest = runs.last().map_or_else(String::new, |run| format!("; the newest run that they name is {run}"));
-        (!found.is_empty()).then(|| format!("the ledger is gone, and {} of its runs are still here{newest}", found.join(", ")))
+        let newest = runs
+            .last()
+            .map_or_else(String::new, |run| format!("; the newest run that they name is {run}"));
+        (!found.is_empty()).then(|| {
+            format!(
+                "the ledger is gone, and {} of its runs are still here{newest}",
+                found.join(", ")
+            )
+        })
     }
 
     /// What there is to go by.
@@ -162,8 +190,12 @@ pub(super) fn is_run_id(text: &str) -> bool {
 /// The names in a directory; none where there is no directory.
 pub(super) fn names(dir: &Path) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
-        entries => entries.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", dir.shown())))?,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        entries => {
+            entries.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", dir.shown())))?
+        }
     };
     let mut names = Vec::new();
     for entry in entries {
@@ -179,9 +211,15 @@ mod tests {
     #[test]
     fn only_names_of_runs_are_taken_for_runs() {
         assert!(is_run_id("20261121-034500-k3f9") && is_run_id("20261121-034500-aaaa"));
-        for other in
-            ["", "today", "20261121-034500-k3f", "20261121-034500-k3f9x", "20261121x034500-k3f9", "20261121-034500-K3F9", "2026112é-034500-k3f"]
-        {
+        for other in [
+            "",
+            "today",
+            "20261121-034500-k3f",
+            "20261121-034500-k3f9x",
+            "20261121x034500-k3f9",
+            "20261121-034500-K3F9",
+            "2026112é-034500-k3f",
+        ] {
             assert!(!is_run_id(other), "{other}");
         }
     }
@@ -190,7 +228,13 @@ mod tests {
     fn files_of_other_names_prove_nothing() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Remains::read(dir.path()).unwrap().describe(), None);
-        for file in ["reports/today.csv", "reports/.report-x.tmp", "trace/notes.log", "runs/x.json", "outbox/1.eml"] {
+        for file in [
+            "reports/today.csv",
+            "reports/.report-x.tmp",
+            "trace/notes.log",
+            "runs/x.json",
+            "outbox/1.eml",
+        ] {
             let path = dir.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();

@@ -1,7 +1,9 @@
-//! The durable truth: who goes, who was claimed, what came of it. The seam that the pipeline and the commands know.
+//! The durable truth: who goes, who was claimed, what came of it. The seam that the pipeline and
+//! the commands know.
 //!
-//! [`Ledger`] is what they hold, and `opening` the only place that says which database is behind it. One thread owns the only writing
-//! connection of a process to an SQLite ledger; several processes may share the file.
+//! [`Ledger`] is what they hold, and `opening` the only place that says which database is behind
+//! it. One thread owns the only writing connection of a process to an SQLite ledger; several
+//! processes may share the file.
 
 pub mod access;
 mod adopted;
@@ -36,7 +38,10 @@ mod unknown;
 pub use adopted::{Adopted, LostPeople};
 pub use blame::{Refusals, Refused};
 pub use claims::{Ask, Claimed, Draft, InsteadOf, Member, Recovered, Settled, Through};
-pub use contract::{ClaimStore, FeedbackStore, Ledger, LossStore, PlanStore, ReadStore, RunStore, UnknownStore, WorkspaceStore};
+pub use contract::{
+    ClaimStore, FeedbackStore, Ledger, LossStore, PlanStore, ReadStore, RunStore, UnknownStore,
+    WorkspaceStore,
+};
 pub use errors::{Leaves, LedgerError, LedgerResult};
 pub use facts::{Fact, FactCondition};
 pub use failures::{Failures, FailuresQuery, with_failures};

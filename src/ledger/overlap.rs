@@ -1,4 +1,5 @@
-//! The question whether the people of a planned run had the same message under another campaign, or are about to get it.
+//! The question whether the people of a planned run had the same message under another campaign, or
+//! are about to get it.
 
 use jiff::Timestamp;
 
@@ -10,7 +11,8 @@ pub struct OverlapQuery {
     /// The campaign that asks; its own runs do not count.
     pub campaign: String,
     pub env: Option<String>,
-    /// Only runs with the same word count: real mail is compared with real mail, the sandbox with the sandbox.
+    /// Only runs with the same word count: real mail is compared with real mail, the sandbox with
+    /// the sandbox.
     pub apart: String,
     pub message_fingerprint: String,
     pub people: People,
@@ -20,7 +22,8 @@ pub struct OverlapQuery {
     pub sandboxes: Vec<String>,
 }
 
-/// Other campaigns have reached, may have reached, or are about to reach at least half of the people and at least ten.
+/// Other campaigns have reached, may have reached, or are about to reach at least half of the
+/// people and at least ten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
     /// How many of them were accepted or are unknown, under any other campaign.
@@ -37,7 +40,8 @@ pub struct Overlap {
     pub run: RunId,
     /// Its latest hand-over to them; now where some are still to come.
     pub at: Timestamp,
-    /// False where it counts only if a run that the ledger has lost had this message, which nothing says.
+    /// False where it counts only if a run that the ledger has lost had this message, which nothing
+    /// says.
     pub is_message_known: bool,
     /// Every campaign that has some of them, the one with most first.
     pub others: Vec<OtherCampaign>,

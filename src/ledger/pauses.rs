@@ -1,4 +1,5 @@
-//! Who has stopped what: pauses of the workspace or of a part of it, and what holds a run. Each is a row that stays when it is over.
+//! Who has stopped what: pauses of the workspace or of a part of it, and what holds a run. Each is
+//! a row that stays when it is over.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,11 +23,14 @@ pub enum PauseScope {
 }
 
 impl PauseScope {
-    /// Whether runs of this campaign and kind may begin nothing. A provider's pause stops no run by itself.
+    /// Whether runs of this campaign and kind may begin nothing. A provider's pause stops no run by
+    /// itself.
     pub fn holds(&self, campaign: &str, kind: Kind) -> bool {
         match self {
             Self::Workspace => true,
-            Self::Campaign(name) => name == campaign || Some(name.as_str()) == campaign.split('#').next(),
+            Self::Campaign(name) => {
+                name == campaign || Some(name.as_str()) == campaign.split('#').next()
+            }
             Self::Kind(held) => *held == kind,
             Self::Provider(_) | Self::Run(_) => false,
         }
@@ -62,7 +66,8 @@ impl PauseScope {
 
 /// A name as a shell takes it.
 fn quoted(name: &str) -> String {
-    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));
+    let is_plain =
+        !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));
     if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
@@ -102,14 +107,20 @@ impl Pause {
             (author, host) => format!(" by {author} on {host}"),
         };
         let until = self.expires_at.map(|at| format!(", until {at:.0}")).unwrap_or_default();
-        let reason = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
+        let reason =
+            if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
         format!("{:.0}{by}{until}{reason}", self.since)
     }
 
     /// The reason, and what is stopped where that is not everything.
     pub fn why(&self) -> String {
-        let of = if self.scope == PauseScope::Workspace { String::new() } else { self.scope.words() };
-        [of, self.reason.clone()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+        let of =
+            if self.scope == PauseScope::Workspace { String::new() } else { self.scope.words() };
+        [of, self.reason.clone()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(": ")
     }
 }
 
@@ -131,12 +142,22 @@ mod tests {
     #[test]
     fn a_pause_holds_what_it_names_and_says_how_it_ends() {
         let campaign = |name: &str| PauseScope::Campaign(name.to_owned());
-        assert!(campaign("spring").holds("spring", Kind::Marketing) && campaign("m/list").holds("m/list#0a1b", Kind::Transactional));
-        assert!(!campaign("spring").holds("spring 2", Kind::Marketing) && !campaign("m").holds("m/list#0a1b", Kind::Marketing));
+        assert!(
+            campaign("spring").holds("spring", Kind::Marketing)
+                && campaign("m/list").holds("m/list#0a1b", Kind::Transactional)
+        );
+        assert!(
+            !campaign("spring").holds("spring 2", Kind::Marketing)
+                && !campaign("m").holds("m/list#0a1b", Kind::Marketing)
+        );
         assert!(PauseScope::Kind(Kind::Marketing).holds("x", Kind::Marketing));
         assert!(!PauseScope::Kind(Kind::Marketing).holds("x", Kind::Transactional));
         let provider = PauseScope::Provider("relay".into());
-        assert!(provider.holds_provider("relay") && !provider.holds_provider("bird") && !provider.holds("relay", Kind::Marketing));
+        assert!(
+            provider.holds_provider("relay")
+                && !provider.holds_provider("bird")
+                && !provider.holds("relay", Kind::Marketing)
+        );
         assert_eq!(campaign("it's on").lift(), r"mailbatch unpause --campaign 'it'\''s on'");
         assert_eq!(PauseScope::Workspace.lift(), "mailbatch unpause");
     }

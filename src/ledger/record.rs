@@ -1,7 +1,9 @@
-//! One small file for each run beside the ledger: which campaign the run belongs to and how far the ledger had come.
+//! One small file for each run beside the ledger: which campaign the run belongs to and how far the
+//! ledger had come.
 //!
-//! Reports name people and no campaign. Should the ledger be lost, these records say whose campaign a report belongs to, and a ledger that
-//! is older than a record is recognised by the number of its last batch. They hold no addresses.
+//! Reports name people and no campaign. Should the ledger be lost, these records say whose campaign
+//! a report belongs to, and a ledger that is older than a record is recognised by the number of its
+//! last batch. They hold no addresses.
 
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -11,11 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::RunId;
 
-/// The version that this program writes; later versions only add fields. Version 1 had neither `message_fingerprint` nor `apart`, version 2
-/// no `report`.
+/// The version that this program writes; later versions only add fields. Version 1 had neither
+/// `message_fingerprint` nor `apart`, version 2 no `report`.
 const VERSION: u32 = 3;
 
-/// The word in `apart` for a run whose mail reached nobody of its list: redirected, or handed to a provider's own sandbox.
+/// The word in `apart` for a run whose mail reached nobody of its list: redirected, or handed to a
+/// provider's own sandbox.
 pub const UNREACHED: &str = "unreached";
 
 /// What is known of a run without the ledger.
@@ -31,18 +34,20 @@ pub struct RunRecord {
     /// Hash of the message; `None` in a record of version 1.
     #[serde(default)]
     pub message_fingerprint: Option<String>,
-    /// With which runs its people are compared: empty for real mail, `sandbox`, or [`UNREACHED`]; `None` in a record of version 1.
+    /// With which runs its people are compared: empty for real mail, `sandbox`, or [`UNREACHED`];
+    /// `None` in a record of version 1.
     #[serde(default)]
     pub apart: Option<String>,
-    /// The number of the ledger's last batch when the run was planned, and a number of its own, which is higher, when its latest execution
-    /// ended.
+    /// The number of the ledger's last batch when the run was planned, and a number of its own,
+    /// which is higher, when its latest execution ended.
     pub batches: i64,
     /// What its newest report holds; `None` before the first, and in records of versions 1 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportMark>,
 }
 
-/// What a report held when it was written. One that is read back is proven to be whole by it, and to be the newest.
+/// What a report held when it was written. One that is read back is proven to be whole by it, and
+/// to be the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportMark {
     /// Which of the run's reports it is, from 1.
@@ -69,7 +74,8 @@ impl RunRecord {
         }
     }
 
-    /// Writes the record, replacing an older one. Not synced: a record that a power cut loses costs certainty, and no mail.
+    /// Writes the record, replacing an older one. Not synced: a record that a power cut loses costs
+    /// certainty, and no mail.
     pub fn write(&self, state_dir: &Path) -> io::Result<()> {
         let dir = directory(state_dir);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
@@ -106,9 +112,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::create_dir(directory(dir.path())).expect("writable");
         let run = "20261121-034500-k3f9";
-        let text = format!(r#"{{"v":1,"run":"{run}","campaign":"spring","env":null,"list_fingerprint":"ab","batches":7}}"#);
+        let text = format!(
+            r#"{{"v":1,"run":"{run}","campaign":"spring","env":null,"list_fingerprint":"ab","batches":7}}"#
+        );
         std::fs::write(path(dir.path(), run), text).expect("writable");
         let record = RunRecord::read(dir.path(), run).expect("a record");
-        assert_eq!((record.batches, record.message_fingerprint, record.apart, record.report), (7, None, None, None));
+        assert_eq!(
+            (record.batches, record.message_fingerprint, record.apart, record.report),
+            (7, None, None, None)
+        );
     }
 }

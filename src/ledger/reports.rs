@@ -1,8 +1,10 @@
-//! The reports of a run that are always written, by name. `RUN.csv` says how the first command left the run, `RUN.2.csv` how the next one
-//! did that changed it, and so on: none is ever written over. `RUN.latest.csv` is a symbolic link to the newest.
+//! The reports of a run that are always written, by name. `RUN.csv` says how the first command left
+//! the run, `RUN.2.csv` how the next one did that changed it, and so on: none is ever written over.
+//! `RUN.latest.csv` is a symbolic link to the newest.
 //!
-//! While a run changes, its newest report lies aside as `.RUN.csv.before` and there is no link: after a kill nothing claims to say how the
-//! run stands, and who was reached can still be read, should the ledger be lost meanwhile.
+//! While a run changes, its newest report lies aside as `.RUN.csv.before` and there is no link:
+//! after a kill nothing claims to say how the run stands, and who was reached can still be read,
+//! should the ledger be lost meanwhile.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -52,7 +54,8 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    /// Looks into the directory. Errs as reading it does; a directory that is not there has no reports.
+    /// Looks into the directory. Errs as reading it does; a directory that is not there has no
+    /// reports.
     pub(crate) fn of(dir: &Path, run: &str) -> io::Result<Self> {
         let mut files = BTreeMap::new();
         for name in super::loss::names(dir)? {
@@ -88,10 +91,14 @@ impl Reports {
 
     /// The newest report, if it says how the run stands.
     pub(crate) fn current(&self) -> Option<&Path> {
-        self.files.last_key_value().filter(|(_, (_, aside))| !aside).map(|(_, (path, _))| path.as_path())
+        self.files
+            .last_key_value()
+            .filter(|(_, (_, aside))| !aside)
+            .map(|(_, (path, _))| path.as_path())
     }
 
-    /// The newest report where a kill came before it was published: it says how the run stands, and no link leads to it.
+    /// The newest report where a kill came before it was published: it says how the run stands, and
+    /// no link leads to it.
     pub(crate) fn unpublished(&self) -> Option<&Path> {
         let target = std::fs::read_link(self.link()).ok();
         self.current().filter(|report| target.as_deref().map(Path::as_os_str) != report.file_name())
@@ -112,14 +119,21 @@ impl Reports {
     pub(crate) fn lay_aside(&self) -> io::Result<()> {
         gone(std::fs::remove_file(self.link()))?;
         let Some((number, (path, false))) = self.files.last_key_value() else { return Ok(()) };
-        gone(std::fs::rename(path, Name { run: &self.run, number: *number, aside: true }.path(&self.dir)))
+        gone(std::fs::rename(
+            path,
+            Name { run: &self.run, number: *number, aside: true }.path(&self.dir),
+        ))
     }
 
-    /// Gives reports that lay aside their names back, now that a newer one is there, and points the link to that.
+    /// Gives reports that lay aside their names back, now that a newer one is there, and points the
+    /// link to that.
     pub(crate) fn publish(&self, newest: &Path) -> io::Result<()> {
         for (number, (path, aside)) in &self.files {
             if *aside {
-                gone(std::fs::rename(path, Name { run: &self.run, number: *number, aside: false }.path(&self.dir)))?;
+                gone(std::fs::rename(
+                    path,
+                    Name { run: &self.run, number: *number, aside: false }.path(&self.dir),
+                ))?;
             }
         }
         let Some(target) = newest.file_name() else { return Ok(()) };
@@ -164,7 +178,16 @@ mod tests {
         assert_eq!(Name::parse(&format!("{RUN}.12.csv")), name(12, false));
         assert_eq!(Name::parse(&format!(".{RUN}.csv.before")), name(1, true));
         assert_eq!(Name::parse(&format!(".{RUN}.3.csv.before")), name(3, true));
-        for other in ["latest.csv", "1.csv", "0.csv", "x.csv", "2.csv.before", "csv.bak", "-2.csv", "999999999999.csv"] {
+        for other in [
+            "latest.csv",
+            "1.csv",
+            "0.csv",
+            "x.csv",
+            "2.csv.before",
+            "csv.bak",
+            "-2.csv",
+            "999999999999.csv",
+        ] {
             assert_eq!(Name::parse(&format!("{RUN}.{other}")), None, "{other}");
         }
         assert_eq!(Name::parse("today.csv"), None);
@@ -179,15 +202,24 @@ mod tests {
         let reports = Reports::of(dir.path(), RUN).unwrap();
         assert_eq!((reports.current(), reports.newest().is_some()), (None, true));
         write(dir.path(), "two");
-        assert_eq!(names(dir.path()), [format!("{RUN}.2.csv"), format!("{RUN}.csv"), format!("{RUN}.latest.csv")]);
-        assert_eq!(std::fs::read_to_string(dir.path().join(format!("{RUN}.latest.csv"))).unwrap(), "two");
+        assert_eq!(
+            names(dir.path()),
+            [format!("{RUN}.2.csv"), format!("{RUN}.csv"), format!("{RUN}.latest.csv")]
+        );
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join(format!("{RUN}.latest.csv"))).unwrap(),
+            "two"
+        );
         assert_eq!(std::fs::read_to_string(dir.path().join(format!("{RUN}.csv"))).unwrap(), "one");
         let reports = Reports::of(dir.path(), RUN).unwrap();
         assert!(reports.current().unwrap().ends_with(format!("{RUN}.2.csv")));
         assert_eq!(reports.unpublished(), None);
         std::fs::write(reports.next(), "three").unwrap();
         let reports = Reports::of(dir.path(), RUN).unwrap();
-        assert!(reports.unpublished().unwrap().ends_with(format!("{RUN}.3.csv")), "killed before the link was moved");
+        assert!(
+            reports.unpublished().unwrap().ends_with(format!("{RUN}.3.csv")),
+            "killed before the link was moved"
+        );
         reports.publish(reports.unpublished().unwrap()).unwrap();
         assert_eq!(reports.unpublished(), None);
         for file in reports.all() {
@@ -201,6 +233,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(format!(".{RUN}.csv.before")), "one").unwrap();
         write(dir.path(), "two");
-        assert_eq!(names(dir.path()), [format!("{RUN}.2.csv"), format!("{RUN}.csv"), format!("{RUN}.latest.csv")]);
+        assert_eq!(
+            names(dir.path()),
+            [format!("{RUN}.2.csv"), format!("{RUN}.csv"), format!("{RUN}.latest.csv")]
+        );
     }
 }

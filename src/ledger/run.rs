@@ -35,14 +35,16 @@ pub struct RunHead {
     pub list_fingerprint: String,
     /// Hash of the message and its attachments.
     pub message_fingerprint: String,
-    /// The message as `message` freezes it, attachments included: a run needs nothing but the ledger.
+    /// The message as `message` freezes it, attachments included: a run needs nothing but the
+    /// ledger.
     pub message: serde_json::Value,
     /// Whatever else the pipeline froze (`--redirect-all-to`, dedupe, the canary's rule).
     pub settings: serde_json::Value,
 }
 
 impl RunHead {
-    /// The campaign as people see it: without the fingerprint of paths that an unnamed one is told apart by.
+    /// The campaign as people see it: without the fingerprint of paths that an unnamed one is told
+    /// apart by.
     pub fn name(&self) -> &str {
         self.campaign.split('#').next().unwrap_or(&self.campaign)
     }
@@ -61,7 +63,8 @@ pub struct Run {
     pub columns: Vec<Vec<String>>,
     /// Exit code of the latest execution.
     pub exit: Option<u8>,
-    /// What earned it, and every other code that was earned. Empty for an execution of an earlier version.
+    /// What earned it, and every other code that was earned. Empty for an execution of an earlier
+    /// version.
     pub exit_reasons: Vec<ExitReason>,
     /// Rows filtered out by `--where`; not rows in.
     pub filtered: u64,
@@ -75,7 +78,8 @@ pub struct ExitReason {
 }
 
 impl Run {
-    /// The version of the message that the run sends: the first digits of its fingerprint, and when it was planned.
+    /// The version of the message that the run sends: the first digits of its fingerprint, and when
+    /// it was planned.
     pub fn message_version(&self) -> String {
         let fingerprint = &self.head.message_fingerprint;
         format!("{} of {:.0}", fingerprint.get(..12).unwrap_or(fingerprint), self.started_at)

@@ -1,7 +1,8 @@
-//! Who a run is for, small enough to be compared with other runs: the recipients with the lowest keyed hashes of their addresses.
+//! Who a run is for, small enough to be compared with other runs: the recipients with the lowest
+//! keyed hashes of their addresses.
 //!
-//! A list of up to [`MOST`] recipients is held whole. Of a longer one the lowest hashes are a fair sample, and two sketches of the same
-//! workspace sample the same people.
+//! A list of up to [`MOST`] recipients is held whole. Of a longer one the lowest hashes are a fair
+//! sample, and two sketches of the same workspace sample the same people.
 
 use std::collections::BinaryHeap;
 
@@ -35,7 +36,8 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// Takes in a recipient by a keyed hash of the address. Costs one comparison for most of a long list.
+    /// Takes in a recipient by a keyed hash of the address. Costs one comparison for most of a long
+    /// list.
     pub fn offer(&mut self, person: u64, row: JobId) {
         self.offered += 1;
         if self.members.len() < MOST {
@@ -52,7 +54,11 @@ impl Sketch {
         let is_whole = self.offered <= MOST as u64;
         let mut members = self.members.into_vec();
         members.sort_unstable();
-        let bound = if is_whole { u64::MAX } else { members.last().map_or(u64::MAX, |(person, _)| *person) };
+        let bound = if is_whole {
+            u64::MAX
+        } else {
+            members.last().map_or(u64::MAX, |(person, _)| *person)
+        };
         People { members, bound, count: self.offered }
     }
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-/// A token that has come with a body. Only hashes of both are kept, and those until the token expires.
+/// A token that has come with a body. Only hashes of both are kept, and those until the token
+/// expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedToken {
     /// SHA-256 of the token.

@@ -1,12 +1,15 @@
 //! The un-synced log beside the ledger that narrows what a crash leaves in doubt.
 //!
-//! Before a write that can complete a message the process appends "crossing", by `write(2)` to a file opened for appending, so that it
-//! survives the process; sessions whose messages leave at one moment share that write. A power cut may lose it, which is why a reader asks for
-//! the boot id first. "Answered" is appended with the next "crossing", or before its claim waits for anything while nobody is about to write
-//! one, so that messages cost less than a write each. A process killed between an answer and that write leaves a doubt, never a second message.
+//! Before a write that can complete a message the process appends "crossing", by `write(2)` to a
+//! file opened for appending, so that it survives the process; sessions whose messages leave at one
+//! moment share that write. A power cut may lose it, which is why a reader asks for the boot id
+//! first. "Answered" is appended with the next "crossing", or before its claim waits for anything
+//! while nobody is about to write one, so that messages cost less than a write each. A process
+//! killed between an answer and that write leaves a doubt, never a second message.
 //!
-//! The file is text: a line that names format and version, then one line for each record: eight hexadecimal digits (the low half of the
-//! xxh3-64 of what follows the space), a space, the record as a JSON array. It holds row numbers, and no addresses of ours.
+//! The file is text: a line that names format and version, then one line for each record: eight
+//! hexadecimal digits (the low half of the xxh3-64 of what follows the space), a space, the record
+//! as a JSON array. It holds row numbers, and no addresses of ours.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -27,7 +30,8 @@ const HEADER: &str = "mailbatch-trace 1";
 /// The length of a trace that holds no record, in bytes.
 pub const HEADER_LENGTH: u64 = HEADER.len() as u64 + 1;
 
-/// How much of the end of a trace is read for its last batches, in bytes: the records of a few thousand recipients.
+/// How much of the end of a trace is read for its last batches, in bytes: the records of a few
+/// thousand recipients.
 const TAIL: u64 = 1 << 20;
 
 /// The directory of the traces under a state directory.
@@ -77,7 +81,8 @@ enum Record {
     Crossing(i64, Vec<JobId>),
     #[serde(rename = "answered")]
     Answered(i64, JobId, Words),
-    /// Taken as a whole; what becomes of each member is told later, to whoever asks by what stands here.
+    /// Taken as a whole; what becomes of each member is told later, to whoever asks by what stands
+    /// here.
     #[serde(rename = "pending")]
     Pending(i64, Vec<JobId>, String),
 }
@@ -97,7 +102,9 @@ impl From<&Verdict> for Words {
     fn from(verdict: &Verdict) -> Self {
         let parts = |r: &Refusal| (r.reason, r.code.clone(), r.detail.clone(), r.mailbox_gone);
         match verdict {
-            Verdict::Accepted { provider_id, code, detail } => Self::Accepted(provider_id.clone(), code.clone(), detail.clone()),
+            Verdict::Accepted { provider_id, code, detail } => {
+                Self::Accepted(provider_id.clone(), code.clone(), detail.clone())
+            }
             Verdict::Rejected(refusal) => {
                 let (reason, code, detail, gone) = parts(refusal);
                 Self::Rejected(reason, code, detail, gone)
@@ -118,9 +125,15 @@ impl From<&Verdict> for Words {
 impl From<Words> for Verdict {
     fn from(words: Words) -> Self {
         match words {
-            Words::Accepted(provider_id, code, detail) => Self::Accepted { provider_id, code, detail },
-            Words::Rejected(reason, code, detail, mailbox_gone) => Self::Rejected(Refusal { reason, code, detail, mailbox_gone }),
-            Words::Suppressed(reason, code, detail, mailbox_gone) => Self::Suppressed(Refusal { reason, code, detail, mailbox_gone }),
+            Words::Accepted(provider_id, code, detail) => {
+                Self::Accepted { provider_id, code, detail }
+            }
+            Words::Rejected(reason, code, detail, mailbox_gone) => {
+                Self::Rejected(Refusal { reason, code, detail, mailbox_gone })
+            }
+            Words::Suppressed(reason, code, detail, mailbox_gone) => {
+                Self::Suppressed(Refusal { reason, code, detail, mailbox_gone })
+            }
             Words::NotTaken(reason, code, detail, mailbox_gone, counts) => {
                 Self::NotTaken { refusal: Refusal { reason, code, detail, mailbox_gone }, counts }
             }
@@ -137,8 +150,18 @@ impl Trace {
         let name = format!("{run}-{}-{}.log", std::process::id(), uuid::Uuid::now_v7().simple());
         let path = directory.join(&name);
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
-        let trace =
-            Self { name, path, file: Mutex::new(Appender { file, pending: Vec::new(), announces: false, next: 0, failed: Vec::new(), torn: false }) };
+        let trace = Self {
+            name,
+            path,
+            file: Mutex::new(Appender {
+                file,
+                pending: Vec::new(),
+                announces: false,
+                next: 0,
+                failed: Vec::new(),
+                torn: false,
+            }),
+        };
         trace.appender().pending.extend_from_slice(format!("{HEADER}\n").as_bytes());
         trace.rest()?;
         Ok(trace)
@@ -149,8 +172,9 @@ impl Trace {
         &self.name
     }
 
-    /// Records that a coming write can complete these members of a batch. That write must not happen before `crossed` has said so: what
-    /// several sessions announce meanwhile costs one write here.
+    /// Records that a coming write can complete these members of a batch. That write must not
+    /// happen before `crossed` has said so: what several sessions announce meanwhile costs one
+    /// write here.
     pub fn announce(&self, batch: i64, jobs: &[JobId]) -> io::Result<Ticket> {
         let mut appender = self.appender();
         appender.push(&Record::Crossing(batch, jobs.to_vec()))?;
@@ -158,39 +182,45 @@ impl Trace {
         Ok(appender.next)
     }
 
-    /// Writes what was announced with this ticket, unless that is done. When it errs, the write that was announced must not happen.
+    /// Writes what was announced with this ticket, unless that is done. When it errs, the write
+    /// that was announced must not happen.
     pub fn crossed(&self, ticket: Ticket) -> io::Result<()> {
         let mut appender = self.appender();
         if ticket == appender.next {
             return appender.write(&self.path);
         }
         if appender.failed.contains(&ticket) {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{}: a record could not be written", self.path.shown())));
+            return Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                format!("{}: a record could not be written", self.path.shown()),
+            ));
         }
         Ok(())
     }
 
-    /// Records what was answered about a member of a batch, for the next `crossed` or `rest` to write.
+    /// Records what was answered about a member of a batch, for the next `crossed` or `rest` to
+    /// write.
     pub fn answered(&self, batch: i64, job: JobId, verdict: &Verdict) -> io::Result<()> {
         self.appender().push(&Record::Answered(batch, job, verdict.into()))
     }
 
-    /// Records that these members of a batch were taken as a whole, and by what it is asked what became of them. Survives the process
-    /// from then on.
+    /// Records that these members of a batch were taken as a whole, and by what it is asked what
+    /// became of them. Survives the process from then on.
     pub fn pending(&self, batch: i64, jobs: &[JobId], detail: &str) -> io::Result<()> {
         let mut appender = self.appender();
         appender.push(&Record::Pending(batch, jobs.to_vec(), detail.to_owned()))?;
         appender.write(&self.path)
     }
 
-    /// Writes what has been recorded. To be called before anything is waited for; what is about to leave with an announcement is left to
-    /// that.
+    /// Writes what has been recorded. To be called before anything is waited for; what is about to
+    /// leave with an announcement is left to that.
     pub fn rest(&self) -> io::Result<()> {
         let mut appender = self.appender();
         if appender.announces { Ok(()) } else { appender.write(&self.path) }
     }
 
-    /// Writes what has been recorded, also where somebody who announced a write will never ask for it.
+    /// Writes what has been recorded, also where somebody who announced a write will never ask for
+    /// it.
     pub fn flush(&self) -> io::Result<()> {
         self.appender().write(&self.path)
     }
@@ -204,29 +234,41 @@ impl Trace {
         self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The highest number of a batch that the last records of a trace name; `None` where they name none. Damaged lines are left out.
+    /// The highest number of a batch that the last records of a trace name; `None` where they name
+    /// none. Damaged lines are left out.
     pub fn last_batch(path: &Path) -> io::Result<Option<i64>> {
         let mut file = File::open(path)?;
         let from = file.metadata()?.len().saturating_sub(TAIL);
         file.seek(SeekFrom::Start(from))?;
         let mut tail = Vec::new();
         file.take(TAIL).read_to_end(&mut tail)?;
-        let lines = tail.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+        let lines =
+            tail.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
         Ok(lines.filter_map(batch_of).max())
     }
 
-    /// Reads a trace. A last line without its end is left out, since the process died before it went on; anything else that cannot be
-    /// understood is an error, and the trace proves nothing then.
+    /// Reads a trace. A last line without its end is left out, since the process died before it
+    /// went on; anything else that cannot be understood is an error, and the trace proves nothing
+    /// then.
     pub fn read(path: &Path) -> io::Result<TraceState> {
         let text = std::fs::read(path)?;
-        let damaged = |line: usize| io::Error::new(io::ErrorKind::InvalidData, format!("{}:{line}: damaged trace", path.shown()));
+        let damaged = |line: usize| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{}:{line}: damaged trace", path.shown()),
+            )
+        };
         let mut state = TraceState::default();
         let mut lines = text.split_inclusive(|octet| *octet == b'\n').enumerate();
         match lines.next() {
             Some((_, header)) if header.strip_suffix(b"\n") == Some(HEADER.as_bytes()) => {}
             // Nothing can have been handed over before the header was complete.
             None => return Ok(state),
-            Some((_, header)) if !header.ends_with(b"\n") && HEADER.as_bytes().starts_with(header) => return Ok(state),
+            Some((_, header))
+                if !header.ends_with(b"\n") && HEADER.as_bytes().starts_with(header) =>
+            {
+                return Ok(state);
+            }
             Some(_) => return Err(damaged(1)),
         }
         for (i, line) in lines {
@@ -246,7 +288,9 @@ impl Trace {
                 Record::Pending(batch, jobs, detail) => {
                     for job in jobs {
                         state.crossing.remove(&(batch, job));
-                        state.answered.insert((batch, job), Verdict::Unknown { detail: detail.clone() });
+                        state
+                            .answered
+                            .insert((batch, job), Verdict::Unknown { detail: detail.clone() });
                     }
                 }
             }
@@ -308,15 +352,20 @@ impl Appender {
         Err(error)
     }
 
-    /// What was answered is for the next write, which may find room: other sessions than the one that hears of this failure rely on it. What
-    /// was announced does not happen.
+    /// What was answered is for the next write, which may find room: other sessions than the one
+    /// that hears of this failure rely on it. What was announced does not happen.
     fn keep_answers(&mut self) {
-        let is_announcement = |line: &[u8]| line.get(CHECKSUM..).is_some_and(|json| json.starts_with(CROSSING));
+        let is_announcement =
+            |line: &[u8]| line.get(CHECKSUM..).is_some_and(|json| json.starts_with(CROSSING));
         let lines = self.pending.split_inclusive(|octet| *octet == b'\n');
-        self.pending = lines.filter(|line| *line != b"\n" && !is_announcement(line)).collect::<Vec<_>>().concat();
+        self.pending = lines
+            .filter(|line| *line != b"\n" && !is_announcement(line))
+            .collect::<Vec<_>>()
+            .concat();
     }
 
-    /// Takes the last octets back, which are a part of a write only: a line that is cut short in the middle would make a reader distrust all.
+    /// Takes the last octets back, which are a part of a write only: a line that is cut short in
+    /// the middle would make a reader distrust all.
     fn take_back(&self, octets: usize) -> bool {
         let length = self.file.metadata().map(|about| about.len());
         length.is_ok_and(|length| self.file.set_len(length.saturating_sub(octets as u64)).is_ok())
@@ -352,7 +401,12 @@ mod tests {
     use super::*;
 
     fn refusal() -> Refusal {
-        Refusal { reason: Reason::MailboxGone, code: "550 5.1.1".into(), detail: "no such\nuser".into(), mailbox_gone: true }
+        Refusal {
+            reason: Reason::MailboxGone,
+            code: "550 5.1.1".into(),
+            detail: "no such\nuser".into(),
+            mailbox_gone: true,
+        }
     }
 
     fn written() -> (tempfile::TempDir, Trace) {
@@ -365,7 +419,11 @@ mod tests {
     fn what_was_recorded_reads_back() {
         let (_dir, trace) = written();
         let verdicts = [
-            Verdict::Accepted { provider_id: Some("q1".into()), code: "250".into(), detail: "ok".into() },
+            Verdict::Accepted {
+                provider_id: Some("q1".into()),
+                code: "250".into(),
+                detail: "ok".into(),
+            },
             Verdict::Accepted { provider_id: None, code: String::new(), detail: String::new() },
             Verdict::Rejected(refusal()),
             Verdict::Suppressed(refusal()),
@@ -376,7 +434,10 @@ mod tests {
         for (job, verdict) in verdicts.iter().enumerate() {
             trace.answered(1, job as u64, verdict).unwrap();
         }
-        assert!(Trace::read(&trace.path).unwrap().answered.is_empty(), "it is written before anything is waited for");
+        assert!(
+            Trace::read(&trace.path).unwrap().answered.is_empty(),
+            "it is written before anything is waited for"
+        );
         trace.rest().unwrap();
         let state = Trace::read(&trace.path).unwrap();
         assert_eq!(state.crossing, HashSet::from([(1, 6), (1, u64::MAX)]));
@@ -404,12 +465,19 @@ mod tests {
         let (_dir, trace) = written();
         let before = std::fs::metadata(&trace.path).unwrap().len();
         let tickets = [1, 2].map(|job| trace.announce(1, &[job]).unwrap());
-        assert_eq!(std::fs::metadata(&trace.path).unwrap().len(), before, "nothing is written before it is asked for");
+        assert_eq!(
+            std::fs::metadata(&trace.path).unwrap().len(),
+            before,
+            "nothing is written before it is asked for"
+        );
         trace.crossed(tickets[0]).unwrap();
         assert_eq!(Trace::read(&trace.path).unwrap().crossing, HashSet::from([(1, 1), (1, 2)]));
         trace.crossed(tickets[1]).unwrap();
 
-        let whole = std::mem::replace(&mut trace.appender().file, OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let whole = std::mem::replace(
+            &mut trace.appender().file,
+            OpenOptions::new().write(true).open("/dev/full").unwrap(),
+        );
         let lost = [3, 4].map(|job| trace.announce(1, &[job]).unwrap());
         trace.crossed(lost[0]).unwrap_err();
         trace.appender().file = whole;
@@ -417,7 +485,10 @@ mod tests {
         trace.crossed(late).unwrap();
         trace.crossed(lost[1]).unwrap_err();
         trace.crossed(late).unwrap();
-        assert_eq!(Trace::read(&trace.path).unwrap().crossing, HashSet::from([(1, 1), (1, 2), (1, 5)]));
+        assert_eq!(
+            Trace::read(&trace.path).unwrap().crossing,
+            HashSet::from([(1, 1), (1, 2), (1, 5)])
+        );
     }
 
     #[test]
@@ -429,7 +500,10 @@ mod tests {
         trace.rest().unwrap();
         let state = Trace::read(&trace.path).unwrap();
         assert!(state.crossing.is_empty());
-        assert_eq!(state.answered[&(1, 7)], Verdict::Unknown { detail: "batch b1 was taken".into() });
+        assert_eq!(
+            state.answered[&(1, 7)],
+            Verdict::Unknown { detail: "batch b1 was taken".into() }
+        );
         assert_eq!(state.answered[&(1, 8)], Verdict::Rejected(refusal()));
     }
 
@@ -437,7 +511,8 @@ mod tests {
     fn answers_outlive_a_write_that_fails_and_announcements_do_not() {
         let (_dir, trace) = written();
         let whole = trace.appender().file.try_clone().unwrap();
-        let taken = Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() };
+        let taken =
+            Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() };
         trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
         trace.answered(1, 1, &taken).unwrap();
         let ticket = trace.announce(1, &[2]).unwrap();
@@ -479,7 +554,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (dir, trace) = written();
         assert_eq!(std::fs::metadata(&trace.path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(std::fs::metadata(directory(dir.path())).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            std::fs::metadata(directory(dir.path())).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         trace.remove().unwrap();
         assert_eq!(std::fs::read_dir(directory(dir.path())).unwrap().count(), 0);
     }
@@ -491,7 +569,11 @@ mod tests {
         assert_eq!(state.crossing, HashSet::from([(3, 12)]));
         assert_eq!(
             state.answered[&(3, 10)],
-            Verdict::Accepted { provider_id: Some("queued as 4A".into()), code: "250 2.0.0".into(), detail: "ok".into() }
+            Verdict::Accepted {
+                provider_id: Some("queued as 4A".into()),
+                code: "250 2.0.0".into(),
+                detail: "ok".into()
+            }
         );
         assert_eq!(state.answered[&(3, 11)], Verdict::Rejected(refusal()));
     }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Recipients of one provider at one receiving domain, in one week. What came back counts in the week in which it happened.
+/// Recipients of one provider at one receiving domain, in one week. What came back counts in the
+/// week in which it happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Trend {
     /// When the week begins: Monday, 00:00 UTC.

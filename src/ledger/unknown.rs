@@ -5,12 +5,15 @@ use jiff::Timestamp;
 use super::Settled;
 use crate::provider::JobId;
 
-/// What recovery says of a recipient of whose batch nothing tells how far it came, nor as which requests it went.
-const UNTRACED: &str = "the machine or the process stopped before the answer, and no trace tells how far it came";
+/// What recovery says of a recipient of whose batch nothing tells how far it came, nor as which
+/// requests it went.
+const UNTRACED: &str =
+    "the machine or the process stopped before the answer, and no trace tells how far it came";
 /// The same where the trace tells that it may have been taken.
 const UNANSWERED: &str = "the process ended before the answer";
 
-/// Why recovery left a recipient `unknown`. The ledger keeps it as the text in `detail`, as all versions have written it.
+/// Why recovery left a recipient `unknown`. The ledger keeps it as the text in `detail`, as all
+/// versions have written it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupted {
     /// No trace tells how far its batch came, nor as which requests it went.
@@ -79,10 +82,15 @@ mod tests {
     #[test]
     fn a_cause_is_read_back_from_what_earlier_versions_wrote() {
         assert_eq!(
-            Interrupted::of("the machine or the process stopped before the answer, and no trace tells how far it came"),
+            Interrupted::of(
+                "the machine or the process stopped before the answer, and no trace tells how far it came"
+            ),
             Some(Interrupted::Untraced)
         );
-        assert_eq!(Interrupted::of("the process ended before the answer"), Some(Interrupted::Unanswered));
+        assert_eq!(
+            Interrupted::of("the process ended before the answer"),
+            Some(Interrupted::Unanswered)
+        );
         assert_eq!(Interrupted::of("the process ended before the answer."), None);
         assert_eq!(Interrupted::of(""), None);
     }

@@ -1,7 +1,8 @@
 //! When may how many go: grants leased from the ledger, paced by governor inside each lease.
 //!
-//! The ledger keeps the promise (no sliding window of any run of the workspace ever holds more than the rate); governor only
-//! spreads the grants of one lease evenly, so that a server sees a steady stream and not a burst at each lease's start.
+//! The ledger keeps the promise (no sliding window of any run of the workspace ever holds more than
+//! the rate); governor only spreads the grants of one lease evenly, so that a server sees a steady
+//! stream and not a burst at each lease's start.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -17,7 +18,9 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::ledger::{LEASED_AHEAD, Lease, Leased, Ledger, LedgerError, LedgerResult, Portion, Spent, Wish};
+use crate::ledger::{
+    LEASED_AHEAD, Lease, Leased, Ledger, LedgerError, LedgerResult, Portion, Spent, Wish,
+};
 use crate::literal::Rate;
 
 mod together;
@@ -26,8 +29,9 @@ pub use together::together;
 
 /// The most leases that are asked for at once.
 const MOST_AHEAD: f64 = 64.0;
-/// One disk that hangs for a minute is no reason to lease the next minute: leases far ahead look like ones from before the clock was set
-/// back. A disk that takes over three times this for every sync leaves no lease to use.
+/// One disk that hangs for a minute is no reason to lease the next minute: leases far ahead look
+/// like ones from before the clock was set back. A disk that takes over three times this for every
+/// sync leaves no lease to use.
 const MOST_LAG: Duration = Duration::from_millis(500);
 
 /// Hands out the slots of one rate, one at a time, in the order in which they were asked for.
@@ -43,7 +47,8 @@ pub struct Pacer {
     /// How long who had a slot of this rate had to wait for one of another.
     waits: Lag,
     state: Mutex<State>,
-    /// Held by the one, of all who wait for this rate alone, who is next: nobody who has a slot of another rate waits behind the others.
+    /// Held by the one, of all who wait for this rate alone, who is next: nobody who has a slot of
+    /// another rate waits behind the others.
     queue: Mutex<()>,
     /// Held by whoever asks for a whole batch until it may go.
     turn: Mutex<()>,
@@ -87,12 +92,15 @@ enum Granted {
 impl Pacer {
     /// A pacer for the rate known in the ledger as `key` (`relay`, or `relay/gmail.com`).
     pub fn new(ledger: Arc<dyn Ledger>, key: String, rate: Rate) -> Self {
-        // A twentieth of the window loses at most a twentieth of the rate to the window's edge, and keeps what a crash forfeits small.
+        // A twentieth of the window loses at most a twentieth of the rate to the window's edge, and
+        // keeps what a crash forfeits small.
         let slice = (rate.per / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
         let per_slice = rate.per_second() * slice.as_secs_f64();
         let want = (per_slice.floor() as u32).clamp(1, rate.count.get());
-        // Timers are late by a millisecond or so; two at once, or what goes in 10 ms, lets a lease catch up before it expires.
-        let burst = NonZeroU32::new(((rate.per_second() * 0.01).ceil() as u32).max(2)).unwrap_or(NonZeroU32::MIN);
+        // Timers are late by a millisecond or so; two at once, or what goes in 10 ms, lets a lease
+        // catch up before it expires.
+        let burst = NonZeroU32::new(((rate.per_second() * 0.01).ceil() as u32).max(2))
+            .unwrap_or(NonZeroU32::MIN);
         let apart = rate.per.div_f64(f64::from(rate.count.get())).max(Duration::from_nanos(1));
         let quota = Quota::with_period(apart).expect("the period is not zero").allow_burst(burst);
         Self {
@@ -122,7 +130,8 @@ impl Pacer {
         self.rate.per.mul_f64(f64::from(count) / f64::from(self.rate.count.get()))
     }
 
-    /// Waits until one more may go. Dropping the future gives nothing away that had been granted to others.
+    /// Waits until one more may go. Dropping the future gives nothing away that had been granted to
+    /// others.
     pub async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
         let _queue = self.queue.lock().await;
         let mut state = self.state.lock().await;
@@ -131,8 +140,8 @@ impl Pacer {
         Ok(())
     }
 
-    /// Waits until one more may go by this rate and by `wider`, at the same instant. Both are locked in this order: `wider` is the rate of
-    /// all, and no receiving domain's.
+    /// Waits until one more may go by this rate and by `wider`, at the same instant. Both are
+    /// locked in this order: `wider` is the rate of all, and no receiving domain's.
     pub async fn slot_of_both(self: &Arc<Self>, wider: &Arc<Self>) -> LedgerResult<()> {
         let mut own = self.state.lock().await;
         loop {
@@ -143,12 +152,16 @@ impl Pacer {
             wider.ready(&mut other).await?;
             other.paced = true;
             self.waits.learn(ready.elapsed());
-            // Where the wait was longer than the lease, another one may come while the other rate's still holds.
+            // Where the wait was longer than the lease, another one may come while the other rate's
+            // still holds.
             let over = wider.lease(&mut other, Instant::now()).map_or(ready, |lease| lease.until);
             if let Ok(heard) = tokio::time::timeout_at(over, self.ready(&mut own)).await {
                 heard?;
                 let now = Instant::now();
-                if [self.lease(&mut own, now), wider.lease(&mut other, now)].iter().all(|lease| lease.is_some_and(|lease| lease.from <= now)) {
+                if [self.lease(&mut own, now), wider.lease(&mut other, now)]
+                    .iter()
+                    .all(|lease| lease.is_some_and(|lease| lease.from <= now))
+                {
                     self.go(&mut own, now);
                     wider.go(&mut other, now);
                     return Ok(());
@@ -163,15 +176,19 @@ impl Pacer {
         if let Ok(mut state) = self.state.try_lock() {
             self.hear(&mut state).await?;
             for lease in mem::take(&mut state.leases) {
-                self.gives_back(&lease, lease.lease.count - lease.left, Instant::now() + self.slice);
+                self.gives_back(
+                    &lease,
+                    lease.lease.count - lease.left,
+                    Instant::now() + self.slice,
+                );
             }
         }
         let spent = mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
         if spent.is_empty() { Ok(()) } else { self.ledger.take_back(&self.key, spent).await }
     }
 
-    /// The lease by which one may go, now or when it begins. Grants that were not used in time have expired: using them late is what
-    /// would make a burst.
+    /// The lease by which one may go, now or when it begins. Grants that were not used in time have
+    /// expired: using them late is what would make a burst.
     fn lease(&self, state: &mut State, now: Instant) -> Option<Held> {
         while let Some(over) = state.leases.pop_front_if(|lease| lease.is_over(now)) {
             self.gives_back(&over, over.lease.count - over.left, over.until);
@@ -190,11 +207,20 @@ impl Pacer {
         }
     }
 
-    /// Of a lease that is no longer used, what `used` leaves goes back with the next question, and the time after `until`.
+    /// Of a lease that is no longer used, what `used` leaves goes back with the next question, and
+    /// the time after `until`.
     fn gives_back(&self, held: &Held, used: u32, until: Instant) {
-        let until = held.lease.from.checked_add(until.saturating_duration_since(held.from)).map_or(held.lease.until, |t| t.min(held.lease.until));
+        let until = held
+            .lease
+            .from
+            .checked_add(until.saturating_duration_since(held.from))
+            .map_or(held.lease.until, |t| t.min(held.lease.until));
         if used < held.lease.count || until < held.lease.until {
-            self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(Spent { lease: held.lease, used, until });
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(Spent {
+                lease: held.lease,
+                used,
+                until,
+            });
         }
     }
 
@@ -219,7 +245,8 @@ impl Pacer {
         }
     }
 
-    /// Asks for the next leases so early that they are there when the last one ends, also where the disk is slow.
+    /// Asks for the next leases so early that they are there when the last one ends, also where the
+    /// disk is slow.
     async fn ask_ahead(self: &Arc<Self>, state: &mut State) -> LedgerResult<()> {
         if state.asked.as_ref().is_some_and(JoinHandle::is_finished) {
             self.hear(state).await?;
@@ -228,19 +255,29 @@ impl Pacer {
         let (lag, patience) = (self.lag.double(), self.waits.double());
         let single = self.pace(1) > self.slice;
         if single && lag <= self.pace(1) && !state.leases.is_empty() {
-            // There is time for it when the one has gone, and what its lease is too long has gone back.
+            // There is time for it when the one has gone, and what its lease is too long has gone
+            // back.
             return Ok(());
         }
-        // A lease of one is as long as it may have to wait for another rate. Leases of more follow each other, and are there as early. The
-        // next look is when the next one goes.
+        // A lease of one is as long as it may have to wait for another rate. Leases of more follow
+        // each other, and are there as early. The next look is when the next one goes.
         let (portion, slice, lead) = match single {
             true => (Portion::Whole(1), self.slice + patience, lag),
             false => (Portion::UpTo(self.want), self.slice, lag + self.pace(1) + patience),
         };
-        let begins = state.leases.back().map_or(now, |last| last.from + self.pace(last.lease.count)).max(state.not_before.unwrap_or(now));
+        let begins = state
+            .leases
+            .back()
+            .map_or(now, |last| last.from + self.pace(last.lease.count))
+            .max(state.not_before.unwrap_or(now));
         if state.asked.is_none() && begins <= now + lead {
-            let after = self.lag.mostly().max(state.not_before.take().map_or(Duration::ZERO, |then| then.duration_since(now)));
-            let many = lead.div_duration_f64(self.pace(self.want).max(Duration::from_millis(1))).ceil().clamp(1.0, MOST_AHEAD) as usize;
+            let after = self.lag.mostly().max(
+                state.not_before.take().map_or(Duration::ZERO, |then| then.duration_since(now)),
+            );
+            let many = lead
+                .div_duration_f64(self.pace(self.want).max(Duration::from_millis(1)))
+                .ceil()
+                .clamp(1.0, MOST_AHEAD) as usize;
             let pacer = Arc::clone(self);
             state.asked = Some(tokio::spawn(async move {
                 let asks = (0..many).map(|_| pacer.ask(portion, slice, after));
@@ -255,11 +292,15 @@ impl Pacer {
         let Some(asked) = state.asked.as_mut() else { return Ok(()) };
         let heard = asked.await;
         state.asked = None;
-        let answers = heard.map_err(|e| LedgerError::Gone(format!("a lease was not asked for to the end: {e}")))??;
+        let answers = heard.map_err(|e| {
+            LedgerError::Gone(format!("a lease was not asked for to the end: {e}"))
+        })??;
         for granted in answers {
             match granted {
                 Granted::Lease(held) => state.leases.push_back(held),
-                Granted::NotBefore(then) => state.not_before = Some(state.not_before.map_or(then, |other| other.min(then))),
+                Granted::NotBefore(then) => {
+                    state.not_before = Some(state.not_before.map_or(then, |other| other.min(then)))
+                }
             }
         }
         Ok(())
@@ -273,27 +314,47 @@ impl Pacer {
         if state.asked.is_some() {
             self.hear(state).await?;
         } else if let Some(then) = state.not_before {
-            tokio::time::sleep(then.duration_since(Instant::now()).saturating_sub(self.lag.double())).await;
+            tokio::time::sleep(
+                then.duration_since(Instant::now()).saturating_sub(self.lag.double()),
+            )
+            .await;
         }
         Ok(())
     }
 
     /// Asks the ledger, and notes how long it takes to answer.
-    async fn ask(&self, portion: Portion, slice: Duration, after: Duration) -> LedgerResult<Granted> {
+    async fn ask(
+        &self,
+        portion: Portion,
+        slice: Duration,
+        after: Duration,
+    ) -> LedgerResult<Granted> {
         let spent = mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
         let (asked_at, asked) = (Timestamp::now(), Instant::now());
         let wish = Wish { portion, slice, asked: asked_at, after, spent };
         let leased = self.ledger.lease(&self.key, self.rate, wish).await?;
         let (heard_at, heard) = (Timestamp::now(), Instant::now());
         self.lag.learn(heard - asked);
-        // The clock may have been set between question and answer, before or after the ledger looked at it: what is sooner is right, or is
-        // over. Bounded, so that no clock can stop the run for much longer than the window.
-        let since =
-            |then: Timestamp, at: Timestamp| Duration::try_from(then.duration_since(at)).unwrap_or(Duration::ZERO).min(self.rate.per + LEASED_AHEAD);
-        let when = |then: Timestamp| (asked + since(then, asked_at)).min(heard + since(then, heard_at));
+        // The clock may have been set between question and answer, before or after the ledger
+        // looked at it: what is sooner is right, or is over. Bounded, so that no clock can stop the
+        // run for much longer than the window.
+        let since = |then: Timestamp, at: Timestamp| {
+            Duration::try_from(then.duration_since(at))
+                .unwrap_or(Duration::ZERO)
+                .min(self.rate.per + LEASED_AHEAD)
+        };
+        let when =
+            |then: Timestamp| (asked + since(then, asked_at)).min(heard + since(then, heard_at));
         Ok(match leased {
-            Leased::Granted(lease) => Granted::Lease(Held { lease, left: lease.count, from: when(lease.from), until: when(lease.until) }),
-            Leased::NotBefore(then) => Granted::NotBefore(when(then).max(heard + Duration::from_micros(200))),
+            Leased::Granted(lease) => Granted::Lease(Held {
+                lease,
+                left: lease.count,
+                from: when(lease.from),
+                until: when(lease.until),
+            }),
+            Leased::NotBefore(then) => {
+                Granted::NotBefore(when(then).max(heard + Duration::from_micros(200)))
+            }
         })
     }
 }
@@ -302,7 +363,8 @@ impl Pacer {
 struct Lag {
     /// The longest time that it took, forgotten by and by.
     longest: AtomicU64,
-    /// What it takes at least, as long as that lasts: one that hung is no reason to expect it of the next.
+    /// What it takes at least, as long as that lasts: one that hung is no reason to expect it of
+    /// the next.
     least: AtomicU64,
 }
 
@@ -343,7 +405,11 @@ mod tests {
         let lag = Lag::of(0);
         lag.learn(Duration::from_millis(40));
         lag.learn(Duration::from_millis(1));
-        assert!(lag.double() > Duration::from_millis(75) && lag.safely() > Duration::from_millis(55), "{:?}", lag.double());
+        assert!(
+            lag.double() > Duration::from_millis(75) && lag.safely() > Duration::from_millis(55),
+            "{:?}",
+            lag.double()
+        );
         (0..200).for_each(|_| lag.learn(Duration::from_millis(1)));
         assert!(lag.double() < Duration::from_millis(3), "{:?}", lag.double());
         let mostly = lag.mostly();

@@ -18,8 +18,8 @@ impl Leave {
     }
 }
 
-/// Waits until each of these rates lets so many go, all at one instant; the slowest comes first. More than a rate's number can never go at
-/// once: whoever asks cuts batches to fit.
+/// Waits until each of these rates lets so many go, all at one instant; the slowest comes first.
+/// More than a rate's number can never go at once: whoever asks cuts batches to fit.
 pub async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
     match shares {
         [] => return Ok(()),
@@ -38,7 +38,8 @@ pub async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
             }
             // Those that come after it are asked before it begins.
             let others = if round == 0 { shares.len() - place - 1 } else { 0 };
-            // What expires while another rate is waited for is longer the next time, so that they come to hold together.
+            // What expires while another rate is waited for is longer the next time, so that they
+            // come to hold together.
             let granted = pacer.leave(*count, 2_u32.pow(round.min(6)), at, others as u32).await?;
             at = at.max(granted.0.from);
             *leave = Some(granted);
@@ -59,13 +60,24 @@ pub async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
 }
 
 impl Pacer {
-    /// Leave for so many, that begins at `at` or later and is so many moments long. It is told in time for so many `others` to be asked.
-    async fn leave(&self, count: u32, moments: u32, at: Instant, others: u32) -> LedgerResult<Leave> {
+    /// Leave for so many, that begins at `at` or later and is so many moments long. It is told in
+    /// time for so many `others` to be asked.
+    async fn leave(
+        &self,
+        count: u32,
+        moments: u32,
+        at: Instant,
+        others: u32,
+    ) -> LedgerResult<Leave> {
         let _turn = self.turn.lock().await;
         let mut at = at;
         loop {
-            let after = (self.lag.safely() + self.lag.double() * others).max(at.duration_since(Instant::now()));
-            match self.ask(Portion::Whole(count), (self.slice * moments).min(self.rate.per), after).await? {
+            let after = (self.lag.safely() + self.lag.double() * others)
+                .max(at.duration_since(Instant::now()));
+            match self
+                .ask(Portion::Whole(count), (self.slice * moments).min(self.rate.per), after)
+                .await?
+            {
                 Granted::Lease(held) => {
                     wait_until(held.from, self.lag.double() * others).await;
                     return Ok(Leave(held));

@@ -1,9 +1,12 @@
-//! What SNS has to be asked for: the certificates that it signs with, and the confirmation of a subscription.
+//! What SNS has to be asked for: the certificates that it signs with, and the confirmation of a
+//! subscription.
 //!
-//! Only addresses that `events::webhook` has checked to be of SNS, or of Amazon's authority, are visited, and never by a redirect. Each
-//! certificate is fetched once however many messages need it, by a task of its own that no request can hold up or break off; few are fetched at
-//! once, and a message that needs one more waits for its turn, for as long as its sender does. Forged messages can name certificates without
-//! end, and none of them takes a turn for longer than SNS takes to answer. What an envelope says has no part in whether a certificate is kept, because
+//! Only addresses that `events::webhook` has checked to be of SNS, or of Amazon's authority, are
+//! visited, and never by a redirect. Each certificate is fetched once however many messages need
+//! it, by a task of its own that no request can hold up or break off; few are fetched at once, and
+//! a message that needs one more waits for its turn, for as long as its sender does. Forged
+//! messages can name certificates without end, and none of them takes a turn for longer than SNS
+//! takes to answer. What an envelope says has no part in whether a certificate is kept, because
 //! whoever sends a forged one must not make a good one be refused.
 
 use std::collections::HashMap;
@@ -24,7 +27,8 @@ use crate::provider::tls_client_config;
 const DAY: Duration = Duration::from_secs(86_400);
 /// The longest that SNS may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a message waits for its turn to have a certificate fetched. SNS waits 15 s for an answer, then delivers it again.
+/// How long a message waits for its turn to have a certificate fetched. SNS waits 15 s for an
+/// answer, then delivers it again.
 const QUEUE: Duration = Duration::from_secs(12);
 /// The most bytes of an answer, the most certificates, and the most that are fetched at once.
 const MOST_BYTES: usize = 64 * 1024;
@@ -71,8 +75,17 @@ impl Certificates {
             .build()
             .map_err(|e| failed(e.to_string()))?;
         let authority = Authority::amazon();
-        let (known, fetching, turns) = (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(AT_ONCE)));
-        Ok(Self { client, authority, known, fetching, turns, begun: Notify::new(), confirming: Semaphore::new(1) })
+        let (known, fetching, turns) =
+            (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(AT_ONCE)));
+        Ok(Self {
+            client,
+            authority,
+            known,
+            fetching,
+            turns,
+            begun: Notify::new(),
+            confirming: Semaphore::new(1),
+        })
     }
 
     /// The certificate at an address of SNS, for a message that is signed with it.
@@ -89,7 +102,9 @@ impl Certificates {
                 Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(ended())),
                 Err(_) => Err(ended()),
             },
-            Err(_) => Err(Missing::Unavailable("too many certificates are asked for at once".to_owned())),
+            Err(_) => {
+                Err(Missing::Unavailable("too many certificates are asked for at once".to_owned()))
+            }
         };
         // An old one is as good as long as it is valid, which is checked with each message.
         match (fetched, kept) {
@@ -115,7 +130,12 @@ impl Certificates {
     }
 
     /// Begins to fetch an address, or joins who has begun meanwhile.
-    fn begin(self: &Arc<Self>, url: &Url, envelope: &Envelope, turn: OwnedSemaphorePermit) -> Flight {
+    fn begin(
+        self: &Arc<Self>,
+        url: &Url,
+        envelope: &Envelope,
+        turn: OwnedSemaphorePermit,
+    ) -> Flight {
         let mut fetching = lock(&self.fetching);
         if let Some(flight) = fetching.get(url) {
             return flight.clone();
@@ -145,15 +165,23 @@ impl Certificates {
         let mut certificate = Certificate::parse(&pem).map_err(unusable)?;
         let mut fetched = 0;
         loop {
-            match (envelope.trusts(&certificate, &self.authority, Timestamp::now()), certificate.issuer_url()) {
-                // Whether it was valid when a message was published is asked of each message: others wait for this fetch too.
+            match (
+                envelope.trusts(&certificate, &self.authority, Timestamp::now()),
+                certificate.issuer_url(),
+            ) {
+                // Whether it was valid when a message was published is asked of each message:
+                // others wait for this fetch too.
                 (Ok(()) | Err(Distrust::NotAtThisTime), _) => return Ok(Arc::new(certificate)),
                 (Err(Distrust::UnknownIssuer), Some(issuer)) if fetched < ISSUERS => {
                     let bytes = self.visit(issuer).await.map_err(Missing::Unavailable)?;
-                    certificate = certificate.with_issuer(&bytes).ok_or_else(|| unusable("has an issuer without a certificate"))?;
+                    certificate = certificate
+                        .with_issuer(&bytes)
+                        .ok_or_else(|| unusable("has an issuer without a certificate"))?;
                     fetched += 1;
                 }
-                (Err(why), _) => return Err(Missing::Distrusted(format!("the certificate of SNS {why}"))),
+                (Err(why), _) => {
+                    return Err(Missing::Distrusted(format!("the certificate of SNS {why}")));
+                }
             }
         }
     }
@@ -161,7 +189,8 @@ impl Certificates {
     fn keep(&self, url: Url, certificate: Arc<Certificate>) {
         let mut known = lock(&self.known);
         if known.len() >= MOST
-            && let Some(oldest) = known.iter().min_by_key(|(_, (_, at))| *at).map(|(url, _)| url.clone())
+            && let Some(oldest) =
+                known.iter().min_by_key(|(_, (_, at))| *at).map(|(url, _)| url.clone())
         {
             known.remove(&oldest);
         }
@@ -178,15 +207,30 @@ impl Certificates {
     /// What stands at an address of SNS or of Amazon's authority.
     async fn visit(&self, url: &Url) -> std::result::Result<Bytes, String> {
         // The address may hold a token, so it is left out of what is said.
-        let failed = |e: reqwest::Error| format!("{} cannot be asked: {}", url.host_str().unwrap_or_default(), e.without_url());
-        let mut answer = self.client.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+        let failed = |e: reqwest::Error| {
+            format!("{} cannot be asked: {}", url.host_str().unwrap_or_default(), e.without_url())
+        };
+        let mut answer = self
+            .client
+            .get(url.clone())
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(failed)?;
         if !answer.status().is_success() {
-            return Err(format!("{} answers with status {}", url.host_str().unwrap_or_default(), answer.status().as_u16()));
+            return Err(format!(
+                "{} answers with status {}",
+                url.host_str().unwrap_or_default(),
+                answer.status().as_u16()
+            ));
         }
         let mut bytes = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(failed)? {
             if bytes.len() + part.len() > MOST_BYTES {
-                return Err(format!("{} answers with more than {MOST_BYTES} bytes", url.host_str().unwrap_or_default()));
+                return Err(format!(
+                    "{} answers with more than {MOST_BYTES} bytes",
+                    url.host_str().unwrap_or_default()
+                ));
             }
             bytes.extend_from_slice(&part);
         }

@@ -1,4 +1,5 @@
-//! How much is written to the log about requests that anybody can send: enough to see what is wrong, and never so much that it fills a disk.
+//! How much is written to the log about requests that anybody can send: enough to see what is
+//! wrong, and never so much that it fills a disk.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,6 +47,9 @@ mod tests {
     fn a_flood_is_counted_and_not_written() {
         let (complaints, begun) = (Complaints::default(), Instant::now());
         assert_eq!((0..1000).filter(|_| complaints.at(begun).is_some()).count(), 20);
-        assert_eq!((complaints.at(begun + TIME), complaints.at(begun + TIME)), (Some(980), Some(0)));
+        assert_eq!(
+            (complaints.at(begun + TIME), complaints.at(begun + TIME)),
+            (Some(980), Some(0))
+        );
     }
 }

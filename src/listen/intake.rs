@@ -1,7 +1,8 @@
-//! The way of an event from a verified request into the ledger, and of what was learned into the suppression file.
+//! The way of an event from a verified request into the ledger, and of what was learned into the
+//! suppression file.
 //!
-//! A request is answered when the ledger has its events. The file follows: one task appends, and what it has not appended when the process
-//! is killed is appended by the next one.
+//! A request is answered when the ledger has its events. The file follows: one task appends, and
+//! what it has not appended when the process is killed is appended by the next one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,14 +32,31 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, state_dir: PathBuf, file: Option<PathBuf>, believe: Believe, metrics: Arc<Metrics>) -> Self {
-        Self { ledger, state_dir, file, believe, metrics, learned: Notify::new(), has_warned: AtomicBool::new(false) }
+    pub(super) fn new(
+        ledger: Arc<dyn Ledger>,
+        state_dir: PathBuf,
+        file: Option<PathBuf>,
+        believe: Believe,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            ledger,
+            state_dir,
+            file,
+            believe,
+            metrics,
+            learned: Notify::new(),
+            has_warned: AtomicBool::new(false),
+        }
     }
 
-    /// Writes events down; they are durable when it returns. After an error some of them may be, and all may come again.
+    /// Writes events down; they are durable when it returns. After an error some of them may be,
+    /// and all may come again.
     pub(super) async fn take(&self, provider: &str, events: Vec<Event>) -> LedgerResult<()> {
         let words: Vec<&'static str> = events.iter().map(Event::word).collect();
-        let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await?;
+        let seen =
+            try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe)))
+                .await?;
         for (seen, word) in seen.iter().zip(words) {
             if !seen.is_new {
                 self.metrics.add(KNOWN, &[("provider", provider)], 1);
@@ -56,8 +74,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Appends to the suppression file whatever is learned, beginning with what an earlier process left, and once more when it is told that
-    /// nothing more will come. It is not to be dropped before: an append that is not waited for would take no turns with others.
+    /// Appends to the suppression file whatever is learned, beginning with what an earlier process
+    /// left, and once more when it is told that nothing more will come. It is not to be dropped
+    /// before: an append that is not waited for would take no turns with others.
     pub(super) async fn keep_filing(&self, mut ended: watch::Receiver<bool>) {
         while !*ended.borrow() {
             let wait = if self.file().await { Duration::MAX } else { AGAIN };
@@ -70,7 +89,8 @@ impl Intake {
         self.file().await;
     }
 
-    /// Appends what is not in the file yet; false where that failed, and the ledger screens by it all the same.
+    /// Appends what is not in the file yet; false where that failed, and the ledger screens by it
+    /// all the same.
     async fn file(&self) -> bool {
         let Some(file) = &self.file else { return true };
         match file_learned(self.ledger.as_ref(), &self.state_dir, file).await {
@@ -83,7 +103,9 @@ impl Intake {
             Err(why) => {
                 self.metrics.add(FILING_FAILED, &[], 1);
                 if !self.has_warned.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("the suppression file: {why}; the ledger knows what was learned, and it is tried again");
+                    tracing::warn!(
+                        "the suppression file: {why}; the ledger knows what was learned, and it is tried again"
+                    );
                 }
                 false
             }

@@ -1,4 +1,5 @@
-//! What the endpoint counts, as Prometheus reads it (text format 0.0.4). No address is in a name or a label.
+//! What the endpoint counts, as Prometheus reads it (text format 0.0.4). No address is in a name or
+//! a label.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -24,17 +25,29 @@ const HELP: [(&str, &str); 9] = [
     (KNOWN, "Events that the ledger had already, by provider."),
     (STRANGERS, "Events about no run in the ledger, by provider."),
     (LEARNED, "Suppressions learned, by reason."),
-    (UNSUBSCRIBES, "Presses of the unsubscribe button and one-click requests, by what became of them."),
+    (
+        UNSUBSCRIBES,
+        "Presses of the unsubscribe button and one-click requests, by what became of them.",
+    ),
     (FILED, "Suppressions appended to the suppression file."),
-    (CROWDED_OUT, "Connections closed because they had waited longest when there was no room for a new one."),
+    (
+        CROWDED_OUT,
+        "Connections closed because they had waited longest when there was no room for a new one.",
+    ),
     (FILING_FAILED, "Attempts to append to the suppression file that failed."),
 ];
 
 impl Metrics {
     /// Adds to a counter; `labels` are pairs of a name and a value of ours or of the configuration.
     pub(super) fn add(&self, name: &'static str, labels: &[(&str, &str)], count: u64) {
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((name, labels.join(","))).or_default() += count;
+        let labels: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry((name, labels.join(",")))
+            .or_default() += count;
     }
 
     /// Everything that was counted.
@@ -44,7 +57,8 @@ impl Metrics {
         for (name, help) in HELP {
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n"));
             for ((_, labels), count) in counters.iter().filter(|((known, _), _)| *known == name) {
-                let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+                let labels =
+                    if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
                 text.push_str(&format!("{name}{labels} {count}\n"));
             }
         }
@@ -63,7 +77,10 @@ mod tests {
         metrics.add(EVENTS, &[("provider", "bird"), ("type", "bounced(hard)")], 1);
         metrics.add(FILED, &[], 4);
         let text = metrics.text();
-        assert!(text.contains("\nmailbatch_events_total{provider=\"bird\",type=\"bounced(hard)\"} 3\n"), "{text}");
+        assert!(
+            text.contains("\nmailbatch_events_total{provider=\"bird\",type=\"bounced(hard)\"} 3\n"),
+            "{text}"
+        );
         assert!(text.contains("\nmailbatch_suppressions_filed_total 4\n"), "{text}");
     }
 }

@@ -1,7 +1,9 @@
-//! The web endpoint: providers' events and one-click unsubscribes come in here and are in the ledger before they are answered.
+//! The web endpoint: providers' events and one-click unsubscribes come in here and are in the
+//! ledger before they are answered.
 //!
-//! The rules it keeps: nothing is answered with 2xx before it is durable; nothing is believed that is not signed; a GET changes nothing;
-//! what waits, what a request may hold and how long it may take are bounded; no address and no secret is in any answer or metric.
+//! The rules it keeps: nothing is answered with 2xx before it is durable; nothing is believed that
+//! is not signed; a GET changes nothing; what waits, what a request may hold and how long it may
+//! take are bounded; no address and no secret is in any answer or metric.
 
 mod certificates;
 mod complaints;
@@ -67,36 +69,73 @@ pub(crate) struct Listening {
     secure: bool,
     sources: Vec<String>,
     has_links: bool,
-    /// Tells runs that somebody listens; `None` where no provider's events are taken, for unsubscribes say nothing about bounces.
+    /// Tells runs that somebody listens; `None` where no provider's events are taken, for
+    /// unsubscribes say nothing about bounces.
     presence: Option<Presence>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
 impl Listening {
-    /// Binds and begins to take requests. Exit 2 where a secret is empty or short, or a certificate or the address cannot be used.
-    pub(crate) async fn start(settings: &Settings, ledger: Arc<dyn Ledger>, addr: Option<SocketAddr>) -> Result<Self> {
+    /// Binds and begins to take requests. Exit 2 where a secret is empty or short, or a certificate
+    /// or the address cannot be used.
+    pub(crate) async fn start(
+        settings: &Settings,
+        ledger: Arc<dyn Ledger>,
+        addr: Option<SocketAddr>,
+    ) -> Result<Self> {
         let sources = sources(settings)?;
         let links = settings.unsubscribe_key()?.as_ref().map(Links::new);
-        let tls = settings.listen.tls.as_ref().map(|(cert, key)| serve::acceptor(settings, cert, key)).transpose()?;
+        let tls = settings
+            .listen
+            .tls
+            .as_ref()
+            .map(|(cert, key)| serve::acceptor(settings, cert, key))
+            .transpose()?;
         let addr = addr.unwrap_or(settings.listen.addr);
-        let failed = |e: std::io::Error| Error::usage(format!("{addr}: cannot listen: {e}")).hint("mend listen.addr, or pass --addr");
+        let failed = |e: std::io::Error| {
+            Error::usage(format!("{addr}: cannot listen: {e}"))
+                .hint("mend listen.addr, or pass --addr")
+        };
         let listener = serve::bind(addr).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let state_dir = &settings.workspace.state_dir;
-        let unable = |e: std::io::Error| Error::internal(format!("{}: {e}", state_dir.shown())).hint("make room, or correct the permissions");
-        let presence = if sources.is_empty() { None } else { Some(Presence::announce(state_dir).map_err(unable)?) };
+        let unable = |e: std::io::Error| {
+            Error::internal(format!("{}: {e}", state_dir.shown()))
+                .hint("make room, or correct the permissions")
+        };
+        let presence = if sources.is_empty() {
+            None
+        } else {
+            Some(Presence::announce(state_dir).map_err(unable)?)
+        };
         let metrics = Arc::new(Metrics::default());
         let (stop, stopped) = watch::channel(false);
         let file: Option<PathBuf> = settings.suppression_files.first().cloned();
         let believe = Believe { soft: settings.soft_bounces, mail_about_anybody: false };
-        let intake = Intake::new(ledger.clone(), settings.workspace.state_dir.clone(), file, believe, metrics.clone());
+        let intake = Intake::new(
+            ledger.clone(),
+            settings.workspace.state_dir.clone(),
+            file,
+            believe,
+            metrics.clone(),
+        );
         let mut names: Vec<String> = sources.keys().cloned().collect();
         names.sort();
         let (secure, has_links) = (tls.is_some(), links.is_some());
-        let (certificates, health) = (Arc::new(certificates::Certificates::new()?), health::Health::default());
+        let (certificates, health) =
+            (Arc::new(certificates::Certificates::new()?), health::Health::default());
         let complaints = complaints::Complaints::default();
-        let shared = Arc::new(Shared { ledger, sources, links, intake, metrics, certificates, health, complaints });
+        let shared = Arc::new(Shared {
+            ledger,
+            sources,
+            links,
+            intake,
+            metrics,
+            certificates,
+            health,
+            complaints,
+        });
         let server = tokio::spawn(serve::run(listener, tls, shared, stopped));
         Ok(Self { addr, secure, sources: names, has_links, presence, stop, server })
     }
@@ -108,7 +147,11 @@ impl Listening {
             [] => "no provider's events (none has a webhook_secret)".to_owned(),
             names => format!("events of {}", names.join(", ")),
         };
-        let links = if self.has_links { "unsubscribe links" } else { "no unsubscribe links (listen.unsubscribe_key is not set)" };
+        let links = if self.has_links {
+            "unsubscribe links"
+        } else {
+            "no unsubscribe links (listen.unsubscribe_key is not set)"
+        };
         format!("listening on {scheme}://{}: {events}; {links}", self.addr)
     }
 

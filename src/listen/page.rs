@@ -1,4 +1,5 @@
-//! The unsubscribe page: plain HTML without script, image or anything from elsewhere, readable by a screen reader and by a text browser.
+//! The unsubscribe page: plain HTML without script, image or anything from elsewhere, readable by a
+//! screen reader and by a text browser.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -30,24 +31,29 @@ impl Page {
 
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Ask => {
-                ("Unsubscribe", "Press the button, and you will get no more newsletters of this kind at the address that this link was sent to.")
-            }
-            Self::Done => {
-                ("You are unsubscribed", "You will get no more newsletters of this kind. A message that is already on its way may still arrive.")
-            }
-            Self::Unknown => {
-                ("This link does not work", "It is incomplete, or too old. Please use the link in a newer message, or answer the message.")
-            }
+            Self::Ask => (
+                "Unsubscribe",
+                "Press the button, and you will get no more newsletters of this kind at the address that this link was sent to.",
+            ),
+            Self::Done => (
+                "You are unsubscribed",
+                "You will get no more newsletters of this kind. A message that is already on its way may still arrive.",
+            ),
+            Self::Unknown => (
+                "This link does not work",
+                "It is incomplete, or too old. Please use the link in a newer message, or answer the message.",
+            ),
             Self::NotPressed => ("Nothing was changed", "Please press the button to unsubscribe."),
-            Self::Failed => ("That did not work", "Nothing was changed. Please try again in a minute."),
+            Self::Failed => {
+                ("That did not work", "Nothing was changed. Please try again in a minute.")
+            }
         }
     }
 }
 
-/// The button is a form, for scanners follow links and press no buttons. What it sends is what RFC 8058 section 3.2 has mail readers send.
-const FORM: &str =
-    r#"<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button type="submit">Unsubscribe</button></form>"#;
+/// The button is a form, for scanners follow links and press no buttons. What it sends is what RFC
+/// 8058 section 3.2 has mail readers send.
+const FORM: &str = r#"<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button type="submit">Unsubscribe</button></form>"#;
 
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -58,7 +64,9 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
     (
         header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
     ),
 ];
 

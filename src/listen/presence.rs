@@ -1,5 +1,6 @@
-//! Whether anybody listens for a workspace: each endpoint that takes events holds a shared lock while it runs, so that a run knows whether it
-//! will be told of bounces. The operating system lets go of it when the process ends, however it ends.
+//! Whether anybody listens for a workspace: each endpoint that takes events holds a shared lock
+//! while it runs, so that a run knows whether it will be told of bounces. The operating system lets
+//! go of it when the process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use crate::holder;
 
-/// Whoever looks holds the lock for a moment, and others who look at the same time must not take that for an endpoint.
+/// Whoever looks holds the lock for a moment, and others who look at the same time must not take
+/// that for an endpoint.
 const LOOKS: u32 = 10;
 /// How long another process is waited for that keeps it.
 const TURN: Duration = Duration::from_secs(60);
@@ -23,10 +25,18 @@ pub(super) struct Presence {
 
 impl Presence {
     pub(super) fn announce(state_dir: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path(state_dir))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path(state_dir))?;
         // Whoever looks is gone in a moment.
         if !holder::shared_within(&file, &path(state_dir), TURN)? {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "another process keeps listening.lock to itself"));
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "another process keeps listening.lock to itself",
+            ));
         }
         Ok(Self { _lock: file })
     }

@@ -1,9 +1,12 @@
-//! Room for connections and for what their requests hold, and who has to make room when it runs out.
+//! Room for connections and for what their requests hold, and who has to make room when it runs
+//! out.
 //!
-//! The rules it keeps: a new connection always gets in, and what one peer does takes no room from another. Providers may all come through one
-//! proxy and so from one address, and therefore no address is refused: within it the connection that has waited longest without a request that
-//! verified is closed, when it has had a moment to send one. A request that is being written to the ledger is never broken off. What was
-//! closed counts until it is gone, so that the bound holds however fast others come.
+//! The rules it keeps: a new connection always gets in, and what one peer does takes no room from
+//! another. Providers may all come through one proxy and so from one address, and therefore no
+//! address is refused: within it the connection that has waited longest without a request that
+//! verified is closed, when it has had a moment to send one. A request that is being written to the
+//! ledger is never broken off. What was closed counts until it is gone, so that the bound holds
+//! however fast others come.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,11 +20,12 @@ use tokio::sync::Notify;
 const MOST: usize = 1024;
 /// One connection in so many is the most that one address may have.
 const SHARE: usize = 2;
-/// The most requests of one connection, and how many may come before one of a provider's has verified.
+/// The most requests of one connection, and how many may come before one of a provider's has
+/// verified.
 const MOST_REQUESTS: usize = 10_000;
 const MOST_UNVERIFIED: usize = 32;
-/// How long a connection is served before it has to make room for another one: hundreds may come at once, and a provider's among them has to
-/// be read before it is closed for the last of them.
+/// How long a connection is served before it has to make room for another one: hundreds may come at
+/// once, and a provider's among them has to be read before it is closed for the last of them.
 const STAY: Duration = Duration::from_millis(200);
 /// One connection in so many may be closed and not gone yet.
 const LEAVING: usize = 32;
@@ -90,8 +94,9 @@ impl Room {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection in. Returns whether another one was closed for it. It waits while those that were closed are not gone, and while every
-    /// other that could make room is being written down or has had no time to send a request.
+    /// Takes a connection in. Returns whether another one was closed for it. It waits while those
+    /// that were closed are not gone, and while every other that could make room is being written
+    /// down or has had no time to send a request.
     pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> (Place, bool) {
         let peer = group(peer);
         loop {
@@ -102,7 +107,9 @@ impl Room {
             };
             match later {
                 Some(at) => {
-                    let _ = tokio::time::timeout(at.saturating_duration_since(Instant::now()), changed).await;
+                    let _ =
+                        tokio::time::timeout(at.saturating_duration_since(Instant::now()), changed)
+                            .await;
                 }
                 None => changed.await,
             }
@@ -122,7 +129,12 @@ impl Room {
         } else if state.guests.len() >= self.most {
             // Whoever has most makes room first.
             let greatest = state.peers.values().copied().max().unwrap_or_default();
-            let fullest: Vec<IpAddr> = state.peers.iter().filter(|(_, count)| **count == greatest).map(|(peer, _)| *peer).collect();
+            let fullest: Vec<IpAddr> = state
+                .peers
+                .iter()
+                .filter(|(_, count)| **count == greatest)
+                .map(|(peer, _)| *peer)
+                .collect();
             match state.make_room(self.stay, |guest| fullest.contains(&guest.peer)) {
                 Err(None) => state.make_room(self.stay, |_| true)?,
                 made => made?,
@@ -133,26 +145,46 @@ impl Room {
         state.next += 1;
         let flags = Arc::<Flags>::default();
         let since = Instant::now();
-        state.guests.insert(number, Guest { peer, has_begun: false, since, is_known: false, is_busy: false, bytes: 0, flags: flags.clone() });
+        state.guests.insert(
+            number,
+            Guest {
+                peer,
+                has_begun: false,
+                since,
+                is_known: false,
+                is_busy: false,
+                bytes: 0,
+                flags: flags.clone(),
+            },
+        );
         *state.peers.entry(peer).or_default() += 1;
         Ok((Place(Arc::new(Held { room: self.clone(), number, flags })), has_closed))
     }
 
-    /// Closes the connection that has waited longest, because there are no more files. False where every one is being written down.
+    /// Closes the connection that has waited longest, because there are no more files. False where
+    /// every one is being written down.
     pub(super) fn close_one(&self) -> bool {
         self.state().close_one_of(|_| true)
     }
 }
 
 impl State {
-    /// Which of these connections goes first: of those of which no request has verified the oldest, else the one that has been idle longest.
+    /// Which of these connections goes first: of those of which no request has verified the oldest,
+    /// else the one that has been idle longest.
     fn first(&self, of: impl Fn(&Guest) -> bool) -> Option<(u64, Instant)> {
         let candidates = self.guests.iter().filter(|(_, guest)| !guest.is_busy && of(guest));
-        candidates.min_by_key(|(_, guest)| (guest.is_known, guest.since)).map(|(number, guest)| (*number, guest.since))
+        candidates
+            .min_by_key(|(_, guest)| (guest.is_known, guest.since))
+            .map(|(number, guest)| (*number, guest.since))
     }
 
-    /// Closes one of these connections for a new one. Errs with when the first of them will have stayed long enough, if there is one.
-    fn make_room(&mut self, stay: Duration, of: impl Fn(&Guest) -> bool) -> Result<(), Option<Instant>> {
+    /// Closes one of these connections for a new one. Errs with when the first of them will have
+    /// stayed long enough, if there is one.
+    fn make_room(
+        &mut self,
+        stay: Duration,
+        of: impl Fn(&Guest) -> bool,
+    ) -> Result<(), Option<Instant>> {
         let (number, since) = self.first(|guest| guest.has_begun && of(guest)).ok_or(None)?;
         if since.elapsed() < stay {
             return Err(Some(since + stay));
@@ -166,15 +198,18 @@ impl State {
         self.first(of).map(|(number, _)| self.close(number)).is_some()
     }
 
-    /// Closes a connection whose body has come for longest; of a peer that holds less than half of what peers do on average only where all
-    /// others are being written down. One peer's bodies take no room from another's then.
+    /// Closes a connection whose body has come for longest; of a peer that holds less than half of
+    /// what peers do on average only where all others are being written down. One peer's bodies
+    /// take no room from another's then.
     fn close_a_body(&mut self) -> bool {
         let mut held = HashMap::<IpAddr, usize>::new();
         for guest in self.guests.values().filter(|guest| guest.bytes > 0) {
             *held.entry(guest.peer).or_default() += guest.bytes;
         }
         let fair = self.bytes / held.len().max(1) / 2;
-        let is_great = |guest: &Guest| guest.bytes > 0 && held.get(&guest.peer).is_some_and(|bytes| *bytes >= fair);
+        let is_great = |guest: &Guest| {
+            guest.bytes > 0 && held.get(&guest.peer).is_some_and(|bytes| *bytes >= fair)
+        };
         self.close_one_of(is_great) || self.close_one_of(|guest| guest.bytes > 0)
     }
 
@@ -228,7 +263,8 @@ impl Place {
     /// Counts a request; its number, from 1, and whether it is the last one of its connection.
     pub(super) fn count_request(&self) -> (usize, bool) {
         let number = self.0.flags.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_known = || self.0.room.state().guests.get(&self.0.number).is_some_and(|guest| guest.is_known);
+        let is_known =
+            || self.0.room.state().guests.get(&self.0.number).is_some_and(|guest| guest.is_known);
         (number, number >= MOST_REQUESTS || (number >= MOST_UNVERIFIED && !is_known()))
     }
 
@@ -250,14 +286,16 @@ impl Place {
         }
     }
 
-    /// A request of a provider's has verified, and is being written down until the guard is dropped.
+    /// A request of a provider's has verified, and is being written down until the guard is
+    /// dropped.
     pub(super) fn verified(&self) -> Busy {
         self.with(|guest| (guest.is_known, guest.since) = (true, Instant::now()));
         self.busy()
     }
 
-    /// Something is being written down until the guard is dropped: meanwhile the connection is not closed. That is no merit of the peer's, for
-    /// whoever has a link of ours can unsubscribe over and over.
+    /// Something is being written down until the guard is dropped: meanwhile the connection is not
+    /// closed. That is no merit of the peer's, for whoever has a link of ours can unsubscribe over
+    /// and over.
     pub(super) fn busy(&self) -> Busy {
         self.with(|guest| guest.is_busy = true);
         Busy(self.clone())
@@ -269,8 +307,8 @@ impl Place {
         }
     }
 
-    /// Room for `bytes` more of a body. Others that have waited longer make room where there is too little. False when nobody can, or when this
-    /// connection had to go itself.
+    /// Room for `bytes` more of a body. Others that have waited longer make room where there is too
+    /// little. False when nobody can, or when this connection had to go itself.
     fn hold(&self, bytes: usize) -> bool {
         let mut state = self.0.room.state();
         let Some(guest) = state.guests.get_mut(&self.0.number) else { return false };
@@ -392,7 +430,11 @@ mod tests {
         // Another address has room of its own until all is full, and then the first one makes room.
         let others: Vec<Place> = [2, 2, 2, 3].map(|last| enter(&room, last).unwrap().0).to_vec();
         assert_eq!(open(&others), [true; 4]);
-        assert_eq!(room.state().guests.len(), 7, "the fifth of the first address has left by itself");
+        assert_eq!(
+            room.state().guests.len(),
+            7,
+            "the fifth of the first address has left by itself"
+        );
         let (_last, closed) = enter(&room, 4).unwrap();
         assert!(!closed && enter(&room, 5).unwrap().1);
         assert_eq!(open(&places), [true, false, true]);
@@ -406,7 +448,9 @@ mod tests {
         assert!(enter(&room, 1).is_none() && is_open(&one));
         drop(busy);
         assert!(room.admit(peer(1)).await.1 && !is_open(&one));
-        tokio::time::timeout(std::time::Duration::from_secs(5), one.closed()).await.expect("it is closed");
+        tokio::time::timeout(std::time::Duration::from_secs(5), one.closed())
+            .await
+            .expect("it is closed");
     }
 
     #[tokio::test]
@@ -428,7 +472,13 @@ mod tests {
         let room = room(8);
         let (stranger, provider) = (room.admit(peer(1)).await.0, room.admit(peer(2)).await.0);
         drop((provider.verified(), stranger.busy()));
-        let of = |place: &Place| (1..=MOST_REQUESTS).map(|_| place.count_request()).find(|(_, is_last)| *is_last).unwrap().0;
+        let of = |place: &Place| {
+            (1..=MOST_REQUESTS)
+                .map(|_| place.count_request())
+                .find(|(_, is_last)| *is_last)
+                .unwrap()
+                .0
+        };
         assert_eq!((of(&stranger), of(&provider)), (MOST_UNVERIFIED, MOST_REQUESTS));
     }
 
@@ -436,7 +486,11 @@ mod tests {
     async fn a_connection_is_served_for_a_moment_before_it_makes_room() {
         let room = Room::of(2, Duration::from_millis(500));
         let (first, _) = room.try_admit(peer(1)).unwrap();
-        assert_eq!(room.try_admit(peer(1)).err(), Some(None), "nothing that it sent can have been read");
+        assert_eq!(
+            room.try_admit(peer(1)).err(),
+            Some(None),
+            "nothing that it sent can have been read"
+        );
         first.begin();
         let begun = Instant::now();
         let later = room.try_admit(peer(1)).err().flatten().expect("it has a moment left");
@@ -449,7 +503,8 @@ mod tests {
     #[tokio::test]
     async fn those_that_were_closed_count_until_they_are_gone() {
         let room = room(64);
-        let mut places: Vec<Place> = (0..40).filter_map(|_| enter(&room, 1)).map(|(place, _)| place).collect();
+        let mut places: Vec<Place> =
+            (0..40).filter_map(|_| enter(&room, 1)).map(|(place, _)| place).collect();
         assert_eq!(places.len(), 34, "half of the room, and two that were closed");
         let waiting = tokio::spawn({
             let room = room.clone();
@@ -468,7 +523,8 @@ mod tests {
         let genuine = enter(&room, 9).unwrap().0;
         let mut own = genuine.body();
         assert!(own.grow(1 << 20));
-        let others: Vec<_> = (0..64).map(|number| enter(&room, 1 + number % 8).unwrap().0).collect();
+        let others: Vec<_> =
+            (0..64).map(|number| enter(&room, 1 + number % 8).unwrap().0).collect();
         let mut bodies: Vec<HeldBytes> = others.iter().map(Place::body).collect();
         for body in &mut bodies {
             body.grow(1 << 20);

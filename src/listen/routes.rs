@@ -48,10 +48,19 @@ pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     (status, format!("{}\n", text.into())).into_response()
 }
 
-/// The whole body with the room that it takes, or the answer to one that is too long or does not come.
-async fn whole(place: &Place, headers: &HeaderMap, body: Body, most: usize) -> Result<(Bytes, HeldBytes), Response> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let too_long = || plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {most} bytes"));
+/// The whole body with the room that it takes, or the answer to one that is too long or does not
+/// come.
+async fn whole(
+    place: &Place,
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<(Bytes, HeldBytes), Response> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let too_long =
+        || plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {most} bytes"));
     if announced.is_some_and(|length| length > most as u64) {
         return Err(too_long());
     }
@@ -59,7 +68,12 @@ async fn whole(place: &Place, headers: &HeaderMap, body: Body, most: usize) -> R
         let (mut body, mut bytes, mut held) = (body, BytesMut::new(), place.body());
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             // A body that breaks off has nobody left to answer.
-            let Ok(part) = frame.map_err(|_| plain(StatusCode::BAD_REQUEST, "the body broke off"))?.into_data() else { continue };
+            let Ok(part) = frame
+                .map_err(|_| plain(StatusCode::BAD_REQUEST, "the body broke off"))?
+                .into_data()
+            else {
+                continue;
+            };
             if bytes.len() + part.len() > most {
                 return Err(too_long());
             }
@@ -74,7 +88,12 @@ async fn whole(place: &Place, headers: &HeaderMap, body: Body, most: usize) -> R
     tokio::time::timeout(PATIENCE, collected).await.map_err(late)?
 }
 
-async fn events(State(shared): State<Arc<Shared>>, Extension(place): Extension<Place>, Path(provider): Path<String>, request: Request) -> Response {
+async fn events(
+    State(shared): State<Arc<Shared>>,
+    Extension(place): Extension<Place>,
+    Path(provider): Path<String>,
+    request: Request,
+) -> Response {
     let Some(source) = shared.sources.get(&provider) else {
         shared.metrics.add(REQUESTS, &[("provider", ""), ("result", "no_such_provider")], 1);
         return plain(StatusCode::NOT_FOUND, "no events are taken here");
@@ -99,11 +118,22 @@ fn complain(shared: &Shared, provider: &str, why: &str) {
 }
 
 /// Verifies, reads, writes down.
-async fn take(shared: &Shared, place: &Place, provider: &str, source: &Source, headers: &HeaderMap, body: &[u8]) -> (&'static str, Response) {
+async fn take(
+    shared: &Shared,
+    place: &Place,
+    provider: &str,
+    source: &Source,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> (&'static str, Response) {
     let now = Timestamp::now();
     let verified = match &source.proof {
-        Proof::Secret(secret) => by_secret(source, secret, headers, body, now).map(|token| (token, place.verified())),
-        Proof::Topic(topic) => by_topic(shared, topic, body, now).await.map(|()| (None, place.verified())),
+        Proof::Secret(secret) => {
+            by_secret(source, secret, headers, body, now).map(|token| (token, place.verified()))
+        }
+        Proof::Topic(topic) => {
+            by_topic(shared, topic, body, now).await.map(|()| (None, place.verified()))
+        }
     };
     let (token, _busy) = match verified {
         Ok(verified) => verified,
@@ -113,19 +143,36 @@ async fn take(shared: &Shared, place: &Place, provider: &str, source: &Source, h
         }
         Err(Unverified::Undecided(why)) => {
             complain(shared, provider, &format!("a request cannot be verified now: {why}"));
-            return ("failed", plain(StatusCode::BAD_GATEWAY, "the signature cannot be verified at the moment"));
+            return (
+                "failed",
+                plain(StatusCode::BAD_GATEWAY, "the signature cannot be verified at the moment"),
+            );
         }
     };
     if let Some(token) = token {
         match within(shared.ledger.use_token(token)).await {
             Ok(true) => {}
             Ok(false) => {
-                complain(shared, provider, "a request was refused: its token has come with another body before");
-                return ("refused", plain(StatusCode::UNAUTHORIZED, "its token has come with another body before"));
+                complain(
+                    shared,
+                    provider,
+                    "a request was refused: its token has come with another body before",
+                );
+                return (
+                    "refused",
+                    plain(StatusCode::UNAUTHORIZED, "its token has come with another body before"),
+                );
             }
             Err(why) => {
-                complain(shared, provider, &format!("whether a token has come before cannot be found out: {why}"));
-                return ("failed", plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"));
+                complain(
+                    shared,
+                    provider,
+                    &format!("whether a token has come before cannot be found out: {why}"),
+                );
+                return (
+                    "failed",
+                    plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"),
+                );
             }
         }
     }
@@ -142,8 +189,17 @@ async fn take(shared: &Shared, place: &Place, provider: &str, source: &Source, h
     match within(shared.intake.take(provider, events)).await {
         Ok(()) => ("accepted", StatusCode::NO_CONTENT.into_response()),
         Err(why) => {
-            complain(shared, provider, &format!("events could not be written down, the provider will send them again: {why}"));
-            ("failed", plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"))
+            complain(
+                shared,
+                provider,
+                &format!(
+                    "events could not be written down, the provider will send them again: {why}"
+                ),
+            );
+            (
+                "failed",
+                plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"),
+            )
         }
     }
 }
@@ -155,7 +211,8 @@ enum Unverified {
     Undecided(String),
 }
 
-/// What the ledger answers, or that it does not answer in time. What it was asked to write it may still write; it counts once.
+/// What the ledger answers, or that it does not answer in time. What it was asked to write it may
+/// still write; it counts once.
 async fn within<T>(asked: impl Future<Output = LedgerResult<T>>) -> Result<T, String> {
     match tokio::time::timeout(LEDGER, asked).await {
         Ok(answer) => answer.map_err(|why| why.to_string()),
@@ -163,26 +220,52 @@ async fn within<T>(asked: impl Future<Output = LedgerResult<T>>) -> Result<T, St
     }
 }
 
-/// Verifies a request by a secret; the one-time token that has to be used up then, where the signature covers the token and not the body.
-fn by_secret(source: &Source, secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Option<UsedToken>, Unverified> {
-    let verify = source.webhook.verify.ok_or_else(|| Unverified::Undecided("no scheme is known".to_owned()))?;
+/// Verifies a request by a secret; the one-time token that has to be used up then, where the
+/// signature covers the token and not the body.
+fn by_secret(
+    source: &Source,
+    secret: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Option<UsedToken>, Unverified> {
+    let verify = source
+        .webhook
+        .verify
+        .ok_or_else(|| Unverified::Undecided("no scheme is known".to_owned()))?;
     verify(secret, headers, body, now).map_err(Unverified::Refused)?;
     let hash = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes).as_ref().to_vec();
-    let used = |token: String| UsedToken { hash: hash(token.as_bytes()), body: hash(body), at: now, expires_at: now + TOKEN_LIFE };
+    let used = |token: String| UsedToken {
+        hash: hash(token.as_bytes()),
+        body: hash(body),
+        at: now,
+        expires_at: now + TOKEN_LIFE,
+    };
     Ok(source.webhook.token.and_then(|token| token(body)).map(used))
 }
 
-async fn by_topic(shared: &Shared, topic: &str, body: &[u8], now: Timestamp) -> Result<(), Unverified> {
-    let envelope = Envelope::parse(body).map_err(|why| Unverified::Refused(Refusal::Foreign(why)))?;
+async fn by_topic(
+    shared: &Shared,
+    topic: &str,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Unverified> {
+    let envelope =
+        Envelope::parse(body).map_err(|why| Unverified::Refused(Refusal::Foreign(why)))?;
     if envelope.topic != topic {
-        return Err(Unverified::Refused(Refusal::Foreign("it does not come from the topic that webhook_topic names".to_owned())));
+        return Err(Unverified::Refused(Refusal::Foreign(
+            "it does not come from the topic that webhook_topic names".to_owned(),
+        )));
     }
     let url = envelope.certificate_url().map_err(Unverified::Refused)?;
-    let certificate = shared.certificates.get(&url, &envelope).await.map_err(|missing| match missing {
-        Missing::Distrusted(why) => Unverified::Refused(Refusal::Foreign(why)),
-        Missing::Unavailable(why) => Unverified::Undecided(why),
-    })?;
-    envelope.verify(&certificate, &shared.certificates.authority, topic, now).map_err(Unverified::Refused)?;
+    let certificate =
+        shared.certificates.get(&url, &envelope).await.map_err(|missing| match missing {
+            Missing::Distrusted(why) => Unverified::Refused(Refusal::Foreign(why)),
+            Missing::Unavailable(why) => Unverified::Undecided(why),
+        })?;
+    envelope
+        .verify(&certificate, &shared.certificates.authority, topic, now)
+        .map_err(Unverified::Refused)?;
     if envelope.purpose == Purpose::SubscriptionConfirmation {
         let url = envelope.subscribe_url().map_err(Unverified::Refused)?;
         shared.certificates.confirm(&url).await.map_err(Unverified::Undecided)?;
@@ -191,9 +274,11 @@ async fn by_topic(shared: &Shared, topic: &str, body: &[u8], now: Timestamp) -> 
     Ok(())
 }
 
-/// The token of a link that we signed and whose person the ledger knows; the page to show otherwise.
+/// The token of a link that we signed and whose person the ledger knows; the page to show
+/// otherwise.
 async fn known(shared: &Shared, signed: &str) -> Result<String, Page> {
-    let token = shared.links.as_ref().and_then(|links| links.verify(signed)).ok_or(Page::Unknown)?;
+    let token =
+        shared.links.as_ref().and_then(|links| links.verify(signed)).ok_or(Page::Unknown)?;
     match within(shared.ledger.person(token)).await {
         Ok(Some(_)) => Ok(token.to_owned()),
         Ok(None) => Err(Page::Unknown),
@@ -204,12 +289,18 @@ async fn known(shared: &Shared, signed: &str) -> Result<String, Page> {
     }
 }
 
-/// Shows the page and changes nothing: scanners and mail readers follow links before anybody reads the mail.
+/// Shows the page and changes nothing: scanners and mail readers follow links before anybody reads
+/// the mail.
 async fn ask(State(shared): State<Arc<Shared>>, Path(signed): Path<String>) -> Page {
     known(&shared, &signed).await.map_or_else(|page| page, |_| Page::Ask)
 }
 
-async fn press(State(shared): State<Arc<Shared>>, Extension(place): Extension<Place>, Path(signed): Path<String>, request: Request) -> Response {
+async fn press(
+    State(shared): State<Arc<Shared>>,
+    Extension(place): Extension<Place>,
+    Path(signed): Path<String>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let (body, _held) = match whole(&place, &parts.headers, body, MOST_OF_A_PRESS).await {
         Ok(body) => body,
@@ -220,7 +311,12 @@ async fn press(State(shared): State<Arc<Shared>>, Extension(place): Extension<Pl
     page.into_response()
 }
 
-async fn unsubscribe(shared: &Shared, place: &Place, signed: &str, body: &[u8]) -> (&'static str, Page) {
+async fn unsubscribe(
+    shared: &Shared,
+    place: &Place,
+    signed: &str,
+    body: &[u8],
+) -> (&'static str, Page) {
     let token = match known(shared, signed).await {
         Ok(token) => token,
         Err(page) => return (if page == Page::Failed { "failed" } else { "refused" }, page),

@@ -1,5 +1,5 @@
-//! Connections: as many as there is room for, each with a bounded time for its handshake, its heads, its answers and its life, and an orderly
-//! end.
+//! Connections: as many as there is room for, each with a bounded time for its handshake, its
+//! heads, its answers and its life, and an orderly end.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -34,14 +34,16 @@ use crate::files;
 
 /// How long a TLS handshake, and the head of a request with the wait for it, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a request may take from its head to its answer: its body, what is fetched for it, and the ledger have bounds of their own below it.
+/// How long a request may take from its head to its answer: its body, what is fetched for it, and
+/// the ledger have bounds of their own below it.
 const TURN: Duration = Duration::from_secs(60);
 /// How long a connection is kept for further requests, and how long the last one may take then.
 const LIFE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(80);
 /// The longest head of a request, and how much is read ahead.
 const MOST_HEAD: usize = 16 * 1024;
-/// How many connections may wait to be taken; the system may allow fewer. One more would be left to try again, seconds later.
+/// How many connections may wait to be taken; the system may allow fewer. One more would be left to
+/// try again, seconds later.
 const BACKLOG: u32 = 4096;
 /// How long requests in progress may take when it ends.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -49,16 +51,22 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// TLS by the configured files; exit 2 where they cannot be used.
 pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<TlsAcceptor> {
     let shown = |path: &Path| settings.workspace.shown(path);
-    let wrong = |path: &Path, why: String| Error::usage(format!("{}: {why}", shown(path))).hint("mend listen.tls_cert and listen.tls_key");
+    let wrong = |path: &Path, why: String| {
+        Error::usage(format!("{}: {why}", shown(path)))
+            .hint("mend listen.tls_cert and listen.tls_key")
+    };
     let chain = files::read(cert, files::CERTIFICATES).map_err(|e| wrong(cert, e.to_string()))?;
-    let certificates: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>().map_err(|e| wrong(cert, format!("is not PEM: {e}")))?;
-    let private =
-        PrivateKeyDer::from_pem_slice(&private_key(&settings.workspace, key)?).map_err(|_| wrong(key, "holds no private key in PEM".to_owned()))?;
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))
-        .map_err(|e| wrong(cert, format!("cannot be used: {e}")))?;
+    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&chain)
+        .collect::<Result<_, _>>()
+        .map_err(|e| wrong(cert, format!("is not PEM: {e}")))?;
+    let private = PrivateKeyDer::from_pem_slice(&private_key(&settings.workspace, key)?)
+        .map_err(|_| wrong(key, "holds no private key in PEM".to_owned()))?;
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))
+    .map_err(|e| wrong(cert, format!("cannot be used: {e}")))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -71,8 +79,14 @@ pub(super) fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes connections until it is told to stop, then lets those in progress end and files what was learned.
-pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+/// Takes connections until it is told to stop, then lets those in progress end and files what was
+/// learned.
+pub(super) async fn run(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<bool>,
+) {
     let room = Room::new();
     let router = routes::router(shared.clone());
     let mut connections = JoinSet::new();
@@ -94,7 +108,13 @@ pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
                 shared.metrics.add(CROWDED_OUT, &[], 1);
                 tracing::debug!("a connection that has waited longest is closed for a new one");
             }
-            connections.spawn(serve(stream, tls.clone(), TowerToHyperService::new(router.clone()), place, stopped.clone()));
+            connections.spawn(serve(
+                stream,
+                tls.clone(),
+                TowerToHyperService::new(router.clone()),
+                place,
+                stopped.clone(),
+            ));
         }
         drop(listener);
         let all = async { while connections.join_next().await.is_some() {} };
@@ -126,7 +146,13 @@ async fn accept(listener: &TcpListener, room: &Room, shared: &Shared) -> (TcpStr
 }
 
 /// Serves a connection until it ends, is crowded out, or has lived long enough.
-async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: TowerToHyperService<axum::Router>, place: Place, stopped: watch::Receiver<bool>) {
+async fn serve(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: TowerToHyperService<axum::Router>,
+    place: Place,
+    stopped: watch::Receiver<bool>,
+) {
     place.begin();
     // Without it small answers wait for the other side's acknowledgement.
     let _ = stream.set_nodelay(true);
@@ -134,7 +160,9 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: TowerToHyper
         match tls {
             None => speak(stream, router, place.clone(), stopped).await,
             Some(tls) => {
-                let bounded = |session: &mut rustls::ServerConnection| session.set_buffer_limit(Some(MOST_HEAD));
+                let bounded = |session: &mut rustls::ServerConnection| {
+                    session.set_buffer_limit(Some(MOST_HEAD))
+                };
                 match tokio::time::timeout(PATIENCE, tls.accept_with(stream, bounded)).await {
                     Ok(Ok(stream)) => speak(stream, router, place.clone(), stopped).await,
                     Ok(Err(e)) => tracing::debug!("a TLS handshake failed: {e}"),
@@ -150,15 +178,21 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: TowerToHyper
     }
 }
 
-/// Speaks HTTP on a connection; in the end the request in progress is answered, and no other one is taken.
-async fn speak<S>(stream: S, router: TowerToHyperService<axum::Router>, place: Place, mut stopped: watch::Receiver<bool>)
-where
+/// Speaks HTTP on a connection; in the end the request in progress is answered, and no other one is
+/// taken.
+async fn speak<S>(
+    stream: S,
+    router: TowerToHyperService<axum::Router>,
+    place: Place,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MOST_HEAD);
     let service = Admitted { router, place: place.clone() };
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Attended::new(stream, place)), service));
+    let mut connection =
+        pin!(http.serve_connection(TokioIo::new(Attended::new(stream, place)), service));
     let enough = async {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => {}
@@ -177,7 +211,8 @@ where
     }
 }
 
-/// The router for one connection: a request waits until the answer before it has been taken, knows its place, and has a bounded time.
+/// The router for one connection: a request waits until the answer before it has been taken, knows
+/// its place, and has a bounded time.
 struct Admitted {
     router: TowerToHyperService<axum::Router>,
     place: Place,
@@ -194,13 +229,16 @@ impl Service<Request<Incoming>> for Admitted {
             let (number, is_last) = place.count_request();
             if number > 1 {
                 place.unblocked().await;
-                // Requests behind one another give way to those of other connections, above all to first ones.
+                // Requests behind one another give way to those of other connections, above all to
+                // first ones.
                 tokio::task::yield_now().await;
             }
             request.extensions_mut().insert(place);
             let mut answer = match tokio::time::timeout(TURN, router.call(request)).await {
                 Ok(answer) => answer?,
-                Err(_) => routes::plain(StatusCode::SERVICE_UNAVAILABLE, "the request took too long"),
+                Err(_) => {
+                    routes::plain(StatusCode::SERVICE_UNAVAILABLE, "the request took too long")
+                }
             };
             if is_last {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,4 +1,5 @@
-//! A connection whose peer has to take what it is answered: an answer that lies there for too long ends it.
+//! A connection whose peer has to take what it is answered: an answer that lies there for too long
+//! ends it.
 
 use std::future::Future;
 use std::io;
@@ -34,7 +35,10 @@ impl<S> Attended<S> {
         let patience = self.patience;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         match deadline.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read its answers"))),
+            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the peer does not read its answers",
+            ))),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -47,13 +51,21 @@ impl<S> Attended<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Attended<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Attended<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(cx, buf) {
             Poll::Pending => self.stalled(cx),
             // Some of it has gone; that it trickles does not begin the wait anew.
@@ -93,7 +105,8 @@ mod tests {
     async fn a_peer_that_does_not_read_is_given_up_and_one_that_does_is_not() {
         let place = Room::new().admit(IpAddr::from([127, 0, 0, 1])).await.0;
         let (ours, mut theirs) = tokio::io::duplex(64);
-        let mut ours = Attended { patience: Duration::from_secs(5), ..Attended::new(ours, place.clone()) };
+        let mut ours =
+            Attended { patience: Duration::from_secs(5), ..Attended::new(ours, place.clone()) };
         let reader = tokio::spawn(async move {
             let mut taken = vec![0; 256];
             tokio::time::sleep(Duration::from_millis(100)).await;

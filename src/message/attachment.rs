@@ -32,11 +32,14 @@ impl fmt::Debug for Attachment {
 }
 
 impl Attachment {
-    /// Reads the file; a relative path is relative to `directory`. Errors are exit 4 and name the file.
+    /// Reads the file; a relative path is relative to `directory`. Errors are exit 4 and name the
+    /// file.
     pub(super) fn load(key: &AttachmentKey, directory: &Path) -> Result<Self> {
         let path = directory.join(&key.path);
-        let data = files::read(&path, files::ATTACHMENT)
-            .map_err(|why| Error::refused(format!("attachment {}: {why}", path.shown())).hint("paths are relative to the file that names them"))?;
+        let data = files::read(&path, files::ATTACHMENT).map_err(|why| {
+            Error::refused(format!("attachment {}: {why}", path.shown()))
+                .hint("paths are relative to the file that names them")
+        })?;
         let own_name = key.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = key.name.clone().or(own_name).unwrap_or_default();
         let name = header::sanitise(&name).replace(['/', '\\'], "_");
@@ -45,7 +48,9 @@ impl Attachment {
         }
         let content_type = key.content_type.clone().unwrap_or_else(|| guess(&name).to_owned());
         let attachment = Self { name, content_type, data: BASE64_STANDARD.encode(&data) };
-        attachment.part().map_err(|why| Error::usage(format!("attachment {}: {why}", path.shown())))?;
+        attachment
+            .part()
+            .map_err(|why| Error::usage(format!("attachment {}: {why}", path.shown())))?;
         Ok(attachment)
     }
 
@@ -56,13 +61,20 @@ impl Attachment {
 
     /// The MIME part, encoded; the error is a fragment.
     pub(super) fn part(&self) -> Result<SinglePart, String> {
-        let is_ours = ["multipart/", "message/"].iter().any(|prefix| self.content_type.to_ascii_lowercase().starts_with(prefix));
-        if is_ours || !self.content_type.contains('/') || self.content_type.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        let is_ours = ["multipart/", "message/"]
+            .iter()
+            .any(|prefix| self.content_type.to_ascii_lowercase().starts_with(prefix));
+        if is_ours
+            || !self.content_type.contains('/')
+            || self.content_type.chars().any(|c| c.is_control() || !c.is_ascii())
+        {
             return Err("`content_type` must be a type such as application/pdf".to_owned());
         }
-        let content_type = ContentType::parse(&self.content_type).map_err(|_| "`content_type` must be a type such as application/pdf".to_owned())?;
+        let content_type = ContentType::parse(&self.content_type)
+            .map_err(|_| "`content_type` must be a type such as application/pdf".to_owned())?;
         let data = BASE64_STANDARD.decode(&self.data).map_err(|_| "its content is not base64")?;
-        let body = Body::new_with_encoding(data, ContentTransferEncoding::Base64).map_err(|_| "it cannot be encoded")?;
+        let body = Body::new_with_encoding(data, ContentTransferEncoding::Base64)
+            .map_err(|_| "it cannot be encoded")?;
         Ok(LettreAttachment::new(self.name.clone()).body(body, content_type))
     }
 }
@@ -100,9 +112,13 @@ mod tests {
     fn a_file_is_read_with_its_name_and_type() {
         let directory = tempfile::tempdir().expect("a directory");
         std::fs::write(directory.path().join("Preisliste Zoë.pdf"), b"%PDF").expect("written");
-        let key = AttachmentKey { path: "Preisliste Zoë.pdf".into(), name: None, content_type: None };
+        let key =
+            AttachmentKey { path: "Preisliste Zoë.pdf".into(), name: None, content_type: None };
         let attachment = Attachment::load(&key, directory.path()).expect("loaded");
-        assert_eq!((attachment.name.as_str(), attachment.content_type.as_str()), ("Preisliste Zoë.pdf", "application/pdf"));
+        assert_eq!(
+            (attachment.name.as_str(), attachment.content_type.as_str()),
+            ("Preisliste Zoë.pdf", "application/pdf")
+        );
     }
 
     #[test]
@@ -110,9 +126,15 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let key = AttachmentKey { path: "none.pdf".into(), name: None, content_type: None };
         let error = Attachment::load(&key, directory.path()).expect_err("missing");
-        assert!(error.exit() == crate::exit::Exit::REFUSED && error.to_string().contains("none.pdf"));
+        assert!(
+            error.exit() == crate::exit::Exit::REFUSED && error.to_string().contains("none.pdf")
+        );
         for content_type in ["pdf", "multipart/mixed", "a/b\r\nBcc: x"] {
-            let attachment = Attachment { name: "a".into(), content_type: content_type.into(), data: String::new() };
+            let attachment = Attachment {
+                name: "a".into(),
+                content_type: content_type.into(),
+                data: String::new(),
+            };
             assert!(attachment.part().is_err(), "{content_type:?}");
         }
     }

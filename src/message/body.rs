@@ -39,9 +39,12 @@ impl Body {
     /// Compiles the templates.
     pub(super) fn compile(&self, templates: &mut Templates) -> Result<()> {
         if let Self::Html { html, text: None } = self {
-            // What stands in the file is in each message, so it is refused before any of them is made.
-            let refused =
-                |why| Error::refused(format!("{HTML_BODY}: {why}")).hint("lay the message out with fewer elements, or write it in Markdown");
+            // What stands in the file is in each message, so it is refused before any of them is
+            // made.
+            let refused = |why| {
+                Error::refused(format!("{HTML_BODY}: {why}"))
+                    .hint("lay the message out with fewer elements, or write it in Markdown")
+            };
             elements::bounded(&html.text).map_err(refused)?;
         }
         self.templates().try_for_each(|(name, source)| templates.add(name, source))
@@ -52,7 +55,9 @@ impl Body {
         let (first, second) = match self {
             Self::Text(source) => ((TEXT_BODY, source), None),
             Self::Markdown(source) => ((MARKDOWN_BODY, source), None),
-            Self::Html { html, text } => ((HTML_BODY, html), text.as_ref().map(|text| (TEXT_BODY, text))),
+            Self::Html { html, text } => {
+                ((HTML_BODY, html), text.as_ref().map(|text| (TEXT_BODY, text)))
+            }
         };
         std::iter::once(first).chain(second)
     }
@@ -63,16 +68,27 @@ impl Body {
     }
 
     /// Renders both parts.
-    pub(super) fn render(&self, templates: &Templates, row: &Row<'_>) -> Result<Parts, RenderError> {
+    pub(super) fn render(
+        &self,
+        templates: &Templates,
+        row: &Row<'_>,
+    ) -> Result<Parts, RenderError> {
         Ok(match self {
             Self::Text(_) => Parts { text: templates.render(TEXT_BODY, row)?, html: None },
             Self::Markdown(_) => {
                 let rendered = templates.render(MARKDOWN_BODY, row)?;
-                Parts { text: markdown::to_text(&rendered), html: Some(markdown::to_html(&rendered)) }
+                Parts {
+                    text: markdown::to_text(&rendered),
+                    html: Some(markdown::to_html(&rendered)),
+                }
             }
             Self::Html { text, .. } => {
                 let html = templates.render(HTML_BODY, row)?;
-                let text = if text.is_some() { templates.render(TEXT_BODY, row)? } else { html_to_text(&html)? };
+                let text = if text.is_some() {
+                    templates.render(TEXT_BODY, row)?
+                } else {
+                    html_to_text(&html)?
+                };
                 Parts { text, html: Some(html) }
             }
         })

@@ -7,9 +7,14 @@ use super::frozen::Frozen;
 const SHOWN: usize = 60;
 
 impl Message {
-    /// What of `now` is not as it is here, a line for each part; empty where both give the same mail.
+    /// What of `now` is not as it is here, a line for each part; empty where both give the same
+    /// mail.
     pub fn differences(&self, now: &Self) -> Vec<String> {
-        if self.fingerprint() == now.fingerprint() { Vec::new() } else { between(&self.frozen, &now.frozen) }
+        if self.fingerprint() == now.fingerprint() {
+            Vec::new()
+        } else {
+            between(&self.frozen, &now.frozen)
+        }
     }
 }
 
@@ -20,16 +25,26 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
             found.push(format!("{what} was {} and is {}", quoted(was), quoted(is)));
         }
     };
-    let text = |source: &Option<super::template::Source>| source.as_ref().map(|source| source.text.clone());
+    let text = |source: &Option<super::template::Source>| {
+        source.as_ref().map(|source| source.text.clone())
+    };
     part("kind", Some(was.kind.as_str()), Some(is.kind.as_str()));
     part("from", Some(&was.from), Some(&is.from));
     part("reply_to", was.reply_to.as_deref(), is.reply_to.as_deref());
     part("envelope_sender", Some(&was.envelope_sender), Some(&is.envelope_sender));
     part("subject", Some(&was.subject.text), Some(&is.subject.text));
     part("to_name", text(&was.to_name).as_deref(), text(&is.to_name).as_deref());
-    part("unsubscribe_url", text(&was.unsubscribe_url).as_deref(), text(&is.unsubscribe_url).as_deref());
+    part(
+        "unsubscribe_url",
+        text(&was.unsubscribe_url).as_deref(),
+        text(&is.unsubscribe_url).as_deref(),
+    );
     let header = |frozen: &Frozen, wanted: &str| {
-        frozen.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, source)| source.text.clone())
+        frozen
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, source)| source.text.clone())
     };
     let added = is.headers.iter().filter(|(name, _)| header(was, name).is_none());
     for (name, _) in was.headers.iter().chain(added) {
@@ -46,8 +61,9 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
 
 /// The first line of each part of the body that is another one.
 fn bodies(was: &Frozen, is: &Frozen) -> Vec<String> {
-    let parts =
-        |frozen: &Frozen| -> Vec<(&'static str, String)> { frozen.body.templates().map(|(name, source)| (name, source.text.clone())).collect() };
+    let parts = |frozen: &Frozen| -> Vec<(&'static str, String)> {
+        frozen.body.templates().map(|(name, source)| (name, source.text.clone())).collect()
+    };
     let (was, is) = (parts(was), parts(is));
     if was.iter().map(|(name, _)| name).ne(is.iter().map(|(name, _)| name)) {
         return vec!["the body is of another form".to_owned()];
@@ -60,7 +76,11 @@ fn bodies(was: &Frozen, is: &Frozen) -> Vec<String> {
                 match (was.next(), is.next()) {
                     (None, None) => break,
                     (one, other) if one != other => {
-                        return format!("the body differs from its line {number} on: was {} and is {}", quoted(one), quoted(other));
+                        return format!(
+                            "the body differs from its line {number} on: was {} and is {}",
+                            quoted(one),
+                            quoted(other)
+                        );
                     }
                     _ => {}
                 }
@@ -75,13 +95,22 @@ fn attachments(was: &Frozen, is: &Frozen) -> Vec<String> {
     for old in &was.attachments {
         match is.attachments.iter().find(|new| new.name == old.name) {
             None => found.push(format!("attachment {} is not there any more", old.name)),
-            Some(new) if new.data != old.data => found.push(format!("attachment {} has another content", old.name)),
-            Some(new) if new.content_type != old.content_type => found.push(format!("attachment {} has another type", old.name)),
+            Some(new) if new.data != old.data => {
+                found.push(format!("attachment {} has another content", old.name))
+            }
+            Some(new) if new.content_type != old.content_type => {
+                found.push(format!("attachment {} has another type", old.name))
+            }
             Some(_) => {}
         }
     }
     let is_new = |name: &str| !was.attachments.iter().any(|old| old.name == name);
-    found.extend(is.attachments.iter().filter(|new| is_new(&new.name)).map(|new| format!("attachment {} is new", new.name)));
+    found.extend(
+        is.attachments
+            .iter()
+            .filter(|new| is_new(&new.name))
+            .map(|new| format!("attachment {} is new", new.name)),
+    );
     found
 }
 
@@ -106,8 +135,12 @@ mod tests {
 
     #[test]
     fn each_part_that_differs_is_named_with_what_it_was_and_is() {
-        let was = message("subject = 'Sale 50 %'\ntext = \"Dear\\nonly 5 EUR\\n\"\nheaders = { X-A = '1' }");
-        let is = message("subject = 'Sale 30 %'\ntext = \"Dear\\nonly 50 EUR\\n\"\nheaders = { X-A = '2', X-B = '3' }");
+        let was = message(
+            "subject = 'Sale 50 %'\ntext = \"Dear\\nonly 5 EUR\\n\"\nheaders = { X-A = '1' }",
+        );
+        let is = message(
+            "subject = 'Sale 30 %'\ntext = \"Dear\\nonly 50 EUR\\n\"\nheaders = { X-A = '2', X-B = '3' }",
+        );
         assert_eq!(
             was.differences(&is),
             [
@@ -117,7 +150,12 @@ mod tests {
                 "the body differs from its line 2 on: was \"only 5 EUR\" and is \"only 50 EUR\"",
             ]
         );
-        assert!(was.differences(&message("subject = 'Sale 50 %'\ntext = \"Dear\\nonly 5 EUR\\n\"\nheaders = { X-A = '1' }")).is_empty());
+        assert!(
+            was.differences(&message(
+                "subject = 'Sale 50 %'\ntext = \"Dear\\nonly 5 EUR\\n\"\nheaders = { X-A = '1' }"
+            ))
+            .is_empty()
+        );
         let html = message("subject = 'Sale 50 %'\nhtml = '<p>Dear</p>'\nheaders = { X-A = '1' }");
         assert_eq!(was.differences(&html), ["the body is of another form"]);
     }

@@ -1,15 +1,21 @@
-//! How many elements HTML has, and how deep they lie in each other: a reader of HTML looks for each of them through those around it, and
-//! keeps some kilobytes for each. What is found here is never less than what a reader of HTML finds.
+//! How many elements HTML has, and how deep they lie in each other: a reader of HTML looks for each
+//! of them through those around it, and keeps some kilobytes for each. What is found here is never
+//! less than what a reader of HTML finds.
 
-/// The most elements of HTML that a text part is made of, and the deepest that they may lie in each other.
+/// The most elements of HTML that a text part is made of, and the deepest that they may lie in each
+/// other.
 const MOST: usize = 100_000;
 const DEEPEST: usize = 1_000;
 
-const NO_CONTENT: [&str; 14] = ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
-/// They end where the next of them begins, so that most HTML leaves their ends out. Those of a table lie in its element, which counts.
+const NO_CONTENT: [&str; 14] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+    "track", "wbr",
+];
+/// They end where the next of them begins, so that most HTML leaves their ends out. Those of a
+/// table lie in its element, which counts.
 const ENDS_BY_ITSELF: [&str; 20] = [
-    "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "caption", "colgroup", "option", "optgroup", "rb", "rp", "rt", "rtc", "head",
-    "body",
+    "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "caption", "colgroup",
+    "option", "optgroup", "rb", "rp", "rt", "rtc", "head", "body",
 ];
 /// The end of any of these ends all that is open in it, and no other end goes beyond one.
 const BLOCKS: [&str; 39] = [
@@ -54,7 +60,8 @@ const BLOCKS: [&str; 39] = [
     "ul",
 ];
 /// What is not read as elements up to its end.
-const TEXT: [&str; 8] = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
+const TEXT: [&str; 8] =
+    ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
 
 /// Says so where HTML has more elements than a text part can be made of in time and in room.
 pub(super) fn bounded(html: &str) -> Result<(), String> {
@@ -71,10 +78,16 @@ pub(super) fn bounded(html: &str) -> Result<(), String> {
         if !from.starts_with(|c: char| c.is_ascii_alphabetic()) {
             continue;
         }
-        let (name, attributes) = from.split_at(from.bytes().position(|byte| is_space(byte) || matches!(byte, b'>' | b'/')).unwrap_or(from.len()));
+        let (name, attributes) = from.split_at(
+            from.bytes()
+                .position(|byte| is_space(byte) || matches!(byte, b'>' | b'/'))
+                .unwrap_or(from.len()),
+        );
         rest = behind_the_tag(attributes);
         let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
-        let is_drawing = open.iter().any(|name| ["svg", "math"].iter().any(|known| name.eq_ignore_ascii_case(known)));
+        let is_drawing = open
+            .iter()
+            .any(|name| ["svg", "math"].iter().any(|known| name.eq_ignore_ascii_case(known)));
         let is_whole = is_drawing && attributes[..attributes.len() - rest.len()].ends_with("/>");
         count += usize::from(!is_end);
         if is_end {
@@ -88,7 +101,9 @@ pub(super) fn bounded(html: &str) -> Result<(), String> {
             return Err(format!("no text part can be made of more than {MOST} elements of HTML"));
         }
         if open.len() > DEEPEST {
-            return Err(format!("no text part can be made of HTML whose elements lie more than {DEEPEST} deep in each other"));
+            return Err(format!(
+                "no text part can be made of HTML whose elements lie more than {DEEPEST} deep in each other"
+            ));
         }
     }
     Ok(())
@@ -112,7 +127,8 @@ fn behind_the_comment(comment: &str) -> &str {
     end.unwrap_or_default()
 }
 
-/// What follows a tag, of which `attributes` is what stands behind its name: a value in quotes may hold anything.
+/// What follows a tag, of which `attributes` is what stands behind its name: a value in quotes may
+/// hold anything.
 fn behind_the_tag(attributes: &str) -> &str {
     #[derive(Clone, Copy)]
     enum In {
@@ -154,10 +170,15 @@ fn behind_the_tag(attributes: &str) -> &str {
     ""
 }
 
-/// The end of an element ends those that were opened in it, unless a block stands between; the end of what is not open ends nothing.
+/// The end of an element ends those that were opened in it, unless a block stands between; the end
+/// of what is not open ends nothing.
 fn close(open: &mut Vec<&str>, name: &str) {
     let is_block = |name: &str| BLOCKS.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let is_wall = |name: &str| ["table", "template", "object", "marquee"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let is_wall = |name: &str| {
+        ["table", "template", "object", "marquee"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    };
     let ends_blocks = is_block(name);
     for place in (0..open.len()).rev() {
         if open[place].eq_ignore_ascii_case(name) {
@@ -172,8 +193,11 @@ fn close(open: &mut Vec<&str>, name: &str) {
 
 /// What follows the end of an element that holds text alone.
 fn behind_the_end<'h>(from: &'h str, name: &str) -> &'h str {
-    let ends = memchr::memmem::find_iter(from.as_bytes(), "</")
-        .find(|at| from.as_bytes().get(at + 2..at + 2 + name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())));
+    let ends = memchr::memmem::find_iter(from.as_bytes(), "</").find(|at| {
+        from.as_bytes()
+            .get(at + 2..at + 2 + name.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+    });
     ends.map_or("", |at| &from[at..])
 }
 
@@ -206,13 +230,23 @@ mod tests {
             let why = bounded(&html).expect_err(part);
             assert!(why.contains("more than 1000 deep"), "{part}: {why}");
         }
-        assert!(bounded(&format!("<table><tr>{}", "<td>x".repeat(200_000))).expect_err("many").contains("100000 elements"));
+        assert!(
+            bounded(&format!("<table><tr>{}", "<td>x".repeat(200_000)))
+                .expect_err("many")
+                .contains("100000 elements")
+        );
     }
 
     #[test]
     fn what_mail_is_made_of_is_let_through() {
         let row = "<tr><td><p>Hi<br><b>Ann</b> <img src=x> <a href='y'>z</a><li>one</tr>";
-        let nested = |times: usize, inner: &str| format!("{}{inner}{}", "<table><tr><td>".repeat(times), "</td></tr></table>".repeat(times));
+        let nested = |times: usize, inner: &str| {
+            format!(
+                "{}{inner}{}",
+                "<table><tr><td>".repeat(times),
+                "</td></tr></table>".repeat(times)
+            )
+        };
         for html in [
             String::new(),
             "1 < 2 <3 </ <! <?".repeat(50_000),
@@ -220,7 +254,12 @@ mod tests {
             "<div><span>a</div>".repeat(20_000),
             "<b><i>a</b></i>".repeat(300),
             "<p>a<li>b<td>c".repeat(20_000),
-            format!("<style>{}</style><!-- {} --><script>{}</script>", "<b>".repeat(90_000), "<b>".repeat(90_000), "'<div>'".repeat(90_000)),
+            format!(
+                "<style>{}</style><!-- {} --><script>{}</script>",
+                "<b>".repeat(90_000),
+                "<b>".repeat(90_000),
+                "'<div>'".repeat(90_000)
+            ),
             "<script>".repeat(90_000),
             format!("<svg>{}</svg>", "<path d='M0'/>".repeat(20_000)),
         ] {

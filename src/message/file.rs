@@ -1,4 +1,5 @@
-//! The message file: text between `+++` lines (TOML) over the body. Every complaint names the file and its line.
+//! The message file: text between `+++` lines (TOML) over the body. Every complaint names the file
+//! and its line.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,7 +30,9 @@ pub(super) fn read(path: &Path) -> Result<MessageFile> {
     let shown = path.shown();
     let format = format_of(path)?;
     let bytes = files::read(path, files::MESSAGE).map_err(|why| {
-        Error::refused(format!("{shown}: {why}")).hint("name a file you can read: --message, or `file` under [message] in mailbatch.toml")
+        Error::refused(format!("{shown}: {why}")).hint(
+            "name a file you can read: --message, or `file` under [message] in mailbatch.toml",
+        )
     })?;
     parse(&shown, format, &bytes)
 }
@@ -40,8 +43,12 @@ fn format_of(path: &Path) -> Result<Format> {
         Some("txt") => Ok(Format::Text),
         Some("md" | "markdown") => Ok(Format::Markdown),
         Some("html" | "htm") => Ok(Format::Html),
-        Some("mjml") => Err(Error::usage(format!("{}: mjml is not built yet", path.shown())).hint("compile it to HTML and name the .html file")),
-        _ => Err(Error::refused(format!("{}: a message file ends in .txt, .md or .html", path.shown()))),
+        Some("mjml") => Err(Error::usage(format!("{}: mjml is not built yet", path.shown()))
+            .hint("compile it to HTML and name the .html file")),
+        _ => Err(Error::refused(format!(
+            "{}: a message file ends in .txt, .md or .html",
+            path.shown()
+        ))),
     }
 }
 
@@ -49,7 +56,13 @@ fn format_of(path: &Path) -> Result<Format> {
 pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<MessageFile> {
     let text = decode(shown, bytes)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut file = MessageFile { format, keys: MessageKeys::default(), lines: HashMap::new(), body: text.clone(), body_line: 1 };
+    let mut file = MessageFile {
+        format,
+        keys: MessageKeys::default(),
+        lines: HashMap::new(),
+        body: text.clone(),
+        body_line: 1,
+    };
     if let Some(split) = split(shown, &text)? {
         let source = FrontMatter { shown, text: split.front, first_line: split.front_line };
         (file.keys, file.lines) = source.read()?;
@@ -57,7 +70,8 @@ pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<Message
         file.body_line = split.body_line;
     }
     if file.body.trim().is_empty() {
-        return Err(Error::refused(format!("{shown}: the body is empty")).hint("write the message below the front matter"));
+        return Err(Error::refused(format!("{shown}: the body is empty"))
+            .hint("write the message below the front matter"));
     }
     Ok(file)
 }
@@ -94,15 +108,22 @@ fn split<'a>(shown: &str, text: &'a str) -> Result<Option<Split<'a>>> {
             None => return Ok(None),
             Some((start, front_line)) if is_fence => {
                 let front = &text[start..at - line.len()];
-                return Ok(Some(Split { front, front_line, body: &text[at..], body_line: number + 1 }));
+                return Ok(Some(Split {
+                    front,
+                    front_line,
+                    body: &text[at..],
+                    body_line: number + 1,
+                }));
             }
             Some(_) => {}
         }
     }
     match opened {
         None => Ok(None),
-        Some((_, line)) => Err(Error::refused(format!("{shown}:{}: the front matter is not closed", line - 1))
-            .hint("put a line with nothing but +++ between the front matter and the body")),
+        Some((_, line)) => {
+            Err(Error::refused(format!("{shown}:{}: the front matter is not closed", line - 1))
+                .hint("put a line with nothing but +++ between the front matter and the body"))
+        }
     }
 }
 
@@ -125,11 +146,19 @@ impl FrontMatter<'_> {
             // A multi-line string begins on the line below its quotes.
             let value_line = self.line(value.span().start);
             let opening = &self.text[value.span().start..];
-            let first = if opening.starts_with("\"\"\"\n") || opening.starts_with("'''\n") { value_line + 1 } else { value_line };
+            let first = if opening.starts_with("\"\"\"\n") || opening.starts_with("'''\n") {
+                value_line + 1
+            } else {
+                value_line
+            };
             lines.insert(name.to_owned(), first);
-            if let (true, toml::de::DeValue::Table(headers)) = (name == "headers", value.get_ref()) {
+            if let (true, toml::de::DeValue::Table(headers)) = (name == "headers", value.get_ref())
+            {
                 for (header, value) in headers {
-                    lines.insert(format!("headers.{}", header.get_ref()), self.line(value.span().start));
+                    lines.insert(
+                        format!("headers.{}", header.get_ref()),
+                        self.line(value.span().start),
+                    );
                 }
             }
         }
@@ -138,13 +167,21 @@ impl FrontMatter<'_> {
     }
 
     fn unknown(&self, line: u32, name: &str) -> Error {
-        let error = Error::usage(format!("{}:{line}: unknown key `{name}` in the front matter", self.shown));
+        let error = Error::usage(format!(
+            "{}:{line}: unknown key `{name}` in the front matter",
+            self.shown
+        ));
         if matches!(name, "html" | "text" | "body") {
             return error.hint("the body stands below the front matter");
         }
-        let nearest = FRONT_MATTER.iter().map(|known| (strsim::damerau_levenshtein(known, name), *known)).min();
+        let nearest = FRONT_MATTER
+            .iter()
+            .map(|known| (strsim::damerau_levenshtein(known, name), *known))
+            .min();
         match nearest {
-            Some((distance, known)) if distance <= 1 + known.len() / 3 => error.hint(format!("did you mean `{known}`?")),
+            Some((distance, known)) if distance <= 1 + known.len() / 3 => {
+                error.hint(format!("did you mean `{known}`?"))
+            }
             _ => error.hint(format!("the keys are: {}", FRONT_MATTER.join(", "))),
         }
     }
@@ -152,7 +189,8 @@ impl FrontMatter<'_> {
     fn error(&self, why: &toml::de::Error) -> Error {
         let line = why.span().map_or(self.first_line, |span| self.line(span.start));
         let what = why.message().lines().collect::<Vec<_>>().join("; ");
-        Error::usage(format!("{}:{line}: {what}", self.shown)).hint("the front matter is TOML: key = \"value\", one to a line")
+        Error::usage(format!("{}:{line}: {what}", self.shown))
+            .hint("the front matter is TOML: key = \"value\", one to a line")
     }
 
     fn line(&self, offset: usize) -> u32 {
@@ -186,20 +224,30 @@ mod tests {
     #[test]
     fn a_file_may_have_no_front_matter() {
         let file = parsed("Hello\n+++\n").expect("valid");
-        assert_eq!((file.body.as_str(), file.body_line, file.keys), ("Hello\n+++\n", 1, MessageKeys::default()));
+        assert_eq!(
+            (file.body.as_str(), file.body_line, file.keys),
+            ("Hello\n+++\n", 1, MessageKeys::default())
+        );
     }
 
     #[test]
     fn an_unknown_key_gets_its_line_and_a_suggestion() {
         let (exit, text) = complaint("+++\nfrom = 'a@b.example'\nsujbect = 'x'\n+++\nHello");
         assert_eq!(exit, Exit::USAGE);
-        assert_eq!(text, "welcome.md:3: unknown key `sujbect` in the front matter\nhint: did you mean `subject`?");
+        assert_eq!(
+            text,
+            "welcome.md:3: unknown key `sujbect` in the front matter\nhint: did you mean `subject`?"
+        );
     }
 
     #[test]
     fn broken_front_matter_gets_its_line() {
         assert!(complaint("+++\nsubject = x\n+++\nHello").1.starts_with("welcome.md:2: "));
-        assert!(complaint("+++\nsubject = 'x'\nkind = 'newsletter'\n+++\nHello").1.starts_with("welcome.md:3: unknown word \"newsletter\""));
+        assert!(
+            complaint("+++\nsubject = 'x'\nkind = 'newsletter'\n+++\nHello")
+                .1
+                .starts_with("welcome.md:3: unknown word \"newsletter\"")
+        );
         let (exit, text) = complaint("+++\nsubject = 'x'\n\nHello");
         assert_eq!(exit, Exit::REFUSED);
         assert!(text.starts_with("welcome.md:1: the front matter is not closed"), "{text}");

@@ -1,4 +1,5 @@
-//! A message as the ledger keeps it: everything that shapes the mail, and nothing that has to be looked up again.
+//! A message as the ledger keeps it: everything that shapes the mail, and nothing that has to be
+//! looked up again.
 
 use data_encoding::HEXLOWER;
 use ring::digest;

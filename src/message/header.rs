@@ -1,6 +1,7 @@
 //! Header fields on the wire: RFC 5322 syntax and folding, RFC 2047 encoded words.
 //!
-//! The rule it keeps: no value, whatever it holds, begins a line of its own or a second header. Every value passes `sanitise`.
+//! The rule it keeps: no value, whatever it holds, begins a line of its own or a second header.
+//! Every value passes `sanitise`.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,8 @@ pub(super) use crate::content::push_phrase;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-/// RFC 5322 section 2.1.1 asks for lines of at most 78 characters, RFC 2047 section 2 for 76 where there are encoded words.
+/// RFC 5322 section 2.1.1 asks for lines of at most 78 characters, RFC 2047 section 2 for 76 where
+/// there are encoded words.
 const LINE: usize = 78;
 const ENCODED_LINE: usize = 76;
 /// The most characters of one encoded word (RFC 2047 section 2).
@@ -20,7 +22,8 @@ const LONGEST_WORD: usize = 66;
 /// The longest display name that is not cut into encoded words.
 const LONGEST_PHRASE: usize = 60;
 
-/// Header names that this program writes itself or that only servers may write, in lowercase, each with the key to use instead.
+/// Header names that this program writes itself or that only servers may write, in lowercase, each
+/// with the key to use instead.
 const OWNED: &[(&str, Option<&str>)] = &[
     ("from", Some("from")),
     ("sender", Some("from")),
@@ -53,7 +56,10 @@ pub(super) enum NameError {
 
 /// Checks the name of a custom header.
 pub(super) fn check_name(name: &str) -> Result<(), NameError> {
-    if name.is_empty() || name.len() > 76 || !name.bytes().all(|b| matches!(b, 33..=126) && b != b':') {
+    if name.is_empty()
+        || name.len() > 76
+        || !name.bytes().all(|b| matches!(b, 33..=126) && b != b':')
+    {
         return Err(NameError::Syntax);
     }
     let lower = name.to_ascii_lowercase();
@@ -66,7 +72,8 @@ pub(super) fn check_name(name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// The text that a header may carry: each CRLF, CR, LF, NUL or other control character is one space, and none stand at the ends.
+/// The text that a header may carry: each CRLF, CR, LF, NUL or other control character is one
+/// space, and none stand at the ends.
 pub(super) fn sanitise(text: &str) -> Cow<'_, str> {
     let text = text.trim_matches(|c: char| c == ' ' || c.is_control());
     if !text.contains(char::is_control) {
@@ -88,7 +95,8 @@ pub(super) fn push_text(out: &mut String, name: &str, value: &str) {
     push_unstructured(out, name, value, LONGEST_WORD);
 }
 
-/// Appends a header that machines read as well: long words stay whole as long as a line can hold them.
+/// Appends a header that machines read as well: long words stay whole as long as a line can hold
+/// them.
 pub(super) fn push_custom(out: &mut String, name: &str, value: &str) {
     push_unstructured(out, name, value, LONGEST_TOKEN);
 }
@@ -117,7 +125,8 @@ fn push_unstructured(out: &mut String, name: &str, value: &str, longest: usize) 
     out.push_str("\r\n");
 }
 
-/// Appends a header with one mailbox (RFC 5322 section 3.4); an empty display name leaves the bare address.
+/// Appends a header with one mailbox (RFC 5322 section 3.4); an empty display name leaves the bare
+/// address.
 pub(super) fn push_mailbox(out: &mut String, header: &str, display_name: &str, address: &str) {
     let display_name = sanitise(display_name);
     out.push_str(header);
@@ -143,13 +152,14 @@ pub(super) fn push_mailbox(out: &mut String, header: &str, display_name: &str, a
     out.push_str(">\r\n");
 }
 
-/// Whether a text can stand as it is: printable ASCII, nothing that reads as an encoded word, and no run of spaces that folding could lose.
+/// Whether a text can stand as it is: printable ASCII, nothing that reads as an encoded word, and
+/// no run of spaces that folding could lose.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, 32..=126)) && !text.contains("=?") && !text.contains("  ")
 }
 
-/// Appends `text` as encoded words, one to a line, and returns the column after the last. Whole characters stand in each, as RFC 2047
-/// section 5 demands.
+/// Appends `text` as encoded words, one to a line, and returns the column after the last. Whole
+/// characters stand in each, as RFC 2047 section 5 demands.
 fn push_encoded_words(out: &mut String, mut column: usize, text: &str) -> usize {
     let q_length: usize = text.bytes().map(q_cost).sum();
     // Q stays legible in raw mail, so it may be half as long again as B.
@@ -166,7 +176,11 @@ fn push_encoded_words(out: &mut String, mut column: usize, text: &str) -> usize 
         let mut cost = 0;
         for (at, c) in rest.char_indices() {
             let next = at + c.len_utf8();
-            let grown = if use_q { cost + rest[at..next].bytes().map(q_cost).sum::<usize>() } else { next.div_ceil(3) * 4 };
+            let grown = if use_q {
+                cost + rest[at..next].bytes().map(q_cost).sum::<usize>()
+            } else {
+                next.div_ceil(3) * 4
+            };
             if grown > room {
                 break;
             }
@@ -192,7 +206,8 @@ fn push_encoded_words(out: &mut String, mut column: usize, text: &str) -> usize 
     column
 }
 
-/// The characters that RFC 2047 section 5 (3) allows in an encoded word of a phrase, which is the strictest place.
+/// The characters that RFC 2047 section 5 (3) allows in an encoded word of a phrase, which is the
+/// strictest place.
 fn is_q_literal(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!*+-/".contains(&b)
 }
@@ -272,9 +287,15 @@ mod tests {
 
     #[test]
     fn plain_names_stay_readable_on_the_wire() {
-        assert_eq!(mailbox_of("O'Brien, \"Bob\"").1, "To: \"O'Brien, \\\"Bob\\\"\" <ann@example.com>\r\n");
+        assert_eq!(
+            mailbox_of("O'Brien, \"Bob\"").1,
+            "To: \"O'Brien, \\\"Bob\\\"\" <ann@example.com>\r\n"
+        );
         assert_eq!(mailbox_of("Ann Lee").1, "To: Ann Lee <ann@example.com>\r\n");
-        assert_eq!(mailbox_of("Zoë Müller").1, "To: =?utf-8?q?Zo=C3=AB_M=C3=BCller?= <ann@example.com>\r\n");
+        assert_eq!(
+            mailbox_of("Zoë Müller").1,
+            "To: =?utf-8?q?Zo=C3=AB_M=C3=BCller?= <ann@example.com>\r\n"
+        );
         assert_eq!(mailbox_of("").1, "To: ann@example.com\r\n");
     }
 
@@ -305,7 +326,9 @@ mod tests {
 
     #[test]
     fn names_that_are_ours_or_malformed_are_refused() {
-        for name in ["Subject", "BCC", "content-type", "Received", "Resent-To", "List-Unsubscribe-Post"] {
+        for name in
+            ["Subject", "BCC", "content-type", "Received", "Resent-To", "List-Unsubscribe-Post"]
+        {
             assert!(matches!(check_name(name), Err(NameError::Owned(_))), "{name}");
         }
         for name in ["", "X Y", "X:Y", "X-Ä", "X\r\nY", &"x".repeat(77)] {

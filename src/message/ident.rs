@@ -1,4 +1,5 @@
-//! The names of one mail: its Message-ID and the boundaries inside it, functions of who it is for and never of chance.
+//! The names of one mail: its Message-ID and the boundaries inside it, functions of who it is for
+//! and never of chance.
 
 use std::fmt;
 
@@ -21,12 +22,23 @@ pub struct Ident<'a> {
 
 impl fmt::Debug for Ident<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ident").field("campaign", &self.campaign).field("env", &self.env).field("date", &self.date).finish_non_exhaustive()
+        f.debug_struct("Ident")
+            .field("campaign", &self.campaign)
+            .field("env", &self.env)
+            .field("date", &self.date)
+            .finish_non_exhaustive()
     }
 }
 
-/// The Message-ID without angle brackets: a keyed hash of environment, campaign and recipient's key, at the domain of From.
-pub fn message_id(campaign: &str, env: Option<&str>, key: &str, from_domain: &str, secret: &[u8; 32]) -> String {
+/// The Message-ID without angle brackets: a keyed hash of environment, campaign and recipient's
+/// key, at the domain of From.
+pub fn message_id(
+    campaign: &str,
+    env: Option<&str>,
+    key: &str,
+    from_domain: &str,
+    secret: &[u8; 32],
+) -> String {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
     for part in ["message-id", env.unwrap_or_default(), campaign, key] {
         // The length goes first, so that no two lists of parts are the same octets.
@@ -40,8 +52,9 @@ pub fn message_id(campaign: &str, env: Option<&str>, key: &str, from_domain: &st
     id
 }
 
-/// The part of a Message-ID of ours that names campaign and recipient to whoever has the ledger, and nothing to anybody else. It may stand
-/// in an envelope sender or a link. `None` for a Message-ID that [`message_id`] cannot have made.
+/// The part of a Message-ID of ours that names campaign and recipient to whoever has the ledger,
+/// and nothing to anybody else. It may stand in an envelope sender or a link. `None` for a
+/// Message-ID that [`message_id`] cannot have made.
 pub fn token_of(message_id: &str) -> Option<&str> {
     let (token, domain) = message_id.trim_matches(['<', '>', ' ']).split_once('@')?;
     (is_token(token) && !domain.is_empty()).then_some(token)
@@ -76,14 +89,26 @@ mod tests {
         let (left, right) = id.split_once('@').expect("an @");
         assert_eq!((left.len(), right), (24, "acme.example"));
         assert_eq!(token_of(&format!("<{id}>")), Some(left));
-        for other in ["", "@acme.example", "ann@acme.example", "0123456789abcdef0123456g@x", "0123456789abcdef01234567@"] {
+        for other in [
+            "",
+            "@acme.example",
+            "ann@acme.example",
+            "0123456789abcdef0123456g@x",
+            "0123456789abcdef01234567@",
+        ] {
             assert_eq!(token_of(other), None, "{other}");
         }
     }
 
     #[test]
     fn the_secret_is_never_shown() {
-        let ident = Ident { campaign: "spring", env: None, key: "ann@example.com", secret: &[65; 32], date: Timestamp::UNIX_EPOCH };
+        let ident = Ident {
+            campaign: "spring",
+            env: None,
+            key: "ann@example.com",
+            secret: &[65; 32],
+            date: Timestamp::UNIX_EPOCH,
+        };
         let shown = format!("{ident:?}");
         assert!(!shown.contains("65") && !shown.contains("ann@"), "{shown}");
     }

@@ -1,4 +1,5 @@
-//! What can be said about a message, in its front matter, in mailbatch.toml or by flags, and which of the three wins.
+//! What can be said about a message, in its front matter, in mailbatch.toml or by flags, and which
+//! of the three wins.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::outcome::Kind;
 
-/// Where a message comes from. Flags (and the environment) win over the file's front matter, which wins over mailbatch.toml.
+/// Where a message comes from. Flags (and the environment) win over the file's front matter, which
+/// wins over mailbatch.toml.
 #[derive(Clone, Debug, Default)]
 pub struct MessageSource {
     /// The message file, of `--message` or of `[message] file`.
@@ -20,11 +22,16 @@ pub struct MessageSource {
 }
 
 impl MessageSource {
-    /// The files that the message is read from: its own and its attachments, as far as they can be found.
+    /// The files that the message is read from: its own and its attachments, as far as they can be
+    /// found.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
         let directory = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-        let front = self.file.as_deref().and_then(|file| super::file::read(file).ok()).and_then(|file| file.keys.attachments);
+        let front = self
+            .file
+            .as_deref()
+            .and_then(|file| super::file::read(file).ok())
+            .and_then(|file| file.keys.attachments);
         files.extend(front.iter().flatten().map(|key| directory.join(&key.path)));
         files.extend(self.inline.attachments.iter().flatten().map(|key| key.path.clone()));
         files
@@ -44,7 +51,8 @@ pub struct MessageKeys {
     pub kind: Option<Kind>,
     /// A template; the result is an https, http or mailto URL.
     pub unsubscribe_url: Option<String>,
-    /// Further headers; the values are templates, and one that renders to nothing leaves its header out.
+    /// Further headers; the values are templates, and one that renders to nothing leaves its header
+    /// out.
     pub headers: HeaderKeys,
     /// Where bounces go; the address of `from` unless set.
     pub envelope_sender: Option<String>,
@@ -59,8 +67,17 @@ pub struct MessageKeys {
 }
 
 /// The keys that a front matter may hold: all but the bodies, for the body follows it.
-pub(super) const FRONT_MATTER: &[&str] =
-    &["from", "reply_to", "subject", "kind", "unsubscribe_url", "headers", "envelope_sender", "to_name", "attachments"];
+pub(super) const FRONT_MATTER: &[&str] = &[
+    "from",
+    "reply_to",
+    "subject",
+    "kind",
+    "unsubscribe_url",
+    "headers",
+    "envelope_sender",
+    "to_name",
+    "attachments",
+];
 
 impl MessageKeys {
     /// These keys, and `lower`'s where these are absent. Headers are merged name by name.
@@ -151,7 +168,9 @@ impl From<AttachmentForm> for AttachmentKey {
     fn from(form: AttachmentForm) -> Self {
         match form {
             AttachmentForm::Path(path) => Self { path, name: None, content_type: None },
-            AttachmentForm::Table(AttachmentTable { path, name, content_type }) => Self { path, name, content_type },
+            AttachmentForm::Table(AttachmentTable { path, name, content_type }) => {
+                Self { path, name, content_type }
+            }
         }
     }
 }
@@ -162,23 +181,35 @@ mod tests {
 
     #[test]
     fn keys_are_read_and_the_upper_ones_win() {
-        let upper: MessageKeys = toml::from_str("subject = 'new'\nheaders = { x-b = '3', X-C = '4' }").expect("valid");
+        let upper: MessageKeys =
+            toml::from_str("subject = 'new'\nheaders = { x-b = '3', X-C = '4' }").expect("valid");
         let lower: MessageKeys =
             toml::from_str("subject = 'old'\nfrom = 'a@b.example'\nkind = 'marketing'\n[headers]\nX-A = '1'\nX-B = '2'").expect("valid");
         let merged = upper.over(lower);
-        assert_eq!((merged.subject.as_deref(), merged.from.as_deref(), merged.kind), (Some("new"), Some("a@b.example"), Some(Kind::Marketing)));
-        let headers: Vec<(&str, &str)> = merged.headers.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(
+            (merged.subject.as_deref(), merged.from.as_deref(), merged.kind),
+            (Some("new"), Some("a@b.example"), Some(Kind::Marketing))
+        );
+        let headers: Vec<(&str, &str)> =
+            merged.headers.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(headers, [("X-A", "1"), ("x-b", "3"), ("X-C", "4")]);
     }
 
     #[test]
     fn attachments_are_paths_or_tables() {
-        let keys: MessageKeys =
-            toml::from_str("attachments = ['a.pdf', { path = 'b', name = 'c.txt', content_type = 'text/plain' }]").expect("valid");
+        let keys: MessageKeys = toml::from_str(
+            "attachments = ['a.pdf', { path = 'b', name = 'c.txt', content_type = 'text/plain' }]",
+        )
+        .expect("valid");
         let attachments = keys.attachments.expect("two");
-        assert_eq!(attachments[0], AttachmentKey { path: "a.pdf".into(), name: None, content_type: None });
+        assert_eq!(
+            attachments[0],
+            AttachmentKey { path: "a.pdf".into(), name: None, content_type: None }
+        );
         assert_eq!(attachments[1].name.as_deref(), Some("c.txt"));
-        assert!(toml::from_str::<MessageKeys>("attachments = [{ path = 'b', nmae = 'c' }]").is_err());
+        assert!(
+            toml::from_str::<MessageKeys>("attachments = [{ path = 'b', nmae = 'c' }]").is_err()
+        );
         assert!(toml::from_str::<MessageKeys>("sujbect = 'x'").is_err());
     }
 }

@@ -1,7 +1,8 @@
-//! The links of our own unsubscribe page: `PUBLIC_URL/u/TOKEN-SIGNATURE`. A link carries no address, and nobody without the key can make one.
+//! The links of our own unsubscribe page: `PUBLIC_URL/u/TOKEN-SIGNATURE`. A link carries no
+//! address, and nobody without the key can make one.
 //!
-//! `{token}` in `unsubscribe_url` stands for the token of the mail's Message-ID with its signature; where the message has no
-//! `unsubscribe_url` of its own, marketing mail gets that of the page.
+//! `{token}` in `unsubscribe_url` stands for the token of the mail's Message-ID with its signature;
+//! where the message has no `unsubscribe_url` of its own, marketing mail gets that of the page.
 
 use data_encoding::HEXLOWER;
 use ring::hmac;
@@ -40,11 +41,17 @@ impl Links {
         format!("{token}-{}", HEXLOWER.encode(&self.signature(token).as_ref()[..SIGNATURE]))
     }
 
-    /// The token of a link's last part, if it was signed with this key; the compare takes the same time wherever the two differ.
+    /// The token of a link's last part, if it was signed with this key; the compare takes the same
+    /// time wherever the two differ.
     pub fn verify<'t>(&self, signed: &'t str) -> Option<&'t str> {
         let (token, signature) = signed.split_once('-')?;
         let expected = HEXLOWER.encode(&self.signature(token).as_ref()[..SIGNATURE]);
-        let equal = hmac::verify(&self.key, signature.as_bytes(), hmac::sign(&self.key, expected.as_bytes()).as_ref()).is_ok();
+        let equal = hmac::verify(
+            &self.key,
+            signature.as_bytes(),
+            hmac::sign(&self.key, expected.as_bytes()).as_ref(),
+        )
+        .is_ok();
         (is_token(token) && equal).then_some(token)
     }
 }
@@ -58,10 +65,12 @@ pub(super) fn fill(url: &str, links: Option<&Links>, message_id: &str) -> String
 }
 
 impl Message {
-    /// Gives marketing mail without an `unsubscribe_url` that of our page at `public_url`, and signs the links of all mail that has some. Exit 2
-    /// where a link cannot be signed.
+    /// Gives marketing mail without an `unsubscribe_url` that of our page at `public_url`, and
+    /// signs the links of all mail that has some. Exit 2 where a link cannot be signed.
     pub fn with_links(mut self, public_url: Option<&str>, links: Option<Links>) -> Result<Self> {
-        if let (None, Kind::Marketing, Some(public_url), Some(_)) = (&self.frozen.unsubscribe_url, self.frozen.kind, public_url, &links) {
+        if let (None, Kind::Marketing, Some(public_url), Some(_)) =
+            (&self.frozen.unsubscribe_url, self.frozen.kind, public_url, &links)
+        {
             let source = Source { text: format!("{public_url}/u/{TOKEN}"), file: None, line: 1 };
             self.templates.add(UNSUBSCRIBE_URL, &source)?;
             self.frozen.unsubscribe_url = Some(source);
@@ -71,9 +80,17 @@ impl Message {
 
     /// Signs links as [`Message::with_links`] does, and leaves the message as it was planned.
     pub fn signed_by(mut self, links: Option<Links>) -> Result<Self> {
-        if links.is_none() && self.frozen.unsubscribe_url.as_ref().is_some_and(|source| source.text.contains(TOKEN)) {
-            return Err(Error::usage(format!("unsubscribe_url holds {TOKEN}, and there is no key to sign it with"))
-                .hint("write unsubscribe_key = { file = \"unsubscribe.key\" } under [listen]"));
+        if links.is_none()
+            && self
+                .frozen
+                .unsubscribe_url
+                .as_ref()
+                .is_some_and(|source| source.text.contains(TOKEN))
+        {
+            return Err(Error::usage(format!(
+                "unsubscribe_url holds {TOKEN}, and there is no key to sign it with"
+            ))
+            .hint("write unsubscribe_key = { file = \"unsubscribe.key\" } under [listen]"));
         }
         self.links = links;
         Ok(self)
@@ -96,7 +113,15 @@ mod tests {
             other[place] = if other[place] == b'0' { b'1' } else { b'0' };
             assert_eq!(links.verify(&String::from_utf8(other).unwrap()), None, "{place}");
         }
-        for bad in ["", "-", token, &signed[..40], &format!("{signed}0"), &format!("{signed}-0"), &signed.to_uppercase()] {
+        for bad in [
+            "",
+            "-",
+            token,
+            &signed[..40],
+            &format!("{signed}0"),
+            &format!("{signed}-0"),
+            &signed.to_uppercase(),
+        ] {
             assert_eq!(links.verify(bad), None, "{bad}");
         }
     }
@@ -104,9 +129,16 @@ mod tests {
     #[test]
     fn a_url_is_filled_in_for_a_message_id_of_ours() {
         let links = Links::new(&Secret::new("0123456789abcdef"));
-        let url = fill("https://a.example/u/{token}", Some(&links), "00112233445566778899aabb@a.example");
-        assert_eq!(links.verify(url.strip_prefix("https://a.example/u/").unwrap()), Some("00112233445566778899aabb"));
+        let url =
+            fill("https://a.example/u/{token}", Some(&links), "00112233445566778899aabb@a.example");
+        assert_eq!(
+            links.verify(url.strip_prefix("https://a.example/u/").unwrap()),
+            Some("00112233445566778899aabb")
+        );
         assert_eq!(fill("https://a.example/u/7", Some(&links), NOBODY), "https://a.example/u/7");
-        assert!(fill("https://a.example/u/{token}", Some(&links), NOBODY).len() > "https://a.example/u/".len() + 50);
+        assert!(
+            fill("https://a.example/u/{token}", Some(&links), NOBODY).len()
+                > "https://a.example/u/".len() + 50
+        );
     }
 }

@@ -24,13 +24,18 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     let attachments = attachments(source, &front)?;
     let keys = source.flags.clone().over(front).over(source.inline.clone());
 
-    let from = places.mailbox("from", places.required("from", keys.from.as_deref(), "from = \"Acme <news@acme.example>\"")?)?;
-    let kind = places.required("kind", keys.kind, "kind = \"marketing\" or kind = \"transactional\"")?;
+    let from = places.mailbox(
+        "from",
+        places.required("from", keys.from.as_deref(), "from = \"Acme <news@acme.example>\"")?,
+    )?;
+    let kind =
+        places.required("kind", keys.kind, "kind = \"marketing\" or kind = \"transactional\"")?;
     let subject = places.required("subject", keys.subject.as_deref(), "subject = \"...\"")?;
     if subject.trim().is_empty() {
         return Err(Error::usage(format!("{}: the subject is empty", places.at("subject"))));
     }
-    let reply_to = keys.reply_to.as_deref().map(|text| places.mailbox("reply_to", text)).transpose()?;
+    let reply_to =
+        keys.reply_to.as_deref().map(|text| places.mailbox("reply_to", text)).transpose()?;
     let envelope_sender = match keys.envelope_sender.as_deref() {
         None => from.address.clone(),
         Some(text) => envelope_sender(text).map_err(|why| {
@@ -60,7 +65,10 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
         envelope_sender: envelope_sender.to_string(),
         subject: places.source("subject", subject),
         to_name: keys.to_name.as_deref().map(|text| places.source("to_name", text)),
-        unsubscribe_url: keys.unsubscribe_url.as_deref().map(|text| places.source("unsubscribe_url", text)),
+        unsubscribe_url: keys
+            .unsubscribe_url
+            .as_deref()
+            .map(|text| places.source("unsubscribe_url", text)),
         headers,
         body: body(file, &keys, &places)?,
         attachments,
@@ -75,12 +83,13 @@ fn name(source: &MessageSource) -> String {
 
 fn attachments(source: &MessageSource, front: &MessageKeys) -> Result<Vec<Attachment>> {
     let directory = source.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-    let (keys, directory) = match (&source.flags.attachments, &front.attachments, &source.inline.attachments) {
-        (Some(keys), _, _) => (keys, Path::new("")),
-        (None, Some(keys), _) => (keys, directory),
-        (None, None, Some(keys)) => (keys, Path::new("")),
-        (None, None, None) => return Ok(Vec::new()),
-    };
+    let (keys, directory) =
+        match (&source.flags.attachments, &front.attachments, &source.inline.attachments) {
+            (Some(keys), _, _) => (keys, Path::new("")),
+            (None, Some(keys), _) => (keys, directory),
+            (None, None, Some(keys)) => (keys, Path::new("")),
+            (None, None, None) => return Ok(Vec::new()),
+        };
     keys.iter().map(|key| Attachment::load(key, directory)).collect()
 }
 
@@ -93,7 +102,9 @@ fn body(file: Option<MessageFile>, keys: &MessageKeys, places: &Places<'_>) -> R
             Format::Html => Body::Html { html: source, text: None },
         });
     }
-    let given = |key: &str, text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(|text| places.source(key, text));
+    let given = |key: &str, text: &Option<String>| {
+        text.as_deref().filter(|text| !text.trim().is_empty()).map(|text| places.source(key, text))
+    };
     match (given("html", &keys.html), given("text", &keys.text)) {
         (Some(html), text) => Ok(Body::Html { html, text }),
         (None, Some(text)) => Ok(Body::Text(text)),
@@ -106,7 +117,8 @@ fn check_header(place: &str, name: &str) -> Result<()> {
     match header::check_name(name) {
         Ok(()) => Ok(()),
         Err(NameError::Syntax) => {
-            Err(Error::usage(format!("{place}: {name:?} cannot be the name of a header")).hint("use letters, digits and hyphens, as in X-Campaign"))
+            Err(Error::usage(format!("{place}: {name:?} cannot be the name of a header"))
+                .hint("use letters, digits and hyphens, as in X-Campaign"))
         }
         Err(NameError::Owned(instead)) => {
             let error = Error::usage(format!("{place}: the header {name} cannot be set"));
@@ -140,7 +152,9 @@ impl<'a> Places<'a> {
             "unsubscribe_url" => self.source.flags.unsubscribe_url.is_some(),
             "envelope_sender" => self.source.flags.envelope_sender.is_some(),
             "to_name" => self.source.flags.to_name.is_some(),
-            _ => key.strip_prefix("headers.").is_some_and(|name| self.source.flags.headers.0.iter().any(|(flag, _)| flag.eq_ignore_ascii_case(name))),
+            _ => key.strip_prefix("headers.").is_some_and(|name| {
+                self.source.flags.headers.0.iter().any(|(flag, _)| flag.eq_ignore_ascii_case(name))
+            }),
         };
         if by_flag { None } else { self.lines.get(key).copied() }
     }
@@ -160,22 +174,29 @@ impl<'a> Places<'a> {
     }
 
     fn mailbox(&self, key: &str, text: &str) -> Result<Mailbox> {
-        Mailbox::parse(text)
-            .map_err(|why| Error::usage(format!("{}: {why}", self.at(key))).hint(format!("write it as {key} = \"Acme <news@acme.example>\"")))
+        Mailbox::parse(text).map_err(|why| {
+            Error::usage(format!("{}: {why}", self.at(key)))
+                .hint(format!("write it as {key} = \"Acme <news@acme.example>\""))
+        })
     }
 
     fn required<T>(&self, key: &str, value: Option<T>, example: &str) -> Result<T> {
         value.ok_or_else(|| {
             let (what, place) = match &self.file {
-                Some(file) => (format!("{file}: `{key}` is not set"), format!("between +++ lines at the top of {file}, or ")),
+                Some(file) => (
+                    format!("{file}: `{key}` is not set"),
+                    format!("between +++ lines at the top of {file}, or "),
+                ),
                 None => (format!("message: `{key}` is not set"), String::new()),
             };
-            Error::usage(what).hint(format!("put {example} {place}under [message] in mailbatch.toml"))
+            Error::usage(what)
+                .hint(format!("put {example} {place}under [message] in mailbatch.toml"))
         })
     }
 }
 
-/// An envelope sender; one with `{token}` must still be an address when the token, 24 letters and digits, stands there.
+/// An envelope sender; one with `{token}` must still be an address when the token, 24 letters and
+/// digits, stands there.
 fn envelope_sender(text: &str) -> std::result::Result<Address, String> {
     let sample = text.replacen("{token}", "0123456789abcdef01234567", 1);
     if sample.contains(['{', '}']) {
@@ -188,8 +209,12 @@ fn envelope_sender(text: &str) -> std::result::Result<Address, String> {
     let address = Address::parse(text).map_err(|why| why.to_string())?;
     // Behind another sign the token could not be told from what is around it.
     match address.local().split_once("{token}") {
-        Some((before, after)) if !(before.is_empty() || before.ends_with(['+', '-', '=', '.', '_'])) || !after.is_empty() => {
-            Err("has {token} where it is not the end of the local part after +, -, =, . or _".to_owned())
+        Some((before, after))
+            if !(before.is_empty() || before.ends_with(['+', '-', '=', '.', '_']))
+                || !after.is_empty() =>
+        {
+            Err("has {token} where it is not the end of the local part after +, -, =, . or _"
+                .to_owned())
         }
         _ => Ok(address),
     }

@@ -20,7 +20,8 @@ impl Mailbox {
         if text.contains("{{") || text.contains("{%") {
             return Err("is the same for every recipient and cannot be a template".to_owned());
         }
-        let Some((name, address)) = text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) else {
+        let Some((name, address)) = text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<'))
+        else {
             let address = Address::parse(text).map_err(|why| why.to_string())?;
             return Ok(Self { name: String::new(), address });
         };
@@ -61,7 +62,12 @@ fn display_name(text: &str) -> Result<String, String> {
     while let Some(c) = chars.next() {
         match c {
             '"' if chars.as_str().is_empty() => return Ok(name),
-            '"' => return Err("must be one mailbox, with nothing between the quoted name and the address".to_owned()),
+            '"' => {
+                return Err(
+                    "must be one mailbox, with nothing between the quoted name and the address"
+                        .to_owned(),
+                );
+            }
             '\\' => name.extend(chars.next()),
             c => name.push(c),
         }
@@ -85,7 +91,11 @@ mod tests {
         ] {
             let mailbox = Mailbox::parse(text).expect(text);
             assert_eq!((mailbox.name.as_str(), mailbox.address.as_str()), (name, address));
-            assert_eq!(Mailbox::parse(&mailbox.to_string()), Ok(mailbox), "its own text reads back");
+            assert_eq!(
+                Mailbox::parse(&mailbox.to_string()),
+                Ok(mailbox),
+                "its own text reads back"
+            );
         }
     }
 

@@ -1,8 +1,10 @@
-//! Markdown bodies: one rendering gives the text part (the source with its values) and the HTML part.
+//! Markdown bodies: one rendering gives the text part (the source with its values) and the HTML
+//! part.
 //!
-//! The rule it keeps: a value is text and never structure. While the template is rendered each value is put between two marks; for HTML
-//! the marked values are taken out, the rest becomes HTML, and only then are they put back, escaped. A value that the template marks as
-//! `safe` is Markdown of the author's and takes part like the rest.
+//! The rule it keeps: a value is text and never structure. While the template is rendered each
+//! value is put between two marks; for HTML the marked values are taken out, the rest becomes HTML,
+//! and only then are they put back, escaped. A value that the template marks as `safe` is Markdown
+//! of the author's and takes part like the rest.
 
 use std::fmt;
 
@@ -41,13 +43,15 @@ pub(super) fn to_html(rendered: &str) -> String {
     for part in slots.convert() {
         match part {
             Part::Html(html) => out.push_str(&html),
-            Part::Value(slot) => push_html_escaped(&mut out, slots.values[slot].1).expect("a String takes everything"),
+            Part::Value(slot) => push_html_escaped(&mut out, slots.values[slot].1)
+                .expect("a String takes everything"),
         }
     }
     out
 }
 
-/// The HTML part of a plain template for values of these shapes, in pieces: what `to_html` gives, with slots where the values come.
+/// The HTML part of a plain template for values of these shapes, in pieces: what `to_html` gives,
+/// with slots where the values come.
 pub(super) fn html_pieces(template: &[Piece], shapes: &[Shape]) -> Vec<Piece> {
     let mut rendered = String::new();
     let mut places = Vec::new();
@@ -55,7 +59,8 @@ pub(super) fn html_pieces(template: &[Piece], shapes: &[Shape]) -> Vec<Piece> {
         match piece {
             Piece::Text(text) => rendered.push_str(text),
             Piece::Slot(place) => {
-                push_slot(&mut rendered, shapes[*place].example()).expect("a String takes everything");
+                push_slot(&mut rendered, shapes[*place].example())
+                    .expect("a String takes everything");
                 if shapes[*place] != Shape::Empty {
                     places.push(*place);
                 }
@@ -69,7 +74,8 @@ pub(super) fn html_pieces(template: &[Piece], shapes: &[Shape]) -> Vec<Piece> {
     Slots::take_out(&rendered).convert().into_iter().map(piece).collect()
 }
 
-/// How a value looks to Markdown while it is taken out: in `<...>` a URL and an address make a link, and a word does not.
+/// How a value looks to Markdown while it is taken out: in `<...>` a URL and an address make a
+/// link, and a word does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Shape {
     /// Nothing at all, not even a placeholder.
@@ -166,18 +172,29 @@ impl<'a> Slots<'a> {
         let mut converted = String::with_capacity(self.markdown.len() * 2);
         html::push_html(&mut converted, Parser::new_ext(&self.markdown, options));
         let mut parts = Vec::new();
-        let mut html = "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"></head>\n<body>\n".to_owned();
+        let mut html =
+            "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"></head>\n<body>\n".to_owned();
         let mut rest = converted.as_str();
         while let Some((before, placeholder)) = rest.split_once(self.prefix.as_str()) {
             html.push_str(before);
             let digits = placeholder.bytes().take_while(u8::is_ascii_digit).count();
             rest = placeholder[digits..].strip_prefix('x').unwrap_or(&placeholder[digits..]);
-            let slot = placeholder[..digits].parse::<usize>().ok().filter(|slot| *slot < self.values.len());
+            let slot = placeholder[..digits]
+                .parse::<usize>()
+                .ok()
+                .filter(|slot| *slot < self.values.len());
             let Some(slot) = slot else { continue };
             match self.values[slot].0 {
                 Shape::Word | Shape::Empty => {}
-                Shape::Url => html.truncate(html.strip_suffix(URL_SHAPE).map_or(html.len(), str::len)),
-                Shape::Mail => rest = rest.strip_prefix('@').and_then(|rest| rest.strip_prefix(self.prefix.as_str())).unwrap_or(rest),
+                Shape::Url => {
+                    html.truncate(html.strip_suffix(URL_SHAPE).map_or(html.len(), str::len))
+                }
+                Shape::Mail => {
+                    rest = rest
+                        .strip_prefix('@')
+                        .and_then(|rest| rest.strip_prefix(self.prefix.as_str()))
+                        .unwrap_or(rest)
+                }
             }
             parts.push(Part::Html(std::mem::take(&mut html)));
             parts.push(Part::Value(slot));
@@ -213,9 +230,21 @@ mod tests {
             ("Hi {}", "<script>", "<p>Hi &lt;script&gt;</p>\n"),
             ("Hi {}", "a\n\n- b", "<p>Hi a\n\n- b</p>\n"),
             ("`{}`", "a*b`c", "<p><code>a*b`c</code></p>\n"),
-            ("[x](https://a.example/?q={})", "\"><b>", "<p><a href=\"https://a.example/?q=&quot;&gt;&lt;b&gt;\">x</a></p>\n"),
-            ("[x]({})", "https://a.example/?a=1&b=2", "<p><a href=\"https://a.example/?a=1&amp;b=2\">x</a></p>\n"),
-            ("<{}>", "https://a.example/u", "<p><a href=\"https://a.example/u\">https://a.example/u</a></p>\n"),
+            (
+                "[x](https://a.example/?q={})",
+                "\"><b>",
+                "<p><a href=\"https://a.example/?q=&quot;&gt;&lt;b&gt;\">x</a></p>\n",
+            ),
+            (
+                "[x]({})",
+                "https://a.example/?a=1&b=2",
+                "<p><a href=\"https://a.example/?a=1&amp;b=2\">x</a></p>\n",
+            ),
+            (
+                "<{}>",
+                "https://a.example/u",
+                "<p><a href=\"https://a.example/u\">https://a.example/u</a></p>\n",
+            ),
             ("<{}>", "a@b.example", "<p><a href=\"mailto:a@b.example\">a@b.example</a></p>\n"),
             ("mbslot0x {}", "y", "<p>mbslot0x y</p>\n"),
         ] {

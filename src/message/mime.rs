@@ -9,7 +9,12 @@ use super::body::Parts;
 use super::ident::boundary;
 
 /// Puts a message together. `headers` ends in CRLF and holds neither MIME-Version nor Content-Type.
-pub(super) fn assemble(headers: &str, parts: &Parts, attachments: &[SinglePart], message_id: &str) -> Vec<u8> {
+pub(super) fn assemble(
+    headers: &str,
+    parts: &Parts,
+    attachments: &[SinglePart],
+    message_id: &str,
+) -> Vec<u8> {
     let text = text_part(&parts.text, ContentType::TEXT_PLAIN);
     let html = parts.html.as_ref().map(|html| text_part(html, ContentType::TEXT_HTML));
     let body = match (html, attachments) {
@@ -21,7 +26,10 @@ pub(super) fn assemble(headers: &str, parts: &Parts, attachments: &[SinglePart],
                 None => mixed.singlepart(text),
                 Some(html) => mixed.multipart(alternative(text, html, message_id)),
             };
-            attachments.iter().fold(first, |mixed, attachment| mixed.singlepart(attachment.clone())).formatted()
+            attachments
+                .iter()
+                .fold(first, |mixed, attachment| mixed.singlepart(attachment.clone()))
+                .formatted()
         }
     };
     let mut out = Vec::with_capacity(headers.len() + 32 + body.len());
@@ -32,14 +40,18 @@ pub(super) fn assemble(headers: &str, parts: &Parts, attachments: &[SinglePart],
 }
 
 fn alternative(text: SinglePart, html: SinglePart, message_id: &str) -> MultiPart {
-    MultiPart::alternative().boundary(boundary(message_id, "alternative")).singlepart(text).singlepart(html)
+    MultiPart::alternative()
+        .boundary(boundary(message_id, "alternative"))
+        .singlepart(text)
+        .singlepart(html)
 }
 
 fn text_part(text: &str, content_type: ContentType) -> SinglePart {
     SinglePart::builder().header(content_type).body(with_crlf(text))
 }
 
-/// The text with every line break as CRLF, without NUL, and without the last line break, which the part's end supplies.
+/// The text with every line break as CRLF, without NUL, and without the last line break, which the
+/// part's end supplies.
 pub(super) fn with_crlf(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 32);
     let mut chars = text.chars().peekable();

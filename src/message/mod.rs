@@ -1,7 +1,8 @@
 //! The message file becomes one message for each recipient.
 //!
-//! A message is loaded once (front matter, templates, attachments), frozen with the run, and rendered for each row from its frozen form
-//! alone. The rules it keeps: equal input gives equal octets, a value never makes a header nor HTML, and no error shows a value.
+//! A message is loaded once (front matter, templates, attachments), frozen with the run, and
+//! rendered for each row from its frozen form alone. The rules it keeps: equal input gives equal
+//! octets, a value never makes a header nor HTML, and no error shows a value.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
@@ -90,7 +91,10 @@ pub struct Encoded {
 
 impl std::fmt::Debug for Encoded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoded").field("message_id", &self.message_id).field("octets", &self.bytes.len()).finish()
+        f.debug_struct("Encoded")
+            .field("message_id", &self.message_id)
+            .field("octets", &self.bytes.len())
+            .finish()
     }
 }
 
@@ -113,12 +117,16 @@ pub struct Rendered {
 
 impl std::fmt::Debug for Rendered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rendered").field("message_id", &self.message_id).field("octets", &self.bytes.len()).finish_non_exhaustive()
+        f.debug_struct("Rendered")
+            .field("message_id", &self.message_id)
+            .field("octets", &self.bytes.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Message {
-    /// Reads and compiles a message. Keys that are missing or wrong are exit 2, files and templates that cannot be used exit 4.
+    /// Reads and compiles a message. Keys that are missing or wrong are exit 2, files and templates
+    /// that cannot be used exit 4.
     pub fn load(source: &MessageSource) -> Result<Self> {
         let (frozen, odd) = load::load(source)?;
         Self::compile(frozen, odd)
@@ -136,8 +144,10 @@ impl Message {
             return Err(Error::internal(format!("the run's message has version {newer}, this mailbatch knows versions up to {VERSION}"))
                 .hint("use the mailbatch that planned the run"));
         }
-        let frozen: Frozen = serde::Deserialize::deserialize(frozen)
-            .map_err(|_| Error::internal("the run's message cannot be read back from the ledger").hint("plan the run anew with `mailbatch send`"))?;
+        let frozen: Frozen = serde::Deserialize::deserialize(frozen).map_err(|_| {
+            Error::internal("the run's message cannot be read back from the ledger")
+                .hint("plan the run anew with `mailbatch send`")
+        })?;
         Self::compile(frozen, Vec::new())
     }
 
@@ -158,12 +168,19 @@ impl Message {
             headers.push((name.clone(), template));
         }
         frozen.body.compile(&mut templates)?;
-        let attachments = frozen.attachments.iter().map(|a| a.part()).collect::<Result<Vec<_>, _>>();
+        let attachments =
+            frozen.attachments.iter().map(|a| a.part()).collect::<Result<Vec<_>, _>>();
         let attachments = attachments.map_err(|why| damaged(format!("attachment: {why}")))?;
         Ok(Self {
             from: Mailbox::parse(&frozen.from).map_err(|why| damaged(format!("from {why}")))?,
-            reply_to: frozen.reply_to.as_deref().map(Mailbox::parse).transpose().map_err(|why| damaged(format!("reply_to {why}")))?,
-            envelope_sender: Address::parse(&frozen.envelope_sender).map_err(|why| damaged(format!("envelope_sender: {why}")))?,
+            reply_to: frozen
+                .reply_to
+                .as_deref()
+                .map(Mailbox::parse)
+                .transpose()
+                .map_err(|why| damaged(format!("reply_to {why}")))?,
+            envelope_sender: Address::parse(&frozen.envelope_sender)
+                .map_err(|why| damaged(format!("envelope_sender: {why}")))?,
             skeleton: Skeleton::new(&frozen.body, &templates, &attachments),
             attachments,
             shared: OnceLock::new(),
@@ -190,10 +207,12 @@ impl Message {
         &self.envelope_sender
     }
 
-    /// Where bounces of one mail go: `{token}` in the envelope sender stands for the token of its Message-ID.
+    /// Where bounces of one mail go: `{token}` in the envelope sender stands for the token of its
+    /// Message-ID.
     pub fn envelope_sender_of(&self, message_id: &str) -> Address {
         let token = token_of(message_id).filter(|_| self.envelope_sender.as_str().contains(TOKEN));
-        let named = token.map(|token| Address::parse(&self.envelope_sender.as_str().replacen(TOKEN, token, 1)));
+        let named = token
+            .map(|token| Address::parse(&self.envelope_sender.as_str().replacen(TOKEN, token, 1)));
         // What was checked when the message was loaded stays an address.
         named.and_then(std::result::Result::ok).unwrap_or_else(|| self.envelope_sender.clone())
     }
@@ -219,30 +238,40 @@ impl Message {
             found.push(format!("the subject is longer than {LONG_SUBJECT} characters and will be cut off by most readers"));
         }
         if !self.from.address.domain().contains('.') {
-            found.push("the domain of `from` has no dot: few servers will take mail from it".to_owned());
+            found.push(
+                "the domain of `from` has no dot: few servers will take mail from it".to_owned(),
+            );
         }
         if self.from.address.needs_smtputf8() {
-            found.push("the address of `from` is not ASCII: only servers with SMTPUTF8 will take it".to_owned());
+            found.push(
+                "the address of `from` is not ASCII: only servers with SMTPUTF8 will take it"
+                    .to_owned(),
+            );
         }
-        let octets: usize = self.frozen.attachments.iter().map(attachment::Attachment::octets).sum();
+        let octets: usize =
+            self.frozen.attachments.iter().map(attachment::Attachment::octets).sum();
         if octets > HEAVY_ATTACHMENTS {
             found.push(format!("the attachments are {} MiB: many receivers refuse that, and every recipient gets a copy", octets / 1024 / 1024));
         }
         found
     }
 
-    /// Tries every template on a row, which finds whatever `render` would refuse at a fraction of its cost.
+    /// Tries every template on a row, which finds whatever `render` would refuse at a fraction of
+    /// its cost.
     pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields) -> Result<(), RenderError> {
         let row = Row::new(index, fields);
         let url = self.unsubscribe_url(&row, link::NOBODY)?;
         let names = self.headers.iter().map(|(_, template)| template.as_str());
         let to_name = self.frozen.to_name.as_ref().map(|_| TO_NAME);
-        std::iter::once(SUBJECT).chain(to_name).chain(names).try_for_each(|name| self.templates.probe(name, &row))?;
+        std::iter::once(SUBJECT)
+            .chain(to_name)
+            .chain(names)
+            .try_for_each(|name| self.templates.probe(name, &row))?;
         self.frozen.body.probe(&self.templates, &row.with_unsubscribe_url(url.as_deref()))
     }
 
-    /// Renders a row and encodes it, into `room` if that serves: the octets of `render`, by what has been prepared for the run where that
-    /// can be.
+    /// Renders a row and encodes it, into `room` if that serves: the octets of `render`, by what
+    /// has been prepared for the run where that can be.
     pub fn encode(
         &self,
         index: &Arc<ColumnIndex>,
@@ -257,20 +286,34 @@ impl Message {
             let url = self.unsubscribe_url(&row, &message_id)?;
             let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
             room.clear();
-            if skeleton.assemble(&mut room, &head.block, &self.templates, &row.with_unsubscribe_url(url.as_deref()), &message_id) {
+            if skeleton.assemble(
+                &mut room,
+                &head.block,
+                &self.templates,
+                &row.with_unsubscribe_url(url.as_deref()),
+                &message_id,
+            ) {
                 return Ok(Encoded { bytes: room, message_id });
             }
         }
-        self.render(index, fields, to, ident).map(|whole| Encoded { bytes: whole.bytes, message_id: whole.message_id })
+        self.render(index, fields, to, ident)
+            .map(|whole| Encoded { bytes: whole.bytes, message_id: whole.message_id })
     }
 
     /// Renders a row whole. The same arguments give the same octets.
-    pub fn render(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address, ident: &Ident<'_>) -> Result<Rendered, RenderError> {
+    pub fn render(
+        &self,
+        index: &Arc<ColumnIndex>,
+        fields: &Fields,
+        to: &Address,
+        ident: &Ident<'_>,
+    ) -> Result<Rendered, RenderError> {
         let row = Row::new(index, fields);
         let message_id = self.message_id(ident);
         let url = self.unsubscribe_url(&row, &message_id)?;
         let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
-        let parts = self.frozen.body.render(&self.templates, &row.with_unsubscribe_url(url.as_deref()))?;
+        let parts =
+            self.frozen.body.render(&self.templates, &row.with_unsubscribe_url(url.as_deref()))?;
         let bytes = mime::assemble(&head.block, &parts, &self.attachments, &message_id);
         Ok(Rendered {
             bytes,
@@ -288,10 +331,21 @@ impl Message {
     }
 
     /// The header block but for MIME-Version and what follows it.
-    fn head(&self, row: &Row<'_>, to: &Address, unsubscribe_url: Option<&str>, message_id: &str, ident: &Ident<'_>) -> Result<Head, RenderError> {
+    fn head(
+        &self,
+        row: &Row<'_>,
+        to: &Address,
+        unsubscribe_url: Option<&str>,
+        message_id: &str,
+        ident: &Ident<'_>,
+    ) -> Result<Head, RenderError> {
         let subject = self.templates.render(SUBJECT, row)?;
         let subject = header::sanitise(&subject).into_owned();
-        let name = if self.frozen.to_name.is_some() { self.templates.render(TO_NAME, row)? } else { String::new() };
+        let name = if self.frozen.to_name.is_some() {
+            self.templates.render(TO_NAME, row)?
+        } else {
+            String::new()
+        };
         let to = Mailbox { name: header::sanitise(&name).into_owned(), address: to.clone() };
         let mut block = String::with_capacity(512);
         self.from.push_header(&mut block, "From");
@@ -300,7 +354,10 @@ impl Message {
             reply_to.push_header(&mut block, "Reply-To");
         }
         header::push_text(&mut block, "Subject", &subject);
-        put(&mut block, format_args!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
+        put(
+            &mut block,
+            format_args!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")),
+        );
         put(&mut block, format_args!("Message-ID: <{message_id}>\r\n"));
         for (name, value) in unsubscribe_url.into_iter().flat_map(unsubscribe_headers) {
             put(&mut block, format_args!("{name}: {value}\r\n"));
@@ -314,7 +371,11 @@ impl Message {
         Ok(Head { block, subject, to })
     }
 
-    fn unsubscribe_url(&self, row: &Row<'_>, message_id: &str) -> Result<Option<String>, RenderError> {
+    fn unsubscribe_url(
+        &self,
+        row: &Row<'_>,
+        message_id: &str,
+    ) -> Result<Option<String>, RenderError> {
         if self.frozen.unsubscribe_url.is_none() {
             return Ok(None);
         }
@@ -322,7 +383,9 @@ impl Message {
         let url = link::fill(url.trim(), self.links.as_ref(), message_id);
         match check_url(&url) {
             Ok(()) => Ok(Some(url)),
-            Err(why) => Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why)),
+            Err(why) => {
+                Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why))
+            }
         }
     }
 }
@@ -336,7 +399,8 @@ fn put(block: &mut String, text: fmt::Arguments<'_>) {
 fn unsubscribe_headers(url: &str) -> impl Iterator<Item = (&'static str, String)> {
     // RFC 8058 section 3.1: one click works over https only.
     let one_click = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
-    let post = one_click.then(|| ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    let post =
+        one_click.then(|| ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
     std::iter::once(("List-Unsubscribe", format!("<{url}>"))).chain(post)
 }
 
@@ -349,7 +413,9 @@ struct Head {
 fn check_url(url: &str) -> Result<(), &'static str> {
     let after = ["https://", "http://", "mailto:"]
         .iter()
-        .find(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+        .find(|scheme| {
+            url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        })
         .map(|scheme| &url[scheme.len()..]);
     if !after.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#'])) {
         return Err("is not an https, http or mailto URL");

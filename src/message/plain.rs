@@ -1,11 +1,16 @@
-//! Plain templates: text and `{{ name }}`, nothing else. They are filled without the engine, with what the engine would give.
+//! Plain templates: text and `{{ name }}`, nothing else. They are filled without the engine, with
+//! what the engine would give.
 //!
-//! The rule it keeps: where the two could differ, a template is not plain or a row has no plain values, and the engine does it.
+//! The rule it keeps: where the two could differ, a template is not plain or a row has no plain
+//! values, and the engine does it.
 
 use super::row::Row;
 
 /// Names that mean something of their own in a template.
-const RESERVED: &[&str] = &["true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "loop", "self", "super"];
+const RESERVED: &[&str] = &[
+    "true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else",
+    "loop", "self", "super",
+];
 
 /// A stretch of a plain template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +69,8 @@ impl Plain {
         &self.pieces
     }
 
-    /// The value of each name for a row; `None` where one of them is for the engine to find or to miss.
+    /// The value of each name for a row; `None` where one of them is for the engine to find or to
+    /// miss.
     pub(super) fn values<'a>(&self, row: &Row<'a>) -> Option<Vec<&'a str>> {
         self.names.iter().map(|name| row.text(name)).collect()
     }
@@ -90,7 +96,10 @@ mod tests {
     fn text_and_names_are_plain_and_nothing_else_is() {
         let plain = Plain::parse("Hi {{ name }},\r\n{{name}} {{\tid }}\r\n").expect("plain");
         let text = |text: &str| Piece::Text(text.to_owned());
-        assert_eq!(plain.pieces(), [text("Hi "), Piece::Slot(0), text(",\r\n"), Piece::Slot(0), text(" "), Piece::Slot(1)]);
+        assert_eq!(
+            plain.pieces(),
+            [text("Hi "), Piece::Slot(0), text(",\r\n"), Piece::Slot(0), text(" "), Piece::Slot(1)]
+        );
         assert_eq!(plain.names, ["name", "id"]);
         assert_eq!(Plain::parse("").expect("plain").pieces(), []);
         for source in [

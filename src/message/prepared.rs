@@ -1,7 +1,9 @@
-//! Text parts whose fixed lines are encoded once; only lines with values in them are encoded for each recipient.
+//! Text parts whose fixed lines are encoded once; only lines with values in them are encoded for
+//! each recipient.
 //!
-//! The rule it keeps: the octets are those of building the part whole (`mime::text_part`). Where that cannot be promised cheaply, as for
-//! a value with a line break or a part that wants base64, `push` says so and the caller builds it whole.
+//! The rule it keeps: the octets are those of building the part whole (`mime::text_part`). Where
+//! that cannot be promised cheaply, as for a value with a line break or a part that wants base64,
+//! `push` says so and the caller builds it whole.
 
 use lettre::message::SinglePart;
 use lettre::message::header::{ContentTransferEncoding, ContentType};
@@ -10,7 +12,8 @@ use super::mime::with_crlf;
 use super::plain::Piece;
 use super::template::Escape;
 
-/// From this many octets on, the line break before included, the builder takes a line for too long to go unencoded.
+/// From this many octets on, the line break before included, the builder takes a line for too long
+/// to go unencoded.
 const LONG: usize = 76;
 
 /// A part of which the fixed lines are encoded.
@@ -21,7 +24,8 @@ pub(super) struct PreparedPart {
     quoted_head: Vec<u8>,
     runs: Vec<Run>,
     escape: Escape,
-    /// Octets of the fixed text, line breaks included, and how many of them are not printable ASCII.
+    /// Octets of the fixed text, line breaks included, and how many of them are not printable
+    /// ASCII.
     octets: usize,
     unprintable: usize,
     /// Whether the fixed lines and texts are ASCII and short.
@@ -49,12 +53,18 @@ struct Line {
 }
 
 impl PreparedPart {
-    /// Encodes what is fixed. `None` where a line break might be made of a value and the text around it.
-    pub(super) fn new(pieces: &[Piece], escape: Escape, content_type: &ContentType) -> Option<Self> {
+    /// Encodes what is fixed. `None` where a line break might be made of a value and the text
+    /// around it.
+    pub(super) fn new(
+        pieces: &[Piece],
+        escape: Escape,
+        content_type: &ContentType,
+    ) -> Option<Self> {
         let lines = lines(pieces)?;
         let head = |encoding| {
             let empty = lettre::message::Body::dangerous_pre_encoded(Vec::new(), encoding);
-            let mut head = SinglePart::builder().header(content_type.clone()).body(empty).formatted();
+            let mut head =
+                SinglePart::builder().header(content_type.clone()).body(empty).formatted();
             head.truncate(head.len() - 2);
             head
         };
@@ -75,7 +85,8 @@ impl PreparedPart {
     }
 
     fn push_line(&mut self, pieces: Vec<Piece>, is_first: bool, is_last: bool) {
-        // The builder counts a line's break only where there is one, and that of the line before as one octet.
+        // The builder counts a line's break only where there is one, and that of the line before as
+        // one octet.
         let longest = LONG - 1 - usize::from(!is_first) - usize::from(!is_last);
         let line_break: &[u8] = if is_last { b"" } else { b"\r\n" };
         let (octets, unprintable) = (self.octets, self.unprintable);
@@ -90,7 +101,10 @@ impl PreparedPart {
             [] => "",
             [Piece::Text(text)] => text.as_str(),
             _ => {
-                self.is_plain &= pieces.iter().all(|piece| matches!(piece, Piece::Slot(_)) || matches!(piece, Piece::Text(text) if text.is_ascii()));
+                self.is_plain &= pieces.iter().all(|piece| {
+                    matches!(piece, Piece::Slot(_))
+                        || matches!(piece, Piece::Text(text) if text.is_ascii())
+                });
                 self.runs.push(Run::Filled(Line { pieces, is_last, longest, octets, unprintable }));
                 return;
             }
@@ -112,7 +126,8 @@ impl PreparedPart {
         self.unprintable += unprintable(text);
     }
 
-    /// About how many octets it has with values of ordinary length; never less than its fixed lines.
+    /// About how many octets it has with values of ordinary length; never less than its fixed
+    /// lines.
     pub(super) fn usual_size(&self) -> usize {
         let runs = self.runs.iter().map(|run| match run {
             Run::Fixed { plain, quoted } => plain.len().max(quoted.len()),
@@ -121,7 +136,8 @@ impl PreparedPart {
         self.plain_head.len().max(self.quoted_head.len()) + runs.sum::<usize>()
     }
 
-    /// Appends the part with these values. Returns false, and leaves `out` as it was, where the part has to be built whole.
+    /// Appends the part with these values. Returns false, and leaves `out` as it was, where the
+    /// part has to be built whole.
     pub(super) fn push(&self, out: &mut Vec<u8>, values: &[&str]) -> bool {
         let start = out.len();
         if self.is_plain {
@@ -210,7 +226,8 @@ impl Line {
     }
 }
 
-/// The pieces of each line, without the breaks. An empty last line is left out, as `with_crlf` does.
+/// The pieces of each line, without the breaks. An empty last line is left out, as `with_crlf`
+/// does.
 fn lines(pieces: &[Piece]) -> Option<Vec<Vec<Piece>>> {
     let mut lines = vec![Vec::new()];
     for piece in pieces {
@@ -242,10 +259,12 @@ fn unprintable(text: &[u8]) -> usize {
     text.iter().filter(|&&b| !matches!(b, b'\t' | b' '..=b'~')).count()
 }
 
-/// Appends a line as quoted-printable (RFC 2045 section 6.7). Most lines only have to be cut, which needs no look at each octet: a piece
-/// has 75 octets and `=`, the last one up to 76. Returns how many of its octets are not printable.
+/// Appends a line as quoted-printable (RFC 2045 section 6.7). Most lines only have to be cut, which
+/// needs no look at each octet: a piece has 75 octets and `=`, the last one up to 76. Returns how
+/// many of its octets are not printable.
 fn push_quoted_line(out: &mut Vec<u8>, line: &[u8]) -> usize {
-    let stands_for_itself = line.iter().fold(true, |all, &b| all & matches!(b, b' '..=b'~') & (b != b'='));
+    let stands_for_itself =
+        line.iter().fold(true, |all, &b| all & matches!(b, b' '..=b'~') & (b != b'='));
     if !stands_for_itself || line.ends_with(b" ") {
         out.extend_from_slice(&quoted_printable::encode(line));
         return unprintable(line);

@@ -1,4 +1,5 @@
-//! Names that are reserved for examples and tests (RFC 2606, RFC 6761): mail that holds them was never meant to leave the machine.
+//! Names that are reserved for examples and tests (RFC 2606, RFC 6761): mail that holds them was
+//! never meant to leave the machine.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use crate::address::Address;
 const FILLED: &str = "\u{1}";
 
 impl Message {
-    /// Where the message uses a reserved name, each as `From: acme.example` or `link: www.example.com`; in order, each once. What a row fills
-    /// in is not looked at.
+    /// Where the message uses a reserved name, each as `From: acme.example` or `link:
+    /// www.example.com`; in order, each once. What a row fills in is not looked at.
     pub fn reserved_names(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut add = |place: String, domain: &str| {
@@ -28,7 +29,8 @@ impl Message {
         if of(&self.envelope_sender) != of(&self.from.address) {
             add("envelope_sender".into(), &of(&self.envelope_sender));
         }
-        let unsubscribe: BTreeSet<String> = self.frozen.unsubscribe_url.iter().flat_map(|source| hosts(&source.text)).collect();
+        let unsubscribe: BTreeSet<String> =
+            self.frozen.unsubscribe_url.iter().flat_map(|source| hosts(&source.text)).collect();
         unsubscribe.iter().for_each(|host| add("unsubscribe_url".into(), host));
         for (name, source) in &self.frozen.headers {
             hosts(&source.text).iter().for_each(|host| add(format!("header {name}"), host));
@@ -45,7 +47,9 @@ fn hosts(template: &str) -> BTreeSet<String> {
     let text = without_tags(&template.replace(TOKEN, FILLED));
     let lower = text.to_ascii_lowercase();
     let mut found = BTreeSet::new();
-    for (at, scheme) in ["http://", "https://", "mailto:"].iter().flat_map(|scheme| lower.match_indices(scheme)) {
+    for (at, scheme) in
+        ["http://", "https://", "mailto:"].iter().flat_map(|scheme| lower.match_indices(scheme))
+    {
         let rest = &lower[at + scheme.len()..];
         let ends = |c: char| c.is_whitespace() || "/?#\"'<>()[]{}|\\,;".contains(c);
         let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
@@ -86,9 +90,12 @@ fn without_tags(template: &str) -> String {
 
 /// Whether nobody can own a domain: it is for examples, tests, or the machine itself.
 fn is_reserved(domain: &str) -> bool {
-    const NAMES: [&str; 7] = ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
+    const NAMES: [&str; 7] =
+        ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
     let domain = domain.to_ascii_lowercase();
-    NAMES.iter().any(|name| domain.strip_suffix(name).is_some_and(|above| above.is_empty() || above.ends_with('.')))
+    NAMES.iter().any(|name| {
+        domain.strip_suffix(name).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    })
 }
 
 #[cfg(test)]
@@ -97,10 +104,28 @@ mod tests {
 
     #[test]
     fn reserved_names_are_known_and_others_are_not() {
-        for domain in ["example.com", "mail.Example.org", "example.net", "acme.example", "a.test", "x.invalid", "test", "localhost", "a.localhost"] {
+        for domain in [
+            "example.com",
+            "mail.Example.org",
+            "example.net",
+            "acme.example",
+            "a.test",
+            "x.invalid",
+            "test",
+            "localhost",
+            "a.localhost",
+        ] {
             assert!(is_reserved(domain), "{domain}");
         }
-        for domain in ["example.de", "acme.com", "myexample.com", "contest", "example.com.acme.org", "localhost.acme.org", ""] {
+        for domain in [
+            "example.de",
+            "acme.com",
+            "myexample.com",
+            "contest",
+            "example.com.acme.org",
+            "localhost.acme.org",
+            "",
+        ] {
             assert!(!is_reserved(domain), "{domain}");
         }
     }
@@ -109,9 +134,15 @@ mod tests {
     fn hosts_are_found_wherever_a_template_writes_them() {
         for (template, expected) in [
             ("see HTTPS://Acme.example/x, or (http://b.test)", &["acme.example", "b.test"][..]),
-            ("<a href=\"http://u:p@c.test.:8080/\">c</a> [d](https://d.example?x=1) <https://e.test>", &["c.test", "d.example", "e.test"]),
+            (
+                "<a href=\"http://u:p@c.test.:8080/\">c</a> [d](https://d.example?x=1) <https://e.test>",
+                &["c.test", "d.example", "e.test"],
+            ),
             ("https://{{ sub | default('a/b') }}.example.com/{{ id }}", &["….example.com"]),
-            ("https://{% if vip %}gold{% endif %}.example.net{# https://f.test #}/", &["gold.example.net"]),
+            (
+                "https://{% if vip %}gold{% endif %}.example.net{# https://f.test #}/",
+                &["gold.example.net"],
+            ),
             ("[write](mailto:help@acme.example?subject=x)", &["acme.example"]),
             ("http://{{ host }}/ and ftp://c.example and news@d.example", &["…"]),
             ("{ a { https://x.test } https://{{", &["x.test"]),

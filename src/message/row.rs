@@ -1,4 +1,5 @@
-//! A row as the templates see it: cheap look-ups for plain templates, and the engine's own value where one of them asks for more.
+//! A row as the templates see it: cheap look-ups for plain templates, and the engine's own value
+//! where one of them asks for more.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -26,10 +27,15 @@ impl<'a> Row<'a> {
 
     /// The row as the templates of bodies see it.
     pub(super) fn with_unsubscribe_url(self, url: Option<&'a str>) -> Self {
-        if url.is_none() { self } else { Self { unsubscribe_url: url, value: OnceCell::new(), ..self } }
+        if url.is_none() {
+            self
+        } else {
+            Self { unsubscribe_url: url, value: OnceCell::new(), ..self }
+        }
     }
 
-    /// The text that a name stands for; `None` where only the engine can tell, be it that there is none.
+    /// The text that a name stands for; `None` where only the engine can tell, be it that there is
+    /// none.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         match self.fields {
             Fields::Text(record) => match self.index.resolve(name) {
@@ -51,7 +57,9 @@ impl<'a> Row<'a> {
             let row = row_value(self.index, self.fields);
             match self.unsubscribe_url {
                 None => row,
-                Some(url) => Value::from_object(BodyContext { row, unsubscribe_url: url.to_owned() }),
+                Some(url) => {
+                    Value::from_object(BodyContext { row, unsubscribe_url: url.to_owned() })
+                }
             }
         })
     }

@@ -1,7 +1,7 @@
 //! The templates of one message, compiled once and shared by every row.
 //!
-//! Undefined names are errors everywhere, a `null` is as good as undefined, and a template that never ends runs out of fuel. No error
-//! shows a value of the row: only the template's own text.
+//! Undefined names are errors everywhere, a `null` is as good as undefined, and a template that
+//! never ends runs out of fuel. No error shows a value of the row: only the template's own text.
 
 use std::fmt;
 use std::ops::Range;
@@ -132,14 +132,21 @@ impl Templates {
         Self { env, sources: Vec::new(), plain: Vec::new(), guarded: Vec::new() }
     }
 
-    /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the template.
+    /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the
+    /// template.
     pub(super) fn add(&mut self, name: &str, source: &Source) -> Result<()> {
         if let Some(at) = chains::too_long(&source.text, false) {
             let line = source.text[..at].bytes().filter(|byte| *byte == b'\n').count() + 1;
-            let what = format!("more than {} operators, filters, attributes or branches in a row", chains::LONGEST);
-            return Err(refusal(name, source, (line, column(&source.text, at)), &what).hint("take it apart: {% set part = ... %}"));
+            let what = format!(
+                "more than {} operators, filters, attributes or branches in a row",
+                chains::LONGEST
+            );
+            return Err(refusal(name, source, (line, column(&source.text, at)), &what)
+                .hint("take it apart: {% set part = ... %}"));
         }
-        let guarded = Guarded::of(&source.text, false).filter(|guarded| self.env.add_template_owned(name.to_owned(), guarded.text.clone()).is_ok());
+        let guarded = Guarded::of(&source.text, false).filter(|guarded| {
+            self.env.add_template_owned(name.to_owned(), guarded.text.clone()).is_ok()
+        });
         // What is wrong with it is said of the text as it was written.
         if guarded.is_none()
             && let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone())
@@ -147,11 +154,18 @@ impl Templates {
             let column = why.range().map_or(1, |range| column(&source.text, range.start));
             let what = why.detail().map_or_else(|| why.kind().to_string(), str::to_owned);
             let refused = refusal(name, source, (why.line().unwrap_or(1), column), &what);
-            return Err(refused.hint("values stand between {{ and }}, conditions and loops between {% and %}"));
+            return Err(refused
+                .hint("values stand between {{ and }}, conditions and loops between {% and %}"));
         }
         self.sources.push((name.to_owned(), source.clone()));
         self.plain.push(Plain::parse(&source.text));
-        let kept = self.guarded.iter().chain([&guarded]).flatten().map(|guarded| guarded.longest_kept).max();
+        let kept = self
+            .guarded
+            .iter()
+            .chain([&guarded])
+            .flatten()
+            .map(|guarded| guarded.longest_kept)
+            .max();
         self.env.set_fuel(Some(allowance::fuel(kept.unwrap_or_default())));
         self.guarded.push(guarded);
         Ok(())
@@ -165,12 +179,16 @@ impl Templates {
 
     /// Renders one template for one row.
     pub(super) fn render(&self, name: &str, row: &Row<'_>) -> Result<String, RenderError> {
-        if let Some((plain, values)) = self.plain(name).and_then(|plain| Some((plain, plain.values(row)?))) {
+        if let Some((plain, values)) =
+            self.plain(name).and_then(|plain| Some((plain, plain.values(row)?)))
+        {
             let mut out = String::new();
             for piece in plain.pieces() {
                 match piece {
                     Piece::Text(text) => out.push_str(text),
-                    Piece::Slot(place) => Escape::of(name).push(&mut out, values[*place]).expect("a String takes everything"),
+                    Piece::Slot(place) => Escape::of(name)
+                        .push(&mut out, values[*place])
+                        .expect("a String takes everything"),
                 }
             }
             return Ok(out);
@@ -180,13 +198,20 @@ impl Templates {
 
     /// Finds whatever `render` would refuse.
     pub(super) fn probe(&self, name: &str, row: &Row<'_>) -> Result<(), RenderError> {
-        if self.plain(name).is_some_and(|plain| plain.is_filled_by(row)) { Ok(()) } else { self.render(name, row).map(drop) }
+        if self.plain(name).is_some_and(|plain| plain.is_filled_by(row)) {
+            Ok(())
+        } else {
+            self.render(name, row).map(drop)
+        }
     }
 
     fn render_by_engine(&self, name: &str, context: &Value) -> Result<String, RenderError> {
         allowance::begin();
         let mut written = Written::default();
-        let rendered = self.env.get_template(name).and_then(|template| template.render_captured_to(context, &mut written).map(drop));
+        let rendered = self
+            .env
+            .get_template(name)
+            .and_then(|template| template.render_captured_to(context, &mut written).map(drop));
         rendered.map(|()| written.into_text()).map_err(|why| self.explain(name, &why))
     }
 
@@ -211,22 +236,32 @@ impl Templates {
     fn explain(&self, name: &str, why: &minijinja::Error) -> RenderError {
         let source = self.source(name);
         let range = why.range().map(|range| self.original(name, range));
-        let excerpt = source.zip(range.clone()).and_then(|(source, range)| source.text.get(range)).map(str::trim);
-        let tag = source.zip(range).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
-        // A filter that refuses is itself the failing expression; what it was given is what is missing.
+        let excerpt = source
+            .zip(range.clone())
+            .and_then(|(source, range)| source.text.get(range))
+            .map(str::trim);
+        let tag =
+            source.zip(range).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
+        // A filter that refuses is itself the failing expression; what it was given is what is
+        // missing.
         let excerpt = match (excerpt, tag) {
-            (Some(excerpt), Some(tag)) if filters::STRICT.contains(&excerpt.split('(').next().unwrap_or_default()) => {
+            (Some(excerpt), Some(tag))
+                if filters::STRICT.contains(&excerpt.split('(').next().unwrap_or_default()) =>
+            {
                 tag.trim_matches(['{', '}', '%']).split('|').next()
             }
             (excerpt, _) => excerpt,
         };
-        let missing = (why.kind() == ErrorKind::UndefinedError).then(|| undefined_name(why.detail(), excerpt.map(str::trim))).flatten();
+        let missing = (why.kind() == ErrorKind::UndefinedError)
+            .then(|| undefined_name(why.detail(), excerpt.map(str::trim)))
+            .flatten();
         let message = match (&missing, tag) {
             (Some(name), _) => format!("`{name}` is undefined"),
             (None, Some(tag)) if tag.len() <= LONGEST_EXCERPT => format!("`{tag}`: {}", why.kind()),
             (None, _) => why.kind().to_string(),
         };
-        let message = match (Exceeded::behind(why), tag.filter(|tag| tag.len() <= LONGEST_EXCERPT)) {
+        let message = match (Exceeded::behind(why), tag.filter(|tag| tag.len() <= LONGEST_EXCERPT))
+        {
             (Some(exceeded), Some(tag)) => format!("`{tag}`: {exceeded}"),
             (Some(exceeded), None) => exceeded.to_string(),
             (None, _) => Doubt::behind(why).map_or(message, ToString::to_string),
@@ -236,22 +271,31 @@ impl Templates {
     }
 }
 
-/// What is wrong at a line and column of a template's text, from 1, with the place where that stands.
+/// What is wrong at a line and column of a template's text, from 1, with the place where that
+/// stands.
 fn refusal(name: &str, source: &Source, (line, column): (usize, usize), what: &str) -> Error {
     let line = absolute_line(source, line);
     let is_body = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].contains(&name);
     Error::refused(match &source.file {
         Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
-        // A key's value is indented by its name, so its column is counted in the value, and said to be.
+        // A key's value is indented by its name, so its column is counted in the value, and said to
+        // be.
         Some(file) => format!("{file}:{line}: {name}, column {column} of its text: {what}"),
         None => format!("{name}:{line}:{column}: {what}"),
     })
 }
 
-/// The engine's detail is "`a.b` is undefined" where it knows the name; otherwise the failing expression is the best name there is.
+/// The engine's detail is "`a.b` is undefined" where it knows the name; otherwise the failing
+/// expression is the best name there is.
 fn undefined_name(detail: Option<&str>, excerpt: Option<&str>) -> Option<String> {
-    let named = detail.and_then(|detail| detail.strip_prefix('`')).and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
-    named.or(excerpt).filter(|name| !name.is_empty() && name.len() <= LONGEST_EXCERPT).map(str::to_owned)
+    let named = detail
+        .and_then(|detail| detail.strip_prefix('`'))
+        .and_then(|rest| rest.split_once('`'))
+        .map(|(name, _)| name);
+    named
+        .or(excerpt)
+        .filter(|name| !name.is_empty() && name.len() <= LONGEST_EXCERPT)
+        .map(str::to_owned)
 }
 
 /// The tag around an offset of a template.
@@ -272,17 +316,24 @@ fn column(text: &str, offset: usize) -> usize {
     before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1
 }
 
-fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+fn write_value(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
     if value.is_none() {
         return Err(minijinja::Error::from(ErrorKind::UndefinedError));
     }
     allowance::write(value)?;
-    // What an `if` expression without `else` leaves; ordinary undefined values have been refused before.
+    // What an `if` expression without `else` leaves; ordinary undefined values have been refused
+    // before.
     if value.is_undefined() {
         return Ok(());
     }
     if value.kind() == ValueKind::Bool {
-        return out.write_str(if value.is_true() { "true" } else { "false" }).map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure));
+        return out
+            .write_str(if value.is_true() { "true" } else { "false" })
+            .map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure));
     }
     let escape = match state.auto_escape() {
         _ if value.is_safe() || value.is_number() => Escape::None,
@@ -322,7 +373,12 @@ mod tests {
 
     fn with(name: &str, text: &str) -> Templates {
         let mut templates = Templates::new();
-        templates.add(name, &Source { text: text.to_owned(), file: Some("welcome.md".to_owned()), line: 10 }).expect("compiles");
+        templates
+            .add(
+                name,
+                &Source { text: text.to_owned(), file: Some("welcome.md".to_owned()), line: 10 },
+            )
+            .expect("compiles");
         templates
     }
 
@@ -333,7 +389,10 @@ mod tests {
     #[test]
     fn only_html_bodies_are_escaped() {
         let row = || context! { name => "<b>&\"'/", n => 3, ok => true };
-        assert_eq!(render(HTML_BODY, "{{ name }} {{ n }} {{ ok }}", row()).expect("renders"), "&lt;b&gt;&amp;&quot;&#39;/ 3 true");
+        assert_eq!(
+            render(HTML_BODY, "{{ name }} {{ n }} {{ ok }}", row()).expect("renders"),
+            "&lt;b&gt;&amp;&quot;&#39;/ 3 true"
+        );
         assert_eq!(render(HTML_BODY, "{{ name | safe }}", row()).expect("renders"), "<b>&\"'/");
         assert_eq!(render(TEXT_BODY, "{{ name }} {{ n }}", row()).expect("renders"), "<b>&\"'/ 3");
         assert_eq!(render("subject", "{{ name }}", row()).expect("renders"), "<b>&\"'/");
@@ -341,12 +400,19 @@ mod tests {
 
     #[test]
     fn an_undefined_name_is_named_with_its_line() {
-        let why = render("subject", "Hi\n{{ naem }}", context! { name => "x" }).expect_err("undefined");
+        let why =
+            render("subject", "Hi\n{{ naem }}", context! { name => "x" }).expect_err("undefined");
         assert_eq!((why.missing.as_deref(), why.line), (Some("naem"), Some(11)));
         assert_eq!(why.to_string(), "subject, line 11: `naem` is undefined");
-        let why = render(TEXT_BODY, "{{ items[0].titel }}", context! { items => vec![context! { title => "x" }] }).expect_err("undefined");
+        let why = render(
+            TEXT_BODY,
+            "{{ items[0].titel }}",
+            context! { items => vec![context! { title => "x" }] },
+        )
+        .expect_err("undefined");
         assert_eq!(why.missing.as_deref(), Some("items[0].titel"));
-        let why = render(TEXT_BODY, "{% if naem %}x{% endif %}", context! {}).expect_err("undefined");
+        let why =
+            render(TEXT_BODY, "{% if naem %}x{% endif %}", context! {}).expect_err("undefined");
         assert_eq!(why.missing.as_deref(), Some("naem"));
     }
 
@@ -399,19 +465,40 @@ mod tests {
             "upper",
             "zip([1])",
         ];
-        let every = || ALL.into_iter().chain(["urlencode", "tojson", "safe", "lower | urlencode", "urlencode | upper"]);
+        let every = || {
+            ALL.into_iter().chain([
+                "urlencode",
+                "tojson",
+                "safe",
+                "lower | urlencode",
+                "urlencode | upper",
+            ])
+        };
         for body in [TEXT_BODY, HTML_BODY, MARKDOWN_BODY] {
-            let taken: Vec<&str> =
-                every().filter(|filter| render(body, &format!("<{{{{ naem | {filter} }}}}>"), context! { name => "x" }).is_ok()).collect();
+            let taken: Vec<&str> = every()
+                .filter(|filter| {
+                    render(body, &format!("<{{{{ naem | {filter} }}}}>"), context! { name => "x" })
+                        .is_ok()
+                })
+                .collect();
             assert_eq!(taken, Vec::<&str>::new(), "in {body}");
         }
         let why = render(TEXT_BODY, "{{ naem | urlencode }}", context! {}).expect_err("undefined");
         assert_eq!(why.missing.as_deref(), Some("naem"));
         assert_eq!(
-            render(TEXT_BODY, "{{ a | urlencode }} {{ b | join('+') }}", context! { a => "a b", b => vec![1, 2] }).expect("renders"),
+            render(
+                TEXT_BODY,
+                "{{ a | urlencode }} {{ b | join('+') }}",
+                context! { a => "a b", b => vec![1, 2] }
+            )
+            .expect("renders"),
             "a%20b 1+2"
         );
-        assert_eq!(render(TEXT_BODY, "{{ naem | default('x y') | urlencode }}", context! {}).expect("renders"), "x%20y");
+        assert_eq!(
+            render(TEXT_BODY, "{{ naem | default('x y') | urlencode }}", context! {})
+                .expect("renders"),
+            "x%20y"
+        );
     }
 
     #[test]
@@ -430,11 +517,16 @@ mod tests {
             "urlencode ~ naem",
             "zip(naem)",
         ];
-        let row = || context! { name => "x", list => vec!["a", "b"], items => vec![context! { a => 1 }] };
+        let row =
+            || context! { name => "x", list => vec!["a", "b"], items => vec![context! { a => 1 }] };
         for filter in filters {
             for value in ["name", "list", "items", "gone"] {
                 let text = format!("{{{{ {value} | {filter} }}}}");
-                assert!(render(TEXT_BODY, &text, row()).is_err(), "{text}: {:?}", render(TEXT_BODY, &text, row()));
+                assert!(
+                    render(TEXT_BODY, &text, row()).is_err(),
+                    "{text}: {:?}",
+                    render(TEXT_BODY, &text, row())
+                );
             }
         }
         for text in [
@@ -449,8 +541,11 @@ mod tests {
         }
         let why = render(TEXT_BODY, "{{ naem | groupby('a') }}", row()).expect_err("undefined");
         assert_eq!(why.missing.as_deref(), Some("naem"));
-        let good =
-            [("{{ items | groupby('a') | length }}", "1"), ("{{ list | chain(['c']) | join('+') }}", "a+b+c"), ("{{ name | replace('x', '') }}", "")];
+        let good = [
+            ("{{ items | groupby('a') | length }}", "1"),
+            ("{{ list | chain(['c']) | join('+') }}", "a+b+c"),
+            ("{{ name | replace('x', '') }}", ""),
+        ];
         for (text, expected) in good {
             assert_eq!(render(TEXT_BODY, text, row()).expect("renders"), expected, "{text}");
         }
@@ -460,12 +555,16 @@ mod tests {
     fn a_null_is_as_good_as_undefined_and_an_if_without_else_is_empty() {
         let why = render(HTML_BODY, "{{ name }}", context! { name => () }).expect_err("null");
         assert_eq!(why.missing.as_deref(), Some("name"));
-        assert_eq!(render("subject", "a{{ 'x' if n > 3 }}b", context! { n => 1 }).expect("renders"), "ab");
+        assert_eq!(
+            render("subject", "a{{ 'x' if n > 3 }}b", context! { n => 1 }).expect("renders"),
+            "ab"
+        );
     }
 
     #[test]
     fn errors_do_not_show_values() {
-        let why = render(TEXT_BODY, "{{ age | int }}", context! { age => "ann@example.com" }).expect_err("no number");
+        let why = render(TEXT_BODY, "{{ age | int }}", context! { age => "ann@example.com" })
+            .expect_err("no number");
         assert!(!why.to_string().contains("ann@") && why.to_string().contains("age"), "{why}");
     }
 
@@ -473,16 +572,34 @@ mod tests {
     fn a_template_that_never_ends_is_stopped() {
         let text = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}";
         let why = render(TEXT_BODY, text, context! {}).expect_err("no fuel");
-        assert!(why.missing.is_none() && why.to_string().contains("takes more than a second's work for one row"), "{why}");
+        assert!(
+            why.missing.is_none()
+                && why.to_string().contains("takes more than a second's work for one row"),
+            "{why}"
+        );
     }
 
     #[test]
     fn a_syntax_error_names_file_line_and_column() {
-        let source = |file: Option<&str>| Source { text: "Hi\n  {{ name".to_owned(), file: file.map(str::to_owned), line: 10 };
-        let complain = |name: &str, file| Templates::new().add(name, &source(file)).expect_err("refused").to_string();
-        assert!(complain(MARKDOWN_BODY, Some("welcome.md")).starts_with("welcome.md:11:"), "{}", complain(MARKDOWN_BODY, Some("welcome.md")));
-        assert!(complain("subject", Some("welcome.md")).starts_with("welcome.md:11: subject, column "));
-        let inline = Templates::new().add("subject", &Source { text: "Hi {{ a b }}".to_owned(), file: None, line: 1 }).expect_err("refused");
+        let source = |file: Option<&str>| Source {
+            text: "Hi\n  {{ name".to_owned(),
+            file: file.map(str::to_owned),
+            line: 10,
+        };
+        let complain = |name: &str, file| {
+            Templates::new().add(name, &source(file)).expect_err("refused").to_string()
+        };
+        assert!(
+            complain(MARKDOWN_BODY, Some("welcome.md")).starts_with("welcome.md:11:"),
+            "{}",
+            complain(MARKDOWN_BODY, Some("welcome.md"))
+        );
+        assert!(
+            complain("subject", Some("welcome.md")).starts_with("welcome.md:11: subject, column ")
+        );
+        let inline = Templates::new()
+            .add("subject", &Source { text: "Hi {{ a b }}".to_owned(), file: None, line: 1 })
+            .expect_err("refused");
         assert!(inline.to_string().starts_with("subject:1:9: "), "{inline}");
     }
 }

@@ -41,13 +41,22 @@ fn from_file(name: &str, content: &str) -> Result<Message> {
 
 fn row(name: &str) -> (Arc<ColumnIndex>, Fields) {
     let columns = Columns::new(vec!["email".to_owned(), "name".to_owned()]);
-    (Arc::new(ColumnIndex::new(&columns)), Fields::Text(csv::StringRecord::from(vec!["ann@example.com", name])))
+    (
+        Arc::new(ColumnIndex::new(&columns)),
+        Fields::Text(csv::StringRecord::from(vec!["ann@example.com", name])),
+    )
 }
 
 fn render(message: &Message, name: &str) -> Result<Rendered, RenderError> {
     let (index, fields) = row(name);
     let to = Address::parse("ann@example.com").expect("an address");
-    let ident = Ident { campaign: "spring", env: None, key: "ann@example.com", secret: &[7; 32], date: DATE.parse::<Timestamp>().expect("a time") };
+    let ident = Ident {
+        campaign: "spring",
+        env: None,
+        key: "ann@example.com",
+        secret: &[7; 32],
+        date: DATE.parse::<Timestamp>().expect("a time"),
+    };
     let whole = message.render(&index, &fields, &to, &ident);
     assert_eq!(message.probe(&index, &fields).is_err(), whole.is_err(), "probe and render agree");
     let encoded = message.encode(&index, &fields, &to, &ident, b"what was here before".to_vec());
@@ -60,10 +69,19 @@ fn render(message: &Message, name: &str) -> Result<Rendered, RenderError> {
     let content = message.content(&index, &fields, &ident);
     assert_eq!(content.as_ref().err(), whole.as_ref().err());
     if let (Ok((content, message_id)), Ok(whole)) = (content, &whole) {
-        assert_eq!((&content.subject, &content.html, &message_id), (&whole.subject, &whole.html, &whole.message_id));
-        assert_eq!((Some(content.text), content.from.to_string()), (whole.text.clone(), whole.from.clone()));
+        assert_eq!(
+            (&content.subject, &content.html, &message_id),
+            (&whole.subject, &whole.html, &whole.message_id)
+        );
+        assert_eq!(
+            (Some(content.text), content.from.to_string()),
+            (whole.text.clone(), whole.from.clone())
+        );
         let unsafe_for_a_header = |text: &str| text.contains(|c: char| c.is_control());
-        assert!(!content.headers.iter().any(|(_, value)| unsafe_for_a_header(value)) && !unsafe_for_a_header(&content.to_name));
+        assert!(
+            !content.headers.iter().any(|(_, value)| unsafe_for_a_header(value))
+                && !unsafe_for_a_header(&content.to_name)
+        );
     }
     whole
 }
@@ -81,7 +99,9 @@ fn header_names(bytes: &[u8]) -> Vec<String> {
 
 #[test]
 fn a_text_message_is_exactly_this() {
-    let mail = render(&simple("text = \"Hello {{ name }},\\nbye.\"\nto_name = '{{ name }}'"), "Zoë").expect("renders");
+    let mail =
+        render(&simple("text = \"Hello {{ name }},\\nbye.\"\nto_name = '{{ name }}'"), "Zoë")
+            .expect("renders");
     let id = &mail.message_id;
     let expected = format!(
         "From: Acme <news@acme.example>\r\nTo: =?utf-8?q?Zo=C3=AB?= <ann@example.com>\r\nSubject: =?utf-8?q?Hi_Zo=C3=AB?=\r\n\
@@ -89,7 +109,10 @@ fn a_text_message_is_exactly_this() {
          Content-Transfer-Encoding: quoted-printable\r\n\r\nHello Zo=C3=AB,\r\nbye.\r\n"
     );
     assert_eq!(String::from_utf8(mail.bytes.clone()).expect("ASCII"), expected);
-    assert_eq!(preview_text(&mail), "From: Acme <news@acme.example>\nTo: Zoë <ann@example.com>\nSubject: Hi Zoë\n\nHello Zoë,\nbye.\n");
+    assert_eq!(
+        preview_text(&mail),
+        "From: Acme <news@acme.example>\nTo: Zoë <ann@example.com>\nSubject: Hi Zoë\n\nHello Zoë,\nbye.\n"
+    );
 }
 
 #[test]
@@ -110,13 +133,16 @@ fn markdown_gives_both_parts_and_attachments_follow() {
         "+++\nfrom = 'a@acme.example'\nkind = 'transactional'\nsubject = 'x'\nattachments = ['Übersicht.pdf']\n+++\nHi **{{ name }}**\n",
     );
     std::fs::write(directory.path().join("Übersicht.pdf"), b"a,b\r\n\xff").expect("written");
-    let message = Message::load(&MessageSource { file: Some(path), ..MessageSource::default() }).expect("valid");
+    let message = Message::load(&MessageSource { file: Some(path), ..MessageSource::default() })
+        .expect("valid");
     let mail = render(&message, "<i>*山田*</i>").expect("renders");
     check_octets(&mail.bytes);
     let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
     assert!(parsed.content_type().expect("a type").c_subtype.as_deref() == Some("mixed"));
     assert_eq!(parsed.body_text(0).expect("text"), "Hi **<i>*山田*</i>**");
-    assert!(parsed.body_html(0).expect("html").contains("<strong>&lt;i&gt;*山田*&lt;/i&gt;</strong>"));
+    assert!(
+        parsed.body_html(0).expect("html").contains("<strong>&lt;i&gt;*山田*&lt;/i&gt;</strong>")
+    );
     let attachment = parsed.attachment(0).expect("an attachment");
     assert_eq!(attachment.attachment_name(), Some("Übersicht.pdf"));
     assert_eq!(attachment.contents(), b"a,b\r\n\xff");
@@ -125,15 +151,31 @@ fn markdown_gives_both_parts_and_attachments_follow() {
 
 #[test]
 fn attachment_names_of_every_kind_read_back() {
-    for name in ["a \"b\"; c.pdf", "Übersicht 2026.pdf", "山田太郎の請求書.pdf", "🦆.pdf", &"é".repeat(120), &"x".repeat(200)] {
-        let attachment =
-            attachment::Attachment { name: name.to_owned(), content_type: "application/pdf".to_owned(), data: BASE64_STANDARD.encode(b"%PDF") };
+    for name in [
+        "a \"b\"; c.pdf",
+        "Übersicht 2026.pdf",
+        "山田太郎の請求書.pdf",
+        "🦆.pdf",
+        &"é".repeat(120),
+        &"x".repeat(200),
+    ] {
+        let attachment = attachment::Attachment {
+            name: name.to_owned(),
+            content_type: "application/pdf".to_owned(),
+            data: BASE64_STANDARD.encode(b"%PDF"),
+        };
         let mut frozen = simple("text = 'x'").frozen;
         frozen.attachments = vec![attachment];
-        let mail = render(&Message::compile(frozen, Vec::new()).expect("valid"), "Ann").expect("renders");
+        let mail =
+            render(&Message::compile(frozen, Vec::new()).expect("valid"), "Ann").expect("renders");
         check_octets(&mail.bytes);
         let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
-        assert_eq!(parsed.attachment(0).and_then(MimeHeaders::attachment_name), Some(name), "{}", String::from_utf8_lossy(&mail.bytes));
+        assert_eq!(
+            parsed.attachment(0).and_then(MimeHeaders::attachment_name),
+            Some(name),
+            "{}",
+            String::from_utf8_lossy(&mail.bytes)
+        );
         assert_eq!(parsed.body_text(0).as_deref(), Some("x"));
     }
 }
@@ -171,7 +213,8 @@ fn an_html_file_gives_a_text_part() {
 
 #[test]
 fn flags_win_over_front_matter_which_wins_over_the_configuration() {
-    let (_directory, path) = file("a.txt", "+++\nsubject = 'front'\nreply_to = 'front@acme.example'\n+++\nHi\n");
+    let (_directory, path) =
+        file("a.txt", "+++\nsubject = 'front'\nreply_to = 'front@acme.example'\n+++\nHi\n");
     let message = Message::load(&MessageSource {
         file: Some(path),
         inline: keys("from = 'Inline <a@acme.example>'\nsubject = 'inline'\nkind = 'marketing'\nreply_to = 'inline@acme.example'"),
@@ -179,13 +222,18 @@ fn flags_win_over_front_matter_which_wins_over_the_configuration() {
     })
     .expect("valid");
     let mail = render(&message, "x").expect("renders");
-    assert_eq!((mail.subject.as_str(), message.kind(), message.envelope_sender().as_str()), ("flag", Kind::Marketing, "a@acme.example"));
+    assert_eq!(
+        (mail.subject.as_str(), message.kind(), message.envelope_sender().as_str()),
+        ("flag", Kind::Marketing, "a@acme.example")
+    );
     assert!(String::from_utf8_lossy(&mail.bytes).contains("Reply-To: front@acme.example\r\n"));
 }
 
 #[test]
 fn unsubscribe_headers_follow_the_url() {
-    let message = simple("text = 'Leave: {{ unsubscribe_url }}'\nunsubscribe_url = 'https://acme.example/u/{{ name | urlencode }}'");
+    let message = simple(
+        "text = 'Leave: {{ unsubscribe_url }}'\nunsubscribe_url = 'https://acme.example/u/{{ name | urlencode }}'",
+    );
     let mail = render(&message, "Zoë M").expect("renders");
     let text = String::from_utf8(mail.bytes).expect("ASCII");
     assert!(
@@ -194,8 +242,17 @@ fn unsubscribe_headers_follow_the_url() {
     );
     assert_eq!(mail.text.as_deref(), Some("Leave: https://acme.example/u/Zo%C3%AB%20M"));
     let mailto = simple("text = 'x'\nunsubscribe_url = 'mailto:leave@acme.example'");
-    assert!(!String::from_utf8_lossy(&render(&mailto, "x").expect("renders").bytes).contains("One-Click"));
-    for url in ["{{ name }}", "https:///u", "https://acme.example/{{ name }}", "javascript:x", "https://acme.example/<x>"] {
+    assert!(
+        !String::from_utf8_lossy(&render(&mailto, "x").expect("renders").bytes)
+            .contains("One-Click")
+    );
+    for url in [
+        "{{ name }}",
+        "https:///u",
+        "https://acme.example/{{ name }}",
+        "javascript:x",
+        "https://acme.example/<x>",
+    ] {
         let message = simple(&format!("text = 'x'\nunsubscribe_url = '{url}'"));
         let why = render(&message, "a b@secret").expect_err(url);
         assert!(why.template == "unsubscribe_url" && !why.to_string().contains("secret"), "{why}");
@@ -208,7 +265,12 @@ fn custom_headers_are_templates_and_an_empty_one_is_left_out() {
     let mail = render(&message, "a\r\nBcc: eve@evil.example").expect("renders");
     check_octets(&mail.bytes);
     let names = header_names(&mail.bytes);
-    assert!(names.contains(&"X-Name".to_owned()) && !names.contains(&"X-None".to_owned()) && !names.contains(&"Bcc".to_owned()), "{names:?}");
+    assert!(
+        names.contains(&"X-Name".to_owned())
+            && !names.contains(&"X-None".to_owned())
+            && !names.contains(&"Bcc".to_owned()),
+        "{names:?}"
+    );
 }
 
 #[test]
@@ -219,11 +281,22 @@ fn what_is_missing_is_named_with_the_place_to_put_it() {
         ("from = 'a@b.example'\nkind = 'marketing'\ntext = 'x'", "`subject` is not set"),
         ("from = 'a@b.example'\nkind = 'marketing'\nsubject = 'x'", "no body"),
         ("from = 'a b'\nkind = 'marketing'\nsubject = 'x'\ntext = 'x'", "message.from: "),
-        ("from = 'a@b.example'\nkind = 'marketing'\nsubject = 'x'\ntext = 'x'\nheaders = { Bcc = 'x' }", "the header Bcc cannot be set"),
-        ("from = 'a@b.example'\nkind = 'marketing'\nsubject = 'x'\ntext = 'x'\nheaders = { Reply-To = 'x' }", "set `reply_to` instead"),
+        (
+            "from = 'a@b.example'\nkind = 'marketing'\nsubject = 'x'\ntext = 'x'\nheaders = { Bcc = 'x' }",
+            "the header Bcc cannot be set",
+        ),
+        (
+            "from = 'a@b.example'\nkind = 'marketing'\nsubject = 'x'\ntext = 'x'\nheaders = { Reply-To = 'x' }",
+            "set `reply_to` instead",
+        ),
     ] {
         let error = inline(toml).expect_err(key);
-        assert!(error.exit() == Exit::USAGE && error.to_string().contains(key) && error.to_string().contains("hint: "), "{error}");
+        assert!(
+            error.exit() == Exit::USAGE
+                && error.to_string().contains(key)
+                && error.to_string().contains("hint: "),
+            "{error}"
+        );
     }
     let error = from_file("a.md", "+++\nfrom = 'a b'\n+++\nHi").expect_err("a bad mailbox");
     assert!(error.to_string().contains("a.md:2: from: "), "{error}");
@@ -231,10 +304,18 @@ fn what_is_missing_is_named_with_the_place_to_put_it() {
 
 #[test]
 fn a_syntax_error_in_a_body_counts_lines_from_the_top_of_the_file() {
-    let error = from_file("a.md", "+++\nfrom = 'a@b.example'\nkind = 'marketing'\nsubject = 'x'\n+++\nHi\n  {{ a b }}\n").expect_err("refused");
+    let error = from_file(
+        "a.md",
+        "+++\nfrom = 'a@b.example'\nkind = 'marketing'\nsubject = 'x'\n+++\nHi\n  {{ a b }}\n",
+    )
+    .expect_err("refused");
     assert_eq!(error.exit(), Exit::REFUSED);
     assert!(error.to_string().contains("a.md:7:8: "), "{error}");
-    let error = from_file("a.md", "+++\nfrom = 'a@b.example'\nkind = 'marketing'\nsubject = '{% if x %}'\n+++\nHi\n").expect_err("refused");
+    let error = from_file(
+        "a.md",
+        "+++\nfrom = 'a@b.example'\nkind = 'marketing'\nsubject = '{% if x %}'\n+++\nHi\n",
+    )
+    .expect_err("refused");
     assert!(error.to_string().contains("a.md:4: subject, column "), "{error}");
 }
 
@@ -246,9 +327,13 @@ fn a_missing_variable_is_found_by_the_probe() {
 
 #[test]
 fn lint_is_short_and_useful() {
-    let marketing = inline("from = 'a@localhost'\nkind = 'marketing'\nsubject = 'x'\ntext = 'x'").expect("valid");
+    let marketing = inline("from = 'a@localhost'\nkind = 'marketing'\nsubject = 'x'\ntext = 'x'")
+        .expect("valid");
     let found = marketing.lint();
-    assert!(found.len() == 2 && found[0].contains("unsubscribe_url") && found[1].contains("no dot"), "{found:?}");
+    assert!(
+        found.len() == 2 && found[0].contains("unsubscribe_url") && found[1].contains("no dot"),
+        "{found:?}"
+    );
     assert_eq!(simple("text = 'x'").lint(), Vec::<String>::new());
 }
 
@@ -264,7 +349,9 @@ fn a_message_frozen_by_version_1_stays_readable() {
 
 #[test]
 fn a_newer_or_damaged_frozen_message_is_refused() {
-    let newer = Message::thaw(&serde_json::json!({"v": 2, "surprise": true})).expect_err("refused").to_string();
+    let newer = Message::thaw(&serde_json::json!({"v": 2, "surprise": true}))
+        .expect_err("refused")
+        .to_string();
     assert!(newer.contains("version 2"), "{newer}");
     for damaged in [serde_json::json!({"v": 1}), serde_json::json!(null)] {
         assert_eq!(Message::thaw(&damaged).expect_err("refused").exit(), Exit::INTERNAL);
@@ -350,7 +437,10 @@ proptest! {
 fn a_message_of_plain_templates_is_prepared_and_others_are_not() {
     assert!(simple("text = 'Hi {{ name }}'").skeleton.is_some());
     assert!(simple("text = 'Hi {{ name }}'\nhtml = '<p>{{ name }}</p>'").skeleton.is_some());
-    assert!(simple("html = '<p>{{ name }}</p>'").skeleton.is_none(), "its text is made from the rendered HTML");
+    assert!(
+        simple("html = '<p>{{ name }}</p>'").skeleton.is_none(),
+        "its text is made from the rendered HTML"
+    );
     assert!(simple("text = 'Hi {{ name | upper }}'").skeleton.is_none());
     let markdown = from_file("m.md", "+++\nfrom = 'a@acme.example'\nkind = 'transactional'\nsubject = 'x'\n+++\nHi **{{ name }}**").expect("valid");
     assert!(markdown.skeleton.is_some());

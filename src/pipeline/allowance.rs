@@ -1,13 +1,16 @@
-//! How many single messages a relay takes in a window of time, found out from what it took and what it refused.
+//! How many single messages a relay takes in a window of time, found out from what it took and what
+//! it refused.
 //!
-//! The rule it keeps: it says something only where one usual window explains all that happened. What is asked for in that window is then
-//! spread over it, so that nothing more is refused; a relay that counts otherwise is found out by its next refusal.
+//! The rule it keeps: it says something only where one usual window explains all that happened.
+//! What is asked for in that window is then spread over it, so that nothing more is refused; a
+//! relay that counts otherwise is found out by its next refusal.
 
 use std::time::{Duration, Instant};
 
 /// The windows that relays count by, in seconds.
 const WINDOWS: [u64; 11] = [10, 15, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
-/// Refusals within so long of each other are one, for they were on their way together; and so much a moment may be off.
+/// Refusals within so long of each other are one, for they were on their way together; and so much
+/// a moment may be off.
 const SLACK: Duration = Duration::from_secs(2);
 /// It is found out by few events, or not at all.
 const MOST: usize = 256;
@@ -34,7 +37,8 @@ impl Log {
 
     /// One was refused because it was too much.
     pub(super) fn refused(&mut self, now: Instant) {
-        let is_new = self.refused.last().is_none_or(|last| now.saturating_duration_since(*last) > SLACK);
+        let is_new =
+            self.refused.last().is_none_or(|last| now.saturating_duration_since(*last) > SLACK);
         if self.is_closed || !is_new {
             return;
         }
@@ -49,9 +53,13 @@ impl Log {
         *self = Self { is_closed: true, ..Self::default() };
     }
 
-    /// How many are taken in which window; `None` where several windows explain what happened, or none does.
+    /// How many are taken in which window; `None` where several windows explain what happened, or
+    /// none does.
     pub(super) fn allowance(&self) -> Option<(u64, Duration)> {
-        let mut fitting = WINDOWS.iter().map(|seconds| Duration::from_secs(*seconds)).filter_map(|window| Some((self.most_in(window)?, window)));
+        let mut fitting = WINDOWS
+            .iter()
+            .map(|seconds| Duration::from_secs(*seconds))
+            .filter_map(|window| Some((self.most_in(window)?, window)));
         let found = fitting.next()?;
         fitting.next().is_none().then_some(found)
     }
@@ -60,13 +68,16 @@ impl Log {
     fn most_in(&self, window: Duration) -> Option<u64> {
         let refused_with = |at: &Instant| self.between(*at, window, SLACK);
         let most = self.refused.iter().map(refused_with).min().filter(|most| *most > 0)?;
-        let taken_with = self.taken.iter().map(|(at, _)| self.between(*at, window, Duration::ZERO)).max()?;
+        let taken_with =
+            self.taken.iter().map(|(at, _)| self.between(*at, window, Duration::ZERO)).max()?;
         (taken_with <= most).then_some(most)
     }
 
     /// How many were taken in the window that ends then, or so much later.
     fn between(&self, end: Instant, window: Duration, later: Duration) -> u64 {
-        let is_in = |at: Instant| at <= end + later && end.saturating_duration_since(at) < window.saturating_sub(SLACK);
+        let is_in = |at: Instant| {
+            at <= end + later && end.saturating_duration_since(at) < window.saturating_sub(SLACK)
+        };
         self.taken.iter().filter(|(at, _)| is_in(*at)).map(|(_, count)| count).sum()
     }
 }
@@ -87,14 +98,25 @@ mod tests {
     fn a_window_is_found_out_where_no_other_explains_what_happened() {
         let minute = Some((5, Duration::from_secs(60)));
         assert_eq!(log(&[(0, 5), (60, 1)], &[0, 30]).allowance(), minute);
-        assert_eq!(log(&[(0, 3), (0, 2), (60, 1)], &[0, 1, 30]).allowance(), minute, "some were on their way together");
-        assert_eq!(log(&[(0, 100), (3_600, 1)], &[0, 30, 60, 3_300]).allowance(), Some((100, Duration::from_secs(3_600))));
+        assert_eq!(
+            log(&[(0, 3), (0, 2), (60, 1)], &[0, 1, 30]).allowance(),
+            minute,
+            "some were on their way together"
+        );
+        assert_eq!(
+            log(&[(0, 100), (3_600, 1)], &[0, 30, 60, 3_300]).allowance(),
+            Some((100, Duration::from_secs(3_600)))
+        );
     }
 
     #[test]
     fn nothing_is_said_where_several_windows_or_none_would_do() {
         assert_eq!(log(&[(0, 5), (60, 1)], &[0]).allowance(), None, "anything up to a minute");
-        assert_eq!(log(&[(0, 5), (30, 2)], &[0, 31]).allowance(), None, "a bucket that fills again");
+        assert_eq!(
+            log(&[(0, 5), (30, 2)], &[0, 31]).allowance(),
+            None,
+            "a bucket that fills again"
+        );
         assert_eq!(log(&[(0, 5)], &[]).allowance(), None);
         assert_eq!(log(&[], &[0]).allowance(), None);
         let mut closed = log(&[(0, 5), (60, 1)], &[0, 30]);

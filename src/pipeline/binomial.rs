@@ -1,12 +1,15 @@
-//! How much a count proves: exact one-sided bounds on a share (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934, pages 404 to 413). At
-//! `alpha` 0.05 they are 95 % bounds: a share beyond them is wrong once in twenty times.
+//! How much a count proves: exact one-sided bounds on a share (C. J. Clopper and E. S. Pearson,
+//! Biometrika 26, 1934, pages 404 to 413). At `alpha` 0.05 they are 95 % bounds: a share beyond
+//! them is wrong once in twenty times.
 //!
-//! The rule it keeps: nothing is approximated by a normal distribution, which is wrong for the few events that canaries see.
+//! The rule it keeps: nothing is approximated by a normal distribution, which is wrong for the few
+//! events that canaries see.
 
 /// Halvings of an interval until its ends differ by less than a `f64` can tell.
 const HALVINGS: u32 = 80;
 
-/// The largest share of which `count` or fewer events among `of` would still be seen in `alpha` of all cases; 1 where all are events.
+/// The largest share of which `count` or fewer events among `of` would still be seen in `alpha` of
+/// all cases; 1 where all are events.
 pub(crate) fn at_most(count: u64, of: u64, alpha: f64) -> f64 {
     if count >= of {
         return 1.0;
@@ -14,7 +17,8 @@ pub(crate) fn at_most(count: u64, of: u64, alpha: f64) -> f64 {
     bisect(|share| tails(count, of, share).0 > alpha)
 }
 
-/// The smallest share of which `count` or more events among `of` would still be seen in `alpha` of all cases; 0 without events.
+/// The smallest share of which `count` or more events among `of` would still be seen in `alpha` of
+/// all cases; 0 without events.
 pub(crate) fn at_least(count: u64, of: u64, alpha: f64) -> f64 {
     if count == 0 || of == 0 {
         return 0.0;
@@ -24,7 +28,8 @@ pub(crate) fn at_least(count: u64, of: u64, alpha: f64) -> f64 {
     bisect(|share| tails(count - 1, of, share).1 <= alpha)
 }
 
-/// The fewest recipients without an event that show a share to be at most this one; `None` where no number does.
+/// The fewest recipients without an event that show a share to be at most this one; `None` where no
+/// number does.
 pub(crate) fn fewest(share: f64, alpha: f64) -> Option<u64> {
     match share {
         s if s <= 0.0 => None,
@@ -43,8 +48,9 @@ fn bisect(is_below: impl Fn(f64) -> bool) -> f64 {
     low + (high - low) / 2.0
 }
 
-/// P(X <= count) and P(X > count) of the binomial distribution, for `count` < `of`. The smaller of the two is summed, from its largest term
-/// on until what follows changes nothing, so that both are exact where they are small.
+/// P(X <= count) and P(X > count) of the binomial distribution, for `count` < `of`. The smaller of
+/// the two is summed, from its largest term on until what follows changes nothing, so that both are
+/// exact where they are small.
 fn tails(count: u64, of: u64, share: f64) -> (f64, f64) {
     if share <= 0.0 {
         return (1.0, 0.0);
@@ -53,7 +59,9 @@ fn tails(count: u64, of: u64, share: f64) -> (f64, f64) {
         return (0.0, 1.0);
     }
     let odds = share / (1.0 - share);
-    let term = |k: u64| (ln_choose(of, k) + k as f64 * share.ln() + (of - k) as f64 * (-share).ln_1p()).exp();
+    let term = |k: u64| {
+        (ln_choose(of, k) + k as f64 * share.ln() + (of - k) as f64 * (-share).ln_1p()).exp()
+    };
     if (count as f64) < of as f64 * share {
         // Terms fall from `count` down.
         let (mut k, mut each) = (count, term(count));
@@ -88,7 +96,9 @@ fn ln_factorial(n: u64) -> f64 {
     }
     let n = n as f64;
     let square = n * n;
-    let series = (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1_260.0 - 1.0 / (1_680.0 * square)) / square) / square) / n;
+    let series = (1.0 / 12.0
+        - (1.0 / 360.0 - (1.0 / 1_260.0 - 1.0 / (1_680.0 * square)) / square) / square)
+        / n;
     n * n.ln() - n + 0.5 * (std::f64::consts::TAU * n).ln() + series
 }
 
@@ -122,7 +132,10 @@ mod tests {
     fn the_fewest_are_the_first_number_that_shows_it() {
         for share in [0.001, 0.003, 0.02, 0.05, 0.3] {
             let fewest = fewest(share, ALPHA).unwrap();
-            assert!(at_most(0, fewest, ALPHA) <= share && at_most(0, fewest - 1, ALPHA) > share, "{share}");
+            assert!(
+                at_most(0, fewest, ALPHA) <= share && at_most(0, fewest - 1, ALPHA) > share,
+                "{share}"
+            );
         }
     }
 
@@ -133,7 +146,10 @@ mod tests {
                 let count = count.min(of);
                 let (low, high) = (at_least(count, of, ALPHA), at_most(count, of, ALPHA));
                 let share = count as f64 / of as f64;
-                assert!((0.0..=1.0).contains(&low) && low <= share && share <= high && high <= 1.0, "{count} of {of}: {low} to {high}");
+                assert!(
+                    (0.0..=1.0).contains(&low) && low <= share && share <= high && high <= 1.0,
+                    "{count} of {of}: {low} to {high}"
+                );
                 near(at_least(of - count, of, ALPHA), 1.0 - high, 1e-9);
                 // The bound is where the tail has the probability that it is to have.
                 if count < of {

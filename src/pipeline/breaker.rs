@@ -8,7 +8,8 @@ use crate::provider::{Refusal, Reply};
 
 /// Provider-level failures in a row that open the breaker.
 const OPENS_AFTER: u32 = 5;
-/// One failure of this length is enough before the provider has taken anything, where another stands in for it.
+/// One failure of this length is enough before the provider has taken anything, where another
+/// stands in for it.
 pub(crate) const ENOUGH_AT_FIRST: Duration = Duration::from_secs(15);
 /// How long an open breaker waits before it lets one probe through.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -44,7 +45,8 @@ pub(crate) struct Breaker {
     wait_until: Option<Instant>,
     /// Since when it asks to be left alone, and has taken nothing.
     throttled_since: Option<Instant>,
-    /// How often it has asked for that since, each time after a pause, and when the latest pause ends.
+    /// How often it has asked for that since, each time after a pause, and when the latest pause
+    /// ends.
     dry: u32,
     quiet_until: Option<Instant>,
     is_open: bool,
@@ -80,9 +82,11 @@ impl Breaker {
         let Failure { refusal, took, is_first_chance } = failure;
         self.failures += 1;
         let since = *self.since.get_or_insert(now.checked_sub(took).unwrap_or(now));
-        self.is_open |= self.failures >= OPENS_AFTER || (is_first_chance && now.saturating_duration_since(since) >= ENOUGH_AT_FIRST);
+        self.is_open |= self.failures >= OPENS_AFTER
+            || (is_first_chance && now.saturating_duration_since(since) >= ENOUGH_AT_FIRST);
         let delay = match &refusal {
-            // A login that is refused for now: the pauses grow for certain, for servers lock accounts that ask too often.
+            // A login that is refused for now: the pauses grow for certain, for servers lock
+            // accounts that ask too often.
             refusal if refusal.reason == Reason::Auth => self.policy.ceiling(self.failures),
             _ if self.is_open => PROBE_AFTER.min(self.policy.max),
             _ => self.policy.ceiling(self.failures).mul_f64(draw),
@@ -111,13 +115,23 @@ impl Breaker {
         self.wish = None;
     }
 
-    /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its own it is waited for as
-    /// long as retries last. A time that is our guess doubles where nothing was taken after two of them. Returns how long it is left alone.
-    pub(crate) fn throttled(&mut self, refusal: Refusal, wait: Duration, reply: &Reply, now: Instant) -> Duration {
+    /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its
+    /// own it is waited for as long as retries last. A time that is our guess doubles where nothing
+    /// was taken after two of them. Returns how long it is left alone.
+    pub(crate) fn throttled(
+        &mut self,
+        refusal: Refusal,
+        wait: Duration,
+        reply: &Reply,
+        now: Instant,
+    ) -> Duration {
         let is_named = reply.is_wait_named;
         let most = self.policy.give_up_after;
-        let since = *self.throttled_since.get_or_insert(now.checked_sub(reply.lasted).unwrap_or(now));
-        if (now + if is_named { wait } else { Duration::ZERO }).saturating_duration_since(since) > most {
+        let since =
+            *self.throttled_since.get_or_insert(now.checked_sub(reply.lasted).unwrap_or(now));
+        if (now + if is_named { wait } else { Duration::ZERO }).saturating_duration_since(since)
+            > most
+        {
             self.gave_up = Some(refusal.clone());
         }
         self.wish = Some(refusal);
@@ -128,7 +142,8 @@ impl Breaker {
         let is_new = self.quiet_until.is_none_or(|until| now >= until);
         self.dry += u32::from(is_new);
         let burst = if self.dry > 1 { BURST } else { Duration::ZERO };
-        let wait = (wait.saturating_mul(1 << self.dry.saturating_sub(2).min(16)) + burst).min(self.policy.max);
+        let wait = (wait.saturating_mul(1 << self.dry.saturating_sub(2).min(16)) + burst)
+            .min(self.policy.max);
         if is_new {
             self.quiet_until = now.checked_add(wait);
         }
@@ -163,7 +178,8 @@ impl Breaker {
         }
     }
 
-    /// Whether it has failed so often in a row that others take over until it is heard to take mail again.
+    /// Whether it has failed so often in a row that others take over until it is heard to take mail
+    /// again.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }
@@ -209,21 +225,34 @@ mod tests {
     }
 
     fn failure() -> Failure {
-        Failure { refusal: refusal(Reason::Session, "421"), took: Duration::ZERO, is_first_chance: false }
+        Failure {
+            refusal: refusal(Reason::Session, "421"),
+            took: Duration::ZERO,
+            is_first_chance: false,
+        }
     }
 
     #[test]
-    fn one_failure_of_fifteen_seconds_is_enough_where_another_stands_in_and_nothing_was_taken_yet() {
+    fn one_failure_of_fifteen_seconds_is_enough_where_another_stands_in_and_nothing_was_taken_yet()
+    {
         let start = Instant::now();
         let failed = |took: u64, is_first_chance: bool| {
             let mut breaker = breaker();
-            breaker.failed(Failure { took: Duration::from_secs(took), is_first_chance, ..failure() }, start, 1.0);
+            breaker.failed(
+                Failure { took: Duration::from_secs(took), is_first_chance, ..failure() },
+                start,
+                1.0,
+            );
             breaker.is_open()
         };
         assert_eq!([failed(15, true), failed(14, true), failed(60, false)], [true, false, false]);
         let mut breaker = breaker();
         breaker.failed(Failure { is_first_chance: true, ..failure() }, start, 1.0);
-        breaker.failed(Failure { is_first_chance: true, ..failure() }, start + ENOUGH_AT_FIRST, 1.0);
+        breaker.failed(
+            Failure { is_first_chance: true, ..failure() },
+            start + ENOUGH_AT_FIRST,
+            1.0,
+        );
         assert!(breaker.is_open(), "failures that go on for as long are one");
         breaker.succeeded();
         assert!(!breaker.is_open());
@@ -239,7 +268,10 @@ mod tests {
         let limited = || refusal(Reason::Rate, "429");
         let mut breaker = breaker();
         for n in 0..7 {
-            assert_eq!(breaker.throttled(limited(), 2 * minute, &named(), start + 2 * n * minute), 2 * minute);
+            assert_eq!(
+                breaker.throttled(limited(), 2 * minute, &named(), start + 2 * n * minute),
+                2 * minute
+            );
             assert_eq!(breaker.state(start), State::Closed, "{n}");
         }
         let mut other = Breaker::new(RetryPolicy::default());
@@ -253,12 +285,24 @@ mod tests {
 
     #[test]
     fn a_wait_that_is_our_guess_is_no_longer_than_a_retry_and_ends_when_retries_do() {
-        let policy = RetryPolicy { give_up_after: Duration::from_secs(2), base: Duration::ZERO, max: Duration::from_millis(100) };
+        let policy = RetryPolicy {
+            give_up_after: Duration::from_secs(2),
+            base: Duration::ZERO,
+            max: Duration::from_millis(100),
+        };
         let (mut breaker, start) = (Breaker::new(policy), Instant::now());
         let wait = Duration::from_secs(30);
-        assert_eq!(breaker.throttled(refusal(Reason::Rate, "450"), wait, &Reply::default(), start), policy.max);
+        assert_eq!(
+            breaker.throttled(refusal(Reason::Rate, "450"), wait, &Reply::default(), start),
+            policy.max
+        );
         assert_eq!(breaker.state(start), State::Closed);
-        breaker.throttled(refusal(Reason::Rate, "450"), wait, &Reply::default(), start + Duration::from_secs(3));
+        breaker.throttled(
+            refusal(Reason::Rate, "450"),
+            wait,
+            &Reply::default(),
+            start + Duration::from_secs(3),
+        );
         assert!(matches!(breaker.state(start), State::GaveUp(_)));
     }
 
@@ -269,15 +313,35 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..4 {
             for _ in 0..3 {
-                breaker.throttled(refusal(Reason::Rate, "451"), Duration::from_secs(30), &Reply::default(), now);
+                breaker.throttled(
+                    refusal(Reason::Rate, "451"),
+                    Duration::from_secs(30),
+                    &Reply::default(),
+                    now,
+                );
             }
-            let wait = breaker.throttled(refusal(Reason::Rate, "451"), Duration::from_secs(30), &Reply::default(), now);
+            let wait = breaker.throttled(
+                refusal(Reason::Rate, "451"),
+                Duration::from_secs(30),
+                &Reply::default(),
+                now,
+            );
             waits.push(wait.as_secs());
             now += wait;
         }
         assert_eq!(waits, [30, 32, 62, 122]);
         breaker.took_some();
-        assert_eq!(breaker.throttled(refusal(Reason::Rate, "451"), Duration::from_secs(30), &Reply::default(), now).as_secs(), 30);
+        assert_eq!(
+            breaker
+                .throttled(
+                    refusal(Reason::Rate, "451"),
+                    Duration::from_secs(30),
+                    &Reply::default(),
+                    now
+                )
+                .as_secs(),
+            30
+        );
     }
 
     #[test]
@@ -289,7 +353,10 @@ mod tests {
         }
         breaker.failed(failure(), start, 1.0);
         assert_eq!(breaker.state(start), State::Open(start + PROBE_AFTER));
-        assert_eq!((breaker.state(start + PROBE_AFTER), breaker.is_open()), (State::HalfOpen, true));
+        assert_eq!(
+            (breaker.state(start + PROBE_AFTER), breaker.is_open()),
+            (State::HalfOpen, true)
+        );
         breaker.succeeded();
         assert_eq!(breaker.state(start), State::Closed);
     }
@@ -298,7 +365,11 @@ mod tests {
     fn the_pauses_between_logins_grow_for_certain() {
         let (mut breaker, start) = (breaker(), Instant::now());
         for n in 1..=7 {
-            breaker.failed(Failure { refusal: refusal(Reason::Auth, "454"), ..failure() }, start, 0.0);
+            breaker.failed(
+                Failure { refusal: refusal(Reason::Auth, "454"), ..failure() },
+                start,
+                0.0,
+            );
             assert_eq!(breaker.state(start + Duration::from_secs(1 << n)), State::HalfOpen);
             assert_ne!(breaker.state(start + Duration::from_secs((1 << n) - 1)), State::HalfOpen);
         }

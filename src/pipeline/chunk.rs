@@ -1,4 +1,5 @@
-//! One chunk on its way: screen, render, claim, send. The loop admits it and settles what comes back.
+//! One chunk on its way: screen, render, claim, send. The loop admits it and settles what comes
+//! back.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -18,7 +19,8 @@ use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{Outlet, Parts};
 use crate::provider::{Claim, Health, Job, JobId, Reply};
 
-/// Where a chunk's recipients come from and whom they go through: places among the providers, and one among the lanes of the first.
+/// Where a chunk's recipients come from and whom they go through: places among the providers, and
+/// one among the lanes of the first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
     /// Who was to have them.
@@ -76,14 +78,21 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     let drafted = {
         let (parts, buffers) = (Arc::clone(&parts), Arc::clone(&ticket.buffers));
         let way = ticket.way;
-        let _renderer = ticket.renderers.acquire().await.map_err(|_| Error::internal("nothing is rendered any more"))?;
-        tokio::task::spawn_blocking(move || draft(&parts, &parts.outlets[way.through], &buffers, rows, claimed_at))
+        let _renderer = ticket
+            .renderers
+            .acquire()
             .await
-            .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
+            .map_err(|_| Error::internal("nothing is rendered any more"))?;
+        tokio::task::spawn_blocking(move || {
+            draft(&parts, &parts.outlets[way.through], &buffers, rows, claimed_at)
+        })
+        .await
+        .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
     let key = idempotency_key(&parts.run, outlet, &jobs, 0, claimed_at, &parts.secret);
-    let taken_out: Vec<(JobId, Outcome)> = suppressed.iter().map(|(row, reason, _)| (*row, Outcome::of_screening(*reason))).collect();
+    let taken_out: Vec<(JobId, Outcome)> =
+        suppressed.iter().map(|(row, reason, _)| (*row, Outcome::of_screening(*reason))).collect();
     let claim = parts
         .ledger
         .claim(Draft {
@@ -92,7 +101,10 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
             key: key.clone(),
             generation: 0,
             claimed_at,
-            members: jobs.iter().map(|job| Member { row: job.id, message_id: job.message_id.clone() }).collect(),
+            members: jobs
+                .iter()
+                .map(|job| Member { row: job.id, message_id: job.message_id.clone() })
+                .collect(),
             suppressed,
             caps: outlet.caps.clone(),
             ramp: outlet.ramp.clone(),
@@ -100,9 +112,15 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         })
         .await?;
     let Claimed::Batch(batch) = claim else {
-        return Ok(Done::NotClaimed { way: ticket.way, rows: names, suppressed: taken_out, why: claim });
+        return Ok(Done::NotClaimed {
+            way: ticket.way,
+            rows: names,
+            suppressed: taken_out,
+            why: claim,
+        });
     };
-    // A claim that is withdrawn before there is a connection for it goes on without one: nothing of it is begun.
+    // A claim that is withdrawn before there is a connection for it goes on without one: nothing of
+    // it is begun.
     let _connection = tokio::select! {
         biased;
         () = withdrawn(&ticket.stop, &ticket.opened) => None,
@@ -134,7 +152,8 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     let mut sending = outlet.provider.send(&claim, &wire);
     let reply = std::future::poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);
-        // Whether it is over or waits for something, what was answered is on record first. Where that fails the next crossing fails too.
+        // Whether it is over or waits for something, what was answered is on record first. Where
+        // that fails the next crossing fails too.
         let _ = parts.trace.rest();
         polled
     })
@@ -148,10 +167,21 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
     let expired = wire.expired.into_inner().unwrap_or_else(PoisonError::into_inner);
     let put_off = wire.put_off.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply: Box::new(reply), screened, suppressed: taken_out, expired, put_off })
+    Ok(Done::Sent {
+        way: ticket.way,
+        batch,
+        rows,
+        claimed_at,
+        reply: Box::new(reply),
+        screened,
+        suppressed: taken_out,
+        expired,
+        put_off,
+    })
 }
 
-/// Room for messages, used again when they have gone: as many as were under way at once, and no large ones.
+/// Room for messages, used again when they have gone: as many as were under way at once, and no
+/// large ones.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
@@ -164,7 +194,10 @@ impl Buffers {
     }
 
     fn give_back(&self, buffers: impl Iterator<Item = Vec<u8>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers.filter(|buffer| buffer.capacity() <= Self::LARGEST));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(buffers.filter(|buffer| buffer.capacity() <= Self::LARGEST));
     }
 }
 
@@ -175,13 +208,26 @@ struct Drafted {
     suppressed: Vec<(JobId, Reason, String)>,
 }
 
-/// After rendering so many messages the wire goes first, should it wait for this core: what it answers keeps a server busy.
+/// After rendering so many messages the wire goes first, should it wait for this core: what it
+/// answers keeps a server busy.
 const BEFORE_WIRE: usize = 8;
 
-/// Screens and renders a chunk. Every row has been rendered once while planning, so an error here is a defect and stops the run.
-fn draft(parts: &Parts, outlet: &Outlet, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
+/// Screens and renders a chunk. Every row has been rendered once while planning, so an error here
+/// is a defect and stops the run.
+fn draft(
+    parts: &Parts,
+    outlet: &Outlet,
+    buffers: &Buffers,
+    mut rows: Vec<LedgerRow>,
+    claimed_at: Timestamp,
+) -> Result<Drafted> {
     let can = outlet.provider.capabilities();
-    let press = Press { message: &parts.message, columns: &parts.columns, run: &parts.run, secret: &parts.secret };
+    let press = Press {
+        message: &parts.message,
+        columns: &parts.columns,
+        run: &parts.run,
+        secret: &parts.secret,
+    };
     let mut jobs = Vec::with_capacity(rows.len());
     let mut recipients = HashMap::new();
     let mut suppressed = Vec::new();

@@ -39,15 +39,18 @@ use crate::provider::{BoxFuture, Health, JobId, Refusal, Reply, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
-/// So many chunks are settled together at most, and the first of them waits for the others no longer than this.
+/// So many chunks are settled together at most, and the first of them waits for the others no
+/// longer than this.
 const TOGETHER: usize = 4;
 const TOGETHER_FOR: Duration = Duration::from_millis(20);
 /// So long the end of an execution waits at most for what is still being settled.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Sends what is open in the run until nothing is left or something stops it. `None` when every row has been settled.
+/// Sends what is open in the run until nothing is left or something stops it. `None` when every row
+/// has been settled.
 pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
-    let mut signals = Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
+    let mut signals =
+        Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     let hurry = tokio::spawn(hurry_at_the_second(Arc::clone(&parts.ledger)));
     let mut engine = Engine::new(parts).await?;
     let why = engine.run(&mut signals).await;
@@ -58,7 +61,10 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let pacers = engine.stations.iter().map(|station| station.pacers.close());
     let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(pacers)).await;
     engine.tell_slowdowns().await?;
-    futures_util::future::join_all(engine.parts.outlets.iter().map(|outlet| outlet.provider.close())).await;
+    futures_util::future::join_all(
+        engine.parts.outlets.iter().map(|outlet| outlet.provider.close()),
+    )
+    .await;
     engine.show();
     why.map(|why| match why.or_else(|| engine.watch.why()) {
         // As it is after the drain, which may have shown it.
@@ -67,7 +73,8 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     })
 }
 
-/// Lets the ledger wait for no other process from the second signal on, also where the loop itself is waiting for the ledger then.
+/// Lets the ledger wait for no other process from the second signal on, also where the loop itself
+/// is waiting for the ledger then.
 async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
     let Ok(mut signals) = Signals::listen() else { return };
     for _ in 0..2 {
@@ -76,7 +83,8 @@ async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
     ledger.hurry();
 }
 
-/// Takes in what has been put into the ledger since: who is suppressed there counts, whatever the files say.
+/// Takes in what has been put into the ledger since: who is suppressed there counts, whatever the
+/// files say.
 async fn take_in(parts: &Parts) -> Result<()> {
     const PAGE: usize = 1_000;
     loop {
@@ -96,10 +104,12 @@ struct Engine {
     turn: usize,
     renderers: Arc<Semaphore>,
     buffers: Arc<Buffers>,
-    /// On their way beside this loop, so that none of them waits for what it asks the ledger; dropped with it.
+    /// On their way beside this loop, so that none of them waits for what it asks the ledger;
+    /// dropped with it.
     chunks: JoinSet<Result<Done>>,
     settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
-    /// What is to be settled together, so that it shares a commit; the trace has it meanwhile. Never for longer than `TOGETHER_FOR`.
+    /// What is to be settled together, so that it shares a commit; the trace has it meanwhile.
+    /// Never for longer than `TOGETHER_FOR`.
     gathered: Vec<BoxFuture<'static, Result<()>>>,
     gathered_since: Instant,
     /// Rows whose chunk has not come back: not to be handed out again.
@@ -140,7 +150,8 @@ impl Engine {
         for (station, outlet) in stations.iter_mut().zip(&parts.outlets) {
             station.trust.recall(&parts, outlet.provider.as_ref()).await?;
         }
-        // A canary that has been judged may have members left to send to again: they go beside the rest, and are not judged again.
+        // A canary that has been judged may have members left to send to again: they go beside the
+        // rest, and are not judged again.
         let phase = if parts.run.gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
         let has_canary_beside = phase == Cohort::Rest && standing.canary.open > 0;
         Ok(Self {
@@ -148,7 +159,9 @@ impl Engine {
             turn: 0,
             buffers: Arc::default(),
             // One core is for the wire and the ledger.
-            renderers: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1)))),
+            renderers: Arc::new(Semaphore::new(
+                std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1)),
+            )),
             chunks: JoinSet::new(),
             settling: FuturesUnordered::new(),
             gathered: Vec::new(),
@@ -166,7 +179,11 @@ impl Engine {
             meter: RateMeter::new(Instant::now()),
             handed_over: 0,
             metered: 0,
-            rest_total: if has_canary_beside { standing.tally.open } else { standing.tally.open - standing.canary.open },
+            rest_total: if has_canary_beside {
+                standing.tally.open
+            } else {
+                standing.tally.open - standing.canary.open
+            },
             standing,
             waiting: None,
             looked_at: Instant::now(),
@@ -186,11 +203,15 @@ impl Engine {
                 if self.why.is_some() {
                     return Ok(self.why.take());
                 }
-                if (wake.is_none() || self.canary_was_tried()) && self.phase_is_over(signals).await? {
+                if (wake.is_none() || self.canary_was_tried())
+                    && self.phase_is_over(signals).await?
+                {
                     return Ok(self.why.take());
                 }
             }
-            let nap = wake.map_or(TICK, |at| at.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), TICK));
+            let nap = wake.map_or(TICK, |at| {
+                at.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), TICK)
+            });
             let settle_at = self.gathered_since + TOGETHER_FOR;
             tokio::select! {
                 Some(done) = self.chunks.join_next() => self.came_back(done.map_err(|e| Error::internal(format!("a batch stopped: {e}")))??).await?,
@@ -224,15 +245,31 @@ impl Engine {
                 self.watch.came_back();
                 self.give_back(rows.len());
                 match why {
-                    Claimed::Capped { cap, room, until } => self.capped(way.through, &cap, room, until),
+                    Claimed::Capped { cap, room, until } => {
+                        self.capped(way.through, &cap, room, until)
+                    }
                     Claimed::Paused(pause) => self.paused(*pause),
-                    Claimed::Lost { ledger, what } => self.stop_for(Why::LedgerLost(LedgerError::Lost { ledger, what }.into())),
+                    Claimed::Lost { ledger, what } => {
+                        self.stop_for(Why::LedgerLost(LedgerError::Lost { ledger, what }.into()))
+                    }
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
             }
-            Done::Sent { way, batch, rows, claimed_at, mut reply, screened, suppressed, expired, put_off } => {
+            Done::Sent {
+                way,
+                batch,
+                rows,
+                claimed_at,
+                mut reply,
+                screened,
+                suppressed,
+                expired,
+                put_off,
+            } => {
                 self.returned(way);
-                for row in rows.iter().map(|row| &row.row).chain(suppressed.iter().map(|(row, _)| row)) {
+                for row in
+                    rows.iter().map(|row| &row.row).chain(suppressed.iter().map(|(row, _)| row))
+                {
                     self.out.remove(row);
                 }
                 let given_up = self.find_cause(way, &rows, &mut reply).await?;
@@ -242,9 +279,17 @@ impl Engine {
                 let learn = learns.then_some(outlet.name.as_str());
                 let heard = Arc::clone(&self.stations[way.through].heard);
                 let shares = outlet.provider.capabilities().per_request > 1;
-                let (lanes, anew, began) = (&mut self.stations[way.first].lanes, &mut self.passes.by_row, self.began);
+                let (lanes, anew, began) =
+                    (&mut self.stations[way.first].lanes, &mut self.passes.by_row, self.began);
                 let judge = Judge { policy, shares, lanes, learn, heard: &heard, anew, began };
-                let returned = Returned { rows: &rows, claimed_at, reply: &reply, screened, expired, put_off: &put_off };
+                let returned = Returned {
+                    rows: &rows,
+                    claimed_at,
+                    reply: &reply,
+                    screened,
+                    expired,
+                    put_off: &put_off,
+                };
                 let mut translated = settle::translate(returned, judge);
                 if let Some(given_up) = given_up {
                     exceptions::give_up(given_up, &rows, &mut translated);
@@ -253,21 +298,36 @@ impl Engine {
                 self.note_later(way, &rows, &translated.items);
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|(_, outcome)| self.settled(*outcome));
-                translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
-                let is_left = !translated.void.is_empty() || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none());
+                translated
+                    .items
+                    .iter()
+                    .filter_map(|(_, item)| settle::outcome(item))
+                    .for_each(|outcome| self.settled(outcome));
+                let is_left = !translated.void.is_empty()
+                    || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none());
                 if is_left && self.watch.may_hold(&rows, way) {
                     self.watch.came_back();
                 }
                 // A recipient that is put off has not moved.
-                self.handed_over += reply.items.iter().filter(|(_, verdict)| settle::final_outcome(verdict).is_some()).count() as u64;
+                self.handed_over += reply
+                    .items
+                    .iter()
+                    .filter(|(_, verdict)| settle::final_outcome(verdict).is_some())
+                    .count() as u64;
                 let station = &mut self.stations[way.through];
                 station.heard.came_back(batch);
-                let accepted = reply.items.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. })).count() as u64;
+                let accepted = reply
+                    .items
+                    .iter()
+                    .filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }))
+                    .count() as u64;
                 station.pacers.throttle.passed(reply.items.len() as u64, accepted, Instant::now());
                 let has_accepted = accepted > 0;
                 let learned = self.learned(way.through, translated.learned);
-                let (parts, feedback, void) = (Arc::clone(&self.parts), std::mem::take(&mut reply.feedback), translated.void);
-                // The rows are open again only when this has been committed, so the cursors go back first and find them later.
+                let (parts, feedback, void) =
+                    (Arc::clone(&self.parts), std::mem::take(&mut reply.feedback), translated.void);
+                // The rows are open again only when this has been committed, so the cursors go back
+                // first and find them later.
                 for row in &void {
                     self.reopened(*row);
                 }
@@ -277,9 +337,14 @@ impl Engine {
                 }
                 self.gathered.push(Box::pin(async move {
                     learning::keep(&parts, learned).await?;
-                    Ok(parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await?)
+                    Ok(parts
+                        .ledger
+                        .settle(&parts.run.id, batch, translated.items, feedback)
+                        .await?)
                 }));
-                reply.health = self.weigh(way.through, std::mem::take(&mut reply.health), has_accepted).await?;
+                reply.health = self
+                    .weigh(way.through, std::mem::take(&mut reply.health), has_accepted)
+                    .await?;
                 self.keep_wait(way.through, &reply).await?;
                 self.note_health(way.through, &reply);
                 let most = reply.most_per_request.map(|most| most as u64);
@@ -288,7 +353,9 @@ impl Engine {
                     self.settle_gathered();
                 }
                 // Bounded: a slow disk must not let verdicts pile up behind it.
-                while self.settling.len() > 2 * self.parts.outlets.iter().map(|outlet| outlet.in_flight).sum::<usize>() {
+                while self.settling.len()
+                    > 2 * self.parts.outlets.iter().map(|outlet| outlet.in_flight).sum::<usize>()
+                {
                     if let Some(settled) = self.settling.next().await {
                         settled?;
                     }
@@ -308,8 +375,9 @@ impl Engine {
         self.chunks.is_empty() && self.settling.is_empty() && self.gathered.is_empty()
     }
 
-    /// Settles what is known, also where sending ended with an error or at once: the trace may be what could not be written. What fails
-    /// here stays for the next start to find in the trace, or in doubt.
+    /// Settles what is known, also where sending ended with an error or at once: the trace may be
+    /// what could not be written. What fails here stays for the next start to find in the trace, or
+    /// in doubt.
     async fn hand_in(&mut self) {
         self.settle_gathered();
         let all = async { while self.settling.next().await.is_some() {} };
@@ -355,7 +423,11 @@ impl Engine {
         let health = &reply.health;
         match health {
             Health::Fine => {}
-            Health::SlowDown(wait) => tracing::info!(provider = outlet.name, seconds = wait.as_secs_f64(), "asked to slow down"),
+            Health::SlowDown(wait) => tracing::info!(
+                provider = outlet.name,
+                seconds = wait.as_secs_f64(),
+                "asked to slow down"
+            ),
             Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal) => {
                 let lasts = !matches!(health, Health::Failing(_));
                 tracing::info!(provider = outlet.name, reason = %refusal.reason, code = refusal.code, lasts, "the provider fails");
@@ -367,7 +439,8 @@ impl Engine {
         self.stations[through].fares(&came_of, now);
     }
 
-    /// Lets others take over for a provider whose first request has gone on for long: what comes of it still counts.
+    /// Lets others take over for a provider whose first request has gone on for long: what comes of
+    /// it still counts.
     fn look_at_first_requests(&mut self) {
         let now = Instant::now();
         for place in 0..self.stations.len() {
@@ -378,13 +451,18 @@ impl Engine {
     }
 
     fn capped(&mut self, through: usize, cap: &str, room: u64, until: Timestamp) {
-        let of = if self.stations.len() > 1 { format!(" of {}", self.parts.outlets[through].name) } else { String::new() };
-        let text = format!("the cap{of} of {cap} is reached; the next recipient may go at {until:.0}");
+        let of = if self.stations.len() > 1 {
+            format!(" of {}", self.parts.outlets[through].name)
+        } else {
+            String::new()
+        };
+        let text =
+            format!("the cap{of} of {cap} is reached; the next recipient may go at {until:.0}");
         self.stations[through].capped(text, room, until);
     }
 
-    /// Claims nothing more, and lets what is on the wire finish. What is claimed under a limit or a cap counts, and goes too. The first
-    /// reason stands, but a signal is always told.
+    /// Claims nothing more, and lets what is on the wire finish. What is claimed under a limit or a
+    /// cap counts, and goes too. The first reason stands, but a signal is always told.
     fn stop_for(&mut self, why: Why) {
         if !matches!(why, Why::Limit | Why::Capped(_)) {
             for station in &self.stations {
@@ -396,9 +474,12 @@ impl Engine {
         }
     }
 
-    /// The providers that have refused as a whole and taken nothing since, with what each said last.
+    /// The providers that have refused as a whole and taken nothing since, with what each said
+    /// last.
     fn failing(&self) -> Vec<(String, Refusal)> {
-        let last = |(station, outlet): (&Station, &Outlet)| Some((outlet.name.clone(), station.breaker.said_last()?.clone()));
+        let last = |(station, outlet): (&Station, &Outlet)| {
+            Some((outlet.name.clone(), station.breaker.said_last()?.clone()))
+        };
         self.stations.iter().zip(&self.parts.outlets).filter_map(last).collect()
     }
 
@@ -412,7 +493,9 @@ impl Engine {
                 if again {
                     // Nor is another process waited for.
                     self.parts.ledger.hurry();
-                    self.parts.progress.message("leaving at once: what is on the wire without an answer is unknown");
+                    self.parts.progress.message(
+                        "leaving at once: what is on the wire without an answer is unknown",
+                    );
                     return true;
                 }
                 let count = self.chunks.len();
@@ -429,7 +512,8 @@ impl Engine {
         if let Err(error) = self.parts.suppressions.refresh() {
             self.stop_for(Why::Suppression(error));
         }
-        // What another process has put into the ledger counts from the next hand-over on, whatever file it stands in besides.
+        // What another process has put into the ledger counts from the next hand-over on, whatever
+        // file it stands in besides.
         take_in(&self.parts).await?;
         self.obey_pauses().await?;
         self.look_at_canary().await?;

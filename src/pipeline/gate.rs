@@ -1,11 +1,15 @@
-//! The canary's judgement: what the provider answered and what mailboxes said since, against what is tolerated.
+//! The canary's judgement: what the provider answered and what mailboxes said since, against what
+//! is tolerated.
 //!
-//! Bounces and complaints are a sample of what the rest will bring, so they are judged by what they prove. Too many fail the canary as soon
-//! as that is proved; too few pass only when the time for them to arrive is over.
+//! Bounces and complaints are a sample of what the rest will bring, so they are judged by what they
+//! prove. Too many fail the canary as soon as that is proved; too few pass only when the time for
+//! them to arrive is over.
 //!
-//! The rule it keeps: a canary whose true share is at a limit or under it fails by that limit at most once in twenty times, however often it is
-//! looked at. Among recipients of one number the count only grows, so that looking more often proves nothing sooner than the last look would.
-//! A canary that grows is judged anew at each size: then each size may spend half of the error that is left, and the last one all of it.
+//! The rule it keeps: a canary whose true share is at a limit or under it fails by that limit at
+//! most once in twenty times, however often it is looked at. Among recipients of one number the
+//! count only grows, so that looking more often proves nothing sooner than the last look would. A
+//! canary that grows is judged anew at each size: then each size may spend half of the error that
+//! is left, and the last one all of it.
 
 use std::time::Duration;
 
@@ -27,9 +31,11 @@ pub struct CanaryRule {
     pub wait: Duration,
     /// How long complaints are waited for after the last hand-over.
     pub wait_complained: Duration,
-    /// Whether anything tells of bounces and complaints at all. Without that, their absence proves nothing.
+    /// Whether anything tells of bounces and complaints at all. Without that, their absence proves
+    /// nothing.
     pub hears: bool,
-    /// Whether bounces must be reported for the canary to pass, and nothing does: without a bounce it waits for a person.
+    /// Whether bounces must be reported for the canary to pass, and nothing does: without a bounce
+    /// it waits for a person.
     pub lacks_bounces: bool,
     /// How far the canary may grow by itself while it cannot tell; `None` for not at all.
     pub extend: Option<CanarySize>,
@@ -48,14 +54,27 @@ pub(crate) enum Replies {
 
 /// Judges a canary by the provider's replies.
 pub(crate) fn replies(canary: &Tally, max_failed: Percent) -> Replies {
-    let failed = canary.get(Outcome::Rejected) + canary.get(Outcome::Deferred) + canary.get(Outcome::Unknown);
+    let failed = canary.get(Outcome::Rejected)
+        + canary.get(Outcome::Deferred)
+        + canary.get(Outcome::Unknown);
     let attempted = failed + canary.get(Outcome::Accepted);
     if attempted == 0 {
-        return Replies::NoEvidence("nobody of the canary could be attempted, so it proves nothing".into());
+        return Replies::NoEvidence(
+            "nobody of the canary could be attempted, so it proves nothing".into(),
+        );
     }
     let share = failed as f64 / attempted as f64;
-    let words = format!("{} of {} failed, {:.2} %, {max_failed} tolerated", grouped(failed), grouped(attempted), share * 100.0);
-    if share > max_failed.fraction() + 1e-12 { Replies::Failed(words) } else { Replies::Passed(words) }
+    let words = format!(
+        "{} of {} failed, {:.2} %, {max_failed} tolerated",
+        grouped(failed),
+        grouped(attempted),
+        share * 100.0
+    );
+    if share > max_failed.fraction() + 1e-12 {
+        Replies::Failed(words)
+    } else {
+        Replies::Passed(words)
+    }
 }
 
 /// What may be wrong once in twenty times.
@@ -107,7 +126,8 @@ pub struct Measured {
     limit: f64,
 }
 
-/// Measures how many of the accepted have `done` what at most `limit` of them may; what is proved is wrong in `alpha` of all cases.
+/// Measures how many of the accepted have `done` what at most `limit` of them may; what is proved
+/// is wrong in `alpha` of all cases.
 pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> Measured {
     let (count, share) = (count.min(of), limit.fraction());
     let (low, high) = (binomial::at_least(count, of, alpha), binomial::at_most(count, of, alpha));
@@ -125,12 +145,23 @@ pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> M
         (Proof::Over, _) => format!("{seen} at least {}: over {tolerated}", percent(low)),
         (Proof::Under, _) => format!("{seen} at most {}: passes {tolerated}", percent(high)),
         (Proof::Open { is_over: true }, _) => {
-            format!("{seen} at least {} and at most {}: over {tolerated}, but so few do not prove it", percent(low), percent(high))
+            format!(
+                "{seen} at least {} and at most {}: over {tolerated}, but so few do not prove it",
+                percent(low),
+                percent(high)
+            )
         }
         (Proof::Open { is_over: false }, Some(fewest)) if of < fewest => {
-            format!("{seen} at most {}: cannot show {tolerated} with fewer than {}", percent(high), grouped(fewest))
+            format!(
+                "{seen} at most {}: cannot show {tolerated} with fewer than {}",
+                percent(high),
+                grouped(fewest)
+            )
         }
-        (Proof::Open { is_over: false }, _) => format!("{seen} at most {}: not over {tolerated}, but so few do not prove it", percent(high)),
+        (Proof::Open { is_over: false }, _) => format!(
+            "{seen} at most {}: not over {tolerated}, but so few do not prove it",
+            percent(high)
+        ),
     };
     Measured { proof, words, count, of, limit: share }
 }
@@ -147,9 +178,14 @@ pub enum Next {
     Passed,
 }
 
-/// Judges a canary. `measured` measures its shares, wrong in as many cases as it is given. What was measured goes back beside the judgement.
-pub fn next<const N: usize>(measured: impl Fn(f64) -> [Measured; N], growth: Growth) -> ([Measured; N], Next) {
-    let has = |shares: &[Measured; N], proof: Proof| shares.iter().any(|share| share.proof == proof);
+/// Judges a canary. `measured` measures its shares, wrong in as many cases as it is given. What was
+/// measured goes back beside the judgement.
+pub fn next<const N: usize>(
+    measured: impl Fn(f64) -> [Measured; N],
+    growth: Growth,
+) -> ([Measured; N], Next) {
+    let has =
+        |shares: &[Measured; N], proof: Proof| shares.iter().any(|share| share.proof == proof);
     let shares = measured(growth.alpha());
     if has(&shares, Proof::Over) {
         return (shares, Next::Failed);
@@ -169,7 +205,8 @@ pub fn next<const N: usize>(measured: impl Fn(f64) -> [Measured; N], growth: Gro
 }
 
 impl Measured {
-    /// How many more it takes to tell: as many again where the share is over the limit, else what would prove one like it to be under.
+    /// How many more it takes to tell: as many again where the share is over the limit, else what
+    /// would prove one like it to be under.
     fn wanted(&self, growth: Growth) -> u64 {
         match self.proof {
             Proof::Open { is_over: true } => growth.size,
@@ -178,12 +215,15 @@ impl Measured {
         }
     }
 
-    /// How many more of the accepted it takes to prove a share like the observed one to be under the limit; 0 where the room is too small.
+    /// How many more of the accepted it takes to prove a share like the observed one to be under
+    /// the limit; 0 where the room is too small.
     fn missing(&self, growth: Growth) -> u64 {
         let next = Growth { times: growth.times + 1, ..growth };
         let most = self.of + growth.room;
         let last = Growth { room: 0, ..next }.alpha();
-        let enough = self.enough(most, next.alpha()).or_else(|| (growth.room > 0 && self.proves(most, last)).then_some(most));
+        let enough = self
+            .enough(most, next.alpha())
+            .or_else(|| (growth.room > 0 && self.proves(most, last)).then_some(most));
         enough.map_or(0, |enough| enough - self.of)
     }
 
@@ -193,8 +233,8 @@ impl Measured {
         binomial::at_most(count, of, alpha) <= self.limit
     }
 
-    /// How many accepted recipients would prove a share like the observed one to be under the limit; `None` where none would, or more than
-    /// `most`.
+    /// How many accepted recipients would prove a share like the observed one to be under the
+    /// limit; `None` where none would, or more than `most`.
     fn enough(&self, most: u64, alpha: f64) -> Option<u64> {
         if self.of >= most || !self.proves(most, alpha) {
             return None;
@@ -243,11 +283,27 @@ mod tests {
     fn a_share_is_judged_by_what_it_proves() {
         let measure = |done: &str, count, of, limit| measure(done, count, of, limit, ALPHA);
         let said = |done, count, of, limit| measure(done, count, of, percent(limit)).words;
-        assert_eq!(said("bounced", 9, 2_461, "2%"), "9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %");
-        assert_eq!(said("complained", 0, 1_000, "0.1%"), "0 of 1,000 complained, at most 0.30 %: cannot show 0.1 % with fewer than 2,995");
-        assert_eq!(said("bounced", 40, 1_000, "2%"), "40 of 1,000 bounced, 4.00 %, at least 3.03 %: over 2 %");
-        assert_eq!(measure("bounced", 25, 1_000, percent("2%")).proof, Proof::Open { is_over: true });
-        assert_eq!(measure("bounced", 20, 1_000, percent("2%")).proof, Proof::Open { is_over: false }, "the limit itself");
+        assert_eq!(
+            said("bounced", 9, 2_461, "2%"),
+            "9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %"
+        );
+        assert_eq!(
+            said("complained", 0, 1_000, "0.1%"),
+            "0 of 1,000 complained, at most 0.30 %: cannot show 0.1 % with fewer than 2,995"
+        );
+        assert_eq!(
+            said("bounced", 40, 1_000, "2%"),
+            "40 of 1,000 bounced, 4.00 %, at least 3.03 %: over 2 %"
+        );
+        assert_eq!(
+            measure("bounced", 25, 1_000, percent("2%")).proof,
+            Proof::Open { is_over: true }
+        );
+        assert_eq!(
+            measure("bounced", 20, 1_000, percent("2%")).proof,
+            Proof::Open { is_over: false },
+            "the limit itself"
+        );
         assert_eq!(measure("bounced", 0, 0, percent("2%")).proof, Proof::Open { is_over: false });
         assert_eq!(measure("bounced", 5, 5, percent("100%")).proof, Proof::Under);
         assert_eq!(measure("bounced", 0, 5, percent("0%")).proof, Proof::Open { is_over: false });
@@ -257,10 +313,19 @@ mod tests {
     #[test]
     fn a_canary_knows_how_large_it_has_to_be() {
         let measure = |done: &str, count, of, limit| measure(done, count, of, limit, ALPHA);
-        assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(100_000, ALPHA), Some(2_995));
+        assert_eq!(
+            measure("complained", 0, 1_000, percent("0.1%")).enough(100_000, ALPHA),
+            Some(2_995)
+        );
         assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(2_000, ALPHA), None);
-        assert_eq!(measure("bounced", 25, 1_000, percent("2%")).enough(1_000_000, ALPHA), None, "more of the same is never under it");
-        let enough = measure("bounced", 15, 1_000, percent("2%")).enough(100_000, ALPHA).expect("it can be shown");
+        assert_eq!(
+            measure("bounced", 25, 1_000, percent("2%")).enough(1_000_000, ALPHA),
+            None,
+            "more of the same is never under it"
+        );
+        let enough = measure("bounced", 15, 1_000, percent("2%"))
+            .enough(100_000, ALPHA)
+            .expect("it can be shown");
         assert!((1_000..10_000).contains(&enough), "{enough}");
     }
 
@@ -268,7 +333,8 @@ mod tests {
     fn all_sizes_of_a_canary_together_spend_what_one_may() {
         assert_eq!(Growth { times: 0, size: 50, room: 0 }.alpha(), ALPHA);
         for last in 0..8 {
-            let grew: f64 = (0..last).map(|times| Growth { times, size: 50, room: 1 }.alpha()).sum();
+            let grew: f64 =
+                (0..last).map(|times| Growth { times, size: 50, room: 1 }.alpha()).sum();
             let spent = grew + Growth { times: last, size: 50, room: 0 }.alpha();
             assert!((spent - ALPHA).abs() < 1e-12, "{spent} after {last}");
         }
@@ -277,8 +343,13 @@ mod tests {
     #[test]
     fn a_canary_that_cannot_tell_grows_as_far_as_it_may_and_is_judged_then() {
         let shares = |count, of| move |alpha| [measure("bounced", count, of, percent("2%"), alpha)];
-        let next = |count, of, times, room| next(shares(count, of), Growth { times, size: of, room }).1;
-        assert_eq!(next(0, 50, 0, 200), Next::Grow(167), "217 without a bounce prove it at the next size");
+        let next =
+            |count, of, times, room| next(shares(count, of), Growth { times, size: of, room }).1;
+        assert_eq!(
+            next(0, 50, 0, 200),
+            Next::Grow(167),
+            "217 without a bounce prove it at the next size"
+        );
         assert_eq!(next(0, 217, 1, 33), Next::Passed);
         assert_eq!(next(0, 50, 0, 0), Next::Passed, "not over, and no room");
         assert_eq!(next(3, 50, 0, 70), Next::Grow(50), "as many again");

@@ -1,6 +1,8 @@
-//! What the wire has heard and the loop has not settled yet: claims come back whole, and one to a slow server takes a while.
+//! What the wire has heard and the loop has not settled yet: claims come back whole, and one to a
+//! slow server takes a while.
 //!
-//! An observer but for one thing: a refusal that everybody gets stops all claims at once, before the rest of each has met it too.
+//! An observer but for one thing: a refusal that everybody gets stops all claims at once, before
+//! the rest of each has met it too.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +37,11 @@ struct State {
 
 impl Heard {
     pub(crate) fn new(stop: watch::Sender<bool>, same: Sameness) -> Self {
-        Self { state: Mutex::new(State { same, ..State::default() }), stop, is_quiet: AtomicBool::new(false) }
+        Self {
+            state: Mutex::new(State { same, ..State::default() }),
+            stop,
+            is_quiet: AtomicBool::new(false),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -77,27 +83,35 @@ impl Heard {
         self.state().refuses.clone()
     }
 
-    /// What a provider said that wants less for now, once. From then on claims may begin their members again.
+    /// What a provider said that wants less for now, once. From then on claims may begin their
+    /// members again.
     pub(crate) fn take_slow(&self) -> Option<Blame> {
         self.is_quiet.store(false, Ordering::Relaxed);
         self.state().slow.take()
     }
 
-    /// Whether claims on their way are to begin nothing more: cheap, for it is asked for each message.
+    /// Whether claims on their way are to begin nothing more: cheap, for it is asked for each
+    /// message.
     pub(crate) fn is_quiet(&self) -> bool {
         self.is_quiet.load(Ordering::Relaxed)
     }
 
     /// The verdict as it counts: what proved to be the provider's is not charged to the recipient.
     pub(crate) fn weighed(&self, row: &LedgerRow, verdict: &Verdict) -> Option<Verdict> {
-        let (Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true }) = verdict else { return None };
+        let (Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true }) = verdict
+        else {
+            return None;
+        };
         let sign = sameness::sign_of(refusal, &row.email, &row.domain);
         let state = self.state();
         let is_providers = match verdict {
             Verdict::Rejected(_) => state.refuses.as_ref().is_some_and(|blame| blame.sign == sign),
             _ => state.same.is_slow(&sign),
         };
-        is_providers.then(|| Verdict::NotTaken { refusal: Refusal { mailbox_gone: false, ..refusal.clone() }, counts: false })
+        is_providers.then(|| Verdict::NotTaken {
+            refusal: Refusal { mailbox_gone: false, ..refusal.clone() },
+            counts: false,
+        })
     }
 
     /// Whether the provider has accepted something in the run.
@@ -145,7 +159,10 @@ mod tests {
     #[test]
     fn answers_count_until_their_batch_comes_back() {
         let heard = Heard::new(watch::Sender::new(false), Sameness::default());
-        let busy = Verdict::NotTaken { refusal: Refusal::new(Reason::MailboxTransient, "450", "busy"), counts: true };
+        let busy = Verdict::NotTaken {
+            refusal: Refusal::new(Reason::MailboxTransient, "450", "busy"),
+            counts: true,
+        };
         for (batch, verdict) in [(1, accepted()), (1, accepted()), (1, busy), (2, accepted())] {
             heard.answered(batch, None, &verdict);
         }
@@ -161,12 +178,20 @@ mod tests {
         for n in 0_i64.. {
             assert!(n < 100, "it never stops");
             let row = crate::pipeline::sameness::tests::row(n.cast_unsigned());
-            heard.answered(n % 3, Some(&row), &Verdict::Rejected(Refusal::new(Reason::Policy, "550 5.7.1", "no")));
+            heard.answered(
+                n % 3,
+                Some(&row),
+                &Verdict::Rejected(Refusal::new(Reason::Policy, "550 5.7.1", "no")),
+            );
             assert_eq!(*stop.borrow(), heard.everybody_refused().is_some());
             if *stop.borrow() {
                 break;
             }
         }
-        assert!(heard.everybody_refused().is_some_and(|blame| blame.refusal.detail.contains("in a row: no")));
+        assert!(
+            heard
+                .everybody_refused()
+                .is_some_and(|blame| blame.refusal.detail.contains("in a row: no"))
+        );
     }
 }

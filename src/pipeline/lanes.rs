@@ -1,4 +1,5 @@
-//! Who may be claimed next: a lane for each receiving domain that has a rate or is held, and one for everybody else.
+//! Who may be claimed next: a lane for each receiving domain that has a rate or is held, and one
+//! for everybody else.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -7,15 +8,19 @@ use crate::ledger::LedgerRow;
 use crate::literal::Rate;
 use crate::provider::JobId;
 
-/// Transient refusals in a row that take a receiving domain out of everybody else's way; more of them where it has taken something, for full
-/// mailboxes do follow one another in a list of one domain.
+/// Transient refusals in a row that take a receiving domain out of everybody else's way; more of
+/// them where it has taken something, for full mailboxes do follow one another in a list of one
+/// domain.
 const HOLDS_AFTER: u32 = 3;
 const HOLDS_LATER: u32 = 12;
-/// A lane with a rate claims so much of it at once, so that a slow lane never keeps a connection for long.
+/// A lane with a rate claims so much of it at once, so that a slow lane never keeps a connection
+/// for long.
 const LANE_SLICE: Duration = Duration::from_millis(250);
-/// Rows that were read ahead are good for so long: a retry that has come due meanwhile goes before them.
+/// Rows that were read ahead are good for so long: a retry that has come due meanwhile goes before
+/// them.
 const FRESH: Duration = Duration::from_millis(200);
-/// A chunk of a lane with a rate is admitted so long before its turn, which is what rendering and claiming it may take.
+/// A chunk of a lane with a rate is admitted so long before its turn, which is what rendering and
+/// claiming it may take.
 const AHEAD: Duration = Duration::from_millis(20);
 
 /// One queue over the plan.
@@ -30,7 +35,8 @@ pub(crate) struct Lane {
     rate: Option<Rate>,
     /// When its rate lets the next one go.
     paced_until: Option<Instant>,
-    /// It refused again and again: nobody goes for the first time before then. Retries have their own times.
+    /// It refused again and again: nobody goes for the first time before then. Retries have their
+    /// own times.
     held_until: Option<Instant>,
     busy: bool,
     /// Rows after the cursor, read from the ledger then.
@@ -50,9 +56,14 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// Lanes for the domains that have a rate, and for `more`, which may repeat them.
-    pub(crate) fn new<'a>(rates: &[(String, Rate)], more: impl IntoIterator<Item = &'a String>) -> Self {
+    pub(crate) fn new<'a>(
+        rates: &[(String, Rate)],
+        more: impl IntoIterator<Item = &'a String>,
+    ) -> Self {
         let mut lanes = vec![Lane::new(None, None)];
-        lanes.extend(rates.iter().map(|(domain, rate)| Lane::new(Some(domain.clone()), Some(*rate))));
+        lanes.extend(
+            rates.iter().map(|(domain, rate)| Lane::new(Some(domain.clone()), Some(*rate))),
+        );
         for domain in more {
             if lanes.iter().all(|lane| lane.domain.as_ref() != Some(domain)) {
                 lanes.push(Lane::new(Some(domain.clone()), None));
@@ -63,12 +74,18 @@ impl Lanes {
 
     /// Domains with a rate of their own.
     pub(crate) fn paced_domains(&self) -> Vec<String> {
-        self.lanes.iter().filter(|lane| lane.rate.is_some()).filter_map(|lane| lane.domain.clone()).collect()
+        self.lanes
+            .iter()
+            .filter(|lane| lane.rate.is_some())
+            .filter_map(|lane| lane.domain.clone())
+            .collect()
     }
 
     /// The lane of a domain, which gets one where it has none.
     fn of(&mut self, domain: &str) -> usize {
-        if let Some(index) = self.lanes.iter().position(|lane| lane.domain.as_deref() == Some(domain)) {
+        if let Some(index) =
+            self.lanes.iter().position(|lane| lane.domain.as_deref() == Some(domain))
+        {
             return index;
         }
         // Its rows are not everybody else's any more.
@@ -92,7 +109,12 @@ impl Lanes {
     }
 
     /// Keeps rows that were read beyond what was asked for.
-    pub(crate) fn keep_ahead(&mut self, index: usize, rows: impl IntoIterator<Item = LedgerRow>, now: Instant) {
+    pub(crate) fn keep_ahead(
+        &mut self,
+        index: usize,
+        rows: impl IntoIterator<Item = LedgerRow>,
+        now: Instant,
+    ) {
         let lane = &mut self.lanes[index];
         lane.ahead = rows.into_iter().collect();
         lane.read_at = Some(now);
@@ -112,8 +134,9 @@ impl Lanes {
         lane.ahead.drain(..most.min(lane.ahead.len())).collect()
     }
 
-    /// The lanes that may be asked now, each once, in turn; a lane of a domain sends one chunk at a time. One that is held is asked for
-    /// retries alone, and only where it has a rate: the others' are asked for together.
+    /// The lanes that may be asked now, each once, in turn; a lane of a domain sends one chunk at a
+    /// time. One that is held is asked for retries alone, and only where it has a rate: the others'
+    /// are asked for together.
     pub(crate) fn ready(&mut self, now: Instant) -> Vec<usize> {
         let count = self.lanes.len();
         self.turn = (self.turn + 1) % count;
@@ -136,19 +159,22 @@ impl Lanes {
     /// How many recipients one chunk of this lane may hold.
     pub(crate) fn chunk(&self, index: usize, most: usize) -> usize {
         match self.lanes[index].rate {
-            Some(rate) => most.min(((rate.per_second() * LANE_SLICE.as_secs_f64()) as usize).max(1)),
+            Some(rate) => {
+                most.min(((rate.per_second() * LANE_SLICE.as_secs_f64()) as usize).max(1))
+            }
             None => most,
         }
     }
 
-    /// `count` rows up to `last` have been handed out. A lane with a rate then waits here for its next turn and not on the wire, where it
-    /// would keep a connection from everybody else.
+    /// `count` rows up to `last` have been handed out. A lane with a rate then waits here for its
+    /// next turn and not on the wire, where it would keep a connection from everybody else.
     pub(crate) fn advanced(&mut self, index: usize, last: JobId, count: usize, now: Instant) {
         let lane = &mut self.lanes[index];
         lane.cursor = lane.cursor.max(last);
         lane.busy = true;
         if let Some(rate) = lane.rate {
-            let turn = Duration::from_secs_f64(count as f64 / rate.per_second()).saturating_sub(AHEAD);
+            let turn =
+                Duration::from_secs_f64(count as f64 / rate.per_second()).saturating_sub(AHEAD);
             lane.paced_until = Some(now + turn);
         }
     }
@@ -179,10 +205,18 @@ impl Lanes {
         }
     }
 
-    /// Takes note of a recipient's answer: a domain that refuses transiently again and again is held, and holds nobody else up.
-    pub(crate) fn heard(&mut self, domain: &str, transient: bool, now: Instant, delay: impl Fn(u32) -> Duration) {
+    /// Takes note of a recipient's answer: a domain that refuses transiently again and again is
+    /// held, and holds nobody else up.
+    pub(crate) fn heard(
+        &mut self,
+        domain: &str,
+        transient: bool,
+        now: Instant,
+        delay: impl Fn(u32) -> Duration,
+    ) {
         if !transient {
-            // The name is hashed for each message that is taken, so not where there is nothing to remove.
+            // The name is hashed for each message that is taken, so not where there is nothing to
+            // remove.
             if !self.failures.is_empty() {
                 self.failures.remove(domain);
             }
@@ -211,14 +245,25 @@ impl Lanes {
     /// When the first held lane opens again.
     pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
         let times = |lane: &Lane| [lane.paced_until, lane.held_until];
-        let opens = |lane: &Lane| times(lane).into_iter().flatten().filter(|until| *until > now).max();
+        let opens =
+            |lane: &Lane| times(lane).into_iter().flatten().filter(|until| *until > now).max();
         self.lanes.iter().filter(|lane| !lane.exhausted).filter_map(opens).min()
     }
 }
 
 impl Lane {
     fn new(domain: Option<String>, rate: Option<Rate>) -> Self {
-        Self { domain, cursor: 0, exhausted: false, rate, paced_until: None, held_until: None, busy: false, ahead: VecDeque::new(), read_at: None }
+        Self {
+            domain,
+            cursor: 0,
+            exhausted: false,
+            rate,
+            paced_until: None,
+            held_until: None,
+            busy: false,
+            ahead: VecDeque::new(),
+            read_at: None,
+        }
     }
 
     /// Whether nobody may go for the first time now.
@@ -253,13 +298,17 @@ mod tests {
         for n in 1..=HOLDS_LATER {
             assert!(lanes.domains().is_empty());
             lanes.heard("fine.example", true, now, |failures| Duration::from_secs(failures.into()));
-            assert_eq!(lanes.opens_at(now), (n == HOLDS_LATER).then_some(now + Duration::from_secs(1)));
+            assert_eq!(
+                lanes.opens_at(now),
+                (n == HOLDS_LATER).then_some(now + Duration::from_secs(1))
+            );
         }
     }
 
     #[test]
     fn a_lane_with_a_rate_that_is_held_is_asked_for_retries() {
-        let mut lanes = Lanes::new(&[("slow.example".to_owned(), "5/s".parse().expect("a rate"))], []);
+        let mut lanes =
+            Lanes::new(&[("slow.example".to_owned(), "5/s".parse().expect("a rate"))], []);
         let now = Instant::now();
         for _ in 0..HOLDS_AFTER {
             lanes.heard("slow.example", true, now, |_| Duration::from_secs(9));
@@ -280,7 +329,8 @@ mod tests {
 
     #[test]
     fn a_lane_with_a_rate_is_not_ready_before_its_turn() {
-        let mut lanes = Lanes::new(&[("slow.example".to_owned(), "5/min".parse().expect("a rate"))], []);
+        let mut lanes =
+            Lanes::new(&[("slow.example".to_owned(), "5/min".parse().expect("a rate"))], []);
         let now = Instant::now();
         lanes.advanced(1, 1, lanes.chunk(1, 100), now);
         lanes.returned(1);

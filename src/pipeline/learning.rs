@@ -1,7 +1,8 @@
-//! What providers say about people at hand-over is written down: in the first suppression file and in the ledger, once.
+//! What providers say about people at hand-over is written down: in the first suppression file and
+//! in the ledger, once.
 //!
-//! The rule it keeps: the file comes first and the verdict's own settlement last, so that whatever a process leaves undone is still in its
-//! trace and done by the next one.
+//! The rule it keeps: the file comes first and the verdict's own settlement last, so that whatever
+//! a process leaves undone is still in its trace and done by the next one.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::suppression;
 
-/// Keeps what was learned, for the rest of this run too. What the ledger knows already is not written to the file again.
+/// Keeps what was learned, for the rest of this run too. What the ledger knows already is not
+/// written to the file again.
 pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Result<()> {
     let Some(learn) = &parts.learn else { return Ok(()) };
     if learned.is_empty() {
@@ -26,13 +28,18 @@ pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Resu
 }
 
 /// Keeps what was learned. What the ledger knows already is not written to the file again.
-pub async fn keep_learned(ledger: &dyn Ledger, learn: &Learn, learned: Vec<LedgerSuppression>) -> Result<()> {
+pub async fn keep_learned(
+    ledger: &dyn Ledger,
+    learn: &Learn,
+    learned: Vec<LedgerSuppression>,
+) -> Result<()> {
     let new = ledger.not_kept(learned).await?;
     append(learn.file.clone(), new.clone()).await;
     suppress(ledger, new).await
 }
 
-/// Keeps what a process that is gone had heard about people and not settled. To be called before its claims are recovered.
+/// Keeps what a process that is gone had heard about people and not settled. To be called before
+/// its claims are recovered.
 pub async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
     let learned = ledger.unlearned(run).await?;
     if learned.is_empty() {
@@ -44,7 +51,11 @@ pub async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Re
         None => HashSet::new(),
     };
     // The process may have died between the file and the ledger.
-    let missing = new.iter().filter(|kept| !known.contains(&(kept.entry.clone(), kept.reason))).cloned().collect();
+    let missing = new
+        .iter()
+        .filter(|kept| !known.contains(&(kept.entry.clone(), kept.reason)))
+        .cloned()
+        .collect();
     append(learn.file.clone(), missing).await;
     suppress(ledger, new).await
 }
@@ -59,15 +70,18 @@ fn listed(file: PathBuf) -> Result<HashSet<(String, crate::outcome::Reason)>> {
     suppression::list(&[file]).filter_map(in_force).collect()
 }
 
-/// Appends to the file where that can be written. Where it cannot, the ledger alone keeps what was learned, and nobody is mailed for want of
-/// a file: the ledger is always consulted.
+/// Appends to the file where that can be written. Where it cannot, the ledger alone keeps what was
+/// learned, and nobody is mailed for want of a file: the ledger is always consulted.
 async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) {
     static WARNED: std::sync::Once = std::sync::Once::new();
     let Some(file) = file.filter(|_| !entries.is_empty()) else { return };
     if let Err(error) = blocking(move || suppression::append(&file, &entries)).await {
         let why = error.to_string();
         WARNED.call_once(|| {
-            tracing::warn!("{}; the ledger keeps what is learned, and the run goes on", why.lines().next().unwrap_or_default());
+            tracing::warn!(
+                "{}; the ledger keeps what is learned, and the run goes on",
+                why.lines().next().unwrap_or_default()
+            );
         });
     }
 }
@@ -79,6 +93,10 @@ async fn suppress(ledger: &dyn Ledger, entries: Vec<LedgerSuppression>) -> Resul
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal(format!("the suppression file's thread stopped: {e}")))?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::internal(format!("the suppression file's thread stopped: {e}")))?
 }

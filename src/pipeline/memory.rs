@@ -19,17 +19,33 @@ impl Memory for LedgerMemory {
         })
     }
 
-    fn remember(&self, kind: &'static str, subject: String, value: String) -> BoxFuture<'_, Result<(), String>> {
+    fn remember(
+        &self,
+        kind: &'static str,
+        subject: String,
+        value: String,
+    ) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             let fact = Fact { kind: kind.to_owned(), subject, value, at: Timestamp::now() };
             self.0.remember(fact).await.map_err(|error| error.to_string())
         })
     }
 
-    fn remember_if(&self, kind: &'static str, subject: String, value: String, may: Condition) -> BoxFuture<'_, Result<bool, String>> {
+    fn remember_if(
+        &self,
+        kind: &'static str,
+        subject: String,
+        value: String,
+        may: Condition,
+    ) -> BoxFuture<'_, Result<bool, String>> {
         Box::pin(async move {
             let fact = Fact { kind: kind.to_owned(), subject, value, at: Timestamp::now() };
-            let may = move |facts: &[Fact]| may(&facts.iter().map(|fact| (fact.subject.clone(), fact.value.clone())).collect::<Vec<_>>());
+            let may = move |facts: &[Fact]| {
+                may(&facts
+                    .iter()
+                    .map(|fact| (fact.subject.clone(), fact.value.clone()))
+                    .collect::<Vec<_>>())
+            };
             self.0.remember_if(fact, Box::new(may)).await.map_err(|error| error.to_string())
         })
     }

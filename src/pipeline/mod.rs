@@ -1,6 +1,8 @@
-//! The one loop: it admits chunks, collects verdicts and hears the stop signal; it never touches single messages on the wire.
+//! The one loop: it admits chunks, collects verdicts and hears the stop signal; it never touches
+//! single messages on the wire.
 //!
-//! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an observer: the loop waits for it.
+//! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an
+//! observer: the loop waits for it.
 
 mod allowance;
 mod binomial;
@@ -57,7 +59,8 @@ pub struct Outlet {
     pub rate: Option<Rate>,
     /// Recipients per hour or day, counted from the ledger.
     pub caps: Vec<Rate>,
-    /// The most recipients on each of its first days, counted from the ledger; no such limit afterwards.
+    /// The most recipients on each of its first days, counted from the ledger; no such limit
+    /// afterwards.
     pub ramp: Vec<u32>,
     /// Rates by receiving domain.
     pub per_domain: Vec<(String, Rate)>,
@@ -101,7 +104,8 @@ pub struct Parts {
     /// All mail goes here instead (`--redirect-all-to`).
     pub redirect: Option<Address>,
     pub canary: CanaryRule,
-    /// Whether the endpoint that tells of bounces is still there; `None` where something else tells, or nothing.
+    /// Whether the endpoint that tells of bounces is still there; `None` where something else
+    /// tells, or nothing.
     pub is_listened: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// Watched while the rest goes out.
     pub rules: Vec<PauseRule>,
@@ -128,7 +132,8 @@ pub struct Learn {
 /// Why an execution ended before every row had its outcome.
 #[derive(Debug)]
 pub enum Why {
-    /// A signal; the code says which. With the providers that were failing then, and what each said last.
+    /// A signal; the code says which. With the providers that were failing then, and what each said
+    /// last.
     Signal {
         exit: crate::exit::Exit,
         failing: Vec<(String, Refusal)>,
@@ -147,7 +152,8 @@ pub enum Why {
     Limit,
     /// The suppression file cannot be read any more.
     Suppression(Error),
-    /// The ledger's file is gone. What was under way has been settled in the file that is still open.
+    /// The ledger's file is gone. What was under way has been settled in the file that is still
+    /// open.
     LedgerLost(Error),
     /// The ledger or the program itself failed.
     Broken(Error),

@@ -1,6 +1,7 @@
 //! A row becomes the job of a claim, and a claim gets its key.
 //!
-//! The rule it keeps: the same run, row, time of claim and provider give the same octets and the same key, however much later.
+//! The rule it keeps: the same run, row, time of claim and provider give the same octets and the
+//! same key, however much later.
 
 use std::sync::Arc;
 
@@ -29,17 +30,36 @@ pub(super) struct Press<'a> {
 }
 
 impl Press<'_> {
-    /// Renders a row for a provider with these capabilities, into `room` if that serves. It has been rendered once while planning, so an
-    /// error here is a defect.
-    pub(super) fn job(&self, row: &LedgerRow, to: &Address, claimed_at: Timestamp, can: &Capabilities, room: Vec<u8>) -> Result<Job> {
+    /// Renders a row for a provider with these capabilities, into `room` if that serves. It has
+    /// been rendered once while planning, so an error here is a defect.
+    pub(super) fn job(
+        &self,
+        row: &LedgerRow,
+        to: &Address,
+        claimed_at: Timestamp,
+        can: &Capabilities,
+        room: Vec<u8>,
+    ) -> Result<Job> {
         let at_row = |what: String| Error::internal(format!("row {}: {what}", row.row));
         let fields = Fields::decode(&row.fields).map_err(|e| at_row(e.to_string()))?;
-        let index = self.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
+        let index = self
+            .columns
+            .get(row.list as usize)
+            .ok_or_else(|| at_row("its list is not in the ledger".into()))?;
         let head = &self.run.head;
-        let ident = Ident { campaign: &head.campaign, env: head.env.as_deref(), key: &row.key, secret: self.secret, date: claimed_at };
-        let encoded = || self.message.encode(index, &fields, to, &ident, room).map_err(|e| at_row(e.to_string()));
+        let ident = Ident {
+            campaign: &head.campaign,
+            env: head.env.as_deref(),
+            key: &row.key,
+            secret: self.secret,
+            date: claimed_at,
+        };
+        let encoded = || {
+            self.message.encode(index, &fields, to, &ident, room).map_err(|e| at_row(e.to_string()))
+        };
         let parts = || {
-            let (mut content, message_id) = self.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
+            let (mut content, message_id) =
+                self.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
             if can.unsubscribe_headers != UnsubscribeHeaders::Ours {
                 content.headers.retain(|(name, _)| !is_unsubscribe_header(name));
             }
@@ -63,10 +83,18 @@ impl Press<'_> {
     }
 }
 
-/// A function of environment, campaign, members, generation and claim, and for a provider that knows keys of everything that shapes the
-/// body. Each claim has a key of its own, because a service may answer from memory what it once refused, and because the bodies of two
-/// claims of the same members can differ. It ends in [`account_mark`].
-pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generation: u32, claimed_at: Timestamp, secret: &[u8; 32]) -> String {
+/// A function of environment, campaign, members, generation and claim, and for a provider that
+/// knows keys of everything that shapes the body. Each claim has a key of its own, because a
+/// service may answer from memory what it once refused, and because the bodies of two claims of the
+/// same members can differ. It ends in [`account_mark`].
+pub(super) fn idempotency_key(
+    run: &Run,
+    outlet: &Outlet,
+    jobs: &[Job],
+    generation: u32,
+    claimed_at: Timestamp,
+    secret: &[u8; 32],
+) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     add(&mut hash, run.head.env.as_deref().unwrap_or(""));
     add(&mut hash, &run.head.campaign);
@@ -77,7 +105,9 @@ pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generati
         add(&mut hash, env!("CARGO_PKG_VERSION"));
         add(&mut hash, &outlet.shape);
         add(&mut hash, &run.head.message_fingerprint);
-        jobs.iter().filter_map(|job| job.content.as_deref()).for_each(|content| add_content(&mut hash, content));
+        jobs.iter()
+            .filter_map(|job| job.content.as_deref())
+            .for_each(|content| add_content(&mut hash, content));
     }
     for job in jobs {
         add(&mut hash, &job.message_id);
@@ -86,10 +116,12 @@ pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generati
     HEXLOWER.encode(&hash.finish().as_ref()[..16]) + &account_mark(outlet, secret)
 }
 
-/// What a key ends in for a provider that knows keys: the account it is good for, under the workspace's own key, so that it tells nobody
-/// anything but whether two claims went to the same one.
+/// What a key ends in for a provider that knows keys: the account it is good for, under the
+/// workspace's own key, so that it tells nobody anything but whether two claims went to the same
+/// one.
 pub(super) fn account_mark(outlet: &Outlet, secret: &[u8; 32]) -> String {
-    let keyed = outlet.provider.capabilities().idempotency_window.and_then(|_| outlet.provider.account());
+    let keyed =
+        outlet.provider.capabilities().idempotency_window.and_then(|_| outlet.provider.account());
     let Some(account) = keyed else { return String::new() };
     let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &account);
     format!("-{}", HEXLOWER.encode(&signed.as_ref()[..6]))
@@ -103,7 +135,12 @@ fn add(hash: &mut digest::Context, part: impl AsRef<[u8]>) {
 }
 
 fn add_content(hash: &mut digest::Context, content: &Content) {
-    for part in [&content.to_name, &content.subject, &content.text, content.html.as_deref().unwrap_or_default()] {
+    for part in [
+        &content.to_name,
+        &content.subject,
+        &content.text,
+        content.html.as_deref().unwrap_or_default(),
+    ] {
         add(hash, part);
     }
     for (name, value) in &content.headers {

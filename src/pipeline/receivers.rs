@@ -1,26 +1,33 @@
-//! Receivers that report no single complaint: who of their people calls a message unwanted is never known, so that complaints among them are
-//! no part of what a canary is judged by.
+//! Receivers that report no single complaint: who of their people calls a message unwanted is never
+//! known, so that complaints among them are no part of what a canary is judged by.
 //!
-//! Only addresses under the receivers' own names are counted. Which other domains they host is not known without asking the DNS.
+//! Only addresses under the receivers' own names are counted. Which other domains they host is not
+//! known without asking the DNS.
 
 use crate::figures::grouped;
 
 /// Their domains. Looked up on 2026-11-30.
 ///
-/// - Gmail: the feedback loop gives shares for each `Feedback-ID` in Postmaster Tools, and no reports
-///   (<https://support.google.com/a/answer/6254652>).
+/// - Gmail: the feedback loop gives shares for each `Feedback-ID` in Postmaster Tools, and no
+///   reports (<https://support.google.com/a/answer/6254652>).
 /// - iCloud Mail: has no feedback loop (<https://support.apple.com/en-us/102322>).
-pub const NO_SINGLE_COMPLAINTS: &[&str] = &["gmail.com", "googlemail.com", "icloud.com", "me.com", "mac.com"];
+pub const NO_SINGLE_COMPLAINTS: &[&str] =
+    &["gmail.com", "googlemail.com", "icloud.com", "me.com", "mac.com"];
 
-/// What is to be said about so many accepted recipients of whom so many are at these domains; empty where none is.
+/// What is to be said about so many accepted recipients of whom so many are at these domains; empty
+/// where none is.
 pub fn unheard(at: &[(String, u64)], accepted: u64) -> String {
     let count: u64 = at.iter().map(|(_, count)| count).sum();
     if count == 0 || accepted == 0 {
         return String::new();
     }
     let share = count as f64 / accepted as f64 * 100.0;
-    let names: Vec<String> = at.iter().map(|(domain, count)| format!("{domain} {}", grouped(*count))).collect();
-    format!("; {share:.0} % of them at receivers that report no single complaints ({})", names.join(", "))
+    let names: Vec<String> =
+        at.iter().map(|(domain, count)| format!("{domain} {}", grouped(*count))).collect();
+    format!(
+        "; {share:.0} % of them at receivers that report no single complaints ({})",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -30,7 +37,10 @@ mod tests {
     #[test]
     fn the_share_of_those_who_are_never_heard_is_said() {
         let at = [("gmail.com".to_owned(), 1_100), ("me.com".to_owned(), 120)];
-        assert_eq!(unheard(&at, 2_000), "; 61 % of them at receivers that report no single complaints (gmail.com 1,100, me.com 120)");
+        assert_eq!(
+            unheard(&at, 2_000),
+            "; 61 % of them at receivers that report no single complaints (gmail.com 1,100, me.com 120)"
+        );
         assert_eq!((unheard(&[], 2_000), unheard(&at, 0)), (String::new(), String::new()));
     }
 }

@@ -1,7 +1,9 @@
-//! A batch in doubt goes once more: under the same key, octet for octet, and only while the provider knows the key.
+//! A batch in doubt goes once more: under the same key, octet for octet, and only while the
+//! provider knows the key.
 //!
-//! The rule it keeps: what goes is what went and to whom it went, or nothing goes. The key is a function of everything that shapes the request, so a request
-//! that would differ is found by a key that differs.
+//! The rule it keeps: what goes is what went and to whom it went, or nothing goes. The key is a
+//! function of everything that shapes the request, so a request that would differ is found by a key
+//! that differs.
 
 use std::io;
 use std::sync::Arc;
@@ -43,34 +45,61 @@ pub enum Replayed {
 }
 
 /// Sends a batch once more. `rows` are all its members, in its order, every one of them in doubt.
-pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, rows: &[LedgerRow]) -> Result<Replayed> {
+pub async fn replay(
+    doubtful: &Doubtful,
+    outlet: &Outlet,
+    batch: &BatchRecord,
+    rows: &[LedgerRow],
+) -> Result<Replayed> {
     let refused = |why: String| Ok(Replayed::Refused(why));
     let can = outlet.provider.capabilities();
-    let Some(window) = can.idempotency_window else { return refused(format!("{} knows no idempotency keys", outlet.name)) };
-    let age = Duration::try_from(Timestamp::now().duration_since(batch.claimed_at)).unwrap_or(Duration::ZERO);
+    let Some(window) = can.idempotency_window else {
+        return refused(format!("{} knows no idempotency keys", outlet.name));
+    };
+    let age = Duration::try_from(Timestamp::now().duration_since(batch.claimed_at))
+        .unwrap_or(Duration::ZERO);
     if age > window * 2 / 3 {
         let hours = (window * 2 / 3).as_secs() / 3_600;
-        return refused(format!("it was claimed more than {hours} hours ago, and {} may have forgotten its key", outlet.name));
+        return refused(format!(
+            "it was claimed more than {hours} hours ago, and {} may have forgotten its key",
+            outlet.name
+        ));
     }
-    // A key rotated within one account looks no different from another account, which would mail everybody again.
+    // A key rotated within one account looks no different from another account, which would mail
+    // everybody again.
     let mark = account_mark(outlet, &doubtful.secret);
     if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
         let name = &outlet.name;
-        return refused(format!("api_key or base_url of {name} have changed since, so this may be another account, which does not know the batch"));
+        return refused(format!(
+            "api_key or base_url of {name} have changed since, so this may be another account, which does not know the batch"
+        ));
     }
     if rows.len() > can.per_request {
         return refused("it was more than one request, and it is not known which".into());
     }
-    let press = Press { message: &doubtful.message, columns: &doubtful.columns, run: &doubtful.run, secret: &doubtful.secret };
+    let press = Press {
+        message: &doubtful.message,
+        columns: &doubtful.columns,
+        run: &doubtful.run,
+        secret: &doubtful.secret,
+    };
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         // As it went then: an earlier version may have kept another spelling of the address.
         let to = match Address::as_planned(&row.email) {
             Ok(to) => to,
-            Err(why) => return refused(format!("row {} has no address that can be mailed now ({why}), and the batch can only go whole", row.row)),
+            Err(why) => {
+                return refused(format!(
+                    "row {} has no address that can be mailed now ({why}), and the batch can only go whole",
+                    row.row
+                ));
+            }
         };
         if doubtful.suppressions.screen(&to).is_some() {
-            return refused(format!("row {} has been suppressed since, and the batch can only go whole", row.row));
+            return refused(format!(
+                "row {} has been suppressed since, and the batch can only go whole",
+                row.row
+            ));
         }
         let mut job = press.job(row, &to, batch.claimed_at, can, Vec::new())?;
         if let Some(redirect) = &doubtful.redirect {
@@ -78,11 +107,21 @@ pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, r
         }
         jobs.push(job);
     }
-    if idempotency_key(&doubtful.run, outlet, &jobs, batch.generation, batch.claimed_at, &doubtful.secret) != batch.key {
+    if idempotency_key(
+        &doubtful.run,
+        outlet,
+        &jobs,
+        batch.generation,
+        batch.claimed_at,
+        &doubtful.secret,
+    ) != batch.key
+    {
         return refused("the request would not be the same: the provider's configuration or this program has changed since".into());
     }
     let head = &doubtful.run.head;
-    let holds = |pause: &Pause| pause.scope.holds(&head.campaign, head.kind) || pause.scope.holds_provider(&outlet.name);
+    let holds = |pause: &Pause| {
+        pause.scope.holds(&head.campaign, head.kind) || pause.scope.holds_provider(&outlet.name)
+    };
     if let Some(pause) = doubtful.ledger.pauses().await?.into_iter().find(holds) {
         return refused(format!("{} has been paused since {}", pause.scope.words(), pause.words()));
     }
@@ -90,19 +129,27 @@ pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, r
     if wire.pacers.fit(&jobs.iter().collect::<Vec<_>>()) < jobs.len() {
         return refused("the batch is larger than the rate lets go at once".into());
     }
-    let claim =
-        Claim { batch: batch.batch, key: batch.key.clone(), generation: batch.generation, claimed_at: batch.claimed_at, jobs, is_replay: true };
+    let claim = Claim {
+        batch: batch.batch,
+        key: batch.key.clone(),
+        generation: batch.generation,
+        claimed_at: batch.claimed_at,
+        jobs,
+        is_replay: true,
+    };
     Ok(Replayed::Answered(outlet.provider.send(&claim, &wire).await))
 }
 
-/// Keeps the limits. Nothing is traced: whoever is in doubt is in doubt in the ledger already, until the answer is in it.
+/// Keeps the limits. Nothing is traced: whoever is in doubt is in doubt in the ledger already,
+/// until the answer is in it.
 struct ReplayWire {
     pacers: Pacers,
 }
 
 impl ReplayWire {
     async fn granted(&self, jobs: &[&Job]) -> Result<(), Stopped> {
-        // Who cannot be granted anything, because the ledger fails, is told so when the answer is to be kept.
+        // Who cannot be granted anything, because the ledger fails, is told so when the answer is
+        // to be kept.
         self.pacers.together(jobs).await.map_err(|_| Stopped::Run)
     }
 }
@@ -121,10 +168,16 @@ impl Wire for ReplayWire {
     }
 
     fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
-        Box::pin(async move { self.granted(jobs).await.map(|()| jobs.iter().map(|job| job.id).collect()) })
+        Box::pin(async move {
+            self.granted(jobs).await.map(|()| jobs.iter().map(|job| job.id).collect())
+        })
     }
 
-    fn again<'a>(&'a self, jobs: &'a [&'a Job], _lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>> {
+    fn again<'a>(
+        &'a self,
+        jobs: &'a [&'a Job],
+        _lifts_doubt: bool,
+    ) -> BoxFuture<'a, Result<(), Stopped>> {
         Box::pin(async move { self.granted(jobs).await })
     }
 

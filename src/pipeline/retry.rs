@@ -17,7 +17,11 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { give_up_after: Duration::from_secs(15 * 60), base: Duration::from_secs(2), max: Duration::from_secs(5 * 60) }
+        Self {
+            give_up_after: Duration::from_secs(15 * 60),
+            base: Duration::from_secs(2),
+            max: Duration::from_secs(5 * 60),
+        }
     }
 }
 
@@ -28,8 +32,15 @@ impl RetryPolicy {
         self.base.saturating_mul(1 << doublings).min(self.max)
     }
 
-    /// When to try again after `failures` failures; `None` when that would be too late. `draw` is uniform in 0..1 (full jitter).
-    pub fn next(&self, first: Timestamp, now: Timestamp, failures: u32, draw: f64) -> Option<Timestamp> {
+    /// When to try again after `failures` failures; `None` when that would be too late. `draw` is
+    /// uniform in 0..1 (full jitter).
+    pub fn next(
+        &self,
+        first: Timestamp,
+        now: Timestamp,
+        failures: u32,
+        draw: f64,
+    ) -> Option<Timestamp> {
         let delay = self.ceiling(failures).mul_f64(draw.clamp(0.0, 1.0));
         let at = now.checked_add(delay).ok()?;
         let last = first.checked_add(self.give_up_after).ok()?;
@@ -38,8 +49,14 @@ impl RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// When to try again after a wait that was named; `None` when that would be too late. A little more is waited, for clocks differ.
-    pub fn next_after(&self, first: Timestamp, now: Timestamp, wait: Duration) -> Option<Timestamp> {
+    /// When to try again after a wait that was named; `None` when that would be too late. A little
+    /// more is waited, for clocks differ.
+    pub fn next_after(
+        &self,
+        first: Timestamp,
+        now: Timestamp,
+        wait: Duration,
+    ) -> Option<Timestamp> {
         let at = now.checked_add(wait.saturating_add(Duration::from_secs(1))).ok()?;
         let last = first.checked_add(self.give_up_after).ok()?;
         (at <= last).then_some(at)
@@ -66,7 +83,8 @@ mod tests {
 
     #[test]
     fn nobody_is_tried_after_the_time_is_over() {
-        let policy = RetryPolicy { give_up_after: Duration::from_secs(10), ..RetryPolicy::default() };
+        let policy =
+            RetryPolicy { give_up_after: Duration::from_secs(10), ..RetryPolicy::default() };
         let first = Timestamp::UNIX_EPOCH;
         let now = Timestamp::from_second(9).expect("in range");
         assert_eq!(policy.next(first, now, 1, 0.25), Timestamp::from_millisecond(9_500).ok());

@@ -1,7 +1,9 @@
-//! Refusals that are the same for one recipient after the other prove that the provider refuses, whatever its words say.
+//! Refusals that are the same for one recipient after the other prove that the provider refuses,
+//! whatever its words say.
 //!
-//! The rules it keeps: each recipient counts once; an acceptance between begins the count anew; a recipient that a person sends to again
-//! after a rejection proves nothing, nor does one that was refused like this before and is refused again by a provider that takes others.
+//! The rules it keeps: each recipient counts once; an acceptance between begins the count anew; a
+//! recipient that a person sends to again after a rejection proves nothing, nor does one that was
+//! refused like this before and is refused again by a provider that takes others.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -14,16 +16,18 @@ use crate::replies::{self, Meaning, Place};
 const DOMAINS: usize = 3;
 /// Permanent refusals over three domains, before anything was accepted.
 const AT_FIRST: usize = 3;
-/// The same once something has been accepted: of the sender or policy, and of mailboxes, which do fail one after the other in a bad list.
+/// The same once something has been accepted: of the sender or policy, and of mailboxes, which do
+/// fail one after the other in a bad list.
 const LATER: usize = 5;
 const LATER_MAILBOXES: usize = 10;
 /// Permanent refusals where the list has fewer domains.
 const IN_FEW_DOMAINS: usize = 20;
-/// Transient refusals over three domains, and of mailboxes that are full or busy, which do follow one another where every fifth is.
+/// Transient refusals over three domains, and of mailboxes that are full or busy, which do follow
+/// one another where every fifth is.
 const TRANSIENT: usize = 5;
 const TRANSIENT_MAILBOXES: usize = 10;
-/// So many of the latest refusals are remembered beside the streak: what was refused in the same words while the last acceptances came in on
-/// other connections was refused for the same cause.
+/// So many of the latest refusals are remembered beside the streak: what was refused in the same
+/// words while the last acceptances came in on other connections was refused for the same cause.
 const LATEST: usize = 64;
 
 /// What several refusals have proved.
@@ -49,7 +53,8 @@ pub(crate) struct Sameness {
     has_accepted: bool,
     /// Whether something was accepted in this execution.
     accepts: bool,
-    /// The receiving domains of the list, where it has fewer than three, with whether a recipient of each was accepted.
+    /// The receiving domains of the list, where it has fewer than three, with whether a recipient
+    /// of each was accepted.
     few: Option<Vec<(String, bool)>>,
     /// The receiving domain of all mail, where it is redirected.
     redirected: Option<String>,
@@ -75,7 +80,11 @@ impl Streak {
     /// Adds a refusal; one with another sign begins anew.
     fn add<'a>(streak: &'a mut Option<Self>, sign: String, row: JobId, domain: &str) -> &'a Self {
         let before = streak.take().filter(|streak| streak.sign == sign);
-        let streak = streak.insert(before.unwrap_or_else(|| Self { sign, rows: Vec::new(), domains: Vec::new() }));
+        let streak = streak.insert(before.unwrap_or_else(|| Self {
+            sign,
+            rows: Vec::new(),
+            domains: Vec::new(),
+        }));
         if !streak.rows.contains(&row) {
             streak.rows.push(row);
         }
@@ -88,16 +97,30 @@ impl Streak {
 
 /// Whether words may be those of a relay that does not know us.
 fn may_want_login(words: &str) -> bool {
-    const WORDS: [&str; 11] =
-        ["relay", "authen", "authoriz", "login", "log in", "denied", "prohibit", "permi", "not allowed", "credential", "no reason is given"];
+    const WORDS: [&str; 11] = [
+        "relay",
+        "authen",
+        "authoriz",
+        "login",
+        "log in",
+        "denied",
+        "prohibit",
+        "permi",
+        "not allowed",
+        "credential",
+        "no reason is given",
+    ];
     let words = words.to_lowercase();
     WORDS.iter().any(|word| words.contains(word))
 }
 
-/// Whether an API refuses the recipient's address, which it names: a list may begin with several that it does not take.
+/// Whether an API refuses the recipient's address, which it names: a list may begin with several
+/// that it does not take.
 fn is_of_address(refusal: &Refusal, email: &str) -> bool {
     let is_relays = refusal.code.starts_with('5');
-    refusal.reason == Reason::BadAddress && !is_relays && refusal.detail.to_lowercase().contains(&email.to_lowercase())
+    refusal.reason == Reason::BadAddress
+        && !is_relays
+        && refusal.detail.to_lowercase().contains(&email.to_lowercase())
 }
 
 /// The sign of a refusal of this recipient.
@@ -107,12 +130,18 @@ pub(crate) fn sign_of(refusal: &Refusal, email: &str, domain: &str) -> String {
 }
 
 impl Sameness {
-    /// Goes on from what the ledger knows; `brake` is what stopped the provider last, `redirected` the domain that all mail goes to instead of
-    /// its recipients'. Returns what that proves already.
-    pub(crate) fn resumed(refusals: &Refusals, brake: Option<String>, redirected: Option<&str>) -> (Self, Option<Proved>) {
+    /// Goes on from what the ledger knows; `brake` is what stopped the provider last, `redirected`
+    /// the domain that all mail goes to instead of its recipients'. Returns what that proves
+    /// already.
+    pub(crate) fn resumed(
+        refusals: &Refusals,
+        brake: Option<String>,
+        redirected: Option<&str>,
+    ) -> (Self, Option<Proved>) {
         let few = match redirected {
             Some(domain) => Some(vec![(domain.to_owned(), false)]),
-            None => (refusals.domains.len() < DOMAINS).then(|| refusals.domains.iter().map(|domain| (domain.clone(), false)).collect()),
+            None => (refusals.domains.len() < DOMAINS)
+                .then(|| refusals.domains.iter().map(|domain| (domain.clone(), false)).collect()),
         };
         let mut same = Self {
             has_accepted: refusals.has_accepted,
@@ -125,8 +154,10 @@ impl Sameness {
         };
         let mut proved = None;
         for refused in &refusals.since {
-            let refusal = Refusal::new(Reason::Policy, refused.code.clone(), refused.detail.clone());
-            proved = same.refused(refused.row, &refused.email, &refused.domain, &refusal).or(proved);
+            let refusal =
+                Refusal::new(Reason::Policy, refused.code.clone(), refused.detail.clone());
+            proved =
+                same.refused(refused.row, &refused.email, &refused.domain, &refusal).or(proved);
         }
         (same, proved)
     }
@@ -153,14 +184,17 @@ impl Sameness {
 
     /// Whether a refusal of this recipient may still become evidence against the provider.
     pub(crate) fn is_open(&self, row: JobId) -> bool {
-        !self.has_accepted || self.permanent.as_ref().is_some_and(|streak| streak.rows.contains(&row))
+        !self.has_accepted
+            || self.permanent.as_ref().is_some_and(|streak| streak.rows.contains(&row))
     }
 
     /// Whether transient refusals with this sign are the provider's for now.
     pub(crate) fn is_slow(&self, sign: &str) -> bool {
-        self.transient
-            .as_ref()
-            .is_some_and(|streak| streak.sign == sign && streak.rows.len() >= self.transient_needed && streak.domains.len() >= DOMAINS)
+        self.transient.as_ref().is_some_and(|streak| {
+            streak.sign == sign
+                && streak.rows.len() >= self.transient_needed
+                && streak.domains.len() >= DOMAINS
+        })
     }
 
     /// Looks at the next answer, in the order in which they come.
@@ -178,14 +212,28 @@ impl Sameness {
 
     fn accepted(&mut self, domain: &str) {
         let domain = self.redirected.as_deref().unwrap_or(domain);
-        (self.has_accepted, self.accepts, self.permanent, self.transient, self.brake) = (true, true, None, None, None);
-        if let Some((_, accepted)) = self.few.as_mut().and_then(|few| few.iter_mut().find(|(known, accepted)| !accepted && known == domain)) {
+        (self.has_accepted, self.accepts, self.permanent, self.transient, self.brake) =
+            (true, true, None, None, None);
+        if let Some((_, accepted)) = self
+            .few
+            .as_mut()
+            .and_then(|few| few.iter_mut().find(|(known, accepted)| !accepted && known == domain))
+        {
             *accepted = true;
         }
     }
 
-    fn refused(&mut self, row: JobId, email: &str, domain: &str, refusal: &Refusal) -> Option<Proved> {
-        if self.retried.contains(&row) || (self.accepts && self.absolved.contains(&row)) || is_of_address(refusal, email) {
+    fn refused(
+        &mut self,
+        row: JobId,
+        email: &str,
+        domain: &str,
+        refusal: &Refusal,
+    ) -> Option<Proved> {
+        if self.retried.contains(&row)
+            || (self.accepts && self.absolved.contains(&row))
+            || is_of_address(refusal, email)
+        {
             return None;
         }
         let sign = sign_of(refusal, email, domain);
@@ -193,13 +241,22 @@ impl Sameness {
         let is_brake = self.brake.as_ref() == Some(&sign);
         let streak = Streak::add(&mut self.permanent, sign, row, domain);
         let count = streak.rows.len();
-        let is_mailbox = refusal.mailbox_gone || matches!(refusal.reason, Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress);
+        let is_mailbox = refusal.mailbox_gone
+            || matches!(
+                refusal.reason,
+                Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress
+            );
         let needed = match (streak.domains.len() >= DOMAINS, self.has_accepted) {
             (true, false) => AT_FIRST,
             (true, true) if is_mailbox => LATER_MAILBOXES,
             (true, true) => LATER,
             (false, _) => match &self.few {
-                Some(few) if is_mailbox && streak.domains.iter().any(|domain| few.iter().any(|(known, accepted)| known == domain && *accepted)) => {
+                Some(few)
+                    if is_mailbox
+                        && streak.domains.iter().any(|domain| {
+                            few.iter().any(|(known, accepted)| known == domain && *accepted)
+                        }) =>
+                {
                     usize::MAX
                 }
                 Some(_) => IN_FEW_DOMAINS,
@@ -229,12 +286,22 @@ impl Sameness {
         };
         let hint = match () {
             () if self.has_accepted => "",
-            () if may_want_login(&words) => " (it has taken nothing in this run: is a login missing?)",
+            () if may_want_login(&words) => {
+                " (it has taken nothing in this run: is a login missing?)"
+            }
             () => " (it has taken nothing in this run)",
         };
-        let times = if count == 1 { "as before".to_owned() } else { format!("for {count} recipients in a row") };
+        let times = if count == 1 {
+            "as before".to_owned()
+        } else {
+            format!("for {count} recipients in a row")
+        };
         let detail = format!("the same refusal {times}: {words}{hint}");
-        Some(Proved::Refuses(Blame { refusal: Refusal::new(reason, refusal.code.clone(), detail), sign, rows }))
+        Some(Proved::Refuses(Blame {
+            refusal: Refusal::new(reason, refusal.code.clone(), detail),
+            sign,
+            rows,
+        }))
     }
 
     fn put_off(&mut self, row: &LedgerRow, refusal: &Refusal) -> Option<Proved> {
@@ -245,14 +312,22 @@ impl Sameness {
         if !is_slow && row.attempts > 0 || means == Meaning::Greylisted {
             return None;
         }
-        self.transient_needed = if matches!(means, Meaning::Full | Meaning::Busy) { TRANSIENT_MAILBOXES } else { TRANSIENT };
+        self.transient_needed = if matches!(means, Meaning::Full | Meaning::Busy) {
+            TRANSIENT_MAILBOXES
+        } else {
+            TRANSIENT
+        };
         let domain = self.redirected.as_deref().unwrap_or(&row.domain);
         let streak = Streak::add(&mut self.transient, sign, row.row, domain);
         if streak.rows.len() < self.transient_needed || streak.domains.len() < DOMAINS {
             return None;
         }
         let detail = replies::anonymous(&refusal.detail);
-        let blame = Blame { refusal: Refusal::new(Reason::Rate, refusal.code.clone(), detail), sign: streak.sign.clone(), rows: streak.rows.clone() };
+        let blame = Blame {
+            refusal: Refusal::new(Reason::Rate, refusal.code.clone(), detail),
+            sign: streak.sign.clone(),
+            rows: streak.rows.clone(),
+        };
         Some(Proved::Slow(blame))
     }
 }
@@ -300,12 +375,19 @@ pub(crate) mod tests {
     }
 
     fn rejected(reason: Reason, code: &str, text: &str) -> Verdict {
-        Verdict::Rejected(Refusal { mailbox_gone: reason == Reason::MailboxGone, ..Refusal::new(reason, code, text) })
+        Verdict::Rejected(Refusal {
+            mailbox_gone: reason == Reason::MailboxGone,
+            ..Refusal::new(reason, code, text)
+        })
     }
 
-    /// How many refusals in a row it takes after `before` acceptances in a list over so many domains; 0 where a hundred prove nothing.
+    /// How many refusals in a row it takes after `before` acceptances in a list over so many
+    /// domains; 0 where a hundred prove nothing.
     fn needed(before: u64, domains: u64, verdict: &Verdict) -> u64 {
-        let list = Refusals { domains: (0..domains.min(3)).map(|n| format!("d{n}.example")).collect(), ..Refusals::default() };
+        let list = Refusals {
+            domains: (0..domains.min(3)).map(|n| format!("d{n}.example")).collect(),
+            ..Refusals::default()
+        };
         let (mut same, _) = Sameness::resumed(&list, None, None);
         let row = |n: u64| of_domain(n, &format!("d{}.example", n % domains));
         (0..before).for_each(|n| assert!(same.answered(&row(n), &accepted()).is_none()));
@@ -313,7 +395,8 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn three_domains_agree_sooner_before_the_first_acceptance_and_codes_of_mailboxes_later_after_it() {
+    fn three_domains_agree_sooner_before_the_first_acceptance_and_codes_of_mailboxes_later_after_it()
+     {
         let policy = rejected(Reason::Policy, "550 5.7.1", "not wanted here");
         let gone = rejected(Reason::MailboxGone, "550 5.1.1", "no such user");
         assert_eq!([needed(0, 6, &policy), needed(0, 6, &gone)], [3, 3]);
@@ -325,16 +408,25 @@ pub(crate) mod tests {
         let (mut same, _) = Sameness::resumed(&Refusals::default(), None, None);
         for n in 0..50 {
             let text = format!("Invalid 'To' address: '{}'.", row(n).email);
-            assert!(same.answered(&row(n), &rejected(Reason::BadAddress, "200 300", &text)).is_none(), "{n}");
+            assert!(
+                same.answered(&row(n), &rejected(Reason::BadAddress, "200 300", &text)).is_none(),
+                "{n}"
+            );
         }
-        assert_eq!(needed(0, 6, &rejected(Reason::BadAddress, "200 300", "Invalid 'To' address")), 3);
+        assert_eq!(
+            needed(0, 6, &rejected(Reason::BadAddress, "200 300", "Invalid 'To' address")),
+            3
+        );
     }
 
     #[test]
     fn fewer_domains_take_twenty_and_codes_of_mailboxes_nobody_accepted_there_before() {
         let gone = rejected(Reason::MailboxGone, "550 5.1.1", "no such user");
         let policy = rejected(Reason::Policy, "550 5.7.1", "not wanted here");
-        assert_eq!([needed(0, 1, &policy), needed(1, 1, &policy), needed(5, 2, &policy)], [20, 20, 20]);
+        assert_eq!(
+            [needed(0, 1, &policy), needed(1, 1, &policy), needed(5, 2, &policy)],
+            [20, 20, 20]
+        );
         assert_eq!([needed(0, 1, &gone), needed(0, 2, &gone)], [20, 20]);
         assert_eq!([needed(1, 1, &gone), needed(5, 2, &gone)], [0, 0]);
     }
@@ -344,18 +436,35 @@ pub(crate) mod tests {
         let no = rejected(Reason::Policy, "550 5.7.1", "not wanted here");
         let other = rejected(Reason::Policy, "550 5.7.1", "something else");
         let domains = vec!["a".into(), "b".into(), "c".into()];
-        let (mut same, _) = Sameness::resumed(&Refusals { domains, ..Refusals::default() }, None, None);
-        for (n, verdict) in [(1, &no), (2, &accepted()), (3, &other), (4, &no), (5, &accepted()), (6, &no), (7, &no), (8, &no), (9, &no)] {
+        let (mut same, _) =
+            Sameness::resumed(&Refusals { domains, ..Refusals::default() }, None, None);
+        for (n, verdict) in [
+            (1, &no),
+            (2, &accepted()),
+            (3, &other),
+            (4, &no),
+            (5, &accepted()),
+            (6, &no),
+            (7, &no),
+            (8, &no),
+            (9, &no),
+        ] {
             assert!(same.answered(&row(n), verdict).is_none());
         }
         let proved = same.answered(&row(10), &no);
-        assert!(matches!(proved, Some(Proved::Refuses(blame)) if blame.rows == [6, 7, 8, 9, 10, 1, 4]));
+        assert!(
+            matches!(proved, Some(Proved::Refuses(blame)) if blame.rows == [6, 7, 8, 9, 10, 1, 4])
+        );
     }
 
     #[test]
     fn one_recipient_counts_once_and_an_acceptance_begins_anew() {
         let no = rejected(Reason::Policy, "550", "no");
-        let (mut same, _) = Sameness::resumed(&Refusals { domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() }, None, None);
+        let (mut same, _) = Sameness::resumed(
+            &Refusals { domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() },
+            None,
+            None,
+        );
         assert!((0..50).all(|_| same.answered(&row(1), &no).is_none()));
         for n in 0..100 {
             let verdict = if n % 3 == 0 { accepted() } else { no.clone() };
@@ -364,12 +473,25 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_retry_of_the_rejected_proves_nothing_and_neither_does_one_that_was_absolved_and_is_refused_again() {
+    fn a_retry_of_the_rejected_proves_nothing_and_neither_does_one_that_was_absolved_and_is_refused_again()
+     {
         let no = rejected(Reason::Policy, "550", "no");
         let domains = vec!["a".into(), "b".into(), "c".into()];
-        let (mut same, _) = Sameness::resumed(&Refusals { domains: domains.clone(), retried: (0..50).collect(), ..Refusals::default() }, None, None);
+        let (mut same, _) = Sameness::resumed(
+            &Refusals {
+                domains: domains.clone(),
+                retried: (0..50).collect(),
+                ..Refusals::default()
+            },
+            None,
+            None,
+        );
         assert!((0..50).all(|n| same.answered(&row(n), &no).is_none()));
-        let (mut same, _) = Sameness::resumed(&Refusals { domains, absolved: (0..50).collect(), ..Refusals::default() }, None, None);
+        let (mut same, _) = Sameness::resumed(
+            &Refusals { domains, absolved: (0..50).collect(), ..Refusals::default() },
+            None,
+            None,
+        );
         same.answered(&row(99), &accepted());
         assert!((0..50).all(|n| same.answered(&row(n), &no).is_none()));
     }
@@ -383,7 +505,11 @@ pub(crate) mod tests {
             code: "550".into(),
             detail: "no".into(),
         };
-        let refusals = Refusals { since: vec![refused(1), refused(2)], domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() };
+        let refusals = Refusals {
+            since: vec![refused(1), refused(2)],
+            domains: vec!["a".into(), "b".into(), "c".into()],
+            ..Refusals::default()
+        };
         let (mut same, proved) = Sameness::resumed(&refusals, None, None);
         assert!(proved.is_none());
         let proved = same.answered(&row(3), &rejected(Reason::Policy, "550", "no"));
@@ -394,10 +520,19 @@ pub(crate) mod tests {
 
     #[test]
     fn five_transient_refusals_over_three_domains_are_the_providers_but_for_greylisting() {
-        let busy = |text: &str| Verdict::NotTaken { refusal: Refusal::new(Reason::Policy, "451 4.7.1", text), counts: true };
+        let busy = |text: &str| Verdict::NotTaken {
+            refusal: Refusal::new(Reason::Policy, "451 4.7.1", text),
+            counts: true,
+        };
         assert_eq!(needed(5, 6, &busy("come back")), 5);
-        let full = Verdict::NotTaken { refusal: Refusal::new(Reason::MailboxTransient, "452 4.2.2", "mailbox full"), counts: true };
+        let full = Verdict::NotTaken {
+            refusal: Refusal::new(Reason::MailboxTransient, "452 4.2.2", "mailbox full"),
+            counts: true,
+        };
         assert_eq!(needed(5, 6, &full), 10);
-        assert_eq!([needed(5, 6, &busy("Greylisted, come back")), needed(5, 2, &busy("come back"))], [0, 0]);
+        assert_eq!(
+            [needed(5, 6, &busy("Greylisted, come back")), needed(5, 2, &busy("come back"))],
+            [0, 0]
+        );
     }
 }

@@ -19,7 +19,8 @@ pub(crate) enum Wish {
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// Absent where the process was started with hang-ups ignored, as `nohup` does: then it is to outlive the terminal.
+    /// Absent where the process was started with hang-ups ignored, as `nohup` does: then it is to
+    /// outlive the terminal.
     hang_up: Option<Signal>,
     status: Signal,
 }
@@ -29,7 +30,11 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: if is_ignored(SignalKind::hangup()) { None } else { Some(signal(SignalKind::hangup())?) },
+            hang_up: if is_ignored(SignalKind::hangup()) {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
             status: signal(SignalKind::user_defined1())?,
         })
     }
@@ -44,7 +49,8 @@ impl Signals {
     }
 }
 
-/// Whoever asks for the status before a run goes on, or after it, gets no answer; without this the question would end the process.
+/// Whoever asks for the status before a run goes on, or after it, gets no answer; without this the
+/// question would end the process.
 pub(crate) fn survive_questions() -> io::Result<()> {
     // The handler stays when the listener goes.
     signal(SignalKind::user_defined1()).map(drop)
@@ -59,14 +65,19 @@ async fn hung_up(listener: &mut Option<Signal>) {
     }
 }
 
-/// Whether the process was started with this signal ignored. Only Linux tells; elsewhere the answer is no.
+/// Whether the process was started with this signal ignored. Only Linux tells; elsewhere the answer
+/// is no.
 fn is_ignored(kind: SignalKind) -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, kind.as_raw_value()))
+    std::fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| ignores(&status, kind.as_raw_value()))
 }
 
 /// Reads the mask after `SigIgn:`, in which the lowest bit stands for signal 1.
 fn ignores(status: &str, signal: i32) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 

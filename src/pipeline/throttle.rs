@@ -1,12 +1,15 @@
-//! Adaptive rate: a provider that asks to slow down is given half of what it got, and a little more each second until it takes all again.
+//! Adaptive rate: a provider that asks to slow down is given half of what it got, and a little more
+//! each second until it takes all again.
 //!
-//! One that takes single messages, and fewer than one a second of them since it asked before, is given what it took in that time: a relay
-//! that takes five a minute takes them in a burst, so that half of the burst's speed, and half of that, would be refused many times. There
-//! the speed grows with each acceptance, and slowly near the speed that was refused. Where its answers show how many it takes in which window
-//! ([`allowance`](crate::pipeline::allowance)), it is given just that, and more only after several windows.
+//! One that takes single messages, and fewer than one a second of them since it asked before, is
+//! given what it took in that time: a relay that takes five a minute takes them in a burst, so that
+//! half of the burst's speed, and half of that, would be refused many times. There the speed grows
+//! with each acceptance, and slowly near the speed that was refused. Where its answers show how
+//! many it takes in which window ([`allowance`](crate::pipeline::allowance)), it is given just
+//! that, and more only after several windows.
 //!
-//! It only ever slows: the configured rate is kept by the limiter, whatever stands here. An observer's lock is enough, for nothing of this
-//! outlives the process.
+//! It only ever slows: the configured rate is kept by the limiter, whatever stands here. An
+//! observer's lock is enough, for nothing of this outlives the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,16 +24,18 @@ const DECREASE: f64 = 0.5;
 const INCREASE: f64 = 0.05;
 /// Wishes that come together are one: the requests were on their way at once.
 const TOGETHER: Duration = Duration::from_secs(1);
-/// The slowest for single messages, in recipients a second; who takes batches gets at least one a minute. A service that wants less asks for
-/// a wait.
+/// The slowest for single messages, in recipients a second; who takes batches gets at least one a
+/// minute. A service that wants less asks for a wait.
 const SLOWEST: f64 = 1.0 / 120.0;
 /// The most that what was taken slows at once, as a share of the speed before, and the least.
 const STEEPEST: f64 = 0.05;
 const GENTLEST: f64 = 0.95;
-/// Where growth by acceptances becomes slow, as a share of the speed that was refused, and how slow.
+/// Where growth by acceptances becomes slow, as a share of the speed that was refused, and how
+/// slow.
 const KNEE: f64 = 0.7;
 const NEAR: f64 = 0.1;
-/// What is asked for of a known allowance, for clocks differ, and for how many windows nothing more is tried.
+/// What is asked for of a known allowance, for clocks differ, and for how many windows nothing more
+/// is tried.
 const SAFE: f64 = 0.98;
 const WINDOWS: u64 = 10;
 /// Until this share of the configured rate it can be slowed.
@@ -56,7 +61,8 @@ struct State {
     news: Option<Change>,
     /// Acceptances since the wish that slowed it last.
     accepted: u64,
-    /// The latest wish, and the first acceptance after it: what it takes was found out between the two.
+    /// The latest wish, and the first acceptance after it: what it takes was found out between the
+    /// two.
     refused_at: Instant,
     resumed_at: Instant,
     /// What shows how many it takes in which window.
@@ -116,7 +122,12 @@ impl Throttle {
             resumed_at: now,
             log: Log::default(),
         };
-        Self { ceiling, batch: batch.max(1) as f64, is_active: AtomicBool::new(false), state: Mutex::new(state) }
+        Self {
+            ceiling,
+            batch: batch.max(1) as f64,
+            is_active: AtomicBool::new(false),
+            state: Mutex::new(state),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,7 +153,8 @@ impl Throttle {
         }
     }
 
-    /// The provider asks to slow down, and to be left alone for `quiet` first. Wishes of messages that were on their way are one.
+    /// The provider asks to slow down, and to be left alone for `quiet` first. Wishes of messages
+    /// that were on their way are one.
     pub(crate) fn slow_down(&self, quiet: Duration, now: Instant) {
         let mut state = self.state();
         let state = &mut *state;
@@ -163,20 +175,35 @@ impl Throttle {
             // It does not count as it seemed to.
             state.log.close();
         }
-        // The cautious start says little about how fast it goes, so one batch a second is the least that is halved.
+        // The cautious start says little about how fast it goes, so one batch a second is the least
+        // that is halved.
         let ceiling = self.ceiling.unwrap_or(f64::INFINITY);
-        let before = state.speed(now).unwrap_or_else(|| state.meter.per_second(now).max(self.batch)).min(ceiling);
-        let slowest = if takes_batches { SLOWEST.max(self.batch / 60.0) } else { SLOWEST }.min(ceiling * LEAST_SHARE);
+        let before = state
+            .speed(now)
+            .unwrap_or_else(|| state.meter.per_second(now).max(self.batch))
+            .min(ceiling);
+        let slowest = if takes_batches { SLOWEST.max(self.batch / 60.0) } else { SLOWEST }
+            .min(ceiling * LEAST_SHARE);
         let taken = if takes_batches { None } else { state.taken_a_second(now) };
         let wanted = match taken {
             Some(taken) => taken.clamp(before * STEEPEST, before * GENTLEST),
             None => before * DECREASE,
         };
         let after = wanted.max(slowest).min(before);
-        let top = self.ceiling.unwrap_or_else(|| state.slowed.map_or(2.0 * before, |slowed| slowed.top));
+        let top =
+            self.ceiling.unwrap_or_else(|| state.slowed.map_or(2.0 * before, |slowed| slowed.top));
         let too_much = if taken.is_some() { before.min(after / KNEE) } else { before };
         let step = self.ceiling.unwrap_or(before) * INCREASE;
-        state.slowed = Some(Slowed { asked_at: now, since, too_much, from: after, step, top, is_by_acceptances: !takes_batches, steady: 0 });
+        state.slowed = Some(Slowed {
+            asked_at: now,
+            since,
+            too_much,
+            from: after,
+            step,
+            top,
+            is_by_acceptances: !takes_batches,
+            steady: 0,
+        });
         (state.accepted, state.refused_at) = (0, now);
         state.news = Some(Change { before, after });
         self.is_active.store(true, Ordering::Release);
@@ -230,8 +257,8 @@ impl Throttle {
 }
 
 impl State {
-    /// What it took since it was slowed, where that is less than one a second. Of the pause before it took anything half may have been too
-    /// much.
+    /// What it took since it was slowed, where that is less than one a second. Of the pause before
+    /// it took anything half may have been too much.
     fn taken_a_second(&self, now: Instant) -> Option<f64> {
         let whole = now.saturating_duration_since(self.slowed?.asked_at).as_secs_f64();
         let unsure = self.resumed_at.saturating_duration_since(self.refused_at).as_secs_f64() / 2.0;
@@ -240,9 +267,17 @@ impl State {
 
     /// Gives it what it takes in a window, evenly, where that is known.
     fn spread_allowance(&mut self, now: Instant) {
-        let (Some(slowed), Some((most, window))) = (&mut self.slowed, self.log.allowance()) else { return };
+        let (Some(slowed), Some((most, window))) = (&mut self.slowed, self.log.allowance()) else {
+            return;
+        };
         let from = (SAFE * most as f64 / window.as_secs_f64()).max(SLOWEST).min(slowed.top);
-        *slowed = Slowed { since: now, too_much: from / KNEE, from, steady: WINDOWS * most + self.accepted, ..*slowed };
+        *slowed = Slowed {
+            since: now,
+            too_much: from / KNEE,
+            from,
+            steady: WINDOWS * most + self.accepted,
+            ..*slowed
+        };
         self.next = now + Duration::try_from_secs_f64(1.0 / from).unwrap_or(TOGETHER);
     }
 
@@ -268,9 +303,14 @@ mod tests {
         assert_eq!(throttle.news(), Some(Change { before: 100.0, after: 50.0 }));
         assert_eq!((throttle.news(), throttle.speed(start + 2 * SECOND)), (None, Some(60.0)));
         throttle.slow_down(Duration::ZERO, start + 2 * SECOND);
-        assert_eq!((throttle.speed(start + 2 * SECOND), throttle.news().map(|news| news.after)), (Some(30.0), Some(30.0)));
+        assert_eq!(
+            (throttle.speed(start + 2 * SECOND), throttle.news().map(|news| news.after)),
+            (Some(30.0), Some(30.0))
+        );
         for seconds in 0..14 {
-            assert!(throttle.speed(start + (2 + seconds) * SECOND).is_some_and(|speed| speed < 100.0));
+            assert!(
+                throttle.speed(start + (2 + seconds) * SECOND).is_some_and(|speed| speed < 100.0)
+            );
         }
         assert_eq!(throttle.speed(start + 16 * SECOND), None, "all of it again");
         assert_eq!(throttle.turn(1_000, start + 16 * SECOND), Duration::ZERO);
@@ -311,8 +351,9 @@ mod tests {
         assert!(throttle.speed(start + 118 * SECOND).is_some_and(|speed| speed >= SLOWEST));
     }
 
-    /// Refusals of a relay that takes `most` in any `window` until `people` are through, and how long that takes: one message at a time, with
-    /// pauses as [`Breaker::throttled`](crate::pipeline::breaker::Breaker::throttled) makes them.
+    /// Refusals of a relay that takes `most` in any `window` until `people` are through, and how
+    /// long that takes: one message at a time, with pauses as
+    /// [`Breaker::throttled`](crate::pipeline::breaker::Breaker::throttled) makes them.
     fn tried(most: usize, window: Duration, people: usize) -> (usize, Duration) {
         let start = Instant::now();
         let throttle = Throttle::new(None, 1, start);
@@ -327,7 +368,8 @@ mod tests {
                 refused += 1;
                 throttle.passed(1, 0, now);
                 let burst = if dry > 0 { 2 * SECOND } else { Duration::ZERO };
-                let quiet = (30 * SECOND * (1 << u32::saturating_sub(dry, 1)) + burst).min(300 * SECOND);
+                let quiet =
+                    (30 * SECOND * (1 << u32::saturating_sub(dry, 1)) + burst).min(300 * SECOND);
                 throttle.slow_down(quiet, now);
                 now += quiet;
                 dry += 1;
@@ -340,11 +382,18 @@ mod tests {
     #[test]
     fn a_low_limit_is_learned_from_what_is_taken() {
         let minute = 60 * SECOND;
-        for (most, window, people, least) in
-            [(5, minute, 60, 12), (1, minute, 20, 20), (30, minute, 240, 8), (2, 10 * SECOND, 100, 9), (100, 60 * minute, 110, 60)]
-        {
+        for (most, window, people, least) in [
+            (5, minute, 60, 12),
+            (1, minute, 20, 20),
+            (30, minute, 240, 8),
+            (2, 10 * SECOND, 100, 9),
+            (100, 60 * minute, 110, 60),
+        ] {
             let (refused, took) = tried(most, window, people);
-            assert!(refused <= 16 && took <= minute * least * 4 / 3, "{most} in {window:?}: {refused} refused, {took:?}");
+            assert!(
+                refused <= 16 && took <= minute * least * 4 / 3,
+                "{most} in {window:?}: {refused} refused, {took:?}"
+            );
         }
         // At best five at once and eleven minutes later the last five.
         let (refused, took) = tried(5, minute, 60);
@@ -360,7 +409,10 @@ mod tests {
         throttle.slow_down(30 * SECOND, at(30));
         throttle.passed(1, 1, at(60));
         let known = throttle.speed(at(61)).expect("it is slowed");
-        assert!((0.08..0.0834).contains(&known) && throttle.turn(1, at(60)) > 11 * SECOND, "{known}");
+        assert!(
+            (0.08..0.0834).contains(&known) && throttle.turn(1, at(60)) > 11 * SECOND,
+            "{known}"
+        );
         throttle.slow_down(30 * SECOND, at(72));
         throttle.passed(1, 1, at(102));
         assert!(throttle.speed(at(102)).is_some_and(|speed| speed < known));

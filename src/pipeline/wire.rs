@@ -19,7 +19,8 @@ use crate::pipeline::throttle::Throttle;
 use crate::provider::{BoxFuture, Job, JobId, Stopped, Ticket, Verdict, Wire};
 use crate::suppression::Suppressions;
 
-/// The pacers of one provider: one for all its recipients, one for each receiving domain that has a rate of its own, and one for requests.
+/// The pacers of one provider: one for all its recipients, one for each receiving domain that has a
+/// rate of its own, and one for requests.
 #[derive(Clone)]
 pub(crate) struct Pacers {
     pub(crate) all: Option<Arc<Pacer>>,
@@ -36,9 +37,19 @@ impl Pacers {
         let rate = outlet.rate.map(|rate| rate.per_second());
         Self {
             all: outlet.rate.map(|rate| pacer(outlet.name.clone(), rate)),
-            domains: outlet.per_domain.iter().map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", outlet.name), *rate))).collect(),
-            requests: outlet.request_rate.map(|rate| pacer(format!("{}//requests", outlet.name), rate)),
-            throttle: Arc::new(Throttle::new(rate, outlet.provider.capabilities().per_request, Instant::now())),
+            domains: outlet
+                .per_domain
+                .iter()
+                .map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", outlet.name), *rate)))
+                .collect(),
+            requests: outlet
+                .request_rate
+                .map(|rate| pacer(format!("{}//requests", outlet.name), rate)),
+            throttle: Arc::new(Throttle::new(
+                rate,
+                outlet.provider.capabilities().per_request,
+                Instant::now(),
+            )),
         }
     }
 
@@ -51,12 +62,19 @@ impl Pacers {
 
     /// How many of these, from the first on, may go at one instant; at least one.
     pub(super) fn fit(&self, jobs: &[&Job]) -> usize {
-        let most = self.all.as_ref().map_or(jobs.len(), |all| jobs.len().min(all.rate().count.get() as usize));
+        let most = self
+            .all
+            .as_ref()
+            .map_or(jobs.len(), |all| jobs.len().min(all.rate().count.get() as usize));
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for (at, job) in jobs[..most].iter().enumerate().filter(|_| !self.domains.is_empty()) {
             let count = counts.entry(job.to.domain()).or_default();
             *count += 1;
-            if self.domains.get(job.to.domain()).is_some_and(|pacer| *count > pacer.rate().count.get() as usize) {
+            if self
+                .domains
+                .get(job.to.domain())
+                .is_some_and(|pacer| *count > pacer.rate().count.get() as usize)
+            {
                 return at.max(1);
             }
         }
@@ -74,9 +92,15 @@ impl Pacers {
         if !self.domains.is_empty() {
             let mut counts: HashMap<&str, u32> = HashMap::new();
             jobs.iter().for_each(|job| *counts.entry(job.to.domain()).or_default() += 1);
-            shares.extend(counts.into_iter().filter_map(|(domain, count)| Some((self.domains.get(domain)?, count))));
+            shares.extend(
+                counts
+                    .into_iter()
+                    .filter_map(|(domain, count)| Some((self.domains.get(domain)?, count))),
+            );
         }
-        shares.extend(self.all.as_ref().map(|all| (all, u32::try_from(jobs.len()).unwrap_or(u32::MAX))));
+        shares.extend(
+            self.all.as_ref().map(|all| (all, u32::try_from(jobs.len()).unwrap_or(u32::MAX))),
+        );
         shares.extend(self.requests.as_ref().map(|requests| (requests, 1)));
         shares.sort_by_key(|(pacer, count)| std::cmp::Reverse(pacer.pace(*count)));
         shares
@@ -89,7 +113,8 @@ impl Pacers {
     }
 }
 
-/// When the request was written that shows whether a provider takes anything; shared by its claims and the loop.
+/// When the request was written that shows whether a provider takes anything; shared by its claims
+/// and the loop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FirstRequest {
     since: Arc<Mutex<Option<Instant>>>,
@@ -126,8 +151,8 @@ impl FirstRequest {
     }
 }
 
-/// Resolves when a claim's members that have not been begun are to be given back: everything stops, or the breaker has opened since. A
-/// loop that is gone has stopped.
+/// Resolves when a claim's members that have not been begun are to be given back: everything stops,
+/// or the breaker has opened since. A loop that is gone has stopped.
 pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Receiver<()>) {
     let (mut stop, mut opened) = (stop.clone(), opened.clone());
     tokio::select! {
@@ -136,7 +161,8 @@ pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Rece
     }
 }
 
-/// After the first member that is put off, a claim of single messages begins others for so long: a retry is not known before the claim is back.
+/// After the first member that is put off, a claim of single messages begins others for so long: a
+/// retry is not known before the claim is back.
 pub(crate) const AFTER_PUT_OFF: Duration = Duration::from_millis(1500);
 
 /// Ends a claim early once a member of it was put off. What is not begun by then is given back.
@@ -186,7 +212,8 @@ pub(crate) struct ClaimWire {
     pub(crate) last_in_time: AtomicU64,
     /// Members that reached theirs before they were begun.
     pub(crate) expired: Mutex<Vec<JobId>>,
-    /// When those were answered who were not taken: their waits begin then, however long the rest of the claim goes on.
+    /// When those were answered who were not taken: their waits begin then, however long the rest
+    /// of the claim goes on.
     pub(crate) put_off: Mutex<HashMap<JobId, Timestamp>>,
     pub(crate) cut: Cut,
     /// How many recipients of the run were left when the claim was made.
@@ -200,11 +227,13 @@ pub(crate) struct ClaimWire {
 }
 
 impl ClaimWire {
-    /// Whether the member may still be begun: its retries are not over, and it has not been suppressed.
+    /// Whether the member may still be begun: its retries are not over, and it has not been
+    /// suppressed.
     fn screen(&self, job: &Job) -> Result<(), Stopped> {
         if !self.deadlines.is_empty() {
             // The envelope of the one that was let go last may have been written.
-            let is_late = self.deadlines.get(&job.id).is_some_and(|until| *until < Timestamp::now());
+            let is_late =
+                self.deadlines.get(&job.id).is_some_and(|until| *until < Timestamp::now());
             if is_late && self.last_in_time.load(Ordering::Relaxed) != job.id {
                 self.expired.lock().unwrap_or_else(PoisonError::into_inner).push(job.id);
                 return Err(Stopped::Member);
@@ -215,13 +244,17 @@ impl ClaimWire {
         match self.suppressions.screen(address) {
             None => Ok(()),
             Some(hit) => {
-                self.screened.lock().unwrap_or_else(PoisonError::into_inner).push((job.id, hit.reason, hit.detail));
+                self.screened
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((job.id, hit.reason, hit.detail));
                 Err(Stopped::Member)
             }
         }
     }
 
-    /// The member with this number. Replies come in about the order of the members, so it is looked for from the last one on.
+    /// The member with this number. Replies come in about the order of the members, so it is looked
+    /// for from the last one on.
     fn row_of(&self, job: JobId) -> Option<&LedgerRow> {
         let expected = self.next_row.load(Ordering::Relaxed).min(self.rows.len());
         let (before, from) = self.rows.split_at(expected);
@@ -247,11 +280,15 @@ impl ClaimWire {
     }
 
     /// Waits for what the limits grant, unless the claim is withdrawn before.
-    async fn unless_stopped(&self, granted: impl Future<Output = LedgerResult<()>>) -> Result<(), Stopped> {
+    async fn unless_stopped(
+        &self,
+        granted: impl Future<Output = LedgerResult<()>>,
+    ) -> Result<(), Stopped> {
         tokio::select! {
             biased;
             () = withdrawn(&self.stop, &self.opened) => Err(Stopped::Run),
-            // A ledger that can grant nothing any more stops the claim; the loop meets the same error and reports it.
+            // A ledger that can grant nothing any more stops the claim; the loop meets the same
+            // error and reports it.
             granted = granted => granted.map_err(|_| Stopped::Run),
         }
     }
@@ -277,7 +314,11 @@ impl Wire for ClaimWire {
         if !self.pacers.let_everybody_go() {
             return None;
         }
-        Some(if self.is_withdrawn() || !self.cut.lets_go(job.id) { Err(Stopped::Run) } else { self.screen(job) })
+        Some(if self.is_withdrawn() || !self.cut.lets_go(job.id) {
+            Err(Stopped::Run)
+        } else {
+            self.screen(job)
+        })
     }
 
     fn fit(&self, jobs: &[&Job]) -> usize {
@@ -286,7 +327,8 @@ impl Wire for ClaimWire {
 
     fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
         Box::pin(async move {
-            let going: Vec<&Job> = jobs.iter().copied().filter(|job| self.screen(job).is_ok()).collect();
+            let going: Vec<&Job> =
+                jobs.iter().copied().filter(|job| self.screen(job).is_ok()).collect();
             if self.is_withdrawn() {
                 return Err(Stopped::Run);
             }
@@ -298,7 +340,11 @@ impl Wire for ClaimWire {
         })
     }
 
-    fn again<'a>(&'a self, jobs: &'a [&'a Job], lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>> {
+    fn again<'a>(
+        &'a self,
+        jobs: &'a [&'a Job],
+        lifts_doubt: bool,
+    ) -> BoxFuture<'a, Result<(), Stopped>> {
         Box::pin(async move {
             if lifts_doubt {
                 return self.pacers.together(jobs).await.map_err(|_| Stopped::Run);
@@ -327,14 +373,19 @@ impl Wire for ClaimWire {
     }
 
     fn answered(&self, job: JobId, verdict: &Verdict) -> io::Result<()> {
-        if let Some(first) = self.first_request.as_ref().filter(|_| matches!(verdict, Verdict::Accepted { .. })) {
+        if let Some(first) =
+            self.first_request.as_ref().filter(|_| matches!(verdict, Verdict::Accepted { .. }))
+        {
             first.was_taken();
         }
         if let Verdict::NotTaken { counts, .. } = verdict {
             if *counts {
                 self.cut.put_off(Instant::now());
             }
-            self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Timestamp::now());
+            self.put_off
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(job, Timestamp::now());
         }
         self.heard.answered(self.batch, self.row_of(job), verdict);
         self.trace.answered(self.batch, job, verdict)

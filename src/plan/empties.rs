@@ -1,8 +1,9 @@
-//! Rows whose address cell is empty: people without an address, as exports of contacts, customers and orders have them, or a fault.
+//! Rows whose address cell is empty: people without an address, as exports of contacts, customers
+//! and orders have them, or a fault.
 //!
-//! They are left out, counted and said. How many they are proves nothing, so `--max-invalid` does not count them, unless they stand as
-//! they do in a list that is broken: no row has an address, the address stands in a column where other rows have none, or the column
-//! ends in mid-list.
+//! They are left out, counted and said. How many they are proves nothing, so `--max-invalid` does
+//! not count them, unless they stand as they do in a list that is broken: no row has an address,
+//! the address stands in a column where other rows have none, or the column ends in mid-list.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +62,8 @@ pub(super) struct Judged {
     pub(super) faults: u64,
     /// The faults in words.
     pub(super) why: Vec<String>,
-    /// Those of lists whose column of addresses is broken: how many rows that touches, and how many the list has.
+    /// Those of lists whose column of addresses is broken: how many rows that touches, and how many
+    /// the list has.
     pub(super) broken: Vec<(u64, u64)>,
     /// What else than a change of the rows mends them.
     pub(super) hint: Option<String>,
@@ -111,14 +113,22 @@ impl Empties {
     pub(super) fn with_another(&self, names: &[String], columns: &[Vec<String>]) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, list) in self.lists.iter().enumerate().filter(|(_, list)| list.filled > 0) {
-            let (name, columns) = (names.get(at).map_or("?", String::as_str), columns.get(at).map_or(&[][..], Vec::as_slice));
+            let (name, columns) = (
+                names.get(at).map_or("?", String::as_str),
+                columns.get(at).map_or(&[][..], Vec::as_slice),
+            );
             let mut by_column = BTreeMap::<usize, u64>::new();
-            for (set, (count, _)) in list.elsewhere.iter().filter(|(set, _)| list.is_home(set, columns)) {
+            for (set, (count, _)) in
+                list.elsewhere.iter().filter(|(set, _)| list.is_home(set, columns))
+            {
                 set.iter().for_each(|place| *by_column.entry(*place).or_default() += count);
             }
             let line = |(place, count): (usize, u64)| {
                 let other = columns.get(place).map_or("", String::as_str);
-                format!("{name}: {count} of the rows without an address in {:?} have one in {other:?}", list.column)
+                format!(
+                    "{name}: {count} of the rows without an address in {:?} have one in {other:?}",
+                    list.column
+                )
             };
             lines.extend(by_column.into_iter().map(line));
         }
@@ -136,7 +146,9 @@ impl OfList {
             return;
         }
         let places = places(row);
-        if places.is_empty() || (self.elsewhere.len() >= SETS && !self.elsewhere.contains_key(&places)) {
+        if places.is_empty()
+            || (self.elsewhere.len() >= SETS && !self.elsewhere.contains_key(&places))
+        {
             return;
         }
         let (count, lines) = self.elsewhere.entry(places).or_default();
@@ -167,7 +179,10 @@ impl OfList {
 
     /// Whether addresses belong into all of these columns.
     fn is_home(&self, places: &[usize], columns: &[String]) -> bool {
-        let is_home = |place: &usize| self.known.get(*place) == Some(&true) || columns.get(*place).is_some_and(|name| is_about_mail(name));
+        let is_home = |place: &usize| {
+            self.known.get(*place) == Some(&true)
+                || columns.get(*place).is_some_and(|name| is_about_mail(name))
+        };
         places.iter().all(is_home)
     }
 
@@ -177,24 +192,43 @@ impl OfList {
         if self.filled == 0 {
             judged.faults += self.empty;
             judged.broken.push((self.empty, self.rows));
-            let most = self.elsewhere.iter().max_by_key(|(_, (count, _))| *count).and_then(|(places, _)| columns.get(*places.first()?));
+            let most = self
+                .elsewhere
+                .iter()
+                .max_by_key(|(_, (count, _))| *count)
+                .and_then(|(places, _)| columns.get(*places.first()?));
             let other = most.filter(|name| !name.is_empty());
-            let there = other.map(|other| format!("; addresses stand in {other:?}")).unwrap_or_default();
-            judged.why.push(format!("{name}: no row has an address in its column {column:?}{there}"));
-            judged.hint =
-                judged.hint.take().or_else(|| other.map(|other| format!("if {other:?} is the right column, name it: --email-column {other:?}")));
+            let there =
+                other.map(|other| format!("; addresses stand in {other:?}")).unwrap_or_default();
+            judged
+                .why
+                .push(format!("{name}: no row has an address in its column {column:?}{there}"));
+            judged.hint = judged.hint.take().or_else(|| {
+                other.map(|other| {
+                    format!("if {other:?} is the right column, name it: --email-column {other:?}")
+                })
+            });
         } else if self.above == 0 && below >= TAIL && self.filled >= TAIL && !self.is_sorted() {
             judged.faults += self.empty;
             judged.broken.push((self.empty, self.rows));
             let line = self.below_from;
             judged.why.push(format!("{name}: the column {column:?} has no address from line {line} on, in {below} rows, and one in each row above"));
-            judged.hint = judged.hint.take().or_else(|| Some("if the column is not cut off, leave these rows out by --where".to_owned()));
+            judged.hint = judged.hint.take().or_else(|| {
+                Some("if the column is not cut off, leave these rows out by --where".to_owned())
+            });
         } else {
-            for (places, (count, lines)) in self.elsewhere.iter().filter(|(places, _)| !self.is_home(places, columns)) {
+            for (places, (count, lines)) in
+                self.elsewhere.iter().filter(|(places, _)| !self.is_home(places, columns))
+            {
                 judged.faults += count;
-                let there: Vec<String> =
-                    places.iter().map(|place| columns.get(*place).map_or_else(String::new, |name| format!("{name:?}"))).collect();
-                let lines: Vec<String> = lines.iter().map(|line| format!("{name}:{line}")).collect();
+                let there: Vec<String> = places
+                    .iter()
+                    .map(|place| {
+                        columns.get(*place).map_or_else(String::new, |name| format!("{name:?}"))
+                    })
+                    .collect();
+                let lines: Vec<String> =
+                    lines.iter().map(|line| format!("{name}:{line}")).collect();
                 let more = if *count > lines.len() as u64 { ", …" } else { "" };
                 let (there, lines) = (there.join(", "), lines.join(", "));
                 judged.why.push(format!(
@@ -213,9 +247,17 @@ impl OfList {
 /// The columns of a row in which addresses stand, by their places in the list.
 fn places(row: &OnItsWay) -> Vec<usize> {
     match &row.fields {
-        Fields::Text(record) => record.iter().enumerate().filter(|(_, cell)| is_address(cell)).map(|(place, _)| place).collect(),
+        Fields::Text(record) => record
+            .iter()
+            .enumerate()
+            .filter(|(_, cell)| is_address(cell))
+            .map(|(place, _)| place)
+            .collect(),
         Fields::Json(object) => {
-            let keys = object.iter().filter(|(_, value)| value.as_str().is_some_and(is_address)).map(|(key, _)| key);
+            let keys = object
+                .iter()
+                .filter(|(_, value)| value.as_str().is_some_and(is_address))
+                .map(|(key, _)| key);
             keys.filter_map(|key| row.view.index.columns().position(key)).collect()
         }
     }
@@ -228,6 +270,9 @@ fn is_address(cell: &str) -> bool {
 /// The first letters of an address, as a number that orders as they do in any case.
 fn beginning(cell: &str) -> u64 {
     let mut first = [0; 8];
-    first.iter_mut().zip(cell.trim_ascii_start().bytes()).for_each(|(to, byte)| *to = byte.to_ascii_lowercase());
+    first
+        .iter_mut()
+        .zip(cell.trim_ascii_start().bytes())
+        .for_each(|(to, byte)| *to = byte.to_ascii_lowercase());
     u64::from_be_bytes(first)
 }

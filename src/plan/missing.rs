@@ -1,10 +1,12 @@
-//! How to mend a message that uses a name which is undefined for a row: the columns that the list has, and the one that may be meant.
+//! How to mend a message that uses a name which is undefined for a row: the columns that the list
+//! has, and the one that may be meant.
 
 use crate::input::context::alias;
 use crate::input::nearest_name;
 
 /// The way out where the list has such a column, and nothing is in it for the row.
-const FILL_IN: &str = "fill in the column, or give the message a default: {{ name | default('friend') }}";
+const FILL_IN: &str =
+    "fill in the column, or give the message a default: {{ name | default('friend') }}";
 /// The names of so many columns are said.
 const SHOWN: usize = 20;
 
@@ -14,7 +16,8 @@ fn undefined_in(what: &str) -> Option<&str> {
     before.rsplit_once('`').map(|(_, name)| name)
 }
 
-/// The column that a name stands for: `items` of `items[0].title`, `First Name` of `row["First Name"]`.
+/// The column that a name stands for: `items` of `items[0].title`, `First Name` of `row["First
+/// Name"]`.
 fn column_of(name: &str) -> &str {
     let root = name.split(['.', '[', ' ', '|']).next().unwrap_or(name);
     if root != "row" {
@@ -26,7 +29,8 @@ fn column_of(name: &str) -> &str {
 }
 
 fn is_identifier(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// How a column is written in a message.
@@ -34,12 +38,17 @@ fn as_written(column: &str, all: &[&str]) -> String {
     let short = alias(column);
     match () {
         () if is_identifier(column) => format!("{{{{ {column} }}}}"),
-        () if is_identifier(&short) && all.iter().filter(|other| alias(other) == short).count() == 1 => format!("{{{{ {short} }}}}"),
+        () if is_identifier(&short)
+            && all.iter().filter(|other| alias(other) == short).count() == 1 =>
+        {
+            format!("{{{{ {short} }}}}")
+        }
         () => format!("{{{{ row[\"{}\"] }}}}", column.replace('\\', r"\\").replace('"', r#"\""#)),
     }
 }
 
-/// The fix for a row that cannot be rendered, whose error says `what`; `columns` are those of all lists.
+/// The fix for a row that cannot be rendered, whose error says `what`; `columns` are those of all
+/// lists.
 pub(crate) fn fix<'a>(what: &str, columns: impl IntoIterator<Item = &'a str>) -> String {
     let mut all: Vec<&str> = Vec::new();
     for column in columns.into_iter().filter(|column| !column.is_empty()) {
@@ -52,10 +61,16 @@ pub(crate) fn fix<'a>(what: &str, columns: impl IntoIterator<Item = &'a str>) ->
         return FILL_IN.to_owned();
     }
     let near = nearest_name(all.iter().copied(), name);
-    let meant = near.map(|near| format!("did you mean {}? ", as_written(near, &all))).unwrap_or_default();
-    let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
-    let listed: Vec<String> = all.iter().take(SHOWN).map(|column| as_written(column, &all)).collect();
-    format!("{meant}the columns are {}{more}; or give the message a default: {{{{ name | default('friend') }}}}", listed.join(", "))
+    let meant =
+        near.map(|near| format!("did you mean {}? ", as_written(near, &all))).unwrap_or_default();
+    let more =
+        if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
+    let listed: Vec<String> =
+        all.iter().take(SHOWN).map(|column| as_written(column, &all)).collect();
+    format!(
+        "{meant}the columns are {}{more}; or give the message a default: {{{{ name | default('friend') }}}}",
+        listed.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -64,7 +79,9 @@ mod tests {
 
     #[test]
     fn the_nearest_column_is_named_as_it_is_written() {
-        let fix = |name: &str, columns: &[&str]| fix(&format!("subject, line 3: `{name}` is undefined"), columns.iter().copied());
+        let fix = |name: &str, columns: &[&str]| {
+            fix(&format!("subject, line 3: `{name}` is undefined"), columns.iter().copied())
+        };
         let columns = ["email", "name", "Preis (€)", "Größe"];
         assert_eq!(
             fix("Preis", &columns),
@@ -72,10 +89,16 @@ mod tests {
              default: {{ name | default('friend') }}"
         );
         assert!(fix("naem", &columns).starts_with("did you mean {{ name }}? "));
-        assert!(fix("row[\"Grösse\"]", &columns).starts_with("did you mean {{ row[\"Größe\"] }}? "));
+        assert!(
+            fix("row[\"Grösse\"]", &columns).starts_with("did you mean {{ row[\"Größe\"] }}? ")
+        );
         assert!(fix("row.nmae", &columns).starts_with("did you mean {{ name }}? "));
         assert!(fix("zzz", &columns).starts_with("the columns are {{ email }}"));
-        assert!(fix("x", &["Name", "name "]).contains("{{ Name }}, {{ row[\"name \"] }}"), "{}", fix("x", &["Name", "name "]));
+        assert!(
+            fix("x", &["Name", "name "]).contains("{{ Name }}, {{ row[\"name \"] }}"),
+            "{}",
+            fix("x", &["Name", "name "])
+        );
     }
 
     #[test]
@@ -90,6 +113,9 @@ mod tests {
             assert_eq!(fix(what, columns.iter().copied()), FILL_IN, "{what}");
         }
         let many: Vec<String> = (0..30).map(|n| format!("c{n}")).collect();
-        assert!(fix("`zz` is undefined", many.iter().map(String::as_str)).contains("{{ c19 }} and 10 more;"));
+        assert!(
+            fix("`zz` is undefined", many.iter().map(String::as_str))
+                .contains("{{ c19 }} and 10 more;")
+        );
     }
 }

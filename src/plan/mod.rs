@@ -1,7 +1,9 @@
-//! Who goes: reads the lists, screens every row, renders it once, and hands on what is to be made durable.
+//! Who goes: reads the lists, screens every row, renders it once, and hands on what is to be made
+//! durable.
 //!
-//! One thread reads, another screens and renders and hands on; between them stands a bounded queue, so memory does not grow with the list
-//! (but for one small hash for each recipient, which finds duplicates). Where rendering is the slow part, the reader does some of it.
+//! One thread reads, another screens and renders and hands on; between them stands a bounded queue,
+//! so memory does not grow with the list (but for one small hash for each recipient, which finds
+//! duplicates). Where rendering is the slow part, the reader does some of it.
 
 mod empties;
 pub(crate) mod missing;
@@ -17,7 +19,10 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use crate::address::{Address, has_unseen_ends};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, Finding, Fingerprint, Format, Guess, ListReader, ListRow, Place, ReadAs, ReadOptions, Source};
+use crate::input::{
+    Filter, Finding, Fingerprint, Format, Guess, ListReader, ListRow, Place, ReadAs, ReadOptions,
+    Source,
+};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
@@ -49,9 +54,22 @@ pub struct Lists {
 
 impl Lists {
     /// The lists typed as `lists`; relative paths are resolved by `resolve`.
-    pub fn new(lists: &[PathBuf], resolve: impl Fn(&PathBuf) -> PathBuf, options: ReadOptions, email: Option<String>, id: Option<String>) -> Self {
-        let source = |path: &PathBuf| if path.as_os_str() == "-" { Source::Stdin } else { Source::Path(resolve(path)) };
-        Self { sources: lists.iter().map(|path| (source(path), path.shown())).collect(), options, email, id }
+    pub fn new(
+        lists: &[PathBuf],
+        resolve: impl Fn(&PathBuf) -> PathBuf,
+        options: ReadOptions,
+        email: Option<String>,
+        id: Option<String>,
+    ) -> Self {
+        let source = |path: &PathBuf| {
+            if path.as_os_str() == "-" { Source::Stdin } else { Source::Path(resolve(path)) }
+        };
+        Self {
+            sources: lists.iter().map(|path| (source(path), path.shown())).collect(),
+            options,
+            email,
+            id,
+        }
     }
 
     /// The names, as typed.
@@ -61,7 +79,9 @@ impl Lists {
 
     /// Where they lie; standard input lies nowhere.
     pub fn paths(&self) -> Vec<PathBuf> {
-        let path = |(source, _): &(Source, String)| if let Source::Path(path) = source { Some(path.clone()) } else { None };
+        let path = |(source, _): &(Source, String)| {
+            if let Source::Path(path) = source { Some(path.clone()) } else { None }
+        };
         self.sources.iter().filter_map(path).collect()
     }
 
@@ -91,7 +111,8 @@ fn open(lists: &Lists, at: usize) -> Result<Opened> {
     let mut reader = Lists::open(source, name, &lists.options)?;
     let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
     email.mark_in(&mut reader);
-    let id = lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
+    let id =
+        lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
     let view = View { index: Arc::new(ColumnIndex::new(reader.columns())), email, id };
     Ok(Opened { reader, view, name: name.clone() })
 }
@@ -101,12 +122,21 @@ pub fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
     walk(lists, filter, &mut |_, _| {})
 }
 
-/// The same, and shows each of the rows: the text of its address, and its fields as the ledger keeps them.
-pub fn each(lists: &Lists, filter: Option<&Filter>, visit: &mut dyn FnMut(&str, &str)) -> Result<String> {
+/// The same, and shows each of the rows: the text of its address, and its fields as the ledger
+/// keeps them.
+pub fn each(
+    lists: &Lists,
+    filter: Option<&Filter>,
+    visit: &mut dyn FnMut(&str, &str),
+) -> Result<String> {
     walk(lists, filter, &mut |view, row| visit(&view.email.of(&row.fields), &row.fields.encode()))
 }
 
-fn walk(lists: &Lists, filter: Option<&Filter>, visit: &mut dyn FnMut(&View, &ListRow)) -> Result<String> {
+fn walk(
+    lists: &Lists,
+    filter: Option<&Filter>,
+    visit: &mut dyn FnMut(&View, &ListRow),
+) -> Result<String> {
     let mut fingerprint = Fingerprint::new();
     for at in 0..lists.sources.len() {
         let Opened { mut reader, mut view, name } = open(lists, at)?;
@@ -125,7 +155,8 @@ fn walk(lists: &Lists, filter: Option<&Filter>, visit: &mut dyn FnMut(&View, &Li
     Ok(fingerprint.finish())
 }
 
-/// A JSON list's columns grow while it is read, and its rows carry them; only a header of its own is part of the fingerprint.
+/// A JSON list's columns grow while it is read, and its rows carry them; only a header of its own
+/// is part of the fingerprint.
 fn add_header(fingerprint: &mut Fingerprint, reader: &ListReader) {
     if !matches!(reader.format(), Format::Json | Format::Ndjson) {
         fingerprint.columns(reader.columns());
@@ -175,7 +206,8 @@ impl OnItsWay {
     }
 }
 
-/// Reads, screens and renders every row, handing on chunks of planned rows in input order. Stops at the first structural error.
+/// Reads, screens and renders every row, handing on chunks of planned rows in input order. Stops at
+/// the first structural error.
 pub fn read(
     lists: &Lists,
     filter: Option<&Filter>,
@@ -196,7 +228,9 @@ pub fn read(
                     }
                 }
                 let people = &mut survey.people;
-                let rows = chunk.into_iter().map(|row| screen_and_render(row, &mut screen, screening, &lists.sources, people));
+                let rows = chunk.into_iter().map(|row| {
+                    screen_and_render(row, &mut screen, screening, &lists.sources, people)
+                });
                 let rows = rows.collect::<Result<Vec<PlannedRow>>>()?;
                 rows.iter().for_each(|row| survey.count(row));
                 sink(rows)?;
@@ -204,7 +238,11 @@ pub fn read(
             survey.always_missing = screen.always_missing();
             Ok(survey)
         });
-        let read = read_all(lists, filter, Queue { sender, message: screening.message, chunk: Vec::with_capacity(TOGETHER) });
+        let read = read_all(
+            lists,
+            filter,
+            Queue { sender, message: screening.message, chunk: Vec::with_capacity(TOGETHER) },
+        );
         let screened = screener.join().map_err(|_| Error::internal("screening stopped"))?;
         // An error of the screening or of the sink ends the reading too, and is the one to tell.
         let mut survey = screened?;
@@ -285,7 +323,16 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
             row_number += 1;
             let ListRow { line, fields, defect } = row;
             let encoded = fields.encode();
-            if !queue.push(OnItsWay { row: row_number, list, line, fields, encoded, defect, view: Arc::clone(&view), rendered: None }) {
+            if !queue.push(OnItsWay {
+                row: row_number,
+                list,
+                line,
+                fields,
+                encoded,
+                defect,
+                view: Arc::clone(&view),
+                rendered: None,
+            }) {
                 return Ok(read);
             }
         }
@@ -302,7 +349,8 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
 
 /// The refusal of a list in which one id stands for two people.
 pub(crate) fn ambiguous_id(list: &str, line: u64, what: &str) -> Error {
-    Error::refused(format!("{list}:{line}: {what}")).hint("give each person one id, or leave list.id out")
+    Error::refused(format!("{list}:{line}: {what}"))
+        .hint("give each person one id, or leave list.id out")
 }
 
 fn screen_and_render(
@@ -314,10 +362,11 @@ fn screen_and_render(
 ) -> Result<PlannedRow> {
     let cell = row.view.email.of(&row.fields);
     let id = row.view.id.as_ref().map(|id| id.of(&row.fields));
-    let Screened { to, key, person, mut outcome, draw, always } = screen.row(&cell, id.as_deref(), row.defect.as_deref()).map_err(|what| {
-        let list = lists.get(row.list as usize).map_or("?", |(_, name)| name);
-        ambiguous_id(list, row.line, &what)
-    })?;
+    let Screened { to, key, person, mut outcome, draw, always } =
+        screen.row(&cell, id.as_deref(), row.defect.as_deref()).map_err(|what| {
+            let list = lists.get(row.list as usize).map_or("?", |(_, name)| name);
+            ambiguous_id(list, row.line, &what)
+        })?;
     if outcome.is_none()
         && let Err(error) = row.rendered.clone().unwrap_or_else(|| row.render(screening.message))
     {

@@ -1,4 +1,5 @@
-//! Through whom a recipient goes first. The same recipient gets the same answer in every run of the workspace under the same policy.
+//! Through whom a recipient goes first. The same recipient gets the same answer in every run of the
+//! workspace under the same policy.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -16,7 +17,11 @@ pub struct Router<'a> {
 impl<'a> Router<'a> {
     pub fn new(route: &'a Route, secret: &[u8; 32]) -> Self {
         let seed = u64::from_le_bytes(secret[..8].try_into().expect("the key has 32 octets"));
-        Self { route, seed: xxh3_64_with_seed(b"route", seed), shares: route.weights.iter().map(|(_, weight)| u64::from(*weight)).sum() }
+        Self {
+            route,
+            seed: xxh3_64_with_seed(b"route", seed),
+            shares: route.weights.iter().map(|(_, weight)| u64::from(*weight)).sum(),
+        }
     }
 
     /// The first choice for the recipient with this key and receiving domain, cohorts aside.
@@ -55,7 +60,9 @@ mod tests {
     fn shares_are_kept_and_everybody_stays_where_they_are() {
         let route = route();
         let router = Router::new(&route, &[7; 32]);
-        let of = |router: &Router<'_>, n: u32| router.first(&format!("user{n}@example.com"), "example.com").to_owned();
+        let of = |router: &Router<'_>, n: u32| {
+            router.first(&format!("user{n}@example.com"), "example.com").to_owned()
+        };
         let all: Vec<String> = (0..4_000).map(|n| of(&router, n)).collect();
         let a = all.iter().filter(|name| *name == "a").count();
         assert!((2_850..3_150).contains(&a), "{a} of 4000 with a share of three quarters");
@@ -63,7 +70,10 @@ mod tests {
         let again = Router::new(&route, &[7; 32]);
         assert!((0..4_000).all(|n| of(&again, n) == all[n as usize]));
         let elsewhere = Router::new(&route, &[8; 32]);
-        assert!((0..4_000).any(|n| of(&elsewhere, n) != all[n as usize]), "another workspace splits in another way");
+        assert!(
+            (0..4_000).any(|n| of(&elsewhere, n) != all[n as usize]),
+            "another workspace splits in another way"
+        );
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub struct Screened {
 pub(crate) struct Screen<'a> {
     by: &'a Screening<'a>,
     seed: u64,
-    /// The key of the draw of the canary: a keyed hash, so that a draw is the same after a restart and cannot be chosen from outside.
+    /// The key of the draw of the canary: a keyed hash, so that a draw is the same after a restart
+    /// and cannot be chosen from outside.
     draws: u64,
     /// The key of the hashes by which people are compared with those of other runs.
     people: u64,
@@ -62,7 +63,17 @@ impl<'a> Screen<'a> {
         let draws = xxh3_64_with_seed(by.campaign.as_bytes(), seed);
         let numbered = || Numbered::new(seed);
         let people = person_seed(&by.secret);
-        Self { by, seed, draws, people, seen: Seen::new(seed), ids: numbered(), occurrences: numbered(), always, always_found: HashSet::new() }
+        Self {
+            by,
+            seed,
+            draws,
+            people,
+            seen: Seen::new(seed),
+            ids: numbered(),
+            occurrences: numbered(),
+            always,
+            always_found: HashSet::new(),
+        }
     }
 
     /// How many addresses that belong into every canary are not in the lists.
@@ -71,7 +82,12 @@ impl<'a> Screen<'a> {
     }
 
     /// Screens one row; the error (one id with two addresses) refuses the list.
-    pub(crate) fn row(&mut self, cell: &str, id: Option<&str>, defect: Option<&str>) -> Result<Screened, String> {
+    pub(crate) fn row(
+        &mut self,
+        cell: &str,
+        id: Option<&str>,
+        defect: Option<&str>,
+    ) -> Result<Screened, String> {
         let invalid = |detail: String| Screened {
             to: None,
             key: String::new(),
@@ -107,7 +123,11 @@ impl<'a> Screen<'a> {
                 key = format!("{key}#{occurrence}");
             }
         } else if !self.seen.insert(same_person) {
-            outcome = Some((Outcome::Duplicate, Reason::Repeated, "the address stands earlier in the list".to_owned()));
+            outcome = Some((
+                Outcome::Duplicate,
+                Reason::Repeated,
+                "the address stands earlier in the list".to_owned(),
+            ));
         }
         let outcome = outcome.or_else(|| {
             let hit = self.by.suppressions.screen_folded(&to, &folded)?;
@@ -115,7 +135,13 @@ impl<'a> Screen<'a> {
         });
         let outcome = outcome.or_else(|| {
             let allowed = self.by.allow?.iter().any(|rule| rule.admits(&to));
-            (!allowed).then(|| (Outcome::Suppressed, Reason::Policy, "not among the addresses that this environment allows".to_owned()))
+            (!allowed).then(|| {
+                (
+                    Outcome::Suppressed,
+                    Reason::Policy,
+                    "not among the addresses that this environment allows".to_owned(),
+                )
+            })
         });
         let person = xxh3_64_with_seed(folded.as_bytes(), self.people);
         let always = self.always.contains(&folded);

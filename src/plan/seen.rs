@@ -1,4 +1,5 @@
-//! What has been seen of a list, as 12 octets for each text: a million of them take about 16 MB, and growing copies a small part at a time.
+//! What has been seen of a list, as 12 octets for each text: a million of them take about 16 MB,
+//! and growing copies a small part at a time.
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -9,7 +10,8 @@ const FIRST: f64 = 8.0;
 /// By how much a shard grows.
 const GROWTH: f64 = 1.25;
 
-/// One entry: the first two parts are hash, the third is hash as well or else a value. An empty place begins with zero, an entry never does.
+/// One entry: the first two parts are hash, the third is hash as well or else a value. An empty
+/// place begins with zero, an entry never does.
 type Slot = [u32; 3];
 const EMPTY: Slot = [0; 3];
 
@@ -18,7 +20,8 @@ fn first(hash: u32) -> u32 {
     hash.max(1)
 }
 
-/// A set of texts by 96 bits of a seeded hash: among a million texts, one pair is confused with a chance of 6e-18.
+/// A set of texts by 96 bits of a seeded hash: among a million texts, one pair is confused with a
+/// chance of 6e-18.
 #[derive(Debug)]
 pub(crate) struct Seen {
     seed: u64,
@@ -58,7 +61,8 @@ impl Numbered {
     }
 }
 
-/// An open-addressed table in which an entry's place follows the order of its hash, so that a shard grows by one pass over the old one.
+/// An open-addressed table in which an entry's place follows the order of its hash, so that a shard
+/// grows by one pass over the old one.
 #[derive(Debug)]
 struct Slots {
     shards: Vec<Shard>,
@@ -72,9 +76,15 @@ struct Shard {
 
 impl Slots {
     fn new() -> Self {
-        // Capacities are spread over one step of growth, so that the shards do not all grow at the same time.
-        let capacity = |shard: usize| (FIRST * GROWTH.powf(shard as f64 / SHARDS as f64) * 8.0) as usize;
-        Self { shards: (0..SHARDS).map(|shard| Shard { places: vec![EMPTY; capacity(shard)], taken: 0 }).collect() }
+        // Capacities are spread over one step of growth, so that the shards do not all grow at the
+        // same time.
+        let capacity =
+            |shard: usize| (FIRST * GROWTH.powf(shard as f64 / SHARDS as f64) * 8.0) as usize;
+        Self {
+            shards: (0..SHARDS)
+                .map(|shard| Shard { places: vec![EMPTY; capacity(shard)], taken: 0 })
+                .collect(),
+        }
     }
 
     /// The entry that `is_same`, or else `slot` put in; and whether it was put in.
@@ -112,7 +122,8 @@ impl Shard {
     }
 }
 
-/// Where an entry belongs among `capacity` places: in proportion to the part of its hash that did not choose the shard.
+/// Where an entry belongs among `capacity` places: in proportion to the part of its hash that did
+/// not choose the shard.
 fn home(slot: &Slot, capacity: usize) -> usize {
     ((u64::from(slot[1]) * capacity as u64) >> 32) as usize
 }
@@ -142,7 +153,12 @@ mod tests {
         for i in 0..1_000_000_u32 {
             seen.insert(&i.to_string());
             if i >= 200_000 && i % 50_000 == 0 {
-                let octets: usize = seen.slots.shards.iter().map(|shard| shard.places.capacity() * size_of::<Slot>()).sum();
+                let octets: usize = seen
+                    .slots
+                    .shards
+                    .iter()
+                    .map(|shard| shard.places.capacity() * size_of::<Slot>())
+                    .sum();
                 assert!(octets < 17 * i as usize, "{octets} octets for {i} texts");
             }
         }

@@ -44,7 +44,8 @@ impl fmt::Display for Defect {
 /// When a list is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Judgement<'a> {
-    /// The largest share of rows without a usable address; rows whose address cell is empty do not count unless they point at a fault.
+    /// The largest share of rows without a usable address; rows whose address cell is empty do not
+    /// count unless they point at a fault.
     pub max_invalid: Percent,
     /// The largest share of rows whose address cell is empty.
     pub max_empty: Percent,
@@ -73,7 +74,8 @@ pub struct Survey {
     pub findings: Vec<Finding>,
     /// Addresses under `always` that are in no list.
     pub always_missing: usize,
-    /// Addresses that had invisible characters at an end, which were taken off, and the places of the first ones.
+    /// Addresses that had invisible characters at an end, which were taken off, and the places of
+    /// the first ones.
     pub trimmed: (u64, Vec<String>),
     /// Rows for which the message cannot be rendered; they count as invalid.
     pub unrendered: u64,
@@ -122,8 +124,11 @@ impl Survey {
             }
             Some((outcome, reason, detail)) => {
                 self.tally.add(*outcome, 1);
-                self.unrendered += u64::from(*outcome == Outcome::Invalid && *reason == Reason::Render);
-                if *outcome == Outcome::Invalid && matches!(reason, Reason::Render | Reason::BadAddress) {
+                self.unrendered +=
+                    u64::from(*outcome == Outcome::Invalid && *reason == Reason::Render);
+                if *outcome == Outcome::Invalid
+                    && matches!(reason, Reason::Render | Reason::BadAddress)
+                {
                     self.defect(*reason == Reason::Render, detail, row.list, row.line);
                 }
             }
@@ -165,7 +170,11 @@ impl Survey {
     /// Why rows cannot be mailed, by kind; those of the message last.
     pub fn defects(&self) -> Vec<Defect> {
         let absent = [AddressError::Empty, AddressError::Nothing].map(|why| why.to_string());
-        let defect = |((is_rendering, what), (count, places)): (&(bool, String), &(u64, Vec<String>))| Defect {
+        let defect = |((is_rendering, what), (count, places)): (
+            &(bool, String),
+            &(u64, Vec<String>),
+        )| {
+            Defect {
             what: what.clone(),
             count: *count,
             places: places.clone(),
@@ -177,6 +186,7 @@ impl Survey {
                 false if what.starts_with("row has") => "put quotes around a field that holds the delimiter, or correct the row".to_owned(),
                 false => "correct the address, or remove the row".to_owned(),
             },
+        }
         };
         self.defects.iter().map(defect).collect()
     }
@@ -184,16 +194,26 @@ impl Survey {
     /// The refusal of a list whose encoding is only a guess, where nobody has agreed to it.
     pub fn judge_encoding(&self) -> Result<(), Error> {
         match self.guesses.first() {
-            Some((list, guess)) => Err(Error::refused(format!("{list}: {}", guess.message())).hint(guess.hint())),
+            Some((list, guess)) => {
+                Err(Error::refused(format!("{list}: {}", guess.message())).hint(guess.hint()))
+            }
             None => Ok(()),
         }
     }
 
     /// Lines for people about what decides who is mailed; said also under `-q`.
     pub fn decisive(&self) -> Vec<String> {
-        let findings = self.findings.iter().filter(|finding| finding.kind.changes_who()).map(ToString::to_string);
+        let findings = self
+            .findings
+            .iter()
+            .filter(|finding| finding.kind.changes_who())
+            .map(ToString::to_string);
         let defects = self.defects();
-        findings.chain(defects.iter().map(ToString::to_string)).chain(self.with_another()).chain(self.no_dot_note()).collect()
+        findings
+            .chain(defects.iter().map(ToString::to_string))
+            .chain(self.with_another())
+            .chain(self.no_dot_note())
+            .collect()
     }
 
     /// Lines about rows without an address that have one in another column of addresses.
@@ -230,15 +250,33 @@ impl Survey {
         missing::fix(what, self.columns.iter().flatten().map(String::as_str))
     }
 
-    /// A message that fails for some is a fault of the message or of the list, not of a few addresses.
+    /// A message that fails for some is a fault of the message or of the list, not of a few
+    /// addresses.
     fn unrendered_refusal(&self, listed: Option<&str>) -> Error {
         let rows = self.unrendered;
         let defects = self.defects.iter().filter(|((is_rendering, _), _)| *is_rendering);
         let lines: Vec<String> = defects
-            .map(|((_, what), (count, places))| Defect { what: what.clone(), count: *count, places: places.clone(), fix: String::new() }.to_string())
+            .map(|((_, what), (count, places))| {
+                Defect {
+                    what: what.clone(),
+                    count: *count,
+                    places: places.clone(),
+                    fix: String::new(),
+                }
+                .to_string()
+            })
             .collect();
-        let fix = self.defects.keys().find(|(is_rendering, _)| *is_rendering).map(|(_, what)| self.fix(what)).unwrap_or_default();
-        let what = format!("the message cannot be rendered for {rows} of {} rows\n  {}", self.rows(), lines.join("\n  "));
+        let fix = self
+            .defects
+            .keys()
+            .find(|(is_rendering, _)| *is_rendering)
+            .map(|(_, what)| self.fix(what))
+            .unwrap_or_default();
+        let what = format!(
+            "the message cannot be rendered for {rows} of {} rows\n  {}",
+            self.rows(),
+            lines.join("\n  ")
+        );
         let all = match listed {
             None => "; `mailbatch check` writes all of them to a file".to_owned(),
             Some("") => "; --rejected FILE takes all of them".to_owned(),
@@ -247,16 +285,20 @@ impl Survey {
         Error::refused(what).hint(format!("{fix}; --skip-unrendered leaves these rows out{all}"))
     }
 
-    /// The refusals that can be told only when the last row has been read: a wrong or truncated list. `listed` names the file in which the
-    /// command has written the bad rows, if it is one that does; it is empty where it could not.
+    /// The refusals that can be told only when the last row has been read: a wrong or truncated
+    /// list. `listed` names the file in which the command has written the bad rows, if it is one
+    /// that does; it is empty where it could not.
     pub fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
         let Judgement { max_invalid, max_empty, expect, skip_unrendered } = *by;
         if let Some(expect) = expect
             && !expect.admits(self.rows())
         {
-            return Err(Error::refused(format!("the lists have {} rows, expected {expect}", self.rows()))
-                .about(Subject::List)
-                .hint("is a list truncated or the wrong one? if it is right, change --expect-count"));
+            return Err(Error::refused(format!(
+                "the lists have {} rows, expected {expect}",
+                self.rows()
+            ))
+            .about(Subject::List)
+            .hint("is a list truncated or the wrong one? if it is right, change --expect-count"));
         }
         if self.unrendered > 0 && !skip_unrendered {
             return Err(self.unrendered_refusal(listed).about(Subject::Template));
@@ -264,31 +306,51 @@ impl Survey {
         let judged = self.empties.judge(&self.lists, &self.columns);
         if is_more(judged.all, self.rows(), max_empty) {
             let share = percentage(judged.all, self.rows());
-            let what = format!("{} of {} rows have no address ({share:.1} %, {max_empty} tolerated)", judged.all, self.rows());
-            return Err(Error::refused(what).hint("did the export lose them? if these people have none, raise --max-empty").about(Subject::List));
+            let what = format!(
+                "{} of {} rows have no address ({share:.1} %, {max_empty} tolerated)",
+                judged.all,
+                self.rows()
+            );
+            return Err(Error::refused(what)
+                .hint("did the export lose them? if these people have none, raise --max-empty")
+                .about(Subject::List));
         }
         // People without an address are no bad addresses.
         let apart = judged.all - judged.faults;
-        let (invalid, rows) = ((self.tally.get(Outcome::Invalid) - self.unrendered).saturating_sub(apart), self.rows().saturating_sub(apart));
+        let (invalid, rows) = (
+            (self.tally.get(Outcome::Invalid) - self.unrendered).saturating_sub(apart),
+            self.rows().saturating_sub(apart),
+        );
         if is_more(invalid, rows, max_invalid) {
-            return Err(self.invalid_refusal((invalid, rows), max_invalid, &judged, listed).about(Subject::List));
+            return Err(self
+                .invalid_refusal((invalid, rows), max_invalid, &judged, listed)
+                .about(Subject::List));
         }
         // One of several lists may be small beside the others.
         if judged.broken.iter().any(|(faults, rows)| is_more(*faults, *rows, max_invalid)) {
-            let ways = judged.hint.unwrap_or_else(|| "leave the list out, or export it again".to_owned());
+            let ways =
+                judged.hint.unwrap_or_else(|| "leave the list out, or export it again".to_owned());
             return Err(Error::refused(judged.why.join("\n")).hint(ways).about(Subject::List));
         }
         Ok(())
     }
 
-    fn invalid_refusal(&self, (invalid, rows): (u64, u64), tolerated: Percent, judged: &Judged, listed: Option<&str>) -> Error {
+    fn invalid_refusal(
+        &self,
+        (invalid, rows): (u64, u64),
+        tolerated: Percent,
+        judged: &Judged,
+        listed: Option<&str>,
+    ) -> Error {
         let share = percentage(invalid, rows);
         let apart = match judged.all - judged.faults {
             0 => String::new(),
             1 => ", apart from one row without an address".to_owned(),
             apart => format!(", apart from {apart} rows without an address"),
         };
-        let mut what = format!("{invalid} of {rows} rows cannot be mailed ({share:.1} %, {tolerated} tolerated){apart}");
+        let mut what = format!(
+            "{invalid} of {rows} rows cannot be mailed ({share:.1} %, {tolerated} tolerated){apart}"
+        );
         judged.why.iter().for_each(|why| what.push_str(&format!("\n  {why}")));
         let mut ways: Vec<String> = judged.hint.iter().cloned().collect();
         if listed.is_none_or(str::is_empty) {

@@ -1,6 +1,8 @@
-//! Bars on a terminal: one for each phase, a line for each provider, and the counts. The only place that knows indicatif.
+//! Bars on a terminal: one for each phase, a line for each provider, and the counts. The only place
+//! that knows indicatif.
 //!
-//! Every line is cut to the terminal's width by its template, so that a redraw never leaves half a line behind; 80 columns are enough for all.
+//! Every line is cut to the terminal's width by its template, so that a redraw never leaves half a
+//! line behind; 80 columns are enough for all.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,10 +19,18 @@ use crate::report::text::counts;
 /// Redraws per second.
 const HERTZ: u8 = 10;
 
-const SENT: &[Outcome] = &[Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
-const NOT_SENT: &[Outcome] = &[Outcome::Suppressed, Outcome::Invalid, Outcome::Duplicate, Outcome::AlreadyAccepted, Outcome::Held];
+const SENT: &[Outcome] =
+    &[Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
+const NOT_SENT: &[Outcome] = &[
+    Outcome::Suppressed,
+    Outcome::Invalid,
+    Outcome::Duplicate,
+    Outcome::AlreadyAccepted,
+    Outcome::Held,
+];
 
-/// Whether stderr is a terminal that can be drawn on. Elsewhere indicatif would swallow every message.
+/// Whether stderr is a terminal that can be drawn on. Elsewhere indicatif would swallow every
+/// message.
 pub(super) fn can_be_shown() -> bool {
     !ProgressDrawTarget::stderr().is_hidden()
 }
@@ -72,16 +82,25 @@ impl Bars {
 
 /// `cut` keeps a provider's name from pushing the columns apart.
 fn cut(name: &str, most: usize) -> String {
-    if name.chars().count() <= most { name.to_owned() } else { name.chars().take(most - 1).chain(['…']).collect() }
+    if name.chars().count() <= most {
+        name.to_owned()
+    } else {
+        name.chars().take(most - 1).chain(['…']).collect()
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are well-formed")
 }
 
-/// What stands right of a bar, always equally wide, so that the bars of both phases end in one column.
+/// What stands right of a bar, always equally wide, so that the bars of both phases end in one
+/// column.
 fn numbers(done: u64, total: u64, end: &str) -> String {
-    format!("{:>19} {:>6}  {end:<11}", format!("{}/{}", grouped(done), grouped(total)), percent(done, total))
+    format!(
+        "{:>19} {:>6}  {end:<11}",
+        format!("{}/{}", grouped(done), grouped(total)),
+        percent(done, total)
+    )
 }
 
 /// Takes the ETA from a bar that moves no more.
@@ -90,8 +109,9 @@ fn close(bar: &ProgressBar) {
     bar.set_message(numbers(done, total, if done >= total { "done" } else { "" }));
 }
 
-/// Keeps the terminal from echoing `^C`: behind a line that is as wide as the screen the echo wraps, and shifts every line of the next
-/// redraw. What was set before is set again when this is dropped.
+/// Keeps the terminal from echoing `^C`: behind a line that is as wide as the screen the echo
+/// wraps, and shifts every line of the next redraw. What was set before is set again when this is
+/// dropped.
 struct NoEcho(Option<Termios>);
 
 impl NoEcho {
@@ -156,7 +176,8 @@ impl Progress for Bars {
         bar.set_position(snapshot.done);
 
         if !state.providers.contains_key(&snapshot.provider) {
-            let place = state.phases.len() + state.providers.range(..snapshot.provider.clone()).count();
+            let place =
+                state.phases.len() + state.providers.range(..snapshot.provider.clone()).count();
             let line = self.line(place, &snapshot.provider);
             state.providers.insert(snapshot.provider.clone(), line);
         }
@@ -200,7 +221,12 @@ impl Progress for Bars {
             self.all.remove(&waiting);
         }
         state.phases.values().for_each(close);
-        let lines = state.phases.values().chain(state.providers.values()).chain(&state.sent).chain(&state.not_sent);
+        let lines = state
+            .phases
+            .values()
+            .chain(state.providers.values())
+            .chain(&state.sent)
+            .chain(&state.not_sent);
         for bar in lines {
             bar.abandon();
         }
@@ -215,7 +241,12 @@ mod tests {
 
     #[test]
     fn the_numbers_of_a_bar_are_equally_wide() {
-        let widths = [numbers(0, 5, ""), numbers(1_234_567, 1_234_567, "done"), numbers(12, 2_400, "ETA 12m 03s")].map(|text| text.chars().count());
+        let widths = [
+            numbers(0, 5, ""),
+            numbers(1_234_567, 1_234_567, "done"),
+            numbers(12, 2_400, "ETA 12m 03s"),
+        ]
+        .map(|text| text.chars().count());
         assert_eq!(widths, [39, 39, 39]);
     }
 
@@ -227,7 +258,11 @@ mod tests {
 
     #[test]
     fn bars_that_nobody_sees_take_every_call() {
-        let bars = Bars { all: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), _echo: NoEcho(None), state: Mutex::default() };
+        let bars = Bars {
+            all: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            _echo: NoEcho(None),
+            state: Mutex::default(),
+        };
         bars.start(&start());
         bars.update(&snapshot(5));
         bars.update(&Snapshot { phase: Cohort::Rest, total: 45_600, ..snapshot(7) });

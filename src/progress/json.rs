@@ -1,4 +1,5 @@
-//! `batch.progress` objects on stdout, one a line, versioned. Rule: a stdout that has been closed is let go of, and the send goes on.
+//! `batch.progress` objects on stdout, one a line, versioned. Rule: a stdout that has been closed
+//! is let go of, and the send goes on.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -31,12 +32,18 @@ struct State<W> {
 
 impl<W: Write + Send> Json<W> {
     pub(super) fn new(out: W, people: Box<dyn Progress>, every: Duration) -> Self {
-        Self { every, people, state: Mutex::new(State { out: Some(out), shown: None, unseen: None }) }
+        Self {
+            every,
+            people,
+            state: Mutex::new(State { out: Some(out), shown: None, unseen: None }),
+        }
     }
 
     fn update_at(&self, snapshot: &Snapshot, now: Instant) {
         let mut state = locked(&self.state);
-        let early = state.shown.is_some_and(|(at, phase)| phase == snapshot.phase && now.saturating_duration_since(at) < self.every);
+        let early = state.shown.is_some_and(|(at, phase)| {
+            phase == snapshot.phase && now.saturating_duration_since(at) < self.every
+        });
         if early {
             state.unseen = Some(snapshot.clone());
             return;
@@ -58,9 +65,13 @@ impl<W: Write> State<W> {
     }
 }
 
-/// `total` and `counts` are the whole run's, so that counts and what is open sum to the total; the phase has its own numbers.
+/// `total` and `counts` are the whole run's, so that counts and what is open sum to the total; the
+/// phase has its own numbers.
 fn object(snapshot: &Snapshot, now: Timestamp) -> Value {
-    let eta = snapshot.eta.and_then(|eta| SignedDuration::try_from(eta).ok()).and_then(|eta| now.checked_add(eta).ok());
+    let eta = snapshot
+        .eta
+        .and_then(|eta| SignedDuration::try_from(eta).ok())
+        .and_then(|eta| now.checked_add(eta).ok());
     json!({
         "v": 1,
         "type": "batch.progress",
@@ -131,10 +142,20 @@ mod tests {
         for tenth in 0..15 {
             json.update_at(&snapshot(tenth), begin + Duration::from_millis(tenth * 100));
         }
-        json.update_at(&Snapshot { phase: Cohort::Rest, ..snapshot(100) }, begin + Duration::from_millis(1_600));
-        json.update_at(&Snapshot { phase: Cohort::Rest, ..snapshot(101) }, begin + Duration::from_millis(1_700));
+        json.update_at(
+            &Snapshot { phase: Cohort::Rest, ..snapshot(100) },
+            begin + Duration::from_millis(1_600),
+        );
+        json.update_at(
+            &Snapshot { phase: Cohort::Rest, ..snapshot(101) },
+            begin + Duration::from_millis(1_700),
+        );
         json.finish();
-        let done: Vec<Value> = out.text().lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["phase_done"].clone()).collect();
+        let done: Vec<Value> = out
+            .text()
+            .lines()
+            .map(|l| serde_json::from_str::<Value>(l).unwrap()["phase_done"].clone())
+            .collect();
         assert_eq!(done, [0, 10, 100, 101]);
     }
 

@@ -1,5 +1,6 @@
-//! What a person or a log sees while a run goes on. Rule: observers only; losing what is behind them, a closed pipe included, never stops or
-//! slows a send, and everything for people goes through one place, so that bars and messages do not break each other.
+//! What a person or a log sees while a run goes on. Rule: observers only; losing what is behind
+//! them, a closed pipe included, never stops or slows a send, and everything for people goes
+//! through one place, so that bars and messages do not break each other.
 
 use std::io;
 use std::str::FromStr;
@@ -63,7 +64,8 @@ impl Snapshot {
     }
 }
 
-/// Somebody who looks on. Calls return at once; how often they lead to output is the observer's affair.
+/// Somebody who looks on. Calls return at once; how often they lead to output is the observer's
+/// affair.
 pub trait Progress: Send + Sync {
     /// Sending begins.
     fn start(&self, start: &Start);
@@ -111,27 +113,35 @@ impl FromStr for Mode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or_else(|| format!("unknown mode {text:?}, expected one of: {}", Self::ALL.map(Self::as_str).join(", ")))
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
+            format!(
+                "unknown mode {text:?}, expected one of: {}",
+                Self::ALL.map(Self::as_str).join(", ")
+            )
+        })
     }
 }
 
-/// The observer for a mode. `quiet` silences everything for people except what the end waits for; `stats` is the time between plain lines.
-/// Bars that the terminal cannot show (no terminal, `TERM=dumb`) become plain lines.
+/// The observer for a mode. `quiet` silences everything for people except what the end waits for;
+/// `stats` is the time between plain lines. Bars that the terminal cannot show (no terminal,
+/// `TERM=dumb`) become plain lines.
 pub fn pick(mode: Mode, quiet: bool, stderr_is_tty: bool, stats: Duration) -> Box<dyn Progress> {
-    let plain = |progress: bool, messages: bool| Box::new(plain::Plain::new(io::stderr(), stats, progress, messages));
+    let plain = |progress: bool, messages: bool| {
+        Box::new(plain::Plain::new(io::stderr(), stats, progress, messages))
+    };
     match mode {
         Mode::Json => Box::new(json::Json::new(io::stdout(), plain(false, !quiet), json::EVERY)),
         _ if quiet => plain(false, false),
         Mode::None => plain(false, true),
-        Mode::Auto | Mode::Bar if stderr_is_tty && bars::can_be_shown() => Box::new(bars::Bars::new()),
+        Mode::Auto | Mode::Bar if stderr_is_tty && bars::can_be_shown() => {
+            Box::new(bars::Bars::new())
+        }
         Mode::Auto | Mode::Bar | Mode::Plain => plain(true, true),
     }
 }
 
-/// Locks even after a panic of another observer: the worst that a half-made update leaves is a wrong line.
+/// Locks even after a panic of another observer: the worst that a half-made update leaves is a
+/// wrong line.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,8 @@ use crate::figures::{clean, duration, grouped, percent, rate, rows, seconds};
 use crate::outcome::Outcome;
 use crate::report::text::counts;
 
-/// Lines of text; also what remains of progress when there is none: messages, and what the end waits for.
+/// Lines of text; also what remains of progress when there is none: messages, and what the end
+/// waits for.
 pub(super) struct Plain<W> {
     every: Duration,
     progress: bool,
@@ -29,7 +30,12 @@ struct State<W> {
 
 impl<W: Write + Send> Plain<W> {
     pub(super) fn new(out: W, every: Duration, progress: bool, messages: bool) -> Self {
-        Self { every, progress, messages, state: Mutex::new(State { out, due: None, unseen: None, waiting: String::new() }) }
+        Self {
+            every,
+            progress,
+            messages,
+            state: Mutex::new(State { out, due: None, unseen: None, waiting: String::new() }),
+        }
     }
 
     fn update_at(&self, snapshot: &Snapshot, now: Instant) {
@@ -59,7 +65,11 @@ impl<W: Write> State<W> {
 pub(super) fn opening(start: &Start) -> String {
     let env = start.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let verb = if start.continued { "continues" } else { "starts" };
-    let canary = if start.canary > 0 { format!(", {} of them first as canary", grouped(start.canary)) } else { String::new() };
+    let canary = if start.canary > 0 {
+        format!(", {} of them first as canary", grouped(start.canary))
+    } else {
+        String::new()
+    };
     format!(
         "run {} of {}{env} {verb}: {} in, {} to send through {}{canary}",
         start.run,
@@ -73,10 +83,18 @@ pub(super) fn opening(start: &Start) -> String {
 pub(super) fn line(snapshot: &Snapshot) -> String {
     let mut parts = Vec::new();
     if snapshot.total > 0 {
-        parts.push(format!("{} {}/{} {}", snapshot.phase, grouped(snapshot.done), grouped(snapshot.total), percent(snapshot.done, snapshot.total)));
+        parts.push(format!(
+            "{} {}/{} {}",
+            snapshot.phase,
+            grouped(snapshot.done),
+            grouped(snapshot.total),
+            percent(snapshot.done, snapshot.total)
+        ));
     }
     parts.push(format!("{} {}", snapshot.provider, rate(snapshot.rate)));
-    parts.extend(snapshot.eta.filter(|eta| !eta.is_zero()).map(|eta| format!("ETA {}", duration(eta))));
+    parts.extend(
+        snapshot.eta.filter(|eta| !eta.is_zero()).map(|eta| format!("ETA {}", duration(eta))),
+    );
     let counts = counts(&snapshot.tally, Outcome::ALL);
     if !counts.is_empty() {
         parts.push(counts);

@@ -23,25 +23,34 @@ impl RateMeter {
     /// Adds `count` at the moment `now`, which never lies before an earlier one.
     pub fn observe(&mut self, count: u64, now: Instant) {
         match self.counts.back_mut() {
-            Some((at, n)) if now.saturating_duration_since(*at) < Duration::from_millis(100) => *n += count,
+            Some((at, n)) if now.saturating_duration_since(*at) < Duration::from_millis(100) => {
+                *n += count
+            }
             _ => self.counts.push_back((now, count)),
         }
-        while self.counts.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW) {
+        while self.counts.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW)
+        {
             self.counts.pop_front();
         }
     }
 
     /// The mean per second over the window that ends at `now`.
     pub fn per_second(&self, now: Instant) -> f64 {
-        let sum: u64 = self.counts.iter().filter(|(at, _)| now.saturating_duration_since(*at) <= WINDOW).map(|(_, n)| n).sum();
+        let sum: u64 = self
+            .counts
+            .iter()
+            .filter(|(at, _)| now.saturating_duration_since(*at) <= WINDOW)
+            .map(|(_, n)| n)
+            .sum();
         // The first second counts whole: a burst at the start is no rate.
         let span = now.saturating_duration_since(self.since).clamp(Duration::from_secs(1), WINDOW);
         sum as f64 / span.as_secs_f64()
     }
 }
 
-/// How long `remaining` will take at `rate` per second when no more than `limit` per second may go. Close below the limit the limit decides,
-/// because pauses between two slices are no slowness; before anything went, the limit is all there is. `None` while nothing is known.
+/// How long `remaining` will take at `rate` per second when no more than `limit` per second may go.
+/// Close below the limit the limit decides, because pauses between two slices are no slowness;
+/// before anything went, the limit is all there is. `None` while nothing is known.
 pub fn eta(remaining: u64, rate: f64, limit: Option<f64>) -> Option<Duration> {
     if remaining == 0 {
         return Some(Duration::ZERO);
@@ -68,7 +77,11 @@ mod tests {
                 meter.observe(1, at(second * 1_000 + part * 20));
             }
         }
-        assert!((meter.per_second(at(30_000)) - 50.0).abs() < 1.0, "{}", meter.per_second(at(30_000)));
+        assert!(
+            (meter.per_second(at(30_000)) - 50.0).abs() < 1.0,
+            "{}",
+            meter.per_second(at(30_000))
+        );
         assert_eq!(meter.per_second(at(60_000)), 0.0);
         assert!(meter.counts.len() < 200);
     }

@@ -1,16 +1,20 @@
 //! Mail through Bird's regional e-mail API.
 //!
-//! - API: <https://bird.com/en-it/docs/api/reference/create-email-message-batch/>, read on 2026-11-21. The API at `api.bird.com` is another.
-//! - Limits: 100 messages and 20 MB of a request; 998 characters of a subject or a header, 524,288 of each body. Five batches a minute
-//!   where nothing else has been agreed.
-//! - One request: up to 100 messages with one recipient each, rendered here. The guide refuses attachments in a batch where the newest SDK
-//!   allows them, so they are refused.
-//! - Partial failure: none, one bad message refuses the whole batch. How the refusal names a message is not documented, so it is bisected.
-//! - Idempotency: the header `Idempotency-Key`, known for about 3 hours; a lost reply is asked for again.
-//! - Quirks: `category` decides whom Bird suppresses and is always written. Marketing mail gets Bird's own unsubscribe headers and is refused
-//!   with ours; transactional mail keeps ours. A key works in its own region alone. Errors come nested under `error` and, in older
-//!   descriptions, bare. A refusal is remembered under its key as success is, and
-//!   `Idempotency-Replay: true` marks what is said again: then the first request was refused, and nobody is in doubt.
+//! - API: <https://bird.com/en-it/docs/api/reference/create-email-message-batch/>, read on
+//!   2026-11-21. The API at `api.bird.com` is another.
+//! - Limits: 100 messages and 20 MB of a request; 998 characters of a subject or a header, 524,288
+//!   of each body. Five batches a minute where nothing else has been agreed.
+//! - One request: up to 100 messages with one recipient each, rendered here. The guide refuses
+//!   attachments in a batch where the newest SDK allows them, so they are refused.
+//! - Partial failure: none, one bad message refuses the whole batch. How the refusal names a
+//!   message is not documented, so it is bisected.
+//! - Idempotency: the header `Idempotency-Key`, known for about 3 hours; a lost reply is asked for
+//!   again.
+//! - Quirks: `category` decides whom Bird suppresses and is always written. Marketing mail gets
+//!   Bird's own unsubscribe headers and is refused with ours; transactional mail keeps ours. A key
+//!   works in its own region alone. Errors come nested under `error` and, in older descriptions,
+//!   bare. A refusal is remembered under its key as success is, and `Idempotency-Replay: true`
+//!   marks what is said again: then the first request was refused, and nobody is in doubt.
 
 mod by_hand;
 #[cfg(test)]
@@ -23,7 +27,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
-use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, UnsubscribeHeaders, Verdict, Wire};
+use super::{
+    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply,
+    UnsubscribeHeaders, Verdict, Wire,
+};
 use crate::content::{Content, Needs, Party};
 use crate::error::Result;
 use crate::outcome::{Kind, Reason};
@@ -31,14 +38,31 @@ use crate::outcome::{Kind, Reason};
 const BASE: &str = "https://us1.platform.bird.com";
 const BASE_EU: &str = "https://eu1.platform.bird.com";
 const PATH: &str = "/v1/email/batches";
-const LIMITS: Limits = Limits { recipients: 100, bytes: 20_000_000, idempotency_window: Some(Duration::from_secs(3 * 3_600)) };
+const LIMITS: Limits = Limits {
+    recipients: 100,
+    bytes: 20_000_000,
+    idempotency_window: Some(Duration::from_secs(3 * 3_600)),
+};
 /// The most characters of a subject, and of a header's value.
 const MAX_LINE: usize = 998;
 /// The most characters of `html`, and of `text`.
 const MAX_BODY: usize = 524_288;
 /// Headers that Bird writes itself.
-const RESERVED: [&str; 13] =
-    ["from", "to", "cc", "bcc", "subject", "reply-to", "sender", "return-path", "date", "message-id", "mime-version", "content-type", "received"];
+const RESERVED: [&str; 13] = [
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "reply-to",
+    "sender",
+    "return-path",
+    "date",
+    "message-id",
+    "mime-version",
+    "content-type",
+    "received",
+];
 /// Takes everything and tells that it was delivered.
 const SANDBOX: &str = "delivered@messagebird.dev";
 const CAPABILITIES: Capabilities = Capabilities {
@@ -52,15 +76,20 @@ const CAPABILITIES: Capabilities = Capabilities {
 const ID: &str = "mailbatch_id";
 
 /// Bird's row in the table of providers.
-pub(super) const SPEC: ProviderSpec =
-    ProviderSpec { kind: "bird", summary: "Bird: batches of 100, a lost reply is asked for again", keys: &http::KEYS, connect };
+pub(super) const SPEC: ProviderSpec = ProviderSpec {
+    kind: "bird",
+    summary: "Bird: batches of 100, a lost reply is asked for again",
+    keys: &http::KEYS,
+    connect,
+};
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keys = Keys::of(settings);
     let key = keys.secret("api_key")?;
     let mut http = Http::new(settings, base(key.expose()))?;
-    http.secret_header("authorization", "Bearer ", key).map_err(|what| keys.error("api_key", &what))?;
+    http.secret_header("authorization", "Bearer ", key)
+        .map_err(|what| keys.error("api_key", &what))?;
     let owned = [
         "from",
         "to",
@@ -81,9 +110,20 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let metadata = match options.remove("metadata") {
         None => Map::new(),
         Some(Value::Object(metadata)) => metadata,
-        Some(_) => return Err(keys.error("options.metadata", "not a table").hint("write options = { metadata = { NAME = \"VALUE\" } }")),
+        Some(_) => {
+            return Err(keys
+                .error("options.metadata", "not a table")
+                .hint("write options = { metadata = { NAME = \"VALUE\" } }"));
+        }
     };
-    Ok(Box::new(Bird { http, is_sandboxed: false, kind: Kind::Marketing, capabilities: CAPABILITIES, metadata, options }))
+    Ok(Box::new(Bird {
+        http,
+        is_sandboxed: false,
+        kind: Kind::Marketing,
+        capabilities: CAPABILITIES,
+        metadata,
+        options,
+    }))
 }
 
 /// Keys tell their region: `bk_eu1_…`.
@@ -121,7 +161,8 @@ impl Provider for Bird {
         Box::pin(self.http.hand_over(claim, wire, self))
     }
 
-    /// Everything goes to an address of the service's own that takes it; no label is documented for it.
+    /// Everything goes to an address of the service's own that takes it; no label is documented for
+    /// it.
     fn enter_sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
@@ -206,7 +247,10 @@ impl Bird {
         metadata.insert(ID.to_owned(), Value::from(http::correlation_id(job)));
         Ok(Mail {
             from: (&*content.from).into(),
-            to: [Mailbox { email: if self.is_sandboxed { SANDBOX } else { job.to.as_str() }, name: &content.to_name }],
+            to: [Mailbox {
+                email: if self.is_sandboxed { SANDBOX } else { job.to.as_str() },
+                name: &content.to_name,
+            }],
             reply_to: content.reply_to.as_deref().map(|party| [party.into()]),
             subject: &content.subject,
             html: content.html.as_deref(),
@@ -221,7 +265,8 @@ impl Bird {
 
 /// One message that is too long would refuse the other 99, so it is found here.
 fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
-    let headers = content.headers.iter().map(|(name, value)| (name.as_str(), value.as_str(), MAX_LINE));
+    let headers =
+        content.headers.iter().map(|(name, value)| (name.as_str(), value.as_str(), MAX_LINE));
     let parts = [
         ("subject", content.subject.as_str(), MAX_LINE),
         ("text", content.text.as_str(), MAX_BODY),
@@ -238,7 +283,8 @@ fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
     Ok(())
 }
 
-/// `{"data":[{"id":"em_…","status":"accepted","category":"marketing"}]}`, in the order of the request.
+/// `{"data":[{"id":"em_…","status":"accepted","category":"marketing"}]}`, in the order of the
+/// request.
 #[derive(Deserialize)]
 struct Taken {
     data: Vec<Entry>,
@@ -258,13 +304,22 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     if data.len() != sent {
         return doubt("the reply does not account for every message");
     }
-    let verdict = |Entry { id, status }: Entry| match (id.filter(|id| !id.is_empty()), status.as_deref()) {
-        (id, Some("accepted")) | (id @ Some(_), None) => {
-            Verdict::Accepted { provider_id: id.map(|id| answer.clean(&id)), code: answer.status.as_str().into(), detail: String::new() }
-        }
-        // Only one status is documented for what has just been taken.
-        (_, status) => Verdict::Unknown { detail: answer.clean(&format!("{} {}", answer.status.as_str(), status.unwrap_or("without an id"))) },
-    };
+    let verdict =
+        |Entry { id, status }: Entry| match (id.filter(|id| !id.is_empty()), status.as_deref()) {
+            (id, Some("accepted")) | (id @ Some(_), None) => Verdict::Accepted {
+                provider_id: id.map(|id| answer.clean(&id)),
+                code: answer.status.as_str().into(),
+                detail: String::new(),
+            },
+            // Only one status is documented for what has just been taken.
+            (_, status) => Verdict::Unknown {
+                detail: answer.clean(&format!(
+                    "{} {}",
+                    answer.status.as_str(),
+                    status.unwrap_or("without an id")
+                )),
+            },
+        };
     Read::Each(data.into_iter().map(verdict).collect())
 }
 
@@ -284,20 +339,32 @@ impl Problem {
     fn of(answer: &Answer) -> Option<Self> {
         let body: Value = answer.json()?;
         let error = body.get("error").filter(|error| error.is_object()).unwrap_or(&body);
-        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let details = error.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let words = std::iter::once(error).chain(details).map(|said| text(said, "message")).filter(|words| !words.is_empty());
+        let text = |value: &Value, key: &str| {
+            value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let details =
+            error.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let words = std::iter::once(error)
+            .chain(details)
+            .map(|said| text(said, "message"))
+            .filter(|words| !words.is_empty());
         let problem = Self {
             class: text(error, "type"),
             code: text(error, "code"),
             name: text(error, "name"),
             words: words.collect::<Vec<_>>().join("; "),
-            params: std::iter::once(error).chain(details).map(|said| text(said, "param")).filter(|param| !param.is_empty()).collect(),
+            params: std::iter::once(error)
+                .chain(details)
+                .map(|said| text(said, "param"))
+                .filter(|param| !param.is_empty())
+                .collect(),
         };
-        (!problem.class.is_empty() || !problem.code.is_empty() || !problem.name.is_empty()).then_some(problem)
+        (!problem.class.is_empty() || !problem.code.is_empty() || !problem.name.is_empty())
+            .then_some(problem)
     }
 
-    /// Whether one of the fields it is about is `field`, in whatever message: `to[0].email`, `[3].to[0].email`.
+    /// Whether one of the fields it is about is `field`, in whatever message: `to[0].email`,
+    /// `[3].to[0].email`.
     fn concerns(&self, field: &str) -> bool {
         self.params.iter().any(|param| param.split(['.', '[', ']']).any(|part| part == field))
     }
@@ -309,21 +376,35 @@ impl Problem {
 
     /// The name for scripts, and the code where there is no name.
     fn label(&self) -> &str {
-        [&self.name, &self.code, &self.class].into_iter().find(|text| !text.is_empty()).map_or("", String::as_str)
+        [&self.name, &self.code, &self.class]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .map_or("", String::as_str)
     }
 }
 
 fn failure(sent: usize, answer: &Answer) -> Read {
-    let Some(problem) = Problem::of(answer) else { return by_status_alone(answer, answer.refusal(Reason::Policy, "", "")) };
+    let Some(problem) = Problem::of(answer) else {
+        return by_status_alone(answer, answer.refusal(Reason::Policy, "", ""));
+    };
     let refusal = |reason: Reason| answer.refusal(reason, problem.label(), &problem.words);
     let is = |code: &str, name: &str| problem.code == code || problem.name == name;
     match answer.status {
-        StatusCode::CONFLICT if is("E01004", "RequestInProgress") => Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::NoReply) },
+        StatusCode::CONFLICT if is("E01004", "RequestInProgress") => {
+            Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::NoReply) }
+        }
         // A defect of ours.
-        StatusCode::CONFLICT if is("E01005", "IdempotencyKeyReuse") => Read::Stop(refusal(Reason::Session)),
-        StatusCode::TOO_MANY_REQUESTS if problem.is_about("limitexceeded") && problem.is_about("onboarding") => Read::Stop(refusal(Reason::Cap)),
+        StatusCode::CONFLICT if is("E01005", "IdempotencyKeyReuse") => {
+            Read::Stop(refusal(Reason::Session))
+        }
+        StatusCode::TOO_MANY_REQUESTS
+            if problem.is_about("limitexceeded") && problem.is_about("onboarding") =>
+        {
+            Read::Stop(refusal(Reason::Cap))
+        }
         StatusCode::UNPROCESSABLE_ENTITY => unprocessable(sent, &problem, &refusal),
-        // Nothing was taken and the key is free again, as Bird itself says; a gateway's words would prove nothing.
+        // Nothing was taken and the key is free again, as Bird itself says; a gateway's words would
+        // prove nothing.
         StatusCode::SERVICE_UNAVAILABLE if problem.class == "service_unavailable_error" => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
         }
@@ -334,8 +415,9 @@ fn failure(sent: usize, answer: &Answer) -> Read {
 }
 
 fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Refusal) -> Read {
-    // One suppressed recipient refuses the batch; which of Bird's reasons it was is not documented to be told, and not guessed.
-    // The name is not documented either; an event about the same says `recipient_suppressed`.
+    // One suppressed recipient refuses the batch; which of Bird's reasons it was is not documented
+    // to be told, and not guessed. The name is not documented either; an event about the same says
+    // `recipient_suppressed`.
     if problem.is_about("suppress") || problem.words.to_ascii_lowercase().contains("suppressed") {
         return match sent {
             1 => Read::Each(vec![Verdict::Suppressed(refusal(Reason::Policy))]),
@@ -359,13 +441,17 @@ fn by_status_alone(answer: &Answer, refusal: Refusal) -> Read {
         // The key is another region's.
         StatusCode::MISDIRECTED_REQUEST => Read::Stop(with(Reason::Auth)),
         StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => Read::Stop(refusal),
-        StatusCode::TOO_MANY_REQUESTS => Read::Again { wait: answer.retry_after().or_else(|| reset(answer)), refusal: with(Reason::Rate) },
+        StatusCode::TOO_MANY_REQUESTS => Read::Again {
+            wait: answer.retry_after().or_else(|| reset(answer)),
+            refusal: with(Reason::Rate),
+        },
         _ => by_status(answer, refusal),
     }
 }
 
 /// `RateLimit: "email_batch";r=0;t=35`: seconds until the minute is over.
 fn reset(answer: &Answer) -> Option<Duration> {
-    let seconds = answer.header("ratelimit").split(';').find_map(|part| part.trim().strip_prefix("t="))?;
+    let seconds =
+        answer.header("ratelimit").split(';').find_map(|part| part.trim().strip_prefix("t="))?;
     seconds.parse().ok().map(Duration::from_secs)
 }

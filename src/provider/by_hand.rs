@@ -1,7 +1,8 @@
-//! What an operator does with a provider by hand, beside sending: looking whether it would take mail, reading its
-//! log, and comparing suppressions.
+//! What an operator does with a provider by hand, beside sending: looking whether it would take
+//! mail, reading its log, and comparing suppressions.
 //!
-//! The rules it keeps: what an API cannot tell is said to be untold and never guessed; nothing here sends mail; no finding holds a secret.
+//! The rules it keeps: what an API cannot tell is said to be untold and never guessed; nothing here
+//! sends mail; no finding holds a secret.
 //!
 //! A provider that says nothing about itself needs nothing of this: every method has a default.
 
@@ -13,11 +14,12 @@ use serde_json::Value;
 use super::{BoxFuture, Health, Refusal, Verdict};
 use crate::outcome::Reason;
 
-/// The most octets of a page of a log: some hundred entries with the words of a receiving server, which are long now and then.
+/// The most octets of a page of a log: some hundred entries with the words of a receiving server,
+/// which are long now and then.
 pub const MAX_PAGE: usize = 16 * 1024 * 1024;
 
-/// So many entries a page of a list that is read by offsets has in common with the one before: where fewer are deleted between the two, none
-/// is passed over.
+/// So many entries a page of a list that is read by offsets has in common with the one before:
+/// where fewer are deleted between the two, none is passed over.
 pub const OVERLAP: usize = 50;
 
 /// How the replies of a provider are read that answers for each message on its own.
@@ -30,18 +32,21 @@ pub trait ByHand: Send + Sync {
         EACH_ITS_OWN
     }
 
-    /// Asks the provider about itself: whether the credentials hold, whether it takes mail from `sender`, what may be sent and has been, how
-    /// old the key is. What is left out of the answer is added as untold.
+    /// Asks the provider about itself: whether the credentials hold, whether it takes mail from
+    /// `sender`, what may be sent and has been, how old the key is. What is left out of the answer
+    /// is added as untold.
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(std::future::ready(Vec::new()))
     }
 
-    /// The provider's log of messages; `None` where its API cannot be asked about a message by an id of ours.
+    /// The provider's log of messages; `None` where its API cannot be asked about a message by an
+    /// id of ours.
     fn log(&self) -> Option<&dyn Log> {
         None
     }
 
-    /// The provider's log of what became of messages; `None` where its API has none that can be read from a time on.
+    /// The provider's log of what became of messages; `None` where its API has none that can be
+    /// read from a time on.
     fn event_log(&self) -> Option<&dyn EventLog> {
         None
     }
@@ -132,11 +137,18 @@ impl Finding {
         Self { about, state: State::Untold, detail: detail.into() }
     }
 
-    /// What a question about credentials that failed comes to: those of a provider that cannot be reached are untold, and the connection is bad.
+    /// What a question about credentials that failed comes to: those of a provider that cannot be
+    /// reached are untold, and the connection is bad.
     pub fn of_trouble(trouble: &Trouble) -> Self {
         match trouble {
-            Trouble::Refused(refusal) if matches!(refusal.reason, Reason::Auth | Reason::Policy) => Self::bad(About::Credentials, in_words(refusal)),
-            Trouble::Refused(refusal) | Trouble::Failing(refusal) => Self::bad(About::Connection, in_words(refusal)),
+            Trouble::Refused(refusal)
+                if matches!(refusal.reason, Reason::Auth | Reason::Policy) =>
+            {
+                Self::bad(About::Credentials, in_words(refusal))
+            }
+            Trouble::Refused(refusal) | Trouble::Failing(refusal) => {
+                Self::bad(About::Connection, in_words(refusal))
+            }
         }
     }
 }
@@ -168,7 +180,9 @@ impl From<Health> for Trouble {
         match health {
             Health::Failing(refusal) => Self::Failing(refusal),
             Health::Stop(refusal) | Health::Exhausted(refusal) => Self::Refused(refusal),
-            Health::Fine | Health::SlowDown(_) => Self::Failing(Refusal::new(Reason::Rate, "", "asks to be left alone for a while")),
+            Health::Fine | Health::SlowDown(_) => {
+                Self::Failing(Refusal::new(Reason::Rate, "", "asks to be left alone for a while"))
+            }
         }
     }
 }
@@ -223,13 +237,18 @@ pub struct Unfinished {
 
 /// A provider's log of messages.
 pub trait Log: Send + Sync {
-    /// How to go on asking about a hand-over that is in doubt for this reason; `None` where asking again soon tells nothing new.
+    /// How to go on asking about a hand-over that is in doubt for this reason; `None` where asking
+    /// again soon tells nothing new.
     fn unfinished(&self, _detail: &str) -> Option<Unfinished> {
         None
     }
 
-    /// What the log says of one message. `None` proves nothing: a log may be behind, and it forgets.
-    fn look_up<'a>(&'a self, about: &'a InDoubt<'a>) -> BoxFuture<'a, Result<Option<Logged>, Trouble>>;
+    /// What the log says of one message. `None` proves nothing: a log may be behind, and it
+    /// forgets.
+    fn look_up<'a>(
+        &'a self,
+        about: &'a InDoubt<'a>,
+    ) -> BoxFuture<'a, Result<Option<Logged>, Trouble>>;
 }
 
 /// The time of a log that is asked for, both ends included.
@@ -272,7 +291,11 @@ pub trait EventLog: Send + Sync {
         Duration::from_secs(3_600)
     }
     /// The piece of a time that begins at `cursor`, the first one without it.
-    fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>>;
+    fn stretch<'a>(
+        &'a self,
+        span: Span,
+        cursor: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Stretch, Trouble>>;
 }
 
 /// A piece of a provider's suppressions.
@@ -295,7 +318,7 @@ pub trait RemoteList: Send + Sync {
     fn most_pushed(&self) -> usize {
         1
     }
-    /// Tells the provider of these addresses, all with reasons that it takes. Telling it twice does no harm. Returns how many it did not
-    /// take although the others were taken.
+    /// Tells the provider of these addresses, all with reasons that it takes. Telling it twice does
+    /// no harm. Returns how many it did not take although the others were taken.
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>>;
 }

@@ -1,13 +1,18 @@
 //! Mail through Postmark's API.
 //!
-//! - API: <https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails>, read on 2026-11-21.
-//! - Limits: 500 messages and 50 MB of a request; 10 MB of a message, of which each of its two texts may have 5 MB.
+//! - API: <https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails>, read on
+//!   2026-11-21.
+//! - Limits: 500 messages and 50 MB of a request; 10 MB of a message, of which each of its two
+//!   texts may have 5 MB.
 //! - One request: up to 500 messages with one recipient each, rendered here.
-//! - Partial failure: each element of the reply has an `ErrorCode` of its own, inside HTTP 200. During incidents it is absent, and the
-//!   message was taken. Failed elements name nobody, so elements are told apart by their place.
-//! - Idempotency: none. A request that was written and not answered leaves its recipients `Unknown`.
-//! - Quirks: an `ErrorCode` imitates a status and means something else, so the two are never mixed. A broadcast stream writes the
-//!   unsubscribe headers itself. 403 with a web page comes from a network's guard in front of the API.
+//! - Partial failure: each element of the reply has an `ErrorCode` of its own, inside HTTP 200.
+//!   During incidents it is absent, and the message was taken. Failed elements name nobody, so
+//!   elements are told apart by their place.
+//! - Idempotency: none. A request that was written and not answered leaves its recipients
+//!   `Unknown`.
+//! - Quirks: an `ErrorCode` imitates a status and means something else, so the two are never mixed.
+//!   A broadcast stream writes the unsubscribe headers itself. 403 with a web page comes from a
+//!   network's guard in front of the API.
 
 mod by_hand;
 mod event_log;
@@ -17,7 +22,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
-use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, UnsubscribeHeaders, Verdict, Wire};
+use super::{
+    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply,
+    UnsubscribeHeaders, Verdict, Wire,
+};
 use crate::content::{Attachment, Content, Party};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
@@ -58,7 +66,16 @@ const OWNED: [&str; 14] = [
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "postmark",
     summary: "Postmark: batches of 500 through a message stream",
-    keys: &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "stream", "unsubscribe_headers"],
+    keys: &[
+        "api_key",
+        "base_url",
+        "timeouts",
+        "ca_file",
+        "request_rate",
+        "options",
+        "stream",
+        "unsubscribe_headers",
+    ],
     connect,
 };
 
@@ -66,19 +83,28 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keys = Keys::of(settings);
     let mut http = Http::new(settings, BASE)?;
-    http.secret_header(TOKEN, "", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
+    http.secret_header(TOKEN, "", keys.secret("api_key")?)
+        .map_err(|what| keys.error("api_key", &what))?;
     let stream = keys.text("stream")?.unwrap_or("outbound");
     let unsubscribe_headers = match keys.text("unsubscribe_headers")? {
         None if stream == BROADCAST => UnsubscribeHeaders::Provider,
         None | Some("ours") => UnsubscribeHeaders::Ours,
         Some("provider") => UnsubscribeHeaders::Provider,
-        Some(_) => return Err(keys.error("unsubscribe_headers", "neither ours nor provider").hint("write provider for a broadcast stream")),
+        Some(_) => {
+            return Err(keys
+                .error("unsubscribe_headers", "neither ours nor provider")
+                .hint("write provider for a broadcast stream"));
+        }
     };
     let mut options = keys.options(&OWNED, &["Metadata"])?;
     let metadata = match options.remove("Metadata") {
         None => Map::new(),
         Some(Value::Object(metadata)) if metadata.values().all(Value::is_string) => metadata,
-        Some(_) => return Err(keys.error("options.Metadata", "not a table of texts").hint("write options = { Metadata = { NAME = \"…\" } }")),
+        Some(_) => {
+            return Err(keys
+                .error("options.Metadata", "not a table of texts")
+                .hint("write options = { Metadata = { NAME = \"…\" } }"));
+        }
     };
     let capabilities = Capabilities { unsubscribe_headers, ..http::capabilities(&LIMITS) };
     Ok(Box::new(Postmark { http, capabilities, stream: stream.to_owned(), metadata, options }))
@@ -103,7 +129,8 @@ impl Provider for Postmark {
         Box::pin(self.http.hand_over(claim, wire, self))
     }
 
-    /// The token for tests: messages are validated by the service, and nothing else is done with them.
+    /// The token for tests: messages are validated by the service, and nothing else is done with
+    /// them.
     fn enter_sandbox(&mut self, name: &str) -> Result<()> {
         let cannot = |what: String| Error::internal(format!("providers.{name}: {what}"));
         self.http.secret_header(TOKEN, "", Secret::new(TEST_TOKEN)).map_err(cannot)
@@ -175,11 +202,16 @@ impl Api for Postmark {
 
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
-        // Looked at before anything is serialised, for 500 messages with attachments would fill the memory only to be cut in halves.
+        // Looked at before anything is serialised, for 500 messages with attachments would fill the
+        // memory only to be cut in halves.
         if contents.iter().map(|content| size(content)).sum::<usize>() > LIMITS.bytes {
             return Err(too_large("the messages of a request are larger than 50 MB"));
         }
-        let mails = jobs.iter().zip(contents).map(|(job, content)| self.mail(job, content)).collect::<Result<Vec<_>, _>>()?;
+        let mails = jobs
+            .iter()
+            .zip(contents)
+            .map(|(job, content)| self.mail(job, content))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Request::json(PATH, &mails))
     }
 
@@ -205,7 +237,8 @@ impl Postmark {
         metadata.insert(METADATA.into(), http::correlation_id(job).into());
         Ok(Mail {
             from: content.from.to_string(),
-            to: Party { name: content.to_name.clone(), address: job.to.as_str().to_owned() }.to_string(),
+            to: Party { name: content.to_name.clone(), address: job.to.as_str().to_owned() }
+                .to_string(),
             reply_to: content.reply_to.as_ref().map(ToString::to_string),
             subject: &content.subject,
             html_body: html,
@@ -229,7 +262,8 @@ fn too_large(what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(Reason::Content, "", what))
 }
 
-/// `{"ErrorCode":0,"Message":"OK","MessageID":"guid","SubmittedAt":"…","To":"a@b"}`; of one that failed there are only the first two.
+/// `{"ErrorCode":0,"Message":"OK","MessageID":"guid","SubmittedAt":"…","To":"a@b"}`; of one that
+/// failed there are only the first two.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Item {
@@ -263,7 +297,8 @@ impl Item {
 /// What an `ErrorCode` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
-    /// The stream suppresses this recipient. Whether for a bounce, a complaint or by hand is not told.
+    /// The stream suppresses this recipient. Whether for a bounce, a complaint or by hand is not
+    /// told.
     Inactive,
     /// This message is refused for good.
     Refused(Reason),
@@ -284,16 +319,23 @@ impl Says {
             403 | 411 => Self::Refused(Reason::Content),
             11 => {
                 let inner = item.errors.iter().flatten().filter_map(|problem| match problem {
-                    Problem::Item(item) if item.error_code.is_some_and(|code| !matches!(code, 0 | 11)) => Some(Self::of(item)),
+                    Problem::Item(item)
+                        if item.error_code.is_some_and(|code| !matches!(code, 0 | 11)) =>
+                    {
+                        Some(Self::of(item))
+                    }
                     _ => None,
                 });
                 // What is the same for everybody blames nobody, whatever else is wrong.
-                inner.reduce(|one, other| if matches!(other, Self::Stop(_)) { other } else { one }).unwrap_or(Self::Refused(Reason::Policy))
+                inner
+                    .reduce(|one, other| if matches!(other, Self::Stop(_)) { other } else { one })
+                    .unwrap_or(Self::Refused(Reason::Policy))
             }
             10 => Self::Stop(Reason::Auth),
             400 | 401 | 412 | 413 => Self::Stop(Reason::Policy),
             405 => Self::Stop(Reason::Cap),
-            // Not JSON, not declared as JSON, too many messages: defects of ours. Templates and streams: the configuration.
+            // Not JSON, not declared as JSON, too many messages: defects of ours. Templates and
+            // streams: the configuration.
             402 | 409 | 410 | 1_101 | 1_120..=1_123 | 1_221..=1_299 => Self::Stop(Reason::Session),
             100 => Self::Again(Reason::Session),
             429 => Self::Again(Reason::Rate),
@@ -302,8 +344,8 @@ impl Says {
         }
     }
 
-    /// "Invalid 'To' address: 'ann@'.", "Error parsing 'To': Illegal email domain", "Invalid 'From' address: …". The field is the first
-    /// word in quotes; what comes after it can hold anything.
+    /// "Invalid 'To' address: 'ann@'.", "Error parsing 'To': Illegal email domain", "Invalid 'From'
+    /// address: …". The field is the first word in quotes; what comes after it can hold anything.
     fn of_prose(message: &str) -> Self {
         match message.split('\'').nth(1).unwrap_or_default() {
             "To" => Self::Refused(Reason::BadAddress),
@@ -331,8 +373,16 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
             return match item.id() {
                 Some(_) if !names(&item, job) => unknown("the reply names another recipient"),
                 Some(id) => {
-                    let detail = if item.words() == "OK" { String::new() } else { answer.clean(item.words()) };
-                    Verdict::Accepted { provider_id: Some(answer.clean(id)), code: "200".into(), detail }
+                    let detail = if item.words() == "OK" {
+                        String::new()
+                    } else {
+                        answer.clean(item.words())
+                    };
+                    Verdict::Accepted {
+                        provider_id: Some(answer.clean(id)),
+                        code: "200".into(),
+                        detail,
+                    }
                 }
                 None => unknown("the reply has neither an id nor an error"),
             };
@@ -346,7 +396,9 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
                 stop.get_or_insert_with(|| refusal(reason));
                 Verdict::NotTaken { refusal: refusal(reason), counts: false }
             }
-            Says::Again(reason) => Verdict::NotTaken { refusal: refusal(reason), counts: reason != Reason::Rate },
+            Says::Again(reason) => {
+                Verdict::NotTaken { refusal: refusal(reason), counts: reason != Reason::Rate }
+            }
             Says::Doubt => unknown(&refusal(Reason::NoReply).detail),
         }
     };
@@ -368,21 +420,28 @@ fn refusal(answer: &Answer, reason: Reason, item: &Item) -> Refusal {
     answer.refusal(reason, &name, item.words())
 }
 
-/// The request failed as a whole: `{"ErrorCode":300,"Message":"…"}`. The status decides, and the `ErrorCode` only where the status is 422.
+/// The request failed as a whole: `{"ErrorCode":300,"Message":"…"}`. The status decides, and the
+/// `ErrorCode` only where the status is 422.
 fn failure(sent: usize, answer: &Answer) -> Read {
     let item: Item = answer.json().unwrap_or_default();
     let refusal = |reason: Reason| refusal(answer, reason, &item);
     match answer.status {
         StatusCode::UNPROCESSABLE_ENTITY => match Says::of(&item) {
-            Says::Inactive if sent == 1 => Read::Each(vec![Verdict::Suppressed(refusal(Reason::Manual))]),
+            Says::Inactive if sent == 1 => {
+                Read::Each(vec![Verdict::Suppressed(refusal(Reason::Manual))])
+            }
             Says::Inactive => Read::Unnamed(refusal(Reason::Manual)),
             Says::Refused(reason) => Read::Unnamed(refusal(reason)),
             Says::Stop(reason) => Read::Stop(refusal(reason)),
-            Says::Again(reason) => Read::Again { wait: answer.retry_after(), refusal: refusal(reason) },
+            Says::Again(reason) => {
+                Read::Again { wait: answer.retry_after(), refusal: refusal(reason) }
+            }
             Says::Doubt => Read::Doubt(refusal(Reason::NoReply)),
         },
         // A planned outage, unless it is some gateway that speaks in place of the API.
-        StatusCode::SERVICE_UNAVAILABLE if !answer.is_html() => Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) },
+        StatusCode::SERVICE_UNAVAILABLE if !answer.is_html() => {
+            Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
+        }
         // The service says that it cannot read our request at all.
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Read::Stop(refusal(Reason::Session)),
         _ => by_status(answer, refusal(Reason::Policy)),

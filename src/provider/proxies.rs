@@ -1,10 +1,12 @@
-//! Which requests go through a proxy of the environment: those to other machines. What goes to this machine itself goes there directly,
-//! whatever `NO_PROXY` says, for a proxy elsewhere would be given the key and the recipients of a service on loopback.
+//! Which requests go through a proxy of the environment: those to other machines. What goes to this
+//! machine itself goes there directly, whatever `NO_PROXY` says, for a proxy elsewhere would be
+//! given the key and the recipients of a service on loopback.
 
 use reqwest::ClientBuilder;
 use url::{Host, Url};
 
-/// Whether an address is this machine itself: 127.0.0.0/8, ::1, the unspecified addresses, and the names under `localhost` (RFC 6761).
+/// Whether an address is this machine itself: 127.0.0.0/8, ::1, the unspecified addresses, and the
+/// names under `localhost` (RFC 6761).
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
@@ -32,11 +34,27 @@ mod tests {
     #[test]
     fn this_machine_is_known_by_all_its_names() {
         let is = |url: &str| is_loopback(&Url::parse(url).expect("a URL"));
-        for own in ["127.0.0.1", "127.9.8.7:80", "127.1", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]:8080", "0.0.0.0", "localhost", "API.LOCALHOST."]
-        {
+        for own in [
+            "127.0.0.1",
+            "127.9.8.7:80",
+            "127.1",
+            "0x7f000001",
+            "[::1]",
+            "[::ffff:127.0.0.1]:8080",
+            "0.0.0.0",
+            "localhost",
+            "API.LOCALHOST.",
+        ] {
             assert!(is(&format!("http://{own}/")), "{own}");
         }
-        for other in ["128.0.0.1", "[::2]", "localhost.example", "127.0.0.1.example", "mylocalhost", "10.0.0.1"] {
+        for other in [
+            "128.0.0.1",
+            "[::2]",
+            "localhost.example",
+            "127.0.0.1.example",
+            "mylocalhost",
+            "10.0.0.1",
+        ] {
             assert!(!is(&format!("http://{other}/")), "{other}");
         }
     }

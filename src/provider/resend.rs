@@ -1,13 +1,17 @@
 //! Mail through Resend's API.
 //!
 //! - API: <https://resend.com/docs/api-reference/emails/send-batch-emails>, read on 2026-11-21.
-//! - Limits: 100 messages of a request; five requests a second for a team where nothing else has been agreed. No limit on a request's
-//!   octets is documented; 40 MB is what one message may have.
-//! - One request: up to 100 messages with one recipient each, rendered here. A batch takes no attachments.
-//! - Partial failure: in permissive mode, `data` has an id for each message that was taken and `errors` names the others by index. That
-//!   `data` leaves no gaps is not documented, so the two together must be as many as the request, or nothing is concluded.
-//! - Idempotency: the header `Idempotency-Key`, known for 24 hours; a lost reply is asked for again.
-//! - Quirks: 429 is a rate (wait) or a quota (stop), told apart by `name`; a suppressed address is taken, and told about later.
+//! - Limits: 100 messages of a request; five requests a second for a team where nothing else has
+//!   been agreed. No limit on a request's octets is documented; 40 MB is what one message may have.
+//! - One request: up to 100 messages with one recipient each, rendered here. A batch takes no
+//!   attachments.
+//! - Partial failure: in permissive mode, `data` has an id for each message that was taken and
+//!   `errors` names the others by index. That `data` leaves no gaps is not documented, so the two
+//!   together must be as many as the request, or nothing is concluded.
+//! - Idempotency: the header `Idempotency-Key`, known for 24 hours; a lost reply is asked for
+//!   again.
+//! - Quirks: 429 is a rate (wait) or a quota (stop), told apart by `name`; a suppressed address is
+//!   taken, and told about later.
 
 mod by_hand;
 mod event_log;
@@ -18,32 +22,50 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
-use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Reply, Verdict, Wire};
+use super::{
+    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Reply, Verdict,
+    Wire,
+};
 use crate::content::Party;
 use crate::error::Result;
 use crate::outcome::Reason;
 
 const BASE: &str = "https://api.resend.com";
 const PATH: &str = "/emails/batch";
-const LIMITS: Limits = Limits { recipients: 100, bytes: 40_000_000, idempotency_window: Some(Duration::from_secs(24 * 3_600)) };
-const CAPABILITIES: Capabilities =
-    Capabilities { attachments: false, request_rate: http::request_rate(5, Duration::from_secs(1)), ..http::capabilities(&LIMITS) };
+const LIMITS: Limits = Limits {
+    recipients: 100,
+    bytes: 40_000_000,
+    idempotency_window: Some(Duration::from_secs(24 * 3_600)),
+};
+const CAPABILITIES: Capabilities = Capabilities {
+    attachments: false,
+    request_rate: http::request_rate(5, Duration::from_secs(1)),
+    ..http::capabilities(&LIMITS)
+};
 /// The tag that carries the correlation id.
 const TAG: &str = "mailbatch_id";
 
 /// Resend's row in the table of providers.
-pub(super) const SPEC: ProviderSpec =
-    ProviderSpec { kind: "resend", summary: "Resend: batches of 100, a lost reply is asked for again", keys: &http::KEYS, connect };
+pub(super) const SPEC: ProviderSpec = ProviderSpec {
+    kind: "resend",
+    summary: "Resend: batches of 100, a lost reply is asked for again",
+    keys: &http::KEYS,
+    connect,
+};
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keys = Keys::of(settings);
     let mut http = Http::new(settings, BASE)?;
-    http.secret_header("authorization", "Bearer ", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
+    http.secret_header("authorization", "Bearer ", keys.secret("api_key")?)
+        .map_err(|what| keys.error("api_key", &what))?;
     Ok(Box::new(Resend {
         http,
         is_sandboxed: false,
-        options: keys.options(&["from", "to", "cc", "bcc", "subject", "html", "text", "reply_to", "headers"], &["tags"])?,
+        options: keys.options(
+            &["from", "to", "cc", "bcc", "subject", "html", "text", "reply_to", "headers"],
+            &["tags"],
+        )?,
     }))
 }
 
@@ -64,7 +86,8 @@ impl Provider for Resend {
         Box::pin(self.http.hand_over(claim, wire, self))
     }
 
-    /// Everything goes to an address of the service's own that takes it, with the correlation id as its label.
+    /// Everything goes to an address of the service's own that takes it, with the correlation id as
+    /// its label.
     fn enter_sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
@@ -111,7 +134,9 @@ impl Api for Resend {
 
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
         let mails = jobs.iter().map(|job| self.mail(job)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Request::json(PATH, &mails).header("idempotency-key", key).header("x-batch-validation", "permissive"))
+        Ok(Request::json(PATH, &mails)
+            .header("idempotency-key", key)
+            .header("x-batch-validation", "permissive"))
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
@@ -180,7 +205,9 @@ struct Failure {
 
 fn verdicts(sent: usize, answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
-    let Some(Taken { data, errors }) = answer.json() else { return doubt("the reply cannot be read") };
+    let Some(Taken { data, errors }) = answer.json() else {
+        return doubt("the reply cannot be read");
+    };
     let mut bad: Vec<Option<String>> = vec![None; sent];
     for Bad { index, message } in errors {
         match bad.get_mut(index) {
@@ -193,14 +220,21 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     }
     let mut ids = data.into_iter();
     let verdict = |refused: Option<String>| match refused {
-        Some(message) => Verdict::Rejected(answer.refusal(blames(&message), "validation_error", &message)),
-        None => Verdict::Accepted { provider_id: ids.next().map(|taken| taken.id), code: "200".into(), detail: String::new() },
+        Some(message) => {
+            Verdict::Rejected(answer.refusal(blames(&message), "validation_error", &message))
+        }
+        None => Verdict::Accepted {
+            provider_id: ids.next().map(|taken| taken.id),
+            code: "200".into(),
+            detail: String::new(),
+        },
     };
     Read::Each(bad.into_iter().map(verdict).collect())
 }
 
-/// What one message was refused for, told only in prose: "Invalid `to` field. The email address needs to follow the
-/// `email@example.com` or `Name <email@example.com>` format." Anything else may be the same for everybody.
+/// What one message was refused for, told only in prose: "Invalid `to` field. The email address
+/// needs to follow the `email@example.com` or `Name <email@example.com>` format." Anything else may
+/// be the same for everybody.
 fn blames(message: &str) -> Reason {
     if message.contains("`to`") { Reason::BadAddress } else { Reason::Policy }
 }
@@ -210,18 +244,37 @@ fn failure(answer: &Answer) -> Read {
     let Failure { name, message } = answer.json().unwrap_or_default();
     let refusal = |reason: Reason| answer.refusal(reason, &name, &message);
     match name.as_str() {
-        "rate_limit_exceeded" => Read::Again { wait: answer.retry_after().or_else(|| reset(answer)), refusal: refusal(Reason::Rate) },
-        "concurrent_idempotent_requests" => Read::Again { wait: None, refusal: refusal(Reason::NoReply) },
-        "daily_quota_exceeded" | "monthly_quota_exceeded" => Read::Stop(refusal(Reason::Cap)),
-        "missing_api_key" | "restricted_api_key" | "invalid_api_key" => Read::Stop(refusal(Reason::Auth)),
-        // Both are defects of ours.
-        "invalid_idempotent_request" | "invalid_idempotency_key" => Read::Stop(refusal(Reason::Session)),
-        // The sender's domain, the account, or a mode in which only its owner can be reached: the same for everybody.
-        "invalid_from_address" | "invalid_access" | "invalid_region" | "security_error" | "not_found" | "method_not_allowed" => {
-            Read::Stop(refusal(Reason::Policy))
+        "rate_limit_exceeded" => Read::Again {
+            wait: answer.retry_after().or_else(|| reset(answer)),
+            refusal: refusal(Reason::Rate),
+        },
+        "concurrent_idempotent_requests" => {
+            Read::Again { wait: None, refusal: refusal(Reason::NoReply) }
         }
+        "daily_quota_exceeded" | "monthly_quota_exceeded" => Read::Stop(refusal(Reason::Cap)),
+        "missing_api_key" | "restricted_api_key" | "invalid_api_key" => {
+            Read::Stop(refusal(Reason::Auth))
+        }
+        // Both are defects of ours.
+        "invalid_idempotent_request" | "invalid_idempotency_key" => {
+            Read::Stop(refusal(Reason::Session))
+        }
+        // The sender's domain, the account, or a mode in which only its owner can be reached: the
+        // same for everybody.
+        "invalid_from_address"
+        | "invalid_access"
+        | "invalid_region"
+        | "security_error"
+        | "not_found"
+        | "method_not_allowed" => Read::Stop(refusal(Reason::Policy)),
         // `validation_error`, `invalid_parameter`, `missing_required_field`, `invalid_attachment`.
-        _ if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => Read::Unnamed(refusal(blames(&message))),
+        _ if matches!(
+            answer.status,
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY
+        ) =>
+        {
+            Read::Unnamed(refusal(blames(&message)))
+        }
         _ => by_status(answer, refusal(Reason::Policy)),
     }
 }
@@ -245,10 +298,20 @@ mod tests {
     fn ids_belong_to_those_who_were_not_refused_in_order() {
         let body = r#"{"data":[{"id":"a"},{"id":"c"}],"errors":[{"index":1,"message":"Invalid `to` field. The email address needs to follow the format."}]}"#;
         let Read::Each(verdicts) = read(200, body) else { panic!("a verdict for each") };
-        let ids: Vec<_> =
-            verdicts.iter().map(|v| if let Verdict::Accepted { provider_id, .. } = v { provider_id.as_deref() } else { None }).collect();
+        let ids: Vec<_> = verdicts
+            .iter()
+            .map(|v| {
+                if let Verdict::Accepted { provider_id, .. } = v {
+                    provider_id.as_deref()
+                } else {
+                    None
+                }
+            })
+            .collect();
         assert_eq!(ids, [Some("a"), None, Some("c")]);
-        assert!(matches!(&verdicts[1], Verdict::Rejected(refusal) if refusal.reason == Reason::BadAddress));
+        assert!(
+            matches!(&verdicts[1], Verdict::Rejected(refusal) if refusal.reason == Reason::BadAddress)
+        );
     }
 
     #[test]
@@ -269,9 +332,15 @@ mod tests {
 
     #[test]
     fn failures_are_told_apart_by_name() {
-        let named = |status: u16, name: &str| read(status, &format!(r#"{{"statusCode":{status},"name":"{name}","message":"words"}}"#));
-        assert!(matches!(named(429, "rate_limit_exceeded"), Read::Again { wait: Some(wait), .. } if wait == Duration::from_secs(2)));
-        assert!(matches!(named(409, "concurrent_idempotent_requests"), Read::Again { refusal, .. } if refusal.reason != Reason::Rate));
+        let named = |status: u16, name: &str| {
+            read(status, &format!(r#"{{"statusCode":{status},"name":"{name}","message":"words"}}"#))
+        };
+        assert!(
+            matches!(named(429, "rate_limit_exceeded"), Read::Again { wait: Some(wait), .. } if wait == Duration::from_secs(2))
+        );
+        assert!(
+            matches!(named(409, "concurrent_idempotent_requests"), Read::Again { refusal, .. } if refusal.reason != Reason::Rate)
+        );
         for (status, name) in [
             (429, "daily_quota_exceeded"),
             (429, "monthly_quota_exceeded"),
@@ -282,7 +351,10 @@ mod tests {
             (422, "invalid_from_address"),
             (451, "security_error"),
         ] {
-            assert!(matches!(named(status, name), Read::Stop(refusal) if refusal.code == format!("{status} {name}")), "{name}");
+            assert!(
+                matches!(named(status, name), Read::Stop(refusal) if refusal.code == format!("{status} {name}")),
+                "{name}"
+            );
         }
         assert!(matches!(named(422, "missing_required_field"), Read::Unnamed(_)));
         assert!(matches!(named(500, "application_error"), Read::Doubt(_)));

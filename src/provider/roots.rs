@@ -1,6 +1,8 @@
-//! Whose certificates are trusted: the system's roots, those of Mozilla where the system has none, and those that `ca_file` adds.
+//! Whose certificates are trusted: the system's roots, those of Mozilla where the system has none,
+//! and those that `ca_file` adds.
 //!
-//! The rule it keeps: one TLS stack with one set of roots for every provider, and nothing that turns verification off.
+//! The rule it keeps: one TLS stack with one set of roots for every provider, and nothing that
+//! turns verification off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,24 +16,32 @@ use crate::files;
 /// The certificates in a PEM file, at least one.
 pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = files::read(path, files::CERTIFICATES).map_err(|error| error.to_string())?;
-    let roots = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|error| format!("not PEM: {error}"))?;
+    let roots = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| format!("not PEM: {error}"))?;
     let mut probe = RootCertStore::empty();
     for root in &roots {
-        probe.add(root.clone()).map_err(|error| format!("a certificate cannot be used: {error}"))?;
+        probe
+            .add(root.clone())
+            .map_err(|error| format!("a certificate cannot be used: {error}"))?;
     }
     if roots.is_empty() { Err("no certificate in it".into()) } else { Ok(roots) }
 }
 
 /// A TLS client that trusts `extra_roots` too. Reads the system's roots each time.
-pub(crate) fn client_config(extra_roots: &[CertificateDer<'static>]) -> Result<ClientConfig, rustls::Error> {
+pub(crate) fn client_config(
+    extra_roots: &[CertificateDer<'static>],
+) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
-    let (native, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let (native, _) =
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if native == 0 {
         // A bare container has no certificates of its own.
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     roots.add_parsable_certificates(extra_roots.iter().cloned());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

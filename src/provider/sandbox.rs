@@ -1,7 +1,8 @@
-//! The provider that needs no network: it keeps the first accepted messages as `.eml` files and answers by local part.
+//! The provider that needs no network: it keeps the first accepted messages as `.eml` files and
+//! answers by local part.
 //!
-//! The rule it keeps: it treats the wire's seam exactly as a real provider does (slot, crossing, answered, in that order), so that what
-//! works against the sandbox works against a relay.
+//! The rule it keeps: it treats the wire's seam exactly as a real provider does (slot, crossing,
+//! answered, in that order), so that what works against the sandbox works against a relay.
 //!
 //! | local part    | answer                                        |
 //! |---------------|-----------------------------------------------|
@@ -20,7 +21,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::by_hand::{About, ByHand, Finding};
 use super::{
-    BoxFuture, Capabilities, Claim, Feedback, Health, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire,
+    BoxFuture, Capabilities, Claim, Feedback, Health, Job, Provider, ProviderSettings,
+    ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire,
 };
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
@@ -29,19 +31,28 @@ use crate::outcome::Reason;
 const KEEP: u64 = 1_000;
 
 /// The sandbox's row in the table of providers.
-pub const SPEC: ProviderSpec =
-    ProviderSpec { kind: "sandbox", summary: "no network: keeps messages as .eml files, answers by local part", keys: &["keep"], connect };
+pub const SPEC: ProviderSpec = ProviderSpec {
+    kind: "sandbox",
+    summary: "no network: keeps messages as .eml files, answers by local part",
+    keys: &["keep"],
+    connect,
+};
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keep = match settings.keys.get("keep") {
         None => KEEP,
         Some(value) => value.as_integer().and_then(|n| u64::try_from(n).ok()).ok_or_else(|| {
-            Error::usage(format!("providers.{}.keep: not a count of messages", settings.name)).hint("write a whole number; 0 keeps none")
+            Error::usage(format!("providers.{}.keep: not a count of messages", settings.name))
+                .hint("write a whole number; 0 keeps none")
         })?,
     };
     Ok(Box::new(Sandbox {
-        capabilities: Capabilities { max_recipients: 500, leaves_the_machine: false, ..Capabilities::mime() },
+        capabilities: Capabilities {
+            max_recipients: 500,
+            leaves_the_machine: false,
+            ..Capabilities::mime()
+        },
         outbox: Outbox { dir: settings.state_dir.join("outbox"), keep, kept: Mutex::new(None) },
     }))
 }
@@ -75,7 +86,8 @@ impl Provider for Sandbox {
 
 impl ByHand for Sandbox {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
-        let any = |about: About| Finding::good(about, "the sandbox needs none and takes everything");
+        let any =
+            |about: About| Finding::good(about, "the sandbox needs none and takes everything");
         Box::pin(std::future::ready(About::ALWAYS.map(any).to_vec()))
     }
 }
@@ -95,9 +107,16 @@ impl Sandbox {
             }
             let (verdict, feedback) = match answer(job.to.local()) {
                 Answer::Take(feedback) => match self.outbox.keep(job) {
-                    Ok(detail) => (Verdict::Accepted { provider_id: None, code: "250 2.0.0".into(), detail }, feedback),
+                    Ok(detail) => (
+                        Verdict::Accepted { provider_id: None, code: "250 2.0.0".into(), detail },
+                        feedback,
+                    ),
                     Err(error) => {
-                        let refusal = Refusal::new(Reason::Session, "452 4.3.1", format!("the outbox cannot be written: {error}"));
+                        let refusal = Refusal::new(
+                            Reason::Session,
+                            "452 4.3.1",
+                            format!("the outbox cannot be written: {error}"),
+                        );
                         reply.health = Health::Failing(refusal.clone());
                         (Verdict::NotTaken { refusal, counts: false }, None)
                     }
@@ -105,7 +124,11 @@ impl Sandbox {
                 Answer::Settle(verdict) => (verdict, None),
             };
             // A lost answer leaves no record of having been answered, as on a real wire.
-            let traced = if matches!(verdict, Verdict::Unknown { .. }) { Ok(()) } else { wire.answered(job.id, &verdict) };
+            let traced = if matches!(verdict, Verdict::Unknown { .. }) {
+                Ok(())
+            } else {
+                wire.answered(job.id, &verdict)
+            };
             reply.items.push((job.id, verdict));
             reply.feedback.extend(feedback.map(|told| (job.id, told)));
             if let Err(error) = traced {
@@ -134,14 +157,21 @@ fn answer(local: &str) -> Answer {
         "bounce" => Answer::Take(Some(Feedback::BouncedHard)),
         "complaint" => Answer::Take(Some(Feedback::Complained)),
         "reject" => {
-            let refusal = Refusal::new(Reason::MailboxGone, "550 5.1.1", "sandbox: no such mailbox");
+            let refusal =
+                Refusal::new(Reason::MailboxGone, "550 5.1.1", "sandbox: no such mailbox");
             Answer::Settle(Verdict::Rejected(Refusal { mailbox_gone: true, ..refusal }))
         }
         "defer" => {
-            let refusal = Refusal::new(Reason::MailboxTransient, "451 4.2.0", "sandbox: mailbox busy, try again later");
+            let refusal = Refusal::new(
+                Reason::MailboxTransient,
+                "451 4.2.0",
+                "sandbox: mailbox busy, try again later",
+            );
             Answer::Settle(Verdict::NotTaken { refusal, counts: true })
         }
-        "unknown" => Answer::Settle(Verdict::Unknown { detail: "sandbox: no answer after the final dot".into() }),
+        "unknown" => Answer::Settle(Verdict::Unknown {
+            detail: "sandbox: no answer after the final dot".into(),
+        }),
         _ => Answer::Take(None),
     }
 }
@@ -161,7 +191,8 @@ impl Outbox {
         if self.keep == 0 {
             return Ok(NOT_KEPT.into());
         }
-        // Held while writing, so that the count is exact; it is only a number, so a panic elsewhere cannot have spoilt it.
+        // Held while writing, so that the count is exact; it is only a number, so a panic elsewhere
+        // cannot have spoilt it.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match *kept {
             Some(n) => n,
@@ -191,7 +222,12 @@ impl Outbox {
     /// Writes under another suffix first: a crash leaves a whole `.eml` or none.
     fn write(&self, path: &Path, message: &[u8]) -> io::Result<()> {
         let partial = path.with_extension("partial");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
         file.write_all(message)?;
         drop(file);
         fs::rename(&partial, path)
@@ -213,7 +249,9 @@ mod tests {
     use crate::provider::testing::{Recorder, job, settings};
 
     fn claim(to: &[&str]) -> Claim {
-        crate::provider::testing::claim(to.iter().zip(1..).map(|(to, id)| job(id, to, "Subject: x\r\n\r\nhello\r\n")).collect())
+        crate::provider::testing::claim(
+            to.iter().zip(1..).map(|(to, id)| job(id, to, "Subject: x\r\n\r\nhello\r\n")).collect(),
+        )
     }
 
     async fn send(keys: &str, dir: &Path, to: &[&str], wire: &Recorder) -> Reply {
@@ -225,24 +263,48 @@ mod tests {
     async fn local_parts_choose_the_answer() {
         let dir = tempfile::tempdir().expect("a folder");
         let wire = Recorder::default();
-        let everyone =
-            ["a@x.example", "bounce+1@x.example", "Complaint+@x.example", "reject+1@x.example", "defer+1@x.example", "unknown+1@x.example"];
+        let everyone = [
+            "a@x.example",
+            "bounce+1@x.example",
+            "Complaint+@x.example",
+            "reject+1@x.example",
+            "defer+1@x.example",
+            "unknown+1@x.example",
+        ];
         let reply = send("", dir.path(), &everyone, &wire).await;
         let words: Vec<_> = reply
             .items
             .iter()
             .map(|(id, verdict)| match verdict {
                 Verdict::Accepted { .. } => format!("{id} accepted"),
-                Verdict::Rejected(refusal) => format!("{id} rejected {} {}", refusal.code, refusal.mailbox_gone),
-                Verdict::NotTaken { refusal, counts } => format!("{id} not taken {} {counts}", refusal.code),
+                Verdict::Rejected(refusal) => {
+                    format!("{id} rejected {} {}", refusal.code, refusal.mailbox_gone)
+                }
+                Verdict::NotTaken { refusal, counts } => {
+                    format!("{id} not taken {} {counts}", refusal.code)
+                }
                 Verdict::Unknown { .. } => format!("{id} unknown"),
                 Verdict::Suppressed(_) => format!("{id} suppressed"),
             })
             .collect();
-        assert_eq!(words, ["1 accepted", "2 accepted", "3 accepted", "4 rejected 550 5.1.1 true", "5 not taken 451 4.2.0 true", "6 unknown"]);
+        assert_eq!(
+            words,
+            [
+                "1 accepted",
+                "2 accepted",
+                "3 accepted",
+                "4 rejected 550 5.1.1 true",
+                "5 not taken 451 4.2.0 true",
+                "6 unknown"
+            ]
+        );
         assert_eq!(reply.feedback, [(2, Feedback::BouncedHard), (3, Feedback::Complained)]);
         assert_eq!(reply.health, Health::Fine);
-        assert_eq!(wire.events().last().map(String::as_str), Some("crossing 6"), "an unknown is never answered");
+        assert_eq!(
+            wire.events().last().map(String::as_str),
+            Some("crossing 6"),
+            "an unknown is never answered"
+        );
     }
 
     #[tokio::test]
@@ -251,15 +313,26 @@ mod tests {
         for _ in 0..2 {
             send("keep = 2", dir.path(), &["a@x.example"], &Recorder::default()).await;
         }
-        send("keep = 2", dir.path(), &["a@x.example", "b@x.example", "c@x.example"], &Recorder::default()).await;
+        send(
+            "keep = 2",
+            dir.path(),
+            &["a@x.example", "b@x.example", "c@x.example"],
+            &Recorder::default(),
+        )
+        .await;
         let outbox = dir.path().join("outbox");
-        let mut names: Vec<_> =
-            fs::read_dir(&outbox).expect("an outbox").map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<_> = fs::read_dir(&outbox)
+            .expect("an outbox")
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         assert_eq!(names, ["1.id@mailbatch.example.eml", "2.id@mailbatch.example.eml"]);
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&outbox), mode(&outbox.join(&names[0]))), (0o700, 0o600));
-        assert_eq!(fs::read(outbox.join(&names[0])).expect("readable"), b"Subject: x\r\n\r\nhello\r\n");
+        assert_eq!(
+            fs::read(outbox.join(&names[0])).expect("readable"),
+            b"Subject: x\r\n\r\nhello\r\n"
+        );
     }
 
     #[tokio::test]
@@ -274,7 +347,13 @@ mod tests {
     async fn suppressed_members_and_a_stopped_run_are_left_out_of_the_reply() {
         let dir = tempfile::tempdir().expect("a folder");
         let wire = Recorder { suppressed: vec![2], stop_at: Some(4), ..Recorder::default() };
-        let reply = send("", dir.path(), &["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"], &wire).await;
+        let reply = send(
+            "",
+            dir.path(),
+            &["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"],
+            &wire,
+        )
+        .await;
         assert_eq!(reply.items.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 3]);
     }
 
@@ -292,7 +371,8 @@ mod tests {
     async fn an_outbox_that_cannot_be_written_is_the_providers_failure() {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("outbox"), "in the way").expect("writable");
-        let reply = send("", dir.path(), &["a@x.example", "b@x.example"], &Recorder::default()).await;
+        let reply =
+            send("", dir.path(), &["a@x.example", "b@x.example"], &Recorder::default()).await;
         assert!(matches!(reply.items[..], [(1, Verdict::NotTaken { counts: false, .. })]));
         assert!(matches!(reply.health, Health::Failing(_)));
     }
@@ -300,7 +380,11 @@ mod tests {
     #[test]
     fn wrong_keys_are_refused_with_a_hint() {
         let dir = tempfile::tempdir().expect("a folder");
-        for (keys, expected) in [("keep = -1", "not a count"), ("keep = \"all\"", "not a count"), ("kep = 1", "did you mean `keep`")] {
+        for (keys, expected) in [
+            ("keep = -1", "not a count"),
+            ("keep = \"all\"", "not a count"),
+            ("kep = 1", "did you mean `keep`"),
+        ] {
             let error = connect(&settings(keys, dir.path())).expect_err(keys).to_string();
             assert!(error.contains(expected) && error.contains("hint:"), "{error}");
         }

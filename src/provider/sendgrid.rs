@@ -1,15 +1,19 @@
 //! Mail through Twilio SendGrid's v3 API.
 //!
 //! - API: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send>, read on 2026-11-21.
-//! - Limits: 20 MB of a request (30 MB are documented in one place, 20 MB in another), 1,000 recipients, each address once, and less than
-//!   10,000 octets of substitutions of each.
-//! - One request: one message to up to 1,000 recipients. Bodies are shared: what differs stands in the `substitutions` of each, under tags
-//!   that nobody can know beforehand; subjects and headers are each one's own. With `gzip = true` it travels compressed, which the page
-//!   documents as "mail body compression" for accounts that have it enabled.
-//! - Partial failure: none, a request is taken or refused as a whole; `field` says what was wrong where that is known.
-//! - Idempotency: none. A request that was written and not answered leaves its recipients `Unknown`.
-//! - Quirks: one id for all of a request. Success is 202 with an empty body and the id in `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed
-//!   addresses are taken, and told about later. Display names may hold neither `;` nor `,`.
+//! - Limits: 20 MB of a request (30 MB are documented in one place, 20 MB in another), 1,000
+//!   recipients, each address once, and less than 10,000 octets of substitutions of each.
+//! - One request: one message to up to 1,000 recipients. Bodies are shared: what differs stands in
+//!   the `substitutions` of each, under tags that nobody can know beforehand; subjects and headers
+//!   are each one's own. With `gzip = true` it travels compressed, which the page documents as
+//!   "mail body compression" for accounts that have it enabled.
+//! - Partial failure: none, a request is taken or refused as a whole; `field` says what was wrong
+//!   where that is known.
+//! - Idempotency: none. A request that was written and not answered leaves its recipients
+//!   `Unknown`.
+//! - Quirks: one id for all of a request. Success is 202 with an empty body and the id in
+//!   `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed addresses are taken,
+//!   and told about later. Display names may hold neither `;` nor `,`.
 
 mod by_hand;
 mod event_log;
@@ -23,8 +27,13 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status};
-use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use super::http::{
+    self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status,
+};
+use super::{
+    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply,
+    Verdict, Wire,
+};
 use crate::content::{Attachment, Content, Party};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
@@ -34,31 +43,53 @@ const BASE: &str = "https://api.sendgrid.com";
 const ID: &str = "x-message-id";
 const PATH: &str = "/v3/mail/send";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotency_window: None };
-const CAPABILITIES: Capabilities = Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
+const CAPABILITIES: Capabilities =
+    Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
 
 /// Substitutions of one recipient have fewer octets than this.
 const MAX_SUBSTITUTIONS: usize = 10_000;
 
-const KEYS: [&str; 7] = ["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "gzip"];
+const KEYS: [&str; 7] =
+    ["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "gzip"];
 
 /// SendGrid's row in the table of providers.
-pub(super) const SPEC: ProviderSpec =
-    ProviderSpec { kind: "sendgrid", summary: "Twilio SendGrid: batches of 1,000 by substitutions", keys: &KEYS, connect };
+pub(super) const SPEC: ProviderSpec = ProviderSpec {
+    kind: "sendgrid",
+    summary: "Twilio SendGrid: batches of 1,000 by substitutions",
+    keys: &KEYS,
+    connect,
+};
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keys = Keys::of(settings);
     let mut http = Http::new(settings, BASE)?;
-    http.secret_header("authorization", "Bearer ", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
-    let owned = ["personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments", "headers", "template_id"];
-    Ok(Box::new(SendGrid { http, is_gzip: keys.flag("gzip", false)?, options: keys.options(&owned, &["mail_settings"])? }))
+    http.secret_header("authorization", "Bearer ", keys.secret("api_key")?)
+        .map_err(|what| keys.error("api_key", &what))?;
+    let owned = [
+        "personalizations",
+        "from",
+        "reply_to",
+        "reply_to_list",
+        "subject",
+        "content",
+        "attachments",
+        "headers",
+        "template_id",
+    ];
+    Ok(Box::new(SendGrid {
+        http,
+        is_gzip: keys.flag("gzip", false)?,
+        options: keys.options(&owned, &["mail_settings"])?,
+    }))
 }
 
 struct SendGrid {
     http: Http,
     /// Whether bodies travel in gzip.
     is_gzip: bool,
-    /// More fields of each request: `categories`, `asm`, `ip_pool_name`, `tracking_settings`, `mail_settings`.
+    /// More fields of each request: `categories`, `asm`, `ip_pool_name`, `tracking_settings`,
+    /// `mail_settings`.
     options: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -75,7 +106,10 @@ impl Provider for SendGrid {
     fn enter_sandbox(&mut self, name: &str) -> Result<()> {
         let settings = self.options.entry("mail_settings").or_insert_with(|| serde_json::json!({}));
         let Some(settings) = settings.as_object_mut() else {
-            return Err(Error::usage(format!("providers.{name}.options.mail_settings: not a table")).hint("write mail_settings = { NAME = { … } }"));
+            return Err(Error::usage(format!(
+                "providers.{name}.options.mail_settings: not a table"
+            ))
+            .hint("write mail_settings = { NAME = { … } }"));
         };
         // In another spelling it would stand beside ours.
         settings.retain(|key, _| http::bare(key) != http::bare("sandbox_mode"));
@@ -169,7 +203,12 @@ struct File<'a> {
 
 impl<'a> From<&'a Attachment> for File<'a> {
     fn from(file: &'a Attachment) -> Self {
-        Self { content: &file.data, filename: &file.name, r#type: &file.content_type, disposition: "attachment" }
+        Self {
+            content: &file.data,
+            filename: &file.name,
+            r#type: &file.content_type,
+            disposition: "attachment",
+        }
     }
 }
 
@@ -180,20 +219,34 @@ impl Api for SendGrid {
 
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = contents.first() else { return Err(inexpressible(Reason::Session, "nobody to mail")) };
+        let Some(first) = contents.first() else {
+            return Err(inexpressible(Reason::Session, "nobody to mail"));
+        };
         fit_one_request(jobs, &contents)?;
         let tags = Tags::of(key, &contents)?;
         let mut shared = Shared::new(jobs.len(), tags.mark());
         let text = shared.lines("t", |member| contents[member].text.as_str());
-        let html = first.html.as_ref().map(|_| shared.lines("h", |member| contents[member].html.as_deref().unwrap_or_default()));
-        let has_one = |differs: fn(&Content, &Content) -> bool| !contents.iter().any(|content| differs(content, first));
-        let (one_subject, one_header) = (has_one(|a, b| a.subject != b.subject), has_one(|a, b| a.headers != b.headers));
+        let html = first.html.as_ref().map(|_| {
+            shared.lines("h", |member| contents[member].html.as_deref().unwrap_or_default())
+        });
+        let has_one = |differs: fn(&Content, &Content) -> bool| {
+            !contents.iter().any(|content| differs(content, first))
+        };
+        let (one_subject, one_header) =
+            (has_one(|a, b| a.subject != b.subject), has_one(|a, b| a.headers != b.headers));
         let mut personalizations = Vec::with_capacity(jobs.len());
         for ((job, content), variables) in jobs.iter().zip(&contents).zip(shared.variables()) {
-            let substitutions: Map<String, Value> = variables.into_iter().map(|(name, value)| (tags.tag(&name), value)).collect();
-            let octets: usize = substitutions.iter().map(|(tag, value)| tag.len() + value.as_str().map_or(0, str::len)).sum();
+            let substitutions: Map<String, Value> =
+                variables.into_iter().map(|(name, value)| (tags.tag(&name), value)).collect();
+            let octets: usize = substitutions
+                .iter()
+                .map(|(tag, value)| tag.len() + value.as_str().map_or(0, str::len))
+                .sum();
             if octets >= MAX_SUBSTITUTIONS {
-                return Err(inexpressible(Reason::Content, "what differs is larger than 10,000 octets"));
+                return Err(inexpressible(
+                    Reason::Content,
+                    "what differs is larger than 10,000 octets",
+                ));
             }
             personalizations.push(Personalization {
                 to: [Mailbox::new(job.to.as_str(), &content.to_name)],
@@ -205,7 +258,9 @@ impl Api for SendGrid {
         }
         let html = html.map(|value| Part { r#type: "text/html", value });
         // The text part comes first, and an empty part is refused.
-        let parts = std::iter::once(Part { r#type: "text/plain", value: text }).chain(html).filter(|part| !part.value.is_empty());
+        let parts = std::iter::once(Part { r#type: "text/plain", value: text })
+            .chain(html)
+            .filter(|part| !part.value.is_empty());
         let mail = Mail {
             personalizations,
             from: (&*first.from).into(),
@@ -237,8 +292,8 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(reason, "", what))
 }
 
-/// The tags of a request. Each holds a part of the request's key, a hash that nobody who writes a message or a value knows beforehand, so
-/// neither holds a tag, nor becomes one where they meet.
+/// The tags of a request. Each holds a part of the request's key, a hash that nobody who writes a
+/// message or a value knows beforehand, so neither holds a tag, nor becomes one where they meet.
 struct Tags {
     before: String,
 }
@@ -249,7 +304,10 @@ impl Tags {
     /// Fails where a text holds what the tags begin with.
     fn of(key: &str, contents: &[&Content]) -> Result<Self, Inexpressible> {
         let before = format!("-{}.", key.get(..12).unwrap_or(key));
-        let holds_it = |content: &&Content| content.text.contains(&before) || content.html.as_ref().is_some_and(|html| html.contains(&before));
+        let holds_it = |content: &&Content| {
+            content.text.contains(&before)
+                || content.html.as_ref().is_some_and(|html| html.contains(&before))
+        };
         if contents.len() > 1 && contents.iter().any(holds_it) {
             return Err(inexpressible(Reason::Content, "the message holds a substitution tag"));
         }
@@ -270,12 +328,14 @@ fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpress
     let Some((first, others)) = contents.split_first() else { return Ok(()) };
     // Whoever stands in a request twice refuses it.
     let people: BTreeSet<String> = jobs.iter().map(|job| job.to.as_str().to_lowercase()).collect();
-    let is_empty = |content: &Content| (content.text.is_empty(), content.html.as_ref().map(String::is_empty));
+    let is_empty =
+        |content: &Content| (content.text.is_empty(), content.html.as_ref().map(String::is_empty));
     let is_alike = |other: &&Content| {
         is_empty(other) == is_empty(first)
             && other.from == first.from
             && other.reply_to == first.reply_to
-            && (Arc::ptr_eq(&other.attachments, &first.attachments) || other.attachments == first.attachments)
+            && (Arc::ptr_eq(&other.attachments, &first.attachments)
+                || other.attachments == first.attachments)
     };
     if people.len() < jobs.len() || !others.iter().all(is_alike) {
         return Err(inexpressible(Reason::Content, "the messages cannot share a request"));
@@ -290,7 +350,15 @@ fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
         return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
     }
     let code = answer.status.as_str().to_owned();
-    Read::Each(jobs.iter().map(|_| Verdict::Accepted { provider_id: id.clone(), code: code.clone(), detail: detail.into() }).collect())
+    Read::Each(
+        jobs.iter()
+            .map(|_| Verdict::Accepted {
+                provider_id: id.clone(),
+                code: code.clone(),
+                detail: detail.into(),
+            })
+            .collect(),
+    )
 }
 
 /// `{"errors":[{"message":"…","field":"personalizations.0.to.0.email","help":"…"}]}`
@@ -310,16 +378,32 @@ struct Problem {
 
 fn failure(jobs: &[&Job], answer: &Answer) -> Read {
     let Failure { errors } = answer.json().unwrap_or_default();
-    let message = errors.iter().filter_map(|problem| problem.message.as_deref()).collect::<Vec<_>>().join("; ");
-    let field = errors.first().and_then(|problem| problem.field.as_deref()).filter(|field| *field != "null").unwrap_or_default();
+    let message = errors
+        .iter()
+        .filter_map(|problem| problem.message.as_deref())
+        .collect::<Vec<_>>()
+        .join("; ");
+    let field = errors
+        .first()
+        .and_then(|problem| problem.field.as_deref())
+        .filter(|field| *field != "null")
+        .unwrap_or_default();
     let refusal = |reason: Reason| answer.refusal(reason, field, &message);
     match answer.status {
-        StatusCode::TOO_MANY_REQUESTS => Read::Again { wait: answer.retry_after().or_else(|| reset(answer)), refusal: refusal(Reason::Rate) },
-        StatusCode::BAD_REQUEST if field.starts_with("personalizations") && field.contains(".to") => {
-            named(jobs.len(), answer, &errors).unwrap_or_else(|| Read::Unnamed(refusal(Reason::BadAddress)))
+        StatusCode::TOO_MANY_REQUESTS => Read::Again {
+            wait: answer.retry_after().or_else(|| reset(answer)),
+            refusal: refusal(Reason::Rate),
+        },
+        StatusCode::BAD_REQUEST
+            if field.starts_with("personalizations") && field.contains(".to") =>
+        {
+            named(jobs.len(), answer, &errors)
+                .unwrap_or_else(|| Read::Unnamed(refusal(Reason::BadAddress)))
         }
         // The sender is the same for everybody.
-        StatusCode::BAD_REQUEST if field.split('.').next() == Some("from") => Read::Stop(refusal(Reason::Policy)),
+        StatusCode::BAD_REQUEST if field.split('.').next() == Some("from") => {
+            Read::Stop(refusal(Reason::Policy))
+        }
         StatusCode::BAD_REQUEST => Read::Unnamed(refusal(Reason::Policy)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }
@@ -332,7 +416,10 @@ fn named(sent: usize, answer: &Answer, errors: &[Problem]) -> Option<Read> {
         let field = field.as_deref()?;
         let (place, rest) = field.strip_prefix("personalizations.")?.split_once('.')?;
         let place = place.parse().ok().filter(|place| *place < sent && rest.starts_with("to"))?;
-        refused.push((place, answer.refusal(Reason::BadAddress, field, message.as_deref().unwrap_or_default())));
+        refused.push((
+            place,
+            answer.refusal(Reason::BadAddress, field, message.as_deref().unwrap_or_default()),
+        ));
     }
     (sent > 1).then_some(Read::Named(refused))
 }
@@ -353,20 +440,35 @@ mod tests {
     fn an_id_is_kept_and_a_reply_that_is_not_sendgrids_concludes_nothing() {
         let job = job(1, "ann@x.example", "");
         let read = |answer: &Answer| accepted(&[&job], answer, "");
-        let Read::Each(verdicts) = read(&answer(202, &[("x-message-id", "abc")], "")) else { panic!("accepted") };
-        assert!(matches!(&verdicts[..], [Verdict::Accepted { provider_id: Some(id), .. }] if id == "abc"));
+        let Read::Each(verdicts) = read(&answer(202, &[("x-message-id", "abc")], "")) else {
+            panic!("accepted")
+        };
+        assert!(
+            matches!(&verdicts[..], [Verdict::Accepted { provider_id: Some(id), .. }] if id == "abc")
+        );
         assert!(matches!(read(&answer(202, &[], "")), Read::Each(_)));
         assert!(matches!(read(&answer(200, &[], "hello")), Read::Doubt(_)));
     }
 
     #[test]
     fn failures_are_told_apart_by_status_and_field() {
-        let body = |field: &str| format!(r#"{{"errors":[{{"message":"Does not contain a valid address.","field":{field},"help":"http://x"}}]}}"#);
+        let body = |field: &str| {
+            format!(
+                r#"{{"errors":[{{"message":"Does not contain a valid address.","field":{field},"help":"http://x"}}]}}"#
+            )
+        };
         let somebody = job(1, "ann@x.example", "");
-        let read = |status: u16, field: &str| failure(&[&somebody], &answer(status, &[], &body(field)));
-        assert!(matches!(read(400, "\"personalizations.0.to.0.email\""), Read::Unnamed(r) if r.reason == Reason::BadAddress));
-        assert!(matches!(read(400, "\"from.email\""), Read::Stop(r) if r.detail == "Does not contain a valid address."));
-        assert!(matches!(read(400, "null"), Read::Unnamed(r) if r.reason == Reason::Policy && r.code == "400"));
+        let read =
+            |status: u16, field: &str| failure(&[&somebody], &answer(status, &[], &body(field)));
+        assert!(
+            matches!(read(400, "\"personalizations.0.to.0.email\""), Read::Unnamed(r) if r.reason == Reason::BadAddress)
+        );
+        assert!(
+            matches!(read(400, "\"from.email\""), Read::Stop(r) if r.detail == "Does not contain a valid address.")
+        );
+        assert!(
+            matches!(read(400, "null"), Read::Unnamed(r) if r.reason == Reason::Policy && r.code == "400")
+        );
         assert!(matches!(read(413, "null"), Read::Unnamed(r) if r.reason == Reason::Content));
         for status in [401, 403, 404, 405, 406, 451] {
             assert!(matches!(read(status, "null"), Read::Stop(_)), "{status}");
@@ -375,7 +477,10 @@ mod tests {
             assert!(matches!(read(status, "null"), Read::Doubt(_)), "{status}");
         }
         let soon = (Timestamp::now().as_second() + 30).to_string();
-        let throttled = failure(&[&somebody], &answer(429, &[("x-ratelimit-reset", &soon)], &body("null")));
-        assert!(matches!(throttled, Read::Again { wait: Some(wait), .. } if wait > Duration::from_secs(25) && wait <= Duration::from_secs(30)));
+        let throttled =
+            failure(&[&somebody], &answer(429, &[("x-ratelimit-reset", &soon)], &body("null")));
+        assert!(
+            matches!(throttled, Read::Again { wait: Some(wait), .. } if wait > Duration::from_secs(25) && wait <= Duration::from_secs(30))
+        );
     }
 }

@@ -1,15 +1,20 @@
-//! What the tests of several providers share: a wire that records, and ready-made jobs and settings.
+//! What the tests of several providers share: a wire that records, and ready-made jobs and
+//! settings.
 
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::{BoxFuture, Claim, EightBit, Job, JobId, ProviderSettings, SecretSource, Stopped, Ticket, Verdict, Wire, lines_stand};
+use super::{
+    BoxFuture, Claim, EightBit, Job, JobId, ProviderSettings, SecretSource, Stopped, Ticket,
+    Verdict, Wire, lines_stand,
+};
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// A wire that lets everybody through, except whom it is told about, and remembers what it was asked and told.
+/// A wire that lets everybody through, except whom it is told about, and remembers what it was
+/// asked and told.
 #[derive(Default)]
 pub(crate) struct Recorder {
     /// Members that have been suppressed since the claim.
@@ -116,7 +121,14 @@ pub(crate) fn job(id: JobId, to: &str, message: &str) -> Job {
 
 /// A claim with these members.
 pub(crate) fn claim(jobs: Vec<Job>) -> Claim {
-    Claim { batch: 1, key: "key".into(), generation: 0, claimed_at: jiff::Timestamp::UNIX_EPOCH, jobs, is_replay: false }
+    Claim {
+        batch: 1,
+        key: "key".into(),
+        generation: 0,
+        claimed_at: jiff::Timestamp::UNIX_EPOCH,
+        jobs,
+        is_replay: false,
+    }
 }
 
 /// The settings of a provider called `relay`, its keys written in TOML.
@@ -137,6 +149,7 @@ struct EnvTable;
 impl SecretSource for EnvTable {
     fn resolve(&self, key: &str, value: &toml::Value) -> Result<Secret> {
         let name = value.get("env").and_then(toml::Value::as_str);
-        name.map(Secret::new).ok_or_else(|| Error::usage(format!("{key}: a secret cannot stand here")))
+        name.map(Secret::new)
+            .ok_or_else(|| Error::usage(format!("{key}: a secret cannot stand here")))
     }
 }

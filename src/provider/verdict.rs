@@ -1,4 +1,5 @@
-//! What a provider says of one claim: a verdict for each member that was begun, and how the provider itself fares.
+//! What a provider says of one claim: a verdict for each member that was begun, and how the
+//! provider itself fares.
 
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ pub struct Refusal {
     pub code: String,
     /// One line of the provider's text, with control characters and secrets taken out.
     pub detail: String,
-    /// The mailbox is certainly gone, so the address is learned as `hard_bounce`. Never true for policy or reputation answers, nor where
-    /// the reply's first digit and its enhanced code disagree.
+    /// The mailbox is certainly gone, so the address is learned as `hard_bounce`. Never true for
+    /// policy or reputation answers, nor where the reply's first digit and its enhanced code
+    /// disagree.
     pub mailbox_gone: bool,
 }
 
@@ -33,13 +35,15 @@ impl Refusal {
 /// What came of one member of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The provider took responsibility. `code` and `detail` are its words, `provider_id` its name for the message.
+    /// The provider took responsibility. `code` and `detail` are its words, `provider_id` its name
+    /// for the message.
     Accepted { provider_id: Option<String>, code: String, detail: String },
     /// Permanently refused.
     Rejected(Refusal),
     /// The provider suppresses this address, for the given reason.
     Suppressed(Refusal),
-    /// Certainly not taken, and worth another attempt. `counts` is false where the failure was the connection's and not the recipient's.
+    /// Certainly not taken, and worth another attempt. `counts` is false where the failure was the
+    /// connection's and not the recipient's.
     NotTaken { refusal: Refusal, counts: bool },
     /// It may have been taken: the last octet was handed over and no answer was understood.
     Unknown { detail: String },
@@ -57,9 +61,11 @@ pub enum Health {
     SlowDown(Duration),
     /// Failed as a whole, as in a refused connection: the breaker counts these.
     Failing(Refusal),
-    /// The quota of a day, plan or credit is used up: takes nothing more in this run, and no recipient is to blame.
+    /// The quota of a day, plan or credit is used up: takes nothing more in this run, and no
+    /// recipient is to blame.
     Exhausted(Refusal),
-    /// Will not take anything until somebody mends it: credentials, account, TLS that does not verify.
+    /// Will not take anything until somebody mends it: credentials, account, TLS that does not
+    /// verify.
     Stop(Refusal),
 }
 
@@ -88,19 +94,22 @@ pub struct Reply {
     /// One verdict for each member that was begun, in no particular order.
     pub items: Vec<(JobId, Verdict)>,
     pub health: Health,
-    /// The recipient at which the provider said what makes up the health, where that may be about this one or its receiving domain alone.
+    /// The recipient at which the provider said what makes up the health, where that may be about
+    /// this one or its receiving domain alone.
     pub concerns: Option<JobId>,
     /// Whether the wait of [`Health::SlowDown`] is the provider's own, and no guess of ours.
     pub is_wait_named: bool,
     /// How long the exchange went on in which nothing was taken, where it is measured.
     pub lasted: Duration,
-    /// The most recipients of one request, where the account turned out to be allowed fewer than the API.
+    /// The most recipients of one request, where the account turned out to be allowed fewer than
+    /// the API.
     pub most_per_request: Option<usize>,
     /// What the provider told at once about messages that it took (the sandbox).
     pub feedback: Vec<(JobId, Feedback)>,
 }
 
-/// The same refusal with whom it is about left out: what is held against a provider is shown to everybody who looks.
+/// The same refusal with whom it is about left out: what is held against a provider is shown to
+/// everybody who looks.
 pub(crate) fn without_addresses(refusal: Refusal) -> Refusal {
     let hidden = |word: &str| match word.rsplit_once('@') {
         Some((_, domain)) => format!("…@{domain}"),

@@ -1,17 +1,27 @@
-//! The wait that a service names in prose, where no header has it: a number with its unit, or a date.
+//! The wait that a service names in prose, where no header has it: a number with its unit, or a
+//! date.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 /// What stands before the wait, in lowercase.
-const BEFORE: [&str; 8] =
-    ["try again after ", "try again in ", "retry after ", "retry in ", "again at ", "wait ", "will be enabled in ", "disabled until "];
+const BEFORE: [&str; 8] = [
+    "try again after ",
+    "try again in ",
+    "retry after ",
+    "retry in ",
+    "again at ",
+    "wait ",
+    "will be enabled in ",
+    "disabled until ",
+];
 
-/// How long the service asks to be left alone, counted from `now`, its own clock where that is known. Zero where the date is over; `None`
-/// where the words name no wait.
+/// How long the service asks to be left alone, counted from `now`, its own clock where that is
+/// known. Zero where the date is over; `None` where the words name no wait.
 pub(super) fn wait_in_prose(words: &str, now: Timestamp) -> Option<Duration> {
-    // The case is kept: a date's names have capitals. ASCII letters alone change, so places are the same in both.
+    // The case is kept: a date's names have capitals. ASCII letters alone change, so places are the
+    // same in both.
     let lower = words.to_ascii_lowercase();
     BEFORE.iter().find_map(|before| {
         let at = lower.find(before)? + before.len();
@@ -24,7 +34,8 @@ fn number(text: &str) -> Option<Duration> {
     let text = text.trim_start();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let count: u64 = text[..digits].parse().ok()?;
-    let unit: String = text[digits..].trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    let unit: String =
+        text[digits..].trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
     let seconds = match unit.as_str() {
         "s" | "sec" | "secs" | "second" | "seconds" => 1,
         "m" | "min" | "mins" | "minute" | "minutes" => 60,
@@ -37,11 +48,19 @@ fn number(text: &str) -> Option<Duration> {
 
 /// As in `Sun, 29 Nov 2026 20:54:00 UTC` and `2026-11-29T20:54:00Z`.
 fn date(text: &str, now: Timestamp) -> Option<Duration> {
-    let words: Vec<&str> = text.split_whitespace().map(|word| word.trim_end_matches(['.', ';', ')', '"', '\''])).take(6).collect();
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .map(|word| word.trim_end_matches(['.', ';', ')', '"', '\'']))
+        .take(6)
+        .collect();
     let stamp = words.first().and_then(|first| first.parse().ok());
     let at = stamp.or_else(|| {
-        let zone = words.get(5).map(|zone| if zone.eq_ignore_ascii_case("utc") { "+0000" } else { zone })?;
-        jiff::fmt::rfc2822::parse(&format!("{} {zone}", words[..5].join(" "))).ok().map(|zoned| zoned.timestamp())
+        let zone = words
+            .get(5)
+            .map(|zone| if zone.eq_ignore_ascii_case("utc") { "+0000" } else { zone })?;
+        jiff::fmt::rfc2822::parse(&format!("{} {zone}", words[..5].join(" ")))
+            .ok()
+            .map(|zoned| zoned.timestamp())
     })?;
     Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
 }

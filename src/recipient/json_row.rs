@@ -1,4 +1,5 @@
-//! A JSON object as a row, whose numbers keep the digits they are written with: `1.10` stays `1.10`, and twenty digits stay twenty.
+//! A JSON object as a row, whose numbers keep the digits they are written with: `1.10` stays
+//! `1.10`, and twenty digits stay twenty.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -9,7 +10,8 @@ use serde_json::{Map, Number, Value};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JsonRow {
     map: Map<String, Value>,
-    /// The texts of all numbers, in their order; empty where each of them is written as `serde_json` writes it.
+    /// The texts of all numbers, in their order; empty where each of them is written as
+    /// `serde_json` writes it.
     numbers: Vec<Box<str>>,
 }
 
@@ -21,19 +23,24 @@ pub struct RepeatedKey;
 impl JsonRow {
     /// The row that was read from `source`, which is one JSON object.
     pub fn new(map: Map<String, Value>, source: &str) -> Result<Self, RepeatedKey> {
-        // Whatever is not written back as it stood has been read as a float: large whole numbers and -0 too.
+        // Whatever is not written back as it stood has been read as a float: large whole numbers
+        // and -0 too.
         if !map.values().any(has_float) {
             return Ok(Self { map, numbers: Vec::new() });
         }
         let texts = number_texts(source);
         let mut numbers = Vec::with_capacity(texts.len());
         map.values().for_each(|value| collect(value, &mut numbers));
-        let is_of = |(text, number): (&&str, &&Number)| text.parse::<Number>().is_ok_and(|read| read == **number);
+        let is_of = |(text, number): (&&str, &&Number)| {
+            text.parse::<Number>().is_ok_and(|read| read == **number)
+        };
         if texts.len() != numbers.len() || !texts.iter().zip(&numbers).all(is_of) {
             return Err(RepeatedKey);
         }
-        let is_plain = texts.iter().zip(&numbers).all(|(text, number)| number.to_string() == **text);
-        let numbers = if is_plain { Vec::new() } else { texts.into_iter().map(Box::from).collect() };
+        let is_plain =
+            texts.iter().zip(&numbers).all(|(text, number)| number.to_string() == **text);
+        let numbers =
+            if is_plain { Vec::new() } else { texts.into_iter().map(Box::from).collect() };
         Ok(Self { map, numbers })
     }
 
@@ -48,11 +55,17 @@ impl JsonRow {
         if self.numbers.is_empty() {
             return Some((value, &[]));
         }
-        let before = self.map.iter().take_while(|(name, _)| *name != key).map(|(_, value)| count(value)).sum::<usize>();
+        let before = self
+            .map
+            .iter()
+            .take_while(|(name, _)| *name != key)
+            .map(|(_, value)| count(value))
+            .sum::<usize>();
         Some((value, self.numbers.get(before..before + count(value)).unwrap_or_default()))
     }
 
-    /// The text under `key`: numbers as they were written, other values as JSON writes them; `None` where there is none, or `null`.
+    /// The text under `key`: numbers as they were written, other values as JSON writes them; `None`
+    /// where there is none, or `null`.
     pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
         Some(match self.value(key)? {
             (Value::Null, _) => return None,
@@ -71,7 +84,12 @@ impl JsonRow {
         let mut numbers = Vec::with_capacity(self.numbers.len());
         self.map.values().for_each(|value| collect(value, &mut numbers));
         let texts = self.numbers.iter().map(|text| &**text);
-        numbers.into_iter().zip(texts).filter(|(number, _)| number.is_f64()).filter_map(|(number, text)| Some((number.as_f64()?, text))).collect()
+        numbers
+            .into_iter()
+            .zip(texts)
+            .filter(|(number, _)| number.is_f64())
+            .filter_map(|(number, text)| Some((number.as_f64()?, text)))
+            .collect()
     }
 
     /// The row as JSON, its numbers as they were written.
@@ -144,7 +162,12 @@ fn number_texts(source: &str) -> Vec<&str> {
                 }
             }
             b'-' | b'0'..=b'9' => {
-                at += bytes[at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')).count();
+                at += bytes[at..]
+                    .iter()
+                    .take_while(|byte| {
+                        matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
+                    })
+                    .count();
                 found.push(&source[begin..at]);
             }
             _ => {}
@@ -174,7 +197,11 @@ fn write<'a>(value: &Value, texts: &mut impl Iterator<Item = &'a Box<str>>, out:
     }
 }
 
-fn write_object<'a>(map: &Map<String, Value>, texts: &mut impl Iterator<Item = &'a Box<str>>, out: &mut String) {
+fn write_object<'a>(
+    map: &Map<String, Value>,
+    texts: &mut impl Iterator<Item = &'a Box<str>>,
+    out: &mut String,
+) {
     out.push('{');
     for (place, (key, value)) in map.iter().enumerate() {
         if place > 0 {
@@ -199,17 +226,29 @@ mod tests {
     fn numbers_keep_the_digits_they_are_written_with() {
         let source = r#"{"i":89490200001234567891,"f":1.10,"e":1e3,"z":-0,"m":12345678901234567,"t":0.1,"n":[{"p":2.50,"\"7":"8 -1.0"},-3.00E+2]}"#;
         let row = read(source).expect("sound");
-        for (key, text) in [("i", "89490200001234567891"), ("f", "1.10"), ("e", "1e3"), ("z", "-0"), ("m", "12345678901234567"), ("t", "0.1")] {
+        for (key, text) in [
+            ("i", "89490200001234567891"),
+            ("f", "1.10"),
+            ("e", "1e3"),
+            ("z", "-0"),
+            ("m", "12345678901234567"),
+            ("t", "0.1"),
+        ] {
             assert_eq!(row.text(key).as_deref(), Some(text));
         }
         assert_eq!(row.text("n").as_deref(), Some(r#"[{"p":2.50,"\"7":"8 -1.0"},-3.00E+2]"#));
         assert_eq!(row.encode(), source);
-        assert!(row.floats().contains(&(2.5, "2.50")) && row.floats().iter().all(|(_, text)| *text != "12345678901234567"));
+        assert!(
+            row.floats().contains(&(2.5, "2.50"))
+                && row.floats().iter().all(|(_, text)| *text != "12345678901234567")
+        );
     }
 
     #[test]
     fn rows_of_ordinary_numbers_keep_no_texts() {
-        for source in [r#"{"a":1,"b":-2.5,"c":[0.1,{"d":18446744073709551615}]}"#, r#"{"a":"1.10"}"#, "{}"] {
+        for source in
+            [r#"{"a":1,"b":-2.5,"c":[0.1,{"d":18446744073709551615}]}"#, r#"{"a":"1.10"}"#, "{}"]
+        {
             let row = read(source).expect("sound");
             assert!(!row.has_texts());
             assert_eq!(row.encode(), source);

@@ -1,12 +1,15 @@
-//! What a sentence says is not there, where it is neither the recipient nor nothing that is named: the sender ("unknown sender", "your host has
-//! no MX record"), or a thing of the receiving system ("no such file", "unknown error").
+//! What a sentence says is not there, where it is neither the recipient nor nothing that is named:
+//! the sender ("unknown sender", "your host has no MX record"), or a thing of the receiving system
+//! ("no such file", "unknown error").
 //!
-//! What is absent is what the words stand at. A word for the recipient between the two makes it a sentence about the recipient.
+//! What is absent is what the words stand at. A word for the recipient between the two makes it a
+//! sentence about the recipient.
 
 use super::Meaning;
 use super::sentence::sentences;
 
-/// How many words may stand between a word for the sender and what is said of it, and between a thing and that.
+/// How many words may stand between a word for the sender and what is said of it, and between a
+/// thing and that.
 const NEAR: usize = 6;
 const NEXT: usize = 4;
 
@@ -137,7 +140,17 @@ const ABSENT: [&str; 18] = [
 ];
 
 /// What stands right before it.
-const BEFORE: [&str; 9] = ["unknown", "invalid", "nonexistent", "non-existent", "unresolvable", "bad", "illegal", "such", "find"];
+const BEFORE: [&str; 9] = [
+    "unknown",
+    "invalid",
+    "nonexistent",
+    "non-existent",
+    "unresolvable",
+    "bad",
+    "illegal",
+    "such",
+    "find",
+];
 
 /// What a text in the form of [`super::normal()`] says is not there, if that is no recipient.
 pub(super) fn of_another(text: &str) -> Option<Meaning> {
@@ -166,25 +179,41 @@ fn is_ours(words: &[&str], at: usize) -> bool {
     match words[at] {
         // "Your mail server", and not "your mail".
         "your" if matches!(next, "mail" | "email" | "e-mail") => {
-            words.get(at + 2).is_some_and(|word| matches!(*word, "server" | "server's" | "host" | "address" | "domain" | "system"))
+            words.get(at + 2).is_some_and(|word| {
+                matches!(*word, "server" | "server's" | "host" | "address" | "domain" | "system")
+            })
         }
         "your" => YOURS.contains(&next),
         // "The From address", and not "mail from the host" or "generated from ".
-        "from" => matches!(next, "address" | "domain" | "header") && !matches!(before, "mail" | "message" | "generated" | "expanded" | "forwarded"),
+        "from" => {
+            matches!(next, "address" | "domain" | "header")
+                && !matches!(before, "mail" | "message" | "generated" | "expanded" | "forwarded")
+        }
         "reply" | "return" => matches!(next, "address" | "path"),
-        "sending" | "connecting" => matches!(next, "host" | "domain" | "server" | "system" | "address" | "ip" | "mta" | "client"),
+        "sending" | "connecting" => matches!(
+            next,
+            "host" | "domain" | "server" | "system" | "address" | "ip" | "mta" | "client"
+        ),
         word => OURS.contains(&word),
     }
 }
 
-/// Whether what is said of the word at a place is that there is no such thing. `near` is how many words may stand between.
+/// Whether what is said of the word at a place is that there is no such thing. `near` is how many
+/// words may stand between.
 fn is_absent(words: &[&str], at: usize, near: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map_or("", |before| words[before]);
-    if BEFORE.contains(&before(1)) || (BEFORE.contains(&before(2)) && !RECIPIENT.contains(&before(1)) && before(1) != "address") {
+    if BEFORE.contains(&before(1))
+        || (BEFORE.contains(&before(2))
+            && !RECIPIENT.contains(&before(1))
+            && before(1) != "address")
+    {
         return true;
     }
     let behind = &words[at + 1..words.len().min(at + 1 + near)];
-    let behind = behind.split(|word| RECIPIENT.contains(word) && words[at] != "your").next().unwrap_or_default();
+    let behind = behind
+        .split(|word| RECIPIENT.contains(word) && words[at] != "your")
+        .next()
+        .unwrap_or_default();
     let behind = format!(" {} ", behind.join(" "));
     ABSENT.iter().any(|absent| behind.contains(&format!(" {absent} ")))
 }

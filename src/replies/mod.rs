@@ -1,16 +1,23 @@
 //! What a reply means: the one body of knowledge for hand-over, APIs and bounces.
 //!
-//! The rules it keeps: sentences are compared here and nowhere else; what is known is data with a source ([`known`]); a refusal is about the
-//! provider, the recipient, the message or the session, and what is about the provider is never charged to a recipient.
+//! The rules it keeps: sentences are compared here and nowhere else; what is known is data with a
+//! source ([`known`]); a refusal is about the provider, the recipient, the message or the session,
+//! and what is about the provider is never charged to a recipient.
 //!
-//! - A phrase or status of the table decides ([`Reading::is_known`]); a provider may be stopped at the first of these.
-//! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which they were said. Such a reading is believed
-//!   about one recipient; several equal ones in a row prove more, which is judged where they can be counted.
-//! - Where those say nothing of the reason, the words about recipients decide ([`words`]), which bounces are read by too.
-//! - Words of other languages than English count at hand-over only beside a word for the recipient ([`tongues`]); one for the sender near by
-//!   makes it a sentence about the sender, in bounces too.
-//! - What the first sentence about the recipient says outranks what later ones, links and help say about the provider ([`sentence`]).
-//! - What a server repeats of another one's words (`host mx.example said: ...`) is about one recipient: phrases are not looked for in it.
+//! - A phrase or status of the table decides ([`Reading::is_known`]); a provider may be stopped at
+//!   the first of these.
+//! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which
+//!   they were said. Such a reading is believed about one recipient; several equal ones in a row
+//!   prove more, which is judged where they can be counted.
+//! - Where those say nothing of the reason, the words about recipients decide ([`words`]), which
+//!   bounces are read by too.
+//! - Words of other languages than English count at hand-over only beside a word for the recipient
+//!   ([`tongues`]); one for the sender near by makes it a sentence about the sender, in bounces
+//!   too.
+//! - What the first sentence about the recipient says outranks what later ones, links and help say
+//!   about the provider ([`sentence`]).
+//! - What a server repeats of another one's words (`host mx.example said: ...`) is about one
+//!   recipient: phrases are not looked for in it.
 
 mod absent;
 mod known;
@@ -95,7 +102,8 @@ pub(crate) enum Meaning {
     Content,
     /// The message is too large.
     Size,
-    /// No such domain, or one that takes no mail. Only words say so; a status says [`Meaning::Gone`].
+    /// No such domain, or one that takes no mail. Only words say so; a status says
+    /// [`Meaning::Gone`].
     Domain,
     /// The way to the recipient's server; a relay says so in a bounce.
     Routing,
@@ -120,10 +128,20 @@ impl Meaning {
     /// Whom it is about.
     pub(crate) fn about(self) -> About {
         match self {
-            Self::Rate | Self::Quota | Self::Credentials | Self::Sender | Self::Relay | Self::Hello => About::Provider,
-            Self::Gone | Self::Domain | Self::Full | Self::Disabled | Self::Busy | Self::Greylisted | Self::Policy | Self::Address => {
-                About::Recipient
-            }
+            Self::Rate
+            | Self::Quota
+            | Self::Credentials
+            | Self::Sender
+            | Self::Relay
+            | Self::Hello => About::Provider,
+            Self::Gone
+            | Self::Domain
+            | Self::Full
+            | Self::Disabled
+            | Self::Busy
+            | Self::Greylisted
+            | Self::Policy
+            | Self::Address => About::Recipient,
             Self::Routing | Self::Expired | Self::System => About::Recipient,
             Self::Content | Self::Size => About::Message,
             Self::Share | Self::Session => About::Session,
@@ -135,12 +153,13 @@ impl Meaning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) means: Meaning,
-    /// An entry of the table says so, and not the code alone: whoever sends may act at the first of these.
+    /// An entry of the table says so, and not the code alone: whoever sends may act at the first of
+    /// these.
     pub(crate) is_known: bool,
 }
 
-/// Reads a refusal: a reply code (or an API's HTTP status), an enhanced status where there is one, and the text without either. For a bounce
-/// the code may be 0.
+/// Reads a refusal: a reply code (or an API's HTTP status), an enhanced status where there is one,
+/// and the text without either. For a bounce the code may be 0.
 pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place) -> Reading {
     let text = prose(text);
     let text = prose::without_statuses(&text);
@@ -151,18 +170,21 @@ pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place)
         return Reading { means: known.means, is_known: true };
     }
     let means = by_code(code, status, at);
-    let means = if leaves_it_to_words(code, status, at) { in_words(&text).unwrap_or(means) } else { means };
+    let means =
+        if leaves_it_to_words(code, status, at) { in_words(&text).unwrap_or(means) } else { means };
     Reading { means, is_known: false }
 }
 
 /// Whether a recipient is refused for good with a code that says nothing of the reason.
 fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
-    let is_vague = status.is_none_or(|status| matches!((status.subject, status.detail), (0, _) | (5, 0) | (2, 0)));
+    let is_vague = status
+        .is_none_or(|status| matches!((status.subject, status.detail), (0, _) | (5, 0) | (2, 0)));
     let is_protocol = matches!(code, 500 | 502..=504 | 530 | 534 | 535 | 538);
     matches!(at, Place::Rcpt | Place::Message) && code / 100 == 5 && !is_protocol && is_vague
 }
 
-/// What the words say about a recipient, where they can mean nothing else, or name what a mailbox is or is not.
+/// What the words say about a recipient, where they can mean nothing else, or name what a mailbox
+/// is or is not.
 fn in_words(text: &str) -> Option<Meaning> {
     let spoken = spoken(&normal(text), 0, None);
     if spoken.is_loose {
@@ -171,7 +193,12 @@ fn in_words(text: &str) -> Option<Meaning> {
     match spoken.means? {
         Meaning::Domain => Some(Meaning::Gone),
         Meaning::Policy if !spoken.is_clear => None,
-        means @ (Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address | Meaning::Policy | Meaning::Sender) => Some(means),
+        means @ (Meaning::Gone
+        | Meaning::Full
+        | Meaning::Disabled
+        | Meaning::Address
+        | Meaning::Policy
+        | Meaning::Sender) => Some(means),
         _ => None,
     }
 }
@@ -181,12 +208,17 @@ pub(crate) fn classify_again(code: &str, text: &str, at: Place) -> Reading {
     let (digits, status) = code.split_once(' ').unwrap_or((code, ""));
     let mut parts = status.split('.').map(|part| part.parse().ok());
     let mut next = || parts.next().flatten();
-    let status = next().zip(next()).zip(next()).map(|((class, subject), detail)| Status { class, subject, detail });
+    let status = next().zip(next()).zip(next()).map(|((class, subject), detail)| Status {
+        class,
+        subject,
+        detail,
+    });
     classify(digits.parse().unwrap_or(0), status, text, at)
 }
 
-/// Whether a code kept as text says for certain that the mailbox does not exist: both digits permanent, and no such mailbox, moved without
-/// a new address, or a domain that takes no mail (RFC 7505).
+/// Whether a code kept as text says for certain that the mailbox does not exist: both digits
+/// permanent, and no such mailbox, moved without a new address, or a domain that takes no mail (RFC
+/// 7505).
 pub(crate) fn is_certainly_gone(code: &str) -> bool {
     code.starts_with('5') && matches!(code.split_once(' '), Some((_, "5.1.1" | "5.1.6" | "5.1.10")))
 }

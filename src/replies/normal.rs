@@ -19,7 +19,8 @@ pub(crate) fn normal(text: &str) -> String {
     out
 }
 
-/// A lowercase text with the bare letters in the place of those with accents, and the plain apostrophe.
+/// A lowercase text with the bare letters in the place of those with accents, and the plain
+/// apostrophe.
 pub(crate) fn unaccented(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -53,8 +54,9 @@ pub(crate) fn unaccented(text: &str) -> String {
     out
 }
 
-/// The forms of a phrase that is looked for: without accents, and, where a few of its letters have some, with the marks that systems put in
-/// the place of letters which they cannot write: `usu?rio n?o existe`.
+/// The forms of a phrase that is looked for: without accents, and, where a few of its letters have
+/// some, with the marks that systems put in the place of letters which they cannot write: `usu?rio
+/// n?o existe`.
 pub(crate) fn forms(phrase: &str) -> Vec<String> {
     const MOST_LOST: usize = 3;
     let lost = phrase.chars().filter(|c| !c.is_ascii()).count();
@@ -62,7 +64,8 @@ pub(crate) fn forms(phrase: &str) -> Vec<String> {
     let is_latin = phrase.chars().all(|c| c.is_ascii() || unaccented(&c.to_string()).is_ascii());
     let mut forms = vec![unaccented(phrase)];
     if is_latin && (1..=MOST_LOST).contains(&lost) && kept > 4 {
-        let marked = |mark: char| phrase.chars().map(|c| if c.is_ascii() { c } else { mark }).collect();
+        let marked =
+            |mark: char| phrase.chars().map(|c| if c.is_ascii() { c } else { mark }).collect();
         forms.extend(['?', char::REPLACEMENT_CHARACTER].map(marked));
     }
     forms
@@ -83,7 +86,10 @@ pub(crate) fn without_addresses(text: &str) -> String {
         let word = &rest[start..end];
         out.push_str(&rest[..start]);
         // The address leaves no hole in a sentence: "mailbox ann@example.com unavailable".
-        if word.trim_matches('@').contains('@') && out.ends_with(' ') && rest[end..].starts_with(' ') {
+        if word.trim_matches('@').contains('@')
+            && out.ends_with(' ')
+            && rest[end..].starts_with(' ')
+        {
             out.pop();
         }
         if !word.trim_matches('@').contains('@') {
@@ -102,7 +108,10 @@ mod tests {
     #[test]
     fn addresses_are_taken_out_and_what_stands_around_them_stays() {
         assert_eq!(without_addresses("550 <ann.spam@example.com>: gone"), "550 <>: gone");
-        assert_eq!(without_addresses("アドレスann@example.jpは存在しません"), "アドレスは存在しません");
+        assert_eq!(
+            without_addresses("アドレスann@example.jpは存在しません"),
+            "アドレスは存在しません"
+        );
         assert_eq!(without_addresses("a @ b"), "a @ b");
     }
 }

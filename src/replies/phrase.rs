@@ -1,8 +1,9 @@
 //! Whether a text says a phrase of the table, and where.
 //!
-//! The rules it keeps: a phrase begins where a word begins; `*` in it stands for a few words of one clause, `~` for no word at all, so that
-//! only a `~` may cross the end of a sentence. What is denied or only imagined is not said: "no rate limit", "the daily limit was not
-//! reached", "if you exceed the daily limit".
+//! The rules it keeps: a phrase begins where a word begins; `*` in it stands for a few words of one
+//! clause, `~` for no word at all, so that only a `~` may cross the end of a sentence. What is
+//! denied or only imagined is not said: "no rate limit", "the daily limit was not reached", "if you
+//! exceed the daily limit".
 
 use super::sentence::{clause_end, is_end};
 
@@ -11,8 +12,9 @@ const GAP: usize = 5;
 
 /// Words that deny what follows them.
 const DENIALS: [&str; 21] = [
-    "not", "no", "never", "nobody", "none", "nothing", "without", "nor", "neither", "cannot", "isn't", "wasn't", "aren't", "weren't", "hasn't",
-    "haven't", "doesn't", "don't", "didn't", "avoid", "prevent",
+    "not", "no", "never", "nobody", "none", "nothing", "without", "nor", "neither", "cannot",
+    "isn't", "wasn't", "aren't", "weren't", "hasn't", "haven't", "doesn't", "don't", "didn't",
+    "avoid", "prevent",
 ];
 /// Words that may stand between a denial and what it denies.
 const BETWEEN: [&str; 20] = [
@@ -37,8 +39,12 @@ const BETWEEN: [&str; 20] = [
     "to",
     "ever",
 ];
-/// Words between a phrase and a denial behind it: "the rate limit was not reached", "a limit that nobody exceeded".
-const BEHIND: [&str; 15] = ["is", "was", "are", "were", "has", "have", "had", "been", "does", "did", "do", "be", "which", "that", "yet"];
+/// Words between a phrase and a denial behind it: "the rate limit was not reached", "a limit that
+/// nobody exceeded".
+const BEHIND: [&str; 15] = [
+    "is", "was", "are", "were", "has", "have", "had", "been", "does", "did", "do", "be", "which",
+    "that", "yet",
+];
 /// What makes a sentence one about what might be.
 const CONDITIONS: [&str; 4] = ["if", "unless", "whether", "whenever"];
 /// What makes a gap one about what might be.
@@ -51,7 +57,8 @@ pub(super) fn find(phrase: &str, text: &str) -> Option<usize> {
         return None;
     }
     text.match_indices(first).map(|(at, _)| at).find(|at| {
-        let begins = !first.starts_with(char::is_alphanumeric) || !text[..*at].ends_with(char::is_alphanumeric);
+        let begins = !first.starts_with(char::is_alphanumeric)
+            || !text[..*at].ends_with(char::is_alphanumeric);
         begins && rest_follows(phrase, text, *at).is_some_and(|end| is_said(text, *at, end))
     })
 }
@@ -77,7 +84,8 @@ fn rest_follows(phrase: &str, text: &str, at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// How long the few words are that stand before a word in a clause, where none of them denies or imagines it.
+/// How long the few words are that stand before a word in a clause, where none of them denies or
+/// imagines it.
 fn few_words(clause: &str, word: &str) -> Option<usize> {
     let at = clause.find(word)?;
     let words = || words_of(&clause[..at]);
@@ -88,7 +96,10 @@ fn few_words(clause: &str, word: &str) -> Option<usize> {
 /// Whether what stands from `at` to `end` is neither denied nor imagined.
 fn is_said(text: &str, at: usize, end: usize) -> bool {
     let before = since_last(&text[..at], |_, c| c == ',');
-    let denied = words_of(before).rev().find(|word| !BETWEEN.contains(word)).is_some_and(|word| DENIALS.contains(&word) && is_near(before, word));
+    let denied = words_of(before)
+        .rev()
+        .find(|word| !BETWEEN.contains(word))
+        .is_some_and(|word| DENIALS.contains(&word) && is_near(before, word));
     let sentence = since_last(&text[..at], |_, _| false);
     let behind = &text[end..];
     let mut words = words_of(&behind[..clause_end(behind)]).peekable();
@@ -97,11 +108,17 @@ fn is_said(text: &str, at: usize, end: usize) -> bool {
         passed += 1;
     }
     let denied_behind = passed > 0 && words.next().is_some_and(|word| DENIALS.contains(&word));
-    let is_verb_denied = words_of(behind).next().is_some_and(|word| word.ends_with("n't") && behind.starts_with(' '));
-    !(denied || denied_behind || is_verb_denied || words_of(sentence).any(|word| CONDITIONS.contains(&word)))
+    let is_verb_denied = words_of(behind)
+        .next()
+        .is_some_and(|word| word.ends_with("n't") && behind.starts_with(' '));
+    !(denied
+        || denied_behind
+        || is_verb_denied
+        || words_of(sentence).any(|word| CONDITIONS.contains(&word)))
 }
 
-/// Whether nothing but words of [`BETWEEN`] stands between the last `word` and the end, and no colon or bracket.
+/// Whether nothing but words of [`BETWEEN`] stands between the last `word` and the end, and no
+/// colon or bracket.
 fn is_near(before: &str, word: &str) -> bool {
     before.rfind(word).is_some_and(|at| !before[at..].contains([':', '(', '[', ']', ')']))
 }
@@ -113,7 +130,8 @@ fn since_last(text: &str, ends: impl Fn(usize, char) -> bool) -> &str {
 }
 
 fn words_of(text: &str) -> impl DoubleEndedIterator<Item = &str> {
-    text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '-')).filter(|word| word.contains(char::is_alphanumeric))
+    text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '-'))
+        .filter(|word| word.contains(char::is_alphanumeric))
 }
 
 #[cfg(test)]
@@ -123,7 +141,11 @@ mod tests {
     #[test]
     fn a_star_stays_within_a_clause_and_few_words() {
         let says = |text: &str| find("daily*limit*exceeded", text).is_some();
-        assert!(says("the daily limit was exceeded") && says("daily user sending limit exceeded") && says("daily limit: exceeded"));
+        assert!(
+            says("the daily limit was exceeded")
+                && says("daily user sending limit exceeded")
+                && says("daily limit: exceeded")
+        );
         assert!(says("a daily digest. the daily limit is exceeded"));
         for text in [
             "this list has a daily digest, and its members know the limit, which nobody exceeded",
@@ -165,13 +187,23 @@ mod tests {
     #[test]
     fn a_tilde_stands_for_no_word() {
         let says = |text: &str| find("mailbox unavailable~try again later", text).is_some();
-        assert!(says("mailbox unavailable try again later") && says("mailbox unavailable. try again later"));
+        assert!(
+            says("mailbox unavailable try again later")
+                && says("mailbox unavailable. try again later")
+        );
         assert!(!says("mailbox unavailable and gone, try again later"));
     }
 
     #[test]
     fn hostile_texts_end() {
-        for text in ["", "daily", "daily*", &"daily ".repeat(5_000), &"daily limit ".repeat(3_000), "ß daily ß limit ß"] {
+        for text in [
+            "",
+            "daily",
+            "daily*",
+            &"daily ".repeat(5_000),
+            &"daily limit ".repeat(3_000),
+            "ß daily ß limit ß",
+        ] {
             find("daily*limit*exceeded", text);
         }
     }

@@ -1,7 +1,9 @@
-//! The sentences of a reply: where each ends, which is help for readers, and which says what is wrong with the recipient.
+//! The sentences of a reply: where each ends, which is help for readers, and which says what is
+//! wrong with the recipient.
 //!
-//! The rule it keeps: what the first sentence about the recipient says outranks what is said about the provider in later ones, in links and
-//! in help. A reply may explain at length what else might have been the reason.
+//! The rule it keeps: what the first sentence about the recipient says outranks what is said about
+//! the provider in later ones, in links and in help. A reply may explain at length what else might
+//! have been the reason.
 
 use std::ops::Range;
 
@@ -56,7 +58,9 @@ pub(super) fn is_end(text: &str, at: usize, c: char) -> bool {
 
 /// Where the clause ends that a text begins with.
 pub(super) fn clause_end(text: &str) -> usize {
-    let ends = |(at, c): &(usize, char)| is_end(text, *at, *c) || *c == '，' || (*c == ',' && text[at + 1..].starts_with(' '));
+    let ends = |(at, c): &(usize, char)| {
+        is_end(text, *at, *c) || *c == '，' || (*c == ',' && text[at + 1..].starts_with(' '))
+    };
     text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
@@ -89,7 +93,8 @@ pub(super) fn is_in_link(text: &str, at: usize) -> bool {
     word.contains("://") || word.contains("www.")
 }
 
-/// A text up to the end of the first sentence that says what is wrong with the recipient; all of it where none does.
+/// A text up to the end of the first sentence that says what is wrong with the recipient; all of it
+/// where none does.
 pub(super) fn up_to_recipient(text: &str) -> &str {
     let sentences = sentences(text);
     if sentences.len() < 2 {
@@ -106,8 +111,12 @@ mod tests {
     #[test]
     fn sentences_end_at_points_that_are_followed_by_a_space() {
         let text = "550 relay.example said: no (e.g. gone); see https://x.example/a.b. bye";
-        let found: Vec<&str> = sentences(text).into_iter().map(|range| text[range].trim()).collect();
-        assert_eq!(found, ["550 relay.example said: no (e.g. gone)", "see https://x.example/a.b", "bye"]);
+        let found: Vec<&str> =
+            sentences(text).into_iter().map(|range| text[range].trim()).collect();
+        assert_eq!(
+            found,
+            ["550 relay.example said: no (e.g. gone)", "see https://x.example/a.b", "bye"]
+        );
         assert!(is_help(found[1]) && is_in_link(text, text.find("a.b").unwrap_or(0)));
         assert_eq!(sentences("; . !").len(), 0);
         assert_eq!(sentences("不存在。请").len(), 2);
@@ -118,8 +127,14 @@ mod tests {
         for (text, counts) in [
             ("no such user. daily limit exceeded", "no such user"),
             ("sorry; the mailbox is full; rate limit", "sorry; the mailbox is full"),
-            ("requested action not taken: mailbox unavailable. rate limit", "requested action not taken: mailbox unavailable. rate limit"),
-            ("sender address does not exist. rate limit", "sender address does not exist. rate limit"),
+            (
+                "requested action not taken: mailbox unavailable. rate limit",
+                "requested action not taken: mailbox unavailable. rate limit",
+            ),
+            (
+                "sender address does not exist. rate limit",
+                "sender address does not exist. rate limit",
+            ),
             ("your account is disabled. rate limit", "your account is disabled. rate limit"),
         ] {
             assert_eq!(up_to_recipient(text), counts);

@@ -1,7 +1,8 @@
-//! What mail systems say of a recipient and of a delivery in many languages: words of `tongues.txt` that stand near each other.
+//! What mail systems say of a recipient and of a delivery in many languages: words of `tongues.txt`
+//! that stand near each other.
 //!
-//! The rules it keeps: words count together in one sentence and one language; a word for the sender near by makes it a sentence about the
-//! sender, and one that begins with an "if" says nothing.
+//! The rules it keeps: words count together in one sentence and one language; a word for the sender
+//! near by makes it a sentence about the sender, and one that begins with an "if" says nothing.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -67,7 +68,8 @@ static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     stems
 });
 
-/// The tongue whose words are looked for in labels and deliveries alone: what English says of a mailbox is known to [`super::words`].
+/// The tongue whose words are looked for in labels and deliveries alone: what English says of a
+/// mailbox is known to [`super::words`].
 const ENGLISH: usize = 1;
 
 fn stems_of(text: &str) -> Vec<Stem> {
@@ -75,10 +77,20 @@ fn stems_of(text: &str) -> Vec<Stem> {
     let mut tongue = 0;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         tongue += usize::from(line.starts_with('['));
-        let Some((kind, words)) = line.split_once(": ").and_then(|(name, words)| Some((kind_of(name)?, words))) else { continue };
+        let Some((kind, words)) =
+            line.split_once(": ").and_then(|(name, words)| Some((kind_of(name)?, words)))
+        else {
+            continue;
+        };
         stems.extend(words.split(", ").map(|word| {
             let text = word.trim_start_matches('*').trim_end_matches('_');
-            Stem { text: unaccented(text), tongue, kind, is_inner: word.starts_with('*'), is_whole: word.ends_with('_') }
+            Stem {
+                text: unaccented(text),
+                tongue,
+                kind,
+                is_inner: word.starts_with('*'),
+                is_whole: word.ends_with('_'),
+            }
         }));
     }
     stems
@@ -110,7 +122,8 @@ fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
 }
 
-/// The words of a sentence in the form of [`super::normal()`]. Of two that overlap in one language the longer one counts.
+/// The words of a sentence in the form of [`super::normal()`]. Of two that overlap in one language
+/// the longer one counts.
 fn hits(sentence: &str) -> Vec<Hit> {
     let mut hits: Vec<Hit> = Vec::new();
     let mut before = ' ';
@@ -119,7 +132,10 @@ fn hits(sentence: &str) -> Vec<Hit> {
         before = c;
         let Some(first) = sentence.as_bytes().get(start..start + 2) else { break };
         let Some(stems) = STEMS.get(first) else { continue };
-        for stem in stems.iter().filter(|stem| (begins || stem.is_inner) && sentence[start..].starts_with(&stem.text)) {
+        for stem in stems
+            .iter()
+            .filter(|stem| (begins || stem.is_inner) && sentence[start..].starts_with(&stem.text))
+        {
             let end = start + stem.text.len();
             if !(stem.is_whole && sentence[end..].starts_with(char::is_alphanumeric)) {
                 hits.push(Hit { start, end, tongue: stem.tongue, kind: stem.kind });
@@ -130,7 +146,10 @@ fn hits(sentence: &str) -> Vec<Hit> {
         }
     }
     let is_within = |hit: &Hit, other: &Hit| {
-        other.tongue == hit.tongue && other.start <= hit.start && hit.end <= other.end && other.end - other.start > hit.end - hit.start
+        other.tongue == hit.tongue
+            && other.start <= hit.start
+            && hit.end <= other.end
+            && other.end - other.start > hit.end - hit.start
     };
     let all = hits.clone();
     hits.retain(|hit| !all.iter().any(|other| is_within(hit, other)));
@@ -149,36 +168,55 @@ fn said(text: &str) -> impl Iterator<Item = Vec<Hit>> {
     })
 }
 
-/// What a text in the form of [`super::normal()`] says of the mailbox that a message was for, or of its sender.
+/// What a text in the form of [`super::normal()`] says of the mailbox that a message was for, or of
+/// its sender.
 pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
     let mut of_sender = false;
     for hits in said(text) {
-        let is_of_sender = |state: &Hit| hits.iter().any(|hit| hit.kind == Kind::Sender && is_near(hit, state));
-        let about_mail = |state: &Hit| hits.iter().any(|hit| hit.kind == Kind::Mail && hit.tongue == state.tongue);
+        let is_of_sender =
+            |state: &Hit| hits.iter().any(|hit| hit.kind == Kind::Sender && is_near(hit, state));
+        let about_mail = |state: &Hit| {
+            hits.iter().any(|hit| hit.kind == Kind::Mail && hit.tongue == state.tongue)
+        };
         let says = |wanted: Kind| {
-            let mut states = hits.iter().filter(|state| state.kind == wanted && state.tongue != ENGLISH && !is_of_sender(state));
+            let mut states = hits.iter().filter(|state| {
+                state.kind == wanted && state.tongue != ENGLISH && !is_of_sender(state)
+            });
             states.any(|state| {
-                let mut people = hits.iter().filter(|hit| hit.kind == Kind::Recipient && hit.tongue == state.tongue);
-                people.any(|hit| is_near(hit, state)) && !(wanted == Kind::Deleted && about_mail(state))
+                let mut people = hits
+                    .iter()
+                    .filter(|hit| hit.kind == Kind::Recipient && hit.tongue == state.tongue);
+                people.any(|hit| is_near(hit, state))
+                    && !(wanted == Kind::Deleted && about_mail(state))
             })
         };
         // What may pass comes first: a mailbox that is full or gone is not known to be gone.
-        for (kind, means) in
-            [(Kind::Full, Meaning::Full), (Kind::Closed, Meaning::Disabled), (Kind::Gone, Meaning::Gone), (Kind::Deleted, Meaning::Gone)]
-        {
+        for (kind, means) in [
+            (Kind::Full, Meaning::Full),
+            (Kind::Closed, Meaning::Disabled),
+            (Kind::Gone, Meaning::Gone),
+            (Kind::Deleted, Meaning::Gone),
+        ] {
             if says(kind) {
                 return Some(means);
             }
         }
-        let is_state = |kind: Kind| matches!(kind, Kind::Gone | Kind::Closed | Kind::Refused | Kind::Deleted);
-        of_sender |= hits.iter().any(|state| is_state(state.kind) && state.tongue != ENGLISH && is_of_sender(state));
+        let is_state =
+            |kind: Kind| matches!(kind, Kind::Gone | Kind::Closed | Kind::Refused | Kind::Deleted);
+        of_sender |= hits
+            .iter()
+            .any(|state| is_state(state.kind) && state.tongue != ENGLISH && is_of_sender(state));
     }
     of_sender.then_some(Meaning::Sender)
 }
 
-/// What single words say where no word for a mailbox stands beside them: that something is full, or that it is refused or closed, whatever it is.
+/// What single words say where no word for a mailbox stands beside them: that something is full, or
+/// that it is refused or closed, whatever it is.
 pub(super) fn in_single_words(text: &str) -> Option<Meaning> {
-    let has = |kinds: &[Kind]| said(text).any(|hits| hits.iter().any(|hit| hit.tongue != ENGLISH && kinds.contains(&hit.kind)));
+    let has = |kinds: &[Kind]| {
+        said(text)
+            .any(|hits| hits.iter().any(|hit| hit.tongue != ENGLISH && kinds.contains(&hit.kind)))
+    };
     match () {
         () if has(&[Kind::Refused, Kind::Closed]) => Some(Meaning::Policy),
         () if has(&[Kind::Full]) => Some(Meaning::Full),
@@ -186,7 +224,8 @@ pub(super) fn in_single_words(text: &str) -> Option<Meaning> {
     }
 }
 
-/// Whether a text in the form of [`super::normal()`] says in any language that a message was not delivered.
+/// Whether a text in the form of [`super::normal()`] says in any language that a message was not
+/// delivered.
 pub(crate) fn says_undelivered(text: &str) -> bool {
     said(text).any(|hits| hits.iter().any(|hit| is_denied_delivery(hit, &hits, Kind::Failed)))
 }
@@ -196,23 +235,31 @@ pub(crate) fn says_not_yet(text: &str) -> bool {
     said(text).any(|hits| hits.iter().any(|hit| is_denied_delivery(hit, &hits, Kind::NotYet)))
 }
 
-/// Whether a word is one for a delivery that another one denies, or for a refusal, in a sentence about a message or a mailbox.
+/// Whether a word is one for a delivery that another one denies, or for a refusal, in a sentence
+/// about a message or a mailbox.
 fn is_denied_delivery(hit: &Hit, hits: &[Hit], denial: Kind) -> bool {
-    let of_tongue =
-        |kinds: &[Kind]| hits.iter().filter(|other| other.tongue == hit.tongue && kinds.contains(&other.kind)).copied().collect::<Vec<_>>();
+    let of_tongue = |kinds: &[Kind]| {
+        hits.iter()
+            .filter(|other| other.tongue == hit.tongue && kinds.contains(&other.kind))
+            .copied()
+            .collect::<Vec<_>>()
+    };
     let is_denied = match hit.kind {
         Kind::Undelivered | Kind::Refused => denial == Kind::Failed,
         Kind::Deliver => of_tongue(&[denial]).iter().any(|other| is_near(other, hit)),
         _ => false,
     };
-    let wanted: &[Kind] = if hit.kind == Kind::Refused { &[Kind::Mail] } else { &[Kind::Mail, Kind::Recipient] };
+    let wanted: &[Kind] =
+        if hit.kind == Kind::Refused { &[Kind::Mail] } else { &[Kind::Mail, Kind::Recipient] };
     is_denied && !of_tongue(wanted).is_empty()
 }
 
-/// Whether a short text in the form of [`super::normal()`] is a label of whom a message was for, and not of its sender or of whom to ask.
+/// Whether a short text in the form of [`super::normal()`] is a label of whom a message was for,
+/// and not of its sender or of whom to ask.
 pub(crate) fn labels_recipient(label: &str) -> bool {
     let hits = hits(label);
-    hits.iter().any(|hit| hit.kind == Kind::Recipient) && !hits.iter().any(|hit| matches!(hit.kind, Kind::Sender | Kind::Other))
+    hits.iter().any(|hit| hit.kind == Kind::Recipient)
+        && !hits.iter().any(|hit| matches!(hit.kind, Kind::Sender | Kind::Other))
 }
 
 #[cfg(test)]
@@ -225,14 +272,21 @@ mod tests {
         let text = include_str!("tongues.txt");
         let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
         assert_eq!(text.lines().find(|line| line.starts_with('[')), Some("[en]"));
-        for name in ["source: ", "recipient: ", "sender: ", "refused: ", "mail: ", "deliver: ", "failed: "] {
+        for name in
+            ["source: ", "recipient: ", "sender: ", "refused: ", "mail: ", "deliver: ", "failed: "]
+        {
             assert_eq!(count(name), count("["), "{name}");
         }
         for name in ["gone: ", "full: ", "closed: "] {
             assert_eq!(count(name) + 1, count("["), "{name}");
         }
         for stem in stems_of(text) {
-            assert!(stem.text.len() > 1 && stem.text == stem.text.trim().to_lowercase() && !stem.text.contains(['*', '_', ',']), "{stem:?}");
+            assert!(
+                stem.text.len() > 1
+                    && stem.text == stem.text.trim().to_lowercase()
+                    && !stem.text.contains(['*', '_', ',']),
+                "{stem:?}"
+            );
         }
     }
 
@@ -310,11 +364,20 @@ mod tests {
         ] {
             assert!(says_undelivered(&normal(text)), "{text}");
         }
-        for text in ["Your message was delivered", "Delivery notification for your mail", "Ihre Nachricht wurde zugestellt", "La carta"] {
+        for text in [
+            "Your message was delivered",
+            "Delivery notification for your mail",
+            "Ihre Nachricht wurde zugestellt",
+            "La carta",
+        ] {
             assert!(!says_undelivered(&normal(text)), "{text}");
         }
         assert!(says_not_yet(&normal("Ihre Nachricht konnte noch nicht ausgeliefert werden")));
-        assert!(labels_recipient("empfanger") && labels_recipient("收件人") && !labels_recipient("sender address"));
+        assert!(
+            labels_recipient("empfanger")
+                && labels_recipient("收件人")
+                && !labels_recipient("sender address")
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Whether a sentence says that there is nobody with an address, however it says it: a word for a mailbox beside a word for its absence.
+//! Whether a sentence says that there is nobody with an address, however it says it: a word for a
+//! mailbox beside a word for its absence.
 //!
-//! Systems say it in more ways than a list can hold ("no mail box available for this user", "this mailbox is not present here"). The
-//! words must stand near each other in one sentence, and a word for the sender between them makes it a sentence about us.
+//! Systems say it in more ways than a list can hold ("no mail box available for this user", "this
+//! mailbox is not present here"). The words must stand near each other in one sentence, and a word
+//! for the sender between them makes it a sentence about us.
 
 /// How many words may stand between the two.
 const NEAR: usize = 6;
@@ -159,9 +161,18 @@ pub(crate) fn says_nobody(text: &str) -> bool {
 /// Whether a sentence is about how many of our recipients are unknown, and not about this one.
 pub(super) fn is_about_many(sentence: &str) -> bool {
     // How often a system tried to deliver this message is about nobody else.
-    const TRIES: [&str; 6] = ["delivery attempts", "attempts to deliver", "attempts to send", "attempts:", "attempts made", "failed attempts"];
+    const TRIES: [&str; 6] = [
+        "delivery attempts",
+        "attempts to deliver",
+        "attempts to send",
+        "attempts:",
+        "attempts made",
+        "failed attempts",
+    ];
     let is_of_delivery = TRIES.iter().any(|words| sentence.contains(words));
-    ["too many", "excessive", "number of", "percentage", "ratio of", "high rate"].iter().any(|words| sentence.contains(words))
+    ["too many", "excessive", "number of", "percentage", "ratio of", "high rate"]
+        .iter()
+        .any(|words| sentence.contains(words))
         || (sentence.contains("attempts") && !is_of_delivery)
 }
 
@@ -176,7 +187,9 @@ fn is_absent(words: &[&str], at: usize) -> bool {
     let near = spaced(&before[before.len().saturating_sub(4)..]);
     let follows = spaced(after);
     // "no mailbox": the word for nobody stands right before.
-    before.last() == Some(&"no") || BEFORE.iter().any(|word| near.contains(word)) || AFTER.iter().any(|word| follows.contains(word))
+    before.last() == Some(&"no")
+        || BEFORE.iter().any(|word| near.contains(word))
+        || AFTER.iter().any(|word| follows.contains(word))
 }
 
 #[cfg(test)]

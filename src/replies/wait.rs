@@ -7,10 +7,14 @@ use super::prose::prose;
 /// The longest wait that is believed.
 const MOST: u64 = 86_400;
 
-/// The time that a text names behind "in", "for", "after" or "wait": "come back in 20 seconds", "greylisted for 5 minutes", "wait 300s".
+/// The time that a text names behind "in", "for", "after" or "wait": "come back in 20 seconds",
+/// "greylisted for 5 minutes", "wait 300s".
 pub(crate) fn named_wait(text: &str) -> Option<Duration> {
     let text = prose(text);
-    let words: Vec<&str> = text.split(' ').map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric())).collect();
+    let words: Vec<&str> = text
+        .split(' ')
+        .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
+        .collect();
     words.iter().enumerate().find_map(|(at, word)| {
         if !matches!(*word, "in" | "for" | "after" | "wait" | "least") {
             return None;
@@ -18,7 +22,11 @@ pub(crate) fn named_wait(text: &str) -> Option<Duration> {
         let number = words.get(at + 1)?;
         let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
         let count: u64 = number[..digits].parse().ok()?;
-        let unit = if digits < number.len() { &number[digits..] } else { words.get(at + 2).copied().unwrap_or_default() };
+        let unit = if digits < number.len() {
+            &number[digits..]
+        } else {
+            words.get(at + 2).copied().unwrap_or_default()
+        };
         let seconds = match unit {
             "s" | "sec" | "secs" | "second" | "seconds" => 1,
             "m" | "min" | "mins" | "minute" | "minutes" => 60,

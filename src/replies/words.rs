@@ -1,4 +1,5 @@
-//! What is said in words about a recipient, in the languages of mail systems: the phrases of `reasons.txt`, and sentences that no list can hold.
+//! What is said in words about a recipient, in the languages of mail systems: the phrases of
+//! `reasons.txt`, and sentences that no list can hold.
 
 use std::sync::LazyLock;
 
@@ -36,9 +37,11 @@ pub(crate) struct Spoken {
     pub(crate) is_clear: bool,
     /// It says that there is nobody, whatever else it says.
     pub(crate) says_nobody: bool,
-    /// Words of another language say it, and none of them is for a recipient: it counts in a bounce only, which is about nothing else.
+    /// Words of another language say it, and none of them is for a recipient: it counts in a bounce
+    /// only, which is about nothing else.
     pub(crate) is_loose: bool,
-    /// It names a cause that is not the recipient, or it only refuses ("rejected"), which any refusal does.
+    /// It names a cause that is not the recipient, or it only refuses ("rejected"), which any
+    /// refusal does.
     pub(crate) names_cause: bool,
 }
 
@@ -73,11 +76,22 @@ pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
         // "Not found" is said of what is not there, and that is a thing.
         (Some(Meaning::Gone), _) if another.is_some() && !is_clear && !nobody => another,
         // What may pass outranks what may be a way of speaking.
-        (Some(Meaning::Gone) | None, Some(means @ (Meaning::Full | Meaning::Disabled))) => Some(means),
-        // What is said about the mailbox is nearer to the cause than what is said about the way there.
-        (Some(Meaning::Content | Meaning::Routing | Meaning::Expired | Meaning::System | Meaning::Policy) | None, _) if nobody && !is_clear => {
-            Some(Meaning::Gone)
+        (Some(Meaning::Gone) | None, Some(means @ (Meaning::Full | Meaning::Disabled))) => {
+            Some(means)
         }
+        // What is said about the mailbox is nearer to the cause than what is said about the way
+        // there.
+        (
+            Some(
+                Meaning::Content
+                | Meaning::Routing
+                | Meaning::Expired
+                | Meaning::System
+                | Meaning::Policy,
+            )
+            | None,
+            _,
+        ) if nobody && !is_clear => Some(Meaning::Gone),
         (None, _) => tongues::in_single_words(text),
         (means, _) => means,
     };
@@ -117,29 +131,41 @@ fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     }
     match (section(text), known) {
         (Some(found), Some(means)) if !found.is_clear => Some(Listed::known(means, false)),
-        (Some(found), _) => Some(Listed { means: found.means, is_clear: found.is_clear, is_abroad: found.is_abroad, is_mere: found.is_mere }),
+        (Some(found), _) => Some(Listed {
+            means: found.means,
+            is_clear: found.is_clear,
+            is_abroad: found.is_abroad,
+            is_mere: found.is_mere,
+        }),
         (None, known) => known.map(|means| Listed::known(means, false)),
     }
 }
 
 /// The first section of which a text holds a phrase.
 fn section(text: &str) -> Option<&'static Section> {
-    REASONS.iter().find(|section| section.phrases.iter().any(|phrase| text.contains(phrase.as_str())))
+    REASONS
+        .iter()
+        .find(|section| section.phrases.iter().any(|phrase| text.contains(phrase.as_str())))
 }
 
-/// Whether a lowercase sentence says what is wrong with the recipient: nobody there, a full or a closed mailbox. "Mailbox unavailable" says
-/// nothing, for it stands before many a reason (RFC 5321 section 4.2.3), and neither does what is said of the sender.
+/// Whether a lowercase sentence says what is wrong with the recipient: nobody there, a full or a
+/// closed mailbox. "Mailbox unavailable" says nothing, for it stands before many a reason (RFC 5321
+/// section 4.2.3), and neither does what is said of the sender.
 pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
-    const OURS: [&str; 8] = ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
+    const OURS: [&str; 8] =
+        ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
     let sentence = unaccented(sentence);
     if tongues::of_mailbox(&sentence) == Some(Meaning::Sender) {
         return false;
     }
     let is_ours = || OURS.iter().any(|word| sentence.contains(word));
-    let Some(found) = section(&sentence) else { return says_nobody(&sentence) || (known::says_full(&sentence) && !is_ours()) };
+    let Some(found) = section(&sentence) else {
+        return says_nobody(&sentence) || (known::says_full(&sentence) && !is_ours());
+    };
     match found.means {
         Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address => {
-            says_nobody(&sentence) || !(sentence.contains("unavailable") || is_about_many(&sentence) || is_ours())
+            says_nobody(&sentence)
+                || !(sentence.contains("unavailable") || is_about_many(&sentence) || is_ours())
         }
         _ => says_nobody(&sentence) && !found.is_clear,
     }
@@ -147,14 +173,37 @@ pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
 
 /// Whether a text says that we have asked for too many who are not there.
 fn is_about_harvest(text: &str) -> bool {
-    let is_so = |sentence: &str| is_about_many(sentence) && section(sentence).is_some_and(|found| found.means == Meaning::Gone);
+    let is_so = |sentence: &str| {
+        is_about_many(sentence)
+            && section(sentence).is_some_and(|found| found.means == Meaning::Gone)
+    };
     is_about_many(text) && sentences(text).into_iter().any(|range| is_so(&text[range]))
 }
 
-/// Whether a sentence leaves it open if there is nobody or if we are not let in: "mailbox unavailable or access denied".
+/// Whether a sentence leaves it open if there is nobody or if we are not let in: "mailbox
+/// unavailable or access denied".
 fn is_either(text: &str) -> bool {
-    const ABSENT: [&str; 8] = ["unavailable", "not found", "unknown", "not exist", "invalid", "no such", "nonexistent", "non-existent"];
-    const DENIED: [&str; 9] = ["denied", "denined", "no access", "blocked", "rejected", "refused", "not allowed", "prohibited", "restricted"];
+    const ABSENT: [&str; 8] = [
+        "unavailable",
+        "not found",
+        "unknown",
+        "not exist",
+        "invalid",
+        "no such",
+        "nonexistent",
+        "non-existent",
+    ];
+    const DENIED: [&str; 9] = [
+        "denied",
+        "denined",
+        "no access",
+        "blocked",
+        "rejected",
+        "refused",
+        "not allowed",
+        "prohibited",
+        "restricted",
+    ];
     let holds = |words: &[&str], text: &str| words.iter().any(|word| text.contains(word));
     sentences(text).into_iter().any(|range| {
         let sentence = &text[range];
@@ -163,13 +212,15 @@ fn is_either(text: &str) -> bool {
             // What was rejected stands before a colon, and the reasons behind it.
             let before = before.rsplit([':', '(']).next().unwrap_or(before);
             let behind = behind.split([',', ':', ')']).next().unwrap_or(behind);
-            (holds(&ABSENT, before) && holds(&DENIED, behind)) || (holds(&DENIED, before) && holds(&ABSENT, behind))
+            (holds(&ABSENT, before) && holds(&DENIED, behind))
+                || (holds(&DENIED, before) && holds(&ABSENT, behind))
         })
     })
 }
 
-/// Whether a refusal is about the sender's address, which the receiving system tried to verify: "unable to verify sender address: no such
-/// user". A word for the recipient makes it one about the recipient again.
+/// Whether a refusal is about the sender's address, which the receiving system tried to verify:
+/// "unable to verify sender address: no such user". A word for the recipient makes it one about the
+/// recipient again.
 fn is_about_sender(said: &str) -> bool {
     const CHECKS: [&str; 14] = [
         "to sender failed",
@@ -192,10 +243,13 @@ fn is_about_sender(said: &str) -> bool {
 
 /// Whether a sentence says that a quota is used up, however it says it.
 fn is_about_room(text: &str) -> bool {
-    const USED_UP: [&str; 8] = ["exceed", "over", "full", "reached", "exhausted", "violat", "used up", "limit"];
-    let mut sentences = text.split(['.', ';', '!', '?']).filter(|sentence| sentence.contains("quota"));
+    const USED_UP: [&str; 8] =
+        ["exceed", "over", "full", "reached", "exhausted", "violat", "used up", "limit"];
+    let mut sentences =
+        text.split(['.', ';', '!', '?']).filter(|sentence| sentence.contains("quota"));
     sentences.any(|sentence| {
-        USED_UP.iter().any(|word| sentence.contains(word)) && !["sending", "sender", "daily", "hourly"].iter().any(|word| sentence.contains(word))
+        USED_UP.iter().any(|word| sentence.contains(word))
+            && !["sending", "sender", "daily", "hourly"].iter().any(|word| sentence.contains(word))
     })
 }
 
@@ -203,10 +257,20 @@ fn sections(text: &str) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut is_clear = true;
     for line in text.lines() {
-        if let Some((word, name)) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|rest| rest.split_once(' ')) {
+        if let Some((word, name)) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .and_then(|rest| rest.split_once(' '))
+        {
             // A test makes sure that every section names a meaning.
             let means = meaning(word).unwrap_or(Meaning::Session);
-            sections.push(Section { means, is_clear, is_abroad: name == "abroad", is_mere: name == "refusal", phrases: Vec::new() });
+            sections.push(Section {
+                means,
+                is_clear,
+                is_abroad: name == "abroad",
+                is_mere: name == "refusal",
+                phrases: Vec::new(),
+            });
             is_clear &= name != LAST_CLEAR;
         } else if !line.is_empty()
             && !line.starts_with('#')
@@ -247,18 +311,29 @@ mod tests {
     fn phrases_are_in_the_form_in_which_they_are_looked_for() {
         for line in include_str!("reasons.txt").lines().filter(|line| !line.starts_with('#')) {
             assert_eq!(line, line.to_lowercase());
-            assert!(line.is_empty() || (line.len() > 2 && !line.contains("  ") && !line.starts_with(' ')), "{line}");
+            assert!(
+                line.is_empty()
+                    || (line.len() > 2 && !line.contains("  ") && !line.starts_with(' ')),
+                "{line}"
+            );
         }
-        let mut sections = include_str!("reasons.txt").lines().filter_map(|line| line.strip_prefix('['));
-        assert!(sections.all(|section| section.split_once(' ').is_some_and(|(word, _)| meaning(word).is_some())));
+        let mut sections =
+            include_str!("reasons.txt").lines().filter_map(|line| line.strip_prefix('['));
+        assert!(sections.all(|section| {
+            section.split_once(' ').is_some_and(|(word, _)| meaning(word).is_some())
+        }));
     }
 
     #[test]
     fn a_phrase_is_written_down_once() {
-        let everywhere = KNOWN.iter().filter(|known| known.digits == "45" && known.at.contains(&Place::Bounce));
+        let everywhere =
+            KNOWN.iter().filter(|known| known.digits == "45" && known.at.contains(&Place::Bounce));
         for known in everywhere {
-            let again: Vec<&String> =
-                REASONS.iter().flat_map(|section| &section.phrases).filter(|phrase| find(known.says, phrase).is_some()).collect();
+            let again: Vec<&String> = REASONS
+                .iter()
+                .flat_map(|section| &section.phrases)
+                .filter(|phrase| find(known.says, phrase).is_some())
+                .collect();
             assert!(again.is_empty(), "{}: {again:?}", known.says);
         }
     }
@@ -268,7 +343,10 @@ mod tests {
         let means = |text: &str| listed(text, 0, None).map(|found| (found.means, found.is_clear));
         assert_eq!(means("user unknown, mailbox full"), Some((Meaning::Full, true)));
         assert_eq!(means("554 refused, user unknown"), Some((Meaning::Gone, false)));
-        assert_eq!(means("requested action not taken: mailbox unavailable, see spamcop"), Some((Meaning::Policy, true)));
+        assert_eq!(
+            means("requested action not taken: mailbox unavailable, see spamcop"),
+            Some((Meaning::Policy, true))
+        );
         assert_eq!(means("hello"), None);
     }
 }

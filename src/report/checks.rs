@@ -1,7 +1,9 @@
-//! What a CI job reads about a run: six checks that always have the same names, each with its numbers.
+//! What a CI job reads about a run: six checks that always have the same names, each with its
+//! numbers.
 //!
-//! The rule they keep: a recipient who was to be mailed and was not makes `hand-over` fail, a run that did not come to its end makes
-//! `completeness` fail, and whatever ends a command with another exit code than 0 makes one of them fail.
+//! The rule they keep: a recipient who was to be mailed and was not makes `hand-over` fail, a run
+//! that did not come to its end makes `completeness` fail, and whatever ends a command with another
+//! exit code than 0 makes one of them fail.
 
 use super::text::outcome;
 use super::{Failing, Head};
@@ -12,7 +14,8 @@ use crate::ledger::{Gate, Standing};
 use crate::outcome::{Outcome, Reason, Tally};
 
 /// The names, in order.
-pub(super) const NAMES: [&str; 6] = ["list", "template", "suppression", "canary", "hand-over", "completeness"];
+pub(super) const NAMES: [&str; 6] =
+    ["list", "template", "suppression", "canary", "hand-over", "completeness"];
 
 const LIST: usize = 0;
 const TEMPLATE: usize = 1;
@@ -74,7 +77,11 @@ fn failures(standing: &Standing, failing: &Failing) -> [Vec<String>; NAMES.len()
         };
         for (count, reason) in [(all - apart, None), (apart, reason)] {
             if count > 0 && failing.fails(of, reason) {
-                found[place_of(of, reason)].push(format!("{} {}", grouped(count), outcome(Some(of))));
+                found[place_of(of, reason)].push(format!(
+                    "{} {}",
+                    grouped(count),
+                    outcome(Some(of))
+                ));
             }
         }
     }
@@ -88,30 +95,54 @@ fn failures(standing: &Standing, failing: &Failing) -> [Vec<String>; NAMES.len()
 fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
     // The same command once more: the numbers are of the run that it found.
     let again = head.closing.as_ref().filter(|closing| closing.had_nothing_to_do).map(|_| {
-        let ended = head.finished_at.map(|at| format!(", which ended at {}", seconds(at))).unwrap_or_default();
+        let ended = head
+            .finished_at
+            .map(|at| format!(", which ended at {}", seconds(at)))
+            .unwrap_or_default();
         format!("nothing to do: this command sent nothing; in run {}{ended}: ", head.run)
     });
     let tally = &standing.tally;
     let count = |of: Outcome| grouped(tally.get(of));
     let total = rows(tally.total());
-    let unrendered = standing.reasons.get(&(Outcome::Invalid, Reason::Render)).copied().unwrap_or(0);
+    let unrendered =
+        standing.reasons.get(&(Outcome::Invalid, Reason::Render)).copied().unwrap_or(0);
     let invalid = grouped(tally.get(Outcome::Invalid).saturating_sub(unrendered));
     let why = standing.reasons.iter().filter(|((of, _), _)| *of == Outcome::Suppressed);
-    let why: Vec<String> = why.map(|((_, reason), count)| format!("{} {reason}", grouped(*count))).collect();
+    let why: Vec<String> =
+        why.map(|((_, reason), count)| format!("{} {reason}", grouped(*count))).collect();
     let open = (tally.open > 0).then(|| format!("{} {}", grouped(tally.open), outcome(None)));
-    let sum: Vec<String> = tally.non_zero().map(|(of, count)| format!("{} {}", grouped(count), outcome(Some(of)))).chain(open).collect();
-    let attempted: u64 = [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown].map(|of| tally.get(of)).iter().sum();
+    let sum: Vec<String> = tally
+        .non_zero()
+        .map(|(of, count)| format!("{} {}", grouped(count), outcome(Some(of))))
+        .chain(open)
+        .collect();
+    let attempted: u64 =
+        [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown]
+            .map(|of| tally.get(of))
+            .iter()
+            .sum();
     let canary = standing.canary.total();
     let evidence = match &head.gate {
         Some(Gate::Passed { evidence, by, .. }) if canary > 0 => {
-            format!("; {evidence}{}", by.as_ref().map(|by| format!("; passed by {by}")).unwrap_or_default())
+            format!(
+                "; {evidence}{}",
+                by.as_ref().map(|by| format!("; passed by {by}")).unwrap_or_default()
+            )
         }
         _ => String::new(),
     };
     [
-        format!("{total} in, {invalid} invalid, {} duplicate, {} left out by --where", count(Outcome::Duplicate), grouped(head.filtered)),
+        format!(
+            "{total} in, {invalid} invalid, {} duplicate, {} left out by --where",
+            count(Outcome::Duplicate),
+            grouped(head.filtered)
+        ),
         format!("{} of {total} cannot be rendered", grouped(unrendered)),
-        format!("{} suppressed{}", count(Outcome::Suppressed), if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) }),
+        format!(
+            "{} suppressed{}",
+            count(Outcome::Suppressed),
+            if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) }
+        ),
         format!("{} in the canary{evidence}", rows(canary)),
         format!(
             "{}{} of {} attempted accepted, {} rejected, {} deferred, {} unknown; {} held, {} already accepted",
@@ -131,8 +162,12 @@ fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
 /// How the canary stands, by itself.
 fn canary(head: &Head, standing: &Standing) -> Verdict {
     match &head.gate {
-        Some(Gate::Failed { evidence } | Gate::Waiting { evidence }) => Verdict::Failed(evidence.clone()),
-        Some(Gate::Passed { .. } | Gate::Stopped { .. }) if standing.canary.total() > 0 => Verdict::Passed,
+        Some(Gate::Failed { evidence } | Gate::Waiting { evidence }) => {
+            Verdict::Failed(evidence.clone())
+        }
+        Some(Gate::Passed { .. } | Gate::Stopped { .. }) if standing.canary.total() > 0 => {
+            Verdict::Passed
+        }
         Some(Gate::Ahead) if standing.canary.total() > 0 => Verdict::Skipped("not judged".into()),
         _ => Verdict::Skipped("no canary".into()),
     }
@@ -151,13 +186,21 @@ fn incomplete(head: &Head, standing: &Standing, exit: Option<Exit>) -> Option<St
 
 /// An exit code with its reasons, or else its meaning.
 fn said(head: &Head, exit: Exit) -> String {
-    let reasons = head.closing.as_ref().map(|closing| closing.reasons.join("; ")).filter(|reasons| !reasons.is_empty());
+    let reasons = head
+        .closing
+        .as_ref()
+        .map(|closing| closing.reasons.join("; "))
+        .filter(|reasons| !reasons.is_empty());
     format!("exit {}: {}", exit.code(), reasons.unwrap_or_else(|| head.exit_why(exit)))
 }
 
 /// The checks of a run as it stands.
 pub(super) fn of_run(head: &Head, standing: &Standing, failing: &Failing) -> Vec<Check> {
-    let exit = head.closing.as_ref().map(|closing| closing.exit).or_else(|| head.exit.and_then(Exit::from_code));
+    let exit = head
+        .closing
+        .as_ref()
+        .map(|closing| closing.exit)
+        .or_else(|| head.exit.and_then(Exit::from_code));
     let failures = failures(standing, failing);
     let numbers = numbers(head, standing);
     let mut checks: Vec<Check> = NAMES
@@ -167,7 +210,9 @@ pub(super) fn of_run(head: &Head, standing: &Standing, failing: &Failing) -> Vec
         .map(|((name, failures), numbers)| {
             let verdict = match failures.is_empty() {
                 true => Verdict::Passed,
-                false if name == NAMES[HAND_OVER] => Verdict::Failed(format!("not mailed: {}", failures.join(", "))),
+                false if name == NAMES[HAND_OVER] => {
+                    Verdict::Failed(format!("not mailed: {}", failures.join(", ")))
+                }
                 false => Verdict::Failed(failures.join(", ")),
             };
             Check { name, verdict, numbers }
@@ -185,8 +230,8 @@ pub(super) fn of_run(head: &Head, standing: &Standing, failing: &Failing) -> Vec
     checks
 }
 
-/// The checks of a command that was refused or has not ended: the one that is to blame, if that is known, `hand-over` and `completeness`
-/// fail, and none is passed.
+/// The checks of a command that was refused or has not ended: the one that is to blame, if that is
+/// known, `hand-over` and `completeness` fail, and none is passed.
 pub(super) fn of_refusal(blamed: Option<Subject>, why: &str) -> Vec<Check> {
     let blamed = blamed.map(|subject| match subject {
         Subject::List => LIST,
@@ -196,24 +241,40 @@ pub(super) fn of_refusal(blamed: Option<Subject>, why: &str) -> Vec<Check> {
     });
     let check = |(place, name)| {
         let fails = place == COMPLETENESS || place == HAND_OVER || Some(place) == blamed;
-        let verdict = if fails { Verdict::Failed(why.to_owned()) } else { Verdict::Skipped("not reached".into()) };
+        let verdict = if fails {
+            Verdict::Failed(why.to_owned())
+        } else {
+            Verdict::Skipped("not reached".into())
+        };
         Check { name, verdict, numbers: "not counted".into() }
     };
     NAMES.into_iter().enumerate().map(check).collect()
 }
 
-/// The checks of a dry run that would be sent: list, template and suppression were tried, the others were not.
-pub(super) fn of_dry_run(tally: &Tally, unrendered: u64, filtered: u64, would_send: u64) -> Vec<Check> {
+/// The checks of a dry run that would be sent: list, template and suppression were tried, the
+/// others were not.
+pub(super) fn of_dry_run(
+    tally: &Tally,
+    unrendered: u64,
+    filtered: u64,
+    would_send: u64,
+) -> Vec<Check> {
     let mut standing = Standing { tally: *tally, ..Standing::default() };
     standing.reasons.insert((Outcome::Invalid, Reason::Render), unrendered);
     let head = Head { filtered, ..Head::default() };
     let numbers = numbers(&head, &standing);
     let check = |((place, name), numbers)| match place {
         LIST | TEMPLATE | SUPPRESSION => Check { name, verdict: Verdict::Passed, numbers },
-        HAND_OVER => {
-            Check { name, verdict: Verdict::Skipped("dry run: nothing is sent".into()), numbers: format!("{} would be sent", grouped(would_send)) }
-        }
-        _ => Check { name, verdict: Verdict::Skipped("dry run: nothing is sent".into()), numbers: "dry run".into() },
+        HAND_OVER => Check {
+            name,
+            verdict: Verdict::Skipped("dry run: nothing is sent".into()),
+            numbers: format!("{} would be sent", grouped(would_send)),
+        },
+        _ => Check {
+            name,
+            verdict: Verdict::Skipped("dry run: nothing is sent".into()),
+            numbers: "dry run".into(),
+        },
     };
     NAMES.into_iter().enumerate().zip(numbers).map(check).collect()
 }
@@ -224,7 +285,11 @@ mod tests {
     use super::*;
 
     fn failing(head: &Head, standing: &Standing, failing: &Failing) -> Vec<&'static str> {
-        of_run(head, standing, failing).into_iter().filter(Check::has_failed).map(|check| check.name).collect()
+        of_run(head, standing, failing)
+            .into_iter()
+            .filter(Check::has_failed)
+            .map(|check| check.name)
+            .collect()
     }
 
     fn of(outcome: Outcome, reason: Option<Reason>) -> Standing {
@@ -255,7 +320,11 @@ mod tests {
         ] {
             let standing = of(outcome, reason);
             assert_eq!(failing(&ended(Exit::OK), &standing, &usual), expected, "{outcome}");
-            assert_eq!(is_unmailed(&usual, Some(outcome), reason), !expected.is_empty(), "{outcome}");
+            assert_eq!(
+                is_unmailed(&usual, Some(outcome), reason),
+                !expected.is_empty(),
+                "{outcome}"
+            );
         }
         let mut standing = Standing::default();
         standing.tally.open = 1;
@@ -271,7 +340,10 @@ mod tests {
         }
         let head = Head { exit: None, ..fixture::run().0 };
         assert_eq!(failing(&head, &Standing::default(), &usual), ["completeness"]);
-        let head = Head { gate: Some(Gate::Failed { evidence: "9 of 10 bounced".into() }), ..ended(Exit::STOPPED) };
+        let head = Head {
+            gate: Some(Gate::Failed { evidence: "9 of 10 bounced".into() }),
+            ..ended(Exit::STOPPED)
+        };
         assert_eq!(failing(&head, &Standing::default(), &usual), ["canary", "completeness"]);
     }
 
@@ -279,21 +351,48 @@ mod tests {
     fn the_pipeline_says_what_a_failure_is() {
         let only = Failing { only: vec![Outcome::Unknown, Outcome::Suppressed], also: Vec::new() };
         assert!(failing(&ended(Exit::OK), &of(Outcome::Rejected, None), &only).is_empty());
-        assert_eq!(failing(&ended(Exit::UNKNOWN), &of(Outcome::Unknown, None), &only), ["hand-over"]);
-        assert_eq!(failing(&ended(Exit::REJECTED), &of(Outcome::Suppressed, None), &only), ["suppression"]);
+        assert_eq!(
+            failing(&ended(Exit::UNKNOWN), &of(Outcome::Unknown, None), &only),
+            ["hand-over"]
+        );
+        assert_eq!(
+            failing(&ended(Exit::REJECTED), &of(Outcome::Suppressed, None), &only),
+            ["suppression"]
+        );
         let also = Failing { only: Vec::new(), also: vec![Outcome::Invalid, Outcome::Held] };
-        assert_eq!(failing(&ended(Exit::REJECTED), &of(Outcome::Invalid, Some(Reason::Render)), &also), ["template"]);
-        assert_eq!(failing(&ended(Exit::REJECTED), &of(Outcome::Invalid, Some(Reason::BadAddress)), &also), ["list"]);
-        assert_eq!(failing(&ended(Exit::REJECTED), &of(Outcome::Held, Some(Reason::Limit)), &also), ["hand-over"]);
-        assert_eq!(failing(&ended(Exit::REJECTED), &of(Outcome::Rejected, None), &also), ["hand-over"]);
+        assert_eq!(
+            failing(&ended(Exit::REJECTED), &of(Outcome::Invalid, Some(Reason::Render)), &also),
+            ["template"]
+        );
+        assert_eq!(
+            failing(&ended(Exit::REJECTED), &of(Outcome::Invalid, Some(Reason::BadAddress)), &also),
+            ["list"]
+        );
+        assert_eq!(
+            failing(&ended(Exit::REJECTED), &of(Outcome::Held, Some(Reason::Limit)), &also),
+            ["hand-over"]
+        );
+        assert_eq!(
+            failing(&ended(Exit::REJECTED), &of(Outcome::Rejected, None), &also),
+            ["hand-over"]
+        );
     }
 
     #[test]
     fn a_refusal_passes_nothing() {
-        for blamed in [None, Some(Subject::List), Some(Subject::Template), Some(Subject::Suppression), Some(Subject::Canary)] {
+        for blamed in [
+            None,
+            Some(Subject::List),
+            Some(Subject::Template),
+            Some(Subject::Suppression),
+            Some(Subject::Canary),
+        ] {
             let checks = of_refusal(blamed, "no");
             assert!(checks.iter().all(|check| check.verdict != Verdict::Passed));
-            assert_eq!(checks.iter().filter(|check| check.has_failed()).count(), 2 + usize::from(blamed.is_some()));
+            assert_eq!(
+                checks.iter().filter(|check| check.has_failed()).count(),
+                2 + usize::from(blamed.is_some())
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The two forms that a CI job reads, JUnit and Markdown, where there is no run to report: before a command has ended, after it was refused,
-//! and after a dry run. Rule: such a file speaks of the latest command, whatever became of it, and is failing until that has ended well.
+//! The two forms that a CI job reads, JUnit and Markdown, where there is no run to report: before a
+//! command has ended, after it was refused, and after a dry run. Rule: such a file speaks of the
+//! latest command, whatever became of it, and is failing until that has ended well.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,7 +11,8 @@ use crate::error::Subject;
 use crate::outcome::Tally;
 
 /// What stands in the file until the command has ended.
-const UNFINISHED: &str = "the command has not ended, or was stopped before it could say how it went";
+const UNFINISHED: &str =
+    "the command has not ended, or was stopped before it could say how it went";
 
 /// How much of a file is read to find out what it is.
 const HEAD: usize = 4_096;
@@ -34,22 +36,31 @@ pub(crate) fn is_for_ci(format: Format) -> bool {
     matches!(format, Format::Junit | Format::Markdown)
 }
 
-/// Whether the beginning of a file is a report of this form. Any JUnit file is one, since no other file of a workspace looks like that.
+/// Whether the beginning of a file is a report of this form. Any JUnit file is one, since no other
+/// file of a workspace looks like that.
 fn is_report(text: &str, format: Format) -> bool {
     match format {
-        Format::Junit => text.trim_start_matches('\u{feff}').trim_start().starts_with('<') && text.contains("<testsuite"),
+        Format::Junit => {
+            text.trim_start_matches('\u{feff}').trim_start().starts_with('<')
+                && text.contains("<testsuite")
+        }
         // The table that reports of earlier versions hold, which had no mark.
-        _ => text.starts_with(markdown::MARK) || text.contains("| outcome | recipients | share | reasons |"),
+        _ => {
+            text.starts_with(markdown::MARK)
+                || text.contains("| outcome | recipients | share | reasons |")
+        }
     }
 }
 
-/// Whether something lies there that may be replaced before the command has begun: nothing, or a report.
+/// Whether something lies there that may be replaced before the command has begun: nothing, or a
+/// report.
 pub(crate) fn is_replaceable(path: &Path, format: Format) -> bool {
     match std::fs::File::open(path) {
         Err(e) => e.kind() == std::io::ErrorKind::NotFound,
         Ok(file) => {
             let mut head = Vec::new();
-            let read = std::io::Read::read_to_end(&mut std::io::Read::take(file, HEAD as u64), &mut head);
+            let read =
+                std::io::Read::read_to_end(&mut std::io::Read::take(file, HEAD as u64), &mut head);
             read.is_ok() && is_report(&String::from_utf8_lossy(&head), format)
         }
     }
@@ -71,9 +82,13 @@ pub(crate) fn content(path: &Path, format: Format) -> Content {
     }
 }
 
-/// What test pages call the checks of a report: by its file's name, which stays the same from one run to the next.
+/// What test pages call the checks of a report: by its file's name, which stays the same from one
+/// run to the next.
 pub(crate) fn class(path: &Path) -> String {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).filter(|stem| !stem.is_empty());
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .filter(|stem| !stem.is_empty());
     stem.map_or_else(|| "mailbatch".to_owned(), |stem| format!("mailbatch.{stem}"))
 }
 
@@ -82,14 +97,21 @@ pub(crate) fn unfinished(format: Format, class: &str) -> String {
     text(format, class, checks::of_refusal(None, UNFINISHED))
 }
 
-/// The report of a command that wrote no other; `blamed` is what it was refused for, if that is known.
+/// The report of a command that wrote no other; `blamed` is what it was refused for, if that is
+/// known.
 pub(crate) fn refusal(format: Format, class: &str, blamed: Option<Subject>, why: &str) -> String {
     text(format, class, checks::of_refusal(blamed, why))
 }
 
-/// The report of a dry run that found nothing to refuse: what it counted, of which so many rows cannot be rendered, how many rows `--where`
-/// left out, and how many recipients a send would mail.
-pub(crate) fn dry_run(format: Format, class: &str, (tally, unrendered): (&Tally, u64), filtered: u64, would_send: u64) -> String {
+/// The report of a dry run that found nothing to refuse: what it counted, of which so many rows
+/// cannot be rendered, how many rows `--where` left out, and how many recipients a send would mail.
+pub(crate) fn dry_run(
+    format: Format,
+    class: &str,
+    (tally, unrendered): (&Tally, u64),
+    filtered: u64,
+    would_send: u64,
+) -> String {
     text(format, class, checks::of_dry_run(tally, unrendered, filtered, would_send))
 }
 
@@ -111,7 +133,8 @@ mod tests {
     #[test]
     fn reports_are_told_from_other_files() {
         let dir = tempfile::tempdir().unwrap();
-        let junit = "<?xml version=\"1.0\"?>\n<testsuite name=\"a\"><testcase name=\"b\"/></testsuite>";
+        let junit =
+            "<?xml version=\"1.0\"?>\n<testsuite name=\"a\"><testcase name=\"b\"/></testsuite>";
         let old = "## spring\n\n| outcome | recipients | share | reasons |\n| --- |\n";
         for (text, format, expected) in [
             (junit, Format::Junit, Content::Passing),
@@ -125,8 +148,16 @@ mod tests {
             (&unfinished(Format::Markdown, "m"), Format::Markdown, Content::Unfinished),
             (&refusal(Format::Junit, "m", None, "no"), Format::Junit, Content::Failing),
             (&refusal(Format::Markdown, "m", None, "no"), Format::Markdown, Content::Failing),
-            (&dry_run(Format::Junit, "m", (&Tally::default(), 0), 0, 0), Format::Junit, Content::Passing),
-            (&dry_run(Format::Markdown, "m", (&Tally::default(), 0), 0, 0), Format::Markdown, Content::Passing),
+            (
+                &dry_run(Format::Junit, "m", (&Tally::default(), 0), 0, 0),
+                Format::Junit,
+                Content::Passing,
+            ),
+            (
+                &dry_run(Format::Markdown, "m", (&Tally::default(), 0), 0, 0),
+                Format::Markdown,
+                Content::Passing,
+            ),
         ] {
             let path = dir.path().join("file");
             std::fs::write(&path, text).unwrap();
@@ -134,13 +165,20 @@ mod tests {
             assert_eq!(is_replaceable(&path, format), expected != Content::Foreign, "{text}");
         }
         let missing = dir.path().join("missing");
-        assert!(content(&missing, Format::Junit) == Content::Missing && is_replaceable(&missing, Format::Junit));
+        assert!(
+            content(&missing, Format::Junit) == Content::Missing
+                && is_replaceable(&missing, Format::Junit)
+        );
         assert!(!is_replaceable(dir.path(), Format::Junit));
     }
 
     #[test]
     fn the_class_is_named_after_the_file() {
-        let names = ["ci/run.xml", "nightly.news.xml", ".xml", "/"].map(|path| class(Path::new(path)));
-        assert_eq!(names, ["mailbatch.run", "mailbatch.nightly.news", "mailbatch..xml", "mailbatch"]);
+        let names =
+            ["ci/run.xml", "nightly.news.xml", ".xml", "/"].map(|path| class(Path::new(path)));
+        assert_eq!(
+            names,
+            ["mailbatch.run", "mailbatch.nightly.news", "mailbatch..xml", "mailbatch"]
+        );
     }
 }

@@ -1,6 +1,8 @@
-//! The report as CSV (RFC 4180, lines ending in LF): the lists' own columns in order, then ours with the prefix `mb_`.
+//! The report as CSV (RFC 4180, lines ending in LF): the lists' own columns in order, then ours
+//! with the prefix `mb_`.
 //!
-//! A list that is itself a report has columns of our names; its own are kept as `list_mb_…`, so that ours can always be found by name.
+//! A list that is itself a report has columns of our names; its own are kept as `list_mb_…`, so
+//! that ours can always be found by name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -132,7 +134,11 @@ impl LastTime {
 }
 
 fn cell(line: &mut Vec<u8>, text: &str, guard: bool) {
-    let text = if guard && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) };
+    let text = if guard && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    };
     let bytes = text.as_bytes();
     if bytes.iter().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
         line.push(b'"');
@@ -180,19 +186,43 @@ mod tests {
     #[test]
     fn formulas_are_guarded_only_when_asked_for() {
         let head = Head::of_lists(vec!["-".into()], vec![vec!["=note".into()]]);
-        let row = ReportRow { fields: r#"["=HYPERLINK(\"x\")"]"#.into(), detail: "@cmd".into(), email: "+1@b.c".into(), ..ReportRow::default() };
+        let row = ReportRow {
+            fields: r#"["=HYPERLINK(\"x\")"]"#.into(),
+            detail: "@cmd".into(),
+            email: "+1@b.c".into(),
+            ..ReportRow::default()
+        };
         let plain = csv(&head, vec![row.clone()], Options::default());
-        assert!(plain.starts_with("=note,") && plain.contains("\n\"=HYPERLINK(\"\"x\"\")\",0,-,"), "{plain}");
+        assert!(
+            plain.starts_with("=note,") && plain.contains("\n\"=HYPERLINK(\"\"x\"\")\",0,-,"),
+            "{plain}"
+        );
         let safe = csv(&head, vec![row], Options { spreadsheet_safe: true, ..Options::default() });
-        assert!(safe.starts_with("'=note,") && safe.contains("\n\"'=HYPERLINK(\"\"x\"\")\",0,'-,0,'+1@b.c,,,,'@cmd,"), "{safe}");
+        assert!(
+            safe.starts_with("'=note,")
+                && safe.contains("\n\"'=HYPERLINK(\"\"x\"\")\",0,'-,0,'+1@b.c,,,,'@cmd,"),
+            "{safe}"
+        );
     }
 
     #[test]
     fn columns_that_bear_our_names_are_kept_under_another() {
-        let head =
-            Head::of_lists(vec!["old.csv".into()], vec![vec!["MB_row".into(), "mb_outcome".into(), "list_mb_outcome".into(), "mb_mine".into()]]);
+        let head = Head::of_lists(
+            vec!["old.csv".into()],
+            vec![vec![
+                "MB_row".into(),
+                "mb_outcome".into(),
+                "list_mb_outcome".into(),
+                "mb_mine".into(),
+            ]],
+        );
         let text = csv(&head, vec![], Options::default());
-        assert!(text.starts_with("list_MB_row,list_list_mb_outcome,list_mb_outcome,mb_mine,mb_row,mb_list,"), "{text}");
+        assert!(
+            text.starts_with(
+                "list_MB_row,list_list_mb_outcome,list_mb_outcome,mb_mine,mb_row,mb_list,"
+            ),
+            "{text}"
+        );
     }
 
     proptest! {

@@ -1,5 +1,5 @@
-//! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its owner only, or not at all. Markdown, which
-//! holds no addresses, is readable as the umask says.
+//! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its
+//! owner only, or not at all. Markdown, which holds no addresses, is readable as the umask says.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -10,19 +10,28 @@ use crate::ledger::Standing;
 use crate::output::{self, Output, Target};
 use crate::shown::Shown;
 
-/// A report on its way to a file: written beside it, and put in its place when finished. Dropped early, it leaves nothing behind.
+/// A report on its way to a file: written beside it, and put in its place when finished. Dropped
+/// early, it leaves nothing behind.
 pub struct ReportFile {
     path: PathBuf,
     writer: Writer<BufWriter<Output>>,
 }
 
 impl ReportFile {
-    /// Begins a report; missing directories are made, with mode 0700. Errs when the directory cannot be written to.
-    pub fn create(target: &Target, format: Format, head: &Head, standing: &Standing, options: Options) -> Result<Self> {
+    /// Begins a report; missing directories are made, with mode 0700. Errs when the directory
+    /// cannot be written to.
+    pub fn create(
+        target: &Target,
+        format: Format,
+        head: &Head,
+        standing: &Standing,
+        options: Options,
+    ) -> Result<Self> {
         let target = &placed(target, format);
         let path = target.path();
         if path.is_dir() {
-            return Err(Error::usage(format!("{}: is a directory", path.shown())).hint("name a file, as in --report out/report.csv"));
+            return Err(Error::usage(format!("{}: is a directory", path.shown()))
+                .hint("name a file, as in --report out/report.csv"));
         }
         let options = Options { class: ci::class(target.typed()), ..options };
         let begin = || -> io::Result<_> {
@@ -41,7 +50,9 @@ impl ReportFile {
     /// Syncs the report and puts it in its place.
     pub fn finish(self) -> Result<PathBuf> {
         let Self { path, writer } = self;
-        let place = || -> io::Result<PathBuf> { writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.finish() };
+        let place = || -> io::Result<PathBuf> {
+            writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+        };
         place().map_err(|e| unwritable(&path, &e))
     }
 }
@@ -53,10 +64,12 @@ fn placed(target: &Target, format: Format) -> Target {
 
 /// Writes a text that is a report of this form as a whole.
 pub fn write_text(target: &Target, format: Format, text: &str) -> Result<()> {
-    output::write(&placed(target, format), text.as_bytes()).map_err(|e| unwritable(target.path(), &e))
+    output::write(&placed(target, format), text.as_bytes())
+        .map_err(|e| unwritable(target.path(), &e))
 }
 
-/// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown suffix and as the file system does.
+/// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown
+/// suffix and as the file system does.
 pub fn write_file<R: Into<ReportRow>>(
     path: &Path,
     head: &Head,
@@ -75,7 +88,8 @@ pub fn write_file<R: Into<ReportRow>>(
     file.finish()
 }
 
-/// Whether a report could be written there, found by trying; makes missing directories, leaves no file. Errs with exit 2 naming the flag.
+/// Whether a report could be written there, found by trying; makes missing directories, leaves no
+/// file. Errs with exit 2 naming the flag.
 pub fn check_writable(target: &Target) -> Result<()> {
     target.try_out().map_err(|e| {
         Error::usage(format!("--report {}: cannot be written there: {e}", target.typed().shown()))
@@ -102,7 +116,8 @@ mod tests {
         let (head, standing, rows) = fixture::run();
         write_file(&path, &head, &standing, rows.clone(), Options::default()).unwrap();
         write_file(&path, &head, &standing, rows, Options::default()).unwrap();
-        let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["run.csv"]);
         #[cfg(unix)]
         {
@@ -115,7 +130,14 @@ mod tests {
     fn a_report_that_is_not_finished_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (head, standing, rows) = fixture::run();
-        let mut file = ReportFile::create(&Target::chosen(&dir.path().join("run.html")), Format::Html, &head, &standing, Options::default()).unwrap();
+        let mut file = ReportFile::create(
+            &Target::chosen(&dir.path().join("run.html")),
+            Format::Html,
+            &head,
+            &standing,
+            Options::default(),
+        )
+        .unwrap();
         file.row(&rows[0]).unwrap();
         drop(file);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -125,9 +147,19 @@ mod tests {
     fn an_unknown_suffix_and_a_directory_are_refused_with_the_way_out() {
         let dir = tempfile::tempdir().unwrap();
         let (head, standing, rows) = fixture::run();
-        let error = write_file(&dir.path().join("run.pdf"), &head, &standing, rows, Options::default()).unwrap_err();
+        let error =
+            write_file(&dir.path().join("run.pdf"), &head, &standing, rows, Options::default())
+                .unwrap_err();
         assert!(error.to_string().contains("hint: use .csv"), "{error}");
-        let error = ReportFile::create(&Target::chosen(dir.path()), Format::Csv, &head, &standing, Options::default()).err().unwrap();
+        let error = ReportFile::create(
+            &Target::chosen(dir.path()),
+            Format::Csv,
+            &head,
+            &standing,
+            Options::default(),
+        )
+        .err()
+        .unwrap();
         assert!(error.to_string().contains("is a directory"), "{error}");
     }
 }

@@ -25,7 +25,11 @@ pub(crate) fn ledger_run() -> Run {
             settings: serde_json::Value::Null,
         },
         state: RunState::Open,
-        gate: Gate::Passed { evidence: "2 of 100 failed (2.0%), 5% allowed".into(), by: None, at: None },
+        gate: Gate::Passed {
+            evidence: "2 of 100 failed (2.0%), 5% allowed".into(),
+            by: None,
+            at: None,
+        },
         started_at: at("2026-11-21T03:45:00Z"),
         finished_at: Some(at("2026-11-21T03:47:14.5Z")),
         columns: vec![vec!["email".into(), "name".into()], vec!["email".into(), "age".into()]],
@@ -59,8 +63,16 @@ pub(crate) fn run() -> (Head, Standing, Vec<ReportRow>) {
         ..row
     };
     let mut rows = vec![
-        sent(row(1, "ann@example.com", Some(Outcome::Accepted), None), "250", "2.0.0 Ok: queued as 4F1"),
-        sent(row(2, "bob@example.org", Some(Outcome::Rejected), Some(Reason::MailboxGone)), "550 5.1.1", "no <such> user, \"bob\""),
+        sent(
+            row(1, "ann@example.com", Some(Outcome::Accepted), None),
+            "250",
+            "2.0.0 Ok: queued as 4F1",
+        ),
+        sent(
+            row(2, "bob@example.org", Some(Outcome::Rejected), Some(Reason::MailboxGone)),
+            "550 5.1.1",
+            "no <such> user, \"bob\"",
+        ),
         row(3, "not an address", Some(Outcome::Invalid), Some(Reason::BadAddress)),
         sent(row(4, "eve@example.net", None, None), "", ""),
     ];

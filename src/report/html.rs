@@ -1,5 +1,6 @@
-//! The report as one HTML page that needs nothing else: no network, no fonts, no images, and without its few lines of script it still reads
-//! whole. Rule: every piece of foreign text is escaped, and the page's own policy forbids it to load anything.
+//! The report as one HTML page that needs nothing else: no network, no fonts, no images, and
+//! without its few lines of script it still reads whole. Rule: every piece of foreign text is
+//! escaped, and the page's own policy forbids it to load anything.
 
 use std::io::{self, Write};
 
@@ -38,15 +39,23 @@ impl Html {
 
     fn facts(&self, out: &mut dyn Write) -> io::Result<()> {
         let tally = &self.standing.tally;
-        let mut facts = vec![(grouped(tally.total()), "rows in"), (grouped(tally.get(Outcome::Accepted)), "accepted")];
-        let failed = tally.get(Outcome::Rejected) + tally.get(Outcome::Deferred) + tally.get(Outcome::Unknown);
+        let mut facts = vec![
+            (grouped(tally.total()), "rows in"),
+            (grouped(tally.get(Outcome::Accepted)), "accepted"),
+        ];
+        let failed = tally.get(Outcome::Rejected)
+            + tally.get(Outcome::Deferred)
+            + tally.get(Outcome::Unknown);
         facts.push((grouped(failed), "rejected, deferred or unknown"));
         if let (Some(from), Some(to)) = (self.head.started_at, self.head.finished_at) {
             let took = between(from, to);
             facts.push((duration(took), "from start to end"));
             let handed_over = tally.get(Outcome::Accepted) + failed;
             if handed_over > 0 && !took.is_zero() {
-                facts.push((rate(handed_over as f64 / took.as_secs_f64()), "handed over on average"));
+                facts.push((
+                    rate(handed_over as f64 / took.as_secs_f64()),
+                    "handed over on average",
+                ));
             }
         }
         if self.head.filtered > 0 {
@@ -64,7 +73,10 @@ impl Html {
         if total == 0 {
             return Ok(());
         }
-        write!(out, "<svg class=\"bar\" viewBox=\"0 0 1000 28\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Outcomes\">")?;
+        write!(
+            out,
+            "<svg class=\"bar\" viewBox=\"0 0 1000 28\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Outcomes\">"
+        )?;
         let mut x = 0.0;
         for (of, n) in self.parts() {
             let width = n as f64 * 1_000.0 / total as f64;
@@ -82,10 +94,14 @@ impl Html {
 
     fn outcomes(&self, out: &mut dyn Write) -> io::Result<()> {
         let total = self.standing.tally.total();
-        write!(out, "<table><thead><tr><th>outcome<th class=\"n\">recipients<th class=\"n\">share<th>reasons</tr></thead><tbody>")?;
+        write!(
+            out,
+            "<table><thead><tr><th>outcome<th class=\"n\">recipients<th class=\"n\">share<th>reasons</tr></thead><tbody>"
+        )?;
         for (of, n) in self.parts() {
             let why = of.map(|o| reasons(&self.standing, o)).unwrap_or_default();
-            let why: Vec<String> = why.iter().map(|(reason, n)| format!("{reason} {}", grouped(*n))).collect();
+            let why: Vec<String> =
+                why.iter().map(|(reason, n)| format!("{reason} {}", grouped(*n))).collect();
             write!(
                 out,
                 "<tr><td><span class=\"dot\" style=\"background:var(--{})\"></span>{}<td class=\"n\">{}<td class=\"n\">{}<td>{}",
@@ -96,7 +112,11 @@ impl Html {
                 why.join(", ")
             )?;
         }
-        writeln!(out, "<tr class=\"sum\"><td>rows in<td class=\"n\">{}<td><td></tbody></table>", grouped(total))
+        writeln!(
+            out,
+            "<tr class=\"sum\"><td>rows in<td class=\"n\">{}<td><td></tbody></table>",
+            grouped(total)
+        )
     }
 }
 
@@ -165,7 +185,11 @@ impl Layout for Html {
         if self.shown > 0 {
             writeln!(out, "</tbody></table></div>")?;
             if self.left_out > 0 {
-                writeln!(out, "<p class=\"soft\">… and {} more; the CSV report has every row.</p>", rows(self.left_out))?;
+                writeln!(
+                    out,
+                    "<p class=\"soft\">… and {} more; the CSV report has every row.</p>",
+                    rows(self.left_out)
+                )?;
             }
             writeln!(out, "<script>\n{}</script>", include_str!("page.js"))?;
         }

@@ -1,4 +1,5 @@
-//! The report as NDJSON (an object a line) and as one JSON document; both carry their version in `v`.
+//! The report as NDJSON (an object a line) and as one JSON document; both carry their version in
+//! `v`.
 
 use std::io::{self, Write};
 
@@ -22,12 +23,21 @@ pub(super) struct Json {
 
 impl Json {
     pub(super) fn lines(head: &Head) -> Self {
-        Self { union: Union::new(&head.columns), head: head.clone(), opening: None, first: true, line: Vec::with_capacity(1_024) }
+        Self {
+            union: Union::new(&head.columns),
+            head: head.clone(),
+            opening: None,
+            first: true,
+            line: Vec::with_capacity(1_024),
+        }
     }
 
     pub(super) fn document(head: &Head, standing: &Standing) -> Self {
-        let reasons: Vec<_> =
-            standing.reasons.iter().map(|((outcome, reason), n)| json!({"outcome": outcome, "reason": reason, "count": n})).collect();
+        let reasons: Vec<_> = standing
+            .reasons
+            .iter()
+            .map(|((outcome, reason), n)| json!({"outcome": outcome, "reason": reason, "count": n}))
+            .collect();
         let opening = json!({
             "v": 1,
             "type": "report",
@@ -206,7 +216,17 @@ mod tests {
     fn json_without_rows_is_still_a_document() {
         let (head, standing, _) = fixture::run();
         let mut out = Vec::new();
-        write(Format::Json, &head, &standing, Vec::<super::ReportRow>::new(), Options::default(), &mut out).unwrap();
-        assert!(serde_json::from_slice::<Value>(&out).unwrap()["rows"].as_array().unwrap().is_empty());
+        write(
+            Format::Json,
+            &head,
+            &standing,
+            Vec::<super::ReportRow>::new(),
+            Options::default(),
+            &mut out,
+        )
+        .unwrap();
+        assert!(
+            serde_json::from_slice::<Value>(&out).unwrap()["rows"].as_array().unwrap().is_empty()
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! The report as JUnit XML, for the test page of a CI job: six cases that always have the same names ([`super::checks`]). The numbers stand
-//! in the output of the suite, the rows of recipients who were not mailed in the failure of `hand-over`, as many as a page can show.
+//! The report as JUnit XML, for the test page of a CI job: six cases that always have the same
+//! names ([`super::checks`]). The numbers stand in the output of the suite, the rows of recipients
+//! who were not mailed in the failure of `hand-over`, as many as a page can show.
 //!
-//! Valid by the schemas of Ant's JUnit task and of Jenkins' xUnit plugin: a case has one child at most, and the document no attributes.
+//! Valid by the schemas of Ant's JUnit task and of Jenkins' xUnit plugin: a case has one child at
+//! most, and the document no attributes.
 
 use std::io::{self, Write};
 
@@ -28,23 +30,48 @@ impl Junit {
     pub(super) fn new(head: &Head, standing: &Standing, options: &Options) -> Self {
         let class = if options.class.is_empty() { "mailbatch" } else { &options.class };
         let checks = checks::of_run(head, standing, &options.failing);
-        Self { head: head.clone(), failing: options.failing.clone(), ..Self::of_checks(class, checks) }
+        Self {
+            head: head.clone(),
+            failing: options.failing.clone(),
+            ..Self::of_checks(class, checks)
+        }
     }
 
     /// The document of a command without a run to report.
     pub(super) fn of_checks(class: &str, checks: Vec<Check>) -> Self {
-        Self { head: Head::default(), class: class.to_owned(), checks, failing: Failing::default(), shown: 0, left_out: 0 }
+        Self {
+            head: Head::default(),
+            class: class.to_owned(),
+            checks,
+            failing: Failing::default(),
+            shown: 0,
+            left_out: 0,
+        }
     }
 
     /// The beginning of a case, up to where rows may stand in its failure.
     fn open(&self, check: &Check, out: &mut dyn Write) -> io::Result<()> {
-        write!(out, "    <testcase classname=\"{}\" name=\"{}\" time=\"0\"", xml(&self.class), check.name)?;
+        write!(
+            out,
+            "    <testcase classname=\"{}\" name=\"{}\" time=\"0\"",
+            xml(&self.class),
+            check.name
+        )?;
         match &check.verdict {
             Verdict::Passed => writeln!(out, "/>"),
-            Verdict::Skipped(why) => writeln!(out, "><skipped message=\"{}\"/></testcase>", xml(why)),
+            Verdict::Skipped(why) => {
+                writeln!(out, "><skipped message=\"{}\"/></testcase>", xml(why))
+            }
             Verdict::Failed(why) => {
                 let first = why.lines().next().unwrap_or_default();
-                write!(out, "><failure type=\"{}\" message=\"{}\">{}\n{}", check.name, xml(first), xml_lines(why), xml(&check.numbers))
+                write!(
+                    out,
+                    "><failure type=\"{}\" message=\"{}\">{}\n{}",
+                    check.name,
+                    xml(first),
+                    xml_lines(why),
+                    xml(&check.numbers)
+                )
             }
         }
     }
@@ -90,7 +117,8 @@ impl Layout for Junit {
         let head = &self.head;
         let tests = self.checks.len();
         let failures = self.checks.iter().filter(|check| check.has_failed()).count();
-        let skipped = self.checks.iter().filter(|check| matches!(check.verdict, Verdict::Skipped(_))).count();
+        let skipped =
+            self.checks.iter().filter(|check| matches!(check.verdict, Verdict::Skipped(_))).count();
         let took = match (head.started_at, head.finished_at) {
             (Some(from), Some(to)) => between(from, to).as_secs_f64(),
             _ => 0.0,
@@ -99,10 +127,22 @@ impl Layout for Junit {
         // Ant's schema has no place for a time zone; the time is UTC.
         let begun = seconds(head.started_at.unwrap_or_else(Timestamp::now));
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
-        write!(out, "  <testsuite name=\"{}\" package=\"mailbatch\" id=\"0\" hostname=\"localhost\"", xml(name))?;
-        write!(out, " timestamp=\"{}\" tests=\"{tests}\" failures=\"{failures}\"", begun.trim_end_matches('Z'))?;
+        write!(
+            out,
+            "  <testsuite name=\"{}\" package=\"mailbatch\" id=\"0\" hostname=\"localhost\"",
+            xml(name)
+        )?;
+        write!(
+            out,
+            " timestamp=\"{}\" tests=\"{tests}\" failures=\"{failures}\"",
+            begun.trim_end_matches('Z')
+        )?;
         writeln!(out, " errors=\"0\" skipped=\"{skipped}\" time=\"{took:.3}\">\n    <properties>")?;
-        for (name, value) in [("run", Some(&head.run)), ("env", head.env.as_ref()), ("provider", Some(&head.provider))] {
+        for (name, value) in [
+            ("run", Some(&head.run)),
+            ("env", head.env.as_ref()),
+            ("provider", Some(&head.provider)),
+        ] {
             if let Some(value) = value.filter(|v| !v.is_empty()) {
                 writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", xml(value))?;
             }
@@ -113,7 +153,9 @@ impl Layout for Junit {
     }
 
     fn row(&mut self, row: &ReportRow, out: &mut dyn Write) -> io::Result<()> {
-        if !self.checks[HAND_OVER].has_failed() || !is_unmailed(&self.failing, row.outcome, row.reason) {
+        if !self.checks[HAND_OVER].has_failed()
+            || !is_unmailed(&self.failing, row.outcome, row.reason)
+        {
             return Ok(());
         }
         if self.shown == MOST_ROWS {
@@ -123,7 +165,14 @@ impl Layout for Junit {
         self.shown += 1;
         let of = row.outcome.map_or("open", |of| of.as_str());
         let reason = row.reason.map_or("", |r| r.as_str());
-        let words = format!("row {} {} {} {of} {reason} {} {}", row.row, self.head.place(row), row.email, row.code, row.detail);
+        let words = format!(
+            "row {} {} {} {of} {reason} {} {}",
+            row.row,
+            self.head.place(row),
+            row.email,
+            row.code,
+            row.detail
+        );
         write!(out, "\n{}", xml(&words.split_whitespace().collect::<Vec<_>>().join(" ")))
     }
 
@@ -133,8 +182,16 @@ impl Layout for Junit {
         }
         Self::close(&self.checks[HAND_OVER], out)?;
         self.all(&self.checks[HAND_OVER + 1..], out)?;
-        let numbers: Vec<String> = self.checks.iter().map(|check| xml(&format!("{}: {}", check.name, check.numbers))).collect();
-        writeln!(out, "    <system-out>{}</system-out>\n    <system-err></system-err>", numbers.join("\n"))?;
+        let numbers: Vec<String> = self
+            .checks
+            .iter()
+            .map(|check| xml(&format!("{}: {}", check.name, check.numbers)))
+            .collect();
+        writeln!(
+            out,
+            "    <system-out>{}</system-out>\n    <system-err></system-err>",
+            numbers.join("\n")
+        )?;
         writeln!(out, "  </testsuite>\n</testsuites>")
     }
 }
@@ -187,17 +244,31 @@ mod tests {
 
     #[test]
     fn the_names_and_the_announced_numbers_are_always_the_same() {
-        for options in [Options::default(), Options { outcomes: Some(vec![Outcome::Suppressed]), ..Options::default() }] {
+        for options in [
+            Options::default(),
+            Options { outcomes: Some(vec![Outcome::Suppressed]), ..Options::default() },
+        ] {
             let text = junit(options);
-            let names: Vec<&str> = text.split(" name=\"").filter_map(|rest| rest.split_once("\" time=\"0\"")).map(|(name, _)| name).collect();
+            let names: Vec<&str> = text
+                .split(" name=\"")
+                .filter_map(|rest| rest.split_once("\" time=\"0\""))
+                .map(|(name, _)| name)
+                .collect();
             assert_eq!(names, checks::NAMES, "{text}");
-            assert_eq!(text.matches("tests=\"6\" failures=\"2\" errors=\"0\" skipped=\"1\"").count(), 1, "{text}");
+            assert_eq!(
+                text.matches("tests=\"6\" failures=\"2\" errors=\"0\" skipped=\"1\"").count(),
+                1,
+                "{text}"
+            );
             assert_eq!(text.matches("<failure ").count(), 2);
         }
     }
 
     #[test]
     fn nothing_from_a_list_can_break_the_document() {
-        assert_eq!(xml("a<b>&\"'\u{0}\u{8}\u{ffff}\nZoë ]]>"), "a&lt;b&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}\u{fffd} Zoë ]]&gt;");
+        assert_eq!(
+            xml("a<b>&\"'\u{0}\u{8}\u{ffff}\nZoë ]]>"),
+            "a&lt;b&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}\u{fffd} Zoë ]]&gt;"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The report as GitHub-flavoured Markdown, for the summary page of a CI job. Rule: such pages are read by many, so rows are named by list
-//! and line, never by address; what a provider answered may quote one and is left out as well.
+//! The report as GitHub-flavoured Markdown, for the summary page of a CI job. Rule: such pages are
+//! read by many, so rows are named by list and line, never by address; what a provider answered may
+//! quote one and is left out as well.
 
 use std::io::{self, Write};
 
@@ -31,7 +32,13 @@ pub(super) struct Markdown {
 
 impl Markdown {
     pub(super) fn new(head: &Head, standing: &Standing, options: &Options) -> Self {
-        Self { head: head.clone(), standing: standing.clone(), failing: options.failing.clone(), shown: 0, left_out: 0 }
+        Self {
+            head: head.clone(),
+            standing: standing.clone(),
+            failing: options.failing.clone(),
+            shown: 0,
+            left_out: 0,
+        }
     }
 }
 
@@ -70,14 +77,23 @@ fn table(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
             Verdict::Failed(why) => format!("{FAILED}: {}", plain(&without_addresses(why))),
             Verdict::Skipped(why) => format!("skipped: {}", plain(why)),
         };
-        writeln!(out, "| {} | {result} | {} |", check.name, plain(&without_addresses(&check.numbers)))?;
+        writeln!(
+            out,
+            "| {} | {result} | {} |",
+            check.name,
+            plain(&without_addresses(&check.numbers))
+        )?;
     }
     Ok(())
 }
 
-/// A text in one line in which every word that may be an address is left out: an error, or the evidence of a gate, may quote one.
+/// A text in one line in which every word that may be an address is left out: an error, or the
+/// evidence of a gate, may quote one.
 fn without_addresses(text: &str) -> String {
-    text.split_whitespace().map(|word| if word.contains('@') { "…" } else { word }).collect::<Vec<_>>().join(" ")
+    text.split_whitespace()
+        .map(|word| if word.contains('@') { "…" } else { word })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Makes text harmless inside a table cell.
@@ -87,7 +103,9 @@ fn plain(text: &str) -> String {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '@' | '!' => out.extend(['\\', c]),
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '@' | '!' => {
+                out.extend(['\\', c])
+            }
             _ => out.push(c),
         }
     }
@@ -99,7 +117,11 @@ impl Layout for Markdown {
         let head = &self.head;
         let env = head.env.as_deref().map(|env| format!(" ({})", plain(env))).unwrap_or_default();
         writeln!(out, "{MARK}")?;
-        writeln!(out, "## {}{env}\n", if head.campaign.is_empty() { "mailbatch".to_owned() } else { plain(&head.campaign) })?;
+        writeln!(
+            out,
+            "## {}{env}\n",
+            if head.campaign.is_empty() { "mailbatch".to_owned() } else { plain(&head.campaign) }
+        )?;
         let mut facts = Vec::new();
         if !head.run.is_empty() {
             facts.push(format!("Run `{}`", head.run));
@@ -114,7 +136,11 @@ impl Layout for Markdown {
             }
         }
         if let Some(exit) = head.exit.and_then(Exit::from_code) {
-            facts.push(format!("exit {}: {}", exit.code(), plain(&without_addresses(&head.exit_why(exit)))));
+            facts.push(format!(
+                "exit {}: {}",
+                exit.code(),
+                plain(&without_addresses(&head.exit_why(exit)))
+            ));
         }
         if !facts.is_empty() {
             writeln!(out, "{}\n", facts.join(", "))?;
@@ -123,18 +149,37 @@ impl Layout for Markdown {
         let total = self.standing.tally.total();
         writeln!(out, "\n| outcome | recipients | share | reasons |\n| --- | ---: | ---: | --- |")?;
         for (of, n) in self.standing.tally.non_zero() {
-            let why: Vec<String> = reasons(&self.standing, of).iter().map(|(r, n)| format!("{} {}", plain(r.as_str()), grouped(*n))).collect();
-            writeln!(out, "| {} | {} | {} | {} |", outcome(Some(of)), grouped(n), plain(&percent(n, total)), why.join(", "))?;
+            let why: Vec<String> = reasons(&self.standing, of)
+                .iter()
+                .map(|(r, n)| format!("{} {}", plain(r.as_str()), grouped(*n)))
+                .collect();
+            writeln!(
+                out,
+                "| {} | {} | {} | {} |",
+                outcome(Some(of)),
+                grouped(n),
+                plain(&percent(n, total)),
+                why.join(", ")
+            )?;
         }
         if self.standing.tally.open > 0 {
             let open = self.standing.tally.open;
-            writeln!(out, "| {} | {} | {} | |", outcome(None), grouped(open), plain(&percent(open, total)))?;
+            writeln!(
+                out,
+                "| {} | {} | {} | |",
+                outcome(None),
+                grouped(open),
+                plain(&percent(open, total))
+            )?;
         }
         writeln!(out, "| **rows in** | **{}** | | |", grouped(total))
     }
 
     fn row(&mut self, row: &ReportRow, out: &mut dyn Write) -> io::Result<()> {
-        if !matches!(row.outcome, Some(Outcome::Rejected | Outcome::Deferred | Outcome::Unknown | Outcome::Invalid)) {
+        if !matches!(
+            row.outcome,
+            Some(Outcome::Rejected | Outcome::Deferred | Outcome::Unknown | Outcome::Invalid)
+        ) {
             return Ok(());
         }
         if self.shown == MOST_ROWS {
@@ -142,11 +187,21 @@ impl Layout for Markdown {
             return Ok(());
         }
         if self.shown == 0 {
-            writeln!(out, "\n| row | where | outcome | reason | code |\n| ---: | --- | --- | --- | --- |")?;
+            writeln!(
+                out,
+                "\n| row | where | outcome | reason | code |\n| ---: | --- | --- | --- | --- |"
+            )?;
         }
         self.shown += 1;
         let reason = row.reason.map(|r| plain(r.as_str())).unwrap_or_default();
-        writeln!(out, "| {} | {} | {} | {reason} | {} |", row.row, plain(&self.head.place(row)), outcome(row.outcome), plain(&row.code))
+        writeln!(
+            out,
+            "| {} | {} | {} | {reason} | {} |",
+            row.row,
+            plain(&self.head.place(row)),
+            outcome(row.outcome),
+            plain(&row.code)
+        )
     }
 
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {

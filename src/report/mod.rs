@@ -1,8 +1,10 @@
-//! What became of everybody: CSV, NDJSON, JSON, HTML, JUnit, Markdown and tables, and the words that close a run.
+//! What became of everybody: CSV, NDJSON, JSON, HTML, JUnit, Markdown and tables, and the words
+//! that close a run.
 //!
-//! Reports are pushed row by row, so that memory does not grow with the list: read the ledger in pages, hand each row to a [`Writer`] or a
-//! [`ReportFile`], and finish it. There is one line for each input row, in input order. Everything comes from the ledger; a report that is
-//! lost can be written again.
+//! Reports are pushed row by row, so that memory does not grow with the list: read the ledger in
+//! pages, hand each row to a [`Writer`] or a [`ReportFile`], and finish it. There is one line for
+//! each input row, in input order. Everything comes from the ledger; a report that is lost can be
+//! written again.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -34,7 +36,9 @@ mod fixture;
 pub use file::{ReportFile, check_writable, write_file, write_text};
 pub use row::{Closing, Head, NAMES, ReportRow};
 pub use situation::{Situation, is_over};
-pub use status::{Moment, run_json, runs_table, status, status_json, unfinished, who_table, why_json, why_table};
+pub use status::{
+    Moment, run_json, runs_table, status, status_json, unfinished, who_table, why_json, why_table,
+};
 pub use summary::{SummaryExtra, summary, summary_json};
 pub use trend::trend;
 
@@ -59,7 +63,8 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which help shows them.
-    pub const ALL: [Self; 7] = [Self::Table, Self::Csv, Self::Ndjson, Self::Json, Self::Html, Self::Junit, Self::Markdown];
+    pub const ALL: [Self; 7] =
+        [Self::Table, Self::Csv, Self::Ndjson, Self::Json, Self::Html, Self::Junit, Self::Markdown];
 
     /// The word for `--format`.
     pub const fn as_str(self) -> &'static str {
@@ -99,10 +104,12 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|f| f.as_str() == text)
-            .ok_or_else(|| format!("unknown format {text:?}, expected one of: {}", Self::ALL.map(Self::as_str).join(", ")))
+        Self::ALL.into_iter().find(|f| f.as_str() == text).ok_or_else(|| {
+            format!(
+                "unknown format {text:?}, expected one of: {}",
+                Self::ALL.map(Self::as_str).join(", ")
+            )
+        })
     }
 }
 
@@ -131,10 +138,11 @@ pub struct Failing {
 }
 
 impl Failing {
-    /// Whether a recipient with this outcome and reason is a failure. One beyond `--limit` was not to be mailed, and is one only where
-    /// `held` is named.
+    /// Whether a recipient with this outcome and reason is a failure. One beyond `--limit` was not
+    /// to be mailed, and is one only where `held` is named.
     pub fn fails(&self, outcome: Outcome, reason: Option<Reason>) -> bool {
-        const USUAL: [Outcome; 4] = [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown, Outcome::Held];
+        const USUAL: [Outcome; 4] =
+            [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown, Outcome::Held];
         let is_named = self.only.contains(&outcome) || self.also.contains(&outcome);
         let is_usual = self.only.is_empty() && USUAL.contains(&outcome);
         is_named || (is_usual && reason != Some(Reason::Limit))
@@ -183,13 +191,20 @@ pub struct Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     /// Begins a report. Errs as `out` does.
-    pub fn new(format: Format, head: &Head, standing: &Standing, options: Options, mut out: W) -> io::Result<Self> {
+    pub fn new(
+        format: Format,
+        head: &Head,
+        standing: &Standing,
+        options: Options,
+        mut out: W,
+    ) -> io::Result<Self> {
         let mut layout = layout(format, head, standing, &options);
         layout.begin(&mut out)?;
         Ok(Self { layout, options, out })
     }
 
-    /// Adds a row, unless its outcome is not wanted. Errs as `out` does, and where the row's fields are damaged.
+    /// Adds a row, unless its outcome is not wanted. Errs as `out` does, and where the row's fields
+    /// are damaged.
     pub fn row(&mut self, row: &ReportRow) -> io::Result<()> {
         if self.options.wants(row.outcome) { self.layout.row(row, &mut self.out) } else { Ok(()) }
     }

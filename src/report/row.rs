@@ -70,7 +70,10 @@ pub struct ReportRow {
 
 impl From<LedgerRow> for ReportRow {
     fn from(row: LedgerRow) -> Self {
-        let screened = matches!(row.outcome, Some(Outcome::Invalid | Outcome::Duplicate | Outcome::AlreadyAccepted));
+        let screened = matches!(
+            row.outcome,
+            Some(Outcome::Invalid | Outcome::Duplicate | Outcome::AlreadyAccepted)
+        );
         Self {
             row: row.row,
             list: row.list,
@@ -128,7 +131,8 @@ pub struct Head {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub exit: Option<u8>,
-    /// What earned the exit codes of the run's last execution; empty for a run of an earlier version.
+    /// What earned the exit codes of the run's last execution; empty for a run of an earlier
+    /// version.
     pub exit_reasons: Vec<ExitReason>,
     /// How the command ended that writes this; `None` for a report about a run of another command.
     pub closing: Option<Closing>,
@@ -136,7 +140,8 @@ pub struct Head {
     pub gate: Option<Gate>,
     /// Rows left out by `--where`; not rows in.
     pub filtered: u64,
-    /// When all of this was true; every row repeats it, so that a file that is passed on still says so.
+    /// When all of this was true; every row repeats it, so that a file that is passed on still says
+    /// so.
     pub as_of: Option<Timestamp>,
     /// The version of the message that the run sends; empty for no run.
     pub message: String,
@@ -152,21 +157,33 @@ impl Head {
         Self { lists, columns, as_of: Some(Timestamp::now()), ..Self::default() }
     }
 
-    /// The version of the message that a recipient got, or may have got; empty where no attempt was made.
+    /// The version of the message that a recipient got, or may have got; empty where no attempt was
+    /// made.
     pub(super) fn version(&self, row: &ReportRow) -> &str {
         match &row.carried_from {
-            _ if row.batch.is_some() => self.by_list.get(row.list as usize).unwrap_or(&self.message),
+            _ if row.batch.is_some() => {
+                self.by_list.get(row.list as usize).unwrap_or(&self.message)
+            }
             Some(run) => self.versions.get(run).map_or("", String::as_str),
             None => "",
         }
     }
 
-    /// What an exit code of the run stands for, in words: of several causes with one code the one that it was.
+    /// What an exit code of the run stands for, in words: of several causes with one code the one
+    /// that it was.
     pub(super) fn exit_why(&self, exit: Exit) -> String {
-        let recorded = self.exit_reasons.iter().find(|reason| reason.exit == exit.code()).map(|reason| reason.why.clone());
+        let recorded = self
+            .exit_reasons
+            .iter()
+            .find(|reason| reason.exit == exit.code())
+            .map(|reason| reason.why.clone());
         recorded.unwrap_or_else(|| match &self.gate {
-            Some(Gate::Failed { evidence }) if exit == Exit::STOPPED => format!("canary failed: {evidence}"),
-            Some(Gate::Stopped { evidence }) if exit == Exit::STOPPED => format!("pause rule: {evidence}"),
+            Some(Gate::Failed { evidence }) if exit == Exit::STOPPED => {
+                format!("canary failed: {evidence}")
+            }
+            Some(Gate::Stopped { evidence }) if exit == Exit::STOPPED => {
+                format!("pause rule: {evidence}")
+            }
             _ => exit.meaning().to_owned(),
         })
     }
@@ -210,7 +227,8 @@ impl From<&Run> for Head {
     }
 }
 
-/// The columns of all lists, each once, in the order in which they first appear. A name that one list has twice stays twice.
+/// The columns of all lists, each once, in the order in which they first appear. A name that one
+/// list has twice stays twice.
 pub(super) struct Union {
     pub(super) names: Vec<String>,
     /// For each list, the place in `names` of each of its columns.
@@ -240,12 +258,21 @@ impl Union {
             }
             places.push(here);
         }
-        let by_name = seen.into_iter().filter(|((_, time), _)| *time == 0).map(|((name, _), place)| (name.to_owned(), place)).collect();
+        let by_name = seen
+            .into_iter()
+            .filter(|((_, time), _)| *time == 0)
+            .map(|((name, _), place)| (name.to_owned(), place))
+            .collect();
         Self { names, places, by_name }
     }
 
-    /// Puts the row's cells into their places; what a row has beyond its list's columns has no place and is left out.
-    pub(super) fn spread<'r>(&self, row: &'r ReportRow, into: &mut Vec<Cow<'r, str>>) -> io::Result<()> {
+    /// Puts the row's cells into their places; what a row has beyond its list's columns has no
+    /// place and is left out.
+    pub(super) fn spread<'r>(
+        &self,
+        row: &'r ReportRow,
+        into: &mut Vec<Cow<'r, str>>,
+    ) -> io::Result<()> {
         into.clear();
         into.resize(self.names.len(), Cow::Borrowed(""));
         if row.fields.starts_with('[') {
@@ -259,12 +286,17 @@ impl Union {
             if is_read {
                 return Ok(());
             }
-            let cells: Vec<Cell<'_>> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
+            let cells: Vec<Cell<'_>> =
+                serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
             for (cell, place) in cells.into_iter().zip(places) {
                 into[*place] = cell.0;
             }
         } else if !row.fields.is_empty() {
-            let Fields::Json(object) = Fields::decode(&row.fields).map_err(|e| unreadable(row, &e))? else { return Ok(()) };
+            let Fields::Json(object) =
+                Fields::decode(&row.fields).map_err(|e| unreadable(row, &e))?
+            else {
+                return Ok(());
+            };
             for name in object.keys() {
                 if let Some(place) = self.by_name.get(name) {
                     into[*place] = Cow::Owned(object.text(name).unwrap_or_default().into_owned());
@@ -275,14 +307,20 @@ impl Union {
     }
 
     /// Appends the row's own fields as a JSON object; a JSON list's values keep their types.
-    pub(super) fn object(&self, row: &ReportRow, columns: &[Vec<String>], out: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn object(
+        &self,
+        row: &ReportRow,
+        columns: &[Vec<String>],
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
         if row.fields.starts_with('{') {
             out.extend_from_slice(row.fields.as_bytes());
             return Ok(());
         }
         out.push(b'{');
         if !row.fields.is_empty() {
-            let cells: Vec<Cell<'_>> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
+            let cells: Vec<Cell<'_>> =
+                serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
             let names = columns.get(row.list as usize).map(Vec::as_slice).unwrap_or_default();
             for (i, (name, cell)) in names.iter().zip(cells).enumerate() {
                 if i > 0 {
@@ -304,7 +342,10 @@ impl Union {
 }
 
 fn unreadable(row: &ReportRow, why: &serde_json::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("row {}: its fields in the ledger cannot be read: {why}", row.row))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("row {}: its fields in the ledger cannot be read: {why}", row.row),
+    )
 }
 
 #[cfg(test)]
@@ -320,7 +361,11 @@ mod tests {
         let union = Union::new(&[names(&["email", "name", "name"]), names(&["id", "email"])]);
         assert_eq!(union.names, ["email", "name", "name", "id"]);
         let mut cells = Vec::new();
-        let row = ReportRow { list: 1, fields: r#"["7","ann@example.com"]"#.to_owned(), ..ReportRow::default() };
+        let row = ReportRow {
+            list: 1,
+            fields: r#"["7","ann@example.com"]"#.to_owned(),
+            ..ReportRow::default()
+        };
         union.spread(&row, &mut cells).unwrap();
         assert_eq!(cells, ["ann@example.com", "", "", "7"]);
     }
@@ -329,7 +374,10 @@ mod tests {
     fn json_rows_find_their_columns_by_name() {
         let union = Union::new(&[names(&["email", "age", "tags", "gone"])]);
         let mut cells = Vec::new();
-        let row = ReportRow { fields: r#"{"age":3,"email":"a@b.c","tags":["x"],"gone":null}"#.to_owned(), ..ReportRow::default() };
+        let row = ReportRow {
+            fields: r#"{"age":3,"email":"a@b.c","tags":["x"],"gone":null}"#.to_owned(),
+            ..ReportRow::default()
+        };
         union.spread(&row, &mut cells).unwrap();
         assert_eq!(cells, ["a@b.c", "3", r#"["x"]"#, ""]);
     }
@@ -343,7 +391,10 @@ mod tests {
         let long = ReportRow { fields: r#"["a","b","c"]"#.to_owned(), ..ReportRow::default() };
         union.spread(&long, &mut cells).unwrap();
         union.object(&long, &columns, &mut object).unwrap();
-        assert_eq!((cells.len(), String::from_utf8(object).unwrap().as_str()), (2, r#"{"email":"a","name":"b"}"#));
+        assert_eq!(
+            (cells.len(), String::from_utf8(object).unwrap().as_str()),
+            (2, r#"{"email":"a","name":"b"}"#)
+        );
         let short = ReportRow { fields: r#"["a"]"#.to_owned(), ..ReportRow::default() };
         let mut cells = Vec::new();
         union.spread(&short, &mut cells).unwrap();

@@ -1,5 +1,5 @@
-//! How a run stands, for a person who is called at night: first the state and its cause, then who was handed over, who is in doubt and who
-//! was not sent to, each with the command that comes next.
+//! How a run stands, for a person who is called at night: first the state and its cause, then who
+//! was handed over, who is in doubt and who was not sent to, each with the command that comes next.
 
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
@@ -81,17 +81,27 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// Splits the rows of a run of which so many are under way. Without a process that waits for their answers these are in doubt.
+    /// Splits the rows of a run of which so many are under way. Without a process that waits for
+    /// their answers these are in doubt.
     pub(super) fn new(standing: &Standing, under_way: u64, is_sending: bool) -> Self {
-        let sum = |outcomes: &[Outcome]| outcomes.iter().map(|outcome| standing.tally.get(*outcome)).sum::<u64>();
+        let sum = |outcomes: &[Outcome]| {
+            outcomes.iter().map(|outcome| standing.tally.get(*outcome)).sum::<u64>()
+        };
         let under_way = under_way.min(standing.tally.open);
         let (under_way, left_behind) = if is_sending { (under_way, 0) } else { (0, under_way) };
         Self {
             handed_over: sum(&[Outcome::Accepted, Outcome::Rejected]),
             in_doubt: sum(&[Outcome::Unknown]) + left_behind,
             under_way,
-            not_sent: sum(&[Outcome::Held, Outcome::Deferred]) + standing.tally.open - under_way - left_behind,
-            left_out: sum(&[Outcome::Suppressed, Outcome::Invalid, Outcome::Duplicate, Outcome::AlreadyAccepted]),
+            not_sent: sum(&[Outcome::Held, Outcome::Deferred]) + standing.tally.open
+                - under_way
+                - left_behind,
+            left_out: sum(&[
+                Outcome::Suppressed,
+                Outcome::Invalid,
+                Outcome::Duplicate,
+                Outcome::AlreadyAccepted,
+            ]),
         }
     }
 
@@ -104,7 +114,9 @@ impl Split {
 /// Whether nothing of a run is left to be sent: what `resume` calls finished.
 pub fn is_over(run: &Run, standing: &Standing) -> bool {
     let tally = &standing.tally;
-    run.state == RunState::Finished || (run.state == RunState::Open && tally.open + tally.get(Outcome::Held) + tally.get(Outcome::Deferred) == 0)
+    run.state == RunState::Finished
+        || (run.state == RunState::Open
+            && tally.open + tally.get(Outcome::Held) + tally.get(Outcome::Deferred) == 0)
 }
 
 /// A time of day where it was today, with the day elsewhere; in the zone of `now`.
@@ -118,9 +130,17 @@ impl Situation<'_> {
     /// What the run does or waits for, and why, for people.
     fn state(&self, run: &Run, standing: &Standing) -> (State, String) {
         let split = Split::new(standing, self.under_way, self.is_sending);
-        let under_way = if split.under_way > 0 { format!(" · {} still under way", grouped(split.under_way)) } else { String::new() };
+        let under_way = if split.under_way > 0 {
+            format!(" · {} still under way", grouped(split.under_way))
+        } else {
+            String::new()
+        };
         if run.state == RunState::Planning {
-            let cause = if self.is_sending { ": its rows are being read" } else { ": not planned to its end, and nothing was sent" };
+            let cause = if self.is_sending {
+                ": its rows are being read"
+            } else {
+                ": not planned to its end, and nothing was sent"
+            };
             return (State::Planning, cause.to_owned());
         }
         if !self.is_sending && is_over(run, standing) {
@@ -133,7 +153,10 @@ impl Situation<'_> {
             return (State::Sending, sending(run, standing, &split) + &under_way);
         }
         if standing.tally.open > 0 && !is_latched(run) {
-            return (State::Interrupted, ": the process that sent it has ended without closing it".to_owned());
+            return (
+                State::Interrupted,
+                ": the process that sent it has ended without closing it".to_owned(),
+            );
         }
         self.left(run, standing)
     }
@@ -146,22 +169,37 @@ impl Situation<'_> {
 
     /// ` 19:35 by root (campaign spring): wrong price`.
     fn of_pause(&self, pause: &Pause) -> String {
-        let by = if pause.author.is_empty() { String::new() } else { format!(" by {}", pause.author) };
-        let of = if pause.scope == PauseScope::Workspace { String::new() } else { format!(" ({})", pause.scope.words()) };
-        let until = pause.expires_at.map(|at| format!(" until {}", clock(at, &self.now))).unwrap_or_default();
-        let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+        let by =
+            if pause.author.is_empty() { String::new() } else { format!(" by {}", pause.author) };
+        let of = if pause.scope == PauseScope::Workspace {
+            String::new()
+        } else {
+            format!(" ({})", pause.scope.words())
+        };
+        let until = pause
+            .expires_at
+            .map(|at| format!(" until {}", clock(at, &self.now)))
+            .unwrap_or_default();
+        let reason =
+            if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
         format!(" {}{by}{of}{until}{reason}", clock(pause.since, &self.now))
     }
 
     fn over(&self, run: &Run, standing: &Standing, split: &Split) -> (State, String) {
         let at = run.finished_at.map(|at| format!(" {}", clock(at, &self.now))).unwrap_or_default();
         if split.not_sent == 0 {
-            let words = super::text::counts(&standing.tally, &[Outcome::Accepted, Outcome::Rejected, Outcome::Unknown]);
-            let words = if words.is_empty() { "nobody was to be sent to".to_owned() } else { words };
+            let words = super::text::counts(
+                &standing.tally,
+                &[Outcome::Accepted, Outcome::Rejected, Outcome::Unknown],
+            );
+            let words =
+                if words.is_empty() { "nobody was to be sent to".to_owned() } else { words };
             return (State::Finished, format!("{at}: {words}"));
         }
         let by = match (&self.newer, &run.gate) {
-            (Some(newer), _) => return (State::Closed, format!("{at}: run {newer} has taken its recipients over")),
+            (Some(newer), _) => {
+                return (State::Closed, format!("{at}: run {newer} has taken its recipients over"));
+            }
             (None, Gate::Passed { by: Some(by), .. }) => format!(" by {by}"),
             (None, _) => String::new(),
         };
@@ -170,19 +208,35 @@ impl Situation<'_> {
 
     /// What keeps a run that nothing sends from going on.
     fn left(&self, run: &Run, standing: &Standing) -> (State, String) {
-        let at = self.latched.as_ref().map(|latched| format!(" {}", clock(latched.since, &self.now))).unwrap_or_default();
+        let at = self
+            .latched
+            .as_ref()
+            .map(|latched| format!(" {}", clock(latched.since, &self.now)))
+            .unwrap_or_default();
         match &run.gate {
-            Gate::Failed { evidence } => return (State::Stopped, format!("{at} by the canary: {evidence}")),
-            Gate::Stopped { evidence } => return (State::Stopped, format!("{at} by a pause rule: {evidence}")),
-            Gate::Waiting { evidence } => return (State::Waiting, format!("{at} for a person, canary: {evidence}")),
+            Gate::Failed { evidence } => {
+                return (State::Stopped, format!("{at} by the canary: {evidence}"));
+            }
+            Gate::Stopped { evidence } => {
+                return (State::Stopped, format!("{at} by a pause rule: {evidence}"));
+            }
+            Gate::Waiting { evidence } => {
+                return (State::Waiting, format!("{at} for a person, canary: {evidence}"));
+            }
             Gate::Ahead | Gate::Passed { .. } => {}
         }
         let why = run.exit.map(|code| exit_why(run, standing, code)).unwrap_or_default();
         match run.exit.and_then(Exit::from_code) {
-            Some(Exit::OK) | None => (State::Unfinished, format!(": {} were left for later", left_words(standing))),
-            Some(Exit::RETRYABLE | Exit::REJECTED | Exit::UNKNOWN) => (State::Unfinished, format!(": {why}")),
+            Some(Exit::OK) | None => {
+                (State::Unfinished, format!(": {} were left for later", left_words(standing)))
+            }
+            Some(Exit::RETRYABLE | Exit::REJECTED | Exit::UNKNOWN) => {
+                (State::Unfinished, format!(": {why}"))
+            }
             Some(Exit::WAITING) => (State::Waiting, format!(": {why}")),
-            Some(Exit::HUNG_UP | Exit::INTERRUPTED | Exit::TERMINATED) => (State::Interrupted, format!(": {why}")),
+            Some(Exit::HUNG_UP | Exit::INTERRUPTED | Exit::TERMINATED) => {
+                (State::Interrupted, format!(": {why}"))
+            }
             Some(_) => (State::Stopped, format!(": {why}")),
         }
     }
@@ -198,16 +252,26 @@ impl Situation<'_> {
         if split.in_doubt == 0 {
             return None;
         }
-        let left_behind = !self.is_sending && self.under_way > 0 && !matches!(run.state, RunState::Planning);
+        let left_behind =
+            !self.is_sending && self.under_way > 0 && !matches!(run.state, RunState::Planning);
         Some(match (&self.stopped_by, left_behind) {
             (None, true) => (self.command)(&format!("mailbatch resume {}", run.id)),
-            (Some(pause), true) => format!("{} && {}", (self.command)(&pause.scope.lift()), (self.command)(&format!("mailbatch resume {}", run.id))),
+            (Some(pause), true) => format!(
+                "{} && {}",
+                (self.command)(&pause.scope.lift()),
+                (self.command)(&format!("mailbatch resume {}", run.id))
+            ),
             (_, false) => (self.command)(&format!("mailbatch reconcile {}", run.id)),
         })
     }
 
     /// The command for those who were not sent to.
-    pub(super) fn after_not_sent(&self, run: &Run, standing: &Standing, split: &Split) -> Option<String> {
+    pub(super) fn after_not_sent(
+        &self,
+        run: &Run,
+        standing: &Standing,
+        split: &Split,
+    ) -> Option<String> {
         if split.not_sent == 0 {
             return None;
         }
@@ -220,7 +284,11 @@ impl Situation<'_> {
             State::Sending => return None,
             State::Closed => format!("{resume}    # opens it again"),
             _ => {
-                let lift = self.stopped_by.as_ref().map(|pause| format!("{} && ", (self.command)(&pause.scope.lift()))).unwrap_or_default();
+                let lift = self
+                    .stopped_by
+                    .as_ref()
+                    .map(|pause| format!("{} && ", (self.command)(&pause.scope.lift())))
+                    .unwrap_or_default();
                 let go_on = if is_latched(run) { " --continue    # or --abandon" } else { "" };
                 format!("{lift}{resume}{go_on}")
             }
@@ -231,10 +299,14 @@ impl Situation<'_> {
     pub(super) fn json(&self, run: &Run, standing: &Standing) -> Value {
         let split = Split::new(standing, self.under_way, self.is_sending);
         let (state, cause) = self.state(run, standing);
-        let next: Vec<String> = [self.after_handed_over(run, standing), self.after_in_doubt(run, &split), self.after_not_sent(run, standing, &split)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let next: Vec<String> = [
+            self.after_handed_over(run, standing),
+            self.after_in_doubt(run, &split),
+            self.after_not_sent(run, standing, &split),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         json!({
             "situation": state.as_str(),
             "cause": cause.trim_start_matches(':').trim(),
@@ -258,7 +330,9 @@ fn is_latched(run: &Run) -> bool {
 
 fn sending(run: &Run, standing: &Standing, split: &Split) -> String {
     match run.gate {
-        Gate::Ahead if standing.canary.open > 0 => format!(" the canary: {} of it to go", grouped(standing.canary.open)),
+        Gate::Ahead if standing.canary.open > 0 => {
+            format!(" the canary: {} of it to go", grouped(standing.canary.open))
+        }
         Gate::Ahead => ": the canary has gone, and is being judged".to_owned(),
         _ => format!(": {} to go", grouped(split.not_sent)),
     }
@@ -269,7 +343,8 @@ fn left_words(standing: &Standing) -> String {
     super::text::counts(&standing.tally, &[Outcome::Deferred, Outcome::Held])
 }
 
-/// What earned this exit code of the run's last execution. One of an earlier version did not record it: then the gate and the rows tell.
+/// What earned this exit code of the run's last execution. One of an earlier version did not record
+/// it: then the gate and the rows tell.
 pub(super) fn exit_why(run: &Run, standing: &Standing, code: u8) -> String {
     if let Some(reason) = run.exit_reasons.iter().find(|reason| reason.exit == code) {
         return reason.why.clone();
@@ -277,11 +352,19 @@ pub(super) fn exit_why(run: &Run, standing: &Standing, code: u8) -> String {
     let count = |outcome, reason| standing.reasons.get(&(outcome, reason)).copied().unwrap_or(0);
     let exit = Exit::from_code(code);
     match (exit, &run.gate) {
-        (Some(Exit::STOPPED), Gate::Failed { evidence }) => format!("the canary failed: {evidence}"),
+        (Some(Exit::STOPPED), Gate::Failed { evidence }) => {
+            format!("the canary failed: {evidence}")
+        }
         (Some(Exit::STOPPED), Gate::Stopped { evidence }) => format!("a pause rule: {evidence}"),
-        (Some(Exit::STOPPED), _) if run.state == RunState::Finished => "closed by `resume --abandon`".to_owned(),
-        (Some(Exit::STOPPED), _) if count(Outcome::Held, Reason::Paused) > 0 => "`mailbatch pause`".to_owned(),
-        (Some(Exit::UNKNOWN), _) => format!("{} may have been taken", grouped(standing.tally.get(Outcome::Unknown))),
+        (Some(Exit::STOPPED), _) if run.state == RunState::Finished => {
+            "closed by `resume --abandon`".to_owned()
+        }
+        (Some(Exit::STOPPED), _) if count(Outcome::Held, Reason::Paused) > 0 => {
+            "`mailbatch pause`".to_owned()
+        }
+        (Some(Exit::UNKNOWN), _) => {
+            format!("{} may have been taken", grouped(standing.tally.get(Outcome::Unknown)))
+        }
         _ => exit.map_or_else(String::new, |exit| exit.meaning().to_owned()),
     }
 }

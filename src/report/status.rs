@@ -1,4 +1,5 @@
-//! Where runs stand: one run, the table of runs, and the decisions about one recipient; for people and as JSON.
+//! Where runs stand: one run, the table of runs, and the decisions about one recipient; for people
+//! and as JSON.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,13 +11,20 @@ use crate::figures::{between, clean, duration, grouped, percent, rows, seconds, 
 use crate::ledger::{Decision, Gate, Pause, Run, RunState, Standing};
 use crate::outcome::Outcome;
 
-/// Where a run stands, for a terminal `width` columns wide; ends in a line break. The first line is the state and its cause.
+/// Where a run stands, for a terminal `width` columns wide; ends in a line break. The first line is
+/// the state and its cause.
 pub fn status(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16) -> String {
     let split = Split::new(standing, situation.under_way, situation.is_sending);
     let (done, total) = (split.handed_over, split.to_send());
     let mut out = format!("{}\n", situation.headline(run, standing));
     out.push_str(&format!("run       {} · {}\n", run.id, state(run, standing)));
-    out.push_str(&format!("\n  {} {} · {} of {} handed over\n\n", bar(done, total, width), percent(done, total), grouped(done), rows(total)));
+    out.push_str(&format!(
+        "\n  {} {} · {} of {} handed over\n\n",
+        bar(done, total, width),
+        percent(done, total),
+        grouped(done),
+        rows(total)
+    ));
     out.push_str(&groups(run, standing, situation, &split));
     if !standing.feedback.is_empty() {
         out.push_str("\n  what came back, in recipients\n");
@@ -25,7 +33,10 @@ pub fn status(run: &Run, standing: &Standing, situation: &Situation<'_>, width: 
         }
     }
     if run.filtered > 0 {
-        out.push_str(&format!("  {} filtered out by --where, not counted above\n", rows(run.filtered)));
+        out.push_str(&format!(
+            "  {} filtered out by --where, not counted above\n",
+            rows(run.filtered)
+        ));
     }
     out.push('\n');
     out.push_str(&details(run, standing, situation, width));
@@ -36,48 +47,78 @@ pub fn status(run: &Run, standing: &Standing, situation: &Situation<'_>, width: 
 fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Split) -> String {
     let digits = grouped(standing.tally.total()).len().max(6);
     let line = |indent: usize, name: &str, n: u64, words: &str| {
-        let line = format!("{:indent$}{name:<names$}  {:>digits$}  {words}", "", grouped(n), names = 24 - indent);
+        let line = format!(
+            "{:indent$}{name:<names$}  {:>digits$}  {words}",
+            "",
+            grouped(n),
+            names = 24 - indent
+        );
         format!("{}\n", line.trim_end())
     };
-    let of = |name: &str, n: u64, outcomes: &[Outcome], other: (&str, u64), next: Option<String>| {
-        if n == 0 {
-            return String::new();
-        }
-        let mut text = line(2, name, n, "");
-        for of in outcomes {
-            let count = standing.tally.get(*of);
-            if count > 0 {
-                text.push_str(&line(4, outcome(Some(*of)), count, outcome_words(*of)));
-                reasons(standing, *of).into_iter().for_each(|(reason, n)| text.push_str(&line(6, reason.as_str(), n, reason_words(reason))));
+    let of =
+        |name: &str, n: u64, outcomes: &[Outcome], other: (&str, u64), next: Option<String>| {
+            if n == 0 {
+                return String::new();
             }
-        }
-        if other.1 > 0 {
-            text.push_str(&line(4, other.0, other.1, ""));
-        }
-        if let Some(next) = next {
-            text.push_str(&format!("    next: {}\n", clean(&next)));
-        }
-        text
-    };
+            let mut text = line(2, name, n, "");
+            for of in outcomes {
+                let count = standing.tally.get(*of);
+                if count > 0 {
+                    text.push_str(&line(4, outcome(Some(*of)), count, outcome_words(*of)));
+                    reasons(standing, *of).into_iter().for_each(|(reason, n)| {
+                        text.push_str(&line(6, reason.as_str(), n, reason_words(reason)))
+                    });
+                }
+            }
+            if other.1 > 0 {
+                text.push_str(&line(4, other.0, other.1, ""));
+            }
+            if let Some(next) = next {
+                text.push_str(&format!("    next: {}\n", clean(&next)));
+            }
+            text
+        };
     let handed_over = [Outcome::Accepted, Outcome::Rejected];
-    let left_out = [Outcome::Suppressed, Outcome::Invalid, Outcome::Duplicate, Outcome::AlreadyAccepted];
+    let left_out =
+        [Outcome::Suppressed, Outcome::Invalid, Outcome::Duplicate, Outcome::AlreadyAccepted];
     let no_answer = split.in_doubt - standing.tally.get(Outcome::Unknown);
     let open = standing.tally.open - split.under_way - no_answer;
     [
-        of("handed over", split.handed_over, &handed_over, ("", 0), situation.after_handed_over(run, standing)),
+        of(
+            "handed over",
+            split.handed_over,
+            &handed_over,
+            ("", 0),
+            situation.after_handed_over(run, standing),
+        ),
         of("under way", split.under_way, &[], ("", 0), None),
-        of("in doubt", split.in_doubt, &[Outcome::Unknown], ("no answer yet", no_answer), situation.after_in_doubt(run, split)),
-        of("not sent", split.not_sent, &[Outcome::Held, Outcome::Deferred], ("open", open), situation.after_not_sent(run, standing, split)),
+        of(
+            "in doubt",
+            split.in_doubt,
+            &[Outcome::Unknown],
+            ("no answer yet", no_answer),
+            situation.after_in_doubt(run, split),
+        ),
+        of(
+            "not sent",
+            split.not_sent,
+            &[Outcome::Held, Outcome::Deferred],
+            ("open", open),
+            situation.after_not_sent(run, standing, split),
+        ),
         of("left out", split.left_out, &left_out, ("", 0), None),
     ]
     .concat()
 }
 
-/// What else is known of a run: what it is, when it went, who stopped it, and why its last execution ended.
+/// What else is known of a run: what it is, when it went, who stopped it, and why its last
+/// execution ended.
 fn details(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let ended = match run.finished_at {
-        Some(at) => format!(" · ended {} after {}", seconds(at), duration(between(run.started_at, at))),
+        Some(at) => {
+            format!(" · ended {} after {}", seconds(at), duration(between(run.started_at, at)))
+        }
         None => String::new(),
     };
     let mut lines = vec![
@@ -88,12 +129,25 @@ fn details(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16
     ];
     let canary = standing.canary.total();
     if canary > 0 {
-        lines.push(("canary", format!("{} of {} have an outcome · {}", grouped(canary - standing.canary.open), rows(canary), gate(run))));
+        lines.push((
+            "canary",
+            format!(
+                "{} of {} have an outcome · {}",
+                grouped(canary - standing.canary.open),
+                rows(canary),
+                gate(run)
+            ),
+        ));
     } else if !matches!(&run.gate, Gate::Ahead | Gate::Passed { by: None, .. }) {
         lines.push(("gate", gate(run)));
     }
     lines.extend(situation.latched.iter().map(|latched| ("stopped", latched.words())));
-    lines.extend(situation.pauses.iter().map(|pause| ("paused", format!("{}, since {}", pause.scope.words(), pause.words()))));
+    lines.extend(
+        situation
+            .pauses
+            .iter()
+            .map(|pause| ("paused", format!("{}, since {}", pause.scope.words(), pause.words()))),
+    );
     if let Some(code) = run.exit {
         lines.push(("exit", format!("{code}: {}", exit_why(run, standing, code))));
         let returned = run.exit_reasons.iter().position(|reason| reason.exit == code);
@@ -124,24 +178,49 @@ fn labelled(label: &str, text: &str, width: u16) -> String {
     out + "\n"
 }
 
-/// The unfinished runs of a workspace, each with its state, its counts and the next command, below the pauses in force.
+/// The unfinished runs of a workspace, each with its state, its counts and the next command, below
+/// the pauses in force.
 pub fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>)]) -> String {
     let mut out = String::new();
     for (run, standing, situation) in runs {
         let split = Split::new(standing, situation.under_way, situation.is_sending);
         let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
-        out.push_str(&format!("{}\n  run {} of {}{env}\n", situation.headline(run, standing), run.id, clean(run.head.name())));
-        let counts = [("handed over", split.handed_over), ("under way", split.under_way), ("in doubt", split.in_doubt), ("not sent", split.not_sent)];
-        let counts: Vec<String> = counts.iter().filter(|(_, n)| *n > 0).map(|(word, n)| format!("{} {word}", grouped(*n))).collect();
+        out.push_str(&format!(
+            "{}\n  run {} of {}{env}\n",
+            situation.headline(run, standing),
+            run.id,
+            clean(run.head.name())
+        ));
+        let counts = [
+            ("handed over", split.handed_over),
+            ("under way", split.under_way),
+            ("in doubt", split.in_doubt),
+            ("not sent", split.not_sent),
+        ];
+        let counts: Vec<String> = counts
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(word, n)| format!("{} {word}", grouped(*n)))
+            .collect();
         out.push_str(&format!("  {}\n", counts.join(" · ")));
-        let next = [situation.after_in_doubt(run, &split), situation.after_not_sent(run, standing, &split)];
-        next.into_iter().flatten().for_each(|next| out.push_str(&format!("  next: {}\n", clean(&next))));
+        let next = [
+            situation.after_in_doubt(run, &split),
+            situation.after_not_sent(run, standing, &split),
+        ];
+        next.into_iter()
+            .flatten()
+            .for_each(|next| out.push_str(&format!("  next: {}\n", clean(&next))));
     }
     if runs.is_empty() {
         out.push_str("nothing is unfinished\n");
     }
     for pause in pauses {
-        out.push_str(&format!("paused: {}, since {}; `{}` ends it\n", clean(&pause.scope.words()), clean(&pause.words()), pause.scope.lift()));
+        out.push_str(&format!(
+            "paused: {}, since {}; `{}` ends it\n",
+            clean(&pause.scope.words()),
+            clean(&pause.words()),
+            pause.scope.lift()
+        ));
     }
     out
 }
@@ -150,7 +229,11 @@ pub fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>)]) -> 
 fn bar(done: u64, total: u64, width: u16) -> String {
     let cells = u64::from(width.saturating_sub(50).clamp(10, 40));
     // Full only when everything is settled.
-    let full = if total == 0 { 0 } else { u64::try_from(u128::from(done) * u128::from(cells) / u128::from(total)).unwrap_or(cells) };
+    let full = if total == 0 {
+        0
+    } else {
+        u64::try_from(u128::from(done) * u128::from(cells) / u128::from(total)).unwrap_or(cells)
+    };
     (0..cells).map(|cell| if cell < full { '█' } else { '░' }).collect()
 }
 
@@ -179,11 +262,14 @@ pub fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
-    let mut table = grid(width, &["run", "campaign", "state", "rows", "accepted", "failed", "open"]);
+    let mut table =
+        grid(width, &["run", "campaign", "state", "rows", "accepted", "failed", "open"]);
     align_right(&mut table, &[3, 4, 5, 6]);
     for (run, standing) in runs {
         let tally = &standing.tally;
-        let failed = tally.get(Outcome::Rejected) + tally.get(Outcome::Deferred) + tally.get(Outcome::Unknown);
+        let failed = tally.get(Outcome::Rejected)
+            + tally.get(Outcome::Deferred)
+            + tally.get(Outcome::Unknown);
         let campaign = match &run.head.env {
             Some(env) => format!("{} ({env})", clean(run.head.name())),
             None => clean(run.head.name()).into_owned(),
@@ -234,8 +320,15 @@ pub fn status_json(run: &Run, standing: &Standing, situation: &Situation<'_>) ->
     object["type"] = "status".into();
     object["feedback"] = serde_json::json!(standing.feedback);
     object["canary"] = counts_json(&standing.canary);
-    object["reasons"] = standing.reasons.iter().map(|((o, r), n)| json!({"outcome": o, "reason": r, "count": n})).collect::<Vec<_>>().into();
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, situation.json(run, standing)) {
+    object["reasons"] = standing
+        .reasons
+        .iter()
+        .map(|((o, r), n)| json!({"outcome": o, "reason": r, "count": n}))
+        .collect::<Vec<_>>()
+        .into();
+    if let (Value::Object(object), Value::Object(more)) =
+        (&mut object, situation.json(run, standing))
+    {
         object.extend(more);
     }
     object
@@ -261,10 +354,12 @@ pub struct Moment {
     pub detail: String,
 }
 
-/// What is known of one person over all runs, in the order given, for a terminal `width` columns wide.
+/// What is known of one person over all runs, in the order given, for a terminal `width` columns
+/// wide.
 pub fn who_table(moments: &[Moment], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "run", "detail"]);
-    let named = |text: &str| if text.is_empty() { "-".to_owned() } else { clean(text).into_owned() };
+    let named =
+        |text: &str| if text.is_empty() { "-".to_owned() } else { clean(text).into_owned() };
     for moment in moments {
         table.add_row([
             moment.at.map_or_else(|| "-".to_owned(), time),
@@ -278,7 +373,10 @@ pub fn who_table(moments: &[Moment], width: u16) -> String {
 
 /// What `why --json` prints.
 pub fn why_json(run: &Run, email: &str, decisions: &[Decision]) -> Value {
-    let decisions: Vec<Value> = decisions.iter().map(|d| json!({"at": time(d.at), "what": d.what, "detail": d.detail})).collect();
+    let decisions: Vec<Value> = decisions
+        .iter()
+        .map(|d| json!({"at": time(d.at), "what": d.what, "detail": d.detail}))
+        .collect();
     json!({"v": 1, "type": "why", "run": run.id, "campaign": run.head.name(), "email": email, "decisions": decisions})
 }
 
@@ -289,7 +387,16 @@ mod tests {
 
     fn situation<'a>(command: &'a dyn Fn(&str) -> String) -> Situation<'a> {
         let now = "2026-11-21T03:48:00[UTC]".parse().unwrap();
-        Situation { is_sending: false, pauses: vec![], stopped_by: None, latched: None, under_way: 0, newer: None, now, command }
+        Situation {
+            is_sending: false,
+            pauses: vec![],
+            stopped_by: None,
+            latched: None,
+            under_way: 0,
+            newer: None,
+            now,
+            command,
+        }
     }
 
     #[test]
@@ -358,8 +465,16 @@ mod tests {
     #[test]
     fn why_is_a_timeline() {
         let decisions = [
-            Decision { at: "2026-11-21T03:45:00Z".parse().unwrap(), what: "planned".into(), detail: "row 7, rest".into() },
-            Decision { at: "2026-11-21T03:45:02.5Z".parse().unwrap(), what: "accepted".into(), detail: "250 2.0.0 \x1b[31mok".into() },
+            Decision {
+                at: "2026-11-21T03:45:00Z".parse().unwrap(),
+                what: "planned".into(),
+                detail: "row 7, rest".into(),
+            },
+            Decision {
+                at: "2026-11-21T03:45:02.5Z".parse().unwrap(),
+                what: "accepted".into(),
+                detail: "250 2.0.0 \x1b[31mok".into(),
+            },
         ];
         insta::assert_snapshot!(why_table(&decisions, 80), @"
         when                      what      detail
@@ -367,6 +482,9 @@ mod tests {
         2026-11-21T03:45:00.000Z  planned   row 7, rest
         2026-11-21T03:45:02.500Z  accepted  250 2.0.0 �[31mok
         ");
-        assert_eq!(why_json(&fixture::ledger_run(), "a@b.c", &decisions)["decisions"][1]["at"], "2026-11-21T03:45:02.500Z");
+        assert_eq!(
+            why_json(&fixture::ledger_run(), "a@b.c", &decisions)["decisions"][1]["at"],
+            "2026-11-21T03:45:02.500Z"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The words that close an execution: for people, and as the `batch.completed` object. Rule: the counts sum to the rows in, and the last
-//! line is the command to type next.
+//! The words that close an execution: for people, and as the `batch.completed` object. Rule: the
+//! counts sum to the rows in, and the last line is the command to type next.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,16 +34,23 @@ pub struct SummaryExtra {
 /// The closing summary for people; ends in a line break.
 pub fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
-    let mut out = format!("run {} · {}{env} · {}", run.id, clean(run.head.name()), run.head.provider);
+    let mut out =
+        format!("run {} · {}{env} · {}", run.id, clean(run.head.name()), run.head.provider);
     out.push_str(&format!(" · {}", duration(extra.elapsed)));
     if extra.handed_over > 0 && !extra.elapsed.is_zero() {
-        out.push_str(&format!(" · {}", rate(extra.handed_over as f64 / extra.elapsed.as_secs_f64())));
+        out.push_str(&format!(
+            " · {}",
+            rate(extra.handed_over as f64 / extra.elapsed.as_secs_f64())
+        ));
     }
     out.push_str("\n\n");
     out.push_str(&counts(standing));
     out.push_str(&format!("  {}\n", sum(standing)));
     if run.filtered > 0 {
-        out.push_str(&format!("  {} filtered out by --where, not counted above\n", rows(run.filtered)));
+        out.push_str(&format!(
+            "  {} filtered out by --where, not counted above\n",
+            rows(run.filtered)
+        ));
     }
     out.push('\n');
     for note in &extra.notes {
@@ -74,13 +81,25 @@ fn sum(standing: &Standing) -> String {
         parts.push(grouped(standing.tally.open));
     }
     let total = rows(standing.tally.total());
-    if parts.is_empty() { format!("{total} in") } else { format!("{total} in = {}", parts.join(" + ")) }
+    if parts.is_empty() {
+        format!("{total} in")
+    } else {
+        format!("{total} in = {}", parts.join(" + "))
+    }
 }
 
 /// The `batch.completed` object. `counts` has every outcome, zero or not, and sums to `input`.
 pub fn summary_json(run: &Run, standing: &Standing, extra: &SummaryExtra) -> Value {
-    let reasons: Vec<Value> = standing.reasons.iter().map(|((o, r), n)| json!({"outcome": o, "reason": r, "count": n})).collect();
-    let exit_reasons: Vec<Value> = extra.exit_reasons.iter().map(|(exit, why)| json!({"exit": exit.code(), "why": why})).collect();
+    let reasons: Vec<Value> = standing
+        .reasons
+        .iter()
+        .map(|((o, r), n)| json!({"outcome": o, "reason": r, "count": n}))
+        .collect();
+    let exit_reasons: Vec<Value> = extra
+        .exit_reasons
+        .iter()
+        .map(|(exit, why)| json!({"exit": exit.code(), "why": why}))
+        .collect();
     json!({
         "v": 1,
         "type": "batch.completed",
@@ -212,7 +231,11 @@ mod tests {
 
     #[test]
     fn without_a_next_command_the_report_is_next() {
-        let text = summary(&fixture::ledger_run(), &Standing::default(), &SummaryExtra { next: None, ..extra() });
+        let text = summary(
+            &fixture::ledger_run(),
+            &Standing::default(),
+            &SummaryExtra { next: None, ..extra() },
+        );
         assert!(text.ends_with("next    mailbatch report 20261121-034500-k3f9\n"), "{text}");
         assert!(text.contains("  0 rows in\n"), "{text}");
     }

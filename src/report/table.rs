@@ -1,4 +1,5 @@
-//! Tables for a terminal: the report's counts with the first rows that were not accepted, and the grid that all tables share.
+//! Tables for a terminal: the report's counts with the first rows that were not accepted, and the
+//! grid that all tables share.
 
 use std::io::{self, Write};
 
@@ -17,7 +18,11 @@ const MOST_ROWS: usize = 50;
 pub(super) fn grid(width: u16, header: &[&str]) -> comfy_table::Table {
     const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
     let mut table = comfy_table::Table::new();
-    table.force_no_tty().load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table
+        .force_no_tty()
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
     table.set_header(header.iter().map(Cell::new));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -43,19 +48,28 @@ pub(super) fn align_right(table: &mut comfy_table::Table, columns: &[usize]) {
 
 /// The reasons of one outcome with their counts, the most frequent first.
 pub(super) fn reasons(standing: &Standing, of: Outcome) -> Vec<(Reason, u64)> {
-    let mut reasons: Vec<(Reason, u64)> =
-        standing.reasons.iter().filter(|((outcome, _), n)| *outcome == of && **n > 0).map(|((_, reason), n)| (*reason, *n)).collect();
+    let mut reasons: Vec<(Reason, u64)> = standing
+        .reasons
+        .iter()
+        .filter(|((outcome, _), n)| *outcome == of && **n > 0)
+        .map(|((_, reason), n)| (*reason, *n))
+        .collect();
     reasons.sort_by_key(|(reason, n)| (std::cmp::Reverse(*n), *reason));
     reasons
 }
 
-/// Counts by outcome with their reasons indented below them, one a line, in aligned columns, each with what its word means.
+/// Counts by outcome with their reasons indented below them, one a line, in aligned columns, each
+/// with what its word means.
 pub(super) fn counts(standing: &Standing) -> String {
     let total = standing.tally.total();
     let mut lines: Vec<(String, u64, bool, &str)> = Vec::new();
     for (of, n) in standing.tally.non_zero() {
         lines.push((outcome(Some(of)).to_owned(), n, true, outcome_words(of)));
-        lines.extend(reasons(standing, of).into_iter().map(|(reason, n)| (format!("  {reason}"), n, false, reason_words(reason))));
+        lines.extend(
+            reasons(standing, of)
+                .into_iter()
+                .map(|(reason, n)| (format!("  {reason}"), n, false, reason_words(reason))),
+        );
     }
     if standing.tally.open > 0 {
         lines.push((outcome(None).to_owned(), standing.tally.open, true, ""));
@@ -109,7 +123,8 @@ impl Layout for Table {
     }
 
     fn row(&mut self, row: &ReportRow, _: &mut dyn Write) -> io::Result<()> {
-        let telling = self.filtered || !matches!(row.outcome, None | Some(Outcome::Accepted | Outcome::AlreadyAccepted));
+        let telling = self.filtered
+            || !matches!(row.outcome, None | Some(Outcome::Accepted | Outcome::AlreadyAccepted));
         if telling && self.shown.len() < MOST_ROWS {
             self.shown.push(row.clone());
         } else if telling {
@@ -129,7 +144,12 @@ impl Layout for Table {
                 None => outcome(row.outcome).to_owned(),
             };
             let answer = format!("{} {}", row.code, row.detail);
-            table.add_row([clean(&self.head.place(row)), clean(&row.email), what.into(), clean(answer.trim())]);
+            table.add_row([
+                clean(&self.head.place(row)),
+                clean(&row.email),
+                what.into(),
+                clean(answer.trim()),
+            ]);
         }
         write!(out, "\n{}", drawn(&table))?;
         if self.left_out > 0 {
@@ -148,7 +168,15 @@ mod tests {
     fn a_table_shows_counts_and_who_was_not_reached() {
         let (head, standing, rows) = fixture::run();
         let mut out = Vec::new();
-        write(Format::Table, &head, &standing, rows, Options { width: Some(80), ..Options::default() }, &mut out).unwrap();
+        write(
+            Format::Table,
+            &head,
+            &standing,
+            rows,
+            Options { width: Some(80), ..Options::default() },
+            &mut out,
+        )
+        .unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
         run 20261121-034500-k3f9 · spring (staging) · 2026-11-21T03:45:00Z
 
@@ -177,7 +205,11 @@ mod tests {
         let many = (0..70).map(|_| rows[1].clone());
         let mut out = Vec::new();
         write(Format::Table, &head, &standing, many, Options::default(), &mut out).unwrap();
-        assert!(String::from_utf8(out).unwrap().ends_with("… and 20 rows more; --format csv has every row\n"));
+        assert!(
+            String::from_utf8(out)
+                .unwrap()
+                .ends_with("… and 20 rows more; --format csv has every row\n")
+        );
     }
 
     #[test]

@@ -52,8 +52,11 @@ pub(crate) fn reason_words(reason: Reason) -> &'static str {
 
 /// `accepted 12 · rejected 3`, those outcomes only that have a count.
 pub(crate) fn counts(tally: &Tally, among: &[Outcome]) -> String {
-    let words: Vec<String> =
-        tally.non_zero().filter(|(o, _)| among.contains(o)).map(|(o, n)| format!("{} {}", outcome(Some(o)), grouped(n))).collect();
+    let words: Vec<String> = tally
+        .non_zero()
+        .filter(|(o, _)| among.contains(o))
+        .map(|(o, n)| format!("{} {}", outcome(Some(o)), grouped(n)))
+        .collect();
     words.join(" · ")
 }
 
@@ -67,7 +70,8 @@ pub(crate) fn tally_words(tally: &Tally) -> String {
     words
 }
 
-/// Counts by outcome as JSON: every outcome, zero or not, and `open` where rows are not settled, so that they sum to the input.
+/// Counts by outcome as JSON: every outcome, zero or not, and `open` where rows are not settled, so
+/// that they sum to the input.
 pub(crate) fn counts_json(tally: &Tally) -> serde_json::Value {
     let mut map = serde_json::Map::new();
     for outcome in Outcome::ALL {

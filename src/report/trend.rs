@@ -1,4 +1,5 @@
-//! What came back over the weeks: a table for people, CSV and JSON for programs. No address is in any of them.
+//! What came back over the weeks: a table for people, CSV and JSON for programs. No address is in
+//! any of them.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,20 @@ use crate::ledger::Trend;
 /// Domains of a week and provider that a table names; the others are one line.
 const MOST_DOMAINS: usize = 10;
 
-const COLUMNS: [&str; 9] = ["week", "provider", "domain", "accepted", "bounced_hard", "bounced_soft", "complained", "unsubscribed", "rejected"];
+const COLUMNS: [&str; 9] = [
+    "week",
+    "provider",
+    "domain",
+    "accepted",
+    "bounced_hard",
+    "bounced_soft",
+    "complained",
+    "unsubscribed",
+    "rejected",
+];
 
-/// The trend in one of the forms that it has; exit 2 for the others. `width` is the terminal's, for the table.
+/// The trend in one of the forms that it has; exit 2 for the others. `width` is the terminal's, for
+/// the table.
 pub fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String> {
     match format {
         Format::Table => Ok(table(rows, width)),
@@ -26,7 +38,8 @@ pub fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String> {
             Ok(format!("{}\n", json!({"v": 1, "type": "trend", "weeks": rows})))
         }
         Format::Html | Format::Junit | Format::Markdown => {
-            Err(Error::usage(format!("--trend has no form {}", format.as_str())).hint("use table, csv, ndjson or json"))
+            Err(Error::usage(format!("--trend has no form {}", format.as_str()))
+                .hint("use table, csv, ndjson or json"))
         }
     }
 }
@@ -51,7 +64,14 @@ fn object(row: &Trend) -> Value {
 }
 
 fn counts(row: &Trend) -> [u64; 6] {
-    [row.accepted, row.bounced_hard, row.bounced_soft, row.complained, row.unsubscribed, row.rejected]
+    [
+        row.accepted,
+        row.bounced_hard,
+        row.bounced_soft,
+        row.complained,
+        row.unsubscribed,
+        row.rejected,
+    ]
 }
 
 fn csv(rows: &[Trend]) -> std::result::Result<String, Box<dyn std::error::Error>> {
@@ -72,13 +92,28 @@ fn table(rows: &[Trend], width: u16) -> String {
     for row in rows {
         groups.entry((day(row), &row.provider)).or_default().push(row);
     }
-    let mut table = grid(width, &["week", "provider", "domain", "accepted", "rejected", "hard", "soft", "bounced", "complained", "unsubscribed"]);
+    let mut table = grid(
+        width,
+        &[
+            "week",
+            "provider",
+            "domain",
+            "accepted",
+            "rejected",
+            "hard",
+            "soft",
+            "bounced",
+            "complained",
+            "unsubscribed",
+        ],
+    );
     align_right(&mut table, &[3, 4, 5, 6, 7, 8, 9]);
     let mut add = |week: &str, provider: &str, domain: &str, counts: [u64; 6]| {
         let [accepted, hard, soft, complained, unsubscribed, rejected] = counts;
         // More may come back in a week than went out in it, and of nothing there is no share.
         let share = if accepted == 0 { "-".to_owned() } else { percent(hard + soft, accepted) };
-        let named = |name: &str| if name.is_empty() { "-".to_owned() } else { clean(name).into_owned() };
+        let named =
+            |name: &str| if name.is_empty() { "-".to_owned() } else { clean(name).into_owned() };
         table.add_row([
             week.to_owned(),
             named(provider),
@@ -93,15 +128,28 @@ fn table(rows: &[Trend], width: u16) -> String {
         ]);
     };
     for ((week, provider), mut rows) in groups {
-        rows.sort_by(|a, b| counts(b).iter().sum::<u64>().cmp(&counts(a).iter().sum()).then_with(|| a.domain.cmp(&b.domain)));
-        let sum = |rows: &[&Trend]| rows.iter().fold([0; 6], |sum, row| std::array::from_fn(|at| sum[at] + counts(row)[at]));
+        rows.sort_by(|a, b| {
+            counts(b)
+                .iter()
+                .sum::<u64>()
+                .cmp(&counts(a).iter().sum())
+                .then_with(|| a.domain.cmp(&b.domain))
+        });
+        let sum = |rows: &[&Trend]| {
+            rows.iter().fold([0; 6], |sum, row| std::array::from_fn(|at| sum[at] + counts(row)[at]))
+        };
         let named = if rows.len() > MOST_DOMAINS + 1 { MOST_DOMAINS } else { rows.len() };
         if rows.len() > 1 {
             add(&week, provider, "(all)", sum(&rows));
         }
         rows[..named].iter().for_each(|row| add(&week, provider, &row.domain, counts(row)));
         if named < rows.len() {
-            add(&week, provider, &format!("({} others)", grouped((rows.len() - named) as u64)), sum(&rows[named..]));
+            add(
+                &week,
+                provider,
+                &format!("({} others)", grouped((rows.len() - named) as u64)),
+                sum(&rows[named..]),
+            );
         }
     }
     drawn(&table)
@@ -114,7 +162,17 @@ mod tests {
     fn row(week: &str, provider: &str, domain: &str, counts: [u64; 6]) -> Trend {
         let [accepted, bounced_hard, bounced_soft, complained, unsubscribed, rejected] = counts;
         let week = format!("{week}T00:00:00Z").parse().unwrap();
-        Trend { week, provider: provider.into(), domain: domain.into(), accepted, bounced_hard, bounced_soft, complained, unsubscribed, rejected }
+        Trend {
+            week,
+            provider: provider.into(),
+            domain: domain.into(),
+            accepted,
+            bounced_hard,
+            bounced_soft,
+            complained,
+            unsubscribed,
+            rejected,
+        }
     }
 
     fn weeks() -> Vec<Trend> {
@@ -123,7 +181,9 @@ mod tests {
             row("2026-11-16", "", "", [0, 1, 0, 0, 0, 0]),
             row("2026-11-16", "relay", "gmail.com", [4_000, 10, 2, 0, 3, 0]),
         ];
-        rows.extend((0..12).map(|n| row("2026-11-16", "relay", &format!("d{n}.example"), [20 - n, 0, 0, 0, 0, n])));
+        rows.extend((0..12).map(|n| {
+            row("2026-11-16", "relay", &format!("d{n}.example"), [20 - n, 0, 0, 0, 0, n])
+        }));
         rows
     }
 
@@ -138,9 +198,15 @@ mod tests {
         let csv = trend(&weeks(), Format::Csv, 80).unwrap();
         assert_eq!(csv.lines().count(), 16);
         assert_eq!(csv.lines().nth(1), Some("2026-11-09,relay,gmail.com,12000,30,6,2,11,46"));
-        let json: Value = serde_json::from_str(&trend(&weeks(), Format::Json, 80).unwrap()).unwrap();
-        assert_eq!((json["type"].as_str(), json["weeks"][2]["bounced_soft"].as_u64()), (Some("trend"), Some(2)));
+        let json: Value =
+            serde_json::from_str(&trend(&weeks(), Format::Json, 80).unwrap()).unwrap();
+        assert_eq!(
+            (json["type"].as_str(), json["weeks"][2]["bounced_soft"].as_u64()),
+            (Some("trend"), Some(2))
+        );
         assert_eq!(trend(&weeks(), Format::Ndjson, 80).unwrap().lines().count(), 15);
-        assert!(trend(&weeks(), Format::Junit, 80).unwrap_err().to_string().contains("hint: use table"));
+        assert!(
+            trend(&weeks(), Format::Junit, 80).unwrap_err().to_string().contains("hint: use table")
+        );
     }
 }

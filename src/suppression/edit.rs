@@ -1,5 +1,6 @@
-//! The only writer of suppression files. Writers take turns by an advisory lock on the file; readers need none, because an addition is
-//! one write at the end and a removal puts a new file in the old one's place.
+//! The only writer of suppression files. Writers take turns by an advisory lock on the file;
+//! readers need none, because an addition is one write at the end and a removal puts a new file in
+//! the old one's place.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -33,14 +34,16 @@ pub struct Removed {
     pub domains: Vec<String>,
 }
 
-/// Appends entries to a suppression file with the columns it has, all of them or none, and waits until they are on the disk. A file that
-/// does not exist is made, readable by its owner alone. What the file has no column for is left out, never so that less is suppressed.
+/// Appends entries to a suppression file with the columns it has, all of them or none, and waits
+/// until they are on the disk. A file that does not exist is made, readable by its owner alone.
+/// What the file has no column for is left out, never so that less is suppressed.
 pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
     add(file, entries, false).map(drop)
 }
 
-/// The same for entries of an append that was broken off, wherever that was: those that are in the file are left out, and the line of which it
-/// has the beginning alone is completed. Returns how many were not there whole.
+/// The same for entries of an append that was broken off, wherever that was: those that are in the
+/// file are left out, and the line of which it has the beginning alone is completed. Returns how
+/// many were not there whole.
 pub fn append_missing(file: &Path, entries: &[LedgerSuppression]) -> Result<u64> {
     add(file, entries, true)
 }
@@ -63,20 +66,33 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
         text.push(b'\n');
         Columns::named_standard()
     } else {
-        let records = Records::new(Range::from(&locked, 0).take(whole), Position::default(), Tail::Take);
-        // A first line that is no entry leaves the columns in doubt; guessing would make a second bad line.
-        records.learn_columns().map_err(|trouble| refused(file, trouble))?.unwrap_or_else(Columns::standard)
+        let records =
+            Records::new(Range::from(&locked, 0).take(whole), Position::default(), Tail::Take);
+        // A first line that is no entry leaves the columns in doubt; guessing would make a second
+        // bad line.
+        records
+            .learn_columns()
+            .map_err(|trouble| refused(file, trouble))?
+            .unwrap_or_else(Columns::standard)
     };
-    // What an earlier version took for an address and is none any more would make the file unreadable, and is mailed by nothing.
-    let mut lines: Vec<(String, Entry)> =
-        entries.iter().map(Entry::from).filter(|entry| parse_entry(&entry.entry).is_ok()).map(|entry| (columns.line(&entry), entry)).collect();
+    // What an earlier version took for an address and is none any more would make the file
+    // unreadable, and is mailed by nothing.
+    let mut lines: Vec<(String, Entry)> = entries
+        .iter()
+        .map(Entry::from)
+        .filter(|entry| parse_entry(&entry.entry).is_ok())
+        .map(|entry| (columns.line(&entry), entry))
+        .collect();
     if may_be_there && !is_torn_header {
         leave_out_present(&locked, whole, &mut lines).map_err(|trouble| refused(file, trouble))?;
     }
     let count = lines.len() as u64;
     if length > 0 && !is_torn_header && !ends_line(&locked, length).map_err(failed)? {
         // Half a line of ours is completed; anything else is somebody's last line without its end.
-        if let Some(torn) = lines.iter().position(|(line, _)| !tail.is_empty() && line.as_bytes().starts_with(&tail)) {
+        if let Some(torn) = lines
+            .iter()
+            .position(|(line, _)| !tail.is_empty() && line.as_bytes().starts_with(&tail))
+        {
             text.extend(&lines.remove(torn).0.as_bytes()[tail.len()..]);
         }
         text.push(b'\n');
@@ -88,7 +104,8 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     // One write, so that no reader sees one entry's beginning joined to another's end.
     let written = (&locked).write_all(&text).and_then(|()| locked.sync_all());
     if let Err(why) = written {
-        // Half a line would stop the next send; the file becomes what it was. Should that fail too, the first failure is the one to tell.
+        // Half a line would stop the next send; the file becomes what it was. Should that fail too,
+        // the first failure is the one to tell.
         let _ = locked.set_len(length);
         return Err(failed(why));
     }
@@ -98,20 +115,34 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     Ok(count)
 }
 
-/// Takes out what stands in the first `length` bytes of a file, as the same line or as an entry with the same reason.
-fn leave_out_present(file: &File, length: u64, lines: &mut Vec<(String, Entry)>) -> Result<(), Trouble> {
+/// Takes out what stands in the first `length` bytes of a file, as the same line or as an entry
+/// with the same reason.
+fn leave_out_present(
+    file: &File,
+    length: u64,
+    lines: &mut Vec<(String, Entry)>,
+) -> Result<(), Trouble> {
     let mut present: HashSet<usize> = HashSet::new();
-    let by_line: HashMap<&str, usize> = lines.iter().enumerate().map(|(place, (line, _))| (line.as_str(), place)).collect();
-    let by_entry: HashMap<(&str, Reason), usize> =
-        lines.iter().enumerate().map(|(place, (_, entry))| ((entry.entry.as_str(), entry.reason), place)).collect();
-    let mut records = Records::new(Range::from(file, 0).take(length), Position::default(), Tail::Take).with_entries();
+    let by_line: HashMap<&str, usize> =
+        lines.iter().enumerate().map(|(place, (line, _))| (line.as_str(), place)).collect();
+    let by_entry: HashMap<(&str, Reason), usize> = lines
+        .iter()
+        .enumerate()
+        .map(|(place, (_, entry))| ((entry.entry.as_str(), entry.reason), place))
+        .collect();
+    let mut records =
+        Records::new(Range::from(file, 0).take(length), Position::default(), Tail::Take)
+            .with_entries();
     loop {
         let found = records.careful();
-        let raw = std::str::from_utf8(records.raw()).unwrap_or_default().trim_end_matches(['\r', '\n']);
+        let raw =
+            std::str::from_utf8(records.raw()).unwrap_or_default().trim_end_matches(['\r', '\n']);
         present.extend(by_line.get(raw));
         match found {
             Ok(None) => break,
-            Ok(Some(Step::Record(Record::Entry(entry)))) => present.extend(by_entry.get(&(entry.entry.as_str(), entry.reason))),
+            Ok(Some(Step::Record(Record::Entry(entry)))) => {
+                present.extend(by_entry.get(&(entry.entry.as_str(), entry.reason)))
+            }
             Ok(Some(_)) => {}
             // A line that cannot be understood is none of these.
             Err(Trouble::Line(..)) if !records.raw().is_empty() => {}
@@ -130,7 +161,8 @@ fn ends_line(file: &File, length: u64) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// The last line of a file when it has no end; empty where it has one, or is longer than a line of ours.
+/// The last line of a file when it has no end; empty where it has one, or is longer than a line of
+/// ours.
 fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
     const LONGEST: u64 = 1 << 16;
     let mut end = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
@@ -143,17 +175,23 @@ fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
     })
 }
 
-/// Why entries could not be appended to a suppression file, found without changing anything; `None` where they can be.
+/// Why entries could not be appended to a suppression file, found without changing anything; `None`
+/// where they can be.
 pub fn unwritable(file: &Path) -> Option<String> {
-    let tried = match files::refuse_endless(file).and_then(|()| OpenOptions::new().append(true).open(file)) {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => tempfile::tempfile_in(directory(file)).map(drop),
+    let tried = match files::refuse_endless(file)
+        .and_then(|()| OpenOptions::new().append(true).open(file))
+    {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {
+            tempfile::tempfile_in(directory(file)).map(drop)
+        }
         opened => opened.map(drop),
     };
     tried.err().map(|why| why.to_string())
 }
 
-/// Takes entries out of a suppression file: for an address its own entry and its `sha256:` form. The file is replaced at once; it keeps
-/// its mode, comments, columns, and every line that cannot be understood. Texts that are no entry are refused with exit 2.
+/// Takes entries out of a suppression file: for an address its own entry and its `sha256:` form.
+/// The file is replaced at once; it keeps its mode, comments, columns, and every line that cannot
+/// be understood. Texts that are no entry are refused with exit 2.
 pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     let unwanted = Unwanted::new(entries)?;
     // A link stays a link; what it points at is replaced.
@@ -161,7 +199,10 @@ pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     let (locked, _) = open_locked(&target, false)?;
     let failed = |why: io::Error| cannot_write(file, &why);
     let metadata = locked.metadata().map_err(failed)?;
-    let copy = tempfile::Builder::new().prefix(".suppressions-").tempfile_in(directory(&target)).map_err(failed)?;
+    let copy = tempfile::Builder::new()
+        .prefix(".suppressions-")
+        .tempfile_in(directory(&target))
+        .map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 20, copy.as_file());
     let mut removed = Removed::default();
     let mut records = Records::new(&locked, Position::default(), Tail::Take);
@@ -191,7 +232,8 @@ pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     out.flush().map_err(failed)?;
     drop(out);
     copy.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
-    // Only root may give a file away; for everybody else the owner is the same already or cannot be kept.
+    // Only root may give a file away; for everybody else the owner is the same already or cannot be
+    // kept.
     let _ = fchown(copy.as_file(), Some(metadata.uid()), Some(metadata.gid()));
     copy.as_file().sync_all().map_err(failed)?;
     copy.persist(&target).map_err(|why| failed(why.error))?;
@@ -208,15 +250,19 @@ struct Unwanted {
 
 impl Unwanted {
     fn new(entries: &[String]) -> Result<Self> {
-        let mut unwanted = Self { entries: HashSet::new(), hashes: HashSet::new(), domains: HashSet::new() };
+        let mut unwanted =
+            Self { entries: HashSet::new(), hashes: HashSet::new(), domains: HashSet::new() };
         for (i, text) in entries.iter().enumerate() {
             let entry = parse_entry(text).map_err(|why| {
-                Error::usage(format!("entry {} to remove: {why}", i + 1)).hint("write an address, @domain, or sha256:<64 hex digits>")
+                Error::usage(format!("entry {} to remove: {why}", i + 1))
+                    .hint("write an address, @domain, or sha256:<64 hex digits>")
             })?;
             match key_of(&entry) {
                 (_, Form::Address) => {
                     unwanted.hashes.extend(sha256_keys(&entry));
-                    unwanted.domains.extend(Address::parse(&entry).ok().map(|address| format!("@{}", address.domain())));
+                    unwanted.domains.extend(
+                        Address::parse(&entry).ok().map(|address| format!("@{}", address.domain())),
+                    );
                 }
                 (hash, Form::Hash) => {
                     unwanted.hashes.insert(hash);
@@ -229,7 +275,8 @@ impl Unwanted {
     }
 
     fn holds(&self, entry: &str) -> bool {
-        self.entries.contains(entry) || matches!(key_of(entry), (hash, Form::Hash) if self.hashes.contains(&hash))
+        self.entries.contains(entry)
+            || matches!(key_of(entry), (hash, Form::Hash) if self.hashes.contains(&hash))
     }
 
     /// Whether this is the domain entry of an unwanted address, and is to stay.
@@ -238,17 +285,24 @@ impl Unwanted {
     }
 }
 
-/// Opens a file for appending and waits for the lock; returns whether the file was made. A file that was replaced meanwhile is let go,
-/// because what is written to it would be lost.
+/// Opens a file for appending and waits for the lock; returns whether the file was made. A file
+/// that was replaced meanwhile is let go, because what is written to it would be lost.
 fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
     let open = || -> io::Result<(File, bool)> {
         loop {
             let is_new = may_create && !path.exists();
-            let file = OpenOptions::new().read(true).append(true).create(may_create).mode(0o600).open(path)?;
+            let file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(may_create)
+                .mode(0o600)
+                .open(path)?;
             holder::lock(&file, path, TURN)?;
             let mine = file.metadata()?;
             match fs::metadata(path) {
-                Ok(there) if (there.dev(), there.ino()) == (mine.dev(), mine.ino()) => return Ok((file, is_new)),
+                Ok(there) if (there.dev(), there.ino()) == (mine.dev(), mine.ino()) => {
+                    return Ok((file, is_new));
+                }
                 Ok(_) => {}
                 Err(why) if why.kind() == io::ErrorKind::NotFound && may_create => {}
                 Err(why) => return Err(why),
@@ -258,8 +312,10 @@ fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
     open().map_err(|why| match why.kind() {
         _ if may_create => cannot_write(path, &why),
         io::ErrorKind::NotFound => refused(path, why.into()),
-        _ => Error::refused(format!("suppression file {} cannot be changed: {why}", path.display()))
-            .hint("nothing was changed; correct the permissions of the file, then repeat"),
+        _ => {
+            Error::refused(format!("suppression file {} cannot be changed: {why}", path.display()))
+                .hint("nothing was changed; correct the permissions of the file, then repeat")
+        }
     })
 }
 
@@ -269,7 +325,9 @@ fn cannot_write(path: &Path, why: &io::Error) -> Error {
 }
 
 fn directory(path: &Path) -> PathBuf {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// A new name is on the disk only when its directory is.
@@ -316,7 +374,13 @@ mod tests {
             kept("jös@x.org", Reason::Manual, "n"),
         ];
         let later = [kept("later@x.org", Reason::HardBounce, "")];
-        let heads = ["", "email\n", "email,reason,source,note\r\nold@x.org,manual,,\r\n", "email\nold@x.org", "# by hand\n"];
+        let heads = [
+            "",
+            "email\n",
+            "email,reason,source,note\r\nold@x.org,manual,,\r\n",
+            "email\nold@x.org",
+            "# by hand\n",
+        ];
         for (nth, head) in heads.into_iter().enumerate() {
             let (_dir, file) = place();
             fs::write(&file, head).expect("room");
@@ -325,7 +389,10 @@ mod tests {
             append(&file, &later).expect("room");
             let wanted = text(&file);
             // Every third place of a file, and of the next one those beside them.
-            for end in (head.len() + nth % 3..=whole.len()).step_by(3).chain([whole.len() - 1, whole.len()]) {
+            for end in (head.len() + nth % 3..=whole.len())
+                .step_by(3)
+                .chain([whole.len() - 1, whole.len()])
+            {
                 fs::write(&file, &whole[..end]).expect("room");
                 append_missing(&file, &entries).expect("room");
                 append(&file, &later).expect("room");
@@ -343,15 +410,28 @@ mod tests {
     fn what_may_be_there_already_and_is_not_ours_is_left_as_it_is() {
         let (_dir, file) = place();
         fs::write(&file, "email,reason\nann@x.org,manual\nu1@x.o").expect("room");
-        assert_eq!(append_missing(&file, &[kept("ann@x.org", Reason::Manual, ""), kept("bob@x.org", Reason::Complaint, "")]).expect("room"), 1);
+        assert_eq!(
+            append_missing(
+                &file,
+                &[kept("ann@x.org", Reason::Manual, ""), kept("bob@x.org", Reason::Complaint, "")]
+            )
+            .expect("room"),
+            1
+        );
         assert_eq!(text(&file), "email,reason\nann@x.org,manual\nu1@x.o\nbob@x.org,complaint\n");
     }
 
     #[test]
     fn a_new_file_has_a_header_and_is_private() {
         let (_dir, file) = place();
-        append(&file, &[kept("ann@x.org", Reason::HardBounce, "5.1.1, \"gone\"\nreally")]).expect("room");
-        assert_eq!(text(&file), format!("{HEADER}\nann@x.org,hard_bounce,,run,2026-11-21T12:00:00Z,,\"5.1.1, \"\"gone\"\" really\"\n"));
+        append(&file, &[kept("ann@x.org", Reason::HardBounce, "5.1.1, \"gone\"\nreally")])
+            .expect("room");
+        assert_eq!(
+            text(&file),
+            format!(
+                "{HEADER}\nann@x.org,hard_bounce,,run,2026-11-21T12:00:00Z,,\"5.1.1, \"\"gone\"\" really\"\n"
+            )
+        );
         assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
     }
 
@@ -359,14 +439,29 @@ mod tests {
     fn appending_uses_the_columns_there_are() {
         let (_dir, file) = place();
         fs::write(&file, "# ours\nname,email,reason\nAnn,ann@x.org,manual").expect("a file");
-        append(&file, &[kept("\"b,b\"@x.org", Reason::Complaint, "n"), kept("#bob@x.org", Reason::Complaint, "n")]).expect("room");
-        assert_eq!(text(&file), "# ours\nname,email,reason\nAnn,ann@x.org,manual\n,\"\"\"b,b\"\"@x.org\",complaint\n");
+        append(
+            &file,
+            &[
+                kept("\"b,b\"@x.org", Reason::Complaint, "n"),
+                kept("#bob@x.org", Reason::Complaint, "n"),
+            ],
+        )
+        .expect("room");
+        assert_eq!(
+            text(&file),
+            "# ours\nname,email,reason\nAnn,ann@x.org,manual\n,\"\"\"b,b\"\"@x.org\",complaint\n"
+        );
 
         fs::write(&file, "ann@x.org\n").expect("a file");
-        let bare = LedgerSuppression { source: String::new(), ..kept("bob@x.org", Reason::Manual, "") };
+        let bare =
+            LedgerSuppression { source: String::new(), ..kept("bob@x.org", Reason::Manual, "") };
         append(&file, &[bare, kept("\"e e\"@x.org", Reason::Unsubscribe, "")]).expect("room");
-        assert_eq!(text(&file), "ann@x.org\nbob@x.org\n\"\"\"e e\"\"@x.org\",unsubscribe,,run,2026-11-21T12:00:00Z,,\n");
-        let entries: Vec<String> = list(&[file]).map(|listed| listed.expect("sound").entry.entry).collect();
+        assert_eq!(
+            text(&file),
+            "ann@x.org\nbob@x.org\n\"\"\"e e\"\"@x.org\",unsubscribe,,run,2026-11-21T12:00:00Z,,\n"
+        );
+        let entries: Vec<String> =
+            list(&[file]).map(|listed| listed.expect("sound").entry.entry).collect();
         assert_eq!(entries, ["ann@x.org", "bob@x.org", "\"e e\"@x.org"]);
     }
 
@@ -379,7 +474,11 @@ mod tests {
                 let file = &file;
                 scope.spawn(move || {
                     for i in 0..40 {
-                        append(file, &[kept(&format!("w{writer}-{i}@x.org"), Reason::Complaint, "")]).expect("room");
+                        append(
+                            file,
+                            &[kept(&format!("w{writer}-{i}@x.org"), Reason::Complaint, "")],
+                        )
+                        .expect("room");
                         if i % 5 == 0 {
                             remove(file, &[format!("w{writer}-{i}@x.org")]).expect("room");
                         }
@@ -387,7 +486,10 @@ mod tests {
                 });
             }
         });
-        assert_eq!(list(&[file]).collect::<Result<Vec<_>>>().expect("sound lines").len(), 1 + 3 * 32);
+        assert_eq!(
+            list(&[file]).collect::<Result<Vec<_>>>().expect("sound lines").len(),
+            1 + 3 * 32
+        );
     }
 
     #[test]
@@ -397,13 +499,17 @@ mod tests {
             let digest = ring::digest::digest(&ring::digest::SHA256, b"ann@x.org");
             digest.as_ref().iter().map(|b| format!("{b:02x}")).collect::<String>()
         };
-        let before =
-            format!("\u{feff}email,team\r\n# note\r\nAnn@X.org,a\r\nsha256:{hash},b\r\n@x.org,c\r\nbroken@@line,d\r\n\r\nbob@x.org,\"e\n2\"\r\n");
+        let before = format!(
+            "\u{feff}email,team\r\n# note\r\nAnn@X.org,a\r\nsha256:{hash},b\r\n@x.org,c\r\nbroken@@line,d\r\n\r\nbob@x.org,\"e\n2\"\r\n"
+        );
         fs::write(&file, &before).expect("a file");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("a file of ours");
         let removed = remove(&file, &["ANN@x.org".to_owned()]).expect("room");
         assert_eq!(removed, Removed { lines: 2, domains: vec!["@x.org".to_owned()] });
-        assert_eq!(text(&file), "\u{feff}email,team\r\n# note\r\n@x.org,c\r\nbroken@@line,d\r\n\r\nbob@x.org,\"e\n2\"\r\n");
+        assert_eq!(
+            text(&file),
+            "\u{feff}email,team\r\n# note\r\n@x.org,c\r\nbroken@@line,d\r\n\r\nbob@x.org,\"e\n2\"\r\n"
+        );
         assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o640);
         let removed = remove(&file, &["@x.org".to_owned(), "bob@x.org".to_owned()]).expect("room");
         assert_eq!(removed, Removed { lines: 2, domains: Vec::new() });
@@ -420,7 +526,15 @@ mod tests {
         assert_eq!(remove(&file, &["ann@x.org".to_owned()]).expect("room").lines, 1);
         assert_eq!(text(&target), "bob@x.org");
         assert!(fs::symlink_metadata(&file).expect("a link").is_symlink());
-        assert_eq!(remove(&file, &["ann".to_owned()]).expect_err("no entry").exit(), crate::exit::Exit::USAGE);
-        assert_eq!(remove(&dir.path().join("none"), &["ann@x.org".to_owned()]).expect_err("no file").exit(), crate::exit::Exit::REFUSED);
+        assert_eq!(
+            remove(&file, &["ann".to_owned()]).expect_err("no entry").exit(),
+            crate::exit::Exit::USAGE
+        );
+        assert_eq!(
+            remove(&dir.path().join("none"), &["ann@x.org".to_owned()])
+                .expect_err("no file")
+                .exit(),
+            crate::exit::Exit::REFUSED
+        );
     }
 }

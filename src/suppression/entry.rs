@@ -114,10 +114,13 @@ impl Entry {
 }
 
 impl From<&LedgerSuppression> for Entry {
-    /// A scope word that is not known counts as `all`, an entry that cannot be read as a lowercased address: doubt suppresses.
+    /// A scope word that is not known counts as `all`, an entry that cannot be read as a lowercased
+    /// address: doubt suppresses.
     fn from(kept: &LedgerSuppression) -> Self {
         Self {
-            entry: parse_entry(&kept.entry).or_else(|why| without_unseen(kept).ok_or(why)).unwrap_or_else(|_| address::key_of(&kept.entry)),
+            entry: parse_entry(&kept.entry)
+                .or_else(|why| without_unseen(kept).ok_or(why))
+                .unwrap_or_else(|_| address::key_of(&kept.entry)),
             reason: kept.reason,
             scope: kept.scope.parse().unwrap_or(Scope::All),
             source: kept.source.clone(),
@@ -128,13 +131,15 @@ impl From<&LedgerSuppression> for Entry {
     }
 }
 
-/// Who was meant by an entry that an earlier version took with an invisible character inside. A bounce was about the text as it stood.
+/// Who was meant by an entry that an earlier version took with an invisible character inside. A
+/// bounce was about the text as it stood.
 fn without_unseen(kept: &LedgerSuppression) -> Option<String> {
     let is_meant = kept.reason != Reason::HardBounce;
     is_meant.then(|| parse_entry(&address::without_unseen(&kept.entry)).ok()).flatten()
 }
 
-/// Brings `ann@Example.com`, `@domain` or `sha256:HEX` into the form that is stored and compared. The error never repeats the text.
+/// Brings `ann@Example.com`, `@domain` or `sha256:HEX` into the form that is stored and compared.
+/// The error never repeats the text.
 pub fn parse_entry(text: &str) -> Result<String, String> {
     let text = address::trim(text);
     if let Some((scheme, digits)) = text.split_once(':')
@@ -153,26 +158,33 @@ pub fn parse_entry(text: &str) -> Result<String, String> {
     if let Some(domain) = text.strip_prefix('@') {
         return match domain_to_ascii(domain) {
             Ok(domain) => Ok(format!("@{domain}")),
-            Err(AddressError::Domain) if domain.starts_with("*.") => Err("domain entry has a wildcard, and one entry is one domain".to_owned()),
+            Err(AddressError::Domain) if domain.starts_with("*.") => {
+                Err("domain entry has a wildcard, and one entry is one domain".to_owned())
+            }
             Err(why) => Err(why.to_string()),
         };
     }
     Address::parse(text).map(|address| address.folded()).map_err(|why| why.to_string())
 }
 
-/// What is odd about an entry: legal, and yet often a mistake that leaves the person who was meant unprotected.
+/// What is odd about an entry: legal, and yet often a mistake that leaves the person who was meant
+/// unprotected.
 pub(crate) fn odd_note(entry: &str) -> Option<Note> {
     if let Some(domain) = entry.strip_prefix('@') {
         return (!domain.contains('.')).then_some(Note::NoDot);
     }
     let notes = Address::parse(entry).ok()?.notes();
-    notes.into_iter().find(|note| !matches!(note, Note::Role | Note::QuotedLocalPart | Note::Invalid))
+    notes
+        .into_iter()
+        .find(|note| !matches!(note, Note::Role | Note::QuotedLocalPart | Note::Invalid))
 }
 
 /// The reason words of suppressions, mildest first; the place in the list is the rank.
-const RANKED: [Reason; 4] = [Reason::Manual, Reason::Unsubscribe, Reason::HardBounce, Reason::Complaint];
+const RANKED: [Reason; 4] =
+    [Reason::Manual, Reason::Unsubscribe, Reason::HardBounce, Reason::Complaint];
 
-/// How much a reason weighs against another one for the same person: complaint, hard bounce, unsubscribe, manual.
+/// How much a reason weighs against another one for the same person: complaint, hard bounce,
+/// unsubscribe, manual.
 pub(super) fn rank_of(reason: Reason) -> u8 {
     match reason {
         Reason::Complaint => 3,
@@ -190,7 +202,11 @@ pub(super) fn reason_of(rank: u8) -> Reason {
 /// Reads a word of the `reason` column; empty means `manual`.
 pub(super) fn parse_reason(text: &str) -> Option<Reason> {
     let text = text.trim();
-    if text.is_empty() { Some(Reason::Manual) } else { RANKED.into_iter().find(|reason| text.eq_ignore_ascii_case(reason.as_str())) }
+    if text.is_empty() {
+        Some(Reason::Manual)
+    } else {
+        RANKED.into_iter().find(|reason| text.eq_ignore_ascii_case(reason.as_str()))
+    }
 }
 
 /// How an entry names people.
@@ -201,8 +217,8 @@ pub(super) enum Form {
     Hash,
 }
 
-/// The 128 bits by which a normalised entry is looked up. No address begins with `@`, so domains share the space with addresses, and a
-/// SHA-256 is as random as a hash of ours.
+/// The 128 bits by which a normalised entry is looked up. No address begins with `@`, so domains
+/// share the space with addresses, and a SHA-256 is as random as a hash of ours.
 pub(super) fn key_of(entry: &str) -> (u128, Form) {
     if let Some(first_half) = entry.strip_prefix("sha256:").and_then(|digits| digits.get(..32)) {
         return (u128::from_str_radix(first_half, 16).unwrap_or_default(), Form::Hash);
@@ -210,8 +226,9 @@ pub(super) fn key_of(entry: &str) -> (u128, Form) {
     (xxh3_128(entry.as_bytes()), if entry.starts_with('@') { Form::Domain } else { Form::Address })
 }
 
-/// The keys of the `sha256:` entries that would name this lowercased address: its own, those of the spellings under which it may have been
-/// hashed before, and of each of these the one with a Unicode domain.
+/// The keys of the `sha256:` entries that would name this lowercased address: its own, those of the
+/// spellings under which it may have been hashed before, and of each of these the one with a
+/// Unicode domain.
 pub(super) fn sha256_keys(folded: &str) -> impl Iterator<Item = u128> {
     let spellings = std::iter::once(folded.to_owned()).chain(address::older_spellings(folded));
     spellings.flat_map(|spelling| {
@@ -229,7 +246,8 @@ fn sha256_key(text: &str) -> u128 {
 mod tests {
     use super::*;
 
-    const SOMEBODY: &str = "sha256:4D4A9C3C1F4A1B1FDFC0DC0A5CD4DD95F7EB9D8C6C9B37A0C8B2E1B4C2F3A5D6";
+    const SOMEBODY: &str =
+        "sha256:4D4A9C3C1F4A1B1FDFC0DC0A5CD4DD95F7EB9D8C6C9B37A0C8B2E1B4C2F3A5D6";
 
     #[test]
     fn entries_are_brought_into_one_form() {
@@ -237,12 +255,24 @@ mod tests {
         assert_eq!(parse_entry("JÖSÉ@exämple.com"), Ok("jösé@xn--exmple-cua.com".to_owned()));
         assert_eq!(parse_entry("@Exämple.COM"), Ok("@xn--exmple-cua.com".to_owned()));
         assert_eq!(parse_entry(SOMEBODY), Ok(SOMEBODY.to_ascii_lowercase()));
-        assert_eq!(parse_entry(&SOMEBODY.replace("sha256:", "SHA256: ")), Ok(SOMEBODY.to_ascii_lowercase()));
+        assert_eq!(
+            parse_entry(&SOMEBODY.replace("sha256:", "SHA256: ")),
+            Ok(SOMEBODY.to_ascii_lowercase())
+        );
     }
 
     #[test]
     fn what_is_no_entry_is_refused_without_repeating_it() {
-        for text in ["", "ann", "example.com", "@", "@*.example.com", "@[10.0.0.1]", "sha256:abcd", "a b@example.com"] {
+        for text in [
+            "",
+            "ann",
+            "example.com",
+            "@",
+            "@*.example.com",
+            "@[10.0.0.1]",
+            "sha256:abcd",
+            "a b@example.com",
+        ] {
             let why = parse_entry(text).expect_err(text);
             assert!(text.len() < 2 || !why.contains(text), "{why}");
         }
@@ -266,17 +296,25 @@ mod tests {
     fn a_hash_of_the_unicode_spelling_names_the_same_person() {
         let digest = ring::digest::digest(&ring::digest::SHA256, "ann@exämple.com".as_bytes());
         let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
-        assert!(entry(&format!("sha256:{hex}")).covers(&Address::parse("ann@exämple.com").expect("an address")));
+        assert!(
+            entry(&format!("sha256:{hex}"))
+                .covers(&Address::parse("ann@exämple.com").expect("an address"))
+        );
     }
 
     #[test]
     fn a_hash_of_an_older_spelling_names_the_same_person() {
-        for (hashed, now) in
-            [("\"ann\"@example.com", "ann@example.com"), ("jo\u{308}rg@example.com", "jörg@example.com"), ("\"ann\"@exämple.com", "ann@exämple.com")]
-        {
+        for (hashed, now) in [
+            ("\"ann\"@example.com", "ann@example.com"),
+            ("jo\u{308}rg@example.com", "jörg@example.com"),
+            ("\"ann\"@exämple.com", "ann@exämple.com"),
+        ] {
             let digest = ring::digest::digest(&ring::digest::SHA256, hashed.as_bytes());
             let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
-            assert!(entry(&format!("sha256:{hex}")).covers(&Address::parse(now).expect("an address")), "{hashed}");
+            assert!(
+                entry(&format!("sha256:{hex}")).covers(&Address::parse(now).expect("an address")),
+                "{hashed}"
+            );
         }
     }
 
@@ -305,7 +343,10 @@ mod tests {
     fn unsubscribe_alone_stops_marketing_only() {
         for reason in RANKED {
             assert!(Scope::Own.stops(reason, Kind::Marketing));
-            assert_eq!(Scope::Own.stops(reason, Kind::Transactional), reason != Reason::Unsubscribe);
+            assert_eq!(
+                Scope::Own.stops(reason, Kind::Transactional),
+                reason != Reason::Unsubscribe
+            );
             assert!(Scope::All.stops(reason, Kind::Transactional));
             assert!(!Scope::Marketing.stops(reason, Kind::Transactional));
             assert_eq!(reason_of(rank_of(reason)), reason);

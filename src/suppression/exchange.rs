@@ -1,4 +1,5 @@
-//! Suppressions for people and other tools: listing files, reading what a provider or CRM exported, writing what others can read.
+//! Suppressions for people and other tools: listing files, reading what a provider or CRM exported,
+//! writing what others can read.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -32,8 +33,9 @@ pub struct Listed {
     pub entry: Entry,
 }
 
-/// Every entry of these files, in their order, expired ones too; memory does not grow with the files. A file that cannot be read or a
-/// line that cannot be understood is an error with exit 4, after which that file is left.
+/// Every entry of these files, in their order, expired ones too; memory does not grow with the
+/// files. A file that cannot be read or a line that cannot be understood is an error with exit 4,
+/// after which that file is left.
 pub fn list(files: &[PathBuf]) -> List {
     List { files: VecDeque::from(files.to_vec()), open: None }
 }
@@ -52,13 +54,24 @@ impl Iterator for List {
             let Some((path, records)) = &mut self.open else {
                 let path = self.files.pop_front()?;
                 match files::open_once(&path) {
-                    Ok(file) => self.open = Some((path, Records::new(file, Position::default(), Tail::Take).with_entries())),
+                    Ok(file) => {
+                        self.open = Some((
+                            path,
+                            Records::new(file, Position::default(), Tail::Take).with_entries(),
+                        ))
+                    }
                     Err(why) => return Some(Err(refused(&path, why.into()))),
                 }
                 continue;
             };
             match records.next() {
-                Ok(Some(Record::Entry(entry))) => return Some(Ok(Listed { file: path.clone(), line: records.line(), entry: *entry })),
+                Ok(Some(Record::Entry(entry))) => {
+                    return Some(Ok(Listed {
+                        file: path.clone(),
+                        line: records.line(),
+                        entry: *entry,
+                    }));
+                }
                 Ok(Some(Record::Plain(_))) => {}
                 Ok(None) => self.open = None,
                 Err(trouble) => {
@@ -96,13 +109,16 @@ pub struct Imported {
     pub findings: Vec<Finding>,
 }
 
-const EMAIL_NAMES: [&str; 7] = ["email", "emailaddress", "recipient", "recipientemail", "address", "subscriber", "entry"];
+const EMAIL_NAMES: [&str; 7] =
+    ["email", "emailaddress", "recipient", "recipientemail", "address", "subscriber", "entry"];
 const REASON_NAMES: [&str; 4] = ["reason", "type", "suppressionreason", "status"];
-const CREATED_NAMES: [&str; 7] = ["createdat", "created", "createdtime", "timestamp", "date", "lastupdatetime", "suppressedat"];
+const CREATED_NAMES: [&str; 7] =
+    ["createdat", "created", "createdtime", "timestamp", "date", "lastupdatetime", "suppressedat"];
 
-/// Reads a CSV of suppressions, ours or somebody else's: a column of addresses, and if there are any, columns of reasons and dates under
-/// their usual names; without a header the first field of each line. It is read as a list is. All or nothing: a row that cannot be
-/// understood is an error with exit 4.
+/// Reads a CSV of suppressions, ours or somebody else's: a column of addresses, and if there are
+/// any, columns of reasons and dates under their usual names; without a header the first field of
+/// each line. It is read as a list is. All or nothing: a row that cannot be understood is an error
+/// with exit 4.
 pub fn import(reader: impl Read + Send + 'static, how: &Import<'_>) -> Result<Imported> {
     let mut layout = None;
     let mut entries = Vec::new();
@@ -140,16 +156,36 @@ impl Layout {
     /// The layout, and whether this first row is a header.
     fn of(first: &[&str], how: &Import<'_>) -> Result<(Self, bool), Flaw> {
         let names: Vec<String> = first.iter().map(|name| plain_name(name)).collect();
-        let find = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
-        let candidates: Vec<usize> = (0..names.len()).filter(|i| EMAIL_NAMES.contains(&names[*i].as_str())).collect();
+        let find = |known: &[&str]| {
+            known.iter().find_map(|known| names.iter().position(|name| name == known))
+        };
+        let candidates: Vec<usize> =
+            (0..names.len()).filter(|i| EMAIL_NAMES.contains(&names[*i].as_str())).collect();
         let email = match (how.column, candidates.as_slice()) {
-            (Some(wanted), _) => names.iter().position(|name| *name == plain_name(wanted)).ok_or_else(|| {
-                let columns: Vec<&str> = first.iter().copied().filter(|name| !name.contains('@')).collect();
-                (format!("there is no column {wanted:?}; the columns are: {}", columns.join(", ")), "name one of them")
-            })?,
+            (Some(wanted), _) => {
+                names.iter().position(|name| *name == plain_name(wanted)).ok_or_else(|| {
+                    let columns: Vec<&str> =
+                        first.iter().copied().filter(|name| !name.contains('@')).collect();
+                    (
+                        format!(
+                            "there is no column {wanted:?}; the columns are: {}",
+                            columns.join(", ")
+                        ),
+                        "name one of them",
+                    )
+                })?
+            }
             (None, [one]) => *one,
             (None, []) if first.first().is_some_and(|field| parse_entry(field).is_ok()) => {
-                let layout = Self { email: 0, reason: None, scope: None, source: None, created_at: None, expires_at: None, note: None };
+                let layout = Self {
+                    email: 0,
+                    reason: None,
+                    scope: None,
+                    source: None,
+                    created_at: None,
+                    expires_at: None,
+                    note: None,
+                };
                 return Ok((layout, false));
             }
             // A list without a header whose first person cannot be read: that is what to mend.
@@ -158,11 +194,20 @@ impl Layout {
                 return Err((what, "correct the row, or remove it"));
             }
             (None, []) => {
-                return Err(("no column can be meant for the addresses".to_owned(), "name the column with --column, or call it email in the header"));
+                return Err((
+                    "no column can be meant for the addresses".to_owned(),
+                    "name the column with --column, or call it email in the header",
+                ));
             }
             (None, many) => {
                 let columns: Vec<&str> = many.iter().map(|i| first[*i]).collect();
-                return Err((format!("several columns can be meant for the addresses: {}", columns.join(", ")), "name one with --column"));
+                return Err((
+                    format!(
+                        "several columns can be meant for the addresses: {}",
+                        columns.join(", ")
+                    ),
+                    "name one with --column",
+                ));
             }
         };
         let layout = Self {
@@ -179,26 +224,33 @@ impl Layout {
 
     fn read(&self, row: &[&str], how: &Import<'_>) -> Result<LedgerSuppression, Flaw> {
         let of = |column: Option<usize>| column.and_then(|i| row.get(i)).copied().unwrap_or("");
-        let entry = parse_entry(of(Some(self.email))).map_err(|what| (what, "correct the row, or remove it"))?;
+        let entry = parse_entry(of(Some(self.email)))
+            .map_err(|what| (what, "correct the row, or remove it"))?;
         let reason = match of(self.reason) {
             "" => how.reason.unwrap_or(Reason::Manual),
             word => foreign_reason(word).or(how.reason).ok_or_else(|| {
                 ("reason is not known".to_owned(), "use hard_bounce, complaint, unsubscribe or manual, or give --reason for what is not known")
             })?,
         };
-        let scope: Scope = of(self.scope).parse().map_err(|what| (what, "leave it empty for what the reason says"))?;
+        let scope: Scope = of(self.scope)
+            .parse()
+            .map_err(|what| (what, "leave it empty for what the reason says"))?;
         let created_at = match of(self.created_at) {
             "" => how.now,
             text => foreign_time(text).ok_or_else(|| {
                 ("date is not known".to_owned(), "write 2026-11-21, 2026-11-21T08:00:00Z, or seconds since 1970, or leave it empty")
             })?,
         };
-        let expires_at = time("expires_at", of(self.expires_at), Day::End).map_err(|problem| (problem.what, TIME_HINT))?;
+        let expires_at = time("expires_at", of(self.expires_at), Day::End)
+            .map_err(|problem| (problem.what, TIME_HINT))?;
         Ok(LedgerSuppression {
             entry,
             reason,
             scope: scope.as_str().to_owned(),
-            source: Some(of(self.source)).filter(|text| !text.is_empty()).unwrap_or(how.source).to_owned(),
+            source: Some(of(self.source))
+                .filter(|text| !text.is_empty())
+                .unwrap_or(how.source)
+                .to_owned(),
             created_at,
             expires_at,
             note: of(self.note).to_owned(),
@@ -206,7 +258,8 @@ impl Layout {
     }
 }
 
-/// A column name without case, spaces and punctuation: `E-mail Address` and `email_address` are one.
+/// A column name without case, spaces and punctuation: `E-mail Address` and `email_address` are
+/// one.
 pub(super) fn plain_name(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -214,8 +267,11 @@ pub(super) fn plain_name(name: &str) -> String {
 /// The reason that a word of some provider's export means.
 fn foreign_reason(word: &str) -> Option<Reason> {
     parse_reason(word).or_else(|| match plain_name(word).as_str() {
-        "bounce" | "bounced" | "hardbounce" | "hard" | "permanent" | "permanentbounce" | "invalid" => Some(Reason::HardBounce),
-        "complaint" | "complained" | "spam" | "spamreport" | "spamcomplaint" | "abuse" => Some(Reason::Complaint),
+        "bounce" | "bounced" | "hardbounce" | "hard" | "permanent" | "permanentbounce"
+        | "invalid" => Some(Reason::HardBounce),
+        "complaint" | "complained" | "spam" | "spamreport" | "spamcomplaint" | "abuse" => {
+            Some(Reason::Complaint)
+        }
         "unsubscribe" | "unsubscribed" | "optout" | "optedout" => Some(Reason::Unsubscribe),
         "manual" | "manualsuppression" | "blocked" | "cleaned" => Some(Reason::Manual),
         _ => None,
@@ -257,7 +313,11 @@ impl std::str::FromStr for ExportFormat {
 }
 
 /// Writes entries in full and returns how many; what it writes as CSV is a suppression file.
-pub fn export(entries: impl IntoIterator<Item = Entry>, format: ExportFormat, mut writer: impl Write) -> io::Result<u64> {
+pub fn export(
+    entries: impl IntoIterator<Item = Entry>,
+    format: ExportFormat,
+    mut writer: impl Write,
+) -> io::Result<u64> {
     let columns = Columns::named_standard();
     if format == ExportFormat::Csv {
         writeln!(writer, "{HEADER}")?;
@@ -302,8 +362,13 @@ mod tests {
     }
 
     fn told(text: &str, how: &Import<'_>) -> Result<Vec<(String, Reason, String)>, String> {
-        let entries = import(std::io::Cursor::new(text.to_owned()), how).map_err(|why| why.to_string())?.entries;
-        Ok(entries.into_iter().map(|kept| (kept.entry, kept.reason, kept.created_at.to_string())).collect())
+        let entries = import(std::io::Cursor::new(text.to_owned()), how)
+            .map_err(|why| why.to_string())?
+            .entries;
+        Ok(entries
+            .into_iter()
+            .map(|kept| (kept.entry, kept.reason, kept.created_at.to_string()))
+            .collect())
     }
 
     fn row(entry: &str, reason: Reason, at: &str) -> (String, Reason, String) {
@@ -327,9 +392,15 @@ mod tests {
         let bounces = Import { reason: Some(Reason::HardBounce), ..how() };
         assert_eq!(
             told("ann@x.org\n@y.org\n", &bounces),
-            Ok(vec![row("ann@x.org", Reason::HardBounce, now), row("@y.org", Reason::HardBounce, now)])
+            Ok(vec![
+                row("ann@x.org", Reason::HardBounce, now),
+                row("@y.org", Reason::HardBounce, now)
+            ])
         );
-        assert_eq!(told("kind,who\nx,ann@x.org\n", &Import { column: Some("Who"), ..how() }), Ok(vec![row("ann@x.org", Reason::Manual, now)]));
+        assert_eq!(
+            told("kind,who\nx,ann@x.org\n", &Import { column: Some("Who"), ..how() }),
+            Ok(vec![row("ann@x.org", Reason::Manual, now)])
+        );
         assert!(told("", &how()).expect_err("nothing").starts_with("theirs.csv: is empty"));
         assert_eq!(told("email\n", &how()), Ok(Vec::new()));
     }
@@ -337,8 +408,12 @@ mod tests {
     #[test]
     fn a_file_is_read_whatever_spreadsheet_wrote_it() {
         let now = "2026-11-21T12:00:00Z";
-        let wanted = Ok(vec![row("ann@x.org", Reason::Unsubscribe, now), row("@y.org", Reason::Manual, now)]);
-        let utf_16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let wanted = Ok(vec![
+            row("ann@x.org", Reason::Unsubscribe, now),
+            row("@y.org", Reason::Manual, now),
+        ]);
+        let utf_16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
         let tabs = utf_16("\u{feff}email\treason\r\nann@x.org\tunsubscribe\r\n@y.org\t\r\n");
         for text in [
             &b"sep=;\r\nemail;reason\r\nann@x.org;unsubscribe\r\n@y.org;\r\n"[..],
@@ -347,11 +422,22 @@ mod tests {
             b"# of spring\nemail,reason\n#ben@x.org,\nann@x.org,unsubscribe\n@y.org,,\n",
             &tabs,
         ] {
-            let read = import(std::io::Cursor::new(text.to_vec()), &how()).map_err(|why| why.to_string());
-            let read = read.map(|found| found.entries.into_iter().map(|kept| (kept.entry, kept.reason, kept.created_at.to_string())).collect());
+            let read =
+                import(std::io::Cursor::new(text.to_vec()), &how()).map_err(|why| why.to_string());
+            let read = read.map(|found| {
+                found
+                    .entries
+                    .into_iter()
+                    .map(|kept| (kept.entry, kept.reason, kept.created_at.to_string()))
+                    .collect()
+            });
             assert_eq!(read, wanted, "{}", String::from_utf8_lossy(text));
         }
-        assert_eq!(told("@y.org\nann@x.org\n", &how()).map(|found| found.len()), Ok(2), "a first line that is an entry is no header");
+        assert_eq!(
+            told("@y.org\nann@x.org\n", &how()).map(|found| found.len()),
+            Ok(2),
+            "a first line that is an entry is no header"
+        );
         let marked = "name,email\n*VIP Ann,ann@x.org\n";
         assert_eq!(told(marked, &how()).map(|found| found.len()), Ok(1), "in doubt, it suppresses");
     }
@@ -368,10 +454,18 @@ mod tests {
             ("email,scope\nperson@x.org,some\n", 2, "scope is none of"),
         ] {
             let message = told(text, &how()).expect_err(text);
-            assert!(message.starts_with(&format!("theirs.csv:{line}: ")) && message.contains(what), "{message}");
+            assert!(
+                message.starts_with(&format!("theirs.csv:{line}: ")) && message.contains(what),
+                "{message}"
+            );
             assert!(message.contains("\nhint: ") && !message.contains("person"), "{message}");
         }
-        assert!(import(&b"email\n\xff@x.org\n"[..], &how()).expect_err("no UTF-8").to_string().contains("--encoding"));
+        assert!(
+            import(&b"email\n\xff@x.org\n"[..], &how())
+                .expect_err("no UTF-8")
+                .to_string()
+                .contains("--encoding")
+        );
     }
 
     #[test]
@@ -380,18 +474,24 @@ mod tests {
         let file = dir.path().join("out.csv");
         let text = "ann@x.org,unsubscribe,all,crm,2026-01-02T03:04:05Z,2027-01-02T03:04:05Z,\"a, \"\"b\"\"\"\n@y.org\n\"\"\"q u\"\"@x.org\"\n";
         std::fs::write(&file, text).expect("a file");
-        let entries: Vec<Entry> = list(std::slice::from_ref(&file)).map(|listed| listed.expect("sound").entry).collect();
+        let entries: Vec<Entry> =
+            list(std::slice::from_ref(&file)).map(|listed| listed.expect("sound").entry).collect();
         let mut csv = Vec::new();
         assert_eq!(export(entries.clone(), ExportFormat::Csv, &mut csv).ok(), Some(3));
         std::fs::write(&file, &csv).expect("a file");
-        assert_eq!(list(&[file]).map(|listed| listed.expect("sound").entry).collect::<Vec<_>>(), entries);
+        assert_eq!(
+            list(&[file]).map(|listed| listed.expect("sound").entry).collect::<Vec<_>>(),
+            entries
+        );
         let imported = import(std::io::Cursor::new(csv), &how()).expect("sound").entries;
         assert_eq!(imported[0], entries[0].clone().into_ledger(how().now));
         assert_eq!(imported.len(), 3);
 
         let mut ndjson = Vec::new();
         export(entries, ExportFormat::Ndjson, &mut ndjson).expect("room");
-        let first: serde_json::Value = serde_json::from_slice(ndjson.split(|b| *b == b'\n').next().expect("a line")).expect("JSON");
+        let first: serde_json::Value =
+            serde_json::from_slice(ndjson.split(|b| *b == b'\n').next().expect("a line"))
+                .expect("JSON");
         assert_eq!(first["email"], "ann@x.org");
         assert_eq!(first["expires_at"], "2027-01-02T03:04:05Z");
     }
@@ -402,8 +502,12 @@ mod tests {
         let (one, two) = (dir.path().join("one.csv"), dir.path().join("two.csv"));
         std::fs::write(&one, "a@x.org\nb@@x.org\nc@x.org\n").expect("a file");
         std::fs::write(&two, "\nd@x.org\n").expect("a file");
-        let found: Vec<Option<(u64, String)>> =
-            list(&[one, dir.path().join("none"), two]).map(|item| item.ok().map(|listed| (listed.line, listed.entry.entry))).collect();
-        assert_eq!(found, [Some((1, "a@x.org".to_owned())), None, None, Some((2, "d@x.org".to_owned()))]);
+        let found: Vec<Option<(u64, String)>> = list(&[one, dir.path().join("none"), two])
+            .map(|item| item.ok().map(|listed| (listed.line, listed.entry.entry)))
+            .collect();
+        assert_eq!(
+            found,
+            [Some((1, "a@x.org".to_owned())), None, None, Some((2, "d@x.org".to_owned()))]
+        );
     }
 }

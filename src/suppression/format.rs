@@ -57,7 +57,8 @@ impl Problem {
 pub(super) enum Unsplit {
     /// Its last field opens a quote and does not close it: it may go on with the next line.
     Open,
-    /// A quote that spans lines is not closed at a field's end, so it has likely swallowed the next line's opening quote.
+    /// A quote that spans lines is not closed at a field's end, so it has likely swallowed the next
+    /// line's opening quote.
     Astray,
 }
 
@@ -92,11 +93,16 @@ impl Columns {
     pub(super) fn from_header(fields: &[Cow<'_, str>]) -> Result<Option<Self>, Problem> {
         let has_email = fields.iter().any(|name| name.trim().eq_ignore_ascii_case("email"));
         // Other names of the column, as lists have them; a word of an entry's note is none.
-        let is_entry = fields.iter().any(|field| field.contains('@') || field.trim_start().starts_with("sha256:"));
+        let is_entry = fields
+            .iter()
+            .any(|field| field.contains('@') || field.trim_start().starts_with("sha256:"));
         if !has_email && (is_entry || !fields.iter().any(|field| is_heading(field))) {
             return Ok(None);
         }
-        let kind_of = |name: &Cow<'_, str>| match STANDARD.iter().find(|(known, _)| name.trim().eq_ignore_ascii_case(known)) {
+        let kind_of = |name: &Cow<'_, str>| match STANDARD
+            .iter()
+            .find(|(known, _)| name.trim().eq_ignore_ascii_case(known))
+        {
             Some((_, kind)) => *kind,
             None if !has_email && is_heading(name) => Column::Email,
             None => Column::Other,
@@ -104,13 +110,17 @@ impl Columns {
         let kinds: Vec<Column> = fields.iter().map(kind_of).collect();
         for (name, kind) in STANDARD {
             if kinds.iter().filter(|other| **other == kind).count() > 1 {
-                return Err(Problem::new(format!("header names the column {name} twice"), "rename or remove one of them"));
+                return Err(Problem::new(
+                    format!("header names the column {name} twice"),
+                    "rename or remove one of them",
+                ));
             }
         }
         Ok(Some(Self { kinds, is_named: true }))
     }
 
-    /// Whether a record is the header once more, as files that were joined have it. One with other columns is an error.
+    /// Whether a record is the header once more, as files that were joined have it. One with other
+    /// columns is an error.
     pub(super) fn is_repeated(&self, fields: &[Cow<'_, str>]) -> Result<bool, Problem> {
         let email = self.field(Column::Email, fields);
         let is_entry = email.contains('@') || email.contains(':');
@@ -121,7 +131,10 @@ impl Columns {
             Some(again) if again.kinds == self.kinds => Ok(true),
             Some(_) => {
                 let hint = "give each its own file, or bring the entries into the same columns";
-                Err(Problem::new("line is a header with other columns than the one above: were two files joined?", hint))
+                Err(Problem::new(
+                    "line is a header with other columns than the one above: were two files joined?",
+                    hint,
+                ))
             }
             None => Ok(false),
         }
@@ -135,8 +148,8 @@ impl Columns {
         self.kinds.contains(&kind)
     }
 
-    /// Reads a line without quotes, spaces, dates or anything else out of the ordinary; `None` sends it through [`Columns::entry`],
-    /// which is the one to judge it.
+    /// Reads a line without quotes, spaces, dates or anything else out of the ordinary; `None`
+    /// sends it through [`Columns::entry`], which is the one to judge it.
     #[inline(always)]
     pub(super) fn plain(&self, line: &[u8]) -> Option<Plain> {
         // A mark that strikes a line out, or a dash that may be one.
@@ -165,7 +178,13 @@ impl Columns {
             }
             match more {
                 Some(more) => rest = more,
-                None => return Some(Plain { hash: hash?, rank: rank_of(reason), is_marketing_only: scope.is_marketing_only(reason) }),
+                None => {
+                    return Some(Plain {
+                        hash: hash?,
+                        rank: rank_of(reason),
+                        is_marketing_only: scope.is_marketing_only(reason),
+                    });
+                }
             }
         }
         None
@@ -173,7 +192,11 @@ impl Columns {
 
     /// The first field of this kind as it stands; empty where there is none.
     pub(super) fn field<'a>(&self, kind: Column, fields: &'a [Cow<'_, str>]) -> &'a str {
-        self.kinds.iter().position(|other| *other == kind).and_then(|place| fields.get(place)).map_or("", |field| field)
+        self.kinds
+            .iter()
+            .position(|other| *other == kind)
+            .and_then(|place| fields.get(place))
+            .map_or("", |field| field)
     }
 
     /// Reads the fields of one record; `None` if all of them are empty.
@@ -184,12 +207,21 @@ impl Columns {
         if let Some(extra) = fields.get(self.kinds.len()..)
             && extra.iter().any(|field| !field.trim().is_empty())
         {
-            let what = format!("line has {} fields, the file has {} columns", fields.len(), self.kinds.len());
+            let what = format!(
+                "line has {} fields, the file has {} columns",
+                fields.len(),
+                self.kinds.len()
+            );
             return Err(Problem::new(what, "put quotes around a field that holds a comma"));
         }
-        let is_joined = |(place, field): (usize, &Cow<'_, str>)| self.kinds.get(place) != Some(&Column::Email) && field.contains('@');
+        let is_joined = |(place, field): (usize, &Cow<'_, str>)| {
+            self.kinds.get(place) != Some(&Column::Email) && field.contains('@')
+        };
         if fields.len() > self.kinds.len() && fields.iter().enumerate().any(is_joined) {
-            return Err(Problem::new("line has more fields than columns, and another address", "were two lines joined? give each entry its own"));
+            return Err(Problem::new(
+                "line has more fields than columns, and another address",
+                "were two lines joined? give each entry its own",
+            ));
         }
         let of = |kind| self.field(kind, fields).trim();
         let cell = unwrapped(of(Column::Email)).unwrap_or(Cow::Borrowed(of(Column::Email)));
@@ -199,9 +231,14 @@ impl Columns {
         }
         let entry = parse_entry(email).map_err(|what| Problem::new(what, entry_hint(email)))?;
         let reason = parse_reason(of(Column::Reason)).ok_or_else(|| {
-            Problem::new("reason is none of: hard_bounce, complaint, unsubscribe, manual", "use one of these words, or leave it empty for manual")
+            Problem::new(
+                "reason is none of: hard_bounce, complaint, unsubscribe, manual",
+                "use one of these words, or leave it empty for manual",
+            )
         })?;
-        let scope = of(Column::Scope).parse().map_err(|what: String| Problem::new(what, "leave it empty for what the reason says"))?;
+        let scope = of(Column::Scope).parse().map_err(|what: String| {
+            Problem::new(what, "leave it empty for what the reason says")
+        })?;
         Ok(Some(Entry {
             entry,
             reason,
@@ -213,8 +250,8 @@ impl Columns {
         }))
     }
 
-    /// One entry as a line with these columns, without the line feed. What the file has no column for is left out, but never so that
-    /// less would be suppressed.
+    /// One entry as a line with these columns, without the line feed. What the file has no column
+    /// for is left out, but never so that less would be suppressed.
     pub(super) fn line(&self, entry: &Entry) -> String {
         let is_bare = entry.reason == Reason::Manual
             && entry.scope == Scope::Own
@@ -224,8 +261,10 @@ impl Columns {
         if !self.is_named && is_bare {
             return quote(&entry.entry).into_owned();
         }
-        let needs_scope = Scope::Own.is_marketing_only(entry.reason) && !entry.scope.is_marketing_only(entry.reason);
-        let reason = if needs_scope && !self.has(Column::Scope) { Reason::Manual } else { entry.reason };
+        let needs_scope = Scope::Own.is_marketing_only(entry.reason)
+            && !entry.scope.is_marketing_only(entry.reason);
+        let reason =
+            if needs_scope && !self.has(Column::Scope) { Reason::Manual } else { entry.reason };
         let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
         let mut line = String::with_capacity(96);
         for (i, kind) in self.kinds.iter().enumerate() {
@@ -266,8 +305,9 @@ fn entry_hint(email: &str) -> &'static str {
     }
 }
 
-/// Splits a record into its fields. A quote opens a quoted field only as its first character but for blanks, and where text follows the closing quote
-/// the field is taken as it stands, so that `"a b"@example.com` is an address with a quoted local part.
+/// Splits a record into its fields. A quote opens a quoted field only as its first character but
+/// for blanks, and where text follows the closing quote the field is taken as it stands, so that
+/// `"a b"@example.com` is an address with a quoted local part.
 pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     let bytes = record.as_bytes();
     let mut fields = Vec::with_capacity(STANDARD.len());
@@ -288,7 +328,11 @@ pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
             }
         }
         if let Some(inner) = quoted {
-            fields.push(if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { Cow::Borrowed(inner) });
+            fields.push(if inner.contains('"') {
+                Cow::Owned(inner.replace("\"\"", "\""))
+            } else {
+                Cow::Borrowed(inner)
+            });
         } else {
             end += memchr(b',', &bytes[end..]).unwrap_or(bytes.len() - end);
             fields.push(Cow::Borrowed(&record[start..end]));
@@ -315,11 +359,21 @@ fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
-/// A field as it is written: quoted where it must be, line breaks and NUL made spaces, because one entry is one line.
+/// A field as it is written: quoted where it must be, line breaks and NUL made spaces, because one
+/// entry is one line.
 pub(super) fn quote(field: &str) -> Cow<'_, str> {
-    let field = if field.contains(['\r', '\n', '\0']) { Cow::Owned(field.replace(['\r', '\n', '\0'], " ")) } else { Cow::Borrowed(field) };
-    // A line that begins with # would be a comment, and one that begins with another mark struck out.
-    if field.contains(['"', ',']) || is_marked(&field) { Cow::Owned(format!("\"{}\"", field.replace('"', "\"\""))) } else { field }
+    let field = if field.contains(['\r', '\n', '\0']) {
+        Cow::Owned(field.replace(['\r', '\n', '\0'], " "))
+    } else {
+        Cow::Borrowed(field)
+    };
+    // A line that begins with # would be a comment, and one that begins with another mark struck
+    // out.
+    if field.contains(['"', ',']) || is_marked(&field) {
+        Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
+    } else {
+        field
+    }
 }
 
 /// Which end of the day a date without a time stands for.
@@ -364,7 +418,10 @@ mod tests {
     #[test]
     fn fields_are_split_at_commas_outside_quotes() {
         assert_eq!(fields("a@x.org,manual,"), ["a@x.org", "manual", ""]);
-        assert_eq!(fields("a@x.org,,,,,,\"left, \"\"angry\"\"\""), ["a@x.org", "", "", "", "", "", "left, \"angry\""]);
+        assert_eq!(
+            fields("a@x.org,,,,,,\"left, \"\"angry\"\"\""),
+            ["a@x.org", "", "", "", "", "", "left, \"angry\""]
+        );
         assert_eq!(fields("\"a,b\"@x.org,manual"), ["\"a,b\"@x.org", "manual"]);
         assert_eq!(fields("\"\"\"a b\"\"@x.org\",manual"), ["\"a b\"@x.org", "manual"]);
         assert_eq!(fields("a@x.org,5\" disk"), ["a@x.org", "5\" disk"]);
@@ -378,7 +435,10 @@ mod tests {
         let columns = Columns::from_header(&header).expect("a sound header").expect("a header");
         let row = split("why not,complaint,4711,,Ann@x.org").expect("a closed record");
         let entry = columns.entry(&row).expect("a sound row").expect("an entry");
-        assert_eq!((entry.entry.as_str(), entry.reason, entry.note.as_str()), ("ann@x.org", Reason::Complaint, "why not"));
+        assert_eq!(
+            (entry.entry.as_str(), entry.reason, entry.note.as_str()),
+            ("ann@x.org", Reason::Complaint, "why not")
+        );
         assert_eq!(columns.line(&entry), "why not,complaint,,,ann@x.org");
         assert_eq!(Columns::from_header(&[Cow::Borrowed("ann@x.org")]), Ok(None));
         assert!(Columns::from_header(&[Cow::Borrowed("email"), Cow::Borrowed("Email")]).is_err());
@@ -398,14 +458,25 @@ mod tests {
     fn a_date_ends_with_its_day() {
         let row = split("ann@x.org,,,,2026-01-31,2026-02-28").expect("a closed record");
         let entry = Columns::standard().entry(&row).expect("a sound row").expect("an entry");
-        assert_eq!(entry.created_at.map(|at| at.to_string()).as_deref(), Some("2026-01-31T00:00:00Z"));
-        assert_eq!(entry.expires_at.map(|at| at.to_string()).as_deref(), Some("2026-03-01T00:00:00Z"));
+        assert_eq!(
+            entry.created_at.map(|at| at.to_string()).as_deref(),
+            Some("2026-01-31T00:00:00Z")
+        );
+        assert_eq!(
+            entry.expires_at.map(|at| at.to_string()).as_deref(),
+            Some("2026-03-01T00:00:00Z")
+        );
     }
 
     #[test]
     fn the_fast_path_leaves_everything_unusual_to_the_careful_one() {
         let plain = |line: &str| Columns::standard().plain(line.as_bytes()).is_some();
-        for line in ["ann@example.com", "Ann.B+tag@EXAMPLE.com", "a_b@x.org,hard_bounce,all,crm,2026-11-21T08:00:00Z,,left", "a@x.org,"] {
+        for line in [
+            "ann@example.com",
+            "Ann.B+tag@EXAMPLE.com",
+            "a_b@x.org,hard_bounce,all,crm,2026-11-21T08:00:00Z,,left",
+            "a@x.org,",
+        ] {
             assert!(plain(line), "{line}");
         }
         for line in [

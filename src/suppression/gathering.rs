@@ -1,4 +1,5 @@
-//! Turns a suppression file into keys for the index; a large one in parts, a thread for each, all into one allocation.
+//! Turns a suppression file into keys for the index; a large one in parts, a thread for each, all
+//! into one allocation.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -41,7 +42,8 @@ impl Rule {
     #[inline(always)]
     pub(super) fn apply(self, record: &Record, forms: &mut Forms) -> Option<(u128, u8)> {
         match record {
-            Record::Plain(plain) => (self.kind == Kind::Marketing || !plain.is_marketing_only).then_some((plain.hash, plain.rank)),
+            Record::Plain(plain) => (self.kind == Kind::Marketing || !plain.is_marketing_only)
+                .then_some((plain.hash, plain.rank)),
             Record::Entry(entry) => self.apply_entry(entry, forms),
         }
     }
@@ -94,30 +96,41 @@ impl Gathered {
     pub(super) fn read(&mut self, reader: impl Read) -> Result<Position, Trouble> {
         let mut records = Records::new(reader, Position::default(), Tail::Take);
         while let Some(record) = records.next()? {
-            self.keys.extend(self.rule.apply(&record, &mut self.forms).map(|(hash, rank)| packed(hash, rank)));
+            self.keys.extend(
+                self.rule.apply(&record, &mut self.forms).map(|(hash, rank)| packed(hash, rank)),
+            );
         }
         self.noted = records.noted().clone();
         self.noted.is_blank = !records.has_columns();
         Ok(records.position().clone())
     }
 
-    /// Reads a file by several threads. `None` leaves everything as it was: some record has several lines, so that a part may begin inside
-    /// it, or there is trouble, whose line number only a reading from the start can tell.
+    /// Reads a file by several threads. `None` leaves everything as it was: some record has several
+    /// lines, so that a part may begin inside it, or there is trouble, whose line number only a
+    /// reading from the start can tell.
     fn read_in_parts(&mut self, file: &File, length: u64) -> Option<Position> {
         let count = thread::available_parallelism().map_or(1, usize::from).min(MOST_PARTS) as u64;
         if count < 2 {
             return None;
         }
-        let columns = Records::new(Range::from(file, 0), Position::default(), Tail::Take).learn_columns().ok()??;
+        let columns = Records::new(Range::from(file, 0), Position::default(), Tail::Take)
+            .learn_columns()
+            .ok()??;
         let mut starts = vec![0];
         for part in 1..count {
             starts.push(line_start(file, length / count * part)?);
         }
         let guess = guess_lines(file, length) as u128;
         let ends = starts[1..].iter().copied().chain([u64::MAX]);
-        let ranges: Vec<Range<'_>> = starts.iter().zip(ends).map(|(from, end)| Range { file, at: *from, end }).collect();
-        let rooms: Vec<usize> =
-            ranges.iter().map(|range| (guess * u128::from(range.end.min(length).saturating_sub(range.at)) / u128::from(length)) as usize).collect();
+        let ranges: Vec<Range<'_>> =
+            starts.iter().zip(ends).map(|(from, end)| Range { file, at: *from, end }).collect();
+        let rooms: Vec<usize> = ranges
+            .iter()
+            .map(|range| {
+                (guess * u128::from(range.end.min(length).saturating_sub(range.at))
+                    / u128::from(length)) as usize
+            })
+            .collect();
 
         let before = self.keys.len();
         let room: usize = rooms.iter().sum();
@@ -137,7 +150,10 @@ impl Gathered {
                 let columns = columns.clone();
                 threads.push(scope.spawn(move || Part::read(range, columns, rule, slots)));
             }
-            threads.into_iter().map(|thread| thread.join().expect("a part's thread only reads and counts")).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("a part's thread only reads and counts"))
+                .collect()
         });
         let Some(parts) = parts.into_iter().collect::<Option<Vec<Part>>>() else {
             self.keys.truncate(before);
@@ -176,7 +192,8 @@ struct Part {
 
 impl Part {
     fn read(range: Range<'_>, columns: Columns, rule: Rule, slots: &mut [u128]) -> Option<Self> {
-        let start = Position { offset: range.at, lines: 0, columns: (range.at > 0).then_some(columns) };
+        let start =
+            Position { offset: range.at, lines: 0, columns: (range.at > 0).then_some(columns) };
         let mut records = Records::new(range, start, Tail::Take);
         let mut forms = Forms::default();
         let mut free = slots.iter_mut();

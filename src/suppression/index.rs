@@ -1,6 +1,8 @@
-//! The loaded entries as 16 bytes each: sorted hashes whose two lowest bits hold the reason's rank, with buckets by their highest bits.
+//! The loaded entries as 16 bytes each: sorted hashes whose two lowest bits hold the reason's rank,
+//! with buckets by their highest bits.
 //!
-//! Two different addresses with the same 126 bits: one in 10^25 runs of a million recipients against ten million entries.
+//! Two different addresses with the same 126 bits: one in 10^25 runs of a million recipients
+//! against ten million entries.
 
 use super::sorting::settle;
 
@@ -27,13 +29,15 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Sorts packed keys; of equal hashes the highest rank stays. The number of keys must fit into 32 bits.
+    /// Sorts packed keys; of equal hashes the highest rank stays. The number of keys must fit into
+    /// 32 bits.
     pub(super) fn new(mut keys: Vec<u128>) -> Self {
         let bits = (keys.len() / 8).checked_ilog2().unwrap_or(0).min(20);
         let shift = 128 - bits;
         let mut starts = vec![0; (1 << bits) + 1];
         settle(&mut keys, &mut starts[..1 << bits], shift);
-        starts[1 << bits] = u32::try_from(keys.len()).expect("the caller keeps the number of keys within 32 bits");
+        starts[1 << bits] =
+            u32::try_from(keys.len()).expect("the caller keeps the number of keys within 32 bits");
         Self { keys, starts, shift }
     }
 
@@ -43,7 +47,8 @@ impl Index {
             return self;
         }
         // The smaller part is copied, and the other grows by no more than it needs.
-        let (mut keys, fewer) = if self.keys.len() < more.len() { (more, self.keys) } else { (self.keys, more) };
+        let (mut keys, fewer) =
+            if self.keys.len() < more.len() { (more, self.keys) } else { (self.keys, more) };
         keys.reserve_exact(fewer.len());
         keys.extend_from_slice(&fewer);
         drop(fewer);

@@ -1,4 +1,5 @@
-//! Fields of a suppression file that are beyond doubt, judged where they lie in the buffer; `None` leaves a field to the careful way.
+//! Fields of a suppression file that are beyond doubt, judged where they lie in the buffer; `None`
+//! leaves a field to the careful way.
 
 use memchr::memchr;
 use xxhash_rust::xxh3::xxh3_128;
@@ -29,17 +30,42 @@ pub(super) fn plain_scope(field: &[u8]) -> Option<Scope> {
     }
 }
 
-/// Whether the field is empty or a time that needs no calendar to be right: `2026-11-21T08:00:00Z` on one of the first 28 days.
+/// Whether the field is empty or a time that needs no calendar to be right: `2026-11-21T08:00:00Z`
+/// on one of the first 28 days.
 #[inline]
 pub(super) fn is_plain_time(field: &[u8]) -> bool {
     if field.is_empty() {
         return true;
     }
-    let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'] = *field else {
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        mo1,
+        mo2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        m1,
+        m2,
+        b':',
+        s1,
+        s2,
+        b'Z',
+    ] = *field
+    else {
         return false;
     };
     let digits = [y1, y2, y3, y4, mo1, mo2, d1, d2, h1, h2, m1, m2, s1, s2];
-    let two = |tens: u8, ones: u8| (tens.wrapping_sub(b'0')).wrapping_mul(10).wrapping_add(ones.wrapping_sub(b'0'));
+    let two = |tens: u8, ones: u8| {
+        (tens.wrapping_sub(b'0')).wrapping_mul(10).wrapping_add(ones.wrapping_sub(b'0'))
+    };
     digits.iter().all(u8::is_ascii_digit)
         && y1 != b'0'
         && (1..=12).contains(&two(mo1, mo2))
@@ -49,12 +75,14 @@ pub(super) fn is_plain_time(field: &[u8]) -> bool {
         && two(s1, s2) < 60
 }
 
-/// The longest address the fast path takes, and the width it works in: whole registers, so that the compiler can use them.
+/// The longest address the fast path takes, and the width it works in: whole registers, so that the
+/// compiler can use them.
 const LONGEST: usize = 128;
 const LANE: usize = 32;
 
-/// The hash of an address that is beyond doubt: letters, digits, `.`, `-`, `_` and, before the `@`, `+`; no two of `.`, `-`, `@` side by
-/// side (which leaves `xn--` to the careful path), none at either end, one `@`, a short domain that ends in a letter.
+/// The hash of an address that is beyond doubt: letters, digits, `.`, `-`, `_` and, before the `@`,
+/// `+`; no two of `.`, `-`, `@` side by side (which leaves `xn--` to the careful path), none at
+/// either end, one `@`, a short domain that ends in a letter.
 #[inline]
 pub(super) fn hash_plain_address(field: &[u8]) -> Option<u128> {
     let n = field.len();
@@ -66,7 +94,9 @@ pub(super) fn hash_plain_address(field: &[u8]) -> Option<u128> {
     let mut joints = [0_u8; LONGEST + 1];
     let lanes = n.next_multiple_of(LANE);
     let (mut odd, mut ats) = (0_u8, 0_u8);
-    for (lane, joints) in folded[..lanes].as_chunks_mut::<LANE>().0.iter_mut().zip(joints.as_chunks_mut::<LANE>().0) {
+    for (lane, joints) in
+        folded[..lanes].as_chunks_mut::<LANE>().0.iter_mut().zip(joints.as_chunks_mut::<LANE>().0)
+    {
         for (byte, joint) in lane.iter_mut().zip(joints) {
             let b = *byte;
             let upper = b.wrapping_sub(b'A') < 26;
@@ -79,7 +109,10 @@ pub(super) fn hash_plain_address(field: &[u8]) -> Option<u128> {
             ats += u8::from(b == b'@');
         }
     }
-    let side_by_side = joints[..lanes].iter().zip(&joints[1..=lanes]).fold(0, |any, (one, next)| any | (one & next));
+    let side_by_side = joints[..lanes]
+        .iter()
+        .zip(&joints[1..=lanes])
+        .fold(0, |any, (one, next)| any | (one & next));
     if odd | side_by_side != 0 || ats != 1 {
         return None;
     }

@@ -1,14 +1,19 @@
 //! What other services export of whom they do not mail, read as each of them writes it.
 //!
-//! The rule it keeps: a file that is not that export is refused, and a row that says nothing about all mail to a person is left out and
-//! counted. What is said about policy and reputation suppresses nobody.
+//! The rule it keeps: a file that is not that export is refused, and a row that says nothing about
+//! all mail to a person is left out and counted. What is said about policy and reputation
+//! suppresses nobody.
 //!
-//! - HubSpot: <https://knowledge.hubspot.com/contacts/what-do-the-columns-mean-in-csv-i-receive-when-i-export-unsubscribes-and-bounces>.
+//! - HubSpot:
+//!   <https://knowledge.hubspot.com/contacts/what-do-the-columns-mean-in-csv-i-receive-when-i-export-unsubscribes-and-bounces>.
 //! - Mailchimp: the files of unsubscribed and of cleaned contacts in an audience's export,
 //!   <https://mailchimp.com/help/view-export-contacts/>.
-//! - SendGrid: the CSV of each page under Suppressions. Bounces and blocks have the same columns and are told apart by their status.
-//! - SES: what `list-suppressed-destinations` has, or the two columns without a header that an import job takes,
-//!   <https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html>. All read on 2026-11-21.
+//! - SendGrid: the CSV of each page under Suppressions. Bounces and blocks have the same columns
+//!   and are told apart by their status.
+//! - SES: what `list-suppressed-destinations` has, or the two columns without a header that an
+//!   import job takes,
+//!   <https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html>. All read on
+//!   2026-11-21.
 
 use std::io::Read;
 
@@ -52,9 +57,15 @@ pub struct Exported {
     pub findings: Vec<Finding>,
 }
 
-/// Reads an export. All or nothing: a row that cannot be understood is an error with exit 4. `name` is what messages call the input,
-/// `reading` what is known of its encoding and delimiter.
-pub fn import_preset(reader: impl Read + Send + 'static, name: &str, reading: &ReadOptions, preset: Preset, now: Timestamp) -> Result<Exported> {
+/// Reads an export. All or nothing: a row that cannot be understood is an error with exit 4. `name`
+/// is what messages call the input, `reading` what is known of its encoding and delimiter.
+pub fn import_preset(
+    reader: impl Read + Send + 'static,
+    name: &str,
+    reading: &ReadOptions,
+    preset: Preset,
+    now: Timestamp,
+) -> Result<Exported> {
     let mut columns: Option<Columns> = None;
     let mut found = Exported::default();
     let findings = rows::each(reader, name, reading, |row| {
@@ -69,7 +80,8 @@ pub fn import_preset(reader: impl Read + Send + 'static, name: &str, reading: &R
                 read
             }
         };
-        let entry = parse_entry(columns.email(row)).map_err(|what| (what, "correct the row, or remove it"))?;
+        let entry = parse_entry(columns.email(row))
+            .map_err(|what| (what, "correct the row, or remove it"))?;
         // Other services know people, and neither domains nor hashes.
         if entry.starts_with('@') || entry.starts_with("sha256:") {
             return Err(("the entry is no address".to_owned(), "correct the row, or remove it"));
@@ -80,12 +92,22 @@ pub fn import_preset(reader: impl Read + Send + 'static, name: &str, reading: &R
         };
         let created_at = columns.time(preset, row)?.unwrap_or(now);
         let source = format!("{} export", preset.as_str());
-        found.entries.push(LedgerSuppression { entry, reason, scope: String::new(), source, created_at, expires_at: None, note: String::new() });
+        found.entries.push(LedgerSuppression {
+            entry,
+            reason,
+            scope: String::new(),
+            source,
+            created_at,
+            expires_at: None,
+            note: String::new(),
+        });
         Ok(None)
     })?;
     found.findings = findings;
     if columns.is_none() {
-        return Err(Error::refused(format!("{name} is empty")).hint("name the file that was exported"));
+        return Err(
+            Error::refused(format!("{name} is empty")).hint("name the file that was exported")
+        );
     }
     Ok(found)
 }
@@ -97,40 +119,70 @@ struct Columns {
 }
 
 impl Columns {
-    /// The columns, and whether this first row is a header. The columns that a person can make in HubSpot and Mailchimp are passed over;
-    /// elsewhere a column that is not known is somebody else's file.
+    /// The columns, and whether this first row is a header. The columns that a person can make in
+    /// HubSpot and Mailchimp are passed over; elsewhere a column that is not known is somebody
+    /// else's file.
     fn of(preset: Preset, first: &[&str]) -> Result<(Self, bool), Flaw> {
         let names: Vec<String> = first.iter().map(|name| plain_name(name)).collect();
         if preset == Preset::Ses
             && let [email, "BOUNCE" | "COMPLAINT"] = first
             && parse_entry(email).is_ok()
         {
-            return Ok((Self { names: vec!["emailaddress".into(), "reason".into()], email: 0 }, false));
+            return Ok((
+                Self { names: vec!["emailaddress".into(), "reason".into()], email: 0 },
+                false,
+            ));
         }
         let (emails, needed, others): (&[&str], &[&str], Option<&[&str]>) = match preset {
             Preset::HubSpot => (&["email", "emailaddress", "recipient"], &HUBSPOT, None),
             Preset::Mailchimp => (&["emailaddress", "email"], &["unsubtime", "cleantime"], None),
             Preset::SendGrid => (&["email"], &["created"], Some(&["status", "reason", "ip"])),
-            Preset::Ses => (&["emailaddress", "email"], &["reason", "suppressionreason"], Some(&["lastupdatetime", "dateadded"])),
+            Preset::Ses => (
+                &["emailaddress", "email"],
+                &["reason", "suppressionreason"],
+                Some(&["lastupdatetime", "dateadded"]),
+            ),
         };
         let is = |known: &[&str], name: &String| known.contains(&name.as_str());
-        let shown = || first.iter().copied().filter(|name| !name.contains('@')).collect::<Vec<_>>().join(", ");
-        let refuse = |what: String| Err((what, "export the file again as it is, or import it without --preset"));
+        let shown = || {
+            first.iter().copied().filter(|name| !name.contains('@')).collect::<Vec<_>>().join(", ")
+        };
+        let refuse = |what: String| {
+            Err((what, "export the file again as it is, or import it without --preset"))
+        };
         let Some(email) = names.iter().position(|name| is(emails, name)) else {
-            return refuse(format!("this is no export of {}: it has no column of addresses; the columns are: {}", preset.as_str(), shown()));
+            return refuse(format!(
+                "this is no export of {}: it has no column of addresses; the columns are: {}",
+                preset.as_str(),
+                shown()
+            ));
         };
         if !names.iter().any(|name| is(needed, name)) {
             let expected = match preset {
-                Preset::HubSpot => "Portal Bounce, Portal Unsubscribe, Portal Spam Report, Global Bounce or Unsubscribed from all email",
-                Preset::Mailchimp => "UNSUB_TIME or CLEAN_TIME; the file of subscribed contacts has neither",
+                Preset::HubSpot => {
+                    "Portal Bounce, Portal Unsubscribe, Portal Spam Report, Global Bounce or Unsubscribed from all email"
+                }
+                Preset::Mailchimp => {
+                    "UNSUB_TIME or CLEAN_TIME; the file of subscribed contacts has neither"
+                }
                 Preset::SendGrid => "created",
                 Preset::Ses => "Reason",
             };
-            return refuse(format!("this is no export of {}: none of its columns is {expected}; the columns are: {}", preset.as_str(), shown()));
+            return refuse(format!(
+                "this is no export of {}: none of its columns is {expected}; the columns are: {}",
+                preset.as_str(),
+                shown()
+            ));
         }
-        let unknown = |(_, name): &(usize, &String)| others.is_some_and(|others| !is(emails, name) && !is(needed, name) && !is(others, name));
+        let unknown = |(_, name): &(usize, &String)| {
+            others.is_some_and(|others| !is(emails, name) && !is(needed, name) && !is(others, name))
+        };
         if let Some((place, _)) = names.iter().enumerate().find(unknown) {
-            return refuse(format!("the column {:?} is none of an export of {}", first[place], preset.as_str()));
+            return refuse(format!(
+                "the column {:?} is none of an export of {}",
+                first[place],
+                preset.as_str()
+            ));
         }
         Ok((Self { names, email }, true))
     }
@@ -141,27 +193,52 @@ impl Columns {
 
     /// The first of these columns that says something.
     fn text<'a>(&self, row: &[&'a str], names: &[&str]) -> &'a str {
-        let mut values = names.iter().filter_map(|wanted| self.names.iter().position(|name| name == wanted)).filter_map(|place| row.get(place));
+        let mut values = names
+            .iter()
+            .filter_map(|wanted| self.names.iter().position(|name| name == wanted))
+            .filter_map(|place| row.get(place));
         values.find(|value| !value.is_empty()).copied().unwrap_or_default()
     }
 
     /// Whether one of these columns says yes, or why.
     fn says_yes(&self, row: &[&str], names: &[&str]) -> bool {
-        names.iter().any(|name| !matches!(self.text(row, &[name]).to_ascii_lowercase().as_str(), "" | "false" | "no" | "0" | "none"))
+        names.iter().any(|name| {
+            !matches!(
+                self.text(row, &[name]).to_ascii_lowercase().as_str(),
+                "" | "false" | "no" | "0" | "none"
+            )
+        })
     }
 
-    /// Why the row's person is not mailed; `None` where that is not about all mail, or nothing that suppresses a person.
+    /// Why the row's person is not mailed; `None` where that is not about all mail, or nothing that
+    /// suppresses a person.
     fn reason(&self, preset: Preset, row: &[&str]) -> Result<Option<Reason>, Flaw> {
         let has = |name: &str| self.names.iter().any(|known| known == name);
         Ok(match preset {
             Preset::HubSpot if self.says_yes(row, &["portalspamreport"]) => Some(Reason::Complaint),
-            Preset::HubSpot if self.says_yes(row, &["portalbounce", "globalbounce", "emailhardbouncereason"]) => Some(Reason::HardBounce),
-            Preset::HubSpot if self.says_yes(row, &["portalunsubscribe", "globalunsubscribe", "unsubscribedfromallemail"]) => {
+            Preset::HubSpot
+                if self
+                    .says_yes(row, &["portalbounce", "globalbounce", "emailhardbouncereason"]) =>
+            {
+                Some(Reason::HardBounce)
+            }
+            Preset::HubSpot
+                if self.says_yes(
+                    row,
+                    &["portalunsubscribe", "globalunsubscribe", "unsubscribedfromallemail"],
+                ) =>
+            {
                 Some(Reason::Unsubscribe)
             }
             Preset::HubSpot => None,
-            Preset::Mailchimp if self.text(row, &["unsubreason"]).to_ascii_lowercase().contains("abuse") => Some(Reason::Complaint),
-            Preset::Mailchimp if !self.text(row, &["cleantime"]).is_empty() => Some(Reason::HardBounce),
+            Preset::Mailchimp
+                if self.text(row, &["unsubreason"]).to_ascii_lowercase().contains("abuse") =>
+            {
+                Some(Reason::Complaint)
+            }
+            Preset::Mailchimp if !self.text(row, &["cleantime"]).is_empty() => {
+                Some(Reason::HardBounce)
+            }
             // The file itself says what everybody in it did.
             Preset::Mailchimp if has("unsubtime") => Some(Reason::Unsubscribe),
             Preset::Mailchimp => Some(Reason::HardBounce),
@@ -169,15 +246,24 @@ impl Columns {
             Preset::SendGrid if has("status") => {
                 let status = self.text(row, &["status"]);
                 // A block is temporary, and so is a bounce for policy.
-                (!status.starts_with('4') && !status.starts_with("5.7")).then_some(Reason::HardBounce)
+                (!status.starts_with('4') && !status.starts_with("5.7"))
+                    .then_some(Reason::HardBounce)
             }
             Preset::SendGrid if has("reason") => Some(Reason::HardBounce),
             Preset::SendGrid => Some(Reason::Unsubscribe),
-            Preset::Ses => match self.text(row, &["reason", "suppressionreason"]).to_ascii_uppercase().as_str() {
-                "BOUNCE" => Some(Reason::HardBounce),
-                "COMPLAINT" => Some(Reason::Complaint),
-                _ => return Err(("reason is neither BOUNCE nor COMPLAINT".to_owned(), "correct the row, or remove it")),
-            },
+            Preset::Ses => {
+                match self.text(row, &["reason", "suppressionreason"]).to_ascii_uppercase().as_str()
+                {
+                    "BOUNCE" => Some(Reason::HardBounce),
+                    "COMPLAINT" => Some(Reason::Complaint),
+                    _ => {
+                        return Err((
+                            "reason is neither BOUNCE nor COMPLAINT".to_owned(),
+                            "correct the row, or remove it",
+                        ));
+                    }
+                }
+            }
         })
     }
 
@@ -190,10 +276,15 @@ impl Columns {
         };
         let text = self.text(row, names);
         // SES writes fractions of a second.
-        let whole = text.split_once('.').filter(|(whole, _)| whole.bytes().all(|b| b.is_ascii_digit())).map_or(text, |(whole, _)| whole);
+        let whole = text
+            .split_once('.')
+            .filter(|(whole, _)| whole.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(text, |(whole, _)| whole);
         match whole {
             "" => Ok(None),
-            text => foreign_time(text).map(Some).ok_or_else(|| ("date is not known".to_owned(), "export the file again as it is")),
+            text => foreign_time(text)
+                .map(Some)
+                .ok_or_else(|| ("date is not known".to_owned(), "export the file again as it is")),
         }
     }
 }
@@ -215,13 +306,20 @@ mod tests {
     use crate::exit::Exit;
 
     fn read(preset: Preset, text: &str) -> Result<Exported> {
-        import_preset(std::io::Cursor::new(text.to_owned()), "export.csv", &ReadOptions::default(), preset, Timestamp::UNIX_EPOCH)
+        import_preset(
+            std::io::Cursor::new(text.to_owned()),
+            "export.csv",
+            &ReadOptions::default(),
+            preset,
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[track_caller]
     fn reasons(preset: Preset, text: &str, wanted: &[(&str, &str)], left_out: u64) {
         let found = read(preset, text).expect("an export");
-        let all: Vec<(&str, &str)> = found.entries.iter().map(|kept| (kept.entry.as_str(), kept.reason.as_str())).collect();
+        let all: Vec<(&str, &str)> =
+            found.entries.iter().map(|kept| (kept.entry.as_str(), kept.reason.as_str())).collect();
         assert_eq!((all.as_slice(), found.left_out), (wanted, left_out), "{text}");
     }
 
@@ -230,7 +328,12 @@ mod tests {
         let text = "Email,Portal Bounce,Portal Unsubscribe,Portal Spam Report,Global Bounce,Marketing Information,Our News\n\
                     a@x.example,550 no such user,,,,,\nb@x.example,,TRUE,,,TRUE,\nC@X.example,TRUE,TRUE,TRUE,,,\nd@x.example,false,,,TRUE,,\n\
                     e@x.example,,FALSE,,,TRUE,TRUE\n";
-        let wanted = [("a@x.example", "hard_bounce"), ("b@x.example", "unsubscribe"), ("c@x.example", "complaint"), ("d@x.example", "hard_bounce")];
+        let wanted = [
+            ("a@x.example", "hard_bounce"),
+            ("b@x.example", "unsubscribe"),
+            ("c@x.example", "complaint"),
+            ("d@x.example", "hard_bounce"),
+        ];
         reasons(Preset::HubSpot, text, &wanted, 1);
         reasons(
             Preset::HubSpot,
@@ -244,8 +347,16 @@ mod tests {
     fn mailchimp_tells_by_the_file() {
         let left = "Email Address,First Name,MEMBER_RATING,UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_CAMPAIGN_ID,UNSUB_REASON,UNSUB_REASON_OTHER,LEID,EUID\n\
                     a@x.example,Ann,2,2021-03-04 05:06:07,Spring,1,NORMAL,,1,1\nb@x.example,Ben,2,2021-03-04 05:06:07,,,ABUSE,,1,1\n";
-        reasons(Preset::Mailchimp, left, &[("a@x.example", "unsubscribe"), ("b@x.example", "complaint")], 0);
-        assert_eq!(read(Preset::Mailchimp, left).unwrap().entries[0].created_at, "2021-03-04T05:06:07Z".parse().unwrap());
+        reasons(
+            Preset::Mailchimp,
+            left,
+            &[("a@x.example", "unsubscribe"), ("b@x.example", "complaint")],
+            0,
+        );
+        assert_eq!(
+            read(Preset::Mailchimp, left).unwrap().entries[0].created_at,
+            "2021-03-04T05:06:07Z".parse().unwrap()
+        );
         let cleaned = "\"Email Address\",CLEAN_TIME,CLEAN_CAMPAIGN_TITLE\na@x.example,\"2021-03-04 05:06:07\",Spring\n";
         reasons(Preset::Mailchimp, cleaned, &[("a@x.example", "hard_bounce")], 0);
     }
@@ -254,8 +365,18 @@ mod tests {
     fn sendgrid_tells_by_columns_and_blocks_suppress_nobody() {
         let bounces = "status,reason,email,created\n5.1.1,550 no such user,a@x.example,1700000000\n5.7.1,blocked,b@x.example,1700000000\n4.0.0,later,c@x.example,1700000000\n";
         reasons(Preset::SendGrid, bounces, &[("a@x.example", "hard_bounce")], 2);
-        reasons(Preset::SendGrid, "email,created\na@x.example,1700000000\n", &[("a@x.example", "unsubscribe")], 0);
-        reasons(Preset::SendGrid, "ip,email,created\n10.0.0.1,a@x.example,1700000000\n", &[("a@x.example", "complaint")], 0);
+        reasons(
+            Preset::SendGrid,
+            "email,created\na@x.example,1700000000\n",
+            &[("a@x.example", "unsubscribe")],
+            0,
+        );
+        reasons(
+            Preset::SendGrid,
+            "ip,email,created\n10.0.0.1,a@x.example,1700000000\n",
+            &[("a@x.example", "complaint")],
+            0,
+        );
         reasons(
             Preset::SendGrid,
             "reason,email,created\nMail domain mentioned in email address is unknown,a@x.example,1700000000\n",
@@ -281,17 +402,38 @@ mod tests {
         for (preset, text, says) in [
             (Preset::HubSpot, "Email,Name\na@x.example,Ann\n", "Portal Bounce"),
             (Preset::HubSpot, "Name,Portal Bounce\nAnn,TRUE\n", "no column of addresses"),
-            (Preset::Mailchimp, "Email Address,First Name,OPTIN_TIME\na@x.example,Ann,2021-03-04 05:06:07\n", "subscribed contacts has neither"),
-            (Preset::SendGrid, "email,created,shoe_size\na@x.example,1700000000,43\n", "\"shoe_size\""),
+            (
+                Preset::Mailchimp,
+                "Email Address,First Name,OPTIN_TIME\na@x.example,Ann,2021-03-04 05:06:07\n",
+                "subscribed contacts has neither",
+            ),
+            (
+                Preset::SendGrid,
+                "email,created,shoe_size\na@x.example,1700000000,43\n",
+                "\"shoe_size\"",
+            ),
             (Preset::SendGrid, "a@x.example,1700000000\n", "export.csv:1"),
-            (Preset::Ses, "EmailAddress,Reason\na@x.example,WHIM\n", "export.csv:2: reason is neither"),
+            (
+                Preset::Ses,
+                "EmailAddress,Reason\na@x.example,WHIM\n",
+                "export.csv:2: reason is neither",
+            ),
             (Preset::Ses, "EmailAddress,Reason\na at x,BOUNCE\n", "export.csv:2"),
             (Preset::Ses, "EmailAddress,Reason\n@x.example,BOUNCE\n", "no address"),
-            (Preset::Ses, "EmailAddress,Reason,LastUpdateTime\na@x.example,BOUNCE,soon\n", "date is not known"),
+            (
+                Preset::Ses,
+                "EmailAddress,Reason,LastUpdateTime\na@x.example,BOUNCE,soon\n",
+                "date is not known",
+            ),
             (Preset::Ses, "", "is empty"),
         ] {
             let error = read(preset, text).map(|found| found.entries).expect_err(text);
-            assert!(error.exit() == Exit::REFUSED && error.to_string().contains(says) && error.to_string().contains("hint:"), "{error}");
+            assert!(
+                error.exit() == Exit::REFUSED
+                    && error.to_string().contains(says)
+                    && error.to_string().contains("hint:"),
+                "{error}"
+            );
             assert!(!error.to_string().contains("a@x.example"), "{error}");
         }
     }

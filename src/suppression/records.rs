@@ -1,5 +1,6 @@
-//! Reads a suppression file record by record, at the speed of the disk: a plain line is judged where it lies in the buffer, everything
-//! else goes the careful way. Remembers how far complete lines reach, so that a file that grows is read on from there.
+//! Reads a suppression file record by record, at the speed of the disk: a plain line is judged
+//! where it lies in the buffer, everything else goes the careful way. Remembers how far complete
+//! lines reach, so that a file that grows is read on from there.
 
 use std::io::{self, Read};
 
@@ -129,7 +130,15 @@ pub(super) struct Records<R> {
 impl<R: Read> Records<R> {
     /// Reads on from `position`, where `reader` stands.
     pub(super) fn new(reader: R, position: Position, tail: Tail) -> Self {
-        let lines = Lines { reader, buffer: Vec::new(), start: 0, end: 0, is_over: false, passed: position.offset, number: position.lines };
+        let lines = Lines {
+            reader,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            is_over: false,
+            passed: position.offset,
+            number: position.lines,
+        };
         Self {
             lines,
             columns: position.columns.clone(),
@@ -180,7 +189,8 @@ impl<R: Read> Records<R> {
         self.first_line
     }
 
-    /// The bytes of the last careful step as they stand in the file, with their line feed if they had one; empty after a line too long.
+    /// The bytes of the last careful step as they stand in the file, with their line feed if they
+    /// had one; empty after a line too long.
     pub(super) fn raw(&self) -> &[u8] {
         &self.record
     }
@@ -192,8 +202,9 @@ impl<R: Read> Records<R> {
     }
 
     /// The next entry, or `None` at the end.
-    // Inlined, with all that a plain line goes through, so that its hash stays in registers: passed on through memory in two halves and
-    // read as a whole, it would make the processor wait at every line.
+    // Inlined, with all that a plain line goes through, so that its hash stays in registers: passed
+    // on through memory in two halves and read as a whole, it would make the processor wait at
+    // every line.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Record>, Trouble> {
         loop {
@@ -207,7 +218,9 @@ impl<R: Read> Records<R> {
 
     #[inline(always)]
     fn step(&mut self) -> Result<Option<Step>, Trouble> {
-        let Some(line) = self.lines.next().map_err(|why| self.at_next_line(why))? else { return Ok(None) };
+        let Some(line) = self.lines.next().map_err(|why| self.at_next_line(why))? else {
+            return Ok(None);
+        };
         if line.is_terminated
             && !self.wants_entries
             && let Some(columns) = &self.columns
@@ -221,7 +234,8 @@ impl<R: Read> Records<R> {
         self.judge(line)
     }
 
-    /// The next record, comment or blank line, keeping its bytes for [`Records::raw`]; after a line that cannot be understood one may go on.
+    /// The next record, comment or blank line, keeping its bytes for [`Records::raw`]; after a line
+    /// that cannot be understood one may go on.
     pub(super) fn careful(&mut self) -> Result<Option<Step>, Trouble> {
         self.record.clear();
         match self.lines.next().map_err(|why| self.at_next_line(why))? {
@@ -235,7 +249,10 @@ impl<R: Read> Records<R> {
             LineError::Io(why) => Trouble::Io(why),
             LineError::TooLong => {
                 let hint = "a suppression file has one entry a line, as plain UTF-8 text";
-                Trouble::Line(self.lines.number + 1, Problem::new("line is longer than 1 MiB", hint))
+                Trouble::Line(
+                    self.lines.number + 1,
+                    Problem::new("line is longer than 1 MiB", hint),
+                )
             }
         }
     }
@@ -276,7 +293,10 @@ impl<R: Read> Records<R> {
                 self.noted.unseen_ends.add(self.first_line);
             }
             if matches!(odd, Some(Note::NoDot | Note::OneLetter)) && !is_terminated {
-                return Err(Problem::new("file ends inside this entry: is it truncated?", "complete the entry, and end its line"));
+                return Err(Problem::new(
+                    "file ends inside this entry: is it truncated?",
+                    "complete the entry, and end its line",
+                ));
             }
             if odd.is_some() {
                 self.noted.odd.add(self.first_line);
@@ -323,11 +343,20 @@ impl<R: Read> Records<R> {
             bytes = rest;
         }
         if memchr(0, bytes).is_some() {
-            return Err(Problem::new("line holds a NUL byte: no UTF-8 text, perhaps UTF-16", TEXT_HINT).into());
+            return Err(Problem::new(
+                "line holds a NUL byte: no UTF-8 text, perhaps UTF-16",
+                TEXT_HINT,
+            )
+            .into());
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("line is not valid UTF-8", TEXT_HINT))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Problem::new("line is not valid UTF-8", TEXT_HINT))?;
         if text.replace("\r\n", "").contains('\r') {
-            return Err(Problem::new("line holds a carriage return (CR), behind which another entry may stand", RETURN_HINT).into());
+            return Err(Problem::new(
+                "line holds a carriage return (CR), behind which another entry may stand",
+                RETURN_HINT,
+            )
+            .into());
         }
         // Ctrl-Z ended files once, and stands where such were joined.
         let text = text.trim_start_matches(CTRL_Z);
@@ -340,7 +369,11 @@ impl<R: Read> Records<R> {
         }
         if is_marked(text) {
             let hint = "delete the line, or the mark if the entry is to hold; put quotes around an address that really begins so";
-            return Err(Problem::new("line is struck out by a mark before it; only # begins a comment", hint).into());
+            return Err(Problem::new(
+                "line is struck out by a mark before it; only # begins a comment",
+                hint,
+            )
+            .into());
         }
         let fields = split(text).map_err(|why| match why {
             Unsplit::Open => Flaw::Open,
@@ -352,13 +385,19 @@ impl<R: Read> Records<R> {
         }
         let mut learned = None;
         let columns = match &self.columns {
-            Some(columns) if columns.is_repeated(&fields)? => return Ok(Found::of(Step::Nothing, None)),
+            Some(columns) if columns.is_repeated(&fields)? => {
+                return Ok(Found::of(Step::Nothing, None));
+            }
             Some(columns) => columns,
             None => {
                 if let Some(named) = Columns::from_header(&fields)? {
                     if fields.iter().any(|field| field.contains('@')) {
                         let hint = "put the names of the columns on a line of their own";
-                        return Err(Problem::new("header holds an address: is a line break missing behind it?", hint).into());
+                        return Err(Problem::new(
+                            "header holds an address: is a line break missing behind it?",
+                            hint,
+                        )
+                        .into());
                     }
                     return Ok(Found::of(Step::Nothing, Some(named)));
                 }
@@ -367,8 +406,10 @@ impl<R: Read> Records<R> {
         };
         let entry = columns.entry(&fields)?;
         let odd = entry.as_ref().and_then(|entry| odd_note(&entry.entry));
-        let step = entry.map_or(Step::Nothing, |entry| Step::Record(Record::Entry(Box::new(entry))));
-        let has_unseen_ends = !text.is_ascii() && has_unseen_ends(columns.field(Column::Email, &fields));
+        let step =
+            entry.map_or(Step::Nothing, |entry| Step::Record(Record::Entry(Box::new(entry))));
+        let has_unseen_ends =
+            !text.is_ascii() && has_unseen_ends(columns.field(Column::Email, &fields));
         Ok(Found { step, columns: learned, has_unseen_ends, odd })
     }
 }
@@ -404,10 +445,14 @@ const CTRL_Z: char = '\u{1a}';
 const RETURN_HINT: &str = "end each line with a line feed (LF), or take the entries in with `mailbatch suppress import FILE`";
 
 /// How to mend a file that is no UTF-8 text.
-const TEXT_HINT: &str = "save the file as UTF-8 text, or take its entries in with `mailbatch suppress import FILE`";
+const TEXT_HINT: &str =
+    "save the file as UTF-8 text, or take its entries in with `mailbatch suppress import FILE`";
 
 fn never_closed() -> Problem {
-    Problem::new("line opens a quote that is not closed", "close it, or double a quote that belongs to the text")
+    Problem::new(
+        "line opens a quote that is not closed",
+        "close it, or double a quote that belongs to the text",
+    )
 }
 
 fn without_return(line: &[u8]) -> &[u8] {
@@ -448,7 +493,11 @@ impl<R: Read> Lines<R> {
         let mut searched = 0;
         loop {
             if let Some(length) = memchr(b'\n', &self.buffer[self.start + searched..self.end]) {
-                let line = Line { start: self.start, end: self.start + searched + length, is_terminated: true };
+                let line = Line {
+                    start: self.start,
+                    end: self.start + searched + length,
+                    is_terminated: true,
+                };
                 self.pass(line.end + 1);
                 return Ok(Some(line));
             }

@@ -1,4 +1,5 @@
-//! The rows of somebody else's CSV, read as a list is: all of them, or an error that names the line.
+//! The rows of somebody else's CSV, read as a list is: all of them, or an error that names the
+//! line.
 
 use std::io::Read;
 
@@ -11,9 +12,10 @@ use crate::recipient::Fields;
 /// What is wrong with a row, and how to mend it.
 pub(super) type Flaw = (String, &'static str);
 
-/// Hands every row that is not empty to `take`, the header first if there is one, its fields without spaces around them; `take` gives the
-/// place of the addresses for a header, and nothing for an entry. A row that cannot be read or taken is an error with exit 4; `name` is
-/// what messages call the input. Gives what was found on the way, such as rows that are struck out.
+/// Hands every row that is not empty to `take`, the header first if there is one, its fields
+/// without spaces around them; `take` gives the place of the addresses for a header, and nothing
+/// for an entry. A row that cannot be read or taken is an error with exit 4; `name` is what
+/// messages call the input. Gives what was found on the way, such as rows that are struck out.
 pub(super) fn each(
     reader: impl Read + Send + 'static,
     name: &str,
@@ -22,7 +24,8 @@ pub(super) fn each(
 ) -> Result<Vec<Finding>> {
     let options = ReadOptions { format: Some(Format::Csv), ..reading.clone() };
     let mut list = ListReader::open_reader(name.to_owned(), Box::new(reader), &options)?;
-    let refuse = |line: u64, (what, hint): Flaw| Error::refused(format!("{name}:{line}: {what}")).hint(hint);
+    let refuse =
+        |line: u64, (what, hint): Flaw| Error::refused(format!("{name}:{line}: {what}")).hint(hint);
     let mut place = 0;
     if let Some(line) = list.header_line() {
         let names = list.columns().names().to_vec();
@@ -39,15 +42,23 @@ pub(super) fn each(
         if record.get(place).is_some_and(has_unseen_ends) {
             list.found(Kind::UnseenEnds, row.line);
         }
-        if record.get(place).and_then(|entry| parse_entry(entry).ok()).is_some_and(|entry| odd_note(&entry).is_some()) {
+        if record
+            .get(place)
+            .and_then(|entry| parse_entry(entry).ok())
+            .is_some_and(|entry| odd_note(&entry).is_some())
+        {
             list.found(Kind::OddEntry, row.line);
         }
         let is_other = |(other, cell): (usize, &str)| other != place && cell.contains('@');
         if row.defect.is_some() && record.iter().enumerate().any(is_other) {
-            let flaw = ("row has more fields than the header, and another address".to_owned(), "were two rows joined? put each on its own line");
+            let flaw = (
+                "row has more fields than the header, and another address".to_owned(),
+                "were two rows joined? put each on its own line",
+            );
             return Err(refuse(row.line, flaw));
         }
-        // A row with too many cells, or perhaps struck out, suppresses all the same if its address can be read.
+        // A row with too many cells, or perhaps struck out, suppresses all the same if its address
+        // can be read.
         take(&fields).map_err(|flaw| refuse(row.line, flaw))?;
     }
     Ok(list.findings())

@@ -28,7 +28,8 @@ pub struct Hit {
     pub detail: String,
 }
 
-/// Everybody who must not get mail of one kind. It can be shared between threads; entries are added and never removed.
+/// Everybody who must not get mail of one kind. It can be shared between threads; entries are added
+/// and never removed.
 pub struct Suppressions {
     rule: Rule,
     loaded: Index,
@@ -45,14 +46,23 @@ pub struct Suppressions {
 impl fmt::Debug for Suppressions {
     /// Shows the number of entries alone; ten million keys help nobody.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Suppressions").field("kind", &self.rule.kind).field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Suppressions")
+            .field("kind", &self.rule.kind)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Suppressions {
-    /// Reads the files and takes the ledger's numbered entries in. Entries that have expired at `now` or do not stop mail of `kind` are left
-    /// out; what is in force at `now` stays so. A file that is missing or has a line that cannot be understood is an error with exit 4.
-    pub fn load(files: &[PathBuf], ledger: impl Iterator<Item = Result<(i64, LedgerSuppression)>>, kind: Kind, now: Timestamp) -> Result<Self> {
+    /// Reads the files and takes the ledger's numbered entries in. Entries that have expired at
+    /// `now` or do not stop mail of `kind` are left out; what is in force at `now` stays so. A file
+    /// that is missing or has a line that cannot be understood is an error with exit 4.
+    pub fn load(
+        files: &[PathBuf],
+        ledger: impl Iterator<Item = Result<(i64, LedgerSuppression)>>,
+        kind: Kind,
+        now: Timestamp,
+    ) -> Result<Self> {
         let mut gathered = Gathered::new(Rule { kind, now });
         let mut watched = Vec::with_capacity(files.len());
         let (mut noted, mut held) = (Vec::new(), Vec::new());
@@ -64,7 +74,10 @@ impl Suppressions {
             noted.extend((!found.is_empty()).then(|| (path.clone(), found)));
         }
         let Gathered { rule, keys, mut forms, .. } = gathered;
-        let too_many = || Error::refused("the suppression files hold more than 4,294,967,295 entries").hint("remove repeated and expired entries");
+        let too_many = || {
+            Error::refused("the suppression files hold more than 4,294,967,295 entries")
+                .hint("remove repeated and expired entries")
+        };
         u32::try_from(keys.len()).map_err(|_| too_many())?;
         let in_files = Index::new(keys);
         // Most of what the ledger knows stands in the files too.
@@ -74,7 +87,11 @@ impl Suppressions {
             let (number, kept) = kept?;
             learned_up_to = number;
             let found = rule.apply_entry(&Entry::from(&kept), &mut forms);
-            more.extend(found.filter(|(hash, rank)| in_files.get(*hash) < Some(*rank)).map(|(hash, rank)| packed(hash, rank)));
+            more.extend(
+                found
+                    .filter(|(hash, rank)| in_files.get(*hash) < Some(*rank))
+                    .map(|(hash, rank)| packed(hash, rank)),
+            );
         }
         u32::try_from(in_files.len() + more.len()).map_err(|_| too_many())?;
         Ok(Self {
@@ -108,20 +125,40 @@ impl Suppressions {
     /// The same for an address that has been lowercased already.
     pub(crate) fn screen_folded(&self, address: &Address, folded: &str) -> Option<Hit> {
         let added = self.additions();
-        let rank = |hash: u128| self.loaded.get(hash).max(if added.is_empty() { None } else { added.get(&masked(hash)).copied() });
+        let rank = |hash: u128| {
+            self.loaded.get(hash).max(if added.is_empty() {
+                None
+            } else {
+                added.get(&masked(hash)).copied()
+            })
+        };
         let by_address = rank(xxh3_128(folded.as_bytes()));
-        let by_hash = if self.has_hashes.load(Ordering::Acquire) { sha256_keys(folded).filter_map(rank).max() } else { None };
+        let by_hash = if self.has_hashes.load(Ordering::Acquire) {
+            sha256_keys(folded).filter_map(rank).max()
+        } else {
+            None
+        };
         // The domain of an address is in lowercase ASCII already, as a domain entry's is.
         let at_domain = &address.as_str()[address.local().len()..];
-        let by_domain = if self.has_domains.load(Ordering::Acquire) { rank(xxh3_128(at_domain.as_bytes())) } else { None };
-        // Of equal ranks the last one is taken: what names the person goes before what names the domain.
-        let all = [(by_domain, "domain listed"), (by_hash, "listed by its hash"), (by_address, "listed")];
-        let (rank, detail) = all.into_iter().filter_map(|(rank, detail)| Some((rank?, detail))).max_by_key(|(rank, _)| *rank)?;
+        let by_domain = if self.has_domains.load(Ordering::Acquire) {
+            rank(xxh3_128(at_domain.as_bytes()))
+        } else {
+            None
+        };
+        // Of equal ranks the last one is taken: what names the person goes before what names the
+        // domain.
+        let all =
+            [(by_domain, "domain listed"), (by_hash, "listed by its hash"), (by_address, "listed")];
+        let (rank, detail) = all
+            .into_iter()
+            .filter_map(|(rank, detail)| Some((rank?, detail)))
+            .max_by_key(|(rank, _)| *rank)?;
         Some(Hit { reason: reason_of(rank), detail: detail.to_owned() })
     }
 
-    /// Reads again what has changed in the files, and adds it; returns whether there was anything new. A line that is not finished yet is
-    /// left until it is, or until it has stayed as it was for one call. A file that cannot be read or understood is an error with exit 5.
+    /// Reads again what has changed in the files, and adds it; returns whether there was anything
+    /// new. A line that is not finished yet is left until it is, or until it has stayed as it was
+    /// for one call. A file that cannot be read or understood is an error with exit 5.
     pub fn refresh(&self) -> Result<bool> {
         let mut forms = Forms::default();
         let mut fresh = Vec::new();
@@ -129,7 +166,11 @@ impl Suppressions {
         let outcome = watched.iter_mut().try_for_each(|file| {
             file.refresh(&mut |record| {
                 // A file that was replaced is read as a whole, and nearly all of it is known.
-                fresh.extend(self.rule.apply(&record, &mut forms).filter(|(hash, rank)| self.loaded.get(*hash) < Some(*rank)));
+                fresh.extend(
+                    self.rule
+                        .apply(&record, &mut forms)
+                        .filter(|(hash, rank)| self.loaded.get(*hash) < Some(*rank)),
+                );
             })
         });
         // What was read before the trouble is kept: it may be somebody who must not be mailed.
@@ -223,7 +264,9 @@ mod tests {
     }
 
     fn reason(suppressions: &Suppressions, address: &str) -> Option<(Reason, String)> {
-        suppressions.screen(&Address::parse(address).expect("an address")).map(|hit| (hit.reason, hit.detail))
+        suppressions
+            .screen(&Address::parse(address).expect("an address"))
+            .map(|hit| (hit.reason, hit.detail))
     }
 
     fn stops(suppressions: &Suppressions, address: &str) -> bool {
@@ -246,12 +289,19 @@ mod tests {
     fn addresses_domains_and_hashes_are_found_in_any_case() {
         let digest = ring::digest::digest(&ring::digest::SHA256, b"hashed@example.com");
         let hex: String = digest.as_ref().iter().map(|b| format!("{b:02X}")).collect();
-        let place =
-            place(format!("\u{feff}# ours\r\n\r\nAnn@Example.com\r\n@Exämple.com,complaint\r\nsha256:{hex},hard_bounce\r\n ,,\r\nJÖSÉ@x.org"));
+        let place = place(format!(
+            "\u{feff}# ours\r\n\r\nAnn@Example.com\r\n@Exämple.com,complaint\r\nsha256:{hex},hard_bounce\r\n ,,\r\nJÖSÉ@x.org"
+        ));
         let all = load(&place.file, Kind::Marketing).expect("a sound file");
         assert_eq!(reason(&all, "aNN@example.COM"), Some((Reason::Manual, "listed".to_owned())));
-        assert_eq!(reason(&all, "bob@exämple.com"), Some((Reason::Complaint, "domain listed".to_owned())));
-        assert_eq!(reason(&all, "Hashed@example.com"), Some((Reason::HardBounce, "listed by its hash".to_owned())));
+        assert_eq!(
+            reason(&all, "bob@exämple.com"),
+            Some((Reason::Complaint, "domain listed".to_owned()))
+        );
+        assert_eq!(
+            reason(&all, "Hashed@example.com"),
+            Some((Reason::HardBounce, "listed by its hash".to_owned()))
+        );
         assert!(stops(&all, "jösé@x.org"));
         assert!(!stops(&all, "bob@sub.exämple.com"));
         assert!(!stops(&all, "bob@example.com"));
@@ -265,7 +315,13 @@ mod tests {
         );
         let marketing = load(&place.file, Kind::Marketing).expect("a sound file");
         let transactional = load(&place.file, Kind::Transactional).expect("a sound file");
-        for (address, expected) in [("u@x.org", false), ("ua@x.org", true), ("m@x.org", false), ("past@x.org", false), ("today@x.org", true)] {
+        for (address, expected) in [
+            ("u@x.org", false),
+            ("ua@x.org", true),
+            ("m@x.org", false),
+            ("past@x.org", false),
+            ("today@x.org", true),
+        ] {
             assert_eq!(stops(&transactional, address), expected, "{address}");
             assert_eq!(stops(&marketing, address), address != "past@x.org", "{address}");
         }
@@ -273,7 +329,8 @@ mod tests {
 
     #[test]
     fn the_weightier_reason_of_several_entries_is_shown() {
-        let place = place("a@x.org,manual\na@x.org,unsubscribe\nA@x.org,complaint\na@x.org,hard_bounce\n");
+        let place =
+            place("a@x.org,manual\na@x.org,unsubscribe\nA@x.org,complaint\na@x.org,hard_bounce\n");
         let all = load(&place.file, Kind::Marketing).expect("a sound file");
         assert_eq!(reason(&all, "a@x.org").map(|(reason, _)| reason), Some(Reason::Complaint));
         assert_eq!(all.len(), 1);
@@ -281,7 +338,9 @@ mod tests {
 
     #[test]
     fn quoted_fields_may_span_lines() {
-        let place = place("email,note,reason\na@x.org,\"left\nin, \"\"anger\"\"\n# no comment\",complaint\nb@x.org,,\n\"q u\"@x.org,,\n");
+        let place = place(
+            "email,note,reason\na@x.org,\"left\nin, \"\"anger\"\"\n# no comment\",complaint\nb@x.org,,\n\"q u\"@x.org,,\n",
+        );
         let all = load(&place.file, Kind::Marketing).expect("a sound file");
         assert_eq!(reason(&all, "a@x.org").map(|(reason, _)| reason), Some(Reason::Complaint));
         assert!(stops(&all, "b@x.org") && stops(&all, "\"q u\"@x.org"));
@@ -311,7 +370,10 @@ mod tests {
             let error = load(&place.file, Kind::Marketing).expect_err("a broken file");
             let message = error.to_string();
             assert_eq!(error.exit(), Exit::REFUSED);
-            assert!(message.starts_with(&format!("{}:{line}: ", place.file.display())), "{message}");
+            assert!(
+                message.starts_with(&format!("{}:{line}: ", place.file.display())),
+                "{message}"
+            );
             assert!(message.contains(what), "{message}");
             assert!(message.contains("\nhint: ") && !message.contains("person@"), "{message}");
         }
@@ -320,7 +382,12 @@ mod tests {
     #[test]
     fn endless_lines_and_absent_files_are_refused() {
         let long = place(vec![b'a'; 3 << 20]);
-        assert!(load(&long.file, Kind::Marketing).expect_err("no line").to_string().contains(":1: line is longer than 1 MiB"));
+        assert!(
+            load(&long.file, Kind::Marketing)
+                .expect_err("no line")
+                .to_string()
+                .contains(":1: line is longer than 1 MiB")
+        );
         let absent = long.file.with_file_name("none.csv");
         assert_eq!(load(&absent, Kind::Marketing).expect_err("no file").exit(), Exit::REFUSED);
         let folder = long.file.parent().expect("a parent").to_owned();
@@ -332,7 +399,11 @@ mod tests {
         let mut text = String::from("email,source,reason\n");
         let n = 600_000;
         for i in 0..n {
-            text.push_str(&format!("Person{i}@mail.example.com,{:>width$},\n", "x", width = 1 + i % 5));
+            text.push_str(&format!(
+                "Person{i}@mail.example.com,{:>width$},\n",
+                "x",
+                width = 1 + i % 5
+            ));
         }
         assert!(text.len() > 16 << 20);
         let place = place(&text);
@@ -349,14 +420,17 @@ mod tests {
         assert!(message.contains(&format!(":{}: ", n + 2)), "{message}");
 
         let folded = text.replacen("Person7@", "\"a\nb\",,\nPerson7@", 1);
-        fs::write(&place.file, folded.replacen("\"a\nb\",,", "q@x.org,\"a\nb\",", 1)).expect("room");
+        fs::write(&place.file, folded.replacen("\"a\nb\",,", "q@x.org,\"a\nb\",", 1))
+            .expect("room");
         assert_eq!(load(&place.file, Kind::Marketing).expect("a sound file").len(), n as u64 + 1);
     }
 
     #[test]
     fn ledger_entries_count_as_the_files_do() {
-        let ledger = [(3, kept("Ann@x.org", Reason::HardBounce)), (7, kept("@y.org", Reason::Manual))];
-        let all = Suppressions::load(&[], ledger.into_iter().map(Ok), Kind::Transactional, now()).expect("sound");
+        let ledger =
+            [(3, kept("Ann@x.org", Reason::HardBounce)), (7, kept("@y.org", Reason::Manual))];
+        let all = Suppressions::load(&[], ledger.into_iter().map(Ok), Kind::Transactional, now())
+            .expect("sound");
         assert_eq!(all.learned_up_to(), 7);
         assert!(stops(&all, "ann@x.org") && stops(&all, "bob@y.org"));
         assert!(!all.is_empty());
@@ -374,10 +448,21 @@ mod tests {
     #[test]
     fn a_file_and_the_ledger_together_keep_the_weightiest_reason() {
         let place = place("ann@x.org,manual\nbob@x.org,complaint\n");
-        let ledger = ["ann@x.org", "bob@x.org", "carl@x.org"].map(|entry| Ok((1, kept(entry, Reason::HardBounce))));
-        let all = Suppressions::load(std::slice::from_ref(&place.file), ledger.into_iter(), Kind::Marketing, now()).expect("sound");
-        let reasons = ["ann@x.org", "bob@x.org", "carl@x.org"].map(|address| reason(&all, address).map(|(reason, _)| reason));
-        assert_eq!(reasons, [Some(Reason::HardBounce), Some(Reason::Complaint), Some(Reason::HardBounce)]);
+        let ledger = ["ann@x.org", "bob@x.org", "carl@x.org"]
+            .map(|entry| Ok((1, kept(entry, Reason::HardBounce))));
+        let all = Suppressions::load(
+            std::slice::from_ref(&place.file),
+            ledger.into_iter(),
+            Kind::Marketing,
+            now(),
+        )
+        .expect("sound");
+        let reasons = ["ann@x.org", "bob@x.org", "carl@x.org"]
+            .map(|address| reason(&all, address).map(|(reason, _)| reason));
+        assert_eq!(
+            reasons,
+            [Some(Reason::HardBounce), Some(Reason::Complaint), Some(Reason::HardBounce)]
+        );
         assert_eq!(all.len(), 3);
     }
 
@@ -386,7 +471,11 @@ mod tests {
     }
 
     fn write_on(file: &Path, text: &str) {
-        fs::OpenOptions::new().append(true).open(file).and_then(|mut file| file.write_all(text.as_bytes())).expect("a file to write on");
+        fs::OpenOptions::new()
+            .append(true)
+            .open(file)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .expect("a file to write on");
     }
 
     #[test]
@@ -436,7 +525,10 @@ mod tests {
         write_on(&place.file, "good@x.org\nbad@@x.org\n");
         let error = all.refresh().expect_err("a bad line");
         assert_eq!(error.exit(), Exit::RETRYABLE);
-        assert!(error.to_string().contains("became unreadable") && error.to_string().contains(":3: "), "{error}");
+        assert!(
+            error.to_string().contains("became unreadable") && error.to_string().contains(":3: "),
+            "{error}"
+        );
         assert!(stops(&all, "good@x.org"));
         fs::remove_file(&place.file).expect("a file");
         let error = all.refresh().expect_err("no file");

@@ -1,4 +1,5 @@
-//! One suppression file, remembered as it was when last read, so that a change is noticed and an appended tail is read alone.
+//! One suppression file, remembered as it was when last read, so that a change is noticed and an
+//! appended tail is read alone.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -14,7 +15,8 @@ use crate::exit::Exit;
 use crate::files;
 use crate::shown::Shown;
 
-/// How many bytes before the place where reading stopped must be as they were for a file to count as merely grown.
+/// How many bytes before the place where reading stopped must be as they were for a file to count
+/// as merely grown.
 const SEAM: u64 = 4_096;
 
 /// What tells that a file has changed.
@@ -66,19 +68,31 @@ impl Watched {
         }
         let position = gathered.read_file(&file, metadata.len())?;
         let seam = seam(&file, position.offset)?;
-        Ok(Some(Self { path: path.to_owned(), stamp: Stamp::from(&metadata), position, seam, has_open_tail: false }))
+        Ok(Some(Self {
+            path: path.to_owned(),
+            stamp: Stamp::from(&metadata),
+            position,
+            seam,
+            has_open_tail: false,
+        }))
     }
 
     /// Reads what is new since the last look, or the whole file if it did not merely grow.
     pub(super) fn refresh(&mut self, emit: &mut impl FnMut(Record)) -> Result<(), Error> {
         self.read_news(emit).map_err(|trouble| match trouble {
             Trouble::Io(why) => {
-                let message = format!("suppression file {} became unreadable: {why}", self.path.shown());
+                let message =
+                    format!("suppression file {} became unreadable: {why}", self.path.shown());
                 Error::new(Exit::RETRYABLE, message).hint("put it back, then `mailbatch resume`")
             }
             Trouble::Line(line, problem) => {
-                let message = format!("suppression file became unreadable: {}:{line}: {}", self.path.shown(), problem.what);
-                Error::new(Exit::RETRYABLE, message).hint(format!("{}; then `mailbatch resume`", problem.hint))
+                let message = format!(
+                    "suppression file became unreadable: {}:{line}: {}",
+                    self.path.shown(),
+                    problem.what
+                );
+                Error::new(Exit::RETRYABLE, message)
+                    .hint(format!("{}; then `mailbatch resume`", problem.hint))
             }
         })
     }
@@ -112,10 +126,17 @@ impl Watched {
 pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
     let path = path.shown();
     match trouble {
-        Trouble::Io(why) if why.kind() == io::ErrorKind::NotFound => Error::refused(format!("suppression file {path} does not exist"))
-            .hint("correct its path, or make one with the header email if nobody is suppressed yet"),
-        Trouble::Io(why) => Error::refused(format!("suppression file {path} cannot be read: {why}")).hint("name a readable file"),
-        Trouble::Line(line, problem) => Error::refused(format!("{path}:{line}: {}", problem.what)).hint(problem.hint),
+        Trouble::Io(why) if why.kind() == io::ErrorKind::NotFound => Error::refused(format!(
+            "suppression file {path} does not exist"
+        ))
+        .hint("correct its path, or make one with the header email if nobody is suppressed yet"),
+        Trouble::Io(why) => {
+            Error::refused(format!("suppression file {path} cannot be read: {why}"))
+                .hint("name a readable file")
+        }
+        Trouble::Line(line, problem) => {
+            Error::refused(format!("{path}:{line}: {}", problem.what)).hint(problem.hint)
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What all rows share: which mailbatch is measured, how many rounds, where temporary files go, and the taking of turns.
+//! What all rows share: which mailbatch is measured, how many rounds, where temporary files go, and
+//! the taking of turns.
 
 use std::path::{Path, PathBuf};
 
@@ -56,12 +57,19 @@ impl Bench {
     }
 
     /// Lets the sides work in turns, each once a round.
-    pub(crate) fn take_turns(&self, group: &str, sides: &mut [(&mut Side, &mut dyn FnMut() -> Result<Cost>)]) -> Result<()> {
+    pub(crate) fn take_turns(
+        &self,
+        group: &str,
+        sides: &mut [(&mut Side, &mut dyn FnMut() -> Result<Cost>)],
+    ) -> Result<()> {
         for round in 1..=self.rounds {
             for (side, work) in &mut *sides {
                 let cost = work()?;
                 let rate = side.items as f64 / cost.seconds;
-                eprintln!("{group} {round}/{}: {}: {:.2} s, {rate:.0}/s, {:.0} MiB", self.rounds, side.who, cost.seconds, cost.peak_mib);
+                eprintln!(
+                    "{group} {round}/{}: {}: {:.2} s, {rate:.0}/s, {:.0} MiB",
+                    self.rounds, side.who, cost.seconds, cost.peak_mib
+                );
                 side.costs.push(cost);
             }
         }
@@ -69,14 +77,27 @@ impl Bench {
     }
 
     /// Measures mailbatch and a yardstick in turns and makes a row of the two.
-    pub(crate) fn duel(&self, mut row: Row, mut ours: impl FnMut() -> Result<Cost>, mut yardstick: impl FnMut() -> Result<Cost>) -> Result<Finding> {
-        self.take_turns(row.group, &mut [(&mut row.ours, &mut ours), (&mut row.yardstick, &mut yardstick)])?;
+    pub(crate) fn duel(
+        &self,
+        mut row: Row,
+        mut ours: impl FnMut() -> Result<Cost>,
+        mut yardstick: impl FnMut() -> Result<Cost>,
+    ) -> Result<Finding> {
+        self.take_turns(
+            row.group,
+            &mut [(&mut row.ours, &mut ours), (&mut row.yardstick, &mut yardstick)],
+        )?;
         Ok(Finding::Row(row))
     }
 }
 
-/// Runs `work` and checks that `sink` took exactly `messages` meanwhile: a sender that loses or doubles a message has no speed.
-pub(crate) fn counted(sink: &SmtpSink, messages: u64, work: impl FnOnce() -> Result<Cost>) -> Result<Cost> {
+/// Runs `work` and checks that `sink` took exactly `messages` meanwhile: a sender that loses or
+/// doubles a message has no speed.
+pub(crate) fn counted(
+    sink: &SmtpSink,
+    messages: u64,
+    work: impl FnOnce() -> Result<Cost>,
+) -> Result<Cost> {
     sink.take_count();
     sink.take_octets();
     let cost = work()?;

@@ -1,6 +1,8 @@
-//! Hands over batches of 100 messages that are rendered already: building the request, serialising it, posting it, and reading the answer.
+//! Hands over batches of 100 messages that are rendered already: building the request, serialising
+//! it, posting it, and reading the answer.
 //!
-//! The rule it keeps: it runs as a process of its own, with the same provider that mailbatch has, and keeps no record.
+//! The rule it keeps: it runs as a process of its own, with the same provider that mailbatch has,
+//! and keeps no record.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,7 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use anyhow::{Context, Result, ensure};
 use mailbatch::address::Address;
 use mailbatch::content::{Content, Needs, Party};
-use mailbatch::provider::{self, BoxFuture, Claim, EightBit, Job, JobId, Provider, ProviderSettings, SecretSource, Stopped, Verdict, Wire};
+use mailbatch::provider::{
+    self, BoxFuture, Claim, EightBit, Job, JobId, Provider, ProviderSettings, SecretSource,
+    Stopped, Verdict, Wire,
+};
 use mailbatch::secret::Secret;
 
 use crate::message;
@@ -33,32 +38,52 @@ pub(crate) fn command(kind: &str, url: &str, batches: u64, at_once: u32) -> Resu
 /// The process itself.
 pub(crate) fn run(words: impl Iterator<Item = OsString>) -> Result<()> {
     let words: Vec<String> = words.filter_map(|word| word.into_string().ok()).collect();
-    let [kind, url, batches, at_once] = words.as_slice() else { anyhow::bail!("{FLAG} needs a kind, an address and two numbers") };
+    let [kind, url, batches, at_once] = words.as_slice() else {
+        anyhow::bail!("{FLAG} needs a kind, an address and two numbers")
+    };
     let (batches, at_once): (u64, usize) = (batches.parse()?, at_once.parse()?);
     let spec = provider::find(kind).with_context(|| format!("there is no provider {kind}"))?;
     let keys = toml::from_str(&format!("base_url = \"{url}\"\napi_key = {{ env = \"KEY\" }}"))?;
-    let settings =
-        ProviderSettings { name: "bench".into(), in_flight: at_once, state_dir: PathBuf::from("/nowhere"), keys, secrets: Arc::new(AnyKey) };
+    let settings = ProviderSettings {
+        name: "bench".into(),
+        in_flight: at_once,
+        state_dir: PathBuf::from("/nowhere"),
+        keys,
+        secrets: Arc::new(AnyKey),
+    };
     let mut provider = (spec.connect)(&settings)?;
     provider.prepare("bench", &Needs::default())?;
     let provider: Arc<dyn Provider> = Arc::from(provider);
-    let claims: Arc<Vec<Claim>> = Arc::new((0..DISTINCT.min(batches)).map(claim).collect::<Result<_>>()?);
+    let claims: Arc<Vec<Claim>> =
+        Arc::new((0..DISTINCT.min(batches)).map(claim).collect::<Result<_>>()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let next = Arc::new(AtomicU64::new(0));
         let mut senders = tokio::task::JoinSet::new();
         for _ in 0..at_once {
-            let (provider, claims, next) = (Arc::clone(&provider), Arc::clone(&claims), Arc::clone(&next));
+            let (provider, claims, next) =
+                (Arc::clone(&provider), Arc::clone(&claims), Arc::clone(&next));
             senders.spawn(async move {
                 loop {
                     let batch = next.fetch_add(1, Relaxed);
                     if batch >= batches {
                         return Ok(());
                     }
-                    let claim = Claim { key: format!("{batch:032x}"), ..claims[batch as usize % claims.len()].clone() };
+                    let claim = Claim {
+                        key: format!("{batch:032x}"),
+                        ..claims[batch as usize % claims.len()].clone()
+                    };
                     let reply = provider.send(&claim, &Open).await;
-                    let accepted = reply.items.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. })).count();
-                    ensure!(accepted as u64 == BATCH, "{accepted} of a batch were accepted: {:?}", reply.health);
+                    let accepted = reply
+                        .items
+                        .iter()
+                        .filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }))
+                        .count();
+                    ensure!(
+                        accepted as u64 == BATCH,
+                        "{accepted} of a batch were accepted: {:?}",
+                        reply.health
+                    );
                 }
             });
         }
@@ -77,8 +102,17 @@ fn claim(batch: u64) -> Result<Claim> {
         let id = batch * BATCH + row;
         let (name, to) = (format!("Anna Berg {id}"), format!("user{id}@dest{}.example", id % 997));
         let filled = |text: String| {
-            let values = [("name", name.as_str()), ("company", "Bluebird & Sons"), ("city", "Aarhus"), ("plan", "team"), ("id", "7"), ("email", &to)];
-            values.iter().fold(text, |text, (field, value)| text.replace(&format!("{{{{ {field} }}}}"), value))
+            let values = [
+                ("name", name.as_str()),
+                ("company", "Bluebird & Sons"),
+                ("city", "Aarhus"),
+                ("plan", "team"),
+                ("id", "7"),
+                ("email", &to),
+            ];
+            values.iter().fold(text, |text, (field, value)| {
+                text.replace(&format!("{{{{ {field} }}}}"), value)
+            })
         };
         let content = Content {
             from: Arc::clone(&from),
@@ -102,7 +136,14 @@ fn claim(batch: u64) -> Result<Claim> {
         })
     };
     let jobs = (0..BATCH).map(job).collect::<Result<_>>()?;
-    Ok(Claim { batch: i64::try_from(batch)?, key: String::new(), generation: 0, claimed_at: jiff::Timestamp::now(), jobs, is_replay: false })
+    Ok(Claim {
+        batch: i64::try_from(batch)?,
+        key: String::new(),
+        generation: 0,
+        claimed_at: jiff::Timestamp::now(),
+        jobs,
+        is_replay: false,
+    })
 }
 
 /// A wire on which everything may go at once.

@@ -1,6 +1,8 @@
-//! An HTTP server that takes every batch and forgets it: it reads a request to its end, counts the messages in it, and gives each an id.
+//! An HTTP server that takes every batch and forgets it: it reads a request to its end, counts the
+//! messages in it, and gives each an id.
 //!
-//! The rule it keeps: whoever posts to it has the same work done for them, so that only what the clients do is compared.
+//! The rule it keeps: whoever posts to it has the same work done for them, so that only what the
+//! clients do is compared.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -42,7 +44,8 @@ impl HttpSink {
                     return;
                 }
                 let shared = Arc::clone(&accepting);
-                // A client that leaves in the middle of a request is the client's affair: that request is not counted.
+                // A client that leaves in the middle of a request is the client's affair: that
+                // request is not counted.
                 thread::spawn(move || serve(&stream, &shared));
             }
         });
@@ -73,7 +76,8 @@ impl HttpSink {
 impl Drop for HttpSink {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Relaxed);
-        // Wakes the thread that accepts; where nothing can connect any more there is nothing to wake.
+        // Wakes the thread that accepts; where nothing can connect any more there is nothing to
+        // wake.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -91,7 +95,8 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
                 return Ok(());
             }
             let Some((name, value)) = line.trim_end().split_once(':') else {
-                // The request line has no colon before its path's end, the empty line has none at all.
+                // The request line has no colon before its path's end, the empty line has none at
+                // all.
                 if line.trim_end().is_empty() { break } else { continue }
             };
             match name.to_ascii_lowercase().as_str() {
@@ -107,10 +112,16 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         shared.octets.fetch_add(length as u64, Relaxed);
         let ids = vec!["{\"id\":\"49a3999c-0ce1-4ea6-ab68-afcd6dc2e794\"}"; messages].join(",");
         let answer = format!("{{\"data\":[{ids}]}}");
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", answer.len());
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            answer.len()
+        );
         (&mut &*stream).write_all(&[head.as_bytes(), answer.as_bytes()].concat())?;
         if is_keyed {
-            std::mem::swap(&mut *shared.last.lock().unwrap_or_else(PoisonError::into_inner), &mut body);
+            std::mem::swap(
+                &mut *shared.last.lock().unwrap_or_else(PoisonError::into_inner),
+                &mut body,
+            );
         }
     }
 }

@@ -23,10 +23,12 @@ impl Machine {
             let line = text.lines().find(|line| line.starts_with(name));
             line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
         };
-        let kib = field(&read("/proc/meminfo"), "MemTotal").and_then(|value| value.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()));
+        let kib = field(&read("/proc/meminfo"), "MemTotal")
+            .and_then(|value| value.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()));
         Self {
             date: jiff::Zoned::now().date().to_string(),
-            cpu: field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown CPU".into()),
+            cpu: field(&read("/proc/cpuinfo"), "model name")
+                .unwrap_or_else(|| "unknown CPU".into()),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_gib: kib.unwrap_or(0).div_ceil(1 << 20),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
@@ -41,6 +43,10 @@ impl Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}, {} cores, {} GiB, Linux {}", self.date, self.cpu, self.cores, self.memory_gib, self.kernel)
+        write!(
+            f,
+            "{}; {}, {} cores, {} GiB, Linux {}",
+            self.date, self.cpu, self.cores, self.memory_gib, self.kernel
+        )
     }
 }

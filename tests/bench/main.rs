@@ -1,4 +1,5 @@
-//! How fast mailbatch is, beside programs that do the same or less: `tests/bench/run` builds, installs the others and runs this.
+//! How fast mailbatch is, beside programs that do the same or less: `tests/bench/run` builds,
+//! installs the others and runs this.
 
 mod bench;
 mod digits;
@@ -54,7 +55,8 @@ struct Arguments {
 }
 
 fn rows_help() -> String {
-    let rows: Vec<String> = GROUPS.iter().map(|group| format!("  {:<12} {}", group.name, group.about)).collect();
+    let rows: Vec<String> =
+        GROUPS.iter().map(|group| format!("  {:<12} {}", group.name, group.about)).collect();
     format!("Rows:\n{}", rows.join("\n"))
 }
 
@@ -85,7 +87,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool> {
     let groups = chosen(&arguments.rows)?;
     let bench = Bench {
-        mailbatch: arguments.mailbatch.canonicalize().with_context(|| arguments.mailbatch.display().to_string())?,
+        mailbatch: arguments
+            .mailbatch
+            .canonicalize()
+            .with_context(|| arguments.mailbatch.display().to_string())?,
         dir: arguments.dir.canonicalize().with_context(|| arguments.dir.display().to_string())?,
         peers: arguments.peers.clone(),
         rounds: arguments.rounds,
@@ -110,7 +115,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
     let machine = machine::Machine::here();
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&table::json(&machine, bench.rounds, &rows, &skipped))?;
+        let text =
+            serde_json::to_string_pretty(&table::json(&machine, bench.rounds, &rows, &skipped))?;
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     print!("{}", table::markdown(&machine, bench.rounds, &rows, &skipped));
@@ -118,8 +124,16 @@ fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Group>> {
-    if let Some(unknown) = names.iter().find(|name| GROUPS.iter().all(|group| group.name != name.as_str())) {
-        bail!("no row is called {unknown}; hint: {}", GROUPS.iter().map(|group| group.name).collect::<Vec<_>>().join(" "));
+    if let Some(unknown) =
+        names.iter().find(|name| GROUPS.iter().all(|group| group.name != name.as_str()))
+    {
+        bail!(
+            "no row is called {unknown}; hint: {}",
+            GROUPS.iter().map(|group| group.name).collect::<Vec<_>>().join(" ")
+        );
     }
-    Ok(GROUPS.iter().filter(|group| names.is_empty() || names.iter().any(|name| name == group.name)).collect())
+    Ok(GROUPS
+        .iter()
+        .filter(|group| names.is_empty() || names.iter().any(|name| name == group.name))
+        .collect())
 }

@@ -1,7 +1,8 @@
 //! Measures whole processes: wall time, CPU time and peak memory of one command from start to exit.
 //!
-//! The rule it keeps: each command is the only child of a helper process (this program again, with [`FLAG`]), so that the kernel's
-//! figures for "all children" are the figures of exactly that command, and of nothing the benchmark itself does.
+//! The rule it keeps: each command is the only child of a helper process (this program again, with
+//! [`FLAG`]), so that the kernel's figures for "all children" are the figures of exactly that
+//! command, and of nothing the benchmark itself does.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -33,15 +34,16 @@ struct Told {
     code: Option<i32>,
 }
 
-/// Runs `command`, with nothing on its standard input and its standard output thrown away, and returns what it cost.
-/// Fails with what it wrote to standard error unless it leaves with 0.
+/// Runs `command`, with nothing on its standard input and its standard output thrown away, and
+/// returns what it cost. Fails with what it wrote to standard error unless it leaves with 0.
 pub(crate) fn run(command: &Command) -> Result<Cost> {
     let (cost, code, errors) = run_to_any_end(command)?;
     ensure!(code == Some(0), "{command:?} ended with {code:?}:\n{errors}");
     Ok(cost)
 }
 
-/// As [`run`], for a command that may fail: also the exit code (`None` after a signal) and what was written to standard error.
+/// As [`run`], for a command that may fail: also the exit code (`None` after a signal) and what was
+/// written to standard error.
 pub(crate) fn run_to_any_end(command: &Command) -> Result<(Cost, Option<i32>, String)> {
     let mut helper = Command::new(std::env::current_exe()?);
     helper.arg(FLAG).arg(command.get_program()).args(command.get_args());
@@ -54,7 +56,8 @@ pub(crate) fn run_to_any_end(command: &Command) -> Result<(Cost, Option<i32>, St
             None => helper.env_remove(name),
         };
     }
-    let output = helper.stdin(Stdio::null()).output().context("the helper process cannot be started")?;
+    let output =
+        helper.stdin(Stdio::null()).output().context("the helper process cannot be started")?;
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.success(), "{command:?} could not be measured:\n{errors}");
     let told: Told = serde_json::from_slice(&output.stdout)?;
@@ -80,7 +83,9 @@ pub(crate) fn help(mut words: impl Iterator<Item = std::ffi::OsString>) -> Resul
     let status = child.wait()?;
     let seconds = started.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let cpu_seconds = (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6;
+    let cpu_seconds = (usage.user_time().num_microseconds()
+        + usage.system_time().num_microseconds()) as f64
+        / 1e6;
     // Linux counts in KiB.
     let cost = Cost { seconds, cpu_seconds, peak_mib: usage.max_rss() as f64 / 1024.0 };
     std::io::stderr().write_all(&errors[errors.len().saturating_sub(4096)..])?;

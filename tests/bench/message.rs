@@ -1,6 +1,8 @@
-//! The message that everybody sends: text and HTML with six variables, about 5 KiB as it goes over the wire.
+//! The message that everybody sends: text and HTML with six variables, about 5 KiB as it goes over
+//! the wire.
 
-/// The subject; `{{ … }}` means the same to mailbatch, to mailmerge and to the scripts under `peers/`.
+/// The subject; `{{ … }}` means the same to mailbatch, to mailmerge and to the scripts under
+/// `peers/`.
 pub(crate) const SUBJECT: &str = "News for {{ name }}";
 
 /// The sender.
@@ -19,12 +21,16 @@ fn filler(lines: usize) -> impl Iterator<Item = &'static str> {
 
 /// The plain text.
 pub(crate) fn text() -> String {
-    let mut text = String::from("Hello {{ name }},\n\nthank you and everybody at {{ company }} in {{ city }} for staying.\n\n");
+    let mut text = String::from(
+        "Hello {{ name }},\n\nthank you and everybody at {{ company }} in {{ city }} for staying.\n\n",
+    );
     for line in filler(19) {
         text.push_str(line);
         text.push('\n');
     }
-    text.push_str("\nYour plan is {{ plan }}, your number is {{ id }}.\nThis went to {{ email }}.\n");
+    text.push_str(
+        "\nYour plan is {{ plan }}, your number is {{ id }}.\nThis went to {{ email }}.\n",
+    );
     text
 }
 

@@ -1,4 +1,5 @@
-//! The yardsticks that come with Postfix: `smtp-source`, a client that does nothing but send, and `smtp-sink`, a server.
+//! The yardsticks that come with Postfix: `smtp-source`, a client that does nothing but send, and
+//! `smtp-sink`, a server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,12 @@ impl Sink {
             command.args(["-u", "nobody"]);
         }
         command.args(["-m", "512", &address.to_string(), "1024"]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("smtp-sink cannot be started")?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("smtp-sink cannot be started")?;
         let mut sink = Self { child, address };
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
@@ -57,10 +63,20 @@ pub(crate) fn source() -> Option<PathBuf> {
     program::find("smtp-source")
 }
 
-/// `smtp-source` with `sessions` connections that stay open, `messages` messages of 5 KiB, to `server`.
+/// `smtp-source` with `sessions` connections that stay open, `messages` messages of 5 KiB, to
+/// `server`.
 pub(crate) fn send(source: &Path, server: SocketAddr, sessions: u32, messages: u64) -> Command {
     let mut command = Command::new(source);
-    command.args(["-4", "-d", "-s", &sessions.to_string(), "-m", &messages.to_string(), "-l", "5120"]);
+    command.args([
+        "-4",
+        "-d",
+        "-s",
+        &sessions.to_string(),
+        "-m",
+        &messages.to_string(),
+        "-l",
+        "5120",
+    ]);
     command.args(["-f", "news@acme.example", "-t", "user@dest.example", &server.to_string()]);
     command
 }

@@ -1,6 +1,8 @@
-//! Bare loops that do the least that a row's work needs, on one thread: what mailbatch's dry run and its loading are measured against.
+//! Bare loops that do the least that a row's work needs, on one thread: what mailbatch's dry run
+//! and its loading are measured against.
 //!
-//! The rule it keeps: each runs as a process of its own, so that start, reading and exit are paid for as mailbatch pays for them.
+//! The rule it keeps: each runs as a process of its own, so that start, reading and exit are paid
+//! for as mailbatch pays for them.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -67,16 +69,28 @@ fn render_all(file: File) -> Result<()> {
     let (text, html) = (message::text(), message::html());
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|name| if name == "html" { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_auto_escape_callback(|name| {
+        if name == "html" { AutoEscape::Html } else { AutoEscape::None }
+    });
     environment.add_template("text", &text)?;
     environment.add_template("html", &html)?;
     let (text, html) = (environment.get_template("text")?, environment.get_template("html")?);
     let mut reader = csv::Reader::from_reader(BufReader::with_capacity(1 << 16, file));
-    ensure!(reader.byte_headers()?.iter().eq(COLUMNS.map(str::as_bytes)), "the list has other columns");
+    ensure!(
+        reader.byte_headers()?.iter().eq(COLUMNS.map(str::as_bytes)),
+        "the list has other columns"
+    );
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record)? {
         let field = |place: usize| std::str::from_utf8(&record[place]);
-        let row = Row { email: field(0)?, id: field(1)?, name: field(2)?, company: field(3)?, city: field(4)?, plan: field(5)? };
+        let row = Row {
+            email: field(0)?,
+            id: field(1)?,
+            name: field(2)?,
+            company: field(3)?,
+            city: field(4)?,
+            plan: field(5)?,
+        };
         let row = Value::from(Serde(&row));
         black_box(text.render(row.clone())?);
         black_box(html.render(row)?);

@@ -1,6 +1,8 @@
-//! One row of the table: the same work done by mailbatch and by a yardstick, in turns, and how the two compare.
+//! One row of the table: the same work done by mailbatch and by a yardstick, in turns, and how the
+//! two compare.
 //!
-//! The rule it keeps: only costs of the same round are compared, because a machine is not equally fast from one minute to the next.
+//! The rule it keeps: only costs of the same round are compared, because a machine is not equally
+//! fast from one minute to the next.
 
 use crate::measure::Cost;
 
@@ -90,13 +92,16 @@ pub(crate) struct Row {
 impl Row {
     /// Whether the comparison is what it has to be.
     pub(crate) fn is_kept(&self) -> bool {
-        self.bound.is_kept_by(self.comparison().median, Spread::of(self.ours.values(Unit::Rate)).median)
+        self.bound
+            .is_kept_by(self.comparison().median, Spread::of(self.ours.values(Unit::Rate)).median)
     }
 
     /// How the two compare: the ratio, or for memory the difference, of each round.
     pub(crate) fn comparison(&self) -> Spread {
         let pairs = self.ours.values(self.unit).into_iter().zip(self.yardstick.values(self.unit));
-        Spread::of(pairs.map(|(ours, yardstick)| if self.unit == Unit::Memory { ours - yardstick } else { ours / yardstick }))
+        Spread::of(pairs.map(|(ours, yardstick)| {
+            if self.unit == Unit::Memory { ours - yardstick } else { ours / yardstick }
+        }))
     }
 }
 
@@ -115,7 +120,11 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
         let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 { at(middle) } else { (at(middle.wrapping_sub(1)) + at(middle)) / 2.0 };
+        let median = if values.len() % 2 == 1 {
+            at(middle)
+        } else {
+            (at(middle.wrapping_sub(1)) + at(middle)) / 2.0
+        };
         Self { median, min: at(0), max: values.last().copied().unwrap_or(f64::NAN) }
     }
 }

@@ -1,7 +1,9 @@
-//! A TCP proxy that makes the loopback as far away as a server elsewhere: what enters leaves half a round trip later.
+//! A TCP proxy that makes the loopback as far away as a server elsewhere: what enters leaves half a
+//! round trip later.
 //!
-//! The rule it keeps: it delays, and limits nothing. Reading never waits for writing, so as much is in flight as the sender sends.
-//! TCP itself ends at the proxy: slow start and acknowledgements do not take the round trip that they would take on a real path.
+//! The rule it keeps: it delays, and limits nothing. Reading never waits for writing, so as much is
+//! in flight as the sender sends. TCP itself ends at the proxy: slow start and acknowledgements do
+//! not take the round trip that they would take on a real path.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -48,7 +50,8 @@ impl RttProxy {
 impl Drop for RttProxy {
     fn drop(&mut self) {
         self.stopped.store(true, Relaxed);
-        // Wakes the thread that accepts; where nothing can connect any more there is nothing to wake.
+        // Wakes the thread that accepts; where nothing can connect any more there is nothing to
+        // wake.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -69,7 +72,8 @@ fn carry(from: TcpStream, to: TcpStream, delay: Duration) {
     thread::spawn(move || deliver(to, &receiver));
 }
 
-/// Reads whatever comes and notes when it is due. Dropping the sender tells the other side of the end, after all that is under way.
+/// Reads whatever comes and notes when it is due. Dropping the sender tells the other side of the
+/// end, after all that is under way.
 fn collect(mut from: TcpStream, parcels: &Sender<Parcel>, delay: Duration) {
     let mut buffer = vec![0; 256 * 1024];
     while let Ok(read) = from.read(&mut buffer) {

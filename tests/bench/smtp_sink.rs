@@ -1,7 +1,8 @@
 //! An SMTP server that takes every message and forgets it, faster than any client here can send.
 //!
-//! The rule it keeps: it is quick because it does little, not because it guesses. Every command is parsed, a transaction needs its
-//! MAIL and RCPT, the end of DATA is found in the stream, and replies to what arrived in one read leave in one write.
+//! The rule it keeps: it is quick because it does little, not because it guesses. Every command is
+//! parsed, a transaction needs its MAIL and RCPT, the end of DATA is found in the stream, and
+//! replies to what arrived in one read leave in one write.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -34,10 +35,16 @@ impl SmtpSink {
     pub(crate) fn start(chunking: bool) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let shared = Shared { chunking, messages: AtomicU64::new(0), octets: AtomicU64::new(0), stopped: AtomicBool::new(false) };
+        let shared = Shared {
+            chunking,
+            messages: AtomicU64::new(0),
+            octets: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+        };
         let shared = Arc::new(shared);
-        // Half of the machine is the client's. A thread for each connection would have to be woken for each command, and more threads
-        // than cores would be in the client's way: both cost the client more than the command itself.
+        // Half of the machine is the client's. A thread for each connection would have to be woken
+        // for each command, and more threads than cores would be in the client's way: both cost the
+        // client more than the command itself.
         let threads = thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
         let mut workers = Vec::with_capacity(threads);
         for _ in 0..threads {
@@ -71,7 +78,8 @@ impl SmtpSink {
 impl Drop for SmtpSink {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Relaxed);
-        // Wakes the thread that accepts; where nothing can connect any more there is nothing to wake.
+        // Wakes the thread that accepts; where nothing can connect any more there is nothing to
+        // wake.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -121,7 +129,14 @@ struct Session {
 
 impl Session {
     fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, expected: Expected::Command, sender: false, recipients: 0, octets: 0, replies: b"220 sink ESMTP\r\n".to_vec() }
+        Self {
+            shared,
+            expected: Expected::Command,
+            sender: false,
+            recipients: 0,
+            octets: 0,
+            replies: b"220 sink ESMTP\r\n".to_vec(),
+        }
     }
 
     async fn run(mut self, stream: TcpStream) -> io::Result<()> {
@@ -158,8 +173,13 @@ impl Session {
                 Expected::Command => {
                     let Some(end) = memchr::memchr(b'\n', rest) else { return at };
                     self.command(rest[..end].trim_ascii());
-                    // The CRLF before the data may be the first half of the CRLF.CRLF that ends them.
-                    at += if matches!(self.expected, Expected::Data) { end.saturating_sub(1) } else { end + 1 };
+                    // The CRLF before the data may be the first half of the CRLF.CRLF that ends
+                    // them.
+                    at += if matches!(self.expected, Expected::Data) {
+                        end.saturating_sub(1)
+                    } else {
+                        end + 1
+                    };
                 }
                 Expected::Data => {
                     let Some(end) = memmem::find(rest, b"\r\n.\r\n") else {
@@ -181,7 +201,9 @@ impl Session {
                         return at;
                     }
                     match (taken, last) {
-                        (false, _) => self.reply(Expected::Command, "503 5.5.1 MAIL and RCPT first"),
+                        (false, _) => {
+                            self.reply(Expected::Command, "503 5.5.1 MAIL and RCPT first")
+                        }
                         (true, false) => self.reply(Expected::Command, "250 2.0.0 chunk taken"),
                         (true, true) => self.taken(),
                     }
@@ -208,7 +230,8 @@ impl Session {
     }
 
     fn command(&mut self, line: &[u8]) {
-        let (verb, argument) = line.split_at(line.iter().position(|octet| *octet == b' ').unwrap_or(line.len()));
+        let (verb, argument) =
+            line.split_at(line.iter().position(|octet| *octet == b' ').unwrap_or(line.len()));
         match verb.to_ascii_uppercase().as_slice() {
             b"MAIL" if self.sender => self.reply(Expected::Command, "503 5.5.1 nested MAIL"),
             b"MAIL" => {
@@ -220,7 +243,9 @@ impl Session {
                 self.recipients += 1;
                 self.reply(Expected::Command, "250 2.1.5 ok");
             }
-            b"DATA" if self.recipients == 0 => self.reply(Expected::Command, "503 5.5.1 RCPT first"),
+            b"DATA" if self.recipients == 0 => {
+                self.reply(Expected::Command, "503 5.5.1 RCPT first")
+            }
             b"DATA" => self.reply(Expected::Data, "354 end with a dot"),
             b"BDAT" if self.shared.chunking => self.chunk(argument),
             b"HELO" => {
@@ -242,10 +267,14 @@ impl Session {
         }
     }
 
-    /// A chunk's octets follow whatever the answer is, so they are read also when they are refused (RFC 3030 section 2).
+    /// A chunk's octets follow whatever the answer is, so they are read also when they are refused
+    /// (RFC 3030 section 2).
     fn chunk(&mut self, argument: &[u8]) {
         let mut words = argument.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
-        let size = words.next().and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
+        let size = words
+            .next()
+            .and_then(|word| std::str::from_utf8(word).ok())
+            .and_then(|word| word.parse().ok());
         match size {
             Some(left) => {
                 let last = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"LAST"));

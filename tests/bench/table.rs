@@ -16,7 +16,12 @@ pub(crate) struct Skipped {
 }
 
 /// The table, ready to be pasted.
-pub(crate) fn markdown(machine: &Machine, rounds: u32, rows: &[Row], skipped: &[Skipped]) -> String {
+pub(crate) fn markdown(
+    machine: &Machine,
+    rounds: u32,
+    rows: &[Row],
+    skipped: &[Skipped],
+) -> String {
     let mut text = format!("{machine}; {rounds} x in turns: median (min..max).\n\n");
     text.push_str("| what | mailbatch | yardstick | compared | must be | CPU µs each | peak MiB |\n|---|---|---|---|---|---|---|\n");
     for row in rows {
@@ -57,7 +62,8 @@ pub(crate) fn json(machine: &Machine, rounds: u32, rows: &[Row], skipped: &[Skip
             })
         })
         .collect();
-    let skipped: Vec<Value> = skipped.iter().map(|skipped| json!({"what": skipped.what, "why": skipped.why})).collect();
+    let skipped: Vec<Value> =
+        skipped.iter().map(|skipped| json!({"what": skipped.what, "why": skipped.why})).collect();
     json!({"v": 1, "machine": machine.json(), "rounds": rounds, "rows": rows, "skipped": skipped})
 }
 
@@ -86,13 +92,25 @@ fn spread(spread: Spread, unit: Unit) -> String {
         Unit::Time => " s",
         Unit::Memory => " MiB",
     };
-    format!("{}{unit} ({}..{})", digits::measured(spread.median), digits::measured(spread.min), digits::measured(spread.max))
+    format!(
+        "{}{unit} ({}..{})",
+        digits::measured(spread.median),
+        digits::measured(spread.min),
+        digits::measured(spread.max)
+    )
 }
 
 fn compared(spread: Spread, unit: Unit) -> String {
     match unit {
-        Unit::Memory => format!("{:+.0} MiB ({:+.0}..{:+.0})", spread.median, spread.min, spread.max),
-        Unit::Rate | Unit::Time => format!("{} x ({}..{})", digits::ratio(spread.median), digits::ratio(spread.min), digits::ratio(spread.max)),
+        Unit::Memory => {
+            format!("{:+.0} MiB ({:+.0}..{:+.0})", spread.median, spread.min, spread.max)
+        }
+        Unit::Rate | Unit::Time => format!(
+            "{} x ({}..{})",
+            digits::ratio(spread.median),
+            digits::ratio(spread.min),
+            digits::ratio(spread.max)
+        ),
     }
 }
 

@@ -1,4 +1,5 @@
-//! A workspace for one run of mailbatch, fresh each time, because a campaign that has been sent is not sent again.
+//! A workspace for one run of mailbatch, fresh each time, because a campaign that has been sent is
+//! not sent again.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,8 @@ impl Workspace {
     /// Makes a workspace under `parent` whose only provider has these keys.
     pub(crate) fn new(parent: &Path, provider: &str) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("workspace-").tempdir_in(parent)?;
-        let (from, subject, text, html) = (message::FROM, message::SUBJECT, message::text(), message::html());
+        let (from, subject, text, html) =
+            (message::FROM, message::SUBJECT, message::text(), message::html());
         let toml = format!(
             "[message]\nkind = \"transactional\"\nfrom = \"{from}\"\nsubject = \"{subject}\"\n\
              text = \"\"\"\n{text}\"\"\"\nhtml = \"\"\"\n{html}\"\"\"\n\n[providers.bench]\n{provider}\n",
@@ -27,7 +29,8 @@ impl Workspace {
         Ok(Self { dir })
     }
 
-    /// The command `mailbatch ARGUMENTS` in this workspace, without the settings of whoever runs the benchmark.
+    /// The command `mailbatch ARGUMENTS` in this workspace, without the settings of whoever runs
+    /// the benchmark.
     pub(crate) fn command(&self, mailbatch: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(mailbatch);
         command.arg("-C").arg(self.dir.path()).args(arguments);

@@ -74,16 +74,33 @@ fn check(document: &[u8]) {
     assert_eq!(Address::parse(whole).as_ref(), Ok(&address), "what was read reads back");
     assert_eq!(format!("{}@{}", address.local(), address.domain()), whole);
     assert!(whole.len() <= 254 && address.local().len() <= 64, "{} bytes", whole.len());
-    assert!(!whole.contains(|c: char| c.is_control()) && !whole.contains(['\u{2028}', '\u{2029}', '\u{feff}', '\u{202e}', '\u{200b}']), "{whole:?}");
-    assert!(address.domain().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_')), "{whole:?}");
+    assert!(
+        !whole.contains(|c: char| c.is_control())
+            && !whole.contains(['\u{2028}', '\u{2029}', '\u{feff}', '\u{202e}', '\u{200b}']),
+        "{whole:?}"
+    );
+    assert!(
+        address
+            .domain()
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_')),
+        "{whole:?}"
+    );
     let is_quoted = address.local().starts_with('"');
-    assert!(is_quoted || !whole.contains([' ', '<', '>', ',', ';', ':', '(', ')', '"', '\\', '[', ']']), "{whole:?} needs quotes");
+    assert!(
+        is_quoted || !whole.contains([' ', '<', '>', ',', ';', ':', '(', ')', '"', '\\', '[', ']']),
+        "{whole:?} needs quotes"
+    );
     assert!(is_quoted || whole.matches('@').count() == 1, "{whole:?}");
     // No address is made of a part of what was written.
     let typed = trim(text);
     if typed.is_ascii() && !typed.contains(['"', '\\']) {
         let (local, domain) = typed.rsplit_once('@').expect("an address has an @");
-        assert_eq!((address.local(), address.domain()), (local, domain.to_ascii_lowercase().as_str()), "out of {typed:?}");
+        assert_eq!(
+            (address.local(), address.domain()),
+            (local, domain.to_ascii_lowercase().as_str()),
+            "out of {typed:?}"
+        );
     }
     check_keys(&address);
     let notes = address.notes();
@@ -95,20 +112,33 @@ fn check_keys(address: &Address) {
     let again = Address::parse(&folded);
     assert_eq!(again.as_ref().map(Address::folded), Ok(folded.clone()), "lowercase of lowercase");
     assert_eq!(key_of(address.as_str()), folded, "one key however it is asked for");
-    assert_eq!((address.key(Dedupe::Ci), address.key(Dedupe::Exact)), (folded.clone(), address.to_string()));
+    assert_eq!(
+        (address.key(Dedupe::Ci), address.key(Dedupe::Exact)),
+        (folded.clone(), address.to_string())
+    );
     let upper = address.as_str().to_ascii_uppercase();
     if address.as_str().is_ascii() {
-        assert_eq!(Address::parse(&upper).map(|upper| upper.folded()), Ok(folded), "one person in any case");
+        assert_eq!(
+            Address::parse(&upper).map(|upper| upper.folded()),
+            Ok(folded),
+            "one person in any case"
+        );
     }
 }
 
 fn check_domain(text: &str) {
     if let Ok(domain) = domain_to_ascii(text) {
         assert_eq!(domain_to_ascii(&domain).as_ref(), Ok(&domain), "a domain out of {text:?}");
-        assert!(domain.len() <= 253 && domain.split('.').all(|label| (1..=63).contains(&label.len())), "{domain}");
+        assert!(
+            domain.len() <= 253 && domain.split('.').all(|label| (1..=63).contains(&label.len())),
+            "{domain}"
+        );
         // With one letter before it, an address of 254 bytes has no room for a longer one.
         let address = Address::parse(&format!("a@{domain}"));
-        assert!(domain.len() > 252 || address.is_ok_and(|address| address.domain() == domain), "{domain}");
+        assert!(
+            domain.len() > 252 || address.is_ok_and(|address| address.domain() == domain),
+            "{domain}"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Where reading goes on: in a provider's event log and in a synchronisation, by files that may be anything.
+//! Where reading goes on: in a provider's event log and in a synchronisation, by files that may be
+//! anything.
 
 use jiff::{SignedDuration, Timestamp};
 use mailbatch::fuzzing::{poll_place, sync_place};
@@ -27,7 +28,9 @@ const WORDS: &[&str] = &[
 #[test]
 fn cursors() {
     let now = Timestamp::now();
-    let head = format!("{{\"v\":1,\"provider\":\"p\",\"kind\":\"postmark\",\"env\":null,\"pulls\":true,\"at\":\"{now}\"}}\n");
+    let head = format!(
+        "{{\"v\":1,\"provider\":\"p\",\"kind\":\"postmark\",\"env\":null,\"pulls\":true,\"at\":\"{now}\"}}\n"
+    );
     let mut seeds = seeds::texts(&[
         "{\"v\":1,\"provider\":\"p\",\"kind\":\"postmark\",\"env\":null,\"read_until\":\"2026-11-21T03:45:00Z\",\"account\":\"001122334455\"}\n",
         "{\"v\":1,\"provider\":\"p\",\"kind\":\"postmark\",\"env\":null,\"read_until\":\"2036-11-21T03:45:00Z\"}\n",
@@ -55,11 +58,22 @@ fn check_poll(dir: &std::path::Path, document: &[u8]) {
             return;
         }
     };
-    assert_eq!(std::fs::read(&file).expect("it is left as it was"), document, "looking changes nothing");
-    assert!(place.is_none_or(|place| place <= now + SignedDuration::from_mins(5)), "a place that is yet to come");
+    assert_eq!(
+        std::fs::read(&file).expect("it is left as it was"),
+        document,
+        "looking changes nothing"
+    );
+    assert!(
+        place.is_none_or(|place| place <= now + SignedDuration::from_mins(5)),
+        "a place that is yet to come"
+    );
     let later = now - SignedDuration::from_mins(1);
     let moved = poll_place(dir, "p", now, Some(later)).expect("the same file");
-    assert_eq!(moved, Some(place.map_or(later, |place| place.max(later))), "it moves on, and never back");
+    assert_eq!(
+        moved,
+        Some(place.map_or(later, |place| place.max(later))),
+        "it moves on, and never back"
+    );
     assert_eq!(poll_place(dir, "p", now, None), Ok(moved), "and stays there");
     assert_eq!(poll_place(dir, "p", now, Some(later)), Ok(moved), "twice is once");
 }
@@ -70,8 +84,15 @@ fn check_sync(dir: &std::path::Path, document: &[u8]) {
     let found = sync_place(dir, "p", None).expect("what cannot be read is begun anew");
     let left = std::fs::read(&file).expect("a file");
     assert!(left.ends_with(b"\n"), "no line without its end is left");
-    assert!(left.len() <= document.len() || found == (None, false, 0), "only a fresh beginning is longer");
-    assert_eq!(sync_place(dir, "p", Some("page 3")), Ok(found.clone()), "the second command finds what the first did");
+    assert!(
+        left.len() <= document.len() || found == (None, false, 0),
+        "only a fresh beginning is longer"
+    );
+    assert_eq!(
+        sync_place(dir, "p", Some("page 3")),
+        Ok(found.clone()),
+        "the second command finds what the first did"
+    );
     let (cursor, is_over, seen) = sync_place(dir, "p", None).expect("a file of ours");
     assert_eq!((cursor.as_deref(), is_over), (Some("page 3"), false));
     assert!(seen >= found.2 && seen <= found.2 + 1 && seen > 0);

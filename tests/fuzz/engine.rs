@@ -1,7 +1,9 @@
-//! Runs a target: the documents that it starts from as they are, then documents made of them, until its budget is spent.
+//! Runs a target: the documents that it starts from as they are, then documents made of them, until
+//! its budget is spent.
 //!
-//! The draws follow from one number, and each document from its place in the row alone. So a run repeats, and a slow machine does the first
-//! part of what a fast one does: what was clean for ten minutes is clean for twenty seconds.
+//! The draws follow from one number, and each document from its place in the row alone. So a run
+//! repeats, and a slow machine does the first part of what a fast one does: what was clean for ten
+//! minutes is clean for twenty seconds.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -42,8 +44,15 @@ pub(crate) fn fuzz(target: Target) {
     let corpus: Vec<Vec<u8>> = found.into_iter().chain(seeds).collect();
     corpus.iter().for_each(|document| check(document));
     let generator = Mutations::new(corpus, words);
-    let engine = Seeded { name, budget: Budget::of_environment(), seed: number("MAILBATCH_FUZZ_SEED").unwrap_or(SEED) };
-    TestTarget::new(engine).with_shrink_time(SHRINKING).with_generator(generator).for_each(|document: &Document| check(&document.0));
+    let engine = Seeded {
+        name,
+        budget: Budget::of_environment(),
+        seed: number("MAILBATCH_FUZZ_SEED").unwrap_or(SEED),
+    };
+    TestTarget::new(engine)
+        .with_shrink_time(SHRINKING)
+        .with_generator(generator)
+        .for_each(|document: &Document| check(&document.0));
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -92,17 +101,26 @@ fn next(state: &mut u64) -> u64 {
 impl Seeded {
     /// The draws of the document with this number.
     fn draws(&self, number: u64) -> Vec<u8> {
-        let mut state = self.seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let mut state = self.seed.wrapping_mul(0x2545_f491_4f6c_dd1d)
+            ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93);
         let length = 16 + next(&mut state) as usize % 240;
         (0..length.div_ceil(8)).flat_map(|_| next(&mut state).to_le_bytes()).collect()
     }
 
     fn report(&self, documents: u64, since: Instant, slowest: Duration) {
-        let line =
-            format!("{:<14} {documents:>9} documents in {:>6.1} s, the slowest {} ms", self.name, since.elapsed().as_secs_f64(), slowest.as_millis());
+        let line = format!(
+            "{:<14} {documents:>9} documents in {:>6.1} s, the slowest {} ms",
+            self.name,
+            since.elapsed().as_secs_f64(),
+            slowest.as_millis()
+        );
         println!("{line}");
         if let Some(path) = std::env::var_os("MAILBATCH_FUZZ_REPORT") {
-            let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the report can be opened");
+            let mut file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .expect("the report can be opened");
             writeln!(file, "{line}").expect("the report can be written");
         }
     }
@@ -121,12 +139,19 @@ impl<T: Test<Value = Document>> Engine<T> for Seeded {
             if let Err(error) = test.test(&mut input::Bytes::new(&draws, &options)) {
                 let smallest = test.shrink(draws.clone(), None, &options);
                 panic::forward_panic(true);
-                let document = smallest
-                    .as_ref()
-                    .map_or_else(|| test.generate_value(&mut input::Bytes::new(&draws, &options)), |small| Document(small.input.0.clone()));
-                let said = smallest.map_or_else(|| error.to_string(), |small| small.error.to_string());
+                let document = smallest.as_ref().map_or_else(
+                    || test.generate_value(&mut input::Bytes::new(&draws, &options)),
+                    |small| Document(small.input.0.clone()),
+                );
+                let said =
+                    smallest.map_or_else(|| error.to_string(), |small| small.error.to_string());
                 let kept = keep(self.name, &document);
-                panic!("{}: document {documents} of seed {}: {said}\n{document:?}\nkept as {}", self.name, self.seed, kept.display());
+                panic!(
+                    "{}: document {documents} of seed {}: {said}\n{document:?}\nkept as {}",
+                    self.name,
+                    self.seed,
+                    kept.display()
+                );
             }
             slowest = slowest.max(started.elapsed());
             documents += 1;
@@ -140,7 +165,8 @@ impl<T: Test<Value = Document>> Engine<T> for Seeded {
 fn keep(name: &str, document: &Document) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz").join(name);
     let path = directory.join(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&document.0)));
-    let written = std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(&path, &document.0));
+    let written =
+        std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(&path, &document.0));
     if let Err(why) = written {
         eprintln!("{}: {why}", path.display());
     }

@@ -55,8 +55,11 @@ fn load(name: &str, bytes: &[u8]) -> Result<Message, String> {
     let dir = seeds::room();
     let path = dir.path().join(name);
     std::fs::write(&path, bytes).expect("room");
-    let told = |why: mailbatch::error::Error| why.to_string().replace(&format!("{}/", dir.path().display()), "");
-    Message::load(&MessageSource { file: Some(path.clone()), ..MessageSource::default() }).map_err(told)
+    let told = |why: mailbatch::error::Error| {
+        why.to_string().replace(&format!("{}/", dir.path().display()), "")
+    };
+    Message::load(&MessageSource { file: Some(path.clone()), ..MessageSource::default() })
+        .map_err(told)
 }
 
 fn check(document: &[u8]) {
@@ -72,12 +75,22 @@ fn check(document: &[u8]) {
             continue;
         }
         let told = |loaded: Result<Message, String>| {
-            loaded.map(|message| message.fingerprint()).map_err(|why| why.lines().next().unwrap_or_default().to_owned())
+            loaded
+                .map(|message| message.fingerprint())
+                .map_err(|why| why.lines().next().unwrap_or_default().to_owned())
         };
         let expected = told(loaded);
-        assert_eq!(told(load(name, text.replace('\n', "\r\n").as_bytes())), expected, "{name}: the same with CRLF");
+        assert_eq!(
+            told(load(name, text.replace('\n', "\r\n").as_bytes())),
+            expected,
+            "{name}: the same with CRLF"
+        );
         if !text.starts_with('\u{feff}') {
-            assert_eq!(told(load(name, format!("\u{feff}{text}").as_bytes())), expected, "{name}: the same behind a byte order mark");
+            assert_eq!(
+                told(load(name, format!("\u{feff}{text}").as_bytes())),
+                expected,
+                "{name}: the same behind a byte order mark"
+            );
         }
     }
 }
@@ -85,13 +98,25 @@ fn check(document: &[u8]) {
 fn check_frozen(message: &Message) {
     let frozen = message.freeze();
     let thawed = Message::thaw(&frozen).expect("what was frozen thaws");
-    assert_eq!((thawed.fingerprint(), thawed.freeze()), (message.fingerprint(), frozen), "a message is the same after it was frozen");
+    assert_eq!(
+        (thawed.fingerprint(), thawed.freeze()),
+        (message.fingerprint(), frozen),
+        "a message is the same after it was frozen"
+    );
     assert!(!message.from_address().as_str().contains(['\r', '\n']));
 }
 
 fn check_error(name: &str, document: &[u8], why: &str) {
-    assert!(why.contains(name) || why.starts_with("attachment "), "{why:?} names neither the file nor the attachment");
+    assert!(
+        why.contains(name) || why.starts_with("attachment "),
+        "{why:?} names neither the file nor the attachment"
+    );
     let lines = 1 + document.iter().filter(|byte| **byte == b'\n').count();
-    let line = why.split_once(&format!("{name}:")).and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok());
-    assert!(line.is_none_or(|line| (1..=lines).contains(&line)), "{why:?} names a line that the file does not have");
+    let line = why.split_once(&format!("{name}:")).and_then(|(_, rest)| {
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok()
+    });
+    assert!(
+        line.is_none_or(|line| (1..=lines).contains(&line)),
+        "{why:?} names a line that the file does not have"
+    );
 }

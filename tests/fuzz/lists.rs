@@ -57,7 +57,9 @@ fn lists() {
     let small: Vec<Vec<u8>> = seeds.iter().filter(|seed| seed.len() < 4_000).cloned().collect();
     seeds.extend(small.iter().take(6).map(|seed| gzip(seed)));
     seeds.extend(small.iter().take(6).map(|seed| zstd::encode_all(&seed[..], 3).expect("memory")));
-    seeds.extend(small.iter().take(6).filter_map(|seed| Some(utf16(std::str::from_utf8(seed).ok()?))));
+    seeds.extend(
+        small.iter().take(6).filter_map(|seed| Some(utf16(std::str::from_utf8(seed).ok()?))),
+    );
     fuzz(Target { name: "lists", seeds, words: WORDS, check });
 }
 
@@ -96,7 +98,11 @@ fn read(name: &str, reader: Box<dyn Read + Send>, options: &ReadOptions) -> Read
             Ok(row) => rows.push(row),
             Err(why) => {
                 assert!(list.next_row().is_none(), "after an error there are no more rows");
-                return (Some((list.format(), list.columns().names().to_vec())), rows, Some(why.to_string()));
+                return (
+                    Some((list.format(), list.columns().names().to_vec())),
+                    rows,
+                    Some(why.to_string()),
+                );
             }
         }
     }
@@ -130,7 +136,9 @@ fn check(document: &[u8]) {
 }
 
 fn is_compressed(document: &[u8]) -> bool {
-    document.starts_with(&[0x1f, 0x8b]) || (document.len() >= 4 && (document[1..4] == [0xb5, 0x2f, 0xfd] || document[1..4] == [0x2a, 0x4d, 0x18]))
+    document.starts_with(&[0x1f, 0x8b])
+        || (document.len() >= 4
+            && (document[1..4] == [0xb5, 0x2f, 0xfd] || document[1..4] == [0x2a, 0x4d, 0x18]))
 }
 
 fn check_result(name: &str, document: &[u8], (head, rows, why): &Read_) {
@@ -141,7 +149,12 @@ fn check_result(name: &str, document: &[u8], (head, rows, why): &Read_) {
         assert!(why.is_some() && rows.is_empty());
     }
     // A gzip of 64 KiB holds at most 64 MiB, and a row has at least one byte of it.
-    assert!(is_compressed(document) || rows.len() <= document.len(), "{} rows out of {} bytes", rows.len(), document.len());
+    assert!(
+        is_compressed(document) || rows.len() <= document.len(),
+        "{} rows out of {} bytes",
+        rows.len(),
+        document.len()
+    );
     let mut last = 0;
     for row in rows {
         assert!(row.line >= 1 && row.line >= last, "line {} after line {last}", row.line);
@@ -164,13 +177,18 @@ fn check_encodings(document: &[u8], plain: &Read_, options: &ReadOptions) {
     let marked = [b"\xef\xbb\xbf", document].concat();
     assert_eq!(whole("list", &marked, options), *plain, "the same behind a byte order mark");
     let rows = |(_, rows, why): Read_| (rows, why.is_some());
-    assert_eq!(rows(whole("list", &utf16(text), options)), rows(plain.clone()), "the same in UTF-16");
+    assert_eq!(
+        rows(whole("list", &utf16(text), options)),
+        rows(plain.clone()),
+        "the same in UTF-16"
+    );
 }
 
 /// A format that is given is never another one.
 fn check_formats(document: &[u8]) {
     for format in [Format::Csv, Format::Tsv, Format::Json, Format::Ndjson] {
-        let options = ReadOptions { format: Some(format), accept_guess: true, ..ReadOptions::default() };
+        let options =
+            ReadOptions { format: Some(format), accept_guess: true, ..ReadOptions::default() };
         let (head, rows, _) = whole("list", document, &options);
         assert!(head.is_none_or(|(read, _)| read == format));
         let is_json = matches!(format, Format::Json | Format::Ndjson);

@@ -1,4 +1,5 @@
-//! Mail that comes back: delivery status notifications, complaints, bounces in free text, and everything that is none of these.
+//! Mail that comes back: delivery status notifications, complaints, bounces in free text, and
+//! everything that is none of these.
 
 use jiff::Timestamp;
 use mailbatch::event::{Bounce, Event, EventKind, RAW_LIMIT};
@@ -60,11 +61,17 @@ fn check(document: &[u8]) {
         ids.sort_unstable();
         ids.dedup();
         // The same recipient may be reported twice in the same words, which is one event.
-        let mut said: Vec<String> = events.iter().map(|event| format!("{:?}", Event { id: String::new(), ..event.clone() })).collect();
+        let mut said: Vec<String> = events
+            .iter()
+            .map(|event| format!("{:?}", Event { id: String::new(), ..event.clone() }))
+            .collect();
         said.sort_unstable();
         said.dedup();
         assert!(ids.len() >= said.len(), "different events have different ids");
-        events.iter().filter_map(|event| event.recipient.as_deref()).for_each(|recipient| check_whole(document, recipient));
+        events
+            .iter()
+            .filter_map(|event| event.recipient.as_deref())
+            .for_each(|recipient| check_whole(document, recipient));
     }
     check_line_ends(document, &told);
     check_as_file(document);
@@ -72,12 +79,25 @@ fn check(document: &[u8]) {
 
 fn check_event(event: &Event) {
     assert!(!event.id.is_empty());
-    assert!(event.code.is_empty() || (event.code.len() == 3 && event.code.bytes().all(|byte| byte.is_ascii_digit())), "code {:?}", event.code);
-    let is_status =
-        |text: &str| text.split('.').count() == 3 && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    assert!(
+        event.code.is_empty()
+            || (event.code.len() == 3 && event.code.bytes().all(|byte| byte.is_ascii_digit())),
+        "code {:?}",
+        event.code
+    );
+    let is_status = |text: &str| {
+        text.split('.').count() == 3
+            && text
+                .split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     assert!(event.status.is_empty() || is_status(&event.status), "status {:?}", event.status);
     assert!(event.raw.as_ref().is_some_and(|raw| raw.bytes().len() <= RAW_LIMIT));
-    assert!(event.reason.chars().count() <= 600, "a reason of {} characters", event.reason.chars().count());
+    assert!(
+        event.reason.chars().count() <= 600,
+        "a reason of {} characters",
+        event.reason.chars().count()
+    );
     assert!(!event.reason.contains(['\r', '\n']), "a reason of several lines: {:?}", event.reason);
     assert!(event.message_id.chars().count() <= 250 && event.token.len() <= 24);
     assert_eq!(event.bounce.is_some(), event.kind == EventKind::Bounced);
@@ -86,11 +106,15 @@ fn check_event(event: &Event) {
     }
     if let Some(recipient) = &event.recipient {
         assert!(recipient.contains('@') && recipient.len() <= 400, "{recipient:?} is no address");
-        assert!(!recipient.contains(|c: char| c.is_control()), "{recipient:?} holds a control character");
+        assert!(
+            !recipient.contains(|c: char| c.is_control()),
+            "{recipient:?} holds a control character"
+        );
     }
 }
 
-/// An address that stands in the text as it is, is not a part of a longer one everywhere it stands: nobody is suppressed for another.
+/// An address that stands in the text as it is, is not a part of a longer one everywhere it stands:
+/// nobody is suppressed for another.
 fn check_whole(document: &[u8], recipient: &str) {
     let Ok(text) = std::str::from_utf8(document) else { return };
     if !recipient.is_ascii() || text.contains(['\0', '=', '%', '\u{ad}']) {
@@ -129,7 +153,13 @@ fn summary(told: &Told) -> Result<Vec<String>, &'static str> {
             .map(|event| {
                 format!(
                     "{:?} {:?} {:?} {:?} {} {} {}",
-                    event.kind, event.bounce, event.class, event.recipient, event.code, event.status, event.message_id
+                    event.kind,
+                    event.bounce,
+                    event.class,
+                    event.recipient,
+                    event.code,
+                    event.status,
+                    event.message_id
                 )
             })
             .collect()),

@@ -100,7 +100,8 @@ impl ValueGenerator for Mutations {
 
     fn generate<D: Driver>(&self, driver: &mut D) -> Option<Document> {
         let first = below(driver, self.corpus.len() + 1)?;
-        let mut document = first.checked_sub(1).map(|place| self.corpus[place].clone()).unwrap_or_default();
+        let mut document =
+            first.checked_sub(1).map(|place| self.corpus[place].clone()).unwrap_or_default();
         let steps = below(driver, 13)?;
         for _ in 0..steps {
             self.change(driver, &mut document)?;
@@ -127,7 +128,11 @@ impl Mutations {
             }
             3 => insert(document, at, &[SIGNS[below(driver, SIGNS.len())?]]),
             4 | 5 => {
-                let word = if self.words.is_empty() { "" } else { self.words[below(driver, self.words.len())?] };
+                let word = if self.words.is_empty() {
+                    ""
+                } else {
+                    self.words[below(driver, self.words.len())?]
+                };
                 insert(document, at, word.as_bytes());
             }
             6 => insert(document, at, TRAPS[below(driver, TRAPS.len())?].as_bytes()),
@@ -146,13 +151,17 @@ impl Mutations {
             12 => {
                 let (from, to) = range(driver, document.len())?;
                 let upper = driver.produce::<bool>()?;
-                document[from..to].iter_mut().for_each(|byte| *byte = if upper { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() });
+                document[from..to].iter_mut().for_each(|byte| {
+                    *byte =
+                        if upper { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() }
+                });
             }
             13 => swap_lines(driver, document)?,
             14 => number(driver, document, at)?,
             _ => {
                 let length = below(driver, 12)?;
-                let piece: Vec<u8> = (0..length).map(|_| driver.produce()).collect::<Option<_>>()?;
+                let piece: Vec<u8> =
+                    (0..length).map(|_| driver.produce()).collect::<Option<_>>()?;
                 insert(document, at, &piece);
             }
         }
@@ -161,7 +170,9 @@ impl Mutations {
 
     /// Puts a piece of another document in, or goes on with its end.
     fn splice<D: Driver>(&self, driver: &mut D, document: &mut Vec<u8>, at: usize) -> Option<()> {
-        let Some(other) = self.corpus.get(below(driver, self.corpus.len())?) else { return Some(()) };
+        let Some(other) = self.corpus.get(below(driver, self.corpus.len())?) else {
+            return Some(());
+        };
         if driver.produce::<bool>()? {
             document.truncate(at);
             document.extend_from_slice(&other[below(driver, other.len() + 1)?..]);
@@ -174,7 +185,8 @@ impl Mutations {
 }
 
 fn swap_lines<D: Driver>(driver: &mut D, document: &mut Vec<u8>) -> Option<()> {
-    let mut lines: Vec<Vec<u8>> = document.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    let mut lines: Vec<Vec<u8>> =
+        document.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     if lines.len() > 1 {
         let (one, other) = (below(driver, lines.len())?, below(driver, lines.len())?);
         lines.swap(one, other);
@@ -185,10 +197,27 @@ fn swap_lines<D: Driver>(driver: &mut D, document: &mut Vec<u8>) -> Option<()> {
 
 /// Makes the next number in the document another one.
 fn number<D: Driver>(driver: &mut D, document: &mut Vec<u8>, at: usize) -> Option<()> {
-    const NUMBERS: [&str; 10] = ["", "0", "-1", "1", "255", "65536", "2147483648", "9223372036854775808", "1e400", "0.0000001"];
+    const NUMBERS: [&str; 10] = [
+        "",
+        "0",
+        "-1",
+        "1",
+        "255",
+        "65536",
+        "2147483648",
+        "9223372036854775808",
+        "1e400",
+        "0.0000001",
+    ];
     let chosen = NUMBERS[below(driver, NUMBERS.len())?];
-    let Some(from) = document[at..].iter().position(u8::is_ascii_digit).map(|place| at + place) else { return Some(()) };
-    let to = document[from..].iter().position(|byte| !byte.is_ascii_digit()).map_or(document.len(), |end| from + end);
+    let Some(from) = document[at..].iter().position(u8::is_ascii_digit).map(|place| at + place)
+    else {
+        return Some(());
+    };
+    let to = document[from..]
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .map_or(document.len(), |end| from + end);
     document.splice(from..to, chosen.bytes());
     Some(())
 }

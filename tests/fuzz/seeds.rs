@@ -7,10 +7,14 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// The contents of the files of a directory of the fixtures, in the order of their names; none where there is no such directory.
+/// The contents of the files of a directory of the fixtures, in the order of their names; none
+/// where there is no such directory.
 pub(crate) fn files(directory: &str) -> Vec<Vec<u8>> {
     let Ok(entries) = std::fs::read_dir(fixture(directory)) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a directory that can be read").path()).filter(|path| path.is_file()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a directory that can be read").path())
+        .filter(|path| path.is_file())
+        .collect();
     paths.sort();
     paths.iter().map(|path| std::fs::read(path).expect("a fixture that can be read")).collect()
 }

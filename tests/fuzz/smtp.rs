@@ -1,4 +1,5 @@
-//! What SMTP servers say, and what they are sent: replies in any pieces, what they come to, and messages that cannot end early.
+//! What SMTP servers say, and what they are sent: replies in any pieces, what they come to, and
+//! messages that cannot end early.
 
 use mailbatch::fuzzing::{self, Reading};
 use mailbatch::provider::{Health, Verdict};
@@ -36,7 +37,11 @@ const WORDS: &[&str] = &[
 #[test]
 fn smtp() {
     let table = String::from_utf8(seeds::file("replies.csv")).expect("text");
-    let replies = table.lines().skip(1).filter_map(|line| line.split(',').nth(3)).map(|reply| format!("{reply}\r\n").into_bytes());
+    let replies = table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(3))
+        .map(|reply| format!("{reply}\r\n").into_bytes());
     let mut seeds: Vec<Vec<u8>> = replies.collect();
     seeds.extend(seeds::texts(&[
         "250-mx.example\r\n250-SIZE 1000\r\n250 PIPELINING\r\n",
@@ -50,14 +55,21 @@ fn check(document: &[u8]) {
     let whole = fuzzing::smtp_replies(&[document]);
     let cut = document.len() / 3;
     for pieces in [document.split_at(cut), document.split_at(document.len() - cut)] {
-        assert_eq!(fuzzing::smtp_replies(&[pieces.0, pieces.1]), whole, "two pieces read like the whole");
+        assert_eq!(
+            fuzzing::smtp_replies(&[pieces.0, pieces.1]),
+            whole,
+            "two pieces read like the whole"
+        );
     }
     let bytes: Vec<&[u8]> = document.chunks(1).collect();
     assert_eq!(fuzzing::smtp_replies(&bytes), whole, "single bytes read like the whole");
     for reply in &whole.replies {
         assert!((200..600).contains(&reply.code) && reply.lines <= 200);
         let is_line = |text: &str| text.chars().count() <= 300 && !text.contains(char::is_control);
-        assert!(is_line(&reply.text) && reply.code_text.starts_with(&reply.code.to_string()), "{reply:?}");
+        assert!(
+            is_line(&reply.text) && reply.code_text.starts_with(&reply.code.to_string()),
+            "{reply:?}"
+        );
     }
     fuzzing::smtp_readings(document).iter().for_each(check_reading);
     check_wire(document);
@@ -81,7 +93,8 @@ fn check_reading(reading: &Reading) {
     assert!(wait.is_none_or(|wait| wait.as_secs() <= 86_400), "a wait of {wait:?}");
 }
 
-/// A server that follows RFC 5321 reads the message back line by line, and nothing ends it before its end.
+/// A server that follows RFC 5321 reads the message back line by line, and nothing ends it before
+/// its end.
 fn check_wire(message: &[u8]) {
     let wire = fuzzing::smtp_data(message);
     let end = wire.strip_suffix(b".\r\n").expect("a lone dot ends it");
@@ -89,14 +102,37 @@ fn check_wire(message: &[u8]) {
     let text: Vec<&[u8]> = if end.is_empty() {
         Vec::new()
     } else {
-        end[..end.len() - 2].split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect()
+        end[..end.len() - 2]
+            .split(|byte| *byte == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+            .collect()
     };
-    assert!(!end.starts_with(b".\r\n") && !end.windows(5).any(|five| five == b"\r\n.\r\n"), "the message ends early");
-    assert_eq!(end.iter().filter(|byte| **byte == b'\r').count(), end.iter().filter(|byte| **byte == b'\n').count(), "a bare CR or LF");
-    let read: Vec<u8> = text.iter().map(|line| line.strip_prefix(b".").unwrap_or(line)).collect::<Vec<_>>().join(&b"\r\n"[..]);
+    assert!(
+        !end.starts_with(b".\r\n") && !end.windows(5).any(|five| five == b"\r\n.\r\n"),
+        "the message ends early"
+    );
+    assert_eq!(
+        end.iter().filter(|byte| **byte == b'\r').count(),
+        end.iter().filter(|byte| **byte == b'\n').count(),
+        "a bare CR or LF"
+    );
+    let read: Vec<u8> = text
+        .iter()
+        .map(|line| line.strip_prefix(b".").unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join(&b"\r\n"[..]);
     let chunk = fuzzing::smtp_chunk(message);
     let head = chunk.iter().position(|byte| *byte == b'\n').expect("a command");
-    let length: usize = std::str::from_utf8(&chunk[5..head]).expect("ASCII").trim_end().trim_end_matches(" LAST").parse().expect("a length");
+    let length: usize = std::str::from_utf8(&chunk[5..head])
+        .expect("ASCII")
+        .trim_end()
+        .trim_end_matches(" LAST")
+        .parse()
+        .expect("a length");
     assert_eq!(length, chunk.len() - head - 1, "a chunk is as long as it says");
-    assert_eq!(chunk[head + 1..].strip_suffix(b"\r\n").unwrap_or_default(), read, "both ways deliver the same");
+    assert_eq!(
+        chunk[head + 1..].strip_suffix(b"\r\n").unwrap_or_default(),
+        read,
+        "both ways deliver the same"
+    );
 }

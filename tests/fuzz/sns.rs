@@ -1,4 +1,5 @@
-//! Envelopes of Amazon SNS: nothing verifies that SNS has not signed, and no envelope leads anywhere but to SNS.
+//! Envelopes of Amazon SNS: nothing verifies that SNS has not signed, and no envelope leads
+//! anywhere but to SNS.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,8 +44,10 @@ const WORDS: &[&str] = &[
 
 #[test]
 fn sns() {
-    let genuine: Vec<Value> = serde_json::from_slice(&seeds::file("webhooks/sns.json")).expect("messages");
-    let seeds = genuine.iter().map(|message| message.to_string().into_bytes()).chain([pem()]).collect();
+    let genuine: Vec<Value> =
+        serde_json::from_slice(&seeds::file("webhooks/sns.json")).expect("messages");
+    let seeds =
+        genuine.iter().map(|message| message.to_string().into_bytes()).chain([pem()]).collect();
     fuzz(Target { name: "sns", seeds, words: WORDS, check });
 }
 
@@ -66,7 +69,8 @@ fn signed() -> Vec<Value> {
 /// The fields of a notification that are signed.
 const SIGNED: [&str; 6] = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"];
 
-/// Those of one envelope. What stands beside them is passed over, as the endpoint does: nothing says that its texts are in order.
+/// Those of one envelope. What stands beside them is passed over, as the endpoint does: nothing
+/// says that its texts are in order.
 struct Signed(BTreeMap<String, Value>);
 
 impl<'de> Deserialize<'de> for Signed {
@@ -97,19 +101,33 @@ impl<'de> Deserialize<'de> for Signed {
 
 fn check(document: &[u8]) {
     if let Ok(certificate) = Certificate::parse(document) {
-        assert!(certificate.issuer_url().is_none_or(|url| url.host_str().is_some_and(|host| host.ends_with(".amazontrust.com"))));
+        assert!(certificate.issuer_url().is_none_or(|url| {
+            url.host_str().is_some_and(|host| host.ends_with(".amazontrust.com"))
+        }));
         let _ = trust().0.with_issuer(document);
     }
     let Ok(envelope) = Envelope::parse(document) else { return };
     for url in [envelope.certificate_url(), envelope.subscribe_url()].into_iter().flatten() {
         let host = url.host_str().expect("an address of SNS has a host");
-        assert_eq!((url.scheme(), url.port(), url.username(), url.password()), ("https", None, "", None), "{url}");
+        assert_eq!(
+            (url.scheme(), url.port(), url.username(), url.password()),
+            ("https", None, "", None),
+            "{url}"
+        );
         let region = envelope.topic.split(':').nth(3).expect("a topic has a region");
         let is_of = |suffix: &str| host == format!("sns.{region}{suffix}");
-        assert!(!region.contains('.') && (is_of(".amazonaws.com") || is_of(".amazonaws.com.cn")), "{url}");
+        assert!(
+            !region.contains('.') && (is_of(".amazonaws.com") || is_of(".amazonaws.com.cn")),
+            "{url}"
+        );
     }
     if let Ok(url) = envelope.certificate_url() {
-        assert!(url.path().ends_with(".pem") && url.path().matches('/').count() == 1 && url.query().is_none(), "{url}");
+        assert!(
+            url.path().ends_with(".pem")
+                && url.path().matches('/').count() == 1
+                && url.query().is_none(),
+            "{url}"
+        );
     }
     let time = envelope.time().unwrap_or(Timestamp::UNIX_EPOCH);
     let (certificate, authority) = trust();
@@ -119,7 +137,13 @@ fn check(document: &[u8]) {
     // It verifies: then every field that is signed is what SNS has written.
     let fields: Signed = serde_json::from_slice(document).expect("an envelope is JSON");
     assert_eq!(envelope.purpose, Purpose::Notification);
-    let is_as_signed = |genuine: &Value| SIGNED.iter().all(|name| genuine.get(name) == fields.0.get(*name));
+    let is_as_signed =
+        |genuine: &Value| SIGNED.iter().all(|name| genuine.get(name) == fields.0.get(*name));
     assert!(signed().iter().any(is_as_signed), "a message verifies that SNS has not signed");
-    assert!(envelope.verify(certificate, authority, "arn:aws:sns:eu-west-1:123456789012:another", time).is_err(), "another topic");
+    assert!(
+        envelope
+            .verify(certificate, authority, "arn:aws:sns:eu-west-1:123456789012:another", time)
+            .is_err(),
+        "another topic"
+    );
 }

@@ -1,4 +1,5 @@
-//! The suppression file: whoever it names is kept back, however it is read, and what is written to it reads back.
+//! The suppression file: whoever it names is kept back, however it is read, and what is written to
+//! it reads back.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,9 @@ use jiff::Timestamp;
 use mailbatch::address::Address;
 use mailbatch::ledger::LedgerSuppression;
 use mailbatch::outcome::{Kind, Reason};
-use mailbatch::suppression::{Entry, ExportFormat, Listed, Suppressions, append, export, list, parse_entry, remove};
+use mailbatch::suppression::{
+    Entry, ExportFormat, Listed, Suppressions, append, export, list, parse_entry, remove,
+};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;
@@ -63,7 +66,8 @@ fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().expect("a time")
 }
 
-/// The entries of a file up to the first line that cannot be understood, and what is said about that line.
+/// The entries of a file up to the first line that cannot be understood, and what is said about
+/// that line.
 fn listed(file: &Path) -> (Vec<Listed>, Option<String>) {
     let mut entries = Vec::new();
     for entry in list(&[file.to_owned()]) {
@@ -76,7 +80,8 @@ fn listed(file: &Path) -> (Vec<Listed>, Option<String>) {
 }
 
 fn load(file: &Path) -> Result<Suppressions, String> {
-    Suppressions::load(&[file.to_owned()], std::iter::empty(), Kind::Marketing, now()).map_err(|why| why.to_string())
+    Suppressions::load(&[file.to_owned()], std::iter::empty(), Kind::Marketing, now())
+        .map_err(|why| why.to_string())
 }
 
 fn check(document: &[u8]) {
@@ -87,7 +92,9 @@ fn check(document: &[u8]) {
     let loaded = load(&file);
     // The quick way, which judges bytes where they lie, and the careful one find the same.
     match (&loaded, &wrong) {
-        (Ok(suppressions), None) => entries.iter().for_each(|listed| check_screened(suppressions, &listed.entry)),
+        (Ok(suppressions), None) => {
+            entries.iter().for_each(|listed| check_screened(suppressions, &listed.entry))
+        }
         (Err(one), Some(other)) => assert_eq!(one, other),
         (one, other) => panic!("loaded: {:?}, listed: {other:?}", one.as_ref().err()),
     }
@@ -129,7 +136,11 @@ fn check_export(file: &Path, entries: &[Listed]) {
     let (read, wrong) = listed(&other);
     assert_eq!(wrong, None, "what was exported is a suppression file");
     let flat = |text: &str| text.replace(['\r', '\n', '\0'], " ").trim().to_owned();
-    let flat = |entry: &Entry| Entry { source: flat(&entry.source), note: flat(&entry.note), ..entry.clone() };
+    let flat = |entry: &Entry| Entry {
+        source: flat(&entry.source),
+        note: flat(&entry.note),
+        ..entry.clone()
+    };
     assert_eq!(
         read.iter().map(|listed| flat(&listed.entry)).collect::<Vec<_>>(),
         plain.iter().map(flat).collect::<Vec<_>>(),
@@ -140,7 +151,11 @@ fn check_export(file: &Path, entries: &[Listed]) {
 /// A file that grows while a run goes on suppresses what it would as a whole.
 fn check_growing(dir: &Path, document: &[u8], whole: &Suppressions, entries: &[Listed]) {
     let file: PathBuf = dir.join("growing.csv");
-    let cut = document.iter().take(document.len() / 2).rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let cut = document
+        .iter()
+        .take(document.len() / 2)
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
     std::fs::write(&file, &document[..cut]).expect("room");
     let Ok(growing) = load(&file) else { return };
     let mut open = std::fs::OpenOptions::new().append(true).open(&file).expect("room");
@@ -150,9 +165,17 @@ fn check_growing(dir: &Path, document: &[u8], whole: &Suppressions, entries: &[L
         return;
     }
     for listed in entries.iter().filter(|listed| !listed.entry.entry.starts_with("sha256:")) {
-        let person = if listed.entry.entry.starts_with('@') { format!("x{}", listed.entry.entry) } else { listed.entry.entry.clone() };
+        let person = if listed.entry.entry.starts_with('@') {
+            format!("x{}", listed.entry.entry)
+        } else {
+            listed.entry.entry.clone()
+        };
         let Ok(address) = Address::parse(&person) else { continue };
-        assert_eq!(growing.screen(&address).is_some(), whole.screen(&address).is_some(), "{person:?} in a file that grew");
+        assert_eq!(
+            growing.screen(&address).is_some(),
+            whole.screen(&address).is_some(),
+            "{person:?} in a file that grew"
+        );
     }
 }
 
@@ -182,15 +205,32 @@ fn check_appended(file: &Path, document: &[u8], entries: &[Listed]) {
         entries.iter().map(|listed| &listed.entry).collect::<Vec<_>>()
     );
     let suppressions = load(file).expect("a sound file");
-    assert!(people.iter().all(|person| suppressions.screen(&Address::parse(person).expect("an address")).is_some()));
+    assert!(
+        people.iter().all(|person| suppressions
+            .screen(&Address::parse(person).expect("an address"))
+            .is_some())
+    );
 }
 
 fn check_removed(file: &Path, entries: &[Listed]) {
-    let Some(first) = entries.iter().map(|listed| &listed.entry.entry).find(|entry| !entry.starts_with("sha256:")) else { return };
+    let Some(first) = entries
+        .iter()
+        .map(|listed| &listed.entry.entry)
+        .find(|entry| !entry.starts_with("sha256:"))
+    else {
+        return;
+    };
     let before = listed(file).0.len();
     let removed = remove(file, std::slice::from_ref(first)).expect("room");
     let (after, wrong) = listed(file);
-    assert_eq!((wrong, after.len() as u64 + removed.lines), (None, before as u64), "what was not removed stands");
-    assert!(removed.lines >= 1 && after.iter().all(|listed| listed.entry.entry != *first), "{first:?} still stands there");
+    assert_eq!(
+        (wrong, after.len() as u64 + removed.lines),
+        (None, before as u64),
+        "what was not removed stands"
+    );
+    assert!(
+        removed.lines >= 1 && after.iter().all(|listed| listed.entry.entry != *first),
+        "{first:?} still stands there"
+    );
     assert_eq!(remove(file, std::slice::from_ref(first)).expect("room").lines, 0, "twice is once");
 }

@@ -1,4 +1,5 @@
-//! Hostile values in templates: whatever a list holds, a message has the headers, parts and elements of its template, and no others.
+//! Hostile values in templates: whatever a list holds, a message has the headers, parts and
+//! elements of its template, and no others.
 
 use std::sync::{Arc, LazyLock};
 
@@ -88,17 +89,28 @@ static MESSAGES: LazyLock<Vec<(&str, Message)>> = LazyLock::new(|| {
     let load = |(name, text): (&'static str, &str)| {
         let path = dir.path().join(name);
         std::fs::write(&path, text).expect("room");
-        let source = MessageSource { file: Some(path), inline: MessageKeys::default(), flags: MessageKeys::default() };
+        let source = MessageSource {
+            file: Some(path),
+            inline: MessageKeys::default(),
+            flags: MessageKeys::default(),
+        };
         (name, Message::load(&source).expect("a message"))
     };
     [("m.md", MARKDOWN), ("m.html", HTML), ("m.txt", TEXT)].map(load).into()
 });
 
 fn render(message: &Message, name: &str) -> Result<Rendered, String> {
-    let index = Arc::new(ColumnIndex::new(&Columns::new(vec!["email".to_owned(), "name".to_owned()])));
+    let index =
+        Arc::new(ColumnIndex::new(&Columns::new(vec!["email".to_owned(), "name".to_owned()])));
     let fields = Fields::Text(csv::StringRecord::from(vec!["ann@example.com", name]));
     let to = Address::parse("ann@example.com").expect("an address");
-    let ident = Ident { campaign: "spring", env: None, key: "ann@example.com", secret: &[7; 32], date: Timestamp::UNIX_EPOCH };
+    let ident = Ident {
+        campaign: "spring",
+        env: None,
+        key: "ann@example.com",
+        secret: &[7; 32],
+        date: Timestamp::UNIX_EPOCH,
+    };
     let whole = message.render(&index, &fields, &to, &ident).map_err(|why| why.to_string())?;
     let encoded = message.encode(&index, &fields, &to, &ident, Vec::new()).expect("it renders");
     assert!(encoded.bytes == whole.bytes, "the short way and the whole give the same bytes");
@@ -106,7 +118,8 @@ fn render(message: &Message, name: &str) -> Result<Rendered, String> {
     Ok(whole)
 }
 
-/// What the structure of a message is: the names of its headers, its parts, the elements of its HTML.
+/// What the structure of a message is: the names of its headers, its parts, the elements of its
+/// HTML.
 #[derive(Debug, PartialEq, Eq)]
 struct Structure {
     headers: Vec<String>,
@@ -119,9 +132,13 @@ fn structure(mail: &Rendered) -> Structure {
     let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
     let headers = parsed.headers().iter().map(|header| header.name().to_owned()).collect();
     let addresses = |list: Option<&mail_parser::Address<'_>>| {
-        list.into_iter().flat_map(|list| list.iter()).map(|one| one.address().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        list.into_iter()
+            .flat_map(|list| list.iter())
+            .map(|one| one.address().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
     };
-    let recipients = [parsed.to(), parsed.cc(), parsed.bcc()].into_iter().flat_map(addresses).collect();
+    let recipients =
+        [parsed.to(), parsed.cc(), parsed.bcc()].into_iter().flat_map(addresses).collect();
     let kind = |part: &mail_parser::MessagePart<'_>| match &part.body {
         PartType::Text(_) => "text",
         PartType::Html(_) => "html",
@@ -129,7 +146,12 @@ fn structure(mail: &Rendered) -> Structure {
         _ => "other",
     };
     let parts = parsed.parts.iter().map(|part| kind(part).to_owned()).collect();
-    Structure { headers, recipients, parts, elements: mail.html.as_deref().map(elements).unwrap_or_default() }
+    Structure {
+        headers,
+        recipients,
+        parts,
+        elements: mail.html.as_deref().map(elements).unwrap_or_default(),
+    }
 }
 
 /// The elements of HTML with the names of their attributes.
@@ -198,10 +220,18 @@ fn check_bytes(mail: &Rendered) {
     assert!(!text.replace("\r\n", "").contains(['\r', '\n', '\0']), "a bare CR or LF");
     assert!(text.split("\r\n").all(|line| line.len() <= 998), "a line that is too long");
     let head = text.split_once("\r\n\r\n").expect("a body").0;
-    assert!(head.is_ascii() && !head.contains(|c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t')));
+    assert!(
+        head.is_ascii()
+            && !head.contains(|c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t'))
+    );
     for line in head.split("\r\n") {
-        let is_header = line.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|byte| matches!(byte, 33..=126)));
-        assert!(is_header || line.starts_with([' ', '\t']), "{line:?} is neither a header nor the rest of one");
+        let is_header = line.split_once(':').is_some_and(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|byte| matches!(byte, 33..=126))
+        });
+        assert!(
+            is_header || line.starts_with([' ', '\t']),
+            "{line:?} is neither a header nor the rest of one"
+        );
     }
 }
 
@@ -211,7 +241,11 @@ fn check_text(name: &str) {
     let mail = render(message, name).expect("any value renders in a text");
     assert_eq!(
         mail.text.as_deref().map(|text| text.replace("\r\n", "\n")),
-        Some(format!("Hi {name},\nbye").replace("\r\n", "\n"))
-            .map(|text| text + if mail.text.as_deref().is_some_and(|text| text.ends_with('\n')) { "\n" } else { "" })
+        Some(format!("Hi {name},\nbye").replace("\r\n", "\n")).map(|text| text
+            + if mail.text.as_deref().is_some_and(|text| text.ends_with('\n')) {
+                "\n"
+            } else {
+                ""
+            })
     );
 }

@@ -1,4 +1,5 @@
-//! The trace beside the ledger: whatever a crash left of it, it tells what was written and nothing else.
+//! The trace beside the ledger: whatever a crash left of it, it tells what was written and nothing
+//! else.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -46,7 +47,10 @@ fn check_file(path: &Path, document: &[u8]) {
         Ok(state) => {
             let told = state.answered.len() + state.crossing.len();
             assert!(told <= document.len() / 2, "{told} members out of {} bytes", document.len());
-            assert!(state.answered.keys().all(|member| !state.crossing.contains(member)), "answered and open at once");
+            assert!(
+                state.answered.keys().all(|member| !state.crossing.contains(member)),
+                "answered and open at once"
+            );
             // What stands behind the last line break proves nothing.
             let whole = document.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             std::fs::write(path, &document[..whole]).expect("room");
@@ -56,10 +60,18 @@ fn check_file(path: &Path, document: &[u8]) {
 }
 
 fn verdict(kind: u8) -> Verdict {
-    let refusal =
-        |reason: Reason, gone: bool| Refusal { reason, code: "550 5.1.1".into(), detail: "no \"such\"\nuser \u{2028}".into(), mailbox_gone: gone };
+    let refusal = |reason: Reason, gone: bool| Refusal {
+        reason,
+        code: "550 5.1.1".into(),
+        detail: "no \"such\"\nuser \u{2028}".into(),
+        mailbox_gone: gone,
+    };
     match kind % 5 {
-        0 => Verdict::Accepted { provider_id: Some("q\\1".into()), code: "250".into(), detail: "ok".into() },
+        0 => Verdict::Accepted {
+            provider_id: Some("q\\1".into()),
+            code: "250".into(),
+            detail: "ok".into(),
+        },
         1 => Verdict::Rejected(refusal(Reason::MailboxGone, true)),
         2 => Verdict::Suppressed(refusal(Reason::Complaint, false)),
         3 => Verdict::NotTaken { refusal: refusal(Reason::Rate, false), counts: true },
@@ -67,7 +79,8 @@ fn verdict(kind: u8) -> Verdict {
     }
 }
 
-/// A process that announces, is answered, and is killed: the bytes of the document say what it did, the last one where the file ends.
+/// A process that announces, is answered, and is killed: the bytes of the document say what it did,
+/// the last one where the file ends.
 fn check_story(dir: &Path, document: &[u8]) {
     let document = &document[..document.len().min(200)];
     let trace = Trace::create(dir, "20260101-000000-abcd").expect("room");
@@ -95,7 +108,11 @@ fn check_story(dir: &Path, document: &[u8]) {
         }
     }
     trace.rest().expect("room");
-    assert_eq!(Trace::read(&path).expect("a trace of ours"), expected, "what was recorded reads back");
+    assert_eq!(
+        Trace::read(&path).expect("a trace of ours"),
+        expected,
+        "what was recorded reads back"
+    );
     let whole = std::fs::read(&path).expect("a trace");
     let cut = document.last().map_or(0, |byte| usize::from(*byte) * whole.len() / 256);
     let copy = dir.join("copy.log");

@@ -61,10 +61,23 @@ fn check(document: &[u8]) {
     match relay_url(text) {
         Ok((user, host, port)) => {
             assert!(port != 0 && !host.is_empty() && host.len() <= 253);
-            assert!(!host.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '@' | '/' | '%' | '?' | '#')), "{host:?}");
-            assert!(user.as_deref().is_none_or(|user| !user.is_empty() && !user.contains(char::is_control)), "{user:?}");
+            assert!(
+                !host.contains(|c: char| c.is_control()
+                    || c.is_whitespace()
+                    || matches!(c, '@' | '/' | '%' | '?' | '#')),
+                "{host:?}"
+            );
+            assert!(
+                user.as_deref()
+                    .is_none_or(|user| !user.is_empty() && !user.contains(char::is_control)),
+                "{user:?}"
+            );
             let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-            assert_eq!(relay_url(&format!("smtp://{bracketed}:{port}")), Ok((None, host, port)), "a host reads back");
+            assert_eq!(
+                relay_url(&format!("smtp://{bracketed}:{port}")),
+                Ok((None, host, port)),
+                "a host reads back"
+            );
         }
         Err((what, hint)) => assert!(!what.is_empty() && !hint.is_empty()),
     }
@@ -80,7 +93,13 @@ fn check_links(text: &str) {
         assert!(is_token(token) && text.contains(token));
         let signed = links.sign(token);
         assert_eq!(links.verify(&signed), Some(token));
-        assert_eq!(Links::new(&Secret::new("another key that is long enough")).verify(&signed), None);
-        assert!(signed.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{signed}");
+        assert_eq!(
+            Links::new(&Secret::new("another key that is long enough")).verify(&signed),
+            None
+        );
+        assert!(
+            signed.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+            "{signed}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Requests of the nine providers: what is signed verifies, what was changed does not, and whatever was signed is read without harm.
+//! Requests of the nine providers: what is signed verifies, what was changed does not, and whatever
+//! was signed is read without harm.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
@@ -76,24 +77,49 @@ fn check_reading(webhook: &Webhook, body: &[u8]) {
         assert!(!why.is_empty() && why.len() < 300 && !why.contains(char::is_control), "{why:?}");
         return;
     };
-    assert!(events.len() <= body.len(), "{}: {} events out of {} bytes", webhook.kind, events.len(), body.len());
+    assert!(
+        events.len() <= body.len(),
+        "{}: {} events out of {} bytes",
+        webhook.kind,
+        events.len(),
+        body.len()
+    );
     for event in events {
         assert!(!event.id.is_empty(), "{}: an event without an id", webhook.kind);
-        assert_eq!(event.bounce.is_some(), event.kind == mailbatch::event::EventKind::Bounced, "{}", webhook.kind);
+        assert_eq!(
+            event.bounce.is_some(),
+            event.kind == mailbatch::event::EventKind::Bounced,
+            "{}",
+            webhook.kind
+        );
         assert!(event.recipient.as_deref() != Some(""), "{}: an empty recipient", webhook.kind);
         let text = serde_json::to_string(event).expect("an event is JSON");
-        let again: mailbatch::event::Event = serde_json::from_str(&text).expect("an event reads back");
-        let told = |event: &mailbatch::event::Event| serde_json::to_string(event).expect("an event is JSON");
+        let again: mailbatch::event::Event =
+            serde_json::from_str(&text).expect("an event reads back");
+        let told = |event: &mailbatch::event::Event| {
+            serde_json::to_string(event).expect("an event is JSON")
+        };
         assert_eq!(told(&again), text, "{}: an event reads back as it was written", webhook.kind);
     }
-    // White space between the values of a body is not its meaning. A number that serde_json cannot hold is written back with other digits.
-    if let (Ok(value), true) = (serde_json::from_slice::<Value>(body), webhook.kind != "ses" && !has_long_number(body)) {
+    // White space between the values of a body is not its meaning. A number that serde_json cannot
+    // hold is written back with other digits.
+    if let (Ok(value), true) =
+        (serde_json::from_slice::<Value>(body), webhook.kind != "ses" && !has_long_number(body))
+    {
         let pretty = serde_json::to_vec_pretty(&value).expect("a value is JSON");
         let said = |events: &[mailbatch::event::Event]| {
-            events.iter().map(|event| (event.word(), event.recipient.clone(), event.id.clone())).collect::<Vec<_>>()
+            events
+                .iter()
+                .map(|event| (event.word(), event.recipient.clone(), event.id.clone()))
+                .collect::<Vec<_>>()
         };
         if let Ok(other) = webhook.read(&pretty, now()) {
-            assert_eq!(said(&other), said(events), "{}: the same body with other white space", webhook.kind);
+            assert_eq!(
+                said(&other),
+                said(events),
+                "{}: the same body with other white space",
+                webhook.kind
+            );
         }
     }
 }
@@ -104,7 +130,10 @@ fn check_export(body: &[u8]) {
     match read_export(body, now()) {
         Ok(events) => {
             let kind = known.expect("what is read is recognised").kind;
-            assert!(!events.is_empty() && events.iter().all(|event| event.provider == kind && !event.id.is_empty()));
+            assert!(
+                !events.is_empty()
+                    && events.iter().all(|event| event.provider == kind && !event.id.is_empty())
+            );
         }
         Err(why) => assert!(!why.is_empty()),
     }
@@ -112,26 +141,42 @@ fn check_export(body: &[u8]) {
 
 const HMAC_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// The headers of a request with this body, signed as the provider's documentation has it; `None` where the signature is inside the body or
-/// needs the provider's private key.
+/// The headers of a request with this body, signed as the provider's documentation has it; `None`
+/// where the signature is inside the body or needs the provider's private key.
 fn signed(kind: &str, secret: &str, body: &[u8], at: Timestamp) -> Option<HeaderMap> {
     let at = at.as_second().to_string();
-    let tag = |key: &[u8], parts: &[&[u8]]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &parts.concat());
-    let hex = |tag: hmac::Tag| tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let tag = |key: &[u8], parts: &[&[u8]]| {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &parts.concat())
+    };
+    let hex =
+        |tag: hmac::Tag| tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let headers: Vec<(&'static str, String)> = match kind {
         "bird" | "mailersio" | "resend" => {
             let key = fuzzing::base64_read(secret.strip_prefix("whsec_")?)?;
             let tag = tag(&key, &[b"msg_1", b".", at.as_bytes(), b".", body]);
-            vec![("webhook-id", "msg_1".into()), ("webhook-timestamp", at), ("webhook-signature", format!("v1,{}", fuzzing::base64(tag.as_ref())))]
+            vec![
+                ("webhook-id", "msg_1".into()),
+                ("webhook-timestamp", at),
+                ("webhook-signature", format!("v1,{}", fuzzing::base64(tag.as_ref()))),
+            ]
         }
         "drin" => {
             let tag = hex(tag(secret.as_bytes(), &[at.as_bytes(), b".", body]));
             vec![("drin-signature", format!("t={at},v1={tag}"))]
         }
-        "emitlo" => vec![("x-emitlo-signature", format!("sha256={}", hex(tag(secret.as_bytes(), &[body]))))],
+        "emitlo" => {
+            vec![("x-emitlo-signature", format!("sha256={}", hex(tag(secret.as_bytes(), &[body]))))]
+        }
         _ => return None,
     };
-    Some(headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(&value).expect("ASCII"))).collect())
+    Some(
+        headers
+            .into_iter()
+            .map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_str(&value).expect("ASCII"))
+            })
+            .collect(),
+    )
 }
 
 fn check_signature(webhook: &Webhook, body: &[u8]) {
@@ -139,23 +184,55 @@ fn check_signature(webhook: &Webhook, body: &[u8]) {
     let secret = Secret::new(HMAC_SECRET);
     assert!(verify(&secret, &HeaderMap::new(), body, now()).is_err(), "{}: unsigned", webhook.kind);
     // What was drawn stands in every header that any of them looks at.
-    let drawn = String::from_utf8_lossy(body).chars().filter(|c| matches!(c, ' '..='~')).take(200).collect::<String>();
-    let names = ["webhook-id", "webhook-timestamp", "webhook-signature", "svix-id", "drin-signature", "x-emitlo-signature", "authorization"];
-    let all: HeaderMap = names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_str(&drawn).expect("printable"))).collect();
+    let drawn = String::from_utf8_lossy(body)
+        .chars()
+        .filter(|c| matches!(c, ' '..='~'))
+        .take(200)
+        .collect::<String>();
+    let names = [
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+        "svix-id",
+        "drin-signature",
+        "x-emitlo-signature",
+        "authorization",
+    ];
+    let all: HeaderMap = names
+        .iter()
+        .map(|name| {
+            (HeaderName::from_static(name), HeaderValue::from_str(&drawn).expect("printable"))
+        })
+        .collect();
     assert!(verify(&secret, &all, body, now()).is_err(), "{}: signed by chance", webhook.kind);
     let Some(headers) = signed(webhook.kind, HMAC_SECRET, body, now()) else { return };
     assert_eq!(verify(&secret, &headers, body, now()), Ok(()), "{}: signed", webhook.kind);
-    assert_eq!(verify(&Secret::new("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), &headers, body, now()), Err(Refusal::Wrong), "{}", webhook.kind);
+    assert_eq!(
+        verify(&Secret::new("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), &headers, body, now()),
+        Err(Refusal::Wrong),
+        "{}",
+        webhook.kind
+    );
     let mut other = body.to_vec();
     match other.len() / 2 {
         0 => other.push(b' '),
         middle => other[middle] ^= 1,
     }
-    assert_eq!(verify(&secret, &headers, &other, now()), Err(Refusal::Wrong), "{}: a changed body", webhook.kind);
+    assert_eq!(
+        verify(&secret, &headers, &other, now()),
+        Err(Refusal::Wrong),
+        "{}: a changed body",
+        webhook.kind
+    );
     if webhook.kind != "emitlo" {
         for late in [TOLERANCE, -TOLERANCE] {
-            let when = now() + late + SignedDuration::from_secs(if late.is_negative() { -1 } else { 1 });
-            assert!(matches!(verify(&secret, &headers, body, when), Err(Refusal::Stale(..))), "{}: stale", webhook.kind);
+            let when =
+                now() + late + SignedDuration::from_secs(if late.is_negative() { -1 } else { 1 });
+            assert!(
+                matches!(verify(&secret, &headers, body, when), Err(Refusal::Stale(..))),
+                "{}: stale",
+                webhook.kind
+            );
         }
     }
 }

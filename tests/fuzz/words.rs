@@ -105,7 +105,8 @@ fn check(document: &[u8]) {
     if let Ok(rate) = text.parse::<Rate>() {
         for per_request in [0, 1, 50, 1_000, u64::MAX] {
             assert!(
-                (1..=u64::from(rate.count.get())).contains(&rate.lot(per_request)) && (per_request == 0 || rate.lot(per_request) <= per_request),
+                (1..=u64::from(rate.count.get())).contains(&rate.lot(per_request))
+                    && (per_request == 0 || rate.lot(per_request) <= per_request),
                 "{rate}"
             );
         }
@@ -145,7 +146,11 @@ fn check_numbers(document: &[u8]) {
         let number = i64::from_le_bytes(*eight);
         for candidate in [number, number & 31] {
             let (outcome, reason) = fuzzing::ledger_words(candidate);
-            assert!(outcome.is_none_or(|(_, again)| again == candidate) && reason.is_none_or(|(_, again)| again == candidate), "{candidate}");
+            assert!(
+                outcome.is_none_or(|(_, again)| again == candidate)
+                    && reason.is_none_or(|(_, again)| again == candidate),
+                "{candidate}"
+            );
         }
         if let Some(time) = fuzzing::ledger_time(number) {
             assert_eq!(time.as_microsecond(), number);

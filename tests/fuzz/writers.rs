@@ -1,4 +1,5 @@
-//! Several writers and one suppression file: in whatever order they come, and wherever one is killed, what was learned stands there once.
+//! Several writers and one suppression file: in whatever order they come, and wherever one is
+//! killed, what was learned stands there once.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -12,15 +13,29 @@ use tokio::runtime::Runtime;
 use crate::engine::{Target, fuzz};
 use crate::seeds;
 
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads"));
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads")
+});
 
 /// Each byte is what a writer does; see [`story`].
 #[test]
 fn writers() {
-    let seeds =
-        vec![b"learn file".to_vec(), (0..48).collect(), vec![0, 8, 16, 3, 1, 24, 2, 5, 4, 9, 1, 3], b"\0\x08\x04\x10\x01\x05\x18\x03\x06".repeat(2)];
-    fuzz(Target { name: "writers", seeds, words: &["\0\u{8}", "\u{4}\u{1}", "\u{5}", "\u{6}"], check });
+    let seeds = vec![
+        b"learn file".to_vec(),
+        (0..48).collect(),
+        vec![0, 8, 16, 3, 1, 24, 2, 5, 4, 9, 1, 3],
+        b"\0\x08\x04\x10\x01\x05\x18\x03\x06".repeat(2),
+    ];
+    fuzz(Target {
+        name: "writers",
+        seeds,
+        words: &["\0\u{8}", "\u{4}\u{1}", "\u{5}", "\u{6}"],
+        check,
+    });
 }
 
 fn check(document: &[u8]) {
@@ -30,14 +45,18 @@ fn check(document: &[u8]) {
 
 fn hard(person: u8) -> Event {
     let mut event = Event::new(EventKind::Bounced, Source::Webhook, Timestamp::UNIX_EPOCH);
-    (event.bounce, event.class, event.status) = (Some(Bounce::Hard), Some(Class::MailboxGone), "5.1.1".into());
+    (event.bounce, event.class, event.status) =
+        (Some(Bounce::Hard), Some(Class::MailboxGone), "5.1.1".into());
     event.recipient = Some(format!("p{person}@example.com"));
     event.id = format!("e{person}");
     event
 }
 
 fn entries(file: &Path) -> Vec<String> {
-    list(&[file.to_owned()]).map(|listed| listed.expect("every line can be understood").entry.entry).filter(|entry| entry.starts_with('p')).collect()
+    list(&[file.to_owned()])
+        .map(|listed| listed.expect("every line can be understood").entry.entry)
+        .filter(|entry| entry.starts_with('p'))
+        .collect()
 }
 
 async fn story(document: &[u8]) {
@@ -59,21 +78,34 @@ async fn story(document: &[u8]) {
             2 => drop(file_learned(&*ledger, dir.path(), &file).await.expect("room")),
             // Two at once.
             3 => {
-                let (one, other) = tokio::join!(file_learned(&*ledger, dir.path(), &file), file_learned(&*ledger, dir.path(), &file));
+                let (one, other) = tokio::join!(
+                    file_learned(&*ledger, dir.path(), &file),
+                    file_learned(&*ledger, dir.path(), &file)
+                );
                 one.expect("room");
                 other.expect("room");
             }
             // Killed after it had said that it would write, and before it had.
             4 => {
-                let numbers = ledger.unfiled(9).await.expect("a ledger").iter().map(|unfiled| unfiled.number).collect();
+                let numbers = ledger
+                    .unfiled(9)
+                    .await
+                    .expect("a ledger")
+                    .iter()
+                    .map(|unfiled| unfiled.number)
+                    .collect();
                 ledger.filed(numbers, false).await.expect("a ledger");
             }
             // Killed after it had written, and before it had said so.
             5 => {
                 let unfiled = ledger.unfiled(9).await.expect("a ledger");
                 if unfiled.iter().all(|unfiled| !unfiled.begun) {
-                    ledger.filed(unfiled.iter().map(|unfiled| unfiled.number).collect(), false).await.expect("a ledger");
-                    let waiting: Vec<_> = unfiled.into_iter().map(|unfiled| unfiled.entry).collect();
+                    ledger
+                        .filed(unfiled.iter().map(|unfiled| unfiled.number).collect(), false)
+                        .await
+                        .expect("a ledger");
+                    let waiting: Vec<_> =
+                        unfiled.into_iter().map(|unfiled| unfiled.entry).collect();
                     append(&file, &waiting).expect("room");
                 }
             }
@@ -88,8 +120,14 @@ async fn story(document: &[u8]) {
             _ => drop(remove(&file, &[format!("other{person}@example.org")]).expect("room")),
         }
         let there = entries(&file);
-        assert!(there.iter().all(|entry| there.iter().filter(|other| *other == entry).count() == 1), "somebody stands there twice: {there:?}");
-        assert!(there.iter().all(|entry| learned.contains(entry)), "somebody stands there of whom nothing was learned");
+        assert!(
+            there.iter().all(|entry| there.iter().filter(|other| *other == entry).count() == 1),
+            "somebody stands there twice: {there:?}"
+        );
+        assert!(
+            there.iter().all(|entry| learned.contains(entry)),
+            "somebody stands there of whom nothing was learned"
+        );
     }
     file_learned(&*ledger, dir.path(), &file).await.expect("room");
     let mut there = entries(&file);

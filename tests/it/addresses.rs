@@ -11,9 +11,13 @@ use crate::support::{Workspace, lists, workspace};
 
 const ROWS: usize = 60;
 
-/// A listener at this address whose queue is full, so that what comes is dropped. It is one for as long as what is returned is kept.
-fn swallowing(address: SocketAddr) -> (tokio::runtime::Runtime, tokio::net::TcpListener, Vec<TcpStream>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+/// A listener at this address whose queue is full, so that what comes is dropped. It is one for as
+/// long as what is returned is kept.
+fn swallowing(
+    address: SocketAddr,
+) -> (tokio::runtime::Runtime, tokio::net::TcpListener, Vec<TcpStream>) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
     let listener = runtime.block_on(async {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         socket.bind(address).expect("the address is free");
@@ -59,7 +63,8 @@ fn an_address_that_refuses_or_does_not_greet_is_passed_over() {
         }
         let work = relayed(server.port(), "");
         let hosts = peer!(OwnHosts::of(&work, "127.0.0.2 relay.test\n127.0.0.1 relay.test\n"));
-        Ran::from(assert_cmd::Command::from_std(hosts.command(&work, &["send", "list.csv"]))).ends(0);
+        Ran::from(assert_cmd::Command::from_std(hosts.command(&work, &["send", "list.csv"])))
+            .ends(0);
         assert_eq!(server.count(), ROWS);
     }
 }
@@ -69,6 +74,9 @@ fn what_is_wrong_with_each_address_is_said_when_all_are_dead() {
     let port = crate::support::free_port();
     let work = relayed(port, "retry = { for = \"0\" }");
     let hosts = peer!(OwnHosts::of(&work, "127.0.0.2 relay.test\n127.0.0.1 relay.test\n"));
-    let ran = Ran::from(assert_cmd::Command::from_std(hosts.command(&work, &["provider", "test", "relay"]))).ends(7);
+    let ran = Ran::from(assert_cmd::Command::from_std(
+        hosts.command(&work, &["provider", "test", "relay"]),
+    ))
+    .ends(7);
     ran.says("127.0.0.2: Connection refused").says("127.0.0.1: Connection refused");
 }

@@ -1,5 +1,5 @@
-//! What has no end or no room is refused in words and in time: devices, FIFOs, sparse files, line ends alone, open files, and ledgers that
-//! cannot be written.
+//! What has no end or no room is refused in words and in time: devices, FIFOs, sparse files, line
+//! ends alone, open files, and ledgers that cannot be written.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -18,7 +18,8 @@ const LIST: &str = "email,name\na@example.com,Ann\nb@example.com,Ben\n";
 fn sandbox() -> Workspace {
     let work = workspace();
     work.sandbox_config("").message("Hi", "Hello {{ name }}").file("list.csv", LIST);
-    work.config(&format!("{}[suppression]\nfiles = [\"kept.csv\"]\n", work.read("mailbatch.toml"))).file("kept.csv", "email\n");
+    work.config(&format!("{}[suppression]\nfiles = [\"kept.csv\"]\n", work.read("mailbatch.toml")))
+        .file("kept.csv", "email\n");
     work
 }
 
@@ -30,7 +31,10 @@ fn fifo(work: &Workspace, name: &str) {
 fn after(work: &Workspace, line: &str, arguments: &[&str]) -> Command {
     let usual = work.command();
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("{line}; exec \"$@\""), "sh"]).arg(usual.get_program()).args(arguments);
+    command
+        .args(["-c", &format!("{line}; exec \"$@\""), "sh"])
+        .arg(usual.get_program())
+        .args(arguments);
     command.env_clear().current_dir(work.path()).stdin(std::process::Stdio::null());
     command.envs(usual.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
     command
@@ -54,7 +58,13 @@ fn what_never_ends_is_refused_wherever_a_file_is_named() {
     let sparse = File::create(work.join("sparse")).unwrap();
     // Some file systems have no room for a single file of a terabyte.
     sparse.set_len(1 << 40).or_else(|_| sparse.set_len(1 << 33)).unwrap();
-    let endless = [("/dev/zero", "device"), ("/dev/urandom", "device"), ("fifo", "FIFO"), ("sparse", "longer than"), (".", "directory")];
+    let endless = [
+        ("/dev/zero", "device"),
+        ("/dev/urandom", "device"),
+        ("fifo", "FIFO"),
+        ("sparse", "longer than"),
+        (".", "directory"),
+    ];
     let usual = work.read("mailbatch.toml");
     for (path, says) in endless {
         refused(work.run(&["-c", path, "check", "list.csv"]), 2, says);
@@ -63,7 +73,10 @@ fn what_never_ends_is_refused_wherever_a_file_is_named() {
         refused(work.run(&["check", "list.csv"]), 4, says);
         fs::remove_file(work.join("message.md")).unwrap();
         work.message("Hi", "Hello");
-        work.file("carrying.md", format!("+++\nsubject = \"Hi\"\nattachments = [{{ path = \"{path}\" }}]\n+++\nHello\n"));
+        work.file(
+            "carrying.md",
+            format!("+++\nsubject = \"Hi\"\nattachments = [{{ path = \"{path}\" }}]\n+++\nHello\n"),
+        );
         refused(work.run(&["check", "list.csv", "--message", "carrying.md"]), 4, says);
         work.smtp_config("smtp://127.0.0.1:9", &format!("ca_file = \"{path}\""));
         refused(work.run(&["check", "list.csv"]), 2, says);
@@ -71,9 +84,15 @@ fn what_never_ends_is_refused_wherever_a_file_is_named() {
         if path != "sparse" {
             refused(work.run(&["check", "list.csv", "--suppress", path]), 4, says);
             refused(work.run(&["suppress", "import", path]), 4, says);
-            refused(work.run(&["check", path]), 4, if path == "." { "directory" } else { "a pipe or a device" });
+            refused(
+                work.run(&["check", path]),
+                4,
+                if path == "." { "directory" } else { "a pipe or a device" },
+            );
         } else {
-            for arguments in [&["check", "list.csv", "--suppress", path] as &[&str], &["check", path]] {
+            for arguments in
+                [&["check", "list.csv", "--suppress", path] as &[&str], &["check", path]]
+            {
                 work.run(arguments).ends(4).says("sparse");
             }
         }
@@ -115,20 +134,36 @@ fn a_list_of_line_ends_alone_is_refused_and_needs_no_room() {
 fn too_few_open_files_are_named_as_what_they_are() {
     let work = sandbox();
     work.run(&["send", "list.csv"]).ends(0);
-    for arguments in [&["status"] as &[&str], &["send", "list.csv", "--campaign", "next"], &["report", "latest"]] {
+    for arguments in
+        [&["status"] as &[&str], &["send", "list.csv", "--campaign", "next"], &["report", "latest"]]
+    {
         for limit in [8, 12, 16, 20] {
             let ran = run(after(&work, &format!("ulimit -n {limit}"), arguments)).ends(1);
-            assert!(ran.err.contains(&format!("may have {limit} open files (file descriptors)")), "{}", ran.err);
-            assert!(ran.err.contains("hint: raise the limit") && ran.err.contains("ulimit -n 64"), "{}", ran.err);
+            assert!(
+                ran.err.contains(&format!("may have {limit} open files (file descriptors)")),
+                "{}",
+                ran.err
+            );
+            assert!(
+                ran.err.contains("hint: raise the limit") && ran.err.contains("ulimit -n 64"),
+                "{}",
+                ran.err
+            );
         }
     }
     // What a process may raise by itself it raises.
     run(after(&work, "ulimit -S -n 16", &["status"])).ends(0);
-    // A run that needs more for its connections is told so before the first one, and blames no provider.
+    // A run that needs more for its connections is told so before the first one, and blames no
+    // provider.
     let server = Recorder::start();
     let relay = relayed(&server, "in_flight = 60", 20);
     let ran = run(after(&relay, "ulimit -n 64", &["send", "list.csv"])).ends(1);
-    assert!(ran.err.contains("60 of them for connections (in_flight)") && ran.err.contains("a smaller in_flight"), "{}", ran.err);
+    assert!(
+        ran.err.contains("60 of them for connections (in_flight)")
+            && ran.err.contains("a smaller in_flight"),
+        "{}",
+        ran.err
+    );
     assert_eq!(server.count(), 0);
     run(after(&relay, "ulimit -n 128", &["send", "list.csv"])).ends(0);
     assert_eq!(server.count(), 20);
@@ -169,8 +204,18 @@ fn what_was_sent_can_be_read_where_nothing_can_be_written() {
     for (arguments, there) in commands.iter().zip(&there) {
         let here = work.run(arguments);
         // A moment is in some of them.
-        let still = |text: &str| text.split([' ', ',', '"', '}']).filter(|word| !word.starts_with("20")).collect::<Vec<_>>().join(" ");
-        assert_eq!((there.code, still(&there.out)), (here.code, still(&here.out)), "{arguments:?}: {}", there.err);
+        let still = |text: &str| {
+            text.split([' ', ',', '"', '}'])
+                .filter(|word| !word.starts_with("20"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            (there.code, still(&there.out)),
+            (here.code, still(&here.out)),
+            "{arguments:?}: {}",
+            there.err
+        );
         assert!(there.code < 2 && !there.out.is_empty(), "{arguments:?}: {}", there.err);
     }
     assert!(size > 0, "it was not worked into the database by those who looked");
@@ -187,17 +232,32 @@ fn no_core_dump_is_left_behind() {
     let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(50)));
     let work = relayed(&server, "in_flight = 1", 200);
     let mut command = after(&work, "ulimit -c unlimited 2>/dev/null", &["send", "list.csv"]);
-    let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     wait_for_count(&server, 1);
     if cfg!(target_os = "linux") {
         let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
-        let core: Vec<&str> = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().split_whitespace().collect();
+        let core: Vec<&str> = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"))
+            .unwrap()
+            .split_whitespace()
+            .collect();
         assert_eq!(core[4..6], ["0", "0"], "{limits}");
     }
     crate::support::signal(child.id(), crate::support::Signal::ABORT);
     let status = child.wait().unwrap();
     assert!(status.signal() == Some(6) && !status.core_dumped(), "{status:?}");
-    assert!(fs::read_dir(work.path()).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().starts_with("core")));
+    assert!(
+        fs::read_dir(work.path()).unwrap().all(|entry| !entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with("core"))
+    );
 }
 
 #[test]
@@ -211,26 +271,47 @@ fn a_lock_of_another_program_is_waited_for_and_named() {
     let said = running.err();
     assert!(said.contains("ledger.db") && said.contains("1 min at most"), "{said}");
     if cfg!(target_os = "linux") {
-        assert!(said.contains(&format!("process {} (", std::process::id())) && said.contains(", since 20"), "{said}");
+        assert!(
+            said.contains(&format!("process {} (", std::process::id()))
+                && said.contains(", since 20"),
+            "{said}"
+        );
     }
     other.execute_batch("ROLLBACK").unwrap();
     drop(other);
     let ran = running.ends(0);
     assert!(ran.err.contains("the lock is free"), "{}", ran.err);
     // The lock of a campaign, and that of a suppression file.
-    let locks: Vec<_> = fs::read_dir(work.join(".mailbatch/locks")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let held: Vec<File> = locks.iter().map(|path| File::options().append(true).open(path).unwrap()).collect();
+    let locks: Vec<_> = fs::read_dir(work.join(".mailbatch/locks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let held: Vec<File> =
+        locks.iter().map(|path| File::options().append(true).open(path).unwrap()).collect();
     held.iter().for_each(|file| file.lock().unwrap());
     let ran = work.run(&["send", "list.csv"]).ends(11);
-    assert!(ran.err.contains(&format!("process {} (", std::process::id())) || !cfg!(target_os = "linux"), "{}", ran.err);
+    assert!(
+        ran.err.contains(&format!("process {} (", std::process::id()))
+            || !cfg!(target_os = "linux"),
+        "{}",
+        ran.err
+    );
     let waiting = work.start(&["send", "list.csv", "--wait-lock", "10m"]);
-    assert!(wait_for(|| waiting.err().contains("holds its lock; waiting for it, 600 s at most"), LONG), "{}", waiting.err());
+    assert!(
+        wait_for(|| waiting.err().contains("holds its lock; waiting for it, 600 s at most"), LONG),
+        "{}",
+        waiting.err()
+    );
     drop(held);
     waiting.ends(0);
     let stop = File::options().append(true).open(work.join("kept.csv")).unwrap();
     stop.lock().unwrap();
     let adding = work.start(&["suppress", "add", "x@example.com"]);
-    assert!(wait_for(|| adding.err().contains("holds its lock; waiting for it, 60 s at most"), LONG), "{}", adding.err());
+    assert!(
+        wait_for(|| adding.err().contains("holds its lock; waiting for it, 60 s at most"), LONG),
+        "{}",
+        adding.err()
+    );
     drop(stop);
     adding.ends(0);
     assert!(work.read("kept.csv").contains("x@example.com"));
@@ -269,7 +350,10 @@ fn a_name_of_a_file_commands_no_terminal() {
         for text in [&ran.out, &ran.err] {
             let harmful = |c: char| c.is_control() && c != '\n' && c != '\t' || c == '\u{202e}';
             assert!(!text.contains(harmful), "{arguments:?}: {text:?}");
-            assert!(!text.lines().any(|line| line.starts_with("hint: forged")), "{arguments:?}: {text:?}");
+            assert!(
+                !text.lines().any(|line| line.starts_with("hint: forged")),
+                "{arguments:?}: {text:?}"
+            );
         }
         assert!(ran.err.is_empty() || !ran.err.contains("panicked"), "{}", ran.err);
     }
@@ -292,7 +376,11 @@ fn what_everybody_can_change_is_refused_with_the_command_that_mends_it() {
         (".mailbatch/ledger.db", 0o666, 0o600, "chmod o-w .mailbatch/ledger.db"),
     ] {
         mode(&work, name, bad);
-        for arguments in [&["send", "list.csv", "--campaign", "next"] as &[&str], &["status"], &["config", "validate"]] {
+        for arguments in [
+            &["send", "list.csv", "--campaign", "next"] as &[&str],
+            &["status"],
+            &["config", "validate"],
+        ] {
             refused(work.run(arguments), 2, mend);
         }
         mode(&work, name, good);
@@ -302,7 +390,14 @@ fn what_everybody_can_change_is_refused_with_the_command_that_mends_it() {
     mode(&work, ".", 0o1777);
     work.run(&["status"]).ends(0);
     if rustix::process::geteuid().is_root() {
-        assert!(Command::new("chown").args(["65534", "mailbatch.toml"]).current_dir(work.path()).status().unwrap().success());
+        assert!(
+            Command::new("chown")
+                .args(["65534", "mailbatch.toml"])
+                .current_dir(work.path())
+                .status()
+                .unwrap()
+                .success()
+        );
         refused(work.run(&["status"]), 2, "belongs to user 65534");
         mode(&work, ".", 0o755);
         work.run(&["status"]).ends(0);
@@ -319,13 +414,25 @@ fn a_preview_follows_no_link() {
     fs::create_dir(work.join("out")).unwrap();
     work.file("out/kept.txt", "mine").file("elsewhere/x", "");
     symlink("kept.txt", work.join("out/row-1.eml")).unwrap();
-    refused(work.run(&["preview", "list.csv", "--row", "1", "--out", "out"]), 2, "is a symbolic link, to kept.txt");
+    refused(
+        work.run(&["preview", "list.csv", "--row", "1", "--out", "out"]),
+        2,
+        "is a symbolic link, to kept.txt",
+    );
     assert_eq!(work.read("out/kept.txt"), "mine");
     symlink("nowhere", work.join("out/row-2.eml")).unwrap();
-    refused(work.run(&["preview", "list.csv", "--row", "2", "--out", "out"]), 2, "is a symbolic link, to nowhere");
+    refused(
+        work.run(&["preview", "list.csv", "--row", "2", "--out", "out"]),
+        2,
+        "is a symbolic link, to nowhere",
+    );
     symlink("elsewhere", work.join("link")).unwrap();
     for dir in ["link", "link/", "link//", "./link"] {
-        refused(work.run(&["preview", "list.csv", "--row", "1", "--out", dir]), 2, "is a symbolic link, to elsewhere");
+        refused(
+            work.run(&["preview", "list.csv", "--row", "1", "--out", dir]),
+            2,
+            "is a symbolic link, to elsewhere",
+        );
     }
     assert_eq!(fs::read_dir(work.join("elsewhere")).unwrap().count(), 1);
     work.run(&["preview", "list.csv", "--row", "1", "--out", "elsewhere"]).ends(0);
@@ -338,7 +445,10 @@ fn a_template_that_makes_much_of_little_is_refused_for_its_rows() {
     let doubled = "{% set ns = namespace(s='abcd') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}";
     let by_macro = "{% macro m(x, n) %}{% if n %}{{ m(x ~ x, n - 1) }}{% else %}{{ x }}{% endif %}{% endmacro %}{{ m('abcd', 60) }}";
     let unrolled = format!("{{% set a = 'abcd' %}}{}{{{{ a }}}}", "{% set a = a + a %}".repeat(60));
-    let kept = format!("{{% set a %}}{{% for i in range(90000) %}}{}{{% endfor %}}{{% endset %}}{{{{ a }}}}", "x".repeat(5_000));
+    let kept = format!(
+        "{{% set a %}}{{% for i in range(90000) %}}{}{{% endfor %}}{{% endset %}}{{{{ a }}}}",
+        "x".repeat(5_000)
+    );
     let nested = "{% set ns = namespace(l=[]) %}{% for i in range(90000) %}{% set ns.l = [ns.l] %}{% endfor %}x";
     for (template, says) in [
         ("{{ '%99999999999d'|format(1) }}", "64 MiB"),
@@ -365,15 +475,27 @@ fn a_template_that_makes_much_of_little_is_refused_for_its_rows() {
         ("{{ ('a' * 60000000)|list|length }}", "64 MiB"),
         ("{{ ('<' * 60000000)|escape }}", "64 MiB"),
         ("{% macro m(x) %}{{ x }}{{ m(x) }}{% endmacro %}{{ m('a') }}", "`{{ m(x) }}`"),
-        ("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}", "second's work"),
-        ("{% set s = 'ab' * 10000000 %}{% for i in range(100000) %}{% if s == 'ab' * 10000000 %}{% endif %}{% endfor %}", "64 MiB"),
+        (
+            "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}",
+            "second's work",
+        ),
+        (
+            "{% set s = 'ab' * 10000000 %}{% for i in range(100000) %}{% if s == 'ab' * 10000000 %}{% endif %}{% endfor %}",
+            "64 MiB",
+        ),
         (
             "{% set s = 'ab' * 9000000 %}{% set t = 'ab' * 9000000 %}{% for i in range(100000) %}{% if s == t %}{% endif %}{% endfor %}",
             "second's work",
         ),
-        ("{% set s = 'ab' * 9000000 %}{% for i in range(100000) %}{% if 'c' in s %}{% endif %}{% endfor %}", "second's work"),
+        (
+            "{% set s = 'ab' * 9000000 %}{% for i in range(100000) %}{% if 'c' in s %}{% endif %}{% endfor %}",
+            "second's work",
+        ),
         ("{% set s = 'ab' * 9000000 %}{% for i in range(100) %}{{ s }}{% endfor %}", "64 MiB"),
-        ("{% set s = 'ab' * 9000000 %}{% set ns = namespace(l=[]) %}{% for i in range(100) %}{% set ns.l = ns.l + [s[1:]] %}{% endfor %}x", "64 MiB"),
+        (
+            "{% set s = 'ab' * 9000000 %}{% set ns = namespace(l=[]) %}{% for i in range(100) %}{% set ns.l = ns.l + [s[1:]] %}{% endfor %}x",
+            "64 MiB",
+        ),
         (
             "{% set r = range(100000) %}{% set ns = namespace(l=r) %}{% for i in range(100) %}{% set ns.l = ns.l|chain(r, ns.l) %}{% endfor %}x",
             "for one row",
@@ -383,7 +505,11 @@ fn a_template_that_makes_much_of_little_is_refused_for_its_rows() {
         // Room for the program itself, and for what a thread reserves.
         let ran = run(after(&work, "ulimit -v 4000000", &["check", "list.csv"])).ends(4);
         let why = work.read("list.csv.rejected.csv");
-        assert!(why.contains(says) && !ran.err.contains("panicked"), "{template}: {why}\n{}", ran.err);
+        assert!(
+            why.contains(says) && !ran.err.contains("panicked"),
+            "{template}: {why}\n{}",
+            ran.err
+        );
     }
     work.message("Hi", "Hello");
     work.run(&["check", "list.csv", "--where", "('a' * 100000000) != name"]).ends(2).says("64 MiB");
@@ -394,7 +520,10 @@ fn a_template_that_makes_much_of_little_is_refused_for_its_rows() {
          {% set ns.text = ns.text ~ n ~ ',' %}{% endfor %}{{ ns.total }} {{ ns.text|length }} {{ ('%05d'|format(42)) }} {{ name[1:] }} \
          {{ [1, 2, 3]|join('+') }} {{ 'yes' if name in ['Ann', 'Ben'] and not name is startingwith('X') else 'no' }} {{ {'a': [1, 2]}|tojson }}",
     );
-    work.run(&["preview", "list.csv", "--row", "1"]).ends(0).says("Hi ANN!").says("3998000 8890 00042 nn 1+2+3 yes {\"a\": [1, 2]}");
+    work.run(&["preview", "list.csv", "--row", "1"])
+        .ends(0)
+        .says("Hi ANN!")
+        .says("3998000 8890 00042 nn 1+2+3 yes {\"a\": [1, 2]}");
 }
 
 #[test]
@@ -410,10 +539,15 @@ fn a_stream_without_an_end_is_no_import() {
 #[test]
 fn a_file_of_bad_rows_that_cannot_be_written_is_named_nowhere() {
     let work = sandbox();
-    work.file("bad.csv", "email,name\nann.example.com,Ann\nb@example.com,Ben\n").message("Hi", "Hello {{ name }}");
+    work.file("bad.csv", "email,name\nann.example.com,Ann\nb@example.com,Ben\n")
+        .message("Hi", "Hello {{ name }}");
     fifo(&work, "bad.csv.rejected.csv");
     let ran = work.run(&["check", "bad.csv"]).ends(4).says("bad.csv:2").says("--rejected FILE");
-    assert!(!ran.err.contains("which are in ,") && !ran.err.contains("`mailbatch check`"), "{}", ran.err);
+    assert!(
+        !ran.err.contains("which are in ,") && !ran.err.contains("`mailbatch check`"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -421,9 +555,16 @@ fn too_few_threads_are_named_as_what_they_are() {
     let work = sandbox();
     fs::set_permissions(work.path(), PermissionsExt::from_mode(0o755)).unwrap();
     // The limit does not hold for root.
-    let other = if rustix::process::geteuid().is_root() { "setpriv --reuid=64999 --regid=64999 --clear-groups" } else { "env" };
+    let other = if rustix::process::geteuid().is_root() {
+        "setpriv --reuid=64999 --regid=64999 --clear-groups"
+    } else {
+        "env"
+    };
     let line = |limit: usize| format!("set -- prlimit --nproc={limit} {other} \"$@\"");
-    if !after(&work, &line(4_096), &["--version"]).output().is_ok_and(|output| output.status.success()) {
+    if !after(&work, &line(4_096), &["--version"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
         println!("skipped: no other user can run this binary");
         return;
     }

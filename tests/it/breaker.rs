@@ -14,9 +14,12 @@ const QUICK: &str = "retry = { for = \"2s\", base = \"20ms\", max = \"100ms\" }"
 fn a_server_that_refuses_connections_ends_the_run_when_the_time_for_retries_is_over() {
     let port = free_port();
     let work = workspace();
-    work.smtp_config(&format!("smtp://127.0.0.1:{port}"), "retry = { for = \"700ms\", base = \"20ms\", max = \"100ms\" }")
-        .message("Hello {{ name }}", "Dear {{ name }}")
-        .file("list.csv", lists::csv(30));
+    work.smtp_config(
+        &format!("smtp://127.0.0.1:{port}"),
+        "retry = { for = \"700ms\", base = \"20ms\", max = \"100ms\" }",
+    )
+    .message("Hello {{ name }}", "Dear {{ name }}")
+    .file("list.csv", lists::csv(30));
     let begun = std::time::Instant::now();
     work.run(&["send", "list.csv"]).ends(5).says("cannot connect").says("mailbatch resume");
     let took = begun.elapsed();
@@ -33,8 +36,15 @@ fn a_server_that_refuses_connections_ends_the_run_when_the_time_for_retries_is_o
 
 #[test]
 fn a_server_that_comes_back_in_time_gets_everything() {
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Greeting, Action::reply("421 4.3.2 not now")).first(6)));
-    let work = relayed(&server, "in_flight = 2\nretry = { for = \"20s\", base = \"20ms\", max = \"100ms\" }", 40);
+    let server = Recorder::with(
+        Script::default()
+            .rule(Rule::new(Step::Greeting, Action::reply("421 4.3.2 not now")).first(6)),
+    );
+    let work = relayed(
+        &server,
+        "in_flight = 2\nretry = { for = \"20s\", base = \"20ms\", max = \"100ms\" }",
+        40,
+    );
     work.run(&["send", "list.csv"]).ends(0);
     assert_eq!(server.recipients(), everybody(40));
 }
@@ -42,7 +52,9 @@ fn a_server_that_comes_back_in_time_gets_everything() {
 #[test]
 fn a_relay_with_room_for_fewer_connections_gets_the_list_over_those() {
     for most in [1, 2, 5] {
-        let server = Recorder::with(Script::default().most_connections(most).delay_at(Step::Dot, Duration::from_millis(2)));
+        let server = Recorder::with(
+            Script::default().most_connections(most).delay_at(Step::Dot, Duration::from_millis(2)),
+        );
         let work = relayed(&server, "in_flight = 8", 300);
         let begun = std::time::Instant::now();
         work.run(&["send", "list.csv"]).ends(0);
@@ -55,12 +67,22 @@ fn a_relay_with_room_for_fewer_connections_gets_the_list_over_those() {
 #[test]
 fn a_policy_against_everybody_stops_before_the_list_is_burnt() {
     const ROWS: usize = 1_500;
-    let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("550 5.7.1 your messages are not wanted here")));
+    let server = Recorder::with(
+        Script::default()
+            .on(Step::Rcpt, Action::reply("550 5.7.1 your messages are not wanted here")),
+    );
     let work = relayed(&server, "in_flight = 4", ROWS);
     work.run(&["send", "list.csv"]).ends(7).says("in a row").says("550 5.7.1");
-    assert_eq!(work.report().counts(), BTreeMap::from([("held", ROWS)]), "what was about us is charged to no recipient");
+    assert_eq!(
+        work.report().counts(),
+        BTreeMap::from([("held", ROWS)]),
+        "what was about us is charged to no recipient"
+    );
     let asked = server.heard_count("RCPT");
-    assert!((3..=16).contains(&asked), "three prove it, and each connection may have some under way: {asked}");
+    assert!(
+        (3..=16).contains(&asked),
+        "three prove it, and each connection may have some under way: {asked}"
+    );
     assert!(!work.run(&["suppress", "list"]).out.contains("@example"), "policy suppresses nobody");
 
     // The brake is remembered: the next start asks for one recipient.
@@ -75,12 +97,16 @@ fn a_policy_against_everybody_stops_before_the_list_is_burnt() {
 #[test]
 fn an_account_suspended_in_mid_run_costs_only_those_who_were_under_way() {
     const ROWS: usize = 4_000;
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply("550 5.7.1 account suspended")).after(1_500)));
+    let server = Recorder::with(
+        Script::default()
+            .rule(Rule::new(Step::Rcpt, Action::reply("550 5.7.1 account suspended")).after(1_500)),
+    );
     let work = relayed(&server, "in_flight = 4", ROWS);
     work.run(&["send", "list.csv"]).ends(7).says("account suspended");
     let report = work.report();
     let rejected = report.with("rejected").len();
-    // Five in a row prove it. Those refused before the other connections' last acceptances are in no row.
+    // Five in a row prove it. Those refused before the other connections' last acceptances are in
+    // no row.
     assert!(rejected <= 20, "{rejected} rejected");
     let mut counts = report.counts();
     counts.remove("rejected");
@@ -89,7 +115,10 @@ fn an_account_suspended_in_mid_run_costs_only_those_who_were_under_way() {
 
 #[test]
 fn bad_recipients_stop_nothing() {
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply("550 5.1.1 no such user")).every(2)));
+    let server = Recorder::with(
+        Script::default()
+            .rule(Rule::new(Step::Rcpt, Action::reply("550 5.1.1 no such user")).every(2)),
+    );
     let work = relayed(&server, "in_flight = 4", 200);
     work.run(&["send", "list.csv"]).ends(3);
     assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 100), ("rejected", 100)]));
@@ -97,7 +126,9 @@ fn bad_recipients_stop_nothing() {
 
 #[test]
 fn refused_credentials_stop_at_once() {
-    let server = Recorder::with(Script::default().on(Step::Mail, Action::reply("530 5.7.0 authentication required")));
+    let server = Recorder::with(
+        Script::default().on(Step::Mail, Action::reply("530 5.7.0 authentication required")),
+    );
     let work = relayed(&server, "in_flight = 2", 50);
     work.run(&["send", "list.csv"]).ends(7).says("530 5.7.0");
     assert_eq!(work.report().counts(), BTreeMap::from([("held", 50)]));
@@ -112,7 +143,8 @@ fn the_deferred_are_tried_again_and_given_up_in_time() {
         .rule(Rule::new(Step::Rcpt, Action::reply("451 4.2.0 mailbox busy")).to("user1@").first(2))
         .rule(Rule::new(Step::Dot, Action::reply("452 4.2.2 mailbox full")).to("user7@"));
     let server = Recorder::with(script);
-    let work = relayed(&server, "retry = { for = \"600ms\", base = \"20ms\", max = \"100ms\" }", 20);
+    let work =
+        relayed(&server, "retry = { for = \"600ms\", base = \"20ms\", max = \"100ms\" }", 20);
     work.run(&["send", "list.csv"]).ends(5).says("1 still deferred");
     let report = work.report();
     assert_eq!(report.counts(), BTreeMap::from([("accepted", 19), ("deferred", 1)]));
@@ -128,7 +160,11 @@ fn the_deferred_are_tried_again_and_given_up_in_time() {
 fn a_connection_lost_before_the_dot_is_tried_again() {
     for step in [Step::Mail, Step::Rcpt, Step::Data] {
         let server = Recorder::with(Script::default().rule(Rule::new(step, Action::Drop).every(7)));
-        let work = relayed(&server, "in_flight = 2\nretry = { for = \"30s\", base = \"20ms\", max = \"100ms\" }", 60);
+        let work = relayed(
+            &server,
+            "in_flight = 2\nretry = { for = \"30s\", base = \"20ms\", max = \"100ms\" }",
+            60,
+        );
         work.run(&["send", "list.csv", "-q"]).ends(0);
         assert_eq!(server.recipients(), everybody(60));
     }
@@ -136,8 +172,12 @@ fn a_connection_lost_before_the_dot_is_tried_again() {
 
 #[test]
 fn a_connection_lost_in_the_middle_of_a_message_is_retried() {
-    // More than lies in the buffers between the two, so that the server is gone before the final dot could be written.
-    let script = Script::default().without("SIZE").rule(Rule::new(Step::Body, Action::Drop).first(2)).without_data();
+    // More than lies in the buffers between the two, so that the server is gone before the final
+    // dot could be written.
+    let script = Script::default()
+        .without("SIZE")
+        .rule(Rule::new(Step::Body, Action::Drop).first(2))
+        .without_data();
     let server = Recorder::with(script);
     // Rendering so much takes a slow machine a while, which counts.
     let work = relayed(&server, "retry = { for = \"60s\", base = \"20ms\", max = \"100ms\" }", 3);
@@ -150,8 +190,9 @@ fn a_connection_lost_in_the_middle_of_a_message_is_retried() {
 
 #[test]
 fn a_connection_lost_after_the_dot_is_unknown_and_never_sent_again_by_guess() {
-    let script =
-        Script::default().rule(Rule::new(Step::Dot, Action::Drop).to("user3@").having_taken()).rule(Rule::new(Step::Dot, Action::Drop).to("user4@"));
+    let script = Script::default()
+        .rule(Rule::new(Step::Dot, Action::Drop).to("user3@").having_taken())
+        .rule(Rule::new(Step::Dot, Action::Drop).to("user4@"));
     let server = Recorder::with(script);
     let work = relayed(&server, QUICK, 20);
     work.run(&["send", "list.csv"]).ends(6).says("2 may have been taken");
@@ -177,7 +218,10 @@ fn a_connection_lost_after_the_dot_is_unknown_and_never_sent_again_by_guess() {
 #[test]
 fn a_server_that_takes_what_it_refuses_to_confirm_is_believed() {
     // It says no after the dot: that is an answer, whatever it did with the message.
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Dot, Action::reply("554 5.6.0 not in this form")).to("user2@")));
+    let server = Recorder::with(
+        Script::default()
+            .rule(Rule::new(Step::Dot, Action::reply("554 5.6.0 not in this form")).to("user2@")),
+    );
     let work = relayed(&server, QUICK, 10);
     work.run(&["send", "list.csv"]).ends(3);
     assert_eq!(work.report().with("rejected"), ["user2@example.org"]);

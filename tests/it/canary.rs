@@ -16,14 +16,21 @@ fn hostile() -> Recorder {
     Recorder::with(unfriendly())
 }
 
-/// Each recipient is refused in other words, so that the refusals do not prove that the server refuses all of them for one cause.
+/// Each recipient is refused in other words, so that the refusals do not prove that the server
+/// refuses all of them for one cause.
 fn unfriendly() -> Script {
-    (0..ROWS).fold(Script::default(), |script, n| script.rule(Rule::new(Step::Rcpt, refused_for(n)).to(&lists::address(n))))
+    (0..ROWS).fold(Script::default(), |script, n| {
+        script.rule(Rule::new(Step::Rcpt, refused_for(n)).to(&lists::address(n)))
+    })
 }
 
 fn refused_for(cause: usize) -> Action {
     let letter = |n: usize| char::from(b'a' + (n % 26) as u8);
-    Action::reply(format!("554 5.6.0 this message is not taken because of {}{}", letter(cause / 26), letter(cause)))
+    Action::reply(format!(
+        "554 5.6.0 this message is not taken because of {}{}",
+        letter(cause / 26),
+        letter(cause)
+    ))
 }
 
 fn once_each(server: &Recorder, many: usize) {
@@ -48,22 +55,38 @@ fn report_now(work: &Workspace) -> Report {
 fn a_failing_canary_is_latched_until_somebody_lets_the_rest_go() {
     let server = hostile();
     let work = relayed(&server, "in_flight = 2", ROWS);
-    work.run(&["send", "list.csv", "--canary", "10"]).ends(12).says("canary failed: 10 of 10 failed").says("--continue");
+    work.run(&["send", "list.csv", "--canary", "10"])
+        .ends(12)
+        .says("canary failed: 10 of 10 failed")
+        .says("--continue");
     assert_eq!(server.heard_count("RCPT"), 10, "the rest was not tried");
     let report = work.report();
     assert_eq!(report.counts(), BTreeMap::from([("held", ROWS - 10), ("rejected", 10)]));
-    assert!(report.column("mb_reason").into_iter().zip(report.column("mb_outcome")).all(|(reason, outcome)| outcome != "held" || reason == "canary"));
+    assert!(
+        report
+            .column("mb_reason")
+            .into_iter()
+            .zip(report.column("mb_outcome"))
+            .all(|(reason, outcome)| outcome != "held" || reason == "canary")
+    );
 
     server.follow(Script::default());
-    for arguments in [&["send", "list.csv", "--canary", "10"][..], &["send", "list.csv"], &["resume"], &["retry", &work.newest_run()]] {
+    for arguments in [
+        &["send", "list.csv", "--canary", "10"][..],
+        &["send", "list.csv"],
+        &["resume"],
+        &["retry", &work.newest_run()],
+    ] {
         work.run(arguments).ends(12).says("the canary failed").says("--abandon");
     }
     assert_eq!(server.count(), 0, "every later start repeats it");
 
     work.run(&["resume", "--continue"]).ends(3);
-    let refused = work.report().with("rejected").into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    let refused =
+        work.report().with("rejected").into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(refused, cohort(&work.report()));
-    let rest: Vec<String> = everybody(ROWS).into_iter().filter(|email| !refused.contains(email)).collect();
+    let rest: Vec<String> =
+        everybody(ROWS).into_iter().filter(|email| !refused.contains(email)).collect();
     assert_eq!(server.recipients(), rest, "everybody else once");
     work.run(&["send", "list.csv", "--canary", "10"]).ends(0).says("nothing to do");
     assert_eq!(server.count(), ROWS - 10);
@@ -81,17 +104,22 @@ fn killed_at_any_sync_of_its_decision_the_run_still_reaches_everybody() {
         work.run(&send).ends(12);
         server.follow(Script::default());
         let inject = format!("inject=fsync,fdatasync:signal=SIGKILL:when={sync}");
-        let mut command = strace.command(&work, &["-f", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", &inject]);
+        let mut command = strace
+            .command(&work, &["-f", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", &inject]);
         let mut running = work.start_with({
             command.args(["resume", "--continue", "-q"]);
             command
         });
         assert!(wait_for(|| running.has_ended(), LONG), "{}", running.err());
         if !work.read("calls").contains("killed by SIGKILL") {
-            assert!(latched > 0 && let_go > 0, "killed before the decision {latched} times, and after it {let_go} times");
+            assert!(
+                latched > 0 && let_go > 0,
+                "killed before the decision {latched} times, and after it {let_go} times"
+            );
             return;
         }
-        // As an operator would: the decision again if it is still asked for, else the same command again.
+        // As an operator would: the decision again if it is still asked for, else the same command
+        // again.
         let again = work.run(&send);
         if again.code == 12 {
             latched += 1;
@@ -102,8 +130,16 @@ fn killed_at_any_sync_of_its_decision_the_run_still_reaches_everybody() {
         // The one that lies there, not one of what the ledger knows now.
         let report = work.report();
         let (accepted, unknown) = (report.with("accepted").len(), report.with("unknown").len());
-        assert_eq!((report.with("rejected").len(), accepted + unknown), (4, FEW - 4), "sync {sync}: {:?}", report.counts());
-        assert!(server.count() >= accepted && server.count() <= accepted + unknown, "sync {sync}: somebody was mailed twice or never");
+        assert_eq!(
+            (report.with("rejected").len(), accepted + unknown),
+            (4, FEW - 4),
+            "sync {sync}: {:?}",
+            report.counts()
+        );
+        assert!(
+            server.count() >= accepted && server.count() <= accepted + unknown,
+            "sync {sync}: somebody was mailed twice or never"
+        );
     }
     panic!("a resume of {FEW} recipients waits for the disk 40 times");
 }
@@ -119,7 +155,11 @@ fn an_abandoned_run_stays_closed_and_a_new_send_reaches_the_others() {
     assert_eq!(server.count(), 0);
     work.run(&["send", "list.csv", "--canary", "10%"]).ends(0);
     assert_ne!(work.newest_run(), run);
-    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 108), ("rejected", 12)]), "whoever was refused is not tried again");
+    assert_eq!(
+        work.report().counts(),
+        BTreeMap::from([("accepted", 108), ("rejected", 12)]),
+        "whoever was refused is not tried again"
+    );
     assert_eq!(server.count(), 108);
 }
 
@@ -174,9 +214,14 @@ fn the_canary_is_the_same_after_a_kill_and_after_a_signal() {
     let ended = work.run(&send);
     assert!(matches!(ended.code, 0 | 6), "{}{}", ended.out, ended.err);
     assert_eq!(cohort(&work.report()), drawn);
-    let first: BTreeSet<String> = server.taken().iter().take(19).flat_map(|taken| taken.recipients.clone()).collect();
+    let first: BTreeSet<String> =
+        server.taken().iter().take(19).flat_map(|taken| taken.recipients.clone()).collect();
     assert!(first.is_subset(&drawn), "nobody else goes before it is judged");
-    assert_eq!(server.recipients().iter().collect::<BTreeSet<_>>().len(), server.count(), "nobody twice");
+    assert_eq!(
+        server.recipients().iter().collect::<BTreeSet<_>>().len(),
+        server.count(),
+        "nobody twice"
+    );
     assert!(server.count() >= ROWS - 1);
 }
 
@@ -185,7 +230,12 @@ fn the_canary_is_spread_over_receiving_domains_in_proportion() {
     let server = Recorder::start();
     let work = relayed(&server, "", 0);
     let mut list = String::from("email\n");
-    for (domain, many) in [("large.example", 140), ("middle.example", 50), ("small.example", 9), ("single.example", 1)] {
+    for (domain, many) in [
+        ("large.example", 140),
+        ("middle.example", 50),
+        ("small.example", 9),
+        ("single.example", 1),
+    ] {
         (0..many).for_each(|n| list.push_str(&format!("user{n}@{domain}\n")));
     }
     work.message("Hello", "Body").file("list.csv", list);
@@ -194,7 +244,8 @@ fn the_canary_is_spread_over_receiving_domains_in_proportion() {
     for email in server.recipients() {
         *shares.entry(email.split_once('@').unwrap().1.to_owned()).or_default() += 1;
     }
-    let expected = [("large.example", 14), ("middle.example", 5), ("small.example", 1)].map(|(domain, n)| (domain.to_owned(), n));
+    let expected = [("large.example", 14), ("middle.example", 5), ("small.example", 1)]
+        .map(|(domain, n)| (domain.to_owned(), n));
     assert_eq!(shares, BTreeMap::from(expected));
 }
 
@@ -203,9 +254,14 @@ fn always_addresses_are_in_every_canary_and_a_missing_one_is_told() {
     let server = Recorder::start();
     let seeds = "[canary]\nalways = [\"USER77@example.org\", \"user78@example.com\", \"seed@elsewhere.example\"]";
     let work = relayed(&server, seeds, ROWS);
-    work.run(&["send", "list.csv", "--canary", "5", "--then", "stop"]).ends(13).says("1 addresses under canary.always are not in the list");
+    work.run(&["send", "list.csv", "--canary", "5", "--then", "stop"])
+        .ends(13)
+        .says("1 addresses under canary.always are not in the list");
     let canary = cohort(&work.report());
-    assert!(canary.contains("user77@example.org") && canary.contains("user78@example.com"), "{canary:?}");
+    assert!(
+        canary.contains("user77@example.org") && canary.contains("user78@example.com"),
+        "{canary:?}"
+    );
     assert!((5..=7).contains(&canary.len()), "{canary:?}");
     assert_eq!(canary.into_iter().collect::<Vec<_>>(), server.recipients());
     work.run(&["resume", "--continue"]).ends(0);
@@ -241,7 +297,9 @@ fn a_canary_interrupted_is_judged_by_all_of_its_members() {
 
 #[test]
 fn an_abandoned_run_is_closed_and_the_next_send_begins_anew_with_those_not_reached() {
-    let script = (0..10).fold(Script::default(), |script, cause| script.rule(Rule::new(Step::Rcpt, refused_for(cause)).nth(cause + 1)));
+    let script = (0..10).fold(Script::default(), |script, cause| {
+        script.rule(Rule::new(Step::Rcpt, refused_for(cause)).nth(cause + 1))
+    });
     let server = Recorder::with(script);
     let work = relayed(&server, "in_flight = 2", 100);
     work.run(&["send", "list.csv", "--canary", "20"]).ends(12);
@@ -249,7 +307,14 @@ fn an_abandoned_run_is_closed_and_the_next_send_begins_anew_with_those_not_reach
     work.run(&["send", "list.csv"]).ends(0);
     once_each(&server, 90);
     let report = work.report();
-    assert_eq!((report.counts()["already_accepted"], report.counts()["accepted"], report.counts()["rejected"]), (10, 80, 10));
+    assert_eq!(
+        (
+            report.counts()["already_accepted"],
+            report.counts()["accepted"],
+            report.counts()["rejected"]
+        ),
+        (10, 80, 10)
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Nothing that was configured does nothing in silence: gates without a source of bounces, mail under names for examples, and the sample.
+//! Nothing that was configured does nothing in silence: gates without a source of bounces, mail
+//! under names for examples, and the sample.
 
 use crate::support::recorder::{Recorder, Script};
 use crate::support::running::relayed;
@@ -21,12 +22,17 @@ fn gates_that_no_bounce_can_reach_are_said_under_quiet() {
         assert_eq!((server.count(), ran.out.as_str()), (ROWS, ""));
         ran.err
     };
-    const CANARY: &str = "nothing reports bounces now, so the canary is judged by the provider's replies only";
+    const CANARY: &str =
+        "nothing reports bounces now, so the canary is judged by the provider's replies only";
     const RULES: &str = "nothing reports bounces and complaints now, so the pause rules about them cannot stop the run";
     let both = said("[pause]\nrules = [\"bounced > 5% over 1h\"]");
     assert!(both.contains(CANARY) && both.contains(RULES) && both.contains("hint: "), "{both}");
-    // A rule about the provider's own answers works by itself, and what was declared is no surprise.
-    assert_eq!(said("[canary]\nrequire = \"replies\"\n[pause]\nrules = [\"failed > 50% over 1h\"]"), "");
+    // A rule about the provider's own answers works by itself, and what was declared is no
+    // surprise.
+    assert_eq!(
+        said("[canary]\nrequire = \"replies\"\n[pause]\nrules = [\"failed > 50% over 1h\"]"),
+        ""
+    );
     // Without a canary there is no gate.
     let server = Recorder::with(Script::default());
     assert_eq!(canary(&server, "").run(&["-q", "send", "list.csv"]).ends(0).err, "");
@@ -40,7 +46,13 @@ fn a_canary_that_requires_bounces_stops_where_nothing_reports_them() {
     let server = Recorder::with(Script::default());
     let work = canary(&server, "[canary]\nsize = 10\nrequire = \"bounces\"");
     let ran = work.run(&["-q", "send", "list.csv"]).ends(13);
-    assert!(ran.err.contains("the rest will wait for a person") && ran.err.contains("require = \"bounces\"") && ran.out.is_empty(), "{}", ran.err);
+    assert!(
+        ran.err.contains("the rest will wait for a person")
+            && ran.err.contains("require = \"bounces\"")
+            && ran.out.is_empty(),
+        "{}",
+        ran.err
+    );
     assert_eq!((server.count(), work.report().counts()["held"]), (10, ROWS - 10));
     work.run(&["-q", "send", "list.csv"]).ends(13);
     assert_eq!(server.count(), 10);
@@ -53,14 +65,18 @@ fn a_canary_that_requires_bounces_stops_where_nothing_reports_them() {
     assert_eq!(server.count(), 10);
     // A canary that is the whole list has no rest to hold.
     let server = Recorder::with(Script::default());
-    canary(&server, "[canary]\nsize = \"100%\"\nrequire = \"bounces\"").run(&["send", "list.csv"]).ends(0);
+    canary(&server, "[canary]\nsize = \"100%\"\nrequire = \"bounces\"")
+        .run(&["send", "list.csv"])
+        .ends(0);
     work.config(&work.read("mailbatch.toml").replace("\"bounces\"", "\"luck\""));
     work.run(&["config", "validate"]).ends(2).says("none of replies, bounces");
 }
 
 fn sandbox() -> Workspace {
     let ws = workspace();
-    ws.sandbox_config("").message("Hi", "Hello").file("list.csv", "email,name\nann@acme.org,Ann\nben@acme.org,Ben\n");
+    ws.sandbox_config("")
+        .message("Hi", "Hello")
+        .file("list.csv", "email,name\nann@acme.org,Ann\nben@acme.org,Ben\n");
     ws
 }
 
@@ -85,19 +101,46 @@ fn names_for_examples_never_leave_the_machine_by_mistake() {
     for (from, url, body, says) in [
         ("acme.example", "https://acme.org/u", "Hi", "From: acme.example"),
         ("News.EXAMPLE.com", "https://acme.org/u", "Hi", "From: news.example.com"),
-        ("acme.org", "https://www.example.net/u/{{ name }}", "Hi", "unsubscribe_url: www.example.net"),
+        (
+            "acme.org",
+            "https://www.example.net/u/{{ name }}",
+            "Hi",
+            "unsubscribe_url: www.example.net",
+        ),
         ("acme.org", "mailto:stop@acme.invalid", "Hi", "unsubscribe_url: acme.invalid"),
-        ("acme.org", "https://acme.org/u", "[read](https://{{ name }}.acme.test/x)", "link: ….acme.test"),
-        ("acme.org", "https://acme.org/u", "<a href='http://localhost:8000'>x</a>", "link: localhost"),
+        (
+            "acme.org",
+            "https://acme.org/u",
+            "[read](https://{{ name }}.acme.test/x)",
+            "link: ….acme.test",
+        ),
+        (
+            "acme.org",
+            "https://acme.org/u",
+            "<a href='http://localhost:8000'>x</a>",
+            "link: localhost",
+        ),
     ] {
         ws.message("Hi", body);
-        for (away, arguments) in AWAY.iter().zip([&["check", "list.csv"][..], &["send", "list.csv", "--dry-run"], &["send", "list.csv"]]) {
+        for (away, arguments) in AWAY.iter().zip([
+            &["check", "list.csv"][..],
+            &["send", "list.csv", "--dry-run"],
+            &["send", "list.csv"],
+        ]) {
             config(&ws, from, url, away);
             let ran = ws.run(arguments).ends(4);
-            assert!(ran.err.contains(says) && ran.err.contains("--allow-example"), "{arguments:?}: {}", ran.err);
+            assert!(
+                ran.err.contains(says) && ran.err.contains("--allow-example"),
+                "{arguments:?}: {}",
+                ran.err
+            );
         }
         ws.run(&["check", "list.csv", "--allow-example"]).ends(0);
-        for near in ["kind = \"smtp\"\nurl = \"smtp://127.0.0.1:9\"", "kind = \"smtp\"\nurl = \"smtp://[::1]:9\"", "kind = \"sandbox\""] {
+        for near in [
+            "kind = \"smtp\"\nurl = \"smtp://127.0.0.1:9\"",
+            "kind = \"smtp\"\nurl = \"smtp://[::1]:9\"",
+            "kind = \"sandbox\"",
+        ] {
             config(&ws, from, url, near);
             ws.run(&["check", "list.csv"]).ends(0);
         }
@@ -115,7 +158,11 @@ fn a_run_that_was_planned_for_a_sandbox_does_not_leave_by_another_provider() {
     work.run(&["send", "list.csv", "--limit", "2", "--campaign", "a"]).ends(0);
     work.config(&config.replace(&server.url(), "smtp://192.0.2.1:25"));
     let ran = work.run(&["resume"]).ends(4);
-    assert!(ran.err.contains("From: acme.example") && ran.err.contains("through relay"), "{}", ran.err);
+    assert!(
+        ran.err.contains("From: acme.example") && ran.err.contains("through relay"),
+        "{}",
+        ran.err
+    );
     work.config(&config);
     work.run(&["resume"]).ends(0);
     assert_eq!(server.count(), 4);
@@ -139,21 +186,34 @@ fn the_sample_works_with_any_list_and_mails_nobody() {
         ws.file(list, text);
         let ran = ws.run(&["config", "init"]).ends(0).says("CHANGE");
         assert!(ran.out.contains("sandbox"), "{}", ran.out);
-        assert!(ws.read("mailbatch.toml").contains("# CHANGE: ") && ws.read("welcome.md").contains("CHANGE: "));
+        assert!(
+            ws.read("mailbatch.toml").contains("# CHANGE: ")
+                && ws.read("welcome.md").contains("CHANGE: ")
+        );
         ws.run(&given(&["check", list])).ends(0);
         ws.run(&given(&["send", list])).ends(0);
         assert_eq!(ws.mailed(), ["ann@acme.org"]);
         // With its columns.
         let ws = workspace();
         ws.file(list, text);
-        ws.run(&given(&["config", "init", "--list", list])).ends(0).says(&format!("next: mailbatch check {list}"));
+        ws.run(&given(&["config", "init", "--list", list]))
+            .ends(0)
+            .says(&format!("next: mailbatch check {list}"));
         ws.run(&["config", "validate"]).ends(0);
         ws.run(&["check", list]).ends(0);
         let shown = ws.run(&["preview", list]).ends(0);
         assert!(shown.out.contains("Your address is ann@acme.org"), "{}", shown.out);
         ws.run(&["send", list]).ends(0);
-        let last = ws.outbox().into_values().map(|raw| String::from_utf8(raw).unwrap()).next().expect("a message");
-        assert!(last.contains("List-Unsubscribe: <https://acme.example/u/ann%40acme.org>"), "{last}");
+        let last = ws
+            .outbox()
+            .into_values()
+            .map(|raw| String::from_utf8(raw).unwrap())
+            .next()
+            .expect("a message");
+        assert!(
+            last.contains("List-Unsubscribe: <https://acme.example/u/ann%40acme.org>"),
+            "{last}"
+        );
     }
     let ws = workspace();
     ws.file("list.csv", "a,b\nann@acme.org,Ann\n");

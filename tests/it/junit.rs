@@ -1,4 +1,5 @@
-//! Reports for CI: JUnit and Markdown are written whatever becomes of a command, and say what a pipeline may believe.
+//! Reports for CI: JUnit and Markdown are written whatever becomes of a command, and say what a
+//! pipeline may believe.
 
 use std::fs;
 use std::time::Duration;
@@ -36,19 +37,45 @@ fn failing(ws: &Workspace) -> Vec<String> {
     assert!(stamp.len() == 19 && stamp.as_bytes()[10] == b'T', "{stamp}");
     let cases = suite.all("testcase");
     assert_eq!(cases.iter().map(|case| case.attribute("name")).collect::<Vec<_>>(), NAMES);
-    assert!(cases.iter().all(|case| case.attribute("classname") == "mailbatch.run" && case.children.len() <= 1 && case.text.is_empty()));
+    assert!(cases.iter().all(|case| case.attribute("classname") == "mailbatch.run"
+        && case.children.len() <= 1
+        && case.text.is_empty()));
     let failures = suite.all("failure");
-    assert!(failures.iter().all(|failure| !failure.attribute("type").is_empty() && !failure.attribute("message").is_empty()));
-    let counts = [("tests", NAMES.len()), ("failures", failures.len()), ("errors", 0), ("skipped", suite.all("skipped").len())];
-    counts.into_iter().for_each(|(name, count)| assert_eq!(suite.attribute(name), count.to_string(), "{name}"));
+    assert!(
+        failures.iter().all(|failure| !failure.attribute("type").is_empty()
+            && !failure.attribute("message").is_empty())
+    );
+    let counts = [
+        ("tests", NAMES.len()),
+        ("failures", failures.len()),
+        ("errors", 0),
+        ("skipped", suite.all("skipped").len()),
+    ];
+    counts
+        .into_iter()
+        .for_each(|(name, count)| assert_eq!(suite.attribute(name), count.to_string(), "{name}"));
     let numbers = &suite.all("system-out")[0].text;
-    assert!(NAMES.iter().all(|name| numbers.lines().any(|line| line.starts_with(&format!("{name}: ")))), "{numbers}");
-    let failing: Vec<String> = cases.iter().filter(|case| !case.all("failure").is_empty()).map(|case| case.attribute("name").to_owned()).collect();
+    assert!(
+        NAMES.iter().all(|name| numbers.lines().any(|line| line.starts_with(&format!("{name}: ")))),
+        "{numbers}"
+    );
+    let failing: Vec<String> = cases
+        .iter()
+        .filter(|case| !case.all("failure").is_empty())
+        .map(|case| case.attribute("name").to_owned())
+        .collect();
     // Markdown says the same, and no address.
     let page = ws.read("ci/run.md");
     for name in NAMES {
-        let line = page.lines().find(|line| line.starts_with(&format!("| {name} |"))).unwrap_or_else(|| panic!("no {name} in {page}"));
-        assert_eq!(line.contains("**failed**"), failing.iter().any(|failing| failing == name), "{line}");
+        let line = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| {name} |")))
+            .unwrap_or_else(|| panic!("no {name} in {page}"));
+        assert_eq!(
+            line.contains("**failed**"),
+            failing.iter().any(|failing| failing == name),
+            "{line}"
+        );
     }
     assert!(!page.contains('@'), "{page}");
     failing
@@ -67,16 +94,25 @@ fn a_refusal_takes_the_place_of_yesterdays_report() {
     let ws = sandbox();
     assert!(ends(&ws, &["send", "list.csv", "--campaign", "yesterday"], 0).1.is_empty());
     let good = ["ci/run.xml", "ci/run.md"].map(|file| (file, ws.read(file)));
-    assert!(good[0].1.contains("2 of 2 attempted accepted") && good[1].1.contains("2 rows in = 2 accepted"), "{good:?}");
+    assert!(
+        good[0].1.contains("2 of 2 attempted accepted")
+            && good[1].1.contains("2 rows in = 2 accepted"),
+        "{good:?}"
+    );
 
     let config = ws.read("mailbatch.toml");
-    ws.file("broken.csv", "email,name\nnobody,Ann\nnothing,Ben\n").file("stop.csv", "\0\0").file("empty-name.csv", "email,name\na@example.com,\n");
+    ws.file("broken.csv", "email,name\nnobody,Ann\nnothing,Ben\n")
+        .file("stop.csv", "\0\0")
+        .file("empty-name.csv", "email,name\na@example.com,\n");
     let refused = |what: &[&str], arguments: &[&str], code: i32, says: &str| {
         good.iter().for_each(|(file, text)| fs::write(ws.join(file), text).unwrap());
         let (_, failing) = ends(&ws, arguments, code);
         assert_eq!(failing, [what, &["hand-over", "completeness"]].concat(), "{arguments:?}");
         let text = ws.read("ci/run.xml");
-        assert!(text.contains(&format!("exit {code}: ")) && text.contains(says), "{arguments:?}: {text}");
+        assert!(
+            text.contains(&format!("exit {code}: ")) && text.contains(says),
+            "{arguments:?}: {text}"
+        );
         assert!(!text.contains("attempted accepted"), "{arguments:?}: {text}");
     };
     refused(&["list"], &["send", "broken.csv"], 4, "2 of 2 rows");
@@ -104,7 +140,11 @@ fn a_refusal_takes_the_place_of_yesterdays_report() {
     refused(&[], &["resume"], 12, "wrong price");
     ws.run(&["unpause"]).ends(0);
     // A report of an earlier version is one, too.
-    fs::write(ws.join("ci/run.md"), "## x\n\n| outcome | recipients | share | reasons |\n| --- | ---: | ---: | --- |\n").unwrap();
+    fs::write(
+        ws.join("ci/run.md"),
+        "## x\n\n| outcome | recipients | share | reasons |\n| --- | ---: | ---: | --- |\n",
+    )
+    .unwrap();
     ws.run(&["send", "broken.csv", "--report", "ci/run.md"]).ends(4);
     assert!(ws.read("ci/run.md").contains("**failed**"));
     // So does what is written by hand.
@@ -133,12 +173,31 @@ fn a_killed_run_leaves_no_green_report() {
 
 #[test]
 fn who_was_not_mailed_makes_the_hand_over_fail_and_the_pipeline_says_what_counts() {
-    let gone = |n: usize| Rule::new(Step::Rcpt, Action::reply("550 5.1.1 <x@example.com> no \u{1}such ]]> & <user>")).to(&lists::address(n));
+    let gone = |n: usize| {
+        Rule::new(Step::Rcpt, Action::reply("550 5.1.1 <x@example.com> no \u{1}such ]]> & <user>"))
+            .to(&lists::address(n))
+    };
     let server = Recorder::with(Script::default().rule(gone(3)).rule(gone(5)));
     let work = relayed(&server, "", 8);
     work.file("stop.csv", format!("email,reason\n{},unsubscribe\n", lists::address(1)));
     let send = |campaign: &str, more: &[&str], code: i32| {
-        ends(&work, &[&["send", "list.csv", "--no-learn", "--suppress", "stop.csv", "--campaign", campaign], more].concat(), code)
+        ends(
+            &work,
+            &[
+                &[
+                    "send",
+                    "list.csv",
+                    "--no-learn",
+                    "--suppress",
+                    "stop.csv",
+                    "--campaign",
+                    campaign,
+                ],
+                more,
+            ]
+            .concat(),
+            code,
+        )
     };
     let (_, failing) = send("a & <b> \"c\" ]]>", &[], 3);
     assert_eq!(failing, ["hand-over"]);
@@ -146,11 +205,18 @@ fn who_was_not_mailed_makes_the_hand_over_fail_and_the_pipeline_says_what_counts
     let failure = root.all("failure")[0];
     assert_eq!(failure.attribute("message"), "not mailed: 2 rejected");
     let rows: Vec<&str> = failure.text.lines().filter(|line| line.starts_with("row ")).collect();
-    assert!(rows.len() == 2 && rows[0].contains(&lists::address(3)) && rows[0].contains("550 5.1.1"), "{rows:?}");
+    assert!(
+        rows.len() == 2 && rows[0].contains(&lists::address(3)) && rows[0].contains("550 5.1.1"),
+        "{rows:?}"
+    );
     assert!(rows[0].ends_with("no such ]]> & <user>"), "{rows:?}");
     assert_eq!(root.all("testsuite")[0].attribute("name"), "a & <b> \"c\" ]]>");
     let numbers = &root.all("system-out")[0].text;
-    assert!(numbers.contains("5 of 7 attempted accepted, 2 rejected") && numbers.contains("1 suppressed: 1 unsubscribe"), "{numbers}");
+    assert!(
+        numbers.contains("5 of 7 attempted accepted, 2 rejected")
+            && numbers.contains("1 suppressed: 1 unsubscribe"),
+        "{numbers}"
+    );
     assert!(numbers.contains("8 rows in = 5 accepted + 2 rejected + 1 suppressed"), "{numbers}");
     // The same later, from the ledger.
     work.run(&["report", "latest", "-o", "ci/run.xml"]).ends(0);
@@ -161,7 +227,11 @@ fn who_was_not_mailed_makes_the_hand_over_fail_and_the_pipeline_says_what_counts
     // What the pipeline calls a failure, in both.
     assert!(send("c", &["--error-on", "unknown,deferred"], 0).1.is_empty());
     let (ran, failing) = send("d", &["--error-on", "suppressed"], 3);
-    assert!(failing == ["suppression"] && ran.out.contains("--error-on: 1 suppressed"), "{failing:?} {}", ran.out);
+    assert!(
+        failing == ["suppression"] && ran.out.contains("--error-on: 1 suppressed"),
+        "{failing:?} {}",
+        ran.out
+    );
     assert_eq!(send("e", &["--error-on", "rejected"], 3).1, ["hand-over"]);
     assert_eq!(send("f", &["--fail-on", "suppressed"], 3).1, ["suppression", "hand-over"]);
     // Those beyond a limit were not to be mailed.
@@ -174,28 +244,57 @@ fn who_was_not_mailed_makes_the_hand_over_fail_and_the_pipeline_says_what_counts
 
 #[test]
 fn deferred_and_stopped_runs_are_not_complete() {
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply("452 4.2.2 full")).to(&lists::address(2))));
+    let server = Recorder::with(
+        Script::default()
+            .rule(Rule::new(Step::Rcpt, Action::reply("452 4.2.2 full")).to(&lists::address(2))),
+    );
     let work = relayed(&server, "retry = { for = \"1s\", base = \"100ms\", max = \"200ms\" }", 6);
-    assert_eq!(ends(&work, &["send", "list.csv", "--campaign", "a"], 5).1, ["hand-over", "completeness"]);
-    assert!(ends(&work, &["send", "list.csv", "--campaign", "b", "--error-on", "rejected"], 0).1.is_empty());
+    assert_eq!(
+        ends(&work, &["send", "list.csv", "--campaign", "a"], 5).1,
+        ["hand-over", "completeness"]
+    );
+    assert!(
+        ends(&work, &["send", "list.csv", "--campaign", "b", "--error-on", "rejected"], 0)
+            .1
+            .is_empty()
+    );
     server.follow(Script::default());
     assert!(ends(&work, &["resume"], 0).1.is_empty());
     // A canary that fails is one of the checks.
-    let refuse =
-        |n: usize| Rule::new(Step::Rcpt, Action::reply(format!("554 5.6.0 not taken because of {}", "abcdef".repeat(n + 1)))).to(&lists::address(n));
+    let refuse = |n: usize| {
+        Rule::new(
+            Step::Rcpt,
+            Action::reply(format!("554 5.6.0 not taken because of {}", "abcdef".repeat(n + 1))),
+        )
+        .to(&lists::address(n))
+    };
     server.follow((0..6).fold(Script::default(), |script, n| script.rule(refuse(n))));
-    assert_eq!(ends(&work, &["send", "list.csv", "--campaign", "c", "--canary", "2"], 12).1, ["canary", "hand-over", "completeness"]);
-    assert_eq!(ends(&work, &["send", "list.csv", "--campaign", "c", "--canary", "2"], 12).1, ["canary", "hand-over", "completeness"]);
+    assert_eq!(
+        ends(&work, &["send", "list.csv", "--campaign", "c", "--canary", "2"], 12).1,
+        ["canary", "hand-over", "completeness"]
+    );
+    assert_eq!(
+        ends(&work, &["send", "list.csv", "--campaign", "c", "--canary", "2"], 12).1,
+        ["canary", "hand-over", "completeness"]
+    );
 }
 
 #[test]
 fn a_dry_run_says_what_it_checked() {
     let ws = sandbox();
     let (ran, failing) = ends(&ws, &["send", "list.csv", "--dry-run", "--report", "rows.csv"], 0);
-    assert!(failing.is_empty() && ran.out.contains("--report rows.csv: a dry run writes reports for CI only"), "{failing:?} {}", ran.out);
+    assert!(
+        failing.is_empty()
+            && ran.out.contains("--report rows.csv: a dry run writes reports for CI only"),
+        "{failing:?} {}",
+        ran.out
+    );
     assert!(!ws.join("rows.csv").exists() && !ws.join(".mailbatch").exists());
     let text = ws.read("ci/run.xml");
-    assert!(text.contains("hand-over: 2 would be sent") && text.contains("dry run: nothing is sent"), "{text}");
+    assert!(
+        text.contains("hand-over: 2 would be sent") && text.contains("dry run: nothing is sent"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -203,7 +302,11 @@ fn what_is_no_report_is_left_alone() {
     let ws = sandbox();
     ws.file("notes.md", "mine");
     let ran = ws.run(&["send", "list.csv", "--provider", "nowhere", "--report", "notes.md"]);
-    assert!(ran.code == 2 && ran.err.contains("notes.md: what lies there is no report"), "{}", ran.err);
+    assert!(
+        ran.code == 2 && ran.err.contains("notes.md: what lies there is no report"),
+        "{}",
+        ran.err
+    );
     assert_eq!(ws.read("notes.md"), "mine");
     let message = ws.read("message.md");
     for arguments in [
@@ -243,17 +346,28 @@ fn the_same_command_again_says_that_it_sent_nothing_and_how_the_run_ended() {
     let (_, first) = ends(&ws, &send, 3);
     assert!(!numbers(&ws).contains("nothing to do"));
     let (again, failing) = ends(&ws, &send, 0);
-    assert!(again.err.contains("nothing to do: run ") && again.err.contains("1 rejected, as when it ended"), "{}", again.err);
+    assert!(
+        again.err.contains("nothing to do: run ")
+            && again.err.contains("1 rejected, as when it ended"),
+        "{}",
+        again.err
+    );
     assert_eq!((failing, first), (vec!["hand-over".to_owned()], vec!["hand-over".to_owned()]));
-    assert!(numbers(&ws).contains("hand-over: nothing to do: this command sent nothing; in run "), "{}", numbers(&ws));
+    assert!(
+        numbers(&ws).contains("hand-over: nothing to do: this command sent nothing; in run "),
+        "{}",
+        numbers(&ws)
+    );
     assert!(ws.read("ci/run.md").contains("nothing to do: this command sent nothing"));
     assert_eq!(ws.outbox().len(), 1);
     // A pipeline that calls it a failure has one. Under -q a job mails what is on standard error.
-    let (quiet, _) = ends(&ws, &["send", "list.csv", "--no-learn", "--error-on", "rejected", "-q"], 3);
+    let (quiet, _) =
+        ends(&ws, &["send", "list.csv", "--no-learn", "--error-on", "rejected", "-q"], 3);
     assert!(quiet.out.is_empty() && quiet.err.contains("1 rejected"), "{}", quiet.err);
     let (tolerated, _) = ends(&ws, &["send", "list.csv", "--no-learn", "--json"], 0);
     assert_eq!(tolerated.object()["exit"], 0);
-    let (object, _) = ends(&ws, &["send", "list.csv", "--no-learn", "--error-on", "rejected", "--json"], 3);
+    let (object, _) =
+        ends(&ws, &["send", "list.csv", "--no-learn", "--error-on", "rejected", "--json"], 3);
     assert_eq!(object.object()["exit_reasons"][0]["why"], "1 rejected");
     ends(&ws, &["send", "list.csv", "--no-learn", "--error-on-empty"], 9);
     let (_, failing) = ends(&ws, &["resume"], 0);
@@ -271,13 +385,21 @@ fn the_same_command_again_says_that_it_sent_nothing_and_how_the_run_ended() {
 fn only_the_report_without_addresses_may_be_read_by_others() {
     use std::os::unix::fs::PermissionsExt;
     let ws = sandbox();
-    ws.file("list.csv", "email,name\na@example.com,Ann\nreject+b@example.com,Ben\n").file("ci/README", "");
+    ws.file("list.csv", "email,name\na@example.com,Ann\nreject+b@example.com,Ben\n")
+        .file("ci/README", "");
     ends(&ws, &["send", "list.csv", "--no-learn", "--report", "ci/run.csv"], 3);
     let probe = ws.join("ci/README");
-    let mode = |path: &str| fs::metadata(ws.join(path)).expect("it is there").permissions().mode() & 0o777;
+    let mode =
+        |path: &str| fs::metadata(ws.join(path)).expect("it is there").permissions().mode() & 0o777;
     let by_umask = fs::metadata(probe).expect("it is there").permissions().mode() & 0o777;
-    assert_eq!([mode("ci/run.xml"), mode("ci/run.csv"), mode("ci/run.md")], [0o600, 0o600, by_umask]);
-    assert!(ws.read("ci/run.xml").contains("reject+b@example.com") && !ws.read("ci/run.md").contains('@'));
+    assert_eq!(
+        [mode("ci/run.xml"), mode("ci/run.csv"), mode("ci/run.md")],
+        [0o600, 0o600, by_umask]
+    );
+    assert!(
+        ws.read("ci/run.xml").contains("reject+b@example.com")
+            && !ws.read("ci/run.md").contains('@')
+    );
     // A refusal, and the report of another command, keep to that.
     ends(&ws, &["send", "gone.csv"], 4);
     assert_eq!([mode("ci/run.xml"), mode("ci/run.md")], [0o600, by_umask]);
@@ -288,9 +410,22 @@ fn only_the_report_without_addresses_may_be_read_by_others() {
 #[test]
 fn a_page_names_the_cause_of_exit_12_and_no_other() {
     let ws = sandbox();
-    let list: String = (0..40).map(|n| format!("{}{n}@example.com,N\n", if n % 2 == 0 { "reject+" } else { "user" })).collect();
+    let list: String = (0..40)
+        .map(|n| format!("{}{n}@example.com,N\n", if n % 2 == 0 { "reject+" } else { "user" }))
+        .collect();
     ws.file("list.csv", format!("email,name\n{list}"));
-    ws.run(&["send", "list.csv", "--no-learn", "--canary", "20", "--report", "ci/page.html", "--report", "ci/page.md"]).ends(12);
+    ws.run(&[
+        "send",
+        "list.csv",
+        "--no-learn",
+        "--canary",
+        "20",
+        "--report",
+        "ci/page.html",
+        "--report",
+        "ci/page.md",
+    ])
+    .ends(12);
     for page in [ws.read("ci/page.html"), ws.read("ci/page.md")] {
         assert!(page.contains("canary failed: ") && !page.contains("pause rule or"), "{page}");
     }

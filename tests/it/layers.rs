@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules of the crate, lowest first: each may import those above it in this list, and none below.
+/// The modules of the crate, lowest first: each may import those above it in this list, and none
+/// below.
 const LAYERS: &[&str] = &[
     // Values without input or output.
     "address",
@@ -52,7 +53,10 @@ const LAYERS: &[&str] = &[
 
 /// All files below `dir`, in order.
 fn sources(dir: &Path, into: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<PathBuf> = fs::read_dir(dir)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -66,12 +70,17 @@ fn sources(dir: &Path, into: &mut Vec<PathBuf>) {
 /// The code of a file without comments and without the tests at its end.
 fn code(text: &str) -> String {
     let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
-    text[..end].lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code)).fold(String::new(), |all, line| all + line + "\n")
+    text[..end]
+        .lines()
+        .map(|line| line.split_once("//").map_or(line, |(code, _)| code))
+        .fold(String::new(), |all, line| all + line + "\n")
 }
 
 /// The modules of the crate that some code names after `crate::`, also in braces.
 fn imports(code: &str) -> BTreeSet<String> {
-    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let word = |text: &str| {
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+    };
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
@@ -102,7 +111,8 @@ fn imports(code: &str) -> BTreeSet<String> {
 /// The imports of a module that go upwards.
 fn upward(module: &str, code: &str) -> Vec<String> {
     let layer = |name: &str| LAYERS.iter().position(|layer| *layer == name);
-    let own = layer(module).unwrap_or_else(|| panic!("src/{module} has no layer; add it to LAYERS"));
+    let own =
+        layer(module).unwrap_or_else(|| panic!("src/{module} has no layer; add it to LAYERS"));
     imports(code).into_iter().filter(|name| layer(name).is_some_and(|other| other > own)).collect()
 }
 
@@ -115,13 +125,26 @@ fn no_module_imports_one_above_it() {
     let mut seen = BTreeSet::new();
     for path in &files {
         let place = path.strip_prefix(&src).expect("it is in src");
-        let module = place.components().next().expect("a name").as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
-        let is_test = place.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs" | "conformance")));
+        let module = place
+            .components()
+            .next()
+            .expect("a name")
+            .as_os_str()
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_owned();
+        let is_test = place.components().any(|part| {
+            matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs" | "conformance"))
+        });
         if is_test || matches!(&*module, "lib" | "main") {
             continue;
         }
         let text = fs::read_to_string(path).expect("a source file");
-        wrong.extend(upward(&module, &code(&text)).into_iter().map(|name| format!("{}: {module} imports {name}", place.display())));
+        wrong.extend(
+            upward(&module, &code(&text))
+                .into_iter()
+                .map(|name| format!("{}: {module} imports {name}", place.display())),
+        );
         seen.insert(module);
     }
     assert!(wrong.is_empty(), "imports that go up:\n{}", wrong.join("\n"));
@@ -131,8 +154,16 @@ fn no_module_imports_one_above_it() {
 
 #[test]
 fn a_planted_import_is_found() {
-    assert_eq!(upward("ledger", &code("use crate::{address, pipeline::{Engine, plan}, outcome};\n")), ["pipeline"]);
+    assert_eq!(
+        upward("ledger", &code("use crate::{address, pipeline::{Engine, plan}, outcome};\n")),
+        ["pipeline"]
+    );
     assert_eq!(upward("address", &code("fn f() -> crate::commands::Exit {}\n")), ["commands"]);
-    assert!(upward("commands", &code("use crate::ledger::Ledger;\n// use crate::fuzzing;\n")).is_empty());
-    assert!(upward("ledger", &code("#[cfg(test)]\nmod tests {\n use crate::pipeline;\n}\n")).is_empty());
+    assert!(
+        upward("commands", &code("use crate::ledger::Ledger;\n// use crate::fuzzing;\n"))
+            .is_empty()
+    );
+    assert!(
+        upward("ledger", &code("#[cfg(test)]\nmod tests {\n use crate::pipeline;\n}\n")).is_empty()
+    );
 }

@@ -1,5 +1,6 @@
-//! What a lost ledger leaves behind is believed only where it is all that there was: a copy that took the ledger's place in mid-run, an older
-//! report, and one that was shortened are noticed, and nobody is mailed twice.
+//! What a lost ledger leaves behind is believed only where it is all that there was: a copy that
+//! took the ledger's place in mid-run, an older report, and one that was shortened are noticed, and
+//! nobody is mailed twice.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use crate::support::{Workspace, lists, workspace};
 
 fn sandbox(rows: usize) -> Workspace {
     let work = workspace();
-    work.sandbox_config("").message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
+    work.sandbox_config("")
+        .message("Hello {{ name }}", "Dear {{ name }}")
+        .file("list.csv", lists::csv(rows));
     work
 }
 
@@ -21,15 +24,23 @@ fn lose(work: &Workspace) {
 }
 
 fn record(work: &Workspace, run: &str) -> serde_json::Value {
-    serde_json::from_str(&work.read(format!(".mailbatch/runs/{run}.json"))).expect("a record is JSON")
+    serde_json::from_str(&work.read(format!(".mailbatch/runs/{run}.json")))
+        .expect("a record is JSON")
 }
 
-/// Makes the record of a run one of the version before reports were described, whose number is that of the run's last batch.
+/// Makes the record of a run one of the version before reports were described, whose number is that
+/// of the run's last batch.
 fn older_record(work: &Workspace, run: &str) {
     let mut record = record(work, run);
     let fields = record.as_object_mut().expect("an object");
     assert!(fields.remove("report").is_some());
-    let last = work.report().column("mb_batch").iter().filter_map(|batch| batch.parse::<i64>().ok()).max().expect("a batch");
+    let last = work
+        .report()
+        .column("mb_batch")
+        .iter()
+        .filter_map(|batch| batch.parse::<i64>().ok())
+        .max()
+        .expect("a batch");
     fields.insert("v".into(), 2.into());
     fields.insert("batches".into(), last.into());
     work.file(format!(".mailbatch/runs/{run}.json"), record.to_string());
@@ -39,11 +50,19 @@ fn older_record(work: &Workspace, run: &str) {
 fn a_copy_that_took_the_place_of_the_workspace_in_mid_run_is_not_taken_for_it() {
     // With messages between the copy and the swap, and with none: then both know the same batches.
     for between in [0, 6] {
-        let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(20)));
+        let server =
+            Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(20)));
         let work = relayed(&server, "in_flight = 2", 300);
         let send = work.start(&["send", "list.csv", "--yes"]);
         wait_for_count(&server, 20);
-        assert!(Command::new("cp").arg("-a").args([work.join(".mailbatch"), work.join("copy")]).status().expect("cp").success());
+        assert!(
+            Command::new("cp")
+                .arg("-a")
+                .args([work.join(".mailbatch"), work.join("copy")])
+                .status()
+                .expect("cp")
+                .success()
+        );
         wait_for_count(&server, server.count() + between);
         std::fs::rename(work.join(".mailbatch"), work.join("moved")).expect("a workspace");
         std::fs::rename(work.join("copy"), work.join(".mailbatch")).expect("a copy");
@@ -74,7 +93,12 @@ fn an_older_report_is_not_taken_for_the_newest() {
         lose(&work);
         std::fs::remove_file(work.join(&newest)).expect("a report");
         for _ in 0..2 {
-            let said = work.run(&["send", "list.csv", "--ledger-lost"]).ends(2).says(&format!("{run}.2.csv")).says("is gone").says("hint: restore");
+            let said = work
+                .run(&["send", "list.csv", "--ledger-lost"])
+                .ends(2)
+                .says(&format!("{run}.2.csv"))
+                .says("is gone")
+                .says("hint: restore");
             assert!(!is_described || said.err.contains("30 are missing"), "{}", said.err);
         }
         assert_eq!(work.outbox().len(), 40);
@@ -100,10 +124,20 @@ fn a_report_that_was_cut_at_the_end_of_a_line_is_not_taken_for_whole() {
         let lines: Vec<&str> = whole.split_inclusive('\n').collect();
         assert_eq!(lines.len(), 41);
         lose(&work);
-        for (text, missing) in [(lines[..20].concat(), 21), ([&lines[..10], &lines[11..]].concat().concat(), 1)] {
+        for (text, missing) in
+            [(lines[..20].concat(), 21), ([&lines[..10], &lines[11..]].concat().concat(), 1)]
+        {
             work.file(&report, text);
-            let said = work.run(&["send", "list.csv", "--ledger-lost"]).ends(2).says(&format!("{run}.2.csv")).says("hint: restore");
-            assert!(!is_described || said.err.contains(&format!("{missing} are missing")), "{}", said.err);
+            let said = work
+                .run(&["send", "list.csv", "--ledger-lost"])
+                .ends(2)
+                .says(&format!("{run}.2.csv"))
+                .says("hint: restore");
+            assert!(
+                !is_described || said.err.contains(&format!("{missing} are missing")),
+                "{}",
+                said.err
+            );
         }
         assert_eq!(work.outbox().len(), 40);
         work.file(&report, &whole);
@@ -116,14 +150,22 @@ fn a_report_that_was_cut_at_the_end_of_a_line_is_not_taken_for_whole() {
 fn the_way_past_a_shortened_report_that_the_hint_names_leads_on() {
     let work = sandbox(12);
     work.run(&["send", "list.csv"]).ends(0);
-    let (run, report) = (work.newest_run(), format!(".mailbatch/reports/{}.csv", work.newest_run()));
+    let (run, report) =
+        (work.newest_run(), format!(".mailbatch/reports/{}.csv", work.newest_run()));
     let text: String = work.read(&report).split_inclusive('\n').take(9).collect();
     work.file(&report, text);
     lose(&work);
     let (away, link) = (format!("{run}.json"), format!("{run}.latest.csv"));
-    work.run(&["send", "list.csv", "--ledger-lost"]).ends(2).says("4 are missing").says(&away).says(&link).says("mailed twice");
-    std::fs::rename(work.join(format!(".mailbatch/runs/{away}")), work.join(away)).expect("what the hint says");
-    std::fs::rename(work.join(format!(".mailbatch/reports/{link}")), work.join(link)).expect("what the hint says");
+    work.run(&["send", "list.csv", "--ledger-lost"])
+        .ends(2)
+        .says("4 are missing")
+        .says(&away)
+        .says(&link)
+        .says("mailed twice");
+    std::fs::rename(work.join(format!(".mailbatch/runs/{away}")), work.join(away))
+        .expect("what the hint says");
+    std::fs::rename(work.join(format!(".mailbatch/reports/{link}")), work.join(link))
+        .expect("what the hint says");
     work.run(&["send", "list.csv", "--ledger-lost"]).ends(0).says("8 people read");
     assert_eq!(work.outbox().len(), 16);
 }

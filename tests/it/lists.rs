@@ -1,4 +1,5 @@
-//! Lists as spreadsheets, CRMs and people write them: read whole or refused by line, never with a person lost or struck out mailed.
+//! Lists as spreadsheets, CRMs and people write them: read whole or refused by line, never with a
+//! person lost or struck out mailed.
 
 use crate::support::ran::{Ran, to};
 use crate::support::terminal::on_a_terminal;
@@ -8,7 +9,9 @@ use crate::support::{Workspace, workspace};
 fn sandbox() -> Workspace {
     let ws = workspace();
     ws.sandbox_config("").message("Hi", "Hello {{ name }}!");
-    ws.config(&ws.read("mailbatch.toml").replace("kind = \"marketing\"", "kind = \"transactional\""));
+    ws.config(
+        &ws.read("mailbatch.toml").replace("kind = \"marketing\"", "kind = \"transactional\""),
+    );
     ws
 }
 
@@ -28,12 +31,18 @@ fn mails(name: &str, list: impl AsRef<[u8]>, greeted: &[(&str, &str)]) -> Ran {
         .map(|raw| {
             let message = mail_parser::MessageParser::default().parse(raw).expect("a message");
             let text = message.body_text(0).expect("a text").into_owned();
-            let name = text.split("Hello ").nth(1).and_then(|rest| rest.split('!').next()).expect("a greeting").to_owned();
+            let name = text
+                .split("Hello ")
+                .nth(1)
+                .and_then(|rest| rest.split('!').next())
+                .expect("a greeting")
+                .to_owned();
             (to(raw), name)
         })
         .collect();
     found.sort();
-    let expected: Vec<(String, String)> = greeted.iter().map(|(to, name)| ((*to).to_owned(), (*name).to_owned())).collect();
+    let expected: Vec<(String, String)> =
+        greeted.iter().map(|(to, name)| ((*to).to_owned(), (*name).to_owned())).collect();
     assert_eq!(found, expected);
     ran
 }
@@ -43,10 +52,17 @@ fn mails(name: &str, list: impl AsRef<[u8]>, greeted: &[(&str, &str)]) -> Ran {
 fn refuses(list: impl AsRef<[u8]>, says: &[&str]) {
     let ws = sandbox();
     ws.file("list.csv", list);
-    for arguments in [&["check", "list.csv"][..], &["send", "list.csv", "--dry-run"], &["send", "list.csv"]] {
+    for arguments in
+        [&["check", "list.csv"][..], &["send", "list.csv", "--dry-run"], &["send", "list.csv"]]
+    {
         let ran = ws.run(arguments).ends(4);
         for text in says {
-            assert!(ran.err.contains(text) || ran.out.contains(text), "{arguments:?}: no {text:?} in {}{}", ran.out, ran.err);
+            assert!(
+                ran.err.contains(text) || ran.out.contains(text),
+                "{arguments:?}: no {text:?} in {}{}",
+                ran.out,
+                ran.err
+            );
         }
     }
     assert!(ws.outbox().is_empty());
@@ -65,28 +81,41 @@ fn a_quote_that_is_astray_is_refused_by_line() {
         "email,name,city\nann@example.com,\"Ann,Oslo\nben@example.com,Ben,Rome\ncara@example.com,Cara\",Bern\n",
         &["list.csv:2: a quote opens here and closes on line 4", "address of another row"],
     );
-    refuses("email;name\nann@example.com;\"Ann\nben@example.com;\"Ben\"\n", &["list.csv:2: text follows a closing quote", "line 3"]);
-    refuses("email,name\nann@example.com,\"Ann\n", &["list.csv:2: a quote is opened here and never closed"]);
+    refuses(
+        "email;name\nann@example.com;\"Ann\nben@example.com;\"Ben\"\n",
+        &["list.csv:2: text follows a closing quote", "line 3"],
+    );
+    refuses(
+        "email,name\nann@example.com,\"Ann\n",
+        &["list.csv:2: a quote is opened here and never closed"],
+    );
 }
 
 #[test]
 fn blanks_around_quotes_do_not_count() {
-    let list = "email, name, city\nann@example.com, \"Lee, Ann\", Oslo\nben@example.com, \"Ben\" , Rome\n";
+    let list =
+        "email, name, city\nann@example.com, \"Lee, Ann\", Oslo\nben@example.com, \"Ben\" , Rome\n";
     mails("list.csv", list, &[("ann@example.com", "Lee, Ann"), BEN]);
 }
 
 #[test]
 fn what_stands_before_the_header_is_skipped_and_said() {
-    for list in ["sep=;\r\nemail;name\r\nann@example.com;Ann\r\n", "\u{feff}\"sep=;\"\r\nemail;name\r\nann@example.com;Ann\r\n"] {
+    for list in [
+        "sep=;\r\nemail;name\r\nann@example.com;Ann\r\n",
+        "\u{feff}\"sep=;\"\r\nemail;name\r\nann@example.com;Ann\r\n",
+    ] {
         mails("list.csv", list, &[ANN]).says("Excel's sep= line is skipped");
     }
-    let titled = "Spring list;;\nas of 21.11.2026\n\n# from CRM\nname;email;x\nAnn;ann@example.com;\n";
-    mails("list.csv", titled, &[ANN]).says("lines before the header are skipped (3): list.csv:1, list.csv:2, list.csv:4");
+    let titled =
+        "Spring list;;\nas of 21.11.2026\n\n# from CRM\nname;email;x\nAnn;ann@example.com;\n";
+    mails("list.csv", titled, &[ANN])
+        .says("lines before the header are skipped (3): list.csv:1, list.csv:2, list.csv:4");
     let ws = sandbox();
     ws.file("list.csv", "email,name\nann@example.com,old\nemail,name\nann@example.com,Ann\n");
     sends(&ws, &["list.csv", "--skip-lines", "2"], 0);
     assert_eq!(ws.mailed(), ["ann@example.com"]);
-    sends(&ws, &["list.csv", "--skip-lines", "9", "--campaign", "x"], 4).says("--skip-lines 9 leaves no header");
+    sends(&ws, &["list.csv", "--skip-lines", "9", "--campaign", "x"], 4)
+        .says("--skip-lines 9 leaves no header");
 }
 
 #[test]
@@ -107,7 +136,9 @@ fn the_delimiter_is_what_yields_addresses_or_what_is_named() {
 #[test]
 fn short_rows_are_filled_and_longer_ones_invalid() {
     let list = "email,phone,name\nann@example.com,1,Ann,,\nben@example.com,2,Ben\n\n,,\n  \n";
-    mails("list.csv", list, &[ANN, BEN]).says("lose those (1): list.csv:2").says("rows without any value are skipped (2): list.csv:5, list.csv:6");
+    mails("list.csv", list, &[ANN, BEN])
+        .says("lose those (1): list.csv:2")
+        .says("rows without any value are skipped (2): list.csv:5, list.csv:6");
     let list = "email,name,phone\nann@example.com,Ann\nben@example.com,Ben,123\n";
     mails("list.csv", list, &[ANN, BEN]).says("filled with empty cells (1): list.csv:2");
     refuses("email,name\nann@example.com,Lee, Ann\n", &["row has 3 fields, the header has 2"]);
@@ -115,20 +146,26 @@ fn short_rows_are_filled_and_longer_ones_invalid() {
 
 #[test]
 fn columns_without_a_name_or_with_the_same_are_refused_only_where_they_are_used() {
-    for list in
-        [",email,name\n0,ann@example.com,Ann\n", "email,name,\nann@example.com,Ann,\n", "email,name,Comment,Comment\nann@example.com,Ann,a,b\n"]
-    {
+    for list in [
+        ",email,name\n0,ann@example.com,Ann\n",
+        "email,name,\nann@example.com,Ann,\n",
+        "email,name,Comment,Comment\nann@example.com,Ann,a,b\n",
+    ] {
         mails("list.csv", list, &[ANN]);
     }
     let ws = sandbox();
-    ws.file("list.csv", "email,name,Comment,Comment\nann@example.com,Ann,a,b\n").message("Hi", "Hello {{ comment }}!");
-    sends(&ws, &["list.csv"], 4).says("column \"Comment\" stands twice in the list, as columns 3 and 4");
-    ws.file("list.csv", "email,name,name\nann@example.com,Ann,b\n").message("Hi", "Hello {{ name }}!");
+    ws.file("list.csv", "email,name,Comment,Comment\nann@example.com,Ann,a,b\n")
+        .message("Hi", "Hello {{ comment }}!");
+    sends(&ws, &["list.csv"], 4)
+        .says("column \"Comment\" stands twice in the list, as columns 3 and 4");
+    ws.file("list.csv", "email,name,name\nann@example.com,Ann,b\n")
+        .message("Hi", "Hello {{ name }}!");
     sends(&ws, &["list.csv"], 4).says("column \"name\" stands twice");
     sends(&ws, &["list.csv", "--where", "name == 'Ann'"], 2).says("stands twice");
     ws.file("list.csv", "email,email,name\nann@example.com,ben@example.com,Ann\n");
     sends(&ws, &["list.csv"], 4).says("2 columns could hold the address");
-    sends(&ws, &["list.csv", "--email", "email"], 4).says("column \"email\" stands twice, as columns 1 and 2");
+    sends(&ws, &["list.csv", "--email", "email"], 4)
+        .says("column \"email\" stands twice, as columns 1 and 2");
 }
 
 #[test]
@@ -140,32 +177,54 @@ fn a_spreadsheets_protection_of_numbers_is_undone() {
 #[test]
 fn rows_that_are_struck_out_are_never_mailed() {
     let list = "email,name\n# people of spring\n#ann@example.com,Ann\n// x@example.com,X\n--y@example.com,Y\n*z@example.com,Z\n! q@example.com,Q\nben@example.com,Ben\n";
-    mails("list.csv", list, &[BEN]).says("are left out and not mailed (6): list.csv:2, list.csv:3, list.csv:4, …");
+    mails("list.csv", list, &[BEN])
+        .says("are left out and not mailed (6): list.csv:2, list.csv:3, list.csv:4, …");
     mails("list.csv", "name,email\n# Ann,ann@example.com\nBen,ben@example.com\n", &[BEN]);
-    refuses("name,email\n#Ann,ann@example.com\nBen,ben@example.com\n", &["row begins with a mark that strikes it out or belongs to its text"]);
-    mails("list.csv", "#email,name\nann@example.com,Ann\n", &[ANN]).says("the header is behind a mark");
-    mails("list.csv", "order,email,name\n#1001,ann@example.com,Ann\n#1002,ben@example.com,Ben\n", &[ANN, BEN]);
+    refuses(
+        "name,email\n#Ann,ann@example.com\nBen,ben@example.com\n",
+        &["row begins with a mark that strikes it out or belongs to its text"],
+    );
+    mails("list.csv", "#email,name\nann@example.com,Ann\n", &[ANN])
+        .says("the header is behind a mark");
+    mails(
+        "list.csv",
+        "order,email,name\n#1001,ann@example.com,Ann\n#1002,ben@example.com,Ben\n",
+        &[ANN, BEN],
+    );
     mails("list.csv", "email,name\nben@example.com,#Ben\n", &[("ben@example.com", "#Ben")]);
-    mails("list.json", r##"[{"email":"#ann@example.com","name":"Ann"},{"email":"ben@example.com","name":"Ben"}]"##, &[BEN]);
+    mails(
+        "list.json",
+        r##"[{"email":"#ann@example.com","name":"Ann"},{"email":"ben@example.com","name":"Ben"}]"##,
+        &[BEN],
+    );
     let ws = sandbox();
     ws.file("list.csv", list);
     let quiet = ws.run(&["-q", "send", "list.csv"]).ends(0);
-    assert!(quiet.err.contains("left out and not mailed (6)") && quiet.out.is_empty(), "{}", quiet.err);
+    assert!(
+        quiet.err.contains("left out and not mailed (6)") && quiet.out.is_empty(),
+        "{}",
+        quiet.err
+    );
 }
 
 #[test]
 fn a_list_without_a_header_keeps_its_first_person() {
     let ws = sandbox();
     ws.message("Hi", "Hello {{ email }}!");
-    for list in
-        ["ann@example.com\nben@example.com\n", "1,ann@example.com,Ann\n2,ben@example.com,Ben\n", "# of spring\nann@example.com\nben@example.com\n"]
-    {
+    for list in [
+        "ann@example.com\nben@example.com\n",
+        "1,ann@example.com,Ann\n2,ben@example.com,Ben\n",
+        "# of spring\nann@example.com\nben@example.com\n",
+    ] {
         ws.file("list.csv", list);
         let dry = ws.run(&["send", "list.csv", "--dry-run", "--json"]).ends(0).object();
         assert_eq!(dry["would_send"], 2, "{list}");
         assert!(dry["notes"].to_string().contains("the list has no header"), "{dry}");
     }
-    refuses("ann@example.com,ben@example.com\n", &["list.csv:1: the list has no header", "several addresses"]);
+    refuses(
+        "ann@example.com,ben@example.com\n",
+        &["list.csv:1: the list has no header", "several addresses"],
+    );
 }
 
 #[test]
@@ -203,18 +262,30 @@ fn a_terminal_is_asked_whether_a_guessed_encoding_is_right() {
         ws.file("list.csv", list);
         let (said, ended) = on_a_terminal(&ws, &["send", "list.csv"], answers);
         assert_eq!((ended, ws.outbox().len()), (code, mailed), "{answers:?}: {said}");
-        for text in ["list.csv is not UTF-8; as windows-1252, which is a guess", "2: …@example.com;Müller", "is the text right"] {
+        for text in [
+            "list.csv is not UTF-8; as windows-1252, which is a guess",
+            "2: …@example.com;Müller",
+            "is the text right",
+        ] {
             assert!(said.contains(text), "no {text:?} in {said}");
         }
-        assert_eq!(code == 4, said.contains("hint: ") && said.contains("--encoding windows-1252"), "{said}");
+        assert_eq!(
+            code == 4,
+            said.contains("hint: ") && said.contains("--encoding windows-1252"),
+            "{said}"
+        );
     }
-    // --yes answers how many leave, not what the text is; a dry run asks too, and -q does not hide the question.
+    // --yes answers how many leave, not what the text is; a dry run asks too, and -q does not hide
+    // the question.
     let ws = sandbox();
     ws.file("list.csv", list);
     let (said, code) = on_a_terminal(&ws, &["send", "list.csv", "-y"], &[]);
     assert!(code == 4 && said.contains("--encoding windows-1252"), "{said}");
     let (said, code) = on_a_terminal(&ws, &["send", "list.csv", "--dry-run"], &["y"]);
-    assert!(code == 0 && said.contains("list.csv is read as windows-1252, a guess that was agreed to"), "{said}");
+    assert!(
+        code == 0 && said.contains("list.csv is read as windows-1252, a guess that was agreed to"),
+        "{said}"
+    );
     let (said, code) = on_a_terminal(&ws, &["-q", "send", "list.csv"], &["y"]);
     assert!(code == 0 && said.contains("Müller"), "{said}");
     assert_eq!(ws.outbox().len(), 2);
@@ -223,7 +294,10 @@ fn a_terminal_is_asked_whether_a_guessed_encoding_is_right() {
 #[test]
 fn check_says_in_which_encoding_each_list_is_read() {
     let ws = sandbox();
-    let utf_16: Vec<u8> = "\u{feff}email\tname\r\ncy@example.com\tCy\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16: Vec<u8> = "\u{feff}email\tname\r\ncy@example.com\tCy\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     ws.file("plain.csv", "email,name\nann@example.com,Ann\n").file("wide.csv", &utf_16);
     ws.file("old.csv", b"email;name\nben@example.com;M\xfcller\nnobody;Ben\n");
     let lists = ["check", "plain.csv", "wide.csv", "old.csv"];
@@ -239,17 +313,31 @@ fn check_says_in_which_encoding_each_list_is_read() {
     assert!(ran.err.contains("old.csv: is not UTF-8"), "{}", ran.err);
     // What else is wrong does not hide the guess.
     let ran = ws.run(&lists).ends(4);
-    assert!(ran.err.contains("cannot be mailed") && ran.out.contains("old.csv is read as windows-1252, a guess"), "{}{}", ran.out, ran.err);
+    assert!(
+        ran.err.contains("cannot be mailed")
+            && ran.out.contains("old.csv is read as windows-1252, a guess"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
     let object = ws.run(&[&lists[..], &["--json"]].concat()).ends(4).object();
     let found: Vec<(&str, &str)> = object["encodings"]
         .as_array()
         .expect("encodings")
         .iter()
-        .map(|list| (list["encoding"].as_str().expect("a label"), list["known_by"].as_str().expect("a word")))
+        .map(|list| {
+            (
+                list["encoding"].as_str().expect("a label"),
+                list["known_by"].as_str().expect("a word"),
+            )
+        })
         .collect();
     assert_eq!(found, [("utf-8", "content"), ("utf-16le", "mark"), ("windows-1252", "guess")]);
     assert_eq!(object["encodings"][2]["lines"], serde_json::json!(["2: …@example.com;Müller"]));
-    let object = ws.run(&["check", "old.csv", "--encoding", "windows-1252", "--json", "--max-invalid", "50%"]).ends(0).object();
+    let object = ws
+        .run(&["check", "old.csv", "--encoding", "windows-1252", "--json", "--max-invalid", "50%"])
+        .ends(0)
+        .object();
     assert_eq!(object["encodings"][0]["known_by"], "named");
 }
 
@@ -257,14 +345,19 @@ fn check_says_in_which_encoding_each_list_is_read() {
 fn one_bad_byte_in_utf_8_is_refused_by_line_and_byte() {
     let mut list = "email,name\n".to_owned() + &"ann@example.com,Jürgen\n".repeat(50);
     list.push_str("ben@example.com,B");
-    refuses([list.as_bytes(), b"\xfcrgen\n"].concat(), &["list.csv:52: byte 0xFC at offset ", "no UTF-8", "--encoding"]);
+    refuses(
+        [list.as_bytes(), b"\xfcrgen\n"].concat(),
+        &["list.csv:52: byte 0xFC at offset ", "no UTF-8", "--encoding"],
+    );
 }
 
 #[test]
 fn numbers_of_json_keep_their_digits() {
-    const ROW: &str =
-        r#""iccid":89490200001234567891,"price":1.10,"big":1e3,"zero":-0,"id":12345678901234567,"tenth":0.1,"items":[{"n":2,"p":2.50}]"#;
-    let array = format!(r#"[{{"email":"ann@example.com",{ROW}}}, {{"email":"ben@example.com",{}}}]"#, ROW.replace("7891", "7899"));
+    const ROW: &str = r#""iccid":89490200001234567891,"price":1.10,"big":1e3,"zero":-0,"id":12345678901234567,"tenth":0.1,"items":[{"n":2,"p":2.50}]"#;
+    let array = format!(
+        r#"[{{"email":"ann@example.com",{ROW}}}, {{"email":"ben@example.com",{}}}]"#,
+        ROW.replace("7891", "7899")
+    );
     let lines = array.replace("}]}, {", "}]}\n{");
     let lines = lines.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).expect("an array");
     for (name, list) in [("list.json", array.as_str()), ("list.ndjson", lines)] {
@@ -276,9 +369,16 @@ fn numbers_of_json_keep_their_digits() {
         );
         ws.file(name, list);
         sends(&ws, &[name, "--report", "out.ndjson", "--report", "out.csv"], 0);
-        let mails: Vec<String> = ws.outbox().values().map(|raw| String::from_utf8_lossy(raw).replace("=\r\n", "").replace("=\n", "")).collect();
+        let mails: Vec<String> = ws
+            .outbox()
+            .values()
+            .map(|raw| String::from_utf8_lossy(raw).replace("=\r\n", "").replace("=\n", ""))
+            .collect();
         assert_eq!(mails.len(), 2, "{name}: two persons");
-        for (digits, more) in [("89490200001234567891", "89490200001234567892"), ("89490200001234567899", "89490200001234567900")] {
+        for (digits, more) in [
+            ("89490200001234567891", "89490200001234567892"),
+            ("89490200001234567899", "89490200001234567900"),
+        ] {
             let text = format!("{digits} 1.10 1e3 -0 12345678901234567 0.1 2.50 2.2 {more} dear");
             assert!(mails.iter().any(|mail| mail.contains(&text)), "{name}: {text} in {mails:?}");
         }
@@ -288,12 +388,15 @@ fn numbers_of_json_keep_their_digits() {
     }
 }
 
-/// Every list under `tests/fixtures/lists` has the header of a service's or a program's export, and the same three people.
+/// Every list under `tests/fixtures/lists` has the header of a service's or a program's export, and
+/// the same three people.
 #[test]
 fn exports_are_read_whole_with_default_settings() {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/lists");
-    let mut names: Vec<String> =
-        std::fs::read_dir(&dir).expect("fixtures").map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(&dir)
+        .expect("fixtures")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     assert!(names.len() >= 19, "{names:?}");
     let ws = sandbox();
@@ -324,8 +427,14 @@ fn the_only_column_with_addresses_is_taken_where_its_heading_is_about_mail() {
     }
     mails("list.csv", "name,电子邮箱\nAnn,ann@example.com\n", &[ANN]);
     let owners = "name,Owner\nAnn,boss@acme.example\nBen,boss@acme.example\n";
-    refuses(owners, &["no column is called email; addresses stand in \"Owner\" alone", "--email-column COLUMN"]);
-    refuses("name,Mail A,Mail B\nAnn,ann@example.com,a@example.org\n", &["no column is called email (its columns"]);
+    refuses(
+        owners,
+        &["no column is called email; addresses stand in \"Owner\" alone", "--email-column COLUMN"],
+    );
+    refuses(
+        "name,Mail A,Mail B\nAnn,ann@example.com,a@example.org\n",
+        &["no column is called email (its columns"],
+    );
     let sparse = "name,Mail or phone\nAnn,ann@example.com\nBen,555-0100\nCara,\n";
     refuses(sparse, &["no column is called email (its columns"]);
 }
@@ -333,7 +442,9 @@ fn the_only_column_with_addresses_is_taken_where_its_heading_is_about_mail() {
 #[test]
 fn rows_of_answers_and_lines_of_totals_are_nobody() {
     let survey = "id,Email Address,name,Rate us\n,,Open-Ended Response,Response\n1,ann@example.com,Ann,5\n2,ben@example.com,Ben,5\n";
-    mails("list.csv", survey, &[ANN, BEN]).says("rows below the header that describe columns or repeat it are skipped (1): list.csv:2");
+    mails("list.csv", survey, &[ANN, BEN]).says(
+        "rows below the header that describe columns or repeat it are skipped (1): list.csv:2",
+    );
     for footer in ["(2 rows affected)", "Grand Total", "2 rows selected."] {
         let list = format!("email,name\nann@example.com,Ann\nben@example.com,Ben\n\n{footer}\n");
         mails("list.csv", list, &[ANN, BEN]).says("lines of one text without an address, below an empty line, are skipped (1): list.csv:5");
@@ -349,41 +460,73 @@ fn values_beyond_a_header_that_ends_with_the_address_have_no_name() {
     let ws = sandbox();
     ws.message("Hi", "Hello!").file("list.csv", list);
     let ran = sends(&ws, &["list.csv"], 0);
-    assert!(ran.err.contains("beyond the last column of the header") && ran.err.contains("(6): list.csv:3"), "{}", ran.err);
+    assert!(
+        ran.err.contains("beyond the last column of the header")
+            && ran.err.contains("(6): list.csv:3"),
+        "{}",
+        ran.err
+    );
     assert_eq!(ws.mailed().len(), 7);
     // A name that is missing before or among others would put values under the wrong names.
-    let list: String = (10..16).map(|n| format!("user{n}@example.com,User{n},2026-01-{n}\n")).collect();
+    let list: String =
+        (10..16).map(|n| format!("user{n}@example.com,User{n},2026-01-{n}\n")).collect();
     refuses(format!("email,name\n{list}"), &["row has 3 fields, the header has 2"]);
 }
 
 #[test]
 fn two_addresses_in_one_cell_have_a_reason_of_their_own() {
-    refuses("Name,E-mail 1 - Value,x\nAnn,ann@example.com ::: ann@example.org,\n", &["cell holds several addresses, separated by :::"]);
+    refuses(
+        "Name,E-mail 1 - Value,x\nAnn,ann@example.com ::: ann@example.org,\n",
+        &["cell holds several addresses, separated by :::"],
+    );
 }
 
 #[test]
 fn a_note_with_an_address_is_no_swallowed_row_and_a_swallowed_row_is_none_of_a_note() {
     let noted = "name,email,city,note\nAnn,ann@example.com,Oslo,\"Call first\nPhone, ann@example.org, Oslo\"\n";
     mails("list.csv", noted, &[ANN]);
-    refuses("name,city,email\n\"Ann,Oslo,ann@example.com\nBen\",Rome,ben@example.com\n", &["list.csv:2: a quote opens here", "another row"]);
+    refuses(
+        "name,city,email\n\"Ann,Oslo,ann@example.com\nBen\",Rome,ben@example.com\n",
+        &["list.csv:2: a quote opens here", "another row"],
+    );
 }
 
 #[test]
 fn a_starred_name_is_neither_mailed_nor_lost_silently() {
-    refuses("name,email\n*VIP Ann,ann@example.com\nBen,ben@example.com\n", &["row begins with a mark"]);
+    refuses(
+        "name,email\n*VIP Ann,ann@example.com\nBen,ben@example.com\n",
+        &["row begins with a mark"],
+    );
 }
 
 #[test]
 fn how_lists_are_read_can_be_configured_and_flags_win() {
     let ws = sandbox();
-    ws.config(&format!("{}[list]\ndelimiter = \"~\"\nencoding = \"windows-1252\"\nskip_lines = 1\n", ws.read("mailbatch.toml")));
+    ws.config(&format!(
+        "{}[list]\ndelimiter = \"~\"\nencoding = \"windows-1252\"\nskip_lines = 1\n",
+        ws.read("mailbatch.toml")
+    ));
     ws.file("list.csv", b"x~y\nemail~name\nann@example.com~Zo\xeb\n");
     assert!(ws.run(&["preview", "list.csv"]).ends(0).out.contains("Zoë"));
     ws.run(&["config", "validate"]).ends(0);
     let shown = ws.run(&["config", "show", "--origin"]).ends(0).out;
     assert!(shown.contains("list.delimiter") && shown.contains("list.skip_lines"), "{shown}");
     ws.file("other.csv", "x\n1\nemail;name\nann@example.com;Ann\n");
-    assert!(ws.run(&["preview", "other.csv", "--delimiter", ";", "--skip-lines", "2", "--encoding", "utf-8"]).ends(0).out.contains("Hello Ann!"));
+    assert!(
+        ws.run(&[
+            "preview",
+            "other.csv",
+            "--delimiter",
+            ";",
+            "--skip-lines",
+            "2",
+            "--encoding",
+            "utf-8"
+        ])
+        .ends(0)
+        .out
+        .contains("Hello Ann!")
+    );
 }
 
 #[test]
@@ -397,9 +540,13 @@ fn compressed_and_piped_lists_are_read_alike() {
     ws.file("list.csv.zst", zstd::encode_all(&list[..], 0).expect("memory"));
     let flags = ["--delimiter", "~", "--encoding", "windows-1252", "--skip-lines", "1"];
     for name in ["list.csv.gz", "list.csv.zst"] {
-        assert!(ws.run(&[&["preview", name][..], &flags].concat()).ends(0).out.contains("Zoë"), "{name}");
+        assert!(
+            ws.run(&[&["preview", name][..], &flags].concat()).ends(0).out.contains("Zoë"),
+            "{name}"
+        );
     }
-    let piped = ws.run_with(&[&["send", "-", "--campaign", "piped"][..], &flags].concat(), list).ends(0);
+    let piped =
+        ws.run_with(&[&["send", "-", "--campaign", "piped"][..], &flags].concat(), list).ends(0);
     assert_eq!(ws.mailed(), ["ann@example.com"], "{}", piped.err);
 }
 
@@ -407,7 +554,10 @@ fn compressed_and_piped_lists_are_read_alike() {
 fn suppressions_are_never_read_as_nobody() {
     let ws = sandbox();
     ws.file("list.csv", "email,name\nann@example.com,Ann\nben@example.com,Ben\n");
-    let utf_16: Vec<u8> = "\u{feff}email\tname\r\nann@example.com\tx\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16: Vec<u8> = "\u{feff}email\tname\r\nann@example.com\tx\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     for (file, says) in [
         (&b"sep=;\r\nemail;reason\r\nann@example.com;manual\r\n"[..], "Excel's sep= line"),
         (b"email;reason\nann@example.com;manual\n", "columns are separated by commas"),
@@ -430,11 +580,20 @@ fn suppressions_are_never_read_as_nobody() {
 fn suppressions_are_imported_as_spreadsheets_write_them() {
     let ws = sandbox();
     ws.file("suppressions.csv", "email\n");
-    ws.config(&format!("{}[suppression]\nfiles = [\"suppressions.csv\"]\n", ws.read("mailbatch.toml")));
-    ws.file("theirs.csv", "sep=;\r\nName;E-Mail;Grund\r\n# Ben;ben@example.com;\r\nAnn;ann@example.com;\r\n");
+    ws.config(&format!(
+        "{}[suppression]\nfiles = [\"suppressions.csv\"]\n",
+        ws.read("mailbatch.toml")
+    ));
+    ws.file(
+        "theirs.csv",
+        "sep=;\r\nName;E-Mail;Grund\r\n# Ben;ben@example.com;\r\nAnn;ann@example.com;\r\n",
+    );
     let ran = ws.run(&["-q", "suppress", "import", "theirs.csv"]).ends(0);
     assert!(ran.err.contains("are left out and suppress nobody (1): theirs.csv:3"), "{}", ran.err);
-    assert!(ws.read("suppressions.csv").contains("ann@example.com") && !ws.read("suppressions.csv").contains("ben@example.com"));
+    assert!(
+        ws.read("suppressions.csv").contains("ann@example.com")
+            && !ws.read("suppressions.csv").contains("ben@example.com")
+    );
     ws.file("old.csv", b"E-Mail;Name\r\ncara@example.com;M\xfcller\r\n");
     assert!(ws.run(&["suppress", "import", "old.csv"]).ends(4).err.contains("--encoding"));
     ws.run(&["suppress", "import", "old.csv", "--encoding", "windows-1252"]).ends(0);
@@ -442,5 +601,7 @@ fn suppressions_are_imported_as_spreadsheets_write_them() {
     ws.file("empty.csv", "");
     assert!(ws.run(&["suppress", "import", "empty.csv"]).ends(4).err.contains("is empty"));
     ws.file("prose.csv", "hello\nworld\n");
-    assert!(ws.run(&["suppress", "import", "prose.csv"]).ends(4).err.contains("no column can be meant"));
+    assert!(
+        ws.run(&["suppress", "import", "prose.csv"]).ends(4).err.contains("no column can be meant")
+    );
 }

@@ -20,12 +20,21 @@ fn a_run_waits_for_another_writer_says_for_whom_and_loses_nothing() {
     wait_for_count(&server, 40);
     let other = rusqlite::Connection::open(work.join(".mailbatch/ledger.db")).unwrap();
     other.busy_timeout(LONG).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE; INSERT INTO meta(name, value) VALUES ('held', 1)").unwrap();
+    other
+        .execute_batch("BEGIN IMMEDIATE; INSERT INTO meta(name, value) VALUES ('held', 1)")
+        .unwrap();
     let me = format!("process {} (", std::process::id());
     assert!(wait_for(|| running.err().contains("holds the write lock"), LONG), "{}", running.err());
-    assert!(running.err().contains(&me) || !cfg!(target_os = "linux"), "it names who holds it: {}", running.err());
+    assert!(
+        running.err().contains(&me) || !cfg!(target_os = "linux"),
+        "it names who holds it: {}",
+        running.err()
+    );
     assert!(running.err().contains("ledger.db"), "{}", running.err());
-    assert!(server.count() < ROWS, "no more than what was claimed before goes out without a record");
+    assert!(
+        server.count() < ROWS,
+        "no more than what was claimed before goes out without a record"
+    );
     other.execute_batch("ROLLBACK").unwrap();
     let ran = running.ends(0);
     assert!(ran.err.contains("the lock is free"), "{}", ran.err);
@@ -40,7 +49,8 @@ fn a_vacuum_in_mid_run_is_of_no_matter() {
     let other = std::cell::OnceCell::new();
     for wanted in [40, 120, 200] {
         wait_for_count(&server, wanted);
-        let other = other.get_or_init(|| rusqlite::Connection::open(work.join(".mailbatch/ledger.db")).unwrap());
+        let other = other
+            .get_or_init(|| rusqlite::Connection::open(work.join(".mailbatch/ledger.db")).unwrap());
         other.busy_timeout(LONG).unwrap();
         other.execute_batch("VACUUM").unwrap();
     }
@@ -56,7 +66,9 @@ fn a_second_signal_leaves_although_the_ledger_is_locked_and_the_next_start_has_e
     wait_for_count(&server, 40);
     let other = rusqlite::Connection::open(work.join(".mailbatch/ledger.db")).unwrap();
     other.busy_timeout(LONG).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE; INSERT INTO meta(name, value) VALUES ('held', 1)").unwrap();
+    other
+        .execute_batch("BEGIN IMMEDIATE; INSERT INTO meta(name, value) VALUES ('held', 1)")
+        .unwrap();
     assert!(wait_for(|| running.err().contains("holds the write lock"), LONG), "{}", running.err());
     running.signal(Signal::INT);
     std::thread::sleep(Duration::from_secs(2));
@@ -68,7 +80,10 @@ fn a_second_signal_leaves_although_the_ledger_is_locked_and_the_next_start_has_e
     let report = work.report();
     let unknown = report.with("unknown").len();
     assert!(unknown <= 4, "one on each connection at most: {:?}", report.counts());
-    assert_eq!((ended.code, report.with("accepted").len()), (if unknown == 0 { 0 } else { 6 }, ROWS - unknown));
+    assert_eq!(
+        (ended.code, report.with("accepted").len()),
+        (if unknown == 0 { 0 } else { 6 }, ROWS - unknown)
+    );
     let mut taken = server.recipients();
     taken.dedup();
     assert_eq!(taken.len(), server.count(), "nobody twice");

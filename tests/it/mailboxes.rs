@@ -1,4 +1,5 @@
-//! One mailbox is one person however it is written, and who is suppressed is not mailed under another spelling.
+//! One mailbox is one person however it is written, and who is suppressed is not mailed under
+//! another spelling.
 
 use std::process::Output;
 
@@ -7,7 +8,10 @@ use crate::support::{Workspace, workspace};
 /// A sandbox with this list and these suppressions.
 fn sandbox(list: &str, suppressions: &str) -> Workspace {
     let work = workspace();
-    work.sandbox_config("").message("Hello", "Hello.").file("list.csv", list).file("suppressions.csv", suppressions);
+    work.sandbox_config("")
+        .message("Hello", "Hello.")
+        .file("list.csv", list)
+        .file("suppressions.csv", suppressions);
     let config = work.read("mailbatch.toml");
     work.config(&format!("{config}\n[suppression]\nfiles = [\"suppressions.csv\"]\n"));
     work
@@ -18,7 +22,11 @@ fn run(work: &Workspace, arguments: &[&str]) -> Output {
 }
 
 fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 #[track_caller]
@@ -32,8 +40,11 @@ fn ends(work: &Workspace, arguments: &[&str], exit: i32) -> String {
 fn mailed(work: &Workspace) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(work.join(".mailbatch/outbox")) else { return Vec::new() };
     let to = |entry: std::io::Result<std::fs::DirEntry>| {
-        let text = std::fs::read_to_string(entry.expect("a readable outbox").path()).expect("a message");
-        text.lines().find_map(|line| line.strip_prefix("To: ").map(str::to_owned)).expect("a recipient")
+        let text =
+            std::fs::read_to_string(entry.expect("a readable outbox").path()).expect("a message");
+        text.lines()
+            .find_map(|line| line.strip_prefix("To: ").map(str::to_owned))
+            .expect("a recipient")
     };
     let mut all: Vec<String> = entries.map(to).collect();
     all.sort();
@@ -47,31 +58,58 @@ fn rows(work: &Workspace) -> Vec<(String, String)> {
     let names = reader.headers().expect("a header").clone();
     let at = |name: &str| names.iter().position(|other| other == name).expect("a column");
     let (outcome, detail) = (at("mb_outcome"), at("mb_detail"));
-    reader.records().map(|row| row.expect("a row")).map(|row| (row[outcome].to_owned(), row[detail].to_owned())).collect()
+    reader
+        .records()
+        .map(|row| row.expect("a row"))
+        .map(|row| (row[outcome].to_owned(), row[detail].to_owned()))
+        .collect()
 }
 
 #[test]
 fn an_invisible_character_neither_evades_a_suppression_nor_makes_another_person() {
     let list = "email,name\n\u{200b}ann@example.com,Ann\nben@example.com\u{200e},Ben\n\u{202a}cara@example.com\u{202c},Cara\n\
                 dan\u{200b}@example.com,Dan\neve@exam\u{ad}ple.com,Eve\n\u{feff}flo@example.com,Flo\ngus@example.com\u{a0},Gus\nann@example.com,Ann again\n";
-    let work = sandbox(list, "email,reason\nann@example.com,complaint\ndan@example.com,complaint\n");
+    let work =
+        sandbox(list, "email,reason\nann@example.com,complaint\ndan@example.com,complaint\n");
     let checked = ends(&work, &["check", "list.csv", "--max-invalid", "50%"], 0);
-    for part in
-        ["5 addresses had invisible characters at an end", "list.csv:2, list.csv:3, list.csv:4", "U+200B", "U+00AD", "list.csv:5", "list.csv:6"]
-    {
+    for part in [
+        "5 addresses had invisible characters at an end",
+        "list.csv:2, list.csv:3, list.csv:4",
+        "U+200B",
+        "U+00AD",
+        "list.csv:5",
+        "list.csv:6",
+    ] {
         assert!(checked.contains(part), "{part:?} is not in: {checked}");
     }
     ends(&work, &["check", "list.csv"], 4);
     ends(&work, &["send", "list.csv", "--max-invalid", "50%", "--report", "out.csv"], 0);
-    assert_eq!(mailed(&work), ["ben@example.com", "cara@example.com", "flo@example.com", "gus@example.com"]);
+    assert_eq!(
+        mailed(&work),
+        ["ben@example.com", "cara@example.com", "flo@example.com", "gus@example.com"]
+    );
     let outcomes: Vec<String> = rows(&work).into_iter().map(|(outcome, _)| outcome).collect();
-    assert_eq!(outcomes, ["suppressed", "accepted", "accepted", "invalid", "invalid", "accepted", "accepted", "duplicate"]);
+    assert_eq!(
+        outcomes,
+        [
+            "suppressed",
+            "accepted",
+            "accepted",
+            "invalid",
+            "invalid",
+            "accepted",
+            "accepted",
+            "duplicate"
+        ]
+    );
 }
 
 #[test]
 fn invisible_ends_are_counted_in_suppression_files_imports_and_json() {
-    let work =
-        sandbox("email\n\u{200b}zoe@example.com\n", "email,reason\nben@example.com,\n\u{200b}ann@example.com,complaint\n@example.net\u{a0},\n");
+    let work = sandbox(
+        "email\n\u{200b}zoe@example.com\n",
+        "email,reason\nben@example.com,\n\u{200b}ann@example.com,complaint\n@example.net\u{a0},\n",
+    );
     let checked = ends(&work, &["check", "list.csv"], 0);
     assert!(
         checked.contains("2 entries had invisible characters at an end, which were taken off: suppressions.csv:3, suppressions.csv:4"),
@@ -83,14 +121,32 @@ fn invisible_ends_are_counted_in_suppression_files_imports_and_json() {
     let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an object");
     let finding = |rule: &str| {
         let findings = object["findings"].as_array().expect("findings");
-        findings.iter().find(|finding| finding["rule"] == rule).unwrap_or_else(|| panic!("no {rule} in {object}")).clone()
+        findings
+            .iter()
+            .find(|finding| finding["rule"] == rule)
+            .unwrap_or_else(|| panic!("no {rule} in {object}"))
+            .clone()
     };
-    assert_eq!((&finding("unseen_ends")["count"], &finding("unseen_ends")["places"][0]), (&1.into(), &"list.csv:2".into()));
+    assert_eq!(
+        (&finding("unseen_ends")["count"], &finding("unseen_ends")["places"][0]),
+        (&1.into(), &"list.csv:2".into())
+    );
     let entries = finding("suppression_unseen_ends");
-    assert_eq!((&entries["count"], &entries["places"]), (&2.into(), &serde_json::json!(["suppressions.csv:3", "suppressions.csv:4"])));
-    work.file("theirs.csv", "name,email\nDan,dan@example.org\nCara,\u{feff}cara@example.org\u{202c}\n");
+    assert_eq!(
+        (&entries["count"], &entries["places"]),
+        (&2.into(), &serde_json::json!(["suppressions.csv:3", "suppressions.csv:4"]))
+    );
+    work.file(
+        "theirs.csv",
+        "name,email\nDan,dan@example.org\nCara,\u{feff}cara@example.org\u{202c}\n",
+    );
     let imported = ends(&work, &["suppress", "import", "theirs.csv"], 0);
-    assert!(imported.contains("addresses with invisible characters at an end, which are taken off (1): theirs.csv:3"), "{imported}");
+    assert!(
+        imported.contains(
+            "addresses with invisible characters at an end, which are taken off (1): theirs.csv:3"
+        ),
+        "{imported}"
+    );
     assert!(work.read("suppressions.csv").contains("\ncara@example.org,"));
 }
 
@@ -103,13 +159,20 @@ fn an_apostrophe_that_is_a_letter_is_one_person_with_the_keyboards() {
     let checked = ends(&work, &["check", "list.csv", "--max-invalid", "50%"], 0);
     assert!(checked.contains("U+02BC") && checked.contains("did you mean '"), "{checked}");
     assert!(checked.contains("letters that look like others"), "{checked}");
-    let seen = checked.lines().any(|line| line.contains("look like others") && line.contains("list.csv:2") && line.contains("list.csv:3"));
+    let seen = checked.lines().any(|line| {
+        line.contains("look like others")
+            && line.contains("list.csv:2")
+            && line.contains("list.csv:3")
+    });
     assert!(seen, "{checked}");
     ends(&work, &["send", "list.csv", "--max-invalid", "50%", "--report", "out.csv"], 0);
     let outcomes: Vec<String> = rows(&work).into_iter().map(|(outcome, _)| outcome).collect();
     assert_eq!(outcomes, ["suppressed", "accepted", "invalid", "invalid", "accepted"]);
     // The other way round, and by a hash of either spelling.
-    for entry in ["\u{441}\u{456}\u{43c}\u{2bc}\u{44f}@example.com", "\u{441}\u{456}\u{43c}'\u{44f}@example.com"] {
+    for entry in [
+        "\u{441}\u{456}\u{43c}\u{2bc}\u{44f}@example.com",
+        "\u{441}\u{456}\u{43c}'\u{44f}@example.com",
+    ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, entry.as_bytes());
         let hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         for entry in [entry.to_owned(), format!("sha256:{hash}")] {
@@ -148,9 +211,18 @@ fn rows_that_were_struck_out_and_look_alikes_are_never_mailed() {
 
 #[test]
 fn every_spelling_of_a_mailbox_is_suppressed_alike_in_file_import_and_command() {
-    let spellings = ["ann.b@example.com", "\"ann.b\"@example.com", "\"a\\nn.b\"@EXAMPLE.com", "ANN.B@example.com", "\u{200b}ann.b@example.com\u{a0}"];
+    let spellings = [
+        "ann.b@example.com",
+        "\"ann.b\"@example.com",
+        "\"a\\nn.b\"@EXAMPLE.com",
+        "ANN.B@example.com",
+        "\u{200b}ann.b@example.com\u{a0}",
+    ];
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let list: String = std::iter::once("email".to_owned()).chain(spellings.iter().map(|text| quoted(text))).collect::<Vec<_>>().join("\n");
+    let list: String = std::iter::once("email".to_owned())
+        .chain(spellings.iter().map(|text| quoted(text)))
+        .collect::<Vec<_>>()
+        .join("\n");
     for spelling in spellings {
         let by_file = sandbox(&list, &format!("email\n{}\n", quoted(spelling)));
         ends(&by_file, &["send", "list.csv", "--report", "out.csv"], 0);
@@ -158,7 +230,9 @@ fn every_spelling_of_a_mailbox_is_suppressed_alike_in_file_import_and_command() 
 
         let by_command = sandbox(&list, "email\n");
         ends(&by_command, &["suppress", "add", spelling], 0);
-        spellings.iter().for_each(|other| drop(ends(&by_command, &["suppress", "check", other], 0)));
+        spellings
+            .iter()
+            .for_each(|other| drop(ends(&by_command, &["suppress", "check", other], 0)));
         ends(&by_command, &["send", "list.csv"], 0);
         assert_eq!(mailed(&by_command), Vec::<String>::new(), "{spelling} by a command");
         ends(&by_command, &["suppress", "remove", spellings[1]], 0);
@@ -187,14 +261,24 @@ fn a_suppression_that_hides_something_is_refused_and_named_wherever_it_is_given(
     ] {
         let work = sandbox("email\nzoe@example.com\n", &format!("email\n{entry}\n"));
         let refused = ends(&work, &["send", "list.csv"], 4);
-        assert!(refused.contains("suppressions.csv:2: ") && refused.contains(named), "{entry}: {refused}");
+        assert!(
+            refused.contains("suppressions.csv:2: ") && refused.contains(named),
+            "{entry}: {refused}"
+        );
         assert_eq!(mailed(&work), Vec::<String>::new());
         work.file("suppressions.csv", "email\n").file("theirs.csv", format!("email\n{entry}\n"));
-        for arguments in [&["suppress", "add", entry][..], &["suppress", "check", entry], &["suppress", "remove", entry]] {
+        for arguments in [
+            &["suppress", "add", entry][..],
+            &["suppress", "check", entry],
+            &["suppress", "remove", entry],
+        ] {
             let refused = ends(&work, arguments, 2);
             assert!(refused.contains(named), "{arguments:?}: {refused}");
         }
         let refused = ends(&work, &["suppress", "import", "theirs.csv", "--reason", "manual"], 4);
-        assert!(refused.contains("theirs.csv:2: ") && refused.contains(named), "{entry}: {refused}");
+        assert!(
+            refused.contains("theirs.csv:2: ") && refused.contains(named),
+            "{entry}: {refused}"
+        );
     }
 }

@@ -1,11 +1,14 @@
-//! What is nested without end, or holds itself, is refused in words: templates, conditions, values and HTML.
+//! What is nested without end, or holds itself, is refused in words: templates, conditions, values
+//! and HTML.
 
 use crate::support::ran::Ran;
 use crate::support::{Workspace, workspace};
 
 fn sandbox() -> Workspace {
     let work = workspace();
-    work.sandbox_config("").message("Hi", "Hello {{ name }}").file("list.csv", "email,name\na@example.com,Ann\nb@example.com,Ben\n");
+    work.sandbox_config("")
+        .message("Hi", "Hello {{ name }}")
+        .file("list.csv", "email,name\na@example.com,Ann\nb@example.com,Ben\n");
     work
 }
 
@@ -19,7 +22,15 @@ fn refused(ran: Ran, code: i32, says: &str) {
 #[test]
 fn what_lies_too_deep_in_itself_is_refused_and_overflows_no_stack() {
     let work = sandbox();
-    let rows = [("name", "|string"), ("name", ".a"), ("name", "[0]"), ("name", " ~ name"), ("1", " + 1"), ("1", " or 1"), ("name", "()")];
+    let rows = [
+        ("name", "|string"),
+        ("name", ".a"),
+        ("name", "[0]"),
+        ("name", " ~ name"),
+        ("1", " + 1"),
+        ("1", " or 1"),
+        ("name", "()"),
+    ];
     for (before, part) in rows {
         let expression = format!("{before}{}", part.repeat(10_000));
         work.message("Hi", &format!("Hello\n{{{{ {expression} }}}}"));
@@ -27,13 +38,19 @@ fn what_lies_too_deep_in_itself_is_refused_and_overflows_no_stack() {
         work.message("Hi", "Hello");
         refused(work.run(&["check", "list.csv", "--where", &expression]), 2, "in a row (column ");
     }
-    for (before, part, after) in [("{{ ", "not ", "1 }}"), ("{{ ", "-", "1 }}"), ("{% if 1 %}", "{% elif 1 %}", "{% endif %}")] {
+    for (before, part, after) in [
+        ("{{ ", "not ", "1 }}"),
+        ("{{ ", "-", "1 }}"),
+        ("{% if 1 %}", "{% elif 1 %}", "{% endif %}"),
+    ] {
         work.message("Hi", &format!("Hello\n{before}{}{after}", part.repeat(100_000)));
         refused(work.run(&["check", "list.csv"]), 4, "more than 1000 operators");
     }
     // Values that hold themselves, or others so often that nothing gets to their end.
     let set = |value: &str, times: usize| {
-        format!("{{% set n = namespace(x=['a']) %}}{{% for i in range({times}) %}}{{% set n.x = {value} %}}{{% endfor %}}")
+        format!(
+            "{{% set n = namespace(x=['a']) %}}{{% for i in range({times}) %}}{{% set n.x = {value} %}}{{% endfor %}}"
+        )
     };
     let twice = |rest: &str| format!("{}{rest}", set("[n.x, n.x]", 60));
     for (template, says) in [
@@ -52,8 +69,16 @@ fn what_lies_too_deep_in_itself_is_refused_and_overflows_no_stack() {
         let why = work.read("list.csv.rejected.csv");
         assert!(why.contains(says) && !ran.err.contains("panicked"), "{template}: {why}\n{}", ran.err);
     }
-    for (part, says) in [("<div>", "1000 deep"), ("<blockquote><p>", "1000 deep"), ("<b>", "1000 deep"), ("<td>x", "100000 elements")] {
-        work.file("deep.html", format!("+++\nsubject = \"Hi\"\n+++\n<table><tr>{}", part.repeat(150_000)));
+    for (part, says) in [
+        ("<div>", "1000 deep"),
+        ("<blockquote><p>", "1000 deep"),
+        ("<b>", "1000 deep"),
+        ("<td>x", "100000 elements"),
+    ] {
+        work.file(
+            "deep.html",
+            format!("+++\nsubject = \"Hi\"\n+++\n<table><tr>{}", part.repeat(150_000)),
+        );
         refused(work.run(&["check", "list.csv", "--message", "deep.html"]), 4, says);
     }
     // What is kept and nested in mail.

@@ -1,4 +1,5 @@
-//! How often gates and pause rules are right: their judgement of canaries and runs that were drawn, as the tables of the guide have it.
+//! How often gates and pause rules are right: their judgement of canaries and runs that were drawn,
+//! as the tables of the guide have it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -65,7 +66,10 @@ impl Gate {
     fn judge(&mut self, count: u64, growth: Growth) -> Next {
         let limit = self.limit;
         let shares = |alpha| [measure("bounced", count, growth.size, limit, alpha)];
-        self.known.entry((count, growth.size, growth.times, growth.room)).or_insert_with(|| next(shares, growth).1).clone()
+        self.known
+            .entry((count, growth.size, growth.times, growth.room))
+            .or_insert_with(|| next(shares, growth).1)
+            .clone()
     }
 
     /// Draws a canary of `size` that may grow to `bound`, until it is judged.
@@ -76,7 +80,11 @@ impl Gate {
             match self.judge(count, growth) {
                 Next::Grow(more) => {
                     count += draws.events(more, share);
-                    growth = Growth { times: growth.times + 1, size: growth.size + more, room: growth.room - more };
+                    growth = Growth {
+                        times: growth.times + 1,
+                        size: growth.size + more,
+                        room: growth.room - more,
+                    };
                 }
                 ended => return ended,
             }
@@ -112,9 +120,14 @@ fn canaries(limit: &str, times: u64) -> String {
         for factor in SHARES {
             let ends = gate.ends(gate.limit.fraction() * factor, size, size * times);
             if factor <= 1.0 {
-                assert!(ends.failed * 20 <= CANARIES, "{limit}: {} of {CANARIES} canaries of {size} fail at {factor} of the limit", ends.failed);
+                assert!(
+                    ends.failed * 20 <= CANARIES,
+                    "{limit}: {} of {CANARIES} canaries of {size} fail at {factor} of the limit",
+                    ends.failed
+                );
             }
-            let [failed, held, passed] = [ends.failed, ends.held, ends.passed].map(|count| percent(count, CANARIES));
+            let [failed, held, passed] =
+                [ends.failed, ends.held, ends.passed].map(|count| percent(count, CANARIES));
             line.push_str(&format!("  {failed:>5} {held:>5} {passed:>6}"));
         }
         table.push_str(line.trim_end());
@@ -132,9 +145,13 @@ fn pauses(rule: &str) -> String {
         for factor in SHARES {
             let share = rule.over.fraction() * factor;
             let mut draws = Draws(size ^ (share * 1e6) as u64);
-            let broken = (0..RUNS).filter(|_| is_broken(&rule, &mut draws, share, size)).count() as u64;
+            let broken =
+                (0..RUNS).filter(|_| is_broken(&rule, &mut draws, share, size)).count() as u64;
             if factor < 1.0 {
-                assert!(broken * 20 <= RUNS, "{broken} of {RUNS} runs of {size} stop at half the limit");
+                assert!(
+                    broken * 20 <= RUNS,
+                    "{broken} of {RUNS} runs of {size} stop at half the limit"
+                );
             }
             line.push_str(&format!("    {:>10}", percent(broken, RUNS)));
         }
@@ -162,12 +179,17 @@ fn is_broken(rule: &PauseRule, draws: &mut Draws, share: f64, size: u64) -> bool
 /// Replaces the block of this name in a page, or compares it.
 fn check(page: &mut String, name: &str, table: &str) {
     let mark = format!("<!-- generated: {name} -->\n\n```text\n");
-    let start = page.find(&mark).unwrap_or_else(|| panic!("the page has no block {name}")) + mark.len();
+    let start =
+        page.find(&mark).unwrap_or_else(|| panic!("the page has no block {name}")) + mark.len();
     let end = start + page[start..].find("```\n").expect("the block ends");
     if std::env::var_os("MAILBATCH_REGENERATE").is_some() {
         page.replace_range(start..end, table);
     } else {
-        assert_eq!(&page[start..end], table, "{name}; run MAILBATCH_REGENERATE=1 cargo test --test it odds");
+        assert_eq!(
+            &page[start..end],
+            table,
+            "{name}; run MAILBATCH_REGENERATE=1 cargo test --test it odds"
+        );
     }
 }
 
@@ -185,14 +207,23 @@ fn the_tables_of_the_guide_are_what_the_gate_decides() {
     }
 }
 
-/// Events come one by one, and the gate looks again and again: among recipients of one number a canary that has failed by so many events has
-/// failed by more, and by no fewer. So looking at any time fails no canary that the last look would not fail.
+/// Events come one by one, and the gate looks again and again: among recipients of one number a
+/// canary that has failed by so many events has failed by more, and by no fewer. So looking at any
+/// time fails no canary that the last look would not fail.
 #[test]
 fn looking_more_often_fails_no_more_canaries() {
     let limit: Percent = "2%".parse().expect("a percentage");
     for of in SIZES {
-        for growth in [Growth { times: 0, size: of, room: 0 }, Growth { times: 0, size: of, room: of }, Growth { times: 2, size: of, room: of }] {
-            let fails: Vec<bool> = (0..of / 10).map(|count| measure("bounced", count, of, limit, growth.alpha()).proof == Proof::Over).collect();
+        for growth in [
+            Growth { times: 0, size: of, room: 0 },
+            Growth { times: 0, size: of, room: of },
+            Growth { times: 2, size: of, room: of },
+        ] {
+            let fails: Vec<bool> = (0..of / 10)
+                .map(|count| {
+                    measure("bounced", count, of, limit, growth.alpha()).proof == Proof::Over
+                })
+                .collect();
             assert!(fails.is_sorted() && !fails[0] && fails[fails.len() - 1], "{of}");
         }
     }

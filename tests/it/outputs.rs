@@ -1,4 +1,5 @@
-//! Outputs: no flag that names a file to write costs the workspace a file of its own, and what is no regular file is written in place.
+//! Outputs: no flag that names a file to write costs the workspace a file of its own, and what is
+//! no regular file is written in place.
 
 use std::fs;
 use std::io::Read;
@@ -15,16 +16,29 @@ const LIST: &str = "email,name\na@example.com,Ann\nb@example.com,Ben\n";
 fn used() -> (Workspace, String) {
     let ws = workspace();
     ws.sandbox_config("").message("Hi {{ name }}", "Hello {{ name }}").file("list.csv", LIST);
-    ws.config(&format!("{}[suppression]\nfiles = [\"stop.csv\", \"later.csv\"]\n", ws.read("mailbatch.toml")));
-    ws.file("stop.csv", "email\nx@example.net\n").file("later.csv", "email\n").file("more.csv", "email\ny@example.net\n");
+    ws.config(&format!(
+        "{}[suppression]\nfiles = [\"stop.csv\", \"later.csv\"]\n",
+        ws.read("mailbatch.toml")
+    ));
+    ws.file("stop.csv", "email\nx@example.net\n")
+        .file("later.csv", "email\n")
+        .file("more.csv", "email\ny@example.net\n");
     ends(&ws, &["send", "list.csv", "--campaign", "first", "--suppress", "more.csv"], 0);
-    let run = fs::read_dir(ws.join(".mailbatch/reports")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).next().unwrap();
+    let run = fs::read_dir(ws.join(".mailbatch/reports"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .next()
+        .unwrap();
     ws.file("other.csv", "email,name\nc@example.com,Cy\n");
     (ws, run.trim_end_matches(".csv").trim_end_matches(".latest").to_owned())
 }
 
 fn run(ws: &Workspace, arguments: &[&str]) -> Output {
-    ws.mailbatch().args(arguments).timeout(Duration::from_secs(60)).output().expect("the binary runs")
+    ws.mailbatch()
+        .args(arguments)
+        .timeout(Duration::from_secs(60))
+        .output()
+        .expect("the binary runs")
 }
 
 fn said(output: &Output) -> String {
@@ -65,7 +79,10 @@ fn all_refuse(ws: &Workspace, run: &str, path: &str, says: &str) {
         let said = said(&output);
         // A suffix that names no format is refused too, and says so first.
         assert_eq!(output.status.code(), Some(2), "{command:?}: {said}");
-        assert!(said.contains(says) || said.contains("the suffix names no report format"), "{command:?}: {said}");
+        assert!(
+            said.contains(says) || said.contains("the suffix names no report format"),
+            "{command:?}: {said}"
+        );
         assert!(said.contains("hint: "), "{said}");
     }
     assert_eq!((outbox(ws), content()), (sent, before), "{path}");
@@ -76,7 +93,13 @@ fn the_workspaces_own_files_are_refused_under_every_name() {
     let (ws, run) = used();
     let report = format!(".mailbatch/reports/{run}.csv");
     symlink(ws.path(), ws.join("here")).unwrap();
-    for (own, hard) in [("list.csv", "l.csv"), ("message.md", "m.csv"), ("mailbatch.toml", "t.csv"), ("stop.csv", "s.csv"), ("more.csv", "o.csv")] {
+    for (own, hard) in [
+        ("list.csv", "l.csv"),
+        ("message.md", "m.csv"),
+        ("mailbatch.toml", "t.csv"),
+        ("stop.csv", "s.csv"),
+        ("more.csv", "o.csv"),
+    ] {
         fs::hard_link(ws.join(own), ws.join(hard)).unwrap();
         for path in [own, hard, &format!("here/{own}"), &format!("./x/../{own}")] {
             all_refuse(&ws, &run, path, "an output would replace it");
@@ -87,16 +110,29 @@ fn the_workspaces_own_files_are_refused_under_every_name() {
         all_refuse(&ws, &run, "state.csv", "a file of the state directory under another name");
         fs::remove_file(ws.join("state.csv")).unwrap();
     }
-    for path in [".mailbatch/ledger.db", ".mailbatch/ledger.db-wal", &report, ".mailbatch/new.csv", "here/.mailbatch/trace/new.csv"] {
+    for path in [
+        ".mailbatch/ledger.db",
+        ".mailbatch/ledger.db-wal",
+        &report,
+        ".mailbatch/new.csv",
+        "here/.mailbatch/trace/new.csv",
+    ] {
         all_refuse(&ws, &run, path, "in the state directory");
     }
     // Of this command, not yet in the ledger; and a suppression file that does not exist yet.
-    let output = ends(&ws, &["send", "other.csv", "--campaign", "second", "--report", "other.csv"], 2);
+    let output =
+        ends(&ws, &["send", "other.csv", "--campaign", "second", "--report", "other.csv"], 2);
     assert!(said(&output).contains("a list of this workspace"), "{}", said(&output));
     ws.file("third.csv", LIST);
-    ends(&ws, &["send", "other.csv", "--campaign", "second", "--dry-run", "--report", "list.csv"], 2);
+    ends(
+        &ws,
+        &["send", "other.csv", "--campaign", "second", "--dry-run", "--report", "list.csv"],
+        2,
+    );
     let mut command = ws.command();
-    command.args(["send", "-", "--campaign", "third", "--report", "third.csv"]).stdin(fs::File::open(ws.join("third.csv")).unwrap());
+    command
+        .args(["send", "-", "--campaign", "third", "--report", "third.csv"])
+        .stdin(fs::File::open(ws.join("third.csv")).unwrap());
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2), "the list is standard input: {}", said(&output));
     assert_eq!(ws.read("third.csv"), LIST);
@@ -121,7 +157,8 @@ fn links_are_followed_within_their_directory_and_refused_out_of_it() {
     symlink("../x.csv", ws.join("out/up.csv")).unwrap();
     symlink("away.csv", ws.join("out/chain.csv")).unwrap();
     symlink("loop.csv", ws.join("out/loop.csv")).unwrap();
-    for link in ["out/away.csv", "out/dangling.csv", "out/up.csv", "out/chain.csv", "out/loop.csv"] {
+    for link in ["out/away.csv", "out/dangling.csv", "out/up.csv", "out/chain.csv", "out/loop.csv"]
+    {
         all_refuse(&ws, &run, link, "is a symbolic link that leads");
     }
     assert_eq!(elsewhere.read("theirs.csv"), "theirs");
@@ -153,16 +190,21 @@ fn standard_output_and_fifos_are_written_in_place() {
         let output = ends(&ws, &["suppress", "export", "-o", path], 0);
         assert!(String::from_utf8_lossy(&output.stdout).contains("x@example.net"), "{path}");
     }
-    assert!(fs::symlink_metadata("/dev/stdout").unwrap().is_symlink(), "the link of the system is as it was");
+    assert!(
+        fs::symlink_metadata("/dev/stdout").unwrap().is_symlink(),
+        "the link of the system is as it was"
+    );
     // Appended to, as the shell opened it.
     ws.file("log", "before\n");
     let log = fs::OpenOptions::new().append(true).open(ws.join("log")).unwrap();
-    let status = ws.command().args(["report", &run, "-o", "/dev/stdout"]).stdout(log).status().unwrap();
+    let status =
+        ws.command().args(["report", &run, "-o", "/dev/stdout"]).stdout(log).status().unwrap();
     assert!(status.success());
     assert!(ws.read("log").starts_with("before\n") && ws.read("log").contains("a@example.com"));
     // Unless that is a file of the workspace's own.
     let list = fs::OpenOptions::new().append(true).open(ws.join("list.csv")).unwrap();
-    let status = ws.command().args(["report", &run, "-o", "/dev/stdout"]).stdout(list).status().unwrap();
+    let status =
+        ws.command().args(["report", &run, "-o", "/dev/stdout"]).stdout(list).status().unwrap();
     assert_eq!((status.code(), ws.read("list.csv")), (Some(2), LIST.to_owned()));
     for (fifo, command) in [
         ("one.csv", vec!["report", run.as_str(), "-o", "one.csv"]),
@@ -186,7 +228,13 @@ fn standard_output_and_fifos_are_written_in_place() {
 /// A device like /dev/null in the workspace; `None` where none can be made or used.
 fn null(ws: &Workspace) -> Option<PathBuf> {
     let path = ws.join("null.csv");
-    let made = Command::new("mknod").arg("-m").arg("666").arg(&path).args(["c", "1", "3"]).output().ok()?;
+    let made = Command::new("mknod")
+        .arg("-m")
+        .arg("666")
+        .arg(&path)
+        .args(["c", "1", "3"])
+        .output()
+        .ok()?;
     (made.status.success() && fs::write(&path, "x").is_ok()).then_some(path)
 }
 
@@ -197,7 +245,11 @@ fn a_device_stays_a_device() {
         println!("skipped: no device can be made here");
         return;
     };
-    let node = |path: &Path| fs::symlink_metadata(path).map(|about| (about.file_type().is_char_device(), about.rdev(), about.ino())).unwrap();
+    let node = |path: &Path| {
+        fs::symlink_metadata(path)
+            .map(|about| (about.file_type().is_char_device(), about.rdev(), about.ino()))
+            .unwrap()
+    };
     let before = node(&device);
     for command in commands(&run, "null.csv") {
         ends(&ws, &command, 0);

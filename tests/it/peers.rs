@@ -1,4 +1,5 @@
-//! The peers themselves: each starts, takes a message over a socket without mailbatch, and gives it back as it was.
+//! The peers themselves: each starts, takes a message over a socket without mailbatch, and gives it
+//! back as it was.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,12 +9,13 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use crate::support::peers::{Aiosmtpd, Authority, OpenSmtpd, Postfix, PostfixOptions, SmtpSink, peer};
+use crate::support::peers::{
+    Aiosmtpd, Authority, OpenSmtpd, Postfix, PostfixOptions, SmtpSink, peer,
+};
 use crate::support::recorder::{Action, Recorder, Rule, Script, Step, most_in_any_window};
 use crate::support::{Signal, Workspace, lists, signal, wait_for, workspace};
 
-const MESSAGE: &str =
-    "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@example.com>\r\n\r\nBody.\r\n..\r\n";
+const MESSAGE: &str = "From: a@example.com\r\nTo: b@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@example.com>\r\n\r\nBody.\r\n..\r\n";
 
 /// The credentials, and wrong ones, as AUTH PLAIN and AUTH LOGIN want them (base64).
 const PLAIN: &str = "AG1haWxiYXRjaABjb3JyZWN0IGhvcnNlIGJhdHRlcnk=";
@@ -43,17 +45,31 @@ impl Client {
         Self { stream: BufReader::new(Box::new(stream)) }
     }
 
-    /// Connects, says STARTTLS, and greets again under TLS, trusting the authority alone; what was announced then.
+    /// Connects, says STARTTLS, and greets again under TLS, trusting the authority alone; what was
+    /// announced then.
     fn connect_tls(port: u16, authority: &Authority) -> (Self, String) {
         let mut client = Self::connect(port);
         client.say("EHLO client.test");
         assert!(client.say("STARTTLS").starts_with("220"));
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&authority.ca).unwrap()).unwrap();
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
-        let session = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-        let mut client = Self { stream: BufReader::new(Box::new(rustls::StreamOwned::new(session, client.stream.into_inner()))) };
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ));
+        let config = config
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let session =
+            rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap())
+                .unwrap();
+        let mut client = Self {
+            stream: BufReader::new(Box::new(rustls::StreamOwned::new(
+                session,
+                client.stream.into_inner(),
+            ))),
+        };
         let extensions = client.say("EHLO client.test");
         (client, extensions)
     }
@@ -63,7 +79,9 @@ impl Client {
         let mut reply = String::new();
         loop {
             let start = reply.len();
-            if self.stream.read_line(&mut reply).unwrap_or(0) == 0 || reply.as_bytes().get(start + 3) != Some(&b'-') {
+            if self.stream.read_line(&mut reply).unwrap_or(0) == 0
+                || reply.as_bytes().get(start + 3) != Some(&b'-')
+            {
                 return reply;
             }
         }
@@ -120,7 +138,10 @@ fn smtp_sink_drops_after_the_message_when_told() {
 
 #[test]
 fn postfix_delivers_into_a_maildir_and_refuses_by_recipient() {
-    let replies = vec![("full@example.com", "452 4.2.2 Mailbox full"), ("gone@example.com", "550 5.1.1 No such user")];
+    let replies = vec![
+        ("full@example.com", "452 4.2.2 Mailbox full"),
+        ("gone@example.com", "550 5.1.1 No such user"),
+    ];
     let postfix = peer!(Postfix::start(PostfixOptions { replies, ..PostfixOptions::default() }));
     let mut client = Client::connect(postfix.port());
     assert!(client.say("EHLO client.test").contains("PIPELINING"));
@@ -150,7 +171,10 @@ fn postfix_speaks_tls_and_knows_the_password() {
     let (mut client, extensions) = Client::connect_tls(postfix.port(), authority);
     assert!(extensions.contains("AUTH PLAIN LOGIN"), "{extensions}");
     client.say("MAIL FROM:<a@example.com>");
-    assert!(client.say("RCPT TO:<b@example.com>").starts_with("554 5.7.1"), "nobody sends without a password");
+    assert!(
+        client.say("RCPT TO:<b@example.com>").starts_with("554 5.7.1"),
+        "nobody sends without a password"
+    );
     client.say("RSET");
     assert!(client.say(&format!("AUTH PLAIN {PLAIN_WRONG}")).starts_with("535 5.7.8"));
     assert!(client.say(&format!("AUTH PLAIN {PLAIN}")).starts_with("235"));
@@ -171,12 +195,18 @@ fn opensmtpd_refuses_a_client_that_pipelines() {
     assert!(!client.say("EHLO client.test").contains("PIPELINING"));
     assert!(client.send("b@example.com").starts_with("250"));
     let stored = server.stored(1);
-    assert_eq!((stored[0].sender.as_str(), &stored[0].recipients[..]), ("a@example.com", &["b@example.com".to_owned()][..]));
+    assert_eq!(
+        (stored[0].sender.as_str(), &stored[0].recipients[..]),
+        ("a@example.com", &["b@example.com".to_owned()][..])
+    );
     assert!(String::from_utf8_lossy(&stored[0].data).ends_with("\r\n\r\nBody.\r\n.\r\n"));
 
     client.write("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n");
     let replies: Vec<String> = (0..3).map(|_| client.reply()).collect();
-    assert!(replies.iter().any(|reply| reply.starts_with("500")) && replies[2].is_empty(), "{replies:?}");
+    assert!(
+        replies.iter().any(|reply| reply.starts_with("500")) && replies[2].is_empty(),
+        "{replies:?}"
+    );
 }
 
 #[test]
@@ -187,8 +217,14 @@ fn aiosmtpd_takes_a_message() {
     assert!(client.send("b@example.com").starts_with("250"));
     assert!(wait_for(|| !server.stored().is_empty(), Duration::from_secs(10)), "{}", server.log());
     let stored = server.stored().remove(0);
-    assert_eq!((stored.sender.as_str(), &stored.recipients[..]), ("a@example.com", &["b@example.com".to_owned()][..]));
-    assert_eq!(mail_parser::MessageParser::default().parse(&stored.raw).unwrap().subject(), Some("Grüße"));
+    assert_eq!(
+        (stored.sender.as_str(), &stored.recipients[..]),
+        ("a@example.com", &["b@example.com".to_owned()][..])
+    );
+    assert_eq!(
+        mail_parser::MessageParser::default().parse(&stored.raw).unwrap().subject(),
+        Some("Grüße")
+    );
 }
 
 #[test]
@@ -208,10 +244,17 @@ fn a_recorder_remembers_what_it_took_and_heard() {
     let mut client = Client::connect(recorder.port());
     client.say("EHLO client.test");
     client.write("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n");
-    assert!(client.reply().starts_with("250") && client.reply().starts_with("250") && client.reply().starts_with("354"));
+    assert!(
+        client.reply().starts_with("250")
+            && client.reply().starts_with("250")
+            && client.reply().starts_with("354")
+    );
     assert!(client.say(&format!("{MESSAGE}.")).starts_with("250"));
     let taken = recorder.taken();
-    assert_eq!((taken[0].message_id.as_deref(), recorder.recipients()), (Some("<1@example.com>"), vec!["b@example.com".to_owned()]));
+    assert_eq!(
+        (taken[0].message_id.as_deref(), recorder.recipients()),
+        (Some("<1@example.com>"), vec!["b@example.com".to_owned()])
+    );
     assert!(taken[0].data.ends_with(b"Body.\r\n.\r\n"));
     let pipelined: Vec<bool> = recorder.heard().iter().map(|heard| heard.pipelined).collect();
     assert_eq!(pipelined, [false, false, true, true]);
@@ -260,7 +303,10 @@ fn a_window_counts_its_start_and_not_its_end() {
 #[test]
 fn a_workspace_runs_the_binary_and_holds_a_list() {
     let workspace: Workspace = workspace();
-    workspace.sandbox_config("").message("Hello {{ name }}", "Body.").file("lists/list.csv", lists::csv(30));
+    workspace
+        .sandbox_config("")
+        .message("Hello {{ name }}", "Body.")
+        .file("lists/list.csv", lists::csv(30));
     workspace.mailbatch().arg("--help").assert().success();
     assert_eq!(workspace.read("message.md"), "+++\nsubject = \"Hello {{ name }}\"\n+++\nBody.\n");
     let mut list = csv::Reader::from_path(workspace.join("lists/list.csv")).unwrap();

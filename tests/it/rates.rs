@@ -1,4 +1,5 @@
-//! Rates of providers that take batches, judged by a server that writes down when each request came and how many it was for.
+//! Rates of providers that take batches, judged by a server that writes down when each request came
+//! and how many it was for.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,11 @@ pub(crate) fn batches(server: &HttpServer, lines: &str, rows: usize) -> Workspac
 
 /// The moment of each recipient's request.
 pub(crate) fn recipients(server: &HttpServer) -> Vec<Instant> {
-    server.requests().iter().flat_map(|request| vec![request.at; request.json().as_array().map_or(0, Vec::len)]).collect()
+    server
+        .requests()
+        .iter()
+        .flat_map(|request| vec![request.at; request.json().as_array().map_or(0, Vec::len)])
+        .collect()
 }
 
 #[test]
@@ -46,7 +51,8 @@ fn no_sliding_second_holds_more_recipients_than_the_rate_however_many_connection
     assert!(most <= 60, "{most} recipients within one second, 60 allowed");
     let took = times.last().expect("some").duration_since(times[0]);
     assert!(took < 8 * SECOND, "{took:?} for 300 at 60/s");
-    let largest = server.requests().iter().map(|request| request.json().as_array().map_or(0, Vec::len)).max();
+    let largest =
+        server.requests().iter().map(|request| request.json().as_array().map_or(0, Vec::len)).max();
     assert_eq!(largest, Some(60), "a batch is as large as the rate lets it be");
 }
 
@@ -76,7 +82,12 @@ fn the_rate_of_a_receiving_domain_holds_in_batches_under_the_rate_of_all() {
         .iter()
         .flat_map(|request| {
             let mails = request.json();
-            let count = mails.as_array().expect("a batch").iter().filter(|mail| mail.to_string().contains("@example.net")).count();
+            let count = mails
+                .as_array()
+                .expect("a batch")
+                .iter()
+                .filter(|mail| mail.to_string().contains("@example.net"))
+                .count();
             vec![request.at; count]
         })
         .collect();
@@ -89,7 +100,13 @@ fn the_rate_of_a_receiving_domain_holds_in_batches_under_the_rate_of_all() {
 fn requests_are_paced_by_their_own_rate_and_repeats_count() {
     let server = HttpServer::start(|number, request| match number {
         // A refusal for a moment: the same request comes again.
-        1 => Act::Answer(Answer::json(429, "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"slow\"}").with("Retry-After", "0")),
+        1 => Act::Answer(
+            Answer::json(
+                429,
+                "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"slow\"}",
+            )
+            .with("Retry-After", "0"),
+        ),
         _ => takes(request),
     });
     let work = batches(&server, "request_rate = \"4/s\"\nin_flight = 4", 900);
@@ -110,24 +127,45 @@ fn a_paced_batch_that_waits_hears_the_signal_to_stop_and_gives_its_members_back(
     send.signal(crate::support::Signal::INT);
     send.ends_within(130, 10 * SECOND);
     let report = work.report();
-    assert_eq!((report.counts().get("accepted"), report.counts().get("held")), (Some(&10), Some(&290)));
+    assert_eq!(
+        (report.counts().get("accepted"), report.counts().get("held")),
+        (Some(&10), Some(&290))
+    );
 }
 
 #[test]
 fn a_service_that_is_throttled_gets_half_and_slowly_more_and_never_more_than_the_rate() {
-    let throttles = || Answer::json(429, "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"slow\"}").with("Retry-After", "0");
-    let server = HttpServer::start(move |number, request| if number == 3 { Act::Answer(throttles()) } else { takes(request) });
+    let throttles = || {
+        Answer::json(
+            429,
+            "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"slow\"}",
+        )
+        .with("Retry-After", "0")
+    };
+    let server =
+        HttpServer::start(
+            move |number, request| {
+                if number == 3 { Act::Answer(throttles()) } else { takes(request) }
+            },
+        );
     let work = batches(&server, "rate = \"40/s\"\nin_flight = 2\nrequest_rate = \"1000/s\"", 220);
     let ran = work.run(&["send", "list.csv", "--progress", "plain", "--stats", "1s"]).ends(0);
     assert!(ran.err.contains("api asked to slow down: from "), "{}", ran.err);
     assert!(ran.err.contains("slowed to "), "{}", ran.err);
     let last = lists::address(219);
-    work.run(&["why", &work.newest_run(), &last]).ends(0).says("slowed down").says("api asked to slow down");
+    work.run(&["why", &work.newest_run(), &last])
+        .ends(0)
+        .says("slowed down")
+        .says("api asked to slow down");
     let requests = server.requests();
-    let taken = |requests: &[crate::support::http::Request]| -> usize { requests.iter().map(|r| r.json().as_array().map_or(0, Vec::len)).sum() };
+    let taken = |requests: &[crate::support::http::Request]| -> usize {
+        requests.iter().map(|r| r.json().as_array().map_or(0, Vec::len)).sum()
+    };
     let (throttled, rest) = (requests[3].at, &requests[4..]);
-    let soon: Vec<_> = rest.iter().filter(|request| request.at < throttled + 2 * SECOND).cloned().collect();
-    // Half of 40 a second, a twentieth of 40 more each second, and the batches that were on their way.
+    let soon: Vec<_> =
+        rest.iter().filter(|request| request.at < throttled + 2 * SECOND).cloned().collect();
+    // Half of 40 a second, a twentieth of 40 more each second, and the batches that were on their
+    // way.
     assert!(taken(&soon) <= 2 * 24 + 40, "{} within two seconds", taken(&soon));
     assert!(taken(rest) >= 100, "it goes on");
     assert!(most_a_second(&recipients(&server), JITTER) <= 40);

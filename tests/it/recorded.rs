@@ -1,5 +1,6 @@
-//! What twenty commands print and how they exit, recorded. Scripts read it, so it changes on purpose or not at all: what differs from one run to
-//! the next (times, ids, speeds) is masked, all else is compared byte for byte.
+//! What twenty commands print and how they exit, recorded. Scripts read it, so it changes on
+//! purpose or not at all: what differs from one run to the next (times, ids, speeds) is masked, all
+//! else is compared byte for byte.
 
 use crate::support::workspace;
 
@@ -9,7 +10,10 @@ const MASKS: &[(&str, &str)] = &[
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME"),
     (r"[0-9a-f]{24}@", "ID@"),
     (r#""elapsed_seconds":[0-9.]+"#, r#""elapsed_seconds":N"#),
-    (r#""rate":[0-9.]+,"eta":(null|"TIME"),"eta_seconds":(null|\d+)"#, r#""rate":N,"eta":E,"eta_seconds":N"#),
+    (
+        r#""rate":[0-9.]+,"eta":(null|"TIME"),"eta_seconds":(null|\d+)"#,
+        r#""rate":N,"eta":E,"eta_seconds":N"#,
+    ),
     (r#"time="[0-9.]+""#, r#"time="N""#),
 ];
 
@@ -50,14 +54,20 @@ fn twenty_commands_print_and_exit_as_recorded() {
     let mut recorded = String::new();
     for command in commands {
         let output = work.mailbatch().args(command.split(' ')).output().expect("the binary runs");
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         // How often progress is written depends on time.
-        let out: String = out.lines().filter(|line| !line.contains(r#""type":"batch.progress""#)).map(|line| format!("{line}\n")).collect();
+        let out: String = out
+            .lines()
+            .filter(|line| !line.contains(r#""type":"batch.progress""#))
+            .map(|line| format!("{line}\n"))
+            .collect();
         recorded.push_str(&format!("$ mailbatch {command}\n{out}"));
         if out.is_empty() {
             recorded.push_str(&err);
         }
-        recorded.push_str(&format!("exit {}\n\n", output.status.code().expect("it ends by itself")));
+        recorded
+            .push_str(&format!("exit {}\n\n", output.status.code().expect("it ends by itself")));
     }
     insta::with_settings!({ filters => MASKS.to_vec(), omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("twenty_commands", recorded);

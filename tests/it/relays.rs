@@ -1,5 +1,6 @@
-//! Five hundred recipients through relays of every kind with default settings: the report is what the server has on record, and what stands
-//! behind the final dot costs at most one in doubt, and none where the server is known by name.
+//! Five hundred recipients through relays of every kind with default settings: the report is what
+//! the server has on record, and what stands behind the final dot costs at most one in doubt, and
+//! none where the server is known by name.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use crate::support::{Workspace, workspace};
 const ROWS: usize = 500;
 /// One of so many rows is refused for good, and one is deferred.
 const EVERY: usize = 50;
-/// Rounds of one set, each with both ways of sending; their median is judged, because other processes take their share at any time.
+/// Rounds of one set, each with both ways of sending; their median is judged, because other
+/// processes take their share at any time.
 const ROUNDS: usize = 3;
 /// So many sets may be needed on a machine that does more than this.
 const SETS: usize = 5;
@@ -42,12 +44,16 @@ fn address(index: usize, about: About) -> String {
 
 /// The addresses of the list that begin so.
 fn those(name: &str) -> Vec<String> {
-    (0..ROWS).map(|index| address(index, USUAL)).filter(|address| address.starts_with(name)).collect()
+    (0..ROWS)
+        .map(|index| address(index, USUAL))
+        .filter(|address| address.starts_with(name))
+        .collect()
 }
 
 fn prepared(relay: &Relay, about: About, keys: &str) -> Workspace {
     let work = workspace();
-    let list: String = (0..ROWS).map(|index| format!("{index},{}\n", address(index, about))).collect();
+    let list: String =
+        (0..ROWS).map(|index| format!("{index},{}\n", address(index, about))).collect();
     work.smtp_config(&relay.url(), &format!("{}\nretry = {{ for = \"0\" }}\n{keys}", relay.keys()));
     work.message("Hello", "Number {{ id }}.").file("list.csv", format!("id,email\n{list}"));
     work
@@ -61,19 +67,39 @@ fn sent(work: &Workspace) -> (Ran, Duration) {
     (ran, begun.elapsed())
 }
 
-/// Sends to all through the relay, compares the report with its record, and returns how long it took. `before` is the record so far.
+/// Sends to all through the relay, compares the report with its record, and returns how long it
+/// took. `before` is the record so far.
 fn judged(relay: &Relay, about: About, keys: &str, before: &mut Vec<String>) -> Duration {
     let work = prepared(relay, about, keys);
     let (ran, took) = sent(&work);
     let report = work.report();
     let counts = report.counts();
     let count = |outcome: &str| counts.get(outcome).copied().unwrap_or(0);
-    let said = || format!("{} with {keys:?}: {counts:?}\n{}\n{}\n{}", relay.name(), ran.out, ran.err, relay.log());
+    let said = || {
+        format!(
+            "{} with {keys:?}: {counts:?}\n{}\n{}\n{}",
+            relay.name(),
+            ran.out,
+            ran.err,
+            relay.log()
+        )
+    };
     assert!(count("unknown") <= if keys.is_empty() { about.doubt } else { 0 }, "{}", said());
     let of_each = |is_there: bool| if is_there { ROWS / EVERY } else { 0 };
-    assert_eq!((count("rejected"), count("deferred")), (of_each(about.refuses), of_each(about.defers)), "{}", said());
+    assert_eq!(
+        (count("rejected"), count("deferred")),
+        (of_each(about.refuses), of_each(about.defers)),
+        "{}",
+        said()
+    );
     assert_eq!(counts.values().sum::<usize>(), ROWS);
-    assert!(counts.keys().all(|outcome| ["accepted", "unknown", "rejected", "deferred"].contains(outcome)), "{}", said());
+    assert!(
+        counts
+            .keys()
+            .all(|outcome| ["accepted", "unknown", "rejected", "deferred"].contains(outcome)),
+        "{}",
+        said()
+    );
 
     // What it has taken before is on record still, each once more for each run.
     let record = relay.taken(before.len() + count("accepted"));
@@ -83,8 +109,16 @@ fn judged(relay: &Relay, about: About, keys: &str, before: &mut Vec<String>) -> 
     new.retain(|_, times| *times != 0);
     assert!(new.values().all(|times| *times == 1), "twice on record: {new:?}\n{}", said());
     let (accepted, unknown) = (report.with("accepted"), report.with("unknown"));
-    assert!(accepted.iter().all(|accepted| new.contains_key(accepted)), "accepted and not on record\n{}", said());
-    assert!(new.keys().all(|taken| accepted.contains(taken) || unknown.contains(taken)), "on record and not accepted\n{}", said());
+    assert!(
+        accepted.iter().all(|accepted| new.contains_key(accepted)),
+        "accepted and not on record\n{}",
+        said()
+    );
+    assert!(
+        new.keys().all(|taken| accepted.contains(taken) || unknown.contains(taken)),
+        "on record and not accepted\n{}",
+        said()
+    );
     *before = record;
     took
 }
@@ -96,7 +130,8 @@ fn takes_five_hundred(relay: &Relay, about: About) {
         let mut ratios: Vec<f64> = (0..ROUNDS)
             .map(|_| {
                 let auto = judged(relay, about, "", &mut before);
-                auto.as_secs_f64() / judged(relay, about, "pipelining = \"off\"", &mut before).as_secs_f64()
+                auto.as_secs_f64()
+                    / judged(relay, about, "pipelining = \"off\"", &mut before).as_secs_f64()
             })
             .collect();
         ratios.sort_by(f64::total_cmp);
@@ -135,7 +170,10 @@ fn smtp_server_takes_five_hundred() {
 
 #[test]
 fn chasquid_takes_five_hundred_without_a_doubt() {
-    takes_five_hundred(&peer!(Relay::chasquid()), About { doubt: 0, refuses: false, defers: false });
+    takes_five_hundred(
+        &peer!(Relay::chasquid()),
+        About { doubt: 0, refuses: false, defers: false },
+    );
 }
 
 #[test]
@@ -148,7 +186,8 @@ fn dovecot_submission_takes_five_hundred_without_a_doubt() {
     takes_five_hundred(&peer!(Relay::dovecot_submission()), About { doubt: 0, ..USUAL });
 }
 
-/// One of so many is refused at RCPT: enough for Exim to count ten needless RSETs on every connection.
+/// One of so many is refused at RCPT: enough for Exim to count ten needless RSETs on every
+/// connection.
 const MANY_GONE: usize = 4;
 
 #[test]
@@ -156,13 +195,28 @@ fn exim_hears_no_needless_rset_however_many_recipients_it_refuses() {
     let relay = peer!(Relay::exim());
     for keys in ["window = 8", "window = 2", ""] {
         let work = workspace();
-        let list: String =
-            (0..ROWS).map(|index| format!("{index},{}{index}@example.com\n", if index % MANY_GONE == 1 { "gone" } else { "user" })).collect();
-        work.smtp_config(&relay.url(), &format!("{}\nin_flight = 2\nretry = {{ for = \"0\" }}\n{keys}", relay.keys()));
+        let list: String = (0..ROWS)
+            .map(|index| {
+                format!(
+                    "{index},{}{index}@example.com\n",
+                    if index % MANY_GONE == 1 { "gone" } else { "user" }
+                )
+            })
+            .collect();
+        work.smtp_config(
+            &relay.url(),
+            &format!("{}\nin_flight = 2\nretry = {{ for = \"0\" }}\n{keys}", relay.keys()),
+        );
         work.message("Hello", "Number {{ id }}.").file("list.csv", format!("id,email\n{list}"));
         let (ran, _) = sent(&work);
         let report = work.report();
-        assert_eq!(report.with("rejected").len(), ROWS / MANY_GONE, "{keys}: {}\n{}", ran.err, relay.log());
+        assert_eq!(
+            report.with("rejected").len(),
+            ROWS / MANY_GONE,
+            "{keys}: {}\n{}",
+            ran.err,
+            relay.log()
+        );
         assert_eq!(report.with("accepted").len(), ROWS - ROWS / MANY_GONE, "{keys}: {}", ran.err);
         let record = relay.record();
         assert!(record.contains("gone") && !record.contains("nonmail"), "{keys}: {record}");

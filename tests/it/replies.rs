@@ -1,4 +1,5 @@
-//! What relays answer and what must come of it: every row of `tests/fixtures/replies.csv`, in a list of six receiving domains and of one.
+//! What relays answer and what must come of it: every row of `tests/fixtures/replies.csv`, in a
+//! list of six receiving domains and of one.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,14 +15,19 @@ const FEW: usize = 6;
 const RETRY: &str = "retry = { for = \"1s\", base = \"20ms\", max = \"50ms\" }";
 
 fn list(rows: usize, domains: usize) -> String {
-    (1..=rows).fold("email,name\n".to_owned(), |list, n| list + &format!("u{n:02}@d{}.example,User {n}\n", n % domains))
+    (1..=rows).fold("email,name\n".to_owned(), |list, n| {
+        list + &format!("u{n:02}@d{}.example,User {n}\n", n % domains)
+    })
 }
 
 fn relay(server: &Recorder, user: &str, more: &str, rows: usize, domains: usize) -> Workspace {
     let work = workspace();
-    work.smtp_config(&format!("smtp://{user}127.0.0.1:{}", server.port()), &format!("{RETRY}\n{more}"))
-        .message("Hello {{ name }}", "Dear {{ name }}")
-        .file("list.csv", list(rows, domains));
+    work.smtp_config(
+        &format!("smtp://{user}127.0.0.1:{}", server.port()),
+        &format!("{RETRY}\n{more}"),
+    )
+    .message("Hello {{ name }}", "Dear {{ name }}")
+    .file("list.csv", list(rows, domains));
     work
 }
 
@@ -65,7 +71,11 @@ fn tried(row: &Row, domains: usize) -> Result<(), String> {
         _ => rule.first(2),
     };
     let server = Recorder::with(Script::default().rule(rule));
-    let (user, password) = if row.step == "AUTH" { ("user@", "password = { command = [\"printf\", \"pw\"] }") } else { ("", "") };
+    let (user, password) = if row.step == "AUTH" {
+        ("user@", "password = { command = [\"printf\", \"pw\"] }")
+    } else {
+        ("", "")
+    };
     // What passes is waited for, and slowed down a few recipients take their time.
     let passes = row.who == "the first few, then fine";
     let work = relay(&server, user, password, if passes { FEW } else { ROWS }, domains);
@@ -87,15 +97,27 @@ fn tried(row: &Row, domains: usize) -> Result<(), String> {
         class => return Err(format!("no such class: {class}")),
     };
     let mut wrong = Vec::new();
-    if ran.code != exit || count("rejected") != rejected || (is_one && count("accepted") != ROWS - 1) {
-        wrong.push(format!("exit {} instead of {exit}, {counts:?}\n{}{}", ran.code, ran.out, ran.err));
+    if ran.code != exit
+        || count("rejected") != rejected
+        || (is_one && count("accepted") != ROWS - 1)
+    {
+        wrong.push(format!(
+            "exit {} instead of {exit}, {counts:?}\n{}{}",
+            ran.code, ran.out, ran.err
+        ));
     }
     if row.class == "rate"
-        && report.column("mb_attempts").iter().zip(report.column("mb_outcome")).any(|(n, outcome)| outcome != "accepted" && *n != "0")
+        && report
+            .column("mb_attempts")
+            .iter()
+            .zip(report.column("mb_outcome"))
+            .any(|(n, outcome)| outcome != "accepted" && *n != "0")
     {
         wrong.push("a recipient was charged an attempt".into());
     }
-    if row.class == "bad_address" && report.cell(&format!("u07@d{}.example", 7 % domains), "mb_reason") != "bad_address" {
+    if row.class == "bad_address"
+        && report.cell(&format!("u07@d{}.example", 7 % domains), "mb_reason") != "bad_address"
+    {
         wrong.push("not bad_address".into());
     }
     if work.run(&["suppress", "list"]).out.contains("@d") {
@@ -104,10 +126,15 @@ fn tried(row: &Row, domains: usize) -> Result<(), String> {
     if server.count() != count("accepted") {
         wrong.push(format!("{} taken, {} accepted", server.count(), count("accepted")));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(format!("{} over {domains} domains: {}", row.id, wrong.join("; "))) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{} over {domains} domains: {}", row.id, wrong.join("; ")))
+    }
 }
 
-/// Replies as servers have given them whole, beside those of the table: step, who gets it, reply, class.
+/// Replies as servers have given them whole, beside those of the table: step, who gets it, reply,
+/// class.
 const WHOLE: &[(&str, &str, &str, &str)] = &[
     (
         "end of message",
@@ -130,8 +157,18 @@ const WHOLE: &[(&str, &str, &str, &str)] = &[
          WASCL UserAction verdict is not None. Actual verdict is RefuseQuota.",
         "quota",
     ),
-    ("RCPT", "after the fifth", "550-Requested action not taken: mailbox unavailable\n550 Failure sending mail. Try again later", "rate"),
-    ("RCPT", "after the fifth", "550 Domain acme.example has exceeded the max emails per hour (100/100 (100%)) allowed. Message discarded.", "quota"),
+    (
+        "RCPT",
+        "after the fifth",
+        "550-Requested action not taken: mailbox unavailable\n550 Failure sending mail. Try again later",
+        "rate",
+    ),
+    (
+        "RCPT",
+        "after the fifth",
+        "550 Domain acme.example has exceeded the max emails per hour (100/100 (100%)) allowed. Message discarded.",
+        "quota",
+    ),
     (
         "end of message",
         "after the fifth",
@@ -150,14 +187,44 @@ const WHOLE: &[(&str, &str, &str, &str)] = &[
     ("RCPT", "everybody", "550 Administrative prohibition", "sender"),
     ("RCPT", "everybody", "553 sorry, that domain isn't in my list of allowed rcpthosts", "sender"),
     ("RCPT", "everybody", "550 Authentication required", "sender"),
-    ("RCPT", "everybody", "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname", "sender"),
+    (
+        "RCPT",
+        "everybody",
+        "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname",
+        "sender",
+    ),
     ("RCPT", "after the fifth", "451 4.7.1 Ratelimit \"user\" exceeded", "rate"),
-    ("RCPT", "after the fifth", "450 4.7.1 <u@example.com>: Recipient address rejected: Number messages per hour exceeded", "rate"),
+    (
+        "RCPT",
+        "after the fifth",
+        "450 4.7.1 <u@example.com>: Recipient address rejected: Number messages per hour exceeded",
+        "rate",
+    ),
     // What is about one recipient, in words that others use about us.
-    ("RCPT", "one recipient in ten", "450 4.2.1 too many messages for this recipient, come back later", "mailbox_later"),
-    ("RCPT", "one recipient in ten", "450 Requested mail action not taken: mailbox unavailable, try again later", "mailbox_later"),
-    ("RCPT", "one recipient in ten", "450 4.1.1 Recipient address rejected: unverified address: too many connections", "mailbox_later"),
-    ("RCPT", "one recipient in ten", "550 5.7.1 Recipient address [u07@x.example] blocked using dbl.example", "policy"),
+    (
+        "RCPT",
+        "one recipient in ten",
+        "450 4.2.1 too many messages for this recipient, come back later",
+        "mailbox_later",
+    ),
+    (
+        "RCPT",
+        "one recipient in ten",
+        "450 Requested mail action not taken: mailbox unavailable, try again later",
+        "mailbox_later",
+    ),
+    (
+        "RCPT",
+        "one recipient in ten",
+        "450 4.1.1 Recipient address rejected: unverified address: too many connections",
+        "mailbox_later",
+    ),
+    (
+        "RCPT",
+        "one recipient in ten",
+        "550 5.7.1 Recipient address [u07@x.example] blocked using dbl.example",
+        "policy",
+    ),
     ("RCPT", "one recipient in ten", "550 5.1.8 bad address of the sender", "policy"),
     ("RCPT", "one recipient in ten", "550 5.7.8 credentials", "policy"),
     ("RCPT", "one recipient in ten", "530 5.7.0 authentication required", "policy"),
@@ -177,13 +244,17 @@ fn whole() -> impl Iterator<Item = Row> {
 
 #[test]
 fn every_reply_of_the_table_ends_as_it_should_over_six_domains_and_over_one() {
-    let todo: Mutex<Vec<(Row, usize)>> = Mutex::new(table().into_iter().chain(whole()).flat_map(|row| [(row.clone(), 6), (row, 1)]).collect());
+    let todo: Mutex<Vec<(Row, usize)>> = Mutex::new(
+        table().into_iter().chain(whole()).flat_map(|row| [(row.clone(), 6), (row, 1)]).collect(),
+    );
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
                 loop {
-                    let Some((row, domains)) = todo.lock().expect("no thread panics").pop() else { break };
+                    let Some((row, domains)) = todo.lock().expect("no thread panics").pop() else {
+                        break;
+                    };
                     if let Err(text) = tried(&row, domains) {
                         wrong.lock().expect("no thread panics").push(text);
                     }
@@ -198,7 +269,9 @@ fn every_reply_of_the_table_ends_as_it_should_over_six_domains_and_over_one() {
 #[test]
 fn refusals_of_mailboxes_for_everybody_are_the_providers_and_teach_nothing() {
     for (domains, rows) in [(6, 12), (1, 40)] {
-        let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("550 5.1.1 no such user")));
+        let server = Recorder::with(
+            Script::default().on(Step::Rcpt, Action::reply("550 5.1.1 no such user")),
+        );
         let work = relay(&server, "", "in_flight = 1", rows, domains);
         work.run(&["send", "list.csv"]).ends(7).says("in a row");
         assert_eq!(work.report().counts(), BTreeMap::from([("held", rows)]));
@@ -214,7 +287,10 @@ fn refusals_of_mailboxes_for_everybody_are_the_providers_and_teach_nothing() {
 
 #[test]
 fn a_mailbox_that_is_gone_is_learned_once_the_provider_has_accepted_something() {
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply("550 5.1.1 no such user")).to("u01@")));
+    let server = Recorder::with(
+        Script::default()
+            .rule(Rule::new(Step::Rcpt, Action::reply("550 5.1.1 no such user")).to("u01@")),
+    );
     let work = relay(&server, "", "in_flight = 1", 6, 6);
     work.run(&["send", "list.csv"]).ends(3);
     assert!(work.run(&["suppress", "list"]).out.contains("u01@d1.example"));
@@ -222,7 +298,11 @@ fn a_mailbox_that_is_gone_is_learned_once_the_provider_has_accepted_something() 
 
 #[test]
 fn a_connection_that_takes_no_more_is_changed_at_once() {
-    let spent = Rule::new(Step::Dot, Action::reply("451-Requested action aborted\n451 Mails per session limit")).every(6);
+    let spent = Rule::new(
+        Step::Dot,
+        Action::reply("451-Requested action aborted\n451 Mails per session limit"),
+    )
+    .every(6);
     let server = Recorder::with(Script::default().rule(spent));
     let work = relay(&server, "", "in_flight = 1", 60, 1);
     work.run(&["send", "list.csv"]).ends(0);
@@ -232,12 +312,21 @@ fn a_connection_that_takes_no_more_is_changed_at_once() {
 
 #[test]
 fn a_relay_that_takes_five_a_window_gets_everybody_with_few_refusals() {
-    let hourly = "450 4.7.1 <u@x.example>: Recipient address rejected: Number messages per hour exceeded";
-    for (text, domains) in [("451 4.7.1 Ratelimit \"user\" exceeded", 6), ("451 4.7.1 Ratelimit \"user\" exceeded", 2), (hourly, 6)] {
+    let hourly =
+        "450 4.7.1 <u@x.example>: Recipient address rejected: Number messages per hour exceeded";
+    for (text, domains) in [
+        ("451 4.7.1 Ratelimit \"user\" exceeded", 6),
+        ("451 4.7.1 Ratelimit \"user\" exceeded", 2),
+        (hourly, 6),
+    ] {
         let script = || Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).after(5));
         let server = Recorder::with(script());
         let work = relay(&server, "", "", 2 * FEW, domains);
-        work.config(&work.read("mailbatch.toml").replace(RETRY, "retry = { for = \"60s\", base = \"50ms\", max = \"300ms\" }"));
+        work.config(
+            &work
+                .read("mailbatch.toml")
+                .replace(RETRY, "retry = { for = \"60s\", base = \"50ms\", max = \"300ms\" }"),
+        );
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -260,7 +349,10 @@ fn a_relay_that_takes_five_a_window_gets_everybody_with_few_refusals() {
 fn a_relay_that_knows_no_login_says_what_is_missing() {
     for text in ["550 relay not permitted", "550 Administrative prohibition"] {
         let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply(text)));
-        relay(&server, "", "", ROWS, 6).run(&["send", "list.csv"]).ends(7).says("is a login missing?");
+        relay(&server, "", "", ROWS, 6)
+            .run(&["send", "list.csv"])
+            .ends(7)
+            .says("is a login missing?");
     }
 }
 
@@ -268,17 +360,27 @@ const LOGIN: &str = "password = { command = [\"printf\", \"pw\"] }";
 
 #[test]
 fn a_login_that_is_refused_for_now_is_tried_by_one_at_a_time_with_growing_pauses() {
-    for text in ["454 4.7.0 Temporary authentication failure", "451 4.3.0 too many logins", "421 4.7.0 not now"] {
+    for text in [
+        "454 4.7.0 Temporary authentication failure",
+        "451 4.3.0 too many logins",
+        "421 4.7.0 not now",
+    ] {
         let server = Recorder::with(Script::default().on(Step::Auth, Action::reply(text)));
         let work = relay(&server, "user@", LOGIN, ROWS, 6);
-        let config = work.read("mailbatch.toml").replace(RETRY, "retry = { for = \"2s\", base = \"100ms\", max = \"10s\" }");
+        let config = work
+            .read("mailbatch.toml")
+            .replace(RETRY, "retry = { for = \"2s\", base = \"100ms\", max = \"10s\" }");
         work.config(&config);
         work.run(&["send", "list.csv"]).ends(5);
         assert_eq!(work.report().counts(), BTreeMap::from([("held", ROWS)]), "{text}");
-        let logins: Vec<_> = server.heard().into_iter().filter(|heard| heard.line.starts_with("AUTH")).collect();
+        let logins: Vec<_> =
+            server.heard().into_iter().filter(|heard| heard.line.starts_with("AUTH")).collect();
         assert!((3..=6).contains(&logins.len()), "{text}: {} logins", logins.len());
         let pauses: Vec<Duration> = logins.windows(2).map(|two| two[1].at - two[0].at).collect();
-        assert!(pauses.iter().zip(1..).all(|(pause, n)| *pause >= Duration::from_millis(50 << n)), "{pauses:?}");
+        assert!(
+            pauses.iter().zip(1..).all(|(pause, n)| *pause >= Duration::from_millis(50 << n)),
+            "{pauses:?}"
+        );
         server.follow(Script::default());
         work.run(&["send", "list.csv"]).ends(0);
         assert_eq!(server.count(), ROWS);
@@ -301,16 +403,21 @@ fn a_login_that_is_refused_is_tried_once_and_one_that_passes_opens_the_other_con
 fn tls_where_the_server_speaks_none_names_the_other_scheme_at_once() {
     let server = Recorder::start();
     let work = workspace();
-    work.smtp_config(&format!("smtps://127.0.0.1:{}", server.port()), "").message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", list(3, 3));
+    work.smtp_config(&format!("smtps://127.0.0.1:{}", server.port()), "")
+        .message("Hello {{ name }}", "Dear {{ name }}")
+        .file("list.csv", list(3, 3));
     let begun = std::time::Instant::now();
-    work.run(&["send", "list.csv"]).ends(7).says(&format!("smtp+starttls://127.0.0.1:{}", server.port()));
+    work.run(&["send", "list.csv"])
+        .ends(7)
+        .says(&format!("smtp+starttls://127.0.0.1:{}", server.port()));
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert_eq!(work.report().counts(), BTreeMap::from([("held", 3)]));
 }
 
 #[test]
 fn redirected_mail_goes_to_one_domain_and_one_mailbox_proves_little() {
-    let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("550 5.1.1 no such user")));
+    let server =
+        Recorder::with(Script::default().on(Step::Rcpt, Action::reply("550 5.1.1 no such user")));
     let work = relay(&server, "", "in_flight = 1", 12, 6);
     work.run(&["send", "list.csv", "--redirect-all-to", "me@acme.example"]).ends(3);
     assert_eq!(work.report().counts(), BTreeMap::from([("rejected", 12)]));
@@ -322,8 +429,13 @@ fn a_list_that_begins_with_missing_mailboxes_is_not_locked_by_its_order() {
     const ROWS: usize = 60;
     let dead = (1..=DEAD).fold(Script::default(), |script, n| {
         script.rule(
-            Rule::new(Step::Rcpt, Action::reply(format!("550 5.1.1 <u{n:02}@x.example>: Recipient address rejected: User unknown")))
-                .to(&format!("u{n:02}@")),
+            Rule::new(
+                Step::Rcpt,
+                Action::reply(format!(
+                    "550 5.1.1 <u{n:02}@x.example>: Recipient address rejected: User unknown"
+                )),
+            )
+            .to(&format!("u{n:02}@")),
         )
     });
     let server = Recorder::with(dead);
@@ -338,7 +450,10 @@ fn a_list_that_begins_with_missing_mailboxes_is_not_locked_by_its_order() {
         ran = work.run(&["resume"]);
     }
     assert_eq!(ran.code, 3, "{}", ran.err);
-    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", ROWS - DEAD), ("rejected", DEAD)]));
+    assert_eq!(
+        work.report().counts(),
+        BTreeMap::from([("accepted", ROWS - DEAD), ("rejected", DEAD)])
+    );
 }
 
 #[test]
@@ -354,11 +469,21 @@ fn a_refusal_at_ehlo_stops_at_once() {
 
 #[test]
 fn a_refusal_of_everybody_that_begins_in_mid_run_writes_nobody_off() {
-    for (domains, text) in [(1, "550 5.7.1 ACCESS DENIED"), (2, "554 Absenderadresse ist gesperrt"), (6, "550 5.7.1 ACCESS DENIED")] {
-        let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).after(30)));
+    for (domains, text) in [
+        (1, "550 5.7.1 ACCESS DENIED"),
+        (2, "554 Absenderadresse ist gesperrt"),
+        (6, "550 5.7.1 ACCESS DENIED"),
+    ] {
+        let server = Recorder::with(
+            Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).after(30)),
+        );
         let work = relay(&server, "", "", 120, domains);
         work.run(&["send", "list.csv"]).ends(7);
-        assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 30), ("held", 90)]), "{domains} domains: {text}");
+        assert_eq!(
+            work.report().counts(),
+            BTreeMap::from([("accepted", 30), ("held", 90)]),
+            "{domains} domains: {text}"
+        );
     }
 }
 
@@ -371,24 +496,37 @@ const UNHURRIED: &str = "retry = { for = \"60s\", base = \"20ms\", max = \"1s\" 
 fn a_receiving_domain_that_is_answered_with_421_holds_up_no_other() {
     let said = |text: &str| Action::Cut(format!("{text}\r\n").into_bytes());
     let actions = [
-        said("421 4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your IP address"),
+        said(
+            "421 4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your IP address",
+        ),
         said("421 4.3.2 try again later"),
         Action::reply("451 4.7.1 Rate limit exceeded for this destination"),
         Action::Drop,
     ];
     std::thread::scope(|scope| {
-        for (action, domains) in actions.into_iter().flat_map(|action| [(action.clone(), 1), (action, 2)]) {
+        for (action, domains) in
+            actions.into_iter().flat_map(|action| [(action.clone(), 1), (action, 2)])
+        {
             scope.spawn(move || {
-                let script = (1..=domains)
-                    .fold(Script::default(), |script, n| script.rule(Rule::new(Step::Rcpt, action.clone()).to(&format!("@d{n}.")).after(3)));
+                let script = (1..=domains).fold(Script::default(), |script, n| {
+                    script
+                        .rule(Rule::new(Step::Rcpt, action.clone()).to(&format!("@d{n}.")).after(3))
+                });
                 let server = Recorder::with(script);
                 let work = relay(&server, "", "", 120, 6);
                 work.config(&work.read("mailbatch.toml").replace(RETRY, PATIENT));
                 let ran = work.run(&["send", "list.csv"]);
                 assert_eq!(ran.code, 5, "{action:?} for {domains}: {}{}", ran.out, ran.err);
                 let report = work.report();
-                let counts = BTreeMap::from([("accepted", 120 - 17 * domains), ("deferred", 17 * domains)]);
-                assert_eq!(report.counts(), counts, "{action:?} for {domains}: {}{}", ran.out, ran.err);
+                let counts =
+                    BTreeMap::from([("accepted", 120 - 17 * domains), ("deferred", 17 * domains)]);
+                assert_eq!(
+                    report.counts(),
+                    counts,
+                    "{action:?} for {domains}: {}{}",
+                    ran.out,
+                    ran.err
+                );
                 assert_eq!(server.count(), 120 - 17 * domains);
             });
         }
@@ -422,8 +560,15 @@ fn a_connection_that_takes_no_more_is_changed_whatever_its_server_says() {
                 let work = relay(&server, "", "", ROWS, 6);
                 work.config(&work.read("mailbatch.toml").replace(RETRY, UNHURRIED));
                 let ran = work.run(&["send", "list.csv"]);
-                assert_eq!((ran.code, server.count()), (0, ROWS), "{step:?} {text}: {}{}", ran.out, ran.err);
-                let attempts = work.report().column("mb_attempts").iter().filter(|n| **n != "1").count();
+                assert_eq!(
+                    (ran.code, server.count()),
+                    (0, ROWS),
+                    "{step:?} {text}: {}{}",
+                    ran.out,
+                    ran.err
+                );
+                let attempts =
+                    work.report().column("mb_attempts").iter().filter(|n| **n != "1").count();
                 assert_eq!(attempts, 0, "{step:?} {text}");
             });
         }
@@ -435,15 +580,26 @@ fn a_refusal_that_names_our_sender_is_charged_to_no_recipient() {
     let said = [
         (Step::Rcpt, "550 5.1.8 <news@acme.example>: Sender address rejected: Domain not found"),
         (Step::Dot, "554 5.7.1 Absender news@acme.example ist nicht erlaubt"),
-        (Step::Rcpt, "550 5.7.26 Unauthenticated email from acme.example is not accepted due to domain's DMARC policy."),
+        (
+            Step::Rcpt,
+            "550 5.7.26 Unauthenticated email from acme.example is not accepted due to domain's DMARC policy.",
+        ),
     ];
-    for ((step, text), domains) in said.into_iter().flat_map(|said| [1, 2, 6].map(|domains| (said, domains))) {
-        let server = Recorder::with(Script::default().rule(Rule::new(step, Action::reply(text)).after(5)));
+    for ((step, text), domains) in
+        said.into_iter().flat_map(|said| [1, 2, 6].map(|domains| (said, domains)))
+    {
+        let server =
+            Recorder::with(Script::default().rule(Rule::new(step, Action::reply(text)).after(5)));
         let work = relay(&server, "", "", 40, domains);
         work.config(&work.read("mailbatch.toml").replace(RETRY, UNHURRIED));
         let ran = work.run(&["send", "list.csv"]);
         let report = work.report();
-        assert_eq!(report.counts(), BTreeMap::from([("accepted", 5), ("held", 35)]), "{domains} domains, {text}: {}", ran.err);
+        assert_eq!(
+            report.counts(),
+            BTreeMap::from([("accepted", 5), ("held", 35)]),
+            "{domains} domains, {text}: {}",
+            ran.err
+        );
         assert_eq!(ran.code, 7, "{domains} domains, {text}: {}", ran.err);
     }
 }
@@ -451,7 +607,9 @@ fn a_refusal_that_names_our_sender_is_charged_to_no_recipient() {
 #[test]
 fn a_recipient_whose_server_names_our_sender_stops_no_other() {
     let text = "550 5.7.1 <news@acme.example>: Sender address rejected: Access denied";
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).to("@d1.")));
+    let server = Recorder::with(
+        Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).to("@d1.")),
+    );
     let work = relay(&server, "", "", 60, 6);
     work.config(&work.read("mailbatch.toml").replace(RETRY, PATIENT));
     work.run(&["send", "list.csv"]).ends(3);

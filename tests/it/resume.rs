@@ -1,4 +1,5 @@
-//! The same command again, a changed list or message, a second run at once, and a ledger that cannot be used.
+//! The same command again, a changed list or message, a second run at once, and a ledger that
+//! cannot be used.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,10 +32,17 @@ fn the_same_command_again_sends_nothing_and_says_so() {
     for _ in 0..2 {
         work.run(&["send", "list.csv"]).ends(0).says("nothing to do").says("finished");
     }
-    assert_eq!(work.run(&["send", "list.csv", "--json"]).ends(0).object()["counts"]["accepted"], 25);
+    assert_eq!(
+        work.run(&["send", "list.csv", "--json"]).ends(0).object()["counts"]["accepted"],
+        25
+    );
     work.run(&["send", "list.csv", "--error-on-empty"]).ends(9);
     work.run(&["resume"]).ends(0).says("nothing to do");
-    assert_eq!((server.count(), server.connections()), (25, connections), "the server was not even called");
+    assert_eq!(
+        (server.count(), server.connections()),
+        (25, connections),
+        "the server was not even called"
+    );
     assert_eq!(work.run(&["runs", "--json"]).objects().len(), 1);
 }
 
@@ -47,7 +55,10 @@ fn one_changed_row_without_a_campaign_is_refused_finished_or_not() {
     let before = server.count();
     for finished in [false, true] {
         work.file("list.csv", &changed);
-        work.run(&["send", "list.csv"]).ends(14).says("the list has changed").says("hint: name the campaign");
+        work.run(&["send", "list.csv"])
+            .ends(14)
+            .says("the list has changed")
+            .says("hint: name the campaign");
         work.file("list.csv", lists::csv(50)).message("Hello again {{ name }}", "Dear {{ name }}");
         work.run(&["send", "list.csv"]).ends(14).says("the message has changed");
         work.file("list.csv", &changed);
@@ -70,9 +81,22 @@ fn rows_added_to_a_finished_campaign_are_all_that_goes() {
     work.file("list.csv", lists::csv_of((0..100).map(|n| 250 - n).chain(0..200)));
     work.run(&send).ends(0);
     let wanted: Vec<usize> = (0..200).chain(151..=250).collect();
-    let counts = work.report().counts().into_iter().map(|(outcome, n)| (outcome.to_owned(), n)).collect::<BTreeMap<_, _>>();
-    // Rows 151 to 199 stand in the list twice: the earlier row was reached, the later one repeats it.
-    assert_eq!(counts, BTreeMap::from([("accepted".into(), 51), ("already_accepted".into(), 200), ("duplicate".into(), 49)]));
+    let counts = work
+        .report()
+        .counts()
+        .into_iter()
+        .map(|(outcome, n)| (outcome.to_owned(), n))
+        .collect::<BTreeMap<_, _>>();
+    // Rows 151 to 199 stand in the list twice: the earlier row was reached, the later one repeats
+    // it.
+    assert_eq!(
+        counts,
+        BTreeMap::from([
+            ("accepted".into(), 51),
+            ("already_accepted".into(), 200),
+            ("duplicate".into(), 49)
+        ])
+    );
     let mut expected: Vec<String> = wanted.into_iter().map(lists::address).collect();
     expected.sort();
     expected.dedup();
@@ -94,9 +118,21 @@ fn a_changed_message_under_a_campaign_needs_a_word_and_reaches_only_the_others()
     server.follow(Script::default());
     work.run(&["send", "list.csv", "--campaign", "spring", "--accept-changes"]).ends(0);
     assert_eq!(server.recipients(), everybody(60));
-    let with = |subject: &str| server.taken().iter().filter(|taken| String::from_utf8_lossy(&taken.data).contains(subject)).count();
-    assert_eq!((with("Subject: A better subject"), with("Subject: First")), (60 - reached, reached));
-    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 60 - reached), ("already_accepted", reached)]));
+    let with = |subject: &str| {
+        server
+            .taken()
+            .iter()
+            .filter(|taken| String::from_utf8_lossy(&taken.data).contains(subject))
+            .count()
+    };
+    assert_eq!(
+        (with("Subject: A better subject"), with("Subject: First")),
+        (60 - reached, reached)
+    );
+    assert_eq!(
+        work.report().counts(),
+        BTreeMap::from([("accepted", 60 - reached), ("already_accepted", reached)])
+    );
     work.run(&send).ends(0).says("nothing to do");
 }
 
@@ -115,7 +151,10 @@ fn a_resume_that_cannot_begin_and_an_abandoned_run_leave_reports_of_how_things_s
     let run = work.newest_run();
     let as_the_ledger_has_it = || {
         work.run(&["report", &run, "-o", "now.csv"]).ends(0);
-        assert_eq!(standing_report(&work, &run).counts(), Report::read(work.join("now.csv")).counts());
+        assert_eq!(
+            standing_report(&work, &run).counts(),
+            Report::read(work.join("now.csv")).counts()
+        );
     };
     work.smtp_config(&server.url(), &format!("{RETRY}\nca_file = \"no.pem\""));
     work.run(&["resume", "-q"]).ends(2).says("no.pem");
@@ -150,13 +189,20 @@ fn a_new_plan_closes_the_unfinished_run_of_its_campaign() {
     assert_eq!(ended.code, if unknown > 0 { 6 } else { 0 }, "{}{}", ended.out, ended.err);
     assert!(unknown <= 2, "one on each connection: {unknown}");
     let runs = work.run(&["runs", "--json"]).objects();
-    let states: Vec<_> = runs.iter().map(|run| (run["run"].as_str().unwrap(), run["state"].as_str().unwrap())).collect();
+    let states: Vec<_> = runs
+        .iter()
+        .map(|run| (run["run"].as_str().unwrap(), run["state"].as_str().unwrap()))
+        .collect();
     assert_eq!(states[1..], [(second.as_str(), "finished"), (first.as_str(), "finished")]);
     for (run, rows) in [(&first, 40), (&second, 45)] {
         work.run(&["report", run, "-o", "closed.csv"]).ends(0);
         let report = Report::read(work.join("closed.csv"));
         assert_eq!(report.counts().values().sum::<usize>(), rows);
-        assert_eq!(standing_report(&work, run).counts(), report.counts(), "the report that lies there");
+        assert_eq!(
+            standing_report(&work, run).counts(),
+            report.counts(),
+            "the report that lies there"
+        );
         assert!(report.with("held").len() > 20, "{:?}", report.counts());
     }
     assert!(work.read("closed.csv").contains("closed by run"), "{}", work.read("closed.csv"));
@@ -180,7 +226,13 @@ fn resume_needs_neither_list_nor_message() {
     server.follow(Script::default());
     work.run(&["resume"]).ends(0);
     assert_eq!(server.recipients(), everybody(40));
-    assert!(server.taken().iter().all(|taken| String::from_utf8_lossy(&taken.data).contains("picture.txt")), "everybody gets the whole message");
+    assert!(
+        server
+            .taken()
+            .iter()
+            .all(|taken| String::from_utf8_lossy(&taken.data).contains("picture.txt")),
+        "everybody gets the whole message"
+    );
 }
 
 #[test]
@@ -209,7 +261,10 @@ fn a_second_run_of_the_campaign_is_told_at_once_or_waits() {
     let first = work.start(&["send", "list.csv"]);
     wait_for_count(&server, 4);
     let begun = std::time::Instant::now();
-    work.run(&["send", "list.csv"]).ends(11).says("another run of the campaign").says("--wait-lock");
+    work.run(&["send", "list.csv"])
+        .ends(11)
+        .says("another run of the campaign")
+        .says("--wait-lock");
     work.run(&["resume"]).ends(11);
     work.run(&["send", "list.csv", "--wait-lock", "200ms"]).ends(11);
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
@@ -236,7 +291,9 @@ fn a_ledger_of_a_newer_version_is_refused() {
         found
     };
     let known = version(Some(99));
-    for arguments in [&["send", "list.csv"][..], &["resume"], &["status"], &["runs"], &["suppress", "list"]] {
+    for arguments in
+        [&["send", "list.csv"][..], &["resume"], &["status"], &["runs"], &["suppress", "list"]]
+    {
         work.run(arguments).ends(2).says("ledger.db").says("version 99").says("newer mailbatch");
     }
     assert_eq!(version(Some(known)), 99, "it was left alone");
@@ -286,14 +343,23 @@ fn a_disk_that_fills_up_in_mid_run_stops_and_what_was_taken_is_remembered() {
     let mut once = all.clone();
     once.dedup();
     assert_eq!(all, once, "nobody twice");
-    assert!(everybody(ROWS).iter().all(|email| all.contains(email) || unknown.contains(&email.as_str())), "nobody missing");
+    assert!(
+        everybody(ROWS)
+            .iter()
+            .all(|email| all.contains(email) || unknown.contains(&email.as_str())),
+        "nobody missing"
+    );
     assert!(report.with("accepted").iter().all(|email| all.iter().any(|taken| taken == email)));
 }
 
 #[test]
 fn an_unfinished_run_keeps_its_provider() {
     let server = Recorder::start();
-    let work = relayed(&server, &format!("in_flight = 1\n[providers.other]\nkind = \"smtp\"\nurl = \"{}\"", server.url()), 30);
+    let work = relayed(
+        &server,
+        &format!("in_flight = 1\n[providers.other]\nkind = \"smtp\"\nurl = \"{}\"", server.url()),
+        30,
+    );
     work.run(&["send", "list.csv", "--provider", "relay", "--limit", "10", "-q"]).ends(0);
     work.run(&["send", "list.csv", "--provider", "other"]).ends(2).says("goes through relay");
     assert_eq!(server.count(), 10);
@@ -331,8 +397,15 @@ fn a_run_that_a_later_one_has_taken_over_reaches_nobody_any_more() {
     work.file("list.csv", lists::csv(21));
     work.run(&["send", "list.csv", "--campaign", "c", "--limit", "10"]).ends(0);
     let second = work.newest_run();
-    for arguments in [&["resume", &first][..], &["retry", &first, "--only", "held"], &["resume", &first, "--continue"]] {
-        let said = work.run(arguments).ends(2).says(&format!("run {second} of c has taken its recipients over"));
+    for arguments in [
+        &["resume", &first][..],
+        &["retry", &first, "--only", "held"],
+        &["resume", &first, "--continue"],
+    ] {
+        let said = work
+            .run(arguments)
+            .ends(2)
+            .says(&format!("run {second} of c has taken its recipients over"));
         assert!(said.err.contains(&format!("`mailbatch resume {second}`")), "{}", said.err);
     }
     assert_eq!(server.count(), 15);
@@ -346,7 +419,12 @@ fn status_and_resume_agree_on_what_is_finished() {
     let work = relayed(&server, "retry = { for = \"300ms\", base = \"50ms\", max = \"100ms\" }", 3);
     work.run(&["send", "list.csv"]).ends(5);
     // Nobody is held, and the run is not finished.
-    let said = work.run(&["retry", "latest", "--only", "held"]).ends(0).says("nothing to do").says("3 deferred").says("next: mailbatch resume");
+    let said = work
+        .run(&["retry", "latest", "--only", "held"])
+        .ends(0)
+        .says("nothing to do")
+        .says("3 deferred")
+        .says("next: mailbatch resume");
     assert!(!said.err.contains("is finished"), "{}", said.err);
     work.run(&["status"]).ends(0).says("open");
     server.follow(Script::default());
@@ -354,7 +432,9 @@ fn status_and_resume_agree_on_what_is_finished() {
     work.run(&["status"]).ends(0).says("finished");
     // Killed between the last answer and the end of the run.
     rusqlite::Connection::open(work.join(".mailbatch/ledger.db"))
-        .and_then(|ledger| ledger.execute_batch("UPDATE runs SET state = 1, finished_at = NULL, exit = NULL"))
+        .and_then(|ledger| {
+            ledger.execute_batch("UPDATE runs SET state = 1, finished_at = NULL, exit = NULL")
+        })
         .expect("a ledger");
     work.run(&["status"]).ends(0).says("finished");
     work.run(&["status", "--open"]).ends(0).says("nothing is unfinished");
@@ -369,20 +449,37 @@ fn rows_planned_by_an_older_version_go_under_their_key_or_are_settled_as_invalid
     work.run(&["send", "list.csv", "--limit", "4"]).ends(0);
     let ledger = rusqlite::Connection::open(work.join(".mailbatch/ledger.db")).expect("a ledger");
     let seq = "(SELECT max(seq) FROM runs) * 1099511627776";
-    let respelled = [(7, "\"dora\"@example.com"), (8, "Jo\u{308}rg@example.com"), (9, "a\u{200b}b@example.com"), (10, "c d@example.com")];
+    let respelled = [
+        (7, "\"dora\"@example.com"),
+        (8, "Jo\u{308}rg@example.com"),
+        (9, "a\u{200b}b@example.com"),
+        (10, "c d@example.com"),
+    ];
     for (row, email) in respelled {
-        let sql = format!("UPDATE recipients SET email = ?1, key = lower(?1) WHERE id = {seq} + {row}");
+        let sql =
+            format!("UPDATE recipients SET email = ?1, key = lower(?1) WHERE id = {seq} + {row}");
         assert_eq!(ledger.execute(&sql, [email]), Ok(1));
     }
     drop(ledger);
     work.run(&["resume"]).ends(0);
     let report = work.report();
-    assert_eq!(report.counts(), std::collections::BTreeMap::from([("accepted", 8), ("invalid", 2)]));
+    assert_eq!(
+        report.counts(),
+        std::collections::BTreeMap::from([("accepted", 8), ("invalid", 2)])
+    );
     let reasons = report.column("mb_reason");
     assert_eq!((reasons[8], reasons[9]), ("bad_address", "bad_address"));
-    assert!(report.column("mb_detail")[8].contains("invisible character"), "{:?}", report.column("mb_detail"));
+    assert!(
+        report.column("mb_detail")[8].contains("invisible character"),
+        "{:?}",
+        report.column("mb_detail")
+    );
     let taken = server.recipients();
-    assert!(taken.contains(&"dora@example.com".to_owned()) && taken.contains(&"J\u{f6}rg@example.com".to_owned()), "{taken:?}");
+    assert!(
+        taken.contains(&"dora@example.com".to_owned())
+            && taken.contains(&"J\u{f6}rg@example.com".to_owned()),
+        "{taken:?}"
+    );
     // And nobody again, in whatever spelling.
     work.run(&["resume"]).ends(0).says("is finished");
     assert_eq!(server.count(), 8);

@@ -11,9 +11,20 @@ use crate::support::{Workspace, lists, wait_for, workspace};
 const QUICK: &str = "retry = { base = \"10ms\", max = \"50ms\", for = \"20s\" }";
 
 /// A workspace with the relays `a` and `b`, lines for each, and the lines of `[route]`.
-pub(crate) fn routed(servers: [&Recorder; 2], lines: [&str; 2], route: &str, rows: usize) -> Workspace {
+pub(crate) fn routed(
+    servers: [&Recorder; 2],
+    lines: [&str; 2],
+    route: &str,
+    rows: usize,
+) -> Workspace {
     let work = workspace();
-    let provider = |name: &str, at: usize| format!("[providers.{name}]\nkind = \"smtp\"\nurl = \"{}\"\n{}\n", servers[at].url(), lines[at]);
+    let provider = |name: &str, at: usize| {
+        format!(
+            "[providers.{name}]\nkind = \"smtp\"\nurl = \"{}\"\n{}\n",
+            servers[at].url(),
+            lines[at]
+        )
+    };
     work.config(&format!(
         "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\n\
          unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n{}\n{}\n[route]\n{route}\n",
@@ -72,10 +83,14 @@ fn a_provider_that_is_down_hands_everybody_to_the_next_of_the_order() {
 
 #[test]
 fn refused_credentials_fail_over_and_end_the_run_only_when_nobody_is_left() {
-    let refusal = || Script::default().on(Step::Mail, Action::reply("530 5.7.0 authentication required"));
+    let refusal =
+        || Script::default().on(Step::Mail, Action::reply("530 5.7.0 authentication required"));
     let (a, b) = (Recorder::with(refusal()), Recorder::with(refusal()));
     let work = routed([&a, &b], [QUICK, QUICK], "order = [\"a\", \"b\"]", 80);
-    work.run(&["send", "list.csv"]).ends(7).says("a takes nothing more: 530 5.7.0").says("b takes nothing more: 530 5.7.0");
+    work.run(&["send", "list.csv"])
+        .ends(7)
+        .says("a takes nothing more: 530 5.7.0")
+        .says("b takes nothing more: 530 5.7.0");
     assert_eq!(work.report().counts(), BTreeMap::from([("held", 80)]));
     b.follow(Script::default());
     work.run(&["resume"]).ends(0).says("failover from a to b");
@@ -100,8 +115,12 @@ fn weights_split_the_recipients_and_the_same_ones_stay_together() {
 fn one_of_two_weighted_providers_dies_in_mid_run_and_the_other_finishes_under_both_caps() {
     const ROWS: usize = 400;
     // The breaker opens once, and the probes fail until the end.
-    let (a, b) = (Recorder::with(Script::default().delay(Duration::from_millis(2))), Recorder::start());
-    let lines = ["caps = [\"250/hour\"]\nretry = { base = \"10ms\", max = \"200ms\", for = \"20s\" }", "caps = [\"380/hour\"]\nrate = \"200/s\""];
+    let (a, b) =
+        (Recorder::with(Script::default().delay(Duration::from_millis(2))), Recorder::start());
+    let lines = [
+        "caps = [\"250/hour\"]\nretry = { base = \"10ms\", max = \"200ms\", for = \"20s\" }",
+        "caps = [\"380/hour\"]\nrate = \"200/s\"",
+    ];
     let work = routed([&a, &b], lines, "weights = { a = 3, b = 1 }", ROWS);
     let run = work.start(&["send", "list.csv", "--progress", "none"]);
     wait_for_count(&a, 40);
@@ -116,7 +135,10 @@ fn one_of_two_weighted_providers_dies_in_mid_run_and_the_other_finishes_under_bo
     report_agrees(&work, [&a, &b]);
     // What was in doubt at one of them was never given to the other.
     let at_b: BTreeSet<String> = b.recipients().into_iter().collect();
-    assert!(report.with("unknown").iter().all(|email| !at_b.contains(*email)), "in doubt, and sent again");
+    assert!(
+        report.with("unknown").iter().all(|email| !at_b.contains(*email)),
+        "in doubt, and sent again"
+    );
     assert_eq!(b.count(), at_b.len());
     let mut all = [a.recipients(), b.recipients()].concat();
     all.sort();
@@ -143,7 +165,11 @@ fn a_receiving_domain_and_a_cohort_go_where_they_are_told() {
     once_between([&a, &b], 60);
     let report = work.report();
     for (email, cohort) in report.column("mb_email").into_iter().zip(report.column("mb_cohort")) {
-        assert_eq!(report.cell(email, "mb_provider"), if cohort == "canary" { "b" } else { "a" }, "{email}");
+        assert_eq!(
+            report.cell(email, "mb_provider"),
+            if cohort == "canary" { "b" } else { "a" },
+            "{email}"
+        );
     }
     assert_eq!(b.count(), 10);
 }
@@ -151,10 +177,14 @@ fn a_receiving_domain_and_a_cohort_go_where_they_are_told() {
 #[test]
 fn what_is_unknown_at_one_provider_never_goes_to_another() {
     // It takes the message, and is gone for good before it has said so.
-    let a =
-        Recorder::with(Script::default().on(Step::Dot, Action::Drop).rule(Rule::new(Step::Greeting, Action::reply("421 4.3.2 not now")).after(2)));
+    let a = Recorder::with(
+        Script::default()
+            .on(Step::Dot, Action::Drop)
+            .rule(Rule::new(Step::Greeting, Action::reply("421 4.3.2 not now")).after(2)),
+    );
     let b = Recorder::start();
-    let work = routed([&a, &b], [&format!("in_flight = 2\n{QUICK}"), QUICK], "order = [\"a\", \"b\"]", 50);
+    let work =
+        routed([&a, &b], [&format!("in_flight = 2\n{QUICK}"), QUICK], "order = [\"a\", \"b\"]", 50);
     work.run(&["send", "list.csv"]).ends(6);
     let report = work.report();
     let unknown = report.with("unknown");
@@ -168,11 +198,17 @@ fn what_is_unknown_at_one_provider_never_goes_to_another() {
 
 #[test]
 fn who_is_put_off_for_as_long_as_retries_last_goes_through_each_of_the_others_once() {
-    let busy = || Script::default().rule(Rule::new(Step::Rcpt, Action::reply("451 4.2.0 not now")).to("user7@"));
+    let busy = || {
+        Script::default()
+            .rule(Rule::new(Step::Rcpt, Action::reply("451 4.2.0 not now")).to("user7@"))
+    };
     let deferred = lists::address(7);
     let lines = "retry = { for = \"600ms\", base = \"20ms\", max = \"100ms\" }";
     for takes in [true, false] {
-        let (a, b) = (Recorder::with(busy()), Recorder::with(if takes { Script::default() } else { busy() }));
+        let (a, b) = (
+            Recorder::with(busy()),
+            Recorder::with(if takes { Script::default() } else { busy() }),
+        );
         let work = routed([&a, &b], [lines, lines], "order = [\"a\", \"b\"]", 20);
         let ran = work.run(&["send", "list.csv"]).ends(if takes { 0 } else { 5 });
         assert_eq!(ran.err.matches("failover from a to b").count(), 1, "{}", ran.err);
@@ -180,7 +216,10 @@ fn who_is_put_off_for_as_long_as_retries_last_goes_through_each_of_the_others_on
         let report = work.report();
         assert_eq!(report.cell(&deferred, "mb_provider"), "b");
         assert_eq!(report.with("deferred").len(), usize::from(!takes));
-        assert!(report.cell(&deferred, "mb_attempts").parse::<u32>().is_ok_and(|attempts| attempts > 2), "tried and tried again at a");
+        assert!(
+            report.cell(&deferred, "mb_attempts").parse::<u32>().is_ok_and(|attempts| attempts > 2),
+            "tried and tried again at a"
+        );
         assert_eq!(b.recipients(), if takes { vec![deferred.clone()] } else { Vec::new() });
         assert_eq!(a.count(), 19);
         let why = work.run(&["why", &work.newest_run(), &deferred]).ends(0);
@@ -191,14 +230,24 @@ fn who_is_put_off_for_as_long_as_retries_last_goes_through_each_of_the_others_on
 #[test]
 fn a_full_cap_overflows_to_the_next_and_ends_the_run_only_when_all_are_full() {
     let (a, b) = (Recorder::start(), Recorder::start());
-    let work = routed([&a, &b], ["caps = [\"30/hour\"]", "caps = [\"50/hour\"]"], "order = [\"a\", \"b\"]", 100);
-    let ran = work.run(&["send", "list.csv"]).ends(8).says("the cap of a of 30/hour").says("the cap of b of 50/hour");
+    let work = routed(
+        [&a, &b],
+        ["caps = [\"30/hour\"]", "caps = [\"50/hour\"]"],
+        "order = [\"a\", \"b\"]",
+        100,
+    );
+    let ran = work
+        .run(&["send", "list.csv"])
+        .ends(8)
+        .says("the cap of a of 30/hour")
+        .says("the cap of b of 50/hour");
     assert!(ran.err.contains("failover from a to b: the cap of a"), "{}", ran.err);
     assert_eq!((a.count(), b.count()), (30, 50));
     let report = work.report();
     assert_eq!(report.counts(), BTreeMap::from([("accepted", 80), ("held", 20)]));
     let held = report.with("held");
-    assert!(held.iter().all(|email| report.cell(email, "mb_reason") == "cap" && report.cell(email, "mb_provider").is_empty()));
+    assert!(held.iter().all(|email| report.cell(email, "mb_reason") == "cap"
+        && report.cell(email, "mb_provider").is_empty()));
 }
 
 #[test]
@@ -207,9 +256,15 @@ fn a_half_open_probe_brings_the_first_choice_back() {
     let refusals = Rule::new(Step::Greeting, Action::reply("421 4.3.2 not now")).first(6);
     let a = Recorder::with(Script::default().rule(refusals).delay(Duration::from_millis(1)));
     let b = Recorder::with(Script::default().delay(Duration::from_millis(3)));
-    let lines = ["in_flight = 1\nretry = { base = \"10ms\", max = \"100ms\", for = \"30s\" }", "in_flight = 1"];
+    let lines = [
+        "in_flight = 1\nretry = { base = \"10ms\", max = \"100ms\", for = \"30s\" }",
+        "in_flight = 1",
+    ];
     let work = routed([&a, &b], lines, "order = [\"a\", \"b\"]", 400);
-    work.run(&["send", "list.csv"]).ends(0).says("failover from a to b").says("a takes its recipients again");
+    work.run(&["send", "list.csv"])
+        .ends(0)
+        .says("failover from a to b")
+        .says("a takes its recipients again");
     once_between([&a, &b], 400);
     assert!(a.count() > 0 && b.count() > 0, "{} and {}", a.count(), b.count());
     report_agrees(&work, [&a, &b]);
@@ -240,9 +295,13 @@ fn one_provider_is_named_and_the_route_is_left_aside() {
 #[test]
 fn a_dry_run_names_the_providers_and_their_time() {
     let (a, b) = (Recorder::with(Script::default()), Recorder::with(Script::default()));
-    let work = routed([&a, &b], ["rate = \"1/s\"", "rate = \"1/min\""], "order = [\"a\", \"b\"]", 30);
+    let work =
+        routed([&a, &b], ["rate = \"1/s\"", "rate = \"1/min\""], "order = [\"a\", \"b\"]", 30);
     let ran = work.run(&["send", "list.csv", "--dry-run", "--json"]).ends(0);
-    assert_eq!((ran.object()["provider"].as_str(), ran.object()["seconds_under_limits"].as_u64()), (Some("a, b"), Some(30)));
+    assert_eq!(
+        (ran.object()["provider"].as_str(), ran.object()["seconds_under_limits"].as_u64()),
+        (Some("a, b"), Some(30))
+    );
 }
 
 #[test]
@@ -292,7 +351,10 @@ fn a_run_with_two_providers_that_is_killed_again_and_again_mails_nobody_twice_an
     let mut kills = 0;
     for wanted in [25, 60, 110, 170, 230] {
         let mut send = work.start(&["send", "list.csv", "-q"]);
-        assert!(wait_for(|| a.count() + b.count() >= wanted || send.has_ended(), LONG), "it sends nothing");
+        assert!(
+            wait_for(|| a.count() + b.count() >= wanted || send.has_ended(), LONG),
+            "it sends nothing"
+        );
         kills += usize::from(send.kill());
     }
     assert!(kills >= 3, "only {kills} kills");
@@ -304,6 +366,13 @@ fn a_run_with_two_providers_that_is_killed_again_and_again_mails_nobody_twice_an
     let report = work.report();
     let (accepted, unknown) = (report.with("accepted"), report.with("unknown"));
     assert_eq!(accepted.len() + unknown.len(), ROWS, "{:?}", report.counts());
-    assert!(accepted.iter().all(|email| once.contains(&(*email).to_owned())), "accepted, and nobody took it");
-    assert!(unknown.len() <= 6 * kills, "{} unknown after {kills} kills with 6 connections", unknown.len());
+    assert!(
+        accepted.iter().all(|email| once.contains(&(*email).to_owned())),
+        "accepted, and nobody took it"
+    );
+    assert!(
+        unknown.len() <= 6 * kills,
+        "{} unknown after {kills} kills with 6 connections",
+        unknown.len()
+    );
 }

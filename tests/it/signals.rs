@@ -23,13 +23,23 @@ fn ctrl_c_drains_what_is_on_the_wire_and_resume_finishes() {
     send.signal(Signal::INT);
     let before = server.count();
     // All of it would take seven seconds more.
-    let ran = send.ends_within(130, Duration::from_secs(2)).says("interrupted").says("stopping").says("mailbatch resume");
+    let ran = send
+        .ends_within(130, Duration::from_secs(2))
+        .says("interrupted")
+        .says("stopping")
+        .says("mailbatch resume");
     let after = server.count();
     // One on each connection, and one more where an answer came while the signal was on its way.
     assert!(after - before <= 2 * IN_FLIGHT, "{} began after the signal", after - before);
     let report = work.report();
-    assert_eq!(report.counts(), BTreeMap::from([("accepted", after), ("held", 150 - after)]), "{}", ran.out);
-    let reasons: Vec<_> = report.column("mb_reason").into_iter().filter(|reason| !reason.is_empty()).collect();
+    assert_eq!(
+        report.counts(),
+        BTreeMap::from([("accepted", after), ("held", 150 - after)]),
+        "{}",
+        ran.out
+    );
+    let reasons: Vec<_> =
+        report.column("mb_reason").into_iter().filter(|reason| !reason.is_empty()).collect();
     assert_eq!(reasons, vec!["interrupted"; 150 - after]);
     let mut accepted = report.with("accepted");
     accepted.sort_unstable();
@@ -68,7 +78,9 @@ fn a_second_ctrl_c_leaves_at_once_and_only_what_was_on_the_wire_is_unknown() {
     send.signal(Signal::INT);
     assert!(wait_for(|| send.err().contains("stopping: waiting for"), LONG), "{}", send.err());
     send.signal(Signal::INT);
-    send.ends_within(130, Duration::from_secs(3)).says("leaving at once").says("may have been taken");
+    send.ends_within(130, Duration::from_secs(3))
+        .says("leaving at once")
+        .says("may have been taken");
     let report = work.report();
     assert_eq!(report.counts(), BTreeMap::from([("held", 57), ("unknown", 3)]));
     let mut unknown = report.with("unknown");
@@ -85,7 +97,10 @@ fn a_second_ctrl_c_leaves_at_once_and_only_what_was_on_the_wire_is_unknown() {
 fn nobody_reading_the_output_stops_no_mail() {
     let server = slow(5);
     let work = relayed(&server, "in_flight = 2", 100);
-    for arguments in [&["send", "list.csv", "--progress", "json"][..], &["send", "other.csv", "--progress", "plain", "--stats", "1s"]] {
+    for arguments in [
+        &["send", "list.csv", "--progress", "json"][..],
+        &["send", "other.csv", "--progress", "plain", "--stats", "1s"],
+    ] {
         work.file("other.csv", lists::csv(100).replace("@example", "@other.example"));
         let before = server.count();
         let mut child = work.spawn(arguments);
@@ -129,7 +144,11 @@ fn a_run_under_nohup_outlives_the_terminal() {
     let server = slow(20);
     let work = relayed(&server, "in_flight = 2", 60);
     let mut command = std::process::Command::new("nohup");
-    command.arg(env!("CARGO_BIN_EXE_mailbatch")).args(["send", "list.csv"]).current_dir(work.path()).stdin(Stdio::null());
+    command
+        .arg(env!("CARGO_BIN_EXE_mailbatch"))
+        .args(["send", "list.csv"])
+        .current_dir(work.path())
+        .stdin(Stdio::null());
     let mut send = work.start_with(command);
     wait_for_count(&server, 5);
     send.signal(Signal::HUP);
@@ -140,20 +159,41 @@ fn a_run_under_nohup_outlives_the_terminal() {
 #[test]
 fn a_run_that_is_ended_while_its_relay_is_down_says_what_the_relay_said_last() {
     // A port that was free a moment ago.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port of loopback");
-    let refused = Recorder::with(Script::default().on(Step::Greeting, Action::reply("421 4.3.2 closing for maintenance")));
-    for (url, words) in [(format!("smtp://{gone}"), "refused"), (refused.url(), "closing for maintenance")] {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a port of loopback");
+    let refused = Recorder::with(
+        Script::default().on(Step::Greeting, Action::reply("421 4.3.2 closing for maintenance")),
+    );
+    for (url, words) in
+        [(format!("smtp://{gone}"), "refused"), (refused.url(), "closing for maintenance")]
+    {
         let work = workspace();
-        work.smtp_config(&url, "").message("Hi {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(20));
+        work.smtp_config(&url, "")
+            .message("Hi {{ name }}", "Dear {{ name }}")
+            .file("list.csv", lists::csv(20));
         let mut send = work.start(&["send", "list.csv", "--progress", "plain", "--stats", "1s"]);
         assert!(wait_for(|| send.err().contains(words), LONG), "{}", send.err());
         send.signal(Signal::TERM);
         let ran = send.ends_within(143, LONG);
-        let exit = ran.out.lines().find(|line| line.starts_with("exit    143 · ")).expect("the code and its cause");
-        assert!(exit.contains("SIGTERM") && exit.contains("; relay was failing: ") && exit.contains(words), "{exit}");
+        let exit = ran
+            .out
+            .lines()
+            .find(|line| line.starts_with("exit    143 · "))
+            .expect("the code and its cause");
+        assert!(
+            exit.contains("SIGTERM")
+                && exit.contains("; relay was failing: ")
+                && exit.contains(words),
+            "{exit}"
+        );
         let report = work.report();
         assert_eq!(report.with("held").len(), 20);
-        assert!(report.column("mb_detail").iter().all(|detail| detail.contains(words)), "{:?}", report.column("mb_detail"));
+        assert!(
+            report.column("mb_detail").iter().all(|detail| detail.contains(words)),
+            "{:?}",
+            report.column("mb_detail")
+        );
         work.run(&["status"]).ends(0).says("INTERRUPTED").says(words);
     }
 }

@@ -14,7 +14,9 @@ use crate::support::{Workspace, lists, wait_for, workspace};
 /// A sandbox workspace with a `list.csv` of so many rows.
 fn sandbox(rows: usize) -> Workspace {
     let work = workspace();
-    work.sandbox_config("").message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
+    work.sandbox_config("")
+        .message("Hello {{ name }}", "Dear {{ name }}")
+        .file("list.csv", lists::csv(rows));
     work
 }
 
@@ -39,7 +41,11 @@ fn once(work: &Workspace, people: usize) {
 
 #[test]
 fn a_new_campaign_that_is_sent_under_two_names_at_once_is_sent_once() {
-    for (rows, list, name) in [(3, "list.csv", "message/list"), (12, "copy.csv", "message/list"), (12, "copy.csv", "spring")] {
+    for (rows, list, name) in [
+        (3, "list.csv", "message/list"),
+        (12, "copy.csv", "message/list"),
+        (12, "copy.csv", "spring"),
+    ] {
         let server = Recorder::start();
         let work = relayed(&server, "in_flight = 1", rows);
         work.file("copy.csv", lists::csv(rows));
@@ -49,10 +55,16 @@ fn a_new_campaign_that_is_sent_under_two_names_at_once_is_sent_once() {
         // Both have looked into the ledger before one of them can write to it.
         let ledger = Connection::open(work.join(".mailbatch/ledger.db")).expect("a ledger");
         ledger.busy_timeout(LONG).expect("a ledger");
-        ledger.execute_batch("BEGIN IMMEDIATE; INSERT INTO meta(name, value) VALUES ('held', 1)").expect("a ledger");
-        let mut both = [work.start(&["send", "list.csv"]), work.start(&["send", list, "--campaign", name])];
+        ledger
+            .execute_batch("BEGIN IMMEDIATE; INSERT INTO meta(name, value) VALUES ('held', 1)")
+            .expect("a ledger");
+        let mut both =
+            [work.start(&["send", "list.csv"]), work.start(&["send", list, "--campaign", name])];
         for send in &mut both {
-            wait_for(|| send.err().contains("holds the write lock") || send.has_ended(), Duration::from_secs(10));
+            wait_for(
+                || send.err().contains("holds the write lock") || send.has_ended(),
+                Duration::from_secs(10),
+            );
         }
         ledger.execute_batch("ROLLBACK").expect("a ledger");
         drop(ledger);
@@ -70,23 +82,33 @@ fn a_new_campaign_that_is_sent_under_two_names_at_once_is_sent_once() {
 fn another_name_is_warned_about_a_run_that_is_going_on() {
     let server = Recorder::start();
     let work = relayed(&server, "in_flight = 1\nrate = \"1/s\"", 60);
-    work.file("copy.csv", lists::csv(60)).file("other.md", "+++\nsubject = \"Other\"\n+++\nOther\n");
+    work.file("copy.csv", lists::csv(60))
+        .file("other.md", "+++\nsubject = \"Other\"\n+++\nOther\n");
     let send = work.start(&["send", "list.csv"]);
     wait_for_count(&server, 1);
     let named = ["send", "copy.csv", "--campaign", "other"];
-    let refused = work.run(&["send", "copy.csv"]).ends(14).says("60 of these 60 people").says("--again");
+    let refused =
+        work.run(&["send", "copy.csv"]).ends(14).says("60 of these 60 people").says("--again");
     assert_eq!(hinted(&refused), "message/list");
-    work.run(&[&named[..], &["--limit", "1"]].concat()).ends(0).says("warning: 60 of these 60 people");
+    work.run(&[&named[..], &["--limit", "1"]].concat())
+        .ends(0)
+        .says("warning: 60 of these 60 people");
     // Other mail to the same people is no matter.
-    let other = work.run(&["send", "copy.csv", "--campaign", "third", "--message", "other.md", "--limit", "1"]).ends(0);
+    let other = work
+        .run(&["send", "copy.csv", "--campaign", "third", "--message", "other.md", "--limit", "1"])
+        .ends(0);
     assert!(!other.err.contains("of these 60 people"), "{}", other.err);
     assert!(send.kill());
-    work.run(&["send", "copy.csv", "--campaign", "another", "--limit", "1"]).ends(0).says("warning: 60 of these 60 people");
+    work.run(&["send", "copy.csv", "--campaign", "another", "--limit", "1"])
+        .ends(0)
+        .says("warning: 60 of these 60 people");
 }
 
 #[test]
 fn with_the_name_or_without_it_a_list_is_one_campaign() {
-    for (first, then) in [(&["--campaign", "message/list"][..], &[][..]), (&[], &["--campaign", "message/list"])] {
+    for (first, then) in
+        [(&["--campaign", "message/list"][..], &[][..]), (&[], &["--campaign", "message/list"])]
+    {
         let work = sandbox(3);
         work.run(&[&["send", "list.csv"], first].concat()).ends(0);
         work.run(&[&["send", "list.csv"], then].concat()).ends(0).says("nothing to do");
@@ -114,15 +136,22 @@ fn a_hint_names_the_campaign_that_it_is_about_where_two_are_shown_by_one_name() 
         let refused = work.run(&["send", "b/list.csv"]).ends(14).says("the list has changed");
         let checked = work.run(&["check", "b/list.csv"]).ends(14);
         assert_eq!(checked.err, refused.err);
-        let several = work.run(&["send", "b/list.csv", "--campaign", "message/list"]).ends(2).says("several campaigns are called message/list");
+        let several = work
+            .run(&["send", "b/list.csv", "--campaign", "message/list"])
+            .ends(2)
+            .says("several campaigns are called message/list");
         let several = several.says("(of a/list.csv").says("(of b/list.csv");
         assert_eq!(hinted(&several), hinted(&refused), "the campaign of this list");
-        let none = work.run(&["send", "c/list.csv", "--campaign", "message/list"]).ends(2).says("none of them is of this message");
+        let none = work
+            .run(&["send", "c/list.csv", "--campaign", "message/list"])
+            .ends(2)
+            .says("none of them is of this message");
         assert!(!none.err.contains("--campaign 'message"), "none is suggested: {}", none.err);
         work.run(&["send", "b/list.csv", "--campaign", &hinted(&several)]).ends(0);
         once(&work, 25);
         work.file("copy.csv", lists::csv_of(20..34));
-        let copy = work.run(&["send", "copy.csv"]).ends(14).says("of these 14 people had this message");
+        let copy =
+            work.run(&["send", "copy.csv"]).ends(14).says("of these 14 people had this message");
         work.run(&["send", "copy.csv", "--campaign", &hinted(&copy)]).ends(0);
         once(&work, 26);
     }
@@ -135,7 +164,9 @@ fn a_name_has_nothing_that_is_not_seen() {
     for same in ["spring\u{200b}", "\u{feff}spring", " spring\u{a0}\u{200e}"] {
         work.run(&["send", "list.csv", "--campaign", same]).ends(0).says("nothing to do");
     }
-    work.run(&["send", "list.csv", "--campaign", "spr\u{200b}ing"]).ends(2).says("an invisible character, U+200B");
+    work.run(&["send", "list.csv", "--campaign", "spr\u{200b}ing"])
+        .ends(2)
+        .says("an invisible character, U+200B");
     once(&work, 3);
     // A long name of files can be typed, one that is new cannot be so long.
     let long = format!("{}.csv", "a".repeat(210));
@@ -144,7 +175,9 @@ fn a_name_has_nothing_that_is_not_seen() {
     work.file(&long, lists::csv_of(3..16));
     let refused = work.run(&["send", &long]).ends(14);
     work.run(&["send", &long, "--campaign", &hinted(&refused)]).ends(0);
-    work.run(&["send", "list.csv", "--campaign", &"b".repeat(201)]).ends(2).says("cannot name a campaign");
+    work.run(&["send", "list.csv", "--campaign", &"b".repeat(201)])
+        .ends(2)
+        .says("cannot name a campaign");
     once(&work, 16);
 }
 
@@ -161,7 +194,12 @@ fn a_configuration_that_is_a_link_into_another_workspace_begins_no_second_ledger
     let send = ["-c", "news.toml", "send", &list, "--message", &message];
     let refused = elsewhere.run(&send).ends(2).says("has a ledger of its own");
     assert!(!elsewhere.join(".mailbatch").exists());
-    let dir = refused.err.split("`mailbatch -C ").nth(1).and_then(|rest| rest.split('`').next()).and_then(|rest| rest.split(' ').next());
+    let dir = refused
+        .err
+        .split("`mailbatch -C ")
+        .nth(1)
+        .and_then(|rest| rest.split('`').next())
+        .and_then(|rest| rest.split(' ').next());
     elsewhere.run(&["-C", dir.expect("a directory"), "send", &list]).ends(0).says("nothing to do");
     once(&work, 3);
 }
@@ -173,7 +211,9 @@ fn a_mounted_configuration_may_move_behind_its_link_at_each_update() {
     let mount = workspace();
     mount.file("list.csv", lists::csv(3));
     for version in ["..1", "..2"] {
-        mount.file(format!("{version}/mailbatch.toml"), &config).file(format!("{version}/message.md"), &message);
+        mount
+            .file(format!("{version}/mailbatch.toml"), &config)
+            .file(format!("{version}/message.md"), &message);
         let _ = std::fs::remove_file(mount.join("..data"));
         symlink(version, mount.join("..data")).expect("writable");
         for name in ["mailbatch.toml", "message.md"] {

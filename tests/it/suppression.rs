@@ -1,4 +1,5 @@
-//! Who must not be mailed is not: when the list is read, and again directly before each hand-over, whoever changes the file meanwhile.
+//! Who must not be mailed is not: when the list is read, and again directly before each hand-over,
+//! whoever changes the file meanwhile.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -25,12 +26,16 @@ fn emails(addresses: &[&str]) -> String {
 /// A sandbox with this list and `suppressions.csv`.
 fn sandbox(list: &[&str], suppressions: &str) -> Workspace {
     let work = workspace();
-    work.sandbox_config("retry = { for = \"0\" }").message("Hello", "Body.").file("list.csv", emails(list)).file("suppressions.csv", suppressions);
+    work.sandbox_config("retry = { for = \"0\" }")
+        .message("Hello", "Body.")
+        .file("list.csv", emails(list))
+        .file("suppressions.csv", suppressions);
     with_files(&work, "\"suppressions.csv\"");
     work
 }
 
-/// A relay that takes about 40 messages a second, one after another, the usual rows as its list, and an empty `suppressions.csv`.
+/// A relay that takes about 40 messages a second, one after another, the usual rows as its list,
+/// and an empty `suppressions.csv`.
 fn slow_relay(server: &Recorder, rows: usize) -> Workspace {
     let work = workspace();
     work.smtp_config(&server.url(), "rate = \"40/s\"\nin_flight = 2\nretry = { base = \"10ms\", max = \"20ms\", for = \"30s\" }")
@@ -52,14 +57,22 @@ fn starts(work: &Workspace) -> Child {
 #[track_caller]
 fn ends(child: Child, code: i32) -> String {
     let output = child.wait_with_output().expect("it is our child");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(code), "{said}");
     said
 }
 
 #[track_caller]
 fn has_taken(server: &Recorder, count: usize) {
-    assert!(wait_for(|| server.count() >= count, LONG), "only {} of {count} have come", server.count());
+    assert!(
+        wait_for(|| server.count() >= count, LONG),
+        "only {} of {count} have come",
+        server.count()
+    );
 }
 
 /// Appends to a file as any program may.
@@ -73,20 +86,30 @@ fn append(path: &Path, text: &str) {
 fn was_stopped(server: &Recorder, report: &Report, index: usize, reason: &str) {
     let address = lists::address(index);
     assert!(!server.recipients().contains(&address), "{address} was mailed");
-    assert_eq!((report.cell(&address, "mb_outcome"), report.cell(&address, "mb_reason")), ("suppressed", reason), "{address}");
+    assert_eq!(
+        (report.cell(&address, "mb_outcome"), report.cell(&address, "mb_reason")),
+        ("suppressed", reason),
+        "{address}"
+    );
 }
 
-/// Everybody is accounted for: what the server took is what was accepted, each once, and the rest has another outcome.
+/// Everybody is accounted for: what the server took is what was accepted, each once, and the rest
+/// has another outcome.
 #[track_caller]
 fn adds_up(server: &Recorder, report: &Report, rows: usize) {
     assert_eq!(report.rows.len(), rows);
-    let mut accepted: Vec<String> = report.with("accepted").into_iter().map(str::to_owned).collect();
+    let mut accepted: Vec<String> =
+        report.with("accepted").into_iter().map(str::to_owned).collect();
     accepted.sort();
     assert_eq!(server.recipients(), accepted);
 }
 
 fn sha256(text: &str) -> String {
-    ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    ring::digest::digest(&ring::digest::SHA256, text.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 const EVERY_FORM: &str = "\u{feff}Email,Reason,Scope,Source,Created_at,Expires_at,Note,ours
@@ -137,8 +160,12 @@ fn every_form_of_entry_is_screened_when_the_list_is_read() {
     let work = sandbox(&EVERYBODY, &every_form());
     work.run(&["send", "list.csv"]).ends(0);
     let report = work.report();
-    let found: Vec<(&str, &str)> =
-        report.column("email").into_iter().zip(report.column("mb_reason")).filter(|(_, reason)| !reason.is_empty()).collect();
+    let found: Vec<(&str, &str)> = report
+        .column("email")
+        .into_iter()
+        .zip(report.column("mb_reason"))
+        .filter(|(_, reason)| !reason.is_empty())
+        .collect();
     let expected = [
         ("ann@example.com", "manual"),
         ("bounced@EXAMPLE.com", "hard_bounce"),
@@ -160,26 +187,43 @@ fn every_form_of_entry_is_screened_when_the_list_is_read() {
 #[test]
 fn transactional_mail_passes_what_stops_marketing_only() {
     let work = sandbox(&EVERYBODY, &every_form());
-    work.config(&work.read("mailbatch.toml").replace("kind = \"marketing\"", "kind = \"transactional\""));
+    work.config(
+        &work.read("mailbatch.toml").replace("kind = \"marketing\"", "kind = \"transactional\""),
+    );
     work.run(&["send", "list.csv"]).ends(0);
     let report = work.report();
     let outcome = |email: &str| report.cell(email, "mb_outcome").to_owned();
-    for passes in ["left@example.com", "news-only@example.com", "over@example.com", "fine@example.com"] {
+    for passes in
+        ["left@example.com", "news-only@example.com", "over@example.com", "fine@example.com"]
+    {
         assert_eq!(outcome(passes), "accepted", "{passes}");
     }
-    for stopped in
-        ["ann@example.com", "bounced@EXAMPLE.com", "complained@example.com", "left-all@example.com", "x@blocked.example", "both@example.com"]
-    {
+    for stopped in [
+        "ann@example.com",
+        "bounced@EXAMPLE.com",
+        "complained@example.com",
+        "left-all@example.com",
+        "x@blocked.example",
+        "both@example.com",
+    ] {
         assert_eq!(outcome(stopped), "suppressed", "{stopped}");
     }
 }
 
 #[test]
 fn a_bare_list_of_addresses_and_files_of_the_command_line_count_too() {
-    let work = sandbox(&["a@example.com", "b@example.com", "c@example.com", "d@example.com"], "a@example.com\n");
-    work.file("more/bare.txt", "\nB@example.com\r\n").file("other.csv", "note,email\nx,c@example.com");
-    work.run(&["send", "list.csv", "--suppress", "more/bare.txt", "--suppress", "other.csv"]).ends(0);
-    assert_eq!(work.report().with("suppressed"), ["a@example.com", "b@example.com", "c@example.com"]);
+    let work = sandbox(
+        &["a@example.com", "b@example.com", "c@example.com", "d@example.com"],
+        "a@example.com\n",
+    );
+    work.file("more/bare.txt", "\nB@example.com\r\n")
+        .file("other.csv", "note,email\nx,c@example.com");
+    work.run(&["send", "list.csv", "--suppress", "more/bare.txt", "--suppress", "other.csv"])
+        .ends(0);
+    assert_eq!(
+        work.report().with("suppressed"),
+        ["a@example.com", "b@example.com", "c@example.com"]
+    );
     assert_eq!(work.mailed(), ["d@example.com"]);
 }
 
@@ -236,7 +280,9 @@ fn what_another_process_adds_while_a_run_goes_on_is_not_mailed() {
     let added = [lists::address(78), format!("sha256:{}", sha256(&lists::address(77)))];
     work.run(&["suppress", "add", &added[0], &added[1], "--reason", "complaint"]).ends(0);
     let echo = format!("echo {} >> suppressions.csv", lists::address(79));
-    assert!(Command::new("sh").args(["-c", &echo]).current_dir(work.path()).status().unwrap().success());
+    assert!(
+        Command::new("sh").args(["-c", &echo]).current_dir(work.path()).status().unwrap().success()
+    );
     // A line whose end has not been written yet may be all there will be.
     append(&work.join("suppressions.csv"), &lists::address(76));
     assert!(server.count() < 60, "the additions came in time");
@@ -262,14 +308,19 @@ fn a_domain_added_while_a_run_goes_on_stops_everybody_there() {
     adds_up(&server, &report, 90);
     // Row i is at example.net when i is 1 more than a multiple of three.
     let stopped = report.with("suppressed");
-    assert!(stopped.iter().all(|address| address.ends_with("@example.net")) && stopped.len() >= 20, "{stopped:?}");
+    assert!(
+        stopped.iter().all(|address| address.ends_with("@example.net")) && stopped.len() >= 20,
+        "{stopped:?}"
+    );
     was_stopped(&server, &report, 88, "manual");
 }
 
 #[test]
 fn an_addition_is_heeded_by_the_very_next_message() {
     // One connection, and a server so slow that every message is a step on its own.
-    let server = Recorder::with(Script::default().without_data().delay_at(Step::Dot, Duration::from_millis(60)));
+    let server = Recorder::with(
+        Script::default().without_data().delay_at(Step::Dot, Duration::from_millis(60)),
+    );
     let work = slow_relay(&server, 12);
     let config = work.read("mailbatch.toml").replace("in_flight = 2", "in_flight = 1");
     work.config(&config);
@@ -287,7 +338,9 @@ fn an_addition_is_heeded_by_the_very_next_message() {
 #[test]
 fn somebody_who_waits_for_another_attempt_is_screened_again() {
     let waiting = lists::address(3);
-    let script = Script::default().without_data().rule(Rule::new(Step::Rcpt, Action::reply("450 4.2.0 later")).to(&waiting).first(1));
+    let script = Script::default()
+        .without_data()
+        .rule(Rule::new(Step::Rcpt, Action::reply("450 4.2.0 later")).to(&waiting).first(1));
     let server = Recorder::with(script);
     let work = slow_relay(&server, 40);
     let config = work
@@ -298,7 +351,8 @@ fn somebody_who_waits_for_another_attempt_is_screened_again() {
     let child = starts(&work);
     has_taken(&server, 10);
     work.run(&["suppress", "add", &waiting]).ends(0);
-    // The wait is drawn between nothing and an hour, so it may have been over before; then nothing can be shown.
+    // The wait is drawn between nothing and an hour, so it may have been over before; then nothing
+    // can be shown.
     if server.recipients().contains(&waiting) {
         ends(child, 0);
         return;
@@ -330,7 +384,10 @@ fn a_line_that_is_removed_un_suppresses_nobody_in_a_run() {
     let work = slow_relay(&server, 80);
     let child = starts(&work);
     has_taken(&server, 5);
-    append(&work.join("suppressions.csv"), &format!("{}\n{}\n", lists::address(40), lists::address(79)));
+    append(
+        &work.join("suppressions.csv"),
+        &format!("{}\n{}\n", lists::address(40), lists::address(79)),
+    );
     // Row 40 is passed over: the addition has been seen.
     assert!(wait_for(|| server.recipients().contains(&lists::address(44)), LONG));
     work.file("suppressions.csv", "email,reason\n");
@@ -353,7 +410,8 @@ fn a_file_that_is_replaced_while_a_run_goes_on_adds_what_is_new() {
     was_stopped(&server, &work.report(), 59, "manual");
 }
 
-/// Breaks the file in the middle of a run: it drains, says so, holds the rest, and goes on when the file is whole again.
+/// Breaks the file in the middle of a run: it drains, says so, holds the rest, and goes on when the
+/// file is whole again.
 #[track_caller]
 fn drains(harm: impl FnOnce(&Path), says: &str, refused: &str) {
     let server = recorder();
@@ -400,18 +458,29 @@ fn a_file_that_cannot_be_read_any_more_drains_the_run() {
 
 #[test]
 fn a_line_of_garbage_that_appears_while_a_run_goes_on_drains_it() {
-    drains(|file| append(file, "somebody who must not be mailed\n"), "suppressions.csv:2", "suppressions.csv:2");
+    drains(
+        |file| append(file, "somebody who must not be mailed\n"),
+        "suppressions.csv:2",
+        "suppressions.csv:2",
+    );
 }
 
 #[test]
 fn what_was_learned_survives_a_file_that_is_overwritten_each_night() {
     let work = sandbox(&["reject+ann@example.com", "bob@example.com"], "email,reason\n");
     work.run(&["send", "list.csv"]).ends(3);
-    assert!(work.read("suppressions.csv").contains("reject+ann@example.com,hard_bounce"), "{}", work.read("suppressions.csv"));
+    assert!(
+        work.read("suppressions.csv").contains("reject+ann@example.com,hard_bounce"),
+        "{}",
+        work.read("suppressions.csv")
+    );
     work.run(&["suppress", "add", "carl@example.com", "--reason", "unsubscribe"]).ends(0);
     work.file("suppressions.csv", "email,reason\n");
 
-    work.file("next.csv", emails(&["Reject+Ann@example.com", "carl@example.com", "dora@example.com"]));
+    work.file(
+        "next.csv",
+        emails(&["Reject+Ann@example.com", "carl@example.com", "dora@example.com"]),
+    );
     work.run(&["send", "next.csv"]).ends(0);
     let report = work.report();
     assert_eq!(report.column("mb_outcome"), ["suppressed", "suppressed", "accepted"]);
@@ -445,14 +514,32 @@ fn a_refusal_by_policy_suppresses_nobody_and_a_mailbox_that_is_gone_does() {
     let server = Recorder::with(script);
     let work = slow_relay(&server, 0);
     work.config(&work.read("mailbatch.toml").replace("for = \"30s\"", "for = \"0\""));
-    work.message("Hello", "Body.")
-        .file("list.csv", emails(&["policy@example.com", "torn@example.com", "gone@example.com", "null@example.com", "fine@example.com"]));
+    work.message("Hello", "Body.").file(
+        "list.csv",
+        emails(&[
+            "policy@example.com",
+            "torn@example.com",
+            "gone@example.com",
+            "null@example.com",
+            "fine@example.com",
+        ]),
+    );
     work.run(&["send", "list.csv", "--redirect-all-to", "gone@example.org"]).ends(3);
-    assert_eq!(work.read("suppressions.csv"), "email,reason\n", "mail that went elsewhere teaches nothing");
+    assert_eq!(
+        work.read("suppressions.csv"),
+        "email,reason\n",
+        "mail that went elsewhere teaches nothing"
+    );
     work.run(&["send", "list.csv", "--campaign", "real"]);
     let report = work.report();
-    assert_eq!(report.column("mb_outcome"), ["rejected", "deferred", "rejected", "rejected", "accepted"]);
-    assert_eq!(work.read("suppressions.csv"), "email,reason\ngone@example.com,hard_bounce\nnull@example.com,hard_bounce\n");
+    assert_eq!(
+        report.column("mb_outcome"),
+        ["rejected", "deferred", "rejected", "rejected", "accepted"]
+    );
+    assert_eq!(
+        work.read("suppressions.csv"),
+        "email,reason\ngone@example.com,hard_bounce\nnull@example.com,hard_bounce\n"
+    );
 }
 
 #[test]
@@ -460,7 +547,14 @@ fn writers_who_come_at_once_lose_no_entry() {
     let work = sandbox(&["a@example.com"], "email,reason,note\n");
     let add = |n: usize| {
         let mut command = work.command();
-        command.args(["suppress", "add", &format!("p{n}@example.com"), &format!("@d{n}.example"), "--note", "two, at once"]);
+        command.args([
+            "suppress",
+            "add",
+            &format!("p{n}@example.com"),
+            &format!("@d{n}.example"),
+            "--note",
+            "two, at once",
+        ]);
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary is built")
     };
     let children: Vec<Child> = (0..8).map(add).collect();
@@ -481,8 +575,12 @@ fn writers_who_come_at_once_lose_no_entry() {
 fn an_import_is_exported_and_screened() {
     let work = sandbox(&["a@example.com", "x@b.example", "c@example.com"], "email,reason\n");
     work.file("theirs.csv", "Email,Reason\nA@example.com,complaint\n@b.example,\n");
-    work.run(&["suppress", "import", "theirs.csv", "--reason", "unsubscribe"]).ends(0).says("2 entries");
-    work.run(&["suppress", "import", "theirs.csv", "--reason", "unsubscribe"]).ends(0).says("0 of them new");
+    work.run(&["suppress", "import", "theirs.csv", "--reason", "unsubscribe"])
+        .ends(0)
+        .says("2 entries");
+    work.run(&["suppress", "import", "theirs.csv", "--reason", "unsubscribe"])
+        .ends(0)
+        .says("0 of them new");
     work.run(&["suppress", "export", "-o", "ours.csv"]).ends(0);
     assert!(work.read("ours.csv").contains("a@example.com,complaint"), "{}", work.read("ours.csv"));
     work.run(&["send", "list.csv"]).ends(0);

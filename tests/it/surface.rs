@@ -1,5 +1,5 @@
-//! What people and scripts see: JSON that parses, pipes without control characters, quiet and loud, under cron, and files that hold addresses
-//! closed to others.
+//! What people and scripts see: JSON that parses, pipes without control characters, quiet and loud,
+//! under cron, and files that hold addresses closed to others.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
@@ -31,7 +31,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-const SEND: &[&str] = &["send", "list.csv", "--max-invalid", "50%", "--canary", "2", "--then", "continue"];
+const SEND: &[&str] =
+    &["send", "list.csv", "--max-invalid", "50%", "--canary", "2", "--then", "continue"];
 
 #[test]
 fn every_command_writes_json_lines_under_json() {
@@ -72,12 +73,17 @@ fn every_command_writes_json_lines_under_json() {
         (&["send", "missing.csv"], false),
     ];
     for (arguments, has_result) in commands {
-        let output = ws.mailbatch().arg("--json").args(*arguments).output().expect("the binary runs");
+        let output =
+            ws.mailbatch().arg("--json").args(*arguments).output().expect("the binary runs");
         let out = text(&output.stdout);
         for line in out.lines() {
-            let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {line}"));
+            let value: serde_json::Value =
+                serde_json::from_str(line).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {line}"));
             assert!(value.is_object(), "{arguments:?}: {line}");
-            assert!(!value["campaign"].as_str().is_some_and(|name| name.contains('#')), "{arguments:?}: {line}");
+            assert!(
+                !value["campaign"].as_str().is_some_and(|name| name.contains('#')),
+                "{arguments:?}: {line}"
+            );
         }
         assert_eq!(!out.is_empty(), *has_result, "{arguments:?}: {out}{}", text(&output.stderr));
     }
@@ -90,7 +96,9 @@ fn the_campaign_is_shown_without_the_fingerprint_of_its_paths() {
     let flags: Vec<&str> = reports.iter().flat_map(|report| ["--report", report]).collect();
     let mut seen = text(&run(&ws, &[SEND, &flags].concat()).stdout);
     assert!(seen.contains("message/list"), "{seen}");
-    for arguments in [&["status"][..], &["runs"], &["report", "latest"], &["runs", "show", "latest"], SEND] {
+    for arguments in
+        [&["status"][..], &["runs"], &["report", "latest"], &["runs", "show", "latest"], SEND]
+    {
         let output = run(&ws, arguments);
         seen.push_str(&text(&output.stdout));
         seen.push_str(&text(&output.stderr));
@@ -123,7 +131,10 @@ fn piped_output_has_no_control_characters() {
         let output = run(&ws, arguments);
         for (stream, bytes) in [("output", &output.stdout), ("error", &output.stderr)] {
             let shown = text(bytes);
-            assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{arguments:?}: standard {stream}: {shown:?}");
+            assert!(
+                !shown.chars().any(|c| c.is_control() && c != '\n'),
+                "{arguments:?}: standard {stream}: {shown:?}"
+            );
         }
     }
 }
@@ -131,16 +142,30 @@ fn piped_output_has_no_control_characters() {
 #[test]
 fn quiet_says_nothing_on_success_and_everything_that_is_wrong() {
     let ws = sandbox();
-    let commands: &[&[&str]] =
-        &[&["send", "good.csv"], &["send", "good.csv"], &["check", "good.csv"], &["pause"], &["unpause"], &["config", "validate"]];
+    let commands: &[&[&str]] = &[
+        &["send", "good.csv"],
+        &["send", "good.csv"],
+        &["check", "good.csv"],
+        &["pause"],
+        &["unpause"],
+        &["config", "validate"],
+    ];
     for arguments in commands {
         let output = ws.mailbatch().arg("-q").args(*arguments).output().expect("the binary runs");
-        assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(0), String::new(), String::new()), "{arguments:?}");
+        assert_eq!(
+            (output.status.code(), text(&output.stdout), text(&output.stderr)),
+            (Some(0), String::new(), String::new()),
+            "{arguments:?}"
+        );
     }
     let output = run(&ws, &["-q", "send", "missing.csv"]);
     assert!(text(&output.stderr).contains("missing.csv: there is no such file"));
     let dated = run(&ws, &["-q", "send", "news-{date}.csv", "--campaign", "news-{date}"]);
-    assert!(text(&dated.stderr).contains("filled in in --campaign alone"), "{}", text(&dated.stderr));
+    assert!(
+        text(&dated.stderr).contains("filled in in --campaign alone"),
+        "{}",
+        text(&dated.stderr)
+    );
 }
 
 #[test]
@@ -150,7 +175,10 @@ fn verbose_says_what_happens_and_twice_says_to_whom() {
     let once = text(&run(&ws, &["-v", "send", "good.csv", "--campaign", "1"]).stderr);
     let twice = text(&run(&ws, &["-vv", "send", "good.csv", "--campaign", "2"]).stderr);
     assert!(!plain.contains(" INFO ") && !plain.contains("@example.com"), "{plain}");
-    assert!(once.contains(" INFO ") && !once.contains(" DEBUG ") && !once.contains("@example.com"), "{once}");
+    assert!(
+        once.contains(" INFO ") && !once.contains(" DEBUG ") && !once.contains("@example.com"),
+        "{once}"
+    );
     assert!(twice.contains(" DEBUG ") && twice.contains("a@example.com"), "{twice}");
 }
 
@@ -158,14 +186,30 @@ fn verbose_says_what_happens_and_twice_says_to_whom() {
 fn it_runs_under_an_empty_environment_with_everything_closed() {
     let ws = sandbox();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailbatch"));
-    command.env_clear().current_dir("/").arg("-C").arg(ws.path()).args(["send", "good.csv", "--canary", "1"]).stdin(Stdio::null());
+    command
+        .env_clear()
+        .current_dir("/")
+        .arg("-C")
+        .arg(ws.path())
+        .args(["send", "good.csv", "--canary", "1"])
+        .stdin(Stdio::null());
     let output = command.output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let next = text(&output.stdout).lines().last().unwrap_or_default().to_owned();
-    assert!(next.starts_with(&format!("next    mailbatch -C {} report ", ws.path().display())), "{next}");
-    // No descriptor at all, as from some daemons: nothing that is opened later may be taken for one of the three.
+    assert!(
+        next.starts_with(&format!("next    mailbatch -C {} report ", ws.path().display())),
+        "{next}"
+    );
+    // No descriptor at all, as from some daemons: nothing that is opened later may be taken for one
+    // of the three.
     let script = "exec \"$0\" -C \"$1\" send good.csv --campaign closed <&- >&- 2>&-";
-    let status = Command::new("sh").arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_mailbatch")).arg(ws.path()).env_clear().status();
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_mailbatch"))
+        .arg(ws.path())
+        .env_clear()
+        .status();
     assert_eq!(status.expect("sh").code(), Some(0));
     assert_eq!(run(&ws, &["status"]).status.code(), Some(0), "the ledger is whole");
 }

@@ -19,7 +19,8 @@ const MOST_OLD: usize = 200;
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
-    /// `--campaign`, with `{date} {week} {month}` filled in; and the files, where there are some that can be read twice.
+    /// `--campaign`, with `{date} {week} {month}` filled in; and the files, where there are some
+    /// that can be read twice.
     Named { name: String, files: Option<Files> },
     /// By the files alone.
     Files(Files),
@@ -49,7 +50,12 @@ impl Asked {
     }
 
     /// Finds the campaign. `ledger` is `None` where there is none yet.
-    pub(crate) async fn find(&self, ledger: Option<&dyn Ledger>, workspace: &Workspace, apart: &Apart<'_>) -> Result<Campaign> {
+    pub(crate) async fn find(
+        &self,
+        ledger: Option<&dyn Ledger>,
+        workspace: &Workspace,
+        apart: &Apart<'_>,
+    ) -> Result<Campaign> {
         let book = Book::read(ledger).await?;
         match self {
             Self::Named { name, files } => {
@@ -66,7 +72,8 @@ pub(super) fn cleaned(name: &str) -> String {
     nfc(name.trim_matches(|c| shows_nothing(c) && !is_joining(c)))
 }
 
-/// Characters that show nothing and change what a picture, or a letter of some scripts, beside them looks like.
+/// Characters that show nothing and change what a picture, or a letter of some scripts, beside them
+/// looks like.
 pub(super) fn is_joining(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{e0020}'..='\u{e007f}')
 }
@@ -114,20 +121,29 @@ pub(super) struct Book<'a> {
 
 impl<'a> Book<'a> {
     async fn read(ledger: Option<&'a dyn Ledger>) -> Result<Self> {
-        let Some(open) = ledger else { return Ok(Self { ledger, runs: Vec::new(), aliases: Vec::new() }) };
+        let Some(open) = ledger else {
+            return Ok(Self { ledger, runs: Vec::new(), aliases: Vec::new() });
+        };
         let runs = open.runs().await?;
         let runs = runs.into_iter().filter(|run| run.state != RunState::Planning).collect();
         Ok(Self { ledger, runs, aliases: open.aliases().await? })
     }
 
-    /// The campaign of some ids: the newest run's id is used again, so that Message-IDs stay what they were.
-    pub(super) async fn campaign(&self, mut ids: Vec<String>, fresh: String, aliases: Vec<(String, String)>) -> Result<Campaign> {
+    /// The campaign of some ids: the newest run's id is used again, so that Message-IDs stay what
+    /// they were.
+    pub(super) async fn campaign(
+        &self,
+        mut ids: Vec<String>,
+        fresh: String,
+        aliases: Vec<(String, String)>,
+    ) -> Result<Campaign> {
         if let Some(ledger) = self.ledger {
             for id in ids.clone() {
                 ids.extend(ledger.kin(&id).await?);
             }
         }
-        let newest = self.runs.iter().map(|run| &run.head.campaign).find(|campaign| ids.contains(campaign));
+        let newest =
+            self.runs.iter().map(|run| &run.head.campaign).find(|campaign| ids.contains(campaign));
         let id = newest.or(ids.first()).unwrap_or(&fresh).clone();
         ids.extend([id.clone(), fresh]);
         ids.sort();
@@ -137,21 +153,36 @@ impl<'a> Book<'a> {
 
     /// The ids that an identity stands for.
     pub(super) fn known_as(&self, identity: &str) -> Vec<String> {
-        self.aliases.iter().filter(|(known, _)| known == identity).map(|(_, campaign)| campaign.clone()).collect()
+        self.aliases
+            .iter()
+            .filter(|(known, _)| known == identity)
+            .map(|(_, campaign)| campaign.clone())
+            .collect()
     }
 
     /// Under the files' own name.
-    async fn unnamed(&self, files: &Files, workspace: &Workspace, apart: &Apart<'_>) -> Result<Campaign> {
+    async fn unnamed(
+        &self,
+        files: &Files,
+        workspace: &Workspace,
+        apart: &Apart<'_>,
+    ) -> Result<Campaign> {
         let root = Root::new(&workspace.root);
         let Identity { canonical, spelled, id } = files.identity(&root);
-        let (canonical, spelled, fresh) = (apart.of(&canonical), spelled.map(|spelled| apart.of(&spelled)), apart.of(&id));
+        let (canonical, spelled, fresh) =
+            (apart.of(&canonical), spelled.map(|spelled| apart.of(&spelled)), apart.of(&id));
         let mut ids = self.known_as(&canonical);
         if ids.is_empty() {
             ids = self.older(&canonical, &Places::new(workspace, &root), apart).await?;
         }
-        let through_link = spelled.as_deref().map(|spelled| self.known_as(spelled)).unwrap_or_default();
+        let through_link =
+            spelled.as_deref().map(|spelled| self.known_as(spelled)).unwrap_or_default();
         let respelled = if ids.is_empty() {
-            self.runs.iter().map(|run| &run.head.campaign).find(|campaign| through_link.contains(campaign)).cloned()
+            self.runs
+                .iter()
+                .map(|run| &run.head.campaign)
+                .find(|campaign| through_link.contains(campaign))
+                .cloned()
         } else {
             None
         };
@@ -166,9 +197,15 @@ impl<'a> Book<'a> {
     }
 
     /// Ids that earlier versions gave to the campaign with this identity.
-    async fn older(&self, canonical: &str, places: &Places<'_>, apart: &Apart<'_>) -> Result<Vec<String>> {
+    async fn older(
+        &self,
+        canonical: &str,
+        places: &Places<'_>,
+        apart: &Apart<'_>,
+    ) -> Result<Vec<String>> {
         let Some(ledger) = self.ledger else { return Ok(Vec::new()) };
-        let mut seen: BTreeSet<&str> = self.aliases.iter().map(|(_, campaign)| campaign.as_str()).collect();
+        let mut seen: BTreeSet<&str> =
+            self.aliases.iter().map(|(_, campaign)| campaign.as_str()).collect();
         let mut found = Vec::new();
         let plain = self.runs.iter().filter_map(|run| apart.plain(run).map(|plain| (run, plain)));
         for (run, plain) in plain.filter(|(_, plain)| plain.contains(SIGN)).take(MOST_OLD) {
@@ -176,7 +213,8 @@ impl<'a> Book<'a> {
                 continue;
             }
             let Some(run) = ledger.run(&run.id).await? else { continue };
-            if places.identity(&run, plain).is_some_and(|identity| apart.of(&identity) == canonical) {
+            if places.identity(&run, plain).is_some_and(|identity| apart.of(&identity) == canonical)
+            {
                 found.push(run.head.campaign.clone());
             }
         }
@@ -185,7 +223,8 @@ impl<'a> Book<'a> {
 }
 
 impl Campaign {
-    /// Goes on with the campaign that the same command named before, although a link on the way leads elsewhere now.
+    /// Goes on with the campaign that the same command named before, although a link on the way
+    /// leads elsewhere now.
     pub(crate) fn go_on_as(&mut self, old: String, kin: Vec<String>) {
         for (_, campaign) in &mut self.aliases {
             campaign.clone_from(&old);
@@ -218,7 +257,10 @@ mod tests {
             Ok(Asked::Named { name, .. }) => Some(name),
             _ => None,
         };
-        assert_eq!(named("news-{date}-{week}-{month}").as_deref(), Some("news-2026-11-21-2026-W47-2026-11"));
+        assert_eq!(
+            named("news-{date}-{week}-{month}").as_deref(),
+            Some("news-2026-11-21-2026-W47-2026-11")
+        );
         assert_eq!(named(" fru\u{308}hling ").as_deref(), Some("fr\u{fc}hling"));
         assert_eq!(named("\u{feff}spring\u{200b}\u{a0}").as_deref(), Some("spring"));
         for bad in ["", " ", "\u{200b}", "a{year}", "a\nb"] {

@@ -1,4 +1,5 @@
-//! Names of campaigns that hold a date, as nightly jobs give them: filled in, and recognised on another day.
+//! Names of campaigns that hold a date, as nightly jobs give them: filled in, and recognised on
+//! another day.
 
 use jiff::Zoned;
 
@@ -10,7 +11,8 @@ use crate::ledger::{Ledger, RunState};
 use crate::outcome::Outcome;
 
 /// What stands for a date in a typed name, and the form of what replaces it: `0` is any digit.
-const SIGNS: [(&str, &str); 3] = [("{date}", "0000-00-00"), ("{week}", "0000-W00"), ("{month}", "0000-00")];
+const SIGNS: [(&str, &str); 3] =
+    [("{date}", "0000-00-00"), ("{week}", "0000-W00"), ("{month}", "0000-00")];
 
 /// Fills in the date of `now`, in its zone.
 pub(crate) fn filled(typed: &str, now: &Zoned) -> String {
@@ -42,25 +44,47 @@ pub(crate) fn gives(typed: &str, name: &str) -> bool {
     form.chars().count() == name.chars().count() && form.chars().zip(name.chars()).all(is_alike)
 }
 
-/// Names the unfinished runs of other days on standard error, also under `-q`: a job that begins a new campaign each night goes on with
-/// none of them by itself. `campaign` is the one that begins now.
-pub(crate) async fn name_unfinished(bench: &Workbench, ledger: &dyn Ledger, typed: Option<&str>, campaign: &str) -> Result<()> {
+/// Names the unfinished runs of other days on standard error, also under `-q`: a job that begins a
+/// new campaign each night goes on with none of them by itself. `campaign` is the one that begins
+/// now.
+pub(crate) async fn name_unfinished(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    typed: Option<&str>,
+    campaign: &str,
+) -> Result<()> {
     const MOST: usize = 3;
     let Some(typed) = typed.map(cleaned).filter(|typed| is_dated(typed)) else { return Ok(()) };
     let mut runs = ledger.runs().await?;
     runs.retain(|run| {
-        let is_other = run.head.campaign != campaign && run.head.env.as_deref() == bench.settings.env.as_deref();
+        let is_other = run.head.campaign != campaign
+            && run.head.env.as_deref() == bench.settings.env.as_deref();
         is_other && run.state == RunState::Open && gives(&typed, &run.head.campaign)
     });
     for run in runs.iter().take(MOST) {
         let tally = ledger.standing(&run.id).await?.tally;
-        let counts = [(tally.open, "open"), (tally.get(Outcome::Held), "held"), (tally.get(Outcome::Deferred), "deferred")];
-        let left: Vec<String> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        let counts = [
+            (tally.open, "open"),
+            (tally.get(Outcome::Held), "held"),
+            (tally.get(Outcome::Deferred), "deferred"),
+        ];
+        let left: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
         let next = in_this_workspace(bench, &format!("mailbatch resume {}", run.id));
-        bench.warn(&format!("warning: {} is unfinished ({}): `{next}` goes on with it", run.head.name(), left.join(", ")));
+        bench.warn(&format!(
+            "warning: {} is unfinished ({}): `{next}` goes on with it",
+            run.head.name(),
+            left.join(", ")
+        ));
     }
     if runs.len() > MOST {
-        bench.warn(&format!("warning: {} more of {typed} are unfinished; `mailbatch runs` lists them", runs.len() - MOST));
+        bench.warn(&format!(
+            "warning: {} more of {typed} are unfinished; `mailbatch runs` lists them",
+            runs.len() - MOST
+        ));
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Which campaign a send belongs to, and the lock that keeps two executions of it apart.
 //!
-//! A campaign's id is opaque: Message-IDs and tokens are made of it, so it never changes once mail went out under it. What was asked for, a
-//! name or the files of message and lists, is an identity; the ledger's table of aliases says which ids it stands for.
+//! A campaign's id is opaque: Message-IDs and tokens are made of it, so it never changes once mail
+//! went out under it. What was asked for, a name or the files of message and lists, is an identity;
+//! the ledger's table of aliases says which ids it stands for.
 
 mod asked;
 mod dated;
@@ -33,15 +34,21 @@ pub(crate) use typed::{argument, asked, typable};
 /// The part of a campaign's id behind this sign is a fingerprint, and not shown.
 const SIGN: char = '#';
 
-/// The identity of a send whose mail goes to one address instead of its recipients: a campaign of its own under the same name, because it
-/// reaches nobody of the list, and what it began must never go on to them, nor the other way round.
+/// The identity of a send whose mail goes to one address instead of its recipients: a campaign of
+/// its own under the same name, because it reaches nobody of the list, and what it began must never
+/// go on to them, nor the other way round.
 pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
-    let fingerprint: String =
-        digest::digest(&digest::SHA256, to.folded().as_bytes()).as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint: String = digest::digest(&digest::SHA256, to.folded().as_bytes())
+        .as_ref()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{campaign}{SIGN}{fingerprint}")
 }
 
-/// The identity of a send whose mail goes to the provider's sandbox: a campaign of its own too, for it reaches nobody either.
+/// The identity of a send whose mail goes to the provider's sandbox: a campaign of its own too, for
+/// it reaches nobody either.
 pub(crate) fn sandboxed(campaign: &str) -> String {
     format!("{campaign}{SIGN}sandbox")
 }
@@ -56,18 +63,25 @@ pub(crate) fn shown(campaign: &str) -> &str {
     campaign.split(SIGN).next().unwrap_or(campaign)
 }
 
-/// Held while an execution of the campaign goes on; the operating system lets go of it when the process ends, however it ends.
+/// Held while an execution of the campaign goes on; the operating system lets go of it when the
+/// process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _files: Vec<File>,
 }
 
-/// Whoever only looks whether the lock is taken holds it for a moment; that must not look like a run.
+/// Whoever only looks whether the lock is taken holds it for a moment; that must not look like a
+/// run.
 const GLANCE: Duration = Duration::from_millis(150);
 
-/// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 when another execution has it. A campaign with several ids has a lock
-/// under each, and all are taken, always in the same order.
-pub(crate) fn lock(state_dir: &Path, ids: &[String], env: Option<&str>, wait: Duration) -> Result<Lock> {
+/// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 when another execution has it. A
+/// campaign with several ids has a lock under each, and all are taken, always in the same order.
+pub(crate) fn lock(
+    state_dir: &Path,
+    ids: &[String],
+    env: Option<&str>,
+    wait: Duration,
+) -> Result<Lock> {
     let (wait, begun) = (wait.max(GLANCE), Instant::now());
     let mut sorted: Vec<&String> = ids.iter().collect();
     sorted.sort_unstable();
@@ -75,13 +89,21 @@ pub(crate) fn lock(state_dir: &Path, ids: &[String], env: Option<&str>, wait: Du
     let mut files = Vec::with_capacity(sorted.len());
     for id in sorted {
         let file = open(state_dir, id, env)?;
-        match holder::locked_within(&file, &path(state_dir, id, env), wait.saturating_sub(begun.elapsed())) {
+        match holder::locked_within(
+            &file,
+            &path(state_dir, id, env),
+            wait.saturating_sub(begun.elapsed()),
+        ) {
             Ok(true) => files.push(file),
             Ok(false) => {
                 let holder = holder::of_file(&path(state_dir, id, env), |held| held.is_exclusive);
-                let by = holder.map(|holder| format!(": {holder} holds its lock")).unwrap_or_default();
-                return Err(Error::new(Exit::LOCKED, format!("another run of the campaign {} is going on{by}", shown(id)))
-                    .hint("`mailbatch status` shows it; --wait-lock 10m waits for it"));
+                let by =
+                    holder.map(|holder| format!(": {holder} holds its lock")).unwrap_or_default();
+                return Err(Error::new(
+                    Exit::LOCKED,
+                    format!("another run of the campaign {} is going on{by}", shown(id)),
+                )
+                .hint("`mailbatch status` shows it; --wait-lock 10m waits for it"));
             }
             Err(e) => return Err(Error::internal(format!("the campaign's lock: {e}"))),
         }
@@ -90,7 +112,12 @@ pub(crate) fn lock(state_dir: &Path, ids: &[String], env: Option<&str>, wait: Du
 }
 
 /// Takes the lock of the campaign that a run belongs to.
-pub(crate) async fn lock_of(state_dir: &Path, ledger: &dyn Ledger, run: &Run, wait: Duration) -> Result<Lock> {
+pub(crate) async fn lock_of(
+    state_dir: &Path,
+    ledger: &dyn Ledger,
+    run: &Run,
+    wait: Duration,
+) -> Result<Lock> {
     let ids = ledger.kin(&run.head.campaign).await?;
     lock(state_dir, &ids, run.head.env.as_deref(), wait)
 }
@@ -109,7 +136,12 @@ pub(crate) fn is_running(state_dir: &Path, campaign: &str, env: Option<&str>) ->
 fn open(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<File> {
     commands::make_private_dir(&state_dir.join("locks"))?;
     let path = path(state_dir, campaign, env);
-    OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|e| Error::internal(format!("{}: {e}", path.shown())))
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|e| Error::internal(format!("{}: {e}", path.shown())))
 }
 
 fn path(state_dir: &Path, campaign: &str, env: Option<&str>) -> PathBuf {
@@ -117,7 +149,8 @@ fn path(state_dir: &Path, campaign: &str, env: Option<&str>) -> PathBuf {
     hash.update(campaign.as_bytes());
     hash.update(&[0]);
     hash.update(env.unwrap_or_default().as_bytes());
-    let name: String = hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name: String =
+        hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     state_dir.join("locks").join(name + ".lock")
 }
 
@@ -128,13 +161,19 @@ mod tests {
     #[test]
     fn redirected_mail_is_a_campaign_of_its_own_under_the_same_name() {
         let to = |text| Address::parse(text).expect("an address");
-        let (one, other) = (redirected("spring", &to("me@example.com")), redirected("spring", &to("you@example.com")));
+        let (one, other) = (
+            redirected("spring", &to("me@example.com")),
+            redirected("spring", &to("you@example.com")),
+        );
         assert!(one != "spring" && one != other);
         assert_eq!(one, redirected("spring", &to("ME@example.com")));
         assert_eq!(shown(&one), "spring");
         assert!(sandboxed("spring") != "spring" && sandboxed(&one) != one);
         assert_eq!(shown(&sandboxed(&one)), "spring");
-        assert_eq!(shown(&redirected("welcome/list#012345", &to("me@example.com"))), "welcome/list");
+        assert_eq!(
+            shown(&redirected("welcome/list#012345", &to("me@example.com"))),
+            "welcome/list"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The files of a campaign without a name: what is the same file however it is written, and wherever the workspace lies.
+//! The files of a campaign without a name: what is the same file however it is written, and
+//! wherever the workspace lies.
 
 use std::ffi::OsString;
 use std::fs;
@@ -28,7 +29,8 @@ impl Root {
         &self.path
     }
 
-    /// What stands for an absolute path: its part below the workspace, or all of it for a file elsewhere. Text is in NFC.
+    /// What stands for an absolute path: its part below the workspace, or all of it for a file
+    /// elsewhere. Text is in NFC.
     fn key(&self, path: &Path) -> Vec<u8> {
         let below = match path.strip_prefix(&self.path) {
             Ok(below) => Some(below),
@@ -71,7 +73,8 @@ pub(super) fn lexical(path: &Path) -> PathBuf {
     clean
 }
 
-/// The path with all links resolved; a file that is not there is refused when it is opened, and until then stands for itself.
+/// The path with all links resolved; a file that is not there is refused when it is opened, and
+/// until then stands for itself.
 fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| lexical(path))
 }
@@ -98,20 +101,35 @@ pub(crate) struct Identity {
 }
 
 impl Files {
-    /// How these files are known in a workspace; the order of lists and a list that is given twice make no difference.
+    /// How these files are known in a workspace; the order of lists and a list that is given twice
+    /// make no difference.
     pub(super) fn identity(&self, root: &Root) -> Identity {
         let message = self.message.as_ref().unwrap_or(&self.config);
         let real_message = resolved(message);
-        let mut lists: Vec<(Vec<u8>, PathBuf)> = self.lists.iter().map(|list| resolved(list)).map(|list| (root.key(&list), list)).collect();
+        let mut lists: Vec<(Vec<u8>, PathBuf)> = self
+            .lists
+            .iter()
+            .map(|list| resolved(list))
+            .map(|list| (root.key(&list), list))
+            .collect();
         lists.sort();
         lists.dedup_by(|one, other| one.0 == other.0);
-        let canonical = fingerprint(&root.key(&real_message), lists.iter().map(|(key, _)| key.as_slice()));
-        let mut as_typed: Vec<Vec<u8>> = self.lists.iter().map(|list| root.key(&lexical(list))).collect();
+        let canonical =
+            fingerprint(&root.key(&real_message), lists.iter().map(|(key, _)| key.as_slice()));
+        let mut as_typed: Vec<Vec<u8>> =
+            self.lists.iter().map(|list| root.key(&lexical(list))).collect();
         as_typed.sort();
         as_typed.dedup();
         let spelled = fingerprint(&root.key(&lexical(message)), as_typed.iter().map(Vec::as_slice));
-        let name = if self.message.is_some() { shown(real_message.file_stem()) } else { "inline".to_owned() };
-        let lists: Vec<String> = lists.iter().map(|(_, list)| shown(list.file_name().map(until_dot).as_deref())).collect();
+        let name = if self.message.is_some() {
+            shown(real_message.file_stem())
+        } else {
+            "inline".to_owned()
+        };
+        let lists: Vec<String> = lists
+            .iter()
+            .map(|(_, list)| shown(list.file_name().map(until_dot).as_deref()))
+            .collect();
         Identity {
             id: format!("{name}/{}{SIGN}{}", lists.join("+"), &canonical[..12]),
             spelled: (spelled != canonical).then(|| format!("s:{spelled}")),
@@ -121,13 +139,18 @@ impl Files {
 }
 
 fn until_dot(name: &std::ffi::OsStr) -> OsString {
-    OsString::from_vec(name.as_bytes().split(|byte| *byte == b'.').next().unwrap_or_default().to_vec())
+    OsString::from_vec(
+        name.as_bytes().split(|byte| *byte == b'.').next().unwrap_or_default().to_vec(),
+    )
 }
 
 /// A file's name as part of a campaign's: it can be typed under `--campaign`.
 fn shown(name: Option<&std::ffi::OsStr>) -> String {
     let text = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    nfc(&text).chars().map(|c| if c.is_control() || [SIGN, '{', '}'].contains(&c) { '_' } else { c }).collect()
+    nfc(&text)
+        .chars()
+        .map(|c| if c.is_control() || [SIGN, '{', '}'].contains(&c) { '_' } else { c })
+        .collect()
 }
 
 fn fingerprint<'a>(message: &'a [u8], lists: impl Iterator<Item = &'a [u8]>) -> String {
@@ -159,7 +182,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let top = fs::canonicalize(dir.path()).expect("it is there");
         fs::create_dir_all(top.join("ws/sub")).expect("writable");
-        for file in ["ws/welcome.md", "ws/list.csv", "ws/other.csv", "ws/sub/list.csv", "away.csv"] {
+        for file in ["ws/welcome.md", "ws/list.csv", "ws/other.csv", "ws/sub/list.csv", "away.csv"]
+        {
             fs::write(top.join(file), "").expect("writable");
         }
         Bed { root: Root::new(&top.join("ws")), dir }
@@ -167,8 +191,14 @@ mod tests {
 
     impl Bed {
         fn files(&self, lists: &[&str]) -> Files {
-            let at = |path: &str| fs::canonicalize(self.dir.path()).expect("it is there").join("ws").join(path);
-            Files { message: Some(at("welcome.md")), config: at("mailbatch.toml"), lists: lists.iter().map(|list| at(list)).collect() }
+            let at = |path: &str| {
+                fs::canonicalize(self.dir.path()).expect("it is there").join("ws").join(path)
+            };
+            Files {
+                message: Some(at("welcome.md")),
+                config: at("mailbatch.toml"),
+                lists: lists.iter().map(|list| at(list)).collect(),
+            }
         }
 
         fn of(&self, lists: &[&str]) -> Identity {
@@ -190,12 +220,19 @@ mod tests {
         for link in ["latest.csv", "../alias/list.csv"] {
             let linked = bed.of(&[link]);
             assert_eq!((&linked.canonical, &linked.id), (&plain.canonical, &plain.id), "{link}");
-            assert_eq!(linked.spelled.is_some(), link == "latest.csv", "the workspace's own directory is known by its inode");
+            assert_eq!(
+                linked.spelled.is_some(),
+                link == "latest.csv",
+                "the workspace's own directory is known by its inode"
+            );
         }
         for other in ["sub/list.csv", "../away.csv", "other.csv", "LIST.csv"] {
             assert_ne!(bed.of(&[other]).canonical, plain.canonical, "{other}");
         }
-        assert_eq!(bed.of(&["list.csv", "other.csv"]), bed.of(&["other.csv", "./list.csv", "list.csv"]));
+        assert_eq!(
+            bed.of(&["list.csv", "other.csv"]),
+            bed.of(&["other.csv", "./list.csv", "list.csv"])
+        );
     }
 
     #[test]
@@ -207,7 +244,11 @@ mod tests {
         fs::rename(top.join("ws"), top.join("deep/moved")).expect("writable");
         let moved = |list: &Path| {
             let dir = top.join("deep/moved");
-            let files = Files { message: Some(dir.join("welcome.md")), config: dir.join("mailbatch.toml"), lists: vec![dir.join(list)] };
+            let files = Files {
+                message: Some(dir.join("welcome.md")),
+                config: dir.join("mailbatch.toml"),
+                lists: vec![dir.join(list)],
+            };
             files.identity(&Root::new(&dir))
         };
         assert_eq!(moved(Path::new("list.csv")), inside);

@@ -1,4 +1,5 @@
-//! Campaigns as they are typed, and as a hint names them: what is pasted means the campaign that the hint is about.
+//! Campaigns as they are typed, and as a hint names them: what is pasted means the campaign that
+//! the hint is about.
 
 use std::path::PathBuf;
 
@@ -10,7 +11,12 @@ use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Run};
 
 /// What a send of these lists is called by. Paths are as typed.
-pub(crate) fn asked(bench: &Workbench, campaign: Option<&str>, message: Option<PathBuf>, lists: &[PathBuf]) -> Result<Asked> {
+pub(crate) fn asked(
+    bench: &Workbench,
+    campaign: Option<&str>,
+    message: Option<PathBuf>,
+    lists: &[PathBuf],
+) -> Result<Asked> {
     let workspace = &bench.settings.workspace;
     let is_piped = lists.iter().any(|list| list.as_os_str() == "-");
     let files = (!is_piped && !lists.is_empty()).then(|| Files {
@@ -24,13 +30,13 @@ pub(crate) fn asked(bench: &Workbench, campaign: Option<&str>, message: Option<P
             Asked::named(typed, &jiff::Timestamp::now().to_zoned(zone), files)
         }
         (None, Some(files)) => Ok(Asked::Files(files)),
-        (None, None) => {
-            Err(Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send"))
-        }
+        (None, None) => Err(Error::usage("a list from standard input needs --campaign NAME")
+            .hint("the name is what tells a second start from a new send")),
     }
 }
 
-/// The campaign with this id as `--campaign` takes it: its name, or the id where the name could mean another one.
+/// The campaign with this id as `--campaign` takes it: its name, or the id where the name could
+/// mean another one.
 pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
     let kin = ledger.kin(id).await?;
     let runs = ledger.runs().await?;
@@ -40,14 +46,20 @@ pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
         return Ok(plain.to_owned());
     }
     // What was redirected, or went to a provider's sandbox, is set apart by its flags.
-    let is_other = |run: &Run| shown(&run.head.campaign) == shown(id) && plain_of(run) != plain && !kin.contains(&run.head.campaign);
+    let is_other = |run: &Run| {
+        shown(&run.head.campaign) == shown(id)
+            && plain_of(run) != plain
+            && !kin.contains(&run.head.campaign)
+    };
     let is_its_name = of_it.is_some() && !runs.iter().any(is_other);
     Ok(if is_its_name { shown(id) } else { plain }.to_owned())
 }
 
-/// A run's campaign as `--campaign` takes it beside the flags that set redirected and sandboxed mail apart.
+/// A run's campaign as `--campaign` takes it beside the flags that set redirected and sandboxed
+/// mail apart.
 fn plain_of(run: &Run) -> &str {
-    let is_set = |key| run.head.settings.get(key).is_some_and(|value| !value.is_null() && *value != false);
+    let is_set =
+        |key| run.head.settings.get(key).is_some_and(|value| !value.is_null() && *value != false);
     let mut plain = run.head.campaign.as_str();
     for key in ["provider_sandbox", "redirect"] {
         if is_set(key) {
@@ -60,7 +72,12 @@ fn plain_of(run: &Run) -> &str {
 /// `--campaign` with a name, for a shell.
 pub(crate) fn argument(name: &str) -> String {
     let is_plain = name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
-    let quoted = if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
+    let quoted =
+        if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
     // A name that begins as a flag does would be taken for one.
-    if name.starts_with('-') { format!("--campaign={quoted}") } else { format!("--campaign {quoted}") }
+    if name.starts_with('-') {
+        format!("--campaign={quoted}")
+    } else {
+        format!("--campaign {quoted}")
+    }
 }

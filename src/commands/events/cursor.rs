@@ -1,6 +1,8 @@
-//! How far a provider's log has been read: `.mailbatch/poll/NAME.json`, and a lock beside it, so that one poll of a provider goes at a time.
+//! How far a provider's log has been read: `.mailbatch/poll/NAME.json`, and a lock beside it, so
+//! that one poll of a provider goes at a time.
 //!
-//! The rule it keeps: it moves over nothing but what is in the ledger. Back it goes only where it cannot be right, because more is read then.
+//! The rule it keeps: it moves over nothing but what is in the ledger. Back it goes only where it
+//! cannot be right, because more is read then.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -22,7 +24,8 @@ use crate::shown::Shown;
 const VERSION: u32 = 1;
 /// So far apart two clocks may be that are right.
 pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// So far back a log is read whose place cannot be right: about as long as providers keep what happened to a message.
+/// So far back a log is read whose place cannot be right: about as long as providers keep what
+/// happened to a message.
 const FAR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// What stands in the file.
@@ -51,8 +54,15 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Reads what the last poll left. One that will write takes the lock; exit 11 where another poll has it.
-    pub(crate) fn open(dir: &Path, provider: &str, kind: &str, env: Option<&str>, writes: bool) -> Result<Self> {
+    /// Reads what the last poll left. One that will write takes the lock; exit 11 where another
+    /// poll has it.
+    pub(crate) fn open(
+        dir: &Path,
+        provider: &str,
+        kind: &str,
+        env: Option<&str>,
+        writes: bool,
+    ) -> Result<Self> {
         let of_env = env.map(|env| format!("@{}", plain(env))).unwrap_or_default();
         let path = dir.join(format!("{}{of_env}.json", plain(provider)));
         let turn = if writes { Some(lock(dir, &path, provider)?) } else { None };
@@ -66,32 +76,61 @@ impl Cursor {
         };
         let text = match std::fs::read(&path) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self { path, kept, found: None, place: None, _turn: turn }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { path, kept, found: None, place: None, _turn: turn });
+            }
             Err(e) => return Err(cannot(&path, &e)),
         };
-        let found: Kept = serde_json::from_slice(&text).ok().filter(|found: &Kept| found.v == VERSION).ok_or_else(|| {
-            let message = format!("{}: not a place in a log that this version can read", path.shown());
-            Error::internal(message).hint("remove it, and say with --since how far back the log is to be read")
-        })?;
+        let found: Kept = serde_json::from_slice(&text)
+            .ok()
+            .filter(|found: &Kept| found.v == VERSION)
+            .ok_or_else(|| {
+                let message =
+                    format!("{}: not a place in a log that this version can read", path.shown());
+                Error::internal(message)
+                    .hint("remove it, and say with --since how far back the log is to be read")
+            })?;
         // Of another kind of provider under this name nothing has been read.
         let found = Some(found).filter(|found| found.kind == kept.kind);
-        Ok(Self { path, kept, place: found.as_ref().map(|found| found.read_until), found, _turn: turn })
+        Ok(Self {
+            path,
+            kept,
+            place: found.as_ref().map(|found| found.read_until),
+            found,
+            _turn: turn,
+        })
     }
 
-    /// Holds the place against the clock and the account, and says what is wrong with it. One that is yet to come was kept by a clock that
-    /// was ahead, and nobody knows from when on: nothing of the last month counts as read then. Of another account nothing has been read,
-    /// but the account may be the same with a new key, so it is read from the place at the latest, and from `first` before now.
-    pub(crate) fn doubt(&mut self, now: Timestamp, account: Option<&str>, first: Duration) -> Option<String> {
+    /// Holds the place against the clock and the account, and says what is wrong with it. One that
+    /// is yet to come was kept by a clock that was ahead, and nobody knows from when on: nothing of
+    /// the last month counts as read then. Of another account nothing has been read, but the
+    /// account may be the same with a new key, so it is read from the place at the latest, and from
+    /// `first` before now.
+    pub(crate) fn doubt(
+        &mut self,
+        now: Timestamp,
+        account: Option<&str>,
+        first: Duration,
+    ) -> Option<String> {
         self.kept.account = account.map(str::to_owned);
         let found = self.found.as_ref()?;
         let path = self.path.shown();
         if found.read_until.duration_since(now) > SKEW {
             self.place = Some(back(now, FAR));
-            return Some(format!("{path}: the log was read until {}, which is yet to come, so a clock was ahead", time(found.read_until)));
+            return Some(format!(
+                "{path}: the log was read until {}, which is yet to come, so a clock was ahead",
+                time(found.read_until)
+            ));
         }
-        let is_another = found.account.is_some() && account.is_some() && found.account.as_deref() != account;
-        self.place = Some(if is_another { found.read_until.min(back(now, first)) } else { found.read_until });
-        is_another.then(|| format!("{path}: the last poll was of another account, or with another key"))
+        let is_another =
+            found.account.is_some() && account.is_some() && found.account.as_deref() != account;
+        self.place = Some(if is_another {
+            found.read_until.min(back(now, first))
+        } else {
+            found.read_until
+        });
+        is_another
+            .then(|| format!("{path}: the last poll was of another account, or with another key"))
     }
 
     /// Up to when everything has been read; `None` before the first poll.
@@ -99,7 +138,8 @@ impl Cursor {
         self.place
     }
 
-    /// Keeps that everything from `from` until `until` is in the ledger. Where something was left out before `from`, the place stays.
+    /// Keeps that everything from `from` until `until` is in the ledger. Where something was left
+    /// out before `from`, the place stays.
     pub(crate) fn advance(&mut self, from: Timestamp, until: Timestamp) -> Result<()> {
         if self.place.is_some_and(|place| from > place || until <= place) {
             return Ok(());
@@ -107,7 +147,8 @@ impl Cursor {
         let account = self.kept.account.clone().or_else(|| self.found.as_ref()?.account.clone());
         let kept = Kept { read_until: until, account, ..self.kept.clone() };
         let written = || {
-            let mut file = tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
+            let mut file =
+                tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
             file.write_all(format!("{}\n", serde_json::to_string(&kept)?).as_bytes())?;
             file.as_file().sync_all()?;
             file.persist(&self.path).map_err(|e| e.error)?;
@@ -119,10 +160,13 @@ impl Cursor {
     }
 }
 
-/// What the place is marked with: of an account's hash so much, under the workspace's own key, that it tells nobody anything but whether
-/// two polls were of the same one.
+/// What the place is marked with: of an account's hash so much, under the workspace's own key, that
+/// it tells nobody anything but whether two polls were of the same one.
 pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
-    let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &[b"poll", account.as_slice()].concat());
+    let signed = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, secret),
+        &[b"poll", account.as_slice()].concat(),
+    );
     HEXLOWER.encode(&signed.as_ref()[..6])
 }
 
@@ -133,24 +177,41 @@ pub(crate) fn back(at: Timestamp, by: Duration) -> Timestamp {
 
 /// A name as part of a file's name.
 fn plain(name: &str) -> String {
-    name.bytes().map(|b| if b.is_ascii_alphanumeric() || b == b'-' || b == b'_' { char::from(b).to_string() } else { format!("%{b:02x}") }).collect()
+    name.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b == b'-' || b == b'_' {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02x}")
+            }
+        })
+        .collect()
 }
 
 fn lock(dir: &Path, path: &Path, provider: &str) -> Result<File> {
     make_private_dir(dir)?;
     let path = path.with_extension("lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(|e| cannot(&path, &e))?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|e| cannot(&path, &e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::new(Exit::LOCKED, format!("providers.{provider}: another poll of it goes on")).hint("wait for it to end"))
-        }
+        Err(TryLockError::WouldBlock) => Err(Error::new(
+            Exit::LOCKED,
+            format!("providers.{provider}: another poll of it goes on"),
+        )
+        .hint("wait for it to end")),
         Err(TryLockError::Error(e)) => Err(cannot(&path, &e)),
     }
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
-    Error::internal(format!("{}: {error}", path.shown())).hint("make room, or correct the permissions")
+    Error::internal(format!("{}: {error}", path.shown()))
+        .hint("make room, or correct the permissions")
 }
 
 #[cfg(test)]
@@ -165,11 +226,14 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Opens it for writing. While another test starts a program, a lock that was let go is held for a moment longer.
+    /// Opens it for writing. While another test starts a program, a lock that was let go is held
+    /// for a moment longer.
     fn opened(dir: &Path, provider: &str, kind: &str, env: Option<&str>) -> Result<Cursor> {
         for _ in 0..1_000 {
             match Cursor::open(dir, provider, kind, env, true) {
-                Err(error) if error.exit() == Exit::LOCKED => std::thread::sleep(std::time::Duration::from_millis(10)),
+                Err(error) if error.exit() == Exit::LOCKED => {
+                    std::thread::sleep(std::time::Duration::from_millis(10))
+                }
                 opened => return opened,
             }
         }
@@ -188,10 +252,16 @@ mod tests {
         assert_eq!(open().read_until(), Some(at(100)), "neither back, nor over a gap");
         open().advance(at(100), at(200)).unwrap();
         assert_eq!(open().read_until(), Some(at(200)));
-        assert_eq!(opened(dir.path(), "gun/../x", "mailgun", Some("staging")).unwrap().read_until(), None);
-        let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap()).collect();
+        assert_eq!(
+            opened(dir.path(), "gun/../x", "mailgun", Some("staging")).unwrap().read_until(),
+            None
+        );
+        let files: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap()).collect();
         assert_eq!(files.len(), 3, "nothing lies elsewhere: {files:?}");
-        assert!(files.iter().all(|file| file.metadata().unwrap().permissions().mode() & 0o077 == 0));
+        assert!(
+            files.iter().all(|file| file.metadata().unwrap().permissions().mode() & 0o077 == 0)
+        );
     }
 
     #[test]
@@ -204,13 +274,19 @@ mod tests {
         let mut cursor = open();
         assert!(cursor.doubt(now, None, HOUR).unwrap().contains("2033-05-18"));
         assert_eq!(cursor.read_until(), Some(at(1_000_000_000 - month)));
-        assert!(cursor.doubt(at(2_000_000_000 - 200), None, HOUR).is_none(), "clocks are never the same");
+        assert!(
+            cursor.doubt(at(2_000_000_000 - 200), None, HOUR).is_none(),
+            "clocks are never the same"
+        );
         assert_eq!(cursor.read_until(), Some(at(2_000_000_000)));
         cursor.doubt(now, None, HOUR);
         cursor.advance(at(1_000_000_000 - 600), now).unwrap();
         assert_eq!(kept(), Some(at(2_000_000_000)), "the month before has not been read");
         cursor.advance(at(1_000_000_000 - month), now).unwrap();
-        assert_eq!((kept(), cursor.doubt(now, None, HOUR), cursor.read_until()), (Some(now), None, Some(now)));
+        assert_eq!(
+            (kept(), cursor.doubt(now, None, HOUR), cursor.read_until()),
+            (Some(now), None, Some(now))
+        );
     }
 
     #[test]
@@ -225,15 +301,30 @@ mod tests {
         };
         let old = r#"{"v":1,"provider":"api","kind":"mailgun","env":null,"read_until":"1970-01-02T00:00:00Z"}"#;
         std::fs::write(dir.path().join("api.json"), old).unwrap();
-        assert_eq!(begin(86_400, "ours"), (false, Some(at(86_400))), "the place stays, and gets its mark with the next that is read");
+        assert_eq!(
+            begin(86_400, "ours"),
+            (false, Some(at(86_400))),
+            "the place stays, and gets its mark with the next that is read"
+        );
         assert_eq!(begin(90_000, "ours"), (false, Some(at(86_400))));
         assert_eq!(begin(90_060, "ours"), (false, Some(at(90_000))));
-        assert_eq!(begin(90_120, "theirs"), (true, Some(at(90_120 - 3_600))), "the other log from its last hour on");
+        assert_eq!(
+            begin(90_120, "theirs"),
+            (true, Some(at(90_120 - 3_600))),
+            "the other log from its last hour on"
+        );
         assert_eq!(begin(90_180, "theirs"), (false, Some(at(90_120))));
-        assert_eq!(begin(900_000, "ours"), (true, Some(at(90_180))), "a new key of the same account loses nothing");
+        assert_eq!(
+            begin(900_000, "ours"),
+            (true, Some(at(90_180))),
+            "a new key of the same account loses nothing"
+        );
         let account = [7; 32];
         assert_eq!(mark(&account, &[1; 32]), mark(&account, &[1; 32]));
-        assert!(mark(&account, &[1; 32]) != mark(&account, &[2; 32]) && mark(&account, &[1; 32]) != mark(&[8; 32], &[1; 32]));
+        assert!(
+            mark(&account, &[1; 32]) != mark(&account, &[2; 32])
+                && mark(&account, &[1; 32]) != mark(&[8; 32], &[1; 32])
+        );
     }
 
     #[test]
@@ -242,7 +333,12 @@ mod tests {
         let open = |kind: &str| opened(dir.path(), "api", kind, None);
         open("mailgun").unwrap().advance(at(0), at(100)).unwrap();
         assert_eq!(open("postmark").unwrap().read_until(), None);
-        for text in ["", "{", "[]", "{\"v\":2,\"provider\":\"api\",\"kind\":\"mailgun\",\"env\":null,\"read_until\":\"2026-01-01T00:00:00Z\"}"] {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "{\"v\":2,\"provider\":\"api\",\"kind\":\"mailgun\",\"env\":null,\"read_until\":\"2026-01-01T00:00:00Z\"}",
+        ] {
             std::fs::write(dir.path().join("api.json"), text).unwrap();
             assert_eq!(open("mailgun").unwrap_err().exit(), Exit::INTERNAL, "{text:?}");
         }
@@ -251,7 +347,8 @@ mod tests {
     #[test]
     fn one_poll_of_a_provider_goes_at_a_time_and_looking_takes_no_turn() {
         let dir = tempfile::tempdir().unwrap();
-        let open = |name: &str, writes: bool| Cursor::open(dir.path(), name, "mailgun", None, writes);
+        let open =
+            |name: &str, writes: bool| Cursor::open(dir.path(), name, "mailgun", None, writes);
         let first = open("api", true).unwrap();
         assert_eq!(open("api", true).unwrap_err().exit(), Exit::LOCKED);
         open("api", false).unwrap();

@@ -1,7 +1,8 @@
-//! `mailbatch events poll`: a provider's own log is read, so that what no webhook told is known too.
+//! `mailbatch events poll`: a provider's own log is read, so that what no webhook told is known
+//! too.
 //!
-//! The rules it keeps: the place in the log moves only over what is in the ledger; what was told before, by whatever way, is one event; it
-//! ends, whatever the provider answers.
+//! The rules it keeps: the place in the log moves only over what is in the ledger; what was told
+//! before, by whatever way, is one event; it ends, whatever the provider answers.
 
 use std::collections::HashSet;
 use std::io::{BufWriter, Write};
@@ -61,7 +62,18 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
     let intake = ledger.filter(|_| !args.dry_run).map(|ledger| Intake { bench, ledger, believe });
     let now = Timestamp::now();
     let (span, told) = (Span { from: now, until: now }, Told::default());
-    let mut poll = Poll { name, log, reader, since: args.since, span, cursor, account, doubt: None, intake, told };
+    let mut poll = Poll {
+        name,
+        log,
+        reader,
+        since: args.since,
+        span,
+        cursor,
+        account,
+        doubt: None,
+        intake,
+        told,
+    };
     poll.set_out(now);
     let read = poll.read(globals).await;
     provider.close().await;
@@ -70,7 +82,12 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
 }
 
 /// Where a poll begins.
-fn begin(since: Option<Duration>, read_until: Option<Timestamp>, unsettled: Duration, now: Timestamp) -> Timestamp {
+fn begin(
+    since: Option<Duration>,
+    read_until: Option<Timestamp>,
+    unsettled: Duration,
+    now: Timestamp,
+) -> Timestamp {
     match (since, read_until) {
         (Some(since), _) => back(now, since),
         (None, Some(place)) => back(place.min(now), unsettled),
@@ -90,7 +107,8 @@ fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) ->
     if instead.is_empty() {
         instead.push("`mailbatch events ingest PATH` reads the bounces and complaints that come back as mail".to_owned());
     }
-    Error::usage(format!("providers.{name}: this API has no log of events that can be read")).hint(instead.join("; "))
+    Error::usage(format!("providers.{name}: this API has no log of events that can be read"))
+        .hint(instead.join("; "))
 }
 
 /// What came of it beside the counts.
@@ -123,22 +141,31 @@ impl Poll<'_> {
     /// Where the reading begins and ends, by this clock.
     fn set_out(&mut self, now: Timestamp) {
         self.doubt = self.cursor.doubt(now, self.account.as_deref(), FIRST);
-        self.span = Span { from: begin(self.since, self.cursor.read_until(), self.log.unsettled_for(), now), until: now };
+        self.span = Span {
+            from: begin(self.since, self.cursor.read_until(), self.log.unsettled_for(), now),
+            until: now,
+        };
     }
 
-    /// Sets out anew by the service's clock where the one here is wrong, and says so: what happens there while this one is ahead would
-    /// count as read. Says once where the reading begins after all, if not at the place.
+    /// Sets out anew by the service's clock where the one here is wrong, and says so: what happens
+    /// there while this one is ahead would count as read. Says once where the reading begins after
+    /// all, if not at the place.
     fn compare_clocks(&mut self, theirs: Option<Timestamp>) -> bool {
         let ahead = theirs.map(|theirs| Timestamp::now().duration_since(theirs));
         let wrong = theirs.filter(|_| ahead.is_some_and(|ahead| ahead.abs() > SKEW));
         if let (Some(theirs), Some(ahead)) = (wrong, ahead) {
             let word = if ahead.is_positive() { "ahead of" } else { "behind" };
             let (name, minutes) = (&self.name, ahead.abs().as_mins());
-            eprintln_quietly(&format!("mailbatch: providers.{name}: the clock here is {minutes} minutes {word} the service's, which counts"));
+            eprintln_quietly(&format!(
+                "mailbatch: providers.{name}: the clock here is {minutes} minutes {word} the service's, which counts"
+            ));
             self.set_out(theirs);
         }
         if let Some(doubt) = self.doubt.take() {
-            eprintln_quietly(&format!("mailbatch: {doubt}; it is read from {} on", time(self.span.from)));
+            eprintln_quietly(&format!(
+                "mailbatch: {doubt}; it is read from {} on",
+                time(self.span.from)
+            ));
         }
         wrong.is_some()
     }
@@ -146,27 +173,43 @@ impl Poll<'_> {
     /// Reads the log to its end.
     async fn read(&mut self, globals: &Globals) -> Result<()> {
         let mut out = BufWriter::new(std::io::stdout());
-        let (mut next, mut cursors, mut seen, mut stale) = (None::<String>, HashSet::new(), HashSet::new(), 0);
+        let (mut next, mut cursors, mut seen, mut stale) =
+            (None::<String>, HashSet::new(), HashSet::new(), 0);
         let mut is_first = true;
         loop {
-            let stretch = self.log.stretch(self.span, next.as_deref()).await.map_err(|trouble| failed(&self.name, &trouble))?;
+            let stretch = self
+                .log
+                .stretch(self.span, next.as_deref())
+                .await
+                .map_err(|trouble| failed(&self.name, &trouble))?;
             if std::mem::take(&mut is_first) && self.compare_clocks(stretch.clock) {
                 continue;
             }
             let entries = stretch.entries.len();
             let before = seen.len();
-            let events: Vec<Event> =
-                stretch.entries.iter().filter_map(|entry| self.event(entry)).filter(|event| seen.insert(xxh3_128(event.id.as_bytes()))).collect();
+            let events: Vec<Event> = stretch
+                .entries
+                .iter()
+                .filter_map(|entry| self.event(entry))
+                .filter(|event| seen.insert(xxh3_128(event.id.as_bytes())))
+                .collect();
             stale = if entries > 0 && seen.len() == before { stale + 1 } else { 0 };
             if globals.json || self.intake.is_none() {
-                events.iter().try_for_each(|event| flushed(writeln!(out, "{}", if globals.json { line(event) } else { in_words(event) })))?;
+                events.iter().try_for_each(|event| {
+                    flushed(writeln!(
+                        out,
+                        "{}",
+                        if globals.json { line(event) } else { in_words(event) }
+                    ))
+                })?;
                 flushed(out.flush())?;
             }
             self.keep(events).await?;
             self.told.left_out.extend(stretch.left_out);
             if let (Some(_), Some(read)) = (&self.intake, stretch.read_until) {
                 // What is unsettled may still come on a later page.
-                let read = read.min(back(self.span.until, self.log.unsettled_for())).max(self.span.from);
+                let read =
+                    read.min(back(self.span.until, self.log.unsettled_for())).max(self.span.from);
                 self.cursor.advance(self.span.from, read)?;
             }
             let Some(goes_on) = stretch.next else { break };
@@ -181,7 +224,10 @@ impl Poll<'_> {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            return Err(failed(&self.name, &Trouble::Failing(Refusal::new(Reason::NoReply, "", trouble))));
+            return Err(failed(
+                &self.name,
+                &Trouble::Failing(Refusal::new(Reason::NoReply, "", trouble)),
+            ));
         }
         if self.intake.is_some() {
             self.cursor.advance(self.span.from, self.span.until)?;
@@ -199,7 +245,10 @@ impl Poll<'_> {
             }
             Err(why) => {
                 self.told.counts.unreadable += 1;
-                eprintln_quietly(&format!("mailbatch: providers.{}: {}: {why}; the rest goes on", self.name, entry.list));
+                eprintln_quietly(&format!(
+                    "mailbatch: providers.{}: {}: {why}; the rest goes on",
+                    self.name, entry.list
+                ));
                 None
             }
         }
@@ -220,7 +269,8 @@ impl Poll<'_> {
                 break;
             }
             if !shares_ids {
-                let were_told = try_join_all(some.iter().map(|event| was_told(intake, event))).await?;
+                let were_told =
+                    try_join_all(some.iter().map(|event| was_told(intake, event))).await?;
                 told.counts.again += were_told.iter().filter(|told| **told).count() as u64;
                 let mut were_told = were_told.into_iter();
                 some.retain(|_| !were_told.next().unwrap_or(false));
@@ -246,25 +296,43 @@ impl Poll<'_> {
             });
             say(&mut std::io::stdout(), &format!("{object}\n"))?;
         } else if !globals.quiet {
-            let text = format!("{} since {}, {}\n{}", self.name, time(from), self.log.holds(), counts.text("entry", "entries", *entries, dry_run));
+            let text = format!(
+                "{} since {}, {}\n{}",
+                self.name,
+                time(from),
+                self.log.holds(),
+                counts.text("entry", "entries", *entries, dry_run)
+            );
             say(&mut std::io::stdout(), &text)?;
         }
         Ok(if counts.unreadable > 0 { Exit::RETRYABLE } else { Exit::OK })
     }
 }
 
-/// Whether the ledger has heard of it under another id: the same of the same message, or of the same person at about the same time. What
-/// keeps mail from a person is never known by something that does not.
+/// Whether the ledger has heard of it under another id: the same of the same message, or of the
+/// same person at about the same time. What keeps mail from a person is never known by something
+/// that does not.
 async fn was_told(intake: &Intake, event: &Event) -> Result<bool> {
     let Some(email) = event.recipient.clone() else { return Ok(false) };
     let is_it = |kept: &KeptEvent| {
         let known = &kept.event;
-        let is_one_message = !event.provider_id.is_empty() && known.provider_id == event.provider_id;
-        let is_one_time = event.provider_id.is_empty() && known.bounce == event.bounce && known.at.duration_since(event.at).abs() <= SAME;
+        let is_one_message =
+            !event.provider_id.is_empty() && known.provider_id == event.provider_id;
+        let is_one_time = event.provider_id.is_empty()
+            && known.bounce == event.bounce
+            && known.at.duration_since(event.at).abs() <= SAME;
         let says_as_much = event.suppresses().is_none() || known.suppresses() == event.suppresses();
-        known.provider == event.provider && known.id != event.id && (is_one_message || is_one_time) && says_as_much
+        known.provider == event.provider
+            && known.id != event.id
+            && (is_one_message || is_one_time)
+            && says_as_much
     };
-    let mut query = EventQuery { limit: 1_000, kind: Some(event.kind), email: Some(email), ..EventQuery::default() };
+    let mut query = EventQuery {
+        limit: 1_000,
+        kind: Some(event.kind),
+        email: Some(email),
+        ..EventQuery::default()
+    };
     loop {
         let page = intake.ledger.events(query.clone()).await?;
         if page.iter().any(is_it) {
@@ -289,7 +357,14 @@ fn line(event: &Event) -> String {
 fn in_words(event: &Event) -> String {
     let class = event.class.map_or("", |class| class.as_str());
     let recipient = event.recipient.as_deref().unwrap_or("(address not told)");
-    let line = format!("{}  {:<14} {class:<16} {recipient}  {} {} {}", time(event.at), event.word(), event.code, event.status, event.reason);
+    let line = format!(
+        "{}  {:<14} {class:<16} {recipient}  {} {} {}",
+        time(event.at),
+        event.word(),
+        event.code,
+        event.status,
+        event.reason
+    );
     clean(&line).trim_end().to_owned()
 }
 
@@ -303,7 +378,11 @@ mod tests {
         let (hour, now) = (Duration::from_secs(3_600), at(1_000_000));
         assert_eq!(begin(None, None, hour, now), at(1_000_000 - 86_400));
         assert_eq!(begin(None, Some(at(900_000)), hour, now), at(900_000 - 3_600));
-        assert_eq!(begin(None, Some(at(1_000_100)), hour, now), at(1_000_000 - 3_600), "clocks are never the same");
+        assert_eq!(
+            begin(None, Some(at(1_000_100)), hour, now),
+            at(1_000_000 - 3_600),
+            "clocks are never the same"
+        );
         assert_eq!(begin(Some(hour * 2), Some(at(900_000)), hour, now), at(1_000_000 - 7_200));
         assert_eq!(begin(Some(hour * 24 * 30), None, hour, at(5)), at(0));
     }

@@ -1,4 +1,5 @@
-//! Whether `send` would mail the rows that are shown: by the same screening, and by what earlier runs of the campaign decided.
+//! Whether `send` would mail the rows that are shown: by the same screening, and by what earlier
+//! runs of the campaign decided.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -44,7 +45,8 @@ pub(super) struct Judged {
     pub(super) not_sent: Option<NotSent>,
 }
 
-/// Screens the rows of a list in order, as a plan does, and remembers where each person stands first.
+/// Screens the rows of a list in order, as a plan does, and remembers where each person stands
+/// first.
 pub(super) struct Judge<'a> {
     screen: Screen<'a>,
     dedupe: Dedupe,
@@ -55,20 +57,40 @@ pub(super) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(super) fn new(screening: &'a Screening<'a>, list: &'a str) -> Self {
-        Self { screen: Screen::new(screening), dedupe: screening.dedupe, list, first: HashMap::new() }
+        Self {
+            screen: Screen::new(screening),
+            dedupe: screening.dedupe,
+            list,
+            first: HashMap::new(),
+        }
     }
 
     /// Judges the row with this number, on this line. The error refuses the list.
-    pub(super) fn row(&mut self, cell: &str, id: Option<&str>, defect: Option<&str>, (row, line): (u64, u64)) -> Result<Judged, String> {
+    pub(super) fn row(
+        &mut self,
+        cell: &str,
+        id: Option<&str>,
+        defect: Option<&str>,
+        (row, line): (u64, u64),
+    ) -> Result<Judged, String> {
         let Screened { to, key, outcome, .. } = self.screen.row(cell, id, defect)?;
-        let mut not_sent = outcome.map(|(outcome, reason, detail)| NotSent { outcome, reason: Some(reason), detail });
+        let mut not_sent = outcome.map(|(outcome, reason, detail)| NotSent {
+            outcome,
+            reason: Some(reason),
+            detail,
+        });
         if let Some(to) = &to {
             let first = match self.first.entry(xxh3_64(to.key(self.dedupe).as_bytes())) {
                 Slot::Vacant(slot) => *slot.insert((row, line)),
                 Slot::Occupied(slot) => *slot.get(),
             };
-            if let Some(not_sent) = not_sent.as_mut().filter(|not_sent| not_sent.outcome == Outcome::Duplicate) {
-                not_sent.detail = format!("the address stands earlier, in row {} ({}:{})", first.0, self.list, first.1);
+            if let Some(not_sent) =
+                not_sent.as_mut().filter(|not_sent| not_sent.outcome == Outcome::Duplicate)
+            {
+                not_sent.detail = format!(
+                    "the address stands earlier, in row {} ({}:{})",
+                    first.0, self.list, first.1
+                );
             }
         }
         Ok(Judged { to, key, not_sent })
@@ -76,7 +98,13 @@ impl<'a> Judge<'a> {
 }
 
 /// Adds where the entries stand that suppress the address.
-pub(super) fn name_the_entries(bench: &Workbench, args: &PreviewArgs, message: &Message, to: &Address, not_sent: &mut NotSent) -> Result<()> {
+pub(super) fn name_the_entries(
+    bench: &Workbench,
+    args: &PreviewArgs,
+    message: &Message,
+    to: &Address,
+    not_sent: &mut NotSent,
+) -> Result<()> {
     if not_sent.outcome != Outcome::Suppressed || not_sent.reason == Some(Reason::Policy) {
         return Ok(());
     }
@@ -84,7 +112,8 @@ pub(super) fn name_the_entries(bench: &Workbench, args: &PreviewArgs, message: &
     files.extend(args.suppress.iter().map(|file| bench.settings.workspace.from_arguments(file)));
     let found = places(bench, &files, to)?;
     let stops = found.iter().filter(|(_, entry)| entry.scope.stops(entry.reason, message.kind()));
-    let named: Vec<String> = stops.map(|(place, entry)| format!("{} in {place}", entry.reason)).collect();
+    let named: Vec<String> =
+        stops.map(|(place, entry)| format!("{} in {place}", entry.reason)).collect();
     if !named.is_empty() {
         not_sent.detail = format!("{}: {}", not_sent.detail, named.join(", "));
     }
@@ -104,7 +133,8 @@ pub(super) struct Earlier<'a> {
 }
 
 impl<'a> Earlier<'a> {
-    /// Finds the runs of the campaign that a send of the list belongs to; `None` where it has no name yet.
+    /// Finds the runs of the campaign that a send of the list belongs to; `None` where it has no
+    /// name yet.
     pub(super) async fn find(
         bench: &Workbench,
         args: &PreviewArgs,
@@ -118,25 +148,43 @@ impl<'a> Earlier<'a> {
         let asked = asked(bench, campaign, source.file.clone(), std::slice::from_ref(&args.list))?;
         let env = bench.settings.env.as_deref();
         let apart = Apart { env, redirect: None, provider_sandbox: false };
-        let Campaign { id, ids, .. } = asked.find(Some(ledger), &bench.settings.workspace, &apart).await?;
+        let Campaign { id, ids, .. } =
+            asked.find(Some(ledger), &bench.settings.workspace, &apart).await?;
         let mut runs = ledger.runs().await?;
-        runs.retain(|run| ids.contains(&run.head.campaign) && run.head.env.as_deref() == env && run.state != RunState::Planning);
-        let chosen = bench.settings.chosen(args.target.provider.as_deref()).map(|chosen| chosen.providers).unwrap_or_default();
+        runs.retain(|run| {
+            ids.contains(&run.head.campaign)
+                && run.head.env.as_deref() == env
+                && run.state != RunState::Planning
+        });
+        let chosen = bench
+            .settings
+            .chosen(args.target.provider.as_deref())
+            .map(|chosen| chosen.providers)
+            .unwrap_or_default();
         let providers = chosen.into_iter().map(str::to_owned).collect();
         Ok(Some(Self { ledger, dedupe: args.dedupe, campaign: id, kind, providers, runs }))
     }
 
-    /// Why the recipient would not be mailed by a send that passes the screening; `None` where it would.
+    /// Why the recipient would not be mailed by a send that passes the screening; `None` where it
+    /// would.
     pub(super) async fn about(&self, to: &Address, key: &str) -> Result<Option<NotSent>> {
         if let Some(decided) = self.decided(to, key).await? {
             return Ok(Some(decided));
         }
         let providers = self.providers.iter().map(String::as_str).collect();
-        let held = match refuse_while_paused(self.ledger, &Start { campaign: &self.campaign, kind: self.kind, providers }).await {
+        let held = match refuse_while_paused(
+            self.ledger,
+            &Start { campaign: &self.campaign, kind: self.kind, providers },
+        )
+        .await
+        {
             Err(why) => Err(why),
-            Ok(()) => self.runs.first().filter(|run| run.state == RunState::Open).map_or(Ok(()), latched),
+            Ok(()) => {
+                self.runs.first().filter(|run| run.state == RunState::Open).map_or(Ok(()), latched)
+            }
         };
-        let in_words = |why: Error| NotSent { outcome: Outcome::Held, reason: None, detail: first_line(&why) };
+        let in_words =
+            |why: Error| NotSent { outcome: Outcome::Held, reason: None, detail: first_line(&why) };
         Ok(held.err().map(in_words))
     }
 
@@ -156,7 +204,11 @@ impl<'a> Earlier<'a> {
             let outcome = row.outcome;
             if matches!(outcome, Some(Outcome::Accepted | Outcome::AlreadyAccepted)) {
                 let detail = format!("run {} of the campaign reached this recipient", run.id);
-                return Ok(Some(NotSent { outcome: Outcome::AlreadyAccepted, reason: Some(Reason::EarlierRun), detail }));
+                return Ok(Some(NotSent {
+                    outcome: Outcome::AlreadyAccepted,
+                    reason: Some(Reason::EarlierRun),
+                    detail,
+                }));
             }
             if newest.is_some() || is_open {
                 continue;
@@ -164,8 +216,14 @@ impl<'a> Earlier<'a> {
             match outcome {
                 Some(outcome @ (Outcome::Rejected | Outcome::Unknown)) => {
                     let id = &run.id;
-                    let next = if outcome == Outcome::Rejected { format!("retry {id} --only rejected") } else { format!("reconcile {id}") };
-                    let detail = format!("so decided by run {id} of the campaign; `mailbatch {next}` goes on from there");
+                    let next = if outcome == Outcome::Rejected {
+                        format!("retry {id} --only rejected")
+                    } else {
+                        format!("reconcile {id}")
+                    };
+                    let detail = format!(
+                        "so decided by run {id} of the campaign; `mailbatch {next}` goes on from there"
+                    );
                     newest = Some(NotSent { outcome, reason: row.reason, detail });
                 }
                 Some(Outcome::Held | Outcome::Deferred) | None => is_open = true,

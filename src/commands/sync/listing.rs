@@ -1,6 +1,8 @@
-//! A provider's suppressions from the first page to the last, or from where an earlier command stopped.
+//! A provider's suppressions from the first page to the last, or from where an earlier command
+//! stopped.
 //!
-//! The rule it keeps: it ends, whatever the provider answers: a cursor that comes twice and pages that bring nobody new are an error.
+//! The rule it keeps: it ends, whatever the provider answers: a cursor that comes twice and pages
+//! that bring nobody new are an error.
 
 use std::collections::HashSet;
 
@@ -71,7 +73,10 @@ impl<'a> Listing<'a> {
         let page = match self.list.page(self.cursor.as_deref()).await {
             // A cursor does not live for ever; what has been read is read again and does no harm.
             Err(Trouble::Refused(refusal)) if self.is_resumed => {
-                tracing::info!(code = refusal.code, "the place where the last command stopped is not known any more");
+                tracing::info!(
+                    code = refusal.code,
+                    "the place where the last command stopped is not known any more"
+                );
                 self.cursor = None;
                 self.cursors.clear();
                 self.is_resumed = false;
@@ -87,7 +92,8 @@ impl<'a> Listing<'a> {
         }
         self.fresh.clear();
         let had_entries = !page.entries.is_empty();
-        let entries: Vec<LedgerSuppression> = page.entries.into_iter().filter_map(|theirs| self.read(theirs)).collect();
+        let entries: Vec<LedgerSuppression> =
+            page.entries.into_iter().filter_map(|theirs| self.read(theirs)).collect();
         self.stale = if had_entries && self.fresh.is_empty() { self.stale + 1 } else { 0 };
         if self.stale >= MOST_STALE && page.next.is_some() {
             return Err(endless());
@@ -136,5 +142,9 @@ impl<'a> Listing<'a> {
 }
 
 fn endless() -> Trouble {
-    Trouble::Failing(Refusal::new(Reason::NoReply, "", "its list does not end: the same page comes again"))
+    Trouble::Failing(Refusal::new(
+        Reason::NoReply,
+        "",
+        "its list does not end: the same page comes again",
+    ))
 }

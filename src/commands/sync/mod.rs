@@ -1,8 +1,10 @@
-//! `mailbatch suppress sync` and `suppress diff`: our suppressions and a provider's, brought together or held against each other.
+//! `mailbatch suppress sync` and `suppress diff`: our suppressions and a provider's, brought
+//! together or held against each other.
 //!
-//! The rules it keeps: nobody is ever taken off a list here, theirs or ours; a page is written down whole before the next is asked for, so
-//! that what fails leaves nothing half done and goes on from there; an address is written to a file or the ledger and shown nowhere else,
-//! except where it was asked for.
+//! The rules it keeps: nobody is ever taken off a list here, theirs or ours; a page is written down
+//! whole before the next is asked for, so that what fails leaves nothing half done and goes on from
+//! there; an address is written to a file or the ledger and shown nowhere else, except where it was
+//! asked for.
 
 mod listing;
 pub(crate) mod progress;
@@ -55,9 +57,11 @@ fn remote<'a>(name: &str, provider: &'a dyn Provider) -> Result<&'a dyn RemoteLi
 pub(super) fn failed(name: &str, trouble: &Trouble) -> Error {
     let message = format!("providers.{name}: {}", in_words(trouble.refusal()));
     match trouble {
-        Trouble::Refused(_) => Error::new(Exit::NO_PROVIDER, message)
-            .hint(format!("`mailbatch provider test {name}` says more; the same command goes on where it stopped")),
-        Trouble::Failing(_) => Error::new(Exit::RETRYABLE, message).hint("what was read is kept; the same command goes on where it stopped"),
+        Trouble::Refused(_) => Error::new(Exit::NO_PROVIDER, message).hint(format!(
+            "`mailbatch provider test {name}` says more; the same command goes on where it stopped"
+        )),
+        Trouble::Failing(_) => Error::new(Exit::RETRYABLE, message)
+            .hint("what was read is kept; the same command goes on where it stopped"),
     }
 }
 
@@ -84,10 +88,13 @@ pub(crate) async fn sync(bench: &Workbench, args: &SyncArgs) -> Result<Exit> {
     }
     let (unreadable, left_out, mut known) = listing.end();
     if pushes {
-        let ours = tokio::task::block_in_place(|| untold(bench, ledger.as_deref(), list, &mut known, &mut tally))?;
+        let ours = tokio::task::block_in_place(|| {
+            untold(bench, ledger.as_deref(), list, &mut known, &mut tally)
+        })?;
         for piece in ours.chunks(list.most_pushed().max(1)) {
             if !args.dry_run {
-                tally.refused += list.push(piece).await.map_err(|trouble| failed(name, &trouble))?;
+                tally.refused +=
+                    list.push(piece).await.map_err(|trouble| failed(name, &trouble))?;
                 progress.add(None, piece.iter().map(|ours| key_of(&ours.email)))?;
             }
             tally.pushed += piece.len() as u64;
@@ -111,20 +118,31 @@ struct Here<'a> {
 }
 
 impl Here<'_> {
-    /// Writes a page to the file and the ledger, as far as they do not have it. Returns how many entries neither had.
+    /// Writes a page to the file and the ledger, as far as they do not have it. Returns how many
+    /// entries neither had.
     async fn keep(&mut self, name: &str, page: Vec<LedgerSuppression>) -> Result<u64> {
         if self.known.is_none() {
             self.known = Some(tokio::task::block_in_place(|| in_files(self.bench))?);
         }
         let known = self.known.get_or_insert_default();
-        let page: Vec<_> = page.into_iter().map(|kept| LedgerSuppression { source: name.to_owned(), ..kept }).collect();
+        let page: Vec<_> = page
+            .into_iter()
+            .map(|kept| LedgerSuppression { source: name.to_owned(), ..kept })
+            .collect();
         let new_here = match &self.ledger {
             Some(ledger) => ledger.not_kept(page.clone()).await?,
             None => page.clone(),
         };
-        let is_new_here: HashSet<(u128, Reason)> = new_here.iter().map(|kept| (key_of(&kept.entry), kept.reason)).collect();
-        let missing: Vec<_> = page.into_iter().filter(|kept| known.insert((key_of(&kept.entry), kept.reason))).collect();
-        let count = missing.iter().filter(|kept| is_new_here.contains(&(key_of(&kept.entry), kept.reason))).count() as u64;
+        let is_new_here: HashSet<(u128, Reason)> =
+            new_here.iter().map(|kept| (key_of(&kept.entry), kept.reason)).collect();
+        let missing: Vec<_> = page
+            .into_iter()
+            .filter(|kept| known.insert((key_of(&kept.entry), kept.reason)))
+            .collect();
+        let count = missing
+            .iter()
+            .filter(|kept| is_new_here.contains(&(key_of(&kept.entry), kept.reason)))
+            .count() as u64;
         if self.writes {
             if let Some(file) = &self.file {
                 tokio::task::block_in_place(|| suppression::append(file, &missing))?;
@@ -137,10 +155,12 @@ impl Here<'_> {
     }
 }
 
-/// What stands in the configured files and has not expired; a first file that does not exist yet is empty.
+/// What stands in the configured files and has not expired; a first file that does not exist yet is
+/// empty.
 fn in_files(bench: &Workbench) -> Result<HashSet<(u128, Reason)>> {
     let now = Timestamp::now();
-    let files: Vec<_> = bench.settings.suppression_files.iter().filter(|file| file.exists()).cloned().collect();
+    let files: Vec<_> =
+        bench.settings.suppression_files.iter().filter(|file| file.exists()).cloned().collect();
     let in_force = |listed: Result<suppression::Listed>| match listed {
         Ok(listed) if listed.entry.has_expired(now) => None,
         listed => Some(listed.map(|listed| (key_of(&listed.entry.entry), listed.entry.reason))),
@@ -154,9 +174,16 @@ fn address_of(entry: &Entry, now: Timestamp) -> Option<&str> {
     (is_address && !entry.has_expired(now)).then_some(entry.entry.as_str())
 }
 
-/// Addresses of ours that they do not have and can be told. What stops marketing alone is told only where their list does the same, and
-/// what is to expire not at all, because on their side it would not.
-fn untold(bench: &Workbench, ledger: Option<&dyn Ledger>, list: &dyn RemoteList, known: &mut HashSet<u128>, tally: &mut Tally) -> Result<Vec<Ours>> {
+/// Addresses of ours that they do not have and can be told. What stops marketing alone is told only
+/// where their list does the same, and what is to expire not at all, because on their side it would
+/// not.
+fn untold(
+    bench: &Workbench,
+    ledger: Option<&dyn Ledger>,
+    list: &dyn RemoteList,
+    known: &mut HashSet<u128>,
+    tally: &mut Tally,
+) -> Result<Vec<Ours>> {
     let now = Timestamp::now();
     let mut ours = Vec::new();
     for entry in all(bench, ledger) {
@@ -181,9 +208,17 @@ fn untold(bench: &Workbench, ledger: Option<&dyn Ledger>, list: &dyn RemoteList,
     Ok(ours)
 }
 
-fn tell(bench: &Workbench, name: &str, dry_run: bool, tally: &Tally, unreadable: u64, left_out: &[(u64, &'static str)]) -> Result<()> {
+fn tell(
+    bench: &Workbench,
+    name: &str,
+    dry_run: bool,
+    tally: &Tally,
+    unreadable: u64,
+    left_out: &[(u64, &'static str)],
+) -> Result<()> {
     if bench.globals.json {
-        let left_out: Vec<_> = left_out.iter().map(|(count, why)| json!({ "count": count, "why": why })).collect();
+        let left_out: Vec<_> =
+            left_out.iter().map(|(count, why)| json!({ "count": count, "why": why })).collect();
         let object = json!({
             "v": 1, "type": "suppress.sync", "provider": name, "dry_run": dry_run, "theirs": tally.theirs, "pulled": tally.pulled,
             "pushed": tally.pushed, "refused": tally.refused, "not_taken": tally.not_taken, "unreadable": unreadable, "left_out": left_out,
@@ -191,16 +226,24 @@ fn tell(bench: &Workbench, name: &str, dry_run: bool, tally: &Tally, unreadable:
         return say(&mut std::io::stdout(), &format!("{object}\n"));
     }
     let would = if dry_run { "would be " } else { "" };
-    let mut text = format!("{name}: {} entries of theirs, {} {would}pulled; {} of ours {would}pushed\n", tally.theirs, tally.pulled, tally.pushed);
+    let mut text = format!(
+        "{name}: {} entries of theirs, {} {would}pulled; {} of ours {would}pushed\n",
+        tally.theirs, tally.pulled, tally.pushed
+    );
     let mut also = |count: u64, what: &str| {
         if count > 0 {
             text.push_str(&format!("  {count} {what}\n"));
         }
     };
     also(tally.refused, "of ours were refused by the provider");
-    also(tally.not_taken, "of ours cannot be told: domains, hashes, entries that expire, and reasons that its list does not have");
+    also(
+        tally.not_taken,
+        "of ours cannot be told: domains, hashes, entries that expire, and reasons that its list does not have",
+    );
     also(unreadable, "of theirs are no addresses");
-    left_out.iter().for_each(|(count, why)| also(*count, &format!("of theirs were left out: {why}")));
+    left_out
+        .iter()
+        .for_each(|(count, why)| also(*count, &format!("of theirs were left out: {why}")));
     if bench.globals.quiet {
         return Ok(());
     }
@@ -225,8 +268,11 @@ pub(crate) async fn diff(bench: &Workbench, args: &DiffArgs) -> Result<Exit> {
     let ledger = bench.existing_ledger()?;
     let ours = tokio::task::block_in_place(|| addresses(bench, ledger.as_deref()))?;
     let only = |these: &HashMap<String, Reason>, others: &HashMap<String, Reason>| {
-        let mut only: Vec<(String, Reason)> =
-            these.iter().filter(|(email, _)| !others.contains_key(*email)).map(|(email, reason)| (email.clone(), *reason)).collect();
+        let mut only: Vec<(String, Reason)> = these
+            .iter()
+            .filter(|(email, _)| !others.contains_key(*email))
+            .map(|(email, reason)| (email.clone(), *reason))
+            .collect();
         only.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         only
     };
@@ -248,8 +294,15 @@ pub(crate) async fn diff(bench: &Workbench, args: &DiffArgs) -> Result<Exit> {
         });
         text.push_str(&format!("{object}\n"));
     } else {
-        let unreadable = if unreadable > 0 { format!(", {unreadable} of theirs are no addresses") } else { String::new() };
-        text.push_str(&format!("{name}: {both} on both, {} only theirs, {} only ours{unreadable}\n", counts.0, counts.1));
+        let unreadable = if unreadable > 0 {
+            format!(", {unreadable} of theirs are no addresses")
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "{name}: {both} on both, {} only theirs, {} only ours{unreadable}\n",
+            counts.0, counts.1
+        ));
     }
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)

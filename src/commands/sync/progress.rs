@@ -1,6 +1,8 @@
-//! How far a synchronisation has come, so that the next command goes on from there: `.mailbatch/sync/NAME.ndjson`.
+//! How far a synchronisation has come, so that the next command goes on from there:
+//! `.mailbatch/sync/NAME.ndjson`.
 //!
-//! The rule it keeps: a line is added when what it tells about is durable elsewhere. Of addresses it holds hashes alone.
+//! The rule it keeps: a line is added when what it tells about is durable elsewhere. Of addresses
+//! it holds hashes alone.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -20,7 +22,8 @@ use crate::shown::Shown;
 
 /// What is older is begun anew: the list has moved on, and cursors are forgotten.
 const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
-/// A command that is about to end, or a process that is being started beside it, keeps the lock for no longer.
+/// A command that is about to end, or a process that is being started beside it, keeps the lock for
+/// no longer.
 const MOMENT: Duration = Duration::from_secs(2);
 
 /// What a synchronisation is, in the first line.
@@ -37,13 +40,21 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn new(provider: &str, kind: &str, env: Option<&str>, pulls: bool) -> Self {
-        Self { v: 1, provider: provider.into(), kind: kind.into(), env: env.map(str::to_owned), pulls, at: Timestamp::now() }
+        Self {
+            v: 1,
+            provider: provider.into(),
+            kind: kind.into(),
+            env: env.map(str::to_owned),
+            pulls,
+            at: Timestamp::now(),
+        }
     }
 
     /// Whether what was begun under `self` may be gone on with under `other`.
     fn admits(&self, other: &Self) -> bool {
         let is_young = other.at.duration_since(self.at).unsigned_abs() < MAX_AGE;
-        let is_same = (self.v, &self.provider, &self.kind, &self.env) == (other.v, &other.provider, &other.kind, &other.env);
+        let is_same = (self.v, &self.provider, &self.kind, &self.env)
+            == (other.v, &other.provider, &other.kind, &other.env);
         is_young && is_same && self.pulls == other.pulls
     }
 }
@@ -76,8 +87,12 @@ impl Progress {
         let path = super::path(dir, &head.provider);
         let failed = |e: std::io::Error| cannot(&path, &e);
         let Some(mut file) = locked(&path).map_err(failed)? else {
-            let message = format!("providers.{}: another `mailbatch suppress sync {}` is at it", head.provider, head.provider);
-            return Err(Error::new(Exit::LOCKED, message).hint("wait for it to end; this one has changed nothing"));
+            let message = format!(
+                "providers.{}: another `mailbatch suppress sync {}` is at it",
+                head.provider, head.provider
+            );
+            return Err(Error::new(Exit::LOCKED, message)
+                .hint("wait for it to end; this one has changed nothing"));
         };
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
@@ -87,7 +102,10 @@ impl Progress {
         // A last line without its end was not finished, and neither was what it tells about.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut lines = whole.lines();
-        let is_mine = lines.next().and_then(|line| serde_json::from_str::<Head>(line).ok()).is_some_and(|begun| begun.admits(head));
+        let is_mine = lines
+            .next()
+            .and_then(|line| serde_json::from_str::<Head>(line).ok())
+            .is_some_and(|begun| begun.admits(head));
         let steps: Option<Vec<Step>> = lines.map(|line| serde_json::from_str(line).ok()).collect();
         let steps = steps.filter(|_| is_mine);
         match steps {
@@ -95,11 +113,19 @@ impl Progress {
                 file.set_len(whole.len() as u64 + 1).map_err(failed)?;
                 progress.is_over = steps.last().is_some_and(|step| step.next.is_none());
                 progress.cursor = steps.last().and_then(|step| step.next.clone());
-                progress.seen = steps.iter().flat_map(|step| &step.seen).filter_map(|hex| u128::from_str_radix(hex, 16).ok()).collect();
-                tracing::info!(addresses = progress.seen.len(), "going on where the last command stopped");
+                progress.seen = steps
+                    .iter()
+                    .flat_map(|step| &step.seen)
+                    .filter_map(|hex| u128::from_str_radix(hex, 16).ok())
+                    .collect();
+                tracing::info!(
+                    addresses = progress.seen.len(),
+                    "going on where the last command stopped"
+                );
             }
             None => {
-                let line = serde_json::to_string(head).map_err(|e| Error::internal(e.to_string()))?;
+                let line =
+                    serde_json::to_string(head).map_err(|e| Error::internal(e.to_string()))?;
                 file.set_len(0).and_then(|()| writeln!(file, "{line}")).map_err(failed)?;
             }
         }
@@ -113,9 +139,16 @@ impl Progress {
     }
 
     /// Records a step.
-    pub(crate) fn add(&mut self, next: Option<&str>, seen: impl Iterator<Item = u128>) -> Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        next: Option<&str>,
+        seen: impl Iterator<Item = u128>,
+    ) -> Result<()> {
         let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let step = Step { next: next.map(str::to_owned), seen: seen.map(|hash| format!("{hash:x}")).collect() };
+        let step = Step {
+            next: next.map(str::to_owned),
+            seen: seen.map(|hash| format!("{hash:x}")).collect(),
+        };
         let mut line = serde_json::to_string(&step).map_err(|e| Error::internal(e.to_string()))?;
         line.push('\n');
         file.write_all(line.as_bytes()).map_err(|e| cannot(path, &e))
@@ -130,14 +163,17 @@ impl Progress {
     }
 }
 
-/// Opens the file and locks it; `None` where another command keeps it. Whoever has just ended is waited for.
+/// Opens the file and locks it; `None` where another command keeps it. Whoever has just ended is
+/// waited for.
 fn locked(path: &Path) -> std::io::Result<Option<File>> {
     loop {
-        let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
+        let file =
+            OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
         if !holder::locked_within(&file, path, MOMENT)? {
             return Ok(None);
         }
-        // A command that came to its end took the file away, and nobody would ever find what is written to it now.
+        // A command that came to its end took the file away, and nobody would ever find what is
+        // written to it now.
         let (ours, there) = (file.metadata()?, std::fs::metadata(path));
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
             return Ok(Some(file));
@@ -146,7 +182,8 @@ fn locked(path: &Path) -> std::io::Result<Option<File>> {
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
-    Error::internal(format!("{}: {error}", path.shown())).hint("make room, or correct the permissions")
+    Error::internal(format!("{}: {error}", path.shown()))
+        .hint("make room, or correct the permissions")
 }
 
 #[cfg(test)]

@@ -1,37 +1,50 @@
-//! Addresses as mail programs write them: in report fields, in angle brackets, in the middle of sentences, behind the sign of a VERP.
+//! Addresses as mail programs write them: in report fields, in angle brackets, in the middle of
+//! sentences, behind the sign of a VERP.
 //!
-//! The rule it keeps: an address is read whole or not at all. A letter of another script, a sign before it, an escape (RFC 6533) that cannot
-//! be read never make a shorter one of it, which may be that of another person.
+//! The rule it keeps: an address is read whole or not at all. A letter of another script, a sign
+//! before it, an escape (RFC 6533) that cannot be read never make a shorter one of it, which may be
+//! that of another person.
 
 use std::collections::HashSet;
 
 use crate::address::Address;
 
-/// The longest text that can be an address (RFC 5321 section 4.5.3.1.3) with some room for brackets.
+/// The longest text that can be an address (RFC 5321 section 4.5.3.1.3) with some room for
+/// brackets.
 const LONGEST: usize = 320;
 
-/// So many addresses of one text are looked at: a report about a hundred thousand people, and some more.
+/// So many addresses of one text are looked at: a report about a hundred thousand people, and some
+/// more.
 pub(super) const MOST: usize = 200_000;
 
-/// The address of a report's field: `rfc822; ann@example.com`, `<SMTP:ann@example.com>`, `utf-8; m\x{FC}ller@example.com`.
+/// The address of a report's field: `rfc822; ann@example.com`, `<SMTP:ann@example.com>`, `utf-8;
+/// m\x{FC}ller@example.com`.
 pub(super) fn of_field(value: &str) -> Option<String> {
     let value = unescaped(value_of(value));
     let bare = bare(&value);
-    is_mailable(bare).then(|| Address::parse(bare).ok()).flatten().map(Address::into_string).or_else(|| all_in(&value).into_iter().next())
+    is_mailable(bare)
+        .then(|| Address::parse(bare).ok())
+        .flatten()
+        .map(Address::into_string)
+        .or_else(|| all_in(&value).into_iter().next())
 }
 
-/// The address of a field whose system left it in the form of `ORCPT` (RFC 3461 section 4.2: `+2B` is a plus), where that is another one.
+/// The address of a field whose system left it in the form of `ORCPT` (RFC 3461 section 4.2: `+2B`
+/// is a plus), where that is another one.
 pub(super) fn of_xtext(value: &str) -> Option<String> {
     let plain = from_xtext(value_of(value))?;
     of_field(&format!("utf-8;{plain}"))
 }
 
-/// The address of a field whose host has no dot in its name, as hosts have for their neighbours: `rfc822; ann@intranet`.
+/// The address of a field whose host has no dot in its name, as hosts have for their neighbours:
+/// `rfc822; ann@intranet`.
 pub(super) fn undotted(value: &str) -> Option<String> {
     let value = unescaped(value_of(value));
     let bare = bare(&value);
-    let is_whole = bare.len() + 2 >= value.trim().len() && !bare.contains(char::REPLACEMENT_CHARACTER);
-    let domain = bare.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.contains('.'))?;
+    let is_whole =
+        bare.len() + 2 >= value.trim().len() && !bare.contains(char::REPLACEMENT_CHARACTER);
+    let domain =
+        bare.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.contains('.'))?;
     let is_name = is_whole && domain.bytes().any(|b| b.is_ascii_alphabetic());
     is_name.then(|| Address::parse(bare).ok()).flatten().map(Address::into_string)
 }
@@ -52,15 +65,25 @@ fn value_of(value: &str) -> &str {
 
 /// A field's type and what stands behind it. What is no atom is no type: `m&uuml;ller@example.com`.
 fn typed(value: &str) -> Option<(&str, &str)> {
-    value.split_once(';').filter(|(kind, _)| kind.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'))
+    value.split_once(';').filter(|(kind, _)| {
+        kind.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+    })
 }
 
 /// A field's address without brackets, the name of a protocol, and a comment behind it.
 fn bare(value: &str) -> &str {
-    let value = value.strip_prefix('<').map_or(value, |inner| inner.split_once('>').map_or(inner, |(inner, _)| inner)).trim();
+    let value = value
+        .strip_prefix('<')
+        .map_or(value, |inner| inner.split_once('>').map_or(inner, |(inner, _)| inner))
+        .trim();
     let value = ["smtp:", "mailto:", "rfc822:"]
         .iter()
-        .find_map(|name| value.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| &value[name.len()..]))
+        .find_map(|name| {
+            value
+                .get(..name.len())
+                .filter(|start| start.eq_ignore_ascii_case(name))
+                .map(|_| &value[name.len()..])
+        })
         .unwrap_or(value);
     if value.starts_with('"') {
         let end = value.rfind('@').and_then(|at| value[at..].find([' ', '(']).map(|end| at + end));
@@ -73,10 +96,13 @@ fn bare(value: &str) -> &str {
 fn is_mailable(address: &str) -> bool {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
     let top = domain.rsplit('.').next().unwrap_or_default();
-    domain.contains('.') && !top.bytes().all(|b| b.is_ascii_digit()) && !address.contains(char::REPLACEMENT_CHARACTER)
+    domain.contains('.')
+        && !top.bytes().all(|b| b.is_ascii_digit())
+        && !address.contains(char::REPLACEMENT_CHARACTER)
 }
 
-/// A text with the escapes of RFC 6533 section 3 (`\x{FC}`) read, but for those that stand for no letter or sign.
+/// A text with the escapes of RFC 6533 section 3 (`\x{FC}`) read, but for those that stand for no
+/// letter or sign.
 pub(super) fn unescaped(text: &str) -> String {
     const OPENS: &str = "\\x{";
     let mut out = String::with_capacity(text.len());
@@ -84,8 +110,12 @@ pub(super) fn unescaped(text: &str) -> String {
     while let Some(at) = rest.find(OPENS) {
         let (before, escape) = rest.split_at(at);
         out.push_str(before);
-        let read = escape[OPENS.len()..].split_once('}').filter(|(digits, _)| (2..=6).contains(&digits.len()));
-        let letter = read.and_then(|(digits, _)| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        let read = escape[OPENS.len()..]
+            .split_once('}')
+            .filter(|(digits, _)| (2..=6).contains(&digits.len()));
+        let letter = read
+            .and_then(|(digits, _)| u32::from_str_radix(digits, 16).ok())
+            .and_then(char::from_u32);
         match (letter.filter(|c| !c.is_control() && !c.is_whitespace()), read) {
             (Some(letter), Some((_, behind))) => {
                 out.push(letter);
@@ -106,8 +136,12 @@ fn from_xtext(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, behind @ ..] = rest {
-        let digits = behind.get(..2).filter(|digits| *byte == b'+' && digits.iter().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(b)));
-        let read = digits.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let digits = behind.get(..2).filter(|digits| {
+            *byte == b'+' && digits.iter().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(b))
+        });
+        let read = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(read.unwrap_or(*byte));
         rest = &behind[if read.is_some() { 2 } else { 0 }..];
     }
@@ -146,28 +180,44 @@ pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
 fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let before = &text[..at];
     let start = if let Some(inner) = before.strip_suffix('"') {
-        open_quote(inner).filter(|open| before.len() - open < LONGEST && !is_behind_program(&before[..*open]))?
+        open_quote(inner)
+            .filter(|open| before.len() - open < LONGEST && !is_behind_program(&before[..*open]))?
     } else {
-        before.char_indices().rev().take_while(|(i, c)| is_local(*c) && at - i < LONGEST).last().map_or(at, |(i, _)| i)
+        before
+            .char_indices()
+            .rev()
+            .take_while(|(i, c)| is_local(*c) && at - i < LONGEST)
+            .last()
+            .map_or(at, |(i, _)| i)
     };
     let after = &text[at + 1..];
     let end = end_of_domain(after);
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
     let behind = text[at + 1 + domain.len()..].trim_start_matches(['.', '-', '_']).chars().next();
     // `"ann@example.com"@example.net`: what stands in quotation marks is part of a local part.
-    if text[at + 1 + domain.len()..].strip_prefix("\"@").is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric())) {
+    if text[at + 1 + domain.len()..]
+        .strip_prefix("\"@")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric()))
+    {
         return None;
     }
     // What goes on, or was escaped, is not the whole of an address.
-    if goes_on_before(&before[..start]) || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~')) || goes_on_behind(&text[end + at + 1..]) {
+    if goes_on_before(&before[..start])
+        || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~'))
+        || goes_on_behind(&text[end + at + 1..])
+    {
         return None;
     }
     let local = within_signs(&text[start..at], behind);
     if runs_into_sentence(local, behind) || runs_into_word(domain) {
         return None;
     }
-    // The form of X.400 holds the address that it was made of: `c=US;p=IKON;dda:SMTP=ann@example.com`.
-    let local = local.get(..5).filter(|start| start.eq_ignore_ascii_case("smtp=")).map_or(local, |_| &local[5..]);
+    // The form of X.400 holds the address that it was made of:
+    // `c=US;p=IKON;dda:SMTP=ann@example.com`.
+    let local = local
+        .get(..5)
+        .filter(|start| start.eq_ignore_ascii_case("smtp="))
+        .map_or(local, |_| &local[5..]);
     let local = local.strip_prefix("=3D").unwrap_or(local);
     let address = format!("{local}@{domain}");
     if local.is_empty() || !is_mailable(&address) {
@@ -176,18 +226,28 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     Address::parse(&address).ok().map(|address| (at - local.len(), address.into_string()))
 }
 
-/// A local part without the sign before it, where its partner stands behind the address: `'ann@example.com'`.
+/// A local part without the sign before it, where its partner stands behind the address:
+/// `'ann@example.com'`.
 fn within_signs(local: &str, behind: Option<char>) -> &str {
-    const PAIRS: [(char, &[char]); 7] =
-        [('\'', &['\'']), ('`', &['\'', '`']), ('*', &['*']), ('{', &['}']), ('|', &['|']), ('/', &['/']), ('=', &['='])];
+    const PAIRS: [(char, &[char]); 7] = [
+        ('\'', &['\'']),
+        ('`', &['\'', '`']),
+        ('*', &['*']),
+        ('{', &['}']),
+        ('|', &['|']),
+        ('/', &['/']),
+        ('=', &['=']),
+    ];
     PAIRS
         .iter()
-        .find(|(open, close)| local.starts_with(*open) && behind.is_some_and(|behind| close.contains(&behind)))
+        .find(|(open, close)| {
+            local.starts_with(*open) && behind.is_some_and(|behind| close.contains(&behind))
+        })
         .map_or(local, |(open, _)| local.trim_start_matches(*open))
 }
 
-/// Whether what stands before may be the beginning of a longer local part: a sign or an escape of some form (`m&uuml;ller@`, `o’brien@`), and
-/// not the opening sign of a quotation.
+/// Whether what stands before may be the beginning of a longer local part: a sign or an escape of
+/// some form (`m&uuml;ller@`, `o’brien@`), and not the opening sign of a quotation.
 fn goes_on_before(before: &str) -> bool {
     let mut chars = before.chars().rev();
     let Some(last) = chars.next() else { return false };
@@ -199,7 +259,8 @@ fn goes_on_before(before: &str) -> bool {
         // `m<C3><BC>ller@`
         '>' => {
             let hex = near(before).rsplit('<').next().unwrap_or_default();
-            matches!(hex.len(), 2 | 4 | 6) && hex.trim_start_matches("U+").bytes().all(|b| b.is_ascii_hexdigit())
+            matches!(hex.len(), 2 | 4 | 6)
+                && hex.trim_start_matches("U+").bytes().all(|b| b.is_ascii_hexdigit())
         }
         _ => false,
     }
@@ -216,30 +277,44 @@ fn near(before: &str) -> &str {
 
 /// Whether a letter in some form of escape stands behind a domain.
 fn goes_on_behind(behind: &str) -> bool {
-    let is_entity = |rest: &str| rest.bytes().take(16).position(|byte| byte == b';').is_some_and(|end| is_letter(&rest[..end]));
+    let is_entity = |rest: &str| {
+        rest.bytes()
+            .take(16)
+            .position(|byte| byte == b';')
+            .is_some_and(|end| is_letter(&rest[..end]))
+    };
     behind.starts_with("\\x") || behind.strip_prefix('&').is_some_and(is_entity)
 }
 
 /// Whether an entity of HTML stands for a letter, as most do.
 fn is_letter(entity: &str) -> bool {
-    const SIGNS: [&str; 13] = ["lt", "gt", "quot", "amp", "apos", "nbsp", "laquo", "raquo", "ldquo", "rdquo", "#34", "#39", "#60"];
-    (2..10).contains(&entity.len()) && entity.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#') && !SIGNS.contains(&entity)
+    const SIGNS: [&str; 13] = [
+        "lt", "gt", "quot", "amp", "apos", "nbsp", "laquo", "raquo", "ldquo", "rdquo", "#34",
+        "#39", "#60",
+    ];
+    (2..10).contains(&entity.len())
+        && entity.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#')
+        && !SIGNS.contains(&entity)
 }
 
-/// Whether an entry in brackets has begun before a quotation mark: `<bin/vacation "Vacation Mail"@host>` is a program and its argument.
+/// Whether an entry in brackets has begun before a quotation mark: `<bin/vacation "Vacation
+/// Mail"@host>` is a program and its argument.
 fn is_behind_program(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default();
     line.rsplit_once('<').is_some_and(|(_, inner)| !inner.contains('>') && !inner.trim().is_empty())
 }
 
-/// The place of the quotation mark that opens a quoted local part which ends where `inner` ends. An escaped one is part of it.
+/// The place of the quotation mark that opens a quoted local part which ends where `inner` ends. An
+/// escaped one is part of it.
 fn open_quote(inner: &str) -> Option<usize> {
-    let is_escaped = |at: usize| inner[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    let is_escaped =
+        |at: usize| inner[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
     inner.rmatch_indices('"').map(|(at, _)| at).find(|at| !is_escaped(*at))
 }
 
-/// Whether it cannot be seen where a sentence ends and the address begins: in a script that puts no space between words, which goes on
-/// behind the address. Cut off at the wrong place it may be the address of another person.
+/// Whether it cannot be seen where a sentence ends and the address begins: in a script that puts no
+/// space between words, which goes on behind the address. Cut off at the wrong place it may be the
+/// address of another person.
 fn runs_into_sentence(local: &str, behind: Option<char>) -> bool {
     behind.is_some_and(is_unspaced) && local.chars().any(is_unspaced)
 }
@@ -249,7 +324,9 @@ fn runs_into_word(domain: &str) -> bool {
     let top = domain.rsplit('.').next().unwrap_or_default();
     let small = top.bytes().take_while(u8::is_ascii_lowercase).count();
     let rest = &top.as_bytes()[small..];
-    small >= 2 && rest.first().is_some_and(u8::is_ascii_uppercase) && rest.get(1).is_some_and(u8::is_ascii_lowercase)
+    small >= 2
+        && rest.first().is_some_and(u8::is_ascii_uppercase)
+        && rest.get(1).is_some_and(u8::is_ascii_lowercase)
 }
 
 /// Letters of scripts that are written without spaces.
@@ -257,7 +334,8 @@ fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{ff66}'..='\u{ff9f}' | '\u{e00}'..='\u{e7f}')
 }
 
-/// What ends a word in any script: white space, quotation marks, dashes, the signs of Chinese and Japanese.
+/// What ends a word in any script: white space, quotation marks, dashes, the signs of Chinese and
+/// Japanese.
 fn is_mark(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -266,15 +344,21 @@ fn is_mark(c: char) -> bool {
 }
 
 fn is_local(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(c) || (!c.is_ascii() && !is_mark(c))
+    c.is_ascii_alphanumeric()
+        || "!#$%&'*+/=?^_`{|}~.-".contains(c)
+        || (!c.is_ascii() && !is_mark(c))
 }
 
-/// Where the domain at the beginning of a text ends. A letter of a script without spaces is part of it where it begins a label, and ends it
-/// behind other letters: `例え.jp`, `example.jpは`.
+/// Where the domain at the beginning of a text ends. A letter of a script without spaces is part of
+/// it where it begins a label, and ends it behind other letters: `例え.jp`, `example.jpは`.
 fn end_of_domain(text: &str) -> usize {
     let mut is_foreign = true;
     for (at, c) in text.char_indices() {
-        let is_part = if c.is_ascii() { c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') } else { !is_mark(c) };
+        let is_part = if c.is_ascii() {
+            c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+        } else {
+            !is_mark(c)
+        };
         if at >= LONGEST || !is_part {
             return at;
         }
@@ -308,17 +392,20 @@ pub(super) fn is_daemon(address: &str) -> bool {
         "mailadm",
         "system administrator",
     ];
-    DAEMONS.iter().any(|daemon| local.starts_with(daemon)) || matches!(local.as_str(), "maild" | "mdaemon" | "uucp" | "mmdf" | "root" | "daemon")
+    DAEMONS.iter().any(|daemon| local.starts_with(daemon))
+        || matches!(local.as_str(), "maild" | "mdaemon" | "uucp" | "mmdf" | "root" | "daemon")
 }
 
-/// The recipient in an envelope sender of the common forms of VERP: `bounces+ann=example.com@acme.example`, `news-return-12-ann=example.com@…`.
+/// The recipient in an envelope sender of the common forms of VERP:
+/// `bounces+ann=example.com@acme.example`, `news-return-12-ann=example.com@…`.
 pub(super) fn of_verp(envelope_sender: &str) -> Option<String> {
     let local = envelope_sender.rsplit_once('@')?.0;
     let (left, domain) = local.rsplit_once('=')?;
     if !domain.contains('.') || left.contains('=') {
         return None;
     }
-    // What is before the address ends in the sign that separates it: + first, for a local part may well hold a hyphen.
+    // What is before the address ends in the sign that separates it: + first, for a local part may
+    // well hold a hyphen.
     let local = match left.rsplit_once('+') {
         Some((_, local)) => local,
         None => left.rsplit_once('-').map_or(left, |(_, local)| local),
@@ -349,7 +436,16 @@ mod tests {
         ] {
             assert_eq!(of_field(text).as_deref(), Some(address), "{text}");
         }
-        for text in ["", "rfc822;ann", "@example.com", "ann@", "ann@[192.0.2.1]", "ann@192.0.2.1", "@@@@", "x400;/S=Ann/"] {
+        for text in [
+            "",
+            "rfc822;ann",
+            "@example.com",
+            "ann@",
+            "ann@[192.0.2.1]",
+            "ann@192.0.2.1",
+            "@@@@",
+            "x400;/S=Ann/",
+        ] {
             assert_eq!(of_field(text), None, "{text}");
         }
         assert_eq!(all_in("a@x.org, b@x.org A@x.org").len(), 2);
@@ -362,7 +458,12 @@ mod tests {
             ("jösé.garcía@example.com does not exist", "jösé.garcía@example.com"),
             ("‘иван@example.com’ unknown", "иван@example.com"),
             ("'ann@example.com' unknown", "ann@example.com"),
-            ("mu\u{308}ller@example.com", &Address::parse("mu\u{308}ller@example.com").map(Address::into_string).unwrap_or_default()),
+            (
+                "mu\u{308}ller@example.com",
+                &Address::parse("mu\u{308}ller@example.com")
+                    .map(Address::into_string)
+                    .unwrap_or_default(),
+            ),
             ("无法送达（用户@example.cn）", "用户@example.cn"),
             ("ann@例え.jpは存在しません", "ann@xn--r8jz45g.jp"),
             ("邮箱“ann@example.cn”不存在", "ann@example.cn"),
@@ -396,7 +497,11 @@ mod tests {
             "'ann@example.com",
             "{ann@example.com",
         ] {
-            assert!(all_in(&unescaped(text)).is_empty() && of_field(text).is_none(), "{text}: {:?}", all_in(&unescaped(text)));
+            assert!(
+                all_in(&unescaped(text)).is_empty() && of_field(text).is_none(),
+                "{text}: {:?}",
+                all_in(&unescaped(text))
+            );
             assert!(is_unreadable(&format!("rfc822;{text}")), "{text}");
         }
         // A field is an address and no sentence.
@@ -411,17 +516,35 @@ mod tests {
         ] {
             assert!(all_in(text).is_empty(), "{text}: {:?}", all_in(text));
         }
-        assert_eq!(all_in("&lt;ann@example.com&gt;, &quot;bea@example.com&quot;"), ["ann@example.com", "bea@example.com"]);
+        assert_eq!(
+            all_in("&lt;ann@example.com&gt;, &quot;bea@example.com&quot;"),
+            ["ann@example.com", "bea@example.com"]
+        );
         assert!(!is_unreadable("rfc822;ann") && !is_unreadable("x400;/S=Ann@x/"));
-        assert_eq!(of_xtext("rfc822;ann+2Bnews@example.com").as_deref(), Some("ann+news@example.com"));
-        assert_eq!(of_xtext("utf-8;m+C3+BCller@example.com").as_deref(), Some("müller@example.com"));
-        assert_eq!((of_xtext("rfc822;ann@example.com"), of_xtext("rfc822;ann+FF@example.com")), (None, None));
+        assert_eq!(
+            of_xtext("rfc822;ann+2Bnews@example.com").as_deref(),
+            Some("ann+news@example.com")
+        );
+        assert_eq!(
+            of_xtext("utf-8;m+C3+BCller@example.com").as_deref(),
+            Some("müller@example.com")
+        );
+        assert_eq!(
+            (of_xtext("rfc822;ann@example.com"), of_xtext("rfc822;ann+FF@example.com")),
+            (None, None)
+        );
     }
 
     #[test]
     fn common_forms_of_verp_hold_the_recipient() {
-        assert_eq!(of_verp("bounces+ann=example.com@acme.example").as_deref(), Some("ann@example.com"));
-        assert_eq!(of_verp("news-return-12-ann=example.com@acme.example").as_deref(), Some("ann@example.com"));
+        assert_eq!(
+            of_verp("bounces+ann=example.com@acme.example").as_deref(),
+            Some("ann@example.com")
+        );
+        assert_eq!(
+            of_verp("news-return-12-ann=example.com@acme.example").as_deref(),
+            Some("ann@example.com")
+        );
         for none in ["ann@example.com", "bounces@acme.example", "a=b@acme.example", ""] {
             assert_eq!(of_verp(none), None, "{none}");
         }

@@ -1,10 +1,13 @@
-//! Automatic answers in many languages, none of which is a bounce: absences, people who have left, tickets, challenges, receipts.
+//! Automatic answers in many languages, none of which is a bounce: absences, people who have left,
+//! tickets, challenges, receipts.
 //!
-//! The rule they are there for: whatever an automatic answer says, whomever it names and whatever it quotes, it suppresses nobody.
+//! The rule they are there for: whatever an automatic answer says, whomever it names and whatever
+//! it quotes, it suppresses nobody.
 
 use super::*;
 
-/// Language, subject, body. The bodies say what bounces say too: that somebody is not there any more, that something was not possible.
+/// Language, subject, body. The bodies say what bounces say too: that somebody is not there any
+/// more, that something was not possible.
 const ANSWERS: &[(&str, &str, &str)] = &[
     (
         "English, away",
@@ -16,8 +19,16 @@ const ANSWERS: &[(&str, &str, &str)] = &[
         "Automatic reply: November news",
         "Ann no longer works here and ann@example.com is no longer in use. This address does not exist any more.",
     ),
-    ("English, moved", "Change of e-mail address", "My address ann@example.com is no longer valid. My new address is ann@example.net."),
-    ("English, vacation", "Re: November news", "I'm on vacation. Your mail will not be read. If it is urgent call +1 550 5511."),
+    (
+        "English, moved",
+        "Change of e-mail address",
+        "My address ann@example.com is no longer valid. My new address is ann@example.net.",
+    ),
+    (
+        "English, vacation",
+        "Re: November news",
+        "I'm on vacation. Your mail will not be read. If it is urgent call +1 550 5511.",
+    ),
     (
         "English, shop",
         "Thank you for contacting us",
@@ -73,41 +84,109 @@ const ANSWERS: &[(&str, &str, &str)] = &[
         "Respuesta automática: Novedades",
         "Estoy fuera de la oficina. No se ha podido leer su correo. ann@example.com no existe para asuntos de trabajo.",
     ),
-    ("Spanish, no header", "Estoy de vacaciones", "No pudo ser. Escriba a bob@example.com; la dirección ann@example.com ya no existe."),
+    (
+        "Spanish, no header",
+        "Estoy de vacaciones",
+        "No pudo ser. Escriba a bob@example.com; la dirección ann@example.com ya no existe.",
+    ),
     (
         "Italian",
         "Risposta automatica: Novità",
         "Sono fuori ufficio fino a lunedì. Impossibile rispondere. L'indirizzo ann@example.com non esiste più.",
     ),
-    ("Italian, no header", "Sono in ferie", "Non è stato possibile leggere il messaggio. ann@example.com non esiste."),
+    (
+        "Italian, no header",
+        "Sono in ferie",
+        "Non è stato possibile leggere il messaggio. ann@example.com non esiste.",
+    ),
     (
         "Portuguese",
         "Resposta automática: Novidades",
         "Estou fora do escritório. Não foi possível responder. O endereço ann@example.com não existe mais.",
     ),
-    ("Portuguese, no header", "Estou de férias", "A mensagem não pôde ser lida. O usuário ann@example.com não foi encontrado na mesa."),
-    ("Dutch", "Automatisch antwoord: Nieuws", "Ik ben afwezig tot maandag. Uw bericht kon niet worden gelezen. ann@example.com bestaat niet meer."),
-    ("Swedish", "Autosvar: Nyheter", "Jag är inte på kontoret. Adressen ann@example.com finns inte längre."),
-    ("Norwegian", "Automatisk svar: Nyheter", "Jeg er på ferie. Adressen ann@example.com finnes ikke lenger."),
+    (
+        "Portuguese, no header",
+        "Estou de férias",
+        "A mensagem não pôde ser lida. O usuário ann@example.com não foi encontrado na mesa.",
+    ),
+    (
+        "Dutch",
+        "Automatisch antwoord: Nieuws",
+        "Ik ben afwezig tot maandag. Uw bericht kon niet worden gelezen. ann@example.com bestaat niet meer.",
+    ),
+    (
+        "Swedish",
+        "Autosvar: Nyheter",
+        "Jag är inte på kontoret. Adressen ann@example.com finns inte längre.",
+    ),
+    (
+        "Norwegian",
+        "Automatisk svar: Nyheter",
+        "Jeg er på ferie. Adressen ann@example.com finnes ikke lenger.",
+    ),
     ("Danish", "Autosvar: Nyheder", "Jeg er på ferie. Adressen ann@example.com findes ikke mere."),
-    ("Finnish", "Automaattinen vastaus: Uutiset", "Olen lomalla. Osoitetta ann@example.com ei ole olemassa."),
-    ("Polish", "Odpowiedź automatyczna: Nowości", "Jestem na urlopie. Adres ann@example.com nie istnieje."),
-    ("Czech", "Automatická odpověď: Novinky", "Jsem na dovolené. Adresa ann@example.com neexistuje."),
-    ("Russian", "Автоматический ответ: Новости", "Я в отпуске. Не удалось прочитать письмо. Адрес ann@example.com больше не существует."),
-    ("Russian, no header", "Меня нет в офисе", "Я в отпуске до понедельника. Пользователь ann@example.com не найден на рабочем месте."),
-    ("Ukrainian", "Автоматична відповідь: Новини", "Я у відпустці. Адреса ann@example.com не існує."),
-    ("Japanese", "自動応答: お知らせ", "不在にしております。返信できません。ann@example.com は存在しません。"),
-    ("Japanese, left", "退職のお知らせ", "退職いたしました。ann@example.com は使われておりません。ご連絡は bob@example.com までお願いします。"),
+    (
+        "Finnish",
+        "Automaattinen vastaus: Uutiset",
+        "Olen lomalla. Osoitetta ann@example.com ei ole olemassa.",
+    ),
+    (
+        "Polish",
+        "Odpowiedź automatyczna: Nowości",
+        "Jestem na urlopie. Adres ann@example.com nie istnieje.",
+    ),
+    (
+        "Czech",
+        "Automatická odpověď: Novinky",
+        "Jsem na dovolené. Adresa ann@example.com neexistuje.",
+    ),
+    (
+        "Russian",
+        "Автоматический ответ: Новости",
+        "Я в отпуске. Не удалось прочитать письмо. Адрес ann@example.com больше не существует.",
+    ),
+    (
+        "Russian, no header",
+        "Меня нет в офисе",
+        "Я в отпуске до понедельника. Пользователь ann@example.com не найден на рабочем месте.",
+    ),
+    (
+        "Ukrainian",
+        "Автоматична відповідь: Новини",
+        "Я у відпустці. Адреса ann@example.com не існує.",
+    ),
+    (
+        "Japanese",
+        "自動応答: お知らせ",
+        "不在にしております。返信できません。ann@example.com は存在しません。",
+    ),
+    (
+        "Japanese, left",
+        "退職のお知らせ",
+        "退職いたしました。ann@example.com は使われておりません。ご連絡は bob@example.com までお願いします。",
+    ),
     ("Chinese", "自动回复: 新闻", "我正在休假，无法回复您的邮件。ann@example.com 不存在。"),
-    ("Chinese, traditional", "自動回覆: 新聞", "我正在休假，無法回覆您的郵件。查無此人 ann@example.com。"),
+    (
+        "Chinese, traditional",
+        "自動回覆: 新聞",
+        "我正在休假，無法回覆您的郵件。查無此人 ann@example.com。",
+    ),
     ("Korean", "자동 회신: 소식", "휴가 중입니다. ann@example.com 주소는 존재하지 않습니다."),
     ("Turkish", "Otomatik yanıt: Haberler", "İzindeyim. ann@example.com adresi bulunamadı."),
-    ("Hungarian", "Automatikus válasz: Hírek", "Szabadságon vagyok. Az ann@example.com cím nem létezik."),
+    (
+        "Hungarian",
+        "Automatikus válasz: Hírek",
+        "Szabadságon vagyok. Az ann@example.com cím nem létezik.",
+    ),
     ("Greek", "Αυτόματη απάντηση: Νέα", "Είμαι σε άδεια. Η διεύθυνση ann@example.com δεν υπάρχει."),
     ("Hebrew", "מענה אוטומטי: חדשות", "אני בחופשה. הכתובת ann@example.com לא קיים."),
     ("Arabic", "رد تلقائي: أخبار", "أنا في إجازة. العنوان ann@example.com غير موجود."),
     ("Romanian", "Răspuns automat: Noutăți", "Sunt în concediu. Adresa ann@example.com nu există."),
-    ("Vietnamese", "Trả lời tự động: Tin tức", "Tôi đang nghỉ phép. Địa chỉ ann@example.com không tồn tại."),
+    (
+        "Vietnamese",
+        "Trả lời tự động: Tin tức",
+        "Tôi đang nghỉ phép. Địa chỉ ann@example.com không tồn tại.",
+    ),
     (
         "challenge",
         "Please confirm your message",
@@ -138,8 +217,16 @@ const ANSWERS: &[(&str, &str, &str)] = &[
         "Mailbox wird nicht gelesen",
         "Dieses Postfach wird nicht gelesen. Die Nachricht konnte nicht zugestellt werden: ann@example.com.",
     ),
-    ("French, gone", "Absence", "Ann a quitté la société, ann@example.com n'existe plus. Votre message n'a pas été remis."),
-    ("Japanese, undelivered", "退職のお知らせ", "担当者は退職しました。ann@example.com は現在使われておりません。配信できません。"),
+    (
+        "French, gone",
+        "Absence",
+        "Ann a quitté la société, ann@example.com n'existe plus. Votre message n'a pas été remis.",
+    ),
+    (
+        "Japanese, undelivered",
+        "退職のお知らせ",
+        "担当者は退職しました。ann@example.com は現在使われておりません。配信できません。",
+    ),
     (
         "a list server",
         "Confirm your subscription to news-list",
@@ -155,7 +242,11 @@ const ANSWERS: &[(&str, &str, &str)] = &[
         "Automatic reply: Undelivered Mail Returned to Sender",
         "I am away. The message could not be delivered to ann@example.com by me.",
     ),
-    ("a carrier in Russian", "Доставка заказа", "Не удалось доставить заказ: получатель не найден. Вопросы: bob@example.com."),
+    (
+        "a carrier in Russian",
+        "Доставка заказа",
+        "Не удалось доставить заказ: получатель не найден. Вопросы: bob@example.com.",
+    ),
 ];
 
 /// The header of an answer as different programs write it.
@@ -164,9 +255,15 @@ const HEADERS: [(&str, &str); 7] = [
     ("null path alone", "Return-Path: <>\n"),
     ("nothing", ""),
     ("of old", "Precedence: bulk\nX-Autoreply: yes\n"),
-    ("Exchange", "X-Auto-Response-Suppress: All\nAuto-Submitted: auto-generated\nX-MS-Exchange-Inbox-Rules-Loop: ann@example.com\n"),
+    (
+        "Exchange",
+        "X-Auto-Response-Suppress: All\nAuto-Submitted: auto-generated\nX-MS-Exchange-Inbox-Rules-Loop: ann@example.com\n",
+    ),
     ("junk", "Return-Path: <>\nPrecedence: junk\nX-Autogenerated: Reply\n"),
-    ("in reply", "Return-Path: <ann@example.com>\nIn-Reply-To: <1@acme.example>\nReferences: <1@acme.example>\n"),
+    (
+        "in reply",
+        "Return-Path: <ann@example.com>\nIn-Reply-To: <1@acme.example>\nReferences: <1@acme.example>\n",
+    ),
 ];
 
 /// What stands below the answer.
@@ -204,7 +301,13 @@ fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), ANSWERS.len() * HEADERS.len() * QUOTED.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        ANSWERS.len() * HEADERS.len() * QUOTED.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -216,7 +319,10 @@ fn an_answer_that_comes_back_with_the_message_attached_suppresses_nobody() {
             Content-Type: message/rfc822\n\nFrom: News <news@acme.example>\nTo: ann@example.com\nSubject: November news\n\nHello\n\n--b--\n"
         );
         if let Told::Events(events) = read(raw.as_bytes(), now()) {
-            assert!(events.iter().all(|event| event.suppresses().is_none()), "{language}: {events:?}");
+            assert!(
+                events.iter().all(|event| event.suppresses().is_none()),
+                "{language}: {events:?}"
+            );
         }
     }
 }
@@ -255,7 +361,14 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
                 "Final-Recipient: rfc822; ann@example.com\nAction: delayed\nStatus: 4.4.1\nDiagnostic-Code: smtp; 450 4.1.1 user unknown",
             ),
         ),
-        ("delivered", report("delivery-status", "delivery-status", "Final-Recipient: rfc822; ann@example.com\nAction: delivered\nStatus: 2.0.0")),
+        (
+            "delivered",
+            report(
+                "delivery-status",
+                "delivery-status",
+                "Final-Recipient: rfc822; ann@example.com\nAction: delivered\nStatus: 2.0.0",
+            ),
+        ),
         (
             "relayed",
             report(
@@ -264,7 +377,14 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
                 "Final-Recipient: rfc822; ann@example.com\nAction: relayed\nStatus: 2.0.0\nDiagnostic-Code: smtp; 250 ok",
             ),
         ),
-        ("expanded", report("delivery-status", "delivery-status", "Final-Recipient: rfc822; ann@example.com\nAction: expanded\nStatus: 2.0.0")),
+        (
+            "expanded",
+            report(
+                "delivery-status",
+                "delivery-status",
+                "Final-Recipient: rfc822; ann@example.com\nAction: expanded\nStatus: 2.0.0",
+            ),
+        ),
     ] {
         if let Told::Events(events) = read(raw.as_bytes(), now()) {
             assert!(events.iter().all(|event| event.suppresses().is_none()), "{name}: {events:?}");
@@ -275,7 +395,8 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
 /// Whom a message would suppress, by itself or where the ledger knows the person.
 fn suppressed(raw: &str) -> Vec<String> {
     let Told::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
-    let believed = events.into_iter().filter(|event| event.suppresses().is_some() && !event.is_hearsay);
+    let believed =
+        events.into_iter().filter(|event| event.suppresses().is_some() && !event.is_hearsay);
     believed.filter_map(|event| event.recipient).collect()
 }
 
@@ -369,7 +490,8 @@ fn whoever_writes_about_a_bounce_by_hand_suppresses_nobody() {
 
 #[test]
 fn free_text_is_believed_where_a_program_sent_it_and_is_hearsay_otherwise() {
-    let body = "Your message could not be delivered.\n\n<ann@example.com>: 550 5.1.1 user unknown\n";
+    let body =
+        "Your message could not be delivered.\n\n<ann@example.com>: 550 5.1.1 user unknown\n";
     let original = "\n--- Below this line is a copy of the message.\n\nReceived: from a by b\nFrom: news@acme.example\nTo: ann@example.com\n\
         Subject: Hi\nMIME-Version: 1.0\n\nHello\n";
     let postmaster = "From: Postmaster <postmaster@example.com>";
@@ -382,23 +504,34 @@ fn free_text_is_believed_where_a_program_sent_it_and_is_hearsay_otherwise() {
         (postmaster.to_owned(), original, true),
         (postmaster.to_owned(), "", false),
         (format!("Return-Path: <postmaster@example.com>\n{postmaster}"), "", false),
-        ("From: Filter <gateway@example.com>\nReturn-Path: <gateway@example.com>".to_owned(), "", false),
+        (
+            "From: Filter <gateway@example.com>\nReturn-Path: <gateway@example.com>".to_owned(),
+            "",
+            false,
+        ),
     ] {
-        let raw = format!("{header}\nTo: news@acme.example\nSubject: Undeliverable Mail\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\n{body}{returned}");
+        let raw = format!(
+            "{header}\nTo: news@acme.example\nSubject: Undeliverable Mail\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\n{body}{returned}"
+        );
         let Told::Events(events) = read(raw.as_bytes(), now()) else { panic!("{raw}") };
         let (word, recipient) = (events[0].word(), events[0].recipient.as_deref());
-        assert_eq!((events.len(), word, recipient, !events[0].is_hearsay), (1, "bounced(hard)", Some("ann@example.com"), is_believed), "{raw}");
+        assert_eq!(
+            (events.len(), word, recipient, !events[0].is_hearsay),
+            (1, "bounced(hard)", Some("ann@example.com"), is_believed),
+            "{raw}"
+        );
     }
 }
 
 #[test]
 fn notifications_are_those_of_ses_from_the_address_of_its_service() {
-    let change =
-        r#"{"RecordType":"SubscriptionChange","SuppressSending":true,"Recipient":"bob@example.com","SuppressionReason":"ManualSuppression"}"#;
+    let change = r#"{"RecordType":"SubscriptionChange","SuppressSending":true,"Recipient":"bob@example.com","SuppressionReason":"ManualSuppression"}"#;
     let bounce = r#"{"eventType":"Bounce","mail":{"messageId":"1","timestamp":"2026-11-21T12:00:00.000Z"},"bounce":{"bounceType":"Permanent",
         "bounceSubType":"General","timestamp":"2026-11-21T12:00:00.000Z","bouncedRecipients":[{"emailAddress":"bob@example.com"}]}}"#;
     let service = "AWS Notifications <no-reply@sns.amazonaws.com>";
-    let raw = |from: &str, json: &str| format!("From: {from}\nTo: news@acme.example\nSubject: Notice\n\n{json}\n");
+    let raw = |from: &str, json: &str| {
+        format!("From: {from}\nTo: news@acme.example\nSubject: Notice\n\n{json}\n")
+    };
     for (from, json) in [
         ("\"sns.amazonaws.com\" <joe@example.com>", bounce),
         ("joe@example.com (no-reply@sns.amazonaws.com)", bounce),

@@ -1,4 +1,5 @@
-//! Complaints from feedback loops (RFC 5965), and the forms that Microsoft and others use instead of it.
+//! Complaints from feedback loops (RFC 5965), and the forms that Microsoft and others use instead
+//! of it.
 
 use super::addresses;
 use super::headers::{fields, get};
@@ -16,13 +17,21 @@ pub(super) struct Complaint {
     pub(super) is_no_complaint: bool,
     pub(super) recipients: Vec<String>,
     pub(super) said: String,
-    /// The Message-ID of a message that stands in the text; empty where it came as a part of its own.
+    /// The Message-ID of a message that stands in the text; empty where it came as a part of its
+    /// own.
     pub(super) message_id: String,
 }
 
 impl Complaint {
     fn of_abuse(recipients: Vec<String>, said: &str) -> Self {
-        Self { class: Class::Abuse, is_opt_out: false, is_no_complaint: false, recipients, said: said.to_owned(), message_id: String::new() }
+        Self {
+            class: Class::Abuse,
+            is_opt_out: false,
+            is_no_complaint: false,
+            recipients,
+            said: said.to_owned(),
+            message_id: String::new(),
+        }
     }
 }
 
@@ -33,7 +42,10 @@ pub(super) fn read(parts: &Parts) -> Option<Complaint> {
         None => {
             if parts.report_type == "feedback-report" {
                 // The machine's part is torn or lies in the text.
-                let text = parts.texts.iter().find(|text| text.to_ascii_lowercase().contains("feedback-type:"));
+                let text = parts
+                    .texts
+                    .iter()
+                    .find(|text| text.to_ascii_lowercase().contains("feedback-type:"));
                 return Some(of_report(parts, text.map_or("", |text| text.as_str())));
             }
             of_hotmail(parts).or_else(|| of_spamcop(parts))
@@ -42,7 +54,11 @@ pub(super) fn read(parts: &Parts) -> Option<Complaint> {
 }
 
 fn of_report(parts: &Parts, report: &str) -> Complaint {
-    let report: String = report.lines().filter(|line| !line.trim().is_empty()).flat_map(|line| [line, "\n"]).collect();
+    let report: String = report
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .flat_map(|line| [line, "\n"])
+        .collect();
     let start = report.to_ascii_lowercase().find("feedback-type:").unwrap_or(0);
     let fields = fields(&report[start..]);
     let kind = get(&fields, "feedback-type").unwrap_or("abuse").trim().to_ascii_lowercase();
@@ -53,9 +69,15 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
         "other" => Class::Other,
         _ => Class::Abuse,
     };
-    // RFC 5965 section 3.2: Original-Rcpt-To may come several times, and may be redacted; Removal-Recipient asks for the same.
+    // RFC 5965 section 3.2: Original-Rcpt-To may come several times, and may be redacted;
+    // Removal-Recipient asks for the same.
     let named = |name: &str| -> Vec<String> {
-        fields.iter().filter(|(known, _)| known == name).filter_map(|(_, value)| addresses::of_field(value)).filter(|a| !is_redacted(a)).collect()
+        fields
+            .iter()
+            .filter(|(known, _)| known == name)
+            .filter_map(|(_, value)| addresses::of_field(value))
+            .filter(|a| !is_redacted(a))
+            .collect()
     };
     let mut recipients = named("original-rcpt-to");
     for name in ["removal-recipient", "x-original-rcpt-to", "original-recipient"] {
@@ -63,8 +85,11 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
             recipients = named(name);
         }
     }
-    // A field that cannot be read is about a person who is not known, and not about those whom the message names.
-    let is_unreadable = fields.iter().any(|(name, value)| name == "original-rcpt-to" && addresses::is_unreadable(value));
+    // A field that cannot be read is about a person who is not known, and not about those whom the
+    // message names.
+    let is_unreadable = fields
+        .iter()
+        .any(|(name, value)| name == "original-rcpt-to" && addresses::is_unreadable(value));
     if recipients.is_empty() && !is_unreadable {
         recipients = of_original(parts);
     }
@@ -78,14 +103,21 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
     }
 }
 
-/// Hotmail's junk mail reporting: the message itself comes back in a mail from their staff, its recipient in a field of its own.
+/// Hotmail's junk mail reporting: the message itself comes back in a mail from their staff, its
+/// recipient in a field of its own.
 fn of_hotmail(parts: &Parts) -> Option<Complaint> {
     // The message comes back as an attachment, or as it was with this field put in.
-    let marked = get(&parts.original, "x-hmxmroriginalrecipient").or_else(|| parts.get("x-hmxmroriginalrecipient"));
+    let marked = get(&parts.original, "x-hmxmroriginalrecipient")
+        .or_else(|| parts.get("x-hmxmroriginalrecipient"));
     let subject = parts.subject.to_ascii_lowercase();
     let from = parts.get("from").unwrap_or_default().to_ascii_lowercase();
-    let is_theirs = from.contains("staff@hotmail") || from.contains("staff@outlook") || from.contains("staff@microsoft");
-    if marked.is_none() && !(is_theirs && subject.contains("complaint about message")) && !subject.starts_with("email feedback report for ip") {
+    let is_theirs = from.contains("staff@hotmail")
+        || from.contains("staff@outlook")
+        || from.contains("staff@microsoft");
+    if marked.is_none()
+        && !(is_theirs && subject.contains("complaint about message"))
+        && !subject.starts_with("email feedback report for ip")
+    {
         return None;
     }
     let recipients = match marked.and_then(addresses::of_field) {
@@ -95,14 +127,21 @@ fn of_hotmail(parts: &Parts) -> Option<Complaint> {
     Some(Complaint::of_abuse(recipients, "feedback loop: junk mail report"))
 }
 
-/// SpamCop sends a text with the message below, and takes out whom it was for; its Message-ID is left.
+/// SpamCop sends a text with the message below, and takes out whom it was for; its Message-ID is
+/// left.
 fn of_spamcop(parts: &Parts) -> Option<Complaint> {
     let from = addresses::all_in(parts.get("from")?);
-    let is_theirs = from.iter().any(|address| address.to_ascii_lowercase().ends_with("@reports.spamcop.net"));
+    let is_theirs =
+        from.iter().any(|address| address.to_ascii_lowercase().ends_with("@reports.spamcop.net"));
     if !is_theirs || !parts.subject.to_ascii_lowercase().starts_with("[spamcop (") {
         return None;
     }
-    let message = parts.texts.iter().map(|text| split_original(text).1).find(|message| !message.is_empty()).unwrap_or_default();
+    let message = parts
+        .texts
+        .iter()
+        .map(|text| split_original(text).1)
+        .find(|message| !message.is_empty())
+        .unwrap_or_default();
     let message_id = get(&fields(message), "message-id").map(super::bare_id).unwrap_or_default();
     Some(Complaint { message_id, ..Complaint::of_abuse(Vec::new(), "SpamCop report") })
 }
@@ -110,8 +149,12 @@ fn of_spamcop(parts: &Parts) -> Option<Complaint> {
 /// The one recipient that the header of the reported message names.
 fn of_original(parts: &Parts) -> Vec<String> {
     for name in ["x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"] {
-        let all: Vec<String> =
-            get(&parts.original, name).map(addresses::all_in).unwrap_or_default().into_iter().filter(|address| !is_redacted(address)).collect();
+        let all: Vec<String> = get(&parts.original, name)
+            .map(addresses::all_in)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|address| !is_redacted(address))
+            .collect();
         if all.len() == 1 {
             return all;
         }
@@ -122,5 +165,8 @@ fn of_original(parts: &Parts) -> Vec<String> {
 /// RFC 6590: what a loop puts in the place of an address it does not tell.
 fn is_redacted(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
-    local.contains("redacted") || local.contains("undisclosed") || local.chars().all(|c| c == 'x' || c == '*') || address.ends_with(".invalid")
+    local.contains("redacted")
+        || local.contains("undisclosed")
+        || local.chars().all(|c| c == 'x' || c == '*')
+        || address.ends_with(".invalid")
 }

@@ -14,10 +14,12 @@ use crate::event::{Bounce, EventKind, Source};
 pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
     let from_system = evidence::is_from_mail_system(parts);
     let has_failed = parts.get("x-failed-recipients").is_some();
-    let subject = text::is_bounce_subject(&parts.subject) || (from_system && is_delay_subject(&parts.subject));
+    let subject = text::is_bounce_subject(&parts.subject)
+        || (from_system && is_delay_subject(&parts.subject));
     let is_system_report = from_system && subject && !replies::is_absence(&parts.subject);
     let why = replies::why_no_feedback(parts).filter(|_| !has_failed && !is_system_report);
-    let may_refuse = from_system && parts.receipts.is_empty() && !replies::is_absence(&parts.subject);
+    let may_refuse =
+        from_system && parts.receipts.is_empty() && !replies::is_absence(&parts.subject);
     if let Some(why) = why.filter(|_| !may_refuse) {
         return Told::Nothing(why);
     }
@@ -37,7 +39,8 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
         return Told::Nothing("no report about a delivery");
     }
     // Nothing leads to the person whom the message was for.
-    let is_lost = token(parts).is_none() && parts.original.is_empty() && bounce.message_id.is_empty();
+    let is_lost =
+        token(parts).is_none() && parts.original.is_empty() && bounce.message_id.is_empty();
     let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
         (true, Some(address)) => vec![(address, String::new())],
         (true, None) if is_lost && !(evidence == Evidence::Program && bounce.has_original) => {
@@ -46,12 +49,17 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
         (true, None) => vec![(String::new(), String::new())],
         _ => bounce.recipients,
     };
-    let kind = if is_delay(&parts.subject, &bounce.said) { EventKind::Deferred } else { EventKind::Bounced };
+    let kind = if is_delay(&parts.subject, &bounce.said) {
+        EventKind::Deferred
+    } else {
+        EventKind::Bounced
+    };
     let alone = recipients.len() == 1;
     let mut judge = Judge::default();
     let events = recipients.into_iter().map(|(address, about)| {
         let said = reason_of(&about);
-        // Where the refusal itself is quoted, what else the text says is the same in every bounce of that system.
+        // Where the refusal itself is quoted, what else the text says is the same in every bounce
+        // of that system.
         let is_quoted = !codes_in(said).code.is_empty();
         let around = match () {
             () if is_quoted || !(alone || about.is_empty()) => about.clone(),
@@ -66,7 +74,11 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
         event.is_hearsay = evidence == Evidence::Words;
         event.recipient = (!address.is_empty()).then_some(address);
         let is_of_nobody = is_lost && event.recipient.is_none();
-        event.bounce = (kind == EventKind::Bounced).then_some(if is_of_nobody { Bounce::Soft } else { judged.bounce });
+        event.bounce = (kind == EventKind::Bounced).then_some(if is_of_nobody {
+            Bounce::Soft
+        } else {
+            judged.bounce
+        });
         event.class = Some(judged.class);
         (event.status, event.code) = (judged.status, judged.code);
         event.reason = shortened(if about.is_empty() { around } else { &about });
@@ -77,8 +89,9 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
 
 /// What the remote system said, where Sendmail puts it in brackets and something of its own below.
 fn reason_of(about: &str) -> &str {
-    let reason =
-        about.split_once("(reason: ").and_then(|(_, rest)| rest.rsplit_once(')').map(|(reason, _)| reason.split(") ").next().unwrap_or(reason)));
+    let reason = about.split_once("(reason: ").and_then(|(_, rest)| {
+        rest.rsplit_once(')').map(|(reason, _)| reason.split(") ").next().unwrap_or(reason))
+    });
     reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(about)
 }
 

@@ -1,5 +1,6 @@
-//! Why a message bounced, and whether the address is of no use: from the enhanced status (RFC 3463 sections 3.2 to 3.8, and the registry that
-//! RFC 5248 began), the reply code, and what the system says in prose.
+//! Why a message bounced, and whether the address is of no use: from the enhanced status (RFC 3463
+//! sections 3.2 to 3.8, and the registry that RFC 5248 began), the reply code, and what the system
+//! says in prose.
 //!
 //! | status | class | |
 //! |---|---|---|
@@ -17,8 +18,8 @@
 //! | X.5.z | `protocol` | soft |
 //! | X.6.z | `content` | soft |
 //!
-//! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those the prose decides. Some use one that
-//! says something else, and there the prose decides too:
+//! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those
+//! the prose decides. Some use one that says something else, and there the prose decides too:
 //!
 //! | status | prose | class | |
 //! |---|---|---|---|
@@ -31,14 +32,17 @@
 //! | 5.y.z | a reply code for now, 4yz | as the prose, for now | soft |
 //! | 5.1.1 | both "user unknown" and a word of policy, as in the address of a help page | `mailbox_gone` | hard |
 //!
-//! Whatever the class, nobody is suppressed by a status of 5.7.z ([`Event::suppresses`](crate::event::Event::suppresses)).
+//! Whatever the class, nobody is suppressed by a status of 5.7.z
+//! ([`Event::suppresses`](crate::event::Event::suppresses)).
 
 use std::collections::HashMap;
 
 use super::status::{codes_in, is_generic};
 use super::wording::{gives_none, whole, without_frame, without_own_words, without_repeated};
 use crate::event::{Bounce, Class};
-use crate::replies::{Meaning, Place, Spoken, Status, classify, normal, says_nobody, spoken, without_addresses};
+use crate::replies::{
+    Meaning, Place, Spoken, Status, classify, normal, says_nobody, spoken, without_addresses,
+};
 
 /// What is concluded about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +58,9 @@ pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged
     Judge::default().of(status, said, around)
 }
 
-/// Judges the bounces of one message. A report about a hundred thousand people says the same of most of them, and looking for a thousand
-/// phrases takes far longer than looking up what came of it the last time.
+/// Judges the bounces of one message. A report about a hundred thousand people says the same of
+/// most of them, and looking for a thousand phrases takes far longer than looking up what came of
+/// it the last time.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
     found: HashMap<String, Found>,
@@ -66,8 +71,8 @@ const MOST_REMEMBERED: usize = 1_000;
 const LONGEST_REMEMBERED: usize = 2_000;
 
 impl Judge {
-    /// Judges a bounce. `status` is what a report's Status field says, `said` what the remote system said, `around` the text around it, which
-    /// is only asked where those say nothing.
+    /// Judges a bounce. `status` is what a report's Status field says, `said` what the remote
+    /// system said, `around` the text around it, which is only asked where those say nothing.
     pub(super) fn of(&mut self, status: &str, said: &str, around: &str) -> Judged {
         judged(status, said, around, &mut |text, code, status| self.found(text, code, status))
     }
@@ -105,7 +110,13 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     let said_low = normal(whole.as_deref().unwrap_or(said));
     let is_invented = codes_in(said).status.is_empty() && is_invented(&codes.status, &codes.code);
     let informed = if is_invented { "" } else { codes.status.as_str() };
-    let class = decide(informed, &codes.code, &said_low, || without_own_words(normal(around), &said_low), look);
+    let class = decide(
+        informed,
+        &codes.code,
+        &said_low,
+        || without_own_words(normal(around), &said_low),
+        look,
+    );
     // RFC 3463 section 3.1: class 4 is for now, whatever the words are.
     let class = match class {
         Class::MailboxGone | Class::BadAddress if codes.status.starts_with('4') => Class::System,
@@ -117,7 +128,11 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     };
     // What was refused before a recipient was named is not the recipient.
     let class = match class {
-        Class::MailboxGone | Class::BadAddress | Class::DomainGone if is_before_recipient(&said_low) => Class::Policy,
+        Class::MailboxGone | Class::BadAddress | Class::DomainGone
+            if is_before_recipient(&said_low) =>
+        {
+            Class::Policy
+        }
         class => class,
     };
     let bounce = match class {
@@ -144,9 +159,13 @@ fn is_before_recipient(said: &str) -> bool {
     STEPS.iter().any(|step| said.contains(step)) && !said.contains("rcpt")
 }
 
-/// Whether a status may be Sendmail's own, which makes one of a bare reply code: the words behind the code say more.
+/// Whether a status may be Sendmail's own, which makes one of a bare reply code: the words behind
+/// the code say more.
 fn is_invented(status: &str, code: &str) -> bool {
-    matches!((code, status), ("550", "5.1.1") | ("551", "5.1.6") | ("553", "5.1.3") | ("552", "5.2.2"))
+    matches!(
+        (code, status),
+        ("550", "5.1.1") | ("551", "5.1.6") | ("553", "5.1.3") | ("552", "5.2.2")
+    )
 }
 
 /// What a system said in words, as a class.
@@ -165,19 +184,39 @@ impl Found {
     /// The cause that it names, where it is neither the recipient nor the way of giving up.
     fn other_cause(&self) -> Option<Class> {
         let class = self.class.filter(|_| self.names_cause && !self.says_nobody)?;
-        matches!(class, Class::Policy | Class::Rate | Class::Routing | Class::System | Class::Content | Class::TooLarge).then_some(class)
+        matches!(
+            class,
+            Class::Policy
+                | Class::Rate
+                | Class::Routing
+                | Class::System
+                | Class::Content
+                | Class::TooLarge
+        )
+        .then_some(class)
     }
 
     fn of(spoken: Spoken) -> Self {
-        Self { class: spoken.means.map(class_of), is_clear: spoken.is_clear, says_nobody: spoken.says_nobody, names_cause: spoken.names_cause }
+        Self {
+            class: spoken.means.map(class_of),
+            is_clear: spoken.is_clear,
+            says_nobody: spoken.says_nobody,
+            names_cause: spoken.names_cause,
+        }
     }
 }
 
 /// The class of a bounce that says what is known to mean this.
 fn class_of(means: Meaning) -> Class {
     match means {
-        Meaning::Rate | Meaning::Share | Meaning::Quota | Meaning::Busy | Meaning::Greylisted => Class::Rate,
-        Meaning::Credentials | Meaning::Sender | Meaning::Relay | Meaning::Hello | Meaning::Policy => Class::Policy,
+        Meaning::Rate | Meaning::Share | Meaning::Quota | Meaning::Busy | Meaning::Greylisted => {
+            Class::Rate
+        }
+        Meaning::Credentials
+        | Meaning::Sender
+        | Meaning::Relay
+        | Meaning::Hello
+        | Meaning::Policy => Class::Policy,
         Meaning::Gone => Class::MailboxGone,
         Meaning::Domain => Class::DomainGone,
         Meaning::Full => Class::MailboxFull,
@@ -198,9 +237,16 @@ fn enhanced(status: &str) -> Option<Status> {
     Some(Status { class: next()?, subject: next()?, detail: next()? })
 }
 
-fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String, look: Look<'_>) -> Class {
+fn decide(
+    status: &str,
+    code: &str,
+    said: &str,
+    around: impl FnOnce() -> String,
+    look: Look<'_>,
+) -> Class {
     // A program that the mail was piped to failed, whatever it says of users.
-    let is_told_by_program = said.starts_with("x-unix;") && !(status == "5.1.1" && says_nobody(said));
+    let is_told_by_program =
+        said.starts_with("x-unix;") && !(status == "5.1.1" && says_nobody(said));
     if is_told_by_program || is_failed_program(said) {
         return Class::System;
     }
@@ -237,7 +283,9 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
         return class;
     }
     // For now only, although nobody says what is wrong: the address may be there tomorrow.
-    if is_for_now(status, code, &said) && matches!(found.class, Some(Class::MailboxGone | Class::BadAddress | Class::DomainGone)) {
+    if is_for_now(status, code, &said)
+        && matches!(found.class, Some(Class::MailboxGone | Class::BadAddress | Class::DomainGone))
+    {
         return Class::System;
     }
     // The reply of one large filter for people whom it does not know.
@@ -245,7 +293,9 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
         return Class::MailboxGone;
     }
     // A host that takes no mail says nothing about a list of ours.
-    if code == "556" && !found.is_clear || code == "521" && (found.class == Some(Class::DomainGone) || gives_none(&said, code)) {
+    if code == "556" && !found.is_clear
+        || code == "521" && (found.class == Some(Class::DomainGone) || gives_none(&said, code))
+    {
         return Class::DomainGone;
     }
     if let Some(class) = found.class {
@@ -255,22 +305,33 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
     if is_failed_program(&around) {
         return Class::System;
     }
-    // What is refused after the message was sent is not the recipient, whatever a system makes of it.
-    if matches!(code, "550" | "551" | "553") && status.is_empty() && around.contains(">>> data") && !around.contains(">>> rcpt to") {
+    // What is refused after the message was sent is not the recipient, whatever a system makes of
+    // it.
+    if matches!(code, "550" | "551" | "553")
+        && status.is_empty()
+        && around.contains(">>> data")
+        && !around.contains(">>> rcpt to")
+    {
         return Class::Policy;
     }
     // A status that names another cause outranks what the text says of whoever else.
     let names_cause = !status.ends_with(".0") && enhanced.is_some_and(|status| status.subject > 1);
-    let is_of_address = |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
-    if let Some(class) =
-        look(&without_frame(&without_addresses(&around)), number, enhanced).class.filter(|class| !(names_cause && is_of_address(class)))
+    let is_of_address =
+        |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
+    if let Some(class) = look(&without_frame(&without_addresses(&around)), number, enhanced)
+        .class
+        .filter(|class| !(names_cause && is_of_address(class)))
     {
         return class;
     }
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
         // What is refused after the sender or the message was told is not the recipient.
-        ("550" | "551" | "553", None) if ["end of data", "mail from command", "transfer of mail text"].iter().any(|place| said.contains(place)) => {
+        ("550" | "551" | "553", None)
+            if ["end of data", "mail from command", "transfer of mail text"]
+                .iter()
+                .any(|place| said.contains(place)) =>
+        {
             Class::Policy
         }
         // Words that are not understood give a reason that is not known.
@@ -287,21 +348,34 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
 
 /// Whether a delivery program, a shell or a path was not found, which is no person.
 fn is_failed_program(said: &str) -> bool {
-    const WORDS: [&str; 5] = ["unknown mailer error", "no such file or directory", "delivery program", "command not found", "exec format error"];
-    WORDS.iter().any(|words| said.contains(words)) || (said.contains("sh: ") && said.contains("not found"))
+    const WORDS: [&str; 5] = [
+        "unknown mailer error",
+        "no such file or directory",
+        "delivery program",
+        "command not found",
+        "exec format error",
+    ];
+    WORDS.iter().any(|words| said.contains(words))
+        || (said.contains("sh: ") && said.contains("not found"))
 }
 
 /// Whether a system says that it could not find out whether somebody is there.
 fn could_not_look_up(said: &str) -> bool {
-    ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"].iter().any(|word| said.contains(word))
+    ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"]
+        .iter()
+        .any(|word| said.contains(word))
 }
 
 /// Whether a system says that it got no answer about a domain, and not that there is none.
 fn has_no_answer(said: &str) -> bool {
-    !said.contains("nxdomain") && ["temporar", "try again later", "timeout", "timed out", "servfail"].iter().any(|word| said.contains(word))
+    !said.contains("nxdomain")
+        && ["temporar", "try again later", "timeout", "timed out", "servfail"]
+            .iter()
+            .any(|word| said.contains(word))
 }
 
-/// Whether a refusal is transient by its status, or by its reply code where there is no status and no other code.
+/// Whether a refusal is transient by its status, or by its reply code where there is no status and
+/// no other code.
 fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     if !is_generic(status) {
         return status.starts_with('4');
@@ -309,7 +383,8 @@ fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     code.starts_with('4') && !["550", "551", "553", "554"].iter().any(|other| said.contains(other))
 }
 
-/// What the status says by itself, or together with the prose where it is used for several things; `None` where the prose decides.
+/// What the status says by itself, or together with the prose where it is used for several things;
+/// `None` where the prose decides.
 fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
     let mut numbers = status.split('.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
@@ -318,16 +393,34 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
     let spoken = found.class;
     let clear = spoken.filter(|_| found.is_clear);
     Some(match (subject, detail) {
-        ("7", _) if is_permanent && spoken == Some(Class::MailboxGone) && found.says_nobody && !said.contains("denied") => Class::MailboxGone,
+        ("7", _)
+            if is_permanent
+                && spoken == Some(Class::MailboxGone)
+                && found.says_nobody
+                && !said.contains("denied") =>
+        {
+            Class::MailboxGone
+        }
         ("7", _) => Class::Policy,
-        ("1", "1" | "10") if !is_permanent && clear.is_none() && found.says_nobody && could_not_look_up(said) => Class::System,
-        ("1", "1" | "10") if is_permanent && clear == Some(Class::Policy) && found.says_nobody => Class::MailboxGone,
+        ("1", "1" | "10")
+            if !is_permanent && clear.is_none() && found.says_nobody && could_not_look_up(said) =>
+        {
+            Class::System
+        }
+        ("1", "1" | "10") if is_permanent && clear == Some(Class::Policy) && found.says_nobody => {
+            Class::MailboxGone
+        }
         ("1", "1" | "0" | "4" | "6" | "10") => match (clear, spoken) {
             (Some(class), _) => class,
-            (None, Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone))) => class,
+            (
+                None,
+                Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone)),
+            ) => class,
             // One name for several people (RFC 3463 section 3.2).
             (None, Some(Class::System)) if detail == "4" => Class::System,
-            (None, _) if is_permanent && found.other_cause().is_some() => return found.other_cause(),
+            (None, _) if is_permanent && found.other_cause().is_some() => {
+                return found.other_cause();
+            }
             // For now only, and nothing says that the mailbox is not there.
             (None, spoken) if !is_permanent => spoken.unwrap_or(Class::System),
             _ => Class::MailboxGone,
@@ -339,7 +432,9 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
         ("2", "2") | ("3", "1") => Class::MailboxFull,
         ("2", "3") | ("3", "4") => Class::TooLarge,
         // Exchange Online, where its directory does not have the recipient.
-        ("4", "1") if is_permanent && said.contains("access denied") && !said.contains("relay") => Class::MailboxGone,
+        ("4", "1") if is_permanent && said.contains("access denied") && !said.contains("relay") => {
+            Class::MailboxGone
+        }
         ("4", "7") => Class::Expired,
         ("4", "6") => Class::Routing,
         ("4", "4") if is_permanent => spoken.unwrap_or(Class::DomainGone),
@@ -359,26 +454,71 @@ mod tests {
             ("5.1.1", "550 5.1.1 <ann@example.com>: user unknown", Hard, Class::MailboxGone),
             ("5.7.1", "550 5.7.1 No such user!", Hard, Class::MailboxGone),
             ("5.7.1", "554 5.7.1 <ann@example.com>: Relay access denied", Soft, Class::Policy),
-            ("5.7.1", "550 5.7.1 <ann@example.com>: Recipient address rejected: Access denied", Soft, Class::Policy),
-            ("5.7.1", "554 5.7.1 refused because the sender address does not exist", Soft, Class::Policy),
+            (
+                "5.7.1",
+                "550 5.7.1 <ann@example.com>: Recipient address rejected: Access denied",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "5.7.1",
+                "554 5.7.1 refused because the sender address does not exist",
+                Soft,
+                Class::Policy,
+            ),
             ("4.7.1", "450 4.7.1 no such user, perhaps", Soft, Class::Policy),
-            ("5.4.1", "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", Hard, Class::MailboxGone),
+            (
+                "5.4.1",
+                "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)",
+                Hard,
+                Class::MailboxGone,
+            ),
             ("5.4.4", "550 5.4.4 Invalid domain", Hard, Class::DomainGone),
-            ("5.1.1", "550 5.1.1 user unknown, see http://example.com/spamming", Hard, Class::MailboxGone),
+            (
+                "5.1.1",
+                "550 5.1.1 user unknown, see http://example.com/spamming",
+                Hard,
+                Class::MailboxGone,
+            ),
             ("5.1.1", "550 5.1.1 your ip is listed at bl.example.org", Soft, Class::Policy),
             ("5.1.1", "552 5.1.1 mailbox full", Soft, Class::MailboxFull),
             ("5.3.2", "521 5.3.2 system not accepting network messages", Hard, Class::DomainGone),
             ("4.3.2", "421 4.3.2 system not accepting network messages", Soft, Class::Routing),
-            ("", "host mx.example.com said: 550 action not taken (in reply to end of DATA command)", Soft, Class::Policy),
-            ("", "host mx.example.com said: 550 action not taken (in reply to RCPT TO command)", Hard, Class::MailboxGone),
+            (
+                "",
+                "host mx.example.com said: 550 action not taken (in reply to end of DATA command)",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "",
+                "host mx.example.com said: 550 action not taken (in reply to RCPT TO command)",
+                Hard,
+                Class::MailboxGone,
+            ),
             ("", "550 ann@example.com...user account is unavailable", Hard, Class::MailboxGone),
             ("", "550 <ann@example.com> not used", Hard, Class::MailboxGone),
-            ("5.1.2", "553 5.1.2 The sender address <news@acme.example> is not a valid RFC-5321 address", Soft, Class::Policy),
-            ("5.0.0", "554 address contains illegal characters in user name", Hard, Class::BadAddress),
+            (
+                "5.1.2",
+                "553 5.1.2 The sender address <news@acme.example> is not a valid RFC-5321 address",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "5.0.0",
+                "554 address contains illegal characters in user name",
+                Hard,
+                Class::BadAddress,
+            ),
             ("", "451 Invalid recipient", Soft, Class::System),
             ("4.2.1", "450 4.2.1 no such user here", Soft, Class::System),
             ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown", Soft, Class::System),
-            ("4.1.1", "450 4.1.1 <ann@example.com>: recipient address rejected: user unknown in local recipient table", Soft, Class::System),
+            (
+                "4.1.1",
+                "450 4.1.1 <ann@example.com>: recipient address rejected: user unknown in local recipient table",
+                Soft,
+                Class::System,
+            ),
             ("4.1.2", "450 4.1.2 <ann@example.com>: domain not found", Soft, Class::Routing),
             ("4.1.3", "450 4.1.3 bad address syntax", Soft, Class::System),
             ("4.0.0", "550 5.1.1 user unknown", Hard, Class::MailboxGone),
@@ -387,7 +527,12 @@ mod tests {
             ("5.1.1", "SMTP; 550 Rejected", Soft, Class::Policy),
             ("5.1.1", "SMTP; 550 Message content not accepted here", Soft, Class::Content),
             ("5.1.6", "SMTP; 551 Too much mail from you", Soft, Class::Rate),
-            ("5.1.3", "SMTP; 553 sorry, your envelope sender is in my badmailfrom list", Soft, Class::Policy),
+            (
+                "5.1.3",
+                "SMTP; 553 sorry, your envelope sender is in my badmailfrom list",
+                Soft,
+                Class::Policy,
+            ),
             ("5.1.1", "SMTP; 550 No such user", Hard, Class::MailboxGone),
             ("5.1.1", "SMTP; 550 <ann@example.com>", Hard, Class::MailboxGone),
             ("5.1.1", "550 5.1.1 rejected", Hard, Class::MailboxGone),
@@ -398,44 +543,149 @@ mod tests {
                 Class::System,
             ),
             ("4.1.1", "451 4.1.1 user unknown: temporary lookup failure", Soft, Class::System),
-            ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown, try again later", Soft, Class::System),
-            ("5.1.1", "550 5.1.1 unable to verify sender address <news@acme.example>: no such user", Soft, Class::Policy),
+            (
+                "4.1.1",
+                "450 4.1.1 <ann@example.com>: user unknown, try again later",
+                Soft,
+                Class::System,
+            ),
+            (
+                "5.1.1",
+                "550 5.1.1 unable to verify sender address <news@acme.example>: no such user",
+                Soft,
+                Class::Policy,
+            ),
             ("5.1.1", "550 5.1.1 Sender verify failed: user unknown", Soft, Class::Policy),
-            ("5.1.1", "550 5.1.1 <ann@example.com>: recipient unknown, sender verification is used here", Hard, Class::MailboxGone),
-            ("", "550 unable to verify sender address <news@acme.example>: no such user", Soft, Class::Policy),
+            (
+                "5.1.1",
+                "550 5.1.1 <ann@example.com>: recipient unknown, sender verification is used here",
+                Hard,
+                Class::MailboxGone,
+            ),
+            (
+                "",
+                "550 unable to verify sender address <news@acme.example>: no such user",
+                Soft,
+                Class::Policy,
+            ),
             ("5.7.1", "550 5.7.1 sender verify failed: no such user", Soft, Class::Policy),
             ("5.0.0", "550 boîte du destinataire pleine", Soft, Class::MailboxFull),
             ("5.0.0", "550 BOITE DU DESTINATAIRE PLEINE", Soft, Class::MailboxFull),
-            ("5.0.0", "550 the user's folder is over the quota that he has", Soft, Class::MailboxFull),
-            ("5.4.1", "550 5.4.1 All recipient addresses rejected : Access denied", Hard, Class::MailboxGone),
+            (
+                "5.0.0",
+                "550 the user's folder is over the quota that he has",
+                Soft,
+                Class::MailboxFull,
+            ),
+            (
+                "5.4.1",
+                "550 5.4.1 All recipient addresses rejected : Access denied",
+                Hard,
+                Class::MailboxGone,
+            ),
             ("5.4.1", "541 5.4.1 Mail rejected by destination domain", Soft, Class::Policy),
             ("5.1.0", "501 5.1.0 Invalid Sender", Soft, Class::Policy),
-            ("5.5.0", "550 5.5.0 domain [example.com] does not fit the client that is speaking to this server", Soft, Class::Protocol),
+            (
+                "5.5.0",
+                "550 5.5.0 domain [example.com] does not fit the client that is speaking to this server",
+                Soft,
+                Class::Protocol,
+            ),
             ("5.1.4", "550 5.1.4 destination mailbox address ambiguous", Soft, Class::System),
             ("5.0.0", "542 ann@example.com Rejected", Hard, Class::MailboxGone),
-            ("5.0.0", "550 the account or domain may not exist, they may be blacklisted", Hard, Class::MailboxGone),
+            (
+                "5.0.0",
+                "550 the account or domain may not exist, they may be blacklisted",
+                Hard,
+                Class::MailboxGone,
+            ),
             ("5.0.0", "556 this host takes no mail", Hard, Class::DomainGone),
             ("5.0.0", "550 no mail box available for this user", Hard, Class::MailboxGone),
-            ("5.0.0", "550 <junk.spam-is@example.com> nobody, unknown recipient", Hard, Class::MailboxGone),
+            (
+                "5.0.0",
+                "550 <junk.spam-is@example.com> nobody, unknown recipient",
+                Hard,
+                Class::MailboxGone,
+            ),
             ("5.0.0", "554 message refused", Soft, Class::Policy),
             ("5.5.0", "550 requested action not taken", Hard, Class::MailboxGone),
-            ("5.4.5", "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail", Soft, Class::Rate),
-            ("5.1.90", "550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", Soft, Class::Rate),
+            (
+                "5.4.5",
+                "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail",
+                Soft,
+                Class::Rate,
+            ),
+            (
+                "5.1.90",
+                "550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients",
+                Soft,
+                Class::Rate,
+            ),
             ("5.1.90", "", Soft, Class::Rate),
-            ("5.2.252", "554 5.2.252 SendAsDenied; joe@acme.test not allowed to send as news@acme.test", Soft, Class::Policy),
-            ("5.1.8", "550 5.1.8 Access denied, bad outbound sender AS(42004)", Soft, Class::Policy),
-            ("5.0.0", "553 sorry, that domain isn't in my list of allowed rcpthosts", Soft, Class::Policy),
+            (
+                "5.2.252",
+                "554 5.2.252 SendAsDenied; joe@acme.test not allowed to send as news@acme.test",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "5.1.8",
+                "550 5.1.8 Access denied, bad outbound sender AS(42004)",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "5.0.0",
+                "553 sorry, that domain isn't in my list of allowed rcpthosts",
+                Soft,
+                Class::Policy,
+            ),
             ("", "550 relay not permitted", Soft, Class::Policy),
-            ("", "550 Domain acme.test has exceeded the max emails per hour (500/500 (100%)) allowed", Soft, Class::Rate),
-            ("5.5.2", "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname", Soft, Class::Policy),
-            ("", "host mx.example.com said: 553 host.acme.test does not exist (in reply to mail from command)", Soft, Class::Policy),
-            ("", "SMTP error from remote mail server after MAIL FROM:<news@acme.test>: 550 no such user", Soft, Class::Policy),
+            (
+                "",
+                "550 Domain acme.test has exceeded the max emails per hour (500/500 (100%)) allowed",
+                Soft,
+                Class::Rate,
+            ),
+            (
+                "5.5.2",
+                "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "",
+                "host mx.example.com said: 553 host.acme.test does not exist (in reply to mail from command)",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "",
+                "SMTP error from remote mail server after MAIL FROM:<news@acme.test>: 550 no such user",
+                Soft,
+                Class::Policy,
+            ),
             ("5.1.1", "x-unix; unknown user: \"ann\"", Hard, Class::MailboxGone),
             ("5.3.0", "x-unix; unknown user: \"ann\"", Soft, Class::System),
-            ("5.7.1", "550 5.7.1 recipient is not authorized to accept external mail", Soft, Class::Policy),
+            (
+                "5.7.1",
+                "550 5.7.1 recipient is not authorized to accept external mail",
+                Soft,
+                Class::Policy,
+            ),
             ("", "550 Account discontinued, cancelled by user", Hard, Class::MailboxGone),
-            ("", "a rule has blocked your message. recipient is not authorized to accept external mail", Soft, Class::Policy),
-            ("4.4.3", "name service error for name=example.com type=mx: host not found, try again", Soft, Class::Routing),
+            (
+                "",
+                "a rule has blocked your message. recipient is not authorized to accept external mail",
+                Soft,
+                Class::Policy,
+            ),
+            (
+                "4.4.3",
+                "name service error for name=example.com type=mx: host not found, try again",
+                Soft,
+                Class::Routing,
+            ),
         ] {
             let judged = judge(status, said, "");
             assert_eq!((judged.bounce, judged.class), (bounce, class), "{status} {said}");
@@ -444,7 +694,11 @@ mod tests {
 
     #[test]
     fn a_status_that_names_another_cause_outranks_the_text_around() {
-        let judged = judge("5.3.5", "SMTP; 553 5.3.5 system config error", "550 5.1.1 MAILER-DAEMON... User unknown");
+        let judged = judge(
+            "5.3.5",
+            "SMTP; 553 5.3.5 system config error",
+            "550 5.1.1 MAILER-DAEMON... User unknown",
+        );
         assert_eq!((judged.bounce, judged.class), (Bounce::Soft, Class::System));
         let judged = judge("5.0.0", "SMTP; 554 no", "550 <ann@example.com>... User unknown");
         assert_eq!((judged.bounce, judged.class), (Bounce::Hard, Class::MailboxGone));
@@ -452,13 +706,17 @@ mod tests {
 
     #[test]
     fn refusals_that_come_back_are_hard_only_where_nobody_is_there() {
-        let mut reader = csv::Reader::from_reader(&include_bytes!("../../../tests/fixtures/refusals.csv")[..]);
+        let mut reader =
+            csv::Reader::from_reader(&include_bytes!("../../../tests/fixtures/refusals.csv")[..]);
         let mut wrong = Vec::new();
         for record in reader.records().map(|record| record.expect("the table is CSV")) {
             let judged = judge("", &record[1], "");
             let bounce = if judged.bounce == Bounce::Hard { "hard" } else { "soft" };
             if !record[3].split(',').any(|right| right == bounce) {
-                wrong.push(format!("{bounce} ({:?}) instead of {}: {}", judged.class, &record[3], &record[1]));
+                wrong.push(format!(
+                    "{bounce} ({:?}) instead of {}: {}",
+                    judged.class, &record[3], &record[1]
+                ));
             }
         }
         assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));

@@ -10,7 +10,8 @@ pub(super) fn is_delay(subject: &str, said: &str) -> bool {
     is_delay_subject(subject) || holds(&said, List::Delays) || says_not_yet(&said)
 }
 
-/// Whether a subject is that of a warning. Behind a colon may stand the subject of the message that came back: `Undeliverable: delayed trains`.
+/// Whether a subject is that of a warning. Behind a colon may stand the subject of the message that
+/// came back: `Undeliverable: delayed trains`.
 pub(super) fn is_delay_subject(subject: &str) -> bool {
     let subject = normal(subject);
     let before = subject.split([':', '\u{ff1a}']).next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Delivery status notifications (RFC 3464): blocks of fields, the first about the message, each other one about a recipient.
+//! Delivery status notifications (RFC 3464): blocks of fields, the first about the message, each
+//! other one about a recipient.
 
 use jiff::Timestamp;
 
@@ -25,7 +26,11 @@ impl Recipient {
 
     /// What the remote system said, or the comment that stands behind the status.
     pub(super) fn said(&self) -> &str {
-        if self.diagnostic.is_empty() { self.status.split_once([' ', '(']).map_or("", |(_, comment)| comment) } else { &self.diagnostic }
+        if self.diagnostic.is_empty() {
+            self.status.split_once([' ', '(']).map_or("", |(_, comment)| comment)
+        } else {
+            &self.diagnostic
+        }
     }
 
     /// Whether it is to name an address that cannot be read, and names no other.
@@ -39,18 +44,23 @@ impl Recipient {
         if !self.addresses().is_empty() {
             return None;
         }
-        [&self.original_recipient, &self.final_recipient].iter().find_map(|value| addresses::undotted(value))
+        [&self.original_recipient, &self.final_recipient]
+            .iter()
+            .find_map(|value| addresses::undotted(value))
     }
 
-    /// The addresses that it names: original, which is the one that we wrote to (RFC 3464 section 2.3.1), final, actual; those that are none
-    /// are left out.
+    /// The addresses that it names: original, which is the one that we wrote to (RFC 3464 section
+    /// 2.3.1), final, actual; those that are none are left out.
     pub(super) fn addresses(&self) -> Vec<String> {
         let named = [&self.original_recipient, &self.final_recipient, &self.actual_recipient];
         let mut found: Vec<String> = Vec::new();
         let plain = named.iter().filter_map(|value| addresses::of_field(value));
-        // Some copy what they were given without reading it. As it stands it may be an address as well.
-        let (foreign, rest): (Vec<String>, Vec<String>) =
-            named.iter().filter_map(|value| addresses::of_xtext(value)).partition(|address| !address.is_ascii());
+        // Some copy what they were given without reading it. As it stands it may be an address as
+        // well.
+        let (foreign, rest): (Vec<String>, Vec<String>) = named
+            .iter()
+            .filter_map(|value| addresses::of_xtext(value))
+            .partition(|address| !address.is_ascii());
         for address in foreign.into_iter().chain(plain).chain(rest) {
             if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
                 found.push(address);
@@ -63,13 +73,18 @@ impl Recipient {
 /// Whether a text holds the fields of a report, whatever its part is called.
 pub(super) fn is_status(text: &str) -> bool {
     let lines = || text.lines().map(str::trim_start);
-    let begins = |line: &str, name: &str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let begins = |line: &str, name: &str| {
+        line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
     lines().any(|line| begins(line, "final-recipient:") || begins(line, "original-recipient:"))
-        && lines().any(|line| begins(line, "action:") || begins(line, "status:") || begins(line, "diagnostic-code:"))
+        && lines().any(|line| {
+            begins(line, "action:") || begins(line, "status:") || begins(line, "diagnostic-code:")
+        })
 }
 
-/// The recipients that a report names, in order. The fields of one may come in any order; blocks that run into each other are told apart
-/// by the field that begins one, and fields that a stray empty line has cut off go to the recipient beside them.
+/// The recipients that a report names, in order. The fields of one may come in any order; blocks
+/// that run into each other are told apart by the field that begins one, and fields that a stray
+/// empty line has cut off go to the recipient beside them.
 pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     let mut found: Vec<Recipient> = Vec::new();
     let mut astray = Recipient::default();
@@ -80,15 +95,19 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
             for (name, value) in &fields {
                 set(&mut recipient, name, value);
             }
-            let is_named = !recipient.final_recipient.is_empty() || !recipient.original_recipient.is_empty();
+            let is_named =
+                !recipient.final_recipient.is_empty() || !recipient.original_recipient.is_empty();
             match found.last_mut() {
                 _ if is_named => {
                     is_filled_from_above = false;
                     if recipient.says_nothing() && !astray.says_nothing() {
                         let rest = std::mem::take(&mut astray);
                         is_filled_from_above = true;
-                        recipient =
-                            Recipient { final_recipient: recipient.final_recipient, original_recipient: recipient.original_recipient, ..rest };
+                        recipient = Recipient {
+                            final_recipient: recipient.final_recipient,
+                            original_recipient: recipient.original_recipient,
+                            ..rest
+                        };
                     }
                     found.push(recipient);
                 }
@@ -96,7 +115,11 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
                 Some(last) if last.says_nothing() || is_filled_from_above => {
                     is_filled_from_above = false;
                     let named = std::mem::take(last);
-                    *last = Recipient { final_recipient: named.final_recipient, original_recipient: named.original_recipient, ..recipient };
+                    *last = Recipient {
+                        final_recipient: named.final_recipient,
+                        original_recipient: named.original_recipient,
+                        ..recipient
+                    };
                 }
                 _ => astray = recipient,
             }
@@ -125,7 +148,8 @@ fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
         }
         let Some(block) = blocks.last_mut() else { continue };
         let read = field(line.trim());
-        // Some indent all of it, so an indented line that begins with a known name is no folded one.
+        // Some indent all of it, so an indented line that begins with a known name is no folded
+        // one.
         if (line.starts_with([' ', '\t']) || read.is_none())
             && read.as_ref().is_none_or(|(name, _)| !is_known(name))
             && let Some((_, value)) = block.last_mut()
@@ -149,7 +173,10 @@ fn people(block: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
         let is_there = |known: &str| open.iter().any(|(name, _)| name == known);
         let begins = match name.as_str() {
             "final-recipient" => is_there("final-recipient"),
-            "original-recipient" => is_there("original-recipient") || (is_there("final-recipient") && is_there("status") && is_there("action")),
+            "original-recipient" => {
+                is_there("original-recipient")
+                    || (is_there("final-recipient") && is_there("status") && is_there("action"))
+            }
             _ => false,
         };
         if begins {
@@ -162,8 +189,17 @@ fn people(block: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
 }
 
 fn is_known(name: &str) -> bool {
-    ["final-recipient", "original-recipient", "action", "status", "diagnostic-code", "remote-mta", "last-attempt-date", "reporting-mta"]
-        .contains(&name)
+    [
+        "final-recipient",
+        "original-recipient",
+        "action",
+        "status",
+        "diagnostic-code",
+        "remote-mta",
+        "last-attempt-date",
+        "reporting-mta",
+    ]
+    .contains(&name)
 }
 
 fn set(recipient: &mut Recipient, name: &str, value: &str) {
@@ -172,14 +208,18 @@ fn set(recipient: &mut Recipient, name: &str, value: &str) {
         "original-recipient" => &mut recipient.original_recipient,
         "x-actual-recipient" => &mut recipient.actual_recipient,
         "action" => {
-            recipient.action = value.split([' ', '(', ';']).next().unwrap_or_default().to_ascii_lowercase();
+            recipient.action =
+                value.split([' ', '(', ';']).next().unwrap_or_default().to_ascii_lowercase();
             return;
         }
         "status" => &mut recipient.status,
-        "diagnostic-code" | "x-supplementary-info" | "x-display-name-of-the-error" => &mut recipient.diagnostic,
+        "diagnostic-code" | "x-supplementary-info" | "x-display-name-of-the-error" => {
+            &mut recipient.diagnostic
+        }
         "remote-mta" => &mut recipient.remote_mta,
         "last-attempt-date" => {
-            recipient.at = mail_parser::DateTime::parse_rfc822(value).and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
+            recipient.at = mail_parser::DateTime::parse_rfc822(value)
+                .and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
             return;
         }
         _ => return,
@@ -211,7 +251,10 @@ mod tests {
         let stray = "Action: failed\nStatus: 5.1.1\n\nFinal-Recipient: rfc822; bob@example.com\n";
         assert_eq!(recipients(stray)[0].action, "failed");
         let both = recipients(&format!("{stray}\nAction: delivered\nStatus: 2.0.0\n"));
-        assert_eq!((both.len(), both[0].action.as_str(), both[0].status.as_str()), (1, "delivered", "2.0.0"));
+        assert_eq!(
+            (both.len(), both[0].action.as_str(), both[0].status.as_str()),
+            (1, "delivered", "2.0.0")
+        );
         assert!(!is_status("Final-Recipient: of what?") && recipients("").is_empty());
     }
 }

@@ -1,8 +1,10 @@
-//! Who wrote a message in the words of a bounce: a mail system, or a person who tells of one, asks about one or passes one on.
+//! Who wrote a message in the words of a bounce: a mail system, or a person who tells of one, asks
+//! about one or passes one on.
 //!
-//! The rule it keeps: words alone suppress nobody. What is learned needs something that only programs do: the null path (RFC 5321 section
-//! 4.5.5), the address of a mailer daemon, a header that calls the message automatic, a report, or the message that came back, returned by a
-//! mail system. Whatever else reads like a bounce is an event all the same, and hearsay.
+//! The rule it keeps: words alone suppress nobody. What is learned needs something that only
+//! programs do: the null path (RFC 5321 section 4.5.5), the address of a mailer daemon, a header
+//! that calls the message automatic, a report, or the message that came back, returned by a mail
+//! system. Whatever else reads like a bounce is an event all the same, and hearsay.
 
 use super::addresses::all_in;
 use super::delay::is_delay;
@@ -28,26 +30,42 @@ pub(super) enum Evidence {
 pub(super) fn is_from_program(parts: &Parts) -> bool {
     text::has_null_path(parts)
         || is_named_as_program(parts)
-        || parts.get("auto-submitted").is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
+        || parts
+            .get("auto-submitted")
+            .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
 }
 
 /// Whether nobody but a mail system can be meant by its addresses and fields.
 fn is_named_as_program(parts: &Parts) -> bool {
-    ["return-path", "from", "sender"].iter().filter_map(|name| parts.get(name)).any(is_program) || parts.get("x-failed-recipients").is_some()
+    ["return-path", "from", "sender"].iter().filter_map(|name| parts.get(name)).any(is_program)
+        || parts.get("x-failed-recipients").is_some()
 }
 
-/// Whether a field holds an address from which nobody writes by hand. A postmaster is often a person.
+/// Whether a field holds an address from which nobody writes by hand. A postmaster is often a
+/// person.
 fn is_program(field: &str) -> bool {
-    const PROGRAMS: [&str; 8] =
-        ["mailer-daemon", "mailerdaemon", "mailer_daemon", "mailer.daemon", "mail-daemon", "mdaemon@", "post_master", "double-bounce"];
+    const PROGRAMS: [&str; 8] = [
+        "mailer-daemon",
+        "mailerdaemon",
+        "mailer_daemon",
+        "mailer.daemon",
+        "mail-daemon",
+        "mdaemon@",
+        "post_master",
+        "double-bounce",
+    ];
     let low = field.to_ascii_lowercase();
     let bare = low.trim_start_matches(['<', '"', ' ']);
     let is_exchange = |address: &str| {
-        let digits = address.strip_prefix("microsoftexchange").and_then(|rest| rest.split('@').next()).unwrap_or_default();
+        let digits = address
+            .strip_prefix("microsoftexchange")
+            .and_then(|rest| rest.split('@').next())
+            .unwrap_or_default();
         digits.len() >= 16 && digits.bytes().all(|b| b.is_ascii_hexdigit())
     };
-    PROGRAMS.iter().any(|program| bare.starts_with(program) || all_in(&low).iter().any(|address| address.starts_with(program)))
-        || all_in(&low).iter().any(|address| is_exchange(address))
+    PROGRAMS.iter().any(|program| {
+        bare.starts_with(program) || all_in(&low).iter().any(|address| address.starts_with(program))
+    }) || all_in(&low).iter().any(|address| is_exchange(address))
 }
 
 /// Whether it has the marks of an answer, or of something passed on, by a person.
@@ -55,19 +73,25 @@ fn is_answering(parts: &Parts) -> bool {
     is_answer(&parts.subject) || parts.get("in-reply-to").is_some()
 }
 
-/// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person or a help desk, who answer.
+/// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person
+/// or a help desk, who answer.
 pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
     let answers = is_answer(&parts.subject) || (is_answering(parts) && !text::has_null_path(parts));
-    text::is_from_mail_system(parts) && (is_named_as_program(parts) || !answers || (text::has_null_path(parts) && introduces_itself(parts)))
+    text::is_from_mail_system(parts)
+        && (is_named_as_program(parts)
+            || !answers
+            || (text::has_null_path(parts) && introduces_itself(parts)))
 }
 
-/// Whether a text begins as qmail's and those of its successors do, some of which write it below the subject of an answer.
+/// Whether a text begins as qmail's and those of its successors do, some of which write it below
+/// the subject of an answer.
 fn introduces_itself(parts: &Parts) -> bool {
     parts.texts.first().is_some_and(|text| normal(text).starts_with("hi. this is the "))
 }
 
-/// What free text is. One sign is never enough: a person may pass a bounce on or ask about one, and a program that answers may use the words
-/// of one. `subject` says that the subject is that of a bounce.
+/// What free text is. One sign is never enough: a person may pass a bounce on or ask about one, and
+/// a program that answers may use the words of one. `subject` says that the subject is that of a
+/// bounce.
 pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
     let said = text::unquoted(&bounce.said);
     let signed = text::has_signature(&said);
@@ -80,18 +104,31 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
         // Words that are no known sentence are those of a program only where nothing is answered.
         let is_signed = signed || (says_failure && !is_answering(parts));
         return match () {
-            () if is_program && (subject || is_signed || quotes_reply || is_warning) => Evidence::Program,
+            () if is_program && (subject || is_signed || quotes_reply || is_warning) => {
+                Evidence::Program
+            }
             () if bounce.has_original && (subject || is_signed) => Evidence::Program,
-            () if subject || says_failure || quotes_reply || tells_why || is_refusal(bounce, &said) => Evidence::Words,
+            () if subject
+                || says_failure
+                || quotes_reply
+                || tells_why
+                || is_refusal(bounce, &said) =>
+            {
+                Evidence::Words
+            }
             () => Evidence::None,
         };
     }
     if is_answer(&parts.subject) || is_own_answer(parts, bounce) {
         return Evidence::None;
     }
-    // That it came to an address with a token proves nothing: answers go to the envelope sender too.
+    // That it came to an address with a token proves nothing: answers go to the envelope sender
+    // too.
     let names_original = bounce.has_original && bounce.names_recipient_of_original;
-    if text::has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject) {
+    if text::has_null_path(parts)
+        && !replies::is_automatic(parts)
+        && !replies::is_absence(&parts.subject)
+    {
         return match subject {
             true if signed || quotes_reply => Evidence::Program,
             false if signed && names_original => Evidence::Program,
@@ -100,12 +137,18 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     }
     let is_by_hand = is_answering(parts) || (is_ordinary_path(parts) && !bounce.has_original);
     let is_returned = names_original || (bounce.has_original && tells_why);
-    if says_failure && (is_returned || subject) && !is_by_hand { Evidence::Words } else { Evidence::None }
+    if says_failure && (is_returned || subject) && !is_by_hand {
+        Evidence::Words
+    } else {
+        Evidence::None
+    }
 }
 
 /// Whether what is said about somebody holds a reply code or a reason.
 fn tells_why(bounce: &Bounce) -> bool {
-    bounce.recipients.iter().take(20).any(|(_, about)| !codes_in(about).code.is_empty() || gives_reason(&without_addresses(&normal(about))))
+    bounce.recipients.iter().take(20).any(|(_, about)| {
+        !codes_in(about).code.is_empty() || gives_reason(&without_addresses(&normal(about)))
+    })
 }
 
 /// Whether a short text that names an address says that there is nobody, or no room.
@@ -119,7 +162,8 @@ pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
 
 /// Whether it left with a path to which somebody can answer, as people's mail does.
 fn is_ordinary_path(parts: &Parts) -> bool {
-    const MACHINES: [&str; 9] = ["daemon", "gateway", "virus", "smtp", "mailer", "noreply", "no-reply", "system", "master"];
+    const MACHINES: [&str; 9] =
+        ["daemon", "gateway", "virus", "smtp", "mailer", "noreply", "no-reply", "system", "master"];
     get(&parts.header, "return-path").map(str::to_ascii_lowercase).is_some_and(|path| {
         let local = path.split('@').next().unwrap_or_default();
         path.contains('@') && !MACHINES.iter().any(|machine| local.contains(machine))

@@ -1,4 +1,5 @@
-//! Bounces that were read wrongly: each kind with members of our own making, and the one right answer.
+//! Bounces that were read wrongly: each kind with members of our own making, and the one right
+//! answer.
 
 use super::*;
 use crate::event::Bounce;
@@ -21,7 +22,8 @@ fn told(raw: &str) -> Vec<String> {
 const HEAD: &str = "Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.com>\nTo: bounce@acme.example\n\
     Date: Sat, 21 Nov 2026 12:00:00 +0000\n";
 
-/// A report with what people read, the fields of one recipient, and the person that the returned message was for.
+/// A report with what people read, the fields of one recipient, and the person that the returned
+/// message was for.
 fn report(said: &str, fields: &str, to: &str) -> String {
     format!(
         "{HEAD}Subject: Undelivered Mail Returned to Sender\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
@@ -32,12 +34,16 @@ fn report(said: &str, fields: &str, to: &str) -> String {
 }
 
 fn failed(recipient: &str, status: &str, said: &str) -> String {
-    format!("Final-Recipient: {recipient}\nAction: failed\nStatus: {status}\nDiagnostic-Code: {said}")
+    format!(
+        "Final-Recipient: {recipient}\nAction: failed\nStatus: {status}\nDiagnostic-Code: {said}"
+    )
 }
 
 /// A bounce in free text.
 fn text(subject: &str, said: &str) -> String {
-    format!("{HEAD}Subject: {subject}\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{said}\n")
+    format!(
+        "{HEAD}Subject: {subject}\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{said}\n"
+    )
 }
 
 /// The header of the returned message, as it stands below a text.
@@ -57,18 +63,42 @@ fn a_status_that_sendmail_made_of_a_bare_reply_code_gives_way_to_the_words() {
         )
     };
     for (status, reply, own, expected) in [
-        ("5.1.1", "550 Denied due to spam list", "550 5.1.1", "bounced(soft) policy ann@example.net"),
-        ("5.1.1", "550 Ihre Nachricht gefällt uns nicht", "550 5.1.1", "bounced(soft) policy ann@example.net"),
-        ("5.1.3", "553 mail from your network is blocked", "553 5.1.3", "bounced(soft) policy ann@example.net"),
+        (
+            "5.1.1",
+            "550 Denied due to spam list",
+            "550 5.1.1",
+            "bounced(soft) policy ann@example.net",
+        ),
+        (
+            "5.1.1",
+            "550 Ihre Nachricht gefällt uns nicht",
+            "550 5.1.1",
+            "bounced(soft) policy ann@example.net",
+        ),
+        (
+            "5.1.3",
+            "553 mail from your network is blocked",
+            "553 5.1.3",
+            "bounced(soft) policy ann@example.net",
+        ),
         ("5.1.6", "551 we do not relay", "551 5.1.6", "bounced(soft) policy ann@example.net"),
         ("5.1.1", "550 mailbox full", "550 5.1.1", "bounced(soft) mailbox_full ann@example.net"),
-        ("5.1.1", "550 no such user here", "550 5.1.1", "bounced(hard) mailbox_gone ann@example.net"),
+        (
+            "5.1.1",
+            "550 no such user here",
+            "550 5.1.1",
+            "bounced(hard) mailbox_gone ann@example.net",
+        ),
         ("5.1.1", "550 5.1.1 unknown", "550 5.1.1", "bounced(hard) mailbox_gone ann@example.net"),
     ] {
         let said = transcript(reply, own);
         let fields = failed("RFC822; ann@example.net", status, &format!("SMTP; {reply}"));
         assert_eq!(told(&report(&said, &fields, "ann@example.net")), [expected], "{reply}");
-        let alone = format!("{}{}", text("Returned mail: see transcript for details", &said), original("ann@example.net"));
+        let alone = format!(
+            "{}{}",
+            text("Returned mail: see transcript for details", &said),
+            original("ann@example.net")
+        );
         assert_eq!(told(&alone), [expected], "{alone}");
     }
 }
@@ -83,9 +113,18 @@ fn an_address_that_is_only_mentioned_is_never_the_one_that_bounced() {
         "Diese Nachricht konnte nicht zugestellt werden. Das Postfach existiert nicht. Vertretung: carol@example.net.",
         "Your message could not be delivered. Carol <carol@example.net> has taken over.",
     ] {
-        for from in ["Example Ltd <info@example.net>", "Mail Delivery System <MAILER-DAEMON@mx.example.net>"] {
-            let raw = format!("Return-Path: <>\nFrom: {from}\nTo: bounce@acme.example\nSubject: Undeliverable: Spring\n\n{said}\n");
-            assert!(told(&raw).iter().all(|line| !line.contains("carol")), "{raw}: {:?}", told(&raw));
+        for from in [
+            "Example Ltd <info@example.net>",
+            "Mail Delivery System <MAILER-DAEMON@mx.example.net>",
+        ] {
+            let raw = format!(
+                "Return-Path: <>\nFrom: {from}\nTo: bounce@acme.example\nSubject: Undeliverable: Spring\n\n{said}\n"
+            );
+            assert!(
+                told(&raw).iter().all(|line| !line.contains("carol")),
+                "{raw}: {:?}",
+                told(&raw)
+            );
         }
     }
 }
@@ -125,18 +164,28 @@ fn an_international_address_is_read_whole_in_fields_texts_and_complaints() {
     ] {
         let gone = format!("bounced(hard) mailbox_gone {person}");
         for kind in ["utf-8; ", "rfc822;", "UTF-8;", ""] {
-            let fields = failed(&format!("{kind}{written}"), "5.1.1", "smtp; 550 5.1.1 no such user");
+            let fields =
+                failed(&format!("{kind}{written}"), "5.1.1", "smtp; 550 5.1.1 no such user");
             let raw = report("Nicht zugestellt.", &fields, "ann@example.com");
             assert_eq!(told(&raw), [gone.as_str()], "{raw}");
-            let global = raw.replace("message/delivery-status", "message/global-delivery-status\nContent-Transfer-Encoding: 8bit");
-            assert_eq!(told(&global.replace("report-type=delivery", "report-type=global-delivery")), [gone.as_str()], "{global}");
+            let global = raw.replace(
+                "message/delivery-status",
+                "message/global-delivery-status\nContent-Transfer-Encoding: 8bit",
+            );
+            assert_eq!(
+                told(&global.replace("report-type=delivery", "report-type=global-delivery")),
+                [gone.as_str()],
+                "{global}"
+            );
         }
         for said in [
             format!("<{written}>: 550 5.1.1 no such user"),
             format!(
                 "Hi. This is the qmail-send program at mx.example.com.\nI'm afraid I wasn't able to deliver your message to the following addresses.\n\n<{written}>:\nSorry, no mailbox here by that name. (#5.1.1)"
             ),
-            format!("Your message could not be delivered to one or more recipients.\n\n  {written}\n    Unknown user"),
+            format!(
+                "Your message could not be delivered to one or more recipients.\n\n  {written}\n    Unknown user"
+            ),
         ] {
             assert_eq!(told(&text("failure notice", &said)), [gone.as_str()], "{said}");
         }
@@ -163,7 +212,10 @@ fn each_reason_stands_below_its_own_address() {
         ),
         (
             "  ann@example.net\n    mailbox is full\n\n  bob@example.net\n    Unknown user\n",
-            ["bounced(soft) mailbox_full ann@example.net", "bounced(hard) mailbox_gone bob@example.net"],
+            [
+                "bounced(soft) mailbox_full ann@example.net",
+                "bounced(hard) mailbox_gone bob@example.net",
+            ],
         ),
         (
             "  ann@example.net\n    das ist so nicht vorgesehen\n  bob@example.net\n    Unknown user\n",
@@ -171,7 +223,10 @@ fn each_reason_stands_below_its_own_address() {
         ),
         (
             "  ann@example.net\n  bob@example.net\n    Unknown user\n",
-            ["bounced(hard) mailbox_gone ann@example.net", "bounced(hard) mailbox_gone bob@example.net"],
+            [
+                "bounced(hard) mailbox_gone ann@example.net",
+                "bounced(hard) mailbox_gone bob@example.net",
+            ],
         ),
     ] {
         let raw = format!(
@@ -201,7 +256,11 @@ fn the_reason_decides_and_not_what_stands_in_every_bounce_of_a_system() {
             "bounced(soft) mailbox_full ann@example.net",
         ),
     ] {
-        let raw = format!("{}{}", text("Undelivered mail", &format!("{boilerplate}{said}")), original("ann@example.net"));
+        let raw = format!(
+            "{}{}",
+            text("Undelivered mail", &format!("{boilerplate}{said}")),
+            original("ann@example.net")
+        );
         assert_eq!(told(&raw), [expected], "{raw}");
     }
     let catch_all = "Hi. This is the qmail-send program at mx.example.com.\nI'm afraid I wasn't able to deliver your message to the following addresses.\n\n\
@@ -213,15 +272,27 @@ fn the_reason_decides_and_not_what_stands_in_every_bounce_of_a_system() {
 #[test]
 fn class_4_is_for_now_whatever_the_words() {
     for (status, said) in [
-        ("4.1.1", "smtp; 450 4.1.1 <ann@example.net>: Recipient address rejected: User unknown in local recipient table"),
+        (
+            "4.1.1",
+            "smtp; 450 4.1.1 <ann@example.net>: Recipient address rejected: User unknown in local recipient table",
+        ),
         ("4.0.0", "smtp; 450 user unknown"),
         ("4.1.2", "smtp; 450 4.1.2 domain not found"),
-        ("4.0.0", "smtp; DNS Error: DNS type 'mx' lookup of example.net responded with code NXDOMAIN"),
+        (
+            "4.0.0",
+            "smtp; DNS Error: DNS type 'mx' lookup of example.net responded with code NXDOMAIN",
+        ),
         ("4.1.3", "smtp; 450 4.1.3 malformed address"),
         ("4.2.1", "smtp; 450 4.2.1 no such user"),
     ] {
-        let found = told(&report("x", &failed("rfc822; ann@example.net", status, said), "ann@example.net"));
-        assert!(found.len() == 1 && found[0].starts_with("bounced(soft) ") && found[0].ends_with("ann@example.net"), "{said}: {found:?}");
+        let found =
+            told(&report("x", &failed("rfc822; ann@example.net", status, said), "ann@example.net"));
+        assert!(
+            found.len() == 1
+                && found[0].starts_with("bounced(soft) ")
+                && found[0].ends_with("ann@example.net"),
+            "{said}: {found:?}"
+        );
     }
 }
 
@@ -235,7 +306,10 @@ fn reports_of_exchange_that_answer_the_message_are_reports() {
             "From: Microsoft Outlook <{address}@example.net>\nTo: bounce@acme.example\nSubject: Undeliverable: Spring\nIn-Reply-To: <m1@acme.example>\n\n{said}"
         )
     };
-    assert_eq!(told(&from("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e")), ["bounced(hard) mailbox_gone ann@example.net"]);
+    assert_eq!(
+        told(&from("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e")),
+        ["bounced(hard) mailbox_gone ann@example.net"]
+    );
     assert!(told(&from("microsoftexchange.fan")).iter().all(|line| line.ends_with("(hearsay)")));
 }
 
@@ -256,10 +330,18 @@ fn a_refusal_in_one_line_is_no_automatic_answer() {
 #[test]
 fn the_footer_of_a_mailing_list_names_nobody() {
     let footer = "_______________________________________________\nnews mailing list\nnews@lists.example.org\nhttp://lists.example.org/mailman/listinfo/news\n";
-    let said = format!("The following recipient(s) could not be reached:\n\nann@example.net\n   Remote server replied: 550 no such user\n\n{footer}");
-    assert_eq!(told(&text("Message undeliverable: Spring", &said)), ["bounced(hard) mailbox_gone ann@example.net"]);
+    let said = format!(
+        "The following recipient(s) could not be reached:\n\nann@example.net\n   Remote server replied: 550 no such user\n\n{footer}"
+    );
+    assert_eq!(
+        told(&text("Message undeliverable: Spring", &said)),
+        ["bounced(hard) mailbox_gone ann@example.net"]
+    );
     let said = format!("Your message could not be delivered.\n\n{footer}");
-    assert!(told(&text("Message undeliverable: Spring", &said)).iter().all(|line| !line.contains('@')), "{said}");
+    assert!(
+        told(&text("Message undeliverable: Spring", &said)).iter().all(|line| !line.contains('@')),
+        "{said}"
+    );
 }
 
 #[test]
@@ -267,8 +349,12 @@ fn a_report_that_names_an_alias_gets_the_reason_below_the_address_it_went_to() {
     let said = "This message was created automatically by mail delivery software.\n\nThe following address(es) failed:\n\n\
         \x20 bob@example.net\n    (generated from ann@example.net)\n    Unrouteable address\n";
     let fields = "Action: failed\nFinal-Recipient: rfc822;ann@example.net\nStatus: 5.0.0\n\nAction: failed\nFinal-Recipient: rfc822;eve@example.net\nStatus: 5.0.0";
-    let raw = report(said, fields, "list@example.net").replace("To: bounce", "X-Failed-Recipients: bob@example.net\nTo: bounce");
-    assert_eq!(told(&raw), ["bounced(hard) mailbox_gone ann@example.net", "bounced(soft) other eve@example.net"]);
+    let raw = report(said, fields, "list@example.net")
+        .replace("To: bounce", "X-Failed-Recipients: bob@example.net\nTo: bounce");
+    assert_eq!(
+        told(&raw),
+        ["bounced(hard) mailbox_gone ann@example.net", "bounced(soft) other eve@example.net"]
+    );
 }
 
 #[test]
@@ -303,11 +389,31 @@ fn a_rejection_in_the_form_of_a_receipt_is_a_bounce_and_never_a_hard_one() {
     };
     let rejected = "Your message to <ann@example.net> was automatically rejected:\n";
     for (subject, said, disposition, expected) in [
-        ("Automatically rejected mail", format!("{rejected}Quota exceeded"), "deleted", vec!["bounced(soft) mailbox_full ann@example.net"]),
-        ("Rejected: Spring", format!("{rejected}Quota exceeded"), "deleted", vec!["bounced(soft) mailbox_full ann@example.net"]),
-        ("Automatically rejected mail", format!("{rejected}No such user here."), "deleted", vec!["bounced(soft) policy ann@example.net"]),
+        (
+            "Automatically rejected mail",
+            format!("{rejected}Quota exceeded"),
+            "deleted",
+            vec!["bounced(soft) mailbox_full ann@example.net"],
+        ),
+        (
+            "Rejected: Spring",
+            format!("{rejected}Quota exceeded"),
+            "deleted",
+            vec!["bounced(soft) mailbox_full ann@example.net"],
+        ),
+        (
+            "Automatically rejected mail",
+            format!("{rejected}No such user here."),
+            "deleted",
+            vec!["bounced(soft) policy ann@example.net"],
+        ),
         ("Read: Spring", "Your message was read.".to_owned(), "displayed", vec![]),
-        ("Not read: Spring", "Your message was deleted without being read.".to_owned(), "deleted", vec![]),
+        (
+            "Not read: Spring",
+            "Your message was deleted without being read.".to_owned(),
+            "deleted",
+            vec![],
+        ),
     ] {
         assert_eq!(told(&raw(subject, &said, disposition)), expected, "{subject} {said}");
     }
@@ -324,6 +430,9 @@ fn a_report_about_a_hundred_thousand_people_tells_of_each() {
         .collect();
     let raw = report("Undelivered.", &people, "list@example.com");
     let Told::Events(events) = read(raw.as_bytes(), now()) else { panic!("nothing") };
-    assert_eq!((events.len(), events[99_999].recipient.as_deref()), (100_000, Some("person99999@example.com")));
+    assert_eq!(
+        (events.len(), events[99_999].recipient.as_deref()),
+        (100_000, Some("person99999@example.com"))
+    );
     assert!(events.iter().all(|event| event.bounce == Some(Bounce::Hard)));
 }

@@ -1,7 +1,8 @@
-//! Header fields as they stand in reports and returned messages, whole or torn: `Name: value`, continued on lines that begin with a space.
+//! Header fields as they stand in reports and returned messages, whole or torn: `Name: value`,
+//! continued on lines that begin with a space.
 
-/// The unfolded fields at the beginning of a text, up to the first line that is none. A line that only looks like part of a quotation
-/// (`> To: ...`) is read without its mark.
+/// The unfolded fields at the beginning of a text, up to the first line that is none. A line that
+/// only looks like part of a quotation (`> To: ...`) is read without its mark.
 pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
     // Some quote a whole header with an indent.
@@ -10,7 +11,11 @@ pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     for line in text.lines() {
         let line = line.strip_prefix(indent).unwrap_or(line);
         let line = line.trim_start_matches(['>', '|']);
-        let line = if text.starts_with('>') || text.starts_with('|') { line.strip_prefix(' ').unwrap_or(line) } else { line };
+        let line = if text.starts_with('>') || text.starts_with('|') {
+            line.strip_prefix(' ').unwrap_or(line)
+        } else {
+            line
+        };
         if line.trim().is_empty() {
             if fields.is_empty() {
                 continue;
@@ -62,7 +67,10 @@ mod tests {
         assert_eq!(get(&fields("> To: a@x.org\n> Subject: b"), "to"), Some("a@x.org"));
         assert_eq!(get(&fields("    To: a@x.org\n"), "to"), Some("a@x.org"));
         let indented = fields("  From: a@x.org\n   (b)\n  To: c@x.org\n\nD: e");
-        assert_eq!(indented, [("from".into(), "a@x.org (b)".into()), ("to".into(), "c@x.org".into())]);
+        assert_eq!(
+            indented,
+            [("from".into(), "a@x.org (b)".into()), ("to".into(), "c@x.org".into())]
+        );
         assert!(fields("").is_empty() && fields("no header here").is_empty());
     }
 }

@@ -1,4 +1,5 @@
-//! Mail that is made, or torn, so that a reader fails: it is read within bounds, and says no more than it holds.
+//! Mail that is made, or torn, so that a reader fails: it is read within bounds, and says no more
+//! than it holds.
 
 use std::path::Path;
 
@@ -18,36 +19,63 @@ fn read_on_a_small_stack(raw: Vec<u8>) -> Told {
 
 const HEAD: &str = "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.com\nTo: bounces@acme.example\nSubject: Undelivered\n";
 
-/// Each name with a message that nests or repeats as deep as 600 kB allow, or as long as shows the kind.
+/// Each name with a message that nests or repeats as deep as 600 kB allow, or as long as shows the
+/// kind.
 fn made_to_fail() -> Vec<(&'static str, Vec<u8>)> {
     let messages = "Content-Type: message/rfc822\n\n".repeat(20_000);
     let encoded = BASE64_STANDARD.encode(messages.as_bytes());
-    let lines: String = encoded.as_bytes().chunks(76).flat_map(|line| [std::str::from_utf8(line).unwrap(), "\n"]).collect();
-    let digests: String = (0..12_000).map(|n| format!("Content-Type: multipart/digest; boundary=x{n}\n\n--x{n}\n\n")).collect();
+    let lines: String = encoded
+        .as_bytes()
+        .chunks(76)
+        .flat_map(|line| [std::str::from_utf8(line).unwrap(), "\n"])
+        .collect();
+    let digests: String = (0..12_000)
+        .map(|n| format!("Content-Type: multipart/digest; boundary=x{n}\n\n--x{n}\n\n"))
+        .collect();
     let same = "Content-Type: multipart/digest; boundary=b\n\n--b\n\n".repeat(12_000);
     let mixed: String =
         (0..10_000).map(|n| format!("Content-Type: multipart/mixed; boundary=x{n}\n\n--x{n}\nContent-Type: message/rfc822\n\n")).collect();
     let folded = "Content-Type:\n message/rfc822\n\n".repeat(20_000);
     let reports = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: message/global\n\n".repeat(6_000);
-    let quoted: String = (0..150).map(|n| format!("{} From: MAILER-DAEMON@mx.example.com\n", ">".repeat(n))).collect();
+    let quoted: String = (0..150)
+        .map(|n| format!("{} From: MAILER-DAEMON@mx.example.com\n", ">".repeat(n)))
+        .collect();
     vec![
         ("messages", format!("{HEAD}{messages}").into_bytes()),
-        ("messages in base64", format!("{HEAD}Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{lines}").into_bytes()),
+        (
+            "messages in base64",
+            format!(
+                "{HEAD}Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{lines}"
+            )
+            .into_bytes(),
+        ),
         ("digests", format!("{HEAD}{digests}").into_bytes()),
         ("digests of one boundary", format!("{HEAD}{same}").into_bytes()),
         ("multiparts and messages", format!("{HEAD}{mixed}").into_bytes()),
         ("folded types", format!("{HEAD}{folded}").into_bytes()),
         ("reports in reports", format!("{HEAD}{reports}").into_bytes()),
         ("quotations of quotations", format!("{HEAD}\n{quoted}").into_bytes()),
-        ("elements", format!("{HEAD}Content-Type: text/html\n\n{}", "<div>".repeat(20_000)).into_bytes()),
+        (
+            "elements",
+            format!("{HEAD}Content-Type: text/html\n\n{}", "<div>".repeat(20_000)).into_bytes(),
+        ),
         ("comments", format!("{HEAD}Cc: {}\n\n", "(".repeat(60_000)).into_bytes()),
         ("groups", format!("{HEAD}Cc: {}\n\n", "a:<".repeat(20_000)).into_bytes()),
         ("signs of an address", format!("{HEAD}\n{}", "@".repeat(60_000)).into_bytes()),
-        ("quoted signs of an address", format!("{HEAD}\n{}", "\"@x.org ".repeat(3_000)).into_bytes()),
+        (
+            "quoted signs of an address",
+            format!("{HEAD}\n{}", "\"@x.org ".repeat(3_000)).into_bytes(),
+        ),
         ("one word", format!("{HEAD}\n{}", "x".repeat(60_000)).into_bytes()),
         ("one header", "x".repeat(600_000).into_bytes()),
         ("blank lines", format!("{HEAD}{}", "\n".repeat(60_000)).into_bytes()),
-        ("fields of a report", { format!("{HEAD}Content-Type: message/delivery-status\n\n{}", "Final-Recipient:\n\n".repeat(3_000)).into_bytes() }),
+        ("fields of a report", {
+            format!(
+                "{HEAD}Content-Type: message/delivery-status\n\n{}",
+                "Final-Recipient:\n\n".repeat(3_000)
+            )
+            .into_bytes()
+        }),
     ]
 }
 
@@ -55,7 +83,10 @@ fn made_to_fail() -> Vec<(&'static str, Vec<u8>)> {
 fn a_message_made_to_stop_the_reader_is_read_within_bounds() {
     for (name, raw) in made_to_fail() {
         let told = read_on_a_small_stack(raw);
-        assert!(!matches!(&told, Told::Events(events) if events.iter().any(|event| event.suppresses().is_some())), "{name}: {told:?}");
+        assert!(
+            !matches!(&told, Told::Events(events) if events.iter().any(|event| event.suppresses().is_some())),
+            "{name}: {told:?}"
+        );
     }
 }
 

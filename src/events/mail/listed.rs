@@ -6,7 +6,9 @@ use super::addresses::{MOST, all_in};
 use super::mention::asks;
 use super::phrases::{List, holds};
 use super::text::alias_of;
-use crate::replies::{Meaning, labels_recipient, normal, says_undelivered, spoken, without_addresses};
+use crate::replies::{
+    Meaning, labels_recipient, normal, says_undelivered, spoken, without_addresses,
+};
 
 /// Words before a recipient.
 const WORDS: &[&str] = &[
@@ -54,10 +56,14 @@ fn is_behind_word(low: &str) -> bool {
     })
 }
 
-/// A line without the marks of a quotation or a list before it. A mark right before a letter may be part of an address.
+/// A line without the marks of a quotation or a list before it. A mark right before a letter may be
+/// part of an address.
 fn without_marks(line: &str) -> &str {
     let mut line = line.trim_start_matches(['>', ' ', '\t', '•']);
-    while let Some(rest) = line.strip_prefix(['*', '-', '|']).filter(|rest| rest.starts_with([' ', '\t', '*', '-', '|'])) {
+    while let Some(rest) = line
+        .strip_prefix(['*', '-', '|'])
+        .filter(|rest| rest.starts_with([' ', '\t', '*', '-', '|']))
+    {
         line = rest.trim_start_matches(['>', ' ', '\t', '•']);
     }
     without_number(line)
@@ -67,7 +73,9 @@ fn without_marks(line: &str) -> &str {
 fn without_number(line: &str) -> &str {
     let inner = line.strip_prefix('[').unwrap_or(line);
     let digits = inner.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = inner[digits..].strip_prefix(['.', ')', ']']).filter(|rest| (1..4).contains(&digits) && rest.starts_with(' '));
+    let rest = inner[digits..]
+        .strip_prefix(['.', ')', ']'])
+        .filter(|rest| (1..4).contains(&digits) && rest.starts_with(' '));
     rest.map_or(line, str::trim_start)
 }
 
@@ -78,11 +86,19 @@ fn begins_with_code(text: &str) -> bool {
 }
 
 /// What stands right before a recipient, at the beginning of a line.
-const BEFORE: &[&str] = &["re: message to ", "message to ", "message for ", "mail to ", "your message to ", "your mail to "];
+const BEFORE: &[&str] = &[
+    "re: message to ",
+    "message to ",
+    "message for ",
+    "mail to ",
+    "your message to ",
+    "your mail to ",
+];
 
-/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient,
-/// behind the colon of a sentence that says what failed, and with a name below one. Each with whether nothing else can be meant: in brackets
-/// before a colon stands a recipient even where its name is that of a help desk.
+/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a
+/// colon, behind a word for recipient, behind the colon of a sentence that says what failed, and
+/// with a name below one. Each with whether nothing else can be meant: in brackets before a colon
+/// stands a recipient even where its name is that of a help desk.
 pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
     let mut found: Vec<(String, bool)> = Vec::new();
     let mut seen = HashSet::new();
@@ -101,7 +117,12 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
         let addresses = all_in(line);
         let Some(first) = addresses.first() else { continue };
         let place = Place::of(line, first, &addresses);
-        if place.is_alone() || place.is_named() || place.is_answer() || place.is_entry() || (is_below_heading && place.is_with_name()) {
+        if place.is_alone()
+            || place.is_named()
+            || place.is_answer()
+            || place.is_entry()
+            || (is_below_heading && place.is_with_name())
+        {
             let count = if place.is_enumeration(&addresses) { addresses.len() } else { 1 };
             add(first.clone(), (place.is_sure() && whole.starts_with('<')) || place.is_answer());
             addresses.into_iter().take(count).skip(1).for_each(|address| add(address, false));
@@ -119,14 +140,17 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
 /// The first address that stands alone right below a sentence that says what failed.
 pub(super) fn below_heading(text: &str) -> Option<String> {
     let mut is_below = false;
-    for line in text.lines().map(|line| without_marks(line).trim_end()).filter(|line| !line.is_empty()) {
+    for line in
+        text.lines().map(|line| without_marks(line).trim_end()).filter(|line| !line.is_empty())
+    {
         let addresses = if is_below { all_in(line) } else { Vec::new() };
         if let [address] = addresses.as_slice()
             && Place::of(line, address, &addresses).behind.is_some_and(|rest| rest.is_empty())
         {
             return Some(address.clone());
         }
-        is_below = is_heading(line) || line.strip_suffix('.').is_some_and(|sentence| is_heading(&format!("{sentence}:")));
+        is_below = is_heading(line)
+            || line.strip_suffix('.').is_some_and(|sentence| is_heading(&format!("{sentence}:")));
     }
     None
 }
@@ -134,7 +158,8 @@ pub(super) fn below_heading(text: &str) -> Option<String> {
 /// The longest line that is a heading.
 const LONGEST_HEADING: usize = 300;
 
-/// Whether a line says that something failed for those who stand below or behind it: it ends in a colon, and asks nothing.
+/// Whether a line says that something failed for those who stand below or behind it: it ends in a
+/// colon, and asks nothing.
 fn is_heading(line: &str) -> bool {
     if line.len() > LONGEST_HEADING {
         return false;
@@ -146,23 +171,30 @@ fn is_heading(line: &str) -> bool {
     (last.contains(' ') || !last.is_ascii()) && fails_somebody(&last) && !asks(&last)
 }
 
-/// Whether a sentence says that something was not delivered, or that there is nobody or no room. What else went wrong may be told of others.
+/// Whether a sentence says that something was not delivered, or that there is nobody or no room.
+/// What else went wrong may be told of others.
 fn fails_somebody(sentence: &str) -> bool {
-    holds(sentence, List::Sentences) || holds(sentence, List::Delays) || says_undelivered(sentence) || tells_of_mailbox(sentence)
+    holds(sentence, List::Sentences)
+        || holds(sentence, List::Delays)
+        || says_undelivered(sentence)
+        || tells_of_mailbox(sentence)
 }
 
 /// Whether a sentence says that there is nobody or no room.
 fn tells_of_mailbox(sentence: &str) -> bool {
-    let is_of_mailbox = |means: Meaning| matches!(means, Meaning::Gone | Meaning::Domain | Meaning::Full | Meaning::Disabled);
+    let is_of_mailbox = |means: Meaning| {
+        matches!(means, Meaning::Gone | Meaning::Domain | Meaning::Full | Meaning::Disabled)
+    };
     spoken(sentence, 0, None).means.is_some_and(is_of_mailbox)
 }
 
-/// The only address in a subject that says what is wrong with it: `User ann@example.com not listed in Domino Directory`. The subject of the
-/// returned message may name others.
+/// The only address in a subject that says what is wrong with it: `User ann@example.com not listed
+/// in Domino Directory`. The subject of the returned message may name others.
 pub(super) fn in_subject(subject: &str) -> Option<String> {
     let mut addresses = all_in(subject);
     let told = normal(subject);
-    (addresses.len() == 1 && tells_of_mailbox(&without_addresses(&told)) && !asks(&told)).then(|| addresses.remove(0))
+    (addresses.len() == 1 && tells_of_mailbox(&without_addresses(&told)) && !asks(&told))
+        .then(|| addresses.remove(0))
 }
 
 /// A line with the first of its addresses.
@@ -180,12 +212,18 @@ struct Place<'l> {
 impl<'l> Place<'l> {
     fn of(line: &'l str, first: &str, addresses: &[String]) -> Self {
         let (low, bare) = (line.to_lowercase(), first.to_ascii_lowercase());
-        let is_sign = |c: char| matches!(c, '<' | '\'' | '(' | '[') || (c == '"' && !bare.starts_with('"'));
+        let is_sign =
+            |c: char| matches!(c, '<' | '\'' | '(' | '[') || (c == '"' && !bare.starts_with('"'));
         // `SMTP <ann@example.com>`
-        let opened = low.strip_prefix("smtp ").filter(|rest| rest.starts_with('<')).unwrap_or(&low).trim_start_matches(is_sign);
+        let opened = low
+            .strip_prefix("smtp ")
+            .filter(|rest| rest.starts_with('<'))
+            .unwrap_or(&low)
+            .trim_start_matches(is_sign);
         let named = opened.trim_start_matches("smtp:").trim_start_matches("mailto:");
         let rest = named.strip_prefix(bare.as_str());
-        let behind = rest.map(|rest| rest.trim_start_matches(['>', '"', '\'', ')', ']', ' ']).to_owned());
+        let behind =
+            rest.map(|rest| rest.trim_start_matches(['>', '"', '\'', ')', ']', ' ']).to_owned());
         let count = addresses.len() - usize::from(addresses.len() == 2 && alias_of(line).is_some());
         Self { bare, behind, line, count, low }
     }
@@ -202,7 +240,10 @@ impl<'l> Place<'l> {
 
     fn is_named(&self) -> bool {
         let is_before = |word: &str| {
-            let rest = self.low.strip_prefix(word).map(|rest| rest.trim_start_matches(['<', '\'', '(', '[']));
+            let rest = self
+                .low
+                .strip_prefix(word)
+                .map(|rest| rest.trim_start_matches(['<', '\'', '(', '[']));
             rest.is_some_and(|rest| rest.starts_with(self.bare.as_str()))
         };
         WORDS.iter().any(|word| self.low.starts_with(word))
@@ -211,18 +252,27 @@ impl<'l> Place<'l> {
             || self.is_labelled()
     }
 
-    /// Several behind a label and nothing between them but signs. Behind "to" may stand whom else the message went to.
+    /// Several behind a label and nothing between them but signs. Behind "to" may stand whom else
+    /// the message went to.
     fn is_enumeration(&self, addresses: &[String]) -> bool {
         let rest = &self.low[self.low.find(self.bare.as_str()).unwrap_or(self.low.len())..];
-        let rest = addresses.iter().fold(rest.to_owned(), |rest, address| rest.replace(&address.to_lowercase(), ""));
-        addresses.len() > 1 && self.is_labelled() && rest.chars().all(|c| c.is_whitespace() || ",;<>\"'()[]".contains(c))
+        let rest = addresses
+            .iter()
+            .fold(rest.to_owned(), |rest, address| rest.replace(&address.to_lowercase(), ""));
+        addresses.len() > 1
+            && self.is_labelled()
+            && rest.chars().all(|c| c.is_whitespace() || ",;<>\"'()[]".contains(c))
     }
 
-    /// Behind a few words that end in a sign and name a recipient in any language: `Empfängeradresse: `, `Rcpt=[`, `收件人：`.
+    /// Behind a few words that end in a sign and name a recipient in any language:
+    /// `Empfängeradresse: `, `Rcpt=[`, `收件人：`.
     fn is_labelled(&self) -> bool {
         const MOST_WORDS: usize = 5;
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
-        let before = before.trim_end_matches(['<', '"', '\'', '(', '[', ' ', '\t']).trim_end_matches("smtp:").trim_end_matches(['<', '[', ' ']);
+        let before = before
+            .trim_end_matches(['<', '"', '\'', '(', '[', ' ', '\t'])
+            .trim_end_matches("smtp:")
+            .trim_end_matches(['<', '[', ' ']);
         let Some(label) = before.strip_suffix([':', '=', '|', '\u{ff1a}']) else { return false };
         let label = label.rsplit([':', ';', ',', '|', ']', '\u{ff1a}']).next().unwrap_or(label);
         let label = normal(label.rsplit(". ").next().unwrap_or(label));
@@ -238,20 +288,32 @@ impl<'l> Place<'l> {
 
     /// ZMailer's entry: `<local ann@example.com ann 38>:`, a channel, a host, a user and a number.
     fn is_entry(&self) -> bool {
-        let inner = self.low.strip_prefix('<').and_then(|rest| rest.split_once(">:")).map_or("", |(inner, _)| inner);
+        let inner = self
+            .low
+            .strip_prefix('<')
+            .and_then(|rest| rest.split_once(">:"))
+            .map_or("", |(inner, _)| inner);
         let words: Vec<&str> = inner.split(' ').collect();
-        words.len() > 2 && words[0].bytes().all(|b| b.is_ascii_lowercase()) && words[1..].contains(&self.bare.as_str())
+        words.len() > 2
+            && words[0].bytes().all(|b| b.is_ascii_lowercase())
+            && words[1..].contains(&self.bare.as_str())
     }
 
-    /// In brackets before a colon. A line that goes on with what the remote system said is indented, and that may name the sender.
+    /// In brackets before a colon. A line that goes on with what the remote system said is
+    /// indented, and that may name the sender.
     fn is_sure(&self) -> bool {
         self.low
             .strip_prefix('<')
             .and_then(|rest| rest.strip_prefix(self.bare.as_str()))
-            .is_some_and(|rest| [">:", "> (expanded from", "> (generated from"].iter().any(|behind| rest.starts_with(behind)))
+            .is_some_and(|rest| {
+                [">:", "> (expanded from", "> (generated from"]
+                    .iter()
+                    .any(|behind| rest.starts_with(behind))
+            })
     }
 
-    /// Postfix's entry in the middle of a line, where the lines of a report ran together: `... <ann@example.com>: host mx.example.com`.
+    /// Postfix's entry in the middle of a line, where the lines of a report ran together: `...
+    /// <ann@example.com>: host mx.example.com`.
     fn is_inner_entry(&self, address: &str) -> bool {
         self.low.contains(&format!(" <{}>: host ", address.to_lowercase()))
     }
@@ -260,7 +322,8 @@ impl<'l> Place<'l> {
     fn is_with_name(&self) -> bool {
         const WORDS_OF_NAME: usize = 6;
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
-        let name = before.trim_end_matches("mailto:").strip_suffix(['(', '<', '[']).unwrap_or_default();
+        let name =
+            before.trim_end_matches("mailto:").strip_suffix(['(', '<', '[']).unwrap_or_default();
         self.count == 1
             && self.line.ends_with([')', '>', ']'])
             && (1..=WORDS_OF_NAME).contains(&name.split_whitespace().count())

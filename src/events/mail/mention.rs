@@ -1,4 +1,5 @@
-//! What the sentence that names an address says of it: that something went wrong with it, or that it is one to turn to.
+//! What the sentence that names an address says of it: that something went wrong with it, or that
+//! it is one to turn to.
 
 use super::phrases::{List, holds};
 use crate::replies::{gives_reason, normal, says_nobody, says_undelivered};
@@ -59,16 +60,25 @@ fn says_failure(sentence: &str) -> bool {
         || says_undelivered(sentence)
 }
 
-/// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].
+/// The sentence that names an address: what stands before and what behind it, in the form of
+/// [`normal`].
 fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
-    let at = text.find(address).or_else(|| text.to_ascii_lowercase().find(&address.to_ascii_lowercase()))?;
-    let start = [". ", ".\n", "\n\n"].iter().filter_map(|mark| text[..at].rfind(mark)).max().map_or(0, |end| end + 2);
+    let at = text
+        .find(address)
+        .or_else(|| text.to_ascii_lowercase().find(&address.to_ascii_lowercase()))?;
+    let start = [". ", ".\n", "\n\n"]
+        .iter()
+        .filter_map(|mark| text[..at].rfind(mark))
+        .max()
+        .map_or(0, |end| end + 2);
     let rest = &text[at + address.len()..];
-    let end = [". ", ".\n", "\n\n"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
+    let end =
+        [". ", ".\n", "\n\n"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
     Some((normal(&text[start..at]), normal(&rest[..end])))
 }
 
-/// Whether the sentence that names an address says what went wrong with it, and does not ask to turn to it.
+/// Whether the sentence that names an address says what went wrong with it, and does not ask to
+/// turn to it.
 pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
@@ -76,7 +86,8 @@ pub(super) fn is_said_of(text: &str, address: &str) -> bool {
             return false;
         }
         let before = before.trim_end_matches(['<', '\'', '"', '(', '`', ':', ' ']);
-        (says_failure(&sentence) || ADDRESSED.iter().any(|words| before.ends_with(words))) && !asks(&sentence)
+        (says_failure(&sentence) || ADDRESSED.iter().any(|words| before.ends_with(words)))
+            && !asks(&sentence)
     })
 }
 
@@ -98,5 +109,6 @@ pub(super) fn is_said_anywhere(text: &str, address: &str) -> bool {
 
 /// Whether a sentence asks to turn to an address, and says nothing of it behind.
 pub(super) fn is_asked_for(text: &str, address: &str) -> bool {
-    sentence_of(text, address).is_some_and(|(before, behind)| asks(&before) && !gives_reason(&behind))
+    sentence_of(text, address)
+        .is_some_and(|(before, behind)| asks(&before) && !gives_reason(&behind))
 }

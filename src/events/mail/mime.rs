@@ -1,7 +1,9 @@
-//! A message cut at its boundaries (RFC 2046): the parts that hold something, in order, with their encodings taken off.
+//! A message cut at its boundaries (RFC 2046): the parts that hold something, in order, with their
+//! encodings taken off.
 //!
-//! Nothing here calls itself, and what is cut off is a view of the message and no copy: a message made of twenty thousand messages within
-//! messages costs what its bytes cost. A message within the message is one part, which is taken apart only where it is asked for.
+//! Nothing here calls itself, and what is cut off is a view of the message and no copy: a message
+//! made of twenty thousand messages within messages costs what its bytes cost. A message within the
+//! message is one part, which is taken apart only where it is asked for.
 
 use bytes::Bytes;
 use mail_parser::decoders::base64::base64_decode;
@@ -39,10 +41,14 @@ impl Part {
     fn in_its_encoding(&self) -> String {
         let declared = self.charset.as_deref().unwrap_or_default();
         // Many declare an encoding of single bytes, or none, and write UTF-8 all the same.
-        if is_single_byte(declared) && !self.body.is_ascii() && std::str::from_utf8(&self.body).is_ok() {
+        if is_single_byte(declared)
+            && !self.body.is_ascii()
+            && std::str::from_utf8(&self.body).is_ok()
+        {
             return decoded(&self.body);
         }
-        charset_decoder(declared.as_bytes()).map_or_else(|| decoded(&self.body), |decode| decode(&self.body))
+        charset_decoder(declared.as_bytes())
+            .map_or_else(|| decoded(&self.body), |decode| decode(&self.body))
     }
 }
 
@@ -61,7 +67,8 @@ pub(super) struct Cut {
 /// A piece of a message that is still to be looked at.
 struct Piece {
     bytes: Bytes,
-    /// What it is unless its header says: a message in a digest, text anywhere else (RFC 2046 section 5.1.5).
+    /// What it is unless its header says: a message in a digest, text anywhere else (RFC 2046
+    /// section 5.1.5).
     is_message: bool,
     depth: usize,
 }
@@ -80,16 +87,23 @@ pub(super) fn cut(raw: &Bytes) -> Cut {
         let content_type = parsed.as_ref().and_then(|message| message.content_type());
         if piece.depth == 0 {
             cut.subject = parsed.as_ref().and_then(|message| message.subject()).map(str::to_owned);
-            cut.report_type = content_type.filter(|kind| is_multipart(kind)).map(report_type).unwrap_or_default();
+            cut.report_type =
+                content_type.filter(|kind| is_multipart(kind)).map(report_type).unwrap_or_default();
         }
-        let boundary = content_type.filter(|kind| is_multipart(kind)).and_then(|kind| kind.attribute("boundary"));
-        let pieces = boundary.map(|boundary| between(&body, boundary.trim_end().as_bytes())).unwrap_or_default();
+        let boundary = content_type
+            .filter(|kind| is_multipart(kind))
+            .and_then(|kind| kind.attribute("boundary"));
+        let pieces = boundary
+            .map(|boundary| between(&body, boundary.trim_end().as_bytes()))
+            .unwrap_or_default();
         if !pieces.is_empty() {
             if piece.depth >= DEEPEST {
                 cut.is_cut_short = true;
                 continue;
             }
-            let is_message = content_type.and_then(|kind| kind.subtype()).is_some_and(|subtype| subtype.eq_ignore_ascii_case("digest"));
+            let is_message = content_type
+                .and_then(|kind| kind.subtype())
+                .is_some_and(|subtype| subtype.eq_ignore_ascii_case("digest"));
             let room = MOST_PARTS.saturating_sub(cut.parts.len() + left.len());
             cut.is_cut_short |= pieces.len() > room;
             let pieces = pieces.into_iter().take(room).rev();
@@ -105,26 +119,40 @@ pub(super) fn cut(raw: &Bytes) -> Cut {
         let (kind, subtype) = match content_type {
             // The boundary never comes: what there is to read is read.
             Some(kind) if is_multipart(kind) => ("text".to_owned(), "plain".to_owned()),
-            Some(kind) => (kind.ctype().to_ascii_lowercase(), kind.subtype().unwrap_or_default().to_ascii_lowercase()),
+            Some(kind) => (
+                kind.ctype().to_ascii_lowercase(),
+                kind.subtype().unwrap_or_default().to_ascii_lowercase(),
+            ),
             None if piece.is_message => ("message".to_owned(), "rfc822".to_owned()),
             None => ("text".to_owned(), "plain".to_owned()),
         };
         let charset = content_type.and_then(|kind| kind.attribute("charset")).map(str::to_owned);
-        cut.parts.push(Part { kind, subtype, charset, body: unencoded(body, encoding.as_deref().unwrap_or_default()) });
+        cut.parts.push(Part {
+            kind,
+            subtype,
+            charset,
+            body: unencoded(body, encoding.as_deref().unwrap_or_default()),
+        });
     }
     cut
 }
 
-/// A body as the multipart that it is, where an archive kept the parts with their boundaries and left out the field that says so.
+/// A body as the multipart that it is, where an archive kept the parts with their boundaries and
+/// left out the field that says so.
 pub(super) fn with_lost_boundary(body: &Bytes) -> Option<Bytes> {
     const LONGEST: usize = 72;
     let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     let is_note = |line: &[u8]| line.is_empty() || line.starts_with(b"This is a ");
     let boundary = lines.find(|line| !is_note(line))?.strip_prefix(b"--")?;
-    let is_header = lines.next()?.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
-    let is_boundary = (1..LONGEST).contains(&boundary.len()) && boundary.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"');
+    let is_header =
+        lines.next()?.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+    let is_boundary = (1..LONGEST).contains(&boundary.len())
+        && boundary.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"');
     let boundary = std::str::from_utf8(boundary).ok().filter(|_| is_header && is_boundary)?;
-    Some(Bytes::from([format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\n\n").as_bytes(), body].concat()))
+    Some(Bytes::from(
+        [format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\n\n").as_bytes(), body]
+            .concat(),
+    ))
 }
 
 fn is_multipart(kind: &ContentType<'_>) -> bool {
@@ -151,14 +179,17 @@ fn split_header(piece: &Piece) -> (Bytes, Bytes) {
     (bytes.slice(..header.len()), bytes.slice(header.len() + empty.len()..))
 }
 
-/// What stands between the lines of a boundary; nothing where none of them comes. What comes before the first and behind the last is for
-/// readers that know no parts.
+/// What stands between the lines of a boundary; nothing where none of them comes. What comes before
+/// the first and behind the last is for readers that know no parts.
 fn between(body: &Bytes, boundary: &[u8]) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     let mut begins = None;
     let mut at = 0;
     for line in body.split_inclusive(|byte| *byte == b'\n') {
-        let behind = line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(boundary)).map(<[u8]>::trim_ascii);
+        let behind = line
+            .strip_prefix(b"--")
+            .and_then(|rest| rest.strip_prefix(boundary))
+            .map(<[u8]>::trim_ascii);
         let is_last = behind.is_some_and(|behind| behind.starts_with(b"--"));
         if is_last || behind.is_some_and(<[u8]>::is_empty) {
             if let Some(start) = begins {
@@ -195,7 +226,11 @@ fn unencoded(body: Bytes, encoding: &str) -> Bytes {
 
 fn is_single_byte(charset: &str) -> bool {
     let low = charset.to_ascii_lowercase();
-    low.is_empty() || low == "us-ascii" || low == "ascii" || low.starts_with("iso-8859") || low.starts_with("windows-125")
+    low.is_empty()
+        || low == "us-ascii"
+        || low == "ascii"
+        || low.starts_with("iso-8859")
+        || low.starts_with("windows-125")
 }
 
 /// The bytes of the header, up to the first empty line.
@@ -210,11 +245,14 @@ pub(super) fn header_of(raw: &[u8]) -> &[u8] {
     raw
 }
 
-/// Bytes as text: UTF-8 where they are, otherwise byte by byte, in which addresses and codes can still be read.
+/// Bytes as text: UTF-8 where they are, otherwise byte by byte, in which addresses and codes can
+/// still be read.
 pub(super) fn decoded(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(e) if e.error_len().is_none() || e.valid_up_to() > bytes.len() / 2 => String::from_utf8_lossy(bytes).into_owned(),
+        Err(e) if e.error_len().is_none() || e.valid_up_to() > bytes.len() / 2 => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
         Err(_) => encoding_rs::mem::decode_latin1(bytes).into_owned(),
     }
 }
@@ -225,7 +263,10 @@ mod tests {
 
     fn parts(text: &str) -> Vec<(String, String, String)> {
         let cut = cut(&Bytes::copy_from_slice(text.as_bytes()));
-        cut.parts.iter().map(|part| (part.kind.clone(), part.subtype.clone(), part.text())).collect()
+        cut.parts
+            .iter()
+            .map(|part| (part.kind.clone(), part.subtype.clone(), part.text()))
+            .collect()
     }
 
     fn texts(text: &str) -> Vec<String> {
@@ -247,10 +288,22 @@ mod tests {
     #[test]
     fn torn_and_wrongly_declared_parts_are_read_as_they_stand() {
         for (mail, expected) in [
-            ("A: 1\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntw", vec!["one", "tw"]),
-            ("A: 1\nContent-Type: multipart/mixed; boundary=b\n\nno boundary\n", vec!["no boundary\n"]),
-            ("A: 1\nContent-Type: multipart/mixed\n\n--b\n\none\n--b--\n", vec!["--b\n\none\n--b--\n"]),
-            ("A: 1\nContent-Type: multipart/mixed; boundary=b\n\n--b\nno header here\n--b--\n", vec!["no header here"]),
+            (
+                "A: 1\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntw",
+                vec!["one", "tw"],
+            ),
+            (
+                "A: 1\nContent-Type: multipart/mixed; boundary=b\n\nno boundary\n",
+                vec!["no boundary\n"],
+            ),
+            (
+                "A: 1\nContent-Type: multipart/mixed\n\n--b\n\none\n--b--\n",
+                vec!["--b\n\none\n--b--\n"],
+            ),
+            (
+                "A: 1\nContent-Type: multipart/mixed; boundary=b\n\n--b\nno header here\n--b--\n",
+                vec!["no header here"],
+            ),
             ("A: 1\nContent-Transfer-Encoding: base64\n\nnot base64!\n", vec!["not base64!\n"]),
             ("A: 1\nContent-Type: text/plain; charset=us-ascii\n\nmüller\n", vec!["müller\n"]),
             ("A: 1\nContent-Type: text/plain; charset=unheard-of\n\nmüller\n", vec!["müller\n"]),
@@ -264,14 +317,18 @@ mod tests {
     fn a_multipart_whose_field_was_lost_is_known_by_its_first_boundary() {
         for (body, is_known) in [
             ("\n--b1\nContent-Type: text/plain\n\none\n--b1--\n", true),
-            ("This is a MIME-encapsulated message\n\n--b1\ncontent-type: text/plain\n\none\n--b1--\n", true),
+            (
+                "This is a MIME-encapsulated message\n\n--b1\ncontent-type: text/plain\n\none\n--b1--\n",
+                true,
+            ),
             ("Look at this:\n--b1\nContent-Type: text/plain\n\none\n--b1--\n", false),
             ("--b1\none\n", false),
             ("-- \nContent-Type: x\n", false),
             ("", false),
         ] {
             let whole = with_lost_boundary(&Bytes::copy_from_slice(body.as_bytes()));
-            let texts: Vec<String> = whole.iter().flat_map(|whole| cut(whole).parts).map(|part| part.text()).collect();
+            let texts: Vec<String> =
+                whole.iter().flat_map(|whole| cut(whole).parts).map(|part| part.text()).collect();
             assert_eq!(texts, if is_known { vec!["one"] } else { Vec::new() }, "{body}");
         }
     }
@@ -279,7 +336,10 @@ mod tests {
     #[test]
     fn a_digest_holds_messages_and_a_message_is_one_part() {
         let digest = "A: 1\nContent-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\nbody\n--b--\n";
-        assert_eq!(parts(digest), [("message".into(), "rfc822".into(), "Subject: x\n\nbody".into())]);
+        assert_eq!(
+            parts(digest),
+            [("message".into(), "rfc822".into(), "Subject: x\n\nbody".into())]
+        );
         let nested = format!("A: 1\nContent-Type: message/rfc822\n\n{digest}");
         assert_eq!(parts(&nested), [("message".into(), "rfc822".into(), digest.into())]);
     }
@@ -292,7 +352,10 @@ mod tests {
         }
         let deep = cut(&Bytes::from(deep));
         assert!(deep.parts.is_empty() && deep.is_cut_short);
-        let wide = format!("A: 1\nContent-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(5_000));
+        let wide = format!(
+            "A: 1\nContent-Type: multipart/mixed; boundary=b\n\n{}",
+            "--b\n\nx\n".repeat(5_000)
+        );
         let wide = cut(&Bytes::from(wide));
         assert!(wide.parts.len() == MOST_PARTS && wide.is_cut_short);
     }

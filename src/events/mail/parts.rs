@@ -1,7 +1,9 @@
-//! A message taken apart: its own header, what people are meant to read, the reports of machines, the returned message.
+//! A message taken apart: its own header, what people are meant to read, the reports of machines,
+//! the returned message.
 //!
-//! Nothing here trusts the Content-Type alone: gateways rename parts, cut messages in the middle and nest reports in forwards. Depth and
-//! amount are bounded, so a message made to be expensive is read in part.
+//! Nothing here trusts the Content-Type alone: gateways rename parts, cut messages in the middle
+//! and nest reports in forwards. Depth and amount are bounded, so a message made to be expensive is
+//! read in part.
 
 use bytes::Bytes;
 
@@ -51,7 +53,10 @@ impl Parts {
             return None;
         }
         let mut cut = mime::cut(raw);
-        parts.subject = cut.subject.take().unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
+        parts.subject = cut
+            .subject
+            .take()
+            .unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
         // In what a person writes a quoted report stays a quotation.
         if matches!(cut.parts.as_slice(), [part] if part.kind == "text")
             && evidence::is_from_mail_system(&parts)
@@ -65,7 +70,11 @@ impl Parts {
         for part in &cut.parts {
             parts.sort(part, &mut left);
         }
-        if parts.texts.is_empty() && parts.statuses.is_empty() && parts.complaints.is_empty() && parts.nested.is_empty() {
+        if parts.texts.is_empty()
+            && parts.statuses.is_empty()
+            && parts.complaints.is_empty()
+            && parts.nested.is_empty()
+        {
             // A declared type that is not kept to: the body is taken as it stands.
             parts.texts.push(cut_to(decoded(&raw[header_of(raw).len()..]), &mut left));
         }
@@ -100,10 +109,16 @@ impl Parts {
                 }
             }
             // The machine's report is bounded by the message alone.
-            (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => self.statuses.push(unescaped(&part.text())),
+            (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => {
+                self.statuses.push(unescaped(&part.text()))
+            }
             (_, "feedback-report") => self.complaints.push(text(left)),
-            (_, "disposition-notification" | "global-disposition-notification") => self.receipts.push(text(left)),
-            (_, "rfc822-headers" | "global-headers" | "partial" | "rfc822") => self.returned(&decoded(&part.body)),
+            (_, "disposition-notification" | "global-disposition-notification") => {
+                self.receipts.push(text(left))
+            }
+            (_, "rfc822-headers" | "global-headers" | "partial" | "rfc822") => {
+                self.returned(&decoded(&part.body))
+            }
             ("text", "html") => {
                 let html: String = part.text().chars().take(MOST_HTML).collect();
                 let text = mail_parser::decoders::html::html_to_text(&with_breaks(&html));
@@ -115,7 +130,8 @@ impl Parts {
     }
 }
 
-/// HTML with a line break before each block, which the reader of HTML leaves out behind an inline element: `<a>ann@example.com</a><p>No`.
+/// HTML with a line break before each block, which the reader of HTML leaves out behind an inline
+/// element: `<a>ann@example.com</a><p>No`.
 fn with_breaks(html: &str) -> String {
     const BLOCKS: [&str; 6] = ["p", "div", "tr", "table", "ul", "li"];
     let is_block = |tag: &str| BLOCKS.iter().any(|name| tag.eq_ignore_ascii_case(name));

@@ -1,13 +1,15 @@
-//! What tells a bounce, an absence or a receipt from other mail, in the languages of mail systems: the phrases of `phrases.txt`. What the reasons
-//! in them mean is known to [`crate::replies`].
+//! What tells a bounce, an absence or a receipt from other mail, in the languages of mail systems:
+//! the phrases of `phrases.txt`. What the reasons in them mean is known to [`crate::replies`].
 //!
-//! A phrase may end in a space, where only the end of the word makes it one. Accents make no difference: many systems write none.
+//! A phrase may end in a space, where only the end of the word makes it one. Accents make no
+//! difference: many systems write none.
 
 use std::sync::LazyLock;
 
 use crate::replies::forms;
 
-static LISTS: LazyLock<Vec<(&str, Vec<String>)>> = LazyLock::new(|| lists(include_str!("phrases.txt")));
+static LISTS: LazyLock<Vec<(&str, Vec<String>)>> =
+    LazyLock::new(|| lists(include_str!("phrases.txt")));
 
 fn lists(text: &'static str) -> Vec<(&'static str, Vec<String>)> {
     let mut lists: Vec<(&str, Vec<String>)> = Vec::new();
@@ -77,10 +79,28 @@ mod tests {
     fn phrases_are_in_the_form_in_which_they_are_looked_for() {
         for line in include_str!("phrases.txt").lines().filter(|line| !line.starts_with('#')) {
             assert_eq!(line, line.to_lowercase());
-            assert!(line.is_empty() || (line.len() > 2 && !line.contains("  ") && !line.starts_with(' ')), "{line}");
+            assert!(
+                line.is_empty()
+                    || (line.len() > 2 && !line.contains("  ") && !line.starts_with(' ')),
+                "{line}"
+            );
         }
-        use List::{Absences, Challenges, DelaySubjects, Delays, Forwards, OriginalFollows, Receipts, Senders, Sentences, Subjects};
-        for each in [OriginalFollows, Senders, Subjects, Sentences, Absences, Challenges, Receipts, Forwards, DelaySubjects, Delays] {
+        use List::{
+            Absences, Challenges, DelaySubjects, Delays, Forwards, OriginalFollows, Receipts,
+            Senders, Sentences, Subjects,
+        };
+        for each in [
+            OriginalFollows,
+            Senders,
+            Subjects,
+            Sentences,
+            Absences,
+            Challenges,
+            Receipts,
+            Forwards,
+            DelaySubjects,
+            Delays,
+        ] {
             assert!(list(each).len() > 5, "{each:?}");
         }
     }

@@ -1,5 +1,6 @@
-//! Refusals in the form of a receipt: Sieve's `reject` (RFC 5429) and Dovecot's deliver answer with a message/disposition-notification
-//! (RFC 8098) that the message was deleted, and give the reason in the text.
+//! Refusals in the form of a receipt: Sieve's `reject` (RFC 5429) and Dovecot's deliver answer with
+//! a message/disposition-notification (RFC 8098) that the message was deleted, and give the reason
+//! in the text.
 //!
 //! They come after the mailbox was found, so none of them says that it does not exist.
 
@@ -25,9 +26,12 @@ pub(super) fn rejections(parts: &Parts, now: Timestamp) -> Vec<Event> {
     };
     let event = |receipt: &String| {
         let fields = fields(receipt);
-        let named = ["original-recipient", "final-recipient"].iter().find_map(|name| get(&fields, name).and_then(addresses::of_field))?;
+        let named = ["original-recipient", "final-recipient"]
+            .iter()
+            .find_map(|name| get(&fields, name).and_then(addresses::of_field))?;
         let mut event = blank(parts, EventKind::Bounced, Source::Dsn, now);
-        (event.bounce, event.class, event.recipient) = (Some(Bounce::Soft), Some(class), Some(named));
+        (event.bounce, event.class, event.recipient) =
+            (Some(Bounce::Soft), Some(class), Some(named));
         event.status.clone_from(&judged.status);
         event.code.clone_from(&judged.code);
         event.reason = shortened(said);
@@ -36,21 +40,32 @@ pub(super) fn rejections(parts: &Parts, now: Timestamp) -> Vec<Event> {
     parts.receipts.iter().filter_map(event).collect()
 }
 
-/// Whether a program says that it deleted the message, and that it rejected it. Who deletes a message unread rejects nothing.
+/// Whether a program says that it deleted the message, and that it rejected it. Who deletes a
+/// message unread rejects nothing.
 fn is_rejection(parts: &Parts) -> bool {
     let is_deleted = parts.receipts.iter().any(|receipt| {
         get(&fields(receipt), "disposition")
             .map(str::to_ascii_lowercase)
             .is_some_and(|what| what.contains("automatic-action") && what.contains("deleted"))
     });
-    let is_marked = parts.get("auto-submitted").is_some_and(|value| value.to_ascii_lowercase().contains("rejected"));
-    is_deleted && (is_marked || normal(&parts.subject).contains("automatically rejected") || parts.texts.iter().any(|text| reason(text).is_some()))
+    let is_marked = parts
+        .get("auto-submitted")
+        .is_some_and(|value| value.to_ascii_lowercase().contains("rejected"));
+    is_deleted
+        && (is_marked
+            || normal(&parts.subject).contains("automatically rejected")
+            || parts.texts.iter().any(|text| reason(text).is_some()))
 }
 
 /// What stands behind the sentence that names the recipient.
 fn reason(text: &str) -> Option<&str> {
-    const SENTENCES: [&str; 3] = ["was automatically rejected:", "was automatically rejected.", "has been automatically rejected"];
+    const SENTENCES: [&str; 3] = [
+        "was automatically rejected:",
+        "was automatically rejected.",
+        "has been automatically rejected",
+    ];
     let low = text.to_ascii_lowercase();
-    let end = SENTENCES.iter().find_map(|sentence| low.find(sentence).map(|at| at + sentence.len()))?;
+    let end =
+        SENTENCES.iter().find_map(|sentence| low.find(sentence).map(|at| at + sentence.len()))?;
     Some(text[end..].trim_start_matches([':', '.']).trim())
 }

@@ -1,5 +1,6 @@
-//! Refusals as receiving systems write them, each in the frames of the systems that report them: who is gone is hard, and nobody is gone for
-//! words that say something else, or that are not understood.
+//! Refusals as receiving systems write them, each in the frames of the systems that report them:
+//! who is gone is hard, and nobody is gone for words that say something else, or that are not
+//! understood.
 
 use super::*;
 use crate::event::Bounce;
@@ -12,7 +13,9 @@ const ANN: &str = "ann.lee@example.net";
 
 /// The status in the first words of a reply.
 fn status_of(reply: &str) -> Option<&str> {
-    reply.split_whitespace().nth(1).filter(|word| word.split('.').count() == 3 && word.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+    reply.split_whitespace().nth(1).filter(|word| {
+        word.split('.').count() == 3 && word.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    })
 }
 
 fn message(subject: &str, kind: &str, body: &str) -> String {
@@ -31,10 +34,15 @@ fn report(said: &str, status: &str, diagnostic: &str) -> String {
          Final-Recipient: rfc822; {ANN}\nAction: failed\nStatus: {status}\nDiagnostic-Code: smtp; {diagnostic}\n\n--b\n\
          Content-Type: message/rfc822\n\n{RETURNED}\n--b--\n"
     );
-    message("Undelivered Mail Returned to Sender", "multipart/report; report-type=delivery-status; boundary=b", &body)
+    message(
+        "Undelivered Mail Returned to Sender",
+        "multipart/report; report-type=delivery-status; boundary=b",
+        &body,
+    )
 }
 
-/// A reply as Postfix, Exim, qmail and Sendmail report it. Sendmail makes a status and words of its own where the reply has no status.
+/// A reply as Postfix, Exim, qmail and Sendmail report it. Sendmail makes a status and words of its
+/// own where the reply has no status.
 fn frames(reply: &str) -> Vec<String> {
     let (one, code) = (reply.replace('\n', " "), &reply[..3]);
     let status = status_of(reply).map_or_else(|| format!("{}.0.0", &reply[..1]), str::to_owned);
@@ -45,7 +53,9 @@ fn frames(reply: &str) -> Vec<String> {
         "553" => "5.1.3",
         _ => &status,
     });
-    let postfix = format!("<{ANN}>: host mx.example.net[192.0.2.1] said: {one} (in reply to RCPT TO command)");
+    let postfix = format!(
+        "<{ANN}>: host mx.example.net[192.0.2.1] said: {one} (in reply to RCPT TO command)"
+    );
     let exim = format!(
         "This message was created automatically by mail delivery software.\n\nThe following address(es) failed:\n\n  {ANN}\n    host mx.example.net [192.0.2.1]\n\
          \x20   SMTP error from remote mail server after RCPT TO:<{ANN}>:\n    {}\n\n------ This is a copy of the message, including all the headers. ------\n\n{RETURNED}",
@@ -63,7 +73,11 @@ fn frames(reply: &str) -> Vec<String> {
     );
     vec![
         report(&postfix, &status, &one),
-        message("Mail delivery failed: returning message to sender", "text/plain; charset=utf-8", &exim),
+        message(
+            "Mail delivery failed: returning message to sender",
+            "text/plain; charset=utf-8",
+            &exim,
+        ),
         message("failure notice", "text/plain; charset=utf-8", &qmail),
         report(&sendmail, made, first),
     ]
@@ -72,13 +86,20 @@ fn frames(reply: &str) -> Vec<String> {
 /// What goes wrong with each reply that is not read as wanted in every frame.
 fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
     let read_in = |frame: &String| match read(frame.as_bytes(), now()) {
-        Told::Events(events) if events.len() == 1 && events[0].recipient.as_deref() == Some(ANN) => {
-            (events[0].bounce != Some(wanted)).then(|| format!("{:?} {:?}", events[0].bounce, events[0].class))
+        Told::Events(events)
+            if events.len() == 1 && events[0].recipient.as_deref() == Some(ANN) =>
+        {
+            (events[0].bounce != Some(wanted))
+                .then(|| format!("{:?} {:?}", events[0].bounce, events[0].class))
         }
         told => Some(format!("{told:?}")),
     };
     let of = |reply: &&str| {
-        let found: Vec<String> = frames(reply).iter().enumerate().filter_map(|(frame, raw)| Some(format!("{frame}: {}", read_in(raw)?))).collect();
+        let found: Vec<String> = frames(reply)
+            .iter()
+            .enumerate()
+            .filter_map(|(frame, raw)| Some(format!("{frame}: {}", read_in(raw)?)))
+            .collect();
         (!found.is_empty()).then(|| format!("{reply}\n    {}", found.join("\n    ")))
     };
     replies.iter().filter_map(of).collect()
@@ -203,6 +224,9 @@ fn who_is_gone_is_hard_in_every_frame() {
 
 #[test]
 fn nobody_is_gone_for_what_is_said_of_something_else_or_not_understood() {
-    let wrong: Vec<String> = [SENDER, ELSE, THINGS, WORDS].into_iter().flat_map(|replies| wrong(replies, Bounce::Soft)).collect();
+    let wrong: Vec<String> = [SENDER, ELSE, THINGS, WORDS]
+        .into_iter()
+        .flat_map(|replies| wrong(replies, Bounce::Soft))
+        .collect();
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -1,4 +1,5 @@
-//! What answers by itself and is no bounce: absences, people who have left, receipts, challenges, and mail that some program made.
+//! What answers by itself and is no bounce: absences, people who have left, receipts, challenges,
+//! and mail that some program made.
 
 use super::parts::Parts;
 use super::phrases::{List, holds, list};

@@ -12,26 +12,42 @@ use crate::event::{Bounce, Event, EventKind, Source};
 
 /// What machine-readable reports say.
 pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
-    let mut recipients: Vec<Recipient> = parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
+    let mut recipients: Vec<Recipient> =
+        parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
     let is_told = parts.report_type == "delivery-status" || evidence::is_from_mail_system(parts);
     let mut is_hearsay = false;
-    if recipients.is_empty() && (is_told || (text::is_bounce_subject(&parts.subject) && !is_answer(&parts.subject))) {
+    if recipients.is_empty()
+        && (is_told || (text::is_bounce_subject(&parts.subject) && !is_answer(&parts.subject)))
+    {
         // A gateway has made text of the machine's part.
-        recipients = parts.texts.iter().filter(|text| dsn::is_status(text)).flat_map(|text| dsn::recipients(text)).collect();
-        is_hearsay = parts.report_type != "delivery-status" && !evidence::is_from_program(parts) && parts.original.is_empty();
+        recipients = parts
+            .texts
+            .iter()
+            .filter(|text| dsn::is_status(text))
+            .flat_map(|text| dsn::recipients(text))
+            .collect();
+        is_hearsay = parts.report_type != "delivery-status"
+            && !evidence::is_from_program(parts)
+            && parts.original.is_empty();
     }
     let human = text::read(parts, &own_addresses(parts));
     if recipients.is_empty() && human.recipients.len() == 1 {
-        // A report that names nobody, and the person stands in the text or in a field of the header.
-        recipients = parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
+        // A report that names nobody, and the person stands in the text or in a field of the
+        // header.
+        recipients =
+            parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
     }
-    // Whom the report itself was sent to, such as a list, is not the person whom the message was for.
-    let own: HashSet<String> = own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
-    let mut sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
+    // Whom the report itself was sent to, such as a list, is not the person whom the message was
+    // for.
+    let own: HashSet<String> =
+        own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
+    let mut sent_to: Vec<String> =
+        headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
     sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
     let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
     let alone = recipients.len() == 1;
-    // Where the mail of some arrived, those of whom others are told are members of a list or an alias, and the person we wrote to is not meant.
+    // Where the mail of some arrived, those of whom others are told are members of a list or an
+    // alias, and the person we wrote to is not meant.
     let arrived: HashSet<String> = recipients
         .iter()
         .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
@@ -41,12 +57,14 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
     let mut known: HashMap<String, &str> = HashMap::new();
     for (address, about) in human.recipients.iter().rev() {
-        // The text may name the address that a message was forwarded to, and the report the one that it came to.
+        // The text may name the address that a message was forwarded to, and the report the one
+        // that it came to.
         known.extend(text::alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
         known.insert(address.to_lowercase(), about);
     }
     let mut judge = Judge::default();
-    let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered].map(|kind| blank(parts, kind, Source::Dsn, now));
+    let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered]
+        .map(|kind| blank(parts, kind, Source::Dsn, now));
     let mut events = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let Some(kind) = kind_of(&recipient) else { continue };
@@ -54,23 +72,38 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
             named.retain(|address| !has_arrived(address));
         }
-        // Some put the sender into the field, to whom the report goes, and the recipient into the text.
-        let is_own = |address: &String| own.contains(&address.to_ascii_lowercase()) && !addressed.contains(&address.to_ascii_lowercase());
-        if alone && kind != EventKind::Delivered && human.recipients.len() == 1 && !human.recipients.iter().any(|(person, _)| is_own(person)) {
+        // Some put the sender into the field, to whom the report goes, and the recipient into the
+        // text.
+        let is_own = |address: &String| {
+            own.contains(&address.to_ascii_lowercase())
+                && !addressed.contains(&address.to_ascii_lowercase())
+        };
+        if alone
+            && kind != EventKind::Delivered
+            && human.recipients.len() == 1
+            && !human.recipients.iter().any(|(person, _)| is_own(person))
+        {
             named.retain(|address| !is_own(address));
         }
-        let ours = named.iter().find(|address| addressed.contains(&address.to_ascii_lowercase())).or(named.first());
-        let others = || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
-        let address = ours.cloned().or_else(|| if recipient.is_unreadable() { None } else { others() });
+        let ours = named
+            .iter()
+            .find(|address| addressed.contains(&address.to_ascii_lowercase()))
+            .or(named.first());
+        let others =
+            || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
+        let address =
+            ours.cloned().or_else(|| if recipient.is_unreadable() { None } else { others() });
         let address = address.filter(|address| !is_another(&recipient, address));
-        let is_unreadable = address.is_none() && (recipient.is_unreadable() || is_mailbox(&recipient));
+        let is_unreadable =
+            address.is_none() && (recipient.is_unreadable() || is_mailbox(&recipient));
         if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
             continue;
         }
         let Some(blank) = blanks.iter().find(|blank| blank.kind == kind) else { continue };
         let mut event = Event { is_hearsay, ..blank.clone() };
         if is_unreadable {
-            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one whom the message was for.
+            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one whom
+            // the message was for.
             event.message_id.clear();
             event.token.clear();
         }
@@ -83,7 +116,8 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         let judged = judge.of(&recipient.status, recipient.said(), around);
         event.status = judged.status;
         event.code = judged.code;
-        event.reason = shortened(if recipient.said().is_empty() { around } else { recipient.said() });
+        event.reason =
+            shortened(if recipient.said().is_empty() { around } else { recipient.said() });
         if let Some(at) = recipient.at.filter(|at| *at <= now) {
             event.at = at;
             event.id.clear();
@@ -95,7 +129,11 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             event.class = Some(judged.class);
         }
         if kind != EventKind::Delivered && !arrived.is_empty() {
-            is_told_of_another(&mut event, address.as_ref().filter(|address| !has_arrived(address)), &addressed);
+            is_told_of_another(
+                &mut event,
+                address.as_ref().filter(|address| !has_arrived(address)),
+                &addressed,
+            );
         }
         event.recipient = address;
         events.push(event);
@@ -108,15 +146,17 @@ fn kind_of(recipient: &Recipient) -> Option<EventKind> {
     Some(match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
         ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
         ("delayed" | "delay", _) => EventKind::Deferred,
-        ("delivered" | "relayed" | "expanded" | "deliverable", _) | (_, Some('2')) => EventKind::Delivered,
+        ("delivered" | "relayed" | "expanded" | "deliverable", _) | (_, Some('2')) => {
+            EventKind::Delivered
+        }
         ("", Some('4')) => EventKind::Bounced,
         _ if recipient.status.is_empty() && recipient.diagnostic.is_empty() => return None,
         _ => EventKind::Bounced,
     })
 }
 
-/// Takes out of a failure what would make it one of the person whom the message was for, unless it names that person. `named` is the
-/// address, if it is of nobody whose mail arrived.
+/// Takes out of a failure what would make it one of the person whom the message was for, unless it
+/// names that person. `named` is the address, if it is of nobody whose mail arrived.
 fn is_told_of_another(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
     if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
         return;
@@ -128,34 +168,65 @@ fn is_told_of_another(event: &mut Event, named: Option<&String>, addressed: &Has
     }
 }
 
-/// A report may name a mailbox without its domain, or by the name that a host has among its neighbours; the text or the returned message has
-/// the rest. A name without a dot that nothing completes is an address as well.
-fn whole(recipient: &Recipient, human: &[(String, String)], sent_to: &[String], alone: bool) -> Option<String> {
+/// A report may name a mailbox without its domain, or by the name that a host has among its
+/// neighbours; the text or the returned message has the rest. A name without a dot that nothing
+/// completes is an address as well.
+fn whole(
+    recipient: &Recipient,
+    human: &[(String, String)],
+    sent_to: &[String],
+    alone: bool,
+) -> Option<String> {
     let undotted = recipient.undotted();
-    let local = undotted.as_deref().and_then(|address| address.split('@').next()).map(str::to_ascii_lowercase).or_else(|| local(recipient));
+    let local = undotted
+        .as_deref()
+        .and_then(|address| address.split('@').next())
+        .map(str::to_ascii_lowercase)
+        .or_else(|| local(recipient));
     // A text may name others too, such as whom to ask for help.
-    let mut all = sent_to.iter().filter(|_| sent_to.len() == 1).chain(human.iter().map(|(address, _)| address)).chain(sent_to);
-    let by_name = local.and_then(|local| all.clone().find(|address| address.to_ascii_lowercase().starts_with(&format!("{local}@"))));
+    let mut all = sent_to
+        .iter()
+        .filter(|_| sent_to.len() == 1)
+        .chain(human.iter().map(|(address, _)| address))
+        .chain(sent_to);
+    let by_name = local.and_then(|local| {
+        all.clone().find(|address| address.to_ascii_lowercase().starts_with(&format!("{local}@")))
+    });
     by_name.cloned().or(undotted).or_else(|| if alone { all.next().cloned() } else { None })
 }
 
-/// Whether a report names a mailbox without a domain that is not the mailbox of `address`. The message was passed on to another host, and
-/// `address` itself may exist.
+/// Whether a report names a mailbox without a domain that is not the mailbox of `address`. The
+/// message was passed on to another host, and `address` itself may exist.
 fn is_another(recipient: &Recipient, address: &str) -> bool {
-    is_mailbox(recipient) && local(recipient).is_some_and(|local| !address.to_ascii_lowercase().starts_with(&format!("{local}@")))
+    is_mailbox(recipient)
+        && local(recipient)
+            .is_some_and(|local| !address.to_ascii_lowercase().starts_with(&format!("{local}@")))
 }
 
-/// Whether the field of the recipient is of the type of mail addresses and has the name of a mailbox alone.
+/// Whether the field of the recipient is of the type of mail addresses and has the name of a
+/// mailbox alone.
 fn is_mailbox(recipient: &Recipient) -> bool {
-    let value = recipient.final_recipient.split_once(';').filter(|(kind, _)| kind.trim().eq_ignore_ascii_case("rfc822"));
+    let value = recipient
+        .final_recipient
+        .split_once(';')
+        .filter(|(kind, _)| kind.trim().eq_ignore_ascii_case("rfc822"));
     let name = value.map_or("", |(_, name)| name.trim());
-    recipient.addresses().is_empty() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'+'))
+    recipient.addresses().is_empty()
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'+'))
 }
 
 /// The name of a mailbox as a report gives it.
 fn local(recipient: &Recipient) -> Option<String> {
     [&recipient.final_recipient, &recipient.original_recipient]
         .into_iter()
-        .map(|value| value.split_once(';').map_or(value.as_str(), |(_, rest)| rest).trim().trim_matches(['<', '>', '"', '\\']).to_ascii_lowercase())
+        .map(|value| {
+            value
+                .split_once(';')
+                .map_or(value.as_str(), |(_, rest)| rest)
+                .trim()
+                .trim_matches(['<', '>', '"', '\\'])
+                .to_ascii_lowercase()
+        })
         .find(|local| !local.is_empty())
 }

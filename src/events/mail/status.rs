@@ -1,4 +1,5 @@
-//! Reply codes and enhanced status codes in prose: `550 5.1.1`, `#5.1.1`, `Status: 5.1.1 (bad mailbox)`.
+//! Reply codes and enhanced status codes in prose: `550 5.1.1`, `#5.1.1`, `Status: 5.1.1 (bad
+//! mailbox)`.
 
 /// A status of RFC 3463 and the SMTP reply code beside it; each empty where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -7,7 +8,8 @@ pub(super) struct Codes {
     pub(super) code: String,
 }
 
-/// The first enhanced status in a text that says more than its class and subject (X.1.0), else the first one that says most; and the first reply code.
+/// The first enhanced status in a text that says more than its class and subject (X.1.0), else the
+/// first one that says most; and the first reply code.
 pub(super) fn codes_in(text: &str) -> Codes {
     Codes { status: status_in(text), code: code_in(text) }
 }
@@ -26,7 +28,10 @@ fn status_in(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut generic = String::new();
     for (at, byte) in bytes.iter().enumerate() {
-        if !matches!(byte, b'2' | b'4' | b'5') || bytes.get(at + 1) != Some(&b'.') || !may_begin(bytes, at) {
+        if !matches!(byte, b'2' | b'4' | b'5')
+            || bytes.get(at + 1) != Some(&b'.')
+            || !may_begin(bytes, at)
+        {
             continue;
         }
         let rest = &bytes[at + 2..];
@@ -37,7 +42,10 @@ fn status_in(text: &str) -> String {
         let detail = rest[subject + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
         let end = at + 2 + subject + 1 + detail;
         // Four numbers are an IP address, and a version has letters.
-        let ends = bytes.get(end).is_none_or(|b| !(b.is_ascii_alphanumeric() || *b == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)));
+        let ends = bytes.get(end).is_none_or(|b| {
+            !(b.is_ascii_alphanumeric()
+                || *b == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit))
+        });
         if !(1..=3).contains(&detail) || !ends {
             continue;
         }
@@ -54,19 +62,53 @@ fn status_in(text: &str) -> String {
 
 /// A number is not in the middle of another one, of a word or of an address.
 fn may_begin(bytes: &[u8], at: usize) -> bool {
-    at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || matches!(bytes[at - 1], b'.' | b'_' | b'@' | b'/'))
+    at == 0
+        || !(bytes[at - 1].is_ascii_alphanumeric()
+            || matches!(bytes[at - 1], b'.' | b'_' | b'@' | b'/'))
 }
 
 fn code_in(text: &str) -> String {
     let bytes = text.as_bytes();
     for at in 0..bytes.len().saturating_sub(2) {
         let three = &bytes[at..at + 3];
-        let is_code = matches!(three[0], b'4' | b'5') && matches!(three[1], b'0'..=b'7') && three[2].is_ascii_digit();
-        let ends = bytes
-            .get(at + 3)
-            .is_none_or(|b| matches!(b, b' ' | b'-' | b'\r' | b'\n' | b':' | b'<' | b')' | b',' | b'"' | b'\'' | b'_' | b'#' | b';' | b'/'));
-        // Times, sizes, ports and the like are numbers too; a code stands at the beginning of something.
-        let begins = at == 0 || matches!(bytes[at - 1], b' ' | b'\n' | b'\t' | b';' | b'<' | b'(' | b'"' | b'\'' | b':' | b'#' | b'>' | b'=');
+        let is_code = matches!(three[0], b'4' | b'5')
+            && matches!(three[1], b'0'..=b'7')
+            && three[2].is_ascii_digit();
+        let ends = bytes.get(at + 3).is_none_or(|b| {
+            matches!(
+                b,
+                b' ' | b'-'
+                    | b'\r'
+                    | b'\n'
+                    | b':'
+                    | b'<'
+                    | b')'
+                    | b','
+                    | b'"'
+                    | b'\''
+                    | b'_'
+                    | b'#'
+                    | b';'
+                    | b'/'
+            )
+        });
+        // Times, sizes, ports and the like are numbers too; a code stands at the beginning of
+        // something.
+        let begins = at == 0
+            || matches!(
+                bytes[at - 1],
+                b' ' | b'\n'
+                    | b'\t'
+                    | b';'
+                    | b'<'
+                    | b'('
+                    | b'"'
+                    | b'\''
+                    | b':'
+                    | b'#'
+                    | b'>'
+                    | b'='
+            );
         if is_code && ends && begins && is_smtp(three) {
             return text[at..at + 3].to_owned();
         }
@@ -74,13 +116,19 @@ fn code_in(text: &str) -> String {
     String::new()
 }
 
-/// The reply codes of RFC 5321 section 4.2.3 and its extensions, and a few that are seen although nobody defined them.
+/// The reply codes of RFC 5321 section 4.2.3 and its extensions, and a few that are seen although
+/// nobody defined them.
 fn is_smtp(three: &[u8]) -> bool {
     const KNOWN: [&[u8; 3]; 27] = [
-        b"421", b"422", b"431", b"441", b"442", b"446", b"447", b"449", b"450", b"451", b"452", b"454", b"455", b"500", b"501", b"502", b"503",
-        b"504", b"521", b"530", b"535", b"541", b"542", b"550", b"551", b"552", b"556",
+        b"421", b"422", b"431", b"441", b"442", b"446", b"447", b"449", b"450", b"451", b"452",
+        b"454", b"455", b"500", b"501", b"502", b"503", b"504", b"521", b"530", b"535", b"541",
+        b"542", b"550", b"551", b"552", b"556",
     ];
-    KNOWN.iter().any(|known| known[..] == *three) || matches!(three, b"553" | b"554" | b"555" | b"471" | b"472" | b"557" | b"570" | b"571" | b"572")
+    KNOWN.iter().any(|known| known[..] == *three)
+        || matches!(
+            three,
+            b"553" | b"554" | b"555" | b"471" | b"472" | b"557" | b"570" | b"571" | b"572"
+        )
 }
 
 #[cfg(test)]
@@ -100,7 +148,11 @@ mod tests {
             ("version 4.5.6b", "", ""),
             ("", "", ""),
         ] {
-            assert_eq!(codes_in(text), Codes { status: status.into(), code: code.into() }, "{text}");
+            assert_eq!(
+                codes_in(text),
+                Codes { status: status.into(), code: code.into() },
+                "{text}"
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
-//! What mail systems write, one message each, from `tests/fixtures/mail-systems.txt` and `mail-delays.txt`.
+//! What mail systems write, one message each, from `tests/fixtures/mail-systems.txt` and
+//! `mail-delays.txt`.
 //!
-//! `=== name: word class recipient; word class recipient hearsay` stands above each. `*` is any class, `a|b` one of two, `-` nothing.
+//! `=== name: word class recipient; word class recipient hearsay` stands above each. `*` is any
+//! class, `a|b` one of two, `-` nothing.
 
 use super::*;
 
@@ -41,10 +43,24 @@ fn differing(messages: &str) -> Vec<String> {
             Told::Events(events) => events,
             Told::Nothing(_) => Vec::new(),
         };
-        let expected: Vec<&str> = expected.split(';').map(str::trim).filter(|one| *one != "none").collect();
-        if found.len() != expected.len() || !expected.iter().all(|one| found.iter().any(|event| fits(event, one))) {
-            let of = |event: &Event| (event.word(), event.class, event.recipient.clone(), event.is_hearsay, event.reason.clone());
-            wrong.push(format!("{name}: {:?}, not {expected:?}", found.iter().map(of).collect::<Vec<_>>()));
+        let expected: Vec<&str> =
+            expected.split(';').map(str::trim).filter(|one| *one != "none").collect();
+        if found.len() != expected.len()
+            || !expected.iter().all(|one| found.iter().any(|event| fits(event, one)))
+        {
+            let of = |event: &Event| {
+                (
+                    event.word(),
+                    event.class,
+                    event.recipient.clone(),
+                    event.is_hearsay,
+                    event.reason.clone(),
+                )
+            };
+            wrong.push(format!(
+                "{name}: {:?}, not {expected:?}",
+                found.iter().map(of).collect::<Vec<_>>()
+            ));
         }
         count += 1;
     }

@@ -10,7 +10,13 @@ type Expected = &'static [(&'static str, &'static str, &'static str)];
 
 const MESSAGES: &[(&str, Expected)] = &[
     ("postfix", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
-    ("postfix-two-people", &[("bounced(hard)", "mailbox_gone", "ann@example.com"), ("bounced(soft)", "mailbox_full", "bob@example.com")]),
+    (
+        "postfix-two-people",
+        &[
+            ("bounced(hard)", "mailbox_gone", "ann@example.com"),
+            ("bounced(soft)", "mailbox_full", "bob@example.com"),
+        ],
+    ),
     ("delayed", &[("deferred", "routing", "ann@example.com")]),
     ("relayed", &[("delivered", "", "ann@example.com")]),
     ("policy", &[("bounced(soft)", "policy", "ann@example.com")]),
@@ -85,15 +91,30 @@ fn now() -> Timestamp {
 }
 
 fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail").join(format!("{name}.eml"))).unwrap()
+    std::fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/mail")
+            .join(format!("{name}.eml")),
+    )
+    .unwrap()
 }
 
 fn told(raw: &[u8]) -> Vec<(String, String, String)> {
     match read(raw, now()) {
         Told::Nothing(_) => vec![("none".into(), String::new(), String::new())],
         Told::Events(events) => {
-            let class = |event: &Event| event.class.map_or(String::new(), |class| class.to_string());
-            events.iter().map(|event| (event.word().to_owned(), class(event), event.recipient.clone().unwrap_or_default())).collect()
+            let class =
+                |event: &Event| event.class.map_or(String::new(), |class| class.to_string());
+            events
+                .iter()
+                .map(|event| {
+                    (
+                        event.word().to_owned(),
+                        class(event),
+                        event.recipient.clone().unwrap_or_default(),
+                    )
+                })
+                .collect()
         }
     }
 }
@@ -103,9 +124,14 @@ fn every_form_is_read_with_its_recipient_and_class() {
     for (name, expected) in MESSAGES {
         let found = told(&fixture(name));
         let fits = |(found, expected): (&(String, String, String), &(&str, &str, &str))| {
-            found.0 == expected.0 && (expected.1 == "*" || found.1 == expected.1) && found.2 == expected.2
+            found.0 == expected.0
+                && (expected.1 == "*" || found.1 == expected.1)
+                && found.2 == expected.2
         };
-        assert!(found.len() == expected.len() && found.iter().zip(*expected).all(fits), "{name}: {found:?}, not {expected:?}");
+        assert!(
+            found.len() == expected.len() && found.iter().zip(*expected).all(fits),
+            "{name}: {found:?}, not {expected:?}"
+        );
     }
 }
 
@@ -131,15 +157,26 @@ fn the_message_id_the_token_and_the_time_are_kept_and_the_same_message_is_the_sa
     let raw = fixture("postfix");
     let Told::Events(events) = read(&raw, now()) else { panic!("nothing") };
     assert_eq!(events[0].message_id, "0123456789abcdef01234567@acme.example");
-    assert_eq!((events[0].code.as_str(), events[0].status.as_str(), events[0].bounce), ("550", "5.1.1", Some(Bounce::Hard)));
+    assert_eq!(
+        (events[0].code.as_str(), events[0].status.as_str(), events[0].bounce),
+        ("550", "5.1.1", Some(Bounce::Hard))
+    );
     assert_eq!(events[0].at.to_string(), "2026-11-21T12:00:00Z");
     assert_eq!(events[0].raw.as_ref().map(|kept| kept.bytes()), Some(&raw[..]));
     let Told::Events(again) = read(&raw, Timestamp::now()) else { panic!("nothing") };
     assert_eq!(events[0].id, again[0].id);
-    let named = String::from_utf8(raw).unwrap().replace("To: <bounces@", "To: <bounce+89abcdef0123456789abcdef@");
+    let named = String::from_utf8(raw)
+        .unwrap()
+        .replace("To: <bounces@", "To: <bounce+89abcdef0123456789abcdef@");
     let Told::Events(named) = read(named.as_bytes(), now()) else { panic!("nothing") };
     assert_eq!(named[0].token, "89abcdef0123456789abcdef");
-    let undated = named[0].raw.as_ref().map(|raw| String::from_utf8_lossy(raw.bytes()).replace("Date: Sat, 21 Nov 2026 12", "X: 12")).unwrap();
+    let undated = named[0]
+        .raw
+        .as_ref()
+        .map(|raw| {
+            String::from_utf8_lossy(raw.bytes()).replace("Date: Sat, 21 Nov 2026 12", "X: 12")
+        })
+        .unwrap();
     let ids: Vec<String> = [now(), Timestamp::now()]
         .map(|now| match read(undated.as_bytes(), now) {
             Told::Events(events) => events[0].id.clone(),
@@ -154,7 +191,9 @@ fn no_input_stops_the_reader() {
     assert_eq!(read(b"", now()), Told::Nothing("empty"));
     assert_eq!(read(b"\n \n", now()), Told::Nothing("empty"));
     assert_eq!(read(&[0; 100], now()), Told::Nothing("not a mail message"));
-    let whole: Vec<(&str, Vec<u8>)> = ["postfix", "arf", "forwarded", "qmail", "exchange-base64"].map(|name| (name, fixture(name))).into();
+    let whole: Vec<(&str, Vec<u8>)> = ["postfix", "arf", "forwarded", "qmail", "exchange-base64"]
+        .map(|name| (name, fixture(name)))
+        .into();
     for (_, raw) in &whole {
         for end in (0..raw.len()).step_by(31) {
             read(&raw[..end], now());
@@ -171,7 +210,9 @@ fn no_input_stops_the_reader() {
     read(&nested, now());
     let mut parts = b"From: MAILER-DAEMON@x.org\nSubject: failure notice\nContent-Type: multipart/mixed; boundary=b0\n\n".to_vec();
     for n in 1..2_000 {
-        parts.extend(format!("--b{}\nContent-Type: multipart/mixed; boundary=b{n}\n\n", n - 1).bytes());
+        parts.extend(
+            format!("--b{}\nContent-Type: multipart/mixed; boundary=b{n}\n\n", n - 1).bytes(),
+        );
     }
     read(&parts, now());
     let mut long = b"From: MAILER-DAEMON@x.org\nSubject: failure notice\n\n".to_vec();
@@ -181,13 +222,18 @@ fn no_input_stops_the_reader() {
 
 #[test]
 fn free_text_about_thousands_of_people_tells_of_each() {
-    let people = |count: usize| (0..count).map(|n| format!("<person{n}@example.com>: 550 5.1.1 user unknown\n")).collect::<String>();
+    let people = |count: usize| {
+        (0..count)
+            .map(|n| format!("<person{n}@example.com>: 550 5.1.1 user unknown\n"))
+            .collect::<String>()
+    };
     let head = "From: MAILER-DAEMON@mx.example.net\nTo: bounces@acme.example\nSubject: Undelivered Mail Returned to Sender\n\n";
     let many = told(format!("{head}{}", people(1_000)).as_bytes());
     assert_eq!((many.len(), many[999].2.as_str()), (1_000, "person999@example.com"));
 }
 
-/// What is said about a person is looked for near the name, however long the line is: two thousand people on one line took half a minute.
+/// What is said about a person is looked for near the name, however long the line is: two thousand
+/// people on one line took half a minute.
 #[test]
 fn thousands_of_people_on_one_line_are_told_of() {
     let people: Vec<String> = (0..2_000).map(|n| format!("person{n}@example.com")).collect();
@@ -201,7 +247,8 @@ fn thousands_of_people_on_one_line_are_told_of() {
     assert_eq!(told(raw.as_bytes()).len(), 2_000);
 }
 
-/// Whom a message would suppress, with the Message-ID by which the ledger finds the person whom it was for.
+/// Whom a message would suppress, with the Message-ID by which the ledger finds the person whom it
+/// was for.
 fn suppressed(raw: &str) -> Vec<(String, String)> {
     let Told::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let hard = events.into_iter().filter(|event| event.suppresses().is_some());
@@ -213,7 +260,9 @@ fn returned(said: &str, fields: &str) -> String {
     let (kind, report) = match fields {
         "" => ("mixed", String::new()),
         fields => ("report; report-type=delivery-status", {
-            format!("--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.com\n\n{fields}\n\n")
+            format!(
+                "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.com\n\n{fields}\n\n"
+            )
         }),
     };
     format!(
@@ -228,21 +277,50 @@ fn returned(said: &str, fields: &str) -> String {
 fn a_colleague_who_is_named_beside_the_one_who_is_gone_is_not_suppressed() {
     let x400 = "Final-Recipient: x400; /C=US/O=EX/S=Ann/\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 user unknown";
     for (said, fields) in [
-        ("Your message could not be delivered. The user does not exist: Ann has left. Please contact bob@example.com instead.", ""),
-        ("Your message could not be delivered. The user does not exist.\n\nPlease contact\nbob@example.com\ninstead.", ""),
-        ("Your message could not be delivered. This user does not exist, please write to bob@example.com.", ""),
-        ("Your message could not be delivered. The user does not exist. Bob (bob@example.com) does her work now.", ""),
-        ("Your message could not be delivered: this mailbox does not exist. If you need help, write to bob@example.com.", x400),
-        ("Your message could not be delivered: this mailbox does not exist.\n\nbob@example.com\n", x400),
-        ("Your message could not be delivered.", &x400.replace("x400; /C=US/O=EX/S=Ann/", "rfc822; ann")),
+        (
+            "Your message could not be delivered. The user does not exist: Ann has left. Please contact bob@example.com instead.",
+            "",
+        ),
+        (
+            "Your message could not be delivered. The user does not exist.\n\nPlease contact\nbob@example.com\ninstead.",
+            "",
+        ),
+        (
+            "Your message could not be delivered. This user does not exist, please write to bob@example.com.",
+            "",
+        ),
+        (
+            "Your message could not be delivered. The user does not exist. Bob (bob@example.com) does her work now.",
+            "",
+        ),
+        (
+            "Your message could not be delivered: this mailbox does not exist. If you need help, write to bob@example.com.",
+            x400,
+        ),
+        (
+            "Your message could not be delivered: this mailbox does not exist.\n\nbob@example.com\n",
+            x400,
+        ),
+        (
+            "Your message could not be delivered.",
+            &x400.replace("x400; /C=US/O=EX/S=Ann/", "rfc822; ann"),
+        ),
     ] {
         let raw = returned(said, fields);
         let people: Vec<String> = suppressed(&raw).into_iter().map(|(person, _)| person).collect();
         assert_eq!(people, ["ann@example.com"], "{raw}");
     }
     // A forward is named with its reason, and so is a member of a list.
-    for said in ["addressed to 'carl@example.org', failed: user unknown", "Invalid final delivery userid: carl@example.org"] {
-        assert_eq!(suppressed(&returned(&format!("Your message could not be delivered.\n{said}"), ""))[0].0, "carl@example.org", "{said}");
+    for said in [
+        "addressed to 'carl@example.org', failed: user unknown",
+        "Invalid final delivery userid: carl@example.org",
+    ] {
+        assert_eq!(
+            suppressed(&returned(&format!("Your message could not be delivered.\n{said}"), ""))[0]
+                .0,
+            "carl@example.org",
+            "{said}"
+        );
     }
 }
 
@@ -252,34 +330,63 @@ fn a_member_of_a_list_that_reached_others_takes_nobody_along() {
     let gone = "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 user unknown";
     let carl = format!("Final-Recipient: rfc822; carl@example.com\n{gone}");
     for arrived in ["delivered", "relayed", "expanded"] {
-        let took = |person: &str| format!("Final-Recipient: rfc822; {person}@example.com\nAction: {arrived}\nStatus: 2.0.0");
+        let took = |person: &str| {
+            format!(
+                "Final-Recipient: rfc822; {person}@example.com\nAction: {arrived}\nStatus: 2.0.0"
+            )
+        };
         let alias = "Original-Recipient: rfc822; ann@example.com";
         for (fields, hard) in [
             (format!("{}\n\n{carl}", took("ann")), vec![("carl@example.com", "")]),
             (format!("{carl}\n\n{}", took("bea")), vec![("carl@example.com", "")]),
-            (format!("{alias}\n{}\n\n{alias}\n{carl}", took("bea")), vec![("carl@example.com", "")]),
-            (format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("ann")), vec![]),
+            (
+                format!("{alias}\n{}\n\n{alias}\n{carl}", took("bea")),
+                vec![("carl@example.com", "")],
+            ),
+            (
+                format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("ann")),
+                vec![],
+            ),
             (format!("{}\n\nFinal-Recipient: x400; /S=Carl/\n{gone}", took("ann")), vec![]),
             // She was not reached, whoever else was.
-            (format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("bea")), vec![("ann@example.com", ours)]),
+            (
+                format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("bea")),
+                vec![("ann@example.com", ours)],
+            ),
         ] {
             let raw = returned("This is a report.", &fields);
             let found = suppressed(&raw);
-            let found: Vec<(&str, &str)> = found.iter().map(|(person, id)| (person.as_str(), id.as_str())).collect();
+            let found: Vec<(&str, &str)> =
+                found.iter().map(|(person, id)| (person.as_str(), id.as_str())).collect();
             assert_eq!(found, hard, "{raw}");
         }
     }
-    assert_eq!(suppressed(&returned("This is a report.", &carl))[0].1, ours, "a forward that fails is hers");
+    assert_eq!(
+        suppressed(&returned("This is a report.", &carl))[0].1,
+        ours,
+        "a forward that fails is hers"
+    );
 }
 
 #[test]
 fn a_mailbox_without_a_domain_is_nobody_else() {
     let fields = |name: &str| {
-        format!("Final-Recipient: rfc822; {name}\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: {name}: 550 <{name}@localhost>... User unknown")
+        format!(
+            "Final-Recipient: rfc822; {name}\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: {name}: 550 <{name}@localhost>... User unknown"
+        )
     };
     // A program that fetches mail passes it on to the mailboxes of its own host.
-    let suppressed = |name: &str| suppressed(&returned("Some addresses were rejected by the MDA fetchmail forwards to.", &fields(name)));
-    assert_eq!(suppressed("account"), [(String::new(), String::new())], "an address, or a message by which it could be known, is not named");
+    let suppressed = |name: &str| {
+        suppressed(&returned(
+            "Some addresses were rejected by the MDA fetchmail forwards to.",
+            &fields(name),
+        ))
+    };
+    assert_eq!(
+        suppressed("account"),
+        [(String::new(), String::new())],
+        "an address, or a message by which it could be known, is not named"
+    );
     assert_eq!(
         suppressed("ann").iter().map(|(person, _)| person.as_str()).collect::<Vec<_>>(),
         ["ann@example.com"],

@@ -1,7 +1,8 @@
-//! What a refusal says beside what stands in every refusal of a kind: the words of the system that reports it, and the reply code in each line.
+//! What a refusal says beside what stands in every refusal of a kind: the words of the system that
+//! reports it, and the reply code in each line.
 //!
-//! The rule it keeps: a bare code may be believed where the system adds nothing to it. Words that are not understood are a reason all the same,
-//! and nobody knows which.
+//! The rule it keeps: a bare code may be believed where the system adds nothing to it. Words that
+//! are not understood are a reason all the same, and nobody knows which.
 
 /// What the reporting system writes around a reply, and what says nothing of the recipient.
 const FRAMES: [&str; 17] = [
@@ -46,11 +47,16 @@ const EMPTY: [&str; 18] = [
     "the",
 ];
 
-/// A text without the words that the reporting system writes around a reply, in the form of [`crate::replies::normal()`], and without the name
-/// of the host that gave it, which may hold any word.
+/// A text without the words that the reporting system writes around a reply, in the form of
+/// [`crate::replies::normal()`], and without the name of the host that gave it, which may hold any
+/// word.
 pub(super) fn without_frame(said: &str) -> String {
-    let bare = FRAMES.iter().fold(said.to_owned(), |said, frame| if said.contains(frame) { said.replace(frame, " ") } else { said });
-    let host = bare.split_once("host ").and_then(|(before, rest)| Some((before, rest.split_once(" said:")?)));
+    let bare = FRAMES.iter().fold(said.to_owned(), |said, frame| {
+        if said.contains(frame) { said.replace(frame, " ") } else { said }
+    });
+    let host = bare
+        .split_once("host ")
+        .and_then(|(before, rest)| Some((before, rest.split_once(" said:")?)));
     match host.filter(|(_, (host, _))| !host.contains(' ')) {
         Some((before, (_, reply))) => format!("{before}said:{reply}"),
         None => bare,
@@ -65,7 +71,8 @@ pub(super) fn without_repeated(said: &str, code: &str) -> String {
     format!("{before}{}", rest.replace(&format!(" {code} "), " "))
 }
 
-/// The text around a reply that Sendmail reports, without what Sendmail itself says of its code: `550 5.7.1 <ann@example.com>... User unknown`.
+/// The text around a reply that Sendmail reports, without what Sendmail itself says of its code:
+/// `550 5.7.1 <ann@example.com>... User unknown`.
 pub(super) fn without_own_words(around: String, said: &str) -> String {
     const OWN: [&str; 2] = ["... user unknown", "... invalid address"];
     if said.is_empty() || !around.contains("<<< ") {
@@ -78,11 +85,17 @@ pub(super) fn without_own_words(around: String, said: &str) -> String {
 pub(super) fn gives_none(said: &str, code: &str) -> bool {
     let reply = said.split_once(code).filter(|_| !code.is_empty()).map_or(said, |(_, reply)| reply);
     // A host's name, a path and a number are no words.
-    let words = reply.split_whitespace().filter(|word| !(word.trim_end_matches(['.', ',', ':', ';']).contains(['.', '/', '='])));
-    words.flat_map(|word| word.split(|c: char| !c.is_alphabetic())).filter(|word| word.chars().count() > 1).all(|word| EMPTY.contains(&word))
+    let words = reply
+        .split_whitespace()
+        .filter(|word| !(word.trim_end_matches(['.', ',', ':', ';']).contains(['.', '/', '='])));
+    words
+        .flat_map(|word| word.split(|c: char| !c.is_alphabetic()))
+        .filter(|word| word.chars().count() > 1)
+        .all(|word| EMPTY.contains(&word))
 }
 
-/// The whole of a reply of which a report gives the first line, as Sendmail does: `550-Not taken`, whose other lines stand in the transcript.
+/// The whole of a reply of which a report gives the first line, as Sendmail does: `550-Not taken`,
+/// whose other lines stand in the transcript.
 pub(super) fn whole(said: &str, code: &str, around: &str) -> Option<String> {
     let is_first = said.contains(&format!("{code}-")) && !said.contains(&format!("{code} "));
     if code.len() != 3 || !is_first {
@@ -93,7 +106,9 @@ pub(super) fn whole(said: &str, code: &str, around: &str) -> Option<String> {
     for line in around.split(mark).skip(1).filter(|line| line.starts_with(code)) {
         // Its own sentence begins with the code again.
         let line = line.split(['\n', '>']).next().unwrap_or(line);
-        let end = line[code.len()..].find(&format!(" {code} ")).map_or(line.len(), |end| end + code.len());
+        let end = line[code.len()..]
+            .find(&format!(" {code} "))
+            .map_or(line.len(), |end| end + code.len());
         whole.push(' ');
         whole.push_str(line[..end].trim_end());
     }
@@ -106,7 +121,13 @@ mod tests {
 
     #[test]
     fn a_bare_code_is_told_from_one_with_words() {
-        for said in ["550", "550 <>", "smtp; 550 5.1.1", "host mx.example.net said: 550 action not taken", "550 mx1.example.net 4711"] {
+        for said in [
+            "550",
+            "550 <>",
+            "smtp; 550 5.1.1",
+            "host mx.example.net said: 550 action not taken",
+            "550 mx1.example.net 4711",
+        ] {
             assert!(gives_none(said, "550"), "{said}");
         }
         for said in ["550 go away", "550 teilnehmer", "550 error", "550 no thanks", "x yz"] {
@@ -117,9 +138,20 @@ mod tests {
     #[test]
     fn the_lines_of_a_reply_are_put_together_and_its_code_is_read_once() {
         let around = "... while talking to mx.example.net.: >>> RCPT To:<> <<< 550-Not taken <<< 550 Try again 550 5.1.1 <>... User unknown";
-        assert_eq!(whole("SMTP; 550-Not taken", "550", around).as_deref(), Some("SMTP; 550-Not taken 550-Not taken 550 Try again"));
+        assert_eq!(
+            whole("SMTP; 550-Not taken", "550", around).as_deref(),
+            Some("SMTP; 550-Not taken 550-Not taken 550 Try again")
+        );
         assert_eq!(whole("SMTP; 550 Not taken", "550", around), None);
-        assert_eq!(without_repeated("smtp; 550-not taken 550-for us 550 try again", "550"), "smtp; 550-not taken for us try again");
-        assert_eq!(without_frame("<>: host spam.example.net[192.0.2.1] said: 550 no (in reply to rcpt to command)"), "<>: said: 550 no  ");
+        assert_eq!(
+            without_repeated("smtp; 550-not taken 550-for us 550 try again", "550"),
+            "smtp; 550-not taken for us try again"
+        );
+        assert_eq!(
+            without_frame(
+                "<>: host spam.example.net[192.0.2.1] said: 550 no (in reply to rcpt to command)"
+            ),
+            "<>: said: 550 no  "
+        );
     }
 }

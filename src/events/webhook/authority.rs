@@ -1,7 +1,9 @@
-//! Whom a certificate of SNS has to come from: a root of Amazon's own authority, by a chain that holds at the time of the message.
+//! Whom a certificate of SNS has to come from: a root of Amazon's own authority, by a chain that
+//! holds at the time of the message.
 //!
-//! SNS serves its certificate without that of the issuer. The issuers that Amazon has had since 2022 are kept here; a later one is fetched from
-//! the address in the certificate, and believed because a root vouches for it.
+//! SNS serves its certificate without that of the issuer. The issuers that Amazon has had since
+//! 2022 are kept here; a later one is fetched from the address in the certificate, and believed
+//! because a root vouches for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -49,7 +51,8 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Amazon's: the roots that Mozilla trusts, and those of the same names in the trust store of this machine, where a later one may be.
+    /// Amazon's: the roots that Mozilla trusts, and those of the same names in the trust store of
+    /// this machine, where a later one may be.
     pub fn amazon() -> Self {
         let mut native = RootCertStore::empty();
         native.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -58,15 +61,27 @@ impl Authority {
         Self { roots, issuers: CertificateDer::pem_slice_iter(ISSUERS).flatten().collect() }
     }
 
-    /// Whether a chain that holds at `at` leads from a certificate issued to one of `names` to a root.
-    pub(super) fn check(&self, certificate: &Certificate, names: &[String], at: Timestamp) -> Result<(), Distrust> {
+    /// Whether a chain that holds at `at` leads from a certificate issued to one of `names` to a
+    /// root.
+    pub(super) fn check(
+        &self,
+        certificate: &Certificate,
+        names: &[String],
+        at: Timestamp,
+    ) -> Result<(), Distrust> {
         let (first, beside) = certificate.chain();
         let parsed = ParsedCertificate::try_from(first).map_err(|_| Distrust::Unusable)?;
         let between: Vec<_> = beside.iter().chain(&self.issuers).cloned().collect();
-        let at = UnixTime::since_unix_epoch(Duration::from_secs(at.as_second().max(0).unsigned_abs()));
-        let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, &between, at, algorithms).map_err(distrust)?;
-        let is_named = |name: &String| ServerName::try_from(name.as_str()).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok());
+        let at =
+            UnixTime::since_unix_epoch(Duration::from_secs(at.as_second().max(0).unsigned_abs()));
+        let algorithms =
+            rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, &between, at, algorithms)
+            .map_err(distrust)?;
+        let is_named = |name: &String| {
+            ServerName::try_from(name.as_str())
+                .is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
+        };
         if names.iter().any(is_named) { Ok(()) } else { Err(Distrust::OtherName) }
     }
 }
@@ -75,9 +90,9 @@ fn distrust(error: rustls::Error) -> Distrust {
     use CertificateError as E;
     match error {
         rustls::Error::InvalidCertificate(E::UnknownIssuer) => Distrust::UnknownIssuer,
-        rustls::Error::InvalidCertificate(E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. }) => {
-            Distrust::NotAtThisTime
-        }
+        rustls::Error::InvalidCertificate(
+            E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. },
+        ) => Distrust::NotAtThisTime,
         _ => Distrust::Unusable,
     }
 }
@@ -86,8 +101,12 @@ fn distrust(error: rustls::Error) -> Distrust {
 fn is_amazons(root: &TrustAnchor<'_>) -> bool {
     let subject = root.subject.as_ref();
     match (attribute(subject, ORGANISATION), attribute(subject, COMMON_NAME)) {
-        (Some(b"Amazon"), Some(name)) => name.strip_prefix(b"Amazon Root CA ").is_some_and(|number| !number.is_empty()),
-        (Some(b"Starfield Technologies, Inc."), Some(name)) => name == b"Starfield Services Root Certificate Authority - G2",
+        (Some(b"Amazon"), Some(name)) => {
+            name.strip_prefix(b"Amazon Root CA ").is_some_and(|number| !number.is_empty())
+        }
+        (Some(b"Starfield Technologies, Inc."), Some(name)) => {
+            name == b"Starfield Services Root Certificate Authority - G2"
+        }
         _ => false,
     }
 }
@@ -120,25 +139,44 @@ mod tests {
         let name = ["sns.amazonaws.com".to_owned()];
         assert!(real.chain().1.is_empty(), "SNS serves it alone");
         assert_eq!(authority.check(&real, &name, at("2026-03-06T20:00:26Z")), Ok(()));
-        assert_eq!(authority.check(&real, &name, at("2026-10-15T00:00:00Z")), Err(Distrust::NotAtThisTime));
-        assert_eq!(authority.check(&real, &name, at("2025-11-09T23:59:59Z")), Err(Distrust::NotAtThisTime));
         assert_eq!(
-            authority.check(&real, &["sns-signing.eu-south-1.amazonaws.com".to_owned()], at("2026-03-06T20:00:26Z")),
+            authority.check(&real, &name, at("2026-10-15T00:00:00Z")),
+            Err(Distrust::NotAtThisTime)
+        );
+        assert_eq!(
+            authority.check(&real, &name, at("2025-11-09T23:59:59Z")),
+            Err(Distrust::NotAtThisTime)
+        );
+        assert_eq!(
+            authority.check(
+                &real,
+                &["sns-signing.eu-south-1.amazonaws.com".to_owned()],
+                at("2026-03-06T20:00:26Z")
+            ),
             Err(Distrust::OtherName)
         );
         // Of an issuer that is not known yet its own certificate is needed.
         let bare = Authority { issuers: Vec::new(), ..Authority::amazon() };
-        assert_eq!(bare.check(&real, &name, at("2026-03-06T20:00:26Z")), Err(Distrust::UnknownIssuer));
+        assert_eq!(
+            bare.check(&real, &name, at("2026-03-06T20:00:26Z")),
+            Err(Distrust::UnknownIssuer)
+        );
         let with = real.with_issuer(ISSUERS).unwrap();
         assert_eq!(bare.check(&with, &name, at("2026-03-06T20:00:26Z")), Ok(()));
-        assert!(real.with_issuer(b"<html>").is_none() && real.with_issuer(b"").is_none() && real.with_issuer(b"\x30\x03\x02\x01").is_none());
+        assert!(
+            real.with_issuer(b"<html>").is_none()
+                && real.with_issuer(b"").is_none()
+                && real.with_issuer(b"\x30\x03\x02\x01").is_none()
+        );
     }
 
     #[test]
     fn roots_are_amazons_and_nobody_elses() {
         let amazon = Authority::amazon();
         assert!((4..20).contains(&amazon.roots.len()), "{}", amazon.roots.len());
-        assert!(amazon.roots.roots.iter().all(|root| attribute(&root.subject, COMMON_NAME).is_some_and(|name| !name.is_empty())));
+        assert!(amazon.roots.roots.iter().all(|root| {
+            attribute(&root.subject, COMMON_NAME).is_some_and(|name| !name.is_empty())
+        }));
         assert!(webpki_roots::TLS_SERVER_ROOTS.iter().filter(|root| is_amazons(root)).count() >= 4);
         assert_eq!(amazon.issuers.len(), 4);
         assert_eq!(attribute(b"\x06\x03\x55\x04\x03\x13\x7fshort", COMMON_NAME), None);

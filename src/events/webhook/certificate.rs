@@ -1,4 +1,5 @@
-//! The certificate that SNS signs with (RFC 5280 section 4.1): its RSA key, and where the certificate of its issuer is.
+//! The certificate that SNS signs with (RFC 5280 section 4.1): its RSA key, and where the
+//! certificate of its issuer is.
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -59,9 +60,13 @@ impl<'d> Der<'d> {
 }
 
 impl Certificate {
-    /// Reads a PEM file whose first certificate is the one that signs. Errs with what is wrong with it.
+    /// Reads a PEM file whose first certificate is the one that signs. Errs with what is wrong with
+    /// it.
     pub fn parse(pem: &[u8]) -> Result<Self, &'static str> {
-        let chain = CertificateDer::pem_slice_iter(pem).take(LONGEST_CHAIN).collect::<Result<Vec<_>, _>>().map_err(|_| "is no PEM file")?;
+        let chain = CertificateDer::pem_slice_iter(pem)
+            .take(LONGEST_CHAIN)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| "is no PEM file")?;
         let first = chain.first().ok_or("is no PEM file")?;
         let (public_key, mut issuer_url) = read(first.as_ref()).ok_or("cannot be read")?;
         if let Some(last) = chain.get(1..).and_then(<[_]>::last) {
@@ -81,12 +86,14 @@ impl Certificate {
         self.chain.split_first().expect("a certificate is read from a file that holds one")
     }
 
-    /// Where the certificate of the issuer of its chain's last is, when that is an address of Amazon's authority.
+    /// Where the certificate of the issuer of its chain's last is, when that is an address of
+    /// Amazon's authority.
     pub fn issuer_url(&self) -> Option<&Url> {
         self.issuer_url.as_ref()
     }
 
-    /// The same with the certificate of its issuer, in DER or PEM. `None` for what is no certificate.
+    /// The same with the certificate of its issuer, in DER or PEM. `None` for what is no
+    /// certificate.
     #[must_use]
     pub fn with_issuer(&self, bytes: &[u8]) -> Option<Self> {
         let der = if bytes.first() == Some(&SEQUENCE) {
@@ -106,7 +113,8 @@ impl Certificate {
 fn read(der: &[u8]) -> Option<(Vec<u8>, Option<Url>)> {
     let whole = Der(der).expect(SEQUENCE)?;
     let mut tbs = Der(Der(whole).expect(SEQUENCE)?);
-    // The version may be left out; serial number, algorithm, issuer, validity and subject are read by the check of the chain.
+    // The version may be left out; serial number, algorithm, issuer, validity and subject are read
+    // by the check of the chain.
     if tbs.any()?.0 == VERSION {
         tbs.any()?;
     }
@@ -154,13 +162,17 @@ fn issuer_of(extensions: &[u8]) -> Option<Url> {
     None
 }
 
-/// An address where Amazon's authority publishes certificates. It is plain http, as RFC 5280 has it: what is there is believed only when the
-/// chain through it holds.
+/// An address where Amazon's authority publishes certificates. It is plain http, as RFC 5280 has
+/// it: what is there is believed only when the chain through it holds.
 fn of_authority(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let place = url.host_str()?.strip_prefix("crt.")?.strip_suffix(".amazontrust.com")?;
-    let is_label = !place.is_empty() && place.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let is_plain = url.scheme() == "http" && url.port().is_none() && url.username().is_empty() && url.password().is_none();
+    let is_label =
+        !place.is_empty() && place.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_plain = url.scheme() == "http"
+        && url.port().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     let is_file = url.path().ends_with(".cer") && url.query().is_none() && url.fragment().is_none();
     (is_label && is_plain && is_file).then_some(url)
 }
@@ -171,8 +183,14 @@ mod tests {
 
     #[test]
     fn no_bytes_make_the_reader_fail_in_another_way_than_saying_so() {
-        let der = Certificate::parse(include_bytes!("../../../tests/fixtures/webhooks/sns-2025.pem")).unwrap().chain[0].to_vec();
-        assert!(read(&der).is_some_and(|(_, url)| url.unwrap().as_str() == "http://crt.r2m01.amazontrust.com/r2m01.cer"));
+        let der =
+            Certificate::parse(include_bytes!("../../../tests/fixtures/webhooks/sns-2025.pem"))
+                .unwrap()
+                .chain[0]
+                .to_vec();
+        assert!(read(&der).is_some_and(
+            |(_, url)| url.unwrap().as_str() == "http://crt.r2m01.amazontrust.com/r2m01.cer"
+        ));
         for end in 0..der.len() {
             assert!(read(&der[..end]).is_none(), "{end}");
         }
@@ -183,7 +201,10 @@ mod tests {
         }
         // A key that is not of RSA signs nothing of SNS.
         let key = rcgen::KeyPair::generate().unwrap();
-        let other = rcgen::CertificateParams::new(vec!["sns.amazonaws.com".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let other = rcgen::CertificateParams::new(vec!["sns.amazonaws.com".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
         assert_eq!(Certificate::parse(other.pem().as_bytes()).unwrap_err(), "cannot be read");
         assert_eq!(Certificate::parse(b"nothing").unwrap_err(), "is no PEM file");
     }

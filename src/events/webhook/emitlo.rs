@@ -1,12 +1,14 @@
-//! Emitlo's webhooks: `X-Emitlo-Signature: sha256=<hex>`, an HMAC-SHA256 over the body. No time is signed, so an old request verifies
-//! for ever; it is the same event each time, and counts once.
+//! Emitlo's webhooks: `X-Emitlo-Signature: sha256=<hex>`, an HMAC-SHA256 over the body. No time is
+//! signed, so an old request verifies for ever; it is the same event each time, and counts once.
 //!
 //! Documentation: <https://emitlo-docs.pages.dev/guides/webhooks/>.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
-use super::reading::{Told, bounced, deferred, event, first, kind_of, object, recipient, text, time};
+use super::reading::{
+    Told, bounced, deferred, event, first, kind_of, object, recipient, text, time,
+};
 use super::scheme::{from_hex, header, hmac_fits, long_enough};
 use super::{Refusal, Webhook};
 use crate::event::{Class, Event, EventKind};
@@ -20,10 +22,17 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     usable: long_enough,
     token: None,
     log: None,
-    looks_like: |value| value.get("event_type").is_some() && value.pointer("/data/message_id").is_some(),
+    looks_like: |value| {
+        value.get("event_type").is_some() && value.pointer("/data/message_id").is_some()
+    },
 };
 
-fn verify(secret: &Secret, headers: &HeaderMap, body: &[u8], _now: Timestamp) -> Result<(), Refusal> {
+fn verify(
+    secret: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+    _now: Timestamp,
+) -> Result<(), Refusal> {
     let given = header(headers, "x-emitlo-signature")?;
     let tag = given.strip_prefix("sha256=").and_then(from_hex).ok_or(Refusal::Wrong)?;
     hmac_fits(secret.expose().as_bytes(), &[body], &tag)

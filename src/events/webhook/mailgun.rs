@@ -1,8 +1,10 @@
-//! Mailgun's webhooks: an HMAC-SHA256 over a time and a token, all three in the body. What the body says beside them is not signed, so a
-//! token is good for one body only, in whatever process and on whatever path.
+//! Mailgun's webhooks: an HMAC-SHA256 over a time and a token, all three in the body. What the body
+//! says beside them is not signed, so a token is good for one body only, in whatever process and on
+//! whatever path.
 //!
-//! Documentation: <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>. The events API gives the same
-//! objects without the signature.
+//! Documentation:
+//! <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>. The
+//! events API gives the same objects without the signature.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
@@ -10,7 +12,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::reading::{Told, bare, bounced, deferred, event, first, kind_of, object, recipient, text, time, token_in};
+use super::reading::{
+    Told, bare, bounced, deferred, event, first, kind_of, object, recipient, text, time, token_in,
+};
 use super::scheme::{fresh, from_hex, hmac_fits, long_enough};
 use super::{Log, Refusal, Webhook};
 use crate::event::{Class, Event, EventKind};
@@ -25,16 +29,25 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     token: Some(token),
     log: Some(Log { read: |_, entry, raw, now| one(entry, raw, now), shares_ids: true }),
     looks_like: |value| {
-        value.get("event-data").is_some() || (value.get("event").is_some() && value.get("log-level").is_some() && value.get("id").is_some())
+        value.get("event-data").is_some()
+            || (value.get("event").is_some()
+                && value.get("log-level").is_some()
+                && value.get("id").is_some())
     },
 };
 
 /// The longest object that says how a body is signed; Mailgun's has about 200 bytes.
 const LONGEST_SIGNATURE: usize = 4096;
 
-fn verify(secret: &Secret, _headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
+fn verify(
+    secret: &Secret,
+    _headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let value = signature(body).ok_or(Refusal::Unsigned("signature in the body"))?;
-    let [at, token, signature] = ["/timestamp", "/token", "/signature"].map(|pointer| text(&value, pointer));
+    let [at, token, signature] =
+        ["/timestamp", "/token", "/signature"].map(|pointer| text(&value, pointer));
     if at.is_empty() || token.is_empty() || signature.is_empty() {
         return Err(Refusal::Unsigned("signature in the body"));
     }
@@ -43,7 +56,8 @@ fn verify(secret: &Secret, _headers: &HeaderMap, body: &[u8], now: Timestamp) ->
     fresh(&at, now)
 }
 
-/// The signature's object. The rest is passed over without being built up, for until it is verified anybody can have sent it.
+/// The signature's object. The rest is passed over without being built up, for until it is verified
+/// anybody can have sent it.
 fn signature(body: &[u8]) -> Option<Value> {
     #[derive(Deserialize)]
     struct Signed<'b> {
@@ -75,12 +89,17 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
     let word = text(data, "/event");
     let at = time(data, &["/timestamp"]);
     let mut event = event(kind_of(&word), at.unwrap_or(now), raw);
-    let said = first(data, &["/delivery-status/message", "/delivery-status/description", "/reject/reason", "/reason"]);
+    let said = first(
+        data,
+        &["/delivery-status/message", "/delivery-status/description", "/reject/reason", "/reason"],
+    );
     let coded = format!("{} {said}", text(data, "/delivery-status/code"));
     let status = text(data, "/delivery-status/enhanced-code");
     let reason = text(data, "/reason");
     match (word.as_str(), text(data, "/severity").as_str()) {
-        ("failed", "permanent") if reason.starts_with("suppress-") => event.reason = format!("{reason}: {said}"),
+        ("failed", "permanent") if reason.starts_with("suppress-") => {
+            event.reason = format!("{reason}: {said}")
+        }
         ("failed", "permanent") => {
             // `old` was tried for as long as Mailgun tries, `generic` may be anything.
             let told = match reason.as_str() {
@@ -98,7 +117,9 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
             deferred(&mut event, &status, coded.trim());
         }
         // Mailgun documents no such word, but its meaning is plain.
-        _ if event.kind == EventKind::Bounced => bounced(&mut event, Told::Unsaid, &status, coded.trim()),
+        _ if event.kind == EventKind::Bounced => {
+            bounced(&mut event, Told::Unsaid, &status, coded.trim())
+        }
         ("complained", _) => event.class = Some(Class::Abuse),
         ("clicked", _) => event.reason = text(data, "/url"),
         _ if event.kind == EventKind::Unknown => event.reason = word,

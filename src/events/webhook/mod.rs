@@ -1,8 +1,11 @@
-//! What providers tell by a request to us: is it theirs, and what does it say. One file for each provider, with its documented scheme and payloads.
+//! What providers tell by a request to us: is it theirs, and what does it say. One file for each
+//! provider, with its documented scheme and payloads.
 //!
-//! The rules it keeps: nothing is read out of a request before its signature has been verified, compares take the same time whatever they
-//! find, and whatever a provider signs becomes an event, of type `unknown` where the type is new to us. It touches no network and no ledger.
-//! An event's id is a function of the signed body alone, so a replay is the same event whatever stands in its headers.
+//! The rules it keeps: nothing is read out of a request before its signature has been verified,
+//! compares take the same time whatever they find, and whatever a provider signs becomes an event,
+//! of type `unknown` where the type is new to us. It touches no network and no ledger. An event's
+//! id is a function of the signed body alone, so a replay is the same event whatever stands in its
+//! headers.
 
 mod authority;
 mod bird;
@@ -39,8 +42,8 @@ pub use sns::{Envelope, Purpose, region_of};
 /// How far the time of a signature may be from ours, either way.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a one-time token of a signature has to be remembered, so that it is of no use to anyone who has seen it: from [`TOLERANCE`]
-/// before the time that is signed with it to as long after.
+/// How long a one-time token of a signature has to be remembered, so that it is of no use to anyone
+/// who has seen it: from [`TOLERANCE`] before the time that is signed with it to as long after.
 pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(2 * 5);
 
 /// Why a request is not believed.
@@ -50,7 +53,8 @@ pub enum Refusal {
     Unsigned(&'static str),
     /// The signature is not one of the secret that is configured.
     Wrong,
-    /// Signed so far from now, positive where the signature is older, and how far from now it may be.
+    /// Signed so far from now, positive where the signature is older, and how far from now it may
+    /// be.
     Stale(SignedDuration, SignedDuration),
     /// The configured secret cannot be one; says what it should be.
     Secret(&'static str),
@@ -62,11 +66,17 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsigned(what) => write!(f, "no {what}"),
-            Self::Wrong => f.write_str("the signature does not fit the body and the configured webhook_secret"),
+            Self::Wrong => {
+                f.write_str("the signature does not fit the body and the configured webhook_secret")
+            }
             Self::Stale(age, most) => {
                 let when = if age.is_negative() { "ahead of" } else { "behind" };
                 let seconds = age.as_secs().unsigned_abs();
-                write!(f, "signed {seconds} s {when} this machine's clock, {} s are allowed; is the clock right?", most.as_secs())
+                write!(
+                    f,
+                    "signed {seconds} s {when} this machine's clock, {} s are allowed; is the clock right?",
+                    most.as_secs()
+                )
             }
             Self::Secret(what) => write!(f, "webhook_secret is not {what}"),
             Self::Foreign(why) => f.write_str(why),
@@ -80,10 +90,12 @@ type Verify = fn(&Secret, &HeaderMap, &[u8], Timestamp) -> Result<(), Refusal>;
 /// The one-time token in a body.
 type Token = fn(&[u8]) -> Option<String>;
 
-/// Reads the events out of a body. Errs with what is wrong where the body is not of the provider's form at all.
+/// Reads the events out of a body. Errs with what is wrong where the body is not of the provider's
+/// form at all.
 type Read = fn(&[u8], Timestamp) -> Result<Vec<Event>, String>;
 
-/// Reads an entry of a list of the provider's own log, which has the text `raw`. Leaves the id empty where the log has none that stays.
+/// Reads an entry of a list of the provider's own log, which has the text `raw`. Leaves the id
+/// empty where the log has none that stays.
 type ReadLog = fn(list: &str, entry: &serde_json::Value, raw: &[u8], now: Timestamp) -> Event;
 
 /// How the log of a kind of provider is read.
@@ -99,12 +111,14 @@ pub struct Log {
 pub struct Webhook {
     /// The kind as in `[providers.NAME] kind`.
     pub kind: &'static str,
-    /// How its requests are verified; `None` for SNS, whose certificate has to be fetched first ([`Envelope`]).
+    /// How its requests are verified; `None` for SNS, whose certificate has to be fetched first
+    /// ([`Envelope`]).
     pub verify: Option<Verify>,
     read: Read,
     /// What `webhook_secret` is there.
     pub secret: &'static str,
-    /// Whether a text can be that secret, or says what is wrong with it: one that is empty or short can be guessed.
+    /// Whether a text can be that secret, or says what is wrong with it: one that is empty or short
+    /// can be guessed.
     pub usable: fn(&str) -> Result<(), &'static str>,
     /// The one-time token in a body, where the signature covers the token and not the body.
     pub token: Option<Token>,
@@ -122,7 +136,12 @@ impl Webhook {
     }
 
     /// The event of an entry of the provider's log. Errs with what is wrong with it.
-    pub fn read_log(&self, list: &str, entry: &serde_json::Value, now: Timestamp) -> Result<Event, String> {
+    pub fn read_log(
+        &self,
+        list: &str,
+        entry: &serde_json::Value,
+        now: Timestamp,
+    ) -> Result<Event, String> {
         let log = self.log.as_ref().ok_or_else(|| format!("{} has no log", self.kind))?;
         if !entry.is_object() {
             return Err("an entry is no JSON object".to_owned());
@@ -160,12 +179,15 @@ pub fn webhook(kind: &str) -> Option<&'static Webhook> {
     WEBHOOKS.into_iter().find(|webhook| webhook.kind == kind)
 }
 
-/// The events of one JSON object out of an export or a log of a provider, whose kind stands in each until the provider's name is known.
-/// Nobody has signed it: the person who ingests it vouches for it.
+/// The events of one JSON object out of an export or a log of a provider, whose kind stands in each
+/// until the provider's name is known. Nobody has signed it: the person who ingests it vouches for
+/// it.
 pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static str> {
-    let value: serde_json::Value = serde_json::from_slice(raw).map_err(|_| "a JSON object that cannot be read")?;
+    let value: serde_json::Value =
+        serde_json::from_slice(raw).map_err(|_| "a JSON object that cannot be read")?;
     let webhook = recognise(&value).ok_or("a JSON object in the form of no known provider")?;
-    let mut events = webhook.read(raw, now).map_err(|_| "a provider's JSON object that cannot be read")?;
+    let mut events =
+        webhook.read(raw, now).map_err(|_| "a provider's JSON object that cannot be read")?;
     for event in &mut events {
         event.source = crate::event::Source::Export;
         webhook.kind.clone_into(&mut event.provider);

@@ -1,7 +1,8 @@
-//! Postmark's webhooks: HTTP Basic credentials and no signature. `RecordType` says what an object is.
+//! Postmark's webhooks: HTTP Basic credentials and no signature. `RecordType` says what an object
+//! is.
 //!
-//! Documentation: <https://postmarkapp.com/developer/webhooks/webhooks-overview>. `Inactive: true` means that Postmark will not deliver to
-//! the address again.
+//! Documentation: <https://postmarkapp.com/developer/webhooks/webhooks-overview>. `Inactive: true`
+//! means that Postmark will not deliver to the address again.
 
 use axum::http::HeaderMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -30,17 +31,31 @@ fn usable(secret: &str) -> Result<(), &'static str> {
     if user.is_empty() {
         return Err("no user stands before its colon");
     }
-    long_enough(password).map_err(|_| "its password has fewer than 8 characters, and can be guessed")
+    long_enough(password)
+        .map_err(|_| "its password has fewer than 8 characters, and can be guessed")
 }
 
-fn verify(secret: &Secret, headers: &HeaderMap, _body: &[u8], _now: Timestamp) -> Result<(), Refusal> {
+fn verify(
+    secret: &Secret,
+    headers: &HeaderMap,
+    _body: &[u8],
+    _now: Timestamp,
+) -> Result<(), Refusal> {
     if !secret.expose().contains(':') {
         return Err(Refusal::Secret("of the form user:password"));
     }
     let given = header(headers, "authorization")?;
     let (scheme, given) = given.split_once(' ').ok_or(Refusal::Wrong)?;
-    let given = if scheme.eq_ignore_ascii_case("basic") { BASE64_STANDARD.decode(given.trim()).ok() } else { None };
-    if equal(secret.expose().as_bytes(), &given.unwrap_or_default()) { Ok(()) } else { Err(Refusal::Wrong) }
+    let given = if scheme.eq_ignore_ascii_case("basic") {
+        BASE64_STANDARD.decode(given.trim()).ok()
+    } else {
+        None
+    };
+    if equal(secret.expose().as_bytes(), &given.unwrap_or_default()) {
+        Ok(())
+    } else {
+        Err(Refusal::Wrong)
+    }
 }
 
 fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
@@ -48,13 +63,15 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     Ok(vec![one(&text(&value, "/RecordType"), &value, body, now)])
 }
 
-/// An entry of the bounces has all that the webhook tells but its type, one of the messages says that it was sent.
+/// An entry of the bounces has all that the webhook tells but its type, one of the messages says
+/// that it was sent.
 fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     one(if list == "bounces" { "Bounce" } else { "Message" }, entry, raw, now)
 }
 
 fn one(word: &str, value: &Value, raw: &[u8], now: Timestamp) -> Event {
-    let at = time(value, &["/BouncedAt", "/DeliveredAt", "/ReceivedAt", "/ChangedAt"]).unwrap_or(now);
+    let at =
+        time(value, &["/BouncedAt", "/DeliveredAt", "/ReceivedAt", "/ChangedAt"]).unwrap_or(now);
     let mut event = event(EventKind::Unknown, at, raw);
     match word {
         "Delivery" => {
@@ -104,7 +121,10 @@ fn complaint(event: &mut Event) {
 /// <https://postmarkapp.com/developer/api/bounce-api#bounce-types>
 fn bounce(event: &mut Event, value: &Value) {
     let kind = text(value, "/Type");
-    let said = [text(value, "/Details"), text(value, "/Description")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    let said = [text(value, "/Details"), text(value, "/Description")]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default();
     let is_inactive = value.get("Inactive").and_then(Value::as_bool) == Some(true);
     match kind.as_str() {
         "SpamComplaint" => return complaint(event),
@@ -112,7 +132,11 @@ fn bounce(event: &mut Event, value: &Value) {
         // Nothing was made of the template, or taken from SMTP.
         "TemplateRenderingFailed" | "SMTPApiError" => event.kind = EventKind::Rejected,
         // These are answers, not bounces.
-        "AutoResponder" | "ChallengeVerification" | "AddressChange" | "Subscribe" | "OpenRelayTest" => {
+        "AutoResponder"
+        | "ChallengeVerification"
+        | "AddressChange"
+        | "Subscribe"
+        | "OpenRelayTest" => {
             event.reason = kind;
             return;
         }

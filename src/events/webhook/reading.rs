@@ -1,4 +1,5 @@
-//! What the readers of all providers share: fields out of JSON, times in every form, the words for types, and how a bounce is judged.
+//! What the readers of all providers share: fields out of JSON, times in every form, the words for
+//! types, and how a bounce is judged.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,13 +18,22 @@ pub(super) fn text(value: &Value, pointer: &str) -> String {
 
 /// The first text that is not empty.
 pub(super) fn first(value: &Value, pointers: &[&str]) -> String {
-    pointers.iter().map(|pointer| text(value, pointer)).find(|text| !text.is_empty()).unwrap_or_default()
+    pointers
+        .iter()
+        .map(|pointer| text(value, pointer))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
 }
 
 /// The JSON value of a body.
 pub(super) fn json(body: &[u8]) -> Result<Value, String> {
-    let value: Value = serde_json::from_slice(body).map_err(|e| format!("the body is no JSON: line {}, column {}", e.line(), e.column()))?;
-    if value.is_object() || value.is_array() { Ok(value) } else { Err("the body is neither a JSON object nor an array".to_owned()) }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|e| format!("the body is no JSON: line {}, column {}", e.line(), e.column()))?;
+    if value.is_object() || value.is_array() {
+        Ok(value)
+    } else {
+        Err("the body is neither a JSON object nor an array".to_owned())
+    }
 }
 
 /// The JSON object of a body.
@@ -37,9 +47,12 @@ pub(super) fn time(value: &Value, pointers: &[&str]) -> Option<Timestamp> {
     pointers.iter().find_map(|pointer| match value.pointer(pointer)? {
         Value::Number(number) => seconds(number.as_f64()?),
         // Some write a space between date and time, or an offset of hours alone.
-        Value::String(text) => {
-            text.trim().parse().ok().or_else(|| format!("{}:00", text.trim()).parse().ok()).or_else(|| seconds(text.trim().parse().ok()?))
-        }
+        Value::String(text) => text
+            .trim()
+            .parse()
+            .ok()
+            .or_else(|| format!("{}:00", text.trim()).parse().ok())
+            .or_else(|| seconds(text.trim().parse().ok()?)),
         _ => None,
     })
 }
@@ -47,7 +60,8 @@ pub(super) fn time(value: &Value, pointers: &[&str]) -> Option<Timestamp> {
 fn seconds(seconds: f64) -> Option<Timestamp> {
     // Milliseconds are told from seconds by their size: as seconds they would lie beyond the year 5000.
     let seconds = if seconds > 1e11 { seconds / 1000.0 } else { seconds };
-    (seconds.is_finite() && seconds > 0.0).then(|| Timestamp::from_microsecond((seconds * 1e6) as i64).ok())?
+    (seconds.is_finite() && seconds > 0.0)
+        .then(|| Timestamp::from_microsecond((seconds * 1e6) as i64).ok())?
 }
 
 /// An event of this type about nobody yet, with what the provider sent.
@@ -65,18 +79,25 @@ pub(super) fn recipient(value: &Value, pointers: &[&str]) -> Option<String> {
 /// The type for a provider's word, with `email.` or `message.` before it or without.
 pub(super) fn kind_of(word: &str) -> EventKind {
     let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
-    let word = word.strip_prefix("email.").or_else(|| word.strip_prefix("message.")).unwrap_or(&word);
+    let word =
+        word.strip_prefix("email.").or_else(|| word.strip_prefix("message.")).unwrap_or(&word);
     match word {
         "accepted" | "queued" | "processed" | "scheduled" => EventKind::Queued,
         "sent" | "send" | "sending" => EventKind::Sent,
         "delivered" | "delivery" => EventKind::Delivered,
-        "bounce" | "bounced" | "out_of_band_bounce" | "hard_bounced" | "soft_bounced" | "hard_bounce" | "soft_bounce" => EventKind::Bounced,
+        "bounce" | "bounced" | "out_of_band_bounce" | "hard_bounced" | "soft_bounced"
+        | "hard_bounce" | "soft_bounce" => EventKind::Bounced,
         "deferred" | "delivery_delayed" | "deliverydelay" | "delayed" => EventKind::Deferred,
         "complaint" | "complained" | "spamreport" => EventKind::Complained,
-        "unsubscribe" | "unsubscribed" | "list_unsubscribed" | "group_unsubscribe" | "contact.unsubscribed" => EventKind::Unsubscribed,
+        "unsubscribe"
+        | "unsubscribed"
+        | "list_unsubscribed"
+        | "group_unsubscribe"
+        | "contact.unsubscribed" => EventKind::Unsubscribed,
         "open" | "opened" => EventKind::Opened,
         "click" | "clicked" => EventKind::Clicked,
-        "rejected" | "reject" | "dropped" | "failed" | "suppressed" | "canceled" | "rendering_failure" => EventKind::Rejected,
+        "rejected" | "reject" | "dropped" | "failed" | "suppressed" | "canceled"
+        | "rendering_failure" => EventKind::Rejected,
         _ => EventKind::Unknown,
     }
 }
@@ -92,8 +113,8 @@ pub(super) enum Told {
     Unsaid,
 }
 
-/// Makes an event a bounce. The provider knows best whether an address is of no use, but for policy: that is about the sender, whatever
-/// the provider calls it.
+/// Makes an event a bounce. The provider knows best whether an address is of no use, but for
+/// policy: that is about the sender, whatever the provider calls it.
 pub(super) fn bounced(event: &mut Event, told: Told, status: &str, said: &str) {
     let judged = judge(status, said, "");
     event.kind = EventKind::Bounced;
@@ -129,18 +150,29 @@ pub(super) fn complaint_class(word: &str) -> Class {
     }
 }
 
-/// The value of our correlation id among tags, written as an object, as a list of names and values, or as an object of lists.
+/// The value of our correlation id among tags, written as an object, as a list of names and values,
+/// or as an object of lists.
 pub(super) fn token_in(tags: Option<&Value>) -> String {
     const NAME: &str = "mailbatch_id";
     let found = match tags {
-        Some(Value::Object(all)) => all.get(NAME).map(|value| value.as_array().and_then(|list| list.first()).unwrap_or(value)),
+        Some(Value::Object(all)) => all
+            .get(NAME)
+            .map(|value| value.as_array().and_then(|list| list.first()).unwrap_or(value)),
         Some(Value::Array(all)) => {
-            let named = all.iter().find(|tag| ["/name", "/Name"].iter().any(|at| tag.pointer(at).and_then(Value::as_str) == Some(NAME)));
+            let named = all.iter().find(|tag| {
+                ["/name", "/Name"]
+                    .iter()
+                    .any(|at| tag.pointer(at).and_then(Value::as_str) == Some(NAME))
+            });
             named.and_then(|tag| tag.pointer("/value").or_else(|| tag.pointer("/Value")))
         }
         _ => None,
     };
-    found.and_then(Value::as_str).filter(|token| crate::message::is_token(token)).unwrap_or_default().to_owned()
+    found
+        .and_then(Value::as_str)
+        .filter(|token| crate::message::is_token(token))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A Message-ID without angle brackets.

@@ -10,7 +10,11 @@ use crate::secret::Secret;
 
 /// A header as text.
 pub(super) fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Refusal> {
-    headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty()).ok_or(Refusal::Unsigned(name))
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| !text.is_empty())
+        .ok_or(Refusal::Unsigned(name))
 }
 
 /// Refuses a time in seconds since 1970 that is too far from now.
@@ -36,13 +40,22 @@ pub(super) fn hmac_fits(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> Result<(), R
     hmac::verify(&key, &parts.concat(), tag).map_err(|_| Refusal::Wrong)
 }
 
-/// The most signatures of a request that are looked at: two while a secret is being exchanged. A header has room for a thousand.
+/// The most signatures of a request that are looked at: two while a secret is being exchanged. A
+/// header has room for a thousand.
 const MOST_SIGNATURES: usize = 8;
 
 /// HMAC-SHA256 over parts, computed once however many tags there are to compare it with.
-pub(super) fn any_hmac_fits(key: &[u8], parts: &[&[u8]], tags: impl Iterator<Item = Vec<u8>>) -> Result<(), Refusal> {
+pub(super) fn any_hmac_fits(
+    key: &[u8],
+    parts: &[&[u8]],
+    tags: impl Iterator<Item = Vec<u8>>,
+) -> Result<(), Refusal> {
     let expected = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &parts.concat());
-    if tags.take(MOST_SIGNATURES).any(|tag| equal(expected.as_ref(), &tag)) { Ok(()) } else { Err(Refusal::Wrong) }
+    if tags.take(MOST_SIGNATURES).any(|tag| equal(expected.as_ref(), &tag)) {
+        Ok(())
+    } else {
+        Err(Refusal::Wrong)
+    }
 }
 
 /// Whether two texts are equal, told in the same time wherever they differ.
@@ -61,17 +74,25 @@ pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
-/// Standard Webhooks, and Svix, which is the same under other names of headers: a base64 HMAC-SHA256 over id, time and body, one of several
-/// where a secret is being exchanged.
-pub(super) fn standard(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
+/// Standard Webhooks, and Svix, which is the same under other names of headers: a base64
+/// HMAC-SHA256 over id, time and body, one of several where a secret is being exchanged.
+pub(super) fn standard(
+    secret: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let names = match headers.contains_key("svix-id") {
         true => ["svix-id", "svix-timestamp", "svix-signature"],
         false => ["webhook-id", "webhook-timestamp", "webhook-signature"],
     };
     let [id, at, signatures] = names.map(|name| header(headers, name));
     let (id, at, signatures) = (id?, at?, signatures?);
-    let key = standard_key(secret.expose()).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
-    let given = signatures.split(' ').filter_map(|entry| BASE64_STANDARD.decode(entry.strip_prefix("v1,")?).ok());
+    let key =
+        standard_key(secret.expose()).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
+    let given = signatures
+        .split(' ')
+        .filter_map(|entry| BASE64_STANDARD.decode(entry.strip_prefix("v1,")?).ok());
     any_hmac_fits(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body], given)?;
     fresh(at, now)
 }
@@ -89,7 +110,11 @@ pub(super) fn standard_key_fits(secret: &str) -> Result<(), &'static str> {
 
 /// Whether a secret that is used as it is can be guessed.
 pub(super) fn long_enough(secret: &str) -> Result<(), &'static str> {
-    if secret.trim().len() < 8 { Err("it has fewer than 8 characters, and can be guessed") } else { Ok(()) }
+    if secret.trim().len() < 8 {
+        Err("it has fewer than 8 characters, and can be guessed")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -99,16 +124,35 @@ mod tests {
     #[test]
     fn secrets_that_are_empty_or_short_can_be_none_of_any_provider() {
         for webhook in WEBHOOKS.into_iter().filter(|webhook| webhook.verify.is_some()) {
-            for short in ["", "          ", "\n", ":", "::", "whsec_", "whsec_\n", "u:p", "user:", "secret", "AAAA"] {
+            for short in [
+                "",
+                "          ",
+                "\n",
+                ":",
+                "::",
+                "whsec_",
+                "whsec_\n",
+                "u:p",
+                "user:",
+                "secret",
+                "AAAA",
+            ] {
                 assert!((webhook.usable)(short).is_err(), "{}: {short:?}", webhook.kind);
             }
         }
-        for (kind, wrong) in
-            [("resend", "whsec_c2VjcmV0"), ("resend", "not base64, but long enough"), ("postmark", ":password"), ("postmark", "password")]
-        {
+        for (kind, wrong) in [
+            ("resend", "whsec_c2VjcmV0"),
+            ("resend", "not base64, but long enough"),
+            ("postmark", ":password"),
+            ("postmark", "password"),
+        ] {
             assert!((webhook(kind).unwrap().usable)(wrong).is_err(), "{kind}: {wrong}");
         }
-        for (kind, good) in [("resend", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), ("postmark", "user:pass:word"), ("mailgun", "signing-key")] {
+        for (kind, good) in [
+            ("resend", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            ("postmark", "user:pass:word"),
+            ("mailgun", "signing-key"),
+        ] {
             assert_eq!((webhook(kind).unwrap().usable)(good), Ok(()), "{kind}");
         }
     }

@@ -1,7 +1,9 @@
-//! SendGrid's signed event webhook: ECDSA on P-256 with SHA-256 over the timestamp header and the body as it came.
+//! SendGrid's signed event webhook: ECDSA on P-256 with SHA-256 over the timestamp header and the
+//! body as it came.
 //!
-//! Documentation: <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>. A body is an array of events; our `custom_args`
-//! stand at the top level of each. `bounce` with type `blocked` is a refusal for now.
+//! Documentation: <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>. A
+//! body is an array of events; our `custom_args` stand at the top level of each. `bounce` with type
+//! `blocked` is a refusal for now.
 
 use axum::http::HeaderMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -10,7 +12,9 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::reading::{Told, bare, bounced, deferred, event, first, kind_of, recipient, text, time, token_in};
+use super::reading::{
+    Told, bare, bounced, deferred, event, first, kind_of, recipient, text, time, token_in,
+};
 use super::scheme::{fresh, header};
 use super::{Log, Refusal, Webhook};
 use crate::event::{Bounce, Class, Event, EventKind};
@@ -30,32 +34,48 @@ pub(super) const WEBHOOK: Webhook = Webhook {
 const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
 const TIMESTAMP: &str = "x-twilio-email-event-webhook-timestamp";
 
-/// The octets of a SubjectPublicKeyInfo of P-256 before its uncompressed point (RFC 5480 section 2).
+/// The octets of a SubjectPublicKeyInfo of P-256 before its uncompressed point (RFC 5480 section
+/// 2).
 const SPKI: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03,
-    0x42, 0x00,
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
 /// The point that a public key is, uncompressed. A key that is none would verify nothing.
 fn point(secret: &str) -> Result<Vec<u8>, &'static str> {
     const UNCOMPRESSED: u8 = 4;
-    let key: String = secret.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let key: String =
+        secret.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
     let key = BASE64_STANDARD.decode(&key).map_err(|_| "it is not base64")?;
     let point = key.strip_prefix(&SPKI).ok_or("it is not a P-256 public key")?;
-    if point.len() == 65 && point[0] == UNCOMPRESSED { Ok(point.to_vec()) } else { Err("it is not a whole P-256 public key") }
+    if point.len() == 65 && point[0] == UNCOMPRESSED {
+        Ok(point.to_vec())
+    } else {
+        Err("it is not a whole P-256 public key")
+    }
 }
 
-fn verify(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
+fn verify(
+    secret: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let (signature, at) = (header(headers, SIGNATURE)?, header(headers, TIMESTAMP)?);
-    let point = point(secret.expose()).map_err(|_| Refusal::Secret("a P-256 public key in base64"))?;
+    let point =
+        point(secret.expose()).map_err(|_| Refusal::Secret("a P-256 public key in base64"))?;
     let signature = BASE64_STANDARD.decode(signature).map_err(|_| Refusal::Wrong)?;
     let signed = [at.as_bytes(), body].concat();
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(&signed, &signature).map_err(|_| Refusal::Wrong)?;
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
+        .verify(&signed, &signature)
+        .map_err(|_| Refusal::Wrong)?;
     fresh(at, now)
 }
 
 fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
-    let broken = |e: serde_json::Error| format!("the body is no JSON array of events: line {}, column {}", e.line(), e.column());
+    let broken = |e: serde_json::Error| {
+        format!("the body is no JSON array of events: line {}, column {}", e.line(), e.column())
+    };
     let items: Vec<&RawValue> = match body.trim_ascii_start().first() {
         Some(b'[') => serde_json::from_slice(body).map_err(broken)?,
         _ => vec![serde_json::from_slice(body).map_err(broken)?],
@@ -63,7 +83,8 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     items.into_iter().map(|item| one(item.get(), now)).collect()
 }
 
-/// An entry of the suppressions: `{"created":1443651125,"email":"…","reason":"550 5.1.1 …","status":"5.1.1"}`.
+/// An entry of the suppressions: `{"created":1443651125,"email":"…","reason":"550 5.1.1
+/// …","status":"5.1.1"}`.
 fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     let kind = match list {
         "spam_reports" => EventKind::Complained,
@@ -91,7 +112,8 @@ fn one(raw: &str, now: Timestamp) -> Result<Event, String> {
         return Err("an event is no JSON object".to_owned());
     }
     let word = text(&item, "/event");
-    let mut event = event(kind_of(&word), time(&item, &["/timestamp"]).unwrap_or(now), raw.as_bytes());
+    let mut event =
+        event(kind_of(&word), time(&item, &["/timestamp"]).unwrap_or(now), raw.as_bytes());
     let said = first(&item, &["/reason", "/response"]);
     let status = text(&item, "/status");
     match event.kind {
@@ -109,7 +131,8 @@ fn one(raw: &str, now: Timestamp) -> Result<Event, String> {
     event.token = token_in(Some(&item));
     event.message_id = bare(&first(&item, &["/smtp-id"]));
     // One name for a request, with a part for each message after the first dot.
-    event.provider_id = text(&item, "/sg_message_id").split('.').next().unwrap_or_default().to_owned();
+    event.provider_id =
+        text(&item, "/sg_message_id").split('.').next().unwrap_or_default().to_owned();
     event.id = text(&item, "/sg_event_id");
     Ok(event)
 }

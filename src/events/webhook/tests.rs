@@ -48,8 +48,14 @@ fn sendgrids_types() {
         "smtp-id": "<14c5d75ce93.dfd.64b469@ismtpd-555>", "mailbatch_id": TOKEN});
     for (more, expected) in [
         (json!({"event": "processed"}), "queued - - a@example.com 14c5d75ce93 ours"),
-        (json!({"event": "deferred", "response": "400 try again later", "attempt": "5"}), "deferred routing - a@example.com 14c5d75ce93 ours"),
-        (json!({"event": "delivered", "response": "250 OK"}), "delivered - - a@example.com 14c5d75ce93 ours"),
+        (
+            json!({"event": "deferred", "response": "400 try again later", "attempt": "5"}),
+            "deferred routing - a@example.com 14c5d75ce93 ours",
+        ),
+        (
+            json!({"event": "delivered", "response": "250 OK"}),
+            "delivered - - a@example.com 14c5d75ce93 ours",
+        ),
         (
             json!({"event": "bounce", "type": "bounce", "reason": "550 5.1.1 no such user", "status": "5.1.1"}),
             "bounced(hard) mailbox_gone 5.1.1 a@example.com 14c5d75ce93 ours => hard_bounce",
@@ -66,18 +72,42 @@ fn sendgrids_types() {
             json!({"event": "bounce", "type": "blocked", "reason": "552 5.2.2 over quota", "status": "5.2.2"}),
             "bounced(soft) mailbox_full 5.2.2 a@example.com 14c5d75ce93 ours",
         ),
-        (json!({"event": "dropped", "reason": "Bounced Address", "status": "5.0.0"}), "rejected - - a@example.com 14c5d75ce93 ours"),
-        (json!({"event": "spamreport"}), "complained abuse - a@example.com 14c5d75ce93 ours => complaint"),
-        (json!({"event": "unsubscribe"}), "unsubscribed - - a@example.com 14c5d75ce93 ours => unsubscribe"),
-        (json!({"event": "group_unsubscribe", "asm_group_id": 10}), "unsubscribed - - a@example.com 14c5d75ce93 ours => unsubscribe"),
-        (json!({"event": "group_resubscribe", "asm_group_id": 10}), "unknown - - a@example.com 14c5d75ce93 ours"),
+        (
+            json!({"event": "dropped", "reason": "Bounced Address", "status": "5.0.0"}),
+            "rejected - - a@example.com 14c5d75ce93 ours",
+        ),
+        (
+            json!({"event": "spamreport"}),
+            "complained abuse - a@example.com 14c5d75ce93 ours => complaint",
+        ),
+        (
+            json!({"event": "unsubscribe"}),
+            "unsubscribed - - a@example.com 14c5d75ce93 ours => unsubscribe",
+        ),
+        (
+            json!({"event": "group_unsubscribe", "asm_group_id": 10}),
+            "unsubscribed - - a@example.com 14c5d75ce93 ours => unsubscribe",
+        ),
+        (
+            json!({"event": "group_resubscribe", "asm_group_id": 10}),
+            "unknown - - a@example.com 14c5d75ce93 ours",
+        ),
         (json!({"event": "open"}), "opened - - a@example.com 14c5d75ce93 ours"),
-        (json!({"event": "click", "url": "https://acme.example/"}), "clicked - - a@example.com 14c5d75ce93 ours"),
+        (
+            json!({"event": "click", "url": "https://acme.example/"}),
+            "clicked - - a@example.com 14c5d75ce93 ours",
+        ),
         (json!({"event": "brand_new"}), "unknown - - a@example.com 14c5d75ce93 ours"),
     ] {
         assert_eq!(told("sendgrid", &json!([with(base.clone(), more)])), expected);
     }
-    let events = read("sendgrid", &json!([with(base.clone(), json!({"event": "open"})), with(base, json!({"event": "click", "sg_event_id": "b"}))]));
+    let events = read(
+        "sendgrid",
+        &json!([
+            with(base.clone(), json!({"event": "open"})),
+            with(base, json!({"event": "click", "sg_event_id": "b"}))
+        ]),
+    );
     assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["sg", "b"]);
     assert_eq!(events[0].at, "2017-12-15T00:59:29Z".parse().unwrap());
     assert_eq!(events[0].message_id, "14c5d75ce93.dfd.64b469@ismtpd-555");
@@ -89,7 +119,10 @@ fn mailguns_types() {
         "user-variables": {"mailbatch_id": TOKEN}, "message": {"headers": {"message-id": "2018.1@acme.example"}}});
     for (more, expected) in [
         (json!({"event": "accepted"}), "queued - - a@example.com 2018.1@acme.example ours"),
-        (json!({"event": "delivered", "delivery-status": {"code": 250, "message": "OK"}}), "delivered - - a@example.com 2018.1@acme.example ours"),
+        (
+            json!({"event": "delivered", "delivery-status": {"code": 250, "message": "OK"}}),
+            "delivered - - a@example.com 2018.1@acme.example ours",
+        ),
         (
             json!({"event": "failed", "severity": "permanent", "reason": "bounce", "delivery-status": {"code": 550,
                 "message": "5.1.1 The email account that you tried to reach does not exist. Please try\n5.1.1 double-checking"}}),
@@ -111,12 +144,27 @@ fn mailguns_types() {
             json!({"event": "failed", "severity": "temporary", "reason": "greylisted", "delivery-status": {"code": 450, "message": "4.2.0 Greylisted"}}),
             "deferred rate 4.2.0 a@example.com 2018.1@acme.example ours",
         ),
-        (json!({"event": "failed", "severity": "temporary", "delivery-status": null}), "deferred other - a@example.com 2018.1@acme.example ours"),
-        (json!({"event": "rejected", "reject": {"reason": "Sandbox subdomains"}}), "rejected - - a@example.com 2018.1@acme.example ours"),
+        (
+            json!({"event": "failed", "severity": "temporary", "delivery-status": null}),
+            "deferred other - a@example.com 2018.1@acme.example ours",
+        ),
+        (
+            json!({"event": "rejected", "reject": {"reason": "Sandbox subdomains"}}),
+            "rejected - - a@example.com 2018.1@acme.example ours",
+        ),
         (json!({"event": "opened"}), "opened - - a@example.com 2018.1@acme.example ours"),
-        (json!({"event": "clicked", "url": "https://acme.example/"}), "clicked - - a@example.com 2018.1@acme.example ours"),
-        (json!({"event": "unsubscribed"}), "unsubscribed - - a@example.com 2018.1@acme.example ours => unsubscribe"),
-        (json!({"event": "complained"}), "complained abuse - a@example.com 2018.1@acme.example ours => complaint"),
+        (
+            json!({"event": "clicked", "url": "https://acme.example/"}),
+            "clicked - - a@example.com 2018.1@acme.example ours",
+        ),
+        (
+            json!({"event": "unsubscribed"}),
+            "unsubscribed - - a@example.com 2018.1@acme.example ours => unsubscribe",
+        ),
+        (
+            json!({"event": "complained"}),
+            "complained abuse - a@example.com 2018.1@acme.example ours => complaint",
+        ),
         (json!({"event": "list_uploaded"}), "unknown - - a@example.com 2018.1@acme.example ours"),
     ] {
         let data = with(base.clone(), more);
@@ -125,7 +173,10 @@ fn mailguns_types() {
         assert_eq!(told("mailgun", &data), expected);
     }
     // Mailgun's ids are unique within a day.
-    assert_eq!(read("mailgun", &with(base, json!({"event": "opened"})))[0].id, "20180812-hTWCTD81RtiDN");
+    assert_eq!(
+        read("mailgun", &with(base, json!({"event": "opened"})))[0].id,
+        "20180812-hTWCTD81RtiDN"
+    );
 }
 
 #[test]
@@ -137,7 +188,10 @@ fn postmarks_types() {
     };
     for (payload, expected) in [
         (
-            with(base.clone(), json!({"RecordType": "Delivery", "DeliveredAt": "2014-08-01T13:28:10.2735393-04:00", "Details": "Test"})),
+            with(
+                base.clone(),
+                json!({"RecordType": "Delivery", "DeliveredAt": "2014-08-01T13:28:10.2735393-04:00", "Details": "Test"}),
+            ),
             "delivered - -",
         ),
         (bounce("HardBounce", "smtp;550 5.1.1 unknown", true), "bounced(hard) mailbox_gone 5.1.1"),
@@ -157,7 +211,10 @@ fn postmarks_types() {
         (bounce("Unsubscribe", "", false), "unsubscribed - -"),
         (bounce("TemplateRenderingFailed", "", false), "rejected - -"),
         (bounce("SpamComplaint", "", true), "complained abuse -"),
-        (with(base.clone(), json!({"RecordType": "SpamComplaint", "Type": "SpamComplaint"})), "complained abuse -"),
+        (
+            with(base.clone(), json!({"RecordType": "SpamComplaint", "Type": "SpamComplaint"})),
+            "complained abuse -",
+        ),
         (
             with(
                 base.clone(),
@@ -173,16 +230,37 @@ fn postmarks_types() {
             "bounced(hard) mailbox_gone -",
         ),
         (
-            with(base.clone(), json!({"RecordType": "SubscriptionChange", "SuppressSending": true, "SuppressionReason": "SpamComplaint"})),
+            with(
+                base.clone(),
+                json!({"RecordType": "SubscriptionChange", "SuppressSending": true, "SuppressionReason": "SpamComplaint"}),
+            ),
             "complained abuse -",
         ),
-        (with(base.clone(), json!({"RecordType": "SubscriptionChange", "SuppressSending": false, "SuppressionReason": null})), "unknown - -"),
-        (with(base.clone(), json!({"RecordType": "Open", "ReceivedAt": "2014-06-01T12:00:00Z"})), "opened - -"),
-        (with(base.clone(), json!({"RecordType": "Click", "OriginalLink": "https://acme.example"})), "clicked - -"),
+        (
+            with(
+                base.clone(),
+                json!({"RecordType": "SubscriptionChange", "SuppressSending": false, "SuppressionReason": null}),
+            ),
+            "unknown - -",
+        ),
+        (
+            with(base.clone(), json!({"RecordType": "Open", "ReceivedAt": "2014-06-01T12:00:00Z"})),
+            "opened - -",
+        ),
+        (
+            with(
+                base.clone(),
+                json!({"RecordType": "Click", "OriginalLink": "https://acme.example"}),
+            ),
+            "clicked - -",
+        ),
         (with(base, json!({"RecordType": "New"})), "unknown - -"),
     ] {
         let told = told("postmark", &payload);
-        assert!(told.starts_with(&format!("{expected} a@example.com 883953f4 ours")), "{told}: {payload}");
+        assert!(
+            told.starts_with(&format!("{expected} a@example.com 883953f4 ours")),
+            "{told}: {payload}"
+        );
     }
     assert_eq!(read("postmark", &bounce("HardBounce", "", true))[0].id, "bounce-42");
 }
@@ -208,20 +286,44 @@ fn sess_types() {
             bounce("Permanent", "General", "5.1.1", "smtp; 550 5.1.1 unknown"),
             "bounced(hard) mailbox_gone 5.1.1 a@example.com 0000 ours => hard_bounce",
         ),
-        (bounce("Permanent", "OnAccountSuppressionList", "", ""), "bounced(hard) mailbox_gone - a@example.com 0000 ours => hard_bounce"),
-        (bounce("Permanent", "General", "5.7.1", "smtp; 550 5.7.1 blocked"), "bounced(soft) policy 5.7.1 a@example.com 0000 ours"),
-        (bounce("Transient", "MailboxFull", "4.2.2", ""), "bounced(soft) mailbox_full 4.2.2 a@example.com 0000 ours"),
-        (bounce("Undetermined", "Undetermined", "", ""), "bounced(soft) other - a@example.com 0000 ours"),
+        (
+            bounce("Permanent", "OnAccountSuppressionList", "", ""),
+            "bounced(hard) mailbox_gone - a@example.com 0000 ours => hard_bounce",
+        ),
+        (
+            bounce("Permanent", "General", "5.7.1", "smtp; 550 5.7.1 blocked"),
+            "bounced(soft) policy 5.7.1 a@example.com 0000 ours",
+        ),
+        (
+            bounce("Transient", "MailboxFull", "4.2.2", ""),
+            "bounced(soft) mailbox_full 4.2.2 a@example.com 0000 ours",
+        ),
+        (
+            bounce("Undetermined", "Undetermined", "", ""),
+            "bounced(soft) other - a@example.com 0000 ours",
+        ),
         (complaint("abuse"), "complained abuse - a@example.com 0000 ours => complaint"),
         (complaint("fraud"), "complained fraud - a@example.com 0000 ours => complaint"),
         (complaint("virus"), "complained virus - a@example.com 0000 ours => complaint"),
         (complaint("auth-failure"), "complained other - a@example.com 0000 ours => complaint"),
         (complaint("other"), "complained other - a@example.com 0000 ours => complaint"),
         (complaint("not-spam"), "complained not_spam - a@example.com 0000 ours"),
-        (json!({"eventType": "Reject", "reject": {"reason": "Bad content"}}), "rejected - - a@example.com 0000 ours"),
-        (json!({"eventType": "Open", "open": {"timestamp": "2017-08-09T22:00:19.652Z"}}), "opened - - a@example.com 0000 ours"),
-        (json!({"eventType": "Click", "click": {"link": "https://acme.example"}}), "clicked - - a@example.com 0000 ours"),
-        (json!({"eventType": "Rendering Failure", "failure": {"errorMessage": "no such"}}), "rejected - - a@example.com 0000 ours"),
+        (
+            json!({"eventType": "Reject", "reject": {"reason": "Bad content"}}),
+            "rejected - - a@example.com 0000 ours",
+        ),
+        (
+            json!({"eventType": "Open", "open": {"timestamp": "2017-08-09T22:00:19.652Z"}}),
+            "opened - - a@example.com 0000 ours",
+        ),
+        (
+            json!({"eventType": "Click", "click": {"link": "https://acme.example"}}),
+            "clicked - - a@example.com 0000 ours",
+        ),
+        (
+            json!({"eventType": "Rendering Failure", "failure": {"errorMessage": "no such"}}),
+            "rejected - - a@example.com 0000 ours",
+        ),
         (
             json!({"eventType": "DeliveryDelay", "deliveryDelay": {"delayType": "TransientCommunicationFailure",
                 "delayedRecipients": [{"emailAddress": "a@example.com", "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 timeout"}]}}),
@@ -238,22 +340,47 @@ fn sess_types() {
     ] {
         let event = with(payload, json!({"mail": mail}));
         assert_eq!(exported(&event).iter().map(line).collect::<Vec<_>>(), [expected]);
-        assert!(webhook("ses").unwrap().read(event.to_string().as_bytes(), NOW.parse().unwrap()).is_err(), "nobody has signed it");
+        assert!(
+            webhook("ses")
+                .unwrap()
+                .read(event.to_string().as_bytes(), NOW.parse().unwrap())
+                .is_err(),
+            "nobody has signed it"
+        );
         let envelope = json!({"Type": "Notification", "MessageId": "19ba9823", "TopicArn": "arn", "Message": event.to_string() + "\n",
             "Timestamp": "2018-03-26T17:58:59.675Z"});
         assert_eq!(told("ses", &envelope), expected);
         let read = read("ses", &envelope);
-        assert_eq!((read[0].id.as_str(), read[0].message_id.as_str()), ("19ba9823", "x@acme.example"));
+        assert_eq!(
+            (read[0].id.as_str(), read[0].message_id.as_str()),
+            ("19ba9823", "x@acme.example")
+        );
         // What stands beside the fields that are signed.
-        let forged = with(complaint("abuse"), json!({"mail": {"messageId": "0001", "destination": ["victim@example.com"]}}));
-        for (said, expected) in [(with(envelope.clone(), forged.clone()), expected), (with(greeting.clone(), forged), "unknown - - - ")] {
-            assert_eq!((told("ses", &said), exported(&said).iter().map(line).collect::<Vec<_>>()), (expected.to_owned(), vec![expected.to_owned()]));
+        let forged = with(
+            complaint("abuse"),
+            json!({"mail": {"messageId": "0001", "destination": ["victim@example.com"]}}),
+        );
+        for (said, expected) in [
+            (with(envelope.clone(), forged.clone()), expected),
+            (with(greeting.clone(), forged), "unknown - - - "),
+        ] {
+            assert_eq!(
+                (told("ses", &said), exported(&said).iter().map(line).collect::<Vec<_>>()),
+                (expected.to_owned(), vec![expected.to_owned()])
+            );
         }
     }
     let two = json!({"Type": "Notification", "MessageId": "m", "Message": json!({"notificationType": "Bounce", "mail": mail, "bounce":
         {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "a@example.com"}, {"emailAddress": "b@example.com"}]}}).to_string()});
-    let both: Vec<_> = read("ses", &two).into_iter().map(|event| (event.id, event.recipient.unwrap())).collect();
-    assert_eq!(both, [("m-0".to_owned(), "a@example.com".to_owned()), ("m-1".to_owned(), "b@example.com".to_owned())]);
+    let both: Vec<_> =
+        read("ses", &two).into_iter().map(|event| (event.id, event.recipient.unwrap())).collect();
+    assert_eq!(
+        both,
+        [
+            ("m-0".to_owned(), "a@example.com".to_owned()),
+            ("m-1".to_owned(), "b@example.com".to_owned())
+        ]
+    );
     assert_eq!(told("ses", &greeting), "unknown - - - ");
     assert!(read("ses", &json!({"Type": "SubscriptionConfirmation", "MessageId": "m"})).is_empty());
 }
@@ -274,8 +401,16 @@ fn resends_types() {
         ("email.delivered", json!({}), "delivered - -"),
         ("email.delivery_delayed", json!({}), "deferred other -"),
         ("email.scheduled", json!({}), "queued - -"),
-        ("email.bounced", bounce("Permanent", "The recipient does not exist"), "bounced(hard) mailbox_gone -"),
-        ("email.bounced", bounce("Transient", "The mailbox is full"), "bounced(soft) mailbox_full -"),
+        (
+            "email.bounced",
+            bounce("Permanent", "The recipient does not exist"),
+            "bounced(hard) mailbox_gone -",
+        ),
+        (
+            "email.bounced",
+            bounce("Transient", "The mailbox is full"),
+            "bounced(soft) mailbox_full -",
+        ),
         ("email.bounced", bounce("Undetermined", ""), "bounced(soft) other -"),
         ("email.complained", json!({}), "complained abuse -"),
         ("email.opened", json!({}), "opened - -"),
@@ -288,7 +423,10 @@ fn resends_types() {
         ("contact.updated", json!({"unsubscribed": false}), "unknown - -"),
     ] {
         let told = told("resend", &payload(word, more));
-        assert!(told.starts_with(&format!("{expected} a@example.com 56761188 ours")), "{word}: {told}");
+        assert!(
+            told.starts_with(&format!("{expected} a@example.com 56761188 ours")),
+            "{word}: {told}"
+        );
     }
     let listed = payload("email.sent", json!({"tags": [{"name": "mailbatch_id", "value": TOKEN}]}));
     assert_eq!(told("resend", &listed), "sent - - a@example.com 56761188 ours");
@@ -297,7 +435,10 @@ fn resends_types() {
 #[test]
 fn birds_types() {
     let payload = |word: &str, more: Value| {
-        let data = with(json!({"email_id": "em_1", "workspace_id": "w", "recipient": "a@example.com", "metadata": {"mailbatch_id": TOKEN}}), more);
+        let data = with(
+            json!({"email_id": "em_1", "workspace_id": "w", "recipient": "a@example.com", "metadata": {"mailbatch_id": TOKEN}}),
+            more,
+        );
         json!({"type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data})
     };
     for (word, more, expected) in [
@@ -305,17 +446,29 @@ fn birds_types() {
         ("email.scheduled", json!({}), "queued - -"),
         ("email.processed", json!({}), "queued - -"),
         ("email.delivered", json!({}), "delivered - -"),
-        ("email.deferred", json!({"bounce_code": "451", "bounce_description": "4.7.1 try later"}), "deferred policy 4.7.1"),
+        (
+            "email.deferred",
+            json!({"bounce_code": "451", "bounce_description": "4.7.1 try later"}),
+            "deferred policy 4.7.1",
+        ),
         (
             "email.bounced",
             json!({"bounce_type": "hard", "bounce_code": "550", "bounce_description": "5.1.1 unknown"}),
             "bounced(hard) mailbox_gone 5.1.1",
         ),
-        ("email.bounced", json!({"bounce_type": "soft", "bounce_description": "mailbox full"}), "bounced(soft) mailbox_full -"),
+        (
+            "email.bounced",
+            json!({"bounce_type": "soft", "bounce_description": "mailbox full"}),
+            "bounced(soft) mailbox_full -",
+        ),
         ("email.bounced", json!({"bounce_type": "block"}), "bounced(soft) policy -"),
         ("email.bounced", json!({"bounce_type": "admin"}), "bounced(soft) other -"),
         ("email.bounced", json!({"bounce_type": "undetermined"}), "bounced(soft) other -"),
-        ("email.out_of_band_bounce", json!({"bounce_type": "hard"}), "bounced(hard) mailbox_gone -"),
+        (
+            "email.out_of_band_bounce",
+            json!({"bounce_type": "hard"}),
+            "bounced(hard) mailbox_gone -",
+        ),
         ("email.rejected", json!({"rejection_reason": "recipient_suppressed"}), "rejected - -"),
         ("email.canceled", json!({}), "rejected - -"),
         ("email.complained", json!({"feedback_type": "abuse"}), "complained abuse -"),
@@ -325,7 +478,11 @@ fn birds_types() {
         ("email.unsubscribed", json!({}), "unsubscribed - -"),
         ("email.list_unsubscribed", json!({}), "unsubscribed - -"),
         ("email.received", json!({}), "unknown - -"),
-        ("email_suppression.created", json!({"reason": "hard_bounce"}), "bounced(hard) mailbox_gone -"),
+        (
+            "email_suppression.created",
+            json!({"reason": "hard_bounce"}),
+            "bounced(hard) mailbox_gone -",
+        ),
         ("email_suppression.created", json!({"reason": "complaint"}), "complained abuse -"),
         ("email_suppression.created", json!({"reason": "unsubscribe"}), "unsubscribed - -"),
         ("email_suppression.created", json!({"reason": "manual"}), "unknown - -"),
@@ -347,7 +504,12 @@ fn drins_types_in_both_published_forms() {
         ("delivery_delayed", "email.delivery_delayed", json!({}), "deferred other -"),
         ("bounce", "email.bounced", json!({}), "bounced(hard) mailbox_gone -"),
         ("bounce", "email.bounced", json!({"bounceType": "Transient"}), "bounced(soft) other -"),
-        ("bounce", "email.bounced", json!({"reason": "550 5.7.1 refused by policy"}), "bounced(soft) policy 5.7.1"),
+        (
+            "bounce",
+            "email.bounced",
+            json!({"reason": "550 5.7.1 refused by policy"}),
+            "bounced(soft) policy 5.7.1",
+        ),
         ("complaint", "email.complained", json!({}), "complained abuse -"),
         ("open", "email.opened", json!({}), "opened - -"),
         ("click", "email.clicked", json!({}), "clicked - -"),
@@ -358,13 +520,18 @@ fn drins_types_in_both_published_forms() {
         ("inbound_rejected", "inbound.rejected", json!({}), "unknown - -"),
         ("contact.unsubscribed", "contact.unsubscribed", json!({}), "unsubscribed - -"),
     ] {
-        let data = with(json!({"email": "a@example.com", "tags": [{"name": "mailbatch_id", "value": TOKEN}]}), more);
-        let first =
-            json!({"id": "evt_1", "type": guide, "createdAt": "2026-11-21T10:00:00Z", "data": with(data.clone(), json!({"messageId": "msg_1"}))});
+        let data = with(
+            json!({"email": "a@example.com", "tags": [{"name": "mailbatch_id", "value": TOKEN}]}),
+            more,
+        );
+        let first = json!({"id": "evt_1", "type": guide, "createdAt": "2026-11-21T10:00:00Z", "data": with(data.clone(), json!({"messageId": "msg_1"}))});
         let second = json!({"id": "evt_1", "type": product, "created_at": "2026-11-21T10:00:00Z", "data": with(data, json!({"id": "msg_1"}))});
         for payload in [first, second] {
             let told = told("drin", &payload);
-            assert!(told.starts_with(&format!("{expected} a@example.com msg_1 ours")), "{payload}: {told}");
+            assert!(
+                told.starts_with(&format!("{expected} a@example.com msg_1 ours")),
+                "{payload}: {told}"
+            );
             assert_eq!(read("drin", &payload)[0].id, "evt_1");
         }
     }
@@ -374,8 +541,16 @@ fn drins_types_in_both_published_forms() {
 fn emitlos_and_mailersios_types() {
     for (word, more, expected) in [
         ("delivered", json!({"tls": true}), "delivered - -"),
-        ("soft_bounced", json!({"dsn_status": "4.2.2", "dsn_message": "full"}), "bounced(soft) mailbox_full 4.2.2"),
-        ("hard_bounced", json!({"dsn_status": "5.1.1", "dsn_action": "failed", "dsn_message": "unknown"}), "bounced(hard) mailbox_gone 5.1.1"),
+        (
+            "soft_bounced",
+            json!({"dsn_status": "4.2.2", "dsn_message": "full"}),
+            "bounced(soft) mailbox_full 4.2.2",
+        ),
+        (
+            "hard_bounced",
+            json!({"dsn_status": "5.1.1", "dsn_action": "failed", "dsn_message": "unknown"}),
+            "bounced(hard) mailbox_gone 5.1.1",
+        ),
         ("bounced", json!({"dsn_status": "5.1.1"}), "bounced(hard) mailbox_gone 5.1.1"),
         ("complained", json!({}), "complained abuse -"),
         ("opened", json!({}), "opened - -"),
@@ -384,8 +559,12 @@ fn emitlos_and_mailersios_types() {
         ("deferred", json!({"dsn_status": "4.4.1"}), "deferred routing 4.4.1"),
         ("new", json!({}), "unknown - -"),
     ] {
-        let data = with(json!({"message_id": "uuid", "to_email": "a@example.com", "subject": "s"}), more);
-        let told = told("emitlo", &json!({"event_type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}));
+        let data =
+            with(json!({"message_id": "uuid", "to_email": "a@example.com", "subject": "s"}), more);
+        let told = told(
+            "emitlo",
+            &json!({"event_type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}),
+        );
         assert!(told.starts_with(&format!("{expected} a@example.com uuid")), "{word}: {told}");
     }
     for (word, more, expected) in [
@@ -399,8 +578,14 @@ fn emitlos_and_mailersios_types() {
         ("batch.progress", json!({}), "unknown - -"),
         ("batch.completed", json!({}), "unknown - -"),
     ] {
-        let data = with(json!({"batch_id": "b", "message_id": "m", "email": "a@example.com", "metadata": {"mailbatch_id": TOKEN}}), more);
-        let told = told("mailersio", &json!({"id": "evt", "type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}));
+        let data = with(
+            json!({"batch_id": "b", "message_id": "m", "email": "a@example.com", "metadata": {"mailbatch_id": TOKEN}}),
+            more,
+        );
+        let told = told(
+            "mailersio",
+            &json!({"id": "evt", "type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}),
+        );
         assert!(told.starts_with(&format!("{expected} a@example.com m ours")), "{word}: {told}");
     }
 }
@@ -409,7 +594,17 @@ fn emitlos_and_mailersios_types() {
 fn a_body_of_another_form_is_refused_and_never_a_panic() {
     let now: Timestamp = NOW.parse().unwrap();
     for webhook in WEBHOOKS.into_iter().chain(EXPORTED) {
-        for body in ["", "x", "7", "null", "\"text\"", "{", "[{]", "\u{feff}{}", "{\"Type\":\"Other\"}".repeat(2).as_str()] {
+        for body in [
+            "",
+            "x",
+            "7",
+            "null",
+            "\"text\"",
+            "{",
+            "[{]",
+            "\u{feff}{}",
+            "{\"Type\":\"Other\"}".repeat(2).as_str(),
+        ] {
             assert!(webhook.read(body.as_bytes(), now).is_err(), "{}: {body}", webhook.kind);
         }
         let deep = "[".repeat(100_000);
@@ -432,14 +627,26 @@ fn a_body_of_another_form_is_refused_and_never_a_panic() {
 fn the_same_body_is_the_same_event_and_exports_are_known_by_their_form() {
     let samples = [
         ("sendgrid", json!({"email": "a@example.com", "event": "open", "sg_event_id": "x"})),
-        ("mailgun", json!({"event": "opened", "log-level": "info", "id": "x", "timestamp": 1534108637})),
+        (
+            "mailgun",
+            json!({"event": "opened", "log-level": "info", "id": "x", "timestamp": 1534108637}),
+        ),
         ("postmark", json!({"RecordType": "Open", "MessageID": "m", "Recipient": "a@example.com"})),
-        ("ses", json!({"eventType": "Open", "mail": {"messageId": "m", "destination": ["a@example.com"]}, "open": {"timestamp": NOW}})),
+        (
+            "ses",
+            json!({"eventType": "Open", "mail": {"messageId": "m", "destination": ["a@example.com"]}, "open": {"timestamp": NOW}}),
+        ),
         ("resend", json!({"type": "email.opened", "created_at": NOW, "data": {"email_id": "m"}})),
-        ("bird", json!({"type": "email.opened", "timestamp": NOW, "data": {"email_id": "m", "workspace_id": "w"}})),
+        (
+            "bird",
+            json!({"type": "email.opened", "timestamp": NOW, "data": {"email_id": "m", "workspace_id": "w"}}),
+        ),
         ("drin", json!({"id": "e", "type": "open", "createdAt": NOW, "data": {"messageId": "m"}})),
         ("emitlo", json!({"event_type": "opened", "timestamp": NOW, "data": {"message_id": "m"}})),
-        ("mailersio", json!({"type": "message.opened", "timestamp": NOW, "data": {"batch_id": "b", "message_id": "m"}})),
+        (
+            "mailersio",
+            json!({"type": "message.opened", "timestamp": NOW, "data": {"batch_id": "b", "message_id": "m"}}),
+        ),
     ];
     for (kind, payload) in &samples {
         assert_eq!(recognise(payload).map(|webhook| webhook.kind), Some(*kind));

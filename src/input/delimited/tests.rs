@@ -31,10 +31,14 @@ fn row(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
 fn lines_are_physical_over_blank_lines_and_quoted_newlines() {
     for end in ["\n", "\r\n"] {
         let source = ["a,b", "", "1,\"x", "y\"", "2,z"].join(end);
-        let expected = [row(1, &["a", "b"]), row(3, &["1", &format!("x{end}y")]), row(5, &["2", "z"])];
+        let expected =
+            [row(1, &["a", "b"]), row(3, &["1", &format!("x{end}y")]), row(5, &["2", "z"])];
         assert_eq!(cells(&source), expected, "{source:?}");
     }
-    assert_eq!(cells("a,b\r1,2\r\r3,4\r"), [row(1, &["a", "b"]), row(2, &["1", "2"]), row(4, &["3", "4"])]);
+    assert_eq!(
+        cells("a,b\r1,2\r\r3,4\r"),
+        [row(1, &["a", "b"]), row(2, &["1", "2"]), row(4, &["3", "4"])]
+    );
 }
 
 #[test]
@@ -57,9 +61,18 @@ fn text_after_a_closing_quote_is_refused_by_line() {
     for (source, says) in [
         ("a,b\n1,\"x\"y\n", "l:2: text follows a closing quote\nhint: double each quote"),
         ("a,b\n1, \"x\" y\n", "l:2: text follows a closing quote\nhint: "),
-        ("a,b\n1,\"x \\\"y\\\" z\"\n", "l:2: text follows a closing quote: a quote behind a backslash (\\\")"),
-        ("a,b\n1,\"x\n2,y\n3,\"z\"\n", "l:2: text follows a closing quote (the quote opens here and closes on line 4)"),
-        ("a,b\n1,\"x \\\"\"\n", "l:2: a quote is opened here and never closed: truncated?\nhint: the list escapes quotes by a backslash"),
+        (
+            "a,b\n1,\"x \\\"y\\\" z\"\n",
+            "l:2: text follows a closing quote: a quote behind a backslash (\\\")",
+        ),
+        (
+            "a,b\n1,\"x\n2,y\n3,\"z\"\n",
+            "l:2: text follows a closing quote (the quote opens here and closes on line 4)",
+        ),
+        (
+            "a,b\n1,\"x \\\"\"\n",
+            "l:2: a quote is opened here and never closed: truncated?\nhint: the list escapes quotes by a backslash",
+        ),
     ] {
         let error = read(source, None).unwrap_err();
         assert!(error.starts_with(says), "{source}: {error}");
@@ -68,11 +81,19 @@ fn text_after_a_closing_quote_is_refused_by_line() {
 
 #[test]
 fn a_field_that_swallows_another_row_is_refused_and_a_note_over_lines_is_not() {
-    for source in ["1,\"Ann\nb@example.com,Ben\",x\n", "1,\"Ann\r2,\"\"b@example.com\"\",Ben\rc\",x\n", "1,\"Ann\r\n2, <b@example.com> ,\r\n\",x\n"] {
+    for source in [
+        "1,\"Ann\nb@example.com,Ben\",x\n",
+        "1,\"Ann\r2,\"\"b@example.com\"\",Ben\rc\",x\n",
+        "1,\"Ann\r\n2, <b@example.com> ,\r\n\",x\n",
+    ] {
         let error = read(source, None).unwrap_err();
-        assert!(error.starts_with("l:1: a quote opens here and closes on line "), "{source}: {error}");
+        assert!(
+            error.starts_with("l:1: a quote opens here and closes on line "),
+            "{source}: {error}"
+        );
     }
-    let note = "1,\"Call Ann, or write to\nb@example.com, she said, or c@example.com please\nAnn\",x\n";
+    let note =
+        "1,\"Call Ann, or write to\nb@example.com, she said, or c@example.com please\nAnn\",x\n";
     assert!(read(note, None).is_err(), "a cell of its own could be a person");
     let note = "1,\"Call Ann, or write to\nMrs b@example.com at home\nAnn\",x\n";
     assert_eq!(read(note, None).unwrap()[0].1.len(), 3);
@@ -105,14 +126,29 @@ fn a_swallowed_row_is_told_from_prose_by_its_shape() {
     ] {
         assert!(wide.is_in(swallowed, before, 0), "{swallowed}");
     }
-    assert!(shape(&["email", " name"], 0).is_in("Ann\nben@example.com, Ben", 1, 0), "blanks are this list's way");
+    assert!(
+        shape(&["email", " name"], 0).is_in("Ann\nben@example.com, Ben", 1, 0),
+        "blanks are this list's way"
+    );
     let narrow = shape(&["email", "name", "c"], 0);
-    for swallowed in ["jo@intranet,J", "jo@@example.com,J", "=\"\"jo@example.com\"\",J", "Jo <jo@example.com>,J", ",J"] {
+    for swallowed in [
+        "jo@intranet,J",
+        "jo@@example.com,J",
+        "=\"\"jo@example.com\"\",J",
+        "Jo <jo@example.com>,J",
+        ",J",
+    ] {
         assert!(narrow.is_in(&format!("X,1\n{swallowed}"), 1, 1), "{swallowed}");
         assert!(narrow.is_in(&format!("X,1\n{swallowed},2\nz@example.com"), 1, 2), "{swallowed}");
-        assert!(!narrow.is_in(&format!("X\n{swallowed}"), 1, 1), "the first line does not complete a row");
+        assert!(
+            !narrow.is_in(&format!("X\n{swallowed}"), 1, 1),
+            "the first line does not complete a row"
+        );
     }
-    assert!(shape(&["email", "note"], 0).is_in("Ann\nben@example.com\n", 1, 0), "a row may be short");
+    assert!(
+        shape(&["email", "note"], 0).is_in("Ann\nben@example.com\n", 1, 0),
+        "a row may be short"
+    );
 }
 
 #[test]
@@ -120,7 +156,9 @@ fn an_unclosed_quote_names_the_line_where_it_was_opened() {
     let error = read("a,b\n1,2\n3,\"x\n4,5\n6,7\n", None).unwrap_err();
     assert!(error.starts_with("l:3: a quote is opened here and never closed"), "{error}");
     let long = format!("a,b\n1,\"x\n{}", "4,5\n".repeat(2 << 20));
-    assert!(read(&long, None).unwrap_err().contains("l:2: the field that begins here is larger than 1 MiB: is its closing quote missing?"));
+    assert!(read(&long, None).unwrap_err().contains(
+        "l:2: the field that begins here is larger than 1 MiB: is its closing quote missing?"
+    ));
 }
 
 #[test]
@@ -128,10 +166,17 @@ fn a_field_of_ten_megabytes_is_refused_by_line() {
     let huge = "x".repeat(10 << 20);
     for field in [huge.clone(), format!("\"{huge}\"")] {
         let error = read(&format!("a,b\n1,2\n3,{field}\n"), None).unwrap_err();
-        assert!(error.starts_with("l:3: the field that begins here is larger than 1 MiB"), "{error}");
+        assert!(
+            error.starts_with("l:3: the field that begins here is larger than 1 MiB"),
+            "{error}"
+        );
     }
     let fields = vec!["x".repeat(500_000); 20].join(",");
-    assert!(read(&format!("a,b\n{fields}\n"), None).unwrap_err().starts_with("l:2: the row that begins here is larger than 4 MiB"));
+    assert!(
+        read(&format!("a,b\n{fields}\n"), None)
+            .unwrap_err()
+            .starts_with("l:2: the row that begins here is larger than 4 MiB")
+    );
     let fits = "x".repeat(MAX_FIELD_BYTES);
     assert_eq!(read(&format!("a,b\n\"{fits}\",2\n"), None).unwrap()[1].1[0].len(), MAX_FIELD_BYTES);
 }

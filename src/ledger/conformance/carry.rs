@@ -5,7 +5,16 @@ use super::*;
 /// A finished run whose rows 1 to 5 are accepted, rejected, unknown, deferred, held.
 async fn earlier(bed: &Bed) -> RunId {
     let run = bed.simple(5).await;
-    bed.settled(&run, vec![(1, accepted()), (2, rejected()), (3, unknown()), (4, Settled::GaveUp { refusal: refusal(), counts: true })]).await;
+    bed.settled(
+        &run,
+        vec![
+            (1, accepted()),
+            (2, rejected()),
+            (3, unknown()),
+            (4, Settled::GaveUp { refusal: refusal(), counts: true }),
+        ],
+    )
+    .await;
     bed.ledger.hold_rest(&run, Reason::Canary, "").await.unwrap();
     bed.ledger.finish(&run, RunState::Finished, 12, vec![]).await.unwrap();
     run
@@ -26,17 +35,26 @@ fn what_a_later_run_does() -> [(Option<Outcome>, Option<Reason>); 6] {
     ]
 }
 
-pub(in crate::ledger) async fn a_later_run_keeps_who_was_accepted_rejected_or_is_unknown_and_sends_the_others(open: Open) {
+pub(in crate::ledger) async fn a_later_run_keeps_who_was_accepted_rejected_or_is_unknown_and_sends_the_others(
+    open: Open,
+) {
     let bed = Bed::new(open).await;
     let old = earlier(&bed).await;
     let run = bed.sealed(head(), same_people(), seal()).await;
     assert_eq!(bed.outcomes(&run).await, what_a_later_run_does());
     assert_eq!(bed.row(&run, 1).await.detail, format!("accepted in run {old}"));
     let second = bed.row(&run, 2).await;
-    assert_eq!((second.code.as_str(), second.detail.as_str(), second.attempts), ("550 5.1.1", "no such user", 0));
+    assert_eq!(
+        (second.code.as_str(), second.detail.as_str(), second.attempts),
+        ("550 5.1.1", "no such user", 0)
+    );
     let why = bed.ledger.why(&run, "u2@example.com").await.unwrap();
     assert_eq!(why[1].what, "rejected");
-    assert!(why[1].detail.starts_with(&format!("carried over from run {old}, message m1 of 20")), "{}", why[1].detail);
+    assert!(
+        why[1].detail.starts_with(&format!("carried over from run {old}, message m1 of 20")),
+        "{}",
+        why[1].detail
+    );
     // And so does the run after that.
     let third = bed.sealed(head(), same_people(), seal()).await;
     assert_eq!(bed.outcomes(&third).await, what_a_later_run_does());
@@ -50,17 +68,23 @@ pub(in crate::ledger) async fn a_removed_run_is_remembered(open: Open) {
     let run = bed.sealed(head(), same_people(), seal()).await;
     assert_eq!(bed.outcomes(&run).await, what_a_later_run_does());
     assert_eq!(bed.row(&run, 1).await.detail, "accepted in a removed run");
-    let other = bed.sealed(RunHead { campaign: "summer".into(), ..head() }, same_people(), seal()).await;
+    let other =
+        bed.sealed(RunHead { campaign: "summer".into(), ..head() }, same_people(), seal()).await;
     assert_eq!(bed.outcomes(&other).await, [(None, None); 6], "another campaign reaches everybody");
 }
 
-pub(in crate::ledger) async fn removing_an_unfinished_run_remembers_open_claims_as_unknown(open: Open) {
+pub(in crate::ledger) async fn removing_an_unfinished_run_remembers_open_claims_as_unknown(
+    open: Open,
+) {
     let bed = Bed::new(open).await;
     let run = bed.simple(2).await;
     bed.claimed(&run, &[1]).await;
     bed.ledger.remove(&run).await.unwrap();
     let run = bed.simple(2).await;
-    assert_eq!(bed.outcomes(&run).await, [(Some(Outcome::Unknown), Some(Reason::NoReply)), (None, None)]);
+    assert_eq!(
+        bed.outcomes(&run).await,
+        [(Some(Outcome::Unknown), Some(Reason::NoReply)), (None, None)]
+    );
 }
 
 pub(in crate::ledger) async fn other_campaigns_and_environments_are_not_looked_at(open: Open) {
@@ -76,7 +100,9 @@ pub(in crate::ledger) async fn other_campaigns_and_environments_are_not_looked_a
     }
 }
 
-pub(in crate::ledger) async fn already_accepted_comes_before_suppressed_and_after_invalid_and_duplicate(open: Open) {
+pub(in crate::ledger) async fn already_accepted_comes_before_suppressed_and_after_invalid_and_duplicate(
+    open: Open,
+) {
     let bed = Bed::new(open).await;
     earlier(&bed).await;
     let rows = vec![
@@ -89,20 +115,35 @@ pub(in crate::ledger) async fn already_accepted_comes_before_suppressed_and_afte
     let run = bed.sealed(head(), rows, seal()).await;
     assert_eq!(
         bed.outcomes(&run).await.iter().map(|(outcome, _)| outcome.unwrap()).collect::<Vec<_>>(),
-        [Outcome::AlreadyAccepted, Outcome::Duplicate, Outcome::Invalid, Outcome::Suppressed, Outcome::Suppressed]
+        [
+            Outcome::AlreadyAccepted,
+            Outcome::Duplicate,
+            Outcome::Invalid,
+            Outcome::Suppressed,
+            Outcome::Suppressed
+        ]
     );
 }
 
 /// A first run with `Zoë@example.com` under id 7, and a second with the given id and address.
-async fn second_run_of(open: Open, dedupe: &str, remove: bool, key: &str, email: &str) -> Option<Outcome> {
+async fn second_run_of(
+    open: Open,
+    dedupe: &str,
+    remove: bool,
+    key: &str,
+    email: &str,
+) -> Option<Outcome> {
     let bed = Bed::new(open).await;
     let head = || RunHead { settings: serde_json::json!({ "dedupe": dedupe }), ..head() };
-    let first = bed.sealed(head(), vec![PlannedRow { key: "7".into(), ..row(1, "ZOË@example.com") }], seal()).await;
+    let first = bed
+        .sealed(head(), vec![PlannedRow { key: "7".into(), ..row(1, "ZOË@example.com") }], seal())
+        .await;
     bed.settled(&first, vec![(1, accepted())]).await;
     if remove {
         bed.ledger.remove(&first).await.unwrap();
     }
-    let second = bed.sealed(head(), vec![PlannedRow { key: key.into(), ..row(1, email) }], seal()).await;
+    let second =
+        bed.sealed(head(), vec![PlannedRow { key: key.into(), ..row(1, email) }], seal()).await;
     bed.row(&second, 1).await.outcome
 }
 
@@ -119,42 +160,93 @@ pub(in crate::ledger) async fn the_key_or_the_address_matches_as_dedupe_has_it(o
     }
 }
 
-pub(in crate::ledger) async fn acceptance_wins_over_whatever_came_before_or_after_and_else_the_newest_run_decides(open: Open) {
+pub(in crate::ledger) async fn acceptance_wins_over_whatever_came_before_or_after_and_else_the_newest_run_decides(
+    open: Open,
+) {
     let bed = Bed::new(open).await;
     let one = bed.simple(4).await;
     bed.settled(&one, vec![(1, accepted()), (2, unknown()), (3, rejected()), (4, unknown())]).await;
     bed.ledger.finish(&one, RunState::Finished, 6, vec![]).await.unwrap();
     let two = bed.simple(4).await;
     assert_eq!(bed.ledger.reopen(&two, &[Outcome::Unknown, Outcome::Rejected]).await.unwrap(), 3);
-    bed.settled(&two, vec![(2, accepted()), (3, Settled::GaveUp { refusal: refusal(), counts: true }), (4, rejected())]).await;
+    bed.settled(
+        &two,
+        vec![
+            (2, accepted()),
+            (3, Settled::GaveUp { refusal: refusal(), counts: true }),
+            (4, rejected()),
+        ],
+    )
+    .await;
     bed.ledger.finish(&two, RunState::Finished, 5, vec![]).await.unwrap();
     let three = bed.simple(4).await;
-    let outcomes: Vec<_> = bed.outcomes(&three).await.into_iter().map(|(outcome, _)| outcome).collect();
-    assert_eq!(outcomes, [Some(Outcome::AlreadyAccepted), Some(Outcome::AlreadyAccepted), None, Some(Outcome::Rejected)]);
+    let outcomes: Vec<_> =
+        bed.outcomes(&three).await.into_iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(
+        outcomes,
+        [
+            Some(Outcome::AlreadyAccepted),
+            Some(Outcome::AlreadyAccepted),
+            None,
+            Some(Outcome::Rejected)
+        ]
+    );
 }
 
 pub(in crate::ledger) async fn sealing_closes_the_unfinished_run_of_the_campaign(open: Open) {
     let bed = Bed::new(open).await;
     let old = bed.simple(4).await;
-    bed.settled(&old, vec![(1, accepted()), (2, Settled::Retry { refusal: refusal(), at: Timestamp::now(), counts: true })]).await;
+    bed.settled(
+        &old,
+        vec![
+            (1, accepted()),
+            (2, Settled::Retry { refusal: refusal(), at: Timestamp::now(), counts: true }),
+        ],
+    )
+    .await;
     bed.claimed(&old, &[3]).await;
     let run = bed.simple(5).await;
     let closed = bed.ledger.run(&old).await.unwrap().unwrap();
     assert_eq!((closed.state, closed.finished_at.is_some()), (RunState::Finished, true));
     let held = (Some(Outcome::Held), Some(Reason::Interrupted));
-    assert_eq!(bed.outcomes(&old).await, [(Some(Outcome::Accepted), None), held, (Some(Outcome::Unknown), Some(Reason::NoReply)), held]);
+    assert_eq!(
+        bed.outcomes(&old).await,
+        [
+            (Some(Outcome::Accepted), None),
+            held,
+            (Some(Outcome::Unknown), Some(Reason::NoReply)),
+            held
+        ]
+    );
     assert_eq!(bed.row(&old, 4).await.detail, format!("closed by run {run}"));
-    let outcomes: Vec<_> = bed.outcomes(&run).await.into_iter().map(|(outcome, _)| outcome).collect();
-    assert_eq!(outcomes, [Some(Outcome::AlreadyAccepted), None, Some(Outcome::Unknown), None, None]);
+    let outcomes: Vec<_> =
+        bed.outcomes(&run).await.into_iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(
+        outcomes,
+        [Some(Outcome::AlreadyAccepted), None, Some(Outcome::Unknown), None, None]
+    );
 }
 
-pub(in crate::ledger) async fn who_was_accepted_under_an_older_spelling_is_not_mailed_under_the_new_one(open: Open) {
-    let older = ["\"ann\"@example.com", "jo\u{308}rg@example.com", "\u{200b}cy@example.com", "\"D\\ot\"@example.com"];
+pub(in crate::ledger) async fn who_was_accepted_under_an_older_spelling_is_not_mailed_under_the_new_one(
+    open: Open,
+) {
+    let older = [
+        "\"ann\"@example.com",
+        "jo\u{308}rg@example.com",
+        "\u{200b}cy@example.com",
+        "\"D\\ot\"@example.com",
+    ];
     let newer = ["ann@example.com", "jörg@example.com", "cy@example.com", "dot@example.com"];
-    let rows = |all: &[&str]| -> Vec<PlannedRow> { all.iter().zip(1..).map(|(email, n)| row(n, email)).collect() };
+    let rows = |all: &[&str]| -> Vec<PlannedRow> {
+        all.iter().zip(1..).map(|(email, n)| row(n, email)).collect()
+    };
     for dedupe in ["ci", "exact"] {
         let head = || RunHead { settings: serde_json::json!({ "dedupe": dedupe }), ..head() };
-        let newer = if dedupe == "exact" { newer.map(|email| email.replace("dot", "Dot")) } else { newer.map(str::to_owned) };
+        let newer = if dedupe == "exact" {
+            newer.map(|email| email.replace("dot", "Dot"))
+        } else {
+            newer.map(str::to_owned)
+        };
         let newer: Vec<&str> = newer.iter().map(String::as_str).collect();
         let bed = Bed::new(open).await;
         let old = bed.sealed(head(), rows(&older), seal()).await;
@@ -171,7 +263,9 @@ pub(in crate::ledger) async fn who_was_accepted_under_an_older_spelling_is_not_m
     }
 }
 
-pub(in crate::ledger) async fn a_suppression_kept_in_an_older_spelling_is_taken_back_by_the_new_one(open: Open) {
+pub(in crate::ledger) async fn a_suppression_kept_in_an_older_spelling_is_taken_back_by_the_new_one(
+    open: Open,
+) {
     let bed = Bed::new(open).await;
     let kept = |entry: &str| LedgerSuppression {
         entry: entry.to_owned(),
@@ -182,7 +276,20 @@ pub(in crate::ledger) async fn a_suppression_kept_in_an_older_spelling_is_taken_
         expires_at: None,
         note: String::new(),
     };
-    bed.ledger.suppress(["\"ann\"@example.com", "jo\u{308}rg@example.com", "ben@example.com"].map(kept).to_vec()).await.unwrap();
-    assert_eq!(bed.ledger.unsuppress(vec!["ann@example.com".into(), "jörg@example.com".into()], "test").await.unwrap(), 2);
+    bed.ledger
+        .suppress(
+            ["\"ann\"@example.com", "jo\u{308}rg@example.com", "ben@example.com"]
+                .map(kept)
+                .to_vec(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        bed.ledger
+            .unsuppress(vec!["ann@example.com".into(), "jörg@example.com".into()], "test")
+            .await
+            .unwrap(),
+        2
+    );
     assert_eq!(bed.ledger.suppressions(0, 9).await.unwrap().len(), 1);
 }

@@ -27,13 +27,20 @@ fn ago(seconds: i64) -> Timestamp {
 pub(in crate::ledger) async fn each_person_counts_once_and_only_after_acceptance(open: Open) {
     let bed = Bed::new(open).await;
     let run = run_of(&bed, 8, None).await;
-    bed.settled(&run, vec![(1, accepted()), (2, accepted()), (3, accepted()), (4, rejected()), (5, unknown())]).await;
+    bed.settled(
+        &run,
+        vec![(1, accepted()), (2, accepted()), (3, accepted()), (4, rejected()), (5, unknown())],
+    )
+    .await;
     assert!(!bed.ledger.has_heard(ago(60)).await.unwrap());
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 1, "e1").await;
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 1, "e2").await;
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 4, "e3").await;
     happened(&bed, EventKind::Complained, Class::NotSpam, 2, "e4").await;
-    assert!(!bed.ledger.has_heard(ago(60)).await.unwrap(), "webhooks are heard only while somebody listens");
+    assert!(
+        !bed.ledger.has_heard(ago(60)).await.unwrap(),
+        "webhooks are heard only while somebody listens"
+    );
     let mut polled = Event::new(EventKind::Delivered, Source::Poll, Timestamp::now());
     polled.identify();
     bed.ledger.event(polled, Believe::default()).await.unwrap();
@@ -41,21 +48,34 @@ pub(in crate::ledger) async fn each_person_counts_once_and_only_after_acceptance
     assert!(!bed.ledger.has_heard(ago(-60)).await.unwrap());
     let fared = async |watched, since, least| {
         let fared = bed.ledger.fared(&run, watched, since, least).await.unwrap();
-        fared.into_iter().map(|one| (one.provider, one.domain, one.sent, one.events)).collect::<Vec<_>>()
+        fared
+            .into_iter()
+            .map(|one| (one.provider, one.domain, one.sent, one.events))
+            .collect::<Vec<_>>()
     };
     let of = |domain: &str, sent, events| ("relay".to_owned(), domain.to_owned(), sent, events);
-    assert_eq!(fared(Watched::Bounced, ago(60), 1).await, [of("a.example", 1, 0), of("b.example", 2, 1)]);
-    assert!(fared(Watched::Bounced, ago(60), 2).await.is_empty(), "two events of one person are one");
+    assert_eq!(
+        fared(Watched::Bounced, ago(60), 1).await,
+        [of("a.example", 1, 0), of("b.example", 2, 1)]
+    );
+    assert!(
+        fared(Watched::Bounced, ago(60), 2).await.is_empty(),
+        "two events of one person are one"
+    );
     assert!(fared(Watched::Bounced, ago(-60), 1).await.is_empty(), "handed over before");
     assert!(fared(Watched::Complained, ago(60), 1).await.is_empty(), "that was no complaint");
-    assert_eq!(fared(Watched::Failed, ago(60), 2).await, [of("a.example", 2, 1), of("b.example", 3, 1)]);
+    assert_eq!(
+        fared(Watched::Failed, ago(60), 2).await,
+        [of("a.example", 2, 1), of("b.example", 3, 1)]
+    );
 }
 
 pub(in crate::ledger) async fn evidence_about_the_canary_is_that_of_its_members(open: Open) {
     let bed = Bed::new(open).await;
     let run = run_of(&bed, 20, Some(4)).await;
     let ask = Ask { cohort: Some(Cohort::Canary), limit: 20, ..Ask::default() };
-    let canary: Vec<JobId> = bed.ledger.next(&run, ask.clone()).await.unwrap().iter().map(|row| row.row).collect();
+    let canary: Vec<JobId> =
+        bed.ledger.next(&run, ask.clone()).await.unwrap().iter().map(|row| row.row).collect();
     let other = (1..=20).find(|row| !canary.contains(row)).unwrap();
     let all = canary.iter().chain(&[other]).map(|row| (*row, accepted())).collect();
     assert_eq!(bed.ledger.standing(&run).await.unwrap().canary_at, None);
@@ -64,31 +84,64 @@ pub(in crate::ledger) async fn evidence_about_the_canary_is_that_of_its_members(
     happened(&bed, EventKind::Bounced, Class::MailboxFull, canary[0], "e1").await;
     happened(&bed, EventKind::Complained, Class::Abuse, canary[0], "e2").await;
     happened(&bed, EventKind::Bounced, Class::MailboxFull, other, "e3").await;
-    assert_eq!(bed.ledger.canary_evidence(&run).await.unwrap(), CanaryEvidence { bounced: 1, complained: 1, extensions: 0 });
+    assert_eq!(
+        bed.ledger.canary_evidence(&run).await.unwrap(),
+        CanaryEvidence { bounced: 1, complained: 1, extensions: 0 }
+    );
     // More are drawn from those who are open, spread as before.
     assert_eq!(bed.ledger.extend_canary(&run, 6, Some("other")).await.unwrap(), 6);
     assert_eq!(bed.ledger.canary_evidence(&run).await.unwrap().extensions, 1);
     let drawn = bed.ledger.next(&run, ask).await.unwrap();
     assert_eq!(drawn.len(), 6);
     let through = Through::Only("other".into());
-    let through = bed.ledger.next(&run, Ask { cohort: Some(Cohort::Canary), through, limit: 20, ..Ask::default() }).await.unwrap();
+    let through = bed
+        .ledger
+        .next(&run, Ask { cohort: Some(Cohort::Canary), through, limit: 20, ..Ask::default() })
+        .await
+        .unwrap();
     assert_eq!(through.len(), 6);
-    assert_eq!(bed.ledger.extend_canary(&run, 100, None).await.unwrap(), 9, "nobody is drawn who has gone");
+    assert_eq!(
+        bed.ledger.extend_canary(&run, 100, None).await.unwrap(),
+        9,
+        "nobody is drawn who has gone"
+    );
 }
 
-pub(in crate::ledger) async fn a_hold_takes_those_of_one_domain_or_provider_but_nobody_on_the_way(open: Open) {
+pub(in crate::ledger) async fn a_hold_takes_those_of_one_domain_or_provider_but_nobody_on_the_way(
+    open: Open,
+) {
     let bed = Bed::new(open).await;
     let run = run_of(&bed, 10, None).await;
     bed.settled(&run, vec![(2, accepted())]).await;
-    let held = bed.ledger.hold(&run, Hold::Domain("a.example".into()), vec![4], "a rule").await.unwrap();
+    let held =
+        bed.ledger.hold(&run, Hold::Domain("a.example".into()), vec![4], "a rule").await.unwrap();
     assert_eq!(held, 3, "6, 8 and 10");
     assert_eq!(bed.next(&run).await, [1, 3, 4, 5, 7, 9]);
     assert_eq!(bed.outcomes(&run).await[5], (Some(Outcome::Held), Some(Reason::Paused)));
     let why = bed.ledger.why(&run, "u6@a.example").await.unwrap();
-    assert!(why.iter().any(|decision| decision.what == "held" && decision.detail.contains("a rule")), "{why:?}");
-    assert!(bed.ledger.why(&run, "u1@b.example").await.unwrap().iter().all(|decision| decision.what != "held"));
-    assert_eq!(bed.ledger.hold(&run, Hold::Through(Through::Only("relay".into())), vec![], "a rule").await.unwrap(), 0);
-    assert_eq!(bed.ledger.hold(&run, Hold::Through(Through::Any), vec![], "a rule").await.unwrap(), 6);
+    assert!(
+        why.iter().any(|decision| decision.what == "held" && decision.detail.contains("a rule")),
+        "{why:?}"
+    );
+    assert!(
+        bed.ledger
+            .why(&run, "u1@b.example")
+            .await
+            .unwrap()
+            .iter()
+            .all(|decision| decision.what != "held")
+    );
+    assert_eq!(
+        bed.ledger
+            .hold(&run, Hold::Through(Through::Only("relay".into())), vec![], "a rule")
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        bed.ledger.hold(&run, Hold::Through(Through::Any), vec![], "a rule").await.unwrap(),
+        6
+    );
     assert_eq!(bed.ledger.reopen(&run, &[Outcome::Held]).await.unwrap(), 9);
     assert_eq!(bed.next(&run).await.len(), 9);
 }

@@ -1,7 +1,9 @@
-//! What every ledger has to do, whichever database it is kept in: a suite that is generic over how a ledger is opened.
+//! What every ledger has to do, whichever database it is kept in: a suite that is generic over how
+//! a ledger is opened.
 //!
-//! `conformance_of!(open)` makes a test of each function in the modules below; one that is missing in the list is dead code, which the compiler
-//! reports. What only one database does (its files, its settings, what a fault of it looks like) is tested beside its implementation.
+//! `conformance_of!(open)` makes a test of each function in the modules below; one that is missing
+//! in the list is dead code, which the compiler reports. What only one database does (its files,
+//! its settings, what a fault of it looks like) is tested beside its implementation.
 
 pub(super) mod carry;
 pub(super) mod claims;
@@ -22,9 +24,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Adopted, Ask, CanaryEvidence, Claimed, Draft, EventQuery, Fact, Gate, Hold, Ledger, LedgerError, LedgerRow, LedgerSuppression, LostPeople,
-    Member, NewPause, OverlapQuery, PauseScope, People, PlannedRow, Reconciled, Recovered, RunHead, RunId, RunState, Seal, Seen, Settled, Sketch,
-    Through, UsedToken, person_of, person_seed, trace,
+    Adopted, Ask, CanaryEvidence, Claimed, Draft, EventQuery, Fact, Gate, Hold, Ledger,
+    LedgerError, LedgerRow, LedgerSuppression, LostPeople, Member, NewPause, OverlapQuery,
+    PauseScope, People, PlannedRow, Reconciled, Recovered, RunHead, RunId, RunState, Seal, Seen,
+    Settled, Sketch, Through, UsedToken, person_of, person_seed, trace,
 };
 use crate::event::{Believe, Event};
 use crate::literal::CanarySize;
@@ -32,10 +35,12 @@ use crate::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::pause::Watched;
 use crate::provider::{BoxFuture, JobId, Refusal, Verdict};
 
-/// Opens the ledger of a state directory, making it if there is none; again for another handle, and after the last handle was dropped.
+/// Opens the ledger of a state directory, making it if there is none; again for another handle, and
+/// after the last handle was dropped.
 pub(super) type Open<L = dyn Ledger> = fn(PathBuf) -> BoxFuture<'static, Arc<L>>;
 
-/// Makes a test of each function of the suite, on ledgers that `$open` opens; it is named by its whole path.
+/// Makes a test of each function of the suite, on ledgers that `$open` opens; it is named by its
+/// whole path.
 macro_rules! conformance_of {
     ($open:path) => {
         $crate::ledger::conformance::conformance_of! { $open;
@@ -176,7 +181,12 @@ impl<L: Ledger + ?Sized> Bed<L> {
 
     /// A sealed run of so many recipients at one domain.
     pub(super) async fn simple(&self, count: u64) -> RunId {
-        self.sealed(head(), (1..=count).map(|n| row(n, &format!("u{n}@example.com"))).collect(), seal()).await
+        self.sealed(
+            head(),
+            (1..=count).map(|n| row(n, &format!("u{n}@example.com"))).collect(),
+            seal(),
+        )
+        .await
     }
 
     /// Claims these rows for `relay` and returns the batch.
@@ -199,11 +209,23 @@ impl<L: Ledger + ?Sized> Bed<L> {
     }
 
     pub(super) async fn outcomes(&self, run: &str) -> Vec<(Option<Outcome>, Option<Reason>)> {
-        self.ledger.rows(run, 0, 10_000).await.unwrap().into_iter().map(|row| (row.outcome, row.reason)).collect()
+        self.ledger
+            .rows(run, 0, 10_000)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| (row.outcome, row.reason))
+            .collect()
     }
 
     pub(super) async fn next(&self, run: &str) -> Vec<JobId> {
-        self.ledger.next(run, Ask { limit: 1_000, ..Ask::default() }).await.unwrap().into_iter().map(|row| row.row).collect()
+        self.ledger
+            .next(run, Ask { limit: 1_000, ..Ask::default() })
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| row.row)
+            .collect()
     }
 }
 
@@ -275,7 +297,10 @@ pub(super) fn draft(run: &str, rows: &[JobId]) -> Draft {
         key: "key".into(),
         generation: 0,
         claimed_at: Timestamp::now(),
-        members: rows.iter().map(|row| Member { row: *row, message_id: format!("{row}@id") }).collect(),
+        members: rows
+            .iter()
+            .map(|row| Member { row: *row, message_id: format!("{row}@id") })
+            .collect(),
         suppressed: vec![],
         caps: vec![],
         ramp: vec![],
@@ -284,11 +309,20 @@ pub(super) fn draft(run: &str, rows: &[JobId]) -> Draft {
 }
 
 pub(super) fn accepted() -> Settled {
-    Settled::Final(Verdict::Accepted { provider_id: Some("q1".into()), code: "250 2.0.0".into(), detail: "ok".into() })
+    Settled::Final(Verdict::Accepted {
+        provider_id: Some("q1".into()),
+        code: "250 2.0.0".into(),
+        detail: "ok".into(),
+    })
 }
 
 pub(super) fn refusal() -> Refusal {
-    Refusal { reason: Reason::MailboxGone, code: "550 5.1.1".into(), detail: "no such user".into(), mailbox_gone: true }
+    Refusal {
+        reason: Reason::MailboxGone,
+        code: "550 5.1.1".into(),
+        detail: "no such user".into(),
+        mailbox_gone: true,
+    }
 }
 
 pub(super) fn rejected() -> Settled {

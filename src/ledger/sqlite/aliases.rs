@@ -4,10 +4,12 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 
-/// An identity that begins so says how a campaign was spelled once. It joins nothing: what it names may have changed since.
+/// An identity that begins so says how a campaign was spelled once. It joins nothing: what it names
+/// may have changed since.
 const SPELLED: &str = "s:";
 
-/// An identity that begins so names the id of a campaign whose runs the ledger has lost, so that the id can still be typed. It joins nothing.
+/// An identity that begins so names the id of a campaign whose runs the ledger has lost, so that
+/// the id can still be typed. It joins nothing.
 const LOST: &str = "l:";
 
 /// Records the id of a campaign whose runs the ledger has lost.
@@ -17,13 +19,19 @@ pub(super) fn add_lost(conn: &Connection, campaign: &str) -> Result<()> {
 
 /// Every identity with a campaign that it has stood for.
 pub(super) fn all(conn: &Connection) -> Result<Vec<(String, String)>> {
-    let mut query = conn.prepare_cached("SELECT identity, campaign FROM aliases ORDER BY identity, campaign")?;
-    Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+    let mut query =
+        conn.prepare_cached("SELECT identity, campaign FROM aliases ORDER BY identity, campaign")?;
+    Ok(query
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn add(conn: &Connection, pairs: &[(String, String)]) -> Result<()> {
-    let mut insert = conn.prepare_cached("INSERT OR IGNORE INTO aliases(identity, campaign) VALUES (?1, ?2)")?;
-    pairs.iter().try_for_each(|(identity, campaign)| insert.execute([identity, campaign]).map(drop))?;
+    let mut insert =
+        conn.prepare_cached("INSERT OR IGNORE INTO aliases(identity, campaign) VALUES (?1, ?2)")?;
+    pairs
+        .iter()
+        .try_for_each(|(identity, campaign)| insert.execute([identity, campaign]).map(drop))?;
     Ok(())
 }
 
@@ -38,7 +46,9 @@ pub(super) fn kin(conn: &Connection, campaign: &str) -> Result<Vec<String>> {
            JOIN aliases other ON other.identity = one.identity
          ) SELECT campaign FROM kin",
     )?;
-    Ok(query.query_map(params![campaign, SPELLED], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    Ok(query
+        .query_map(params![campaign, SPELLED], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// The same as a JSON array, for `IN (SELECT value FROM json_each(?))`.

@@ -11,12 +11,18 @@ use crate::ledger::{Fact, Refusals, Refused};
 use crate::outcome::Outcome;
 use crate::provider::JobId;
 
-/// What an attempt is called by which a row was opened again for a provider's fault; `reopen` writes the row's outcome there.
+/// What an attempt is called by which a row was opened again for a provider's fault; `reopen`
+/// writes the row's outcome there.
 const ABSOLVED: &str = "provider";
 /// More refusals than this prove nothing more.
 const MOST: i64 = 1_000;
 
-pub(super) fn refusals(conn: &Connection, run: &str, provider: &str, has_history: bool) -> Result<Refusals> {
+pub(super) fn refusals(
+    conn: &Connection,
+    run: &str,
+    provider: &str,
+    has_history: bool,
+) -> Result<Refusals> {
     let seq = seq_of(conn, run)?;
     if !has_history {
         return Ok(Refusals { domains: domains(conn, seq)?, ..Refusals::default() });
@@ -32,9 +38,18 @@ pub(super) fn refusals(conn: &Connection, run: &str, provider: &str, has_history
     )?;
     let after = accepted_at.unwrap_or(i64::MIN);
     let since = since
-        .query_map(params![first, last, words::outcome_number(Outcome::Rejected), provider, after, MOST], |row| {
-            Ok(Refused { row: words::row_of(row.get(0)?), email: row.get(1)?, domain: row.get(2)?, code: row.get(3)?, detail: row.get(4)? })
-        })?
+        .query_map(
+            params![first, last, words::outcome_number(Outcome::Rejected), provider, after, MOST],
+            |row| {
+                Ok(Refused {
+                    row: words::row_of(row.get(0)?),
+                    email: row.get(1)?,
+                    domain: row.get(2)?,
+                    code: row.get(3)?,
+                    detail: row.get(4)?,
+                })
+            },
+        )?
         .collect::<rusqlite::Result<_>>()?;
     Ok(Refusals {
         has_accepted: accepted_at.is_some(),
@@ -57,7 +72,9 @@ fn reopened(conn: &Connection, seq: i64, why: &str) -> Result<Vec<JobId>> {
     let (first, last) = words::ids_of(seq);
     let mut rows =
         conn.prepare_cached("SELECT DISTINCT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = 'reopened' AND detail = ?3")?;
-    Ok(rows.query_map(params![first, last, why], |row| row.get(0).map(words::row_of))?.collect::<rusqlite::Result<_>>()?)
+    Ok(rows
+        .query_map(params![first, last, why], |row| row.get(0).map(words::row_of))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// Up to three receiving domains of open recipients: each is looked for without the ones before it.
@@ -75,8 +92,15 @@ fn domains(conn: &Connection, seq: i64) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Opens rows again that were rejected for a provider's fault, takes back the attempt of those that wait, and remembers the fact.
-pub(super) fn absolve(conn: &Connection, run: &str, rows: &[JobId], fact: Option<&Fact>, now: Timestamp) -> Result<u64> {
+/// Opens rows again that were rejected for a provider's fault, takes back the attempt of those that
+/// wait, and remembers the fact.
+pub(super) fn absolve(
+    conn: &Connection,
+    run: &str,
+    rows: &[JobId],
+    fact: Option<&Fact>,
+    now: Timestamp,
+) -> Result<u64> {
     let seq = seq_of(conn, run)?;
     let mut opened = 0;
     for row in rows {
@@ -94,9 +118,13 @@ pub(super) fn absolve(conn: &Connection, run: &str, rows: &[JobId], fact: Option
                 "INSERT INTO attempts(recipient, at, what, code, detail) SELECT id, ?2, 'reopened', code, ?3 FROM recipients WHERE id = ?1",
             )?
             .execute(params![id, now.as_microsecond(), ABSOLVED])?;
-            conn.prepare_cached("UPDATE recipients SET code = '', detail = '' WHERE id = ?1")?.execute([id])?;
+            conn.prepare_cached("UPDATE recipients SET code = '', detail = '' WHERE id = ?1")?
+                .execute([id])?;
         } else {
-            conn.prepare_cached("UPDATE recipients SET attempts = max(attempts - 1, 0) WHERE id = ?1 AND state = 2")?.execute([id])?;
+            conn.prepare_cached(
+                "UPDATE recipients SET attempts = max(attempts - 1, 0) WHERE id = ?1 AND state = 2",
+            )?
+            .execute([id])?;
         }
     }
     if let Some(fact) = fact {

@@ -1,5 +1,5 @@
-//! The draw of the canary: spread over receiving domains in proportion, the same after a restart. Sorting is left to SQLite, which spills
-//! to disk, so that memory does not grow with the list.
+//! The draw of the canary: spread over receiving domains in proportion, the same after a restart.
+//! Sorting is left to SQLite, which spills to disk, so that memory does not grow with the list.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -11,20 +11,39 @@ use crate::literal::CanarySize;
 /// The decision that more recipients were drawn into a canary.
 pub(super) const EXTENDED: &str = "canary extended";
 
-/// Moves the canary's recipients into its cohort and returns how many they are. Recipients that are always in the canary are added
-/// beyond its size when they were not drawn.
+/// Moves the canary's recipients into its cohort and returns how many they are. Recipients that are
+/// always in the canary are added beyond its size when they were not drawn.
 pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64> {
-    let sendable: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1", [seq], |row| row.get(0))?;
+    let sendable: i64 = conn.query_row(
+        "SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1",
+        [seq],
+        |row| row.get(0),
+    )?;
     take(conn, seq, sendable, size.of(sendable as u64) as i64, None)?;
     conn.execute("UPDATE recipients SET cohort = 0 WHERE run = ?1 AND cohort = 1 AND state = 1 AND always <> 0", [seq])?;
-    let drawn: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 0 AND state = 1", [seq], |row| row.get(0))?;
+    let drawn: i64 = conn.query_row(
+        "SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 0 AND state = 1",
+        [seq],
+        |row| row.get(0),
+    )?;
     Ok(drawn as u64)
 }
 
-/// Draws up to `more` of the open recipients of the rest into the canary in the same way, and remembers it. Returns how many they are.
-pub(super) fn extend(conn: &Connection, run: &str, more: u64, provider: Option<&str>, now: Timestamp) -> Result<u64> {
+/// Draws up to `more` of the open recipients of the rest into the canary in the same way, and
+/// remembers it. Returns how many they are.
+pub(super) fn extend(
+    conn: &Connection,
+    run: &str,
+    more: u64,
+    provider: Option<&str>,
+    now: Timestamp,
+) -> Result<u64> {
     let seq = plan::seq_of(conn, run)?;
-    let open: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1", [seq], |row| row.get(0))?;
+    let open: i64 = conn.query_row(
+        "SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1",
+        [seq],
+        |row| row.get(0),
+    )?;
     let wanted = i64::try_from(more).unwrap_or(i64::MAX).min(open);
     let drawn = take(conn, seq, open, wanted, provider)?;
     plan::note(conn, seq, EXTENDED, &format!("{drawn} more were drawn"), now)?;
@@ -32,7 +51,13 @@ pub(super) fn extend(conn: &Connection, run: &str, more: u64, provider: Option<&
 }
 
 /// Moves `wanted` of the `sendable` recipients into the canary.
-fn take(conn: &Connection, seq: i64, sendable: i64, wanted: i64, provider: Option<&str>) -> Result<u64> {
+fn take(
+    conn: &Connection,
+    seq: i64,
+    sendable: i64,
+    wanted: i64,
+    provider: Option<&str>,
+) -> Result<u64> {
     if wanted <= 0 {
         return Ok(0);
     }
@@ -49,7 +74,8 @@ fn take(conn: &Connection, seq: i64, sendable: i64, wanted: i64, provider: Optio
     Ok(drawn as u64)
 }
 
-/// Divides `wanted` places among the domains by largest remainder; of equal remainders the domain that comes first by name wins.
+/// Divides `wanted` places among the domains by largest remainder; of equal remainders the domain
+/// that comes first by name wins.
 fn share_out(conn: &Connection, seq: i64, sendable: i64, wanted: i64) -> Result<()> {
     conn.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS shares(domain TEXT PRIMARY KEY, quota INTEGER NOT NULL, remainder INTEGER NOT NULL) WITHOUT ROWID;
@@ -60,7 +86,8 @@ fn share_out(conn: &Connection, seq: i64, sendable: i64, wanted: i64) -> Result<
          FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1 GROUP BY domain",
         params![seq, wanted, sendable],
     )?;
-    let given: i64 = conn.query_row("SELECT coalesce(sum(quota), 0) FROM temp.shares", [], |row| row.get(0))?;
+    let given: i64 =
+        conn.query_row("SELECT coalesce(sum(quota), 0) FROM temp.shares", [], |row| row.get(0))?;
     conn.execute(
         "UPDATE temp.shares SET quota = quota + 1 WHERE domain IN (SELECT domain FROM temp.shares ORDER BY remainder DESC, domain LIMIT ?1)",
         [wanted - given],

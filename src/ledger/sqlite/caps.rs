@@ -1,7 +1,9 @@
-//! Caps: how many hand-overs a provider may be given within an hour or a day, over all runs of the workspace.
+//! Caps: how many hand-overs a provider may be given within an hour or a day, over all runs of the
+//! workspace.
 //!
-//! An unsettled batch counts with all its members, however old it is; a settled one counts with the members whose hand-over was begun, until
-//! one window has passed since it was settled. As a hand-over happens between claim and settlement, no sliding window holds more than the cap.
+//! An unsettled batch counts with all its members, however old it is; a settled one counts with the
+//! members whose hand-over was begun, until one window has passed since it was settled. As a
+//! hand-over happens between claim and settlement, no sliding window holds more than the cap.
 
 use std::time::Duration;
 
@@ -12,8 +14,15 @@ use super::fault::Result;
 use crate::ledger::Claimed;
 use crate::literal::Rate;
 
-/// The refusal that the tightest of `caps` earns a claim of `wanted` members; `None` when all of them have room.
-pub(super) fn check(conn: &Connection, provider: &str, caps: &[Rate], wanted: u64, now: Timestamp) -> Result<Option<Claimed>> {
+/// The refusal that the tightest of `caps` earns a claim of `wanted` members; `None` when all of
+/// them have room.
+pub(super) fn check(
+    conn: &Connection,
+    provider: &str,
+    caps: &[Rate],
+    wanted: u64,
+    now: Timestamp,
+) -> Result<Option<Claimed>> {
     let mut refusal: Option<(u64, Rate, i64)> = None;
     for cap in caps {
         let (room, until) = room(conn, provider, cap, wanted, now.as_microsecond())?;
@@ -21,23 +30,40 @@ pub(super) fn check(conn: &Connection, provider: &str, caps: &[Rate], wanted: u6
             continue;
         }
         refusal = Some(match refusal {
-            Some((least, tightest, latest)) if least <= room => (least, tightest, latest.max(until)),
+            Some((least, tightest, latest)) if least <= room => {
+                (least, tightest, latest.max(until))
+            }
             Some((_, _, latest)) => (room, *cap, latest.max(until)),
             None => (room, *cap, until),
         });
     }
-    refusal.map(|(room, cap, until)| Ok(Claimed::Capped { cap: cap.to_string(), room, until: super::words::time(until)? })).transpose()
+    refusal
+        .map(|(room, cap, until)| {
+            Ok(Claimed::Capped { cap: cap.to_string(), room, until: super::words::time(until)? })
+        })
+        .transpose()
 }
 
-/// How many more a cap allows now, and when it will allow `wanted` (or all it ever does, if that is less).
-fn room(conn: &Connection, provider: &str, cap: &Rate, wanted: u64, now: i64) -> Result<(u64, i64)> {
+/// How many more a cap allows now, and when it will allow `wanted` (or all it ever does, if that is
+/// less).
+fn room(
+    conn: &Connection,
+    provider: &str,
+    cap: &Rate,
+    wanted: u64,
+    now: i64,
+) -> Result<(u64, i64)> {
     let count = u64::from(cap.count.get());
     let per = micros(cap.per);
     let open: i64 = conn
-        .prepare_cached("SELECT coalesce(sum(size), 0) FROM batches WHERE provider = ?1 AND settled_at IS NULL")?
+        .prepare_cached(
+            "SELECT coalesce(sum(size), 0) FROM batches WHERE provider = ?1 AND settled_at IS NULL",
+        )?
         .query_row([provider], |row| row.get(0))?;
     let settled: i64 = conn
-        .prepare_cached("SELECT coalesce(sum(size), 0) FROM batches WHERE provider = ?1 AND settled_at > ?2")?
+        .prepare_cached(
+            "SELECT coalesce(sum(size), 0) FROM batches WHERE provider = ?1 AND settled_at > ?2",
+        )?
         .query_row(params![provider, now.saturating_sub(per)], |row| row.get(0))?;
     let mut used = (open + settled).max(0) as u64;
     let room = count.saturating_sub(used);

@@ -1,8 +1,10 @@
-//! What a run inherits from earlier runs of its campaign, and what is kept of them when they are removed.
+//! What a run inherits from earlier runs of its campaign, and what is kept of them when they are
+//! removed.
 //!
-//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 octets), so that what outlives a removed run
-//! tells nobody an address. An accepted recipient stays accepted whatever came later; otherwise the newest run decides, and one that left
-//! the recipient `deferred` or `held` lets this run send.
+//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 octets),
+//! so that what outlives a removed run tells nobody an address. An accepted recipient stays
+//! accepted whatever came later; otherwise the newest run decides, and one that left the recipient
+//! `deferred` or `held` lets this run send.
 
 use std::borrow::Cow;
 
@@ -55,8 +57,14 @@ impl Hasher {
         self.hash(b'x', email)
     }
 
-    /// The hashes under which a recipient is looked for. A key that is the address itself needs no second hash.
-    fn wanted(&self, compare: &Compare, key: &str, email: &str) -> impl Iterator<Item = Hash> + use<> {
+    /// The hashes under which a recipient is looked for. A key that is the address itself needs no
+    /// second hash.
+    fn wanted(
+        &self,
+        compare: &Compare,
+        key: &str,
+        email: &str,
+    ) -> impl Iterator<Item = Hash> + use<> {
         let (same, address) = match compare {
             Compare::KeyOnly => (false, None),
             Compare::Exact => {
@@ -71,14 +79,23 @@ impl Hasher {
         (!same).then(|| self.key(&key_in_one_spelling(key, email))).into_iter().chain(address)
     }
 
-    /// The hashes that a removed run may have left of a recipient when addresses had several spellings.
+    /// The hashes that a removed run may have left of a recipient when addresses had several
+    /// spellings.
     fn older(&self, compare: &Compare, key: &str, email: &str) -> Vec<Hash> {
         match compare {
             Compare::KeyOnly => key.strip_prefix(&key_of(email)).map_or_else(Vec::new, |number| {
-                older_spellings(&key_of(email)).iter().map(|spelling| self.key(&format!("{spelling}{number}"))).collect()
+                older_spellings(&key_of(email))
+                    .iter()
+                    .map(|spelling| self.key(&format!("{spelling}{number}")))
+                    .collect()
             }),
-            Compare::Exact => older_spellings(email).iter().map(|spelling| self.exact(spelling)).collect(),
-            Compare::Folded => older_spellings(&key_of(email)).iter().map(|spelling| self.hash(b'a', spelling)).collect(),
+            Compare::Exact => {
+                older_spellings(email).iter().map(|spelling| self.exact(spelling)).collect()
+            }
+            Compare::Folded => older_spellings(&key_of(email))
+                .iter()
+                .map(|spelling| self.hash(b'a', spelling))
+                .collect(),
         }
     }
 }
@@ -86,17 +103,25 @@ impl Hasher {
 /// The address as it is read now, in any case; one that is none any more stays as it is.
 fn one_spelling(email: &str) -> Cow<'_, str> {
     let is_plain = email.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
-    if is_plain { Cow::Borrowed(email) } else { Address::parse(email).map_or(Cow::Borrowed(email), |address| Cow::Owned(address.into_string())) }
+    if is_plain {
+        Cow::Borrowed(email)
+    } else {
+        Address::parse(email)
+            .map_or(Cow::Borrowed(email), |address| Cow::Owned(address.into_string()))
+    }
 }
 
-/// A key that an earlier version made of the address (with the number of its row behind it where duplicates are mailed) as it is made now.
+/// A key that an earlier version made of the address (with the number of its row behind it where
+/// duplicates are mailed) as it is made now.
 fn key_in_one_spelling<'a>(key: &'a str, email: &str) -> Cow<'a, str> {
     let now = key_of(email);
     if key.starts_with(&now) {
         return Cow::Borrowed(key);
     }
     match key.strip_prefix(&email.to_lowercase()) {
-        Some(number) if number.is_empty() || number.starts_with('#') => Cow::Owned(format!("{now}{number}")),
+        Some(number) if number.is_empty() || number.starts_with('#') => {
+            Cow::Owned(format!("{now}{number}"))
+        }
         _ => Cow::Borrowed(key),
     }
 }
@@ -116,7 +141,9 @@ struct Scope {
 
 fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
     let (campaign, env, settings): (String, Option<String>, String) =
-        conn.query_row("SELECT campaign, env, settings FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        conn.query_row("SELECT campaign, env, settings FROM runs WHERE seq = ?1", [seq], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let settings: serde_json::Value = serde_json::from_str(&settings)?;
     let compare = match settings.get("dedupe").and_then(serde_json::Value::as_str) {
         Some("off") => Compare::KeyOnly,
@@ -138,8 +165,10 @@ pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<
     if earlier.is_empty() && !removed {
         return Ok(());
     }
-    let hashers: Vec<Hasher> = kin.iter().map(|campaign| Hasher::new(key, campaign, env.as_deref())).collect();
-    // The campaign's own id stands first; the others are only needed where removed runs went under them.
+    let hashers: Vec<Hasher> =
+        kin.iter().map(|campaign| Hasher::new(key, campaign, env.as_deref())).collect();
+    // The campaign's own id stands first; the others are only needed where removed runs went under
+    // them.
     let Some((hasher, others)) = hashers.split_first() else { return Ok(()) };
     let others = if removed { others } else { &[] };
     // The cache holds the hashes of a large run, which are looked up in no order.
@@ -156,14 +185,28 @@ pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<
     Ok(())
 }
 
-/// Adds what one earlier run decided to the gathered decisions; runs come oldest first, and the oldest has nothing to take back.
-fn gather(conn: &Connection, hasher: &Hasher, compare: &Compare, old: i64, oldest: bool) -> Result<()> {
+/// Adds what one earlier run decided to the gathered decisions; runs come oldest first, and the
+/// oldest has nothing to take back.
+fn gather(
+    conn: &Connection,
+    hasher: &Hasher,
+    compare: &Compare,
+    old: i64,
+    oldest: bool,
+) -> Result<()> {
     let accepted = words::outcome_number(Outcome::Accepted);
-    let kept = [accepted, words::outcome_number(Outcome::Rejected), words::outcome_number(Outcome::Unknown)];
+    let kept = [
+        accepted,
+        words::outcome_number(Outcome::Rejected),
+        words::outcome_number(Outcome::Unknown),
+    ];
     let (first, last) = words::ids_of(old);
     let mut read = kept.to_vec();
     if !oldest {
-        read.extend([words::outcome_number(Outcome::Deferred), words::outcome_number(Outcome::Held)]);
+        read.extend([
+            words::outcome_number(Outcome::Deferred),
+            words::outcome_number(Outcome::Held),
+        ]);
     }
     let read: Vec<String> = read.iter().map(i64::to_string).collect();
     let mut rows = conn.prepare(&format!(
@@ -174,13 +217,16 @@ fn gather(conn: &Connection, hasher: &Hasher, compare: &Compare, old: i64, oldes
         "INSERT INTO temp.earlier(hash, outcome, recipient) VALUES (?1, ?2, ?3)
          ON CONFLICT(hash) DO UPDATE SET outcome = excluded.outcome, recipient = excluded.recipient WHERE outcome <> {accepted}"
     ))?;
-    let mut forget = conn.prepare(&format!("DELETE FROM temp.earlier WHERE hash = ?1 AND outcome <> {accepted}"))?;
+    let mut forget = conn
+        .prepare(&format!("DELETE FROM temp.earlier WHERE hash = ?1 AND outcome <> {accepted}"))?;
     let mut rows = rows.query([first, last])?;
     while let Some(row) = rows.next()? {
         let (id, outcome): (i64, i64) = (row.get(0)?, row.get(1)?);
-        for hash in
-            hasher.wanted(compare, row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?, row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)
-        {
+        for hash in hasher.wanted(
+            compare,
+            row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?,
+            row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?,
+        ) {
             if kept.contains(&outcome) {
                 keep.execute(params![hash, outcome, id])?;
             } else {
@@ -220,7 +266,8 @@ impl<'a> Lookup<'a> {
         })
     }
 
-    /// What was decided; a run that is still there comes before a removed one, unless that had accepted.
+    /// What was decided; a run that is still there comes before a removed one, unless that had
+    /// accepted.
     fn find(&mut self, hash: &Hash) -> Result<Option<Found>> {
         let recipient: Option<i64> = self.live.query_row([hash], |row| row.get(0)).optional()?;
         let mut found = None;
@@ -229,24 +276,49 @@ impl<'a> Lookup<'a> {
             if let Some(row) = rows.next()?
                 && let Some(outcome) = words::outcome(row.get(0)?)?
             {
-                found = Some(Found { outcome, reason: row.get(1)?, code: row.get(2)?, detail: row.get(3)?, run: row.get(4)?, from: row.get(5)? });
+                found = Some(Found {
+                    outcome,
+                    reason: row.get(1)?,
+                    code: row.get(2)?,
+                    detail: row.get(3)?,
+                    run: row.get(4)?,
+                    from: row.get(5)?,
+                });
             }
         }
-        let Some(removed) = self.removed.as_mut().filter(|_| found.as_ref().is_none_or(|found| found.outcome != Outcome::Accepted)) else {
+        let Some(removed) = self
+            .removed
+            .as_mut()
+            .filter(|_| found.as_ref().is_none_or(|found| found.outcome != Outcome::Accepted))
+        else {
             return Ok(found);
         };
-        let kept: Option<(i64, Option<i64>)> = removed.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let kept: Option<(i64, Option<i64>)> =
+            removed.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         if let Some((outcome, reason)) = kept
             && let Some(outcome) = words::outcome(Some(outcome))?
             && (found.is_none() || outcome == Outcome::Accepted)
         {
-            found = Some(Found { outcome, reason, code: String::new(), detail: String::new(), run: String::new(), from: None });
+            found = Some(Found {
+                outcome,
+                reason,
+                code: String::new(),
+                detail: String::new(),
+                run: String::new(),
+                from: None,
+            });
         }
         Ok(found)
     }
 }
 
-fn apply(conn: &Connection, lookup: &mut Lookup<'_>, (hasher, others): (&Hasher, &[Hasher]), compare: &Compare, seq: i64) -> Result<()> {
+fn apply(
+    conn: &Connection,
+    lookup: &mut Lookup<'_>,
+    (hasher, others): (&Hasher, &[Hasher]),
+    compare: &Compare,
+    seq: i64,
+) -> Result<()> {
     let (first, last) = words::ids_of(seq);
     let mut rows = conn.prepare(&format!(
         "SELECT id, state, key, email FROM recipients WHERE id > ?1 AND id <= ?2 AND key <> '' AND (state = 1 OR outcome = {}) ORDER BY id LIMIT 1000",
@@ -256,16 +328,24 @@ fn apply(conn: &Connection, lookup: &mut Lookup<'_>, (hasher, others): (&Hasher,
         conn.prepare("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = ?4, detail = ?5, carried_from = ?6 WHERE id = ?1")?;
     let mut after = first - 1;
     loop {
-        // The rows that the query reads are those that the update changes, so a page is read before any of it is changed.
-        let page: Vec<(i64, i64, String, String)> =
-            rows.query_map([after, last], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?.collect::<rusqlite::Result<_>>()?;
+        // The rows that the query reads are those that the update changes, so a page is read before
+        // any of it is changed.
+        let page: Vec<(i64, i64, String, String)> = rows
+            .query_map([after, last], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
         let Some((newest, ..)) = page.last() else { return Ok(()) };
         after = *newest;
         for (id, state, key, email) in page {
             let mut best: Option<Found> = None;
             let is_removed = lookup.removed.is_some();
-            let older = |hasher: &Hasher| if is_removed { hasher.older(compare, &key, &email) } else { Vec::new() };
-            let all = std::iter::once(hasher).chain(others).flat_map(|hasher| hasher.wanted(compare, &key, &email).chain(older(hasher)));
+            let older = |hasher: &Hasher| {
+                if is_removed { hasher.older(compare, &key, &email) } else { Vec::new() }
+            };
+            let all = std::iter::once(hasher)
+                .chain(others)
+                .flat_map(|hasher| hasher.wanted(compare, &key, &email).chain(older(hasher)));
             for hash in all {
                 if let Some(found) = lookup.find(&hash)?
                     && (best.is_none() || found.outcome == Outcome::Accepted)
@@ -274,22 +354,51 @@ fn apply(conn: &Connection, lookup: &mut Lookup<'_>, (hasher, others): (&Hasher,
                 }
             }
             let Some(found) = best else { continue };
-            let named = || if found.run.is_empty() { "a removed run".to_owned() } else { format!("run {}", found.run) };
+            let named = || {
+                if found.run.is_empty() {
+                    "a removed run".to_owned()
+                } else {
+                    format!("run {}", found.run)
+                }
+            };
             // The run that decided, and not one that has taken it over as well.
             let from = found.from.clone().unwrap_or_else(named);
             if found.outcome == Outcome::Accepted {
-                let (outcome, reason) = (words::outcome_number(Outcome::AlreadyAccepted), words::reason_number(Reason::EarlierRun));
-                update.execute(params![id, outcome, reason, "", format!("accepted in {from}"), from])?;
+                let (outcome, reason) = (
+                    words::outcome_number(Outcome::AlreadyAccepted),
+                    words::reason_number(Reason::EarlierRun),
+                );
+                update.execute(params![
+                    id,
+                    outcome,
+                    reason,
+                    "",
+                    format!("accepted in {from}"),
+                    from
+                ])?;
             } else if state == words::OPEN {
-                update.execute(params![id, words::outcome_number(found.outcome), found.reason, found.code, found.detail, from])?;
+                update.execute(params![
+                    id,
+                    words::outcome_number(found.outcome),
+                    found.reason,
+                    found.code,
+                    found.detail,
+                    from
+                ])?;
             }
         }
     }
 }
 
-/// Closes the open rows of a run that is being sealed that the campaign's run before did not leave with one of these outcomes: they keep the
-/// outcome that they have there, and those that it did not have are held.
-pub(super) fn leave_out(conn: &Connection, key: &[u8; 32], seq: i64, only: &[Outcome]) -> Result<()> {
+/// Closes the open rows of a run that is being sealed that the campaign's run before did not leave
+/// with one of these outcomes: they keep the outcome that they have there, and those that it did
+/// not have are held.
+pub(super) fn leave_out(
+    conn: &Connection,
+    key: &[u8; 32],
+    seq: i64,
+    only: &[Outcome],
+) -> Result<()> {
     let Scope { campaign, env, compare } = scope(conn, seq)?;
     let kin = aliases::kin(conn, &campaign)?;
     let before: Option<i64> = conn
@@ -302,7 +411,8 @@ pub(super) fn leave_out(conn: &Connection, key: &[u8; 32], seq: i64, only: &[Out
     )?;
     let not_reached = [Outcome::Deferred, Outcome::Held].map(words::outcome_number);
     let (first, last) = words::ids_of(before);
-    let mut keep = conn.prepare("INSERT OR IGNORE INTO temp.left_over(hash, recipient) VALUES (?1, ?2)")?;
+    let mut keep =
+        conn.prepare("INSERT OR IGNORE INTO temp.left_over(hash, recipient) VALUES (?1, ?2)")?;
     let mut rows =
         conn.prepare("SELECT id, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome IN (?3, ?4) AND key <> ''")?;
     let mut rows = rows.query(params![first, last, not_reached[0], not_reached[1]])?;
@@ -322,7 +432,9 @@ pub(super) fn leave_out(conn: &Connection, key: &[u8; 32], seq: i64, only: &[Out
         "UPDATE recipients SET state = 0, (outcome, reason, code, detail) = (SELECT outcome, reason, code, detail FROM recipients WHERE id = ?2)
          WHERE id = ?1",
     )?;
-    let mut hold = conn.prepare("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, detail = ?4 WHERE id = ?1")?;
+    let mut hold = conn.prepare(
+        "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, detail = ?4 WHERE id = ?1",
+    )?;
     for (id, key, email) in open {
         let mut found: Option<(i64, i64)> = None;
         for hash in hasher.wanted(&compare, &key, &email) {
@@ -331,10 +443,12 @@ pub(super) fn leave_out(conn: &Connection, key: &[u8; 32], seq: i64, only: &[Out
             }
         }
         match found {
-            Some((_, outcome)) if only.iter().any(|only| words::outcome_number(*only) == outcome) => {}
+            Some((_, outcome))
+                if only.iter().any(|only| words::outcome_number(*only) == outcome) => {}
             Some((old, _)) => drop(close.execute(params![id, old])?),
             None => {
-                let (outcome, reason) = (words::outcome_number(Outcome::Held), words::reason_number(Reason::Limit));
+                let (outcome, reason) =
+                    (words::outcome_number(Outcome::Held), words::reason_number(Reason::Limit));
                 hold.execute(params![id, outcome, reason, "not in the run that is retried"])?;
             }
         }
@@ -351,22 +465,38 @@ pub(super) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn new(conn: &'a Connection, key: &[u8; 32], campaign: &str, env: Option<&str>) -> Result<Self> {
+    pub(super) fn new(
+        conn: &'a Connection,
+        key: &[u8; 32],
+        campaign: &str,
+        env: Option<&str>,
+    ) -> Result<Self> {
         let accepted = words::outcome_number(Outcome::Accepted);
         let keep = conn.prepare(&format!(
             "INSERT INTO reached(hash, outcome, reason) VALUES (?1, ?2, ?3)
              ON CONFLICT(hash) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason WHERE outcome <> {accepted}"
         ))?;
-        let forget = conn.prepare(&format!("DELETE FROM reached WHERE hash = ?1 AND outcome <> {accepted}"))?;
+        let forget = conn
+            .prepare(&format!("DELETE FROM reached WHERE hash = ?1 AND outcome <> {accepted}"))?;
         Ok(Self { hasher: Hasher::new(key, campaign, env), keep, forget })
     }
 
-    /// Keeps one outcome under the hashes of key and address; without an outcome the person may be mailed, unless they were accepted.
-    pub(super) fn keep(&mut self, key: &str, email: &str, outcome: Option<(Outcome, Option<Reason>)>) -> Result<()> {
+    /// Keeps one outcome under the hashes of key and address; without an outcome the person may be
+    /// mailed, unless they were accepted.
+    pub(super) fn keep(
+        &mut self,
+        key: &str,
+        email: &str,
+        outcome: Option<(Outcome, Option<Reason>)>,
+    ) -> Result<()> {
         for hash in [self.hasher.key(key), self.hasher.folded(email), self.hasher.exact(email)] {
             match outcome {
                 Some((outcome, reason)) => {
-                    self.keep.execute(params![hash, words::outcome_number(outcome), reason.map(words::reason_number)])?;
+                    self.keep.execute(params![
+                        hash,
+                        words::outcome_number(outcome),
+                        reason.map(words::reason_number)
+                    ])?;
                 }
                 None => {
                     self.forget.execute([hash])?;
@@ -377,7 +507,8 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Keeps hashes of the recipients that a run about to be removed reached, was refused, or may have reached.
+/// Keeps hashes of the recipients that a run about to be removed reached, was refused, or may have
+/// reached.
 pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Scope { campaign, env, .. } = scope(conn, seq)?;
     let hasher = Hasher::new(key, &campaign, env.as_deref());
@@ -416,10 +547,22 @@ mod tests {
     fn hashes_of_a_removed_run_are_looked_for_in_the_spellings_of_that_time() {
         let hasher = Hasher::new(&[7; 32], "spring", None);
         let older = |compare: Compare, key: &str, email: &str| hasher.older(&compare, key, email);
-        assert!(older(Compare::Folded, "ann@x.org", "Ann@x.org").contains(&hasher.hash(b'a', "\"ann\"@x.org")));
-        assert!(older(Compare::Folded, "jörg@x.org", "jörg@x.org").contains(&hasher.hash(b'a', "jo\u{308}rg@x.org")));
-        assert!(older(Compare::Exact, "Ann@x.org", "Ann@x.org").contains(&hasher.exact("\"Ann\"@x.org")));
-        assert!(older(Compare::KeyOnly, "ann@x.org#2", "ann@x.org").contains(&hasher.key("\"ann\"@x.org#2")));
+        assert!(
+            older(Compare::Folded, "ann@x.org", "Ann@x.org")
+                .contains(&hasher.hash(b'a', "\"ann\"@x.org"))
+        );
+        assert!(
+            older(Compare::Folded, "jörg@x.org", "jörg@x.org")
+                .contains(&hasher.hash(b'a', "jo\u{308}rg@x.org"))
+        );
+        assert!(
+            older(Compare::Exact, "Ann@x.org", "Ann@x.org")
+                .contains(&hasher.exact("\"Ann\"@x.org"))
+        );
+        assert!(
+            older(Compare::KeyOnly, "ann@x.org#2", "ann@x.org")
+                .contains(&hasher.key("\"ann\"@x.org#2"))
+        );
         assert!(older(Compare::KeyOnly, "4711", "ann@x.org").is_empty());
         assert_eq!(key_in_one_spelling("\"ann\"@x.org#2", "\"ann\"@x.org"), "ann@x.org#2");
         assert_eq!(key_in_one_spelling("4711", "\"ann\"@x.org"), "4711");

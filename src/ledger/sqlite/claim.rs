@@ -1,7 +1,7 @@
 //! Claim and settle: what is durable before the wire is touched, and what came of it.
 //!
-//! A recipient is claimed only while it is open or waiting, and settled only by the batch that holds its claim; anything else is an error,
-//! so that no defect elsewhere mails somebody twice.
+//! A recipient is claimed only while it is open or waiting, and settled only by the batch that
+//! holds its claim; anything else is an error, so that no defect elsewhere mails somebody twice.
 
 use std::collections::HashMap;
 
@@ -25,14 +25,22 @@ pub(super) struct Origin {
     pub(super) boot: String,
 }
 
-pub(super) fn claim(conn: &Connection, origin: &Origin, draft: &Draft, now: Timestamp) -> Result<Claimed> {
+pub(super) fn claim(
+    conn: &Connection,
+    origin: &Origin,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<Claimed> {
     let (seq, state): (i64, i64) = conn
         .prepare_cached("SELECT seq, state FROM runs WHERE id = ?1")?
         .query_row([&draft.run], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?
         .ok_or_else(|| Fault::NoSuchRun(draft.run.clone()))?;
     if state != 1 {
-        return Err(Fault::Damaged(format!("run {} is not open, so nothing of it can be claimed", draft.run)));
+        return Err(Fault::Damaged(format!(
+            "run {} is not open, so nothing of it can be claimed",
+            draft.run
+        )));
     }
     if let Some(pause) = pauses::holding(conn, seq, &draft.provider, now)? {
         return Ok(Claimed::Paused(Box::new(pause)));
@@ -44,7 +52,10 @@ pub(super) fn claim(conn: &Connection, origin: &Origin, draft: &Draft, now: Time
         return Ok(Claimed::Nothing);
     }
     let wanted = draft.members.len() as u64;
-    let capped = [caps::check(conn, &draft.provider, &draft.caps, wanted, now)?, ramp::check(conn, &draft.provider, &draft.ramp, wanted, now)?];
+    let capped = [
+        caps::check(conn, &draft.provider, &draft.caps, wanted, now)?,
+        ramp::check(conn, &draft.provider, &draft.ramp, wanted, now)?,
+    ];
     let room = |capped: &Claimed| if let Claimed::Capped { room, .. } = capped { *room } else { 0 };
     if let Some(capped) = capped.into_iter().flatten().min_by_key(room) {
         return Ok(capped);
@@ -68,21 +79,44 @@ pub(super) fn claim(conn: &Connection, origin: &Origin, draft: &Draft, now: Time
     )?;
     for (done, member) in draft.members.iter().enumerate() {
         make_way(done);
-        if take.execute(params![words::id_of(seq, member.row)?, batch, draft.provider, member.message_id])? != 1 {
-            return Err(Fault::Damaged(format!("row {} of run {} is not open, so it cannot be claimed", member.row, draft.run)));
+        if take.execute(params![
+            words::id_of(seq, member.row)?,
+            batch,
+            draft.provider,
+            member.message_id
+        ])? != 1
+        {
+            return Err(Fault::Damaged(format!(
+                "row {} of run {} is not open, so it cannot be claimed",
+                member.row, draft.run
+            )));
         }
     }
     if let Some(passed_over) = &draft.instead_of {
         for member in &draft.members {
-            let detail = format!("{} instead of {}: {}", draft.provider, passed_over.provider, passed_over.why);
-            // The batch tells its claim by itself; `code` keeps the first choice, which the row no longer does.
-            remember(conn, words::id_of(seq, member.row)?, None, now, "failover", None, &passed_over.provider, &detail)?;
+            let detail = format!(
+                "{} instead of {}: {}",
+                draft.provider, passed_over.provider, passed_over.why
+            );
+            // The batch tells its claim by itself; `code` keeps the first choice, which the row no
+            // longer does.
+            remember(
+                conn,
+                words::id_of(seq, member.row)?,
+                None,
+                now,
+                "failover",
+                None,
+                &passed_over.provider,
+                &detail,
+            )?;
         }
     }
     Ok(Claimed::Batch(batch))
 }
 
-/// Lets the wire go first now and then, should it wait for this core: a claim takes longer than a message.
+/// Lets the wire go first now and then, should it wait for this core: a claim takes longer than a
+/// message.
 fn make_way(rows_done: usize) {
     const ROWS: usize = 16;
     if rows_done % ROWS == ROWS - 1 {
@@ -90,9 +124,15 @@ fn make_way(rows_done: usize) {
     }
 }
 
-/// Settles a member that was suppressed before it was claimed. One that is no longer open keeps what it has.
+/// Settles a member that was suppressed before it was claimed. One that is no longer open keeps
+/// what it has.
 fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<()> {
-    if former::keep(conn, id, &NotTried { outcome: Outcome::of_screening(reason), reason, detail }, now)? {
+    if former::keep(
+        conn,
+        id,
+        &NotTried { outcome: Outcome::of_screening(reason), reason, detail },
+        now,
+    )? {
         return Ok(());
     }
     let changed = conn
@@ -113,7 +153,8 @@ fn trace_number(conn: &Connection, origin: &Origin) -> Result<Option<i64>> {
     if let Some(id) = find.query_row([name], |row| row.get(0)).optional()? {
         return Ok(Some(id));
     }
-    conn.prepare_cached("INSERT INTO traces(name, boot) VALUES (?1, ?2)")?.execute(params![name, origin.boot])?;
+    conn.prepare_cached("INSERT INTO traces(name, boot) VALUES (?1, ?2)")?
+        .execute(params![name, origin.boot])?;
     Ok(Some(conn.last_insert_rowid()))
 }
 
@@ -151,23 +192,53 @@ struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    fn new(state: i64, outcome: Option<Outcome>, reason: Option<Reason>, code: &'a str, detail: &'a str) -> Self {
-        Self { state, outcome, reason, code, detail, provider_id: "", attempts: 1, begun: true, next_at: None, what: None }
+    fn new(
+        state: i64,
+        outcome: Option<Outcome>,
+        reason: Option<Reason>,
+        code: &'a str,
+        detail: &'a str,
+    ) -> Self {
+        Self {
+            state,
+            outcome,
+            reason,
+            code,
+            detail,
+            provider_id: "",
+            attempts: 1,
+            begun: true,
+            next_at: None,
+            what: None,
+        }
     }
 
     fn of(settled: &'a Settled, now: Timestamp) -> Self {
-        let done = |outcome, reason, code, detail, what| Self { what: Some(what), ..Self::new(FINAL, Some(outcome), reason, code, detail) };
+        let done = |outcome, reason, code, detail, what| Self {
+            what: Some(what),
+            ..Self::new(FINAL, Some(outcome), reason, code, detail)
+        };
         match settled {
-            Settled::Final(Verdict::Accepted { provider_id, code, detail }) => {
-                Self { provider_id: provider_id.as_deref().unwrap_or(""), ..Self::new(FINAL, Some(Outcome::Accepted), None, code, detail) }
+            Settled::Final(Verdict::Accepted { provider_id, code, detail }) => Self {
+                provider_id: provider_id.as_deref().unwrap_or(""),
+                ..Self::new(FINAL, Some(Outcome::Accepted), None, code, detail)
+            },
+            Settled::Final(Verdict::Rejected(r)) => {
+                done(Outcome::Rejected, Some(r.reason), &r.code, &r.detail, "rejected")
             }
-            Settled::Final(Verdict::Rejected(r)) => done(Outcome::Rejected, Some(r.reason), &r.code, &r.detail, "rejected"),
-            Settled::Final(Verdict::Suppressed(r)) => done(Outcome::Suppressed, Some(r.reason), &r.code, &r.detail, "suppressed"),
-            Settled::Final(Verdict::Unknown { detail }) => done(Outcome::Unknown, Some(Reason::NoReply), "", detail, "unknown"),
-            Settled::Final(Verdict::NotTaken { refusal: r, .. }) => done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred"),
-            Settled::GaveUp { refusal: r, counts } => {
-                Self { attempts: i64::from(*counts), ..done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred") }
+            Settled::Final(Verdict::Suppressed(r)) => {
+                done(Outcome::Suppressed, Some(r.reason), &r.code, &r.detail, "suppressed")
             }
+            Settled::Final(Verdict::Unknown { detail }) => {
+                done(Outcome::Unknown, Some(Reason::NoReply), "", detail, "unknown")
+            }
+            Settled::Final(Verdict::NotTaken { refusal: r, .. }) => {
+                done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred")
+            }
+            Settled::GaveUp { refusal: r, counts } => Self {
+                attempts: i64::from(*counts),
+                ..done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred")
+            },
             Settled::Retry { refusal: r, at, counts } => Self {
                 attempts: i64::from(*counts),
                 next_at: Some(*at),
@@ -182,15 +253,20 @@ impl<'a> Change<'a> {
                 ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
             },
             // `close` keeps what its last attempt left.
-            Settled::Expired => Self { outcome: Some(Outcome::Deferred), state: FINAL, ..Self::void() },
-            Settled::Void => Self { next_at: Some(now), ..Self::void() },
-            Settled::Screened { reason, detail } => {
-                Self { attempts: 0, begun: false, ..done(Outcome::Suppressed, Some(*reason), "", detail, "screened") }
+            Settled::Expired => {
+                Self { outcome: Some(Outcome::Deferred), state: FINAL, ..Self::void() }
             }
+            Settled::Void => Self { next_at: Some(now), ..Self::void() },
+            Settled::Screened { reason, detail } => Self {
+                attempts: 0,
+                begun: false,
+                ..done(Outcome::Suppressed, Some(*reason), "", detail, "screened")
+            },
         }
     }
 
-    /// Never begun. It waits until now instead of being open, so that `next` names it whatever row it is asked from.
+    /// Never begun. It waits until now instead of being open, so that `next` names it whatever row
+    /// it is asked from.
     fn void() -> Self {
         Self { attempts: 0, begun: false, ..Self::new(WAITING, None, None, "", "") }
     }
@@ -217,7 +293,9 @@ pub(super) fn settle(
         .query_row([batch, seq], |row| Ok((row.get(0)?, words::unpack(row.get_ref(1)?.as_blob()?).collect())))
         .optional()?;
     let Some((claimed_at, members)) = found else {
-        return Err(Fault::Damaged(format!("batch {batch} is not an open batch of run {run}, so it cannot be settled")));
+        return Err(Fault::Damaged(format!(
+            "batch {batch} is not an open batch of run {run}, so it cannot be settled"
+        )));
     };
     close(conn, seq, &OpenBatch { id: batch, claimed_at, members }, items, now)?;
     for (row, told) in feedback {
@@ -226,8 +304,15 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Closes a batch. Of several items about one member the first counts; members without one are void.
-pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(JobId, Settled)], now: Timestamp) -> Result<()> {
+/// Closes a batch. Of several items about one member the first counts; members without one are
+/// void.
+pub(super) fn close(
+    conn: &Connection,
+    seq: i64,
+    batch: &OpenBatch,
+    items: &[(JobId, Settled)],
+    now: Timestamp,
+) -> Result<()> {
     let mut by_row: HashMap<JobId, &Settled> = HashMap::with_capacity(items.len());
     for (row, settled) in items {
         by_row.entry(*row).or_insert(settled);
@@ -245,7 +330,13 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
         begun += i64::from(change.begun);
         let id = words::id_of(seq, *row)?;
         if let Settled::Screened { reason, detail } = settled
-            && former::keep_claimed(conn, id, batch.id, &NotTried { outcome: Outcome::Suppressed, reason: *reason, detail }, now)?
+            && former::keep_claimed(
+                conn,
+                id,
+                batch.id,
+                &NotTried { outcome: Outcome::Suppressed, reason: *reason, detail },
+                now,
+            )?
         {
             continue;
         }
@@ -259,32 +350,69 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
         }
     }
     for row in by_row.keys() {
-        tracing::warn!(batch = batch.id, row, "a verdict about a recipient that is not in the batch was left out");
+        tracing::warn!(
+            batch = batch.id,
+            row,
+            "a verdict about a recipient that is not in the batch was left out"
+        );
     }
-    conn.prepare_cached("UPDATE batches SET settled_at = ?2, size = ?3 WHERE id = ?1")?.execute([batch.id, now.as_microsecond(), begun])?;
+    conn.prepare_cached("UPDATE batches SET settled_at = ?2, size = ?3 WHERE id = ?1")?
+        .execute([batch.id, now.as_microsecond(), begun])?;
     Ok(())
 }
 
-/// Leaves a member `deferred` whose retries are over, with the answer and the time of its last attempt.
+/// Leaves a member `deferred` whose retries are over, with the answer and the time of its last
+/// attempt.
 fn expire(conn: &Connection, id: i64, batch: i64, now: Timestamp) -> Result<()> {
     let changed = conn
         .prepare_cached("UPDATE recipients SET state = 0, outcome = ?3, next_at = NULL WHERE id = ?1 AND state = 3 AND batch = ?2")?
         .execute(params![id, batch, words::outcome_number(Outcome::Deferred)])?;
     if changed != 1 {
-        return Err(Fault::Damaged(format!("row {} is not claimed by batch {batch}, so it cannot be settled", words::row_of(id))));
+        return Err(Fault::Damaged(format!(
+            "row {} is not claimed by batch {batch}, so it cannot be settled",
+            words::row_of(id)
+        )));
     }
-    remember(conn, id, Some(batch), now, "deferred", None, "", "retry.for was over before another attempt could begin")
+    remember(
+        conn,
+        id,
+        Some(batch),
+        now,
+        "deferred",
+        None,
+        "",
+        "retry.for was over before another attempt could begin",
+    )
 }
 
 /// Gives an open recipient to another provider, and remembers which one it went through.
 fn pass_on(conn: &Connection, id: i64, to: &str, why: &str, now: Timestamp) -> Result<()> {
-    let from: String = conn.prepare_cached("SELECT provider FROM recipients WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
-    conn.prepare_cached("UPDATE recipients SET provider = ?2 WHERE id = ?1")?.execute(params![id, to])?;
-    remember(conn, id, None, now, "failover", None, &from, &format!("{to} instead of {from}: {why}"))
+    let from: String = conn
+        .prepare_cached("SELECT provider FROM recipients WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    conn.prepare_cached("UPDATE recipients SET provider = ?2 WHERE id = ?1")?
+        .execute(params![id, to])?;
+    remember(
+        conn,
+        id,
+        None,
+        now,
+        "failover",
+        None,
+        &from,
+        &format!("{to} instead of {from}: {why}"),
+    )
 }
 
 /// Changes a member's row; `outcome` is the statement for one that was begun.
-fn apply(conn: &Connection, outcome: &mut Statement<'_>, id: i64, batch: &OpenBatch, change: &Change<'_>, now: Timestamp) -> Result<()> {
+fn apply(
+    conn: &Connection,
+    outcome: &mut Statement<'_>,
+    id: i64,
+    batch: &OpenBatch,
+    change: &Change<'_>,
+    now: Timestamp,
+) -> Result<()> {
     let changed = if change.begun || change.state == FINAL {
         outcome.execute(params![
             id,
@@ -310,7 +438,11 @@ fn apply(conn: &Connection, outcome: &mut Statement<'_>, id: i64, batch: &OpenBa
         ])?
     };
     if changed != 1 {
-        return Err(Fault::Damaged(format!("row {} is not claimed by batch {}, so it cannot be settled", words::row_of(id), batch.id)));
+        return Err(Fault::Damaged(format!(
+            "row {} is not claimed by batch {}, so it cannot be settled",
+            words::row_of(id),
+            batch.id
+        )));
     }
     if let Some(what) = change.what {
         remember(conn, id, Some(batch.id), now, what, change.reason, change.code, change.detail)?;
@@ -318,8 +450,15 @@ fn apply(conn: &Connection, outcome: &mut Statement<'_>, id: i64, batch: &OpenBa
     Ok(())
 }
 
-/// Gives a recipient in doubt what was found out about it, with the evidence. An open one stays as it is.
-pub(super) fn reconcile(conn: &Connection, id: i64, settled: &Settled, evidence: &str, now: Timestamp) -> Result<()> {
+/// Gives a recipient in doubt what was found out about it, with the evidence. An open one stays as
+/// it is.
+pub(super) fn reconcile(
+    conn: &Connection,
+    id: i64,
+    settled: &Settled,
+    evidence: &str,
+    now: Timestamp,
+) -> Result<()> {
     let change = Change::of(settled, now);
     if change.state != FINAL || change.outcome == Some(Outcome::Unknown) {
         return Ok(());
@@ -350,7 +489,9 @@ pub(super) fn reconcile(conn: &Connection, id: i64, settled: &Settled, evidence:
 /// What recovery does with a member that was certainly not taken.
 pub(super) fn open_again(now: Timestamp, verdict: Option<&Verdict>) -> Settled {
     match verdict {
-        Some(Verdict::NotTaken { refusal, counts }) => Settled::Retry { refusal: refusal.clone(), at: now, counts: *counts },
+        Some(Verdict::NotTaken { refusal, counts }) => {
+            Settled::Retry { refusal: refusal.clone(), at: now, counts: *counts }
+        }
         _ => Settled::Void,
     }
 }

@@ -1,7 +1,8 @@
 //! A ledger that can be read and not written: it is looked at in a copy.
 //!
-//! SQLite cannot open a database with a log where it can make no files. The copy lies in a directory of its own that only this user can enter,
-//! and loses its name as soon as it is open, so that nothing is left of it when the process ends, however it ends.
+//! SQLite cannot open a database with a log where it can make no files. The copy lies in a
+//! directory of its own that only this user can enter, and loses its name as soon as it is open, so
+//! that nothing is left of it when the process ends, however it ends.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,12 +17,14 @@ use crate::ledger::loss::Remains;
 use crate::ledger::{LedgerError, LedgerResult, trace};
 use crate::shown::Shown;
 
-/// How often copying begins anew because another machine has written meanwhile, and the pause before.
+/// How often copying begins anew because another machine has written meanwhile, and the pause
+/// before.
 const TIMES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl SqliteLedger {
-    /// Opens a copy of the ledger in `state_dir`, which is left as it is; what is written to it is gone with it. `None` where there is none.
+    /// Opens a copy of the ledger in `state_dir`, which is left as it is; what is written to it is
+    /// gone with it. `None` where there is none.
     pub(in crate::ledger) fn open_copy(state_dir: &Path) -> LedgerResult<Option<Self>> {
         let path = Self::path(state_dir);
         let shown = path.shown();
@@ -32,15 +35,28 @@ impl SqliteLedger {
         match foreign::look(&path).map_err(|e| broken("it cannot be read", &e))? {
             Found::Nothing => return Ok(None),
             Found::Other(what) => {
-                let remains = Remains::read(state_dir).map_err(|e| broken("its directory cannot be read", &e))?;
+                let remains = Remains::read(state_dir)
+                    .map_err(|e| broken("its directory cannot be read", &e))?;
                 let what = format!("in the ledger's place is {what}");
-                return Err(LedgerError::NotALedger { ledger: shown, what, leaves: remains.leaves() });
+                return Err(LedgerError::NotALedger {
+                    ledger: shown,
+                    what,
+                    leaves: remains.leaves(),
+                });
             }
             Found::Database => {}
         }
-        let no_room = |e: &io::Error| LedgerError::NoCopy { ledger: shown.clone(), dir: std::env::temp_dir().shown(), why: e.to_string() };
+        let no_room = |e: &io::Error| LedgerError::NoCopy {
+            ledger: shown.clone(),
+            dir: std::env::temp_dir().shown(),
+            why: e.to_string(),
+        };
         let private = PermissionsExt::from_mode(0o700);
-        let dir = tempfile::Builder::new().prefix("mailbatch-").permissions(private).tempdir().map_err(|e| no_room(&e))?;
+        let dir = tempfile::Builder::new()
+            .prefix("mailbatch-")
+            .permissions(private)
+            .tempdir()
+            .map_err(|e| no_room(&e))?;
         let copy = dir.path().join("ledger.db");
         copy_whole(&path, &copy).map_err(|e| no_room(&e))?;
         let (ledger, ..) = Self::open_files(&copy, &shown, trace::directory(state_dir), None)?;
@@ -48,7 +64,8 @@ impl SqliteLedger {
     }
 }
 
-/// Copies a database with its log. What a checkpoint writes meanwhile would not belong together: then it begins anew.
+/// Copies a database with its log. What a checkpoint writes meanwhile would not belong together:
+/// then it begins anew.
 fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
     for _ in 0..TIMES {
         let before = State::of(from)?;
@@ -67,7 +84,8 @@ fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
     Err(io::Error::other("it is written to all the time"))
 }
 
-/// What a checkpoint changes: the file, and the beginning of the log. A log that only grows may be cut anywhere.
+/// What a checkpoint changes: the file, and the beginning of the log. A log that only grows may be
+/// cut anywhere.
 #[derive(PartialEq, Eq)]
 struct State {
     file: (u64, u64, i64, i64),
@@ -94,7 +112,8 @@ impl State {
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
-    let mut target = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
+    let mut target =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
     io::copy(&mut source, &mut target).map(drop)
 }
 

@@ -1,6 +1,8 @@
-//! Events: written down once, linked to the recipient they are about, with the suppression that follows from them in the same transaction.
+//! Events: written down once, linked to the recipient they are about, with the suppression that
+//! follows from them in the same transaction.
 //!
-//! An event never changes an outcome. Whatever is learned is numbered in `unfiled` until it is in the suppression file.
+//! An event never changes an outcome. Whatever is learned is numbered in `unfiled` until it is in
+//! the suppression file.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +14,33 @@ use super::names::{self, Found};
 use super::plan::seq_of;
 use super::{words, workspace};
 use crate::address::{Address, key_of};
-use crate::event::{Believe, Bounce, Event, EventKind, RAW_LIMIT, Raw, SoftBounces, Source, VERSION, feedback_word};
+use crate::event::{
+    Believe, Bounce, Event, EventKind, RAW_LIMIT, Raw, SoftBounces, Source, VERSION, feedback_word,
+};
 use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
 use crate::outcome::Reason;
 use crate::provider::Feedback;
 
-/// Writes an event down. `None` when what it is to be found by has to be gathered first; then it is to be asked again.
-pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Timestamp) -> Result<Option<Seen>> {
+/// Writes an event down. `None` when what it is to be found by has to be gathered first; then it is
+/// to be asked again.
+pub(super) fn take(
+    conn: &Connection,
+    event: &Event,
+    believe: Believe,
+    now: Timestamp,
+) -> Result<Option<Seen>> {
     let known: Option<(Option<i64>, Option<String>)> = conn
-        .prepare_cached("SELECT recipient, linked_by FROM events WHERE provider = ?1 AND event_id = ?2")?
+        .prepare_cached(
+            "SELECT recipient, linked_by FROM events WHERE provider = ?1 AND event_id = ?2",
+        )?
         .query_row([&event.provider, &event.id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((recipient, by)) = known {
-        return Ok(Some(Seen { about: about(conn, recipient)?, linked_by: linked_by(by.as_deref())?, ..Seen::default() }));
+        return Ok(Some(Seen {
+            about: about(conn, recipient)?,
+            linked_by: linked_by(by.as_deref())?,
+            ..Seen::default()
+        }));
     }
     // Neither does it count towards the rule for soft bounces, which asks by address.
     if event.is_hearsay {
@@ -36,8 +52,13 @@ pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Time
     }
     let found = names::find(conn, event)?;
     // A link outlives the run that its mail belongs to: then the token alone knows the person.
-    let kept = if found.is_none() && !event.token.is_empty() { names::person(conn, &event.token, now)?.flatten() } else { None };
-    // Where the message is ours beyond doubt, the person we mailed is meant, whatever address a forward has made of it.
+    let kept = if found.is_none() && !event.token.is_empty() {
+        names::person(conn, &event.token, now)?.flatten()
+    } else {
+        None
+    };
+    // Where the message is ours beyond doubt, the person we mailed is meant, whatever address a
+    // forward has made of it.
     let email = match (&found, &kept) {
         (Some(found), _) if found.by.is_exact() => key_of(&found.email),
         (_, Some(kept)) => kept.entry.clone(),
@@ -47,7 +68,8 @@ pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Time
     if let Some(found) = &found {
         tell(conn, found.id, event.word())?;
     }
-    let (learned, doubted) = learn(conn, event, found.is_some() || kept.is_some(), &email, believe, now)?;
+    let (learned, doubted) =
+        learn(conn, event, found.is_some() || kept.is_some(), &email, believe, now)?;
     Ok(Some(Seen {
         is_new: true,
         about: about(conn, found.as_ref().map(|found| found.id))?,
@@ -60,7 +82,10 @@ pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Time
 
 fn about(conn: &Connection, recipient: Option<i64>) -> Result<Option<(String, u64)>> {
     let Some(id) = recipient else { return Ok(None) };
-    let run = conn.prepare_cached("SELECT id FROM runs WHERE seq = ?1")?.query_row([words::seq_of(id)], |row| row.get(0)).optional()?;
+    let run = conn
+        .prepare_cached("SELECT id FROM runs WHERE seq = ?1")?
+        .query_row([words::seq_of(id)], |row| row.get(0))
+        .optional()?;
     Ok(run.map(|run| (run, words::row_of(id))))
 }
 
@@ -75,7 +100,13 @@ fn linked_by(word: Option<&str>) -> Result<Option<LinkedBy>> {
     word.map(|word| Ok(serde_json::from_value(word.into())?)).transpose()
 }
 
-fn write(conn: &Connection, event: &Event, found: Option<&Found>, email: &str, now: Timestamp) -> Result<()> {
+fn write(
+    conn: &Connection,
+    event: &Event,
+    found: Option<&Found>,
+    email: &str,
+    now: Timestamp,
+) -> Result<()> {
     let payload = event.raw.as_deref().map(|raw| keep_payload(conn, raw)).transpose()?;
     conn.prepare_cached(
         "INSERT INTO events(provider, event_id, source, type, bounce, class, at, received_at, run, recipient, linked_by, told, email, code, status,
@@ -115,8 +146,10 @@ fn keep_payload(conn: &Connection, raw: &Raw) -> Result<i64> {
     if let Some(id) = find.query_row([hash], |row| row.get(0)).optional()? {
         return Ok(id);
     }
-    let body = zstd::bulk::compress(raw.bytes(), 3).map_err(|e| Fault::Damaged(format!("a payload cannot be compressed: {e}")))?;
-    conn.prepare_cached("INSERT INTO payloads(hash, body) VALUES (?1, ?2)")?.execute(params![hash, body])?;
+    let body = zstd::bulk::compress(raw.bytes(), 3)
+        .map_err(|e| Fault::Damaged(format!("a payload cannot be compressed: {e}")))?;
+    conn.prepare_cached("INSERT INTO payloads(hash, body) VALUES (?1, ?2)")?
+        .execute(params![hash, body])?;
     Ok(conn.last_insert_rowid())
 }
 
@@ -131,7 +164,13 @@ fn tell(conn: &Connection, id: i64, word: &str) -> Result<()> {
 }
 
 /// What the provider told with its reply about a message that it took.
-pub(super) fn told_at_once(conn: &Connection, seq: i64, id: i64, told: Feedback, now: Timestamp) -> Result<()> {
+pub(super) fn told_at_once(
+    conn: &Connection,
+    seq: i64,
+    id: i64,
+    told: Feedback,
+    now: Timestamp,
+) -> Result<()> {
     let (kind, bounce) = match told {
         Feedback::Delivered => (EventKind::Delivered, None),
         Feedback::BouncedHard => (EventKind::Bounced, Some(Bounce::Hard)),
@@ -148,7 +187,8 @@ pub(super) fn told_at_once(conn: &Connection, seq: i64, id: i64, told: Feedback,
     Ok(())
 }
 
-/// Keeps the suppression that follows from an event; says whether one was left out because nobody vouches for the event.
+/// Keeps the suppression that follows from an event; says whether one was left out because nobody
+/// vouches for the event.
 fn learn(
     conn: &Connection,
     event: &Event,
@@ -162,9 +202,18 @@ fn learn(
         return Ok((None, false));
     }
     let (reason, why) = match event.suppresses() {
-        Some(reason) => (reason, [event.status.as_str(), &event.code].into_iter().find(|text| !text.is_empty()).unwrap_or_default().to_owned()),
+        Some(reason) => (
+            reason,
+            [event.status.as_str(), &event.code]
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .unwrap_or_default()
+                .to_owned(),
+        ),
         None if SoftBounces::counts(event) => match believe.soft {
-            Some(rule) if soft_bounces(conn, email, event.at, rule)? >= u64::from(rule.count) => (Reason::HardBounce, rule.to_string()),
+            Some(rule) if soft_bounces(conn, email, event.at, rule)? >= u64::from(rule.count) => {
+                (Reason::HardBounce, rule.to_string())
+            }
             _ => return Ok((None, false)),
         },
         None => return Ok((None, false)),
@@ -177,7 +226,11 @@ fn learn(
         entry: email.to_owned(),
         reason,
         scope: String::new(),
-        source: if event.provider.is_empty() { event.source.to_string() } else { event.provider.clone() },
+        source: if event.provider.is_empty() {
+            event.source.to_string()
+        } else {
+            event.provider.clone()
+        },
         created_at: now,
         expires_at: None,
         note: format!("{why}event {}", event.id),
@@ -190,7 +243,8 @@ fn learn(
     Ok((Some(learned), false))
 }
 
-/// How many soft bounces of an address fall into the rule's time around `at`; reports may come in any order.
+/// How many soft bounces of an address fall into the rule's time around `at`; reports may come in
+/// any order.
 fn soft_bounces(conn: &Connection, email: &str, at: Timestamp, rule: SoftBounces) -> Result<u64> {
     let within = i64::try_from(rule.within.as_micros()).unwrap_or(i64::MAX);
     let classes = SoftBounces::CLASSES.map(|class| format!("'{class}'")).join(", ");
@@ -201,13 +255,22 @@ fn soft_bounces(conn: &Connection, email: &str, at: Timestamp, rule: SoftBounces
     let at = at.as_microsecond();
     let times: Vec<i64> = conn
         .prepare_cached(&sql)?
-        .query_map(params![email, at.saturating_sub(within), at.saturating_add(within)], |row| row.get(0))?
+        .query_map(params![email, at.saturating_sub(within), at.saturating_add(within)], |row| {
+            row.get(0)
+        })?
         .collect::<rusqlite::Result<_>>()?;
-    let most = times.iter().enumerate().map(|(first, start)| times[first..].partition_point(|time| *time <= start.saturating_add(within))).max();
+    let most = times
+        .iter()
+        .enumerate()
+        .map(|(first, start)| {
+            times[first..].partition_point(|time| *time <= start.saturating_add(within))
+        })
+        .max();
     Ok(most.unwrap_or_default() as u64)
 }
 
-/// Suppressions that are not known to be in the file. One that was taken back meanwhile is no longer waited for.
+/// Suppressions that are not known to be in the file. One that was taken back meanwhile is no
+/// longer waited for.
 pub(super) fn unfiled(conn: &Connection, limit: usize) -> Result<Vec<Unfiled>> {
     let mut query = conn.prepare_cached(
         "SELECT s.id, u.begun, s.entry, s.reason, s.scope, s.source, s.created_at, s.expires_at, s.note
@@ -216,14 +279,21 @@ pub(super) fn unfiled(conn: &Connection, limit: usize) -> Result<Vec<Unfiled>> {
     let mut rows = query.query([limit as i64])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(Unfiled { number: row.get(0)?, begun: row.get(1)?, entry: workspace::suppression(row, 2)? });
+        found.push(Unfiled {
+            number: row.get(0)?,
+            begun: row.get(1)?,
+            entry: workspace::suppression(row, 2)?,
+        });
     }
     Ok(found)
 }
 
 pub(super) fn filed(conn: &Connection, numbers: &[i64], done: bool) -> Result<()> {
-    let mut sql =
-        conn.prepare_cached(if done { "DELETE FROM unfiled WHERE suppression = ?1" } else { "UPDATE unfiled SET begun = 1 WHERE suppression = ?1" })?;
+    let mut sql = conn.prepare_cached(if done {
+        "DELETE FROM unfiled WHERE suppression = ?1"
+    } else {
+        "UPDATE unfiled SET begun = 1 WHERE suppression = ?1"
+    })?;
     for number in numbers {
         sql.execute([number])?;
     }
@@ -237,7 +307,10 @@ pub(super) fn counts(conn: &Connection, seq: i64) -> Result<BTreeMap<String, u64
     let mut counts = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let kind = word(row, 0)?.ok_or_else(|| Fault::Damaged("an event without a type".into()))?;
-        counts.insert(feedback_word(kind, word(row, 1)?).to_owned(), row.get::<_, i64>(2)?.max(0) as u64);
+        counts.insert(
+            feedback_word(kind, word(row, 1)?).to_owned(),
+            row.get::<_, i64>(2)?.max(0) as u64,
+        );
     }
     Ok(counts)
 }
@@ -271,7 +344,10 @@ pub(super) fn list(conn: &Connection, query: &EventQuery) -> Result<Vec<KeptEven
 fn kept(row: &Row<'_>) -> Result<KeptEvent> {
     let damaged = |what: &str| Fault::Damaged(format!("an event without a {what}"));
     let raw = row.get_ref(20)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
-    let raw = raw.map(|body| zstd::bulk::decompress(body, RAW_LIMIT)).transpose().map_err(|e| Fault::Damaged(format!("an event's payload: {e}")))?;
+    let raw = raw
+        .map(|body| zstd::bulk::decompress(body, RAW_LIMIT))
+        .transpose()
+        .map_err(|e| Fault::Damaged(format!("an event's payload: {e}")))?;
     let correlation: Option<String> = row.get(18)?;
     Ok(KeptEvent {
         number: row.get(0)?,
@@ -302,7 +378,8 @@ fn kept(row: &Row<'_>) -> Result<KeptEvent> {
     })
 }
 
-/// A run is removed: its events stay known by their ids, so that none counts again, and nothing in them names anybody any more.
+/// A run is removed: its events stay known by their ids, so that none counts again, and nothing in
+/// them names anybody any more.
 pub(super) fn forget(conn: &Connection, seq: i64) -> Result<()> {
     conn.execute(
         "UPDATE events SET run = NULL, recipient = NULL, linked_by = NULL, told = NULL, email = '', reason = '', provider_id = '', message_id = '',

@@ -1,6 +1,8 @@
-//! What gates and pause rules are judged by: how many of those who were accepted have bounced or complained since, and how many failed.
+//! What gates and pause rules are judged by: how many of those who were accepted have bounced or
+//! complained since, and how many failed.
 //!
-//! Events are few and stand in an index, so they are counted first; a run's rows are read through only where there are enough events.
+//! Events are few and stand in an index, so they are counted first; a run's rows are read through
+//! only where there are enough events.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +27,15 @@ fn counts_as(kind: EventKind) -> String {
 }
 
 pub(super) fn has_heard(conn: &Connection, since: Timestamp) -> Result<bool> {
-    // The newest events are looked at first; of those told with a reply, or by webhook, there may be many.
+    // The newest events are looked at first; of those told with a reply, or by webhook, there may
+    // be many.
     let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000)
                WHERE source NOT IN (?1, ?2) AND received_at >= ?3 LIMIT 1";
-    Ok(conn.prepare_cached(sql)?.exists(params![Source::Reply.as_str(), Source::Webhook.as_str(), since.as_microsecond()])?)
+    Ok(conn.prepare_cached(sql)?.exists(params![
+        Source::Reply.as_str(),
+        Source::Webhook.as_str(),
+        since.as_microsecond()
+    ])?)
 }
 
 pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {
@@ -40,15 +47,29 @@ pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {
              WHERE e.run = ?1 AND {} AND r.cohort = 0 AND r.state = 0 AND r.outcome = ?2",
             counts_as(kind)
         );
-        Ok(conn.prepare_cached(&sql)?.query_row([seq, accepted], |row| row.get::<_, i64>(0))?.max(0) as u64)
+        Ok(
+            conn.prepare_cached(&sql)?
+                .query_row([seq, accepted], |row| row.get::<_, i64>(0))?
+                .max(0) as u64,
+        )
     };
-    let extensions: u32 =
-        conn.prepare_cached("SELECT count(*) FROM decisions WHERE run = ?1 AND what = ?2")?.query_row(params![seq, EXTENDED], |row| row.get(0))?;
-    Ok(CanaryEvidence { bounced: count(EventKind::Bounced)?, complained: count(EventKind::Complained)?, extensions })
+    let extensions: u32 = conn
+        .prepare_cached("SELECT count(*) FROM decisions WHERE run = ?1 AND what = ?2")?
+        .query_row(params![seq, EXTENDED], |row| row.get(0))?;
+    Ok(CanaryEvidence {
+        bounced: count(EventKind::Bounced)?,
+        complained: count(EventKind::Complained)?,
+        extensions,
+    })
 }
 
-/// How many of the canary's recipients who were accepted are at each of these domains, those with nobody left out.
-pub(super) fn canary_at(conn: &Connection, run: &str, domains: &[&str]) -> Result<Vec<(String, u64)>> {
+/// How many of the canary's recipients who were accepted are at each of these domains, those with
+/// nobody left out.
+pub(super) fn canary_at(
+    conn: &Connection,
+    run: &str,
+    domains: &[&str],
+) -> Result<Vec<(String, u64)>> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
     let sql = "SELECT domain, count(*) FROM recipients
@@ -57,11 +78,19 @@ pub(super) fn canary_at(conn: &Connection, run: &str, domains: &[&str]) -> Resul
     let domains = serde_json::json!(domains).to_string();
     let mut query = conn.prepare_cached(sql)?;
     let accepted = words::outcome_number(Outcome::Accepted);
-    let rows = query.query_map(params![first, last, accepted, domains], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0) as u64)))?;
+    let rows = query.query_map(params![first, last, accepted, domains], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0) as u64))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn fared(conn: &Connection, run: &str, watched: Watched, since: Timestamp, least: u64) -> Result<Vec<Fared>> {
+pub(super) fn fared(
+    conn: &Connection,
+    run: &str,
+    watched: Watched,
+    since: Timestamp,
+    least: u64,
+) -> Result<Vec<Fared>> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
     let failed = [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
@@ -69,7 +98,8 @@ pub(super) fn fared(conn: &Connection, run: &str, watched: Watched, since: Times
         Watched::Failed => words::list_of(failed.iter().chain(&[Outcome::Accepted])),
         Watched::Bounced | Watched::Complained => words::list_of(&[Outcome::Accepted]),
     };
-    let handed_over = format!("r.state = 0 AND r.outcome IN ({outcomes}) AND r.attempts > 0 AND r.last_at >= ?3");
+    let handed_over =
+        format!("r.state = 0 AND r.outcome IN ({outcomes}) AND r.attempts > 0 AND r.last_at >= ?3");
     let events = |kind| {
         format!(
             "SELECT r.provider, r.domain, count(DISTINCT r.id) FROM events e JOIN recipients r ON r.id = e.recipient
@@ -105,7 +135,10 @@ pub(super) fn fared(conn: &Connection, run: &str, watched: Watched, since: Times
     }
     let mut found: BTreeMap<(String, String), Fared> = BTreeMap::new();
     for (provider, domain, sent) in ask(&sent)? {
-        found.insert((provider.clone(), domain.clone()), Fared { provider, domain, sent, events: 0 });
+        found.insert(
+            (provider.clone(), domain.clone()),
+            Fared { provider, domain, sent, events: 0 },
+        );
     }
     for (provider, domain, count) in happened {
         if let Some(fared) = found.get_mut(&(provider, domain)) {
@@ -116,7 +149,14 @@ pub(super) fn fared(conn: &Connection, run: &str, watched: Watched, since: Times
 }
 
 /// Holds open recipients of one domain or provider.
-pub(super) fn hold(conn: &Connection, run: &str, hold: &Hold, except: &[JobId], detail: &str, now: Timestamp) -> Result<u64> {
+pub(super) fn hold(
+    conn: &Connection,
+    run: &str,
+    hold: &Hold,
+    except: &[JobId],
+    detail: &str,
+    now: Timestamp,
+) -> Result<u64> {
     let seq = seq_of(conn, run)?;
     let through = match hold {
         Hold::Domain(_) => Through::Any,
@@ -129,7 +169,8 @@ pub(super) fn hold(conn: &Connection, run: &str, hold: &Hold, except: &[JobId], 
     let (provider, providers) = by_provider(&through, "?3")?;
     let except = except.iter().map(|row| words::id_of(seq, *row)).collect::<Result<Vec<_>>>()?;
     let except = serde_json::to_string(&except)?;
-    let (outcome, reason) = (words::outcome_number(Outcome::Held), words::reason_number(Reason::Paused));
+    let (outcome, reason) =
+        (words::outcome_number(Outcome::Held), words::reason_number(Reason::Paused));
     let mut held = 0;
     for state in [words::OPEN, words::WAITING] {
         let who = format!(
@@ -145,7 +186,12 @@ pub(super) fn hold(conn: &Connection, run: &str, hold: &Hold, except: &[JobId], 
         // Unlike a decision about all of a run, this one is kept with each of them.
         let mut tell = conn.prepare_cached("INSERT INTO attempts(recipient, at, what, reason, code, detail) VALUES (?1, ?2, 'held', ?3, '', ?4)")?;
         for id in &found {
-            if former::keep(conn, *id, &NotTried { outcome: Outcome::Held, reason: Reason::Paused, detail }, now)? {
+            if former::keep(
+                conn,
+                *id,
+                &NotTried { outcome: Outcome::Held, reason: Reason::Paused, detail },
+                now,
+            )? {
                 continue;
             }
             change.execute(params![id, outcome, reason, detail])?;

@@ -8,17 +8,19 @@ use super::words;
 use crate::ledger::Fact;
 
 pub(super) fn remember(conn: &Connection, fact: &Fact) -> Result<()> {
-    conn.prepare_cached("INSERT OR REPLACE INTO facts(kind, subject, value, at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        fact.kind,
-        fact.subject,
-        fact.value,
-        fact.at.as_microsecond()
-    ])?;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO facts(kind, subject, value, at) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![fact.kind, fact.subject, fact.value, fact.at.as_microsecond()])?;
     Ok(())
 }
 
 /// Under the lock that every writer holds: what was read is still true when it is acted on.
-pub(super) fn remember_if(conn: &Connection, fact: &Fact, may: impl Fn(&[Fact]) -> bool) -> Result<bool> {
+pub(super) fn remember_if(
+    conn: &Connection,
+    fact: &Fact,
+    may: impl Fn(&[Fact]) -> bool,
+) -> Result<bool> {
     let is_allowed = may(&recall(conn, &fact.kind)?);
     if is_allowed {
         remember(conn, fact)?;
@@ -27,7 +29,8 @@ pub(super) fn remember_if(conn: &Connection, fact: &Fact, may: impl Fn(&[Fact]) 
 }
 
 pub(super) fn recall(conn: &Connection, kind: &str) -> Result<Vec<Fact>> {
-    let mut query = conn.prepare_cached("SELECT subject, value, at FROM facts WHERE kind = ?1 ORDER BY subject")?;
+    let mut query = conn
+        .prepare_cached("SELECT subject, value, at FROM facts WHERE kind = ?1 ORDER BY subject")?;
     let mut rows = query.query([kind])?;
     let mut facts = Vec::new();
     while let Some(row) = rows.next()? {
@@ -38,5 +41,8 @@ pub(super) fn recall(conn: &Connection, kind: &str) -> Result<Vec<Fact>> {
 }
 
 pub(super) fn forget(conn: &Connection, kind: &str, subject: &str) -> Result<bool> {
-    Ok(conn.prepare_cached("DELETE FROM facts WHERE kind = ?1 AND subject = ?2")?.execute([kind, subject])? > 0)
+    Ok(conn
+        .prepare_cached("DELETE FROM facts WHERE kind = ?1 AND subject = ?2")?
+        .execute([kind, subject])?
+        > 0)
 }

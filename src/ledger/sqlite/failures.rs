@@ -38,15 +38,19 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
     };
     let cohort = query.cohort.map(words::cohort_number);
     let since = query.since.as_microsecond();
-    let (mut domains, mut said): (BTreeMap<String, u64>, BTreeMap<String, u64>) = (BTreeMap::new(), BTreeMap::new());
+    let (mut domains, mut said): (BTreeMap<String, u64>, BTreeMap<String, u64>) =
+        (BTreeMap::new(), BTreeMap::new());
     let mut failures = Failures::default();
     let mut statement = conn.prepare_cached(&rows)?;
-    let mut rows = statement.query(params![first, last, since, cohort, query.provider, query.domain])?;
+    let mut rows =
+        statement.query(params![first, last, since, cohort, query.provider, query.domain])?;
     while let Some(row) = rows.next()? {
         let (domain, code): (String, String) = (row.get(0)?, row.get(1)?);
         let words = match query.watched {
             _ if !code.is_empty() => code,
-            Watched::Failed => words::reason(row.get(2)?)?.map_or_else(String::new, |reason| reason.to_string()),
+            Watched::Failed => {
+                words::reason(row.get(2)?)?.map_or_else(String::new, |reason| reason.to_string())
+            }
             _ => row.get(2)?,
         };
         failures.total += 1;
@@ -54,17 +58,21 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
         *said.entry(words).or_default() += 1;
     }
     // Of several with as many, the first by name, so that the same failures are told alike.
-    let most = |counts: BTreeMap<String, u64>| counts.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or_default();
+    let most = |counts: BTreeMap<String, u64>| {
+        counts.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or_default()
+    };
     (failures.domain, failures.at_domain) = most(domains);
     (failures.words, failures.with_words) = most(said);
     Ok(failures)
 }
 
-/// The rows of all runs with this address, newest run first. All rows at its domain are read through.
+/// The rows of all runs with this address, newest run first. All rows at its domain are read
+/// through.
 pub(super) fn rows_of(conn: &Connection, email: &str) -> Result<Vec<(RunId, LedgerRow)>> {
     let wanted = key_of(email);
     // Of what is no address the domain is not kept.
-    let domain = Address::parse(email).map_or_else(|_| String::new(), |address| address.domain().to_owned());
+    let domain =
+        Address::parse(email).map_or_else(|_| String::new(), |address| address.domain().to_owned());
     let mut ids: Vec<(i64, i64)> = Vec::new();
     let mut query = conn.prepare("SELECT id, run, email FROM recipients WHERE domain = ?1")?;
     let mut rows = query.query([domain])?;

@@ -19,13 +19,15 @@ pub(crate) enum Fault {
     NoLog(String),
     /// Another program's database.
     Foreign(String),
-    /// One of its files is gone or was replaced, or what lies beside it names runs that it does not know.
+    /// One of its files is gone or was replaced, or what lies beside it names runs that it does not
+    /// know.
     Lost(String),
 }
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
-/// SQLITE_IOERR_SHMSIZE: the shared-memory file could not grow, which is how a full disk shows when a ledger is opened.
+/// SQLITE_IOERR_SHMSIZE: the shared-memory file could not grow, which is how a full disk shows when
+/// a ledger is opened.
 const SHM_CANNOT_GROW: i32 = 4874;
 
 impl Fault {
@@ -65,10 +67,15 @@ fn is_denial(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
 }
 
-/// The error for a file that is there and cannot be used; `said` is what was said of it. Names the file that is at fault where that shows.
+/// The error for a file that is there and cannot be used; `said` is what was said of it. Names the
+/// file that is at fault where that shows.
 pub(super) fn denial(path: &str, said: &str) -> LedgerError {
     let ledger = Path::new(path);
-    let state_dir = if ledger.file_name().is_some_and(|name| name == "ledger.db") { ledger.parent().unwrap_or(ledger) } else { ledger };
+    let state_dir = if ledger.file_name().is_some_and(|name| name == "ledger.db") {
+        ledger.parent().unwrap_or(ledger)
+    } else {
+        ledger
+    };
     match access::denied(state_dir, Need::Read).or_else(|| access::denied(state_dir, Need::Write)) {
         Some(Denied { path, why, mend }) => LedgerError::Denied { ledger: path.shown(), why, mend },
         None => LedgerError::Denied {

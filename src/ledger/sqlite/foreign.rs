@@ -1,5 +1,5 @@
-//! What stands in the place of the ledger's file, found before SQLite is let at it: that would make a database of a short file, and change the
-//! journal of another program's.
+//! What stands in the place of the ledger's file, found before SQLite is let at it: that would make
+//! a database of a short file, and change the journal of another program's.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,7 +25,11 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
     let about = match std::fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let is_link = std::fs::symlink_metadata(path).is_ok();
-            return Ok(if is_link { Found::Other("a link that leads to no file".to_owned()) } else { Found::Nothing });
+            return Ok(if is_link {
+                Found::Other("a link that leads to no file".to_owned())
+            } else {
+                Found::Nothing
+            });
         }
         about => about?,
     };
@@ -43,8 +47,15 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
     if !start.starts_with(MAGIC) {
         return Ok(Found::Other(kind_of(&start).to_owned()));
     }
-    let cut = |whole: String| Found::Other(format!("a database that was cut short: {} of {whole} bytes are left", about.len()));
-    let Some(header) = start.first_chunk::<HEADER>() else { return Ok(cut("100 or more".to_owned())) };
+    let cut = |whole: String| {
+        Found::Other(format!(
+            "a database that was cut short: {} of {whole} bytes are left",
+            about.len()
+        ))
+    };
+    let Some(header) = start.first_chunk::<HEADER>() else {
+        return Ok(cut("100 or more".to_owned()));
+    };
     Ok(match whole_length(header) {
         // What the file lacks may still stand in its log.
         Some(whole) if about.len() < whole && !has_log(path) => cut(whole.to_string()),
@@ -69,7 +80,9 @@ fn kind_of(start: &[u8]) -> &'static str {
 
 /// The length that a header gives the file, in bytes; `None` where it does not say.
 fn whole_length(header: &[u8; HEADER]) -> Option<u64> {
-    let number = |at: usize| header[at..at + 4].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let number = |at: usize| {
+        header[at..at + 4].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
+    };
     let page_size = match number(16) >> 16 {
         1 => 65_536,
         size => size,
@@ -104,7 +117,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("whole.db");
         let conn = rusqlite::Connection::open(&path).expect("a database");
-        conn.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (zeroblob(100000))").expect("writable");
+        conn.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (zeroblob(100000))")
+            .expect("writable");
         drop(conn);
         let whole = std::fs::read(&path).expect("readable");
         assert_eq!(said(&whole), "database");

@@ -1,5 +1,6 @@
-//! The outcome that a recipient had before it was opened again. It keeps it until a new attempt gives another: a recipient that is
-//! screened or held before any attempt stays `rejected`, `deferred` or `unknown`, and the new fact stands beside it.
+//! The outcome that a recipient had before it was opened again. It keeps it until a new attempt
+//! gives another: a recipient that is screened or held before any attempt stays `rejected`,
+//! `deferred` or `unknown`, and the new fact stands beside it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -21,8 +22,14 @@ pub(super) struct NotTried<'a> {
     pub(super) detail: &'a str,
 }
 
-/// Notes beside each of these rows what it is now, so that the outcome can be given back. The rows have the outcome still.
-pub(super) fn remember(conn: &Connection, (first, last): (i64, i64), outcome: Outcome, now: Timestamp) -> Result<()> {
+/// Notes beside each of these rows what it is now, so that the outcome can be given back. The rows
+/// have the outcome still.
+pub(super) fn remember(
+    conn: &Connection,
+    (first, last): (i64, i64),
+    outcome: Outcome,
+    now: Timestamp,
+) -> Result<()> {
     // An outcome that came from an earlier run has no attempt here that says the same.
     conn.prepare(
         "INSERT INTO attempts(recipient, at, what, reason, code, detail)
@@ -30,7 +37,13 @@ pub(super) fn remember(conn: &Connection, (first, last): (i64, i64), outcome: Ou
          WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3
            AND NOT EXISTS (SELECT 1 FROM attempts WHERE recipient = r.id AND what = ?5)",
     )?
-    .execute(params![first, last, words::outcome_number(outcome), now.as_microsecond(), outcome.as_str()])?;
+    .execute(params![
+        first,
+        last,
+        words::outcome_number(outcome),
+        now.as_microsecond(),
+        outcome.as_str()
+    ])?;
     conn.prepare(
         "INSERT INTO attempts(recipient, at, what, code, detail)
          SELECT id, ?4, 'reopened', code, ?5 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3",
@@ -39,8 +52,14 @@ pub(super) fn remember(conn: &Connection, (first, last): (i64, i64), outcome: Ou
     Ok(())
 }
 
-/// Gives every open recipient among these ids back what it was before it was opened again. Returns how many there were.
-pub(super) fn keep_all(conn: &Connection, seq: i64, why: &NotTried<'_>, now: Timestamp) -> Result<u64> {
+/// Gives every open recipient among these ids back what it was before it was opened again. Returns
+/// how many there were.
+pub(super) fn keep_all(
+    conn: &Connection,
+    seq: i64,
+    why: &NotTried<'_>,
+    now: Timestamp,
+) -> Result<u64> {
     let (first, last) = words::ids_of(seq);
     let reopened: Vec<i64> = conn
         .prepare_cached("SELECT DISTINCT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = 'reopened'")?
@@ -51,22 +70,36 @@ pub(super) fn keep_all(conn: &Connection, seq: i64, why: &NotTried<'_>, now: Tim
         kept += u64::from(keep(conn, id, why, now)?);
     }
     if kept > 0 {
-        note(conn, seq, KEPT, &format!("{kept} keep the outcome that they had: {}", said(why)), now)?;
+        note(
+            conn,
+            seq,
+            KEPT,
+            &format!("{kept} keep the outcome that they had: {}", said(why)),
+            now,
+        )?;
     }
     Ok(kept)
 }
 
-/// Gives one open or waiting recipient back what it was before it was opened again; false for one that had no outcome.
+/// Gives one open or waiting recipient back what it was before it was opened again; false for one
+/// that had no outcome.
 pub(super) fn keep(conn: &Connection, id: i64, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
     give_back(conn, id, "state IN (1, 2)", why, now)
 }
 
 /// As `keep`, for a member of a batch that was claimed and is not begun.
-pub(super) fn keep_claimed(conn: &Connection, id: i64, batch: i64, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
+pub(super) fn keep_claimed(
+    conn: &Connection,
+    id: i64,
+    batch: i64,
+    why: &NotTried<'_>,
+    now: Timestamp,
+) -> Result<bool> {
     give_back(conn, id, &format!("state = 3 AND batch = {batch}"), why, now)
 }
 
-/// Recipients that were given back what they were since then, by why they were not attempted, the most first.
+/// Recipients that were given back what they were since then, by why they were not attempted, the
+/// most first.
 pub(super) fn kept(conn: &Connection, run: &str, since: Timestamp) -> Result<Vec<(Reason, u64)>> {
     let (first, last) = words::ids_of(seq_of(conn, run)?);
     let mut query = conn.prepare(
@@ -82,7 +115,13 @@ pub(super) fn kept(conn: &Connection, run: &str, since: Timestamp) -> Result<Vec
     Ok(kept)
 }
 
-fn give_back(conn: &Connection, id: i64, state: &str, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
+fn give_back(
+    conn: &Connection,
+    id: i64,
+    state: &str,
+    why: &NotTried<'_>,
+    now: Timestamp,
+) -> Result<bool> {
     let Some((outcome, reopened)) = before(conn, id)? else { return Ok(false) };
     let (reason, code, detail): (Option<i64>, String, String) = conn
         .prepare_cached("SELECT reason, code, detail FROM attempts WHERE recipient = ?1 AND what = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1")?
@@ -110,7 +149,8 @@ fn give_back(conn: &Connection, id: i64, state: &str, why: &NotTried<'_>, now: T
     Ok(true)
 }
 
-/// The outcome that the latest opening ended, and the number of that entry. One that was opened for a provider's fault had none of its own.
+/// The outcome that the latest opening ended, and the number of that entry. One that was opened for
+/// a provider's fault had none of its own.
 fn before(conn: &Connection, id: i64) -> Result<Option<(Outcome, i64)>> {
     let latest: Option<(String, i64)> = conn
         .prepare_cached("SELECT detail, id FROM attempts WHERE recipient = ?1 AND what = 'reopened' ORDER BY id DESC LIMIT 1")?

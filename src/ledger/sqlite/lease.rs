@@ -1,10 +1,12 @@
 //! Leases of a rate's window, shared by every process of the workspace.
 //!
-//! A lease starts when the hand-overs of the key's other ones have gone at an even pace. One of n hand-overs is granted only if those
-//! leases that end less than one window before its start hold at most `count - n` together. Whenever the holder uses its hand-overs
-//! between start and end, no window of length `per` can then hold more than `count`: all leases that touch such a window were counted when
-//! the last of them was granted, also where they overlap. What is given up for this is the length of one lease in each window, and where
-//! whole batches are asked for, what is too little for one more of them. A holder who needed less of a lease gives the rest back.
+//! A lease starts when the hand-overs of the key's other ones have gone at an even pace. One of n
+//! hand-overs is granted only if those leases that end less than one window before its start hold
+//! at most `count - n` together. Whenever the holder uses its hand-overs between start and end, no
+//! window of length `per` can then hold more than `count`: all leases that touch such a window were
+//! counted when the last of them was granted, also where they overlap. What is given up for this is
+//! the length of one lease in each window, and where whole batches are asked for, what is too
+//! little for one more of them. A holder who needed less of a lease gives the rest back.
 
 use std::time::Duration;
 
@@ -38,11 +40,16 @@ enum Decision {
 /// Decides about a wish for `now` or later; `spans` holds the key's leases sorted by their end.
 fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) -> Decision {
     let (count, per) = (i64::from(rate.count.get()), micros(rate.per).max(1));
-    let evenly = |n: i64| (i128::from(n) * i128::from(per) / i128::from(count)).min(i128::from(i64::MAX / 4)) as i64;
-    let in_slice = (i128::from(count) * i128::from(micros(slice)) / i128::from(per)).min(i128::from(count)) as i64;
-    // As the length of a lease is lost in each window, those of whole batches, and of rates below one in a slice, are shorter than their
-    // hand-overs take at an even pace, unless they have to wait for another rate as well.
-    let starts = spans.iter().map(|span| span.starts.saturating_add(evenly(span.count))).fold(now, i64::max);
+    let evenly = |n: i64| {
+        (i128::from(n) * i128::from(per) / i128::from(count)).min(i128::from(i64::MAX / 4)) as i64
+    };
+    let in_slice = (i128::from(count) * i128::from(micros(slice)) / i128::from(per))
+        .min(i128::from(count)) as i64;
+    // As the length of a lease is lost in each window, those of whole batches, and of rates below
+    // one in a slice, are shorter than their hand-overs take at an even pace, unless they have to
+    // wait for another rate as well.
+    let starts =
+        spans.iter().map(|span| span.starts.saturating_add(evenly(span.count))).fold(now, i64::max);
     let (least, most) = match want {
         Portion::UpTo(n) => (1, i64::from(n).clamp(1, in_slice.max(1))),
         Portion::Whole(n) => (i64::from(n).clamp(1, count), i64::from(n).clamp(1, count)),
@@ -59,11 +66,21 @@ fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) 
         }
     }
     let granted = most.min(count - used);
-    let length = if in_slice == 0 || matches!(want, Portion::Whole(_)) { micros(slice) } else { evenly(granted) };
+    let length = if in_slice == 0 || matches!(want, Portion::Whole(_)) {
+        micros(slice)
+    } else {
+        evenly(granted)
+    };
     Decision::Grant { starts, ends: starts.saturating_add(length.max(1)), count: granted }
 }
 
-pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, wish: &Wish, now: Timestamp) -> Result<Leased> {
+pub(super) fn lease(
+    conn: &Connection,
+    key: &str,
+    rate: Rate,
+    wish: &Wish,
+    now: Timestamp,
+) -> Result<Leased> {
     let now = now.as_microsecond();
     let per = micros(rate.per);
     take_back(conn, key, &wish.spent)?;
@@ -71,26 +88,39 @@ pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, wish: &Wish, now: 
     // The question may have waited, and the clock may have been set back meanwhile.
     let earliest = wish.asked.as_microsecond().min(now).saturating_add(micros(wish.after)).max(now);
     let spans: Vec<Span> = conn
-        .prepare_cached("SELECT starts, ends, count FROM leases WHERE key = ?1 AND ends > ?2 ORDER BY ends")?
-        .query_map(params![key, now.saturating_sub(per)], |row| Ok(Span { starts: row.get(0)?, ends: row.get(1)?, count: row.get(2)? }))?
+        .prepare_cached(
+            "SELECT starts, ends, count FROM leases WHERE key = ?1 AND ends > ?2 ORDER BY ends",
+        )?
+        .query_map(params![key, now.saturating_sub(per)], |row| {
+            Ok(Span { starts: row.get(0)?, ends: row.get(1)?, count: row.get(2)? })
+        })?
         .collect::<rusqlite::Result<_>>()?;
     match decide(&spans, earliest, rate, wish.portion, wish.slice) {
         Decision::Wait(until) => Ok(Leased::NotBefore(words::time(until)?)),
         Decision::Grant { starts, ends, count } => {
-            conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND ends < ?2")?.execute(params![key, now.saturating_sub(per.max(KEEP))])?;
-            conn.prepare_cached("INSERT INTO leases(key, starts, ends, count) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![key, starts, ends, count])?;
-            Ok(Leased::Granted(Lease { count: count as u32, from: words::time(starts)?, until: words::time(ends)? }))
+            conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND ends < ?2")?
+                .execute(params![key, now.saturating_sub(per.max(KEEP))])?;
+            conn.prepare_cached(
+                "INSERT INTO leases(key, starts, ends, count) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![key, starts, ends, count])?;
+            Ok(Leased::Granted(Lease {
+                count: count as u32,
+                from: words::time(starts)?,
+                until: words::time(ends)?,
+            }))
         }
     }
 }
 
-/// Makes leases as small as their holder says. One that was moved since, with the clock, stays as it is.
+/// Makes leases as small as their holder says. One that was moved since, with the clock, stays as
+/// it is.
 pub(super) fn take_back(conn: &Connection, key: &str, all: &[Spent]) -> Result<()> {
     for Spent { lease, used, until } in all {
         let (starts, ends) = (lease.from.as_microsecond(), lease.until.as_microsecond());
         if *used == 0 {
-            conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND starts = ?2 AND ends = ?3")?.execute(params![key, starts, ends])?;
+            conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND starts = ?2 AND ends = ?3")?
+                .execute(params![key, starts, ends])?;
         } else {
             conn.prepare_cached("UPDATE leases SET ends = ?4, count = min(count, ?5) WHERE key = ?1 AND starts = ?2 AND ends = ?3")?
                 .execute(params![key, starts, ends, until.as_microsecond().clamp(starts + 1, ends), used])?;
@@ -99,22 +129,31 @@ pub(super) fn take_back(conn: &Connection, key: &str, all: &[Spent]) -> Result<(
     Ok(())
 }
 
-/// Moves the leases of a key back when the clock was set back since they were granted. They keep their distances, so that windows of real
-/// time hold what they held, and the run goes on at once instead of when the clock has come as far again.
+/// Moves the leases of a key back when the clock was set back since they were granted. They keep
+/// their distances, so that windows of real time hold what they held, and the run goes on at once
+/// instead of when the clock has come as far again.
 fn follow_clock(conn: &Connection, key: &str, now: i64, rate: Rate, slice: Duration) -> Result<()> {
-    let (latest, largest): (Option<i64>, Option<i64>) =
-        conn.prepare_cached("SELECT max(ends), max(count) FROM leases WHERE key = ?1")?.query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (latest, largest): (Option<i64>, Option<i64>) = conn
+        .prepare_cached("SELECT max(ends), max(count) FROM leases WHERE key = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (per, count) = (micros(rate.per), i64::from(rate.count.get()));
     // From the start of one lease to that of the next.
-    let apart = (i128::from(largest.unwrap_or(1)) * i128::from(per) / i128::from(count)).min(i128::from(per)) as i64;
+    let apart = (i128::from(largest.unwrap_or(1)) * i128::from(per) / i128::from(count))
+        .min(i128::from(per)) as i64;
     let longest = micros(slice).max(apart);
-    // Leases follow each other at an even pace, and those that are held go no further ahead than a window and some seconds.
-    let far = now.saturating_add(per.min(longest.saturating_mul(64))).saturating_add(longest).saturating_add(micros(LEASED_AHEAD));
+    // Leases follow each other at an even pace, and those that are held go no further ahead than a
+    // window and some seconds.
+    let far = now
+        .saturating_add(per.min(longest.saturating_mul(64)))
+        .saturating_add(longest)
+        .saturating_add(micros(LEASED_AHEAD));
     let Some(latest) = latest.filter(|latest| *latest > far) else { return Ok(()) };
     // The latest may still be in use, and another after it, or many short ones.
     let ahead = latest - now - STILL_HELD.max(2 * longest);
-    conn.prepare_cached("UPDATE leases SET starts = starts - ?3, ends = ends - ?3 WHERE key = ?1 AND ends > ?2")?
-        .execute(params![key, now, ahead])?;
+    conn.prepare_cached(
+        "UPDATE leases SET starts = starts - ?3, ends = ends - ?3 WHERE key = ?1 AND ends > ?2",
+    )?
+    .execute(params![key, now, ahead])?;
     Ok(())
 }
 
@@ -149,22 +188,53 @@ mod tests {
     #[test]
     fn a_lease_is_a_slice_of_the_rate_and_the_next_one_follows_it() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), &wish(Portion::UpTo(1_000), Duration::from_millis(100)), at(now)).unwrap();
+        let ask = |now: i64| {
+            lease(
+                &conn,
+                "relay",
+                rate("50/s"),
+                &wish(Portion::UpTo(1_000), Duration::from_millis(100)),
+                at(now),
+            )
+            .unwrap()
+        };
         assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(0), until: at(100_000) }));
-        assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(100_000), until: at(200_000) }));
+        assert_eq!(
+            ask(0),
+            Leased::Granted(Lease { count: 5, from: at(100_000), until: at(200_000) })
+        );
         for _ in 0..8 {
             assert!(matches!(ask(0), Leased::Granted(_)));
         }
         assert_eq!(ask(0), Leased::NotBefore(at(1_100_000)));
-        assert_eq!(ask(1_100_000), Leased::Granted(Lease { count: 5, from: at(1_100_000), until: at(1_200_000) }));
-        let other = lease(&conn, "relay/gmail.com", rate("1/s"), &wish(Portion::UpTo(9), Duration::from_millis(100)), at(0)).unwrap();
+        assert_eq!(
+            ask(1_100_000),
+            Leased::Granted(Lease { count: 5, from: at(1_100_000), until: at(1_200_000) })
+        );
+        let other = lease(
+            &conn,
+            "relay/gmail.com",
+            rate("1/s"),
+            &wish(Portion::UpTo(9), Duration::from_millis(100)),
+            at(0),
+        )
+        .unwrap();
         assert_eq!(other, Leased::Granted(Lease { count: 1, from: at(0), until: at(100_000) }));
     }
 
     #[test]
     fn what_is_left_of_a_window_is_granted_and_not_more() {
         let conn = table();
-        let ask = |want| lease(&conn, "relay", rate("10/s"), &wish(Portion::UpTo(want), Duration::from_millis(700)), at(0)).unwrap();
+        let ask = |want| {
+            lease(
+                &conn,
+                "relay",
+                rate("10/s"),
+                &wish(Portion::UpTo(want), Duration::from_millis(700)),
+                at(0),
+            )
+            .unwrap()
+        };
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 7, .. })));
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 3, .. })));
         assert!(matches!(ask(7), Leased::NotBefore(_)));
@@ -173,7 +243,16 @@ mod tests {
     #[test]
     fn a_clock_set_back_neither_blocks_for_ever_nor_lets_more_through() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), &wish(Portion::UpTo(2), Duration::from_secs(1)), at(now)).unwrap();
+        let ask = |now: i64| {
+            lease(
+                &conn,
+                "relay",
+                rate("2/s"),
+                &wish(Portion::UpTo(2), Duration::from_secs(1)),
+                at(now),
+            )
+            .unwrap()
+        };
         let day = 86_400_000_000;
         assert!(matches!(ask(day), Leased::Granted(Lease { count: 2, .. })));
         // Two seconds in which the lease may still be in use, and one more.
@@ -185,7 +264,16 @@ mod tests {
     #[test]
     fn a_clock_set_back_by_an_hour_stops_a_rate_by_the_hour_for_seconds_only() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), &wish(Portion::UpTo(2), Duration::from_secs(1)), at(now)).unwrap();
+        let ask = |now: i64| {
+            lease(
+                &conn,
+                "relay",
+                rate("7200/hour"),
+                &wish(Portion::UpTo(2), Duration::from_secs(1)),
+                at(now),
+            )
+            .unwrap()
+        };
         let (hour, mut now) = (3_600_000_000, 7_200_000_000);
         let begun = now;
         // The window is full but for a minute's worth.
@@ -210,7 +298,15 @@ mod tests {
             let conn = table();
             let (mut now, mut given) = (0, 0);
             while now < 60_000_000 {
-                match lease(&conn, "relay", rate(&format!("{count}/s")), &wish(Portion::UpTo(50), Duration::from_millis(50)), at(now)).unwrap() {
+                match lease(
+                    &conn,
+                    "relay",
+                    rate(&format!("{count}/s")),
+                    &wish(Portion::UpTo(50), Duration::from_millis(50)),
+                    at(now),
+                )
+                .unwrap()
+                {
                     Leased::Granted(lease) => {
                         given += lease.count;
                         now = lease.until.as_microsecond();
@@ -225,13 +321,34 @@ mod tests {
     #[test]
     fn a_batch_gets_all_its_hand_overs_at_one_instant_and_the_next_one_waits_for_its_turn() {
         let conn = table();
-        let ask = |n, now: i64| lease(&conn, "api", rate("100/min"), &wish(Portion::Whole(n), Duration::from_secs(1)), at(now)).unwrap();
-        assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(0), until: at(1_000_000) }));
-        assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(24_000_000), until: at(25_000_000) }));
+        let ask = |n, now: i64| {
+            lease(
+                &conn,
+                "api",
+                rate("100/min"),
+                &wish(Portion::Whole(n), Duration::from_secs(1)),
+                at(now),
+            )
+            .unwrap()
+        };
+        assert_eq!(
+            ask(40, 0),
+            Leased::Granted(Lease { count: 40, from: at(0), until: at(1_000_000) })
+        );
+        assert_eq!(
+            ask(40, 0),
+            Leased::Granted(Lease { count: 40, from: at(24_000_000), until: at(25_000_000) })
+        );
         // There is room for twenty, and they are not given away for a batch that cannot go.
         assert_eq!(ask(40, 0), Leased::NotBefore(at(61_000_000)));
-        assert_eq!(ask(20, 0), Leased::Granted(Lease { count: 20, from: at(48_000_000), until: at(49_000_000) }));
-        assert_eq!(ask(40, 61_000_000), Leased::Granted(Lease { count: 40, from: at(61_000_000), until: at(62_000_000) }));
+        assert_eq!(
+            ask(20, 0),
+            Leased::Granted(Lease { count: 20, from: at(48_000_000), until: at(49_000_000) })
+        );
+        assert_eq!(
+            ask(40, 61_000_000),
+            Leased::Granted(Lease { count: 40, from: at(61_000_000), until: at(62_000_000) })
+        );
         // More than the rate can never go at once.
         assert!(matches!(ask(200, 200_000_000), Leased::Granted(Lease { count: 100, .. })));
     }
@@ -248,9 +365,15 @@ mod tests {
         let Leased::Granted(second) = ask(vec![], 1_050_000) else { panic!("the window is empty") };
         // It was not used at all, as if it had never been.
         let unused = Spent { lease: second, used: 0, until: second.until };
-        assert_eq!(ask(vec![unused, unused], 1_700_000), Leased::Granted(Lease { count: 1, from: at(1_700_000), until: at(2_300_000) }));
+        assert_eq!(
+            ask(vec![unused, unused], 1_700_000),
+            Leased::Granted(Lease { count: 1, from: at(1_700_000), until: at(2_300_000) })
+        );
         let moved = Lease { from: at(1_600_000), ..second };
-        assert_eq!(ask(vec![Spent { lease: moved, used: 0, until: moved.until }], 1_700_000), Leased::NotBefore(at(3_300_000)));
+        assert_eq!(
+            ask(vec![Spent { lease: moved, used: 0, until: moved.until }], 1_700_000),
+            Leased::NotBefore(at(3_300_000))
+        );
     }
 
     proptest! {
@@ -274,7 +397,8 @@ mod tests {
             for (pause, want, second, when, whole, after, quarters, rests) in asks {
                 let after = Duration::from_millis(after.saturating_sub(2_000));
                 now += pause;
-                // Two holders on one machine; the second one's clock is never ahead, which makes it ask for the past.
+                // Two holders on one machine; the second one's clock is never ahead, which makes it
+                // ask for the past.
                 let asked_at = if second { now - pause / 2 } else { now };
                 let portion = if whole { Portion::Whole(want) } else { Portion::UpTo(want) };
                 let spent = told.extract_if(.., |(known, _)| *known <= now).map(|(_, spent)| spent).collect();
@@ -284,7 +408,8 @@ mod tests {
                     prop_assert!(!whole || lease.count == want.min(count));
                     prop_assert!(lease.from.as_microsecond() >= asked_at + micros(after));
                     let (from, until) = (lease.from.as_microsecond(), lease.until.as_microsecond());
-                    // The holder hands over some or all of them: at the start, all at the end, or evenly, and may be done early.
+                    // The holder hands over some or all of them: at the start, all at the end, or
+                    // evenly, and may be done early.
                     let going = lease.count - lease.count * quarters / 4;
                     let done = until - (until - from) * rests / 4;
                     used.extend((0..i64::from(going)).map(|n| match when {

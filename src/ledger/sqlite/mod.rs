@@ -1,7 +1,9 @@
-//! The ledger in one SQLite file: `ledger.db` in the workspace's state directory, in WAL mode with `synchronous = FULL`.
+//! The ledger in one SQLite file: `ledger.db` in the workspace's state directory, in WAL mode with
+//! `synchronous = FULL`.
 //!
-//! A request is answered after its commit has reached the disk. Several processes may share the file; each has one thread that writes and
-//! two that read, one for the questions that the pipeline asks while it sends and one for everything that may take longer.
+//! A request is answered after its commit has reached the disk. Several processes may share the
+//! file; each has one thread that writes and two that read, one for the questions that the pipeline
+//! asks while it sends and one for everything that may take longer.
 
 mod aliases;
 mod blame;
@@ -75,22 +77,35 @@ impl SqliteLedger {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn write<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static,
+    ) -> BoxFuture<'_, LedgerResult<T>> {
         Box::pin(self.writer.ask(work))
     }
 
-    /// The same for what begins something: it errs with `LedgerError::Lost` where the ledger's files are no longer in their place. What has
-    /// begun is settled all the same, so that the process can account for it.
-    fn begins<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+    /// The same for what begins something: it errs with `LedgerError::Lost` where the ledger's
+    /// files are no longer in their place. What has begun is settled all the same, so that the
+    /// process can account for it.
+    fn begins<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static,
+    ) -> BoxFuture<'_, LedgerResult<T>> {
         let place = Arc::clone(&self.place);
         self.write(move |conn| place.check().and_then(|()| work(conn)))
     }
 
-    fn quick<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+    fn quick<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static,
+    ) -> BoxFuture<'_, LedgerResult<T>> {
         Box::pin(self.quick.ask(work))
     }
 
-    fn long<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+    fn long<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static,
+    ) -> BoxFuture<'_, LedgerResult<T>> {
         Box::pin(self.long.ask(work))
     }
 

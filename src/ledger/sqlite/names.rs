@@ -1,7 +1,8 @@
 //! Whom an event is about: recipients found by token, Message-ID, provider's id, key or address.
 //!
-//! Sending writes none of this. Batches are gathered into `names` when an event first asks, a part at a time, and a hash there is only a
-//! hint: the recipient's own row says whether it has the name.
+//! Sending writes none of this. Batches are gathered into `names` when an event first asks, a part
+//! at a time, and a hash there is only a hint: the recipient's own row says whether it has the
+//! name.
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -16,11 +17,13 @@ use crate::event::Event;
 use crate::ledger::{LinkedBy, Person};
 use crate::message::{is_token, token_of};
 
-/// How many recipients are gathered in one transaction. Hashes fall anywhere, so that a transaction writes most pages of the table however few
-/// it adds; and nobody else writes while it goes on, some 150 ms.
+/// How many recipients are gathered in one transaction. Hashes fall anywhere, so that a transaction
+/// writes most pages of the table however few it adds; and nobody else writes while it goes on,
+/// some 150 ms.
 const AT_ONCE: usize = 25_000;
 
-/// How long the token of a removed run still names its person. Mail is kept and unsubscribed from long after it was sent.
+/// How long the token of a removed run still names its person. Mail is kept and unsubscribed from
+/// long after it was sent.
 const TOKENS_LAST: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// A recipient that an event may be about.
@@ -46,8 +49,11 @@ fn message_name(message_id: &str) -> &str {
 
 /// Gathers the names of batches that are not gathered yet. Returns false when more is left to do.
 pub(super) fn gather(conn: &Connection) -> Result<bool> {
-    let until: i64 =
-        conn.prepare_cached("SELECT value FROM meta WHERE name = 'named_until'")?.query_row([], |row| row.get(0)).optional()?.unwrap_or_default();
+    let until: i64 = conn
+        .prepare_cached("SELECT value FROM meta WHERE name = 'named_until'")?
+        .query_row([], |row| row.get(0))
+        .optional()?
+        .unwrap_or_default();
     let mut query = conn.prepare_cached(
         "SELECT b.id, b.run, b.members, b.settled_at IS NOT NULL FROM batches b LEFT JOIN named n ON n.batch = b.id
          WHERE b.id > ?1 AND (n.batch IS NULL OR (n.settled = 0 AND b.settled_at IS NOT NULL)) ORDER BY b.id",
@@ -70,7 +76,8 @@ pub(super) fn gather(conn: &Connection) -> Result<bool> {
     if members > 0 {
         // In order, so that each page is brought in and written once.
         hashes.sort_unstable();
-        let mut insert = conn.prepare_cached("INSERT OR IGNORE INTO names(hash, recipient) VALUES (?1, ?2)")?;
+        let mut insert =
+            conn.prepare_cached("INSERT OR IGNORE INTO names(hash, recipient) VALUES (?1, ?2)")?;
         hashes.into_iter().try_for_each(|(hash, id)| insert.execute([hash, id]).map(drop))?;
         advance(conn, until)?;
     }
@@ -82,7 +89,9 @@ fn advance(conn: &Connection, until: i64) -> Result<()> {
     let next: Option<i64> = conn
         .prepare_cached("SELECT min(b.id) FROM batches b LEFT JOIN named n ON n.batch = b.id WHERE b.id > ?1 AND coalesce(n.settled, 0) = 0")?
         .query_row([until], |row| row.get(0))?;
-    let last: i64 = conn.prepare_cached("SELECT coalesce(max(batch), 0) FROM named")?.query_row([], |row| row.get(0))?;
+    let last: i64 = conn
+        .prepare_cached("SELECT coalesce(max(batch), 0) FROM named")?
+        .query_row([], |row| row.get(0))?;
     let mark = next.map_or(last, |id| id - 1).max(until);
     conn.prepare_cached("DELETE FROM named WHERE batch <= ?1")?.execute([mark])?;
     conn.prepare_cached("INSERT INTO meta(name, value) VALUES ('named_until', ?1) ON CONFLICT(name) DO UPDATE SET value = excluded.value")?
@@ -92,10 +101,14 @@ fn advance(conn: &Connection, until: i64) -> Result<()> {
 
 /// Adds the hashes of a recipient's names.
 fn name(conn: &Connection, id: i64, hashes: &mut Vec<(i64, i64)>) -> Result<()> {
-    let mut find = conn.prepare_cached("SELECT email, key, message_id, provider_id FROM recipients WHERE id = ?1")?;
+    let mut find = conn.prepare_cached(
+        "SELECT email, key, message_id, provider_id FROM recipients WHERE id = ?1",
+    )?;
     let mut rows = find.query([id])?;
     let Some(row) = rows.next()? else { return Ok(()) };
-    let text = |column| -> Result<&str> { Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?) };
+    let text = |column| -> Result<&str> {
+        Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+    };
     let email = key_of(text(0)?);
     let (key, message_id, provider_id) = (text(1)?, text(2)?, text(3)?);
     hashes.push((hash(b'a', &email), id));
@@ -112,11 +125,20 @@ fn name(conn: &Connection, id: i64, hashes: &mut Vec<(i64, i64)>) -> Result<()> 
 }
 
 /// Rows with this name, newest first, that a condition on the recipient's row confirms.
-fn rows_named(conn: &Connection, kind: u8, name: &str, condition: &str, value: &str) -> Result<Option<(i64, String)>> {
+fn rows_named(
+    conn: &Connection,
+    kind: u8,
+    name: &str,
+    condition: &str,
+    value: &str,
+) -> Result<Option<(i64, String)>> {
     let sql = format!(
         "SELECT r.id, r.email FROM names n JOIN recipients r ON r.id = n.recipient WHERE n.hash = ?1 AND {condition} ORDER BY n.recipient DESC LIMIT 1"
     );
-    Ok(conn.prepare_cached(&sql)?.query_row(params![hash(kind, name), value], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    Ok(conn
+        .prepare_cached(&sql)?
+        .query_row(params![hash(kind, name), value], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
 }
 
 fn by_token(conn: &Connection, token: &str) -> Result<Option<(i64, String)>> {
@@ -140,7 +162,10 @@ pub(super) fn find(conn: &Connection, event: &Event) -> Result<Option<Found>> {
         return Ok(Some(found));
     }
     if !message_id.is_empty()
-        && let Some(found) = some(rows_named(conn, b'm', message_name(message_id), "r.message_id = ?2", message_id)?, LinkedBy::MessageId)
+        && let Some(found) = some(
+            rows_named(conn, b'm', message_name(message_id), "r.message_id = ?2", message_id)?,
+            LinkedBy::MessageId,
+        )
     {
         return Ok(Some(found));
     }
@@ -179,18 +204,24 @@ fn by_address(conn: &Connection, recipient: &str) -> Result<Option<(i64, String)
 }
 
 fn by_correlation(conn: &Connection, run: &str, key: &str) -> Result<Option<(i64, String)>> {
-    let found: Option<i64> = conn.prepare_cached("SELECT seq FROM runs WHERE id = ?1")?.query_row([run], |row| row.get(0)).optional()?;
+    let found: Option<i64> = conn
+        .prepare_cached("SELECT seq FROM runs WHERE id = ?1")?
+        .query_row([run], |row| row.get(0))
+        .optional()?;
     let Some(seq) = found else { return Ok(None) };
     let (first, last) = words::ids_of(seq);
     let sql = "SELECT r.id, r.email FROM names n JOIN recipients r ON r.id = n.recipient
          WHERE n.hash IN (?1, ?2) AND n.recipient BETWEEN ?3 AND ?4 AND r.key = ?5 LIMIT 1";
     Ok(conn
         .prepare_cached(sql)?
-        .query_row(params![hash(b'k', key), hash(b'a', key), first, last, key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![hash(b'k', key), hash(b'a', key), first, last, key], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?)
 }
 
-/// A provider may give one id to all recipients of a request, so the address decides among them where it is told.
+/// A provider may give one id to all recipients of a request, so the address decides among them
+/// where it is told.
 fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, String)>> {
     let mut query = conn.prepare_cached(
         "SELECT r.id, r.email, r.provider FROM names n JOIN recipients r ON r.id = n.recipient WHERE n.hash = ?1 AND r.provider_id = ?2
@@ -211,40 +242,58 @@ fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, Strin
         count += 1;
         only.get_or_insert((id, email));
     }
-    // One message that the provider knows: whatever address it tells, such as that of a forward, ours is the one that was mailed.
+    // One message that the provider knows: whatever address it tells, such as that of a forward,
+    // ours is the one that was mailed.
     Ok(only.filter(|_| count == 1))
 }
 
 /// Whom a token names. `None` when names have to be gathered first; then it is to be asked again.
-pub(super) fn person(conn: &Connection, token: &str, now: Timestamp) -> Result<Option<Option<Person>>> {
+pub(super) fn person(
+    conn: &Connection,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<Option<Person>>> {
     if !gather(conn)? {
         return Ok(None);
     }
     if let Some((id, email)) = by_token(conn, token)? {
-        let found = conn.prepare_cached("SELECT id, campaign, env FROM runs WHERE seq = ?1")?.query_row([words::seq_of(id)], |row| {
-            Ok(Person {
-                about: Some((row.get(0)?, words::row_of(id))),
-                campaign: row.get(1)?,
-                env: row.get(2)?,
-                entry: key_of(&email),
-                expires_at: None,
-            })
-        });
+        let found = conn
+            .prepare_cached("SELECT id, campaign, env FROM runs WHERE seq = ?1")?
+            .query_row([words::seq_of(id)], |row| {
+                Ok(Person {
+                    about: Some((row.get(0)?, words::row_of(id))),
+                    campaign: row.get(1)?,
+                    env: row.get(2)?,
+                    entry: key_of(&email),
+                    expires_at: None,
+                })
+            });
         return Ok(Some(found.optional()?));
     }
-    let mut query = conn.prepare_cached("SELECT campaign, env, entry, expires_at FROM tokens WHERE token = ?1 AND expires_at > ?2")?;
+    let mut query = conn.prepare_cached(
+        "SELECT campaign, env, entry, expires_at FROM tokens WHERE token = ?1 AND expires_at > ?2",
+    )?;
     let mut rows = query.query(params![token, now.as_microsecond()])?;
     let Some(row) = rows.next()? else { return Ok(Some(None)) };
     let expires_at = Some(words::time(row.get(3)?)?);
-    Ok(Some(Some(Person { campaign: row.get(0)?, env: row.get(1)?, about: None, entry: row.get(2)?, expires_at })))
+    Ok(Some(Some(Person {
+        campaign: row.get(0)?,
+        env: row.get(1)?,
+        about: None,
+        entry: row.get(2)?,
+        expires_at,
+    })))
 }
 
-/// Keeps whom the tokens of a run name, before its rows are removed, and drops those that have expired.
+/// Keeps whom the tokens of a run name, before its rows are removed, and drops those that have
+/// expired.
 pub(super) fn keep_tokens(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM tokens WHERE expires_at <= ?1", [now.as_microsecond()])?;
     let (first, last) = words::ids_of(seq);
     let (campaign, env): (String, Option<String>) =
-        conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     let mut query = conn.prepare("SELECT message_id, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND message_id <> ''")?;
     let mut insert = conn.prepare(
         "INSERT INTO tokens(token, campaign, env, key, entry, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -253,12 +302,24 @@ pub(super) fn keep_tokens(conn: &Connection, seq: i64, now: Timestamp) -> Result
     let expires_at = now.saturating_add(TOKENS_LAST).unwrap_or(Timestamp::MAX);
     let mut rows = query.query([first, last])?;
     while let Some(row) = rows.next()? {
-        let (message_id, key, email): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (message_id, key, email): (String, String, String) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
         let Some(token) = token_of(&message_id) else { continue };
         let folded = key_of(&email);
-        let entry = format!("sha256:{}", HEXLOWER.encode(digest::digest(&digest::SHA256, folded.as_bytes()).as_ref()));
+        let entry = format!(
+            "sha256:{}",
+            HEXLOWER.encode(digest::digest(&digest::SHA256, folded.as_bytes()).as_ref())
+        );
         let key = if key.contains('@') { "" } else { key.as_str() };
-        insert.execute(params![token, campaign, env, key, entry, now.as_microsecond(), expires_at.as_microsecond()])?;
+        insert.execute(params![
+            token,
+            campaign,
+            env,
+            key,
+            entry,
+            now.as_microsecond(),
+            expires_at.as_microsecond()
+        ])?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! How the ledger is opened: found or made, set up, brought up to date, and compared with what lies beside it.
+//! How the ledger is opened: found or made, set up, brought up to date, and compared with what lies
+//! beside it.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -20,9 +21,10 @@ use crate::ledger::{Leaves, LedgerError, LedgerResult, RunId, trace};
 use crate::shown::Shown;
 
 impl SqliteLedger {
-    /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one up to date. Errs with
-    /// `LedgerError::Newer` for a ledger of a later version, which is left as it is, and with `LedgerError::Lost` when reports, traces, records
-    /// or locks belong to runs of a ledger that is gone or that this is not; nothing is made then.
+    /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one
+    /// up to date. Errs with `LedgerError::Newer` for a ledger of a later version, which is left as
+    /// it is, and with `LedgerError::Lost` when reports, traces, records or locks belong to runs of
+    /// a ledger that is gone or that this is not; nothing is made then.
     pub(in crate::ledger) fn open(state_dir: &Path) -> LedgerResult<Self> {
         let path = Self::path(state_dir);
         let remains = read_remains(state_dir)?;
@@ -36,33 +38,49 @@ impl SqliteLedger {
             });
         }
         let (ledger, loss, newest) = Self::open_beside(state_dir, &remains)?;
-        if loss.is_empty() { Ok(ledger) } else { Err(ledger.lost(loss.describe(&remains, newest.as_deref()))) }
+        if loss.is_empty() {
+            Ok(ledger)
+        } else {
+            Err(ledger.lost(loss.describe(&remains, newest.as_deref())))
+        }
     }
 
-    /// Opens the ledger of a state directory that has lost an earlier one, making it when it is missing. Returns how the two disagree. Errs
-    /// with `LedgerError::Lost` where locks show that there was a ledger and nothing says what became of its runs; nothing is made then.
-    pub(in crate::ledger) fn open_after_loss(state_dir: &Path) -> LedgerResult<(Self, Remains, Loss)> {
+    /// Opens the ledger of a state directory that has lost an earlier one, making it when it is
+    /// missing. Returns how the two disagree. Errs with `LedgerError::Lost` where locks show that
+    /// there was a ledger and nothing says what became of its runs; nothing is made then.
+    pub(in crate::ledger) fn open_after_loss(
+        state_dir: &Path,
+    ) -> LedgerResult<(Self, Remains, Loss)> {
         let path = Self::path(state_dir);
         let remains = read_remains(state_dir)?;
         if remains.runs().is_empty()
             && is_missing(&path)?
             && let Some(what) = remains.describe()
         {
-            let what = format!("{what}; there is no report and no trace to read, so --ledger-lost cannot say which recipients were reached");
+            let what = format!(
+                "{what}; there is no report and no trace to read, so --ledger-lost cannot say which recipients were reached"
+            );
             return Err(LedgerError::LostWithoutTrace { ledger: path.shown(), what });
         }
         let (ledger, loss, _) = Self::open_beside(state_dir, &remains)?;
         Ok((ledger, remains, loss))
     }
 
-    fn open_beside(state_dir: &Path, remains: &Remains) -> LedgerResult<(Self, Loss, Option<RunId>)> {
+    fn open_beside(
+        state_dir: &Path,
+        remains: &Remains,
+    ) -> LedgerResult<(Self, Loss, Option<RunId>)> {
         let path = Self::path(state_dir);
         let shown = path.shown();
         if let Found::Other(what) = foreign::look(&path).map_err(|e| io_error(&shown, &e))? {
             let what = format!("in the ledger's place is {what}");
             return Err(LedgerError::NotALedger { ledger: shown, what, leaves: remains.leaves() });
         }
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(|e| io_error(&state_dir.shown(), &e))?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(state_dir)
+            .map_err(|e| io_error(&state_dir.shown(), &e))?;
         // SQLite gives its -wal and -shm files the mode of the database.
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(&shown, &e)),
@@ -71,14 +89,21 @@ impl SqliteLedger {
         Self::open_files(&path, &shown, trace::directory(state_dir), Some(remains))
     }
 
-    /// Opens a database that is there, which errors call `shown`, and compares it with what lies beside it; without that, as a copy that is
-    /// about to lose its name.
-    pub(super) fn open_files(path: &Path, shown: &str, trace_dir: PathBuf, remains: Option<&Remains>) -> LedgerResult<(Self, Loss, Option<RunId>)> {
+    /// Opens a database that is there, which errors call `shown`, and compares it with what lies
+    /// beside it; without that, as a copy that is about to lose its name.
+    pub(super) fn open_files(
+        path: &Path,
+        shown: &str,
+        trace_dir: PathBuf,
+        remains: Option<&Remains>,
+    ) -> LedgerResult<(Self, Loss, Option<RunId>)> {
         let is_copy = remains.is_none();
         let none = Remains::default();
         let remains = remains.unwrap_or(&none);
         let threads = connect(path).map_err(|fault| match fault.at(shown) {
-            LedgerError::NotALedger { ledger: path, what, .. } => LedgerError::NotALedger { ledger: path, what, leaves: remains.leaves() },
+            LedgerError::NotALedger { ledger: path, what, .. } => {
+                LedgerError::NotALedger { ledger: path, what, leaves: remains.leaves() }
+            }
             error => error,
         })?;
         if is_copy {
@@ -107,7 +132,11 @@ impl SqliteLedger {
     /// Opens the ledger in `state_dir` if there is one, and makes nothing otherwise.
     pub(in crate::ledger) fn open_existing(state_dir: &Path) -> LedgerResult<Option<Self>> {
         let path = Self::path(state_dir);
-        if is_missing(&path)? && read_remains(state_dir)?.describe().is_none() { Ok(None) } else { Self::open(state_dir).map(Some) }
+        if is_missing(&path)? && read_remains(state_dir)?.describe().is_none() {
+            Ok(None)
+        } else {
+            Self::open(state_dir).map(Some)
+        }
     }
 
     fn lost(&self, what: String) -> LedgerError {
@@ -127,8 +156,12 @@ fn is_missing(path: &Path) -> LedgerResult<bool> {
 
 fn io_error(path: &str, error: &io::Error) -> LedgerError {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full { ledger: path.to_owned() },
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => fault::denial(path, &error.to_string()),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            LedgerError::Full { ledger: path.to_owned() }
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            fault::denial(path, &error.to_string())
+        }
         _ => LedgerError::Broken { ledger: path.to_owned(), detail: error.to_string() },
     }
 }
@@ -153,7 +186,8 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     // What is deleted is addresses, and nothing of them may stay behind in free pages.
     writer.execute_batch("PRAGMA main.secure_delete = ON")?;
     writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864")?;
-    // A row is changed twice within seconds; a long log before it is worked into the file saves most of the second write.
+    // A row is changed twice within seconds; a long log before it is worked into the file saves
+    // most of the second write.
     let page_size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     writer.pragma_update(None, "wal_autocheckpoint", LOG_OCTETS / page_size)?;
     writer.set_prepared_statement_cache_capacity(64);
@@ -174,12 +208,15 @@ fn open_whole(conn: &Connection) -> fault::Result<()> {
     Ok(conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)
 }
 
-/// Switches the file to WAL. SQLite does not wait for the lock that this takes, so a second process that opens a new ledger at the same
-/// moment has to ask again; ten seconds are plenty, as the switch itself takes a few milliseconds.
+/// Switches the file to WAL. SQLite does not wait for the lock that this takes, so a second process
+/// that opens a new ledger at the same moment has to ask again; ten seconds are plenty, as the
+/// switch itself takes a few milliseconds.
 fn into_wal(conn: &Connection) -> fault::Result<()> {
     let mut left = 1_000;
     loop {
-        match conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+        match conn
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+        {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
             Ok(mode) => return Err(Fault::NoLog(mode)),
             Err(e) if left > 0 && e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {

@@ -12,7 +12,8 @@ use rusqlite::Connection;
 
 use crate::holder;
 
-/// How long the opening of a ledger waits for another process's transaction. The longest of our own is the sealing of a large run.
+/// How long the opening of a ledger waits for another process's transaction. The longest of our own
+/// is the sealing of a large run.
 pub(super) const TO_OPEN: Duration = Duration::from_secs(60);
 /// How long a run that is going on waits: a VACUUM of a large ledger, or a backup that locks it.
 pub(super) const TO_WRITE: Duration = Duration::from_secs(15 * 60);
@@ -21,7 +22,8 @@ const SAID_AFTER: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What SQLite's busy handler knows of the connection whose thread it runs on; a thread has one connection that writes.
+/// What SQLite's busy handler knows of the connection whose thread it runs on; a thread has one
+/// connection that writes.
 struct Waiting {
     path: Arc<str>,
     longest: Duration,
@@ -35,8 +37,14 @@ thread_local! {
     static WAITING: RefCell<Option<Waiting>> = const { RefCell::new(None) };
 }
 
-/// Lets the transactions of this connection, which is used on this thread alone, wait up to `longest` for other processes.
-pub(super) fn install(conn: &mut Connection, path: Arc<str>, longest: Duration, is_hurried: Arc<AtomicBool>) -> rusqlite::Result<()> {
+/// Lets the transactions of this connection, which is used on this thread alone, wait up to
+/// `longest` for other processes.
+pub(super) fn install(
+    conn: &mut Connection,
+    path: Arc<str>,
+    longest: Duration,
+    is_hurried: Arc<AtomicBool>,
+) -> rusqlite::Result<()> {
     WAITING.set(Some(Waiting { path, longest, is_hurried, since: None, was_said: false }));
     conn.busy_handler(Some(busy))
 }
@@ -47,7 +55,10 @@ pub(super) fn is_over() {
         let Some(waiting) = waiting else { return };
         if std::mem::take(&mut waiting.was_said) {
             let seconds = waiting.since.map_or(0, |since| since.elapsed().as_secs());
-            tracing::warn!("{}: the lock is free after {seconds} s; everything goes on", waiting.path);
+            tracing::warn!(
+                "{}: the lock is free after {seconds} s; everything goes on",
+                waiting.path
+            );
         }
         waiting.since = None;
     });
@@ -55,7 +66,8 @@ pub(super) fn is_over() {
 
 /// Whether SQLite is to try again.
 fn busy(tries: i32) -> bool {
-    let goes_on = WAITING.with_borrow_mut(|waiting| waiting.as_mut().is_some_and(|waiting| waiting.goes_on(tries)));
+    let goes_on = WAITING
+        .with_borrow_mut(|waiting| waiting.as_mut().is_some_and(|waiting| waiting.goes_on(tries)));
     if goes_on {
         std::thread::sleep(LONGEST_PAUSE.min(Duration::from_millis(1 << tries.clamp(0, 6))));
     }
@@ -83,7 +95,8 @@ impl Waiting {
     }
 }
 
-/// Who holds the lock of the ledger at `path` that keeps others from writing, as far as the system says.
+/// Who holds the lock of the ledger at `path` that keeps others from writing, as far as the system
+/// says.
 pub(super) fn holder(path: &str) -> String {
     let mut shared = Path::new(path).as_os_str().to_owned();
     shared.push("-shm");
@@ -92,7 +105,10 @@ pub(super) fn holder(path: &str) -> String {
     // A process may also keep the whole database to itself, or be mending its log.
     let keeps = || holder::of_file(Path::new(path), |held| held.is_exclusive);
     let mends = || holder::of_file(shared, |held| held.is_exclusive);
-    writes.or_else(keeps).or_else(mends).map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
+    writes
+        .or_else(keeps)
+        .or_else(mends)
+        .map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
 }
 
 /// SQLite's lock of who writes to the log: this byte of the shared memory's file.
@@ -108,10 +124,13 @@ mod tests {
         let path = dir.path().join("l.db");
         let open = || Connection::open(&path).unwrap();
         let (holding, mut waiting) = (open(), open());
-        holding.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(x); BEGIN IMMEDIATE").unwrap();
+        holding
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(x); BEGIN IMMEDIATE")
+            .unwrap();
         let hurried = Arc::new(AtomicBool::new(false));
         let longest = Duration::from_millis(300);
-        install(&mut waiting, path.display().to_string().into(), longest, Arc::clone(&hurried)).unwrap();
+        install(&mut waiting, path.display().to_string().into(), longest, Arc::clone(&hurried))
+            .unwrap();
         let begun = Instant::now();
         assert!(waiting.execute_batch("BEGIN IMMEDIATE").is_err());
         assert!(begun.elapsed() >= longest, "{:?}", begun.elapsed());

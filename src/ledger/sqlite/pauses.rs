@@ -35,7 +35,14 @@ fn pause_of(row: &Row<'_>) -> Result<Pause> {
         other => return Err(Fault::Damaged(format!("a pause of {other:?}"))),
     };
     let (since, expires_at) = (words::time(row.get(2)?)?, words::times(row.get(6)?)?);
-    Ok(Pause { scope, since, author: row.get(3)?, host: row.get(4)?, reason: row.get(5)?, expires_at })
+    Ok(Pause {
+        scope,
+        since,
+        author: row.get(3)?,
+        host: row.get(4)?,
+        reason: row.get(5)?,
+        expires_at,
+    })
 }
 
 pub(super) fn begin(conn: &Connection, pause: &NewPause, now: Timestamp) -> Result<()> {
@@ -52,7 +59,10 @@ pub(super) fn end(conn: &Connection, scope: &PauseScope, by: &str, now: Timestam
     let (scope, name) = stored(scope);
     let at = now.as_microsecond();
     // What has expired ended by itself.
-    conn.prepare_cached("UPDATE pauses SET lifted_at = expires_at WHERE lifted_at IS NULL AND expires_at <= ?1")?.execute([at])?;
+    conn.prepare_cached(
+        "UPDATE pauses SET lifted_at = expires_at WHERE lifted_at IS NULL AND expires_at <= ?1",
+    )?
+    .execute([at])?;
     let ended = conn
         .prepare_cached("UPDATE pauses SET lifted_at = ?3, lifted_by = ?4 WHERE scope = ?1 AND name = ?2 AND lifted_at IS NULL")?
         .execute(params![scope, name, at, by])?;
@@ -74,31 +84,56 @@ pub(super) fn in_force(conn: &Connection, now: Timestamp) -> Result<Vec<Pause>> 
     Ok(pauses)
 }
 
-/// The pause that keeps this run, or this provider, from beginning anything. Mostly there is none, which is found out by one look at an
-/// empty index.
-pub(super) fn holding(conn: &Connection, seq: i64, provider: &str, now: Timestamp) -> Result<Option<Pause>> {
+/// The pause that keeps this run, or this provider, from beginning anything. Mostly there is none,
+/// which is found out by one look at an empty index.
+pub(super) fn holding(
+    conn: &Connection,
+    seq: i64,
+    provider: &str,
+    now: Timestamp,
+) -> Result<Option<Pause>> {
     let pauses = in_force(conn, now)?;
     if pauses.is_empty() {
         return Ok(None);
     }
-    let (campaign, word): (String, String) =
-        conn.prepare_cached("SELECT campaign, kind FROM runs WHERE seq = ?1")?.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (campaign, word): (String, String) = conn
+        .prepare_cached("SELECT campaign, kind FROM runs WHERE seq = ?1")?
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let kind = kind(&word)?;
     let holds_run = pauses.iter().position(|pause| pause.scope.holds(&campaign, kind));
-    let holds = holds_run.or_else(|| pauses.iter().position(|pause| pause.scope.holds_provider(provider)));
+    let holds =
+        holds_run.or_else(|| pauses.iter().position(|pause| pause.scope.holds_provider(provider)));
     Ok(holds.map(|place| pauses[place].clone()))
 }
 
 /// Keeps what latched a gate, or that it is open again.
-pub(super) fn note_gate(conn: &Connection, run: &str, gate: &Gate, host: &str, now: Timestamp) -> Result<()> {
+pub(super) fn note_gate(
+    conn: &Connection,
+    run: &str,
+    gate: &Gate,
+    host: &str,
+    now: Timestamp,
+) -> Result<()> {
     let scope = PauseScope::Run(run.to_owned());
     let (author, reason) = match gate {
         Gate::Failed { evidence } | Gate::Waiting { evidence } => ("the canary", evidence),
         Gate::Stopped { evidence } => ("a pause rule", evidence),
         Gate::Ahead => return Ok(()),
-        Gate::Passed { by, .. } => return end(conn, &scope, by.as_deref().unwrap_or("the canary"), now).map(drop),
+        Gate::Passed { by, .. } => {
+            return end(conn, &scope, by.as_deref().unwrap_or("the canary"), now).map(drop);
+        }
     };
-    begin(conn, &NewPause { scope, author: author.into(), host: host.into(), reason: reason.clone(), expires_at: None }, now)
+    begin(
+        conn,
+        &NewPause {
+            scope,
+            author: author.into(),
+            host: host.into(),
+            reason: reason.clone(),
+            expires_at: None,
+        },
+        now,
+    )
 }
 
 pub(super) fn latched_by(conn: &Connection, run: &str) -> Result<Option<Pause>> {

@@ -1,6 +1,7 @@
 //! Whether the files that this process has open are still those under their names.
 //!
-//! What is written to a file that was unlinked or replaced is lost with the process, so nothing may be begun on its word.
+//! What is written to a file that was unlinked or replaced is lost with the process, so nothing may
+//! be begun on its word.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,9 @@ impl Place {
             PathBuf::from(name)
         };
         let files = [path.to_owned(), beside("-wal"), beside("-shm")];
-        let found = files.into_iter().filter_map(|file| std::fs::metadata(&file).ok().map(|about| (file, about.dev(), about.ino())));
+        let found = files.into_iter().filter_map(|file| {
+            std::fs::metadata(&file).ok().map(|about| (file, about.dev(), about.ino()))
+        });
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
         Self { directory, files: found.collect(), length: AtomicU64::new(0) }
     }
@@ -43,12 +46,22 @@ impl Place {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             match std::fs::metadata(file) {
                 Ok(about) if (about.dev(), about.ino()) == (*device, *inode) => {
-                    if number == 0 && self.length.fetch_max(about.len(), Ordering::Relaxed) > about.len() {
-                        return Some(format!("{name} was overwritten or cut short while it was in use"));
+                    if number == 0
+                        && self.length.fetch_max(about.len(), Ordering::Relaxed) > about.len()
+                    {
+                        return Some(format!(
+                            "{name} was overwritten or cut short while it was in use"
+                        ));
                     }
                 }
-                Ok(_) => return Some(format!("another file has taken the place of {name} while it was in use")),
-                Err(_) => return Some(format!("{name} was removed or moved away while it was in use")),
+                Ok(_) => {
+                    return Some(format!(
+                        "another file has taken the place of {name} while it was in use"
+                    ));
+                }
+                Err(_) => {
+                    return Some(format!("{name} was removed or moved away while it was in use"));
+                }
             }
         }
         None

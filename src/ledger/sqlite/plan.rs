@@ -6,11 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
 use super::words::{self, FINAL, OPEN, WAITING};
-use super::{aliases, canary, carry, events, known, names, pauses, ramp, recover, sketches, workspace};
+use super::{
+    aliases, canary, carry, events, known, names, pauses, ramp, recover, sketches, workspace,
+};
 use crate::ledger::{ExitReason, Gate, Overlap, PlannedRow, RunHead, RunId, RunState, Seal};
 use crate::outcome::{Outcome, Reason};
 
-/// How long the batches of a removed run are kept, because caps count them: the longest window there is, and a day for clocks.
+/// How long the batches of a removed run are kept, because caps count them: the longest window
+/// there is, and a day for clocks.
 const KEEP_FOR_CAPS: i64 = 2 * 86_400 * 1_000_000;
 
 pub(super) fn state_number(state: RunState) -> i64 {
@@ -32,14 +35,22 @@ pub(super) fn seq_of(conn: &Connection, run: &str) -> Result<i64> {
 /// The number of a run that has not been sealed.
 fn seq_of_planned(conn: &Connection, run: &str) -> Result<i64> {
     let seq = seq_of(conn, run)?;
-    let state: i64 = conn.prepare_cached("SELECT state FROM runs WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
-    if state == state_number(RunState::Planning) { Ok(seq) } else { Err(Fault::Damaged(format!("run {run} is sealed already"))) }
+    let state: i64 = conn
+        .prepare_cached("SELECT state FROM runs WHERE seq = ?1")?
+        .query_row([seq], |row| row.get(0))?;
+    if state == state_number(RunState::Planning) {
+        Ok(seq)
+    } else {
+        Err(Fault::Damaged(format!("run {run} is sealed already")))
+    }
 }
 
 pub(super) fn begin(conn: &Connection, head: &RunHead, now: Timestamp) -> Result<RunId> {
     let mut stale = conn.prepare_cached("SELECT seq FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND state = 0")?;
     let kin = aliases::kin_json(conn, &head.campaign)?;
-    let stale: Vec<i64> = stale.query_map(params![kin, head.env], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let stale: Vec<i64> = stale
+        .query_map(params![kin, head.env], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
     for seq in stale {
         delete(conn, seq)?;
     }
@@ -65,19 +76,23 @@ pub(super) fn begin(conn: &Connection, head: &RunHead, now: Timestamp) -> Result
         now.as_microsecond(),
     ])?;
     let seq = conn.last_insert_rowid();
-    conn.prepare_cached("INSERT INTO messages(run, message) VALUES (?1, ?2)")?.execute(params![seq, head.message.to_string()])?;
+    conn.prepare_cached("INSERT INTO messages(run, message) VALUES (?1, ?2)")?
+        .execute(params![seq, head.message.to_string()])?;
     Ok(id)
 }
 
-/// A name from the clock and four characters that nobody else draws in the same second, without those that look alike.
+/// A name from the clock and four characters that nobody else draws in the same second, without
+/// those that look alike.
 fn run_id(now: Timestamp) -> RunId {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = uuid::Uuid::now_v7().into_bytes();
-    let tail: String = random[12..].iter().map(|octet| char::from(LETTERS[usize::from(octet & 31)])).collect();
+    let tail: String =
+        random[12..].iter().map(|octet| char::from(LETTERS[usize::from(octet & 31)])).collect();
     format!("{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
-/// Rows that share a statement: most of a statement's own cost is the same for one row and for many, and neighbours go to one page.
+/// Rows that share a statement: most of a statement's own cost is the same for one row and for
+/// many, and neighbours go to one page.
 const TOGETHER: usize = 32;
 
 pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<()> {
@@ -96,7 +111,8 @@ fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
         "INSERT INTO recipients(id, run, state, outcome, reason, list, line, draw, always, email, domain, key, detail, provider) VALUES {}",
         values("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     ))?;
-    let mut fields = conn.prepare_cached(&format!("INSERT INTO fields(id, fields) VALUES {}", values("(?, ?)")))?;
+    let mut fields = conn
+        .prepare_cached(&format!("INSERT INTO fields(id, fields) VALUES {}", values("(?, ?)")))?;
     let (mut recipient, mut field) = (Values::new(&mut recipients), Values::new(&mut fields));
     for row in rows {
         if row.row == 0 {
@@ -105,9 +121,16 @@ fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
         let id = words::id_of(seq, row.row)?;
         let (state, outcome, reason, detail) = match &row.outcome {
             None => (OPEN, None, None, ""),
-            Some((outcome, reason, detail)) => (FINAL, Some(words::outcome_number(*outcome)), Some(words::reason_number(*reason)), detail.as_str()),
+            Some((outcome, reason, detail)) => (
+                FINAL,
+                Some(words::outcome_number(*outcome)),
+                Some(words::reason_number(*reason)),
+                detail.as_str(),
+            ),
         };
-        let line = i64::try_from(row.line).map_err(|_| Fault::Damaged(format!("line {} is beyond what a list can hold", row.line)))?;
+        let line = i64::try_from(row.line).map_err(|_| {
+            Fault::Damaged(format!("line {} is beyond what a list can hold", row.line))
+        })?;
         recipient.all(params![
             id,
             seq,
@@ -159,8 +182,16 @@ pub(super) enum Sealed {
     Overlaps(Overlap),
 }
 
-/// Opens a planned run: closes the campaign's unfinished ones, carries over, applies the limit, draws the canary.
-pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, run: &str, seal: &Seal, now: Timestamp) -> Result<Sealed> {
+/// Opens a planned run: closes the campaign's unfinished ones, carries over, applies the limit,
+/// draws the canary.
+pub(super) fn seal(
+    conn: &Connection,
+    boot: &str,
+    trace_dir: &std::path::Path,
+    run: &str,
+    seal: &Seal,
+    now: Timestamp,
+) -> Result<Sealed> {
     let seq = seq_of_planned(conn, run)?;
     if let Some(query) = &seal.overlap
         && let Some(found) = sketches::overlap(conn, query, now)?
@@ -191,15 +222,16 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
         None => 0,
     };
     for (cohort, provider) in &seal.cohorts {
-        conn.prepare("UPDATE recipients SET provider = ?3 WHERE run = ?1 AND cohort = ?2 AND state = 1")?.execute(params![
-            seq,
-            words::cohort_number(*cohort),
-            provider
-        ])?;
+        conn.prepare(
+            "UPDATE recipients SET provider = ?3 WHERE run = ?1 AND cohort = ?2 AND state = 1",
+        )?
+        .execute(params![seq, words::cohort_number(*cohort), provider])?;
     }
     let gate = match (seal.canary, drawn) {
         (None, _) => Gate::Passed { evidence: "no canary".into(), by: None, at: None },
-        (Some(_), 0) => Gate::Passed { evidence: "nobody to draw a canary from".into(), by: None, at: None },
+        (Some(_), 0) => {
+            Gate::Passed { evidence: "nobody to draw a canary from".into(), by: None, at: None }
+        }
         (Some(_), _) => Gate::Ahead,
     };
     conn.execute(
@@ -218,9 +250,18 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
     Ok(Sealed::Open { closed })
 }
 
-/// Ends the campaign's earlier runs that are still open. The caller holds the campaign's lock, so none of them has a process.
-fn close_unfinished(conn: &Connection, boot: &str, trace_dir: &std::path::Path, run: &str, seq: i64, now: Timestamp) -> Result<Vec<String>> {
-    let campaign: String = conn.query_row("SELECT campaign FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
+/// Ends the campaign's earlier runs that are still open. The caller holds the campaign's lock, so
+/// none of them has a process.
+fn close_unfinished(
+    conn: &Connection,
+    boot: &str,
+    trace_dir: &std::path::Path,
+    run: &str,
+    seq: i64,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let campaign: String =
+        conn.query_row("SELECT campaign FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
     let open: Vec<(i64, String)> = conn
         .prepare(
             "SELECT old.seq, old.id FROM runs old JOIN runs new ON new.seq = ?1 AND old.env IS new.env
@@ -232,14 +273,24 @@ fn close_unfinished(conn: &Connection, boot: &str, trace_dir: &std::path::Path, 
     for (old, id) in open {
         recover::recover(conn, boot, trace_dir, &id, now)?;
         hold(conn, old, Reason::Interrupted, &format!("closed by run {run}"), now)?;
-        conn.execute("UPDATE runs SET state = 2, finished_at = ?2 WHERE seq = ?1", params![old, now.as_microsecond()])?;
+        conn.execute(
+            "UPDATE runs SET state = 2, finished_at = ?2 WHERE seq = ?1",
+            params![old, now.as_microsecond()],
+        )?;
         closed.push(id);
     }
     Ok(closed)
 }
 
-/// Makes every row without an outcome that is not claimed `held`, but for those that had an outcome before: they keep it.
-pub(super) fn hold(conn: &Connection, seq: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<u64> {
+/// Makes every row without an outcome that is not claimed `held`, but for those that had an outcome
+/// before: they keep it.
+pub(super) fn hold(
+    conn: &Connection,
+    seq: i64,
+    reason: Reason,
+    detail: &str,
+    now: Timestamp,
+) -> Result<u64> {
     former::keep_all(conn, seq, &NotTried { outcome: Outcome::Held, reason, detail }, now)?;
     let mut held = 0;
     for state in [OPEN, WAITING] {
@@ -248,39 +299,67 @@ pub(super) fn hold(conn: &Connection, seq: i64, reason: Reason, detail: &str, no
             "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, next_at = NULL
              WHERE run = ?1 AND cohort IN (0, 1) AND state = {state}"
         );
-        held += conn.prepare(&sql)?.execute(params![seq, words::outcome_number(Outcome::Held), words::reason_number(reason), detail])?;
+        held += conn.prepare(&sql)?.execute(params![
+            seq,
+            words::outcome_number(Outcome::Held),
+            words::reason_number(reason),
+            detail
+        ])?;
     }
     if held > 0 {
-        let what = if detail.is_empty() { reason.as_str().to_owned() } else { format!("{reason}: {detail}") };
+        let what = if detail.is_empty() {
+            reason.as_str().to_owned()
+        } else {
+            format!("{reason}: {detail}")
+        };
         note(conn, seq, "held", &what, now)?;
     }
     Ok(held as u64)
 }
 
-/// Makes every row `deferred` that waits for another attempt after a refusal of its own, or because the provider wanted less. One that waits
-/// because nothing of it was begun, or because there was no session with the provider, stays.
+/// Makes every row `deferred` that waits for another attempt after a refusal of its own, or because
+/// the provider wanted less. One that waits because nothing of it was begun, or because there was
+/// no session with the provider, stays.
 pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64> {
-    let (session, auth) = (words::reason_number(Reason::Session), words::reason_number(Reason::Auth));
-    let waiting =
-        format!("run = ?1 AND cohort IN (0, 1) AND state = {WAITING} AND reason IS NOT NULL AND (attempts > 0 OR reason NOT IN ({session}, {auth}))");
+    let (session, auth) =
+        (words::reason_number(Reason::Session), words::reason_number(Reason::Auth));
+    let waiting = format!(
+        "run = ?1 AND cohort IN (0, 1) AND state = {WAITING} AND reason IS NOT NULL AND (attempts > 0 OR reason NOT IN ({session}, {auth}))"
+    );
     conn.prepare(&format!(
         "INSERT INTO attempts(recipient, at, what, reason, code, detail) SELECT id, ?2, 'deferred', reason, code, detail FROM recipients WHERE {waiting}"
     ))?
     .execute(params![seq, now.as_microsecond()])?;
     let given_up = conn
-        .prepare(&format!("UPDATE recipients SET state = 0, outcome = ?2, next_at = NULL WHERE {waiting}"))?
+        .prepare(&format!(
+            "UPDATE recipients SET state = 0, outcome = ?2, next_at = NULL WHERE {waiting}"
+        ))?
         .execute(params![seq, words::outcome_number(Outcome::Deferred)])?;
     Ok(given_up as u64)
 }
 
 /// Remembers a decision about many rows of a run at once.
-pub(super) fn note(conn: &Connection, seq: i64, what: &str, detail: &str, now: Timestamp) -> Result<()> {
-    conn.execute("INSERT INTO decisions(run, at, what, detail) VALUES (?1, ?2, ?3, ?4)", params![seq, now.as_microsecond(), what, detail])?;
+pub(super) fn note(
+    conn: &Connection,
+    seq: i64,
+    what: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<()> {
+    conn.execute(
+        "INSERT INTO decisions(run, at, what, detail) VALUES (?1, ?2, ?3, ?4)",
+        params![seq, now.as_microsecond(), what, detail],
+    )?;
     Ok(())
 }
 
 /// Opens rows with one of these outcomes again, and the run with them.
-pub(super) fn reopen(conn: &Connection, run: &str, outcomes: &[Outcome], now: Timestamp) -> Result<u64> {
+pub(super) fn reopen(
+    conn: &Connection,
+    run: &str,
+    outcomes: &[Outcome],
+    now: Timestamp,
+) -> Result<u64> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
     let mut opened = 0;
@@ -301,12 +380,22 @@ pub(super) fn reopen(conn: &Connection, run: &str, outcomes: &[Outcome], now: Ti
         opened += changed as u64;
     }
     if opened > 0 {
-        conn.execute("UPDATE runs SET state = 1, finished_at = NULL WHERE seq = ?1 AND state = 2", [seq])?;
+        conn.execute(
+            "UPDATE runs SET state = 1, finished_at = NULL WHERE seq = ?1 AND state = 2",
+            [seq],
+        )?;
     }
     Ok(opened)
 }
 
-pub(super) fn finish(conn: &Connection, run: &str, state: RunState, exit: u8, reasons: &[ExitReason], now: Timestamp) -> Result<()> {
+pub(super) fn finish(
+    conn: &Connection,
+    run: &str,
+    state: RunState,
+    exit: u8,
+    reasons: &[ExitReason],
+    now: Timestamp,
+) -> Result<()> {
     let seq = seq_of(conn, run)?;
     let finished = (state == RunState::Finished).then(|| now.as_microsecond());
     conn.execute(
@@ -316,10 +405,19 @@ pub(super) fn finish(conn: &Connection, run: &str, state: RunState, exit: u8, re
     Ok(())
 }
 
-pub(super) fn set_gate(conn: &Connection, run: &str, gate: &Gate, host: &str, now: Timestamp) -> Result<()> {
+pub(super) fn set_gate(
+    conn: &Connection,
+    run: &str,
+    gate: &Gate,
+    host: &str,
+    now: Timestamp,
+) -> Result<()> {
     let seq = seq_of(conn, run)?;
     pauses::note_gate(conn, run, gate, host, now)?;
-    conn.execute("UPDATE runs SET gate = ?2 WHERE seq = ?1", params![seq, serde_json::to_string(gate)?])?;
+    conn.execute(
+        "UPDATE runs SET gate = ?2 WHERE seq = ?1",
+        params![seq, serde_json::to_string(gate)?],
+    )?;
     Ok(())
 }
 
@@ -333,7 +431,8 @@ pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()>
     known::note_past(conn, run, now)
 }
 
-/// Removes a run and keeps what it reached, but not that it has been removed: files that name it are a sign of a loss.
+/// Removes a run and keeps what it reached, but not that it has been removed: files that name it
+/// are a sign of a loss.
 pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
     let seq = seq_of(conn, run)?;
     let key = workspace::secret_key(conn)?;
@@ -346,19 +445,27 @@ pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<
         "UPDATE batches SET run = 0, key = '', members = x'', trace = NULL, settled_at = coalesce(settled_at, ?2) WHERE run = ?1",
         params![seq, now.as_microsecond()],
     )?;
-    conn.execute("DELETE FROM batches WHERE run = 0 AND settled_at < ?1", [now.as_microsecond() - KEEP_FOR_CAPS])?;
+    conn.execute(
+        "DELETE FROM batches WHERE run = 0 AND settled_at < ?1",
+        [now.as_microsecond() - KEEP_FOR_CAPS],
+    )?;
     conn.execute("DELETE FROM traces WHERE name GLOB ?1 || '-*'", [run])?;
     delete(conn, seq)
 }
 
 fn delete(conn: &Connection, seq: i64) -> Result<()> {
     // What held it may name what a provider said.
-    conn.execute("DELETE FROM pauses WHERE scope = 'run' AND name = (SELECT id FROM runs WHERE seq = ?1)", [seq])?;
+    conn.execute(
+        "DELETE FROM pauses WHERE scope = 'run' AND name = (SELECT id FROM runs WHERE seq = ?1)",
+        [seq],
+    )?;
     let (first, last) = words::ids_of(seq);
     for table in ["recipients WHERE id", "fields WHERE id", "attempts WHERE recipient"] {
         conn.execute(&format!("DELETE FROM {table} BETWEEN ?1 AND ?2"), [first, last])?;
     }
-    for table in ["decisions WHERE run", "messages WHERE run", "batches WHERE run", "runs WHERE seq"] {
+    for table in
+        ["decisions WHERE run", "messages WHERE run", "batches WHERE run", "runs WHERE seq"]
+    {
         conn.execute(&format!("DELETE FROM {table} = ?1"), [seq])?;
     }
     Ok(())

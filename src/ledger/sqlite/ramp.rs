@@ -1,8 +1,10 @@
-//! Warm-up: how many hand-overs a new provider may be given on each of its first days, over all runs of the workspace.
+//! Warm-up: how many hand-overs a new provider may be given on each of its first days, over all
+//! runs of the workspace.
 //!
-//! Days are of 24 hours and are counted from the full hour (UTC) of the provider's first claim, so that a job that runs at the same time
-//! each day meets a new day each time. Claims count as they do for caps: open ones with all their members, settled ones with the members
-//! whose hand-over was begun.
+//! Days are of 24 hours and are counted from the full hour (UTC) of the provider's first claim, so
+//! that a job that runs at the same time each day meets a new day each time. Claims count as they
+//! do for caps: open ones with all their members, settled ones with the members whose hand-over was
+//! begun.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -14,8 +16,15 @@ use crate::ledger::Claimed;
 const HOUR: i64 = 3_600 * 1_000_000;
 const DAY: i64 = 24 * HOUR;
 
-/// The refusal that a claim of `wanted` members earns; `None` where today has room for them, or the warm-up is over.
-pub(super) fn check(conn: &Connection, provider: &str, ramp: &[u32], wanted: u64, now: Timestamp) -> Result<Option<Claimed>> {
+/// The refusal that a claim of `wanted` members earns; `None` where today has room for them, or the
+/// warm-up is over.
+pub(super) fn check(
+    conn: &Connection,
+    provider: &str,
+    ramp: &[u32],
+    wanted: u64,
+    now: Timestamp,
+) -> Result<Option<Claimed>> {
     if ramp.is_empty() {
         return Ok(None);
     }
@@ -23,7 +32,9 @@ pub(super) fn check(conn: &Connection, provider: &str, ramp: &[u32], wanted: u64
     let first = first_claim(conn, provider)?.unwrap_or(now).min(now);
     let begins = first - first.rem_euclid(HOUR);
     let day = (now - begins) / DAY;
-    let Some(most) = usize::try_from(day).ok().and_then(|day| ramp.get(day)) else { return Ok(None) };
+    let Some(most) = usize::try_from(day).ok().and_then(|day| ramp.get(day)) else {
+        return Ok(None);
+    };
     let today = begins + day * DAY;
     let used: i64 = conn
         .prepare_cached(
@@ -39,17 +50,23 @@ pub(super) fn check(conn: &Connection, provider: &str, ramp: &[u32], wanted: u64
     Ok(Some(Claimed::Capped { cap, room, until: words::time(today + DAY)? }))
 }
 
-/// When the provider was first claimed for. Remembered, because batches of removed runs are not kept for ever.
+/// When the provider was first claimed for. Remembered, because batches of removed runs are not
+/// kept for ever.
 fn first_claim(conn: &Connection, provider: &str) -> Result<Option<i64>> {
     let name = format!("first_claim:{provider}");
-    let known = conn.prepare_cached("SELECT value FROM meta WHERE name = ?1")?.query_row([&name], |row| row.get(0)).optional()?;
+    let known = conn
+        .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
+        .query_row([&name], |row| row.get(0))
+        .optional()?;
     if known.is_some() {
         return Ok(known);
     }
-    let first: Option<i64> =
-        conn.prepare_cached("SELECT min(claimed_at) FROM batches WHERE provider = ?1")?.query_row([provider], |row| row.get(0))?;
+    let first: Option<i64> = conn
+        .prepare_cached("SELECT min(claimed_at) FROM batches WHERE provider = ?1")?
+        .query_row([provider], |row| row.get(0))?;
     if let Some(first) = first {
-        conn.prepare_cached("INSERT INTO meta(name, value) VALUES (?1, ?2)")?.execute(params![name, first])?;
+        conn.prepare_cached("INSERT INTO meta(name, value) VALUES (?1, ?2)")?
+            .execute(params![name, first])?;
     }
     Ok(first)
 }

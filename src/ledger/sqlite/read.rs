@@ -41,7 +41,9 @@ fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
             list_fingerprint: row.get(6)?,
             message_fingerprint: row.get(7)?,
             message,
-            settings: serde_json::from_str(row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?)?,
+            settings: serde_json::from_str(
+                row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?,
+            )?,
         },
         state: match state {
             0 => RunState::Planning,
@@ -54,7 +56,9 @@ fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
         columns: serde_json::from_str(row.get_ref(13)?.as_str().map_err(rusqlite::Error::from)?)?,
         exit: row.get(14)?,
         filtered: row.get::<_, i64>(15)?.max(0) as u64,
-        exit_reasons: serde_json::from_str(row.get_ref(16)?.as_str().map_err(rusqlite::Error::from)?)?,
+        exit_reasons: serde_json::from_str(
+            row.get_ref(16)?.as_str().map_err(rusqlite::Error::from)?,
+        )?,
     })
 }
 
@@ -70,14 +74,20 @@ pub(super) fn runs(conn: &Connection) -> Result<Vec<Run>> {
 }
 
 pub(super) fn run(conn: &Connection, id: &str) -> Result<Option<Run>> {
-    let mut query = conn.prepare(&format!("{RUN}, m.message FROM runs r JOIN messages m ON m.run = r.seq WHERE r.id = ?1"))?;
+    let mut query = conn.prepare(&format!(
+        "{RUN}, m.message FROM runs r JOIN messages m ON m.run = r.seq WHERE r.id = ?1"
+    ))?;
     let mut rows = query.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let message = serde_json::from_str(row.get_ref(17)?.as_str().map_err(rusqlite::Error::from)?)?;
     run_of(row, message).map(Some)
 }
 
-pub(super) fn latest_run(conn: &Connection, campaign: &str, env: Option<&str>) -> Result<Option<Run>> {
+pub(super) fn latest_run(
+    conn: &Connection,
+    campaign: &str,
+    env: Option<&str>,
+) -> Result<Option<Run>> {
     let id: Option<String> = conn
         .prepare("SELECT id FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND state <> 0 ORDER BY seq DESC LIMIT 1")?
         .query_row(params![aliases::kin_json(conn, campaign)?, env], |row| row.get(0))
@@ -107,14 +117,22 @@ pub(super) struct Halves {
 pub(super) fn halves(conn: &Connection, run: &str) -> Result<Halves> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
-    let latest: Option<i64> =
-        conn.prepare_cached("SELECT max(id) FROM recipients WHERE id BETWEEN ?1 AND ?2")?.query_row([first, last], |row| row.get(0))?;
+    let latest: Option<i64> = conn
+        .prepare_cached("SELECT max(id) FROM recipients WHERE id BETWEEN ?1 AND ?2")?
+        .query_row([first, last], |row| row.get(0))?;
     let middle = latest.map_or(first, |latest| i64::midpoint(first, latest));
-    Ok(Halves { front: first..=middle, back: middle + 1..=last, feedback: events::counts(conn, seq)? })
+    Ok(Halves {
+        front: first..=middle,
+        back: middle + 1..=last,
+        feedback: events::counts(conn, seq)?,
+    })
 }
 
 /// Counts the rows with these ids that are alike.
-pub(super) fn alike(conn: &Connection, ids: &RangeInclusive<i64>) -> Result<Vec<(GroupKey, Group)>> {
+pub(super) fn alike(
+    conn: &Connection,
+    ids: &RangeInclusive<i64>,
+) -> Result<Vec<(GroupKey, Group)>> {
     // Counted here: grouping would sort all rows, and neighbours are mostly alike.
     let mut query = conn.prepare_cached("SELECT cohort, outcome, reason, attempts, last_at FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
     let mut rows = query.query([ids.start(), ids.end()])?;
@@ -139,7 +157,10 @@ pub(super) fn alike(conn: &Connection, ids: &RangeInclusive<i64>) -> Result<Vec<
 }
 
 /// How a run stands by these counts of its rows.
-pub(super) fn standing(groups: impl IntoIterator<Item = (GroupKey, Group)>, feedback: BTreeMap<String, u64>) -> Result<Standing> {
+pub(super) fn standing(
+    groups: impl IntoIterator<Item = (GroupKey, Group)>,
+    feedback: BTreeMap<String, u64>,
+) -> Result<Standing> {
     let mut standing = Standing { feedback, ..Standing::default() };
     for ((cohort, outcome, reason), group) in groups {
         let canary = words::cohort(cohort) == Cohort::Canary;
@@ -150,7 +171,9 @@ pub(super) fn standing(groups: impl IntoIterator<Item = (GroupKey, Group)>, feed
         if canary {
             standing.canary_at = standing.canary_at.max(words::times(group.last_at)?);
         }
-        for tally in std::iter::once(&mut standing.tally).chain(canary.then_some(&mut standing.canary)) {
+        for tally in
+            std::iter::once(&mut standing.tally).chain(canary.then_some(&mut standing.canary))
+        {
             match outcome {
                 Some(outcome) => tally.add(outcome, group.rows),
                 None => tally.open += group.rows,
@@ -186,14 +209,24 @@ pub(super) fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
         last_at: words::times(row.get(18)?)?,
         feedback: row.get(19)?,
         is_retry: row.get(20)?,
-        carried_from: row.get::<_, Option<String>>(21)?.and_then(|from| from.strip_prefix("run ").map(str::to_owned)),
+        carried_from: row
+            .get::<_, Option<String>>(21)?
+            .and_then(|from| from.strip_prefix("run ").map(str::to_owned)),
     })
 }
 
-pub(super) fn rows(conn: &Connection, run: &str, after: JobId, limit: usize) -> Result<Vec<LedgerRow>> {
+pub(super) fn rows(
+    conn: &Connection,
+    run: &str,
+    after: JobId,
+    limit: usize,
+) -> Result<Vec<LedgerRow>> {
     let seq = seq_of(conn, run)?;
-    let mut query = conn.prepare_cached(&format!("SELECT {RECIPIENT} WHERE r.id > ?1 AND r.id <= ?2 ORDER BY r.id LIMIT ?3"))?;
-    let mut rows = query.query(params![words::id_of(seq, after)?, words::ids_of(seq).1, limit as i64])?;
+    let mut query = conn.prepare_cached(&format!(
+        "SELECT {RECIPIENT} WHERE r.id > ?1 AND r.id <= ?2 ORDER BY r.id LIMIT ?3"
+    ))?;
+    let mut rows =
+        query.query(params![words::id_of(seq, after)?, words::ids_of(seq).1, limit as i64])?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
         page.push(row_of(row)?);
@@ -210,11 +243,18 @@ fn cohorts(cohort: Option<Cohort>) -> &'static [Cohort] {
     }
 }
 
-/// The recipients that may be claimed: waiting ones that are due, earliest first, then open ones in row order.
-pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> Result<Vec<LedgerRow>> {
+/// The recipients that may be claimed: waiting ones that are due, earliest first, then open ones in
+/// row order.
+pub(super) fn next(
+    conn: &Connection,
+    run: &str,
+    ask: &Ask,
+    now: Timestamp,
+) -> Result<Vec<LedgerRow>> {
     let seq = seq_of(conn, run)?;
     let now = ask.now.unwrap_or(now).as_microsecond();
-    // The domains are read from a JSON array, so that one prepared statement serves any number of them.
+    // The domains are read from a JSON array, so that one prepared statement serves any number of
+    // them.
     let not = serde_json::to_string(&ask.not_domains)?;
     let domain = "(?3 IS NULL OR r.domain = ?3) AND (?4 = '[]' OR r.domain NOT IN (SELECT value FROM json_each(?4)))";
     let (through, providers) = by_provider(&ask.through, "?7")?;
@@ -232,10 +272,18 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
         let mut ids: Vec<(i64, i64)> = Vec::new();
         for cohort in cohorts(ask.cohort) {
             let mut query = conn.prepare_cached(&sql)?;
-            let rows = query
-                .query_map(params![seq, words::cohort_number(*cohort), ask.only_domain, not, bound, missing as i64, providers], |row| {
-                    Ok((row.get(1)?, row.get(0)?))
-                })?;
+            let rows = query.query_map(
+                params![
+                    seq,
+                    words::cohort_number(*cohort),
+                    ask.only_domain,
+                    not,
+                    bound,
+                    missing as i64,
+                    providers
+                ],
+                |row| Ok((row.get(1)?, row.get(0)?)),
+            )?;
             for row in rows {
                 ids.push(row?);
             }
@@ -243,7 +291,9 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
         ids.sort_unstable();
         found.extend(ids.into_iter().take(missing).map(|(_, id)| id));
     }
-    let mut query = conn.prepare_cached(&format!("SELECT {OPEN_RECIPIENT} WHERE r.id BETWEEN ?1 AND ?2 ORDER BY r.id"))?;
+    let mut query = conn.prepare_cached(&format!(
+        "SELECT {OPEN_RECIPIENT} WHERE r.id BETWEEN ?1 AND ?2 ORDER BY r.id"
+    ))?;
     let mut page = Vec::with_capacity(found.len());
     // Mostly they are neighbours, which one pass reads.
     for neighbours in found.chunk_by(|id, next| id + 1 == *next) {
@@ -256,25 +306,38 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
     Ok(page)
 }
 
-/// The condition for one or some providers, and the JSON array that its parameter is. For any provider it reads no column of the row, so
-/// that the index alone answers.
+/// The condition for one or some providers, and the JSON array that its parameter is. For any
+/// provider it reads no column of the row, so that the index alone answers.
 pub(super) fn by_provider(through: &Through, parameter: &str) -> Result<(String, String)> {
     let (condition, providers): (_, &[String]) = match through {
         Through::Any => (format!("{parameter} IS NOT NULL"), &[]),
-        Through::Only(name) => (format!("r.provider IN (SELECT value FROM json_each({parameter}))"), std::slice::from_ref(name)),
-        Through::Not(names) => (format!("r.provider NOT IN (SELECT value FROM json_each({parameter}))"), names),
+        Through::Only(name) => (
+            format!("r.provider IN (SELECT value FROM json_each({parameter}))"),
+            std::slice::from_ref(name),
+        ),
+        Through::Not(names) => {
+            (format!("r.provider NOT IN (SELECT value FROM json_each({parameter}))"), names)
+        }
     };
     Ok((condition, serde_json::to_string(providers)?))
 }
 
-pub(super) fn next_retry_at(conn: &Connection, run: &str, cohort: Option<Cohort>, through: &Through) -> Result<Option<Timestamp>> {
+pub(super) fn next_retry_at(
+    conn: &Connection,
+    run: &str,
+    cohort: Option<Cohort>,
+    through: &Through,
+) -> Result<Option<Timestamp>> {
     let seq = seq_of(conn, run)?;
     let (through, providers) = by_provider(through, "?3")?;
-    let sql = format!("SELECT min(next_at) FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 2 AND {through}");
+    let sql = format!(
+        "SELECT min(next_at) FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 2 AND {through}"
+    );
     let mut query = conn.prepare_cached(&sql)?;
     let mut earliest: Option<i64> = None;
     for cohort in cohorts(cohort) {
-        let at: Option<i64> = query.query_row(params![seq, words::cohort_number(*cohort), providers], |row| row.get(0))?;
+        let at: Option<i64> = query
+            .query_row(params![seq, words::cohort_number(*cohort), providers], |row| row.get(0))?;
         earliest = earliest.into_iter().chain(at).min();
     }
     words::times(earliest)

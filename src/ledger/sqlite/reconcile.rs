@@ -1,7 +1,8 @@
 //! What is learned later about recipients of whom it is not known whether they were taken.
 //!
-//! The rules it keeps: only an `unknown` recipient is changed, and its evidence is kept with it. Runs of one campaign carry the same doubt
-//! over from one another, so what lifts it in one of them lifts it in all.
+//! The rules it keeps: only an `unknown` recipient is changed, and its evidence is kept with it.
+//! Runs of one campaign carry the same doubt over from one another, so what lifts it in one of them
+//! lifts it in all.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +26,8 @@ struct Doubted {
     was_tried: bool,
 }
 
-/// The recipients in doubt of one run, by their keys. Several have one key where a list is not freed of duplicates.
+/// The recipients in doubt of one run, by their keys. Several have one key where a list is not
+/// freed of duplicates.
 fn doubted(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<Doubted>>> {
     let (first, last) = words::ids_of(seq);
     let mut query =
@@ -33,7 +35,10 @@ fn doubted(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<Doubted>>>
     let mut rows = query.query([first, last, words::outcome_number(Outcome::Unknown)])?;
     let mut found: HashMap<String, Vec<Doubted>> = HashMap::new();
     while let Some(row) = rows.next()? {
-        found.entry(row.get(0)?).or_default().push(Doubted { id: row.get(1)?, was_tried: row.get(2)? });
+        found
+            .entry(row.get(0)?)
+            .or_default()
+            .push(Doubted { id: row.get(1)?, was_tried: row.get(2)? });
     }
     Ok(found)
 }
@@ -41,14 +46,17 @@ fn doubted(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<Doubted>>>
 /// All runs of the same campaign and environment, this one included.
 fn of_the_campaign(conn: &Connection, seq: i64) -> Result<Vec<i64>> {
     let (campaign, env): (String, Option<String>) =
-        conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     Ok(conn
         .prepare("SELECT seq FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND state <> 0")?
         .query_map(params![aliases::kin_json(conn, &campaign)?, env], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Events that prove of recipients in doubt that they were taken: the first about each, where it names the message and not only the person.
+/// Events that prove of recipients in doubt that they were taken: the first about each, where it
+/// names the message and not only the person.
 pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
     let seq = seq_of(conn, run)?;
     let in_doubt = doubted(conn, seq)?;
@@ -63,7 +71,11 @@ pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
     for other in of_the_campaign(conn, seq)? {
         let mut rows = query.query([other])?;
         while let Some(row) = rows.next()? {
-            let Some(about) = in_doubt.get(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?) else { continue };
+            let Some(about) =
+                in_doubt.get(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)
+            else {
+                continue;
+            };
             for person in about {
                 let (kind, at): (String, i64) = (row.get(1)?, row.get(2)?);
                 if !kind.parse().is_ok_and(EventKind::proves_taken) {
@@ -101,9 +113,14 @@ pub(super) fn batch(conn: &Connection, run: &str, batch: i64) -> Result<Option<B
     }))
 }
 
-/// Settles recipients in doubt, and the same people wherever the campaign has carried the doubt. Returns how many of the run were settled;
-/// whoever is in doubt no more is left as it is.
-pub(super) fn reconcile(conn: &Connection, run: &str, verdicts: &[Reconciled], now: Timestamp) -> Result<u64> {
+/// Settles recipients in doubt, and the same people wherever the campaign has carried the doubt.
+/// Returns how many of the run were settled; whoever is in doubt no more is left as it is.
+pub(super) fn reconcile(
+    conn: &Connection,
+    run: &str,
+    verdicts: &[Reconciled],
+    now: Timestamp,
+) -> Result<u64> {
     let seq = seq_of(conn, run)?;
     let mut others = Vec::new();
     for other in of_the_campaign(conn, seq)?.into_iter().filter(|other| *other != seq) {
@@ -121,9 +138,16 @@ pub(super) fn reconcile(conn: &Connection, run: &str, verdicts: &[Reconciled], n
         settled += 1;
         let is_taken = matches!(verdict.settled, Settled::Final(Verdict::Accepted { .. }));
         for kin in others.iter().filter_map(|doubted| doubted.get(&key)).flatten() {
-            // Whoever was mailed is mailed. That one attempt was not taken says nothing about another one.
+            // Whoever was mailed is mailed. That one attempt was not taken says nothing about
+            // another one.
             if is_taken || !was_tried || !kin.was_tried {
-                claim::reconcile(conn, kin.id, &verdict.settled, &format!("{}; found for run {run}", verdict.evidence), now)?;
+                claim::reconcile(
+                    conn,
+                    kin.id,
+                    &verdict.settled,
+                    &format!("{}; found for run {run}", verdict.evidence),
+                    now,
+                )?;
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What becomes of the open claims of a process that is gone.
 //!
-//! Where the machine has not been restarted and the trace can be read, it tells what was answered, what may have been completed and what
-//! certainly was not. Without it every open claim may have been taken.
+//! Where the machine has not been restarted and the trace can be read, it tells what was answered,
+//! what may have been completed and what certainly was not. Without it every open claim may have
+//! been taken.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,16 +25,24 @@ pub(super) const NO_BOOT: &str = "none";
 
 /// The id of this boot of the machine.
 pub(super) fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| NO_BOOT.to_owned(), |id| id.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| NO_BOOT.to_owned(), |id| id.trim().to_owned())
 }
 
 /// Settles the open claims of a run. Its traces prove nothing more once that is committed.
-pub(super) fn recover(conn: &Connection, boot: &str, trace_dir: &Path, run: &str, now: Timestamp) -> Result<Recovered> {
+pub(super) fn recover(
+    conn: &Connection,
+    boot: &str,
+    trace_dir: &Path,
+    run: &str,
+    now: Timestamp,
+) -> Result<Recovered> {
     let seq = seq_of(conn, run)?;
     let mut recovered = Recovered::default();
     for Found { batch, trace, .. } in open_batches(conn, boot, trace_dir, seq)? {
         let state = trace.as_deref();
-        let items: Vec<(JobId, Settled)> = batch.members.iter().map(|row| (*row, judge(batch.id, *row, state, now))).collect();
+        let items: Vec<(JobId, Settled)> =
+            batch.members.iter().map(|row| (*row, judge(batch.id, *row, state, now))).collect();
         for (_, settled) in &items {
             match settled {
                 Settled::Final(Verdict::Unknown { .. }) => recovered.unknown += 1,
@@ -46,38 +55,60 @@ pub(super) fn recover(conn: &Connection, boot: &str, trace_dir: &Path, run: &str
     Ok(recovered)
 }
 
-/// What the answers in the traces of open claims teach about people; only what `recover` is about to settle.
-pub(super) fn unlearned(conn: &Connection, boot: &str, trace_dir: &Path, run: &str, now: Timestamp) -> Result<Vec<LedgerSuppression>> {
+/// What the answers in the traces of open claims teach about people; only what `recover` is about
+/// to settle.
+pub(super) fn unlearned(
+    conn: &Connection,
+    boot: &str,
+    trace_dir: &Path,
+    run: &str,
+    now: Timestamp,
+) -> Result<Vec<LedgerSuppression>> {
     let seq = seq_of(conn, run)?;
     let mut email = conn.prepare("SELECT email FROM recipients WHERE id = ?1")?;
     let mut learned = Vec::new();
     let open = open_batches(conn, boot, trace_dir, seq)?;
     let is_accepted = |found: &Found, row: &JobId| {
-        found.trace.as_ref().is_some_and(|state| matches!(state.answered.get(&(found.batch.id, *row)), Some(Verdict::Accepted { .. })))
+        found.trace.as_ref().is_some_and(|state| {
+            matches!(state.answered.get(&(found.batch.id, *row)), Some(Verdict::Accepted { .. }))
+        })
     };
-    let accepting: Vec<String> =
-        open.iter().filter(|found| found.batch.members.iter().any(|row| is_accepted(found, row))).map(|found| found.provider.clone()).collect();
+    let accepting: Vec<String> = open
+        .iter()
+        .filter(|found| found.batch.members.iter().any(|row| is_accepted(found, row)))
+        .map(|found| found.provider.clone())
+        .collect();
     for Found { batch, trace, provider } in open {
-        // A provider that has taken nothing yet may refuse everybody, whatever it says about mailboxes.
+        // A provider that has taken nothing yet may refuse everybody, whatever it says about
+        // mailboxes.
         if !accepting.contains(&provider) && !blame::has_accepted(conn, seq, &provider)? {
             continue;
         }
         for row in &batch.members {
-            let Some(verdict) = trace.as_ref().and_then(|state| state.answered.get(&(batch.id, *row))) else { continue };
-            let email: Option<String> = email.query_row([words::id_of(seq, *row)?], |row| row.get(0)).optional()?;
-            learned.extend(email.and_then(|email| LedgerSuppression::learned(&email, &provider, verdict, now)));
+            let Some(verdict) =
+                trace.as_ref().and_then(|state| state.answered.get(&(batch.id, *row)))
+            else {
+                continue;
+            };
+            let email: Option<String> =
+                email.query_row([words::id_of(seq, *row)?], |row| row.get(0)).optional()?;
+            learned.extend(
+                email.and_then(|email| LedgerSuppression::learned(&email, &provider, verdict, now)),
+            );
         }
     }
     Ok(learned)
 }
 
-/// Deletes the traces of a run, except the one of this execution. One that stays behind does no harm.
+/// Deletes the traces of a run, except the one of this execution. One that stays behind does no
+/// harm.
 pub(super) fn sweep(trace_dir: &Path, run: &str, current: Option<&str>) {
     let Ok(entries) = std::fs::read_dir(trace_dir) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        if name.strip_prefix(run).is_some_and(|rest| rest.starts_with('-')) && Some(name) != current {
+        if name.strip_prefix(run).is_some_and(|rest| rest.starts_with('-')) && Some(name) != current
+        {
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -97,11 +128,20 @@ fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Re
          WHERE b.run = ?1 AND b.settled_at IS NULL ORDER BY b.id",
     )?;
     let rows = open.query_map([seq], |row| {
-        let batch = OpenBatch { id: row.get(0)?, claimed_at: row.get(1)?, members: words::unpack(row.get_ref(2)?.as_blob()?).collect() };
+        let batch = OpenBatch {
+            id: row.get(0)?,
+            claimed_at: row.get(1)?,
+            members: words::unpack(row.get_ref(2)?.as_blob()?).collect(),
+        };
         let (name, claimed_in): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
         let trace = name.zip(claimed_in).and_then(|(name, claimed_in)| {
             let usable = claimed_in == boot && boot != NO_BOOT;
-            traces.entry(name).or_insert_with_key(|name| if usable { read(trace_dir, name).map(Arc::new) } else { None }).clone()
+            traces
+                .entry(name)
+                .or_insert_with_key(
+                    |name| if usable { read(trace_dir, name).map(Arc::new) } else { None },
+                )
+                .clone()
         });
         Ok(Found { batch, trace, provider: row.get(5)? })
     })?;
@@ -112,14 +152,17 @@ fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
     match Trace::read(&trace_dir.join(name)) {
         Ok(state) => Some(state),
         Err(e) => {
-            tracing::warn!("the trace of an interrupted run cannot be read ({e}); every claim of it counts as unknown");
+            tracing::warn!(
+                "the trace of an interrupted run cannot be read ({e}); every claim of it counts as unknown"
+            );
             None
         }
     }
 }
 
 fn judge(batch: i64, row: JobId, state: Option<&TraceState>, now: Timestamp) -> Settled {
-    let unknown = |cause: Interrupted| Settled::Final(Verdict::Unknown { detail: cause.words().into() });
+    let unknown =
+        |cause: Interrupted| Settled::Final(Verdict::Unknown { detail: cause.words().into() });
     let Some(state) = state else { return unknown(Interrupted::Untraced) };
     match state.answered.get(&(batch, row)) {
         Some(verdict @ Verdict::NotTaken { .. }) => claim::open_again(now, Some(verdict)),

@@ -1,13 +1,16 @@
-//! The tables of the SQLite ledger and how an older file becomes a newer one. `PRAGMA user_version` holds the version.
+//! The tables of the SQLite ledger and how an older file becomes a newer one. `PRAGMA user_version`
+//! holds the version.
 //!
-//! A recipient's `id` is its run's number times 2^40 plus its row, so that a run's rows lie next to each other in input order. Times are
-//! microseconds since 1970 UTC. Numbers that stand for words are listed in `words.rs`.
+//! A recipient's `id` is its run's number times 2^40 plus its row, so that a run's rows lie next to
+//! each other in input order. Times are microseconds since 1970 UTC. Numbers that stand for words
+//! are listed in `words.rs`.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault::Fault;
 
-/// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
+/// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger.
+/// Entries are never edited, only added.
 const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 /// The version this program writes.
@@ -124,7 +127,8 @@ CREATE TABLE suppressions(
 CREATE TABLE unsuppressed(id INTEGER PRIMARY KEY, entry TEXT NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL);
 ";
 
-/// Suppressions are numbered in the order in which they are committed, so that whoever has seen some of them reads on from there.
+/// Suppressions are numbered in the order in which they are committed, so that whoever has seen
+/// some of them reads on from there.
 const V2: &str = "
 CREATE TABLE numbered(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -144,7 +148,8 @@ ALTER TABLE numbered RENAME TO suppressions;
 DELETE FROM meta WHERE name = 'suppressions_version';
 ";
 
-/// What comes back. A recipient is found by `names`, which is filled when events first ask for it, so that sending pays nothing for it.
+/// What comes back. A recipient is found by `names`, which is filled when events first ask for it,
+/// so that sending pays nothing for it.
 const V3: &str = "
 CREATE TABLE events(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -199,7 +204,8 @@ CREATE TABLE tokens(
 CREATE INDEX tokens_expire ON tokens(expires_at);
 ";
 
-/// What earlier runs found out about a server or an account, by kind of fact and by what it is about.
+/// What earlier runs found out about a server or an account, by kind of fact and by what it is
+/// about.
 const V4: &str = "
 CREATE TABLE facts(
   kind TEXT NOT NULL,
@@ -257,7 +263,8 @@ CREATE VIEW pause AS SELECT 1 AS only, since, reason FROM pauses
 ALTER TABLE runs ADD COLUMN exit_reasons TEXT NOT NULL DEFAULT '[]';
 ";
 
-/// One-time tokens of webhooks that have come, for as long as the signature that covers them is believed.
+/// One-time tokens of webhooks that have come, for as long as the signature that covers them is
+/// believed.
 const V7: &str = "
 -- hash: of the token; body: of the body that it came with first.
 CREATE TABLE used_tokens(hash BLOB PRIMARY KEY, body BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
@@ -269,11 +276,12 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// The version of the ledger behind `conn`, before anything in it is changed; 0 for a file that holds nothing yet. Errs with
-/// `Fault::Foreign` for a database of another program.
+/// The version of the ledger behind `conn`, before anything in it is changed; 0 for a file that
+/// holds nothing yet. Errs with `Fault::Foreign` for a database of another program.
 pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
     const OURS: [&str; 3] = ["runs", "recipients", "batches"];
-    // In one transaction: between two, another process may make the tables and the version of a new ledger.
+    // In one transaction: between two, another process may make the tables and the version of a new
+    // ledger.
     let tx = conn.unchecked_transaction()?;
     let found = version(&tx)?;
     let tables = tables(&tx)?;
@@ -283,14 +291,21 @@ pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
         (true, _) if found == 0 => Ok(0),
         (false, true) if found > 0 => Ok(found),
         (false, true) => Err(Fault::Damaged("the ledger's version was lost".into())),
-        (true, _) => Err(Fault::Foreign("in the ledger's place is a database without tables".into())),
-        (false, false) => Err(Fault::Foreign(format!("in the ledger's place is a database of another program (its tables: {})", some(&tables)))),
+        (true, _) => {
+            Err(Fault::Foreign("in the ledger's place is a database without tables".into()))
+        }
+        (false, false) => Err(Fault::Foreign(format!(
+            "in the ledger's place is a database of another program (its tables: {})",
+            some(&tables)
+        ))),
     }
 }
 
 /// The names of all tables.
 fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?.query_map([], |row| row.get(0))?.collect()
+    conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?
+        .query_map([], |row| row.get(0))?
+        .collect()
 }
 
 /// The first names of a list.
@@ -300,8 +315,8 @@ fn some(names: &[String]) -> String {
     names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ") + more
 }
 
-/// Brings the file up to `VERSION`. Several processes may do so at once: the first one works, the others find it done. Errs with
-/// `Fault::Newer` when the file is ahead of this program.
+/// Brings the file up to `VERSION`. Several processes may do so at once: the first one works, the
+/// others find it done. Errs with `Fault::Newer` when the file is ahead of this program.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     if version(conn)? == VERSION {
         return Ok(());
@@ -309,9 +324,14 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&tx)?;
     if found == 0 && tx.prepare("SELECT 1 FROM sqlite_master LIMIT 1")?.exists([])? {
-        return Err(Fault::Damaged("this is a database of another program, or a ledger whose version was lost".into()));
+        return Err(Fault::Damaged(
+            "this is a database of another program, or a ledger whose version was lost".into(),
+        ));
     }
-    let done = usize::try_from(found).ok().filter(|n| *n <= MIGRATIONS.len()).ok_or(Fault::Newer(found))?;
+    let done = usize::try_from(found)
+        .ok()
+        .filter(|n| *n <= MIGRATIONS.len())
+        .ok_or(Fault::Newer(found))?;
     for step in &MIGRATIONS[done..] {
         tx.execute_batch(step)?;
     }

@@ -1,4 +1,5 @@
-//! Sketches of who each run is for, and the comparison of a planned run with those of other campaigns.
+//! Sketches of who each run is for, and the comparison of a planned run with those of other
+//! campaigns.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,11 +9,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::fault::Result;
 use super::{aliases, known, words, workspace};
-use crate::ledger::{LostPeople, OtherCampaign, Overlap, OverlapQuery, People, person_of, person_seed};
+use crate::ledger::{
+    LostPeople, OtherCampaign, Overlap, OverlapQuery, People, person_of, person_seed,
+};
 use crate::outcome::Outcome;
 use crate::provider::JobId;
 
-/// How many of the people are looked at; with more than these their number is an estimate, one percent off at most in nearly all cases.
+/// How many of the people are looked at; with more than these their number is an estimate, one
+/// percent off at most in nearly all cases.
 const SAMPLE: usize = 4_096;
 /// Fewer than this many say nothing about the others.
 const LEAST_SAMPLE: usize = 10;
@@ -20,7 +24,8 @@ const LEAST_SAMPLE: usize = 10;
 const LEAST: u64 = 10;
 /// How long the sketch of a removed run is kept: longer than any question looks back.
 const KEEP: i64 = 60 * 86_400 * 1_000_000;
-/// Stands in a sketch for what nothing says about a lost run, and equals everything. No environment is called so in practice.
+/// Stands in a sketch for what nothing says about a lost run, and equals everything. No environment
+/// is called so in practice.
 const ANY: &str = "*";
 
 /// Keeps the sketch of a run that is being sealed.
@@ -29,7 +34,12 @@ pub(super) fn keep(conn: &Connection, seq: i64, apart: &str, people: &People) ->
         "INSERT INTO sketches(run, campaign, env, apart, message_fingerprint, bound, members)
          SELECT seq, campaign, env, ?2, message_fingerprint, ?3, ?4 FROM runs WHERE seq = ?1",
     )?
-    .execute(params![seq, apart, people.bound.cast_signed(), People::pack(&people.members)])?;
+    .execute(params![
+        seq,
+        apart,
+        people.bound.cast_signed(),
+        People::pack(&people.members)
+    ])?;
     Ok(())
 }
 
@@ -69,7 +79,10 @@ fn name_of_lost(conn: &Connection, number: i64) -> Result<String> {
 /// Before a run is removed: its sketch outlives it, holding only those who were reached.
 pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM sketches WHERE removed_at < ?1", [now.as_microsecond() - KEEP])?;
-    let packed: Option<Vec<u8>> = conn.prepare("SELECT members FROM sketches WHERE run = ?1")?.query_row([seq], |row| row.get(0)).optional()?;
+    let packed: Option<Vec<u8>> = conn
+        .prepare("SELECT members FROM sketches WHERE run = ?1")?
+        .query_row([seq], |row| row.get(0))
+        .optional()?;
     let Some(packed) = packed else { return Ok(()) };
     let (mut reached, mut latest) = (Vec::new(), i64::MIN);
     for (person, row) in People::unpack(&packed) {
@@ -85,12 +98,10 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     if reached.is_empty() {
         conn.execute("DELETE FROM sketches WHERE run = ?1", [seq])?;
     } else {
-        conn.prepare("UPDATE sketches SET removed_at = ?2, reached_at = ?3, members = ?4 WHERE run = ?1")?.execute(params![
-            seq,
-            now.as_microsecond(),
-            latest,
-            People::pack(&reached)
-        ])?;
+        conn.prepare(
+            "UPDATE sketches SET removed_at = ?2, reached_at = ?3, members = ?4 WHERE run = ?1",
+        )?
+        .execute(params![seq, now.as_microsecond(), latest, People::pack(&reached)])?;
     }
     Ok(())
 }
@@ -140,7 +151,15 @@ struct Found {
 
 impl Found {
     fn new(campaign: String, run: String, bound: u64, is_message_known: bool) -> Self {
-        Self { campaign, run, at: i64::MIN, reached: Vec::new(), coming: Vec::new(), bound, is_message_known }
+        Self {
+            campaign,
+            run,
+            at: i64::MIN,
+            reached: Vec::new(),
+            coming: Vec::new(),
+            bound,
+            is_message_known,
+        }
     }
 
     /// Counts one of the people; hand-overs before `since` do not count.
@@ -152,15 +171,21 @@ impl Found {
             Fate::Out => return,
         };
         if at >= since {
-            let people = if matches!(fate, Fate::Reached(_)) { &mut self.reached } else { &mut self.coming };
+            let people =
+                if matches!(fate, Fate::Reached(_)) { &mut self.reached } else { &mut self.coming };
             people.push(person);
             self.at = self.at.max(at);
         }
     }
 }
 
-/// Compares the people of a planned run with those whom other campaigns have reached with the same message.
-pub(super) fn overlap(conn: &Connection, query: &OverlapQuery, now: Timestamp) -> Result<Option<Overlap>> {
+/// Compares the people of a planned run with those whom other campaigns have reached with the same
+/// message.
+pub(super) fn overlap(
+    conn: &Connection,
+    query: &OverlapQuery,
+    now: Timestamp,
+) -> Result<Option<Overlap>> {
     let mut people: Vec<u64> = query.people.members.iter().map(|(person, _)| *person).collect();
     people.dedup();
     let is_whole = query.people.bound == u64::MAX;
@@ -175,7 +200,8 @@ pub(super) fn overlap(conn: &Connection, query: &OverlapQuery, now: Timestamp) -
     }
     let mut found = sketched(conn, query, &people, now)?;
     found.extend(unsketched(conn, query, &people, now)?);
-    // What is certain comes first; runs whose message nothing tells are counted only where that alone is not enough.
+    // What is certain comes first; runs whose message nothing tells are counted only where that
+    // alone is not enough.
     let certain: Vec<Found>;
     (certain, found) = found.into_iter().partition(|found| found.is_message_known);
     let answer = largest(&people, count, bound, &certain);
@@ -183,10 +209,12 @@ pub(super) fn overlap(conn: &Connection, query: &OverlapQuery, now: Timestamp) -
         return Ok(answer);
     }
     found.extend(certain);
-    Ok(largest(&people, count, bound, &found).map(|overlap| Overlap { is_message_known: false, ..overlap }))
+    Ok(largest(&people, count, bound, &found)
+        .map(|overlap| Overlap { is_message_known: false, ..overlap }))
 }
 
-/// The answer in which most of the people are reached, over all bounds up to which something is known.
+/// The answer in which most of the people are reached, over all bounds up to which something is
+/// known.
 fn largest(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let mut bounds: Vec<u64> = found.iter().map(|found| found.bound.min(bound)).collect();
     bounds.sort_unstable();
@@ -195,7 +223,8 @@ fn largest(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Ov
     answers.max_by_key(|overlap| overlap.reached + overlap.coming)
 }
 
-/// What the runs say whose sketches reach up to `bound`; `None` where fewer than half of the people, or than ten, are reached.
+/// What the runs say whose sketches reach up to `bound`; `None` where fewer than half of the
+/// people, or than ten, are reached.
 fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let sample = people.partition_point(|person| *person <= bound);
     let is_exact = sample as u64 == count;
@@ -205,7 +234,9 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
     let (mut reached, mut all): (HashSet<u64>, HashSet<u64>) = (HashSet::new(), HashSet::new());
     let mut by_campaign: HashMap<&str, (usize, i64, &str)> = HashMap::new();
     for run in found.iter().filter(|run| run.bound >= bound) {
-        let up_to = |people: &[u64]| people.iter().filter(|person| **person <= bound).copied().collect::<HashSet<u64>>();
+        let up_to = |people: &[u64]| {
+            people.iter().filter(|person| **person <= bound).copied().collect::<HashSet<u64>>()
+        };
         let (theirs, coming) = (up_to(&run.reached), up_to(&run.coming));
         let before = by_campaign.entry(&run.campaign).or_insert((0, i64::MIN, ""));
         before.0 += theirs.union(&coming).count();
@@ -219,7 +250,8 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
     if 2 * all.len() < sample || of_all(all.len()) < LEAST {
         return None;
     }
-    let mut others: Vec<(&str, (usize, i64, &str))> = by_campaign.into_iter().filter(|(_, (people, ..))| *people > 0).collect();
+    let mut others: Vec<(&str, (usize, i64, &str))> =
+        by_campaign.into_iter().filter(|(_, (people, ..))| *people > 0).collect();
     others.sort_by_key(|(_, (people, at, _))| std::cmp::Reverse((*people, *at)));
     let (campaign, (_, at, run)) = *others.first()?;
     let at = words::time(at).ok()?;
@@ -244,7 +276,12 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
 }
 
 /// What the kept sketches say. Only members that both have are looked up.
-fn sketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Timestamp) -> Result<Vec<Found>> {
+fn sketched(
+    conn: &Connection,
+    query: &OverlapQuery,
+    people: &[u64],
+    now: Timestamp,
+) -> Result<Vec<Found>> {
     let since = query.since.as_microsecond();
     let kin = aliases::kin_json(conn, &query.campaign)?;
     let mut sketches = conn.prepare(
@@ -253,12 +290,21 @@ fn sketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Timest
          WHERE s.message_fingerprint IN (?1, ?6) AND (s.env IS ?2 OR s.env = ?6) AND s.apart IN (?3, ?6)
            AND s.campaign NOT IN (SELECT value FROM json_each(?4)) AND coalesce(r.finished_at, s.reached_at, ?5) >= ?5",
     )?;
-    let mut rows = sketches.query(params![query.message_fingerprint, query.env, query.apart, kin, since, ANY])?;
+    let mut rows = sketches.query(params![
+        query.message_fingerprint,
+        query.env,
+        query.apart,
+        kin,
+        since,
+        ANY
+    ])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let (seq, bound, removed): (i64, i64, Option<i64>) = (row.get(0)?, row.get(3)?, row.get(4)?);
+        let (seq, bound, removed): (i64, i64, Option<i64>) =
+            (row.get(0)?, row.get(3)?, row.get(4)?);
         let name = if seq < 0 { name_of_lost(conn, seq)? } else { row.get(2)? };
-        let mut found = Found::new(row.get(1)?, name, bound.cast_unsigned(), row.get::<_, String>(5)? != ANY);
+        let mut found =
+            Found::new(row.get(1)?, name, bound.cast_unsigned(), row.get::<_, String>(5)? != ANY);
         let members = People::unpack(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?);
         for (person, row) in both(people, members) {
             let fate = match removed {
@@ -274,7 +320,10 @@ fn sketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Timest
 }
 
 /// The members that are among `people`; both are sorted.
-fn both<'a>(people: &'a [u64], members: impl Iterator<Item = (u64, JobId)> + 'a) -> impl Iterator<Item = (u64, JobId)> + 'a {
+fn both<'a>(
+    people: &'a [u64],
+    members: impl Iterator<Item = (u64, JobId)> + 'a,
+) -> impl Iterator<Item = (u64, JobId)> + 'a {
     let mut at = 0;
     members.filter(move |(person, _)| {
         while people.get(at).is_some_and(|one| one < person) {
@@ -284,9 +333,14 @@ fn both<'a>(people: &'a [u64], members: impl Iterator<Item = (u64, JobId)> + 'a)
     })
 }
 
-/// The same for runs of which no sketch was kept, because an earlier version planned them: these are read through, until they are too old
-/// to be asked about.
-fn unsketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Timestamp) -> Result<Vec<Found>> {
+/// The same for runs of which no sketch was kept, because an earlier version planned them: these
+/// are read through, until they are too old to be asked about.
+fn unsketched(
+    conn: &Connection,
+    query: &OverlapQuery,
+    people: &[u64],
+    now: Timestamp,
+) -> Result<Vec<Found>> {
     let since = query.since.as_microsecond();
     let kin = aliases::kin_json(conn, &query.campaign)?;
     let seed = person_seed(&workspace::secret_key(conn)?);
@@ -299,11 +353,17 @@ fn unsketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Time
     let mut rows = runs.query(params![query.message_fingerprint, query.env, kin, since])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let (seq, provider, settings): (i64, String, String) = (row.get(0)?, row.get(3)?, row.get(4)?);
+        let (seq, provider, settings): (i64, String, String) =
+            (row.get(0)?, row.get(3)?, row.get(4)?);
         let settings: serde_json::Value = serde_json::from_str(&settings)?;
-        let is_set = |key| settings.get(key).is_some_and(|value| !value.is_null() && *value != false);
+        let is_set =
+            |key| settings.get(key).is_some_and(|value| !value.is_null() && *value != false);
         let apart = if query.sandboxes.contains(&provider) { SANDBOX } else { "" };
-        if is_set("redirect") || is_set("provider_sandbox") || is_set("apart") || apart != query.apart {
+        if is_set("redirect")
+            || is_set("provider_sandbox")
+            || is_set("apart")
+            || apart != query.apart
+        {
             continue;
         }
         let mut found = Found::new(row.get(1)?, row.get(2)?, u64::MAX, true);
@@ -314,7 +374,8 @@ fn unsketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Time
             if matches!(fate, Fate::Out) {
                 continue;
             }
-            let person = person_of(member.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, seed);
+            let person =
+                person_of(member.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, seed);
             if people.binary_search(&person).is_ok() {
                 found.add(person, &fate, since, now);
             }

@@ -1,7 +1,9 @@
-//! The threads that own the connections: one that writes, in groups with one commit each, and some that read beside it.
+//! The threads that own the connections: one that writes, in groups with one commit each, and some
+//! that read beside it.
 //!
-//! A request that fails takes back only what it did itself; a commit that fails fails every request of its group. Nobody is answered
-//! before the commit has reached the disk, but for what means nothing until a later request has been committed, see [`Worker::ask_early`].
+//! A request that fails takes back only what it did itself; a commit that fails fails every request
+//! of its group. Nobody is answered before the commit has reached the disk, but for what means
+//! nothing until a later request has been committed, see [`Worker::ask_early`].
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -22,10 +24,11 @@ const QUEUE: usize = 128;
 
 /// One request, from the question to the answer.
 trait Work: Send {
-    /// Does the work inside the open transaction and keeps the result; again, when it had to be taken back with others. False when it has
-    /// to be taken back.
+    /// Does the work inside the open transaction and keeps the result; again, when it had to be
+    /// taken back with others. False when it has to be taken back.
     fn run(&mut self, conn: &Connection) -> bool;
-    /// Whether it means nothing until a later request has been committed, so that its commit need not wait for the disk.
+    /// Whether it means nothing until a later request has been committed, so that its commit need
+    /// not wait for the disk.
     fn is_preliminary(&self) -> bool;
     /// What the work itself failed with.
     fn failure(&self) -> Option<LedgerError>;
@@ -69,7 +72,8 @@ impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
     }
 }
 
-/// A thread with a connection of its own and a bounded queue before it. Dropping it waits until what is queued has been done.
+/// A thread with a connection of its own and a bounded queue before it. Dropping it waits until
+/// what is queued has been done.
 pub(super) struct Worker {
     queue: Option<mpsc::Sender<Box<dyn Work>>>,
     thread: Option<JoinHandle<()>>,
@@ -78,12 +82,18 @@ pub(super) struct Worker {
 
 impl Worker {
     /// The thread that writes.
-    pub(super) fn writer(conn: Connection, path: Arc<str>, is_hurried: Arc<AtomicBool>) -> std::io::Result<Self> {
+    pub(super) fn writer(
+        conn: Connection,
+        path: Arc<str>,
+        is_hurried: Arc<AtomicBool>,
+    ) -> std::io::Result<Self> {
         let for_thread = path.clone();
         Self::start("ledger-writer", path, move |mut queue| {
             let (mut conn, mut group) = (conn, Vec::with_capacity(GROUP));
             let runs_ahead = Cell::new(false);
-            if let Err(error) = patience::install(&mut conn, for_thread.clone(), patience::TO_WRITE, is_hurried) {
+            if let Err(error) =
+                patience::install(&mut conn, for_thread.clone(), patience::TO_WRITE, is_hurried)
+            {
                 tracing::warn!(%error, "the ledger waits for no other process");
             }
             while queue.blocking_recv_many(&mut group, GROUP) > 0 {
@@ -97,7 +107,9 @@ impl Worker {
         let for_thread = path.clone();
         Self::start("ledger-reader", path, move |mut queue| {
             while let Some(mut work) = queue.blocking_recv() {
-                let sql = |text: &str| conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop);
+                let sql = |text: &str| {
+                    conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop)
+                };
                 let begun = sql("BEGIN").map_err(|e| Fault::from(e).at(&for_thread));
                 if begun.is_ok() {
                     work.run(&conn);
@@ -109,20 +121,32 @@ impl Worker {
         })
     }
 
-    fn start(name: &str, path: Arc<str>, body: impl FnOnce(mpsc::Receiver<Box<dyn Work>>) + Send + 'static) -> std::io::Result<Self> {
+    fn start(
+        name: &str,
+        path: Arc<str>,
+        body: impl FnOnce(mpsc::Receiver<Box<dyn Work>>) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || body(receiver))?;
+        let thread =
+            std::thread::Builder::new().name(name.to_owned()).spawn(move || body(receiver))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), path })
     }
 
     /// Hands `work` to the thread and waits for its answer.
-    pub(super) async fn ask<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static) -> LedgerResult<T> {
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> Result<T> + Send + 'static,
+    ) -> LedgerResult<T> {
         self.hand(work, false).await
     }
 
-    /// The same for what means nothing until a later request has been committed. It is answered before it has reached the disk: the log is
-    /// written in order and that later commit waits for all of it (SQLite's `synchronous = NORMAL` in WAL mode).
-    pub(super) async fn ask_early<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static) -> LedgerResult<T> {
+    /// The same for what means nothing until a later request has been committed. It is answered
+    /// before it has reached the disk: the log is written in order and that later commit waits for
+    /// all of it (SQLite's `synchronous = NORMAL` in WAL mode).
+    pub(super) async fn ask_early<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> Result<T> + Send + 'static,
+    ) -> LedgerResult<T> {
         self.hand(work, true).await
     }
 
@@ -131,10 +155,15 @@ impl Worker {
         fault.at(&self.path)
     }
 
-    async fn hand<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static, is_preliminary: bool) -> LedgerResult<T> {
+    async fn hand<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> Result<T> + Send + 'static,
+        is_preliminary: bool,
+    ) -> LedgerResult<T> {
         let gone = || LedgerError::Gone("its thread has ended".into());
         let (reply, answer) = oneshot::channel();
-        let task: Box<dyn Work> = Box::new(Task { work, result: None, reply, path: self.path.clone(), is_preliminary });
+        let task: Box<dyn Work> =
+            Box::new(Task { work, result: None, reply, path: self.path.clone(), is_preliminary });
         self.queue.as_ref().ok_or_else(gone)?.send(task).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -150,9 +179,10 @@ impl Drop for Worker {
     }
 }
 
-/// Runs a group of requests, commits once, and answers. Where one of them fails, each is run again by itself: a savepoint around each would
-/// make SQLite keep a copy of every page that they change, in a file of its own. `runs_ahead` says whether the connection commits without
-/// waiting for the disk now.
+/// Runs a group of requests, commits once, and answers. Where one of them fails, each is run again
+/// by itself: a savepoint around each would make SQLite keep a copy of every page that they change,
+/// in a file of its own. `runs_ahead` says whether the connection commits without waiting for the
+/// disk now.
 fn commit(conn: &Connection, runs_ahead: &Cell<bool>, mut group: Vec<Box<dyn Work>>, path: &str) {
     if group.len() > 1 {
         let done = together(conn, runs_ahead, &mut group, path);
@@ -166,17 +196,31 @@ fn commit(conn: &Connection, runs_ahead: &Cell<bool>, mut group: Vec<Box<dyn Wor
     }
 }
 
-/// Runs requests in one transaction; true if it is committed, false if one of them failed and nothing was done.
-fn together(conn: &Connection, runs_ahead: &Cell<bool>, group: &mut [Box<dyn Work>], path: &str) -> LedgerResult<bool> {
-    let sql = |text: &str| conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop).map_err(|e| Fault::from(e).at(path));
+/// Runs requests in one transaction; true if it is committed, false if one of them failed and
+/// nothing was done.
+fn together(
+    conn: &Connection,
+    runs_ahead: &Cell<bool>,
+    group: &mut [Box<dyn Work>],
+    path: &str,
+) -> LedgerResult<bool> {
+    let sql = |text: &str| {
+        conn.prepare_cached(text)
+            .and_then(|mut sql| sql.execute([]))
+            .map(drop)
+            .map_err(|e| Fault::from(e).at(path))
+    };
     let transaction = |group: &mut [Box<dyn Work>]| {
         sql("BEGIN IMMEDIATE")?;
         patience::is_over();
         for work in group {
             let ok = work.run(conn);
             if conn.is_autocommit() {
-                // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier requests included.
-                return Err(work.failure().unwrap_or_else(|| LedgerError::Gone("the transaction ended before its time".into())));
+                // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier
+                // requests included.
+                return Err(work.failure().unwrap_or_else(|| {
+                    LedgerError::Gone("the transaction ended before its time".into())
+                }));
             }
             if !ok {
                 return Ok(false);
@@ -186,7 +230,8 @@ fn together(conn: &Connection, runs_ahead: &Cell<bool>, group: &mut [Box<dyn Wor
     };
     let may_run_ahead = group.iter().all(|work| work.is_preliminary());
     if runs_ahead.get() != may_run_ahead {
-        // A pragma does its work while it is prepared, so it is prepared each time. Where it fails nothing is done.
+        // A pragma does its work while it is prepared, so it is prepared each time. Where it fails
+        // nothing is done.
         let level = if may_run_ahead { "NORMAL" } else { "FULL" };
         runs_ahead.set(true);
         conn.pragma_update(None, "synchronous", level).map_err(|e| Fault::from(e).at(path))?;

@@ -1,4 +1,5 @@
-//! What came back over the weeks, by provider and receiving domain, over all runs that are still in the ledger.
+//! What came back over the weeks, by provider and receiving domain, over all runs that are still in
+//! the ledger.
 
 use std::collections::BTreeMap;
 
@@ -20,32 +21,45 @@ fn week_of(column: &str) -> String {
     format!("(({column}) / 1000000 + {FIRST_MONDAY}) / {WEEK}")
 }
 
-/// `weeks` weeks up to and with the one of `now`, each from Monday 00:00 UTC on; the earliest first.
+/// `weeks` weeks up to and with the one of `now`, each from Monday 00:00 UTC on; the earliest
+/// first.
 pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec<Trend>> {
     let this = (now.as_second() + FIRST_MONDAY).div_euclid(WEEK);
     let first = this - i64::from(weeks.max(1)) + 1;
     let since = (first * WEEK - FIRST_MONDAY) * 1_000_000;
     let mut found: BTreeMap<(i64, String, String), Trend> = BTreeMap::new();
-    let mut add = |week: i64, provider: String, domain: String, change: &dyn Fn(&mut Trend)| -> Result<()> {
-        let begins = words::time((week * WEEK - FIRST_MONDAY) * 1_000_000)?;
-        let entry = found.entry((week, provider.clone(), domain.clone()));
-        change(entry.or_insert_with(|| Trend { week: begins, provider, domain, ..Trend::default() }));
-        Ok(())
-    };
+    let mut add =
+        |week: i64, provider: String, domain: String, change: &dyn Fn(&mut Trend)| -> Result<()> {
+            let begins = words::time((week * WEEK - FIRST_MONDAY) * 1_000_000)?;
+            let entry = found.entry((week, provider.clone(), domain.clone()));
+            change(entry.or_insert_with(|| Trend {
+                week: begins,
+                provider,
+                domain,
+                ..Trend::default()
+            }));
+            Ok(())
+        };
     let sql = format!(
         "SELECT {}, provider, domain, outcome = ?1, count(*) FROM recipients
          WHERE state = 0 AND outcome IN (?1, ?3) AND attempts > 0 AND last_at >= ?2 GROUP BY 1, 2, 3, 4",
         week_of("last_at")
     );
     let mut query = conn.prepare(&sql)?;
-    let mut rows = query.query(params![words::outcome_number(Outcome::Accepted), since, words::outcome_number(Outcome::Rejected)])?;
+    let mut rows = query.query(params![
+        words::outcome_number(Outcome::Accepted),
+        since,
+        words::outcome_number(Outcome::Rejected)
+    ])?;
     while let Some(row) = rows.next()? {
         let (is_accepted, count): (bool, u64) = (row.get(3)?, row.get::<_, i64>(4)?.max(0) as u64);
-        let change = |trend: &mut Trend| if is_accepted { trend.accepted += count } else { trend.rejected += count };
+        let change = |trend: &mut Trend| {
+            if is_accepted { trend.accepted += count } else { trend.rejected += count }
+        };
         add(row.get(0)?, row.get(1)?, row.get(2)?, &change)?;
     }
-    // A source whose clock is ahead cannot tell of what is still to come. Who hears of a run that was removed has no name any more, so each
-    // event is somebody.
+    // A source whose clock is ahead cannot tell of what is still to come. Who hears of a run that
+    // was removed has no name any more, so each event is somebody.
     let sql = format!(
         "SELECT {}, coalesce(r.provider, e.provider), coalesce(r.domain, substr(e.email, instr(e.email, '@') + 1)), e.type, e.bounce,
            count(DISTINCT CASE WHEN e.recipient IS NOT NULL THEN 'r' || e.recipient WHEN e.email <> '' THEN 'e' || e.email ELSE 'n' || e.id END)

@@ -5,16 +5,20 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Result;
 use crate::ledger::UsedToken;
 
-/// Uses a token up; false when it came with another body before. Those that have expired are deleted.
+/// Uses a token up; false when it came with another body before. Those that have expired are
+/// deleted.
 pub(super) fn use_up(conn: &Connection, token: &UsedToken) -> Result<bool> {
     let now = token.at.as_microsecond();
     conn.prepare_cached("DELETE FROM used_tokens WHERE expires_at < ?1")?.execute([now])?;
-    let known: Option<Vec<u8>> =
-        conn.prepare_cached("SELECT body FROM used_tokens WHERE hash = ?1")?.query_row([&token.hash], |row| row.get(0)).optional()?;
+    let known: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT body FROM used_tokens WHERE hash = ?1")?
+        .query_row([&token.hash], |row| row.get(0))
+        .optional()?;
     if let Some(body) = known {
         return Ok(body == token.body);
     }
-    let mut insert = conn.prepare_cached("INSERT INTO used_tokens(hash, body, expires_at) VALUES (?1, ?2, ?3)")?;
+    let mut insert =
+        conn.prepare_cached("INSERT INTO used_tokens(hash, body, expires_at) VALUES (?1, ?2, ?3)")?;
     insert.execute(params![token.hash, token.body, token.expires_at.as_microsecond()])?;
     Ok(true)
 }

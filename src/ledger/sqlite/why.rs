@@ -63,7 +63,10 @@ pub(super) fn why(conn: &Connection, run: &str, email: &str) -> Result<Vec<Decis
     }
     // Stable, so that what happened to one row stays in its order.
     story.sort_by_key(|(at, ..)| *at);
-    story.into_iter().map(|(at, what, detail)| Ok(Decision { at: words::time(at)?, what, detail })).collect()
+    story
+        .into_iter()
+        .map(|(at, what, detail)| Ok(Decision { at: words::time(at)?, what, detail }))
+        .collect()
 }
 
 fn person(conn: &Connection, id: i64) -> Result<Person> {
@@ -103,14 +106,33 @@ fn events(conn: &Connection, seq: i64, id: i64) -> Result<Vec<Event>> {
     events.extend(planned(conn, seq, &person, tried)?);
     events.extend(claims(conn, &person, &events)?);
     if let (Some(Outcome::Accepted), Some(at)) = (person.outcome, person.last_at) {
-        let id = if person.provider_id.is_empty() { String::new() } else { format!("the provider calls it {}", person.provider_id) };
-        events.push(Event { at, order: 4, what: "accepted".into(), detail: joined(&[&person.code, &person.detail, &id]) });
+        let id = if person.provider_id.is_empty() {
+            String::new()
+        } else {
+            format!("the provider calls it {}", person.provider_id)
+        };
+        events.push(Event {
+            at,
+            order: 4,
+            what: "accepted".into(),
+            detail: joined(&[&person.code, &person.detail, &id]),
+        });
     }
     if let (Some(at), None) = (person.next_at, person.outcome) {
-        events.push(Event { at, order: 7, what: "may be claimed again".into(), detail: String::new() });
+        events.push(Event {
+            at,
+            order: 7,
+            what: "may be claimed again".into(),
+            detail: String::new(),
+        });
     }
     if let (false, Some(at)) = (person.feedback.is_empty(), person.last_at) {
-        events.push(Event { at, order: 5, what: "feedback".into(), detail: person.feedback.clone() });
+        events.push(Event {
+            at,
+            order: 5,
+            what: "feedback".into(),
+            detail: person.feedback.clone(),
+        });
     }
     events.sort_by_key(|event| (event.at, event.order));
     with_decisions_of_the_run(conn, seq, events)
@@ -118,31 +140,52 @@ fn events(conn: &Connection, seq: i64, id: i64) -> Result<Vec<Event>> {
 
 /// How the row was planned, and what it was given then.
 fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<Vec<Event>> {
-    let (at, lists, message): (i64, String, String) =
-        conn.query_row("SELECT started_at, lists, message_fingerprint FROM runs WHERE seq = ?1", [seq], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+    let (at, lists, message): (i64, String, String) = conn.query_row(
+        "SELECT started_at, lists, message_fingerprint FROM runs WHERE seq = ?1",
+        [seq],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
     let message = format!("message {}", message.get(..12).unwrap_or(&message));
     let lists: Vec<String> = serde_json::from_str(&lists)?;
-    let place = lists.get(person.list).map_or_else(String::new, |list| format!("{list}:{}", person.line));
+    let place =
+        lists.get(person.list).map_or_else(String::new, |list| format!("{list}:{}", person.line));
     let cohort = format!("cohort {}", words::cohort(person.cohort));
-    let first = first_choice(conn, seq, person.id)?.map_or_else(String::new, |name| format!("first choice {name}"));
+    let first = first_choice(conn, seq, person.id)?
+        .map_or_else(String::new, |name| format!("first choice {name}"));
     let mut events = vec![Event {
         at,
         order: 0,
         what: "planned".into(),
-        detail: joined(&[&format!("row {}", words::row_of(person.id)), &place, &cohort, &first, &message]),
+        detail: joined(&[
+            &format!("row {}", words::row_of(person.id)),
+            &place,
+            &cohort,
+            &first,
+            &message,
+        ]),
     }];
     match (person.outcome, &person.carried_from) {
-        (Some(outcome), Some(from)) if !tried && person.batch.is_none() && outcome != Outcome::Held => {
+        (Some(outcome), Some(from))
+            if !tried && person.batch.is_none() && outcome != Outcome::Held =>
+        {
             let detail = format!("carried over from {}", with_version(conn, from)?);
             events.push(Event { at, order: 1, what: outcome.to_string(), detail });
         }
         (_, Some(from)) => {
-            events.push(Event { at, order: 1, what: "carried over".into(), detail: format!("from {}", with_version(conn, from)?) });
+            events.push(Event {
+                at,
+                order: 1,
+                what: "carried over".into(),
+                detail: format!("from {}", with_version(conn, from)?),
+            });
         }
         (Some(outcome), None) if !tried && person.batch.is_none() && outcome != Outcome::Held => {
-            events.push(Event { at, order: 1, what: outcome.to_string(), detail: joined(&[&person.reason, &person.detail]) });
+            events.push(Event {
+                at,
+                order: 1,
+                what: outcome.to_string(),
+                detail: joined(&[&person.reason, &person.detail]),
+            });
         }
         (Some(Outcome::Held), None) if person.reason == "limit" => {
             events.push(Event { at, order: 1, what: "held".into(), detail: person.reason.clone() });
@@ -160,14 +203,19 @@ fn with_version(conn: &Connection, from: &str) -> Result<String> {
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(match found {
-        Some((message, at)) => format!("{from}, message {} of {:.0}", message.get(..12).unwrap_or(&message), words::time(at)?),
+        Some((message, at)) => format!(
+            "{from}, message {} of {:.0}",
+            message.get(..12).unwrap_or(&message),
+            words::time(at)?
+        ),
         None => from.to_owned(),
     })
 }
 
 /// Whom the recipient was planned for, where the run has several providers to choose from.
 fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> {
-    let settings: String = conn.query_row("SELECT settings FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
+    let settings: String =
+        conn.query_row("SELECT settings FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
     let settings: serde_json::Value = serde_json::from_str(&settings)?;
     if settings.get("route").is_none_or(serde_json::Value::is_null) {
         return Ok(None);
@@ -176,7 +224,8 @@ fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> 
     let passed_over = conn
         .query_row("SELECT code FROM attempts WHERE recipient = ?1 AND what = 'failover' ORDER BY id LIMIT 1", [id], |row| row.get(0))
         .optional()?;
-    let planned: String = conn.query_row("SELECT provider FROM recipients WHERE id = ?1", [id], |row| row.get(0))?;
+    let planned: String =
+        conn.query_row("SELECT provider FROM recipients WHERE id = ?1", [id], |row| row.get(0))?;
     Ok(Some(passed_over.unwrap_or(planned)).filter(|name| !name.is_empty()))
 }
 
@@ -187,16 +236,25 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let (batch, at, what): (Option<i64>, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let reason = words::reason(row.get(3)?)?.map_or_else(String::new, |reason| reason.to_string());
+        let reason =
+            words::reason(row.get(3)?)?.map_or_else(String::new, |reason| reason.to_string());
         let (code, detail): (String, String) = (row.get(4)?, row.get(5)?);
         let (order, what, detail) = match what.as_str() {
-            "reopened" => (6, "opened again".to_owned(), format!("was {}", joined(&[&detail, &code]))),
+            "reopened" => {
+                (6, "opened again".to_owned(), format!("was {}", joined(&[&detail, &code])))
+            }
             "not_taken" => (3, "not taken".to_owned(), joined(&[&reason, &code, &detail])),
             // What it came to was decided by this evidence, and stands after it.
-            "reconciled" => (3, "reconciled".to_owned(), if code == "accepted" { detail } else { format!("{code}: {detail}") }),
+            "reconciled" => (
+                3,
+                "reconciled".to_owned(),
+                if code == "accepted" { detail } else { format!("{code}: {detail}") },
+            ),
             "failover" => (1, "failed over".to_owned(), detail),
             former::KEPT => (5, "not tried again".to_owned(), format!("stays {code}: {detail}")),
-            "screened" => (3, "suppressed".to_owned(), joined(&[&reason, &detail, "before the hand-over"])),
+            "screened" => {
+                (3, "suppressed".to_owned(), joined(&[&reason, &detail, "before the hand-over"]))
+            }
             other => (3, other.to_owned(), joined(&[&reason, &code, &detail])),
         };
         events.push(Event { at, order, what, detail });
@@ -219,13 +277,23 @@ fn claim(conn: &Connection, batch: i64) -> Result<Option<Event>> {
         .prepare_cached("SELECT claimed_at, provider FROM batches WHERE id = ?1")?
         .query_row(params![batch], |row| {
             let provider: String = row.get(1)?;
-            Ok(Event { at: row.get(0)?, order: 2, what: format!("claimed in batch {batch}"), detail: format!("for {provider}") })
+            Ok(Event {
+                at: row.get(0)?,
+                order: 2,
+                what: format!("claimed in batch {batch}"),
+                detail: format!("for {provider}"),
+            })
         })
         .optional()?)
 }
 
-/// Adds the decisions about all open rows of the run that met this one while it was open, and about held ones while it was held.
-fn with_decisions_of_the_run(conn: &Connection, seq: i64, events: Vec<Event>) -> Result<Vec<Event>> {
+/// Adds the decisions about all open rows of the run that met this one while it was open, and about
+/// held ones while it was held.
+fn with_decisions_of_the_run(
+    conn: &Connection,
+    seq: i64,
+    events: Vec<Event>,
+) -> Result<Vec<Event>> {
     let mut decisions: std::collections::VecDeque<(i64, String, String)> = conn
         .prepare("SELECT at, what, detail FROM decisions WHERE run = ?1 ORDER BY id")?
         .query_map([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
@@ -248,7 +316,12 @@ fn with_decisions_of_the_run(conn: &Connection, seq: i64, events: Vec<Event>) ->
                 story.push(Event { at, order: 6, what: "slowed down".into(), detail });
             } else if what == "reopened" && held {
                 (open, held) = (true, false);
-                story.push(Event { at, order: 6, what: "opened again".into(), detail: format!("was {detail}") });
+                story.push(Event {
+                    at,
+                    order: 6,
+                    what: "opened again".into(),
+                    detail: format!("was {detail}"),
+                });
             }
             continue;
         }

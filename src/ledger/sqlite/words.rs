@@ -1,4 +1,5 @@
-//! How words and times are written in the tables. The numbers are on disk: lists only grow, at their end.
+//! How words and times are written in the tables. The numbers are on disk: lists only grow, at
+//! their end.
 
 use jiff::Timestamp;
 
@@ -50,11 +51,16 @@ pub(crate) const WAITING: i64 = 2;
 pub(crate) const CLAIMED: i64 = 3;
 
 fn place<T: PartialEq>(list: &[T], value: &T) -> i64 {
-    list.iter().position(|v| v == value).expect("the lists hold every value, which a test makes sure of") as i64
+    list.iter()
+        .position(|v| v == value)
+        .expect("the lists hold every value, which a test makes sure of") as i64
 }
 
 fn at<T: Copy>(list: &[T], number: i64, what: &str) -> Result<T> {
-    usize::try_from(number).ok().and_then(|n| list.get(n).copied()).ok_or_else(|| Fault::Damaged(format!("no {what} has the number {number}")))
+    usize::try_from(number)
+        .ok()
+        .and_then(|n| list.get(n).copied())
+        .ok_or_else(|| Fault::Damaged(format!("no {what} has the number {number}")))
 }
 
 pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
@@ -63,7 +69,11 @@ pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
 
 /// The numbers of some outcomes as a list in SQL.
 pub(crate) fn list_of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> String {
-    outcomes.into_iter().map(|outcome| outcome_number(*outcome).to_string()).collect::<Vec<_>>().join(", ")
+    outcomes
+        .into_iter()
+        .map(|outcome| outcome_number(*outcome).to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 pub(crate) fn outcome(number: Option<i64>) -> Result<Option<Outcome>> {
@@ -153,6 +163,9 @@ mod tests {
         let (first, last) = ids_of(7);
         assert!(first <= id_of(7, 0).unwrap() && id_of(7, (1 << ROW_BITS) - 1).unwrap() == last);
         assert!(id_of(7, 1 << ROW_BITS).is_err());
-        assert_eq!(unpack(&pack([3, 1, u64::MAX].into_iter())).collect::<Vec<_>>(), [3, 1, u64::MAX]);
+        assert_eq!(
+            unpack(&pack([3, 1, u64::MAX].into_iter())).collect::<Vec<_>>(),
+            [3, 1, u64::MAX]
+        );
     }
 }

@@ -11,7 +11,8 @@ use super::words;
 use crate::address::key_of;
 use crate::ledger::LedgerSuppression;
 
-/// Adds suppressions. One that is kept already counts as new only when it now lasts longer; it then gets a new number.
+/// Adds suppressions. One that is kept already counts as new only when it now lasts longer; it then
+/// gets a new number.
 pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Result<u64> {
     let mut replace = conn.prepare_cached(
         "DELETE FROM suppressions WHERE entry = ?1 AND reason = ?2 AND scope = ?3 AND expires_at IS NOT NULL AND (?4 IS NULL OR ?4 > expires_at)",
@@ -21,16 +22,27 @@ pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Resu
     )?;
     let mut new = 0;
     for entry in entries {
-        let (reason, expires_at) = (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
+        let (reason, expires_at) =
+            (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
         replace.execute(params![entry.entry, reason, entry.scope, expires_at])?;
-        new += insert.execute(params![entry.entry, reason, entry.scope, entry.source, entry.created_at.as_microsecond(), expires_at, entry.note])?
-            as u64;
+        new += insert.execute(params![
+            entry.entry,
+            reason,
+            entry.scope,
+            entry.source,
+            entry.created_at.as_microsecond(),
+            expires_at,
+            entry.note
+        ])? as u64;
     }
     Ok(new)
 }
 
 /// Those that [`suppress`] would keep as new ones, each once.
-pub(super) fn not_kept(conn: &Connection, entries: &[LedgerSuppression]) -> Result<Vec<LedgerSuppression>> {
+pub(super) fn not_kept(
+    conn: &Connection,
+    entries: &[LedgerSuppression],
+) -> Result<Vec<LedgerSuppression>> {
     let mut kept = conn.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM suppressions WHERE entry = ?1 AND reason = ?2 AND scope = ?3
          AND (expires_at IS NULL OR (?4 IS NOT NULL AND ?4 <= expires_at)))",
@@ -38,8 +50,10 @@ pub(super) fn not_kept(conn: &Connection, entries: &[LedgerSuppression]) -> Resu
     let mut seen = HashSet::new();
     let mut new = Vec::new();
     for entry in entries {
-        let (reason, expires_at) = (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
-        let is_kept: bool = kept.query_row(params![entry.entry, reason, entry.scope, expires_at], |row| row.get(0))?;
+        let (reason, expires_at) =
+            (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
+        let is_kept: bool = kept
+            .query_row(params![entry.entry, reason, entry.scope, expires_at], |row| row.get(0))?;
         if !is_kept && seen.insert((entry.entry.clone(), reason, entry.scope.clone())) {
             new.push(entry.clone());
         }
@@ -47,7 +61,12 @@ pub(super) fn not_kept(conn: &Connection, entries: &[LedgerSuppression]) -> Resu
     Ok(new)
 }
 
-pub(super) fn unsuppress(conn: &Connection, entries: &[String], by: &str, now: Timestamp) -> Result<u64> {
+pub(super) fn unsuppress(
+    conn: &Connection,
+    entries: &[String],
+    by: &str,
+    now: Timestamp,
+) -> Result<u64> {
     let mut log =
         conn.prepare_cached("INSERT INTO unsuppressed(entry, reason, at, by) SELECT entry, reason, ?2, ?3 FROM suppressions WHERE entry = ?1")?;
     let mut delete = conn.prepare_cached("DELETE FROM suppressions WHERE entry = ?1")?;
@@ -59,15 +78,23 @@ pub(super) fn unsuppress(conn: &Connection, entries: &[String], by: &str, now: T
     Ok(gone)
 }
 
-/// What is kept for these entries in the spelling of an earlier version: with quotes, or not in plain ASCII.
+/// What is kept for these entries in the spelling of an earlier version: with quotes, or not in
+/// plain ASCII.
 fn spelled_otherwise(conn: &Connection, entries: &[String]) -> Result<Vec<String>> {
     let mut odd = conn.prepare_cached("SELECT DISTINCT entry FROM suppressions WHERE instr(entry, '\"') > 0 OR entry GLOB '*[^ -~]*'")?;
     let kept = odd.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
-    Ok(kept.into_iter().filter(|kept| !entries.contains(kept) && entries.contains(&key_of(kept))).collect())
+    Ok(kept
+        .into_iter()
+        .filter(|kept| !entries.contains(kept) && entries.contains(&key_of(kept)))
+        .collect())
 }
 
 /// Suppressions with a higher number than `after`, by number.
-pub(super) fn suppressions(conn: &Connection, after: i64, limit: usize) -> Result<Vec<(i64, LedgerSuppression)>> {
+pub(super) fn suppressions(
+    conn: &Connection,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<(i64, LedgerSuppression)>> {
     let mut query = conn.prepare_cached(
         "SELECT id, entry, reason, scope, source, created_at, expires_at, note FROM suppressions WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
@@ -79,11 +106,13 @@ pub(super) fn suppressions(conn: &Connection, after: i64, limit: usize) -> Resul
     Ok(page)
 }
 
-/// The suppression in the columns of a row from `first` on: entry, reason, scope, source, created_at, expires_at, note.
+/// The suppression in the columns of a row from `first` on: entry, reason, scope, source,
+/// created_at, expires_at, note.
 pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppression> {
     Ok(LedgerSuppression {
         entry: row.get(first)?,
-        reason: words::reason(row.get(first + 1)?)?.ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
+        reason: words::reason(row.get(first + 1)?)?
+            .ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
         scope: row.get(first + 2)?,
         source: row.get(first + 3)?,
         created_at: words::time(row.get(first + 4)?)?,
@@ -92,15 +121,20 @@ pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppressi
     })
 }
 
-/// The workspace's secret key; made here when there is none yet, so this needs the connection that writes.
+/// The workspace's secret key; made here when there is none yet, so this needs the connection that
+/// writes.
 pub(super) fn secret_key(conn: &Connection) -> Result<[u8; 32]> {
-    let found: Option<[u8; 32]> =
-        conn.prepare_cached("SELECT value FROM meta WHERE name = 'secret_key'")?.query_row([], |row| row.get(0)).optional()?;
+    let found: Option<[u8; 32]> = conn
+        .prepare_cached("SELECT value FROM meta WHERE name = 'secret_key'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     if let Some(key) = found {
         return Ok(key);
     }
     let mut key = [0; 32];
-    SystemRandom::new().fill(&mut key).map_err(|_| Fault::Damaged("the system gives no random numbers for the workspace's key".into()))?;
+    SystemRandom::new().fill(&mut key).map_err(|_| {
+        Fault::Damaged("the system gives no random numbers for the workspace's key".into())
+    })?;
     conn.execute("INSERT INTO meta(name, value) VALUES ('secret_key', ?1)", [key])?;
     Ok(key)
 }

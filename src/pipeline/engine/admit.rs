@@ -34,7 +34,8 @@ fn last_in_order(rows: &[LedgerRow]) -> Option<JobId> {
 }
 
 impl Engine {
-    /// Admits as many chunks as may go. Returns when to look again if nothing is in flight and something is only waiting.
+    /// Admits as many chunks as may go. Returns when to look again if nothing is in flight and
+    /// something is only waiting.
     pub(super) async fn admit(&mut self) -> Result<Option<Instant>> {
         if self.phase_tally().open == 0 {
             return Ok(None);
@@ -106,7 +107,8 @@ impl Engine {
         Ok(wake)
     }
 
-    /// Sends rows that no lane handed out. A lane may have read them ahead, so what was read ahead is read again.
+    /// Sends rows that no lane handed out. A lane may have read them ahead, so what was read ahead
+    /// is read again.
     fn send_out_of_turn(&mut self, way: Way, rows: Vec<LedgerRow>, now: Instant) {
         self.stations[way.first].lanes.forget_ahead();
         self.send_off(way, rows, now);
@@ -123,7 +125,8 @@ impl Engine {
         let instead_of = self.passed_over(way, now);
         let left = self.left_behind();
         let deadlines = self.deadlines(way.through, &rows);
-        let patience = self.stations[way.through].patience(&self.parts.outlets[way.through], self.has_stand_in(way.through, now));
+        let patience = self.stations[way.through]
+            .patience(&self.parts.outlets[way.through], self.has_stand_in(way.through, now));
         let station = &mut self.stations[way.through];
         if station.under_way == 0 {
             station.exceptions.sent_alone();
@@ -147,11 +150,16 @@ impl Engine {
         self.chunks.spawn(chunk::carry(self.parts.clone(), rows, ticket));
     }
 
-    /// How many recipients are left besides those under way; none while a canary is out, on whom nothing is tried.
+    /// How many recipients are left besides those under way; none while a canary is out, on whom
+    /// nothing is tried.
     fn left_behind(&self) -> u64 {
         match self.phase {
             Cohort::Canary => 0,
-            Cohort::Rest => self.phase_tally().open.saturating_sub(self.out.len() as u64).min(self.left.unwrap_or(u64::MAX)),
+            Cohort::Rest => self
+                .phase_tally()
+                .open
+                .saturating_sub(self.out.len() as u64)
+                .min(self.left.unwrap_or(u64::MAX)),
         }
     }
 
@@ -181,7 +189,8 @@ impl Engine {
 
     /// The first choice, then whoever takes over.
     fn candidates(&self, first: usize) -> impl Iterator<Item = usize> {
-        std::iter::once(first).chain(self.parts.order.iter().copied().filter(move |place| *place != first))
+        std::iter::once(first)
+            .chain(self.parts.order.iter().copied().filter(move |place| *place != first))
     }
 
     /// Whether another provider takes, or will soon, what this one does not.
@@ -193,7 +202,11 @@ impl Engine {
     pub(super) fn stand_ins(&self, place: usize, now: Instant) -> impl Iterator<Item = usize> {
         self.candidates(place).skip(1).filter(move |other| {
             let other = *other;
-            let readiness = self.stations[other].readiness(&self.parts.outlets[other], now, self.parts.limits.wait_on_cap);
+            let readiness = self.stations[other].readiness(
+                &self.parts.outlets[other],
+                now,
+                self.parts.limits.wait_on_cap,
+            );
             !self.watch.holds_provider(other) && !matches!(readiness, Readiness::Out { .. })
         })
     }
@@ -205,7 +218,11 @@ impl Engine {
             if self.watch.holds_provider(place) {
                 continue;
             }
-            match self.stations[place].readiness(&self.parts.outlets[place], now, self.parts.limits.wait_on_cap) {
+            match self.stations[place].readiness(
+                &self.parts.outlets[place],
+                now,
+                self.parts.limits.wait_on_cap,
+            ) {
                 Readiness::Takes => return Taker::Through(place),
                 Readiness::Busy => return Taker::Busy,
                 Readiness::Later(at) => return Taker::Later(at),
@@ -224,16 +241,22 @@ impl Engine {
 
     /// The most recipients of the next chunk that goes through this provider, `--limit` included.
     fn chunk_size(&self, through: usize, now: Instant) -> usize {
-        let connections: u64 = self.parts.outlets.iter().map(|outlet| outlet.in_flight as u64).sum();
+        let connections: u64 =
+            self.parts.outlets.iter().map(|outlet| outlet.in_flight as u64).sum();
         let fair_share = self.phase_tally().open / (2 * connections) + 1;
         let canary = (self.phase == Cohort::Canary).then(|| self.phase_tally().total());
         let is_due_soon = self.later.is_due_within(DUE_SOON);
-        let most = self.stations[through].most(&self.parts.outlets[through], Share { fair: fair_share, canary, is_due_soon }, now);
+        let most = self.stations[through].most(
+            &self.parts.outlets[through],
+            Share { fair: fair_share, canary, is_due_soon },
+            now,
+        );
         usize::try_from(self.left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
     }
 
-    /// The recipient of the first attempt after a start with a brake: from anywhere in the list, so that its order does not decide what is
-    /// found out, and preferably not one of those whose refusals proved what the brake stands for.
+    /// The recipient of the first attempt after a start with a brake: from anywhere in the list, so
+    /// that its order does not decide what is found out, and preferably not one of those whose
+    /// refusals proved what the brake stands for.
     async fn probe_row(&mut self, first: usize) -> Result<Option<LedgerRow>> {
         let rows = self.standing.tally.total();
         let ask = Ask {
@@ -250,14 +273,19 @@ impl Engine {
         Ok(rows.into_iter().find(|row| !heard.is_absolved(row.row)))
     }
 
-    async fn next_rows(&mut self, first: usize, most: usize) -> Result<Option<(usize, Vec<LedgerRow>)>> {
+    async fn next_rows(
+        &mut self,
+        first: usize,
+        most: usize,
+    ) -> Result<Option<(usize, Vec<LedgerRow>)>> {
         let (recipients, cohort) = (self.stations[first].recipients.clone(), self.cohort());
         let lanes = &mut self.stations[first].lanes;
         let domains = lanes.domains();
         for index in lanes.ready(Instant::now()) {
             let now = Instant::now();
             let limit = lanes.chunk(index, most);
-            // The few that are left of what was read ahead would be a small batch: they are read again, with those who come after them.
+            // The few that are left of what was read ahead would be a small batch: they are read
+            // again, with those who come after them.
             let ready = lanes.take_ahead(index, limit, now);
             if ready.len() == limit {
                 lanes.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
@@ -277,7 +305,9 @@ impl Engine {
             let cursor = lane.cursor;
             let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await?;
             let found = rows.len();
-            rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
+            rows.retain(|row| {
+                !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain)
+            });
             let more = rows.split_off(limit.min(rows.len()));
             lanes.keep_ahead(index, more, now);
             if rows.is_empty() {
@@ -294,12 +324,16 @@ impl Engine {
 
     async fn next_due(&mut self, first: usize, now: Instant) -> Result<Option<Instant>> {
         let recipients = self.stations[first].recipients.clone();
-        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await?;
-        let longest = self.parts.outlets.iter().map(|outlet| outlet.retry.max).max().unwrap_or_default();
+        let due =
+            self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await?;
+        let longest =
+            self.parts.outlets.iter().map(|outlet| outlet.retry.max).max().unwrap_or_default();
         let lanes = &mut self.stations[first].lanes;
         let due = due.map(|at| {
-            let mut wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
-            // No retry is ever put off for so long: the clock was set back since, and everybody who waits was to wait until then at most.
+            let mut wait =
+                Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+            // No retry is ever put off for so long: the clock was set back since, and everybody who
+            // waits was to wait until then at most.
             if wait > longest + Duration::from_secs(1) {
                 self.due_by = at.checked_add(longest).ok();
                 wait = Duration::ZERO;
@@ -312,23 +346,32 @@ impl Engine {
         Ok([due, lanes.opens_at(now)].into_iter().flatten().min())
     }
 
-    /// Whether anybody whose first choice this provider is has no outcome yet. Nothing is in flight.
+    /// Whether anybody whose first choice this provider is has no outcome yet. Nothing is in
+    /// flight.
     async fn has_open(&mut self, first: usize) -> Result<bool> {
         let recipients = self.stations[first].recipients.clone();
-        let ask = Ask { cohort: self.cohort(), through: recipients.clone(), limit: 1, ..Ask::default() };
+        let ask =
+            Ask { cohort: self.cohort(), through: recipients.clone(), limit: 1, ..Ask::default() };
         if !self.parts.ledger.next(&self.parts.run.id, ask).await?.is_empty() {
             return Ok(true);
         }
-        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await?;
+        let due =
+            self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await?;
         Ok(due.is_some())
     }
 
-    /// Every provider that could take what is left takes nothing: a pause, then caps, then failures that may pass decide how it ends.
+    /// Every provider that could take what is left takes nothing: a pause, then caps, then failures
+    /// that may pass decide how it ends.
     fn nobody_is_left(&mut self) {
         let now = Instant::now();
-        let (mut refusals, mut gave_up, mut caps, mut paused) = (Vec::new(), false, Vec::new(), None);
+        let (mut refusals, mut gave_up, mut caps, mut paused) =
+            (Vec::new(), false, Vec::new(), None);
         for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
-            let Readiness::Out { why, .. } = station.readiness(outlet, now, self.parts.limits.wait_on_cap) else { continue };
+            let Readiness::Out { why, .. } =
+                station.readiness(outlet, now, self.parts.limits.wait_on_cap)
+            else {
+                continue;
+            };
             match why {
                 Absence::Paused(pause) => paused = Some(pause),
                 Absence::Capped(text) | Absence::LeftAlone(text) => caps.push(text),
@@ -349,9 +392,12 @@ impl Engine {
         }
         self.stop_for(match (caps.is_empty(), gave_up) {
             (false, _) => {
-                let stopped = refusals
-                    .iter()
-                    .map(|(name, refusal)| format!("{name} takes nothing more: {}", format!("{} {}", refusal.code, refusal.detail).trim()));
+                let stopped = refusals.iter().map(|(name, refusal)| {
+                    format!(
+                        "{name} takes nothing more: {}",
+                        format!("{} {}", refusal.code, refusal.detail).trim()
+                    )
+                });
                 caps.extend(stopped);
                 Why::Capped(caps.join("; "))
             }

@@ -1,7 +1,9 @@
-//! What a provider's refusals prove, and what follows: it stops, its refusals are taken back, the next start begins with one recipient.
+//! What a provider's refusals prove, and what follows: it stops, its refusals are taken back, the
+//! next start begins with one recipient.
 //!
-//! The rule it keeps: the recipients are opened again and the brake is remembered in one transaction of the ledger, after all that was
-//! answered before has been settled, so that a crash in between is found out at the next start by the same refusals.
+//! The rule it keeps: the recipients are opened again and the brake is remembered in one
+//! transaction of the ledger, after all that was answered before has been settled, so that a crash
+//! in between is found out at the next start by the same refusals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +51,9 @@ pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
         }
         let mut station = Station::new(parts, place, same, brake.is_some());
         station.pending = pending;
-        if let Some(left_alone) = waits.iter().find(|fact| fact.subject == outlet.name).and_then(LeftAlone::of) {
+        if let Some(left_alone) =
+            waits.iter().find(|fact| fact.subject == outlet.name).and_then(LeftAlone::of)
+        {
             station.leave_alone(&left_alone, outlet);
             if left_alone.until > Timestamp::now() {
                 parts.progress.message(&left_alone.words(&outlet.name));
@@ -64,17 +68,28 @@ pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
 fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(JobId, LedgerSuppression)> {
     let gone = refusals.since.iter().filter(|refused| replies::is_certainly_gone(&refused.code));
     gone.filter_map(|refused| {
-        let refusal = Refusal { mailbox_gone: true, ..Refusal::new(Reason::MailboxGone, &*refused.code, "") };
-        let learned = LedgerSuppression::learned(&refused.email, provider, &Verdict::Rejected(refusal), Timestamp::now());
+        let refusal =
+            Refusal { mailbox_gone: true, ..Refusal::new(Reason::MailboxGone, &*refused.code, "") };
+        let learned = LedgerSuppression::learned(
+            &refused.email,
+            provider,
+            &Verdict::Rejected(refusal),
+            Timestamp::now(),
+        );
         learned.map(|learned| (refused.row, learned))
     })
     .collect()
 }
 
 impl Engine {
-    /// Takes note of what the answers of a provider have proved by now, and returns how it fares. `has_accepted` tells whether it has just
-    /// accepted something.
-    pub(super) async fn weigh(&mut self, through: usize, health: Health, has_accepted: bool) -> Result<Health> {
+    /// Takes note of what the answers of a provider have proved by now, and returns how it fares.
+    /// `has_accepted` tells whether it has just accepted something.
+    pub(super) async fn weigh(
+        &mut self,
+        through: usize,
+        health: Health,
+        has_accepted: bool,
+    ) -> Result<Health> {
         let station = &mut self.stations[through];
         let name = self.parts.outlets[through].name.clone();
         if has_accepted {
@@ -103,7 +118,8 @@ impl Engine {
         Ok(health)
     }
 
-    /// Remembers for how long a provider wants to be left alone, where it has named a time and that is no passing one.
+    /// Remembers for how long a provider wants to be left alone, where it has named a time and that
+    /// is no passing one.
     pub(super) async fn keep_wait(&mut self, through: usize, reply: &Reply) -> Result<()> {
         let Health::SlowDown(wait) = reply.health else { return Ok(()) };
         let outlet = &self.parts.outlets[through];
@@ -112,7 +128,9 @@ impl Engine {
         }
         let Ok(until) = Timestamp::now().checked_add(wait) else { return Ok(()) };
         let refusal = reply.given_back_for().map(without_addresses);
-        let said = refusal.map(|refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned()).unwrap_or_default();
+        let said = refusal
+            .map(|refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned())
+            .unwrap_or_default();
         let left_alone = LeftAlone { until, said };
         self.parts.ledger.remember(left_alone.fact(&outlet.name, Timestamp::now())).await?;
         if wait > outlet.retry.give_up_after {
@@ -127,8 +145,13 @@ impl Engine {
         self.settle_all().await?;
         let name = &self.parts.outlets[through].name;
         let fact = brake::fact(name, &blame.sign, Timestamp::now());
-        let opened = self.parts.ledger.absolve(&self.parts.run.id, blame.rows.clone(), Some(fact)).await?;
-        tracing::info!(provider = name, opened, "the provider refuses everybody: its refusals are taken back");
+        let opened =
+            self.parts.ledger.absolve(&self.parts.run.id, blame.rows.clone(), Some(fact)).await?;
+        tracing::info!(
+            provider = name,
+            opened,
+            "the provider refuses everybody: its refusals are taken back"
+        );
         for station in &mut self.stations {
             station.heard.absolve(&blame.rows);
             station.pending.retain(|(row, _)| !blame.rows.contains(row));
@@ -147,23 +170,37 @@ impl Engine {
         Ok(())
     }
 
-    /// What a provider's answers teach about people, as far as they cannot turn out to be its own fault any more.
-    pub(super) fn learned(&mut self, through: usize, learned: Vec<(JobId, LedgerSuppression)>) -> Vec<LedgerSuppression> {
+    /// What a provider's answers teach about people, as far as they cannot turn out to be its own
+    /// fault any more.
+    pub(super) fn learned(
+        &mut self,
+        through: usize,
+        learned: Vec<(JobId, LedgerSuppression)>,
+    ) -> Vec<LedgerSuppression> {
         let station = &mut self.stations[through];
         station.pending.extend(learned);
         if station.pending.is_empty() || station.is_proved {
             return Vec::new();
         }
         let heard = Arc::clone(&station.heard);
-        station.pending.extract_if(.., |(row, _)| !heard.is_open(*row)).map(|(_, learned)| learned).collect()
+        station
+            .pending
+            .extract_if(.., |(row, _)| !heard.is_open(*row))
+            .map(|(_, learned)| learned)
+            .collect()
     }
 
-    /// Keeps what is left to be learned at the end: of providers that have accepted something and were not found to refuse everybody.
+    /// Keeps what is left to be learned at the end: of providers that have accepted something and
+    /// were not found to refuse everybody.
     pub(super) async fn learn_rest(&mut self) -> Result<()> {
         for station in &mut self.stations {
             let pending = std::mem::take(&mut station.pending);
             if station.heard.has_accepted() && !station.is_proved {
-                learning::keep(&self.parts, pending.into_iter().map(|(_, learned)| learned).collect()).await?;
+                learning::keep(
+                    &self.parts,
+                    pending.into_iter().map(|(_, learned)| learned).collect(),
+                )
+                .await?;
             }
         }
         Ok(())

@@ -1,8 +1,10 @@
-//! Receiving domains and single recipients that a provider refuses as if it took nothing from anybody: `421` at RCPT, or a closed connection.
+//! Receiving domains and single recipients that a provider refuses as if it took nothing from
+//! anybody: `421` at RCPT, or a closed connection.
 //!
-//! The rules it keeps: such an answer is held against those it was given for first, and another recipient is asked at once. Where that one is
-//! taken, all others go on as before; where it happens again, the domain alone waits and its recipients are charged. Where several domains,
-//! or recipients of the only one, are refused like this at the same time, it is the provider's.
+//! The rules it keeps: such an answer is held against those it was given for first, and another
+//! recipient is asked at once. Where that one is taken, all others go on as before; where it
+//! happens again, the domain alone waits and its recipients are charged. Where several domains, or
+//! recipients of the only one, are refused like this at the same time, it is the provider's.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,7 +16,8 @@ use crate::pipeline::chunk::Way;
 use crate::pipeline::settle::Translated;
 use crate::provider::{Health, Refusal, Reply, Verdict};
 
-/// So many receiving domains are not refused at the same time by chance, and so many recipients where there is no other domain.
+/// So many receiving domains are not refused at the same time by chance, and so many recipients
+/// where there is no other domain.
 const DOMAINS: usize = 3;
 const RECIPIENTS: usize = 2;
 /// Another one was taken right after so many refusals in a row: the refusals are about this one.
@@ -49,7 +52,9 @@ impl Trouble {
     }
 
     fn is_open(&self, now: Instant) -> bool {
-        self.since.is_some() && !self.is_proved() && now.saturating_duration_since(self.last) < LASTS
+        self.since.is_some()
+            && !self.is_proved()
+            && now.saturating_duration_since(self.last) < LASTS
     }
 }
 
@@ -98,7 +103,10 @@ impl Exceptions {
 
     /// Receiving domains that were refused last.
     pub(super) fn refused_domains(&self) -> Vec<String> {
-        let refused = self.by_name.iter().filter(|(name, trouble)| trouble.since.is_some() && !name.contains('@'));
+        let refused = self
+            .by_name
+            .iter()
+            .filter(|(name, trouble)| trouble.since.is_some() && !name.contains('@'));
         refused.map(|(name, _)| name.clone()).collect()
     }
 
@@ -107,10 +115,14 @@ impl Exceptions {
         self.by_name.get(name).map_or(0, |trouble| trouble.contrasts)
     }
 
-    /// These were taken; `was_asked` says whether that was the question. Returns the names that are now known to be refused alone.
+    /// These were taken; `was_asked` says whether that was the question. Returns the names that are
+    /// now known to be refused alone.
     fn took(&mut self, rows: &[&LedgerRow], was_asked: bool, now: Instant) -> Vec<String> {
-        let is_another =
-            |row: &&LedgerRow| [&row.domain, &row.email].iter().all(|name| self.by_name.get(*name).is_none_or(|known| !known.is_open(now)));
+        let is_another = |row: &&LedgerRow| {
+            [&row.domain, &row.email]
+                .iter()
+                .all(|name| self.by_name.get(*name).is_none_or(|known| !known.is_open(now)))
+        };
         let has_contrast = was_asked && rows.iter().any(is_another);
         for name in rows.iter().flat_map(|row| [&row.domain, &row.email]) {
             if let Some(trouble) = self.by_name.get_mut(name) {
@@ -123,7 +135,11 @@ impl Exceptions {
         }
         self.question = None;
         let mut news = Vec::new();
-        for (name, trouble) in self.by_name.iter_mut().filter(|(_, trouble)| trouble.is_open(now) && !trouble.is_contrasted) {
+        for (name, trouble) in self
+            .by_name
+            .iter_mut()
+            .filter(|(_, trouble)| trouble.is_open(now) && !trouble.is_contrasted)
+        {
             (trouble.contrasts, trouble.is_contrasted) = (trouble.contrasts + 1, true);
             if trouble.is_proved() {
                 news.push(name.clone());
@@ -132,9 +148,11 @@ impl Exceptions {
         news
     }
 
-    /// One of this name was refused. A provider that `is_cautious` was refusing before; one contrast is enough where no other recipient `is_left`.
+    /// One of this name was refused. A provider that `is_cautious` was refusing before; one
+    /// contrast is enough where no other recipient `is_left`.
     fn refused(&mut self, name: &str, is_left: bool, is_cautious: bool, now: Instant) -> Whose {
-        let new = || Trouble { times: 0, since: None, last: now, contrasts: 0, is_contrasted: false };
+        let new =
+            || Trouble { times: 0, since: None, last: now, contrasts: 0, is_contrasted: false };
         let trouble = self.by_name.entry(name.to_owned()).or_insert_with(new);
         trouble.times += 1;
         trouble.since.get_or_insert(now);
@@ -143,7 +161,11 @@ impl Exceptions {
             return Whose::Its;
         }
         let is_address = name.contains('@');
-        let refused = self.by_name.iter().filter(|(other, trouble)| other.contains('@') == is_address && trouble.is_open(now)).count();
+        let refused = self
+            .by_name
+            .iter()
+            .filter(|(other, trouble)| other.contains('@') == is_address && trouble.is_open(now))
+            .count();
         if is_cautious || refused >= if is_address { RECIPIENTS } else { DOMAINS } {
             self.question = None;
             return Whose::Providers;
@@ -154,9 +176,15 @@ impl Exceptions {
 }
 
 impl Engine {
-    /// Decides what a refusal is about that makes up how a provider fares and was given at one recipient. What is not the provider's is taken
-    /// out of its health. Returns the domain that is given up.
-    pub(super) async fn find_cause(&mut self, way: Way, rows: &[LedgerRow], reply: &mut Reply) -> Result<Option<GivenUp>> {
+    /// Decides what a refusal is about that makes up how a provider fares and was given at one
+    /// recipient. What is not the provider's is taken out of its health. Returns the domain that is
+    /// given up.
+    pub(super) async fn find_cause(
+        &mut self,
+        way: Way,
+        rows: &[LedgerRow],
+        reply: &mut Reply,
+    ) -> Result<Option<GivenUp>> {
         let now = Instant::now();
         let exceptions = &mut self.stations[way.through].exceptions;
         let was_asked = exceptions.came_back();
@@ -164,7 +192,8 @@ impl Engine {
             return Ok(None);
         }
         let of = |job| rows.iter().find(|row| row.row == job);
-        let took = reply.items.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }));
+        let took =
+            reply.items.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }));
         let took: Vec<&LedgerRow> = took.filter_map(|(job, _)| of(*job)).collect();
         let news = exceptions.took(&took, was_asked, now);
         if !news.is_empty() {
@@ -174,11 +203,18 @@ impl Engine {
         for domain in news.iter().filter(|name| !name.contains('@')) {
             let outlet = &self.parts.outlets[way.through];
             tracing::info!(provider = outlet.name, domain, "one receiving domain is refused");
-            self.parts.progress.message(&format!("{} takes nothing for {domain} for now: its recipients wait, the others go on", outlet.name));
+            self.parts.progress.message(&format!(
+                "{} takes nothing for {domain} for now: its recipients wait, the others go on",
+                outlet.name
+            ));
         }
         let is_passing = matches!(reply.health, Health::SlowDown(_) | Health::Failing(_));
         let Some(row) = reply.concerns.filter(|_| is_passing).and_then(of) else { return Ok(None) };
-        let name = if self.parts.redirect.is_some() { None } else { self.name_of(way, row, &not_begun_of(rows, reply)).await? };
+        let name = if self.parts.redirect.is_some() {
+            None
+        } else {
+            self.name_of(way, row, &not_begun_of(rows, reply)).await?
+        };
         let Some((name, is_left)) = name else {
             reply.health = if_for_good(std::mem::take(&mut reply.health));
             return Ok(None);
@@ -195,7 +231,9 @@ impl Engine {
             station.withdraw();
         }
         reply.health = Health::Fine;
-        let Some((_, verdict)) = reply.items.iter_mut().find(|(job, _)| *job == row.row) else { return Ok(None) };
+        let Some((_, verdict)) = reply.items.iter_mut().find(|(job, _)| *job == row.row) else {
+            return Ok(None);
+        };
         let Verdict::NotTaken { refusal, .. } = &*verdict else { return Ok(None) };
         let refusal = refusal.clone();
         if whose == Whose::Its {
@@ -205,8 +243,12 @@ impl Engine {
             };
         }
         let policy = self.parts.outlets[way.through].retry;
-        let Some(trouble) = station.exceptions.by_name.get(&name).filter(|_| name == row.domain) else { return Ok(None) };
-        let lasts = trouble.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let Some(trouble) = station.exceptions.by_name.get(&name).filter(|_| name == row.domain)
+        else {
+            return Ok(None);
+        };
+        let lasts =
+            trouble.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         if whose == Whose::Its && lasts >= policy.give_up_after {
             return Ok(Some(GivenUp { domain: name, refusal }));
         }
@@ -215,24 +257,39 @@ impl Engine {
         Ok(None)
     }
 
-    /// The domain that was refused, or the address where no other domain is left; and whether another recipient is left to ask. `None` where
-    /// none is and nothing is known, or every domain that is left was refused.
-    /// Members of its claim that were `not_begun`, and what else is under way, are asked as soon as they have come back.
-    async fn name_of(&mut self, way: Way, row: &LedgerRow, not_begun: &[&LedgerRow]) -> Result<Option<(String, bool)>> {
+    /// The domain that was refused, or the address where no other domain is left; and whether
+    /// another recipient is left to ask. `None` where none is and nothing is known, or every domain
+    /// that is left was refused. Members of its claim that were `not_begun`, and what else is under
+    /// way, are asked as soon as they have come back.
+    async fn name_of(
+        &mut self,
+        way: Way,
+        row: &LedgerRow,
+        not_begun: &[&LedgerRow],
+    ) -> Result<Option<(String, bool)>> {
         let station = &self.stations[way.through];
         let (exceptions, has_one_domain) = (&station.exceptions, station.heard.has_one_domain());
-        let [of_domain, of_address] = [&row.domain, &row.email].map(|name| exceptions.contrasts(name));
+        let [of_domain, of_address] =
+            [&row.domain, &row.email].map(|name| exceptions.contrasts(name));
         let mut refused = exceptions.refused_domains();
         let is_refused_elsewhere = refused.iter().any(|domain| *domain != row.domain);
         refused.push(row.domain.clone());
-        let is_left_over = |not: &[String]| !self.out.is_empty() || not_begun.iter().any(|member| !not.contains(&member.domain));
+        let is_left_over = |not: &[String]| {
+            !self.out.is_empty() || not_begun.iter().any(|member| !not.contains(&member.domain))
+        };
         let names = [(&row.domain, of_domain, refused), (&row.email, of_address, Vec::new())];
         for (name, contrasts, not) in names.into_iter().skip(usize::from(has_one_domain)) {
             if contrasts >= CONTRASTS || is_left_over(&not) {
                 return Ok(Some((name.clone(), true)));
             }
             let through = self.stations[way.first].recipients.clone();
-            let ask = Ask { cohort: self.cohort(), not_domains: not, through, limit: 1, ..Ask::default() };
+            let ask = Ask {
+                cohort: self.cohort(),
+                not_domains: not,
+                through,
+                limit: 1,
+                ..Ask::default()
+            };
             if !self.parts.ledger.next(&self.parts.run.id, ask).await?.is_empty() {
                 return Ok(Some((name.clone(), true)));
             }
@@ -293,19 +350,29 @@ mod tests {
         assert_eq!(at_once(&mut exceptions, 2, now), ["d1.example"]);
         assert_eq!(exceptions.refused("d1.example", true, true, now), Whose::Its);
         exceptions.took(&[&row(1)], false, now);
-        assert_eq!(exceptions.refused("d1.example", true, false, now), Whose::Unclear, "it was taken meanwhile");
+        assert_eq!(
+            exceptions.refused("d1.example", true, false, now),
+            Whose::Unclear,
+            "it was taken meanwhile"
+        );
     }
 
     #[test]
     fn three_domains_and_two_recipients_of_one_are_the_providers() {
         let (mut exceptions, now) = (Exceptions::default(), Instant::now());
-        let refused = ["d1.example", "d1.example", "d2.example", "d3.example"].map(|name| exceptions.refused(name, true, false, now));
+        let refused = ["d1.example", "d1.example", "d2.example", "d3.example"]
+            .map(|name| exceptions.refused(name, true, false, now));
         assert_eq!(refused, [Whose::Unclear, Whose::Unclear, Whose::Unclear, Whose::Providers]);
         assert!(!exceptions.is_asking());
         let mut exceptions = Exceptions::default();
-        let refused = ["a@d1.example", "a@d1.example", "b@d1.example"].map(|name| exceptions.refused(name, true, false, now));
+        let refused = ["a@d1.example", "a@d1.example", "b@d1.example"]
+            .map(|name| exceptions.refused(name, true, false, now));
         assert_eq!(refused, [Whose::Unclear, Whose::Unclear, Whose::Providers]);
-        assert_eq!(Exceptions::default().refused("d1.example", true, true, now), Whose::Providers, "it was refusing before");
+        assert_eq!(
+            Exceptions::default().refused("d1.example", true, true, now),
+            Whose::Providers,
+            "it was refusing before"
+        );
     }
 
     #[test]
@@ -314,7 +381,9 @@ mod tests {
         for _ in 0..4 {
             exceptions.refused("d1.example", true, false, now);
             let was_asked = exceptions.came_back();
-            assert!(exceptions.took(&[&row(2)], was_asked, now).is_empty() && exceptions.is_asking());
+            assert!(
+                exceptions.took(&[&row(2)], was_asked, now).is_empty() && exceptions.is_asking()
+            );
         }
         exceptions.refused("d2.example", true, false, now);
         assert_eq!(exceptions.refused("d3.example", true, false, now + LASTS), Whose::Unclear);

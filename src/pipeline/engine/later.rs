@@ -1,7 +1,8 @@
 //! Who waits for another attempt: how many, until when, and when the next of them is due.
 //!
-//! An observer of what is settled, so that retries leave when they are due beside all others, and the ledger is not asked for the
-//! count. It knows those of this execution; those of an earlier one are found by the ledger when they are due.
+//! An observer of what is settled, so that retries leave when they are due beside all others, and
+//! the ledger is not asked for the count. It knows those of this execution; those of an earlier one
+//! are found by the ledger when they are due.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -15,9 +16,11 @@ use crate::outcome::Cohort;
 use crate::pipeline::chunk::Way;
 use crate::provider::JobId;
 
-/// Where the ledger did not have those who are due, because their settling has not been committed, it is asked again after so long.
+/// Where the ledger did not have those who are due, because their settling has not been committed,
+/// it is asked again after so long.
 const AGAIN: Duration = Duration::from_millis(20);
-/// An attempt that was due before the end of retries may begin so much later, and none after that: its claim may have had to wait.
+/// An attempt that was due before the end of retries may begin so much later, and none after that:
+/// its claim may have had to wait.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Those who wait.
@@ -41,7 +44,14 @@ struct Wait {
 
 impl Later {
     /// What became of a row: whether it waits, was tried by now, and until when at most it waits.
-    fn settled(&mut self, first: usize, row: JobId, settled: &Settled, attempts: u32, until: Option<Timestamp>) {
+    fn settled(
+        &mut self,
+        first: usize,
+        row: JobId,
+        settled: &Settled,
+        attempts: u32,
+        until: Option<Timestamp>,
+    ) {
         self.left(row);
         if let Settled::Retry { at, counts, .. } = settled {
             let wait = Wait { first, at: *at, is_tried: *counts || attempts > 0 };
@@ -108,15 +118,21 @@ impl Engine {
             }
             let member = rows.iter().find(|member| member.row == *row);
             let anew = self.passes.by_row.get(row).map(|anew| anew.at);
-            let first = anew.or_else(|| member.and_then(|member| member.first_at)).unwrap_or_else(Timestamp::now);
+            let first = anew
+                .or_else(|| member.and_then(|member| member.first_at))
+                .unwrap_or_else(Timestamp::now);
             let attempts = member.map_or(0, |member| member.attempts);
             self.later.settled(way.first, *row, settled, attempts, first.checked_add(lasts).ok());
         }
     }
 
-    /// Until when those of a claim who were put off before may be attempted again. Whose retries begin anew with the next attempt has no
-    /// such time.
-    pub(super) fn deadlines(&self, through: usize, rows: &[LedgerRow]) -> HashMap<JobId, Timestamp> {
+    /// Until when those of a claim who were put off before may be attempted again. Whose retries
+    /// begin anew with the next attempt has no such time.
+    pub(super) fn deadlines(
+        &self,
+        through: usize,
+        rows: &[LedgerRow],
+    ) -> HashMap<JobId, Timestamp> {
         let lasts = self.parts.outlets[through].retry.give_up_after.saturating_add(GRACE);
         let deadline = |row: &LedgerRow| {
             let (first, before) = match self.passes.by_row.get(&row.row) {
@@ -134,17 +150,30 @@ impl Engine {
         (!self.has_canary_beside).then_some(self.phase)
     }
 
-    /// Up to `most` recipients of this provider who are due again, whatever lane holds those who go for the first time. One that takes
-    /// batches gets them together with those. None of the domains in `not`.
-    pub(super) async fn next_due_rows(&mut self, first: usize, most: usize, now: Instant, not: &[String]) -> Result<Vec<LedgerRow>> {
+    /// Up to `most` recipients of this provider who are due again, whatever lane holds those who go
+    /// for the first time. One that takes batches gets them together with those. None of the
+    /// domains in `not`.
+    pub(super) async fn next_due_rows(
+        &mut self,
+        first: usize,
+        most: usize,
+        now: Instant,
+        not: &[String],
+    ) -> Result<Vec<LedgerRow>> {
         let station = &self.stations[first];
         let is_due = self.later.next_of(first).is_some_and(|at| at <= Timestamp::now());
-        if !is_due || station.trust.takes_batches() || station.ask_due_at.is_some_and(|at| at > now) {
+        if !is_due || station.trust.takes_batches() || station.ask_due_at.is_some_and(|at| at > now)
+        {
             return Ok(Vec::new());
         }
         let ask = Ask {
             cohort: self.cohort(),
-            not_domains: self.stations[first].lanes.paced_domains().into_iter().chain(not.iter().cloned()).collect(),
+            not_domains: self.stations[first]
+                .lanes
+                .paced_domains()
+                .into_iter()
+                .chain(not.iter().cloned())
+                .collect(),
             through: self.stations[first].recipients.clone(),
             limit: most + self.out.len(),
             only_due: true,
@@ -173,7 +202,11 @@ mod tests {
 
     fn retry(at: i64, counts: bool) -> Settled {
         let at = Timestamp::from_second(at).expect("in range");
-        Settled::Retry { refusal: Refusal::new(Reason::MailboxTransient, "452", "full"), at, counts }
+        Settled::Retry {
+            refusal: Refusal::new(Reason::MailboxTransient, "452", "full"),
+            at,
+            counts,
+        }
     }
 
     #[test]
@@ -182,8 +215,14 @@ mod tests {
         let mut later = Later::default();
         later.settled(1, 1, &retry(20, true), 0, Some(second(90)));
         later.settled(0, 2, &retry(10, false), 0, Some(second(80)));
-        assert_eq!((later.next_of(0), later.next_of(1), later.next_of(2)), (Some(second(10)), Some(second(20)), None));
-        assert_eq!((later.count(), later.next_at(), later.until()), (2, Some(second(10)), Some(second(90))));
+        assert_eq!(
+            (later.next_of(0), later.next_of(1), later.next_of(2)),
+            (Some(second(10)), Some(second(20)), None)
+        );
+        assert_eq!(
+            (later.count(), later.next_at(), later.until()),
+            (2, Some(second(10)), Some(second(90)))
+        );
         assert!(!later.are_all_tried(2));
         later.settled(0, 2, &retry(30, true), 0, Some(second(80)));
         assert!(later.are_all_tried(2) && !later.are_all_tried(3));

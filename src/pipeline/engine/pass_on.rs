@@ -1,7 +1,9 @@
-//! A recipient that its provider did not take for as long as retries last goes through the next one.
+//! A recipient that its provider did not take for as long as retries last goes through the next
+//! one.
 //!
-//! The rule it keeps: each provider gets a recipient once, so one that none of them takes is `deferred` in the end. A recipient that was
-//! refused for good, or is in doubt, is never passed on.
+//! The rule it keeps: each provider gets a recipient once, so one that none of them takes is
+//! `deferred` in the end. A recipient that was refused for good, or is in doubt, is never passed
+//! on.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -13,7 +15,8 @@ use crate::ledger::{LedgerRow, Settled};
 use crate::pipeline::settle::{Anew, Translated};
 use crate::provider::JobId;
 
-/// The recipients that were passed on in this execution, or whose retries count anew for another reason.
+/// The recipients that were passed on in this execution, or whose retries count anew for another
+/// reason.
 #[derive(Debug, Default)]
 pub(super) struct Passes {
     pub(super) by_row: HashMap<JobId, Anew>,
@@ -22,10 +25,19 @@ pub(super) struct Passes {
 }
 
 impl Engine {
-    /// Gives the recipients that this provider would leave `deferred` to the first one that takes mail and has not had them.
-    pub(super) fn pass_on(&mut self, through: usize, rows: &[LedgerRow], translated: &mut Translated) {
-        let is_given_up = |settled: &Settled| matches!(settled, Settled::GaveUp { .. } | Settled::Expired);
-        if self.stations.len() < 2 || !translated.items.iter().any(|(_, settled)| is_given_up(settled)) {
+    /// Gives the recipients that this provider would leave `deferred` to the first one that takes
+    /// mail and has not had them.
+    pub(super) fn pass_on(
+        &mut self,
+        through: usize,
+        rows: &[LedgerRow],
+        translated: &mut Translated,
+    ) {
+        let is_given_up =
+            |settled: &Settled| matches!(settled, Settled::GaveUp { .. } | Settled::Expired);
+        if self.stations.len() < 2
+            || !translated.items.iter().any(|(_, settled)| is_given_up(settled))
+        {
             return;
         }
         let now = Instant::now();
@@ -37,17 +49,35 @@ impl Engine {
                 _ => continue,
             };
             let passed_on = self.passes.by_row.get(row);
-            let Some(next) = able.iter().copied().find(|place| passed_on.is_none_or(|passed_on| !passed_on.from.contains(place))) else { continue };
+            let Some(next) = able
+                .iter()
+                .copied()
+                .find(|place| passed_on.is_none_or(|passed_on| !passed_on.from.contains(place)))
+            else {
+                continue;
+            };
             let (from, to) = (&self.parts.outlets[through].name, &self.parts.outlets[next].name);
             if self.passes.said.insert((through, next)) {
-                let said = format!("failover from {from} to {to}: it did not take some recipients within retry.for");
+                let said = format!(
+                    "failover from {from} to {to}: it did not take some recipients within retry.for"
+                );
                 tracing::info!(provider = from, "{said}");
                 self.parts.progress.message(&said);
             }
-            let said = refusal.as_ref().map(|refusal| format!(" ({})", format!("{} {}", refusal.code, refusal.detail).trim()));
-            let why = format!("it did not take this one within retry.for{}", said.unwrap_or_default());
-            let attempts = rows.iter().find(|member| member.row == *row).map_or(0, |member| member.attempts + u32::from(counts));
-            let passed_on = self.passes.by_row.entry(*row).or_insert_with(|| Anew { at: Timestamp::now(), attempts, from: Vec::new() });
+            let said = refusal.as_ref().map(|refusal| {
+                format!(" ({})", format!("{} {}", refusal.code, refusal.detail).trim())
+            });
+            let why =
+                format!("it did not take this one within retry.for{}", said.unwrap_or_default());
+            let attempts = rows
+                .iter()
+                .find(|member| member.row == *row)
+                .map_or(0, |member| member.attempts + u32::from(counts));
+            let passed_on = self.passes.by_row.entry(*row).or_insert_with(|| Anew {
+                at: Timestamp::now(),
+                attempts,
+                from: Vec::new(),
+            });
             (passed_on.at, passed_on.attempts) = (Timestamp::now(), attempts);
             passed_on.from.push(through);
             *settled = Settled::PassedOn { refusal, counts, to: to.clone(), why };

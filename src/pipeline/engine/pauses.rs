@@ -1,7 +1,7 @@
 //! A person stops the run, or what goes through one of its providers.
 //!
-//! The rule it keeps: nothing that is paused is begun, by the claim's own transaction; here an execution learns of it between claims, so that
-//! it drains within a moment.
+//! The rule it keeps: nothing that is paused is begun, by the claim's own transaction; here an
+//! execution learns of it between claims, so that it drains within a moment.
 
 use super::Engine;
 use crate::error::Result;
@@ -16,7 +16,9 @@ impl Engine {
         }
         let pauses = self.parts.ledger.pauses().await?;
         let head = &self.parts.run.head;
-        if let Some(pause) = pauses.iter().find(|pause| pause.scope.holds(&head.campaign, head.kind)) {
+        if let Some(pause) =
+            pauses.iter().find(|pause| pause.scope.holds(&head.campaign, head.kind))
+        {
             self.stop_for(Why::Paused(pause.clone()));
             return Ok(());
         }
@@ -24,7 +26,11 @@ impl Engine {
             let pause = pauses.iter().find(|pause| pause.scope.holds_provider(&outlet.name));
             match (pause, station.paused.is_some()) {
                 (Some(pause), false) => {
-                    self.parts.progress.message(&format!("{} has been paused since {}", outlet.name, pause.words()));
+                    self.parts.progress.message(&format!(
+                        "{} has been paused since {}",
+                        outlet.name,
+                        pause.words()
+                    ));
                     station.pause(pause.clone());
                 }
                 (None, true) => {
@@ -39,9 +45,12 @@ impl Engine {
 
     /// A claim was not made, because of this pause.
     pub(super) fn paused(&mut self, pause: Pause) {
-        let of_provider = self.parts.outlets.iter().position(|outlet| pause.scope.holds_provider(&outlet.name));
+        let of_provider =
+            self.parts.outlets.iter().position(|outlet| pause.scope.holds_provider(&outlet.name));
         match of_provider {
-            Some(place) if matches!(pause.scope, PauseScope::Provider(_)) => self.stations[place].pause(pause),
+            Some(place) if matches!(pause.scope, PauseScope::Provider(_)) => {
+                self.stations[place].pause(pause)
+            }
             _ => self.stop_for(Why::Paused(pause)),
         }
     }

@@ -1,4 +1,5 @@
-//! What the loop knows of one provider: whose first choice it is, how it fares, how much it may take now.
+//! What the loop knows of one provider: whose first choice it is, how it fares, how much it may
+//! take now.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ use crate::pipeline::wire::{AFTER_PUT_OFF, FirstRequest, Pacers};
 use crate::pipeline::{Outlet, Parts, retry};
 use crate::provider::{Health, JobId, PATIENCE, Refusal, Reply, Verdict};
 
-/// A claim of single messages is for so long at most while retries are due soon, which wait for the claims before them.
+/// A claim of single messages is for so long at most while retries are due soon, which wait for the
+/// claims before them.
 const BESIDE_RETRIES: Duration = Duration::from_millis(300);
 
 /// What a chunk may have of the recipients that are left.
@@ -54,7 +56,8 @@ pub(super) struct Station {
     pub(super) under_way: usize,
     /// Admit nothing before then: it asked to be left alone.
     quiet_until: Option<Instant>,
-    /// It named a time until which it wants to be left alone, longer than retries last; with what to say about it.
+    /// It named a time until which it wants to be left alone, longer than retries last; with what
+    /// to say about it.
     left_alone: Option<(Instant, String)>,
     /// A person has stopped what goes through it.
     pub(super) paused: Option<Pause>,
@@ -62,9 +65,11 @@ pub(super) struct Station {
     capped: Option<(Instant, String)>,
     /// Room under the tightest cap when it was last met.
     room: Option<u64>,
-    /// It wants a login, and has answered nothing since one was last refused: one recipient at a time goes until it has.
+    /// It wants a login, and has answered nothing since one was last refused: one recipient at a
+    /// time goes until it has.
     awaits_login: bool,
-    /// It wanted less, and has accepted nothing since the pause: one recipient at a time goes until it has, for it may refuse again.
+    /// It wanted less, and has accepted nothing since the pause: one recipient at a time goes until
+    /// it has, for it may refuse again.
     wanted_less: bool,
     /// What stopped it last is remembered: one recipient at a time goes until it has accepted one.
     pub(super) is_braked: bool,
@@ -91,7 +96,8 @@ pub(super) enum Readiness {
     Busy,
     /// It is waited for.
     Later(Instant),
-    /// It takes nothing, and others take over. It may come back by itself then, or for good when a probe returns; not when it is final.
+    /// It takes nothing, and others take over. It may come back by itself then, or for good when a
+    /// probe returns; not when it is final.
     Out {
         back: Option<Instant>,
         is_final: bool,
@@ -120,7 +126,8 @@ pub(super) enum Absence {
 impl Absence {
     /// What is said about a provider that is passed over.
     pub(super) fn words(&self) -> String {
-        let said = |refusal: &Refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
+        let said =
+            |refusal: &Refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
         match self {
             Self::Failing(refusal) => format!("its breaker is open ({})", said(refusal)),
             Self::Stopped(refusal) => format!("it takes nothing more ({})", said(refusal)),
@@ -138,14 +145,24 @@ impl Station {
         let outlet = &parts.outlets[place];
         let pacers = Pacers::new(&parts.ledger, outlet);
         let stop = watch::Sender::new(false);
-        let others = || parts.outlets.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, other)| other.name.clone()).collect();
-        // Each recipient is somebody's: the first provider has those as well whose provider is not among them any more.
+        let others = || {
+            parts
+                .outlets
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != place)
+                .map(|(_, other)| other.name.clone())
+                .collect()
+        };
+        // Each recipient is somebody's: the first provider has those as well whose provider is not
+        // among them any more.
         let recipients = match (parts.outlets.len(), place) {
             (1, _) => Through::Any,
             (_, 0) => Through::Not(others()),
             _ => Through::Only(outlet.name.clone()),
         };
-        let shared = parts.outlets.iter().flat_map(|other| &other.per_domain).map(|(domain, _)| domain);
+        let shared =
+            parts.outlets.iter().flat_map(|other| &other.per_domain).map(|(domain, _)| domain);
         Self {
             lanes: Lanes::new(&outlet.per_domain, shared),
             recipients,
@@ -178,7 +195,14 @@ impl Station {
 
     pub(super) fn readiness(&self, outlet: &Outlet, now: Instant, waits_on_cap: bool) -> Readiness {
         let out = |back, is_final, why| Readiness::Out { back, is_final, why };
-        let failing = || Absence::Failing(self.breaker.last().cloned().unwrap_or_else(|| Refusal::new(Reason::Session, "", "")));
+        let failing = || {
+            Absence::Failing(
+                self.breaker
+                    .last()
+                    .cloned()
+                    .unwrap_or_else(|| Refusal::new(Reason::Session, "", "")),
+            )
+        };
         let state = self.breaker.state(now);
         match state {
             State::Broken(refusal) => return out(None, true, Absence::Stopped(refusal)),
@@ -197,7 +221,9 @@ impl Station {
         }
         match state {
             State::Open(until) => return out(Some(until), false, failing()),
-            State::HalfOpen if self.under_way > 0 && self.breaker.is_open() => return out(None, false, failing()),
+            State::HalfOpen if self.under_way > 0 && self.breaker.is_open() => {
+                return out(None, false, failing());
+            }
             _ => {}
         }
         if self.goes_one_by_one() && self.under_way > 0 {
@@ -215,25 +241,31 @@ impl Station {
         }
     }
 
-    /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a second's worth of the rate, the room
-    /// under a cap, and one for a probe.
+    /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a
+    /// second's worth of the rate, the room under a cap, and one for a probe.
     pub(super) fn most(&self, outlet: &Outlet, share: Share, now: Instant) -> u64 {
         if self.goes_one_by_one() || self.breaker.state(now) == State::HalfOpen {
             return 1;
         }
         let can = outlet.provider.capabilities();
-        let mut most = (can.max_recipients as u64).min(share.fair.max(can.per_request as u64)).min(self.trust.most(share.canary));
-        // A claim that is longer would be cut; claims in full spare a round trip each where nobody is put off.
+        let mut most = (can.max_recipients as u64)
+            .min(share.fair.max(can.per_request as u64))
+            .min(self.trust.most(share.canary));
+        // A claim that is longer would be cut; claims in full spare a round trip each where nobody
+        // is put off.
         if self.puts_off
             && can.per_request == 1
             && outlet.rate.is_none()
             && let Some(speed) = self.pacers.throttle.measured(now)
         {
             let lasts = if share.is_due_soon { BESIDE_RETRIES } else { AFTER_PUT_OFF };
-            most = most.min((lasts.as_secs_f64() * speed / outlet.in_flight as f64).ceil() as u64).max(1);
+            most = most
+                .min((lasts.as_secs_f64() * speed / outlet.in_flight as f64).ceil() as u64)
+                .max(1);
         }
         if let Some(rate) = outlet.rate {
-            // A batch leaves when all of it may; single messages go one by one, and a second's worth is shared by the connections.
+            // A batch leaves when all of it may; single messages go one by one, and a second's
+            // worth is shared by the connections.
             let paced = match can.per_request {
                 1 => (rate.per_second() / outlet.in_flight as f64).ceil() as u64,
                 per_request => rate.lot(per_request as u64),
@@ -253,18 +285,28 @@ impl Station {
         self.is_braked || self.awaits_login || self.wanted_less || self.breaker.last().is_some()
     }
 
-    /// Receiving domains that are not asked first where one recipient shows whether it takes anything.
+    /// Receiving domains that are not asked first where one recipient shows whether it takes
+    /// anything.
     pub(super) fn asked_last(&self) -> Vec<String> {
         if self.goes_one_by_one() { self.exceptions.refused_domains() } else { Vec::new() }
     }
 
-    /// The most chunks that may be under way. One that is given less than one recipient a second needs no second connection for it.
+    /// The most chunks that may be under way. One that is given less than one recipient a second
+    /// needs no second connection for it.
     fn most_under_way(&self, outlet: &Outlet, now: Instant) -> usize {
-        // A paced provider gains nothing from claims that wait for their slots; an unpaced one keeps a chunk ready for each connection.
-        let ahead = if self.pacers.all.is_some() || !self.may_request_each(Duration::from_millis(100)) { 1 } else { 2 };
+        // A paced provider gains nothing from claims that wait for their slots; an unpaced one
+        // keeps a chunk ready for each connection.
+        let ahead =
+            if self.pacers.all.is_some() || !self.may_request_each(Duration::from_millis(100)) {
+                1
+            } else {
+                2
+            };
         let most = outlet.in_flight * ahead;
         match self.pacers.throttle.speed(now) {
-            Some(speed) if !self.trust.takes_batches() => most.min((10.0 * speed).ceil().max(1.0) as usize),
+            Some(speed) if !self.trust.takes_batches() => {
+                most.min((10.0 * speed).ceil().max(1.0) as usize)
+            }
             _ => most,
         }
     }
@@ -291,7 +333,8 @@ impl Station {
             return;
         }
         self.room = None;
-        let wait = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+        let wait =
+            Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
         self.capped = Instant::now().checked_add(wait).map(|until| (until, text));
     }
 
@@ -301,10 +344,11 @@ impl Station {
         self.opened.send_replace(());
     }
 
-    /// It named a time until which it wants to be left alone. What waits for it is given back where that is longer than retries last, and it is
-    /// asked for one recipient first.
+    /// It named a time until which it wants to be left alone. What waits for it is given back where
+    /// that is longer than retries last, and it is asked for one recipient first.
     pub(super) fn leave_alone(&mut self, left_alone: &LeftAlone, outlet: &Outlet) {
-        let wait = Duration::try_from(left_alone.until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+        let wait = Duration::try_from(left_alone.until.duration_since(Timestamp::now()))
+            .unwrap_or(Duration::ZERO);
         let until = Instant::now().checked_add(wait);
         self.is_braked = true;
         if wait > outlet.retry.give_up_after {
@@ -330,8 +374,9 @@ impl Station {
         self.opened.subscribe()
     }
 
-    /// For how long a request of its next chunk is repeated while nothing of it is taken. A probe shows at once; and before it has taken
-    /// anything it is not waited for long where another stands in for it.
+    /// For how long a request of its next chunk is repeated while nothing of it is taken. A probe
+    /// shows at once; and before it has taken anything it is not waited for long where another
+    /// stands in for it.
     pub(super) fn patience(&self, outlet: &Outlet, has_stand_in: bool) -> Duration {
         let patience = match () {
             () if self.breaker.is_open() => Duration::ZERO,
@@ -341,14 +386,17 @@ impl Station {
         patience.min(outlet.retry.give_up_after)
     }
 
-    /// Where a claim notes when its first request is written, while the provider has taken nothing yet.
+    /// Where a claim notes when its first request is written, while the provider has taken nothing
+    /// yet.
     pub(super) fn first_request(&self) -> Option<FirstRequest> {
         (!self.has_accepted).then(|| self.first_request.clone())
     }
 
     /// Whether the first request has gone on for so long that others take over.
     pub(super) fn first_request_lasts(&self, now: Instant) -> bool {
-        !self.has_accepted && !self.breaker.is_open() && self.first_request.lasts(now) >= ENOUGH_AT_FIRST
+        !self.has_accepted
+            && !self.breaker.is_open()
+            && self.first_request.lasts(now) >= ENOUGH_AT_FIRST
     }
 
     /// Opens the breaker for a first request that goes on and on.
@@ -370,18 +418,29 @@ impl Station {
     pub(super) fn fares(&mut self, came_of: &CameOf<'_>, now: Instant) {
         self.first_request.is_over();
         self.awaits_login &= !came_of.was_answered();
-        self.puts_off = self.puts_off || came_of.reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::NotTaken { counts: true, .. }));
+        self.puts_off = self.puts_off
+            || came_of
+                .reply
+                .items
+                .iter()
+                .any(|(_, verdict)| matches!(verdict, Verdict::NotTaken { counts: true, .. }));
         match &came_of.reply.health {
             Health::Fine if came_of.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
             // It is left alone for as long as it has said, which is no failure.
-            Health::SlowDown(wait) if came_of.reply.is_wait_named && self.left_alone(now).is_some() => {
+            Health::SlowDown(wait)
+                if came_of.reply.is_wait_named && self.left_alone(now).is_some() =>
+            {
                 tracing::debug!(seconds = wait.as_secs(), "left alone");
             }
             Health::SlowDown(wait) => {
-                let refusal = came_of.reply.given_back_for().unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
+                let refusal = came_of
+                    .reply
+                    .given_back_for()
+                    .unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
                 let quiet = self.breaker.throttled(refusal, *wait, came_of.reply, now);
-                // Two that were told to wait at about the same time may have been told different times.
+                // Two that were told to wait at about the same time may have been told different
+                // times.
                 self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
                 self.pacers.throttle.slow_down(quiet, now);
                 if !self.trust.takes_batches() {
@@ -391,12 +450,24 @@ impl Station {
                 }
             }
             Health::Failing(refusal) => {
-                if came_of.reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown { .. })) {
+                if came_of
+                    .reply
+                    .items
+                    .iter()
+                    .any(|(_, verdict)| matches!(verdict, Verdict::Unknown { .. }))
+                {
                     self.trust.doubted();
                 }
                 self.awaits_login |= refusal.reason == Reason::Auth;
                 let is_first_chance = came_of.has_stand_in && !self.has_accepted;
-                self.failed(Failure { refusal: refusal.clone(), took: came_of.reply.lasted, is_first_chance }, now);
+                self.failed(
+                    Failure {
+                        refusal: refusal.clone(),
+                        took: came_of.reply.lasted,
+                        is_first_chance,
+                    },
+                    now,
+                );
             }
             Health::Exhausted(refusal) => self.breaker.exhausted(refusal.clone()),
             Health::Stop(refusal) => {
@@ -407,7 +478,10 @@ impl Station {
                 self.breaker.stop(refusal.clone());
             }
         }
-        if matches!(self.breaker.state(now), State::Broken(_) | State::Exhausted(_) | State::GaveUp(_)) {
+        if matches!(
+            self.breaker.state(now),
+            State::Broken(_) | State::Exhausted(_) | State::GaveUp(_)
+        ) {
             self.stop.send_replace(true);
         }
     }
@@ -423,6 +497,9 @@ pub(super) struct CameOf<'a> {
 impl CameOf<'_> {
     /// Whether any member was answered, and not only given back.
     fn was_answered(&self) -> bool {
-        self.reply.items.iter().any(|(_, verdict)| !matches!(verdict, Verdict::NotTaken { counts: false, .. }))
+        self.reply
+            .items
+            .iter()
+            .any(|(_, verdict)| !matches!(verdict, Verdict::NotTaken { counts: false, .. }))
     }
 }

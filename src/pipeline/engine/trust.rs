@@ -1,8 +1,9 @@
-//! What a provider is trusted with: one trial chunk first, alone, then full requests. What it has shown is remembered in the workspace, so
-//! that the next run spends no request on finding it out again.
+//! What a provider is trusted with: one trial chunk first, alone, then full requests. What it has
+//! shown is remembered in the workspace, so that the next run spends no request on finding it out
+//! again.
 //!
-//! A provider that takes one message at a time is given a few recipients in each of its first chunks, and more with each: there a small
-//! chunk costs no request.
+//! A provider that takes one message at a time is given a few recipients in each of its first
+//! chunks, and more with each: there a small chunk costs no request.
 
 use std::time::Duration;
 
@@ -15,15 +16,18 @@ use crate::ledger::Fact;
 use crate::pipeline::{Outlet, Parts};
 use crate::provider::Provider;
 
-/// Recipients of the trial: what refuses everybody must not burn the list, and what leaves its request in doubt not much of it.
+/// Recipients of the trial: what refuses everybody must not burn the list, and what leaves its
+/// request in doubt not much of it.
 const TRIAL: u64 = 10;
-/// Recipients of the first chunks of a provider that takes single messages; the number doubles with each of which something was accepted.
+/// Recipients of the first chunks of a provider that takes single messages; the number doubles with
+/// each of which something was accepted.
 const FIRST_SINGLES: u64 = 2;
 /// What a provider has shown; the value is one of the words of [`Shown`].
 const SHOWN: &str = "trusted_with";
 /// The most recipients that the account may have in one request, as a decimal number.
 const MOST: &str = "recipients_per_request";
-/// A limit of the account is asked about again after so long: it may have been lifted, and one refused request finds that out.
+/// A limit of the account is asked about again after so long: it may have been lifted, and one
+/// refused request finds that out.
 const LIMIT_LASTS: Duration = Duration::from_secs(7 * 86_400);
 
 /// What a provider of batches has taken so far.
@@ -49,7 +53,8 @@ impl Shown {
 /// What one provider is trusted with.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// Its name, and a keyed hash of where it sends, how and as whom: another account has shown nothing.
+    /// Its name, and a keyed hash of where it sends, how and as whom: another account has shown
+    /// nothing.
     subject: String,
     takes_batches: bool,
     shown: Shown,
@@ -65,7 +70,11 @@ pub(super) struct Trust {
 impl Trust {
     pub(super) fn new(parts: &Parts, outlet: &Outlet) -> Self {
         let mut hash = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &parts.secret));
-        for part in [outlet.name.as_bytes(), outlet.shape.as_bytes(), &outlet.provider.account().unwrap_or_default()] {
+        for part in [
+            outlet.name.as_bytes(),
+            outlet.shape.as_bytes(),
+            &outlet.provider.account().unwrap_or_default(),
+        ] {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -93,7 +102,10 @@ impl Trust {
         let known = |facts: Vec<Fact>| facts.into_iter().find(|fact| fact.subject == self.subject);
         let shown = known(parts.ledger.recall(SHOWN).await?);
         let most = known(parts.ledger.recall(MOST).await?);
-        let is_recent = |fact: &Fact| Duration::try_from(Timestamp::now().duration_since(fact.at)).is_ok_and(|age| age < LIMIT_LASTS);
+        let is_recent = |fact: &Fact| {
+            Duration::try_from(Timestamp::now().duration_since(fact.at))
+                .is_ok_and(|age| age < LIMIT_LASTS)
+        };
         self.kept = [Shown::Trial, Shown::Full]
             .into_iter()
             .find(|word| shown.as_ref().is_some_and(|fact| fact.value == word.as_str()))
@@ -102,11 +114,15 @@ impl Trust {
         if self.shown != Shown::Nothing {
             provider.has_answered_before();
         }
-        self.most = most.filter(is_recent).and_then(|fact| fact.value.parse().ok()).filter(|most| *most > 0);
+        self.most = most
+            .filter(is_recent)
+            .and_then(|fact| fact.value.parse().ok())
+            .filter(|most| *most > 0);
         Ok(())
     }
 
-    /// The most recipients of the next chunk. `canary` is the size of a canary that is going out: it is a trial by itself.
+    /// The most recipients of the next chunk. `canary` is the size of a canary that is going out:
+    /// it is a trial by itself.
     pub(super) fn most(&self, canary: Option<u64>) -> u64 {
         let shown = match self.shown {
             _ if !self.takes_batches => self.singles,
@@ -122,7 +138,8 @@ impl Trust {
         self.takes_batches && (self.is_doubted || self.shown != Shown::Full)
     }
 
-    /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are few.
+    /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are
+    /// few.
     pub(super) fn accepted(&mut self, has_few_requests: bool) {
         self.is_doubted = false;
         self.singles = self.singles.saturating_mul(if has_few_requests { 8 } else { 2 });
@@ -156,7 +173,12 @@ impl Trust {
     }
 
     async fn remember(&self, parts: &Parts, kind: &str, value: String) -> Result<()> {
-        let fact = Fact { kind: kind.to_owned(), subject: self.subject.clone(), value, at: Timestamp::now() };
+        let fact = Fact {
+            kind: kind.to_owned(),
+            subject: self.subject.clone(),
+            value,
+            at: Timestamp::now(),
+        };
         Ok(parts.ledger.remember(fact).await?)
     }
 }

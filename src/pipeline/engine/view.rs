@@ -1,4 +1,5 @@
-//! What people see of the loop: counts as they stand, what the wire has heard included, speed, and what holds it up.
+//! What people see of the loop: counts as they stand, what the wire has heard included, speed, and
+//! what holds it up.
 
 use std::time::{Duration, Instant};
 
@@ -27,12 +28,15 @@ impl Engine {
         sum
     }
 
-    /// Tells people of every provider that has asked to slow down since, and remembers it for those who are open.
+    /// Tells people of every provider that has asked to slow down since, and remembers it for those
+    /// who are open.
     pub(super) async fn tell_slowdowns(&mut self) -> Result<()> {
         for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
             let Some(Change { before, after }) = station.pacers.throttle.news() else { continue };
-            let said =
-                format!("{} asked to slow down: from {before:.1} to {after:.1} recipients a second, and a little more each second", outlet.name);
+            let said = format!(
+                "{} asked to slow down: from {before:.1} to {after:.1} recipients a second, and a little more each second",
+                outlet.name
+            );
             tracing::info!(provider = outlet.name, before, after, "slowed down");
             self.parts.progress.message(&said);
             self.parts.ledger.note(&self.parts.run.id, "slowed", &said).await?;
@@ -47,7 +51,10 @@ impl Engine {
             Some(at) if self.phase_tally().open <= count => format!(", the next at {at:.0}"),
             _ => String::new(),
         };
-        Some(format!("{} put off, to be tried again{next}, until {until:.0} at most", grouped(count)))
+        Some(format!(
+            "{} put off, to be tried again{next}, until {until:.0} at most",
+            grouped(count)
+        ))
     }
 
     /// What holds up one provider, if anything.
@@ -58,7 +65,10 @@ impl Engine {
             None => format!("slowed to {speed:.1}/s"),
         });
         let left_alone = || station.left_alone(Instant::now()).map(str::to_owned);
-        let note = left_alone().or_else(|| station.breaker.note()).or(slowed).or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
+        let note = left_alone()
+            .or_else(|| station.breaker.note())
+            .or(slowed)
+            .or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
         Some(if self.stations.len() > 1 { format!("{}: {note}", outlet.name) } else { note })
     }
 
@@ -82,13 +92,19 @@ impl Engine {
         tally.foresee(&unsettled);
         phase.foresee(&unsettled);
         let rate = self.meter.per_second(now);
-        let limit = self.parts.outlets.iter().map(|outlet| outlet.rate.map(|rate| rate.per_second())).sum();
+        let limit =
+            self.parts.outlets.iter().map(|outlet| outlet.rate.map(|rate| rate.per_second())).sum();
         let note = match &self.why {
             Some(_) => Some("stopping".to_owned()),
-            None if let Some(waiting) = &self.waiting => Some(format!("waiting until {:.0} for bounces and complaints", waiting.until)),
+            None if let Some(waiting) = &self.waiting => {
+                Some(format!("waiting until {:.0} for bounces and complaints", waiting.until))
+            }
             None => {
                 let notes = (0..self.stations.len()).filter_map(|place| self.note_of(place));
-                self.note_of_later().into_iter().chain(notes).reduce(|all, note| format!("{all}; {note}"))
+                self.note_of_later()
+                    .into_iter()
+                    .chain(notes)
+                    .reduce(|all, note| format!("{all}; {note}"))
             }
         };
         let (total, done) = match self.phase {
@@ -98,7 +114,9 @@ impl Engine {
         // Those who wait do not move at the rate of the others.
         let moving = phase.open.saturating_sub(self.later.count());
         let eta = match self.later.until() {
-            Some(until) if moving == 0 => Duration::try_from(until.duration_since(Timestamp::now())).ok(),
+            Some(until) if moving == 0 => {
+                Duration::try_from(until.duration_since(Timestamp::now())).ok()
+            }
             _ => crate::progress::eta(moving, rate, limit),
         };
         Snapshot {

@@ -1,7 +1,9 @@
-//! The pause rules while the rest goes out: a broken one holds the run, a provider or a receiving domain until a person decides.
+//! The pause rules while the rest goes out: a broken one holds the run, a provider or a receiving
+//! domain until a person decides.
 //!
-//! The rule it keeps: a hold is latched in the ledger before anything else, so that every later start repeats it. Whoever is held has his
-//! outcome at once, but for those on their way, who go or are held when they come back.
+//! The rule it keeps: a hold is latched in the ledger before anything else, so that every later
+//! start repeats it. Whoever is held has his outcome at once, but for those on their way, who go or
+//! are held when they come back.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +33,8 @@ pub(super) struct Watch {
     /// Nothing handed over before then counts: a person let the run go on.
     since: Option<Timestamp>,
     held: Vec<Held>,
-    /// Somebody has come back without an outcome since all of those who are held were looked for, so that there may be more of them.
+    /// Somebody has come back without an outcome since all of those who are held were looked for,
+    /// so that there may be more of them.
     came_back: bool,
     sweep_at: Instant,
 }
@@ -50,7 +53,14 @@ impl Watch {
             Gate::Passed { at, .. } => *at,
             _ => None,
         };
-        Self { looking: JoinSet::new(), look_at: Instant::now(), since, held: Vec::new(), came_back: false, sweep_at: Instant::now() }
+        Self {
+            looking: JoinSet::new(),
+            look_at: Instant::now(),
+            since,
+            held: Vec::new(),
+            came_back: false,
+            sweep_at: Instant::now(),
+        }
     }
 
     /// Somebody is open again, or will be when what is being settled has been, who may be held.
@@ -92,16 +102,22 @@ impl Engine {
             return Ok(());
         }
         while let Some(looked) = self.watch.looking.try_join_next() {
-            let (took, broken) = looked.map_err(|e| Error::internal(format!("looking at the pause rules stopped: {e}")))??;
+            let (took, broken) = looked.map_err(|e| {
+                Error::internal(format!("looking at the pause rules stopped: {e}"))
+            })??;
             self.watch.look_at = Instant::now() + LOOK.max(took * SHARE);
             for broken in broken {
                 self.broke(broken).await?;
             }
         }
         self.sweep().await?;
-        if self.why.is_none() && self.watch.looking.is_empty() && Instant::now() >= self.watch.look_at {
+        if self.why.is_none()
+            && self.watch.looking.is_empty()
+            && Instant::now() >= self.watch.look_at
+        {
             let (parts, since) = (self.parts.clone(), self.watch.since);
-            let (ledger, rules, run) = (parts.ledger.clone(), parts.rules.clone(), parts.run.id.clone());
+            let (ledger, rules, run) =
+                (parts.ledger.clone(), parts.rules.clone(), parts.run.id.clone());
             self.watch.looking.spawn(async move {
                 let (begun, mut broken) = (Instant::now(), Vec::new());
                 for rule in rules {
@@ -111,7 +127,13 @@ impl Engine {
                     for mut one in rule.broken(&fared) {
                         let name = |scope: Scope| (one.by == scope).then(|| one.name.clone());
                         let (provider, domain) = (name(Scope::Provider), name(Scope::Domain));
-                        let query = FailuresQuery { watched: rule.watched, cohort: None, provider, domain, since: from };
+                        let query = FailuresQuery {
+                            watched: rule.watched,
+                            cohort: None,
+                            provider,
+                            domain,
+                            since: from,
+                        };
                         let failures = ledger.failures(&run, query).await?;
                         one.evidence = with_failures(&one.evidence, &failures);
                         broken.push(one);
@@ -124,7 +146,11 @@ impl Engine {
     }
 
     async fn broke(&mut self, broken: Broken) -> Result<()> {
-        let known = self.watch.held.iter().any(|held| (held.broken.by, &held.broken.name) == (broken.by, &broken.name));
+        let known = self
+            .watch
+            .held
+            .iter()
+            .any(|held| (held.broken.by, &held.broken.name) == (broken.by, &broken.name));
         if known || self.why.is_some() {
             return Ok(());
         }
@@ -138,7 +164,11 @@ impl Engine {
             Scope::Domain => (None, Hold::Domain(broken.name.clone())),
             Scope::Provider => {
                 // One that an earlier execution went through takes nothing of this one.
-                let Some(place) = self.parts.outlets.iter().position(|outlet| outlet.name == broken.name) else { return Ok(()) };
+                let Some(place) =
+                    self.parts.outlets.iter().position(|outlet| outlet.name == broken.name)
+                else {
+                    return Ok(());
+                };
                 (Some(place), Hold::Through(self.stations[place].recipients.clone()))
             }
         };
@@ -152,14 +182,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Holds everybody who is open and not on the way: at once where the hold is new, and now and then those who have come back since. All
-    /// of a run's open rows are read through for each hold.
+    /// Holds everybody who is open and not on the way: at once where the hold is new, and now and
+    /// then those who have come back since. All of a run's open rows are read through for each
+    /// hold.
     async fn sweep(&mut self) -> Result<()> {
         let begun = Instant::now();
-        // With nothing under way looking for them keeps nobody waiting, and nothing but them may be left.
+        // With nothing under way looking for them keeps nobody waiting, and nothing but them may be
+        // left.
         let is_idle = self.is_idle();
         let again = self.watch.came_back && (is_idle || begun >= self.watch.sweep_at);
-        if self.watch.held.is_empty() || !(again || self.watch.held.iter().any(|held| held.is_new)) {
+        if self.watch.held.is_empty() || !(again || self.watch.held.iter().any(|held| held.is_new))
+        {
             return Ok(());
         }
         if again && self.settling.is_empty() && self.gathered.is_empty() {
@@ -168,12 +201,17 @@ impl Engine {
         for held in self.watch.held.iter_mut().filter(|held| again || held.is_new) {
             held.is_new = false;
             let out: Vec<JobId> = self.out.iter().copied().collect();
-            let count = self.parts.ledger.hold(&self.parts.run.id, held.hold.clone(), out, &held.broken.evidence).await?;
+            let count = self
+                .parts
+                .ledger
+                .hold(&self.parts.run.id, held.hold.clone(), out, &held.broken.evidence)
+                .await?;
             if count > 0 {
                 self.standing.tally.open = self.standing.tally.open.saturating_sub(count);
                 self.standing.tally.add(Outcome::Held, count);
                 self.stations.iter_mut().for_each(|station| station.lanes.forget_ahead());
-                // Some of those who wait have their outcome now; the others are found when they are due.
+                // Some of those who wait have their outcome now; the others are found when they are
+                // due.
                 self.later = Later::default();
             }
         }

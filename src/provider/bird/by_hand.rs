@@ -53,17 +53,30 @@ struct Entry {
 impl RemoteList for Bird {
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
-            let after = cursor.map(|cursor| format!("&starting_after={}", http::encoded(cursor))).unwrap_or_default();
-            let answer = self.http.ask(self, &Request::get(format!("{SUPPRESSIONS}?limit={PAGE}{after}"))).await?;
+            let after = cursor
+                .map(|cursor| format!("&starting_after={}", http::encoded(cursor)))
+                .unwrap_or_default();
+            let answer = self
+                .http
+                .ask(self, &Request::get(format!("{SUPPRESSIONS}?limit={PAGE}{after}")))
+                .await?;
             let Listed { data, next_cursor } = http::told(&answer)?;
             let theirs = |entry: Entry| Theirs {
                 reason: http::suppression_reason(&entry.reason),
                 created_at: entry.created_at.parse().ok(),
-                note: answer.clean(&format!("{} {}", entry.reason, entry.origin.unwrap_or_default())),
+                note: answer.clean(&format!(
+                    "{} {}",
+                    entry.reason,
+                    entry.origin.unwrap_or_default()
+                )),
                 email: entry.email,
             };
             let entries = data.into_iter().map(theirs).collect();
-            Ok(Page { entries, left_out: None, next: next_cursor.filter(|cursor| !cursor.is_empty()) })
+            Ok(Page {
+                entries,
+                left_out: None,
+                next: next_cursor.filter(|cursor| !cursor.is_empty()),
+            })
         })
     }
 
@@ -75,7 +88,12 @@ impl RemoteList for Bird {
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             for ours in entries {
-                http::succeeded(&self.http.ask(self, &Request::json(SUPPRESSIONS, &json!({ "email": ours.email }))).await?)?;
+                http::succeeded(
+                    &self
+                        .http
+                        .ask(self, &Request::json(SUPPRESSIONS, &json!({ "email": ours.email })))
+                        .await?,
+                )?;
             }
             Ok(0)
         })

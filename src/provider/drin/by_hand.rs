@@ -20,7 +20,11 @@ impl ByHand for Drin {
 
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
-            match self.http.ask(self, &self.of_project(Request::get(format!("{SUPPRESSIONS}?limit=1")))).await {
+            match self
+                .http
+                .ask(self, &self.of_project(Request::get(format!("{SUPPRESSIONS}?limit=1"))))
+                .await
+            {
                 Ok(answer) => vec![http::credentials(&answer, "suppressions")],
                 Err(trouble) => vec![Finding::of_trouble(&trouble)],
             }
@@ -53,8 +57,11 @@ struct Entry {
 impl RemoteList for Drin {
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
-            let after = cursor.map(|cursor| format!("&cursor={}", http::encoded(cursor))).unwrap_or_default();
-            let request = self.of_project(Request::get(format!("{SUPPRESSIONS}?limit={PAGE}{after}")));
+            let after = cursor
+                .map(|cursor| format!("&cursor={}", http::encoded(cursor)))
+                .unwrap_or_default();
+            let request =
+                self.of_project(Request::get(format!("{SUPPRESSIONS}?limit={PAGE}{after}")));
             let answer = self.http.ask(self, &request).await?;
             let Listed { data, next_cursor } = http::told(&answer)?;
             let theirs = |entry: Entry| Theirs {
@@ -64,7 +71,11 @@ impl RemoteList for Drin {
                 email: entry.email,
             };
             let entries = data.into_iter().map(theirs).collect();
-            Ok(Page { entries, left_out: None, next: next_cursor.filter(|cursor| !cursor.is_empty()) })
+            Ok(Page {
+                entries,
+                left_out: None,
+                next: next_cursor.filter(|cursor| !cursor.is_empty()),
+            })
         })
     }
 
@@ -76,7 +87,8 @@ impl RemoteList for Drin {
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             for ours in entries {
-                let request = self.of_project(Request::json(SUPPRESSIONS, &json!({ "email": ours.email })));
+                let request =
+                    self.of_project(Request::json(SUPPRESSIONS, &json!({ "email": ours.email })));
                 http::succeeded(&self.http.ask(self, &request).await?)?;
             }
             Ok(0)

@@ -66,8 +66,15 @@ impl RemoteList for Emitlo {
                 note: answer.clean(&entry.reason),
                 email: entry.email,
             };
-            let left_out = (missing > 0).then_some((missing, "not listed by the API, which documents no way to ask for them"));
-            Ok(Page { entries: suppressions.into_iter().map(theirs).collect(), left_out, next: None })
+            let left_out = (missing > 0).then_some((
+                missing,
+                "not listed by the API, which documents no way to ask for them",
+            ));
+            Ok(Page {
+                entries: suppressions.into_iter().map(theirs).collect(),
+                left_out,
+                next: None,
+            })
         })
     }
 

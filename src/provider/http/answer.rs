@@ -1,6 +1,8 @@
-//! An answer as adapters read it: status, headers, a body that may have been cut off, and words fit to be shown.
+//! An answer as adapters read it: status, headers, a body that may have been cut off, and words fit
+//! to be shown.
 //!
-//! The rule it keeps: what is shown is one short line without control characters and without secrets.
+//! The rule it keeps: what is shown is one short line without control characters and without
+//! secrets.
 
 use std::time::Duration;
 
@@ -44,7 +46,8 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// How long the service asks to be left alone (RFC 9110 section 10.2.3): seconds or a date. [`LONGEST_WISH`] at most.
+    /// How long the service asks to be left alone (RFC 9110 section 10.2.3): seconds or a date.
+    /// [`LONGEST_WISH`] at most.
     pub(in crate::provider) fn retry_after(&self) -> Option<Duration> {
         self.wish().map(|wish| wish.min(LONGEST_WISH))
     }
@@ -53,11 +56,17 @@ impl Answer {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse::<f64>() {
             // What is no number is no wait; what no clock can count to is the longest one.
-            return if seconds.is_nan() { None } else { Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)) };
+            return if seconds.is_nan() {
+                None
+            } else {
+                Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
+            };
         }
         let Ok(at) = jiff::fmt::rfc2822::parse(text).map(|at| at.timestamp()) else {
             // The calendar ends before the year 10000 does.
-            let is_beyond = text.split_whitespace().any(|word| word.len() >= 4 && word.parse().is_ok_and(|year: u64| year >= 9_999));
+            let is_beyond = text
+                .split_whitespace()
+                .any(|word| word.len() >= 4 && word.parse().is_ok_and(|year: u64| year >= 9_999));
             return is_beyond.then_some(Duration::MAX);
         };
         Some(Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO))
@@ -65,10 +74,12 @@ impl Answer {
 
     /// The same where it stands in the service's words alone.
     pub(in crate::provider) fn wait_in(&self, words: &str) -> Option<Duration> {
-        self.retry_after().or_else(|| wait_in_prose(words, self.now()).map(|wish| wish.min(LONGEST_WISH)))
+        self.retry_after()
+            .or_else(|| wait_in_prose(words, self.now()).map(|wish| wish.min(LONGEST_WISH)))
     }
 
-    /// The service's clock, which its dates are counted from; this machine's where the answer does not say.
+    /// The service's clock, which its dates are counted from; this machine's where the answer does
+    /// not say.
     fn now(&self) -> Timestamp {
         self.clock().unwrap_or_else(Timestamp::now)
     }
@@ -78,20 +89,34 @@ impl Answer {
         Some(jiff::fmt::rfc2822::parse(self.header("date")).ok()?.timestamp())
     }
 
-    /// Whether a page for people came instead of an API's answer. What begins as JSON does is none, whatever it is declared as.
+    /// Whether a page for people came instead of an API's answer. What begins as JSON does is none,
+    /// whatever it is declared as.
     pub(in crate::provider) fn is_html(&self) -> bool {
-        let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+        let declared = self
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let first = self.body.trim_ascii_start().first();
         let is_json = declared.contains("json") || matches!(first, Some(b'{' | b'['));
         !is_json && (declared.starts_with("text/html") || first == Some(&b'<'))
     }
 
-    /// A refusal with the status and `name` as its code, and `words` as its detail; the body where there are no words.
+    /// A refusal with the status and `name` as its code, and `words` as its detail; the body where
+    /// there are no words.
     pub(in crate::provider) fn refusal(&self, reason: Reason, name: &str, words: &str) -> Refusal {
         let code = format!("{} {name}", self.status.as_u16());
-        let text =
-            if words.is_empty() { String::from_utf8_lossy(&self.body[..self.body.len().min(4 * MAX_TEXT)]).into_owned() } else { words.into() };
-        let detail = if self.is_html() { "a web page instead of an answer".to_owned() } else { self.clean(&text) };
+        let text = if words.is_empty() {
+            String::from_utf8_lossy(&self.body[..self.body.len().min(4 * MAX_TEXT)]).into_owned()
+        } else {
+            words.into()
+        };
+        let detail = if self.is_html() {
+            "a web page instead of an answer".to_owned()
+        } else {
+            self.clean(&text)
+        };
         Refusal::new(reason, self.clean(code.trim()), detail)
     }
 
@@ -122,7 +147,14 @@ mod tests {
 
     fn answer(retry_after: &str, body: &'static str) -> Answer {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, retry_after.parse().unwrap())]);
-        Answer { status: StatusCode::OK, headers, body: body.into(), is_whole: true, authorization: None, secrets: vec![Secret::new("hunter2")] }
+        Answer {
+            status: StatusCode::OK,
+            headers,
+            body: body.into(),
+            is_whole: true,
+            authorization: None,
+            secrets: vec![Secret::new("hunter2")],
+        }
     }
 
     #[test]
@@ -135,17 +167,32 @@ mod tests {
         assert_eq!(wait("Fri, 01 Jan 2100 00:00:00 GMT"), Some(LONGEST_WISH));
         assert_eq!((wait("soon"), wait("NaN"), wait("-1e300")), (None, None, Some(Duration::ZERO)));
         let huge = "9".repeat(400);
-        for beyond in ["99999999999", "18446744073709551615", "1e300", "inf", &huge, "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        for beyond in [
+            "99999999999",
+            "18446744073709551615",
+            "1e300",
+            "inf",
+            &huge,
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
             assert_eq!(wait(beyond), Some(LONGEST_WISH), "{beyond}");
         }
     }
 
     #[test]
     fn words_are_short_and_hold_no_secret() {
-        let refusal = answer("1", "key\u{1b}[31m hunter2\r\nis wrong").refusal(Reason::Auth, "bad\nkey", "");
-        assert_eq!((refusal.code.as_str(), refusal.detail.as_str()), ("200 bad key", "key [31m … is wrong"));
+        let refusal =
+            answer("1", "key\u{1b}[31m hunter2\r\nis wrong").refusal(Reason::Auth, "bad\nkey", "");
+        assert_eq!(
+            (refusal.code.as_str(), refusal.detail.as_str()),
+            ("200 bad key", "key [31m … is wrong")
+        );
         assert_eq!(clean(&"x".repeat(2_000), &[]).len(), MAX_TEXT);
-        let refusal = without_addresses(Refusal::new(Reason::Policy, "", "only to ann@x.example (ann@x.example)."));
+        let refusal = without_addresses(Refusal::new(
+            Reason::Policy,
+            "",
+            "only to ann@x.example (ann@x.example).",
+        ));
         assert_eq!(refusal.detail, "only to …@x.example …@x.example).");
     }
 

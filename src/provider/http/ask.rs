@@ -1,7 +1,7 @@
 //! Questions to an API that hand over no mail: about the account, about suppressions.
 //!
-//! The rule it keeps: a question changes nothing that asking it twice would change again, so it is asked again, a few times and not for
-//! long, where the service is busy.
+//! The rule it keeps: a question changes nothing that asking it twice would change again, so it is
+//! asked again, a few times and not for long, where the service is busy.
 
 use std::time::Duration;
 
@@ -23,13 +23,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 impl Http {
-    /// The answer to a question: any status that says something about it, so never throttling, a server's failure, a redirect or a page.
-    pub(in crate::provider) async fn ask(&self, api: &dyn Api, request: &Request) -> Result<Answer, Trouble> {
+    /// The answer to a question: any status that says something about it, so never throttling, a
+    /// server's failure, a redirect or a page.
+    pub(in crate::provider) async fn ask(
+        &self,
+        api: &dyn Api,
+        request: &Request,
+    ) -> Result<Answer, Trouble> {
         self.ask_for(api, request, MAX_REPLY).await
     }
 
     /// The same where the answer may have up to `most` octets.
-    pub(in crate::provider) async fn ask_for(&self, api: &dyn Api, request: &Request, most: usize) -> Result<Answer, Trouble> {
+    pub(in crate::provider) async fn ask_for(
+        &self,
+        api: &dyn Api,
+        request: &Request,
+        most: usize,
+    ) -> Result<Answer, Trouble> {
         let mut wait = FIRST_WAIT;
         let mut times = TIMES;
         loop {
@@ -59,12 +69,21 @@ impl Http {
     fn sort(&self, answer: Answer) -> Sorted {
         match self.foreign(&answer) {
             Some(Read::Stop(refusal)) => return Sorted::Trouble(Trouble::Refused(refusal)),
-            Some(_) => return Sorted::Wait(Trouble::Failing(refusal(&answer, Reason::Session)), None),
+            Some(_) => {
+                return Sorted::Wait(Trouble::Failing(refusal(&answer, Reason::Session)), None);
+            }
             None => {}
         }
         let status = answer.status;
-        if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error() {
-            let reason = if status == StatusCode::TOO_MANY_REQUESTS { Reason::Rate } else { Reason::Session };
+        if status == StatusCode::TOO_MANY_REQUESTS
+            || status == StatusCode::REQUEST_TIMEOUT
+            || status.is_server_error()
+        {
+            let reason = if status == StatusCode::TOO_MANY_REQUESTS {
+                Reason::Rate
+            } else {
+                Reason::Session
+            };
             return Sorted::Wait(Trouble::Failing(refusal(&answer, reason)), answer.retry_after());
         }
         Sorted::Answer(answer)
@@ -80,7 +99,11 @@ enum Sorted {
 /// What an answer says, where it is a success and of this shape.
 pub(in crate::provider) fn told<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
     succeeded(answer)?;
-    let what = if answer.is_whole { "the reply cannot be read" } else { "the reply is longer than it may be" };
+    let what = if answer.is_whole {
+        "the reply cannot be read"
+    } else {
+        "the reply is longer than it may be"
+    };
     answer.json().ok_or_else(|| Trouble::Failing(answer.refusal(Reason::NoReply, "", what)))
 }
 
@@ -96,21 +119,32 @@ pub(in crate::provider) fn succeeded(answer: &Answer) -> Result<(), Trouble> {
 }
 
 /// What the services of this world put their words into.
-const WORDS: [&str; 6] = ["/message", "/Message", "/error/message", "/errors/0/message", "/error/detail", "/detail"];
+const WORDS: [&str; 6] =
+    ["/message", "/Message", "/error/message", "/errors/0/message", "/error/detail", "/detail"];
 
-/// What an answer says against the question; whom it is about is left out, for it is shown to everybody who looks.
+/// What an answer says against the question; whom it is about is left out, for it is shown to
+/// everybody who looks.
 fn refusal(answer: &Answer, reason: Reason) -> Refusal {
     let body: Value = answer.json().unwrap_or_default();
-    let words = WORDS.iter().find_map(|place| body.pointer(place).and_then(Value::as_str)).unwrap_or_default();
+    let words = WORDS
+        .iter()
+        .find_map(|place| body.pointer(place).and_then(Value::as_str))
+        .unwrap_or_default();
     without_addresses(answer.refusal(reason, "", words))
 }
 
-/// What the answer to a question that only needs a key says about the key: refused permission is not a wrong key.
+/// What the answer to a question that only needs a key says about the key: refused permission is
+/// not a wrong key.
 pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Finding {
     match answer.status {
         StatusCode::FORBIDDEN => {
             let words = in_words(&refusal(answer, Reason::Auth));
-            Finding::untold(About::Credentials, format!("the key may not read {asked_for}, which is all that can be asked here: {words}"))
+            Finding::untold(
+                About::Credentials,
+                format!(
+                    "the key may not read {asked_for}, which is all that can be asked here: {words}"
+                ),
+            )
         }
         _ => match succeeded(answer) {
             Ok(()) => Finding::good(About::Credentials, "the key is accepted"),
@@ -127,7 +161,8 @@ pub(in crate::provider) fn suppression_reason(word: &str) -> Reason {
     }
 }
 
-/// A part of a path or query in which only letters, digits and a few marks stand for themselves (RFC 3986 section 2.3).
+/// A part of a path or query in which only letters, digits and a few marks stand for themselves
+/// (RFC 3986 section 2.3).
 pub(in crate::provider) fn encoded(part: &str) -> String {
     let mut out = String::with_capacity(part.len());
     for byte in part.bytes() {

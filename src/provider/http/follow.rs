@@ -1,7 +1,8 @@
 //! A batch that was taken as a whole is followed until it is known what became of each member.
 //!
-//! The rules it keeps: what it is asked for by is in the trace before anything is waited for, so that the next process can go on asking; it
-//! is asked for within a bounded time, and for a few seconds more where the run stops; a question that fails is asked again.
+//! The rules it keeps: what it is asked for by is in the trace before anything is waited for, so
+//! that the next process can go on asking; it is asked for within a bounded time, and for a few
+//! seconds more where the run stops; a question that fails is asked again.
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -14,18 +15,29 @@ use super::hand_over::FIRST_WAIT;
 use super::{Answer, Api, Http, Later, Read};
 use crate::provider::{Job, JobId, Verdict, Wire};
 
-/// For so long a batch is still asked for when the run stops; after that whoever has no result is in doubt, and the next start goes on.
+/// For so long a batch is still asked for when the run stops; after that whoever has no result is
+/// in doubt, and the next start goes on.
 const AFTER_STOP: Duration = Duration::from_secs(10);
 /// The longest pause between two questions then.
 const HURRY: Duration = Duration::from_secs(1);
 
-/// What became of each member, in the order of the request; what was concluded so far where the time for it is over.
-pub(super) async fn follow(http: &Http, api: &dyn Api, wire: &dyn Wire, jobs: &[&Job], mut later: Later) -> Vec<Verdict> {
+/// What became of each member, in the order of the request; what was concluded so far where the
+/// time for it is over.
+pub(super) async fn follow(
+    http: &Http,
+    api: &dyn Api,
+    wire: &dyn Wire,
+    jobs: &[&Job],
+    mut later: Later,
+) -> Vec<Verdict> {
     http.is_the_api.store(true, Ordering::Release);
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    let doubt = later.so_far.iter().find_map(|verdict| if let Verdict::Unknown { detail } = verdict { Some(detail) } else { None });
+    let doubt = later.so_far.iter().find_map(|verdict| {
+        if let Verdict::Unknown { detail } = verdict { Some(detail) } else { None }
+    });
     if let Some(detail) = doubt {
-        // Without the record a process that is killed leaves the members in doubt, as they are anyhow; they are followed all the same.
+        // Without the record a process that is killed leaves the members in doubt, as they are
+        // anyhow; they are followed all the same.
         let _ = wire.pending(&ids, detail);
     }
     let mut end = Instant::now() + later.patience;
@@ -52,9 +64,14 @@ pub(super) async fn follow(http: &Http, api: &dyn Api, wire: &dyn Wire, jobs: &[
         let Some(answer) = answer else { continue };
         match http.foreign(&answer).unwrap_or_else(|| api.progress(jobs, &answer, &later)) {
             Read::Each(verdicts) if verdicts.len() == jobs.len() => return verdicts,
-            Read::Later(next) if next.so_far.len() == jobs.len() => later = Later { every: later.every, ..next },
-            // A wait beyond the time that is left would be the end of the questions: the last one goes at its end.
-            Read::Again { wait: Some(asked), .. } => wait = asked.max(growing).min(end.saturating_duration_since(Instant::now())),
+            Read::Later(next) if next.so_far.len() == jobs.len() => {
+                later = Later { every: later.every, ..next }
+            }
+            // A wait beyond the time that is left would be the end of the questions: the last one
+            // goes at its end.
+            Read::Again { wait: Some(asked), .. } => {
+                wait = asked.max(growing).min(end.saturating_duration_since(Instant::now()))
+            }
             // Whatever is wrong with the question says nothing about the batch.
             _ => {}
         }

@@ -1,12 +1,17 @@
-//! How a claim is handed over to an API: where batches are repeated and waited for; [`pieces`](super::pieces) cuts them.
+//! How a claim is handed over to an API: where batches are repeated and waited for;
+//! [`pieces`](super::pieces) cuts them.
 //!
 //! The rules it keeps:
-//! - A repeat after doubt is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
-//! - A service that takes nothing of a request for as long as the wire has patience has failed; a wait that it names is throttling.
-//! - After doubt only an answer about each member settles anything: a refusal of the repeat says nothing about the first request, unless the
-//!   service marks it as what it had answered to the first.
+//! - A repeat after doubt is the same octets under the same key, within a minute of the first
+//!   attempt, and only where the service knows keys.
+//! - A service that takes nothing of a request for as long as the wire has patience has failed; a
+//!   wait that it names is throttling.
+//! - After doubt only an answer about each member settles anything: a refusal of the repeat says
+//!   nothing about the first request, unless the service marks it as what it had answered to the
+//!   first.
 //! - A replay begins in doubt, and is never cut.
-//! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its own.
+//! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its
+//!   own.
 //! - What is told later is asked for by [`follow`]; the batch never goes again for it.
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
 
@@ -24,12 +29,15 @@ use super::answer::LONGEST_WISH;
 use super::follow::follow;
 use super::{Answer, Api, Fault, Http, Later, Read, Request};
 use crate::outcome::Reason;
-use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Verdict, Wire, without_addresses};
+use crate::provider::{
+    Claim, Health, Job, JobId, Refusal, Reply, Verdict, Wire, without_addresses,
+};
 use crate::replies::{Meaning, Place, Reading, classify};
 
 /// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
 const SAME_HAND_OVER: Duration = Duration::from_secs(60);
-/// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a signal to stop is heard meanwhile.
+/// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a
+/// signal to stop is heard meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How the code of a refusal begins that is about the size of a request.
 const TOO_LARGE: &str = "413";
@@ -38,11 +46,24 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 impl Http {
     /// Hands over one claim in as many requests as the API's limits demand.
-    pub(in crate::provider) async fn hand_over(&self, claim: &Claim, wire: &dyn Wire, api: &dyn Api) -> Reply {
+    pub(in crate::provider) async fn hand_over(
+        &self,
+        claim: &Claim,
+        wire: &dyn Wire,
+        api: &dyn Api,
+    ) -> Reply {
         let size = api.limits().recipients.min(self.most.load(Ordering::Acquire)).max(1);
         let jobs: Vec<&Job> = claim.jobs.iter().collect();
         let todo = jobs.chunks(size).map(<[&Job]>::to_vec).collect();
-        let mut hand_over = HandOver { http: self, api, wire, claim, todo, reply: Reply::default(), was_too_large: false };
+        let mut hand_over = HandOver {
+            http: self,
+            api,
+            wire,
+            claim,
+            todo,
+            reply: Reply::default(),
+            was_too_large: false,
+        };
         while let Some(jobs) = hand_over.todo.pop_front() {
             if hand_over.batch(jobs).await.is_err() {
                 break;
@@ -58,24 +79,47 @@ impl Http {
 
     /// What an answer means before any adapter looks at it.
     pub(super) fn foreign(&self, answer: &Answer) -> Option<Read> {
-        let page = || answer.refusal(Reason::Session, "", "a web page instead of an answer: is base_url the service's API?");
+        let page = || {
+            answer.refusal(
+                Reason::Session,
+                "",
+                "a web page instead of an answer: is base_url the service's API?",
+            )
+        };
         if answer.status.is_redirection() {
-            let to = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(|to| self.base.join(to).ok());
+            let to = answer
+                .headers
+                .get(LOCATION)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|to| self.base.join(to).ok());
             let host = to.as_ref().map_or("elsewhere", |to| to.host_str().unwrap_or("elsewhere"));
-            let words = format!("a redirect to {host}, which is never followed: is base_url the service's API?");
-            return Some(Read::Stop(Refusal { detail: words, ..answer.refusal(Reason::Session, "", "redirect") }));
+            let words = format!(
+                "a redirect to {host}, which is never followed: is base_url the service's API?"
+            );
+            return Some(Read::Stop(Refusal {
+                detail: words,
+                ..answer.refusal(Reason::Session, "", "redirect")
+            }));
         }
         if !answer.is_html() {
             return None;
         }
-        let page = || Refusal { detail: "a web page instead of an answer: is base_url the service's API?".into(), ..page() };
+        let page = || Refusal {
+            detail: "a web page instead of an answer: is base_url the service's API?".into(),
+            ..page()
+        };
         match answer.status {
-            // Who has answered as the API before may have taken the mail and lost its tongue behind some gateway.
-            status if status.is_success() && self.is_the_api.load(Ordering::Acquire) => Some(Read::Doubt(page())),
-            status if status.is_success() => Some(Read::Stop(page())),
-            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE | StatusCode::GONE => {
-                Some(Read::Stop(page()))
+            // Who has answered as the API before may have taken the mail and lost its tongue behind
+            // some gateway.
+            status if status.is_success() && self.is_the_api.load(Ordering::Acquire) => {
+                Some(Read::Doubt(page()))
             }
+            status if status.is_success() => Some(Read::Stop(page())),
+            StatusCode::BAD_REQUEST
+            | StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_ACCEPTABLE
+            | StatusCode::GONE => Some(Read::Stop(page())),
             _ => None,
         }
     }
@@ -93,7 +137,8 @@ pub(super) struct HandOver<'a> {
     /// The requests that are still to be made, by their members.
     pub(super) todo: VecDeque<Vec<&'a Job>>,
     pub(super) reply: Reply,
-    /// A request was refused for its size, so that what is taken after it shows how large one may be.
+    /// A request was refused for its size, so that what is taken after it shows how large one may
+    /// be.
     was_too_large: bool,
 }
 
@@ -127,7 +172,8 @@ impl<'a> HandOver<'a> {
         }
         let Some(mut request) = self.request(&jobs)? else { return Ok(()) };
         let Ok(permitted) = self.wire.together(&jobs).await else { return Err(Halt) };
-        let going: Vec<&Job> = jobs.iter().copied().filter(|job| permitted.contains(&job.id)).collect();
+        let going: Vec<&Job> =
+            jobs.iter().copied().filter(|job| permitted.contains(&job.id)).collect();
         if going.is_empty() || (self.claim.is_replay && going.len() < jobs.len()) {
             return Ok(());
         }
@@ -153,14 +199,18 @@ impl<'a> HandOver<'a> {
             }
             Ended::Read(Read::EachAndStop(verdicts, refusal)) => {
                 self.http.is_the_api.store(true, Ordering::Release);
-                going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))?;
+                going
+                    .iter()
+                    .zip(verdicts)
+                    .try_for_each(|(job, verdict)| self.settle(job, verdict))?;
                 self.fares(stops(refusal))
             }
             Ended::Read(Read::Later(later)) => {
                 let verdicts = follow(self.http, self.api, self.wire, &going, later).await;
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
             }
-            // It was refused the first time too; who is to blame was found out then, by other requests.
+            // It was refused the first time too; who is to blame was found out then, by other
+            // requests.
             Ended::Read(Read::Unnamed(_)) if self.claim.is_replay && going.len() > 1 => Ok(()),
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
                 [job] => self.settle(job, Verdict::Rejected(refusal)),
@@ -175,15 +225,25 @@ impl<'a> HandOver<'a> {
             Ended::Read(Read::Named(refused)) => self.without(&going, refused),
             Ended::Read(Read::Doubt(refusal)) => {
                 let detail = format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
-                going.iter().try_for_each(|job| self.settle(job, Verdict::Unknown { detail: detail.clone() }))?;
+                going.iter().try_for_each(|job| {
+                    self.settle(job, Verdict::Unknown { detail: detail.clone() })
+                })?;
                 self.fares(Health::Failing(without_addresses(refusal)))
             }
-            Ended::Read(Read::Stop(refusal)) => self.refused(&going, &refusal, stops(refusal.clone())),
-            Ended::Read(Read::Again { refusal, .. }) | Ended::Stopped(refusal) => self.refused(&going, &refusal, Health::Fine),
+            Ended::Read(Read::Stop(refusal)) => {
+                self.refused(&going, &refusal, stops(refusal.clone()))
+            }
+            Ended::Read(Read::Again { refusal, .. }) | Ended::Stopped(refusal) => {
+                self.refused(&going, &refusal, Health::Fine)
+            }
             Ended::NotWritten(health) => {
                 let refusal = match &health {
-                    Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal) => refusal.clone(),
-                    Health::Fine | Health::SlowDown(_) => Refusal::new(Reason::Session, "", "not written"),
+                    Health::Failing(refusal)
+                    | Health::Stop(refusal)
+                    | Health::Exhausted(refusal) => refusal.clone(),
+                    Health::Fine | Health::SlowDown(_) => {
+                        Refusal::new(Reason::Session, "", "not written")
+                    }
                 };
                 self.refused(&going, &refusal, health)
             }
@@ -191,7 +251,9 @@ impl<'a> HandOver<'a> {
                 self.reply.is_wait_named = true;
                 self.refused(&going, &refusal, Health::SlowDown(wait))
             }
-            Ended::UsedUp(refusal) => self.refused(&going, &refusal, Health::Failing(without_addresses(refusal.clone()))),
+            Ended::UsedUp(refusal) => {
+                self.refused(&going, &refusal, Health::Failing(without_addresses(refusal.clone())))
+            }
         }
     }
 
@@ -204,25 +266,34 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Sends a request, again where that is safe, until something is known or the time for it is over.
+    /// Sends a request, again where that is safe, until something is known or the time for it is
+    /// over.
     async fn exchange(&mut self, jobs: &[&Job], request: &Request) -> Ended {
         let first = Instant::now();
         let patience = self.wire.patience();
-        let mut doubt = self.claim.is_replay.then(|| Refusal::new(Reason::NoReply, "", "the first request was not answered"));
+        let mut doubt = self
+            .claim
+            .is_replay
+            .then(|| Refusal::new(Reason::NoReply, "", "the first request was not answered"));
         let mut wait = FIRST_WAIT;
         loop {
             let answered = match self.api.sign(request, Timestamp::now()).await {
                 Ok(signed) => self.http.exchange(request, signed).await,
                 Err(refusal) => Err(Fault::NotWritten(Health::Stop(refusal))),
             };
-            // Who says that all is well and cannot be understood will say so again: repeating it proves nothing.
+            // Who says that all is well and cannot be understood will say so again: repeating it
+            // proves nothing.
             let is_final = matches!(&answered, Ok(answer) if answer.status.is_success());
             let is_the_firsts = matches!(&answered, Ok(answer) if self.api.is_replay(answer));
             let read = match answered {
                 Ok(answer) => self.read(jobs, &answer),
                 Err(Fault::Lost(refusal)) => Read::Doubt(refusal),
-                Err(Fault::NotWritten(health)) if doubt.is_none() => return Ended::NotWritten(health),
-                Err(Fault::NotWritten(Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal))) => Read::Doubt(refusal),
+                Err(Fault::NotWritten(health)) if doubt.is_none() => {
+                    return Ended::NotWritten(health);
+                }
+                Err(Fault::NotWritten(
+                    Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal),
+                )) => Read::Doubt(refusal),
                 Err(Fault::NotWritten(_)) => Read::Doubt(Refusal::new(Reason::NoReply, "", "")),
             };
             let mut pause = wait;
@@ -233,9 +304,11 @@ impl<'a> HandOver<'a> {
                 (Read::Later(later), _) => return Ended::Read(Read::Later(later)),
                 (Read::Again { wait: asked, refusal }, _) => {
                     // No time at all is no wait. A clock cannot count to whatever a header may say.
-                    let named = asked.filter(|asked| !asked.is_zero()).map(|asked| asked.min(LONGEST_WISH));
+                    let named =
+                        asked.filter(|asked| !asked.is_zero()).map(|asked| asked.min(LONGEST_WISH));
                     let left = patience.saturating_sub(first.elapsed());
-                    pause = named.unwrap_or_else(|| if doubt.is_none() { wait.min(left) } else { wait });
+                    pause = named
+                        .unwrap_or_else(|| if doubt.is_none() { wait.min(left) } else { wait });
                     if refusal.reason == Reason::Rate {
                         self.http.quiet_until().replace(Instant::now() + pause);
                         self.wire.throttled(pause);
@@ -257,13 +330,18 @@ impl<'a> HandOver<'a> {
                     held_up = refusal;
                 }
                 (Read::Doubt(refusal), _) => {
-                    // The first doubt is the one that matters; what comes after tells why it could not be lifted.
+                    // The first doubt is the one that matters; what comes after tells why it could
+                    // not be lifted.
                     doubt.get_or_insert(refusal);
                 }
                 (decided, None) => return Ended::Read(decided),
                 (decided, Some(_)) if is_the_firsts => return Ended::Read(decided),
-                // The repeat was refused for a reason of its own: the first request is as much in doubt as before.
-                (Read::Stop(_) | Read::Unnamed(_) | Read::Named(_) | Read::TooMany(..), Some(doubt)) => {
+                // The repeat was refused for a reason of its own: the first request is as much in
+                // doubt as before.
+                (
+                    Read::Stop(_) | Read::Unnamed(_) | Read::Named(_) | Read::TooMany(..),
+                    Some(doubt),
+                ) => {
                     return Ended::Read(Read::Doubt(doubt.clone()));
                 }
             }
@@ -272,21 +350,26 @@ impl<'a> HandOver<'a> {
             {
                 return Ended::Read(Read::Doubt(doubt.clone()));
             }
-            // What is certain is on record before the pause, in which the process may be killed; and before the repeat that it is on its way.
+            // What is certain is on record before the pause, in which the process may be killed;
+            // and before the repeat that it is on its way.
             if doubt.is_none()
-                && let Err(error) = jobs.iter().try_for_each(|job| self.wire.answered(job.id, &not_taken(&held_up)))
+                && let Err(error) =
+                    jobs.iter().try_for_each(|job| self.wire.answered(job.id, &not_taken(&held_up)))
             {
                 return Ended::NotWritten(untraced(&error));
             }
             let slept = tokio::time::sleep(pause);
             match &doubt {
                 Some(_) => slept.await,
-                None if self.unless_withdrawn(slept).await.is_none() => return Ended::Stopped(held_up),
+                None if self.unless_withdrawn(slept).await.is_none() => {
+                    return Ended::Stopped(held_up);
+                }
                 None => {}
             }
             wait = (wait * 2).min(LONGEST_WAIT);
             let left = SAME_HAND_OVER.saturating_sub(first.elapsed());
-            match (tokio::time::timeout(left, self.wire.again(jobs, doubt.is_some())).await, &doubt) {
+            match (tokio::time::timeout(left, self.wire.again(jobs, doubt.is_some())).await, &doubt)
+            {
                 (Ok(Ok(())), Some(_)) => {}
                 (Ok(Ok(())), None) => {
                     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
@@ -303,22 +386,33 @@ impl<'a> HandOver<'a> {
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
-        let read = self.http.foreign(answer).unwrap_or_else(|| about_us(self.api.read(jobs, answer), answer));
+        let read = self
+            .http
+            .foreign(answer)
+            .unwrap_or_else(|| about_us(self.api.read(jobs, answer), answer));
         let told = match &read {
-            Read::Each(verdicts) | Read::EachAndStop(verdicts, _) | Read::Later(Later { so_far: verdicts, .. }) => verdicts.len(),
+            Read::Each(verdicts)
+            | Read::EachAndStop(verdicts, _)
+            | Read::Later(Later { so_far: verdicts, .. }) => verdicts.len(),
             _ => jobs.len(),
         };
         if told == jobs.len() {
             return read;
         }
-        Read::Doubt(answer.refusal(Reason::NoReply, "", &format!("{told} results for {} messages", jobs.len())))
+        Read::Doubt(answer.refusal(
+            Reason::NoReply,
+            "",
+            &format!("{told} results for {} messages", jobs.len()),
+        ))
     }
 
-    /// Whether the request that is in doubt may be sent once more after `pause`: under its key, within its hand-over, and within two
-    /// thirds of the time for which the service knows the key.
+    /// Whether the request that is in doubt may be sent once more after `pause`: under its key,
+    /// within its hand-over, and within two thirds of the time for which the service knows the key.
     fn may_repeat(&self, first: Instant, pause: Duration) -> bool {
         let Some(window) = self.api.limits().idempotency_window else { return false };
-        let since_claim = Duration::try_from(Timestamp::now().duration_since(self.claim.claimed_at)).unwrap_or(Duration::ZERO);
+        let since_claim =
+            Duration::try_from(Timestamp::now().duration_since(self.claim.claimed_at))
+                .unwrap_or(Duration::ZERO);
         first.elapsed() + pause <= SAME_HAND_OVER && since_claim + pause <= window * 2 / 3
     }
 
@@ -348,7 +442,12 @@ impl<'a> HandOver<'a> {
     }
 
     /// Nothing was taken, and no member is to blame.
-    pub(super) fn refused(&mut self, jobs: &[&Job], refusal: &Refusal, health: Health) -> Result<(), Halt> {
+    pub(super) fn refused(
+        &mut self,
+        jobs: &[&Job],
+        refusal: &Refusal,
+        health: Health,
+    ) -> Result<(), Halt> {
         let settled = jobs.iter().try_for_each(|job| self.settle(job, not_taken(refusal)));
         self.fares(health)?;
         settled?;
@@ -357,7 +456,11 @@ impl<'a> HandOver<'a> {
 
     pub(super) fn settle(&mut self, job: &Job, verdict: Verdict) -> Result<(), Halt> {
         // What was not answered is not recorded as answered.
-        let traced = if matches!(verdict, Verdict::Unknown { .. }) { Ok(()) } else { self.wire.answered(job.id, &verdict) };
+        let traced = if matches!(verdict, Verdict::Unknown { .. }) {
+            Ok(())
+        } else {
+            self.wire.answered(job.id, &verdict)
+        };
         self.reply.items.push((job.id, verdict));
         // The verdicts are known whatever becomes of the trace, so all of them are returned.
         if let Err(error) = traced {
@@ -382,15 +485,23 @@ impl<'a> HandOver<'a> {
     }
 }
 
-/// A refusal whose words are known to be about us stops, whatever status and code an API gives it; a quota is no bad key.
+/// A refusal whose words are known to be about us stops, whatever status and code an API gives it;
+/// a quota is no bad key.
 fn about_us(read: Read, answer: &Answer) -> Read {
-    let (Read::Stop(refusal) | Read::Unnamed(refusal) | Read::Again { wait: None, refusal }) = &read else { return read };
-    let Reading { means, is_known } = classify(answer.status.as_u16(), None, &refusal.detail, Place::Api);
+    let (Read::Stop(refusal) | Read::Unnamed(refusal) | Read::Again { wait: None, refusal }) =
+        &read
+    else {
+        return read;
+    };
+    let Reading { means, is_known } =
+        classify(answer.status.as_u16(), None, &refusal.detail, Place::Api);
     let with = |reason: Reason| Read::Stop(Refusal { reason, ..refusal.clone() });
     match means {
         Meaning::Quota if is_known => with(Reason::Cap),
         Meaning::Credentials if is_known && matches!(read, Read::Unnamed(_)) => with(Reason::Auth),
-        Meaning::Sender | Meaning::Relay if is_known && matches!(read, Read::Unnamed(_)) => with(Reason::Policy),
+        Meaning::Sender | Meaning::Relay if is_known && matches!(read, Read::Unnamed(_)) => {
+            with(Reason::Policy)
+        }
         _ => read,
     }
 }
@@ -406,5 +517,9 @@ pub(super) fn not_taken(refusal: &Refusal) -> Verdict {
 }
 
 fn untraced(error: &std::io::Error) -> Health {
-    Health::Failing(Refusal::new(Reason::Session, "", format!("the trace cannot be written: {error}")))
+    Health::Failing(Refusal::new(
+        Reason::Session,
+        "",
+        format!("the trace cannot be written: {error}"),
+    ))
 }

@@ -1,6 +1,7 @@
 //! How what is left of a claim is cut into requests.
 //!
-//! The rule it keeps: members that were not taken go first, in requests of their own, before what has not been tried.
+//! The rule it keeps: members that were not taken go first, in requests of their own, before what
+//! has not been tried.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -13,10 +14,15 @@ use crate::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, Verdict, without_addresses};
 
 impl<'a> HandOver<'a> {
-    /// The request for these members; `None` where they have been settled or cut into pieces instead.
+    /// The request for these members; `None` where they have been settled or cut into pieces
+    /// instead.
     pub(super) fn request(&mut self, jobs: &[&'a Job]) -> Result<Option<Request>, Halt> {
         let most = self.api.limits().bytes;
-        let (refusal, pieces) = match self.api.request(jobs, &self.key(jobs)).map(|request| (request.body.len(), request)) {
+        let (refusal, pieces) = match self
+            .api
+            .request(jobs, &self.key(jobs))
+            .map(|request| (request.body.len(), request))
+        {
             Ok((octets, request)) if octets <= most => return Ok(Some(request)),
             Ok((octets, _)) => {
                 let words = format!("the request has {octets} octets, the service takes {most}");
@@ -35,9 +41,15 @@ impl<'a> HandOver<'a> {
         Ok(None)
     }
 
-    /// Settles those who were refused by name, and puts the others in front of what is still to be done.
-    pub(super) fn without(&mut self, jobs: &[&'a Job], refused: Vec<(usize, Refusal)>) -> Result<(), Halt> {
-        let mut refused: BTreeMap<usize, Refusal> = refused.into_iter().filter(|(place, _)| *place < jobs.len()).collect();
+    /// Settles those who were refused by name, and puts the others in front of what is still to be
+    /// done.
+    pub(super) fn without(
+        &mut self,
+        jobs: &[&'a Job],
+        refused: Vec<(usize, Refusal)>,
+    ) -> Result<(), Halt> {
+        let mut refused: BTreeMap<usize, Refusal> =
+            refused.into_iter().filter(|(place, _)| *place < jobs.len()).collect();
         let mut others = Vec::with_capacity(jobs.len());
         let others_fate = Refusal::new(Reason::Session, "", "refused with others of its request");
         for (place, job) in jobs.iter().copied().enumerate() {
@@ -57,7 +69,8 @@ impl<'a> HandOver<'a> {
         Ok(())
     }
 
-    /// Puts members in front of what is still to be done, those of each kind together; false where all are of one kind.
+    /// Puts members in front of what is still to be done, those of each kind together; false where
+    /// all are of one kind.
     fn sort_apart(&mut self, jobs: &[&'a Job]) -> bool {
         let mut kinds: BTreeMap<u64, Vec<&'a Job>> = BTreeMap::new();
         jobs.iter().for_each(|job| kinds.entry(self.api.kind_of(job)).or_default().push(job));
@@ -68,9 +81,16 @@ impl<'a> HandOver<'a> {
         true
     }
 
-    /// Puts members in front of what is still to be done in requests of at most so many, and remembers the number.
-    pub(super) fn smaller(&mut self, jobs: &[&'a Job], most: usize, refusal: &Refusal) -> Result<(), Halt> {
-        // An account that is allowed none, or fewer than it says, would have the request go for ever.
+    /// Puts members in front of what is still to be done in requests of at most so many, and
+    /// remembers the number.
+    pub(super) fn smaller(
+        &mut self,
+        jobs: &[&'a Job],
+        most: usize,
+        refusal: &Refusal,
+    ) -> Result<(), Halt> {
+        // An account that is allowed none, or fewer than it says, would have the request go for
+        // ever.
         if most == 0 || most >= jobs.len() || self.claim.is_replay {
             return self.refused(jobs, refusal, Health::Stop(without_addresses(refusal.clone())));
         }
@@ -82,21 +102,29 @@ impl<'a> HandOver<'a> {
         Ok(())
     }
 
-    /// Cuts what is still to be done into requests of at most so many: it was cut for a larger limit before.
+    /// Cuts what is still to be done into requests of at most so many: it was cut for a larger
+    /// limit before.
     pub(super) fn cut_to(&mut self, most: usize) {
         let todo = std::mem::take(&mut self.todo);
-        self.todo = todo.into_iter().flat_map(|jobs| jobs.chunks(most).map(<[&Job]>::to_vec).collect::<Vec<_>>()).collect();
+        self.todo = todo
+            .into_iter()
+            .flat_map(|jobs| jobs.chunks(most).map(<[&Job]>::to_vec).collect::<Vec<_>>())
+            .collect();
     }
 
-    /// Puts several members in front of what is still to be done, in so many pieces of about the same number.
+    /// Puts several members in front of what is still to be done, in so many pieces of about the
+    /// same number.
     pub(super) fn cut(&mut self, jobs: &[&'a Job], pieces: usize) {
         let pieces = pieces.max(2).min(jobs.len());
         for piece in (0..pieces).rev() {
-            self.todo.push_front(jobs[piece * jobs.len() / pieces..(piece + 1) * jobs.len() / pieces].to_vec());
+            self.todo.push_front(
+                jobs[piece * jobs.len() / pieces..(piece + 1) * jobs.len() / pieces].to_vec(),
+            );
         }
     }
 
-    /// The key of a request: the claim's own where all its members go, else one that the members make.
+    /// The key of a request: the claim's own where all its members go, else one that the members
+    /// make.
     fn key(&self, jobs: &[&Job]) -> String {
         if jobs.len() == self.claim.jobs.len() {
             return self.claim.key.clone();

@@ -1,6 +1,7 @@
 //! One request to a service, as its adapter makes it.
 //!
-//! The rule it keeps: the body is serialised once, so that whatever goes again goes octet for octet.
+//! The rule it keeps: the body is serialised once, so that whatever goes again goes octet for
+//! octet.
 
 use std::io::Write as _;
 
@@ -23,25 +24,38 @@ pub(in crate::provider) struct Request {
     pub(in crate::provider) path: String,
     pub(in crate::provider) headers: HeaderMap,
     pub(in crate::provider) body: Bytes,
-    /// The header of a success that says everything, so that a body which is cut off leaves no doubt.
+    /// The header of a success that says everything, so that a body which is cut off leaves no
+    /// doubt.
     pub(in crate::provider) decisive: Option<&'static str>,
 }
 
 impl Request {
     /// A POST of JSON.
     pub(in crate::provider) fn json(path: impl Into<String>, body: &impl serde::Serialize) -> Self {
-        let body = serde_json::to_vec(body).expect("texts, numbers and maps with text keys are always JSON");
+        let body = serde_json::to_vec(body)
+            .expect("texts, numbers and maps with text keys are always JSON");
         Self::post(path, "application/json", body)
     }
 
     /// A GET.
     pub(in crate::provider) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new(), decisive: None }
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            decisive: None,
+        }
     }
 
     /// A POST of anything.
-    pub(in crate::provider) fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+    pub(in crate::provider) fn post(
+        path: impl Into<String>,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         Self { method: Method::POST, path: path.into(), headers, body: body.into(), decisive: None }
     }
 
@@ -57,7 +71,8 @@ impl Request {
         Self { method, ..self }
     }
 
-    /// The same whose body travels in gzip. It is compressed on its way, so limits, keys and repeats know the body alone.
+    /// The same whose body travels in gzip. It is compressed on its way, so limits, keys and
+    /// repeats know the body alone.
     #[must_use]
     pub(in crate::provider) fn in_gzip(self) -> Self {
         self.header("content-encoding", GZIP)
@@ -71,10 +86,17 @@ impl Request {
         }
         // A batch of megabytes is no work for a thread that serves connections.
         let compressed = tokio::task::spawn_blocking(move || {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             encoder.write_all(&body).and_then(|()| encoder.finish())
         });
-        let failed = |what: String| Fault::NotWritten(Health::Failing(Refusal::new(Reason::Session, "", format!("compressing failed: {what}"))));
+        let failed = |what: String| {
+            Fault::NotWritten(Health::Failing(Refusal::new(
+                Reason::Session,
+                "",
+                format!("compressing failed: {what}"),
+            )))
+        };
         let compressed = compressed.await.map_err(|error| failed(error.to_string()))?;
         compressed.map(Bytes::from).map_err(|error| failed(error.to_string()))
     }
@@ -82,7 +104,8 @@ impl Request {
     /// The same with another header.
     #[must_use]
     pub(in crate::provider) fn header(mut self, name: &'static str, value: &str) -> Self {
-        // A value that cannot be a header is a defect of the adapter, and the service will say that the header is missing.
+        // A value that cannot be a header is a defect of the adapter, and the service will say that
+        // the header is missing.
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(HeaderName::from_static(name), value);
         }

@@ -15,7 +15,8 @@ use crate::secret::Secret;
 use crate::shown::Shown;
 
 /// The keys every HTTP provider has besides its own.
-pub(in crate::provider) const KEYS: [&str; 6] = ["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options"];
+pub(in crate::provider) const KEYS: [&str; 6] =
+    ["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options"];
 
 /// The longest waits.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +63,18 @@ impl<'a> Keys<'a> {
         match self.settings.keys.get(key) {
             None => Ok(default),
             Some(Value::Boolean(yes)) => Ok(*yes),
-            Some(_) => Err(self.error(key, "neither true nor false").hint(format!("write {key} = {}", !default))),
+            Some(_) => Err(self
+                .error(key, "neither true nor false")
+                .hint(format!("write {key} = {}", !default))),
         }
     }
 
     /// A secret that must be there.
     pub(in crate::provider) fn secret(&self, key: &str) -> Result<Secret> {
         let Some(value) = self.settings.keys.get(key) else {
-            return Err(self.error(key, "missing").hint(format!("write {key} = {{ env = \"NAME\" }}")));
+            return Err(self
+                .error(key, "missing")
+                .hint(format!("write {key} = {{ env = \"NAME\" }}")));
         };
         let secret = self.settings.secrets.resolve(&self.name(key), value)?;
         if secret.expose().is_empty() || !secret.expose().bytes().all(|b| matches!(b, 33..=126)) {
@@ -80,23 +85,45 @@ impl<'a> Keys<'a> {
         Ok(secret)
     }
 
-    /// The table `options`, to be laid into each request. A field that mailbatch writes itself is refused in any case and with any marks
-    /// between its words, for services read `From` and `reply-to` as they read `from` and `replyTo`; and a field that mailbatch adds its own
-    /// to (`shared`) in any spelling but that one, for it would stand beside ours.
-    pub(in crate::provider) fn options(&self, owned: &[&str], shared: &[&str]) -> Result<serde_json::Map<String, serde_json::Value>> {
-        let Some(value) = self.settings.keys.get("options") else { return Ok(serde_json::Map::new()) };
-        let error = |what: &str| self.error("options", what).hint("write options = { FIELD = VALUE } with fields of the service's own API");
-        let serde_json::Value::Object(map) = serde_json::to_value(value).map_err(|_| error("cannot be JSON"))? else {
+    /// The table `options`, to be laid into each request. A field that mailbatch writes itself is
+    /// refused in any case and with any marks between its words, for services read `From` and
+    /// `reply-to` as they read `from` and `replyTo`; and a field that mailbatch adds its own to
+    /// (`shared`) in any spelling but that one, for it would stand beside ours.
+    pub(in crate::provider) fn options(
+        &self,
+        owned: &[&str],
+        shared: &[&str],
+    ) -> Result<serde_json::Map<String, serde_json::Value>> {
+        let Some(value) = self.settings.keys.get("options") else {
+            return Ok(serde_json::Map::new());
+        };
+        let error = |what: &str| {
+            self.error("options", what)
+                .hint("write options = { FIELD = VALUE } with fields of the service's own API")
+        };
+        let serde_json::Value::Object(map) =
+            serde_json::to_value(value).map_err(|_| error("cannot be JSON"))?
+        else {
             return Err(error("not a table"));
         };
         for key in map.keys() {
-            let like = |names: &[&str]| names.iter().find(|name| bare(name) == bare(key)).map(|name| (*name).to_owned());
+            let like = |names: &[&str]| {
+                names.iter().find(|name| bare(name) == bare(key)).map(|name| (*name).to_owned())
+            };
             if let Some(own) = like(owned).or_else(|| like(&RECIPIENTS)) {
-                let what = if own == *key { "mailbatch writes this field itself".to_owned() } else { format!("mailbatch writes {own} itself") };
-                return Err(self.error(&format!("options.{key}"), &what).hint("take it out of options"));
+                let what = if own == *key {
+                    "mailbatch writes this field itself".to_owned()
+                } else {
+                    format!("mailbatch writes {own} itself")
+                };
+                return Err(self
+                    .error(&format!("options.{key}"), &what)
+                    .hint("take it out of options"));
             }
             if let Some(own) = like(shared).filter(|own| own != key) {
-                return Err(self.error(&format!("options.{key}"), &format!("the field is called {own}")).hint(format!("write {own} = …")));
+                return Err(self
+                    .error(&format!("options.{key}"), &format!("the field is called {own}"))
+                    .hint(format!("write {own} = …")));
             }
         }
         Ok(map)
@@ -105,7 +132,10 @@ impl<'a> Keys<'a> {
     /// Where the service is: scheme and host. Credentials go over TLS, except to this machine.
     pub(super) fn base_url(&self, default: &str) -> Result<Url> {
         let text = self.text("base_url")?.unwrap_or(default);
-        let error = |what: &str| self.error("base_url", what).hint(format!("write scheme and host alone, such as {default}"));
+        let error = |what: &str| {
+            self.error("base_url", what)
+                .hint(format!("write scheme and host alone, such as {default}"))
+        };
         let url = Url::parse(text).map_err(|_| error("not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(error("neither https nor http"));
@@ -117,7 +147,9 @@ impl<'a> Keys<'a> {
             return Err(error("holds more than scheme and host"));
         }
         if url.scheme() == "http" && !proxies::is_loopback(&url) {
-            return Err(error("the key would travel unencrypted; only this machine itself is reached over http"));
+            return Err(error(
+                "the key would travel unencrypted; only this machine itself is reached over http",
+            ));
         }
         Ok(url)
     }
@@ -127,7 +159,8 @@ impl<'a> Keys<'a> {
         let mut timeouts = Timeouts { connect, read, total };
         let Some(value) = self.settings.keys.get("timeouts") else { return Ok(timeouts) };
         let example = "write timeouts = { connect = \"10s\", read = \"60s\", total = \"2m\" }";
-        let table = value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
+        let table =
+            value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
         for (key, value) in table {
             let name = format!("timeouts.{key}");
             let limit = match key.as_str() {
@@ -136,7 +169,8 @@ impl<'a> Keys<'a> {
                 "total" => &mut timeouts.total,
                 _ => return Err(self.error(&name, "unknown key").hint(example)),
             };
-            let text = value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
+            let text =
+                value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
             *limit = parse_duration(text).map_err(|what| self.error(&name, &what).hint(example))?;
             if limit.is_zero() {
                 return Err(self.error(&name, "nothing can happen in no time").hint(example));
@@ -149,8 +183,10 @@ impl<'a> Keys<'a> {
         let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
         let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
         let path = workspace.join(path);
-        roots::read_roots(&path)
-            .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.shown())).hint("name a PEM file with the service's root certificate"))
+        roots::read_roots(&path).map_err(|what| {
+            self.error("ca_file", &format!("{}: {what}", path.shown()))
+                .hint("name a PEM file with the service's root certificate")
+        })
     }
 }
 
@@ -159,7 +195,10 @@ const RECIPIENTS: [&str; 3] = ["to", "cc", "bcc"];
 
 /// A field's name without what services overlook: case, and marks between words.
 pub(in crate::provider) fn bare(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ') && !c.is_control()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' ') && !c.is_control())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -172,10 +211,20 @@ mod tests {
     #[test]
     fn a_base_is_scheme_and_host_over_tls_or_on_this_machine() {
         let base = |url: &str| {
-            let settings = settings(&format!("base_url = \"{url}\""), Path::new("/nowhere/.mailbatch"));
-            Keys::of(&settings).base_url("https://api.example").map(|url| url.to_string()).map_err(|e| e.to_string())
+            let settings =
+                settings(&format!("base_url = \"{url}\""), Path::new("/nowhere/.mailbatch"));
+            Keys::of(&settings)
+                .base_url("https://api.example")
+                .map(|url| url.to_string())
+                .map_err(|e| e.to_string())
         };
-        for good in ["https://api.eu.example", "https://api.example:8443/", "http://127.0.0.1:25000", "http://localhost:1", "http://[::1]:1"] {
+        for good in [
+            "https://api.eu.example",
+            "https://api.example:8443/",
+            "http://127.0.0.1:25000",
+            "http://localhost:1",
+            "http://[::1]:1",
+        ] {
             assert!(base(good).is_ok(), "{good}");
         }
         for (bad, says) in [
@@ -188,7 +237,10 @@ mod tests {
             ("hunter2", "not a URL"),
         ] {
             let error = base(bad).expect_err(bad);
-            assert!(error.contains(says) && error.contains("hint:") && !error.contains("hunter2"), "{error}");
+            assert!(
+                error.contains(says) && error.contains("hint:") && !error.contains("hunter2"),
+                "{error}"
+            );
         }
     }
 

@@ -1,7 +1,9 @@
-//! What the members of a request share, and what differs and goes into a variable of each, for services that put messages together.
+//! What the members of a request share, and what differs and goes into a variable of each, for
+//! services that put messages together.
 //!
-//! The rule it keeps: the messages as we render them are the truth, and putting a member's variables back into the shared text gives exactly
-//! that member's text. So templates may hold whatever the engine knows. What the texts themselves hold that a service would take for a
+//! The rule it keeps: the messages as we render them are the truth, and putting a member's
+//! variables back into the shared text gives exactly that member's text. So templates may hold
+//! whatever the engine knows. What the texts themselves hold that a service would take for a
 //! variable is for the adapter to look for.
 
 use std::collections::hash_map::DefaultHasher;
@@ -33,8 +35,13 @@ impl Shared {
         Self { mark, variables: vec![Map::new(); members] }
     }
 
-    /// The text of a field that all members have: itself where it is the same for all, else one with a variable.
-    pub(in crate::provider) fn field(&mut self, name: &str, of: impl Fn(usize) -> String) -> String {
+    /// The text of a field that all members have: itself where it is the same for all, else one
+    /// with a variable.
+    pub(in crate::provider) fn field(
+        &mut self,
+        name: &str,
+        of: impl Fn(usize) -> String,
+    ) -> String {
         let texts: Vec<String> = (0..self.variables.len()).map(of).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let mut out = String::new();
@@ -43,9 +50,14 @@ impl Shared {
     }
 
     /// The same for a longer text, line by line where all members have as many lines.
-    pub(in crate::provider) fn lines<'a>(&mut self, name: &str, of: impl Fn(usize) -> &'a str) -> String {
+    pub(in crate::provider) fn lines<'a>(
+        &mut self,
+        name: &str,
+        of: impl Fn(usize) -> &'a str,
+    ) -> String {
         let texts: Vec<&str> = (0..self.variables.len()).map(of).collect();
-        let split: Vec<Vec<&str>> = texts.iter().map(|text| text.split_inclusive('\n').collect()).collect();
+        let split: Vec<Vec<&str>> =
+            texts.iter().map(|text| text.split_inclusive('\n').collect()).collect();
         let count = split.first().map_or(0, Vec::len);
         let mut out = String::new();
         if split.iter().any(|lines| lines.len() != count) {
@@ -68,7 +80,9 @@ impl Shared {
         }
         // What could be taken for a part of the variable goes into it.
         let edges = self.mark.edges;
-        let mut start = others.iter().fold(first.len(), |length, other| common(first[..length].chars(), other.chars()));
+        let mut start = others
+            .iter()
+            .fold(first.len(), |length, other| common(first[..length].chars(), other.chars()));
         start = first[..start].trim_end_matches(edges).len();
         let least = texts.iter().map(|text| text.len() - start).min().unwrap_or(0);
         let mut end = others.iter().fold(least, |length, other| {
@@ -94,11 +108,13 @@ impl Shared {
     }
 }
 
-/// What members must have in common so that little more than their values differs: as many lines, the same parts and headers.
+/// What members must have in common so that little more than their values differs: as many lines,
+/// the same parts and headers.
 pub(in crate::provider) fn shape(content: &Content) -> u64 {
     let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
     let mut hash = DefaultHasher::new();
-    (lines(&content.text), content.html.as_deref().map(lines), content.reply_to.is_some()).hash(&mut hash);
+    (lines(&content.text), content.html.as_deref().map(lines), content.reply_to.is_some())
+        .hash(&mut hash);
     content.headers.iter().for_each(|(name, _)| name.hash(&mut hash));
     hash.finish()
 }
@@ -116,18 +132,42 @@ mod tests {
 
     /// Texts made of what services take for variables, and of what looks like it.
     fn hostile() -> impl Strategy<Value = String> {
-        let piece = prop::sample::select(vec!["a", "%", "%%", "%recipient.t0%", "-", "-k.t0-", "k.", "t0", "{{", "}}", "é", "\n", "\r\n", " ", "$1"]);
+        let piece = prop::sample::select(vec![
+            "a",
+            "%",
+            "%%",
+            "%recipient.t0%",
+            "-",
+            "-k.t0-",
+            "k.",
+            "t0",
+            "{{",
+            "}}",
+            "é",
+            "\n",
+            "\r\n",
+            " ",
+            "$1",
+        ]);
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
     /// What a service puts together that replaces each variable wherever it stands, in any order.
-    fn put_together(shared: &str, mark: &Mark, variables: &Map<String, Value>, backwards: bool) -> String {
+    fn put_together(
+        shared: &str,
+        mark: &Mark,
+        variables: &Map<String, Value>,
+        backwards: bool,
+    ) -> String {
         let mut all: Vec<(&String, &Value)> = variables.iter().collect();
         if backwards {
             all.reverse();
         }
         let replaced = |text: String, (name, value): (&String, &Value)| {
-            text.replace(&format!("{}{name}{}", mark.before, mark.after), value.as_str().expect("a text"))
+            text.replace(
+                &format!("{}{name}{}", mark.before, mark.after),
+                value.as_str().expect("a text"),
+            )
         };
         all.into_iter().fold(shared.to_owned(), replaced)
     }

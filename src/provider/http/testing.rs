@@ -6,8 +6,14 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::Answer;
 
 /// An answer with these headers, as if it had come from the service.
-pub(in crate::provider) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
-    let header = |(name, value): &(&'static str, &str)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+pub(in crate::provider) fn answer(
+    status: u16,
+    headers: &[(&'static str, &str)],
+    body: &str,
+) -> Answer {
+    let header = |(name, value): &(&'static str, &str)| {
+        (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+    };
     Answer {
         status: StatusCode::from_u16(status).unwrap(),
         headers: headers.iter().map(header).collect::<HeaderMap>(),

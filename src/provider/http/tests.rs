@@ -1,4 +1,5 @@
-//! The rules of handing over, against a server that follows a script: one answer for each request, in order.
+//! The rules of handing over, against a server that follows a script: one answer for each request,
+//! in order.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -36,7 +37,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Answers one connection after the other, each request with the script's next line; the last one again and again.
+    /// Answers one connection after the other, each request with the script's next line; the last
+    /// one again and again.
     async fn start(script: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -73,8 +75,13 @@ async fn read(stream: &mut tokio::net::TcpStream) -> Option<(String, String)> {
     loop {
         let text = String::from_utf8_lossy(&octets).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let header = |name: &str| head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix(name).map(|v| v.trim().to_owned()));
-            let length: usize = header("content-length:").map_or(0, |length| length.parse().unwrap());
+            let header = |name: &str| {
+                head.lines().find_map(|line| {
+                    line.to_ascii_lowercase().strip_prefix(name).map(|v| v.trim().to_owned())
+                })
+            };
+            let length: usize =
+                header("content-length:").map_or(0, |length| length.parse().unwrap());
             if body.len() >= length {
                 return Some((header("idempotency-key:").unwrap_or_default(), body.to_owned()));
             }
@@ -93,7 +100,13 @@ struct Letters {
 }
 
 fn letters(idempotent: bool) -> Letters {
-    Letters { limits: Limits { recipients: 4, bytes: 40, idempotency_window: idempotent.then(|| Duration::from_secs(3_600)) } }
+    Letters {
+        limits: Limits {
+            recipients: 4,
+            bytes: 40,
+            idempotency_window: idempotent.then(|| Duration::from_secs(3_600)),
+        },
+    }
 }
 
 impl Api for Letters {
@@ -107,15 +120,21 @@ impl Api for Letters {
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
-        let accepted = || Verdict::Accepted { provider_id: None, code: "200".into(), detail: String::new() };
+        let accepted =
+            || Verdict::Accepted { provider_id: None, code: "200".into(), detail: String::new() };
         match answer.status {
             StatusCode::OK => Read::Each(jobs.iter().map(|_| accepted()).collect()),
             StatusCode::MULTI_STATUS => {
                 let refusal = answer.refusal(Reason::Cap, "", "no credits for b@x.example");
                 let not_taken = |_| Verdict::NotTaken { refusal: refusal.clone(), counts: false };
-                Read::EachAndStop(std::iter::once(accepted()).chain(jobs.iter().skip(1).map(not_taken)).collect(), refusal.clone())
+                Read::EachAndStop(
+                    std::iter::once(accepted()).chain(jobs.iter().skip(1).map(not_taken)).collect(),
+                    refusal.clone(),
+                )
             }
-            StatusCode::UNPROCESSABLE_ENTITY => Read::Unnamed(answer.refusal(Reason::Policy, "", "")),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                Read::Unnamed(answer.refusal(Reason::Policy, "", ""))
+            }
             _ => by_status(answer, answer.refusal(Reason::Policy, "", "")),
         }
     }
@@ -123,13 +142,15 @@ impl Api for Letters {
 
 fn http(port: u16) -> Http {
     let keys = format!("base_url = \"http://127.0.0.1:{port}\"\ntimeouts = {{ read = \"300ms\" }}");
-    let mut http = Http::new(&settings(&keys, Path::new("/nowhere")), "https://api.example").unwrap();
+    let mut http =
+        Http::new(&settings(&keys, Path::new("/nowhere")), "https://api.example").unwrap();
     http.secret_header("authorization", "Bearer ", Secret::new("hunter2")).unwrap();
     http
 }
 
 fn members(names: &[&str]) -> Claim {
-    let jobs = names.iter().zip(1..).map(|(name, id)| job(id, &format!("{name}@x.example"), "")).collect();
+    let jobs =
+        names.iter().zip(1..).map(|(name, id)| job(id, &format!("{name}@x.example"), "")).collect();
     Claim { claimed_at: Timestamp::now(), ..claim(jobs) }
 }
 
@@ -155,10 +176,17 @@ fn words(reply: &Reply) -> Vec<String> {
 async fn requests_are_cut_by_count_and_by_octets() {
     let server = Server::start(&[TAKEN]).await;
     let long = "x".repeat(30);
-    let reply = send(&server, &["a", "b", "c", "d", "e", &long, &format!("{long}y"), "f"], false, &Recorder::default()).await;
+    let reply = send(
+        &server,
+        &["a", "b", "c", "d", "e", &long, &format!("{long}y"), "f"],
+        false,
+        &Recorder::default(),
+    )
+    .await;
     assert_eq!(server.bodies(), ["a,b,c,d", &format!("e,{long}"), &format!("{long}y,f")]);
     assert_eq!(words(&reply).len(), 8);
-    let keys: std::collections::BTreeSet<String> = server.seen().into_iter().map(|(key, _)| key).collect();
+    let keys: std::collections::BTreeSet<String> =
+        server.seen().into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys.len(), 3, "each request has a key of its own");
 }
 
@@ -170,7 +198,10 @@ async fn a_batch_that_is_too_large_is_cut_into_as_few_pieces_as_can_hold_it() {
     let letters = Letters { limits: Limits { recipients: 6, bytes: 40, idempotency_window: None } };
     let reply = http(server.port).hand_over(&claim, &Recorder::default(), &letters).await;
     assert_eq!(words(&reply).len(), 6);
-    assert_eq!(server.bodies(), [names[..2].join(","), names[2..4].join(","), names[4..].join(",")]);
+    assert_eq!(
+        server.bodies(),
+        [names[..2].join(","), names[2..4].join(","), names[4..].join(",")]
+    );
 }
 
 #[tokio::test]
@@ -187,9 +218,15 @@ async fn the_suppressed_are_left_out_under_another_key_and_a_stop_begins_nobody(
     let server = Server::start(&[TAKEN]).await;
     let wire = Recorder { suppressed: vec![2], ..Recorder::default() };
     let reply = send(&server, &["a", "b", "c"], true, &wire).await;
-    assert_eq!((words(&reply), server.bodies()), (vec!["1 accepted".to_owned(), "3 accepted".into()], vec!["a,c".to_owned()]));
+    assert_eq!(
+        (words(&reply), server.bodies()),
+        (vec!["1 accepted".to_owned(), "3 accepted".into()], vec!["a,c".to_owned()])
+    );
     assert_ne!(server.seen()[0].0, "key");
-    assert_eq!(wire.events(), ["slot 1", "slot 3", "crossing 1", "crossing 3", "answered 1", "answered 3"]);
+    assert_eq!(
+        wire.events(),
+        ["slot 1", "slot 3", "crossing 1", "crossing 3", "answered 1", "answered 3"]
+    );
 
     let wire = Recorder { stop_at: Some(2), ..Recorder::default() };
     let reply = send(&server, &["a", "b", "c"], true, &wire).await;
@@ -212,7 +249,11 @@ async fn a_lost_reply_is_unknown_and_never_repeated_where_there_are_none() {
         let server = Server::start(script).await;
         let wire = Recorder::default();
         let reply = send(&server, &["a", "b", "c", "d", "e"], false, &wire).await;
-        assert_eq!(words(&reply), ["1 unknown", "2 unknown", "3 unknown", "4 unknown"], "the fifth was never begun");
+        assert_eq!(
+            words(&reply),
+            ["1 unknown", "2 unknown", "3 unknown", "4 unknown"],
+            "the fifth was never begun"
+        );
         assert_eq!(server.seen().len(), 1);
         assert!(matches!(reply.health, Health::Failing(_)));
         assert!(!wire.events().iter().any(|event| event.starts_with("answered")));
@@ -222,7 +263,10 @@ async fn a_lost_reply_is_unknown_and_never_repeated_where_there_are_none() {
 #[tokio::test]
 async fn a_key_older_than_two_thirds_of_its_window_is_not_used_again() {
     let server = Server::start(&[LOST, TAKEN]).await;
-    let old = Claim { claimed_at: Timestamp::now() - jiff::SignedDuration::from_secs(2_401), ..members(&["a"]) };
+    let old = Claim {
+        claimed_at: Timestamp::now() - jiff::SignedDuration::from_secs(2_401),
+        ..members(&["a"])
+    };
     let reply = http(server.port).hand_over(&old, &Recorder::default(), &letters(true)).await;
     assert_eq!((words(&reply), server.seen().len()), (vec!["1 unknown".to_owned()], 1));
 }
@@ -232,7 +276,10 @@ async fn a_refusal_of_the_repeat_does_not_lift_the_doubt() {
     for second in [REFUSED, "HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n"] {
         let server = Server::start(Box::leak(Box::new([LOST, second]))).await;
         let reply = send(&server, &["a", "b"], true, &Recorder::default()).await;
-        assert_eq!((words(&reply), server.seen().len()), (vec!["1 unknown".to_owned(), "2 unknown".into()], 2));
+        assert_eq!(
+            (words(&reply), server.seen().len()),
+            (vec!["1 unknown".to_owned(), "2 unknown".into()], 2)
+        );
     }
 }
 
@@ -243,11 +290,17 @@ async fn a_refusal_that_names_nobody_is_bisected_down_to_whom_it_concerns() {
     let reply = send(&server, &["a", "b", "c", "d"], true, &wire).await;
     assert_eq!(server.bodies(), ["a,b,c,d", "a,b", "c,d", "c", "d"]);
     assert_eq!(words(&reply), ["1 accepted", "2 accepted", "3 rejected", "4 accepted"]);
-    let keys: std::collections::BTreeSet<String> = server.seen().into_iter().map(|(key, _)| key).collect();
+    let keys: std::collections::BTreeSet<String> =
+        server.seen().into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys.len(), 5, "each half has a key of its own");
-    let of_the_third: Vec<String> = wire.events().into_iter().filter(|event| event.ends_with(" 3")).collect();
+    let of_the_third: Vec<String> =
+        wire.events().into_iter().filter(|event| event.ends_with(" 3")).collect();
     let once = ["slot 3", "crossing 3", "answered 3"];
-    assert_eq!(of_the_third, [once, once, once].concat(), "what was not taken is off the wire before it goes again");
+    assert_eq!(
+        of_the_third,
+        [once, once, once].concat(),
+        "what was not taken is off the wire before it goes again"
+    );
 }
 
 #[tokio::test]
@@ -256,10 +309,18 @@ async fn a_refusal_that_no_documentation_has_stops_and_is_charged_to_no_recipien
         let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 2\r\n\r\n{{}}").leak();
         let server = Server::start(Box::leak(Box::new([&*answer]))).await;
         let reply = send(&server, &["a", "b", "c"], true, &Recorder::default()).await;
-        assert_eq!((words(&reply), server.seen().len()), (vec!["1 not taken".to_owned(), "2 not taken".into(), "3 not taken".into()], 1), "{status}");
+        assert_eq!(
+            (words(&reply), server.seen().len()),
+            (vec!["1 not taken".to_owned(), "2 not taken".into(), "3 not taken".into()], 1),
+            "{status}"
+        );
         // Payment is a matter of credit, which comes back.
         let is_quota = matches!(reply.health, Health::Exhausted(_));
-        assert!(is_quota == (status == 402) && (is_quota || matches!(reply.health, Health::Stop(_))), "{status}: {:?}", reply.health);
+        assert!(
+            is_quota == (status == 402) && (is_quota || matches!(reply.health, Health::Stop(_))),
+            "{status}: {:?}",
+            reply.health
+        );
     }
 }
 
@@ -267,45 +328,74 @@ async fn a_refusal_that_no_documentation_has_stops_and_is_charged_to_no_recipien
 async fn a_service_that_takes_some_and_then_nothing_more_is_left_alone() {
     let server = Server::start(&[ONE_TAKEN, TAKEN]).await;
     let reply = send(&server, &["a", "b", "c", "d", "e"], false, &Recorder::default()).await;
-    assert_eq!(words(&reply), ["1 accepted", "2 not taken", "3 not taken", "4 not taken"], "the fifth was never begun");
-    assert!(matches!(&reply.health, Health::Exhausted(refusal) if refusal.detail == "no credits for …@x.example"), "{:?}", reply.health);
+    assert_eq!(
+        words(&reply),
+        ["1 accepted", "2 not taken", "3 not taken", "4 not taken"],
+        "the fifth was never begun"
+    );
+    assert!(
+        matches!(&reply.health, Health::Exhausted(refusal) if refusal.detail == "no credits for …@x.example"),
+        "{:?}",
+        reply.health
+    );
 }
 
 #[tokio::test]
 async fn throttling_is_waited_for_shortly_and_given_back_where_it_lasts() {
     let server = Server::start(&[BUSY, TAKEN]).await;
     let reply = send(&server, &["a", "b"], false, &Recorder::default()).await;
-    assert_eq!((words(&reply), server.seen().len()), (vec!["1 accepted".to_owned(), "2 accepted".into()], 2));
+    assert_eq!(
+        (words(&reply), server.seen().len()),
+        (vec!["1 accepted".to_owned(), "2 accepted".into()], 2)
+    );
 
-    let server = Server::start(&["HTTP/1.1 429 Slow\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n"]).await;
+    let server =
+        Server::start(&["HTTP/1.1 429 Slow\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n"]).await;
     let http = http(server.port);
     let reply = http.hand_over(&members(&["a", "b"]), &Recorder::default(), &letters(true)).await;
     assert_eq!(words(&reply), ["1 not taken", "2 not taken"]);
     assert_eq!(reply.health, Health::SlowDown(Duration::from_secs(30)));
     // Whoever comes next does not even ask.
     let reply = http.hand_over(&members(&["c"]), &Recorder::default(), &letters(true)).await;
-    assert!(reply.items.is_empty() && matches!(reply.health, Health::SlowDown(_)) && server.seen().len() == 1);
+    assert!(
+        reply.items.is_empty()
+            && matches!(reply.health, Health::SlowDown(_))
+            && server.seen().len() == 1
+    );
 }
 
 #[tokio::test]
 async fn whoever_is_not_there_has_taken_nothing() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let wire = Recorder::default();
-    let reply = http(port).hand_over(&members(&["a", "b", "c", "d", "e"]), &wire, &letters(true)).await;
+    let reply =
+        http(port).hand_over(&members(&["a", "b", "c", "d", "e"]), &wire, &letters(true)).await;
     assert_eq!(words(&reply), ["1 not taken", "2 not taken", "3 not taken", "4 not taken"]);
-    assert!(matches!(reply.health, Health::Failing(refusal) if refusal.detail.contains("cannot connect to 127.0.0.1")));
-    assert_eq!(wire.events().last().map(String::as_str), Some("answered 4"), "nobody of them is in doubt after a crash");
+    assert!(
+        matches!(reply.health, Health::Failing(refusal) if refusal.detail.contains("cannot connect to 127.0.0.1"))
+    );
+    assert_eq!(
+        wire.events().last().map(String::as_str),
+        Some("answered 4"),
+        "nobody of them is in doubt after a crash"
+    );
 }
 
 #[tokio::test]
 async fn pages_and_redirects_are_a_wrong_address() {
-    const PAGE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>Hi</html>";
-    const ELSEWHERE: &str = "HTTP/1.1 302 Found\r\nlocation: https://evil.example/send\r\ncontent-length: 0\r\n\r\n";
+    const PAGE: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>Hi</html>";
+    const ELSEWHERE: &str =
+        "HTTP/1.1 302 Found\r\nlocation: https://evil.example/send\r\ncontent-length: 0\r\n\r\n";
     for (answer, says) in [(PAGE, "web page"), (ELSEWHERE, "a redirect to evil.example")] {
         let server = Server::start(Box::leak(Box::new([answer]))).await;
         let reply = send(&server, &["a"], true, &Recorder::default()).await;
         assert_eq!((words(&reply), server.seen().len()), (vec!["1 not taken".to_owned()], 1));
-        assert!(matches!(&reply.health, Health::Stop(refusal) if refusal.detail.contains(says)), "{:?}", reply.health);
+        assert!(
+            matches!(&reply.health, Health::Stop(refusal) if refusal.detail.contains(says)),
+            "{:?}",
+            reply.health
+        );
     }
     // Once it has answered as the API, a page in its place may hide that the mail was taken.
     let server = Server::start(&[TAKEN, PAGE]).await;
@@ -315,11 +405,17 @@ async fn pages_and_redirects_are_a_wrong_address() {
 
 #[tokio::test]
 async fn credentials_stop_and_blame_nobody_and_are_never_shown() {
-    let server = Server::start(&["HTTP/1.1 401 No\r\ncontent-length: 33\r\n\r\nkey hunter2 of ann@x.example: bad"]).await;
+    let server = Server::start(&[
+        "HTTP/1.1 401 No\r\ncontent-length: 33\r\n\r\nkey hunter2 of ann@x.example: bad",
+    ])
+    .await;
     let reply = send(&server, &["a", "b"], true, &Recorder::default()).await;
     assert_eq!(words(&reply), ["1 not taken", "2 not taken"]);
     let Health::Stop(refusal) = &reply.health else { panic!("{:?}", reply.health) };
-    assert_eq!((refusal.reason, refusal.detail.as_str()), (Reason::Auth, "key … of …@x.example: bad"));
+    assert_eq!(
+        (refusal.reason, refusal.detail.as_str()),
+        (Reason::Auth, "key … of …@x.example: bad")
+    );
     assert!(!format!("{reply:?}").contains("hunter2"));
 }
 
@@ -328,7 +424,11 @@ async fn a_trace_that_cannot_be_written_sends_nothing() {
     let server = Server::start(&[TAKEN]).await;
     let wire = Recorder { trace_is_broken: true, ..Recorder::default() };
     let reply = send(&server, &["a", "b"], true, &wire).await;
-    assert!(reply.items.is_empty() && server.seen().is_empty() && matches!(reply.health, Health::Failing(_)));
+    assert!(
+        reply.items.is_empty()
+            && server.seen().is_empty()
+            && matches!(reply.health, Health::Failing(_))
+    );
 }
 
 #[tokio::test]
@@ -349,7 +449,10 @@ async fn a_success_that_a_header_decides_may_be_cut_off_behind_its_head() {
     let post = || Request::post("/send", "text/plain", "a");
     let lost = http(server.port).exchange(&post().decided_by("x-other"), HeaderMap::new()).await;
     assert!(matches!(lost, Err(Fault::Lost(_))));
-    let answer = http(server.port).exchange(&post().decided_by("x-message-id"), HeaderMap::new()).await.unwrap();
+    let answer = http(server.port)
+        .exchange(&post().decided_by("x-message-id"), HeaderMap::new())
+        .await
+        .unwrap();
     assert_eq!((answer.header("x-message-id"), answer.is_whole), ("m1", false));
 }
 
@@ -360,7 +463,13 @@ async fn a_byte_order_mark_before_the_answer_is_no_part_of_it() {
         "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n\u{feff}{\"a\":1}",
     ])
     .await;
-    let exchange = async || http(server.port).exchange(&Request::get("/"), HeaderMap::new()).await.unwrap().json::<serde_json::Value>();
+    let exchange = async || {
+        http(server.port)
+            .exchange(&Request::get("/"), HeaderMap::new())
+            .await
+            .unwrap()
+            .json::<serde_json::Value>()
+    };
     assert_eq!(exchange().await, None, "half of it");
     assert_eq!(exchange().await.unwrap()["a"], 1);
 }
@@ -386,7 +495,13 @@ impl Api for Slow {
         }
         let so_far = jobs.iter().map(|_| Verdict::Unknown { detail: "batch b7".into() }).collect();
         let every = Duration::from_millis(5);
-        Read::Later(Later { handle: "b7".into(), ask: Request::get("/batches/b7"), every, patience: self.patience, so_far })
+        Read::Later(Later {
+            handle: "b7".into(),
+            ask: Request::get("/batches/b7"),
+            every,
+            patience: self.patience,
+            so_far,
+        })
     }
 
     fn progress(&self, jobs: &[&Job], answer: &Answer, _later: &Later) -> Read {
@@ -399,12 +514,18 @@ const QUEUED: &str = "HTTP/1.1 202 Later\r\ncontent-length: 2\r\n\r\n{}";
 #[tokio::test]
 async fn what_is_told_later_is_asked_for_until_it_is_known_and_the_batch_goes_once() {
     const REFUSED_KEY: &str = "HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n";
-    const PAGE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>Hi</html>";
-    let server = Server::start(&[QUEUED, QUEUED, FAILED, LOST, BUSY, REFUSED_KEY, PAGE, REFUSED, TAKEN]).await;
+    const PAGE: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>Hi</html>";
+    let server =
+        Server::start(&[QUEUED, QUEUED, FAILED, LOST, BUSY, REFUSED_KEY, PAGE, REFUSED, TAKEN])
+            .await;
     let api = Slow { limits: letters(true).limits, patience: Duration::from_secs(60) };
     let wire = Recorder::default();
     let reply = http(server.port).hand_over(&members(&["a", "b"]), &wire, &api).await;
-    assert_eq!((words(&reply), reply.health), (vec!["1 accepted".to_owned(), "2 accepted".into()], Health::Fine));
+    assert_eq!(
+        (words(&reply), reply.health),
+        (vec!["1 accepted".to_owned(), "2 accepted".into()], Health::Fine)
+    );
     assert_eq!(server.bodies(), ["a,b", "", "", "", "", "", "", "", ""]);
     assert_eq!(wire.events().iter().filter(|event| event.starts_with("crossing")).count(), 2);
 }
@@ -414,9 +535,19 @@ async fn what_is_not_known_when_the_patience_ends_is_what_was_concluded_so_far()
     let server = Server::start(&[QUEUED]).await;
     let api = Slow { limits: letters(true).limits, patience: Duration::from_millis(50) };
     let wire = Recorder::default();
-    let reply = http(server.port).hand_over(&members(&["a", "b", "c", "d", "e"]), &wire, &api).await;
+    let reply =
+        http(server.port).hand_over(&members(&["a", "b", "c", "d", "e"]), &wire, &api).await;
     assert_eq!(words(&reply), ["1 unknown", "2 unknown", "3 unknown", "4 unknown", "5 unknown"]);
-    assert!(reply.items.iter().all(|(_, verdict)| *verdict == Verdict::Unknown { detail: "batch b7".into() }));
-    assert_eq!(server.bodies().iter().filter(|body| !body.is_empty()).count(), 2, "each batch goes once");
+    assert!(
+        reply
+            .items
+            .iter()
+            .all(|(_, verdict)| *verdict == Verdict::Unknown { detail: "batch b7".into() })
+    );
+    assert_eq!(
+        server.bodies().iter().filter(|body| !body.is_empty()).count(),
+        2,
+        "each batch goes once"
+    );
     assert!(!wire.events().iter().any(|event| event.starts_with("answered")));
 }

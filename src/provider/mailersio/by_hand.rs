@@ -35,11 +35,17 @@ impl Log for MailersIo {
     }
 
     /// Reads the batch that the doubt names. Where there is none, nothing can be asked.
-    fn look_up<'a>(&'a self, about: &'a InDoubt<'a>) -> BoxFuture<'a, Result<Option<Logged>, Trouble>> {
+    fn look_up<'a>(
+        &'a self,
+        about: &'a InDoubt<'a>,
+    ) -> BoxFuture<'a, Result<Option<Logged>, Trouble>> {
         Box::pin(async move {
             let Some(id) = results::batch_of(about.detail) else { return Ok(None) };
             let mut recent = self.recent.lock().await;
-            if recent.as_ref().is_none_or(|recent| recent.id != id || recent.at.elapsed() > self.every / 2) {
+            if recent
+                .as_ref()
+                .is_none_or(|recent| recent.id != id || recent.at.elapsed() > self.every / 2)
+            {
                 *recent = None;
                 let answer = self.http.ask(self, &self.question(id)).await?;
                 if answer.status == StatusCode::NOT_FOUND {
@@ -50,7 +56,8 @@ impl Log for MailersIo {
             }
             let Some(Recent { answer, body, .. }) = recent.as_ref() else { return Ok(None) };
             let words = answer.refusal(Reason::NoReply, "", &format!("the batch {id}")).detail;
-            Ok(results::of(&self.names, answer, body, about.to).map(|verdict| Logged { verdict, words }))
+            Ok(results::of(&self.names, answer, body, about.to)
+                .map(|verdict| Logged { verdict, words }))
         })
     }
 }

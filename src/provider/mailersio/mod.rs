@@ -1,15 +1,19 @@
 //! Mail through Mailers.io's API.
 //!
-//! - API: <https://mailers.io/api>, read on 2026-11-21. It names two calls and no fields: what is used here is assumed, and every name can be
-//!   changed under `names`.
-//! - Limits: 1,000 messages of a batch. No limit on its octets is documented; 20 MB is ours, and a 413 halves the batch.
-//! - One request: up to 1,000 recipients, each with a subject, html and text of its own, rendered here. No attachments.
-//! - Partial failure: a batch is taken as a whole and answered with its id; what became of each recipient is asked for until the batch is
-//!   completed. Whoever has no result when `patience` ends, or then, is `Unknown`, with the batch's id in the detail, by which the next
-//!   start or `reconcile` goes on asking.
-//! - Idempotency: a header, assumed to be known for 24 hours; a lost reply is asked for again and gives the same batch. A question that fails
-//!   is asked again and submits nothing.
-//! - Quirks: results are found by address, for they need not come in the order of the request. A status that is not known is no result.
+//! - API: <https://mailers.io/api>, read on 2026-11-21. It names two calls and no fields: what is
+//!   used here is assumed, and every name can be changed under `names`.
+//! - Limits: 1,000 messages of a batch. No limit on its octets is documented; 20 MB is ours, and a
+//!   413 halves the batch.
+//! - One request: up to 1,000 recipients, each with a subject, html and text of its own, rendered
+//!   here. No attachments.
+//! - Partial failure: a batch is taken as a whole and answered with its id; what became of each
+//!   recipient is asked for until the batch is completed. Whoever has no result when `patience`
+//!   ends, or then, is `Unknown`, with the batch's id in the detail, by which the next start or
+//!   `reconcile` goes on asking.
+//! - Idempotency: a header, assumed to be known for 24 hours; a lost reply is asked for again and
+//!   gives the same batch. A question that fails is asked again and submits nothing.
+//! - Quirks: results are found by address, for they need not come in the order of the request. A
+//!   status that is not known is no result.
 
 mod by_hand;
 mod names;
@@ -22,15 +26,24 @@ use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use self::names::Names;
-use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Later, Limits, Read, Request, by_status};
-use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Reply, Wire};
+use super::http::{
+    self, Answer, Api, Http, Inexpressible, Keys, Later, Limits, Read, Request, by_status,
+};
+use super::{
+    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Reply, Wire,
+};
 use crate::error::Result;
 use crate::literal::parse_duration;
 use crate::outcome::Reason;
 
 const BASE: &str = "https://api.mailers.io";
-const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotency_window: Some(Duration::from_secs(24 * 3_600)) };
-const CAPABILITIES: Capabilities = Capabilities { attachments: false, ..http::capabilities(&LIMITS) };
+const LIMITS: Limits = Limits {
+    recipients: 1_000,
+    bytes: 20_000_000,
+    idempotency_window: Some(Duration::from_secs(24 * 3_600)),
+};
+const CAPABILITIES: Capabilities =
+    Capabilities { attachments: false, ..http::capabilities(&LIMITS) };
 /// For how long a batch is asked for, and the longest pause between two questions.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const POLL: Duration = Duration::from_secs(5);
@@ -39,7 +52,17 @@ const POLL: Duration = Duration::from_secs(5);
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "mailersio",
     summary: "Mailers.io: batches of 1,000, results asked for; field names are assumed, see `names`",
-    keys: &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "names", "patience", "poll"],
+    keys: &[
+        "api_key",
+        "base_url",
+        "timeouts",
+        "ca_file",
+        "request_rate",
+        "options",
+        "names",
+        "patience",
+        "poll",
+    ],
     connect,
 };
 
@@ -50,7 +73,8 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let http = Http::new(settings, BASE)?;
     let secret = keys.secret("api_key")?;
     let unfit = |_| keys.error("api_key", "has a character that a header cannot hold");
-    let mut auth = HeaderValue::from_str(&format!("{}{}", names.auth_prefix, secret.expose())).map_err(unfit)?;
+    let mut auth = HeaderValue::from_str(&format!("{}{}", names.auth_prefix, secret.expose()))
+        .map_err(unfit)?;
     auth.set_sensitive(true);
     http.keep_secret(secret);
     let header = |name: &str| HeaderName::try_from(name).expect("the names have been checked");
@@ -58,7 +82,17 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         http,
         auth: (header(&names.auth_header), auth),
         key_header: header(&names.key_header),
-        options: keys.options(&[&names.from, &names.recipients, &names.subject, &names.html, &names.text, &names.headers], &[])?,
+        options: keys.options(
+            &[
+                &names.from,
+                &names.recipients,
+                &names.subject,
+                &names.html,
+                &names.text,
+                &names.headers,
+            ],
+            &[],
+        )?,
         patience: duration(&keys, "patience", PATIENCE)?,
         every: duration(&keys, "poll", POLL)?,
         recent: tokio::sync::Mutex::default(),
@@ -70,8 +104,12 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 fn duration(keys: &Keys<'_>, key: &str, default: Duration) -> Result<Duration> {
     let Some(text) = keys.text(key)? else { return Ok(default) };
     match parse_duration(text) {
-        Ok(duration) if !duration.is_zero() && duration <= Duration::from_secs(86_400) => Ok(duration),
-        _ => Err(keys.error(key, "not a duration of at most a day").hint(format!("write {key} = \"{}s\"", default.as_secs()))),
+        Ok(duration) if !duration.is_zero() && duration <= Duration::from_secs(86_400) => {
+            Ok(duration)
+        }
+        _ => Err(keys
+            .error(key, "not a duration of at most a day")
+            .hint(format!("write {key} = \"{}s\"", default.as_secs()))),
     }
 }
 
@@ -119,7 +157,8 @@ impl Api for MailersIo {
     }
 
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
-        let recipients = jobs.iter().map(|job| self.recipient(job)).collect::<Result<Vec<_>, _>>()?;
+        let recipients =
+            jobs.iter().map(|job| self.recipient(job)).collect::<Result<Vec<_>, _>>()?;
         let mut batch = self.options.clone();
         if let Some(job) = jobs.first() {
             batch.insert(self.names.from.clone(), http::content(job)?.from.to_string().into());
@@ -144,7 +183,11 @@ impl Api for MailersIo {
         };
         // A path of dots would lead elsewhere.
         if id.bytes().all(|b| b == b'.') {
-            return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply has no id of a batch"));
+            return Read::Doubt(answer.refusal(
+                Reason::NoReply,
+                "",
+                "the reply has no id of a batch",
+            ));
         }
         let ask = self.question(&id);
         let so_far = results::nothing_yet(jobs, &id);
@@ -154,8 +197,12 @@ impl Api for MailersIo {
 
     fn progress(&self, jobs: &[&Job], answer: &Answer, later: &Later) -> Read {
         match answer.json::<Value>() {
-            Some(body) if answer.status.is_success() => results::read(&self.names, jobs, answer, &body, later.clone()),
-            _ if answer.status.is_success() => Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read")),
+            Some(body) if answer.status.is_success() => {
+                results::read(&self.names, jobs, answer, &body, later.clone())
+            }
+            _ if answer.status.is_success() => {
+                Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"))
+            }
             _ => self.failure(answer),
         }
     }
@@ -176,7 +223,8 @@ impl MailersIo {
     fn recipient(&self, job: &Job) -> Result<Value, Inexpressible> {
         let content = http::content(job)?;
         let names = &self.names;
-        let mut headers: Map<String, Value> = content.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        let mut headers: Map<String, Value> =
+            content.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         // No field is assumed for it.
         if let Some(party) = &content.reply_to {
             headers.insert("Reply-To".into(), party.to_string().into());
@@ -194,20 +242,28 @@ impl MailersIo {
         if !headers.is_empty() {
             recipient.insert(names.headers.clone(), headers.into());
         }
-        recipient.insert(names.metadata.clone(), json!({ "mailbatch_id": http::correlation_id(job) }));
+        recipient
+            .insert(names.metadata.clone(), json!({ "mailbatch_id": http::correlation_id(job) }));
         Ok(recipient.into())
     }
 
     /// `{"error":{"code":"…","message":"…"}}` under a status that means what it says.
     fn failure(&self, answer: &Answer) -> Read {
         let body: Value = answer.json().unwrap_or_default();
-        let (code, message) = (names::text(&body, &self.names.error_code), names::text(&body, &self.names.error_message));
+        let (code, message) = (
+            names::text(&body, &self.names.error_code),
+            names::text(&body, &self.names.error_message),
+        );
         let refusal = |reason: Reason| answer.refusal(reason, code, message);
         match answer.status {
             // A key used for another body is a defect of ours.
             StatusCode::CONFLICT => Read::Stop(refusal(Reason::Session)),
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Read::Unnamed(refusal(Reason::Policy)),
-            StatusCode::TOO_EARLY => Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::NoReply) },
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                Read::Unnamed(refusal(Reason::Policy))
+            }
+            StatusCode::TOO_EARLY => {
+                Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::NoReply) }
+            }
             _ => by_status(answer, refusal(Reason::Policy)),
         }
     }

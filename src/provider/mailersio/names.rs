@@ -13,7 +13,8 @@ use crate::provider::http::Keys;
 /// Declares the names with what is assumed for each.
 macro_rules! names {
     ($($(#[$meta:meta])* $name:ident = $assumed:literal,)+) => {
-        /// What the API calls things. Where an answer holds a thing further inside, its name is a path with dots.
+        /// What the API calls things. Where an answer holds a thing further inside, its name is a
+        /// path with dots.
         #[derive(Clone, Debug, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(super) struct Names { $($(#[$meta])* pub(super) $name: String,)+ }
@@ -68,15 +69,27 @@ impl Names {
     pub(super) fn of(keys: &Keys<'_>, settings: &ProviderSettings) -> Result<Self> {
         let Some(value) = settings.keys.get("names") else { return Ok(Self::default()) };
         let hint = format!("write names = {{ NAME = \"…\" }} with any of: {}", ALL.join(", "));
-        let names: Self = value.clone().try_into().map_err(|_| keys.error("names", "an unknown name, or one that is not a text").hint(&hint))?;
-        for (key, header) in [("auth_header", &names.auth_header), ("key_header", &names.key_header)] {
+        let names: Self = value.clone().try_into().map_err(|_| {
+            keys.error("names", "an unknown name, or one that is not a text").hint(&hint)
+        })?;
+        for (key, header) in
+            [("auth_header", &names.auth_header), ("key_header", &names.key_header)]
+        {
             if HeaderName::try_from(header).is_err() {
-                return Err(keys.error(&format!("names.{key}"), "not the name of a header").hint("write a name such as X-Api-Key"));
+                return Err(keys
+                    .error(&format!("names.{key}"), "not the name of a header")
+                    .hint("write a name such as X-Api-Key"));
             }
         }
-        let is_path = names.path.starts_with('/') && names.path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
-        if !is_path || names.path.ends_with('/') || names.path.split('/').any(|part| part == "." || part == "..") {
-            return Err(keys.error("names.path", "not a path").hint("write a path such as /v1/batches"));
+        let is_path = names.path.starts_with('/')
+            && names.path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
+        if !is_path
+            || names.path.ends_with('/')
+            || names.path.split('/').any(|part| part == "." || part == "..")
+        {
+            return Err(keys
+                .error("names.path", "not a path")
+                .hint("write a path such as /v1/batches"));
         }
         Ok(names)
     }

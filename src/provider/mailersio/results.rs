@@ -1,6 +1,7 @@
 //! What an answer of Mailers.io tells about each recipient of a batch.
 //!
-//! The rule it keeps: whoever is not named with a status that is known, or not as often as the batch has them, is in doubt.
+//! The rule it keeps: whoever is not named with a status that is known, or not as often as the
+//! batch has them, is in doubt.
 
 use std::collections::HashMap;
 
@@ -17,9 +18,12 @@ fn unfinished(id: &str) -> String {
     format!("batch {id} was taken and not completed while it was asked for")
 }
 
-/// The id of the batch that is being worked on, where that is why somebody is in doubt: what [`unfinished`] has written.
+/// The id of the batch that is being worked on, where that is why somebody is in doubt: what
+/// [`unfinished`] has written.
 pub(super) fn batch_of(detail: &str) -> Option<&str> {
-    let id = detail.strip_prefix("batch ")?.strip_suffix(" was taken and not completed while it was asked for")?;
+    let id = detail
+        .strip_prefix("batch ")?
+        .strip_suffix(" was taken and not completed while it was asked for")?;
     Some(id).filter(|id| !id.is_empty())
 }
 
@@ -29,10 +33,13 @@ pub(super) fn nothing_yet(jobs: &[&Job], id: &str) -> Vec<Verdict> {
     jobs.iter().map(|_| Verdict::Unknown { detail: detail.clone() }).collect()
 }
 
-/// What a batch tells about one address; `None` where its end is not known, or several results for it differ.
+/// What a batch tells about one address; `None` where its end is not known, or several results for
+/// it differ.
 pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) -> Option<Verdict> {
-    let is_theirs = |result: &&Value| text(result, &names.result_email).eq_ignore_ascii_case(address);
-    let results: Vec<&Value> = find(body, &names.results)?.as_array()?.iter().filter(is_theirs).collect();
+    let is_theirs =
+        |result: &&Value| text(result, &names.result_email).eq_ignore_ascii_case(address);
+    let results: Vec<&Value> =
+        find(body, &names.results)?.as_array()?.iter().filter(is_theirs).collect();
     let status = |result: &Value| text(result, &names.result_status).to_owned();
     if results.iter().any(|result| status(result) != status(results[0])) {
         return None;
@@ -40,14 +47,22 @@ pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) ->
     let verdict = one(names, answer, results.first()?)?;
     Some(match verdict {
         // Which of several is whose is not told.
-        Verdict::Accepted { code, detail, .. } if results.len() > 1 => Verdict::Accepted { provider_id: None, code, detail },
+        Verdict::Accepted { code, detail, .. } if results.len() > 1 => {
+            Verdict::Accepted { provider_id: None, code, detail }
+        }
         verdict => verdict,
     })
 }
 
 /// `{"id":"…","status":"completed","total":2,"recipients":[{"email":"…","status":"sent","message_id":"…"},{"email":"…","status":"suppressed"}]}`;
 /// while it is being worked on, the list may be missing, or hold those whose end is known.
-pub(super) fn read(names: &Names, jobs: &[&Job], answer: &Answer, body: &Value, later: Later) -> Read {
+pub(super) fn read(
+    names: &Names,
+    jobs: &[&Job],
+    answer: &Answer,
+    body: &Value,
+    later: Later,
+) -> Read {
     let is_completed = text(body, &names.status) == names.completed;
     let mut told: HashMap<String, Vec<&Value>> = HashMap::new();
     for result in find(body, &names.results).and_then(Value::as_array).into_iter().flatten() {
@@ -62,7 +77,9 @@ pub(super) fn read(names: &Names, jobs: &[&Job], answer: &Answer, body: &Value, 
         let place = seen.entry(address.clone()).or_default();
         *place += 1;
         // Whose a result is cannot be told where one address has several that differ.
-        let agree = results.iter().all(|result| text(result, &names.result_status) == text(results[0], &names.result_status));
+        let agree = results.iter().all(|result| {
+            text(result, &names.result_status) == text(results[0], &names.result_status)
+        });
         match results.get(*place - 1) {
             Some(result) if agree && results.len() == times[&address] => one(names, answer, result),
             _ => None,
@@ -73,7 +90,10 @@ pub(super) fn read(names: &Names, jobs: &[&Job], answer: &Answer, body: &Value, 
         true => format!("batch {} is completed without a result that can be read", later.handle),
         false => unfinished(&later.handle),
     };
-    let so_far = known.into_iter().map(|known| known.unwrap_or_else(|| Verdict::Unknown { detail: detail.clone() })).collect();
+    let so_far = known
+        .into_iter()
+        .map(|known| known.unwrap_or_else(|| Verdict::Unknown { detail: detail.clone() }))
+        .collect();
     if is_completed { Read::Each(so_far) } else { Read::Later(Later { so_far, ..later }) }
 }
 
@@ -82,18 +102,28 @@ fn one(names: &Names, answer: &Answer, result: &Value) -> Option<Verdict> {
     let status = text(result, &names.result_status);
     // The words of a report, where the service should use them.
     let told: Option<Reason> = text(result, &names.result_reason).parse().ok();
-    let words = Some(text(result, &names.error_message)).filter(|words| !words.is_empty()).unwrap_or(status);
+    let words = Some(text(result, &names.error_message))
+        .filter(|words| !words.is_empty())
+        .unwrap_or(status);
     let refusal = |reason: Reason| answer.refusal(reason, status, words);
     if status == names.sent {
         let id = Some(text(result, &names.message_id)).filter(|id| !id.is_empty());
-        return Some(Verdict::Accepted { provider_id: id.map(|id| answer.clean(id)), code: answer.clean(status), detail: String::new() });
+        return Some(Verdict::Accepted {
+            provider_id: id.map(|id| answer.clean(id)),
+            code: answer.clean(status),
+            detail: String::new(),
+        });
     }
     if status == names.suppressed {
-        let reason = told.filter(|reason| matches!(reason, Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe));
+        let reason = told.filter(|reason| {
+            matches!(reason, Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe)
+        });
         return Some(Verdict::Suppressed(refusal(reason.unwrap_or(Reason::Manual))));
     }
     if status == names.rejected {
-        let reason = told.filter(|reason| matches!(reason, Reason::BadAddress | Reason::Content | Reason::Policy));
+        let reason = told.filter(|reason| {
+            matches!(reason, Reason::BadAddress | Reason::Content | Reason::Policy)
+        });
         return Some(Verdict::Rejected(refusal(reason.unwrap_or(Reason::Policy))));
     }
     None

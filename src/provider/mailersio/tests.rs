@@ -28,7 +28,8 @@ fn members(addresses: &[&str]) -> Vec<Job> {
 
 fn submitted(status: u16, body: &str) -> Read {
     let jobs = members(&["ann@x.example", "ben@x.example"]);
-    adapter("").read(&jobs.iter().collect::<Vec<_>>(), &answer(status, &[("retry-after", "3")], body))
+    adapter("")
+        .read(&jobs.iter().collect::<Vec<_>>(), &answer(status, &[("retry-after", "3")], body))
 }
 
 /// What an answer to a question tells about these members.
@@ -36,14 +37,18 @@ fn asked(addresses: &[&str], body: &str) -> (bool, Vec<String>) {
     let jobs = members(addresses);
     let jobs: Vec<&Job> = jobs.iter().collect();
     let api = adapter("");
-    let Read::Later(later) = api.read(&jobs, &answer(202, &[], r#"{"id":"batch_1"}"#)) else { panic!("later") };
+    let Read::Later(later) = api.read(&jobs, &answer(202, &[], r#"{"id":"batch_1"}"#)) else {
+        panic!("later")
+    };
     let (is_final, verdicts) = match api.progress(&jobs, &answer(200, &[], body), &later) {
         Read::Each(verdicts) => (true, verdicts),
         Read::Later(later) => (false, later.so_far),
         other => panic!("{other:?}"),
     };
     let word = |verdict: Verdict| match verdict {
-        Verdict::Accepted { provider_id, .. } => format!("accepted {}", provider_id.unwrap_or_default()),
+        Verdict::Accepted { provider_id, .. } => {
+            format!("accepted {}", provider_id.unwrap_or_default())
+        }
         Verdict::Rejected(refusal) => format!("rejected {}", refusal.reason),
         Verdict::Suppressed(refusal) => format!("suppressed {}", refusal.reason),
         Verdict::Unknown { detail } if detail.contains("batch_1") => "unknown".into(),
@@ -54,11 +59,19 @@ fn asked(addresses: &[&str], body: &str) -> (bool, Vec<String>) {
 
 #[test]
 fn a_batch_that_was_taken_is_asked_for_by_its_id() {
-    let Read::Later(later) = submitted(202, r#"{"id":"batch 1/é","status":"queued","total":2}"#) else { panic!("later") };
-    assert_eq!((later.ask.path.as_str(), later.handle.as_str()), ("/batches/batch%201%2F%C3%A9", "batch 1/é"));
+    let Read::Later(later) = submitted(202, r#"{"id":"batch 1/é","status":"queued","total":2}"#)
+    else {
+        panic!("later")
+    };
+    assert_eq!(
+        (later.ask.path.as_str(), later.handle.as_str()),
+        ("/batches/batch%201%2F%C3%A9", "batch 1/é")
+    );
     assert_eq!(later.ask.method, reqwest::Method::GET);
     assert_eq!(later.so_far.len(), 2);
-    for body in ["", "{}", "OK", r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":".."}"#, r#"{"id":{"a":1}}"#] {
+    for body in
+        ["", "{}", "OK", r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":".."}"#, r#"{"id":{"a":1}}"#]
+    {
         assert!(matches!(submitted(202, body), Read::Doubt(_)), "{body}");
     }
 }
@@ -68,12 +81,26 @@ fn results_are_found_by_address_and_only_known_words_are_results() {
     let list = r#""recipients":[{"email":"Ben@X.example","status":"suppressed"},{"email":"ann@x.example","status":"sent","message_id":"m1"},
         {"email":"dan@x.example","status":"rejected"},{"email":"cat@x.example","status":"deferred"},{"email":"who@x.example","status":"sent"}]"#;
     let all = ["ann@x.example", "ben@x.example", "cat@x.example", "dan@x.example", "eve@x.example"];
-    let expected = ["accepted m1", "suppressed manual", "unknown", "rejected policy", "unknown"].map(str::to_owned).to_vec();
-    assert_eq!(asked(&all, &format!(r#"{{"id":"batch_1","status":"completed","total":5,{list}}}"#)), (true, expected.clone()));
-    assert_eq!(asked(&all, &format!(r#"{{"id":"batch_1","status":"processing","total":5,{list}}}"#)), (false, expected));
+    let expected = ["accepted m1", "suppressed manual", "unknown", "rejected policy", "unknown"]
+        .map(str::to_owned)
+        .to_vec();
+    assert_eq!(
+        asked(&all, &format!(r#"{{"id":"batch_1","status":"completed","total":5,{list}}}"#)),
+        (true, expected.clone())
+    );
+    assert_eq!(
+        asked(&all, &format!(r#"{{"id":"batch_1","status":"processing","total":5,{list}}}"#)),
+        (false, expected)
+    );
     assert_eq!(asked(&all[..1], r#"{"status":"processing"}"#), (false, vec!["unknown".into()]));
     assert_eq!(asked(&all[..1], r#"{"status":"completed"}"#), (true, vec!["unknown".into()]));
-    assert_eq!(asked(&all[..1], r#"{"status":"completed","recipients":[3,null,{"email":"ann@x.example"}]}"#), (true, vec!["unknown".into()]));
+    assert_eq!(
+        asked(
+            &all[..1],
+            r#"{"status":"completed","recipients":[3,null,{"email":"ann@x.example"}]}"#
+        ),
+        (true, vec!["unknown".into()])
+    );
     let told = r#"{"status":"completed","recipients":[{"email":"ann@x.example","status":"suppressed","reason":"complaint"}]}"#;
     assert_eq!(asked(&all[..1], told), (true, vec!["suppressed complaint".into()]));
 }
@@ -81,10 +108,19 @@ fn results_are_found_by_address_and_only_known_words_are_results() {
 #[test]
 fn an_address_that_is_there_twice_needs_two_results_that_agree() {
     let twice = ["ann@x.example", "Ann@x.example"];
-    let result = |status: &str, id: &str| format!(r#"{{"email":"ann@x.example","status":"{status}","message_id":"{id}"}}"#);
-    let of = |results: &[String]| asked(&twice, &format!(r#"{{"status":"completed","recipients":[{}]}}"#, results.join(","))).1;
+    let result = |status: &str, id: &str| {
+        format!(r#"{{"email":"ann@x.example","status":"{status}","message_id":"{id}"}}"#)
+    };
+    let of = |results: &[String]| {
+        asked(&twice, &format!(r#"{{"status":"completed","recipients":[{}]}}"#, results.join(",")))
+            .1
+    };
     assert_eq!(of(&[result("sent", "a"), result("sent", "b")]), ["accepted a", "accepted b"]);
-    for results in [vec![result("sent", "a")], vec![result("sent", "a"), result("rejected", "")], vec![result("sent", ""); 3]] {
+    for results in [
+        vec![result("sent", "a")],
+        vec![result("sent", "a"), result("rejected", "")],
+        vec![result("sent", ""); 3],
+    ] {
         assert_eq!(of(&results), ["unknown", "unknown"]);
     }
 }
@@ -93,12 +129,17 @@ fn an_address_that_is_there_twice_needs_two_results_that_agree() {
 fn failures_are_told_apart_by_status() {
     let of = |status: u16| submitted(status, r#"{"error":{"code":"some_code","message":"words"}}"#);
     for status in [401, 403, 404, 409] {
-        assert!(matches!(of(status), Read::Stop(refusal) if refusal.code == format!("{status} some_code") && refusal.detail == "words"), "{status}");
+        assert!(
+            matches!(of(status), Read::Stop(refusal) if refusal.code == format!("{status} some_code") && refusal.detail == "words"),
+            "{status}"
+        );
     }
     for status in [400, 413, 422] {
         assert!(matches!(of(status), Read::Unnamed(_)), "{status}");
     }
-    assert!(matches!(of(429), Read::Again { wait: Some(wait), refusal } if wait.as_secs() == 3 && refusal.reason == Reason::Rate));
+    assert!(
+        matches!(of(429), Read::Again { wait: Some(wait), refusal } if wait.as_secs() == 3 && refusal.reason == Reason::Rate)
+    );
     assert!(matches!(of(425), Read::Again { refusal, .. } if refusal.reason == Reason::NoReply));
     for status in [408, 500, 502, 503] {
         assert!(matches!(of(status), Read::Doubt(_)), "{status}");
@@ -107,8 +148,12 @@ fn failures_are_told_apart_by_status() {
 
 #[test]
 fn wrong_keys_are_refused() {
-    let connects = |more: &str| connect(&settings(&format!("api_key = {{ env = \"k\" }}\n{more}"), Path::new("/nowhere")));
-    assert!(connects("patience = \"1h\"\npoll = \"1s\"\nnames = { path = \"/v1/batches\" }").is_ok());
+    let connects = |more: &str| {
+        connect(&settings(&format!("api_key = {{ env = \"k\" }}\n{more}"), Path::new("/nowhere")))
+    };
+    assert!(
+        connects("patience = \"1h\"\npoll = \"1s\"\nnames = { path = \"/v1/batches\" }").is_ok()
+    );
     for wrong in [
         "names = 3",
         "names = { emial = \"to\" }",
@@ -135,9 +180,12 @@ fn the_batch_that_somebody_is_in_doubt_for_is_read_back_out_of_the_doubt() {
         let [Verdict::Unknown { detail }] = doubts.as_slice() else { panic!("{doubts:?}") };
         assert_eq!(super::results::batch_of(detail), Some(id));
     }
-    for other in
-        ["", "the process ended before the answer", "batch b is completed without a result that can be read", "no answer within the time limit"]
-    {
+    for other in [
+        "",
+        "the process ended before the answer",
+        "batch b is completed without a result that can be read",
+        "no answer within the time limit",
+    ] {
         assert_eq!(super::results::batch_of(other), None, "{other}");
     }
 }

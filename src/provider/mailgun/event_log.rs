@@ -1,7 +1,8 @@
 //! Mailgun's log of events.
 //!
-//! API: <https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-polling>. Events may come to stand in it half an hour after
-//! they happened, so a later reading begins before the end of the one before.
+//! API: <https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-polling>. Events
+//! may come to stand in it half an hour after they happened, so a later reading begins before the
+//! end of the one before.
 
 use jiff::Timestamp;
 
@@ -22,27 +23,38 @@ impl EventLog for Mailgun {
     }
 
     /// A cursor is the path of the next page.
-    fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
+    fn stretch<'a>(
+        &'a self,
+        span: Span,
+        cursor: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {
             let list = self.list_path("events");
             let path = match cursor {
                 Some(path) => path.to_owned(),
                 None => {
-                    let (begin, end) = (span.from.as_second(), span.until.as_second().saturating_add(1));
+                    let (begin, end) =
+                        (span.from.as_second(), span.until.as_second().saturating_add(1));
                     format!("{list}?begin={begin}&end={end}&ascending=yes&limit={EVENTS}")
                 }
             };
             let answer = self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?;
             let Events { items, paging } = http::told(&answer)?;
             if items.len() >= EVENTS && paging.next.is_empty() {
-                return Err(Trouble::Failing(Refusal::new(Reason::NoReply, "", "a full page has no link to the next one")));
+                return Err(Trouble::Failing(Refusal::new(
+                    Reason::NoReply,
+                    "",
+                    "a full page has no link to the next one",
+                )));
             }
             // An empty page ends the log, whatever links it has.
             let next = match items.is_empty() || paging.next.is_empty() {
                 true => None,
                 false => Some(self.path_below(&paging.next, &list)?),
             };
-            let at = |item: &serde_json::Value| Timestamp::from_microsecond((item["timestamp"].as_f64()? * 1e6) as i64).ok();
+            let at = |item: &serde_json::Value| {
+                Timestamp::from_microsecond((item["timestamp"].as_f64()? * 1e6) as i64).ok()
+            };
             // An item that is ahead of its time says nothing about the others.
             let read_until = items.iter().filter_map(at).min();
             Ok(Stretch {

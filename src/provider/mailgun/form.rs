@@ -13,7 +13,8 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// An empty form. `key` is a hash that nobody who writes a message knows beforehand, so what it makes cannot stand in one.
+    /// An empty form. `key` is a hash that nobody who writes a message knows beforehand, so what it
+    /// makes cannot stand in one.
     pub(super) fn new(key: &str) -> Self {
         Self { boundary: format!("mailbatch-{key}"), body: Vec::new() }
     }
@@ -29,12 +30,23 @@ impl Form {
     /// Appends a file; `None` where its data is not base64.
     pub(super) fn file(&mut self, name: &str, file: &Attachment) -> Option<()> {
         let names = format!("name=\"{}\"; filename=\"{}\"", escaped(name), escaped(&file.name));
-        self.part(&names, Some(&file.content_type), |body| BASE64_STANDARD.decode(&file.data).ok().map(|data| body.extend_from_slice(&data)))
+        self.part(&names, Some(&file.content_type), |body| {
+            BASE64_STANDARD.decode(&file.data).ok().map(|data| body.extend_from_slice(&data))
+        })
     }
 
-    fn part(&mut self, names: &str, content_type: Option<&str>, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {
-        let content_type = content_type.map_or(String::new(), |kind| format!("Content-Type: {kind}\r\n"));
-        let head = format!("--{}\r\nContent-Disposition: form-data; {names}\r\n{content_type}\r\n", self.boundary);
+    fn part(
+        &mut self,
+        names: &str,
+        content_type: Option<&str>,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+    ) -> Option<()> {
+        let content_type =
+            content_type.map_or(String::new(), |kind| format!("Content-Type: {kind}\r\n"));
+        let head = format!(
+            "--{}\r\nContent-Disposition: form-data; {names}\r\n{content_type}\r\n",
+            self.boundary
+        );
         self.body.extend_from_slice(head.as_bytes());
         write(&mut self.body)?;
         self.body.extend_from_slice(b"\r\n");

@@ -1,14 +1,22 @@
 //! Mail through Mailgun's messages API.
 //!
-//! - API: <https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending>, read on 2026-11-21.
-//! - Limits: 1,000 recipients and 25 MB of a request; 16 KB for all `o:`, `h:` and `v:` fields together.
-//! - One request: one form for up to 1,000 recipients. What they share stands in it once, what differs in `recipient-variables`, which every
-//!   request has: without them everybody would see the whole list.
-//! - Partial failure: none, a request is taken or refused as a whole, and one bad address refuses it without being named.
-//! - Idempotency: none. A request that was written and not answered leaves its recipients `Unknown`, and so does any 5xx.
-//! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API". Limits of the hour are 420 as well as 429,
-//!   and how long to wait stands in the prose, as seconds or as a date. Suppressed addresses are taken, and told about later. An address
-//!   twice in a request is mailed once. An account on probation may have ten recipients in a request, which only a refusal tells.
+//! - API:
+//!   <https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending>,
+//!   read on 2026-11-21.
+//! - Limits: 1,000 recipients and 25 MB of a request; 16 KB for all `o:`, `h:` and `v:` fields
+//!   together.
+//! - One request: one form for up to 1,000 recipients. What they share stands in it once, what
+//!   differs in `recipient-variables`, which every request has: without them everybody would see
+//!   the whole list.
+//! - Partial failure: none, a request is taken or refused as a whole, and one bad address refuses
+//!   it without being named.
+//! - Idempotency: none. A request that was written and not answered leaves its recipients
+//!   `Unknown`, and so does any 5xx.
+//! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API".
+//!   Limits of the hour are 420 as well as 429, and how long to wait stands in the prose, as
+//!   seconds or as a date. Suppressed addresses are taken, and told about later. An address twice
+//!   in a request is mailed once. An account on probation may have ten recipients in a request,
+//!   which only a refusal tells.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +26,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::form::Form;
-use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status};
-use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use super::http::{
+    self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status,
+};
+use super::{
+    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply,
+    Verdict, Wire,
+};
 use crate::content::{Content, Party};
 use crate::error::Result;
 use crate::outcome::Reason;
@@ -46,7 +59,16 @@ const VARIABLE: &str = "v:mailbatch_id";
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "mailgun",
     summary: "Mailgun: batches of 1,000 by recipient variables, US or EU",
-    keys: &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "domain", "region"],
+    keys: &[
+        "api_key",
+        "base_url",
+        "timeouts",
+        "ca_file",
+        "request_rate",
+        "options",
+        "domain",
+        "region",
+    ],
     connect,
 };
 
@@ -54,17 +76,28 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keys = Keys::of(settings);
     let example = "write domain = \"mg.example.com\", the sending domain";
-    let domain = keys.text("domain")?.ok_or_else(|| keys.error("domain", "missing").hint(example))?;
+    let domain =
+        keys.text("domain")?.ok_or_else(|| keys.error("domain", "missing").hint(example))?;
     // It becomes a part of the path, so nothing that could lead elsewhere may stand in it.
-    if domain.is_empty() || domain.starts_with('.') || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
+    if domain.is_empty()
+        || domain.starts_with('.')
+        || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+    {
         return Err(keys.error("domain", "not a domain").hint(example));
     }
     let mut http = Http::new(settings, region(&keys)?)?;
     let key = keys.secret("api_key")?;
-    let credentials = Secret::new(BASE64_STANDARD.encode(format!("api:{}", key.expose()).as_bytes()));
-    http.secret_header("authorization", "Basic ", credentials).map_err(|what| keys.error("api_key", &what))?;
+    let credentials =
+        Secret::new(BASE64_STANDARD.encode(format!("api:{}", key.expose()).as_bytes()));
+    http.secret_header("authorization", "Basic ", credentials)
+        .map_err(|what| keys.error("api_key", &what))?;
     http.keep_secret(key);
-    Ok(Box::new(Mailgun { http, path: format!("/v3/{domain}/messages"), domain: domain.to_owned(), options: options(&keys)? }))
+    Ok(Box::new(Mailgun {
+        http,
+        path: format!("/v3/{domain}/messages"),
+        domain: domain.to_owned(),
+        options: options(&keys)?,
+    }))
 }
 
 /// Where the domain lives, unless `base_url` says otherwise.
@@ -72,7 +105,9 @@ fn region(keys: &Keys<'_>) -> Result<&'static str> {
     match keys.text("region")? {
         None | Some("us") => Ok(BASE),
         Some("eu") => Ok(BASE_EU),
-        Some(_) => Err(keys.error("region", "neither us nor eu").hint("write region = \"eu\" for a domain that lives there")),
+        Some(_) => Err(keys
+            .error("region", "neither us nor eu")
+            .hint("write region = \"eu\" for a domain that lives there")),
     }
 }
 
@@ -80,7 +115,10 @@ fn region(keys: &Keys<'_>) -> Result<&'static str> {
 fn options(keys: &Keys<'_>) -> Result<Vec<(String, String)>> {
     let mut fields = Vec::new();
     for (name, value) in keys.options(&[VARIABLE], &["o:testmode"])? {
-        let error = |what: &str| keys.error(&format!("options.{name}"), what).hint("write options = { \"o:tag\" = [\"spring\"] }");
+        let error = |what: &str| {
+            keys.error(&format!("options.{name}"), what)
+                .hint("write options = { \"o:tag\" = [\"spring\"] }")
+        };
         if !(name.starts_with("o:") || name.starts_with("v:")) || name.len() < 3 {
             return Err(error("only fields that begin with o: or v: can stand here"));
         }
@@ -149,47 +187,77 @@ impl Api for Mailgun {
 
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = contents.first() else { return Err(inexpressible(Reason::Session, "nobody to mail")) };
+        let Some(first) = contents.first() else {
+            return Err(inexpressible(Reason::Session, "nobody to mail"));
+        };
         fits_one_form(jobs, &contents)?;
-        let mut shared = Shared::new(jobs.len(), Mark { before: "%recipient.".into(), after: "%", edges: &['%'] });
+        let mut shared = Shared::new(
+            jobs.len(),
+            Mark { before: "%recipient.".into(), after: "%", edges: &['%'] },
+        );
         let from = shared.field("from", |member| contents[member].from.to_string());
         let subject = shared.field("subject", |member| contents[member].subject.clone());
         let text = shared.lines("text", |member| contents[member].text.as_str());
-        let html = first.html.as_ref().map(|_| shared.lines("html", |member| contents[member].html.as_deref().unwrap_or_default()));
+        let html = first.html.as_ref().map(|_| {
+            shared.lines("html", |member| contents[member].html.as_deref().unwrap_or_default())
+        });
         let mut options = self.options.clone();
         if first.reply_to.is_some() {
-            let reply_to = |member: usize| contents[member].reply_to.as_ref().map_or(String::new(), ToString::to_string);
+            let reply_to = |member: usize| {
+                contents[member].reply_to.as_ref().map_or(String::new(), ToString::to_string)
+            };
             options.push(("h:Reply-To".into(), shared.field("reply_to", reply_to)));
         }
         for (index, (name, _)) in first.headers.iter().enumerate() {
-            let value = shared.field(&format!("header{index}_"), |member| contents[member].headers[index].1.clone());
+            let value = shared.field(&format!("header{index}_"), |member| {
+                contents[member].headers[index].1.clone()
+            });
             options.push((format!("h:{name}"), value));
         }
-        options.push((VARIABLE.into(), shared.field("id", |member| http::correlation_id(jobs[member]).to_owned())));
-        if options.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_OPTIONS {
-            return Err(inexpressible(Reason::Content, "headers, custom data and options are larger than 16 KB"));
+        options.push((
+            VARIABLE.into(),
+            shared.field("id", |member| http::correlation_id(jobs[member]).to_owned()),
+        ));
+        if options.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_OPTIONS
+        {
+            return Err(inexpressible(
+                Reason::Content,
+                "headers, custom data and options are larger than 16 KB",
+            ));
         }
         let mut form = Form::new(key);
         form.field("from", &from);
         for (job, content) in jobs.iter().zip(&contents) {
-            form.field("to", &Party { name: content.to_name.clone(), address: job.to.as_str().to_owned() }.to_string());
+            form.field(
+                "to",
+                &Party { name: content.to_name.clone(), address: job.to.as_str().to_owned() }
+                    .to_string(),
+            );
         }
         form.field("subject", &subject);
         form.field("text", &text);
         html.iter().for_each(|html| form.field("html", html));
         options.iter().for_each(|(name, value)| form.field(name, value));
-        let variables = jobs.iter().zip(shared.variables()).map(|(job, variables)| (job.to.as_str().to_owned(), Value::Object(variables)));
+        let variables = jobs
+            .iter()
+            .zip(shared.variables())
+            .map(|(job, variables)| (job.to.as_str().to_owned(), Value::Object(variables)));
         form.field("recipient-variables", &Value::Object(variables.collect()).to_string());
         for file in first.attachments.iter() {
-            form.file("attachment", file).ok_or_else(|| inexpressible(Reason::Render, "an attachment cannot be read back"))?;
+            form.file("attachment", file).ok_or_else(|| {
+                inexpressible(Reason::Render, "an attachment cannot be read back")
+            })?;
         }
         let (content_type, body) = form.end();
-        Ok(Request::post(self.path.as_str(), "multipart/form-data", body).header("content-type", &content_type))
+        Ok(Request::post(self.path.as_str(), "multipart/form-data", body)
+            .header("content-type", &content_type))
     }
 
     /// Those whose text Mailgun would change are no harm to the others.
     fn kind_of(&self, job: &Job) -> u64 {
-        job.content.as_deref().map_or(0, |content| if holds_a_placeholder(content) { 1 } else { http::shape(content).max(2) })
+        job.content.as_deref().map_or(0, |content| {
+            if holds_a_placeholder(content) { 1 } else { http::shape(content).max(2) }
+        })
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
@@ -207,28 +275,42 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
 /// Whether something in the message would be replaced.
 fn holds_a_placeholder(content: &Content) -> bool {
     let headers = content.headers.iter().map(|(_, value)| value);
-    headers.chain(content.html.as_ref()).chain([&content.subject, &content.text]).any(|text| text.contains("%recipient"))
+    headers
+        .chain(content.html.as_ref())
+        .chain([&content.subject, &content.text])
+        .any(|text| text.contains("%recipient"))
 }
 
-/// Fails where these members cannot go together; with one member, where its message cannot be expressed.
+/// Fails where these members cannot go together; with one member, where its message cannot be
+/// expressed.
 fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
-    let texts = |content: &Content| content.text.len() + content.html.as_ref().map_or(0, String::len);
-    let files = |content: &Content| content.attachments.iter().map(|file| file.data.len() / 4 * 3).sum::<usize>();
+    let texts =
+        |content: &Content| content.text.len() + content.html.as_ref().map_or(0, String::len);
+    let files = |content: &Content| {
+        content.attachments.iter().map(|file| file.data.len() / 4 * 3).sum::<usize>()
+    };
     if contents.iter().any(|content| texts(content) + files(content) > LIMITS.bytes) {
         return Err(inexpressible(Reason::Content, "the message is larger than 25 MB"));
     }
     if contents.iter().any(|content| holds_a_placeholder(content)) {
-        return Err(inexpressible(Reason::Content, "the text %recipient stands in the message, which Mailgun would replace"));
+        return Err(inexpressible(
+            Reason::Content,
+            "the text %recipient stands in the message, which Mailgun would replace",
+        ));
     }
     // Whoever stands in a request twice is mailed once.
-    let people: BTreeSet<String> = jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
+    let people: BTreeSet<String> =
+        jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
     let [first, others @ ..] = contents else { return Ok(()) };
     let is_alike = |other: &&Content| {
-        let names = |content: &Content| content.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let names = |content: &Content| {
+            content.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
         other.html.is_some() == first.html.is_some()
             && other.reply_to.is_some() == first.reply_to.is_some()
             && names(other) == names(first)
-            && (std::sync::Arc::ptr_eq(&other.attachments, &first.attachments) || other.attachments == first.attachments)
+            && (std::sync::Arc::ptr_eq(&other.attachments, &first.attachments)
+                || other.attachments == first.attachments)
     };
     if people.len() < jobs.len() || !others.iter().all(is_alike) {
         return Err(inexpressible(Reason::Content, "the messages cannot share a request"));
@@ -250,12 +332,17 @@ fn taken(sent: usize, answer: &Answer) -> Read {
     // Events name it without the angle brackets.
     let id = answer.clean(id.trim().trim_start_matches('<').trim_end_matches('>'));
     if !id.is_empty() && message.starts_with("Queued") {
-        let accepted = Verdict::Accepted { provider_id: Some(id), code: "200".into(), detail: String::new() };
+        let accepted =
+            Verdict::Accepted { provider_id: Some(id), code: "200".into(), detail: String::new() };
         return Read::Each(vec![accepted; sent]);
     }
     // What the service says at any path that is not one of its API.
     if String::from_utf8_lossy(&answer.body).contains("Magnificent API") {
-        return Read::Stop(answer.refusal(Reason::Session, "", "\"Mailgun Magnificent API\" instead of an answer: are base_url and domain right?"));
+        return Read::Stop(answer.refusal(
+            Reason::Session,
+            "",
+            "\"Mailgun Magnificent API\" instead of an answer: are base_url and domain right?",
+        ));
     }
     Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"))
 }
@@ -266,14 +353,19 @@ fn failure(answer: &Answer) -> Read {
     let bare = answer.json::<String>();
     let message = bare.as_deref().unwrap_or(&message);
     let refusal = |reason: Reason| answer.refusal(reason, "", message);
-    // "Domain example.com is not allowed to send: recipient limit exceeded, try again after Mon, 25 Aug 2025 07:00:31 UTC"
+    // "Domain example.com is not allowed to send: recipient limit exceeded, try again after Mon, 25
+    // Aug 2025 07:00:31 UTC"
     let wait = answer.wait_in(message);
     match answer.status {
-        status if status.is_client_error() && limits_recipients(message) => match most_recipients(message) {
-            Some(most) => Read::TooMany(most, refusal(Reason::Policy)),
-            None => Read::Stop(refusal(Reason::Policy)),
-        },
-        status if status == StatusCode::TOO_MANY_REQUESTS || status.as_u16() == LIMITED => Read::Again { wait, refusal: refusal(Reason::Rate) },
+        status if status.is_client_error() && limits_recipients(message) => {
+            match most_recipients(message) {
+                Some(most) => Read::TooMany(most, refusal(Reason::Policy)),
+                None => Read::Stop(refusal(Reason::Policy)),
+            }
+        }
+        status if status == StatusCode::TOO_MANY_REQUESTS || status.as_u16() == LIMITED => {
+            Read::Again { wait, refusal: refusal(Reason::Rate) }
+        }
         StatusCode::BAD_REQUEST => match parameter(message) {
             Some("to") => Read::Unnamed(refusal(Reason::BadAddress)),
             Some("from") => Read::Stop(refusal(Reason::Policy)),
@@ -288,13 +380,19 @@ fn failure(answer: &Answer) -> Read {
     }
 }
 
-/// Whether a sentence limits the recipients of one request: "Only 10 recipients per request is allowed on probation", "may send at most 10
-/// recipients per message", "a max of 10 recipients per batch". Limits of a time are others: "100 recipients per hour".
+/// Whether a sentence limits the recipients of one request: "Only 10 recipients per request is
+/// allowed on probation", "may send at most 10 recipients per message", "a max of 10 recipients per
+/// batch". Limits of a time are others: "100 recipients per hour".
 fn limits_recipients(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    ["per request", "per message", "per batch", "per call", "in a request", "at a time", "at once"].iter().any(|of| {
-        message.split_once(of).is_some_and(|(before, _)| before.trim_end().ends_with("recipients") || before.trim_end().ends_with("recipient"))
-    })
+    ["per request", "per message", "per batch", "per call", "in a request", "at a time", "at once"]
+        .iter()
+        .any(|of| {
+            message.split_once(of).is_some_and(|(before, _)| {
+                before.trim_end().ends_with("recipients")
+                    || before.trim_end().ends_with("recipient")
+            })
+        })
 }
 
 /// The number in front of the recipients.
@@ -304,9 +402,14 @@ fn most_recipients(message: &str) -> Option<usize> {
     before.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty())?.parse().ok()
 }
 
-/// The parameter that a refusal is about: "to parameter is not a valid address. please check documentation", or with its name in quotation
-/// marks.
+/// The parameter that a refusal is about: "to parameter is not a valid address. please check
+/// documentation", or with its name in quotation marks.
 fn parameter(message: &str) -> Option<&str> {
     let (before, _) = message.split_once(" parameter")?;
-    Some(before.rsplit(char::is_whitespace).next()?.trim_matches(['\'', '"', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']))
+    Some(
+        before
+            .rsplit(char::is_whitespace)
+            .next()?
+            .trim_matches(['\'', '"', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']),
+    )
 }

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::{Answer, Postmark};
 use crate::outcome::Reason;
-use crate::provider::by_hand::{About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{
+    About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble,
+};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, UnsubscribeHeaders};
 
@@ -39,18 +41,25 @@ impl ByHand for Postmark {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
             let asked = self.http.ask(self, &json_only(Request::get("/server"))).await;
-            let (answer, server) = match asked.and_then(|answer| Ok((http::told::<Server>(&answer)?, answer))) {
-                Ok((server, answer)) => (answer, server),
-                Err(trouble) => return vec![Finding::of_trouble(&trouble)],
-            };
+            let (answer, server) =
+                match asked.and_then(|answer| Ok((http::told::<Server>(&answer)?, answer))) {
+                    Ok((server, answer)) => (answer, server),
+                    Err(trouble) => return vec![Finding::of_trouble(&trouble)],
+                };
             let detail = match server.delivery_type.as_str() {
-                "Sandbox" => format!("accepted by the sandbox server {}, which delivers nothing", server.name),
+                "Sandbox" => format!(
+                    "accepted by the sandbox server {}, which delivers nothing",
+                    server.name
+                ),
                 _ => format!("accepted by the server {}", server.name),
             };
             vec![
                 Finding::good(About::Credentials, answer.clean(&detail)),
                 self.examined_stream().await,
-                Finding::untold(About::Sender, "signatures and domains are told to an account's token only, which mailbatch does not have"),
+                Finding::untold(
+                    About::Sender,
+                    "signatures and domains are told to an account's token only, which mailbatch does not have",
+                ),
             ]
         })
     }
@@ -76,7 +85,9 @@ impl Postmark {
     async fn examined_stream(&self) -> Finding {
         let name = &self.stream;
         let told = |answer: Answer| match answer.status {
-            StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Ok(Finding::bad(About::Stream, format!("the server has no stream {name}"))),
+            StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
+                Ok(Finding::bad(About::Stream, format!("the server has no stream {name}")))
+            }
             _ => {
                 let Stream { message_stream_type: kind, archived_at } = http::told(&answer)?;
                 let detail = answer.clean(&format!("{name} is a stream of type {kind}"));
@@ -87,8 +98,11 @@ impl Postmark {
                 })
             }
         };
-        let found: Result<Finding, Trouble> = self.http.ask(self, &json_only(Request::get(self.stream_path()))).await.and_then(told);
-        found.unwrap_or_else(|trouble| Finding::untold(About::Stream, crate::provider::by_hand::in_words(trouble.refusal())))
+        let found: Result<Finding, Trouble> =
+            self.http.ask(self, &json_only(Request::get(self.stream_path()))).await.and_then(told);
+        found.unwrap_or_else(|trouble| {
+            Finding::untold(About::Stream, crate::provider::by_hand::in_words(trouble.refusal()))
+        })
     }
 }
 
@@ -137,7 +151,8 @@ struct Status {
 impl RemoteList for Postmark {
     fn page<'a>(&'a self, _cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
-            let request = json_only(Request::get(format!("{}/suppressions/dump", self.stream_path())));
+            let request =
+                json_only(Request::get(format!("{}/suppressions/dump", self.stream_path())));
             let answer = self.http.ask_for(self, &request, MAX_LIST).await?;
             let Dump { suppressions } = http::told(&answer)?;
             let theirs = |entry: Entry| Theirs {
@@ -146,13 +161,18 @@ impl RemoteList for Postmark {
                 note: answer.clean(&format!("{} {}", entry.suppression_reason, entry.origin)),
                 email: entry.email_address,
             };
-            Ok(Page { entries: suppressions.into_iter().map(theirs).collect(), left_out: None, next: None })
+            Ok(Page {
+                entries: suppressions.into_iter().map(theirs).collect(),
+                left_out: None,
+                next: None,
+            })
         })
     }
 
     /// Whoever is added stands there as suppressed by hand, which stops all mail of the stream.
     fn takes(&self, reason: Reason) -> bool {
-        reason != Reason::Unsubscribe || self.capabilities.unsubscribe_headers == UnsubscribeHeaders::Provider
+        reason != Reason::Unsubscribe
+            || self.capabilities.unsubscribe_headers == UnsubscribeHeaders::Provider
     }
 
     fn most_pushed(&self) -> usize {
@@ -161,8 +181,12 @@ impl RemoteList for Postmark {
 
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
-            let rows: Vec<_> = entries.iter().map(|ours| json!({ "EmailAddress": ours.email })).collect();
-            let request = Request::json(format!("{}/suppressions", self.stream_path()), &json!({ "Suppressions": rows }));
+            let rows: Vec<_> =
+                entries.iter().map(|ours| json!({ "EmailAddress": ours.email })).collect();
+            let request = Request::json(
+                format!("{}/suppressions", self.stream_path()),
+                &json!({ "Suppressions": rows }),
+            );
             let Added { suppressions } = http::told(&self.http.ask(self, &request).await?)?;
             Ok(suppressions.iter().filter(|added| added.status == "Failed").count() as u64)
         })

@@ -7,7 +7,9 @@ use serde_json::json;
 use super::{Answer, Resend};
 use crate::outcome::Reason;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{
+    About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble,
+};
 use crate::provider::http::{self, Request};
 
 const DOMAINS: &str = "/domains?limit=100";
@@ -33,9 +35,14 @@ impl Domains {
     fn finding(&self, sender: &str) -> Finding {
         let domain = sender.rsplit_once('@').map_or(sender, |(_, domain)| domain);
         match self.data.iter().find(|known| known.name.eq_ignore_ascii_case(domain)) {
-            Some(known) if known.status == "verified" => Finding::good(About::Sender, format!("{domain} is verified")),
+            Some(known) if known.status == "verified" => {
+                Finding::good(About::Sender, format!("{domain} is verified"))
+            }
             Some(_) => Finding::bad(About::Sender, format!("{domain} is not verified yet")),
-            None if self.has_more => Finding::untold(About::Sender, format!("{domain} is not among the first 100 domains")),
+            None if self.has_more => Finding::untold(
+                About::Sender,
+                format!("{domain} is not among the first 100 domains"),
+            ),
             None => Finding::bad(About::Sender, format!("{domain} is not a domain of this team")),
         }
     }
@@ -43,9 +50,15 @@ impl Domains {
 
 /// Only used counts are told, and only in headers.
 fn quota(answer: &Answer) -> Option<Finding> {
-    let [day, month] = ["x-resend-daily-quota", "x-resend-monthly-quota"].map(|name| answer.clean(answer.header(name)));
-    (!day.is_empty() || !month.is_empty())
-        .then(|| Finding::good(About::Quota, format!("{day} used today, {month} this month; what the plan allows is not told").replace(" ,", ",")))
+    let [day, month] = ["x-resend-daily-quota", "x-resend-monthly-quota"]
+        .map(|name| answer.clean(answer.header(name)));
+    (!day.is_empty() || !month.is_empty()).then(|| {
+        Finding::good(
+            About::Quota,
+            format!("{day} used today, {month} this month; what the plan allows is not told")
+                .replace(" ,", ","),
+        )
+    })
 }
 
 impl ByHand for Resend {
@@ -59,18 +72,25 @@ impl ByHand for Resend {
                 Ok(answer) => answer,
                 Err(trouble) => return vec![Finding::of_trouble(&trouble)],
             };
-            let name = answer.json::<serde_json::Value>().and_then(|body| Some(body.get("name")?.as_str()?.to_owned())).unwrap_or_default();
+            let name = answer
+                .json::<serde_json::Value>()
+                .and_then(|body| Some(body.get("name")?.as_str()?.to_owned()))
+                .unwrap_or_default();
             // "This API key is restricted to only send emails": all that sending needs.
             if answer.status == StatusCode::UNAUTHORIZED && name == "restricted_api_key" {
                 return vec![
                     Finding::good(About::Credentials, "the key is accepted and may only send"),
-                    Finding::untold(About::Sender, "a key that may only send is not told of domains"),
+                    Finding::untold(
+                        About::Sender,
+                        "a key that may only send is not told of domains",
+                    ),
                 ];
             }
             match http::told::<Domains>(&answer) {
                 Err(trouble) => vec![Finding::of_trouble(&trouble)],
                 Ok(domains) => {
-                    let mut findings = vec![Finding::good(About::Credentials, "the key is accepted")];
+                    let mut findings =
+                        vec![Finding::good(About::Credentials, "the key is accepted")];
                     findings.extend(sender.map(|sender| domains.finding(sender)));
                     findings.extend(quota(&answer));
                     findings
@@ -108,8 +128,12 @@ struct Entry {
 impl RemoteList for Resend {
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
-            let after = cursor.map(|id| format!("&after={}", http::encoded(id))).unwrap_or_default();
-            let answer = self.http.ask(self, &Request::get(format!("{SUPPRESSIONS}?limit={PAGE}{after}"))).await?;
+            let after =
+                cursor.map(|id| format!("&after={}", http::encoded(id))).unwrap_or_default();
+            let answer = self
+                .http
+                .ask(self, &Request::get(format!("{SUPPRESSIONS}?limit={PAGE}{after}")))
+                .await?;
             let Listed { data, has_more } = http::told(&answer)?;
             let next = data.last().filter(|_| has_more).map(|entry| entry.id.clone());
             let theirs = |entry: Entry| Theirs {
@@ -138,7 +162,8 @@ impl RemoteList for Resend {
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             let emails: Vec<&str> = entries.iter().map(|ours| ours.email.as_str()).collect();
-            let request = Request::json(format!("{SUPPRESSIONS}/batch/add"), &json!({ "emails": emails }));
+            let request =
+                Request::json(format!("{SUPPRESSIONS}/batch/add"), &json!({ "emails": emails }));
             http::succeeded(&self.http.ask(self, &request).await?)?;
             Ok(0)
         })

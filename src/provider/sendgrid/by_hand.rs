@@ -1,4 +1,5 @@
-//! SendGrid by hand: what the key may do, the sender, the credits, and the suppressions of the account.
+//! SendGrid by hand: what the key may do, the sender, the credits, and the suppressions of the
+//! account.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -7,7 +8,9 @@ use serde_json::json;
 use super::SendGrid;
 use crate::outcome::Reason;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{
+    About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble,
+};
 use crate::provider::http::{self, Request};
 
 const SCOPES: &str = "/v3/scopes";
@@ -62,19 +65,31 @@ struct Credits {
 impl ByHand for SendGrid {
     fn examine<'a>(&'a self, sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
-            let scopes: Scopes = match self.http.ask(self, &Request::get(SCOPES)).await.and_then(|answer| http::told(&answer)) {
+            let scopes: Scopes = match self
+                .http
+                .ask(self, &Request::get(SCOPES))
+                .await
+                .and_then(|answer| http::told(&answer))
+            {
                 Ok(scopes) => scopes,
                 Err(trouble) => return vec![Finding::of_trouble(&trouble)],
             };
             let may_send = scopes.scopes.iter().any(|scope| scope == "mail.send");
             let mut findings = vec![match may_send {
                 true => Finding::good(About::Credentials, "the key is accepted and may send"),
-                false => Finding::bad(About::Credentials, "the key is accepted, but may not send: it has no scope mail.send"),
+                false => Finding::bad(
+                    About::Credentials,
+                    "the key is accepted, but may not send: it has no scope mail.send",
+                ),
             }];
             if let Some(sender) = sender {
                 findings.push(self.sender(sender).await);
             }
-            let credits = self.http.ask(self, &Request::get(CREDITS)).await.and_then(|answer| http::told::<Credits>(&answer));
+            let credits = self
+                .http
+                .ask(self, &Request::get(CREDITS))
+                .await
+                .and_then(|answer| http::told::<Credits>(&answer));
             findings.extend(credits.ok().map(|credits| credits.finding()));
             findings
         })
@@ -91,10 +106,15 @@ impl ByHand for SendGrid {
 
 impl Credits {
     fn finding(&self) -> Finding {
-        let until = self.next_reset.as_deref().map(|day| format!(" until {day}")).unwrap_or_default();
+        let until =
+            self.next_reset.as_deref().map(|day| format!(" until {day}")).unwrap_or_default();
         let detail = format!("{} of {} credits left{until}", self.remain, self.total);
         // Some plans go on beyond their credits, and count what they do.
-        if self.remain <= 0 && self.overage <= 0 { Finding::bad(About::Quota, detail) } else { Finding::good(About::Quota, detail) }
+        if self.remain <= 0 && self.overage <= 0 {
+            Finding::bad(About::Quota, detail)
+        } else {
+            Finding::good(About::Quota, detail)
+        }
     }
 }
 
@@ -102,15 +122,31 @@ impl SendGrid {
     async fn sender(&self, sender: &str) -> Finding {
         let domain = sender.rsplit_once('@').map_or(sender, |(_, domain)| domain);
         let path = format!("{DOMAINS}?domain={}", http::encoded(domain));
-        let domains = self.http.ask(self, &Request::get(path)).await.and_then(|answer| http::told::<Vec<Domain>>(&answer));
-        if domains.as_ref().is_ok_and(|found| found.iter().any(|found| found.valid && found.domain.eq_ignore_ascii_case(domain))) {
+        let domains = self
+            .http
+            .ask(self, &Request::get(path))
+            .await
+            .and_then(|answer| http::told::<Vec<Domain>>(&answer));
+        if domains.as_ref().is_ok_and(|found| {
+            found.iter().any(|found| found.valid && found.domain.eq_ignore_ascii_case(domain))
+        }) {
             return Finding::good(About::Sender, format!("{domain} is authenticated"));
         }
-        let senders = self.http.ask(self, &Request::get(SENDERS)).await.and_then(|answer| http::told::<Senders>(&answer));
-        let is_it = |known: &Sender| known.verified && known.from_email.eq_ignore_ascii_case(sender);
+        let senders = self
+            .http
+            .ask(self, &Request::get(SENDERS))
+            .await
+            .and_then(|answer| http::told::<Senders>(&answer));
+        let is_it =
+            |known: &Sender| known.verified && known.from_email.eq_ignore_ascii_case(sender);
         match (domains, senders) {
-            (_, Ok(senders)) if senders.results.iter().any(is_it) => Finding::good(About::Sender, format!("{sender} is a verified sender")),
-            (Ok(_), Ok(_)) => Finding::bad(About::Sender, format!("neither is {domain} authenticated nor is {sender} a verified sender")),
+            (_, Ok(senders)) if senders.results.iter().any(is_it) => {
+                Finding::good(About::Sender, format!("{sender} is a verified sender"))
+            }
+            (Ok(_), Ok(_)) => Finding::bad(
+                About::Sender,
+                format!("neither is {domain} authenticated nor is {sender} a verified sender"),
+            ),
             _ => Finding::untold(About::Sender, "the key may not read domains and senders"),
         }
     }
@@ -130,11 +166,18 @@ impl RemoteList for SendGrid {
     /// A cursor is a list and an offset: `bounces:500`.
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
-            let (name, offset) = cursor.and_then(|cursor| cursor.split_once(':')).unwrap_or((LISTS[0].0, "0"));
+            let (name, offset) =
+                cursor.and_then(|cursor| cursor.split_once(':')).unwrap_or((LISTS[0].0, "0"));
             let place = LISTS.iter().position(|(list, _)| *list == name).unwrap_or(0);
             let offset: usize = offset.parse().unwrap_or(0);
             let (name, reason) = LISTS[place];
-            let answer = self.http.ask(self, &Request::get(format!("/v3/suppression/{name}?limit={PAGE}&offset={offset}"))).await?;
+            let answer = self
+                .http
+                .ask(
+                    self,
+                    &Request::get(format!("/v3/suppression/{name}?limit={PAGE}&offset={offset}")),
+                )
+                .await?;
             let rows: Vec<Entry> = http::told(&answer)?;
             let next = if rows.len() >= PAGE {
                 Some(format!("{name}:{}", offset.saturating_add(rows.len())))
@@ -163,7 +206,12 @@ impl RemoteList for SendGrid {
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             let emails: Vec<&str> = entries.iter().map(|ours| ours.email.as_str()).collect();
-            http::succeeded(&self.http.ask(self, &Request::json(GLOBAL, &json!({ "recipient_emails": emails }))).await?)?;
+            http::succeeded(
+                &self
+                    .http
+                    .ask(self, &Request::json(GLOBAL, &json!({ "recipient_emails": emails })))
+                    .await?,
+            )?;
             Ok(0)
         })
     }

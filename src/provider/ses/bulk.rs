@@ -1,16 +1,19 @@
-//! `SendBulkEmail`: up to 50 recipients in one request, by a template that stands in it and the values of each.
+//! `SendBulkEmail`: up to 50 recipients in one request, by a template that stands in it and the
+//! values of each.
 //!
-//! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html>, read on 2026-11-21.
+//! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html>, read on
+//!   2026-11-21.
 //! - Rendering: "SES doesn't escape HTML content when rendering the HTML template for a message"
-//!   (<https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html>), so a value arrives as it is. A template inside the
-//!   request knows simple substitution alone (`EmailTemplateContent` in API_Template.html), and is refused where a name has more than letters
-//!   and digits (<https://github.com/aws/aws-sdk-js-v3/issues/6657>). A value that is missing makes SES take the message and never deliver
-//!   it, so everybody has every value.
-//! - Limits: 1 MB for a template inside the request, 262,144 characters for the values of one recipient, 15 headers with at most 995
-//!   characters of ASCII.
+//!   (<https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html>), so a
+//!   value arrives as it is. A template inside the request knows simple substitution alone
+//!   (`EmailTemplateContent` in API_Template.html), and is refused where a name has more than
+//!   letters and digits (<https://github.com/aws/aws-sdk-js-v3/issues/6657>). A value that is
+//!   missing makes SES take the message and never deliver it, so everybody has every value.
+//! - Limits: 1 MB for a template inside the request, 262,144 characters for the values of one
+//!   recipient, 15 headers with at most 995 characters of ASCII.
 //!
-//! The rule it keeps: what SES would put together is what was rendered, octet for octet, or it goes by itself and whole. A message in which
-//! something reads as a template goes so too.
+//! The rule it keeps: what SES would put together is what was rendered, octet for octet, or it goes
+//! by itself and whole. A message in which something reads as a template goes so too.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -146,10 +149,13 @@ struct Header<'a> {
 }
 
 impl Ses {
-    /// The request for several recipients; fails where one of them cannot be in it, or they cannot be in it together.
+    /// The request for several recipients; fails where one of them cannot be in it, or they cannot
+    /// be in it together.
     pub(super) fn bulk(&self, jobs: &[&Job]) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
-        let (Some(first), Some(content)) = (jobs.first(), contents.first()) else { return Err(inexpressible("nobody to mail")) };
+        let (Some(first), Some(content)) = (jobs.first(), contents.first()) else {
+            return Err(inexpressible("nobody to mail"));
+        };
         if jobs.iter().any(|job| !goes_in_bulk(job)) {
             return Err(inexpressible("the message goes by itself"));
         }
@@ -164,9 +170,15 @@ impl Ses {
         let subject = shared.field("s", |member| contents[member].subject.clone());
         let text = shared.lines("t", |member| contents[member].text.as_str());
         let html = shared.lines("h", |member| contents[member].html.as_deref().unwrap_or_default());
-        let mailboxes = jobs.iter().map(|job| self.mailbox(job)).collect::<Option<Vec<_>>>().ok_or_else(|| inexpressible("no To"))?;
+        let mailboxes = jobs
+            .iter()
+            .map(|job| self.mailbox(job))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| inexpressible("no To"))?;
         let mut entries = Vec::with_capacity(jobs.len());
-        for (((job, content), to), values) in jobs.iter().zip(&contents).zip(&mailboxes).zip(shared.variables()) {
+        for (((job, content), to), values) in
+            jobs.iter().zip(&contents).zip(&mailboxes).zip(shared.variables())
+        {
             entries.push(self.entry(job, content, to, values)?);
         }
         let from = field_of(&first.message, "From").ok_or_else(|| inexpressible("no From"))?;
@@ -191,16 +203,28 @@ impl Ses {
         Ok(request)
     }
 
-    fn entry<'a>(&self, job: &Job, content: &'a Content, to: &'a str, values: Map<String, Value>) -> Result<Entry<'a>, Inexpressible> {
+    fn entry<'a>(
+        &self,
+        job: &Job,
+        content: &'a Content,
+        to: &'a str,
+        values: Map<String, Value>,
+    ) -> Result<Entry<'a>, Inexpressible> {
         let data = Value::Object(values).to_string();
         if data.chars().count() > MAX_VALUES {
             return Err(inexpressible("what differs has more than 262,144 characters"));
         }
         Ok(Entry {
             destination: Destination { to_addresses: [to] },
-            replacement_email_content: Replacement { replacement_template: Values { replacement_template_data: data } },
+            replacement_email_content: Replacement {
+                replacement_template: Values { replacement_template_data: data },
+            },
             replacement_tags: self.tags_of(job),
-            replacement_headers: content.headers.iter().map(|(name, value)| Header { name, value }).collect(),
+            replacement_headers: content
+                .headers
+                .iter()
+                .map(|(name, value)| Header { name, value })
+                .collect(),
         })
     }
 
@@ -235,8 +259,12 @@ pub(super) fn kind_of(job: &Job) -> u64 {
 fn goes_in_bulk(job: &Job) -> bool {
     let Some(content) = job.content.as_deref() else { return false };
     let texts = [&content.subject, &content.text].into_iter().chain(&content.html);
-    let is_tag =
-        |text: &str| (1..=MAX_TAG).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+    let is_tag = |text: &str| {
+        (1..=MAX_TAG).contains(&text.len())
+            && text
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+    };
     let is_header = |(name, value): &(String, String)| {
         (1..=MAX_HEADER_NAME).contains(&name.len())
             && (1..=MAX_HEADER_VALUE).contains(&value.len())
@@ -245,18 +273,29 @@ fn goes_in_bulk(job: &Job) -> bool {
             && value.bytes().all(|octet| matches!(octet, 32..=126))
     };
     let is_file = |file: &Attachment| {
-        (1..=MAX_FILE_NAME).contains(&file.name.len()) && file.name.is_ascii() && (1..=MAX_FILE_TYPE).contains(&file.content_type.len())
+        (1..=MAX_FILE_NAME).contains(&file.name.len())
+            && file.name.is_ascii()
+            && (1..=MAX_FILE_TYPE).contains(&file.content_type.len())
     };
     // A template without a subject or a body is none.
-    let has_parts = !content.subject.is_empty() && texts.clone().skip(1).any(|text| !text.is_empty());
+    let has_parts =
+        !content.subject.is_empty() && texts.clone().skip(1).any(|text| !text.is_empty());
     // Whether SES looks for variables in headers as well is not documented.
     let headers = content.headers.iter().flat_map(|(name, value)| [name, value]);
-    let reads_as_a_template = texts.chain(headers).any(|text| text.contains(OPEN) || text.contains('\0'));
-    if job.to.needs_smtputf8() || !has_parts || reads_as_a_template || content.headers.len() > MAX_HEADERS {
+    let reads_as_a_template =
+        texts.chain(headers).any(|text| text.contains(OPEN) || text.contains('\0'));
+    if job.to.needs_smtputf8()
+        || !has_parts
+        || reads_as_a_template
+        || content.headers.len() > MAX_HEADERS
+    {
         return false;
     }
     // A redirected message still names in To whom it was meant for.
-    let bare = |to: &str| to.strip_suffix('>').and_then(|to| to.rsplit_once('<')).map_or(to, |(_, address)| address) == job.to.as_str();
+    let bare = |to: &str| {
+        to.strip_suffix('>').and_then(|to| to.rsplit_once('<')).map_or(to, |(_, address)| address)
+            == job.to.as_str()
+    };
     content.headers.iter().all(is_header)
         && content.attachments.iter().all(is_file)
         && is_tag(http::correlation_id(job))
@@ -264,18 +303,23 @@ fn goes_in_bulk(job: &Job) -> bool {
 }
 
 fn is_alike(one: &Content, other: &Content) -> bool {
-    let is_empty = |content: &Content| (content.text.is_empty(), content.html.as_deref().is_none_or(str::is_empty));
+    let is_empty = |content: &Content| {
+        (content.text.is_empty(), content.html.as_deref().is_none_or(str::is_empty))
+    };
     is_empty(one) == is_empty(other)
         && one.from == other.from
         && one.reply_to == other.reply_to
-        && (Arc::ptr_eq(&one.attachments, &other.attachments) || one.attachments == other.attachments)
+        && (Arc::ptr_eq(&one.attachments, &other.attachments)
+            || one.attachments == other.attachments)
 }
 
 /// A header of an encoded message in one line; `None` where there is none.
 fn field_of(message: &[u8], name: &str) -> Option<String> {
     let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
     let head = str::from_utf8(&message[..end]).ok()?;
-    let mut lines = head.split("\r\n").skip_while(|line| line.split_once(':').is_none_or(|(known, _)| !known.eq_ignore_ascii_case(name)));
+    let mut lines = head.split("\r\n").skip_while(|line| {
+        line.split_once(':').is_none_or(|(known, _)| !known.eq_ignore_ascii_case(name))
+    });
     let mut value = lines.next()?.split_once(':')?.1.trim().to_owned();
     for line in lines.take_while(|line| line.starts_with([' ', '\t'])) {
         value.push_str(line);
@@ -287,7 +331,8 @@ fn inexpressible(what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(Reason::Content, "", what))
 }
 
-/// `{"BulkEmailEntryResults":[{"Status":"SUCCESS","MessageId":"…"},{"Status":"INVALID_PARAMETER","Error":"…"}]}`, in the order of the entries.
+/// `{"BulkEmailEntryResults":[{"Status":"SUCCESS","MessageId":"…"},{"Status":"INVALID_PARAMETER","Error":"…"}]}`,
+/// in the order of the entries.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Told {
@@ -308,24 +353,33 @@ struct Outcome {
 /// What became of an entry.
 enum Fate {
     Known(Verdict),
-    /// The account is out of something, or the request names what is not there: nobody else is taken either.
+    /// The account is out of something, or the request names what is not there: nobody else is
+    /// taken either.
     Stop(Refusal),
 }
 
-/// What a 200 to so many entries means. Where there are not as many results, none of them tells whose it is: nothing is concluded, and so
-/// nobody goes again.
+/// What a 200 to so many entries means. Where there are not as many results, none of them tells
+/// whose it is: nothing is concluded, and so nobody goes again.
 pub(super) fn read(sent: usize, answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
-    let Some(Told { bulk_email_entry_results: told }) = answer.json() else { return doubt("the reply cannot be read") };
+    let Some(Told { bulk_email_entry_results: told }) = answer.json() else {
+        return doubt("the reply cannot be read");
+    };
     if told.len() != sent {
         return doubt(&format!("{} results for {sent} messages", told.len()));
     }
     let fates: Vec<Fate> = told.into_iter().map(|outcome| fate(outcome, answer)).collect();
     let throttled = |fate: &Fate| match fate {
-        Fate::Known(Verdict::NotTaken { refusal, .. }) if refusal.reason == Reason::Rate => Some(refusal.clone()),
+        Fate::Known(Verdict::NotTaken { refusal, .. }) if refusal.reason == Reason::Rate => {
+            Some(refusal.clone())
+        }
         _ => None,
     };
-    if let Some(refusal) = fates.first().and_then(throttled).filter(|_| fates.iter().all(|fate| throttled(fate).is_some())) {
+    if let Some(refusal) = fates
+        .first()
+        .and_then(throttled)
+        .filter(|_| fates.iter().all(|fate| throttled(fate).is_some()))
+    {
         return Read::Again { wait: answer.retry_after(), refusal };
     }
     let mut stop = None;
@@ -348,14 +402,22 @@ fn fate(Outcome { status, error, message_id }: Outcome, answer: &Answer) -> Fate
     let status = status.unwrap_or_default();
     let error = error.unwrap_or_default();
     let refusal = |reason: Reason| answer.refusal(reason, &status, &error);
-    let not_taken = |reason: Reason, counts: bool| Fate::Known(Verdict::NotTaken { refusal: refusal(reason), counts });
+    let not_taken = |reason: Reason, counts: bool| {
+        Fate::Known(Verdict::NotTaken { refusal: refusal(reason), counts })
+    };
     match status.as_str() {
         "SUCCESS" => {
             let provider_id = message_id.filter(|id| !id.is_empty()).map(|id| answer.clean(&id));
-            Fate::Known(Verdict::Accepted { provider_id, code: "200".into(), detail: String::new() })
+            Fate::Known(Verdict::Accepted {
+                provider_id,
+                code: "200".into(),
+                detail: String::new(),
+            })
         }
         "MESSAGE_REJECTED" => Fate::Known(Verdict::Rejected(refusal(Reason::Policy))),
-        "INVALID_PARAMETER" | "INVALID_PARAMETER_VALUE" => Fate::Known(Verdict::Rejected(refusal(blames(&error)))),
+        "INVALID_PARAMETER" | "INVALID_PARAMETER_VALUE" => {
+            Fate::Known(Verdict::Rejected(refusal(blames(&error))))
+        }
         "TRANSIENT_FAILURE" => not_taken(Reason::Session, true),
         "ACCOUNT_THROTTLED" => not_taken(Reason::Rate, false),
         "ACCOUNT_DAILY_QUOTA_EXCEEDED" => Fate::Stop(refusal(Reason::Cap)),

@@ -1,8 +1,10 @@
-//! Where SES credentials are found: in the provider's own keys, else where AWS's own tools look, in their order.
+//! Where SES credentials are found: in the provider's own keys, else where AWS's own tools look, in
+//! their order.
 //!
-//! The rules it keeps: the environment before the shared files, unless a profile is asked for by name, and the role of the container or the
-//! instance last; half a pair of keys is refused and never completed from elsewhere; a profile that needs a role, SSO or a program is refused
-//! by name; no error holds a value.
+//! The rules it keeps: the environment before the shared files, unless a profile is asked for by
+//! name, and the role of the container or the instance last; half a pair of keys is refused and
+//! never completed from elsewhere; a profile that needs a role, SSO or a program is refused by
+//! name; no error holds a value.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,7 +42,9 @@ pub(super) struct Credentials {
 impl Credentials {
     /// Whether they sign alike.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let token = |credentials: &Self| credentials.session_token.as_ref().map(|token| token.expose().to_owned());
+        let token = |credentials: &Self| {
+            credentials.session_token.as_ref().map(|token| token.expose().to_owned())
+        };
         self.access_key_id == other.access_key_id
             && self.secret_access_key.expose() == other.secret_access_key.expose()
             && token(self) == token(other)
@@ -59,14 +63,24 @@ impl Credentials {
             (None, _) => return Err("there is no access key id beside the rest".into()),
             (_, None) => return Err("there is no secret access key beside the rest".into()),
         };
-        let is_bare = |secret: &Secret| !secret.expose().is_empty() && secret.expose().bytes().all(|octet| matches!(octet, 33..=126));
+        let is_bare = |secret: &Secret| {
+            !secret.expose().is_empty()
+                && secret.expose().bytes().all(|octet| matches!(octet, 33..=126))
+        };
         if !is_bare(&key)
             || !token.as_ref().is_none_or(is_bare)
-            || !id.expose().bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+            || !id
+                .expose()
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
         {
             return Err("a value is empty, or holds a space, a line break or another character that no AWS key has".into());
         }
-        Ok(Some(Self { access_key_id: id.expose().to_owned(), secret_access_key: key, session_token: token }))
+        Ok(Some(Self {
+            access_key_id: id.expose().to_owned(),
+            secret_access_key: key,
+            session_token: token,
+        }))
     }
 }
 
@@ -79,42 +93,60 @@ pub(super) enum Source {
     Role(Role),
 }
 
-/// Finds the credentials of a provider, or whom to ask for them; exit 2 where there are none. Touches no network.
+/// Finds the credentials of a provider, or whom to ask for them; exit 2 where there are none.
+/// Touches no network.
 pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     let keys = Keys::of(settings);
     if let Some(key) = OWN.iter().find(|key| settings.keys.contains_key(**key)) {
         if settings.keys.contains_key("profile") {
-            return Err(keys.error("profile", &format!("says with {key} twice where the credentials are")).hint("keep one of the two"));
+            return Err(keys
+                .error("profile", &format!("says with {key} twice where the credentials are"))
+                .hint("keep one of the two"));
         }
         let id = keys.text(OWN[0])?.map(Secret::new);
-        let token = if settings.keys.contains_key(OWN[2]) { Some(keys.secret(OWN[2])?) } else { None };
-        let own = Credentials::new([id, Some(keys.secret(OWN[1])?), token])
-            .map_err(|what| keys.error(OWN[0], &what).hint("write access_key_id = \"AKIA…\" and secret_access_key = { env = \"NAME\" }"))?;
+        let token =
+            if settings.keys.contains_key(OWN[2]) { Some(keys.secret(OWN[2])?) } else { None };
+        let own = Credentials::new([id, Some(keys.secret(OWN[1])?), token]).map_err(|what| {
+            keys.error(OWN[0], &what)
+                .hint("write access_key_id = \"AKIA…\" and secret_access_key = { env = \"NAME\" }")
+        })?;
         return own.map(Source::Fixed).ok_or_else(|| keys.error(OWN[0], "missing"));
     }
     let variable = |name: &str| settings.secrets.variable(name);
     if !settings.keys.contains_key("profile") {
         let found = Credentials::new(VARIABLES.map(variable)).map_err(|what| {
-            keys.error("profile", &format!("AWS's variables of the environment: {what}")).hint(format!("set {}", VARIABLES.join(", ")))
+            keys.error("profile", &format!("AWS's variables of the environment: {what}"))
+                .hint(format!("set {}", VARIABLES.join(", ")))
         })?;
         if let Some(credentials) = found {
             return Ok(Source::Fixed(credentials));
         }
     }
     let files = Files::of(settings)?;
-    let found = files.credentials().map_err(|what| keys.error("profile", &what).hint(WITHOUT_ROLES))?;
+    let found =
+        files.credentials().map_err(|what| keys.error("profile", &what).hint(WITHOUT_ROLES))?;
     if let Some(credentials) = found {
         return Ok(Source::Files(credentials, files));
     }
     if variable(WEB_IDENTITY).is_some() {
-        return Err(keys.error("profile", &format!("{WEB_IDENTITY} is set, which is known, but not built yet")).hint(WITHOUT_ROLES));
+        return Err(keys
+            .error("profile", &format!("{WEB_IDENTITY} is set, which is known, but not built yet"))
+            .hint(WITHOUT_ROLES));
     }
     let (name, paths) = (&files.profile, [files.credentials.shown(), files.config.shown()]);
-    let before = format!("not in the environment ({}), not under [{name}] in {} or {}", VARIABLES[0], paths[0], paths[1]);
+    let before = format!(
+        "not in the environment ({}), not under [{name}] in {} or {}",
+        VARIABLES[0], paths[0], paths[1]
+    );
     // Whoever asks for a profile that is not there has mistyped it.
-    let is_there = files.profile == "default" || !files.entries().map_err(|what| keys.error("profile", &what))?.is_empty();
-    let role =
-        if is_there { Role::of(settings, before.clone()).map_err(|what| keys.error("profile", &what).hint("mend or unset it"))? } else { None };
+    let is_there = files.profile == "default"
+        || !files.entries().map_err(|what| keys.error("profile", &what))?.is_empty();
+    let role = if is_there {
+        Role::of(settings, before.clone())
+            .map_err(|what| keys.error("profile", &what).hint("mend or unset it"))?
+    } else {
+        None
+    };
     if let Some(role) = role {
         return Ok(Source::Role(role));
     }
@@ -125,14 +157,28 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
 /// The region to send from; exit 2 where nothing names one.
 pub(super) fn region(settings: &ProviderSettings) -> Result<String> {
     let keys = Keys::of(settings);
-    let variable = |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
-    let region = match keys.text("region")?.map(str::to_owned).or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION")) {
+    let variable =
+        |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
+    let region = match keys
+        .text("region")?
+        .map(str::to_owned)
+        .or_else(|| variable("AWS_REGION"))
+        .or_else(|| variable("AWS_DEFAULT_REGION"))
+    {
         Some(region) => Some(region),
-        None => Files::of(settings)?.entries().map_err(|what| keys.error("region", &what))?.remove("region"),
+        None => Files::of(settings)?
+            .entries()
+            .map_err(|what| keys.error("region", &what))?
+            .remove("region"),
     };
     let hint = "write region = \"eu-west-1\", the region in which the sender is verified";
     match region {
-        Some(region) if !region.is_empty() && region.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-') => {
+        Some(region)
+            if !region.is_empty()
+                && region.bytes().all(|octet| {
+                    octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-'
+                }) =>
+        {
             Ok(region)
         }
         Some(_) => Err(keys.error("region", "not the name of a region").hint(hint)),
@@ -150,7 +196,8 @@ pub(super) struct Files {
 
 impl Files {
     fn of(settings: &ProviderSettings) -> Result<Self> {
-        let variable = |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
+        let variable =
+            |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
         let home = PathBuf::from(variable("HOME").unwrap_or_default());
         let path = |name: &str, usual: &str| {
             let named = variable(name).unwrap_or_else(|| usual.to_owned());
@@ -158,7 +205,10 @@ impl Files {
         };
         let asked = Keys::of(settings).text("profile")?.map(str::to_owned);
         Ok(Self {
-            profile: asked.or_else(|| variable("AWS_PROFILE")).or_else(|| variable("AWS_DEFAULT_PROFILE")).unwrap_or_else(|| "default".into()),
+            profile: asked
+                .or_else(|| variable("AWS_PROFILE"))
+                .or_else(|| variable("AWS_DEFAULT_PROFILE"))
+                .unwrap_or_else(|| "default".into()),
             credentials: path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
             config: path("AWS_CONFIG_FILE", "~/.aws/config"),
         })
@@ -168,7 +218,11 @@ impl Files {
     fn entries(&self) -> Result<BTreeMap<String, String>, String> {
         let mut entries = BTreeMap::new();
         let named = format!("profile {}", self.profile);
-        for (path, section) in [(&self.config, named.as_str()), (&self.config, &self.profile), (&self.credentials, &self.profile)] {
+        for (path, section) in [
+            (&self.config, named.as_str()),
+            (&self.config, &self.profile),
+            (&self.credentials, &self.profile),
+        ] {
             // In the config file only the default profile may stand without the word.
             if path == &self.config && section != named && self.profile != "default" {
                 continue;
@@ -193,10 +247,18 @@ impl Files {
         let mut entries = self.entries()?;
         let has_keys = entries.contains_key(ENTRIES[0]);
         // A program is asked only where the files have no keys; a role and SSO go before them.
-        if let Some(key) = ELSEWHERE.iter().find(|key| entries.contains_key(**key) && !(**key == "credential_process" && has_keys)) {
-            return Err(format!("the profile [{}] says {key}, which is known, but not built yet", self.profile));
+        if let Some(key) = ELSEWHERE
+            .iter()
+            .find(|key| entries.contains_key(**key) && !(**key == "credential_process" && has_keys))
+        {
+            return Err(format!(
+                "the profile [{}] says {key}, which is known, but not built yet",
+                self.profile
+            ));
         }
-        let found = Credentials::new(ENTRIES.map(|key| entries.remove(key).filter(|text| !text.is_empty()).map(Secret::new)));
+        let found = Credentials::new(
+            ENTRIES.map(|key| entries.remove(key).filter(|text| !text.is_empty()).map(Secret::new)),
+        );
         found.map_err(|what| format!("the profile [{}]: {what}", self.profile))
     }
 }
@@ -206,7 +268,12 @@ fn section_of(text: &str, section: &str) -> BTreeMap<String, String> {
     let mut is_inside = false;
     let mut entries = BTreeMap::new();
     for line in text.lines() {
-        if let Some(name) = line.trim().strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name.replace('"', "")) {
+        if let Some(name) = line
+            .trim()
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'))
+            .map(|(name, _)| name.replace('"', ""))
+        {
             is_inside = name.split_whitespace().eq(section.split_whitespace());
         // An indented line belongs to the entry above it, and no entry that is read here has any.
         } else if is_inside

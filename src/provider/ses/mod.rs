@@ -1,14 +1,19 @@
 //! Mail through Amazon SES, API version 2.
 //!
-//! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>, read on 2026-11-21.
-//! - Limits: 40 MB of a message after base64. What may be sent a second and in 24 hours belongs to the account and the region.
-//! - One request: `SendBulkEmail` for up to 50 recipients ([`bulk`]), unless `bulk = false`. What it cannot carry goes as `SendEmail` with
-//!   one recipient and our own message whole, so that everything a message can hold is expressed.
-//! - Partial failure: a bulk request has a status for each entry. Any request may be refused as a whole.
+//! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>, read on
+//!   2026-11-21.
+//! - Limits: 40 MB of a message after base64. What may be sent a second and in 24 hours belongs to
+//!   the account and the region.
+//! - One request: `SendBulkEmail` for up to 50 recipients ([`bulk`]), unless `bulk = false`. What
+//!   it cannot carry goes as `SendEmail` with one recipient and our own message whole, so that
+//!   everything a message can hold is expressed.
+//! - Partial failure: a bulk request has a status for each entry. Any request may be refused as a
+//!   whole.
 //! - Idempotency: none. A request that was written and not answered leaves its recipient `Unknown`.
-//! - Quirks: what is wrong stands in the type of the error, not in the status: throttling comes as 400 or 429. Suppressed addresses are
-//!   taken, and told about later. SES puts a Message-ID and a Date of its own into what it delivers. The local part of an address must be
-//!   ASCII. Each request is signed with its time, so a clock that is wrong by minutes is refused.
+//! - Quirks: what is wrong stands in the type of the error, not in the status: throttling comes as
+//!   400 or 429. Suppressed addresses are taken, and told about later. SES puts a Message-ID and a
+//!   Date of its own into what it delivers. The local part of an address must be ASCII. Each
+//!   request is signed with its time, so a clock that is wrong by minutes is refused.
 
 mod bulk;
 mod by_hand;
@@ -32,7 +37,10 @@ use self::credentials::Credentials;
 use self::signature::Signed;
 use self::signer::Signer;
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
-use super::{BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use super::{
+    BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal,
+    Reply, Verdict, Wire,
+};
 use crate::address::Address;
 use crate::error::Result;
 use crate::outcome::Reason;
@@ -42,7 +50,11 @@ const LIMITS: Limits = Limits { recipients: 1, bytes: 40_000_000, idempotency_wi
 const BULK_LIMITS: Limits = Limits { recipients: bulk::RECIPIENTS, ..LIMITS };
 const CAPABILITIES: Capabilities = Capabilities { form: Form::Mime, ..http::capabilities(&LIMITS) };
 /// A claim is one request.
-const BULK_CAPABILITIES: Capabilities = Capabilities { form: Form::Both, max_recipients: bulk::RECIPIENTS, ..http::capabilities(&BULK_LIMITS) };
+const BULK_CAPABILITIES: Capabilities = Capabilities {
+    form: Form::Both,
+    max_recipients: bulk::RECIPIENTS,
+    ..http::capabilities(&BULK_LIMITS)
+};
 /// What SES calls itself in signatures.
 const SERVICE: &str = "ses";
 /// The tag that carries the correlation id.
@@ -61,11 +73,23 @@ const KEYS: [&str; 11] = [
     "options",
 ];
 /// The fields of a request that mailbatch writes itself.
-const OWNED: [&str; 7] = ["Destination", "Content", "FromEmailAddress", "ReplyToAddresses", "DefaultContent", "DefaultEmailTags", "BulkEmailEntries"];
+const OWNED: [&str; 7] = [
+    "Destination",
+    "Content",
+    "FromEmailAddress",
+    "ReplyToAddresses",
+    "DefaultContent",
+    "DefaultEmailTags",
+    "BulkEmailEntries",
+];
 
 /// SES's row in the table of providers.
-pub(super) const SPEC: ProviderSpec =
-    ProviderSpec { kind: "ses", summary: "Amazon SES: batches of 50 by templates, credentials as AWS's own tools find them", keys: &KEYS, connect };
+pub(super) const SPEC: ProviderSpec = ProviderSpec {
+    kind: "ses",
+    summary: "Amazon SES: batches of 50 by templates, credentials as AWS's own tools find them",
+    keys: &KEYS,
+    connect,
+};
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     Ok(Box::new(Ses::new(settings)?))
@@ -98,13 +122,19 @@ impl Ses {
         let tags = match options.remove("EmailTags") {
             None => Vec::new(),
             Some(Value::Array(tags)) => tags,
-            Some(_) => return Err(keys.error("options.EmailTags", "not a list").hint("write EmailTags = [{ Name = \"a\", Value = \"b\" }]")),
+            Some(_) => {
+                return Err(keys
+                    .error("options.EmailTags", "not a list")
+                    .hint("write EmailTags = [{ Name = \"a\", Value = \"b\" }]"));
+            }
         };
         let alone = options.keys().find(|key| !bulk::OPTIONS.contains(&key.as_str()));
         let is_bulk = keys.flag("bulk", alone.is_none())?;
         if let Some(key) = alone.filter(|_| is_bulk) {
             let what = format!("SendBulkEmail has no field {key}, which stands in options");
-            return Err(keys.error("bulk", &what).hint("leave bulk out, and each message goes by itself"));
+            return Err(keys
+                .error("bulk", &what)
+                .hint("leave bulk out, and each message goes by itself"));
         }
         let host = match (http.base().host_str().unwrap_or_default(), http.base().port()) {
             (host, Some(port)) => format!("{host}:{port}"),
@@ -114,9 +144,11 @@ impl Ses {
         Ok(Self { http, is_bulk, is_sandboxed: false, region, host, signer, options, tags })
     }
 
-    /// Who gets a message in place of its recipient, where everything goes to the mailbox simulator.
+    /// Who gets a message in place of its recipient, where everything goes to the mailbox
+    /// simulator.
     fn simulator(&self, job: &Job) -> Option<String> {
-        self.is_sandboxed.then(|| format!("success+{}@simulator.amazonses.com", http::correlation_id(job)))
+        self.is_sandboxed
+            .then(|| format!("success+{}@simulator.amazonses.com", http::correlation_id(job)))
     }
 
     /// The tags of one message: those of the configuration, and the correlation id.
@@ -126,21 +158,53 @@ impl Ses {
         tags
     }
 
-    fn signed(&self, credentials: &Credentials, request: &Request, at: Timestamp) -> Result<HeaderMap, Refusal> {
+    fn signed(
+        &self,
+        credentials: &Credentials,
+        request: &Request,
+        at: Timestamp,
+    ) -> Result<HeaderMap, Refusal> {
         let date = at.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let mut headers = vec![("content-type", content_type), ("host", self.host.as_str()), ("x-amz-date", date.as_str())];
+        let content_type = request
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let mut headers = vec![
+            ("content-type", content_type),
+            ("host", self.host.as_str()),
+            ("x-amz-date", date.as_str()),
+        ];
         // A question has no body, and so no type of one.
         headers.retain(|(_, value)| !value.is_empty());
-        headers.extend(credentials.session_token.as_ref().map(|token| ("x-amz-security-token", token.expose())));
-        let signed = Signed { method: request.method.as_str(), path: &request.path, headers: &headers, body: &request.body };
-        let authorization = signature::authorization(credentials, &self.region, SERVICE, &date, &signed);
+        headers.extend(
+            credentials
+                .session_token
+                .as_ref()
+                .map(|token| ("x-amz-security-token", token.expose())),
+        );
+        let signed = Signed {
+            method: request.method.as_str(),
+            path: &request.path,
+            headers: &headers,
+            body: &request.body,
+        };
+        let authorization =
+            signature::authorization(credentials, &self.region, SERVICE, &date, &signed);
         let mut map = HeaderMap::new();
-        let own = headers.iter().filter(|(name, _)| name.starts_with("x-amz-")).map(|(name, value)| (*name, *value));
+        let own = headers
+            .iter()
+            .filter(|(name, _)| name.starts_with("x-amz-"))
+            .map(|(name, value)| (*name, *value));
         for (name, value) in own.chain([(AUTHORIZATION.as_str(), authorization.as_str())]) {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("each is a header's name");
-            let mut value = HeaderValue::from_str(value)
-                .map_err(|_| Refusal::new(Reason::Auth, "", "the credentials hold a character that a header cannot hold"))?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| {
+                Refusal::new(
+                    Reason::Auth,
+                    "",
+                    "the credentials hold a character that a header cannot hold",
+                )
+            })?;
             value.set_sensitive(true);
             map.insert(name, value);
         }
@@ -157,7 +221,8 @@ impl Provider for Ses {
         Box::pin(self.http.hand_over(claim, wire, self))
     }
 
-    /// The mailbox simulator takes everything in place of the recipients, with the correlation id as its label.
+    /// The mailbox simulator takes everything in place of the recipients, with the correlation id
+    /// as its label.
     fn enter_sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
@@ -214,11 +279,17 @@ impl Api for Ses {
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
         let [job] = jobs else { return self.bulk(jobs) };
         if job.to.needs_smtputf8() {
-            return Err(Inexpressible(Refusal::new(Reason::BadAddress, "", "SES takes no local part that is not ASCII")));
+            return Err(Inexpressible(Refusal::new(
+                Reason::BadAddress,
+                "",
+                "SES takes no local part that is not ASCII",
+            )));
         }
         let simulator = self.simulator(job);
         let mail = Mail {
-            destination: Destination { to_addresses: [simulator.as_deref().unwrap_or(job.to.as_str())] },
+            destination: Destination {
+                to_addresses: [simulator.as_deref().unwrap_or(job.to.as_str())],
+            },
             content: Content { raw: Raw { data: BASE64_STANDARD.encode(&job.message) } },
             email_tags: self.tags_of(job),
             options: &self.options,
@@ -234,23 +305,34 @@ impl Api for Ses {
         let key = access_key_of(answer);
         if answer.status == StatusCode::OK {
             self.signer.works(key);
-            return if jobs.len() > 1 { bulk::read(jobs.len(), answer) } else { accepted(jobs, answer) };
+            return if jobs.len() > 1 {
+                bulk::read(jobs.len(), answer)
+            } else {
+                accepted(jobs, answer)
+            };
         }
         let Failure { name, message } = Failure::of(answer);
         match failure(jobs, answer, &name, &message) {
-            Read::Stop(refusal) if is_expired(&name) && self.signer.renew(key, &self.http) => Read::Again { wait: None, refusal },
+            Read::Stop(refusal) if is_expired(&name) && self.signer.renew(key, &self.http) => {
+                Read::Again { wait: None, refusal }
+            }
             read => read,
         }
     }
 
-    fn sign<'a>(&'a self, request: &'a Request, at: Timestamp) -> BoxFuture<'a, Result<HeaderMap, Refusal>> {
+    fn sign<'a>(
+        &'a self,
+        request: &'a Request,
+        at: Timestamp,
+    ) -> BoxFuture<'a, Result<HeaderMap, Refusal>> {
         Box::pin(async move { self.signed(&*self.signer.current(&self.http).await?, request, at) })
     }
 }
 
 /// The id of the access key that the request was signed with.
 fn access_key_of(answer: &Answer) -> Option<&str> {
-    let (_, credential) = answer.authorization.as_ref()?.to_str().ok()?.split_once("Credential=")?;
+    let (_, credential) =
+        answer.authorization.as_ref()?.to_str().ok()?.split_once("Credential=")?;
     credential.split('/').next()
 }
 
@@ -262,14 +344,25 @@ struct Taken {
 }
 
 fn accepted(jobs: &[&Job], answer: &Answer) -> Read {
-    let Some(Taken { message_id }) = answer.json().filter(|taken: &Taken| !taken.message_id.is_empty()) else {
+    let Some(Taken { message_id }) =
+        answer.json().filter(|taken: &Taken| !taken.message_id.is_empty())
+    else {
         return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
     };
     let id = answer.clean(&message_id);
-    Read::Each(jobs.iter().map(|_| Verdict::Accepted { provider_id: Some(id.clone()), code: "200".into(), detail: String::new() }).collect())
+    Read::Each(
+        jobs.iter()
+            .map(|_| Verdict::Accepted {
+                provider_id: Some(id.clone()),
+                code: "200".into(),
+                detail: String::new(),
+            })
+            .collect(),
+    )
 }
 
-/// The type of an error without `Exception` at its end, which some types have in one place and not in another, and its words.
+/// The type of an error without `Exception` at its end, which some types have in one place and not
+/// in another, and its words.
 struct Failure {
     name: String,
     message: String,
@@ -289,12 +382,17 @@ struct Body {
 impl Failure {
     fn of(answer: &Answer) -> Self {
         let body: Body = answer.json().unwrap_or_default();
-        let header = Some(answer.header("x-amzn-errortype").to_owned()).filter(|kind| !kind.is_empty());
+        let header =
+            Some(answer.header("x-amzn-errortype").to_owned()).filter(|kind| !kind.is_empty());
         let kind = header.or(body.kind).or(body.code).unwrap_or_default();
-        // `TooManyRequestsException:http://internal.amazon.com/…`, `com.amazonaws.ses#TooManyRequestsException`
+        // `TooManyRequestsException:http://internal.amazon.com/…`,
+        // `com.amazonaws.ses#TooManyRequestsException`
         let kind = kind.split(':').next().unwrap_or_default();
         let kind = kind.rsplit('#').next().unwrap_or_default().trim();
-        Self { name: kind.strip_suffix("Exception").unwrap_or(kind).to_owned(), message: body.message.unwrap_or_default() }
+        Self {
+            name: kind.strip_suffix("Exception").unwrap_or(kind).to_owned(),
+            message: body.message.unwrap_or_default(),
+        }
     }
 }
 
@@ -307,13 +405,20 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     let refusal = |reason: Reason| answer.refusal(reason, name, message);
     let slow_down = || Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Rate) };
     match name {
-        // What is told apart only in prose: "Daily message quota exceeded" and "Maximum sending rate exceeded".
-        "LimitExceeded" | "TooManyRequests" | "Throttling" if message.to_ascii_lowercase().contains("quota exceeded") => {
+        // What is told apart only in prose: "Daily message quota exceeded" and "Maximum sending
+        // rate exceeded".
+        "LimitExceeded" | "TooManyRequests" | "Throttling"
+            if message.to_ascii_lowercase().contains("quota exceeded") =>
+        {
             Read::Stop(refusal(Reason::Cap))
         }
-        "LimitExceeded" if !message.to_ascii_lowercase().contains("rate exceeded") => Read::Stop(refusal(Reason::Cap)),
+        "LimitExceeded" if !message.to_ascii_lowercase().contains("rate exceeded") => {
+            Read::Stop(refusal(Reason::Cap))
+        }
         "LimitExceeded" | "TooManyRequests" | "Throttling" => slow_down(),
-        "AccountSuspended" | "SendingPaused" | "MailFromDomainNotVerified" | "NotFound" => Read::Stop(refusal(Reason::Policy)),
+        "AccountSuspended" | "SendingPaused" | "MailFromDomainNotVerified" | "NotFound" => {
+            Read::Stop(refusal(Reason::Policy))
+        }
         "AccessDenied"
         | "UnrecognizedClient"
         | "IncompleteSignature"
@@ -325,10 +430,15 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
         | "MissingAuthenticationToken"
         | "OptInRequired"
         | "NotAuthorized" => Read::Stop(refusal(Reason::Auth)),
-        "MessageRejected" if is_unverified_sender(jobs, message) => Read::Stop(refusal(Reason::Policy)),
+        "MessageRejected" if is_unverified_sender(jobs, message) => {
+            Read::Stop(refusal(Reason::Policy))
+        }
         "MessageRejected" => Read::Unnamed(refusal(Reason::Policy)),
-        "BadRequest" | "Validation" | "ValidationError" | "InvalidParameterValue" => Read::Unnamed(refusal(blames(message))),
-        // Documented as a request that never came in whole; but whoever says so may have heard more than it knows.
+        "BadRequest" | "Validation" | "ValidationError" | "InvalidParameterValue" => {
+            Read::Unnamed(refusal(blames(message)))
+        }
+        // Documented as a request that never came in whole; but whoever says so may have heard more
+        // than it knows.
         "RequestTimeout" => Read::Doubt(refusal(Reason::NoReply)),
         "ServiceUnavailable" if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
@@ -337,28 +447,46 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     }
 }
 
-/// Whether it is the sender who is not verified, told only in prose: "Email address is not verified. The following identities failed the
-/// check in region EU-WEST-1: news@acme.example, ann@x.example". In the sandbox recipients must be verified as well; one who is not is
-/// refused alone.
+/// Whether it is the sender who is not verified, told only in prose: "Email address is not
+/// verified. The following identities failed the check in region EU-WEST-1: news@acme.example,
+/// ann@x.example". In the sandbox recipients must be verified as well; one who is not is refused
+/// alone.
 fn is_unverified_sender(jobs: &[&Job], message: &str) -> bool {
-    let Some((_, identities)) = message.split_once("identities failed the check in region").and_then(|(_, rest)| rest.split_once(':')) else {
+    let Some((_, identities)) = message
+        .split_once("identities failed the check in region")
+        .and_then(|(_, rest)| rest.split_once(':'))
+    else {
         return names_the_sender(jobs, message);
     };
-    let bare = |identity: &str| identity.rsplit_once('<').map_or(identity, |(_, rest)| rest).trim().trim_end_matches(['>', '.']).to_ascii_lowercase();
-    let recipients: Vec<String> = jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
+    let bare = |identity: &str| {
+        identity
+            .rsplit_once('<')
+            .map_or(identity, |(_, rest)| rest)
+            .trim()
+            .trim_end_matches(['>', '.'])
+            .to_ascii_lowercase()
+    };
+    let recipients: Vec<String> =
+        jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
     identities.split(',').any(|identity| !recipients.contains(&bare(identity)))
 }
 
-/// Whether the words name the sender and not the recipient: "Did not have authority to send from email news@acme.example".
+/// Whether the words name the sender and not the recipient: "Did not have authority to send from
+/// email news@acme.example".
 fn names_the_sender(jobs: &[&Job], message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     let names = |address: &Address| message.contains(&address.as_str().to_ascii_lowercase());
     jobs.iter().all(|job| job.envelope_sender.as_ref().is_some_and(names) && !names(&job.to))
 }
 
-/// What a request was refused for, told only in prose: "Missing final '@domain'", "Domain contains illegal character", "Local address
-/// contains control or whitespace", "Illegal address". The recipient's address is the only one outside the message.
+/// What a request was refused for, told only in prose: "Missing final '@domain'", "Domain contains
+/// illegal character", "Local address contains control or whitespace", "Illegal address". The
+/// recipient's address is the only one outside the message.
 fn blames(message: &str) -> Reason {
     let message = message.to_ascii_lowercase();
-    if message.contains("address") || message.contains("domain") { Reason::BadAddress } else { Reason::Content }
+    if message.contains("address") || message.contains("domain") {
+        Reason::BadAddress
+    } else {
+        Reason::Content
+    }
 }

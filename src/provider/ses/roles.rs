@@ -1,11 +1,15 @@
-//! Credentials of the role that a container or an instance has, from the service beside it that AWS runs for that.
+//! Credentials of the role that a container or an instance has, from the service beside it that AWS
+//! runs for that.
 //!
-//! - Containers: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
-//! - Instances: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>, version 2 alone, where every
-//!   question needs a token that a PUT gives.
+//! - Containers:
+//!   <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+//! - Instances:
+//!   <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>,
+//!   version 2 alone, where every question needs a token that a PUT gives.
 //!
-//! The rules it keeps: plain http goes only to this machine and to the addresses that AWS names, and never through a proxy; a question ends
-//! within a second; no error holds a path, which may be a secret, nor anything of an answer.
+//! The rules it keeps: plain http goes only to this machine and to the addresses that AWS names,
+//! and never through a proxy; a question ends within a second; no error holds a path, which may be
+//! a secret, nor anything of an answer.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +28,8 @@ use crate::shown::Shown;
 
 /// Where the agent of containers answers to a relative URI.
 const AGENT: &str = "http://169.254.170.2";
-/// The hosts besides this machine itself that may be asked over plain http, as AWS's own tools have them.
+/// The hosts besides this machine itself that may be asked over plain http, as AWS's own tools have
+/// them.
 const AGENTS: [&str; 4] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost"];
 /// Where an instance's metadata are.
 const METADATA: &str = "http://169.254.169.254";
@@ -75,30 +80,50 @@ pub(super) struct Fetched {
 }
 
 impl Role {
-    /// The role of the environment: the container's where a variable names its agent, else the instance's; `None` where metadata are turned
-    /// off. `before` is what was looked into without success. Fails with the variable that is wrong, and why.
+    /// The role of the environment: the container's where a variable names its agent, else the
+    /// instance's; `None` where metadata are turned off. `before` is what was looked into without
+    /// success. Fails with the variable that is wrong, and why.
     pub(super) fn of(settings: &ProviderSettings, before: String) -> Result<Option<Self>, String> {
-        let variable = |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
+        let variable =
+            |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
         let name = if variable(RELATIVE).is_some() { RELATIVE } else { FULL };
         if let Some(text) = variable(name) {
-            let url = if name == RELATIVE { format!("{AGENT}/{}", text.trim_start_matches('/')) } else { text };
-            let url = Url::parse(&url).ok().filter(|url| url.host().is_some()).ok_or_else(|| format!("{name} is not a URI"))?;
+            let url = if name == RELATIVE {
+                format!("{AGENT}/{}", text.trim_start_matches('/'))
+            } else {
+                text
+            };
+            let url = Url::parse(&url)
+                .ok()
+                .filter(|url| url.host().is_some())
+                .ok_or_else(|| format!("{name} is not a URI"))?;
             if !may_be_asked(&url) {
                 let hosts = AGENTS.join(", ");
-                return Err(format!("{name} names {}, and over http only this machine and {hosts} are asked", url.host_str().unwrap_or_default()));
+                return Err(format!(
+                    "{name} names {}, and over http only this machine and {hosts} are asked",
+                    url.host_str().unwrap_or_default()
+                ));
             }
-            let file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(|path| Token::File(path.into()));
-            let token = file.or_else(|| settings.secrets.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Token::Fixed));
+            let file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+                .map(|path| Token::File(path.into()));
+            let token = file.or_else(|| {
+                settings.secrets.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Token::Fixed)
+            });
             return Ok(Some(Self { place: Place::Container { url, token }, before }));
         }
-        if variable("AWS_EC2_METADATA_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+        if variable("AWS_EC2_METADATA_DISABLED")
+            .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        {
             return Ok(None);
         }
-        let is_ipv6 = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
+        let is_ipv6 = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
+            .is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
         let name = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
-        let base = variable(name).unwrap_or_else(|| if is_ipv6 { METADATA_IPV6 } else { METADATA }.to_owned());
+        let base = variable(name)
+            .unwrap_or_else(|| if is_ipv6 { METADATA_IPV6 } else { METADATA }.to_owned());
         let is_http = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host().is_some();
-        let base = Url::parse(&base).ok().filter(is_http).ok_or_else(|| format!("{name} is not a URL"))?;
+        let base =
+            Url::parse(&base).ok().filter(is_http).ok_or_else(|| format!("{name} is not a URL"))?;
         Ok(Some(Self { place: Place::Instance { base }, before }))
     }
 
@@ -106,17 +131,22 @@ impl Role {
     pub(super) async fn fetch(&self) -> Result<Fetched, String> {
         let client = client()?;
         let (who, fetched) = match &self.place {
-            Place::Container { url, token } => {
-                (format!("the container's agent at {}", authority(url)), container(&client, url, token.as_ref()).await)
-            }
-            Place::Instance { base } => (format!("the instance's metadata at {}", authority(base)), instance(&client, base).await),
+            Place::Container { url, token } => (
+                format!("the container's agent at {}", authority(url)),
+                container(&client, url, token.as_ref()).await,
+            ),
+            Place::Instance { base } => (
+                format!("the instance's metadata at {}", authority(base)),
+                instance(&client, base).await,
+            ),
         };
         fetched.map_err(|why| format!("no AWS credentials: {}; then {who}: {why}", self.before))
     }
 }
 
 fn client() -> Result<Client, String> {
-    let tls = crate::provider::tls_client_config(&[]).map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    let tls = crate::provider::tls_client_config(&[])
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
     Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
@@ -160,9 +190,11 @@ impl Token {
     fn header(&self) -> Result<HeaderValue, String> {
         let text = match self {
             Self::Fixed(secret) => secret.expose().to_owned(),
-            Self::File(path) => files::read_text(path, MAX_ANSWER as u64).map_err(|error| format!("its token: {}: {error}", path.shown()))?,
+            Self::File(path) => files::read_text(path, MAX_ANSWER as u64)
+                .map_err(|error| format!("its token: {}: {error}", path.shown()))?,
         };
-        let mut value = HeaderValue::from_str(text.trim_end()).map_err(|_| "its token has a character that a header cannot hold")?;
+        let mut value = HeaderValue::from_str(text.trim_end())
+            .map_err(|_| "its token has a character that a header cannot hold")?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -174,14 +206,23 @@ async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
         url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
         url
     };
-    let token = asked(client.request(Method::PUT, at(TOKEN_PATH)).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFE)).await?;
+    let token = asked(
+        client
+            .request(Method::PUT, at(TOKEN_PATH))
+            .header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFE),
+    )
+    .await?;
     let mut token = HeaderValue::from_str(token.trim()).map_err(|_| "it gives no token")?;
     token.set_sensitive(true);
-    let get = |path: &str| asked(client.get(at(path)).header("x-aws-ec2-metadata-token", token.clone()));
+    let get =
+        |path: &str| asked(client.get(at(path)).header("x-aws-ec2-metadata-token", token.clone()));
     let role = get(ROLE_PATH).await.map_err(|why| format!("asked for the role: {why}"))?;
     let role = role.lines().next().unwrap_or_default().trim();
     // IAM's own rule for names of roles; anything else would lead to another path.
-    if role.is_empty() || role.starts_with('.') || !role.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+=,.@_-".contains(&octet)) {
+    if role.is_empty()
+        || role.starts_with('.')
+        || !role.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+=,.@_-".contains(&octet))
+    {
         return Err("the instance has no role".into());
     }
     Answer::read(&get(&format!("{ROLE_PATH}{role}")).await?)
@@ -189,7 +230,9 @@ async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
 
 /// The text of an answer with 200.
 async fn asked(request: RequestBuilder) -> Result<String, String> {
-    let in_words = |error: &reqwest::Error| if error.is_timeout() { "no answer within a second" } else { "no connection" }.to_owned();
+    let in_words = |error: &reqwest::Error| {
+        if error.is_timeout() { "no answer within a second" } else { "no connection" }.to_owned()
+    };
     let mut response = request.send().await.map_err(|error| in_words(&error))?;
     if response.status() != StatusCode::OK {
         return Err(format!("it answers {}", response.status().as_u16()));
@@ -204,7 +247,8 @@ async fn asked(request: RequestBuilder) -> Result<String, String> {
     String::from_utf8(body).map_err(|_| "the answer is not text".into())
 }
 
-/// What both services answer: `{"AccessKeyId":"…","SecretAccessKey":"…","Token":"…","Expiration":"2026-11-21T18:00:00Z"}`.
+/// What both services answer:
+/// `{"AccessKeyId":"…","SecretAccessKey":"…","Token":"…","Expiration":"2026-11-21T18:00:00Z"}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {
@@ -219,7 +263,9 @@ struct Answer {
 impl Answer {
     fn read(text: &str) -> Result<Fetched, String> {
         // What serde says could hold a value.
-        let Ok(answer) = serde_json::from_str::<Self>(text) else { return Err("the answer cannot be read".into()) };
+        let Ok(answer) = serde_json::from_str::<Self>(text) else {
+            return Err("the answer cannot be read".into());
+        };
         if answer.code.is_some_and(|code| code != "Success") {
             return Err("it has no credentials for the role".into());
         }
@@ -228,8 +274,13 @@ impl Answer {
             Some(Err(_)) => return Err("the answer's Expiration is not a time".into()),
             Some(Ok(at)) => keep(at, Timestamp::now()),
         };
-        let credentials = Credentials::new([answer.access_key_id, answer.secret_access_key, answer.token].map(|text| text.map(Secret::new)))?;
-        let credentials = credentials.filter(|credentials| credentials.session_token.is_some()).ok_or("the answer has no credentials in it")?;
+        let credentials = Credentials::new(
+            [answer.access_key_id, answer.secret_access_key, answer.token]
+                .map(|text| text.map(Secret::new)),
+        )?;
+        let credentials = credentials
+            .filter(|credentials| credentials.session_token.is_some())
+            .ok_or("the answer has no credentials in it")?;
         Ok(Fetched { credentials, keep })
     }
 }
@@ -261,7 +312,10 @@ mod tests {
         ] {
             assert_eq!(may_be_asked(&Url::parse(url).unwrap()), may, "{url}");
         }
-        assert_eq!(authority(&Url::parse("http://user:hunter2@127.0.0.1:9/hunter2?x").unwrap()), "http://127.0.0.1:9");
+        assert_eq!(
+            authority(&Url::parse("http://user:hunter2@127.0.0.1:9/hunter2?x").unwrap()),
+            "http://127.0.0.1:9"
+        );
     }
 
     #[test]
@@ -274,7 +328,11 @@ mod tests {
             ("2026-11-21T12:01:00Z", 60),
             ("2026-11-21T11:00:00Z", 60),
         ] {
-            assert_eq!(keep(expires.parse().unwrap(), now), Duration::from_secs(seconds), "{expires}");
+            assert_eq!(
+                keep(expires.parse().unwrap(), now),
+                Duration::from_secs(seconds),
+                "{expires}"
+            );
         }
     }
 
@@ -296,6 +354,9 @@ mod tests {
             assert!(!why.contains("hunter2"), "{why}");
         }
         let good = r#"{"Code":"Success","AccessKeyId":"AK","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-21T18:00:00Z","RoleArn":"x"}"#;
-        assert_eq!(Answer::read(good).map(|fetched| fetched.credentials.access_key_id), Ok("AK".to_owned()));
+        assert_eq!(
+            Answer::read(good).map(|fetched| fetched.credentials.access_key_id),
+            Ok("AK".to_owned())
+        );
     }
 }

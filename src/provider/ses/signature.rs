@@ -1,7 +1,9 @@
 //! Signature Version 4 of AWS: what proves that a request comes from whoever holds the secret key.
 //!
-//! The rule it keeps: the same request, credentials and time give the same signature, and the secret key never leaves this module.
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>, read on 2026-11-21.
+//! The rule it keeps: the same request, credentials and time give the same signature, and the
+//! secret key never leaves this module.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>,
+//! read on 2026-11-21.
 
 use data_encoding::HEXLOWER;
 use ring::{digest, hmac};
@@ -21,17 +23,33 @@ pub(super) struct Signed<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// The value of the header `Authorization`. `at` is the time as `x-amz-date` has it: `20150830T123600Z`.
-pub(super) fn authorization(credentials: &Credentials, region: &str, service: &str, at: &str, signed: &Signed<'_>) -> String {
+/// The value of the header `Authorization`. `at` is the time as `x-amz-date` has it:
+/// `20150830T123600Z`.
+pub(super) fn authorization(
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    at: &str,
+    signed: &Signed<'_>,
+) -> String {
     let date = at.get(..8).unwrap_or(at);
     let scope = format!("{date}/{region}/{service}/aws4_request");
-    let request = HEXLOWER.encode(digest::digest(&digest::SHA256, signed.canonical().as_bytes()).as_ref());
+    let request =
+        HEXLOWER.encode(digest::digest(&digest::SHA256, signed.canonical().as_bytes()).as_ref());
     let first = format!("AWS4{}", credentials.secret_access_key.expose());
-    let key = [date, region, service, "aws4_request"].iter().fold(hmac::Key::new(hmac::HMAC_SHA256, first.as_bytes()), |key, part| {
-        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref())
-    });
-    let signature = HEXLOWER.encode(hmac::sign(&key, format!("{ALGORITHM}\n{at}\n{scope}\n{request}").as_bytes()).as_ref());
-    format!("{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}", credentials.access_key_id, signed.names())
+    let key = [date, region, service, "aws4_request"]
+        .iter()
+        .fold(hmac::Key::new(hmac::HMAC_SHA256, first.as_bytes()), |key, part| {
+            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref())
+        });
+    let signature = HEXLOWER.encode(
+        hmac::sign(&key, format!("{ALGORITHM}\n{at}\n{scope}\n{request}").as_bytes()).as_ref(),
+    );
+    format!(
+        "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
+        credentials.access_key_id,
+        signed.names()
+    )
 }
 
 impl Signed<'_> {
@@ -42,12 +60,24 @@ impl Signed<'_> {
     /// The request in the one form that both sides can write.
     fn canonical(&self) -> String {
         let (path, query) = self.path.split_once('?').unwrap_or((self.path, ""));
-        let mut pairs: Vec<(&str, &str)> =
-            query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
+        let mut pairs: Vec<(&str, &str)> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .collect();
         pairs.sort_unstable();
-        let query = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
-        let headers: String =
-            self.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.split_whitespace().collect::<Vec<_>>().join(" "))).collect();
+        let query = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("&");
+        let headers: String = self
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                format!("{name}:{}\n", value.split_whitespace().collect::<Vec<_>>().join(" "))
+            })
+            .collect();
         let body = HEXLOWER.encode(digest::digest(&digest::SHA256, self.body).as_ref());
         format!("{}\n{}\n{query}\n{headers}\n{}\n{body}", self.method, encoded(path), self.names())
     }
@@ -80,15 +110,31 @@ mod tests {
             secret_access_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
             session_token: None,
         };
-        authorization(&credentials, "us-east-1", "service", DATE.1, &Signed { method, path, headers, body: body.as_bytes() })
+        authorization(
+            &credentials,
+            "us-east-1",
+            "service",
+            DATE.1,
+            &Signed { method, path, headers, body: body.as_bytes() },
+        )
     }
 
     #[test]
     fn the_published_vectors_hold() {
         let host = ("host", "example.amazonaws.com");
         for (name, method, path, expected) in [
-            ("get-vanilla", "GET", "/", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-            ("post-vanilla", "POST", "/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+            (
+                "get-vanilla",
+                "GET",
+                "/",
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "post-vanilla",
+                "POST",
+                "/",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
             (
                 "get-vanilla-query-order-key-case",
                 "GET",
@@ -109,12 +155,20 @@ mod tests {
         let form = ("content-type", "application/x-www-form-urlencoded");
         let value = signature("POST", "/", &[form, host, DATE], "Param1=value1");
         assert!(value.contains("SignedHeaders=content-type;host;x-amz-date,"), "{value}");
-        assert!(value.ends_with("Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"), "post-x-www-form-urlencoded: {value}");
+        assert!(
+            value.ends_with(
+                "Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"
+            ),
+            "post-x-www-form-urlencoded: {value}"
+        );
     }
 
     #[test]
     fn a_path_is_encoded_once_more_and_spaces_in_headers_count_once() {
-        assert_eq!(encoded("/v2/email/suppression/addresses/a%40x.example"), "/v2/email/suppression/addresses/a%2540x.example");
+        assert_eq!(
+            encoded("/v2/email/suppression/addresses/a%40x.example"),
+            "/v2/email/suppression/addresses/a%2540x.example"
+        );
         let spaced = Signed { method: "GET", path: "/", headers: &[("a", "  b   c ")], body: b"" };
         assert!(spaced.canonical().contains("\na:b c\n"));
     }

@@ -1,8 +1,10 @@
 //! The credentials in use: where they come from, and when newer ones are looked for.
 //!
-//! The rules it keeps: those of a role are fetched before the first request and anew before they expire; where that fails, those at hand are
-//! used for as long as SES takes them. After SES has called them expired, newer ones are looked for once, and again only after something was
-//! taken: where the newer ones have expired too, it is this machine's clock or the role that has to be mended.
+//! The rules it keeps: those of a role are fetched before the first request and anew before they
+//! expire; where that fails, those at hand are used for as long as SES takes them. After SES has
+//! called them expired, newer ones are looked for once, and again only after something was taken:
+//! where the newer ones have expired too, it is this machine's clock or the role that has to be
+//! mended.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,7 +35,8 @@ struct State {
     credentials: Option<Arc<Credentials>>,
     /// When the role is to be asked again.
     due: Option<Instant>,
-    /// Whether others have been looked for because SES calls these, or those before, expired, and nothing has been taken since.
+    /// Whether others have been looked for because SES calls these, or those before, expired, and
+    /// nothing has been taken since.
     has_asked: bool,
 }
 
@@ -51,7 +54,12 @@ impl State {
 
 impl Signer {
     pub(super) fn new(source: Source, http: &Http) -> Self {
-        let mut signer = Self { role: None, files: None, state: Mutex::default(), fetching: tokio::sync::Mutex::default() };
+        let mut signer = Self {
+            role: None,
+            files: None,
+            state: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        };
         match source {
             Source::Fixed(credentials) => signer.state().take(credentials, http),
             Source::Files(credentials, files) => {
@@ -117,12 +125,13 @@ impl Signer {
         }
     }
 
-    /// Whether there are, or may be, newer credentials than those of this access key, which have expired: the shared files are read again,
-    /// the role is asked again.
+    /// Whether there are, or may be, newer credentials than those of this access key, which have
+    /// expired: the shared files are read again, the role is asked again.
     pub(super) fn renew(&self, key: Option<&str>, http: &Http) -> bool {
         let found = self.files.as_ref().map(Files::credentials);
         let mut state = self.state();
-        // It was signed before they were renewed; or somebody else has just been told the same, and the role is being asked.
+        // It was signed before they were renewed; or somebody else has just been told the same, and
+        // the role is being asked.
         if !state.is_at_hand(key) || (self.role.is_some() && state.due.is_none()) {
             return true;
         }

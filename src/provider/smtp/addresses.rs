@@ -1,7 +1,8 @@
 //! The addresses of a relay's name: which is tried when (RFC 8305).
 //!
-//! The rules it keeps: an address that does not answer holds up no other for longer than a moment; each attempt has the whole time limit
-//! for itself; what was slow or dead is tried last for a while, and never left out.
+//! The rules it keeps: an address that does not answer holds up no other for longer than a moment;
+//! each attempt has the whole time limit for itself; what was slow or dead is tried last for a
+//! while, and never left out.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,7 +14,8 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long an attempt is waited for before the next address is tried beside it (RFC 8305 section 5).
+/// How long an attempt is waited for before the next address is tried beside it (RFC 8305 section
+/// 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// How long an address that failed, or lost to a later one, is tried after the others.
@@ -31,11 +33,13 @@ pub(super) struct Addresses {
 pub(super) type Failed = Vec<(SocketAddr, String)>;
 
 impl Addresses {
-    /// The order in which to try them: the families in turn, beginning with that of the first; those to be avoided last.
+    /// The order in which to try them: the families in turn, beginning with that of the first;
+    /// those to be avoided last.
     pub(super) fn order(&self, found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
         let now = Instant::now();
         let avoided = self.avoided();
-        let is_avoided = |address: &SocketAddr| avoided.get(&address.ip()).is_some_and(|until| *until > now);
+        let is_avoided =
+            |address: &SocketAddr| avoided.get(&address.ip()).is_some_and(|until| *until > now);
         let (last, first): (Vec<_>, Vec<_>) = interleaved(found).into_iter().partition(is_avoided);
         first.into_iter().chain(last).collect()
     }
@@ -60,8 +64,9 @@ impl Addresses {
         self.avoided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects to one of them, each beginning a moment after the one before it or as soon as that has failed, each within `limit`.
-    /// What was tried is taken out of `left`, whether it failed or not.
+    /// Connects to one of them, each beginning a moment after the one before it or as soon as that
+    /// has failed, each within `limit`. What was tried is taken out of `left`, whether it failed or
+    /// not.
     pub(super) async fn connect<T, F>(
         &self,
         left: &mut Vec<SocketAddr>,
@@ -126,7 +131,8 @@ fn interleaved(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
         }
     }
     let Some(first) = all.first().map(SocketAddr::is_ipv6) else { return all };
-    let (one, other): (Vec<_>, Vec<_>) = all.into_iter().partition(|address| address.is_ipv6() == first);
+    let (one, other): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|address| address.is_ipv6() == first);
     let (mut one, mut other) = (one.into_iter(), other.into_iter());
     let mut turns = Vec::new();
     loop {
@@ -143,7 +149,11 @@ pub(super) fn in_words(failed: &Failed) -> String {
     match failed.as_slice() {
         [] => "the name has no address".to_owned(),
         [(_, why)] => why.clone(),
-        several => several.iter().map(|(address, why)| format!("{}: {why}", address.ip())).collect::<Vec<_>>().join("; "),
+        several => several
+            .iter()
+            .map(|(address, why)| format!("{}: {why}", address.ip()))
+            .collect::<Vec<_>>()
+            .join("; "),
     }
 }
 
@@ -159,7 +169,8 @@ mod tests {
         texts.iter().map(|text| address(text)).collect()
     }
 
-    /// An attempt that is never answered, that is refused at once, or that succeeds after so many milliseconds.
+    /// An attempt that is never answered, that is refused at once, or that succeeds after so many
+    /// milliseconds.
     async fn attempt(address: SocketAddr, after: Option<u64>) -> io::Result<SocketAddr> {
         match after {
             None => std::future::pending().await,
@@ -188,7 +199,10 @@ mod tests {
         let alive = |of: SocketAddr| attempt(of, (of == address("127.0.0.1")).then_some(1));
         assert_eq!(book.connect(&mut left, limit, alive).await.unwrap().1, address("127.0.0.1"));
         assert!(begun.elapsed() >= STAGGER && begun.elapsed() < limit / 2, "{:?}", begun.elapsed());
-        assert_eq!(book.order(addresses(&["127.0.0.2", "127.0.0.1"])), addresses(&["127.0.0.1", "127.0.0.2"]));
+        assert_eq!(
+            book.order(addresses(&["127.0.0.2", "127.0.0.1"])),
+            addresses(&["127.0.0.1", "127.0.0.2"])
+        );
         // Nothing holds it up the second time.
         let begun = Instant::now();
         let mut left = book.order(addresses(&["127.0.0.2", "127.0.0.1"]));
@@ -202,7 +216,9 @@ mod tests {
         let book = Addresses::default();
         let mut left = addresses(&["127.0.0.3", "127.0.0.1", "127.0.0.4"]);
         let limit = Duration::from_secs(30);
-        let answer = |of: SocketAddr| attempt(of, if of == address("127.0.0.3") { Some(0) } else { Some(5) });
+        let answer = |of: SocketAddr| {
+            attempt(of, if of == address("127.0.0.3") { Some(0) } else { Some(5) })
+        };
         assert_eq!(book.connect(&mut left, limit, answer).await.unwrap().1, address("127.0.0.1"));
         assert_eq!(left, addresses(&["127.0.0.4"]));
     }
@@ -214,7 +230,13 @@ mod tests {
         let limit = Duration::from_millis(700);
         let slow = |of: SocketAddr| attempt(of, (of == address("127.0.0.1")).then_some(500));
         assert_eq!(book.connect(&mut left, limit, slow).await.unwrap().1, address("127.0.0.1"));
-        let failed = book.connect(&mut addresses(&["127.0.0.2", "127.0.0.3"]), limit, |of| attempt(of, None)).await.unwrap_err();
-        assert_eq!(in_words(&failed), "127.0.0.2: no answer within 700ms; 127.0.0.3: no answer within 700ms");
+        let failed = book
+            .connect(&mut addresses(&["127.0.0.2", "127.0.0.3"]), limit, |of| attempt(of, None))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            in_words(&failed),
+            "127.0.0.2: no answer within 700ms; 127.0.0.3: no answer within 700ms"
+        );
     }
 }

@@ -21,7 +21,8 @@ pub(super) enum Mechanism {
 
 impl Mechanism {
     /// Every mechanism with the word for it in mailbatch.toml.
-    pub(super) const WORDS: [(&'static str, Self); 3] = [("plain", Self::Plain), ("login", Self::Login), ("xoauth2", Self::XOAuth2)];
+    pub(super) const WORDS: [(&'static str, Self); 3] =
+        [("plain", Self::Plain), ("login", Self::Login), ("xoauth2", Self::XOAuth2)];
 
     /// The name as a server announces it.
     pub(super) fn keyword(self) -> &'static str {
@@ -32,10 +33,11 @@ impl Mechanism {
         }
     }
 
-    /// The mechanism to use: the one asked for, else PLAIN before LOGIN. A token is never guessed from a password, so XOAUTH2 must be
-    /// asked for.
+    /// The mechanism to use: the one asked for, else PLAIN before LOGIN. A token is never guessed
+    /// from a password, so XOAUTH2 must be asked for.
     pub(super) fn choose(asked: Option<Self>, offered: &Extensions) -> Option<Self> {
-        let is_offered = |mechanism: &Self| offered.auth.iter().any(|word| word == mechanism.keyword());
+        let is_offered =
+            |mechanism: &Self| offered.auth.iter().any(|word| word == mechanism.keyword());
         match asked {
             Some(mechanism) => Some(mechanism).filter(is_offered),
             None => [Self::Plain, Self::Login].into_iter().find(is_offered),
@@ -51,26 +53,41 @@ pub(super) struct Credentials {
 }
 
 /// Says who we are. The answer is the server's last word, with anything secret taken out.
-pub(super) async fn authenticate(connection: &mut Connection, mechanism: Mechanism, who: &Credentials) -> Result<Answer, Fault> {
+pub(super) async fn authenticate(
+    connection: &mut Connection,
+    mechanism: Mechanism,
+    who: &Credentials,
+) -> Result<Answer, Fault> {
     let password = who.password.expose();
     let mut responses = match mechanism {
-        Mechanism::Plain => vec![BASE64_STANDARD.encode(format!("\0{}\0{password}", who.user).as_bytes())],
-        Mechanism::Login => vec![BASE64_STANDARD.encode(who.user.as_bytes()), BASE64_STANDARD.encode(password.as_bytes())],
-        Mechanism::XOAuth2 => vec![BASE64_STANDARD.encode(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes())],
+        Mechanism::Plain => {
+            vec![BASE64_STANDARD.encode(format!("\0{}\0{password}", who.user).as_bytes())]
+        }
+        Mechanism::Login => vec![
+            BASE64_STANDARD.encode(who.user.as_bytes()),
+            BASE64_STANDARD.encode(password.as_bytes()),
+        ],
+        Mechanism::XOAuth2 => vec![
+            BASE64_STANDARD
+                .encode(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes()),
+        ],
     };
     let secrets: Vec<String> = responses.iter().cloned().chain([password.to_owned()]).collect();
     responses.reverse();
     let mut command = format!("AUTH {}", mechanism.keyword());
-    // RFC 4954 section 4: an initial response must fit the 512 octets of a command line, its CRLF included.
-    if mechanism != Mechanism::Login && responses.last().is_some_and(|first| command.len() + 1 + first.len() <= 510) {
+    // RFC 4954 section 4: an initial response must fit the 512 octets of a command line, its CRLF
+    // included.
+    if mechanism != Mechanism::Login
+        && responses.last().is_some_and(|first| command.len() + 1 + first.len() <= 510)
+    {
         command.push(' ');
         command.push_str(&responses.pop().unwrap_or_default());
     }
     let mut answer = exchange(connection, &command, &secrets).await?;
     let mut is_cancelled = false;
     while answer.code == 334 && !is_cancelled {
-        // XOAUTH2 tells its error in a challenge, and the refusal only after an empty response. Any other challenge beyond what the
-        // mechanism has is answered likewise, once.
+        // XOAUTH2 tells its error in a challenge, and the refusal only after an empty response. Any
+        // other challenge beyond what the mechanism has is answered likewise, once.
         let response = responses.pop();
         is_cancelled = response.is_none();
         answer = exchange(connection, &response.unwrap_or_default(), &secrets).await?;
@@ -82,7 +99,11 @@ pub(super) async fn authenticate(connection: &mut Connection, mechanism: Mechani
     }
 }
 
-async fn exchange(connection: &mut Connection, line: &str, secrets: &[String]) -> Result<Answer, Fault> {
+async fn exchange(
+    connection: &mut Connection,
+    line: &str,
+    secrets: &[String],
+) -> Result<Answer, Fault> {
     let mut answer = connection.command(Step::Auth, line).await?;
     for text in &mut answer.lines {
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
@@ -100,11 +121,20 @@ mod tests {
 
     #[test]
     fn plain_comes_before_login_and_xoauth2_must_be_asked_for() {
-        let offering = |words: &[&str]| Extensions { auth: words.iter().map(|w| (*w).to_owned()).collect(), ..Extensions::default() };
+        let offering = |words: &[&str]| Extensions {
+            auth: words.iter().map(|w| (*w).to_owned()).collect(),
+            ..Extensions::default()
+        };
         assert_eq!(Mechanism::choose(None, &offering(&["LOGIN", "PLAIN"])), Some(Mechanism::Plain));
-        assert_eq!(Mechanism::choose(None, &offering(&["LOGIN", "XOAUTH2"])), Some(Mechanism::Login));
+        assert_eq!(
+            Mechanism::choose(None, &offering(&["LOGIN", "XOAUTH2"])),
+            Some(Mechanism::Login)
+        );
         assert_eq!(Mechanism::choose(None, &offering(&["XOAUTH2"])), None);
-        assert_eq!(Mechanism::choose(Some(Mechanism::XOAuth2), &offering(&["XOAUTH2"])), Some(Mechanism::XOAuth2));
+        assert_eq!(
+            Mechanism::choose(Some(Mechanism::XOAuth2), &offering(&["XOAUTH2"])),
+            Some(Mechanism::XOAuth2)
+        );
         assert_eq!(Mechanism::choose(Some(Mechanism::Plain), &offering(&["LOGIN"])), None);
     }
 }

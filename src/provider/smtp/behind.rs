@@ -9,7 +9,8 @@ use super::session::Session;
 use super::transaction::Ended;
 use crate::provider::{Job, Verdict};
 
-/// The trial of a relay while one connection has it. Dropped without a result it can be taken again.
+/// The trial of a relay while one connection has it. Dropped without a result it can be taken
+/// again.
 #[derive(Debug)]
 pub(super) struct Trial(Arc<Relay>);
 
@@ -28,8 +29,13 @@ impl<'a> HandOver<'a> {
             Mode::Auto => match session.relay.behind.stage() {
                 Stage::Takes => self.ahead(session),
                 Stage::UnderWay | Stage::Refuses => None,
-                // A connection over which a message has gone before, so that nothing else is found out about the server meanwhile.
-                Stage::Untried | Stage::Begun if session.transactions == 0 || self.wire.left() < WORTHWHILE => None,
+                // A connection over which a message has gone before, so that nothing else is found
+                // out about the server meanwhile.
+                Stage::Untried | Stage::Begun
+                    if session.transactions == 0 || self.wire.left() < WORTHWHILE =>
+                {
+                    None
+                }
                 Stage::Untried | Stage::Begun => {
                     let next = self.ahead(session)?;
                     self.begin_trial(session).await.then_some(next)
@@ -53,8 +59,14 @@ impl<'a> HandOver<'a> {
         true
     }
 
-    /// Draws the conclusion from how a message ended that had an envelope behind it, or whose own stood behind another's dot.
-    pub(super) async fn learn_behind(&self, session: &mut Session, was_behind: bool, ended: &Ended) {
+    /// Draws the conclusion from how a message ended that had an envelope behind it, or whose own
+    /// stood behind another's dot.
+    pub(super) async fn learn_behind(
+        &self,
+        session: &mut Session,
+        was_behind: bool,
+        ended: &Ended,
+    ) {
         let has_failed = self.smtp.settings.pipelining == Mode::Auto
             && match ended {
                 Ended::NotBehind => true,
@@ -73,7 +85,10 @@ impl<'a> HandOver<'a> {
             }
         } else if was_behind && let Some(trial) = session.trial.take() {
             if session.behind_went_well && relay.behind.passed() {
-                tracing::info!(server = self.smtp.settings.host, "the server takes what stands behind the final dot");
+                tracing::info!(
+                    server = self.smtp.settings.host,
+                    "the server takes what stands behind the final dot"
+                );
                 self.smtp.relays.record(&relay, Stage::Takes).await;
             }
             drop(trial);

@@ -1,8 +1,8 @@
-//! A message as it goes on the wire: lines end in CRLF; after DATA a leading dot is doubled (RFC 5321 section 4.5.2) and a lone dot ends
-//! it, after BDAT (RFC 3030) the number of octets does.
+//! A message as it goes on the wire: lines end in CRLF; after DATA a leading dot is doubled (RFC
+//! 5321 section 4.5.2) and a lone dot ends it, after BDAT (RFC 3030) the number of octets does.
 //!
-//! The rule it keeps: no content can end the message early, and both ways deliver the same octets. A bare CR or LF, which some servers
-//! take for a line end, becomes CRLF.
+//! The rule it keeps: no content can end the message early, and both ways deliver the same octets.
+//! A bare CR or LF, which some servers take for a line end, becomes CRLF.
 
 /// Appends `message` and the line that ends it to `out`.
 pub(crate) fn append(out: &mut Vec<u8>, message: &[u8]) {
@@ -66,7 +66,11 @@ mod tests {
             ("a\n.\nb\r.\rc\r\n", "a\r\n..\r\nb\r\n..\r\nc\r\n.\r\n"),
             ("a\r\n\r\n", "a\r\n\r\n.\r\n"),
         ] {
-            assert_eq!(String::from_utf8(wire(message.as_bytes())).unwrap(), expected, "{message:?}");
+            assert_eq!(
+                String::from_utf8(wire(message.as_bytes())).unwrap(),
+                expected,
+                "{message:?}"
+            );
         }
     }
 

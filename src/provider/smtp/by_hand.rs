@@ -14,9 +14,15 @@ impl ByHand for Smtp {
             let place = format!("{}:{}", self.settings.host, self.settings.port);
             let session = match self.open(tokio::time::Instant::now()).await {
                 Ok(session) => session,
-                Err(Unopened::Crowded(health) | Unopened::Other(health)) => return vec![Finding::of_trouble(&Trouble::from(health))],
+                Err(Unopened::Crowded(health) | Unopened::Other(health)) => {
+                    return vec![Finding::of_trouble(&Trouble::from(health))];
+                }
             };
-            let encryption = if session.connection.is_encrypted() { "TLS, and the certificate verifies" } else { "none" };
+            let encryption = if session.connection.is_encrypted() {
+                "TLS, and the certificate verifies"
+            } else {
+                "none"
+            };
             let credentials = match &self.settings.credentials {
                 Some(_) => "AUTH succeeded",
                 None => "none are configured, and none were asked for",
@@ -74,7 +80,11 @@ fn words(found: &Extensions) -> String {
         (found.smtputf8, "SMTPUTF8"),
         (found.starttls, "STARTTLS"),
     ];
-    let auth = if found.auth.is_empty() { String::new() } else { format!("AUTH {}", found.auth.join(" ")) };
+    let auth = if found.auth.is_empty() {
+        String::new()
+    } else {
+        format!("AUTH {}", found.auth.join(" "))
+    };
     let named = flags.iter().filter(|(is_there, _)| *is_there).map(|(_, name)| (*name).to_owned());
     let all: Vec<String> = named.chain([size, auth]).filter(|word| !word.is_empty()).collect();
     if all.is_empty() { "none that mailbatch makes use of".to_owned() } else { all.join(", ") }

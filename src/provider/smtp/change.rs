@@ -1,8 +1,10 @@
-//! Whether another connection helps where the server refuses for now over one that it has taken mail over: servers that count the messages of
-//! a connection say so in words of their own, at any step, and leave it open.
+//! Whether another connection helps where the server refuses for now over one that it has taken
+//! mail over: servers that count the messages of a connection say so in words of their own, at any
+//! step, and leave it open.
 //!
-//! The rules it keeps: words decide where they are known ([`super::classify::is_spent`]); for others it is tried once, by one message, and
-//! what came of it counts for all connections. The message is charged nothing, and nor is one that is refused so in the meantime.
+//! The rules it keeps: words decide where they are known ([`super::classify::is_spent`]); for
+//! others it is tried once, by one message, and what came of it counts for all connections. The
+//! message is charged nothing, and nor is one that is refused so in the meantime.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +38,8 @@ impl Changes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was known, where a message was refused so and is to go over another connection to find out or because that helps.
+    /// What was known, where a message was refused so and is to go over another connection to find
+    /// out or because that helps.
     fn begin(&self, sign: &str) -> Option<Known> {
         let mut known = self.known();
         let before = known.get(sign).copied();
@@ -68,7 +71,8 @@ pub(super) enum After {
     Nothing,
 }
 
-/// A message that goes over another connection because of a refusal. Dropped without a result it can be tried again.
+/// A message that goes over another connection because of a refusal. Dropped without a result it
+/// can be tried again.
 #[derive(Debug)]
 pub(super) struct Change {
     relay: Arc<Relay>,
@@ -84,7 +88,9 @@ impl Change {
         }
         let sign = sign(step, answer, job);
         match relay.changes.begin(&sign) {
-            None | Some(Known::Helps) => After::Change(Self { relay: Arc::clone(relay), sign, result: None }),
+            None | Some(Known::Helps) => {
+                After::Change(Self { relay: Arc::clone(relay), sign, result: None })
+            }
             Some(Known::UnderWay) => After::Unclear,
             Some(Known::DoesNotHelp) => After::Nothing,
         }
@@ -95,7 +101,11 @@ impl Change {
         let is_same = refused.is_some_and(|(step, answer)| sign(*step, answer, job) == self.sign);
         self.result = Some(if is_same { Known::DoesNotHelp } else { Known::Helps });
         if !is_same {
-            tracing::debug!(server = self.relay.subject, refusal = self.sign, "another connection takes what one refused");
+            tracing::debug!(
+                server = self.relay.subject,
+                refusal = self.sign,
+                "another connection takes what one refused"
+            );
         }
     }
 }
@@ -107,7 +117,10 @@ impl Drop for Change {
 }
 
 fn sign(step: Step, answer: &Answer, job: &Job) -> String {
-    format!("{step}: {}", replies::sign(&answer.code_text(), &answer.text(), job.to.local(), job.to.domain()))
+    format!(
+        "{step}: {}",
+        replies::sign(&answer.code_text(), &answer.text(), job.to.local(), job.to.domain())
+    )
 }
 
 #[cfg(test)]
@@ -117,7 +130,10 @@ mod tests {
     #[test]
     fn a_change_is_tried_once_and_what_came_of_it_counts() {
         let changes = Changes::default();
-        assert_eq!([changes.begin("452 later"), changes.begin("452 later")], [None, Some(Known::UnderWay)]);
+        assert_eq!(
+            [changes.begin("452 later"), changes.begin("452 later")],
+            [None, Some(Known::UnderWay)]
+        );
         changes.end("452 later", None);
         assert_eq!(changes.begin("452 later"), None, "it came to nothing");
         changes.end("452 later", Some(Known::DoesNotHelp));
@@ -126,6 +142,9 @@ mod tests {
         changes.end("451 no more", Some(Known::Helps));
         changes.end("451 no more", Some(Known::DoesNotHelp));
         assert_eq!(changes.begin("451 no more"), Some(Known::Helps));
-        assert_eq!((0..2 * MOST).filter(|n| changes.begin(&format!("450 {n}x")).is_none()).count(), MOST - 2);
+        assert_eq!(
+            (0..2 * MOST).filter(|n| changes.begin(&format!("450 {n}x")).is_none()).count(),
+            MOST - 2
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! What a refusal at hand-over comes to, for the recipient and for the provider. What it means is read by [`crate::replies`].
+//! What a refusal at hand-over comes to, for the recipient and for the provider. What it means is
+//! read by [`crate::replies`].
 //!
-//! The rules it keeps: the first digit of the code decides whether a refusal is transient or permanent, what it means decides the cause;
-//! where the code and the enhanced code disagree nobody is suppressed, and neither is anybody for policy or reputation. What is known to be
-//! about the provider stops it at the first, and is never a recipient's.
+//! The rules it keeps: the first digit of the code decides whether a refusal is transient or
+//! permanent, what it means decides the cause; where the code and the enhanced code disagree nobody
+//! is suppressed, and neither is anybody for policy or reputation. What is known to be about the
+//! provider stops it at the first, and is never a recipient's.
 
 use super::reply::{Answer, Enhanced};
 use super::sender::names_our_sender;
@@ -11,34 +13,47 @@ use crate::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, SLOW_DOWN, Verdict};
 use crate::replies::{self, About, Meaning, Place, Reading, Status};
 
-/// What a 4yz or 5yz answer to a step of a transaction comes to, for the recipient and for the provider.
+/// What a 4yz or 5yz answer to a step of a transaction comes to, for the recipient and for the
+/// provider.
 pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     let reading = read(step, answer);
     let refusal = refusal(step, answer, reading);
     let is_permanent = answer.class() == 5;
-    let blameless = |refusal: &Refusal| Verdict::NotTaken { refusal: refusal.clone(), counts: false };
+    let blameless =
+        |refusal: &Refusal| Verdict::NotTaken { refusal: refusal.clone(), counts: false };
     if let Some(health) = of_provider(reading, &refusal, is_permanent) {
         return (blameless(&refusal), health);
     }
-    // A refused MAIL would be refused for everybody, so it is held against the provider and not written into each recipient's row: the
-    // breaker sees the same failure again and stops. A message that is too large is the exception.
+    // A refused MAIL would be refused for everybody, so it is held against the provider and not
+    // written into each recipient's row: the breaker sees the same failure again and stops. A
+    // message that is too large is the exception.
     let is_systemic = answer.code == 421
         || (step == Step::Mail && reading.means != Meaning::Content)
         || (step == Step::Data && is_permanent && reading.means == Meaning::Session);
     if is_systemic {
         return (blameless(&refusal), Health::Failing(refusal));
     }
-    let verdict = if is_permanent { Verdict::Rejected(refusal) } else { Verdict::NotTaken { refusal, counts: true } };
+    let verdict = if is_permanent {
+        Verdict::Rejected(refusal)
+    } else {
+        Verdict::NotTaken { refusal, counts: true }
+    };
     (verdict, Health::Fine)
 }
 
-/// What an answer about this job comes to. A refusal that names our own sender as the cause is about us, and charged to no recipient; a
-/// provider that refuses so again and again is stopped.
+/// What an answer about this job comes to. A refusal that names our own sender as the cause is
+/// about us, and charged to no recipient; a provider that refuses so again and again is stopped.
 pub(super) fn judge_for(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
     match judge(step, answer) {
-        (Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true }, Health::Fine) if names_our_sender(answer, job) => {
+        (
+            Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true },
+            Health::Fine,
+        ) if names_our_sender(answer, job) => {
             let refusal = Refusal { reason: Reason::Policy, mailbox_gone: false, ..refusal };
-            (Verdict::NotTaken { refusal: refusal.clone(), counts: false }, Health::Failing(refusal))
+            (
+                Verdict::NotTaken { refusal: refusal.clone(), counts: false },
+                Health::Failing(refusal),
+            )
         }
         judged => judged,
     }
@@ -51,9 +66,11 @@ pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
     let refusal = Refusal { detail: format!("at {step}: {}", refusal.detail), ..refusal };
     match of_provider(reading, &refusal, answer.class() == 5) {
         Some(health @ (Health::Stop(_) | Health::Exhausted(_))) => health,
-        // Our name or address is refused before anything was said of a recipient, and will be the next time.
+        // Our name or address is refused before anything was said of a recipient, and will be the
+        // next time.
         _ if step == Step::Hello && answer.class() == 5 => Health::Stop(refusal),
-        // A login that is refused for now is tried again seldom, whatever it says: servers lock accounts that ask too often.
+        // A login that is refused for now is tried again seldom, whatever it says: servers lock
+        // accounts that ask too often.
         _ if step == Step::Auth => Health::Failing(Refusal { reason: Reason::Auth, ..refusal }),
         health => health.unwrap_or(Health::Failing(refusal)),
     }
@@ -62,16 +79,19 @@ pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
 /// What a 421 says about the provider; `None` where it merely closes the connection.
 pub(super) fn closing(answer: &Answer) -> Option<Health> {
     let reading = read(Step::Greeting, answer);
-    of_provider(reading, &refusal(Step::Greeting, answer, reading), false).filter(|health| !matches!(health, Health::Failing(_)))
+    of_provider(reading, &refusal(Step::Greeting, answer, reading), false)
+        .filter(|health| !matches!(health, Health::Failing(_)))
 }
 
-/// Whether the server takes no more over this connection, and says so without closing it: another connection is all that it takes.
+/// Whether the server takes no more over this connection, and says so without closing it: another
+/// connection is all that it takes.
 pub(super) fn is_spent(step: Step, answer: &Answer) -> bool {
     read(step, answer).means == Meaning::Share
 }
 
-/// Whether a server that has taken mail over this connection may refuse for now because of the connection, by words that are not known for
-/// that: it names no recipient yet, or neither a mailbox nor a policy.
+/// Whether a server that has taken mail over this connection may refuse for now because of the
+/// connection, by words that are not known for that: it names no recipient yet, or neither a
+/// mailbox nor a policy.
 pub(super) fn may_be_spent(step: Step, answer: &Answer) -> bool {
     if answer.class() != 4 || answer.code == 421 {
         return false;
@@ -79,7 +99,11 @@ pub(super) fn may_be_spent(step: Step, answer: &Answer) -> bool {
     let reading = read(step, answer);
     let is_before_recipients = step == Step::Mail;
     matches!(reading.means, Meaning::Rate | Meaning::Session)
-        || (is_before_recipients && matches!(reading.means, Meaning::Policy | Meaning::Full | Meaning::Busy | Meaning::Disabled))
+        || (is_before_recipients
+            && matches!(
+                reading.means,
+                Meaning::Policy | Meaning::Full | Meaning::Busy | Meaning::Disabled
+            ))
 }
 
 /// How long a server is left alone that wants another connection for each message.
@@ -87,7 +111,8 @@ pub(super) fn spent_at_once() -> Health {
     Health::SlowDown(SLOW_DOWN)
 }
 
-/// How the provider fares where a refusal is about the provider for certain: by what is known, or because nothing was said of a recipient yet.
+/// How the provider fares where a refusal is about the provider for certain: by what is known, or
+/// because nothing was said of a recipient yet.
 fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Option<Health> {
     match reading.means {
         Meaning::Rate => Some(Health::SlowDown(SLOW_DOWN)),
@@ -95,7 +120,9 @@ fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Optio
         Meaning::Quota => Some(Health::Exhausted(refusal.clone())),
         Meaning::Credentials if !is_permanent => Some(Health::Failing(refusal.clone())),
         Meaning::Credentials => Some(Health::Stop(refusal.clone())),
-        _ if reading.is_known && reading.means.about() == About::Provider => Some(Health::Stop(explained(reading.means, refusal))),
+        _ if reading.is_known && reading.means.about() == About::Provider => {
+            Some(Health::Stop(explained(reading.means, refusal)))
+        }
         _ => None,
     }
 }
@@ -104,7 +131,9 @@ fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Optio
 fn explained(means: Meaning, refusal: &Refusal) -> Refusal {
     let advice = match means {
         Meaning::Relay => "the relay takes nothing from us for others: is a login missing?",
-        Meaning::Hello => "the relay refuses the name that we say at EHLO: set helo to this machine's full name in DNS",
+        Meaning::Hello => {
+            "the relay refuses the name that we say at EHLO: set helo to this machine's full name in DNS"
+        }
         _ => return refusal.clone(),
     };
     Refusal { detail: format!("{} ({advice})", refusal.detail), ..refusal.clone() }
@@ -119,25 +148,44 @@ fn read(step: Step, answer: &Answer) -> Reading {
         Step::Rcpt => Place::Rcpt,
         Step::Data | Step::Message | Step::LoneDot => Place::Message,
     };
-    let status = answer.enhanced().map(|Enhanced { class, subject, detail }| Status { class, subject, detail });
+    let status = answer.enhanced().map(|Enhanced { class, subject, detail }| Status {
+        class,
+        subject,
+        detail,
+    });
     replies::classify(answer.code, status, &answer.whole_text(), place)
 }
 
 fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
     let is_recipients = matches!(step, Step::Rcpt | Step::Data | Step::Message);
     let reason = match reading.means {
-        Meaning::Greylisted if answer.enhanced().is_none_or(|enhanced| enhanced.subject != 7) => Reason::MailboxTransient,
+        Meaning::Greylisted if answer.enhanced().is_none_or(|enhanced| enhanced.subject != 7) => {
+            Reason::MailboxTransient
+        }
         means => reason(means, answer.class() == 5),
     };
     let reason = match reason {
         // Nothing was said of a recipient yet.
-        Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress if !is_recipients => Reason::Policy,
+        Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress if !is_recipients => {
+            Reason::Policy
+        }
         // It is about the sender, or gives no more reason than that (571).
-        Reason::Session if is_recipients && answer.class() == 5 && (reading.means == Meaning::Sender || answer.code == 571) => Reason::Policy,
+        Reason::Session
+            if is_recipients
+                && answer.class() == 5
+                && (reading.means == Meaning::Sender || answer.code == 571) =>
+        {
+            Reason::Policy
+        }
         reason => reason,
     };
     let refusal = Refusal::new(reason, answer.code_text(), answer.text());
-    Refusal { mailbox_gone: is_recipients && reading.means == Meaning::Gone && replies::is_certainly_gone(&answer.code_text()), ..refusal }
+    Refusal {
+        mailbox_gone: is_recipients
+            && reading.means == Meaning::Gone
+            && replies::is_certainly_gone(&answer.code_text()),
+        ..refusal
+    }
 }
 
 fn reason(means: Meaning, is_permanent: bool) -> Reason {
@@ -146,7 +194,9 @@ fn reason(means: Meaning, is_permanent: bool) -> Reason {
         Meaning::Quota => Reason::Cap,
         Meaning::Credentials => Reason::Auth,
         Meaning::Gone | Meaning::Domain | Meaning::Disabled if is_permanent => Reason::MailboxGone,
-        Meaning::Gone | Meaning::Domain | Meaning::Disabled | Meaning::Full => Reason::MailboxTransient,
+        Meaning::Gone | Meaning::Domain | Meaning::Disabled | Meaning::Full => {
+            Reason::MailboxTransient
+        }
         Meaning::Relay | Meaning::Greylisted | Meaning::Policy => Reason::Policy,
         Meaning::Address => Reason::BadAddress,
         Meaning::Content | Meaning::Size => Reason::Content,
@@ -168,7 +218,9 @@ mod tests {
     fn told(step: Step, line: &str) -> String {
         let (verdict, health) = judge(step, &answer(line));
         let verdict = match verdict {
-            Verdict::Rejected(r) => format!("rejected {}{}", r.reason, if r.mailbox_gone { " gone" } else { "" }),
+            Verdict::Rejected(r) => {
+                format!("rejected {}{}", r.reason, if r.mailbox_gone { " gone" } else { "" })
+            }
             Verdict::NotTaken { refusal: r, counts } => {
                 assert!(!r.mailbox_gone);
                 format!("not taken {}{}", r.reason, if counts { " counts" } else { "" })
@@ -200,11 +252,19 @@ mod tests {
             (Rcpt, "550 5.7.1 blocked", "rejected policy"),
             (Rcpt, "450 4.7.1 greylisted", "not taken policy counts"),
             (Rcpt, "450 4.2.0 Greylisted, come back later", "not taken mailbox_transient counts"),
-            (Rcpt, "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname", "not taken session, stop"),
+            (
+                Rcpt,
+                "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname",
+                "not taken session, stop",
+            ),
             (Rcpt, "550 no such user", "rejected mailbox_gone"),
             (Rcpt, "550 5.5.0 mailbox unavailable", "rejected mailbox_gone"),
             (Rcpt, "450 busy", "not taken mailbox_transient counts"),
-            (Rcpt, "450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents", "not taken rate counts"),
+            (
+                Rcpt,
+                "450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents",
+                "not taken rate counts",
+            ),
             (Rcpt, "451 4.3.0 queue file write error", "not taken session counts"),
             (Rcpt, "421 4.3.2 shutting down", "not taken session, failing"),
             (Rcpt, "550 5.1.8 sender domain not found", "rejected policy"),
@@ -215,7 +275,11 @@ mod tests {
             (Message, "554 looks like spam", "rejected policy"),
             (Message, "451 4.3.0 try later", "not taken session counts"),
             (Message, "421 4.3.2 shutting down", "not taken session, failing"),
-            (Message, "454 Throttling failure: Maximum sending rate exceeded.", "not taken rate, slow down"),
+            (
+                Message,
+                "454 Throttling failure: Maximum sending rate exceeded.",
+                "not taken rate, slow down",
+            ),
             (Data, "554 5.7.1 no", "rejected policy"),
             (Data, "503 5.5.1 bad sequence", "not taken session, failing"),
             (Mail, "452 4.3.1 no space", "not taken session, failing"),
@@ -236,29 +300,59 @@ mod tests {
     #[test]
     fn nobody_is_suppressed_where_the_digits_disagree() {
         assert_eq!(told(Step::Rcpt, "550 4.1.1 no such user"), "rejected mailbox_gone");
-        assert_eq!(told(Step::Rcpt, "450 5.1.1 no such user"), "not taken mailbox_transient counts");
+        assert_eq!(
+            told(Step::Rcpt, "450 5.1.1 no such user"),
+            "not taken mailbox_transient counts"
+        );
     }
 
     #[test]
     fn rate_is_a_word_and_not_a_part_of_one() {
-        assert_eq!(told(Step::Rcpt, "451 4.7.0 please separate and moderate"), "not taken policy counts");
+        assert_eq!(
+            told(Step::Rcpt, "451 4.7.0 please separate and moderate"),
+            "not taken policy counts"
+        );
     }
 
     #[test]
     fn a_421_asks_for_quiet_only_when_it_says_so() {
-        assert_eq!(closing(&answer("421 4.7.0 too many connections")), Some(Health::SlowDown(SLOW_DOWN)));
+        assert_eq!(
+            closing(&answer("421 4.7.0 too many connections")),
+            Some(Health::SlowDown(SLOW_DOWN))
+        );
         assert_eq!(closing(&answer("421 too many messages in this connection")), None);
         assert_eq!(closing(&answer("421 4.4.2 idle for too long")), None);
-        assert!(matches!(judge_session(Step::Greeting, &answer("554 5.7.1 no")), Health::Failing(_)));
-        assert!(matches!(judge_session(Step::Auth, &answer("504 5.5.4 unknown mechanism")), Health::Stop(_)));
+        assert!(matches!(
+            judge_session(Step::Greeting, &answer("554 5.7.1 no")),
+            Health::Failing(_)
+        ));
+        assert!(matches!(
+            judge_session(Step::Auth, &answer("504 5.5.4 unknown mechanism")),
+            Health::Stop(_)
+        ));
         for later in ["454 4.7.0 later", "451 4.7.0 too many logins", "421 4.3.2 not now"] {
-            assert!(matches!(judge_session(Step::Auth, &answer(later)), Health::Failing(refusal) if refusal.reason == Reason::Auth), "{later}");
+            assert!(
+                matches!(judge_session(Step::Auth, &answer(later)), Health::Failing(refusal) if refusal.reason == Reason::Auth),
+                "{later}"
+            );
         }
-        for never in ["550 5.7.1 your IP is listed in bl.example.net", "504 5.5.2 need fully-qualified hostname"] {
-            assert!(matches!(judge_session(Step::Hello, &answer(never)), Health::Stop(_)), "{never}");
+        for never in [
+            "550 5.7.1 your IP is listed in bl.example.net",
+            "504 5.5.2 need fully-qualified hostname",
+        ] {
+            assert!(
+                matches!(judge_session(Step::Hello, &answer(never)), Health::Stop(_)),
+                "{never}"
+            );
         }
-        assert!(matches!(judge_session(Step::Hello, &answer("421 4.7.0 later")), Health::Failing(_)));
-        let credits = judge_session(Step::Auth, &answer("451 Authentication failed: Maximum credits exceeded"));
+        assert!(matches!(
+            judge_session(Step::Hello, &answer("421 4.7.0 later")),
+            Health::Failing(_)
+        ));
+        let credits = judge_session(
+            Step::Auth,
+            &answer("451 Authentication failed: Maximum credits exceeded"),
+        );
         assert!(matches!(credits, Health::Exhausted(_)));
     }
 }

@@ -1,7 +1,8 @@
-//! One connection: octets out in groups, replies in, and the queue that tells which reply belongs to which command.
+//! One connection: octets out in groups, replies in, and the queue that tells which reply belongs
+//! to which command.
 //!
-//! The rules it keeps: commands that may share a write leave in one write; every wait is bounded; a reply nobody waits for is never
-//! taken for the answer to something else.
+//! The rules it keeps: commands that may share a write leave in one write; every wait is bounded; a
+//! reply nobody waits for is never taken for the answer to something else.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -37,8 +38,9 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
-    /// Lets the server know at once that what it has written has arrived. A server that writes each reply of a group by itself is held back by
-    /// its own kernel until then (RFC 896), and ours waits 40 ms for something to send with it (RFC 1122 section 4.2.3.2).
+    /// Lets the server know at once that what it has written has arrived. A server that writes each
+    /// reply of a group by itself is held back by its own kernel until then (RFC 896), and ours
+    /// waits 40 ms for something to send with it (RFC 1122 section 4.2.3.2).
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         {
@@ -53,7 +55,11 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
@@ -62,14 +68,22 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
         }
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, octets),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, octets),
@@ -102,11 +116,13 @@ impl AsyncWrite for Stream {
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) fault: Fault,
-    /// Whether the last octet of the group's message (of the group, where it holds none) may have left all the same.
+    /// Whether the last octet of the group's message (of the group, where it holds none) may have
+    /// left all the same.
     pub(super) may_have_left: bool,
 }
 
-/// What went wrong in either direction. The two are apart because answers may still be there to be read when a write has failed.
+/// What went wrong in either direction. The two are apart because answers may still be there to be
+/// read when a write has failed.
 #[derive(Debug, Default)]
 pub(super) struct Broken {
     pub(super) writing: Option<String>,
@@ -125,13 +141,15 @@ pub(super) struct Connection {
     is_unflushed: bool,
     /// Where a message in the outbox ends, its final dot included.
     message_end: Option<usize>,
-    /// The steps whose replies have not come yet, those of unwritten commands included, oldest first.
+    /// The steps whose replies have not come yet, those of unwritten commands included, oldest
+    /// first.
     pending: VecDeque<Step>,
     /// Whether something has been read since the last group was written.
     has_read: bool,
 }
 
-/// A process that was stopped finds its time limits over before it has heard what came meanwhile; it looks once more for so long.
+/// A process that was stopped finds its time limits over before it has heard what came meanwhile;
+/// it looks once more for so long.
 const GRACE: Duration = Duration::from_millis(20);
 
 /// Waits until a time limit is over and nothing has come in the moment after it.
@@ -165,7 +183,8 @@ impl Connection {
         }
     }
 
-    /// Gives the plain stream back for a TLS handshake; `None` where something that was sent in clear text would be read after it.
+    /// Gives the plain stream back for a TLS handshake; `None` where something that was sent in
+    /// clear text would be read after it.
     pub(super) fn into_plain(self) -> Option<TcpStream> {
         match self.stream {
             Stream::Plain(stream) if self.inbox.is_empty() => Some(stream),
@@ -207,7 +226,8 @@ impl Connection {
         self.outbox.len()
     }
 
-    /// The octets of the outbox, those that `exchange` has handed over included; none once it has handed over all.
+    /// The octets of the outbox, those that `exchange` has handed over included; none once it has
+    /// handed over all.
     pub(super) fn queued(&self) -> usize {
         self.outbox.len()
     }
@@ -222,8 +242,9 @@ impl Connection {
         self.outbox.len().min(self.handed_over + SLICE)
     }
 
-    /// How much of the outbox may have left when no more is written, `end` being where the last write was to end: the kernel has taken
-    /// exactly what it says; a TLS write that fails may have encrypted and sent all that it was given.
+    /// How much of the outbox may have left when no more is written, `end` being where the last
+    /// write was to end: the kernel has taken exactly what it says; a TLS write that fails may have
+    /// encrypted and sent all that it was given.
     pub(super) fn may_have_left(&self, end: usize) -> usize {
         if self.stream.is_tls() { end.max(self.handed_over) } else { self.handed_over }
     }
@@ -233,8 +254,9 @@ impl Connection {
         self.limits
     }
 
-    /// Writes the outbox up to `end` and reads what has come, whichever can be done; so neither side waits for the other to read. Without
-    /// a time limit of its own. When it is dropped, nothing is lost.
+    /// Writes the outbox up to `end` and reads what has come, whichever can be done; so neither
+    /// side waits for the other to read. Without a time limit of its own. When it is dropped,
+    /// nothing is lost.
     pub(super) async fn exchange(&mut self, end: usize) -> Broken {
         std::future::poll_fn(|cx| {
             let mut broken = Broken::default();
@@ -245,7 +267,8 @@ impl Connection {
         .await
     }
 
-    /// Reads all that is there, so that a connection that is closed already is seen to be before more is begun on it.
+    /// Reads all that is there, so that a connection that is closed already is seen to be before
+    /// more is begun on it.
     fn poll_inbox(&mut self, cx: &mut Context<'_>, broken: &mut Broken) -> Poll<()> {
         let mut octets = [0; 8192];
         let mut has_read = Poll::Pending;
@@ -253,7 +276,9 @@ impl Connection {
             let mut piece = ReadBuf::new(&mut octets);
             match Pin::new(&mut self.stream).poll_read(cx, &mut piece) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(())) if piece.filled().is_empty() => broken.reading = Some("closed by the server".into()),
+                Poll::Ready(Ok(())) if piece.filled().is_empty() => {
+                    broken.reading = Some("closed by the server".into())
+                }
                 Poll::Ready(Ok(())) => self.inbox.extend(piece.filled()),
                 Poll::Ready(Err(error)) => broken.reading = Some(error.to_string()),
             }
@@ -267,7 +292,9 @@ impl Connection {
 
     fn poll_outbox(&mut self, cx: &mut Context<'_>, end: usize, broken: &mut Broken) -> Poll<()> {
         if self.handed_over < end {
-            match std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, &self.outbox[self.handed_over..end])) {
+            match std::task::ready!(
+                Pin::new(&mut self.stream).poll_write(cx, &self.outbox[self.handed_over..end])
+            ) {
                 Ok(n) if n > 0 => self.handed_over += n,
                 Ok(_) => broken.writing = Some("closed by the server".into()),
                 Err(error) => broken.writing = Some(error.to_string()),
@@ -319,8 +346,8 @@ impl Connection {
         self.flush_after(&[]).await
     }
 
-    /// Writes `before` and the group. The time limit applies to each write, so that a large message on a slow line is not cut off while it
-    /// moves.
+    /// Writes `before` and the group. The time limit applies to each write, so that a large message
+    /// on a slow line is not cut off while it moves.
     pub(super) async fn flush_after(&mut self, before: &[u8]) -> Result<(), Unsent> {
         let Some(&step) = self.pending.back() else { return Ok(()) };
         let limit = self.limits.data;
@@ -330,11 +357,15 @@ impl Connection {
         let mut sent = 0;
         while sent < total {
             let end = total.min(sent + SLICE);
-            // The kernel has taken exactly what it says; a TLS write that fails may have encrypted and sent all that it was given.
+            // The kernel has taken exactly what it says; a TLS write that fails may have encrypted
+            // and sent all that it was given.
             let may_have_left = sent >= message_end || (self.stream.is_tls() && end >= message_end);
             let octets = [
                 IoSlice::new(&before[sent.min(before.len())..end.min(before.len())]),
-                IoSlice::new(&self.outbox[sent.saturating_sub(before.len())..end.saturating_sub(before.len())]),
+                IoSlice::new(
+                    &self.outbox
+                        [sent.saturating_sub(before.len())..end.saturating_sub(before.len())],
+                ),
             ];
             let first = usize::from(octets[0].is_empty());
             let fault = match within(limit, self.stream.write_vectored(&octets[first..])).await {
@@ -364,9 +395,13 @@ impl Connection {
     }
 
     /// The same with a time limit of its own.
-    pub(super) async fn next_within(&mut self, limit: Duration) -> Result<Option<(Step, Answer)>, Fault> {
+    pub(super) async fn next_within(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Option<(Step, Answer)>, Fault> {
         let Some(&step) = self.pending.front() else { return Ok(None) };
-        let answer = within(limit, self.read_answer(step)).await.ok_or(Fault::Silent(step, limit))??;
+        let answer =
+            within(limit, self.read_answer(step)).await.ok_or(Fault::Silent(step, limit))??;
         self.pending.pop_front();
         Ok(Some((step, answer)))
     }
@@ -419,7 +454,9 @@ impl Connection {
 
     async fn read_answer(&mut self, step: Step) -> Result<Answer, Fault> {
         loop {
-            if let Some(answer) = self.inbox.next().map_err(|what| Fault::Garbled(step, what.into()))? {
+            if let Some(answer) =
+                self.inbox.next().map_err(|what| Fault::Garbled(step, what.into()))?
+            {
                 return Ok(answer);
             }
             self.read_more(step).await?;
@@ -431,7 +468,8 @@ impl Connection {
         if std::mem::replace(&mut self.has_read, true) {
             self.stream.acknowledge();
         }
-        // Not into a piece of its own: that would be a part of this future, and be moved about with it.
+        // Not into a piece of its own: that would be a part of this future, and be moved about with
+        // it.
         match self.stream.read_buf(self.inbox.room()).await {
             Ok(0) => Err(Fault::Lost(step, "closed by the server".into())),
             Ok(_) => Ok(()),

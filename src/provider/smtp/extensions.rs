@@ -2,7 +2,8 @@
 
 use super::reply::Answer;
 
-/// The extensions that mailbatch makes use of. Keywords are compared without regard to case, unknown ones are passed over.
+/// The extensions that mailbatch makes use of. Keywords are compared without regard to case,
+/// unknown ones are passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extensions {
     /// RFC 2920: commands may be sent without waiting for each answer.
@@ -28,7 +29,8 @@ pub(super) struct Extensions {
 impl Extensions {
     /// Reads the lines after the first, which is the server's name.
     pub(super) fn read(answer: &Answer) -> Self {
-        let mut found = Self { hello: answer.lines.first().cloned().unwrap_or_default(), ..Self::default() };
+        let mut found =
+            Self { hello: answer.lines.first().cloned().unwrap_or_default(), ..Self::default() };
         for line in answer.lines.iter().skip(1) {
             // Some old servers write `AUTH=LOGIN PLAIN`.
             let line = line.trim().to_ascii_uppercase().replacen("AUTH=", "AUTH ", 1);
@@ -37,7 +39,9 @@ impl Extensions {
             match words.next() {
                 Some("PIPELINING") => found.pipelining = true,
                 Some("CHUNKING") => found.chunking = true,
-                Some("SIZE") => found.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0)),
+                Some("SIZE") => {
+                    found.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0))
+                }
                 Some("8BITMIME") => found.eight_bit_mime = true,
                 Some("SMTPUTF8") => found.smtputf8 = true,
                 Some("STARTTLS") => found.starttls = true,
@@ -52,7 +56,8 @@ impl Extensions {
 
     /// The limit that a message of `octets` exceeds, if it does.
     pub(super) fn exceeded_by(&self, octets: usize) -> Option<u64> {
-        self.size.filter(|&limit| limit > 0 && u64::try_from(octets).is_ok_and(|octets| octets > limit))
+        self.size
+            .filter(|&limit| limit > 0 && u64::try_from(octets).is_ok_and(|octets| octets > limit))
     }
 }
 
@@ -62,18 +67,41 @@ mod tests {
 
     #[test]
     fn keywords_are_read_in_any_case() {
-        let lines =
-            ["relay.example", "pipelining", "SIZE 1000", "8BitMime", "SMTPUTF8", "StartTLS", "AUTH plain LOGIN", "AUTH=XOAUTH2", "Chunking", ""];
-        let found = Extensions::read(&Answer { code: 250, lines: lines.map(str::to_owned).to_vec() });
-        assert!(found.pipelining && found.eight_bit_mime && found.smtputf8 && found.starttls && found.chunking);
+        let lines = [
+            "relay.example",
+            "pipelining",
+            "SIZE 1000",
+            "8BitMime",
+            "SMTPUTF8",
+            "StartTLS",
+            "AUTH plain LOGIN",
+            "AUTH=XOAUTH2",
+            "Chunking",
+            "",
+        ];
+        let found =
+            Extensions::read(&Answer { code: 250, lines: lines.map(str::to_owned).to_vec() });
+        assert!(
+            found.pipelining
+                && found.eight_bit_mime
+                && found.smtputf8
+                && found.starttls
+                && found.chunking
+        );
         assert_eq!(found.auth, ["PLAIN", "LOGIN", "XOAUTH2"]);
-        assert_eq!(found.keywords, ["8BITMIME", "AUTH", "CHUNKING", "PIPELINING", "SIZE", "SMTPUTF8", "STARTTLS"]);
+        assert_eq!(
+            found.keywords,
+            ["8BITMIME", "AUTH", "CHUNKING", "PIPELINING", "SIZE", "SMTPUTF8", "STARTTLS"]
+        );
         assert_eq!((found.exceeded_by(1_000), found.exceeded_by(1_001)), (None, Some(1_000)));
     }
 
     #[test]
     fn the_first_line_is_a_name_and_size_without_a_number_is_no_limit() {
-        let found = Extensions::read(&Answer { code: 250, lines: vec!["PIPELINING".into(), "SIZE".into()] });
+        let found = Extensions::read(&Answer {
+            code: 250,
+            lines: vec!["PIPELINING".into(), "SIZE".into()],
+        });
         assert!(!found.pipelining);
         assert_eq!((found.size, found.exceeded_by(usize::MAX)), (Some(0), None));
     }

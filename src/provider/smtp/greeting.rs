@@ -1,4 +1,5 @@
-//! The first words of a connection: TLS where it comes first, and the greeting; and whether the port wants another scheme than the configured.
+//! The first words of a connection: TLS where it comes first, and the greeting; and whether the
+//! port wants another scheme than the configured.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,13 +18,16 @@ use super::tls;
 use crate::outcome::Reason;
 use crate::provider::{BoxFuture, Health, Refusal};
 
-/// How long a greeting is waited for at most while the name has more addresses; at the last one it is as long as for every answer.
+/// How long a greeting is waited for at most while the name has more addresses; at the last one it
+/// is as long as for every answer.
 const GREETING: Duration = Duration::from_secs(10);
-/// A server is only given time to turn to a second connection where a greeting is waited for as long as this.
+/// A server is only given time to turn to a second connection where a greeting is waited for as
+/// long as this.
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
 /// The port on which TLS comes first.
 const PORT_OF_TLS: u16 = 465;
-/// How long the answer to a handshake is waited for that is tried beside a connection without a greeting.
+/// How long the answer to a handshake is waited for that is tried beside a connection without a
+/// greeting.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// And on the port of TLS.
 const HANDSHAKE_ON_ITS_PORT: Duration = Duration::from_secs(2);
@@ -55,10 +59,21 @@ pub(super) async fn greet(
     peer: SocketAddr,
     is_last: bool,
 ) -> Result<(Connection, Place), Ungreeted> {
-    let helo = settings.helo.clone().or_else(|| stream.local_addr().ok().map(|own| address_literal(own.ip())));
-    let is_final = |health: Health| if matches!(health, Health::Stop(_)) { Ungreeted::Final(health) } else { Ungreeted::Passing(health) };
+    let helo = settings
+        .helo
+        .clone()
+        .or_else(|| stream.local_addr().ok().map(|own| address_literal(own.ip())));
+    let is_final = |health: Health| {
+        if matches!(health, Health::Stop(_)) {
+            Ungreeted::Final(health)
+        } else {
+            Ungreeted::Passing(health)
+        }
+    };
     let stream = match settings.encryption {
-        Encryption::Implicit => shake_hands(settings, stream).await.map_err(|health| is_final(named_scheme(settings, health)))?,
+        Encryption::Implicit => shake_hands(settings, stream)
+            .await
+            .map_err(|health| is_final(named_scheme(settings, health)))?,
         _ => Stream::Plain(stream),
     };
     let limit = settings.limits.answer(Step::Greeting);
@@ -67,12 +82,20 @@ pub(super) async fn greet(
     match greeting.code {
         220 => {
             let helo = helo.unwrap_or_else(|| "[127.0.0.1]".to_owned());
-            let place = Place { helo, is_loopback: peer.ip().to_canonical().is_loopback(), greeting: greeting.lines.join(" ") };
+            let place = Place {
+                helo,
+                is_loopback: peer.ip().to_canonical().is_loopback(),
+                greeting: greeting.lines.join(" "),
+            };
             Ok((connection, place))
         }
-        code if code >= 400 && is_crowded(&greeting) => Err(Ungreeted::Crowded(judge_session(Step::Greeting, &greeting))),
+        code if code >= 400 && is_crowded(&greeting) => {
+            Err(Ungreeted::Crowded(judge_session(Step::Greeting, &greeting)))
+        }
         code if code >= 400 => Err(Ungreeted::Passing(judge_session(Step::Greeting, &greeting))),
-        _ => Err(Ungreeted::Final(Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health())),
+        _ => Err(Ungreeted::Final(
+            Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health(),
+        )),
     }
 }
 
@@ -100,7 +123,13 @@ async fn first_words(
 ) -> Result<(Connection, Answer), Ungreeted> {
     let begins_plain = matches!(stream, Stream::Plain(_));
     let mut connection = Connection::new(stream, settings.limits);
-    let wants_tls = || Ungreeted::Final(wrong_scheme(settings, "the server waits for a TLS handshake and says nothing before it", "smtps"));
+    let wants_tls = || {
+        Ungreeted::Final(wrong_scheme(
+            settings,
+            "the server waits for a TLS handshake and says nothing before it",
+            "smtps",
+        ))
+    };
     let passing = |fault: Fault| Ungreeted::Passing(fault.health());
     let handshake = {
         let mut greeting = std::pin::pin!(connection.greeting(limit));
@@ -123,7 +152,8 @@ async fn first_words(
             Ok((connection, greeting.map_err(passing)?))
         }
         Ok(handshake) => {
-            // A server of one connection at a time looks at the second one only when the first has gone.
+            // A server of one connection at a time looks at the second one only when the first has
+            // gone.
             drop(connection);
             if timeout(HANDSHAKE, handshake).await == Ok(true) {
                 return Err(wants_tls());
@@ -147,8 +177,9 @@ enum Tried {
     Unanswered(BoxFuture<'static, bool>),
 }
 
-/// Finds out whether a server that does not greet waits for TLS instead. It is tried over a connection of its own, and only after a while,
-/// for some servers make every client wait for their greeting and distrust those that speak before it.
+/// Finds out whether a server that does not greet waits for TLS instead. It is tried over a
+/// connection of its own, and only after a while, for some servers make every client wait for their
+/// greeting and distrust those that speak before it.
 async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tried {
     let is_its_port = settings.port == PORT_OF_TLS;
     let patience = if is_its_port { Duration::from_secs(1) } else { Duration::from_secs(8) };
@@ -169,15 +200,21 @@ async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tr
     }
 }
 
-/// What a handshake came to that began the session: where the server does not know what TLS is there, another scheme is meant.
+/// What a handshake came to that began the session: where the server does not know what TLS is
+/// there, another scheme is meant.
 fn named_scheme(settings: &Settings, health: Health) -> Health {
     match health {
-        Health::Stop(refusal) if refusal.detail == tls::NO_TLS => wrong_scheme(settings, &refusal.detail, "smtp+starttls"),
+        Health::Stop(refusal) if refusal.detail == tls::NO_TLS => {
+            wrong_scheme(settings, &refusal.detail, "smtp+starttls")
+        }
         other => other,
     }
 }
 
 fn wrong_scheme(settings: &Settings, what: &str, scheme: &str) -> Health {
-    let detail = format!("{what}; write {scheme}://{}:{} in its url, or use another port", settings.host, settings.port);
+    let detail = format!(
+        "{what}; write {scheme}://{}:{} in its url, or use another port",
+        settings.host, settings.port
+    );
     Health::Stop(Refusal::new(Reason::Session, "", super::reply::shorten(&detail)))
 }

@@ -1,6 +1,7 @@
 //! Logins: where it is not known that they pass, one is tried at a time.
 //!
-//! Servers lock accounts that ask too often, and a server that closes all connections at once would be asked by all of them at once.
+//! Servers lock accounts that ask too often, and a server that closes all connections at once would
+//! be asked by all of them at once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,7 +44,9 @@ impl Logins {
 
     fn are_vouched_for(&self) -> bool {
         let Last { passed_at, refused_at } = *self.last();
-        passed_at.is_some_and(|passed| passed.elapsed() < VOUCHES_FOR && refused_at.is_none_or(|refused| refused < passed))
+        passed_at.is_some_and(|passed| {
+            passed.elapsed() < VOUCHES_FOR && refused_at.is_none_or(|refused| refused < passed)
+        })
     }
 
     /// Waits until a login may be tried for a claim that began then.
@@ -76,15 +79,22 @@ mod tests {
         let begun_at = Instant::now();
         let first = logins.turn(begun_at).await.unwrap();
         assert!(first.is_some());
-        let waiting = async { tokio::time::timeout(Duration::from_millis(20), logins.turn(begun_at)).await };
+        let waiting =
+            async { tokio::time::timeout(Duration::from_millis(20), logins.turn(begun_at)).await };
         assert!(waiting.await.is_err(), "a second one waits");
         logins.ended(true);
-        assert!(logins.turn(begun_at).await.unwrap().is_none(), "it passed: the others need no turn");
+        assert!(
+            logins.turn(begun_at).await.unwrap().is_none(),
+            "it passed: the others need no turn"
+        );
         drop(first);
 
         logins.ended(false);
         assert!(logins.turn(begun_at).await.is_err() && logins.were_refused_since(begun_at));
         let later = Instant::now() + Duration::from_millis(1);
-        assert!(logins.turn(later).await.unwrap().is_some(), "a claim that began later tries it once");
+        assert!(
+            logins.turn(later).await.unwrap().is_some(),
+            "a claim that began later tries it once"
+        );
     }
 }

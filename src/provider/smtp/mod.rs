@@ -1,15 +1,19 @@
 //! Mail over SMTP (RFC 5321), by a session of our own on the wire.
 //!
-//! The rules it keeps: never more than `in_flight` connections, idle ones included; a connection that was left in the middle of
-//! anything, as when a send is dropped, is closed and never used again; a closed connection is nobody's fault.
+//! The rules it keeps: never more than `in_flight` connections, idle ones included; a connection
+//! that was left in the middle of anything, as when a send is dropped, is closed and never used
+//! again; a closed connection is nobody's fault.
 //!
 //! - Limits: `SIZE` as the server announces it; `per_connection` messages over one connection.
-//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a write, and the next message's follow the
-//!   final dot where the server is known to take that (`pipelining`). With `window = N`, where the server announces CHUNKING too, up to N
-//!   messages are under way on a connection, each as one chunk; elsewhere `window` does nothing.
+//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a
+//!   write, and the next message's follow the final dot where the server is known to take that
+//!   (`pipelining`). With `window = N`, where the server announces CHUNKING too, up to N messages
+//!   are under way on a connection, each as one chunk; elsewhere `window` does nothing.
 //! - Partial failure: none, since every transaction has one recipient.
-//! - Idempotency: none. A message whose last octet was written and not answered is `Unknown`; with a window that can be N on each connection.
-//! - Quirks: a server may close at any time with 421, or silently when idle; the same message then goes over a new connection, once.
+//! - Idempotency: none. A message whose last octet was written and not answered is `Unknown`; with
+//!   a window that can be N on each connection.
+//! - Quirks: a server may close at any time with 421, or silently when idle; the same message then
+//!   goes over a new connection, once.
 
 mod addresses;
 mod auth;
@@ -56,13 +60,20 @@ use self::settings::Settings;
 use self::step::{Fault, Step};
 use self::transaction::{Ended, check};
 use self::window::Experience;
-use super::{BoxFuture, Capabilities, Claim, Health, Job, JobId, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire};
+use super::{
+    BoxFuture, Capabilities, Claim, Health, Job, JobId, Provider, ProviderSettings, ProviderSpec,
+    Refusal, Reply, Stopped, Verdict, Wire,
+};
 use crate::error::Result;
 use crate::outcome::Reason;
 
 /// SMTP's row in the table of providers.
-pub const SPEC: ProviderSpec =
-    ProviderSpec { kind: "smtp", summary: "an SMTP relay: plain, STARTTLS or TLS; AUTH PLAIN, LOGIN, XOAUTH2", keys: settings::KEYS, connect };
+pub const SPEC: ProviderSpec = ProviderSpec {
+    kind: "smtp",
+    summary: "an SMTP relay: plain, STARTTLS or TLS; AUTH PLAIN, LOGIN, XOAUTH2",
+    keys: settings::KEYS,
+    connect,
+};
 
 /// So many permanent refusals of MAIL in a row, nothing taken between, are no passing failure.
 const REFUSED_OUTRIGHT: u32 = 3;
@@ -91,8 +102,9 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 struct Smtp {
     capabilities: Capabilities,
     settings: Settings,
-    /// A permit for each connection in use. Idle sessions hold none, and still the two never exceed the limit together, because an idle
-    /// session is taken up or closed before a new one is opened.
+    /// A permit for each connection in use. Idle sessions hold none, and still the two never exceed
+    /// the limit together, because an idle session is taken up or closed before a new one is
+    /// opened.
     room: Room,
     idle: Mutex<Vec<Session>>,
     experience: Experience,
@@ -118,13 +130,24 @@ impl Provider for Smtp {
             let todo = claim.jobs.iter().collect();
             let begun_at = Instant::now();
             let reply = Reply::default();
-            let mut hand_over = HandOver { smtp: self, wire, todo, granted: None, session: None, begun_at, is_crowded: false, at_hand: None, reply };
+            let mut hand_over = HandOver {
+                smtp: self,
+                wire,
+                todo,
+                granted: None,
+                session: None,
+                begun_at,
+                is_crowded: false,
+                at_hand: None,
+                reply,
+            };
             while !hand_over.todo.is_empty() && hand_over.advance().await.is_ok() {}
             let HandOver { session, reply, is_crowded, .. } = hand_over;
             if is_crowded {
                 self.room.is_smaller(permit);
             }
-            // An envelope that is out belongs to a job of this claim; nothing else may follow it on this connection.
+            // An envelope that is out belongs to a job of this claim; nothing else may follow it on
+            // this connection.
             self.idle().extend(session.filter(|session| !session.envelope_is_out));
             reply
         })
@@ -141,7 +164,10 @@ impl Provider for Smtp {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let sessions = std::mem::take(&mut *self.idle());
-            futures_util::future::join_all(sessions.into_iter().map(|session| session.connection.quit())).await;
+            futures_util::future::join_all(
+                sessions.into_iter().map(|session| session.connection.quit()),
+            )
+            .await;
             self.relays.close().await;
         })
     }
@@ -153,24 +179,33 @@ impl Smtp {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many messages may be under way on this session as chunks; `None` where it is to be one at a time by DATA.
+    /// How many messages may be under way on this session as chunks; `None` where it is to be one
+    /// at a time by DATA.
     fn width(&self, session: &Session) -> Option<usize> {
         self.experience.width(&self.settings, session)
     }
 
-    /// A transaction that is refused for good before it names its recipient is no passing failure once that has happened a few times.
+    /// A transaction that is refused for good before it names its recipient is no passing failure
+    /// once that has happened a few times.
     fn weighed(&self, health: Health) -> Health {
         match health {
-            Health::Failing(refusal) if refusal.code.starts_with('5') => match self.refused_outright.fetch_add(1, Ordering::Relaxed) + 1 {
-                REFUSED_OUTRIGHT.. => Health::Stop(refusal),
-                _ => Health::Failing(refusal),
-            },
+            Health::Failing(refusal) if refusal.code.starts_with('5') => {
+                match self.refused_outright.fetch_add(1, Ordering::Relaxed) + 1 {
+                    REFUSED_OUTRIGHT.. => Health::Stop(refusal),
+                    _ => Health::Failing(refusal),
+                }
+            }
             other => other,
         }
     }
 
-    /// A session that can take a message now: the given one, an idle one, or else a new one, for a claim that began then.
-    async fn ready(&self, session: Option<Session>, begun_at: Instant) -> Result<Session, Unopened> {
+    /// A session that can take a message now: the given one, an idle one, or else a new one, for a
+    /// claim that began then.
+    async fn ready(
+        &self,
+        session: Option<Session>,
+        begun_at: Instant,
+    ) -> Result<Session, Unopened> {
         let pooled = || self.idle().pop();
         if let Some(mut session) = session.or_else(pooled) {
             if session.is_usable(&self.settings) {
@@ -181,19 +216,25 @@ impl Smtp {
         self.open(begun_at).await
     }
 
-    /// A new session. Where another claim's login has been refused since this one began, none is tried: that refusal speaks for both, and
-    /// what has not been begun is given back.
+    /// A new session. Where another claim's login has been refused since this one began, none is
+    /// tried: that refusal speaks for both, and what has not been begun is given back.
     async fn open(&self, begun_at: Instant) -> Result<Session, Unopened> {
         if self.logins.were_refused_since(begun_at) {
             return Err(Health::Fine.into());
         }
-        // A future of many kilobytes, which the claims that wait for other things need not carry about.
+        // A future of many kilobytes, which the claims that wait for other things need not carry
+        // about.
         Box::pin(Session::open(self.surroundings(), begun_at)).await
     }
 
     /// What a new session is opened by.
     fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings { settings: &self.settings, known: &self.addresses, relays: &self.relays, logins: &self.logins }
+        Surroundings {
+            settings: &self.settings,
+            known: &self.addresses,
+            relays: &self.relays,
+            logins: &self.logins,
+        }
     }
 }
 
@@ -206,7 +247,8 @@ struct HandOver<'a> {
     wire: &'a dyn Wire,
     /// The jobs that have not been begun, in order.
     todo: VecDeque<&'a Job>,
-    /// The job that has its slot already, because its envelope was to leave with the message before it or it waited for its turn.
+    /// The job that has its slot already, because its envelope was to leave with the message before
+    /// it or it waited for its turn.
     granted: Option<JobId>,
     /// The session in use, with nothing under way on it but the envelope of the granted job.
     session: Option<Session>,
@@ -261,14 +303,18 @@ impl<'a> HandOver<'a> {
             let ended = session.deliver(job, next, self.wire).await;
             self.learn_behind(&mut session, was_behind, &ended).await;
             match ended {
-                Ended::Settled { verdict, refused: Some((step, answer)), .. } if self.has_no_room(step, &answer) => {
+                Ended::Settled { verdict, refused: Some((step, answer)), .. }
+                    if self.has_no_room(step, &answer) =>
+                {
                     drop(session);
                     self.is_crowded = true;
                     return self.settle(job, blameless(verdict), Health::Fine).and(Err(Halt));
                 }
                 Ended::Settled { verdict, health, is_usable, refused } => {
                     let after = match &refused {
-                        Some((step, answer)) if may_reconnect && session.taken > 0 => Change::after(&session.relay, *step, answer, job),
+                        Some((step, answer)) if may_reconnect && session.taken > 0 => {
+                            Change::after(&session.relay, *step, answer, job)
+                        }
                         _ => After::Nothing,
                     };
                     if let Some(change) = change.take() {
@@ -285,21 +331,34 @@ impl<'a> HandOver<'a> {
                             continue;
                         }
                         After::Unclear => {
-                            let health = if matches!(health, Health::Failing(_)) { Health::Fine } else { health };
-                            let is_at_it = refused.is_some_and(|(step, answer)| step.names_a_recipient(&answer));
+                            let health = if matches!(health, Health::Failing(_)) {
+                                Health::Fine
+                            } else {
+                                health
+                            };
+                            let is_at_it = refused
+                                .is_some_and(|(step, answer)| step.names_a_recipient(&answer));
                             return self.settle_at(job, blameless(verdict), health, is_at_it);
                         }
                         After::Nothing if is_usable => self.session = Some(session),
                         After::Nothing => {}
                     }
-                    let is_at_it = refused.is_some_and(|(step, answer)| step.names_a_recipient(&answer) || names_our_sender(&answer, job));
+                    let is_at_it = refused.is_some_and(|(step, answer)| {
+                        step.names_a_recipient(&answer) || names_our_sender(&answer, job)
+                    });
                     return self.settle_at(job, verdict, health, is_at_it);
                 }
-                Ended::Broken(fault) if was_used && may_reconnect && fault.is_closed_connection() => {
-                    // Asks for another slot then: reconnecting takes time, in which the limits' windows and the suppressions move on.
+                Ended::Broken(fault)
+                    if was_used && may_reconnect && fault.is_closed_connection() =>
+                {
+                    // Asks for another slot then: reconnecting takes time, in which the limits'
+                    // windows and the suppressions move on.
                     may_reconnect = false;
                     if let Fault::Spent(..) = &fault
-                        && let Err(error) = self.wire.answered(job.id, &Verdict::NotTaken { refusal: fault.refusal(), counts: false })
+                        && let Err(error) = self.wire.answered(
+                            job.id,
+                            &Verdict::NotTaken { refusal: fault.refusal(), counts: false },
+                        )
                     {
                         return self.fares(untraced(&error));
                     }
@@ -326,22 +385,28 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Whether the server serves as many connections as it wants to, which some say only when there is a message, and has others of ours.
+    /// Whether the server serves as many connections as it wants to, which some say only when there
+    /// is a message, and has others of ours.
     fn has_no_room(&self, step: Step, answer: &Answer) -> bool {
-        matches!(step, Step::Mail | Step::Data | Step::Message) && answer.class() == 4 && is_crowded(answer) && self.smtp.room.has_others()
+        matches!(step, Step::Mail | Step::Data | Step::Message)
+            && answer.class() == 4
+            && is_crowded(answer)
+            && self.smtp.room.has_others()
     }
 
     /// Waits until the job may be begun, unless it has its slot.
     async fn permitted(&mut self, job: &Job) -> Result<(), Stopped> {
         if self.granted.take() == Some(job.id) {
-            // The message before it took its time; a suppression or a stop that came meanwhile still counts.
+            // The message before it took its time; a suppression or a stop that came meanwhile
+            // still counts.
             self.wire.slot_now(job).unwrap_or(Ok(()))
         } else {
             self.wire.slot(job).await
         }
     }
 
-    /// The job whose envelope may leave with the message that is sent now: the next one, where it can be begun without waiting.
+    /// The job whose envelope may leave with the message that is sent now: the next one, where it
+    /// can be begun without waiting.
     fn ahead(&mut self, session: &Session) -> Option<&'a Job> {
         if !session.groups || session.transactions + 1 >= self.smtp.settings.per_connection.get() {
             return None;
@@ -366,7 +431,8 @@ impl<'a> HandOver<'a> {
         self.opened(self.smtp.ready(session, self.begun_at).await)
     }
 
-    /// Where the server has no room for one more connection beside others of ours, what is left goes over those, and nothing is wrong.
+    /// Where the server has no room for one more connection beside others of ours, what is left
+    /// goes over those, and nothing is wrong.
     fn opened(&mut self, session: Result<Session, Unopened>) -> Result<Session, Halt> {
         session.map_err(|unopened| {
             match unopened {
@@ -379,7 +445,11 @@ impl<'a> HandOver<'a> {
 
     fn settle(&mut self, job: &Job, verdict: Verdict, health: Health) -> Result<(), Halt> {
         // What was not answered is not recorded as answered.
-        let traced = if matches!(verdict, Verdict::Unknown { .. }) { Ok(()) } else { self.wire.answered(job.id, &verdict) };
+        let traced = if matches!(verdict, Verdict::Unknown { .. }) {
+            Ok(())
+        } else {
+            self.wire.answered(job.id, &verdict)
+        };
         if matches!(verdict, Verdict::Accepted { .. }) {
             self.smtp.refused_outright.store(0, Ordering::Relaxed);
         }
@@ -389,7 +459,13 @@ impl<'a> HandOver<'a> {
     }
 
     /// Settles a job whose answer may be about its recipient alone.
-    fn settle_at(&mut self, job: &Job, verdict: Verdict, health: Health, is_at_it: bool) -> Result<(), Halt> {
+    fn settle_at(
+        &mut self,
+        job: &Job,
+        verdict: Verdict,
+        health: Health,
+        is_at_it: bool,
+    ) -> Result<(), Halt> {
         self.at_hand = is_at_it.then_some(job.id);
         let settled = self.settle(job, verdict, health);
         self.at_hand = None;
@@ -432,5 +508,9 @@ fn gravity(health: &Health) -> u8 {
 }
 
 fn untraced(error: &std::io::Error) -> Health {
-    Health::Failing(Refusal::new(Reason::Session, "", format!("the trace cannot be written: {error}")))
+    Health::Failing(Refusal::new(
+        Reason::Session,
+        "",
+        format!("the trace cannot be written: {error}"),
+    ))
 }

@@ -1,9 +1,10 @@
 //! What may stand behind the final dot.
 //!
-//! RFC 2920 allows the next envelope there, which makes a message cost one round trip. Some servers die of it, some refuse it, and some drop
-//! it without a word. The rules this module keeps: those that are known by name never get one; every other relay is tried once, on one
-//! connection, and the trial is on record before its first write; a 503, a lost connection or silence ends it for all connections, for this
-//! run and for later ones.
+//! RFC 2920 allows the next envelope there, which makes a message cost one round trip. Some servers
+//! die of it, some refuse it, and some drop it without a word. The rules this module keeps: those
+//! that are known by name never get one; every other relay is tried once, on one connection, and
+//! the trial is on record before its first write; a 503, a lost connection or silence ends it for
+//! all connections, for this run and for later ones.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -12,7 +13,8 @@ use super::extensions::Extensions;
 /// How much leaves together, as the configuration has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// MAIL, RCPT and DATA together; the next envelope behind the final dot where the relay has shown that it takes it.
+    /// MAIL, RCPT and DATA together; the next envelope behind the final dot where the relay has
+    /// shown that it takes it.
     Auto,
     /// The next envelope behind the final dot wherever PIPELINING is announced.
     Full,
@@ -24,8 +26,12 @@ pub(super) enum Mode {
 
 impl Mode {
     /// Every mode with its word in mailbatch.toml.
-    pub(super) const WORDS: [(&'static str, Self); 4] =
-        [("auto", Self::Auto), ("full", Self::Full), ("envelope", Self::Envelope), ("off", Self::Off)];
+    pub(super) const WORDS: [(&'static str, Self); 4] = [
+        ("auto", Self::Auto),
+        ("full", Self::Full),
+        ("envelope", Self::Envelope),
+        ("off", Self::Off),
+    ];
 
     /// Its word.
     pub(super) fn word(self) -> &'static str {
@@ -86,17 +92,23 @@ impl Pipelining {
 
     pub(super) fn stage(&self) -> Stage {
         let all = [Stage::Untried, Stage::Begun, Stage::UnderWay, Stage::Takes, Stage::Refuses];
-        all.into_iter().find(|stage| *stage as u8 == self.stage.load(Ordering::Acquire)).unwrap_or(Stage::Refuses)
+        all.into_iter()
+            .find(|stage| *stage as u8 == self.stage.load(Ordering::Acquire))
+            .unwrap_or(Stage::Refuses)
     }
 
     /// From one stage to another; false where another connection was faster.
     fn moves(&self, from: Stage, to: Stage) -> bool {
-        self.stage.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.stage
+            .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 
     /// Takes the trial for one connection. What it was before, if nobody else has it.
     pub(super) fn take(&self) -> Option<Stage> {
-        [Stage::Begun, Stage::Untried].into_iter().find(|before| self.moves(*before, Stage::UnderWay))
+        [Stage::Begun, Stage::Untried]
+            .into_iter()
+            .find(|before| self.moves(*before, Stage::UnderWay))
     }
 
     /// Gives the trial back without a result.
@@ -125,7 +137,8 @@ pub(super) struct Known {
     pub(super) name: &'static str,
     /// What its greeting has by default, in lowercase.
     greeting: &'static str,
-    /// What the first line of its answer to EHLO has by default, in lowercase; it stays where the greeting has been changed.
+    /// What the first line of its answer to EHLO has by default, in lowercase; it stays where the
+    /// greeting has been changed.
     hello: Option<&'static str>,
     /// A keyword that hardly any other server announces.
     keyword: Option<&'static str>,
@@ -134,7 +147,8 @@ pub(super) struct Known {
 }
 
 const KNOWN: [Known; 3] = [
-    // src/lib-smtp/smtp-server-transaction.c of 2.3.19.1: "Panic: ... pending_rcpt_cmds == 0", after the message has been relayed.
+    // src/lib-smtp/smtp-server-transaction.c of 2.3.19.1: "Panic: ... pending_rcpt_cmds == 0",
+    // after the message has been relayed.
     Known {
         name: "Dovecot submission",
         greeting: "dovecot",
@@ -143,7 +157,13 @@ const KNOWN: [Known; 3] = [
         does: "its process dies after it has relayed the message",
     },
     // GHSA-rp4q-8m6x-c43c: since 3.1 every command behind the end of DATA is refused.
-    Known { name: "Haraka", greeting: "haraka", hello: Some("haraka is at your service"), keyword: None, does: "it refuses each command with 503" },
+    Known {
+        name: "Haraka",
+        greeting: "haraka",
+        hello: Some("haraka is at your service"),
+        keyword: None,
+        does: "it refuses each command with 503",
+    },
     // internal/smtpsrv/conn.go of 1.11: what the reader has buffered behind the dot is discarded.
     Known {
         name: "chasquid",
@@ -174,19 +194,33 @@ mod tests {
         for (greeting, line, expected) in [
             ("mx.test Dovecot (Debian) ready.", "mx.test", Some("Dovecot submission")),
             ("mx.test ESMTP Haraka/3.3.4 ready", "mx.test", Some("Haraka")),
-            ("mx.test welcome", "mx.test Hello client [127.0.0.1]Haraka is at your service.", Some("Haraka")),
+            (
+                "mx.test welcome",
+                "mx.test Hello client [127.0.0.1]Haraka is at your service.",
+                Some("Haraka"),
+            ),
             ("mx.test ESMTP chasquid", "mx.test", Some("chasquid")),
             ("mx.test", "mx.test - Your hour of destiny has come", Some("chasquid")),
             ("mx.test ESMTP Postfix", "mx.test", None),
         ] {
-            assert_eq!(known(greeting, &hello(line)).map(|known| known.name), expected, "{greeting}");
+            assert_eq!(
+                known(greeting, &hello(line)).map(|known| known.name),
+                expected,
+                "{greeting}"
+            );
         }
     }
 
     #[test]
     fn a_changed_greeting_hides_none_of_them() {
-        let burl = Extensions { keywords: vec!["BURL".into(), "PIPELINING".into()], ..Extensions::default() };
-        assert_eq!(known("mx.test welcome", &burl).map(|known| known.name), Some("Dovecot submission"));
+        let burl = Extensions {
+            keywords: vec!["BURL".into(), "PIPELINING".into()],
+            ..Extensions::default()
+        };
+        assert_eq!(
+            known("mx.test welcome", &burl).map(|known| known.name),
+            Some("Dovecot submission")
+        );
     }
 
     #[test]

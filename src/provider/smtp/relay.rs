@@ -1,7 +1,9 @@
-//! What is known about the server behind a connection: its name, how it takes commands behind the final dot, and how it takes chunks.
+//! What is known about the server behind a connection: its name, how it takes commands behind the
+//! final dot, and how it takes chunks.
 //!
-//! The rules it keeps: what is known of one software says nothing about another under the same name; a trial is on record before the write
-//! that it is about, and one without a result on record has failed.
+//! The rules it keeps: what is known of one software says nothing about another under the same
+//! name; a trial is on record before the write that it is about, and one without a result on record
+//! has failed.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -42,7 +44,12 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    fn new(subject: String, known: Option<&'static Known>, stage: Stage, chunks_broken: bool) -> Self {
+    fn new(
+        subject: String,
+        known: Option<&'static Known>,
+        stage: Stage,
+        chunks_broken: bool,
+    ) -> Self {
         Self {
             subject,
             behind: Pipelining::new(stage),
@@ -93,7 +100,12 @@ impl Relays {
     }
 
     /// The relay that greets so and announces this.
-    pub(super) async fn meet(&self, place: &str, greeting: &str, offered: &Extensions) -> Arc<Relay> {
+    pub(super) async fn meet(
+        &self,
+        place: &str,
+        greeting: &str,
+        offered: &Extensions,
+    ) -> Arc<Relay> {
         let subject = subject(place, greeting, offered);
         if let Some(relay) = self.met().get(&subject) {
             return Arc::clone(relay);
@@ -110,13 +122,20 @@ impl Relays {
         let of = async |kind| {
             memory.recall(kind).await.map_or_else(
                 |error| {
-                    tracing::warn!(kind, error, "what earlier runs found out about relays cannot be read");
+                    tracing::warn!(
+                        kind,
+                        error,
+                        "what earlier runs found out about relays cannot be read"
+                    );
                     None
                 },
                 |facts| Some(facts.into_iter().collect::<HashMap<_, _>>()),
             )
         };
-        Facts { behind: of(BEHIND).await.unwrap_or_default(), chunks: of(CHUNKS).await.unwrap_or_default() }
+        Facts {
+            behind: of(BEHIND).await.unwrap_or_default(),
+            chunks: of(CHUNKS).await.unwrap_or_default(),
+        }
     }
 
     fn met(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Relay>>> {
@@ -124,12 +143,14 @@ impl Relays {
         self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records how far the trial of what stands behind the dot has come. False where that is not on record.
+    /// Records how far the trial of what stands behind the dot has come. False where that is not on
+    /// record.
     pub(super) async fn record(&self, relay: &Relay, stage: Stage) -> bool {
         self.remember(BEHIND, relay, stage.word()).await
     }
 
-    /// Records that a trial begins, unless there is a result on record or a trial of this process or another. False where it may not begin.
+    /// Records that a trial begins, unless there is a result on record or a trial of this process
+    /// or another. False where it may not begin.
     pub(super) async fn record_trial(&self, place: &str, relay: &Relay) -> bool {
         let Some(memory) = &self.memory else { return false };
         let (place, subject) = (place.to_owned(), relay.subject.clone());
@@ -137,7 +158,14 @@ impl Relays {
             let facts = Facts { behind: facts.iter().cloned().collect(), chunks: HashMap::new() };
             facts.stage(&place, &subject) == Stage::Untried
         };
-        let begun = memory.remember_if(BEHIND, relay.subject.clone(), Stage::Begun.word().to_owned(), Box::new(is_untried)).await;
+        let begun = memory
+            .remember_if(
+                BEHIND,
+                relay.subject.clone(),
+                Stage::Begun.word().to_owned(),
+                Box::new(is_untried),
+            )
+            .await;
         begun.unwrap_or_else(|error| not_recorded(BEHIND, &error))
     }
 
@@ -174,15 +202,19 @@ fn not_recorded(kind: &'static str, error: &str) -> bool {
 }
 
 impl Facts {
-    /// How far a relay has been tried. One that failed under this host and port is not tried again under another name, for software that
-    /// greets with something new each time would be tried each time.
+    /// How far a relay has been tried. One that failed under this host and port is not tried again
+    /// under another name, for software that greets with something new each time would be tried
+    /// each time.
     fn stage(&self, place: &str, subject: &str) -> Stage {
         let of = |value: &String| Stage::of_record(value);
         if let Some(stage) = self.behind.get(subject).map(of) {
             return stage;
         }
         let prefix = format!("{place} ");
-        let has_failed = self.behind.iter().any(|(other, value)| other.starts_with(&prefix) && of(value) == Stage::Refuses);
+        let has_failed = self
+            .behind
+            .iter()
+            .any(|(other, value)| other.starts_with(&prefix) && of(value) == Stage::Refuses);
         if has_failed { Stage::Refuses } else { Stage::Untried }
     }
 }
@@ -192,15 +224,29 @@ fn subject(place: &str, greeting: &str, offered: &Extensions) -> String {
     format!("{place} {} {}", software(greeting), offered.keywords.join(","))
 }
 
-/// The words of a greeting that name the software: neither the host's name nor a date, an address or the number of a connection.
+/// The words of a greeting that name the software: neither the host's name nor a date, an address
+/// or the number of a connection.
 fn software(greeting: &str) -> String {
-    const OF_DATES: &str = "mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec gmt utc";
+    const OF_DATES: &str =
+        "mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec gmt utc";
     const MOST: usize = 80;
-    let is_version = |part: &str| part.contains('.') && part.bytes().all(|b| b.is_ascii_digit() || b == b'.') && part.parse::<Ipv4Addr>().is_err();
+    let is_version = |part: &str| {
+        part.contains('.')
+            && part.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            && part.parse::<Ipv4Addr>().is_err()
+    };
     let is_name = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
-    let is_of_a_date = |word: &str| OF_DATES.split(' ').any(|of_dates| word.eq_ignore_ascii_case(of_dates));
-    let words = greeting.split_ascii_whitespace().skip(1).map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
-    let kept = words.filter(|word| !word.is_empty() && !is_of_a_date(word) && word.split('/').all(|part| is_name(part) || is_version(part)));
+    let is_of_a_date =
+        |word: &str| OF_DATES.split(' ').any(|of_dates| word.eq_ignore_ascii_case(of_dates));
+    let words = greeting
+        .split_ascii_whitespace()
+        .skip(1)
+        .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
+    let kept = words.filter(|word| {
+        !word.is_empty()
+            && !is_of_a_date(word)
+            && word.split('/').all(|part| is_name(part) || is_version(part))
+    });
     kept.collect::<Vec<_>>().join(" ").chars().take(MOST).collect()
 }
 
@@ -213,7 +259,10 @@ mod tests {
         for (greeting, expected) in [
             ("mx.test ESMTP Postfix (Debian/GNU)", "ESMTP Postfix Debian/GNU"),
             ("mx.test ESMTP Exim 4.96 Sun, 29 Nov 2026 20:34:29 +0000", "ESMTP Exim 4.96"),
-            ("mx.test ESMTP Sendmail 8.17.1.9/8.17.1.9/Debian-2+deb12u2; Sun, 29 Nov 2026 20:34:29 GMT; (No UCE/UBE)", "ESMTP Sendmail No UCE/UBE"),
+            (
+                "mx.test ESMTP Sendmail 8.17.1.9/8.17.1.9/Debian-2+deb12u2; Sun, 29 Nov 2026 20:34:29 GMT; (No UCE/UBE)",
+                "ESMTP Sendmail No UCE/UBE",
+            ),
             ("mx.test ESMTP Haraka/3.3.4 ready (3B7F)", "ESMTP Haraka/3.3.4 ready"),
             ("smtp.gmail.com ESMTP 5b1f17b1804b1-43f4a9-12.7 - gsmtp", "ESMTP gsmtp"),
             ("email-smtp.amazonaws.com ESMTP SimpleEmailService-d-8K2 192.0.2.1", "ESMTP"),
@@ -226,8 +275,10 @@ mod tests {
 
     #[test]
     fn a_trial_that_failed_counts_for_every_name_of_the_same_port_and_success_for_one() {
-        let facts =
-            |behind: &[(&str, &str)]| Facts { behind: behind.iter().map(|(s, v)| ((*s).into(), (*v).into())).collect(), chunks: HashMap::new() };
+        let facts = |behind: &[(&str, &str)]| Facts {
+            behind: behind.iter().map(|(s, v)| ((*s).into(), (*v).into())).collect(),
+            chunks: HashMap::new(),
+        };
         for (on_record, expected) in [
             (&[][..], Stage::Untried),
             (&[("a:25 ESMTP X", "takes")], Stage::Takes),

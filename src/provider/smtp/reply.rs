@@ -1,7 +1,7 @@
 //! Replies of an SMTP server (RFC 5321 section 4.2), read from octets as they arrive.
 //!
-//! The rule it keeps: what comes out is well formed and free of control characters, and what is too long to be a reply is an error,
-//! never a growing buffer.
+//! The rule it keeps: what comes out is well formed and free of control characters, and what is too
+//! long to be a reply is an error, never a growing buffer.
 
 use std::fmt;
 
@@ -56,7 +56,8 @@ impl Answer {
         }
     }
 
-    /// The text without enhanced codes, its lines joined by spaces, cut to a length that fits a report.
+    /// The text without enhanced codes, its lines joined by spaces, cut to a length that fits a
+    /// report.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
@@ -69,9 +70,14 @@ impl Answer {
         shorten(&text)
     }
 
-    /// The whole text without enhanced codes, its lines joined by spaces, for reading what it means.
+    /// The whole text without enhanced codes, its lines joined by spaces, for reading what it
+    /// means.
     pub(crate) fn whole_text(&self) -> String {
-        self.lines.iter().map(|line| split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest)).collect::<Vec<_>>().join(" ")
+        self.lines
+            .iter()
+            .map(|line| split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The text of the first line without its enhanced code.
@@ -81,19 +87,27 @@ impl Answer {
 
     /// The texts of the lines without their enhanced codes.
     pub(crate) fn texts(&self) -> impl Iterator<Item = String> + '_ {
-        self.lines.iter().map(|line| shorten(split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest).trim()))
+        self.lines.iter().map(|line| {
+            shorten(split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest).trim())
+        })
     }
 }
 
 /// At most `MAX_TEXT` characters of `text`, control characters made spaces.
 pub(crate) fn shorten(text: &str) -> String {
-    text.chars().take(MAX_TEXT).map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
+    text.chars()
+        .take(MAX_TEXT)
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect()
 }
 
-/// Splits `5.1.1 no such user` into its code and the rest. A digit too many, or more than three in a part, makes it plain text.
+/// Splits `5.1.1 no such user` into its code and the rest. A digit too many, or more than three in
+/// a part, makes it plain text.
 fn split_enhanced(line: &str) -> Option<(Enhanced, &str)> {
     let end = line.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(line.len());
-    let mut parts = line[..end].split('.').map(|part| if (1..=3).contains(&part.len()) { part.parse().ok() } else { None });
+    let mut parts = line[..end]
+        .split('.')
+        .map(|part| if (1..=3).contains(&part.len()) { part.parse().ok() } else { None });
     let code = Enhanced { class: parts.next()??, subject: parts.next()??, detail: parts.next()?? };
     (matches!(code.class, 2 | 4 | 5) && parts.next().is_none()).then_some((code, &line[end..]))
 }
@@ -129,12 +143,17 @@ impl ReplyBuffer {
         self.start == self.octets.len() && self.lines.is_empty()
     }
 
-    /// The next complete reply, `None` while there is none yet; the error says what is wrong with what came instead.
+    /// The next complete reply, `None` while there is none yet; the error says what is wrong with
+    /// what came instead.
     pub(crate) fn next(&mut self) -> Result<Option<Answer>, &'static str> {
         loop {
             let rest = &self.octets[self.start..];
             let Some(length) = memchr::memchr(b'\n', rest) else {
-                return if rest.len() > MAX_LINE { Err("a line that is too long") } else { Ok(None) };
+                return if rest.len() > MAX_LINE {
+                    Err("a line that is too long")
+                } else {
+                    Ok(None)
+                };
             };
             if length > MAX_LINE {
                 return Err("a line that is too long");
@@ -187,7 +206,10 @@ mod tests {
 
     #[test]
     fn lines_of_one_reply_are_joined() {
-        let answer = read(b"550-5.1.1 The mailbox\r\n550-5.1.1 you tried\r\n550 5.1.1 is not there\r\n").unwrap().unwrap();
+        let answer =
+            read(b"550-5.1.1 The mailbox\r\n550-5.1.1 you tried\r\n550 5.1.1 is not there\r\n")
+                .unwrap()
+                .unwrap();
         assert_eq!(answer.code_text(), "550 5.1.1");
         assert_eq!(answer.text(), "The mailbox you tried is not there");
         assert_eq!(answer.first_line(), "The mailbox");
@@ -231,10 +253,14 @@ mod tests {
 
     #[test]
     fn enhanced_codes_are_three_short_numbers_of_a_known_class() {
-        let enhanced = |text: &str| Answer { code: 550, lines: vec![text.into()] }.enhanced().map(|e| e.to_string());
+        let enhanced = |text: &str| {
+            Answer { code: 550, lines: vec![text.into()] }.enhanced().map(|e| e.to_string())
+        };
         assert_eq!(enhanced("5.1.10 no mail here").as_deref(), Some("5.1.10"));
         assert_eq!(enhanced("4.7.1").as_deref(), Some("4.7.1"));
-        for text in ["192.0.2.1 is blocked", "5.1 x", "3.1.1 x", "5.1111.1 x", "5..1 x", "", "no 5.1.1"] {
+        for text in
+            ["192.0.2.1 is blocked", "5.1 x", "3.1.1 x", "5.1111.1 x", "5..1 x", "", "no 5.1.1"]
+        {
             assert_eq!(enhanced(text), None, "{text}");
         }
     }

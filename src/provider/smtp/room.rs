@@ -1,6 +1,8 @@
-//! For how many connections at once the server has room: as many as are configured, or fewer where it says so.
+//! For how many connections at once the server has room: as many as are configured, or fewer where
+//! it says so.
 //!
-//! The rule it keeps: a server that refuses one more connection is not asked for it again at once, and those that are open go on.
+//! The rule it keeps: a server that refuses one more connection is not asked for it again at once,
+//! and those that are open go on.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +27,12 @@ pub(super) struct Room {
 impl Room {
     /// Room for so many.
     pub(super) fn new(configured: usize) -> Self {
-        Self { permits: Semaphore::new(configured), size: AtomicUsize::new(configured), configured, changed_at: Mutex::default() }
+        Self {
+            permits: Semaphore::new(configured),
+            size: AtomicUsize::new(configured),
+            configured,
+            changed_at: Mutex::default(),
+        }
     }
 
     fn changed_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
@@ -41,7 +48,9 @@ impl Room {
 
     fn grow(&self) {
         let mut changed_at = self.changed_at();
-        if changed_at.is_some_and(|at| at.elapsed() >= GROWS_AFTER) && self.size.load(Ordering::Relaxed) < self.configured {
+        if changed_at.is_some_and(|at| at.elapsed() >= GROWS_AFTER)
+            && self.size.load(Ordering::Relaxed) < self.configured
+        {
             *changed_at = Some(Instant::now());
             self.size.fetch_add(1, Ordering::Relaxed);
             self.permits.add_permits(1);
@@ -53,12 +62,18 @@ impl Room {
         self.size.load(Ordering::Relaxed).saturating_sub(self.permits.available_permits()) > 1
     }
 
-    /// There was no room for the connection of this permit: there is one fewer from now on, and one at least.
+    /// There was no room for the connection of this permit: there is one fewer from now on, and one
+    /// at least.
     pub(super) fn is_smaller(&self, permit: SemaphorePermit<'_>) {
-        let made = self.size.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |size| (size > 1).then(|| size - 1));
+        let made = self.size.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |size| {
+            (size > 1).then(|| size - 1)
+        });
         if made.is_ok() {
             permit.forget();
-            tracing::info!(connections = self.size.load(Ordering::Relaxed), "the server has room for no more connections");
+            tracing::info!(
+                connections = self.size.load(Ordering::Relaxed),
+                "the server has room for no more connections"
+            );
         }
         *self.changed_at() = Some(Instant::now());
     }
@@ -78,7 +93,11 @@ mod tests {
         let second = room.enter().await;
         room.is_smaller(second);
         room.is_smaller(first);
-        assert_eq!((room.size.load(Ordering::Relaxed), room.permits.available_permits()), (1, 1), "one is left");
+        assert_eq!(
+            (room.size.load(Ordering::Relaxed), room.permits.available_permits()),
+            (1, 1),
+            "one is left"
+        );
         *room.changed_at() = Instant::now().checked_sub(GROWS_AFTER);
         let one = room.enter().await;
         assert_eq!(room.permits.available_permits(), 1);

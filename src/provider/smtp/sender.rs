@@ -1,7 +1,8 @@
 //! Whether a refusal names our own sender as its cause.
 //!
-//! The rule it keeps: an address that a server repeats is no cause yet. Ours has to be the only one, and where the words speak of recipients
-//! they have to speak of the sender too; our domain alone has to be called the sender's, or what SPF and DMARC say of it.
+//! The rule it keeps: an address that a server repeats is no cause yet. Ours has to be the only
+//! one, and where the words speak of recipients they have to speak of the sender too; our domain
+//! alone has to be called the sender's, or what SPF and DMARC say of it.
 
 use super::reply::Answer;
 use crate::provider::Job;
@@ -27,12 +28,15 @@ const SENDERS: [&str; 16] = [
 ];
 
 /// Words that say the same of a domain alone.
-const DOMAINS: [&str; 5] = ["unauthenticated email from", "sender domain", "dmarc", "spf", "not allowed to send"];
+const DOMAINS: [&str; 5] =
+    ["unauthenticated email from", "sender domain", "dmarc", "spf", "not allowed to send"];
 
 /// Words that say that a recipient does not want us.
-const RECIPIENTS: [&str; 6] = ["recipient", "mailbox", "user", "blocked by", "does not accept", "not accept mail"];
+const RECIPIENTS: [&str; 6] =
+    ["recipient", "mailbox", "user", "blocked by", "does not accept", "not accept mail"];
 
-/// Whether a refusal of this job's recipient is about the address or domain that the message comes from.
+/// Whether a refusal of this job's recipient is about the address or domain that the message comes
+/// from.
 pub(super) fn names_our_sender(answer: &Answer, job: &Job) -> bool {
     let Some(sender) = &job.envelope_sender else { return false };
     let text = answer.whole_text().to_lowercase();
@@ -52,7 +56,8 @@ fn names(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+');
     text.match_indices(name).any(|(at, _)| {
         let (before, behind) = (&text[..at], &text[at + name.len()..]);
-        let goes_on = behind.starts_with(is_part) || behind.strip_prefix('.').is_some_and(|rest| rest.starts_with(is_part));
+        let goes_on = behind.starts_with(is_part)
+            || behind.strip_prefix('.').is_some_and(|rest| rest.starts_with(is_part));
         !(before.ends_with(is_part) || before.ends_with(['.', '@']) || goes_on)
     })
 }
@@ -65,7 +70,9 @@ mod tests {
     #[test]
     fn our_sender_is_the_cause_where_it_is_named_as_such() {
         let job = job(1, "ann@x.example", "x");
-        let named = |text: &str| names_our_sender(&Answer { code: 550, lines: vec![text.to_owned()] }, &job);
+        let named = |text: &str| {
+            names_our_sender(&Answer { code: 550, lines: vec![text.to_owned()] }, &job)
+        };
         for text in [
             "5.1.8 <news@mailbatch.example>: Sender address rejected: Domain not found",
             "5.1.0 <news@mailbatch.example>: Sender address rejected: User unknown in local recipient table",

@@ -1,6 +1,7 @@
 //! A session from connecting to being ready for mail: greeting, EHLO, TLS, AUTH.
 //!
-//! The rules it keeps: nothing that was learned before TLS is believed after it, and credentials go in clear text to loopback only.
+//! The rules it keeps: nothing that was learned before TLS is believed after it, and credentials go
+//! in clear text to loopback only.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use super::step::{Fault, Step};
 use crate::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
-/// Servers and what lies between forget idle connections, some of them silently; this is well below what they wait.
+/// Servers and what lies between forget idle connections, some of them silently; this is well below
+/// what they wait.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 /// A session that is ready for a transaction.
@@ -39,9 +41,11 @@ pub(super) struct Session {
     pub(super) taken: u32,
     /// Whether the server may hold half a transaction, which RSET must clear away before the next.
     pub(super) needs_reset: bool,
-    /// Whether the next transaction's MAIL, RCPT and DATA have left with the end of the last message.
+    /// Whether the next transaction's MAIL, RCPT and DATA have left with the end of the last
+    /// message.
     pub(super) envelope_is_out: bool,
-    /// MAIL without its SIZE, where it is still in force because nothing but the recipient was refused.
+    /// MAIL without its SIZE, where it is still in force because nothing but the recipient was
+    /// refused.
     pub(super) in_force: Option<String>,
     /// RSETs that have cleared away nothing but a refusal, which servers count.
     pub(super) spare_resets: u32,
@@ -55,9 +59,11 @@ pub(super) struct Session {
     pub(super) trial: Option<Trial>,
     /// Whether the message was taken that the envelope which is out stands behind.
     pub(super) dot_went_well: bool,
-    /// Whether the last envelope behind a final dot was answered as any other, and the message before it was taken.
+    /// Whether the last envelope behind a final dot was answered as any other, and the message
+    /// before it was taken.
     pub(super) behind_went_well: bool,
-    /// Whether the server has given a message a name of its own when it took it. It will do so for each.
+    /// Whether the server has given a message a name of its own when it took it. It will do so for
+    /// each.
     pub(super) names_messages: bool,
     pub(super) used_at: Instant,
 }
@@ -85,14 +91,20 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Session {
-    /// Opens a session at one of the relay's addresses, for a claim that began then. Where that fails it says how the provider fares.
-    pub(super) async fn open(surroundings: Surroundings<'_>, begun_at: Instant) -> Result<Self, Unopened> {
+    /// Opens a session at one of the relay's addresses, for a claim that began then. Where that
+    /// fails it says how the provider fares.
+    pub(super) async fn open(
+        surroundings: Surroundings<'_>,
+        begun_at: Instant,
+    ) -> Result<Self, Unopened> {
         let Surroundings { settings, known, .. } = surroundings;
         let mut left = look_up(settings, known).await?;
         loop {
             let (stream, peer) = connect(settings, known, &mut left).await?;
             match greet(settings, known, stream, peer, left.is_empty()).await {
-                Ok((connection, place)) => return Ok(Self::prepare(surroundings, connection, place, begun_at).await?),
+                Ok((connection, place)) => {
+                    return Ok(Self::prepare(surroundings, connection, place, begun_at).await?);
+                }
                 // As good as dead; another address may be another machine.
                 Err(Ungreeted::Passing(health)) => {
                     known.avoid(peer);
@@ -107,7 +119,12 @@ impl Session {
         }
     }
 
-    async fn prepare(surroundings: Surroundings<'_>, mut connection: Connection, place: Place, begun_at: Instant) -> Result<Self, Health> {
+    async fn prepare(
+        surroundings: Surroundings<'_>,
+        mut connection: Connection,
+        place: Place,
+        begun_at: Instant,
+    ) -> Result<Self, Health> {
         let Surroundings { settings, relays, logins, .. } = surroundings;
         let limits = settings.limits;
         let Place { helo, is_loopback, greeting } = place;
@@ -116,23 +133,29 @@ impl Session {
         let mut extensions = hello(&mut connection, helo).await?;
 
         if !is_encrypted && wants_starttls(settings, &extensions, is_loopback)? {
-            let answer = connection.command(Step::StartTls, "STARTTLS").await.map_err(|fault| fault.health())?;
+            let answer = connection
+                .command(Step::StartTls, "STARTTLS")
+                .await
+                .map_err(|fault| fault.health())?;
             if answer.code != 220 {
                 return Err(refused(Step::StartTls, &answer));
             }
-            let injected = "the server sent more before the TLS handshake than its answer to STARTTLS";
-            let plain = connection.into_plain().ok_or_else(|| Health::Stop(Refusal::new(Reason::Session, "", injected)))?;
+            let injected =
+                "the server sent more before the TLS handshake than its answer to STARTTLS";
+            let plain = connection
+                .into_plain()
+                .ok_or_else(|| Health::Stop(Refusal::new(Reason::Session, "", injected)))?;
             connection = Connection::new(shake_hands(settings, plain).await?, limits);
             extensions = hello(&mut connection, helo).await?;
             is_encrypted = true;
         }
         if let Some(who) = &settings.credentials {
             if !is_encrypted && !is_loopback {
-                let detail =
-                    "credentials are not sent without TLS, which the server does not offer; take the user out of the url, or use another port";
+                let detail = "credentials are not sent without TLS, which the server does not offer; take the user out of the url, or use another port";
                 return Err(Health::Stop(Refusal::new(Reason::Auth, "", detail)));
             }
-            let mechanism = Mechanism::choose(settings.mechanism, &extensions).ok_or_else(|| nothing_fits(settings.mechanism, &extensions))?;
+            let mechanism = Mechanism::choose(settings.mechanism, &extensions)
+                .ok_or_else(|| nothing_fits(settings.mechanism, &extensions))?;
             let Ok(turn) = logins.turn(begun_at).await else { return Err(Health::Fine) };
             let answer = match authenticate(&mut connection, mechanism, who).await {
                 Ok(answer) | Err(Fault::Closing(Step::Auth, answer)) => answer,
@@ -166,8 +189,9 @@ impl Session {
         })
     }
 
-    /// Clears away what a refusal may have left, and shows whether the server is still there and answers what it is asked; false where the
-    /// session cannot be used any more. 250 is yes whatever follows; 4yz and 5yz announce that the server closes.
+    /// Clears away what a refusal may have left, and shows whether the server is still there and
+    /// answers what it is asked; false where the session cannot be used any more. 250 is yes
+    /// whatever follows; 4yz and 5yz announce that the server closes.
     pub(super) async fn reset(&mut self) -> bool {
         self.in_force = None;
         self.spare_resets += 1;
@@ -186,15 +210,22 @@ impl Session {
         !self.needs_reset
     }
 
-    /// Whether the next transaction can be begun on it: still open, not idle for too long, below the message cap.
+    /// Whether the next transaction can be begun on it: still open, not idle for too long, below
+    /// the message cap.
     pub(super) fn is_usable(&mut self, settings: &Settings) -> bool {
-        self.transactions < settings.per_connection.get() && self.used_at.elapsed() < MAX_IDLE && !self.connection.has_been_disturbed()
+        self.transactions < settings.per_connection.get()
+            && self.used_at.elapsed() < MAX_IDLE
+            && !self.connection.has_been_disturbed()
     }
 }
 
 fn unreachable(settings: &Settings, why: &str) -> Health {
     let place = format!("{}:{}", settings.host, settings.port);
-    Health::Failing(Refusal::new(Reason::Session, "", super::reply::shorten(&format!("cannot connect to {place}{why}"))))
+    Health::Failing(Refusal::new(
+        Reason::Session,
+        "",
+        super::reply::shorten(&format!("cannot connect to {place}{why}")),
+    ))
 }
 
 /// The relay's addresses in the order in which they are to be tried.
@@ -203,37 +234,59 @@ async fn look_up(settings: &Settings, known: &Addresses) -> Result<Vec<SocketAdd
     match timeout(limit, lookup_host((settings.host.as_str(), settings.port))).await {
         Ok(Ok(found)) => Ok(known.order(found)),
         Ok(Err(error)) => Err(unreachable(settings, &format!(": {error}"))),
-        Err(_) => Err(unreachable(settings, &format!(": the name was not looked up within {limit:?}"))),
+        Err(_) => {
+            Err(unreachable(settings, &format!(": the name was not looked up within {limit:?}")))
+        }
     }
 }
 
-async fn connect(settings: &Settings, known: &Addresses, left: &mut Vec<SocketAddr>) -> Result<(TcpStream, SocketAddr), Health> {
+async fn connect(
+    settings: &Settings,
+    known: &Addresses,
+    left: &mut Vec<SocketAddr>,
+) -> Result<(TcpStream, SocketAddr), Health> {
     let limit = settings.limits.connect;
     let connected = known.connect(left, limit, async |address| {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     });
-    connected.await.map_err(|failed| unreachable(settings, &format!(": {}", addresses::in_words(&failed))))
+    connected
+        .await
+        .map_err(|failed| unreachable(settings, &format!(": {}", addresses::in_words(&failed))))
 }
 
 pub(super) async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {
     let limit = settings.limits.connect;
     match timeout(limit, settings.tls.upgrade(stream)).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream?))),
-        Err(_) => Err(Health::Failing(Refusal::new(Reason::Session, "", format!("the TLS handshake took longer than {limit:?}")))),
+        Err(_) => Err(Health::Failing(Refusal::new(
+            Reason::Session,
+            "",
+            format!("the TLS handshake took longer than {limit:?}"),
+        ))),
     }
 }
 
 /// EHLO, and HELO where a server knows no better (RFC 5321 section 3.2).
 async fn hello(connection: &mut Connection, name: &str) -> Result<Extensions, Health> {
-    let answer = connection.command(Step::Hello, &format!("EHLO {name}")).await.map_err(|fault| fault.health())?;
+    let answer = connection
+        .command(Step::Hello, &format!("EHLO {name}"))
+        .await
+        .map_err(|fault| fault.health())?;
     if answer.class() == 2 {
         return Ok(Extensions::read(&answer));
     }
     if matches!(answer.code, 500 | 501 | 502 | 504) {
-        let answer = connection.command(Step::Hello, &format!("HELO {name}")).await.map_err(|fault| fault.health())?;
-        return if answer.class() == 2 { Ok(Extensions::default()) } else { Err(refused(Step::Hello, &answer)) };
+        let answer = connection
+            .command(Step::Hello, &format!("HELO {name}"))
+            .await
+            .map_err(|fault| fault.health())?;
+        return if answer.class() == 2 {
+            Ok(Extensions::default())
+        } else {
+            Err(refused(Step::Hello, &answer))
+        };
     }
     Err(refused(Step::Hello, &answer))
 }
@@ -245,12 +298,20 @@ fn refused(step: Step, answer: &Answer) -> Health {
     }
 }
 
-fn wants_starttls(settings: &Settings, offered: &Extensions, is_loopback: bool) -> Result<bool, Health> {
+fn wants_starttls(
+    settings: &Settings,
+    offered: &Extensions,
+    is_loopback: bool,
+) -> Result<bool, Health> {
     let is_required = match settings.encryption {
         Encryption::Implicit => return Ok(false),
         Encryption::Optional => false,
         Encryption::Required => true,
-        Encryption::UnlessLoopback if is_loopback => return Ok(offered.starttls && settings.credentials.is_some() && offered.auth.is_empty()),
+        Encryption::UnlessLoopback if is_loopback => {
+            return Ok(offered.starttls
+                && settings.credentials.is_some()
+                && offered.auth.is_empty());
+        }
         Encryption::UnlessLoopback => true,
     };
     if is_required && !offered.starttls {
@@ -261,11 +322,17 @@ fn wants_starttls(settings: &Settings, offered: &Extensions, is_loopback: bool) 
 }
 
 fn nothing_fits(asked: Option<Mechanism>, offered: &Extensions) -> Health {
-    let offer = if offered.auth.is_empty() { "no AUTH".to_owned() } else { format!("AUTH {}", offered.auth.join(" ")) };
+    let offer = if offered.auth.is_empty() {
+        "no AUTH".to_owned()
+    } else {
+        format!("AUTH {}", offered.auth.join(" "))
+    };
     let wanted = asked.map_or("PLAIN or LOGIN", Mechanism::keyword);
     Health::Stop(Refusal::new(
         Reason::Auth,
         "",
-        super::reply::shorten(&format!("the server offers {offer} where {wanted} is needed; set auth, or use another port")),
+        super::reply::shorten(&format!(
+            "the server offers {offer} where {wanted} is needed; set auth, or use another port"
+        )),
     ))
 }

@@ -1,6 +1,7 @@
 //! The keys of an SMTP provider in mailbatch.toml, checked before anything is sent.
 //!
-//! The rule it keeps: no error repeats the URL or any part of it, because a password may have been put there.
+//! The rule it keeps: no error repeats the URL or any part of it, because a password may have been
+//! put there.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -21,7 +22,18 @@ use crate::provider::ProviderSettings;
 use crate::shown::Shown;
 
 /// The keys besides those that every provider has.
-pub(super) const KEYS: &[&str] = &["url", "password", "auth", "tls", "per_connection", "ca_file", "helo", "timeouts", "window", "pipelining"];
+pub(super) const KEYS: &[&str] = &[
+    "url",
+    "password",
+    "auth",
+    "tls",
+    "per_connection",
+    "ca_file",
+    "helo",
+    "timeouts",
+    "window",
+    "pipelining",
+];
 
 /// The largest window. All of it can be in doubt on each connection when something breaks.
 const MAX_WINDOW: usize = 64;
@@ -39,7 +51,8 @@ pub(super) enum Encryption {
     UnlessLoopback,
 }
 
-/// The longest waits, after RFC 5321 section 4.5.3.2 and shorter where nobody waits that long today.
+/// The longest waits, after RFC 5321 section 4.5.3.2 and shorter where nobody waits that long
+/// today.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Looking the name up, connecting, and the TLS handshake: each.
@@ -83,7 +96,8 @@ pub(super) struct Settings {
     pub(super) helo: Option<String>,
     /// The most messages over one connection.
     pub(super) per_connection: NonZeroU32,
-    /// The most messages under way on one connection where the server takes chunks; 1 is to use none.
+    /// The most messages under way on one connection where the server takes chunks; 1 is to use
+    /// none.
     pub(super) window: usize,
     /// What may leave together; auto by default.
     pub(super) pipelining: Mode,
@@ -101,17 +115,27 @@ impl Settings {
         settings.refuse_unknown_keys(KEYS)?;
         let keys = Keys { settings };
         let url = match keys.text("url")? {
-            Some(url) => url::parse(url).map_err(|(what, hint)| keys.error("url", what).hint(hint))?,
-            None => return Err(keys.error("url", "missing").hint("write url = \"smtp://relay.example\"")),
+            Some(url) => {
+                url::parse(url).map_err(|(what, hint)| keys.error("url", what).hint(hint))?
+            }
+            None => {
+                return Err(keys
+                    .error("url", "missing")
+                    .hint("write url = \"smtp://relay.example\""));
+            }
         };
         let encryption = match (url.scheme, keys.text("tls")?) {
             (_, Some(word)) if word != "required" && word != "optional" => {
-                return Err(keys.error("tls", "neither required nor optional").hint("leave it out for: required, except on loopback"));
+                return Err(keys
+                    .error("tls", "neither required nor optional")
+                    .hint("leave it out for: required, except on loopback"));
             }
             (Scheme::Smtp, None) => Encryption::UnlessLoopback,
             (Scheme::Smtp, Some("optional")) => Encryption::Optional,
             (Scheme::Smtps | Scheme::StartTls, Some("optional")) => {
-                return Err(keys.error("tls", "optional contradicts the url, which requires it").hint("write smtp:// in the url"));
+                return Err(keys
+                    .error("tls", "optional contradicts the url, which requires it")
+                    .hint("write smtp:// in the url"));
             }
             (Scheme::Smtps, _) => Encryption::Implicit,
             (Scheme::Smtp | Scheme::StartTls, _) => Encryption::Required,
@@ -157,14 +181,20 @@ impl<'a> Keys<'a> {
     fn credentials(&self, user: Option<String>) -> Result<Option<Credentials>> {
         match (user, self.settings.keys.get("password")) {
             (None, None) => Ok(None),
-            (None, Some(_)) => Err(self.error("password", "there is no user to go with it").hint("write the user in the url: smtp://user@host")),
-            (Some(_), None) => {
-                Err(self.error("password", "missing, while the url names a user").hint("write password = { env = \"RELAY_PASSWORD\" }"))
-            }
+            (None, Some(_)) => Err(self
+                .error("password", "there is no user to go with it")
+                .hint("write the user in the url: smtp://user@host")),
+            (Some(_), None) => Err(self
+                .error("password", "missing, while the url names a user")
+                .hint("write password = { env = \"RELAY_PASSWORD\" }")),
             (Some(user), Some(value)) => {
                 let password = self.settings.secrets.resolve(&self.name("password"), value)?;
-                if password.expose().is_empty() || password.expose().contains(['\0', '\x01', '\r', '\n']) {
-                    return Err(self.error("password", "the secret is empty, or has a line break or NUL in it").hint("store the bare secret"));
+                if password.expose().is_empty()
+                    || password.expose().contains(['\0', '\x01', '\r', '\n'])
+                {
+                    return Err(self
+                        .error("password", "the secret is empty, or has a line break or NUL in it")
+                        .hint("store the bare secret"));
                 }
                 Ok(Some(Credentials { user, password }))
             }
@@ -175,30 +205,45 @@ impl<'a> Keys<'a> {
         let Some(word) = self.text("auth")? else { return Ok(None) };
         match Mechanism::WORDS.iter().find(|(known, _)| *known == word) {
             Some((_, mechanism)) => Ok(Some(*mechanism)),
-            None => Err(self.error("auth", "not a mechanism").hint("write plain, login or xoauth2, or leave it out to take what the server offers")),
+            None => Err(self.error("auth", "not a mechanism").hint(
+                "write plain, login or xoauth2, or leave it out to take what the server offers",
+            )),
         }
     }
 
     fn helo(&self) -> Result<Option<String>> {
         let Some(name) = self.text("helo")? else { return Ok(own_name()) };
-        let is_literal = name.starts_with('[') && name.ends_with(']') && name.bytes().all(|b| b.is_ascii_graphic());
+        let is_literal = name.starts_with('[')
+            && name.ends_with(']')
+            && name.bytes().all(|b| b.is_ascii_graphic());
         if is_literal {
             return Ok(Some(name.to_owned()));
         }
-        let ascii =
-            domain_to_ascii(name).map_err(|why| self.error("helo", &why.to_string()).hint("write this machine's name in DNS, or [192.0.2.1]"))?;
+        let ascii = domain_to_ascii(name).map_err(|why| {
+            self.error("helo", &why.to_string())
+                .hint("write this machine's name in DNS, or [192.0.2.1]")
+        })?;
         Ok(Some(ascii))
     }
 
     fn per_connection(&self) -> Result<NonZeroU32> {
-        let Some(value) = self.settings.keys.get("per_connection") else { return Ok(NonZeroU32::MIN.saturating_add(99)) };
-        let count = value.as_integer().and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
-        count.ok_or_else(|| self.error("per_connection", "not a number of messages").hint("write a whole number, at least 1"))
+        let Some(value) = self.settings.keys.get("per_connection") else {
+            return Ok(NonZeroU32::MIN.saturating_add(99));
+        };
+        let count =
+            value.as_integer().and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
+        count.ok_or_else(|| {
+            self.error("per_connection", "not a number of messages")
+                .hint("write a whole number, at least 1")
+        })
     }
 
     fn window(&self) -> Result<usize> {
         let Some(value) = self.settings.keys.get("window") else { return Ok(1) };
-        let count = value.as_integer().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=MAX_WINDOW).contains(n));
+        let count = value
+            .as_integer()
+            .and_then(|n| usize::try_from(n).ok())
+            .filter(|n| (1..=MAX_WINDOW).contains(n));
         count.ok_or_else(|| {
             self.error("window", "not a number of messages under way at once")
                 .hint(format!("write a whole number from 1 to {MAX_WINDOW}; 16 for a relay known to take BDAT, 1 or no key for none"))
@@ -209,7 +254,9 @@ impl<'a> Keys<'a> {
         let Some(word) = self.text("pipelining")? else { return Ok(Mode::Auto) };
         match Mode::WORDS.iter().find(|(known, _)| *known == word) {
             Some((_, mode)) => Ok(*mode),
-            None => Err(self.error("pipelining", "not a way to pipeline").hint("write auto, full, envelope or off, or leave it out for auto")),
+            None => Err(self
+                .error("pipelining", "not a way to pipeline")
+                .hint("write auto, full, envelope or off, or leave it out for auto")),
         }
     }
 
@@ -217,7 +264,8 @@ impl<'a> Keys<'a> {
         let mut limits = Limits::default();
         let Some(value) = self.settings.keys.get("timeouts") else { return Ok(limits) };
         let example = "write timeouts = { connect = \"30s\", command = \"60s\", data = \"3m\", final = \"10m\" }";
-        let table = value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
+        let table =
+            value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
         for (key, value) in table {
             let name = format!("timeouts.{key}");
             let limit = match key.as_str() {
@@ -227,7 +275,8 @@ impl<'a> Keys<'a> {
                 "final" => &mut limits.last,
                 _ => return Err(self.error(&name, "unknown key").hint(example)),
             };
-            let text = value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
+            let text =
+                value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
             *limit = parse_duration(text).map_err(|what| self.error(&name, &what).hint(example))?;
             if limit.is_zero() {
                 return Err(self.error(&name, "nothing can happen in no time").hint(example));
@@ -240,8 +289,10 @@ impl<'a> Keys<'a> {
         let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
         let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
         let path = workspace.join(path);
-        crate::provider::roots::read_roots(&path)
-            .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.shown())).hint("name a PEM file with the relay's root certificate"))
+        crate::provider::roots::read_roots(&path).map_err(|what| {
+            self.error("ca_file", &format!("{}: {what}", path.shown()))
+                .hint("name a PEM file with the relay's root certificate")
+        })
     }
 }
 
@@ -254,7 +305,9 @@ fn own_name() -> Option<String> {
 pub(super) fn address_literal(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => format!("[{v4}]"),
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| v6_literal(v6), |v4| format!("[{v4}]")),
+        IpAddr::V6(v6) => {
+            v6.to_ipv4_mapped().map_or_else(|| v6_literal(v6), |v4| format!("[{v4}]"))
+        }
     }
 }
 
@@ -268,7 +321,8 @@ mod tests {
     use crate::provider::testing::settings;
 
     fn refused(keys: &str) -> String {
-        let error = Settings::read(&settings(keys, "/nowhere/.mailbatch".as_ref())).expect_err(keys);
+        let error =
+            Settings::read(&settings(keys, "/nowhere/.mailbatch".as_ref())).expect_err(keys);
         assert_eq!(error.exit().code(), 2, "{error}");
         error.to_string()
     }
@@ -288,17 +342,29 @@ mod tests {
             ("smtp://exämple.com", "xn--exmple-cua.com", 25, Encryption::UnlessLoopback),
         ] {
             let read = taken(&format!("url = \"{url}\""));
-            assert_eq!((read.host.as_str(), read.port, read.encryption), (host, port, encryption), "{url}");
+            assert_eq!(
+                (read.host.as_str(), read.port, read.encryption),
+                (host, port, encryption),
+                "{url}"
+            );
         }
     }
 
     #[test]
     fn a_user_is_decoded_and_needs_a_password() {
-        let read = taken("url = \"smtp://ann%40x.example@relay.example\"\npassword = { env = \"hunter2\" }");
-        assert_eq!(read.credentials.as_ref().map(|c| (c.user.as_str(), c.password.expose())), Some(("ann@x.example", "hunter2")));
+        let read = taken(
+            "url = \"smtp://ann%40x.example@relay.example\"\npassword = { env = \"hunter2\" }",
+        );
+        assert_eq!(
+            read.credentials.as_ref().map(|c| (c.user.as_str(), c.password.expose())),
+            Some(("ann@x.example", "hunter2"))
+        );
         assert!(!format!("{read:?}").contains("hunter2"));
         assert!(refused("url = \"smtp://ann@relay.example\"").contains("missing"));
-        assert!(refused("url = \"smtp://relay.example\"\npassword = { env = \"x\" }").contains("no user"));
+        assert!(
+            refused("url = \"smtp://relay.example\"\npassword = { env = \"x\" }")
+                .contains("no user")
+        );
         assert!(refused("url = \"smtp://a%zz@relay.example\"").contains("user cannot be read"));
     }
 
@@ -348,21 +414,41 @@ mod tests {
 
     #[test]
     fn tls_can_be_made_optional_or_required() {
-        assert_eq!(taken("url = \"smtp://a.example\"\ntls = \"optional\"").encryption, Encryption::Optional);
-        assert_eq!(taken("url = \"smtp://localhost\"\ntls = \"required\"").encryption, Encryption::Required);
+        assert_eq!(
+            taken("url = \"smtp://a.example\"\ntls = \"optional\"").encryption,
+            Encryption::Optional
+        );
+        assert_eq!(
+            taken("url = \"smtp://localhost\"\ntls = \"required\"").encryption,
+            Encryption::Required
+        );
     }
 
     #[test]
     fn pipelining_is_auto_unless_the_operator_says_otherwise() {
-        for (key, expected) in [("", Mode::Auto), ("pipelining = \"full\"", Mode::Full), ("pipelining = \"off\"", Mode::Off)] {
-            assert_eq!(taken(&format!("url = \"smtp://a.example\"\n{key}")).pipelining, expected, "{key}");
+        for (key, expected) in [
+            ("", Mode::Auto),
+            ("pipelining = \"full\"", Mode::Full),
+            ("pipelining = \"off\"", Mode::Off),
+        ] {
+            assert_eq!(
+                taken(&format!("url = \"smtp://a.example\"\n{key}")).pipelining,
+                expected,
+                "{key}"
+            );
         }
     }
 
     #[test]
     fn there_is_no_window_unless_it_is_asked_for() {
-        for (key, expected) in [("", 1), ("window = 1", 1), ("window = 16", 16), ("window = 64", 64)] {
-            assert_eq!(taken(&format!("url = \"smtp://a.example\"\n{key}")).window, expected, "{key}");
+        for (key, expected) in
+            [("", 1), ("window = 1", 1), ("window = 16", 16), ("window = 64", 64)]
+        {
+            assert_eq!(
+                taken(&format!("url = \"smtp://a.example\"\n{key}")).window,
+                expected,
+                "{key}"
+            );
         }
     }
 

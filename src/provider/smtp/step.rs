@@ -43,8 +43,9 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    /// Whether an answer that is about the provider by its words may still be about the recipient at hand, or its receiving domain, alone: it
-    /// is the answer to RCPT, or closes the connection at the message.
+    /// Whether an answer that is about the provider by its words may still be about the recipient
+    /// at hand, or its receiving domain, alone: it is the answer to RCPT, or closes the connection
+    /// at the message.
     pub(super) fn names_a_recipient(self, answer: &Answer) -> bool {
         self == Self::Rcpt || (answer.code == 421 && matches!(self, Self::Data | Self::Message))
     }
@@ -61,12 +62,14 @@ pub(super) enum Fault {
     Garbled(Step, String),
     /// The server announced that it closes the connection (421).
     Closing(Step, Answer),
-    /// The server refused this message because it takes no more over this connection, and leaves that open.
+    /// The server refused this message because it takes no more over this connection, and leaves
+    /// that open.
     Spent(Step, Answer),
 }
 
 impl Fault {
-    /// Whether a new connection may well fare better: the server, or something between, merely closed this one.
+    /// Whether a new connection may well fare better: the server, or something between, merely
+    /// closed this one.
     pub(super) fn is_closed_connection(&self) -> bool {
         match self {
             Self::Lost(..) | Self::Silent(..) | Self::Spent(..) => true,
@@ -79,7 +82,9 @@ impl Fault {
     pub(super) fn is_at_a_recipient(&self) -> bool {
         match self {
             Self::Lost(step, _) => *step == Step::Rcpt,
-            Self::Closing(step, answer) | Self::Spent(step, answer) => step.names_a_recipient(answer),
+            Self::Closing(step, answer) | Self::Spent(step, answer) => {
+                step.names_a_recipient(answer)
+            }
             Self::Silent(..) | Self::Garbled(..) => false,
         }
     }
@@ -91,7 +96,11 @@ impl Fault {
             Self::Silent(step, limit) => format!("no answer at {step} within {limit:?}"),
             Self::Garbled(step, detail) => format!("not an SMTP answer at {step}: {detail}"),
             Self::Closing(step, answer) | Self::Spent(step, answer) => {
-                return Refusal::new(Reason::Session, answer.code_text(), format!("at {step}: {}", answer.text()));
+                return Refusal::new(
+                    Reason::Session,
+                    answer.code_text(),
+                    format!("at {step}: {}", answer.text()),
+                );
             }
         };
         Refusal::new(Reason::Session, "", super::reply::shorten(&detail))
@@ -100,7 +109,9 @@ impl Fault {
     /// What it says about the provider.
     pub(super) fn health(&self) -> Health {
         match self {
-            Self::Closing(_, answer) => super::classify::closing(answer).unwrap_or_else(|| Health::Failing(self.refusal())),
+            Self::Closing(_, answer) => {
+                super::classify::closing(answer).unwrap_or_else(|| Health::Failing(self.refusal()))
+            }
             Self::Spent(..) => super::classify::spent_at_once(),
             _ => Health::Failing(self.refusal()),
         }

@@ -13,7 +13,8 @@ use tokio_rustls::client::TlsStream;
 use crate::outcome::Reason;
 use crate::provider::{Health, Refusal, roots};
 
-/// The TLS side of the settings. The system's roots are read at the first handshake, so that plain sessions do not wait for them.
+/// The TLS side of the settings. The system's roots are read at the first handshake, so that plain
+/// sessions do not wait for them.
 #[derive(Debug)]
 pub(super) struct Tls {
     /// The name that the certificate must be valid for.
@@ -25,7 +26,10 @@ pub(super) struct Tls {
 
 impl Tls {
     /// TLS towards `server_name`, trusting `extra_roots` too.
-    pub(super) fn new(server_name: ServerName<'static>, extra_roots: Vec<CertificateDer<'static>>) -> Self {
+    pub(super) fn new(
+        server_name: ServerName<'static>,
+        extra_roots: Vec<CertificateDer<'static>>,
+    ) -> Self {
         Self { server_name, extra_roots, config: OnceLock::new() }
     }
 
@@ -34,11 +38,17 @@ impl Tls {
         let config = match self.config.get() {
             Some(config) => Arc::clone(config),
             None => {
-                let config = Arc::new(roots::client_config(&self.extra_roots).map_err(|error| stop(&error.to_string()))?);
+                let config = Arc::new(
+                    roots::client_config(&self.extra_roots)
+                        .map_err(|error| stop(&error.to_string()))?,
+                );
                 Arc::clone(self.config.get_or_init(|| config))
             }
         };
-        TlsConnector::from(config).connect(self.server_name.clone(), stream).await.map_err(|error| diagnose(&error))
+        TlsConnector::from(config)
+            .connect(self.server_name.clone(), stream)
+            .await
+            .map_err(|error| diagnose(&error))
     }
 
     /// Whether the other side answers a TLS handshake; without a time limit of its own.
@@ -53,12 +63,13 @@ impl Tls {
 /// What is said of an answer to a handshake that is none.
 pub(super) const NO_TLS: &str = "the server answers the TLS handshake with something else";
 
-/// A certificate that does not verify will not verify the next time either; anything else may be a passing failure.
+/// A certificate that does not verify will not verify the next time either; anything else may be a
+/// passing failure.
 fn diagnose(error: &std::io::Error) -> Health {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(why)) => {
-            stop(&format!("the server's certificate does not verify: {why}; name its root under ca_file"))
-        }
+        Some(rustls::Error::InvalidCertificate(why)) => stop(&format!(
+            "the server's certificate does not verify: {why}; name its root under ca_file"
+        )),
         Some(rustls::Error::InvalidMessage(_)) => stop(NO_TLS),
         Some(other) => Health::Failing(refusal(&format!("the TLS handshake failed: {other}"))),
         None => Health::Failing(refusal(&format!("the TLS handshake failed: {error}"))),

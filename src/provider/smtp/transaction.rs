@@ -1,7 +1,8 @@
 //! One message over a session: MAIL, RCPT, DATA, the message, its answer.
 //!
-//! The rules it keeps: one recipient in each transaction; without PIPELINING one command at a time; the trace is told before the write
-//! that holds the final dot; what is certain is said, and what is not is `Unknown`.
+//! The rules it keeps: one recipient in each transaction; without PIPELINING one command at a time;
+//! the trace is told before the write that holds the final dot; what is certain is said, and what
+//! is not is `Unknown`.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -16,16 +17,20 @@ use super::step::{Fault, Step};
 use crate::outcome::Reason;
 use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 
-/// How long the answers to an envelope behind the final dot are waited for while it is being tried whether the server takes one.
+/// How long the answers to an envelope behind the final dot are waited for while it is being tried
+/// whether the server takes one.
 const TRIAL: Duration = Duration::from_secs(10);
 
 /// How a transaction ended.
 pub(super) enum Ended {
-    /// With a verdict. `is_usable` says whether the session can go on, `refused` is the answer where it was a refusal.
+    /// With a verdict. `is_usable` says whether the session can go on, `refused` is the answer
+    /// where it was a refusal.
     Settled { verdict: Verdict, health: Health, is_usable: bool, refused: Option<(Step, Answer)> },
-    /// The session broke before anything was written that could have completed the message, or takes no more and refused it for that.
+    /// The session broke before anything was written that could have completed the message, or
+    /// takes no more and refused it for that.
     Broken(Fault),
-    /// The server does not take an envelope behind the final dot: this message was not begun, or is certain not to have been taken.
+    /// The server does not take an envelope behind the final dot: this message was not begun, or is
+    /// certain not to have been taken.
     NotBehind,
     /// The trace could not be written, so the message was not completed.
     Untraced(io::Error),
@@ -40,28 +45,54 @@ pub(super) enum Followed {
     Broken(Fault),
 }
 
-/// Why this message cannot be said to this server, decided without touching the wire; `None` where it can.
+/// Why this message cannot be said to this server, decided without touching the wire; `None` where
+/// it can.
 pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
     let offered = &session.extensions;
-    let rejected = |reason, code: &str, detail: String| Some((Verdict::Rejected(Refusal::new(reason, code, detail)), Health::Fine));
+    let rejected = |reason, code: &str, detail: String| {
+        Some((Verdict::Rejected(Refusal::new(reason, code, detail)), Health::Fine))
+    };
     if let Some(limit) = offered.exceeded_by(job.message.len()) {
-        return rejected(Reason::Content, "552 5.3.4", format!("message is {} octets, the server takes {limit}", job.message.len()));
+        return rejected(
+            Reason::Content,
+            "552 5.3.4",
+            format!("message is {} octets, the server takes {limit}", job.message.len()),
+        );
     }
     if job.eight_bit != EightBit::Nowhere && !offered.eight_bit_mime {
-        return rejected(Reason::Content, "554 5.6.1", "message has 8-bit octets, the server lacks 8BITMIME".into());
+        return rejected(
+            Reason::Content,
+            "554 5.6.1",
+            "message has 8-bit octets, the server lacks 8BITMIME".into(),
+        );
     }
     if offered.smtputf8 {
         return None;
     }
     if job.envelope_sender.as_ref().is_some_and(|sender| sender.needs_smtputf8()) {
-        let refusal = Refusal::new(Reason::Session, "550 5.6.7", "the envelope sender is not ASCII, the server lacks SMTPUTF8");
-        return Some((Verdict::NotTaken { refusal: refusal.clone(), counts: false }, Health::Stop(refusal)));
+        let refusal = Refusal::new(
+            Reason::Session,
+            "550 5.6.7",
+            "the envelope sender is not ASCII, the server lacks SMTPUTF8",
+        );
+        return Some((
+            Verdict::NotTaken { refusal: refusal.clone(), counts: false },
+            Health::Stop(refusal),
+        ));
     }
     if job.to.needs_smtputf8() {
-        return rejected(Reason::BadAddress, "553 5.6.7", "address is not ASCII, the server lacks SMTPUTF8".into());
+        return rejected(
+            Reason::BadAddress,
+            "553 5.6.7",
+            "address is not ASCII, the server lacks SMTPUTF8".into(),
+        );
     }
     if job.eight_bit == EightBit::Headers {
-        return rejected(Reason::Content, "554 5.6.9", "message has headers that are not ASCII, the server lacks SMTPUTF8".into());
+        return rejected(
+            Reason::Content,
+            "554 5.6.9",
+            "message has headers that are not ASCII, the server lacks SMTPUTF8".into(),
+        );
     }
     None
 }
@@ -85,23 +116,35 @@ impl Envelope {
         match (answer.class(), step) {
             (3, Step::Data) if answer.code == 354 => self.is_data_open = true,
             (2, Step::Reset) => {}
-            // Whatever it says, as with Exim's `554 Too many nonmail commands`, the session is over and no recipient is at fault.
+            // Whatever it says, as with Exim's `554 Too many nonmail commands`, the session is over
+            // and no recipient is at fault.
             (4 | 5, Step::Reset) => return Err(Fault::Closing(step, answer)),
             (2, Step::Mail) => self.is_sender_taken = true,
             (2, Step::Rcpt) => self.is_recipient_taken = true,
             (4 | 5, Step::Mail | Step::Rcpt | Step::Data) => {
                 self.refused.get_or_insert((step, answer));
             }
-            _ => return Err(Fault::Garbled(step, format!("{} {}", answer.code_text(), answer.text()))),
+            _ => {
+                return Err(Fault::Garbled(
+                    step,
+                    format!("{} {}", answer.code_text(), answer.text()),
+                ));
+            }
         }
         Ok(())
     }
 }
 
 impl Session {
-    /// Carries one message through. To be called with nothing under way but this job's own envelope. Where the server takes PIPELINING, the
-    /// envelope of `next`, which may be begun then, leaves with the end of the message, so that a message costs one round trip.
-    pub(super) async fn deliver(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
+    /// Carries one message through. To be called with nothing under way but this job's own
+    /// envelope. Where the server takes PIPELINING, the envelope of `next`, which may be begun
+    /// then, leaves with the end of the message, so that a message costs one round trip.
+    pub(super) async fn deliver(
+        &mut self,
+        job: &Job,
+        next: Option<&Job>,
+        wire: &dyn Wire,
+    ) -> Ended {
         self.transactions += 1;
         let ended = self.transact(job, next, wire).await;
         let is_taken = matches!(ended, Ended::Settled { verdict: Verdict::Accepted { .. }, .. });
@@ -132,7 +175,8 @@ impl Session {
                 return Ended::Broken(Fault::Spent(step, answer));
             }
             let is_usable = exchanged.is_ok() && self.clear_away(&envelope).await;
-            if is_usable && step == Step::Rcpt && envelope.is_sender_taken && !envelope.is_data_open {
+            if is_usable && step == Step::Rcpt && envelope.is_sender_taken && !envelope.is_data_open
+            {
                 self.in_force = Some(self.mail_command_without_size(job));
             }
             let (verdict, health) = judge_for(job, step, &answer);
@@ -144,9 +188,14 @@ impl Session {
         }
     }
 
-    /// Asks for the job's recipient under the sender that is in force, where the job has the same. Nothing may be under way.
+    /// Asks for the job's recipient under the sender that is in force, where the job has the same.
+    /// Nothing may be under way.
     pub(super) async fn follow(&mut self, job: &Job) -> Followed {
-        let Some(in_force) = self.in_force.take().filter(|in_force| *in_force == self.mail_command_without_size(job)) else {
+        let Some(in_force) = self
+            .in_force
+            .take()
+            .filter(|in_force| *in_force == self.mail_command_without_size(job))
+        else {
             return Followed::Forgotten;
         };
         let answer = match self.connection.command(Step::Rcpt, &rcpt_command(job)).await {
@@ -164,19 +213,28 @@ impl Session {
                 Followed::Forgotten
             }
             421 => Followed::Broken(Fault::Closing(Step::Rcpt, answer)),
-            400.. if is_spent(Step::Rcpt, &answer) => Followed::Broken(Fault::Spent(Step::Rcpt, answer)),
+            400.. if is_spent(Step::Rcpt, &answer) => {
+                Followed::Broken(Fault::Spent(Step::Rcpt, answer))
+            }
             400.. => {
                 self.transactions += 1;
                 self.in_force = Some(in_force);
                 Followed::Refused(answer)
             }
-            _ => Followed::Broken(Fault::Garbled(Step::Rcpt, format!("{} {}", answer.code_text(), answer.text()))),
+            _ => Followed::Broken(Fault::Garbled(
+                Step::Rcpt,
+                format!("{} {}", answer.code_text(), answer.text()),
+            )),
         }
     }
 
-    /// Goes on with the sender that is in force, so that no RSET is spent: servers count those that clear away nothing. `None` where there is
-    /// no such sender, or the server has forgotten it.
-    async fn exchange_more(&mut self, job: &Job, envelope: &mut Envelope) -> Option<Result<(), Fault>> {
+    /// Goes on with the sender that is in force, so that no RSET is spent: servers count those that
+    /// clear away nothing. `None` where there is no such sender, or the server has forgotten it.
+    async fn exchange_more(
+        &mut self,
+        job: &Job,
+        envelope: &mut Envelope,
+    ) -> Option<Result<(), Fault>> {
         let in_force = self.in_force.take()?;
         if in_force != self.mail_command_without_size(job) {
             return None;
@@ -197,10 +255,14 @@ impl Session {
             self.needs_reset = false;
             return Some(Ok(()));
         }
-        // Not about this recipient. With RSET and MAIL it is as at the beginning, unless the server waits for a message now.
+        // Not about this recipient. With RSET and MAIL it is as at the beginning, unless the server
+        // waits for a message now.
         if envelope.is_data_open {
             envelope.refused = None;
-            return Some(Err(Fault::Lost(Step::Rcpt, "the server has forgotten the sender".into())));
+            return Some(Err(Fault::Lost(
+                Step::Rcpt,
+                "the server has forgotten the sender".into(),
+            )));
         }
         *envelope = Envelope::default();
         None
@@ -208,9 +270,12 @@ impl Session {
 
     async fn absorb_behind(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
         // A server that drops the commands would be waited for as long as for one that is slow.
-        let limit = self.trial.as_ref().map(|_| TRIAL.min(self.connection.limits().answer(Step::Mail)));
+        let limit =
+            self.trial.as_ref().map(|_| TRIAL.min(self.connection.limits().answer(Step::Mail)));
         let exchanged = self.absorb_answers(envelope, limit).await;
-        self.behind_went_well = self.dot_went_well && exchanged.is_ok() && !matches!(&envelope.refused, Some((Step::Mail | Step::Data, _)));
+        self.behind_went_well = self.dot_went_well
+            && exchanged.is_ok()
+            && !matches!(&envelope.refused, Some((Step::Mail | Step::Data, _)));
         exchanged
     }
 
@@ -229,10 +294,18 @@ impl Session {
     }
 
     fn envelope_commands(&self, job: &Job) -> [(Step, String); 3] {
-        [(Step::Mail, self.mail_command(job)), (Step::Rcpt, rcpt_command(job)), (Step::Data, "DATA".to_owned())]
+        [
+            (Step::Mail, self.mail_command(job)),
+            (Step::Rcpt, rcpt_command(job)),
+            (Step::Data, "DATA".to_owned()),
+        ]
     }
 
-    async fn absorb_answers(&mut self, envelope: &mut Envelope, limit: Option<Duration>) -> Result<(), Fault> {
+    async fn absorb_answers(
+        &mut self,
+        envelope: &mut Envelope,
+        limit: Option<Duration>,
+    ) -> Result<(), Fault> {
         self.connection.flush().await.map_err(|unsent| unsent.fault)?;
         loop {
             let next = match limit {
@@ -248,7 +321,8 @@ impl Session {
         self.mail_command_with(job, self.extensions.size.is_some())
     }
 
-    /// What MAIL says of the message besides its size, which has been compared with the server's limit already.
+    /// What MAIL says of the message besides its size, which has been compared with the server's
+    /// limit already.
     pub(super) fn mail_command_without_size(&self, job: &Job) -> String {
         self.mail_command_with(job, false)
     }
@@ -268,18 +342,20 @@ impl Session {
         command
     }
 
-    /// Gets the session ready for another transaction after a refusal; false where it must be closed.
+    /// Gets the session ready for another transaction after a refusal; false where it must be
+    /// closed.
     async fn clear_away(&mut self, envelope: &Envelope) -> bool {
         self.needs_reset = true;
         if !envelope.is_data_open {
             return true;
         }
-        // A dot would now complete an empty message to a recipient who has been taken; only closing is safe.
+        // A dot would now complete an empty message to a recipient who has been taken; only closing
+        // is safe.
         if envelope.is_recipient_taken {
             return false;
         }
-        // RFC 2920 section 3.1: DATA left with RCPT and the server opened it although it has nobody to deliver to. Whatever it answers
-        // to an empty message, nobody gets it.
+        // RFC 2920 section 3.1: DATA left with RCPT and the server opened it although it has nobody
+        // to deliver to. Whatever it answers to an empty message, nobody gets it.
         self.connection.queue(Step::LoneDot, ".");
         let answered = match self.connection.flush().await {
             Ok(()) => self.connection.next().await,
@@ -292,10 +368,14 @@ impl Session {
     async fn complete(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
         // An answer that is here before the message was sent cannot be the answer to it.
         if self.connection.has_been_disturbed() {
-            return Ended::Broken(Fault::Garbled(Step::Data, "more than one answer, or closed by the server".into()));
+            return Ended::Broken(Fault::Garbled(
+                Step::Data,
+                "more than one answer, or closed by the server".into(),
+            ));
         }
         let message = self.connection.queue_message(job);
-        // RFC 2920 section 3.1: only DATA has to be the last of its group, and what ends a message may be followed by MAIL.
+        // RFC 2920 section 3.1: only DATA has to be the last of its group, and what ends a message
+        // may be followed by MAIL.
         if let Some(next) = next.filter(|_| self.groups) {
             for (step, command) in self.envelope_commands(next) {
                 self.connection.queue(step, &command);
@@ -303,8 +383,8 @@ impl Session {
             self.envelope_is_out = true;
         }
         let announced = wire.announce(&[job.id]);
-        // Messages that can leave at the same moment leave together: one write puts them all on record, and a server that runs on this
-        // machine is woken once for all of them.
+        // Messages that can leave at the same moment leave together: one write puts them all on
+        // record, and a server that runs on this machine is woken once for all of them.
         tokio::task::yield_now().await;
         if let Err(error) = announced.and_then(|ticket| wire.crossed(ticket)) {
             return Ended::Untraced(error);
@@ -316,11 +396,20 @@ impl Session {
             } else {
                 Verdict::NotTaken { refusal: refusal.clone(), counts: false }
             };
-            return Ended::Settled { verdict, health: Health::Failing(refusal), is_usable: false, refused: None };
+            return Ended::Settled {
+                verdict,
+                health: Health::Failing(refusal),
+                is_usable: false,
+                refused: None,
+            };
         }
         match self.connection.next().await {
             Ok(Some((_, answer))) => self.conclude(job, &answer),
-            Ok(None) => unknown(Refusal::new(Reason::NoReply, "", "no answer to the message was waited for")),
+            Ok(None) => unknown(Refusal::new(
+                Reason::NoReply,
+                "",
+                "no answer to the message was waited for",
+            )),
             Err(fault) => unknown(Refusal { reason: Reason::NoReply, ..fault.refusal() }),
         }
     }
@@ -328,32 +417,57 @@ impl Session {
     fn conclude(&mut self, job: &Job, answer: &Answer) -> Ended {
         match answer.class() {
             2 => {
-                let verdict = Verdict::Accepted { provider_id: queue_id(answer), code: answer.code_text(), detail: answer.first_line() };
+                let verdict = Verdict::Accepted {
+                    provider_id: queue_id(answer),
+                    code: answer.code_text(),
+                    detail: answer.first_line(),
+                };
                 Ended::Settled { verdict, health: Health::Fine, is_usable: true, refused: None }
             }
-            4 | 5 if self.envelope_is_out && self.is_auto && is_about_what_follows(answer, self.trial.is_some()) => Ended::NotBehind,
-            4 | 5 if is_spent(Step::Message, answer) => Ended::Broken(Fault::Spent(Step::Message, answer.clone())),
+            4 | 5
+                if self.envelope_is_out
+                    && self.is_auto
+                    && is_about_what_follows(answer, self.trial.is_some()) =>
+            {
+                Ended::NotBehind
+            }
+            4 | 5 if is_spent(Step::Message, answer) => {
+                Ended::Broken(Fault::Spent(Step::Message, answer.clone()))
+            }
             4 | 5 => {
                 // What follows in the pipe has begun a transaction of its own.
                 self.needs_reset = !self.envelope_is_out;
                 let (verdict, health) = judge_for(job, Step::Message, answer);
-                Ended::Settled { verdict, health, is_usable: answer.code != 421, refused: Some((Step::Message, answer.clone())) }
+                Ended::Settled {
+                    verdict,
+                    health,
+                    is_usable: answer.code != 421,
+                    refused: Some((Step::Message, answer.clone())),
+                }
             }
-            _ => unknown(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())).refusal()),
+            _ => unknown(
+                Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text()))
+                    .refusal(),
+            ),
         }
     }
 }
 
-/// Whether a message was refused because of what stands behind its final dot: by the code of a wrong sequence or protocol, or in words; and
-/// in a trial also by a server that closes.
+/// Whether a message was refused because of what stands behind its final dot: by the code of a
+/// wrong sequence or protocol, or in words; and in a trial also by a server that closes.
 fn is_about_what_follows(answer: &Answer, is_trial: bool) -> bool {
     const WORDS: [&str; 3] = ["pipelin", "synchroni", "protocol"];
-    let is_of_the_protocol = answer.class() == 5 && answer.enhanced().is_some_and(|enhanced| enhanced.subject == 5);
+    let is_of_the_protocol =
+        answer.class() == 5 && answer.enhanced().is_some_and(|enhanced| enhanced.subject == 5);
     let text = answer.text().to_ascii_lowercase();
-    answer.code == 503 || is_of_the_protocol || WORDS.iter().any(|word| text.contains(word)) || (is_trial && answer.code == 421)
+    answer.code == 503
+        || is_of_the_protocol
+        || WORDS.iter().any(|word| text.contains(word))
+        || (is_trial && answer.code == 421)
 }
 
-/// Whether the answers to an envelope behind the final dot are those of a server that does not take one there.
+/// Whether the answers to an envelope behind the final dot are those of a server that does not take
+/// one there.
 fn is_not_taken_behind(exchanged: &Result<(), Fault>, envelope: &Envelope) -> bool {
     match (exchanged, &envelope.refused) {
         (_, Some((_, answer))) if answer.code == 503 => true,
@@ -373,15 +487,17 @@ fn unknown(refusal: Refusal) -> Ended {
     Ended::Settled { verdict, health: Health::Failing(refusal), is_usable: false, refused: None }
 }
 
-/// The server's name for a message it took:
-/// `250 2.0.0 Ok: queued as 4XYZ` (Postfix), `250 OK id=1abc-000-XY` (Exim), `250 2.0.0 4XYZ Message accepted for delivery` (Sendmail,
-/// OpenSMTPD), `250 Ok 0100018c-…-000000` (Amazon SES), after a chunk `250- 18 byte chunk, total 18` and `250 OK id=1abc-000-XY` (Exim).
+/// The server's name for a message it took: `250 2.0.0 Ok: queued as 4XYZ` (Postfix), `250 OK
+/// id=1abc-000-XY` (Exim), `250 2.0.0 4XYZ Message accepted for delivery` (Sendmail, OpenSMTPD),
+/// `250 Ok 0100018c-…-000000` (Amazon SES), after a chunk `250- 18 byte chunk, total 18` and `250
+/// OK id=1abc-000-XY` (Exim).
 pub(super) fn queue_id(answer: &Answer) -> Option<String> {
     answer.texts().find_map(|text| queue_id_in(&text))
 }
 
 fn queue_id_in(text: &str) -> Option<String> {
-    let after = |marker: &str| text.split_once(marker).and_then(|(_, rest)| rest.split_whitespace().next());
+    let after =
+        |marker: &str| text.split_once(marker).and_then(|(_, rest)| rest.split_whitespace().next());
     let words: Vec<&str> = text.split_whitespace().collect();
     let id = after("queued as ").or_else(|| after("id=")).or(match words[..] {
         [id, "Message", "accepted", "for", "delivery", ..] => Some(id),
@@ -407,7 +523,11 @@ mod tests {
             ("Ok thanks", None),
             ("queued as", None),
         ] {
-            assert_eq!(queue_id(&Answer { code: 250, lines: vec![text.into()] }).as_deref(), expected, "{text}");
+            assert_eq!(
+                queue_id(&Answer { code: 250, lines: vec![text.into()] }).as_deref(),
+                expected,
+                "{text}"
+            );
         }
         let lines = vec![" 18 byte chunk, total 18".into(), "OK id=1abc-000-XY".into()];
         assert_eq!(queue_id(&Answer { code: 250, lines }).as_deref(), Some("1abc-000-XY"));

@@ -1,6 +1,7 @@
 //! The URL of a relay.
 //!
-//! The rule it keeps: what is wrong is said without a word of the URL, because a password may have been put there.
+//! The rule it keeps: what is wrong is said without a word of the URL, because a password may have
+//! been put there.
 
 use std::net::IpAddr;
 
@@ -45,23 +46,39 @@ pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
         None => (None, rest),
     };
     if user.is_some_and(|user| user.contains(':')) {
-        return Err(("a password does not belong here", "write password = { env = \"RELAY_PASSWORD\" }; a colon in the user is %3A"));
+        return Err((
+            "a password does not belong here",
+            "write password = { env = \"RELAY_PASSWORD\" }; a colon in the user is %3A",
+        ));
     }
-    let user = user.map(|user| percent_decode(user).filter(|user| !user.is_empty()).ok_or(("the user cannot be read", FORM))).transpose()?;
+    let user = user
+        .map(|user| {
+            percent_decode(user)
+                .filter(|user| !user.is_empty())
+                .ok_or(("the user cannot be read", FORM))
+        })
+        .transpose()?;
     let (host, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((literal, "")) => (literal, None),
-        Some((literal, after)) => (literal, Some(after.strip_prefix(':').ok_or(("the host cannot be read", FORM))?)),
+        Some((literal, after)) => {
+            (literal, Some(after.strip_prefix(':').ok_or(("the host cannot be read", FORM))?))
+        }
         None => host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port))),
     };
     let port = match port {
         None => default_port,
-        Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or(("the port is no number from 1 to 65535", FORM))?,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or(("the port is no number from 1 to 65535", FORM))?,
     };
     let host = match host.parse::<IpAddr>() {
         Ok(address) => address.to_string(),
         Err(_) => domain_to_ascii(host).map_err(|_| ("the host is no valid name", FORM))?,
     };
-    let server_name = ServerName::try_from(host.clone()).map_err(|_| ("the host is no valid name", FORM))?;
+    let server_name =
+        ServerName::try_from(host.clone()).map_err(|_| ("the host is no valid name", FORM))?;
     Ok(Url { scheme, user, host, port, server_name })
 }
 
@@ -73,7 +90,9 @@ fn percent_decode(text: &str) -> Option<String> {
         let digits = after.get(..2).filter(|_| first == b'%');
         match digits {
             Some(hex) => {
-                let hex = std::str::from_utf8(hex).ok().filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
+                let hex = std::str::from_utf8(hex)
+                    .ok()
+                    .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
                 octets.push(u8::from_str_radix(hex, 16).ok()?);
                 rest = &after[2..];
             }

@@ -1,4 +1,5 @@
-//! Batches of a JSON API over `wrk`, which posts one fixed body of the same size again and again and builds nothing.
+//! Batches of a JSON API over `wrk`, which posts one fixed body of the same size again and again
+//! and builds nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,25 +27,41 @@ pub(super) fn batches(bench: &Bench) -> Result<Vec<Finding>> {
 
 fn batches_of(bench: &Bench, kind: &str) -> Result<Finding> {
     let what = format!("batches of 100 built, serialised and posted, {kind}, 4 requests at once");
-    let Some(wrk) = program::find("wrk") else { return Ok(Finding::skipped(what, "wrk is not installed (package wrk)")) };
+    let Some(wrk) = program::find("wrk") else {
+        return Ok(Finding::skipped(what, "wrk is not installed (package wrk)"));
+    };
     let sink = HttpSink::start()?;
     let batches = bench.amount(4_000);
     // One batch first: its body is the one that `wrk` posts.
     measure::run(&hand_over::command(kind, &sink.url(), 1, 1)?)?;
     let script = script(&bench.dir, kind, &sink.last())?;
     let messages = batches * BATCH;
-    let row =
-        Row { group: "http", what, unit: Unit::Rate, ours: Side::new("mailbatch", messages), yardstick: Side::new("wrk", messages), bound: BOUND };
+    let row = Row {
+        group: "http",
+        what,
+        unit: Unit::Rate,
+        ours: Side::new("mailbatch", messages),
+        yardstick: Side::new("wrk", messages),
+        bound: BOUND,
+    };
     let ours = hand_over::command(kind, &sink.url(), batches, AT_ONCE)?;
     let mut wrk = Command::new(wrk);
-    wrk.args(["-t", "1", "-c", &AT_ONCE.to_string(), "-d", &format!("{SECONDS}s"), "-s"]).arg(script).arg(format!("{}/", sink.url()));
-    bench.duel(row, || counted(&sink, messages, || measure::run(&ours)), || scaled(&sink, messages, || measure::run(&wrk)))
+    wrk.args(["-t", "1", "-c", &AT_ONCE.to_string(), "-d", &format!("{SECONDS}s"), "-s"])
+        .arg(script)
+        .arg(format!("{}/", sink.url()));
+    bench.duel(
+        row,
+        || counted(&sink, messages, || measure::run(&ours)),
+        || scaled(&sink, messages, || measure::run(&wrk)),
+    )
 }
 
 /// Whole sends, with ledger and report.
 pub(super) fn sends(bench: &Bench) -> Result<Vec<Finding>> {
     let what = "whole `send` through resend, 4 requests at once";
-    let Some(wrk) = program::find("wrk") else { return Ok(vec![Finding::skipped(what, "wrk is not installed (package wrk)")]) };
+    let Some(wrk) = program::find("wrk") else {
+        return Ok(vec![Finding::skipped(what, "wrk is not installed (package wrk)")]);
+    };
     let sink = HttpSink::start()?;
     let messages = bench.amount(50_000);
     let list = bench.list(messages)?;
@@ -68,7 +85,9 @@ pub(super) fn sends(bench: &Bench) -> Result<Vec<Finding>> {
         key.display()
     );
     let mut wrk = Command::new(wrk);
-    wrk.args(["-t", "1", "-c", &AT_ONCE.to_string(), "-d", &format!("{SECONDS}s"), "-s"]).arg(script).arg(format!("{}/", sink.url()));
+    wrk.args(["-t", "1", "-c", &AT_ONCE.to_string(), "-d", &format!("{SECONDS}s"), "-s"])
+        .arg(script)
+        .arg(format!("{}/", sink.url()));
     let ours = || counted(&sink, messages, || bench.send(&provider, &list, &[]));
     Ok(vec![bench.duel(row, ours, || scaled(&sink, messages, || measure::run(&wrk)))?])
 }
@@ -96,7 +115,8 @@ fn counted(sink: &HttpSink, messages: u64, work: impl FnOnce() -> Result<Cost>) 
     Ok(cost)
 }
 
-/// Runs `work`, which goes on for a time and not for an amount, and tells what `messages` would have cost.
+/// Runs `work`, which goes on for a time and not for an amount, and tells what `messages` would
+/// have cost.
 fn scaled(sink: &HttpSink, messages: u64, work: impl FnOnce() -> Result<Cost>) -> Result<Cost> {
     sink.take_count();
     let cost = work()?;

@@ -18,17 +18,53 @@ pub(crate) struct Group {
 
 /// All of them, in the order of the table.
 pub(crate) const GROUPS: &[Group] = &[
-    Group { name: "smtp-sink", about: "whole sends to smtp-sink, over smtp-source", run: wire::smtp_sink },
-    Group { name: "wire", about: "whole sends to a sink that is not the limit, over smtp-source", run: wire::fast_sink },
-    Group { name: "rtt", about: "20 ms away, pipelining = full and auto, over smtp-source", run: wire::far },
-    Group { name: "window", about: "20 ms away, CHUNKING with window = 16, over smtp-source", run: wire::window },
-    Group { name: "http", about: "batches of a JSON API, over wrk posting one body", run: http::batches },
-    Group { name: "http-send", about: "whole sends through a JSON API, over wrk posting one body", run: http::sends },
-    Group { name: "nodemailer", about: "whole sends over nodemailer's pool", run: peers::nodemailer },
+    Group {
+        name: "smtp-sink",
+        about: "whole sends to smtp-sink, over smtp-source",
+        run: wire::smtp_sink,
+    },
+    Group {
+        name: "wire",
+        about: "whole sends to a sink that is not the limit, over smtp-source",
+        run: wire::fast_sink,
+    },
+    Group {
+        name: "rtt",
+        about: "20 ms away, pipelining = full and auto, over smtp-source",
+        run: wire::far,
+    },
+    Group {
+        name: "window",
+        about: "20 ms away, CHUNKING with window = 16, over smtp-source",
+        run: wire::window,
+    },
+    Group {
+        name: "http",
+        about: "batches of a JSON API, over wrk posting one body",
+        run: http::batches,
+    },
+    Group {
+        name: "http-send",
+        about: "whole sends through a JSON API, over wrk posting one body",
+        run: http::sends,
+    },
+    Group {
+        name: "nodemailer",
+        about: "whole sends over nodemailer's pool",
+        run: peers::nodemailer,
+    },
     Group { name: "mailmerge", about: "whole sends over mailmerge", run: peers::mailmerge },
     Group { name: "smtplib", about: "whole sends over Python's smtplib", run: peers::smtplib },
-    Group { name: "dry-run", about: "a dry run over a bare loop that parses and renders", run: scale::dry_run },
-    Group { name: "suppression", about: "loading suppressions over a bare loop that reads and hashes", run: scale::suppression },
+    Group {
+        name: "dry-run",
+        about: "a dry run over a bare loop that parses and renders",
+        run: scale::dry_run,
+    },
+    Group {
+        name: "suppression",
+        about: "loading suppressions over a bare loop that reads and hashes",
+        run: scale::suppression,
+    },
     Group { name: "growth", about: "ten times the list: time and memory", run: scale::growth },
     Group { name: "memory", about: "suppressions on top: memory", run: scale::memory },
 ];

@@ -1,6 +1,8 @@
-//! Whole sends over the tools that people use for the same: nodemailer, mailmerge and Python's smtplib.
+//! Whole sends over the tools that people use for the same: nodemailer, mailmerge and Python's
+//! smtplib.
 //!
-//! The rule it keeps: each tool gets the same list and the same text and HTML, and is used as its documentation shows.
+//! The rule it keeps: each tool gets the same list and the same text and HTML, and is used as its
+//! documentation shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +38,13 @@ pub(super) fn nodemailer(bench: &Bench) -> Result<Vec<Finding>> {
     let Some(node) = program::find("node").filter(|_| modules.join("nodemailer").exists()) else {
         return Ok(vec![Finding::skipped(what, "node or nodemailer is not installed")]);
     };
-    let peer = Peer { group: "nodemailer", what, messages: 5_000, connections: 5, bound: Bound::AtLeast(12.0) };
+    let peer = Peer {
+        group: "nodemailer",
+        what,
+        messages: 5_000,
+        connections: 5,
+        bound: Bound::AtLeast(12.0),
+    };
     measured(bench, &peer, |parts, port, list| {
         let mut command = Command::new(&node);
         command.env("NODE_PATH", &modules).arg(format!("{SCRIPTS}/nodemailer.js"));
@@ -51,11 +59,26 @@ pub(super) fn mailmerge(bench: &Bench) -> Result<Vec<Finding>> {
     let Some(python) = python()?.filter(|_| packages.join("mailmerge").exists()) else {
         return Ok(vec![Finding::skipped(what, "python3 or mailmerge is not installed")]);
     };
-    let peer = Peer { group: "mailmerge", what, messages: 500, connections: 10, bound: Bound::AtLeast(40.0) };
+    let peer = Peer {
+        group: "mailmerge",
+        what,
+        messages: 500,
+        connections: 10,
+        bound: Bound::AtLeast(40.0),
+    };
     measured(bench, &peer, |parts, _, list| {
         let mut command = Command::new(&python);
-        command.env("PYTHONPATH", &packages).arg(packages.join("bin/mailmerge")).args(["--no-dry-run", "--no-limit", "--output-format", "text"]);
-        command.arg("--template").arg(parts.join("mailmerge.txt")).arg("--config").arg(parts.join("mailmerge.conf"));
+        command.env("PYTHONPATH", &packages).arg(packages.join("bin/mailmerge")).args([
+            "--no-dry-run",
+            "--no-limit",
+            "--output-format",
+            "text",
+        ]);
+        command
+            .arg("--template")
+            .arg(parts.join("mailmerge.txt"))
+            .arg("--config")
+            .arg(parts.join("mailmerge.conf"));
         command.arg("--database").arg(list);
         command
     })
@@ -63,11 +86,18 @@ pub(super) fn mailmerge(bench: &Bench) -> Result<Vec<Finding>> {
 
 pub(super) fn smtplib(bench: &Bench) -> Result<Vec<Finding>> {
     let what = "whole `send`, 10 connections, over a loop with Python's smtplib";
-    let Some(python) = python()? else { return Ok(vec![Finding::skipped(what, "python3 is not installed")]) };
-    let peer = Peer { group: "smtplib", what, messages: 2_000, connections: 10, bound: Bound::None };
+    let Some(python) = python()? else {
+        return Ok(vec![Finding::skipped(what, "python3 is not installed")]);
+    };
+    let peer =
+        Peer { group: "smtplib", what, messages: 2_000, connections: 10, bound: Bound::None };
     measured(bench, &peer, |parts, port, list| {
         let mut command = Command::new(&python);
-        command.arg(format!("{SCRIPTS}/smtplib_loop.py")).args(["127.0.0.1", port]).arg(parts).arg(list);
+        command
+            .arg(format!("{SCRIPTS}/smtplib_loop.py"))
+            .args(["127.0.0.1", port])
+            .arg(parts)
+            .arg(list);
         command
     })
 }
@@ -76,12 +106,20 @@ pub(super) fn smtplib(bench: &Bench) -> Result<Vec<Finding>> {
 fn python() -> Result<Option<PathBuf>> {
     let Some(found) = program::find("python3") else { return Ok(None) };
     let output = Command::new(found).args(["-c", "import sys; print(sys.executable)"]).output()?;
-    Ok(Some(PathBuf::from(String::from_utf8(output.stdout)?.trim())).filter(|python| python.exists()))
+    Ok(Some(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+        .filter(|python| python.exists()))
 }
 
-fn measured(bench: &Bench, peer: &Peer, command: impl Fn(&Path, &str, &Path) -> Command) -> Result<Vec<Finding>> {
+fn measured(
+    bench: &Bench,
+    peer: &Peer,
+    command: impl Fn(&Path, &str, &Path) -> Command,
+) -> Result<Vec<Finding>> {
     let Some(sink) = postfix::Sink::start()? else {
-        return Ok(vec![Finding::skipped(peer.what, "smtp-sink is not installed (package postfix)")]);
+        return Ok(vec![Finding::skipped(
+            peer.what,
+            "smtp-sink is not installed (package postfix)",
+        )]);
     };
     let (messages, fewer) = (bench.amount(MESSAGES), bench.amount(peer.messages));
     let (list, short) = (bench.list(messages)?, bench.list(fewer)?);

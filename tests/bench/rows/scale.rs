@@ -1,4 +1,5 @@
-//! Long lists and long suppression files: how close to a bare loop, and what ten times as much costs.
+//! Long lists and long suppression files: how close to a bare loop, and what ten times as much
+//! costs.
 
 use std::path::Path;
 
@@ -43,7 +44,11 @@ pub(super) fn suppression(bench: &Bench) -> Result<Vec<Finding>> {
     };
     let reference = reference::hash(&file)?;
     let suppress = file.display().to_string();
-    Ok(vec![bench.duel(row, || dry(bench, &list, &["--suppress", &suppress]), || measure::run(&reference))?])
+    Ok(vec![bench.duel(
+        row,
+        || dry(bench, &list, &["--suppress", &suppress]),
+        || measure::run(&reference),
+    )?])
 }
 
 /// A run of mailbatch with a list and more arguments.
@@ -58,7 +63,8 @@ fn dry(bench: &Bench, list: &Path, more: &[&str]) -> Result<Cost> {
     bench.send(SANDBOX, list, &words)
 }
 
-/// A send through the sandbox, which takes everything and writes no message: reading, ledger and report, no wire.
+/// A send through the sandbox, which takes everything and writes no message: reading, ledger and
+/// report, no wire.
 fn sandbox(bench: &Bench, list: &Path, more: &[&str]) -> Result<Cost> {
     bench.send(SANDBOX, list, more)
 }
@@ -70,8 +76,12 @@ pub(super) fn growth(bench: &Bench) -> Result<Vec<Finding>> {
     for (name, work) in WORKS {
         let mut ours = Side::new("mailbatch", many);
         let mut yardstick = Side::new(format!("{} rows:", thousands(few)), few);
-        let (mut long_work, mut short_work) = (|| work(bench, &long, &[]), || work(bench, &short, &[]));
-        bench.take_turns("growth", &mut [(&mut ours, &mut long_work), (&mut yardstick, &mut short_work)])?;
+        let (mut long_work, mut short_work) =
+            (|| work(bench, &long, &[]), || work(bench, &short, &[]));
+        bench.take_turns(
+            "growth",
+            &mut [(&mut ours, &mut long_work), (&mut yardstick, &mut short_work)],
+        )?;
         let row = |what: &str, unit, bound| Row {
             group: "growth",
             what: format!("{what} for {} rows over {}, {name}", thousands(many), thousands(few)),
@@ -101,7 +111,11 @@ pub(super) fn memory(bench: &Bench) -> Result<Vec<Finding>> {
             yardstick: Side::new("without:", rows),
             bound: Bound::AtMost(180.0),
         };
-        findings.push(bench.duel(row, || work(bench, &list, &["--suppress", &suppress]), || work(bench, &list, &[]))?);
+        findings.push(bench.duel(
+            row,
+            || work(bench, &list, &["--suppress", &suppress]),
+            || work(bench, &list, &[]),
+        )?);
     }
     Ok(findings)
 }

@@ -1,4 +1,5 @@
-//! Whole sends, with ledger and report, over `smtp-source`, which sends one fixed message again and again and keeps no record.
+//! Whole sends, with ledger and report, over `smtp-source`, which sends one fixed message again and
+//! again and keeps no record.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,9 +18,12 @@ use crate::workspace::Workspace;
 const CONNECTIONS: u32 = 10;
 const RTT: Duration = Duration::from_millis(20);
 
-/// The provider: a relay at `address`. Connections are kept as long as there is something to send, as `smtp-source -d` keeps them.
+/// The provider: a relay at `address`. Connections are kept as long as there is something to send,
+/// as `smtp-source -d` keeps them.
 pub(super) fn relay(address: SocketAddr, connections: u32) -> String {
-    format!("kind = \"smtp\"\nurl = \"smtp://{address}\"\nin_flight = {connections}\nper_connection = 1000000")
+    format!(
+        "kind = \"smtp\"\nurl = \"smtp://{address}\"\nin_flight = {connections}\nper_connection = 1000000"
+    )
 }
 
 fn source_missing(what: &str) -> Result<Vec<Finding>> {
@@ -28,7 +32,9 @@ fn source_missing(what: &str) -> Result<Vec<Finding>> {
 
 pub(super) fn smtp_sink(bench: &Bench) -> Result<Vec<Finding>> {
     let what = "whole `send` to smtp-sink, 10 connections, 5 KiB text and HTML";
-    let (Some(source), Some(sink)) = (postfix::source(), postfix::Sink::start()?) else { return source_missing(what) };
+    let (Some(source), Some(sink)) = (postfix::source(), postfix::Sink::start()?) else {
+        return source_missing(what);
+    };
     let messages = bench.amount(20_000);
     let list = bench.list(messages)?;
     let row = Row {
@@ -61,11 +67,16 @@ pub(super) fn fast_sink(bench: &Bench) -> Result<Vec<Finding>> {
     };
     let provider = relay(sink.address(), CONNECTIONS);
     let ours = || counted(&sink, messages, || bench.send(&provider, &list, &[]));
-    let yardstick = || counted(&sink, messages, || measure::run(&postfix::send(&source, sink.address(), CONNECTIONS, messages)));
+    let yardstick = || {
+        counted(&sink, messages, || {
+            measure::run(&postfix::send(&source, sink.address(), CONNECTIONS, messages))
+        })
+    };
     Ok(vec![bench.duel(row, ours, yardstick)?])
 }
 
-/// The next envelope behind the final dot from the first message on, and where each run finds out by itself that the sink takes it.
+/// The next envelope behind the final dot from the first message on, and where each run finds out
+/// by itself that the sink takes it.
 pub(super) fn far(bench: &Bench) -> Result<Vec<Finding>> {
     let mut findings = far_with(bench, "full")?;
     findings.extend(far_with(bench, "auto")?);
@@ -89,7 +100,11 @@ fn far_with(bench: &Bench, mode: &str) -> Result<Vec<Finding>> {
     };
     let provider = format!("{}\npipelining = \"{mode}\"", relay(proxy.address(), CONNECTIONS));
     let ours = || counted(&sink, messages, || bench.send(&provider, &list, &[]));
-    let yardstick = || counted(&sink, fewer, || measure::run(&postfix::send(&source, proxy.address(), CONNECTIONS, fewer)));
+    let yardstick = || {
+        counted(&sink, fewer, || {
+            measure::run(&postfix::send(&source, proxy.address(), CONNECTIONS, fewer))
+        })
+    };
     Ok(vec![bench.duel(row, ours, yardstick)?])
 }
 
@@ -113,7 +128,11 @@ pub(super) fn window(bench: &Bench) -> Result<Vec<Finding>> {
         bound: Bound::AtLeast(20.0),
     };
     let ours = || counted(&sink, messages, || bench.send(&provider, &list, &[]));
-    let yardstick = || counted(&sink, fewer, || measure::run(&postfix::send(&source, proxy.address(), CONNECTIONS, fewer)));
+    let yardstick = || {
+        counted(&sink, fewer, || {
+            measure::run(&postfix::send(&source, proxy.address(), CONNECTIONS, fewer))
+        })
+    };
     Ok(vec![bench.duel(row, ours, yardstick)?])
 }
 
@@ -121,7 +140,8 @@ pub(super) fn window(bench: &Bench) -> Result<Vec<Finding>> {
 fn refusal(bench: &Bench, provider: &str) -> Result<Option<String>> {
     let workspace = Workspace::new(&bench.dir, provider)?;
     let list = bench.list(10)?.display().to_string();
-    let (_, code, errors) = measure::run_to_any_end(&workspace.command(&bench.mailbatch, &["send", &list]))?;
+    let (_, code, errors) =
+        measure::run_to_any_end(&workspace.command(&bench.mailbatch, &["send", &list]))?;
     if code == Some(2) {
         return Ok(Some(errors.lines().next().unwrap_or("refused").to_owned()));
     }

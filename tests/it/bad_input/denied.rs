@@ -1,4 +1,5 @@
-//! A ledger that is there and cannot be used: the cause is named with what mends it, and nothing that would send the ledger away.
+//! A ledger that is there and cannot be used: the cause is named with what mends it, and nothing
+//! that would send the ledger away.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,8 @@ use std::process::Command;
 
 use super::{as_nobody, outbox, sandbox, sends, stderr};
 
-const COMMANDS: [&[&str]; 3] = [&["send", "list.csv"], &["resume"], &["send", "list.csv", "--ledger-lost"]];
+const COMMANDS: [&[&str]; 3] =
+    [&["send", "list.csv"], &["resume"], &["send", "list.csv", "--ledger-lost"]];
 
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
@@ -33,10 +35,15 @@ fn a_file_or_directory_that_is_closed_is_named_with_what_opens_it() {
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{place}, {arguments:?}: {said}");
             assert!(
-                said.contains(place) && said.contains("Permission denied") && said.contains("its mode is 0000"),
+                said.contains(place)
+                    && said.contains("Permission denied")
+                    && said.contains("its mode is 0000"),
                 "{place}, {arguments:?}: {said}"
             );
-            assert!(said.contains("hint: `chmod u+rw") && !said.contains("--ledger-lost"), "{place}, {arguments:?}: {said}");
+            assert!(
+                said.contains("hint: `chmod u+rw") && !said.contains("--ledger-lost"),
+                "{place}, {arguments:?}: {said}"
+            );
         }
     }
     let output = as_nobody(&ws).args(["send", "list.csv"]).output().expect("it runs");
@@ -49,7 +56,11 @@ struct Attribute(PathBuf, char);
 impl Attribute {
     /// `None` where the file system has none, or this user may set none.
     fn set(path: PathBuf, letter: char) -> Option<Self> {
-        let done = Command::new("chattr").arg(format!("+{letter}")).arg(&path).output().is_ok_and(|output| output.status.success());
+        let done = Command::new("chattr")
+            .arg(format!("+{letter}"))
+            .arg(&path)
+            .output()
+            .is_ok_and(|output| output.status.success());
         done.then_some(Self(path, letter))
     }
 }
@@ -73,7 +84,12 @@ fn an_attribute_that_keeps_the_ledger_from_being_written_is_named() {
             let output = super::run(&ws, arguments);
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{said}");
-            assert!(said.contains("ledger.db") && said.contains(word) && said.contains(&format!("hint: `chattr -{letter} ")), "{said}");
+            assert!(
+                said.contains("ledger.db")
+                    && said.contains(word)
+                    && said.contains(&format!("hint: `chattr -{letter} ")),
+                "{said}"
+            );
             assert!(!said.contains("--ledger-lost"), "{said}");
         }
         drop(attribute);

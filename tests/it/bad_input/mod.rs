@@ -1,5 +1,5 @@
-//! What people and machines get wrong: each mistake is answered with what, where and how to mend it, nothing is sent before it is mended, and
-//! the mended start sends to everybody once.
+//! What people and machines get wrong: each mistake is answered with what, where and how to mend
+//! it, nothing is sent before it is mended, and the mended start sends to everybody once.
 
 mod config;
 mod denied;
@@ -36,7 +36,11 @@ fn relay(url: &str) -> Workspace {
 }
 
 fn run(ws: &Workspace, arguments: &[&str]) -> Output {
-    ws.mailbatch().args(arguments).timeout(Duration::from_secs(60)).output().expect("the binary runs")
+    ws.mailbatch()
+        .args(arguments)
+        .timeout(Duration::from_secs(60))
+        .output()
+        .expect("the binary runs")
 }
 
 fn stderr(output: &Output) -> String {
@@ -46,10 +50,13 @@ fn stderr(output: &Output) -> String {
 /// The messages the sandbox keeps.
 fn outbox(ws: &Workspace) -> Vec<Vec<u8>> {
     let Ok(entries) = std::fs::read_dir(ws.join(".mailbatch/outbox")) else { return Vec::new() };
-    entries.map(|entry| std::fs::read(entry.expect("a readable outbox").path()).expect("a message")).collect()
+    entries
+        .map(|entry| std::fs::read(entry.expect("a readable outbox").path()).expect("a message"))
+        .collect()
 }
 
-/// The command ends with `exit`, says all of `says` and a hint on standard error, nothing on standard output, and sends nothing.
+/// The command ends with `exit`, says all of `says` and a hint on standard error, nothing on
+/// standard output, and sends nothing.
 #[track_caller]
 fn is_refused(ws: &Workspace, arguments: &[&str], exit: i32, says: &[&str]) -> String {
     let before = outbox(ws).len();
@@ -61,7 +68,11 @@ fn is_refused(ws: &Workspace, arguments: &[&str], exit: i32, says: &[&str]) -> S
     }
     assert!(said.contains("hint: "), "{arguments:?} gives no hint: {said}");
     assert!(!said.contains("panicked"), "{said}");
-    assert!(output.stdout.is_empty(), "{arguments:?} writes to standard output: {}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.stdout.is_empty(),
+        "{arguments:?} writes to standard output: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     assert_eq!(outbox(ws).len(), before, "{arguments:?} sent something");
     said
 }
@@ -74,7 +85,8 @@ fn sends(ws: &Workspace, arguments: &[&str], count: usize) {
     assert_eq!(outbox(ws).len(), count, "{arguments:?}: {}", stderr(&output));
 }
 
-/// The binary as somebody for whom permissions count: the superuser reads and writes whatever it likes.
+/// The binary as somebody for whom permissions count: the superuser reads and writes whatever it
+/// likes.
 fn as_nobody(ws: &Workspace) -> Command {
     const NOBODY: u32 = 65_534;
     let usual = ws.command();
@@ -87,10 +99,29 @@ fn as_nobody(ws: &Workspace) -> Command {
     }
     let mut give = Command::new("chown");
     // The binary may be a link to the one that was built: it keeps its owner.
-    let entries = std::fs::read_dir(ws.path()).expect("a workspace").map(|entry| entry.expect("an entry").path()).filter(|path| *path != binary);
-    assert!(give.arg("-R").arg(NOBODY.to_string()).args(entries).status().expect("chown").success());
-    assert!(Command::new("chown").arg(NOBODY.to_string()).arg(ws.path()).status().expect("chown").success());
+    let entries = std::fs::read_dir(ws.path())
+        .expect("a workspace")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| *path != binary);
+    assert!(
+        give.arg("-R").arg(NOBODY.to_string()).args(entries).status().expect("chown").success()
+    );
+    assert!(
+        Command::new("chown")
+            .arg(NOBODY.to_string())
+            .arg(ws.path())
+            .status()
+            .expect("chown")
+            .success()
+    );
     let mut command = Command::new(binary);
-    command.env_clear().env("HOME", ws.path()).env("PATH", "/usr/bin:/bin").current_dir(ws.path()).stdin(Stdio::null()).uid(NOBODY).gid(NOBODY);
+    command
+        .env_clear()
+        .env("HOME", ws.path())
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(ws.path())
+        .stdin(Stdio::null())
+        .uid(NOBODY)
+        .gid(NOBODY);
     command
 }

@@ -1,4 +1,5 @@
-//! What is said at hand-over about a person is learned: once, with its reason, in the file and in the ledger.
+//! What is said at hand-over about a person is learned: once, with its reason, in the file and in
+//! the ledger.
 
 use serde_json::{Value, json};
 
@@ -12,16 +13,31 @@ use crate::support::{lists, wait_for};
 fn emitlo() -> HttpServer {
     HttpServer::start(|_, request: &Request| {
         let body = request.json();
-        let to: Vec<&str> = body["messages"].as_array().expect("messages").iter().filter_map(|mail| mail["to_email"].as_str()).collect();
-        let (ours, theirs): (Vec<&str>, Vec<&str>) = to.iter().copied().partition(|to| to.starts_with("ann"));
-        let suppressed: Vec<Value> = theirs.iter().map(|to| json!({ "email": to, "reason": to.split('@').next() })).collect();
+        let to: Vec<&str> = body["messages"]
+            .as_array()
+            .expect("messages")
+            .iter()
+            .filter_map(|mail| mail["to_email"].as_str())
+            .collect();
+        let (ours, theirs): (Vec<&str>, Vec<&str>) =
+            to.iter().copied().partition(|to| to.starts_with("ann"));
+        let suppressed: Vec<Value> = theirs
+            .iter()
+            .map(|to| json!({ "email": to, "reason": to.split('@').next() }))
+            .collect();
         let data = json!({ "accepted": ours.len(), "rejected": theirs.len(), "message_ids": ours, "suppressed": suppressed });
         Act::Answer(Answer::json(202, json!({ "status": "success", "data": data }).to_string()))
     })
 }
 
-const LIST: [&str; 6] =
-    ["ann@example.com", "hard_bounce@example.com", "complaint@example.com", "unsubscribe@example.com", "manual@example.com", "other@example.com"];
+const LIST: [&str; 6] = [
+    "ann@example.com",
+    "hard_bounce@example.com",
+    "complaint@example.com",
+    "unsubscribe@example.com",
+    "manual@example.com",
+    "other@example.com",
+];
 
 #[test]
 fn whom_the_provider_suppresses_is_learned_once_with_its_reason() {
@@ -35,19 +51,32 @@ fn whom_the_provider_suppresses_is_learned_once_with_its_reason() {
     lines.sort();
     wanted.sort();
     assert_eq!(lines, wanted);
-    assert_eq!(work.report().column("mb_reason"), ["", "hard_bounce", "complaint", "unsubscribe", "manual", "policy"]);
+    assert_eq!(
+        work.report().column("mb_reason"),
+        ["", "hard_bounce", "complaint", "unsubscribe", "manual", "policy"]
+    );
 
-    // Who has unsubscribed may get transactional mail; the provider says no again, and that is no news.
+    // Who has unsubscribed may get transactional mail; the provider says no again, and that is no
+    // news.
     work.run(&["send", "list.csv", "--campaign", "second"]).ends(0);
     assert_eq!(work.read("stop.csv").lines().count(), 5, "{}", work.read("stop.csv"));
 
     // The ledger knows it too.
     work.file("stop.csv", "email,reason,source\n");
-    for (address, code) in [("manual@example.com", 0), ("unsubscribe@example.com", 0), ("other@example.com", 9), ("ann@example.com", 9)] {
+    for (address, code) in [
+        ("manual@example.com", 0),
+        ("unsubscribe@example.com", 0),
+        ("other@example.com", 9),
+        ("ann@example.com", 9),
+    ] {
         work.run(&["suppress", "check", address]).ends(code);
     }
     work.run(&["send", "list.csv", "--campaign", "third"]).ends(0);
-    assert_eq!(work.read("stop.csv"), "email,reason,source\n", "what the ledger knows is not written again");
+    assert_eq!(
+        work.read("stop.csv"),
+        "email,reason,source\n",
+        "what the ledger knows is not written again"
+    );
 }
 
 #[test]
@@ -66,21 +95,44 @@ fn no_learn_leaves_the_lists_as_they_are_in_send_resume_and_retry() {
 fn a_bounce_that_only_the_trace_knows_after_a_kill_is_learned() {
     for (flag, learned) in [("--progress=none", true), ("--no-learn", false)] {
         let script = Script::default()
-            .rule(Rule::new(Step::Rcpt, Action::reply("550 5.1.1 no such user")).to(&lists::address(1)))
+            .rule(
+                Rule::new(Step::Rcpt, Action::reply("550 5.1.1 no such user"))
+                    .to(&lists::address(1)),
+            )
             .rule(Rule::new(Step::Dot, Action::Silence).to(&lists::address(2)).first(1));
         let server = Recorder::with(script);
         let work = relayed(&server, "in_flight = 1", 3);
         let config = work.read("mailbatch.toml");
-        work.config(&format!("{config}\n[suppression]\nfiles = [\"stop.csv\"]\n")).file("stop.csv", "email,reason,source\n");
+        work.config(&format!("{config}\n[suppression]\nfiles = [\"stop.csv\"]\n"))
+            .file("stop.csv", "email,reason,source\n");
         let send = work.start(&["send", "list.csv"]);
-        let trace = || std::fs::read_dir(work.join(".mailbatch/trace")).ok().and_then(|mut all| all.next()).and_then(Result::ok);
-        let text = || trace().and_then(|file| std::fs::read_to_string(file.path()).ok()).unwrap_or_default();
-        // The first is accepted; the answer about the second and the crossing of the third are on record.
-        assert!(wait_for(|| text().contains("550 5.1.1") && text().matches("crossing").count() >= 2, LONG), "{}", text());
+        let trace = || {
+            std::fs::read_dir(work.join(".mailbatch/trace"))
+                .ok()
+                .and_then(|mut all| all.next())
+                .and_then(Result::ok)
+        };
+        let text = || {
+            trace().and_then(|file| std::fs::read_to_string(file.path()).ok()).unwrap_or_default()
+        };
+        // The first is accepted; the answer about the second and the crossing of the third are on
+        // record.
+        assert!(
+            wait_for(
+                || text().contains("550 5.1.1") && text().matches("crossing").count() >= 2,
+                LONG
+            ),
+            "{}",
+            text()
+        );
         assert!(send.kill());
         assert_eq!(work.read("stop.csv"), "email,reason,source\n", "nothing was settled");
         work.run(&["resume", flag]);
-        let wanted = if learned { format!("email,reason,source\n{},hard_bounce,relay\n", lists::address(1)) } else { "email,reason,source\n".into() };
+        let wanted = if learned {
+            format!("email,reason,source\n{},hard_bounce,relay\n", lists::address(1))
+        } else {
+            "email,reason,source\n".into()
+        };
         assert_eq!(work.read("stop.csv"), wanted);
         work.run(&["suppress", "check", &lists::address(1)]).ends(if learned { 0 } else { 9 });
         work.run(&["resume"]);
@@ -92,11 +144,21 @@ fn a_bounce_that_only_the_trace_knows_after_a_kill_is_learned() {
 fn why_names_the_file_and_the_line_where_somebody_is_listed() {
     let server = emitlo();
     let work = at("emitlo", &server.url(), "", &LIST[..1]);
-    work.file("stop.csv", "email,reason,source\nben@example.com,manual,crm\nANN@example.com,complaint,crm\n");
+    work.file(
+        "stop.csv",
+        "email,reason,source\nben@example.com,manual,crm\nANN@example.com,complaint,crm\n",
+    );
     work.file("list.csv", "email\nann@example.com\nanna@example.com\n");
     work.run(&["send", "list.csv"]).ends(0);
-    let ran = work.run(&["why", "latest", "ann@example.com"]).ends(0).says("listed now in stop.csv:3 (complaint)");
-    assert!(!ran.out.contains("stop.csv") && !ran.err.contains("ann@"), "a note for people: {}", ran.err);
+    let ran = work
+        .run(&["why", "latest", "ann@example.com"])
+        .ends(0)
+        .says("listed now in stop.csv:3 (complaint)");
+    assert!(
+        !ran.out.contains("stop.csv") && !ran.err.contains("ann@"),
+        "a note for people: {}",
+        ran.err
+    );
     assert!(!work.run(&["why", "latest", "anna@example.com"]).ends(0).err.contains("listed"));
     std::fs::remove_file(work.join("stop.csv")).expect("it was there");
     work.run(&["why", "latest", "ann@example.com"]).ends(0).says("no suppression file");

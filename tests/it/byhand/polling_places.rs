@@ -1,4 +1,5 @@
-//! Where `events poll` begins: the place that the last one left, in the face of failures, wrong clocks and other accounts.
+//! Where `events poll` begins: the place that the last one left, in the face of failures, wrong
+//! clocks and other accounts.
 
 use serde_json::json;
 
@@ -14,7 +15,8 @@ pub(super) fn place(work: &Workspace) -> String {
     std::fs::read_to_string(work.join(".mailbatch/poll/api.json")).unwrap_or_default()
 }
 
-/// A log without entries whose service says that it is so many seconds later than here; `None` where it says nothing.
+/// A log without entries whose service says that it is so many seconds later than here; `None`
+/// where it says nothing.
 fn quiet_log(ahead: Option<i64>) -> HttpServer {
     HttpServer::start(move |_, request| {
         let page = gun_page(request, Vec::new(), "x");
@@ -43,20 +45,36 @@ fn a_place_that_is_yet_to_come_is_said_and_a_month_is_read_once() {
     work.run(&POLL).ends(0);
     let mut kept: serde_json::Value = serde_json::from_str(&place(&work)).expect("JSON");
     kept["read_until"] = json!(ago(-400 * DAY).to_string());
-    std::fs::write(work.join(".mailbatch/poll/api.json"), kept.to_string()).expect("the place is a file");
-    let ran = work.run(&["-q", "events", "poll", "api", "--since", "10m"]).ends(0).says("a clock was ahead");
+    std::fs::write(work.join(".mailbatch/poll/api.json"), kept.to_string())
+        .expect("the place is a file");
+    let ran = work
+        .run(&["-q", "events", "poll", "api", "--since", "10m"])
+        .ends(0)
+        .says("a clock was ahead");
     assert!(ran.err.contains("api.json"), "{}", ran.err);
     let ran = work.run(&["events", "poll", "api", "--json"]).ends(0).says("a clock was ahead");
     assert!((30 * DAY..30 * DAY + 3_700).contains(&span(&ran.object())[0]), "{}", ran.out);
     let ran = work.run(&["events", "poll", "api", "--json"]).ends(0);
-    assert!(ran.err.is_empty() && (3_600..3_700).contains(&span(&ran.object())[0]), "{} {}", ran.out, ran.err);
+    assert!(
+        ran.err.is_empty() && (3_600..3_700).contains(&span(&ran.object())[0]),
+        "{} {}",
+        ran.out,
+        ran.err
+    );
 }
 
 #[test]
 fn the_log_of_another_domain_or_key_is_read_from_a_day_ago() {
     let server = HttpServer::start(|_, request| {
-        let link = format!("http://{}{}/x", request.header("host"), request.path.split('?').next().unwrap_or_default());
-        Act::Answer(Answer::json(200, json!({ "items": [], "paging": { "next": link } }).to_string()))
+        let link = format!(
+            "http://{}{}/x",
+            request.header("host"),
+            request.path.split('?').next().unwrap_or_default()
+        );
+        Act::Answer(Answer::json(
+            200,
+            json!({ "items": [], "paging": { "next": link } }).to_string(),
+        ))
     });
     let work = at("mailgun", &server.url(), "", &[]);
     let poll = || work.run(&["events", "poll", "api", "--json"]).ends(0);
@@ -72,7 +90,10 @@ fn the_log_of_another_domain_or_key_is_read_from_a_day_ago() {
     let changes: [fn(&Workspace); 2] = [domain, key];
     for change in changes {
         change(&work);
-        let looked = work.run(&["events", "poll", "api", "--json", "--dry-run"]).ends(0).says("another account");
+        let looked = work
+            .run(&["events", "poll", "api", "--json", "--dry-run"])
+            .ends(0)
+            .says("another account");
         let ran = poll().says("another account");
         for ran in [looked, ran] {
             let from = span(&ran.object())[0];
@@ -87,10 +108,14 @@ fn the_log_of_another_domain_or_key_is_read_from_a_day_ago() {
 
 #[test]
 fn an_entry_out_of_its_time_does_not_take_the_place_along() {
-    // A page of nothing that is settled moves it to where nothing is, one from long ago to where the poll began.
+    // A page of nothing that is settled moves it to where nothing is, one from long ago to where
+    // the poll began.
     for (early, wanted) in [(Some(20), 21), (None, 2), (Some(400 * 24), 25)] {
         let server = HttpServer::start(move |number, request| {
-            let mut items: Vec<_> = early.iter().map(|hours| gun("failed", "old@x.example", "g1", ago(hours * 3_600))).collect();
+            let mut items: Vec<_> = early
+                .iter()
+                .map(|hours| gun("failed", "old@x.example", "g1", ago(hours * 3_600)))
+                .collect();
             items.push(gun("failed", "ahead@x.example", "g2", ago(-60)));
             match number {
                 0 => Act::Answer(gun_page(request, items, "two")),
@@ -115,7 +140,8 @@ fn where_the_clock_is_wrong_the_log_is_read_by_the_clock_of_its_service() {
         let ran = work.run(&["-q", "events", "poll", "api"]).ends(0).says(says);
         assert!(!ran.err.contains("was read until"), "{}", ran.err);
         let kept: serde_json::Value = serde_json::from_str(&place(&work)).expect("JSON");
-        let until: jiff::Timestamp = kept["read_until"].as_str().expect("a time").parse().expect("RFC 3339");
+        let until: jiff::Timestamp =
+            kept["read_until"].as_str().expect("a time").parse().expect("RFC 3339");
         let back = ago(-later).duration_since(until).as_secs();
         assert!((0..100).contains(&back), "{back} s before the service's time");
         let ran = work.run(&["events", "poll", "api", "--json"]).ends(0).says(says);
@@ -132,8 +158,16 @@ fn where_the_clock_is_wrong_the_log_is_read_by_the_clock_of_its_service() {
 #[test]
 fn what_was_read_before_a_failure_is_kept_and_read_past_by_the_next_poll() {
     let server = HttpServer::start(|number, request| match number {
-        0 => Act::Answer(gun_page(request, vec![gun("failed", "old@x.example", "g1", ago(20 * 3_600))], "two")),
-        1 => Act::Answer(gun_page(request, vec![gun("failed", "mid@x.example", "g2", ago(10 * 3_600))], "three")),
+        0 => Act::Answer(gun_page(
+            request,
+            vec![gun("failed", "old@x.example", "g1", ago(20 * 3_600))],
+            "two",
+        )),
+        1 => Act::Answer(gun_page(
+            request,
+            vec![gun("failed", "mid@x.example", "g2", ago(10 * 3_600))],
+            "three",
+        )),
         2 => Act::Answer(Answer::json(401, "{}")),
         _ => Act::Answer(gun_page(request, Vec::new(), "x")),
     });
@@ -143,5 +177,8 @@ fn what_was_read_before_a_failure_is_kept_and_read_past_by_the_next_poll() {
     work.run(&POLL).ends(0);
     let begin: i64 = query(&server.requests()[3])["begin"].parse().expect("seconds");
     let back = ago(0).as_second() - begin;
-    assert!((11 * 3_600..11 * 3_600 + 300).contains(&back), "from an hour before the last event that is durable: {back} s");
+    assert!(
+        (11 * 3_600..11 * 3_600 + 300).contains(&back),
+        "from an hour before the last event that is durable: {back} s"
+    );
 }

@@ -1,4 +1,5 @@
-//! mailbatch.toml(5) has every key that the configuration knows, and its defaults are those in force.
+//! mailbatch.toml(5) has every key that the configuration knows, and its defaults are those in
+//! force.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,8 @@ use super::compare_blocks;
 use crate::support::workspace;
 
 fn row(key: &Key) -> String {
-    let default = if key.default.is_empty() { String::new() } else { format!(" Default: {}.", key.default) };
+    let default =
+        if key.default.is_empty() { String::new() } else { format!(" Default: {}.", key.default) };
     format!("| `{} = {}` | {}{default} |\n", key.name, key.example, key.doc.replace('|', "\\|"))
 }
 
@@ -36,7 +38,8 @@ fn generated() -> String {
         }
     }
     for heading in headings {
-        let keys: Vec<&Key> = OF_PROVIDERS.iter().filter(|row| kinds(row) == heading).map(|row| &row.key).collect();
+        let keys: Vec<&Key> =
+            OF_PROVIDERS.iter().filter(|row| kinds(row) == heading).map(|row| &row.key).collect();
         text.push_str(&table(&heading, &keys));
     }
     text
@@ -52,7 +55,10 @@ fn known(toml: &str) -> BTreeSet<String> {
     let ws = workspace();
     ws.config(toml);
     let refused = ws.run(&["config", "validate"]).ends(2);
-    let (_, list) = refused.err.split_once("hint: known here: ").unwrap_or_else(|| panic!("{toml}\n{}", refused.err));
+    let (_, list) = refused
+        .err
+        .split_once("hint: known here: ")
+        .unwrap_or_else(|| panic!("{toml}\n{}", refused.err));
     list.lines().next().expect("a line").split(", ").map(str::to_owned).collect()
 }
 
@@ -60,12 +66,19 @@ fn known(toml: &str) -> BTreeSet<String> {
 fn no_key_that_the_binary_takes_is_missing() {
     let page = super::guides::markdown("mailbatch.toml");
     let rows_below = |heading: &str| -> BTreeSet<String> {
-        let (_, below) = page.split_once(&format!("### {heading}\n")).unwrap_or_else(|| panic!("no heading {heading}"));
-        let rows = below.lines().take_while(|line| !line.starts_with('#')).filter_map(|line| line.strip_prefix("| `")?.split_once(" = "));
+        let (_, below) = page
+            .split_once(&format!("### {heading}\n"))
+            .unwrap_or_else(|| panic!("no heading {heading}"));
+        let rows = below
+            .lines()
+            .take_while(|line| !line.starts_with('#'))
+            .filter_map(|line| line.strip_prefix("| `")?.split_once(" = "));
         rows.map(|(name, _)| name.to_owned()).collect()
     };
     const PROVIDER: &str = "[providers.NAME]\nkind = \"sandbox\"\n";
-    for (path, _) in TABLES.iter().filter(|(path, _)| *path != "env.NAME" && *path != "providers.NAME") {
+    for (path, _) in
+        TABLES.iter().filter(|(path, _)| *path != "env.NAME" && *path != "providers.NAME")
+    {
         let more = if path.starts_with("route") { "[route]\norder = [\"NAME\"]\n" } else { "" };
         let toml = match *path {
             "route" => format!("{PROVIDER}{more}zzz = 1\n"),
@@ -76,9 +89,14 @@ fn no_key_that_the_binary_takes_is_missing() {
     let webhook = |key: &str| key == "webhook_secret" || key == "webhook_topic";
     for spec in PROVIDERS {
         let shown = known(&format!("[providers.x]\nkind = \"{}\"\nzzz = 1\n", spec.kind));
-        let explained = OF_PROVIDERS.iter().filter(|row| row.kinds.contains(&spec.kind)).map(|row| &row.key).chain(COMMON);
+        let explained = OF_PROVIDERS
+            .iter()
+            .filter(|row| row.kinds.contains(&spec.kind))
+            .map(|row| &row.key)
+            .chain(COMMON);
         let explained: BTreeSet<String> = explained.map(|key| key.name.to_owned()).collect();
-        let missing: Vec<&String> = shown.difference(&explained).filter(|key| !webhook(key)).collect();
+        let missing: Vec<&String> =
+            shown.difference(&explained).filter(|key| !webhook(key)).collect();
         assert!(missing.is_empty(), "{}: {missing:?}", spec.kind);
         assert!(explained.is_subset(&shown), "{}: {:?}", spec.kind, explained.difference(&shown));
     }
@@ -97,15 +115,20 @@ fn the_defaults_in_the_page_are_those_in_force() {
     let ws = workspace();
     ws.config("[providers.NAME]\nkind = \"sandbox\"\n");
     let shown = ws.run(&["--json", "config", "show", "--origin"]).ends(0);
-    let all: Vec<(&str, &Key)> = TABLES.iter().flat_map(|(path, keys)| keys.iter().map(move |key| (*path, key))).collect();
+    let all: Vec<(&str, &Key)> =
+        TABLES.iter().flat_map(|(path, keys)| keys.iter().map(move |key| (*path, key))).collect();
     let mut compared = 0;
     for line in shown.out.lines() {
         let setting: serde_json::Value = serde_json::from_str(line).expect("JSON");
         if setting["origin"] != "default" {
             continue;
         }
-        let (path, name) = setting["key"].as_str().expect("a key").rsplit_once('.').expect("a table");
-        let (_, key) = all.iter().find(|(table, key)| *table == path && key.name == name).unwrap_or_else(|| panic!("{line}"));
+        let (path, name) =
+            setting["key"].as_str().expect("a key").rsplit_once('.').expect("a table");
+        let (_, key) = all
+            .iter()
+            .find(|(table, key)| *table == path && key.name == name)
+            .unwrap_or_else(|| panic!("{line}"));
         let value = setting["value"].as_str().expect("a value").trim_matches('"');
         assert!(key.default.contains(value), "{path}.{name}: {value} and {}", key.default);
         compared += 1;

@@ -1,5 +1,6 @@
-//! Every example of README and the guides is true: sessions in `sh` blocks are run, `toml` blocks are read, `json` blocks are compared with
-//! what the session before them printed, and every other command line and flag is one that the binary takes.
+//! Every example of README and the guides is true: sessions in `sh` blocks are run, `toml` blocks
+//! are read, `json` blocks are compared with what the session before them printed, and every other
+//! command line and flag is one that the binary takes.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -45,11 +46,13 @@ fn blocks(markdown: &str) -> Vec<Block> {
 /// README and the guides, by name.
 fn documents() -> Vec<(String, String)> {
     let readme = std::fs::read_to_string(repository("README.md")).expect("README.md");
-    let guides = GUIDES.iter().map(|guide| (guide.name.to_owned(), super::guides::markdown(guide.name)));
+    let guides =
+        GUIDES.iter().map(|guide| (guide.name.to_owned(), super::guides::markdown(guide.name)));
     [("README".to_owned(), readme)].into_iter().chain(guides).collect()
 }
 
-/// What the examples of a document need: lists, a message, a bounce. README begins with nothing but a list.
+/// What the examples of a document need: lists, a message, a bounce. README begins with nothing but
+/// a list.
 fn prepared(document: &str) -> Workspace {
     const BOUNCE: &str = "From MAILER-DAEMON Mon Nov 30 10:00:00 2026\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.com>\n\
          To: news@acme.example\nSubject: Undelivered Mail\nMIME-Version: 1.0\n\
@@ -81,18 +84,35 @@ fn prepared(document: &str) -> Workspace {
 
 /// Runs a line as a shell does that finds mailbatch in its path.
 fn shell(ws: &Workspace, line: &str) -> Output {
-    let programs = Path::new(env!("CARGO_BIN_EXE_mailbatch")).parent().expect("a directory").display().to_string();
+    let programs = Path::new(env!("CARGO_BIN_EXE_mailbatch"))
+        .parent()
+        .expect("a directory")
+        .display()
+        .to_string();
     let path = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
     let mut shell = Command::new("sh");
-    shell.args(["-c", line]).env_clear().env("HOME", ws.path()).env("PATH", path).current_dir(ws.path()).stdin(Stdio::null());
+    shell
+        .args(["-c", line])
+        .env_clear()
+        .env("HOME", ws.path())
+        .env("PATH", path)
+        .current_dir(ws.path())
+        .stdin(Stdio::null());
     shell.output().expect("sh runs")
 }
 
-/// Runs the lines of a session; `# exit N` at the end of one is the code that it ends with. Returns what the last one printed.
+/// Runs the lines of a session; `# exit N` at the end of one is the code that it ends with. Returns
+/// what the last one printed.
 fn session(ws: &Workspace, document: &str, block: &Block) -> String {
     let mut printed = String::new();
-    for line in block.text.replace("\\\n", " ").lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-        let code = line.rsplit_once("# exit ").map_or(0, |(_, code)| code.trim().parse().expect("a code"));
+    for line in block
+        .text
+        .replace("\\\n", " ")
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+    {
+        let code =
+            line.rsplit_once("# exit ").map_or(0, |(_, code)| code.trim().parse().expect("a code"));
         let output = shell(ws, line);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -106,7 +126,10 @@ fn shape(value: &Value) -> Vec<String> {
     let Some(object) = value.as_object() else { return Vec::new() };
     object
         .iter()
-        .flat_map(|(key, value)| std::iter::once(key.clone()).chain(shape(value).into_iter().map(move |inner| format!("{key}.{inner}"))))
+        .flat_map(|(key, value)| {
+            std::iter::once(key.clone())
+                .chain(shape(value).into_iter().map(move |inner| format!("{key}.{inner}")))
+        })
         .collect()
 }
 
@@ -123,10 +146,20 @@ fn every_session_runs_and_prints_the_objects_that_are_shown() {
                     sessions += 1;
                 }
                 "json" => {
-                    let seen: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).expect("NDJSON")).collect();
-                    for shown in serde_json::Deserializer::from_str(&block.text).into_iter::<Value>() {
-                        let shown = shown.unwrap_or_else(|error| panic!("{name}: {error}\n{}", block.text));
-                        let like: Vec<_> = seen.iter().filter(|value| value["type"] == shown["type"]).map(shape).collect();
+                    let seen: Vec<Value> = printed
+                        .lines()
+                        .map(|line| serde_json::from_str(line).expect("NDJSON"))
+                        .collect();
+                    for shown in
+                        serde_json::Deserializer::from_str(&block.text).into_iter::<Value>()
+                    {
+                        let shown =
+                            shown.unwrap_or_else(|error| panic!("{name}: {error}\n{}", block.text));
+                        let like: Vec<_> = seen
+                            .iter()
+                            .filter(|value| value["type"] == shown["type"])
+                            .map(shape)
+                            .collect();
                         assert!(like.contains(&shape(&shown)), "{name}: {shown}\n{like:#?}");
                         objects += 1;
                     }
@@ -149,14 +182,23 @@ fn every_configuration_that_is_shown_is_valid() {
     for (name, markdown) in documents() {
         for block in blocks(&markdown).iter().filter(|block| block.language == "toml") {
             let ws = workspace();
-            let sandbox = if block.text.contains("[providers.") { "" } else { "\n[providers.sandbox]\nkind = \"sandbox\"\n" };
-            ws.config(&format!("{}{sandbox}", block.text)).file("welcome.md", "Hello\n").file("suppressions.csv", "email\n");
+            let sandbox = if block.text.contains("[providers.") {
+                ""
+            } else {
+                "\n[providers.sandbox]\nkind = \"sandbox\"\n"
+            };
+            ws.config(&format!("{}{sandbox}", block.text))
+                .file("welcome.md", "Hello\n")
+                .file("suppressions.csv", "email\n");
             for secret in named(&block.text, "{ file") {
                 ws.file(secret, "0123456789abcdef0123456789abcdef\n");
-                std::fs::set_permissions(ws.join(secret), std::fs::Permissions::from_mode(0o600)).expect("a mode");
+                std::fs::set_permissions(ws.join(secret), std::fs::Permissions::from_mode(0o600))
+                    .expect("a mode");
             }
             for root in named(&block.text, "ca_file") {
-                let root_certificate = rcgen::generate_simple_self_signed(["gateway.example".to_owned()]).expect("a certificate");
+                let root_certificate =
+                    rcgen::generate_simple_self_signed(["gateway.example".to_owned()])
+                        .expect("a certificate");
                 ws.file(root, root_certificate.cert.pem());
             }
             let mut validate = ws.mailbatch();
@@ -164,7 +206,12 @@ fn every_configuration_that_is_shown_is_valid() {
                 validate.env(variable, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
             }
             let output = validate.args(["config", "validate"]).output().expect("the binary runs");
-            assert!(output.status.success(), "{name}:\n{}\n{}", block.text, String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{name}:\n{}\n{}",
+                block.text,
+                String::from_utf8_lossy(&output.stderr)
+            );
             read += 1;
         }
     }
@@ -209,11 +256,21 @@ fn every_command_line_that_is_shown_is_one_that_the_binary_takes() {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion, MissingRequiredArgument};
     let mut tried = 0;
     for (name, markdown) in documents() {
-        let shown = blocks(&markdown).into_iter().flat_map(|block| block.text.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>());
+        let shown = blocks(&markdown).into_iter().flat_map(|block| {
+            block.text.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>()
+        });
         for line in shown.chain(code_spans(&markdown)) {
-            let Some(at) = line.find("mailbatch ").filter(|at| *at == 0 || line[..*at].ends_with([' ', '|'])) else { continue };
+            let Some(at) =
+                line.find("mailbatch ").filter(|at| *at == 0 || line[..*at].ends_with([' ', '|']))
+            else {
+                continue;
+            };
             let words = typed(&line[at..]);
-            if line.starts_with('{') || line.contains("COMMAND") || line.contains("SHELL") || line.starts_with("# ") {
+            if line.starts_with('{')
+                || line.contains("COMMAND")
+                || line.contains("SHELL")
+                || line.starts_with("# ")
+            {
                 continue;
             }
             match Cli::try_parse_from(&words) {
@@ -224,7 +281,10 @@ fn every_command_line_that_is_shown_is_one_that_the_binary_takes() {
                 Ok(_) => {}
                 // A command that is only named.
                 Err(error) if error.kind() == MissingRequiredArgument && words.len() <= 3 => {}
-                Err(error) => assert!([DisplayHelp, DisplayVersion].contains(&error.kind()), "{name}: {line}\n{error}"),
+                Err(error) => assert!(
+                    [DisplayHelp, DisplayVersion].contains(&error.kind()),
+                    "{name}: {line}\n{error}"
+                ),
             }
             tried += 1;
         }
@@ -235,7 +295,9 @@ fn every_command_line_that_is_shown_is_one_that_the_binary_takes() {
 /// The long flags of a command and all below it.
 fn flags(command: &clap::Command, all: &mut BTreeSet<String>) {
     for argument in command.get_arguments() {
-        all.extend(argument.get_long_and_visible_aliases().into_iter().flatten().map(str::to_owned));
+        all.extend(
+            argument.get_long_and_visible_aliases().into_iter().flatten().map(str::to_owned),
+        );
     }
     command.get_subcommands().for_each(|below| flags(below, all));
 }
@@ -249,7 +311,8 @@ fn every_flag_that_is_named_exists() {
     for (name, markdown) in documents() {
         for span in code_spans(&markdown) {
             for word in span.split([' ', '[', '|']).filter_map(|word| word.strip_prefix("--")) {
-                let flag: String = word.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+                let flag: String =
+                    word.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
                 assert!(known.contains(&flag), "{name}: --{flag} in `{span}`");
             }
         }

@@ -1,4 +1,5 @@
-//! The guides: `mailbatch help` prints them everywhere, `man` has the same text, and they are written in plain English.
+//! The guides: `mailbatch help` prints them everywhere, `man` has the same text, and they are
+//! written in plain English.
 
 use std::path::PathBuf;
 
@@ -14,7 +15,8 @@ pub(super) fn dir() -> PathBuf {
 
 /// The Markdown of a guide.
 pub(super) fn markdown(name: &str) -> String {
-    std::fs::read_to_string(dir().join(format!("{name}.md"))).unwrap_or_else(|error| panic!("{name}: {error}"))
+    std::fs::read_to_string(dir().join(format!("{name}.md")))
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn help(ws: &Workspace, words: &[&str]) -> (Option<i32>, String, String) {
@@ -45,19 +47,31 @@ fn words_of_man(page: &str) -> Vec<String> {
             (macros, _) if macros.starts_with('.') => "",
             _ => line,
         };
-        let text = escapes.iter().fold(shown.to_owned(), |text, (escape, meant)| text.replace(escape, meant));
+        let text = escapes
+            .iter()
+            .fold(shown.to_owned(), |text, (escape, meant)| text.replace(escape, meant));
         all.extend(text.to_lowercase().split_whitespace().map(str::to_owned));
     }
     all
 }
 
-/// The words that `help` prints below the title, without marks, rules, and the heads of tables that man shows as terms.
+/// The words that `help` prints below the title, without marks, rules, and the heads of tables that
+/// man shows as terms.
 fn words_of_help(text: &str) -> Vec<String> {
-    let is_rule = |line: &str| !line.trim().is_empty() && line.chars().all(|c| c == '-' || c == ' ');
+    let is_rule =
+        |line: &str| !line.trim().is_empty() && line.chars().all(|c| c == '-' || c == ' ');
     let lines: Vec<&str> = text.lines().skip_while(|line| !line.is_empty()).collect();
-    let is_head = |at: usize| lines.get(at + 1).is_some_and(|next| is_rule(next) && next.split_whitespace().count() == 2);
-    let kept = lines.iter().enumerate().filter(|(at, line)| !is_head(*at) && !is_rule(line)).map(|(_, line)| line);
-    kept.flat_map(|line| line.strip_prefix("    - ").unwrap_or(line).split_whitespace()).map(|word| word.to_lowercase().replace('`', "")).collect()
+    let is_head = |at: usize| {
+        lines.get(at + 1).is_some_and(|next| is_rule(next) && next.split_whitespace().count() == 2)
+    };
+    let kept = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| !is_head(*at) && !is_rule(line))
+        .map(|(_, line)| line);
+    kept.flat_map(|line| line.strip_prefix("    - ").unwrap_or(line).split_whitespace())
+        .map(|word| word.to_lowercase().replace('`', ""))
+        .collect()
 }
 
 #[test]
@@ -70,7 +84,12 @@ fn every_file_is_a_guide_and_is_printed_without_man_in_80_columns() {
     assert_eq!(files, names);
     for guide in GUIDES {
         // Without PATH there is neither man nor a pager.
-        let output = ws.mailbatch().env_remove("PATH").args(["help", guide.name]).output().expect("the binary runs");
+        let output = ws
+            .mailbatch()
+            .env_remove("PATH")
+            .args(["help", guide.name])
+            .output()
+            .expect("the binary runs");
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         assert_eq!(output.status.code(), Some(0), "{}", guide.name);
         assert!(text.starts_with(&format!("{}: {}", guide.name, &guide.about()[..20])), "{text}");
@@ -90,8 +109,14 @@ fn man_has_the_text_that_help_prints() {
         help.retain(|word| word != "description" && !word.trim_matches('-').is_empty());
         man.sort();
         help.sort();
-        let missing: Vec<&String> = help.iter().filter(|word| man.binary_search(word).is_err()).collect();
-        assert!(man == help, "{name}: {} and {} words; not in man: {missing:?}", man.len(), help.len());
+        let missing: Vec<&String> =
+            help.iter().filter(|word| man.binary_search(word).is_err()).collect();
+        assert!(
+            man == help,
+            "{name}: {} and {} words; not in man: {missing:?}",
+            man.len(),
+            help.len()
+        );
     }
 }
 
@@ -105,15 +130,24 @@ fn a_terminal_gets_the_guide_without_a_pager() {
 #[test]
 fn an_unknown_topic_lists_the_topics_and_the_nearest() {
     let ws = workspace();
-    for (typed, nearest) in [("canarry", "canary"), ("securty", "security"), ("snd", "send"), ("privcy", "privacy")] {
+    for (typed, nearest) in
+        [("canarry", "canary"), ("securty", "security"), ("snd", "send"), ("privcy", "privacy")]
+    {
         let (code, out, err) = help(&ws, &[typed]);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
-        assert!(err.contains(&format!("`{typed}`")) && err.contains(&format!("did you mean `mailbatch help {nearest}`?")), "{err}");
+        assert!(
+            err.contains(&format!("`{typed}`"))
+                && err.contains(&format!("did you mean `mailbatch help {nearest}`?")),
+            "{err}"
+        );
         assert!(GUIDES.iter().all(|guide| err.contains(guide.name)), "{err}");
     }
     let (code, _, err) = help(&ws, &["\u{1b}[31mzzz", "more"]);
     assert_eq!(code, Some(2));
-    assert!(err.contains("guides: lists, ") && !err.contains("did you mean") && !err.contains('\u{1b}'), "{err}");
+    assert!(
+        err.contains("guides: lists, ") && !err.contains("did you mean") && !err.contains('\u{1b}'),
+        "{err}"
+    );
 }
 
 #[test]
@@ -122,25 +156,42 @@ fn help_of_a_command_is_its_own_help() {
     for command in [&["send"][..], &["suppress", "add"], &["help"], &[]] {
         let output = ws.mailbatch().args(command).arg("--help").output().expect("the binary runs");
         let (code, out, err) = help(&ws, command);
-        assert_eq!((code, out.as_str(), err.as_str()), (Some(0), String::from_utf8_lossy(&output.stdout).as_ref(), ""), "{command:?}");
+        assert_eq!(
+            (code, out.as_str(), err.as_str()),
+            (Some(0), String::from_utf8_lossy(&output.stdout).as_ref(), ""),
+            "{command:?}"
+        );
     }
-    let between = ws.mailbatch().args(["suppress", "help", "add"]).output().expect("the binary runs");
+    let between =
+        ws.mailbatch().args(["suppress", "help", "add"]).output().expect("the binary runs");
     assert_eq!(String::from_utf8_lossy(&between.stdout), help(&ws, &["suppress", "add"]).1);
     let (_, overview, _) = help(&ws, &[]);
-    assert!(GUIDES.iter().all(|guide| overview.contains(&format!("  {} ", guide.name))), "{overview}");
+    assert!(
+        GUIDES.iter().all(|guide| overview.contains(&format!("  {} ", guide.name))),
+        "{overview}"
+    );
 }
 
 /// Words that leave open who acts, which plain English has no need of.
-const VAGUE: &[&str] = &["told", "tells", "heard", "nobody", "somebody", "everybody", "whoever", "whom", "untold"];
+const VAGUE: &[&str] =
+    &["told", "tells", "heard", "nobody", "somebody", "everybody", "whoever", "whom", "untold"];
 
 #[test]
 fn the_documents_name_who_acts_and_keep_to_100_columns() {
     let readme = std::fs::read_to_string(super::repository("README.md")).expect("README.md");
-    for (name, text) in GUIDES.iter().map(|guide| (guide.name, markdown(guide.name))).chain([("README", readme)]) {
+    for (name, text) in
+        GUIDES.iter().map(|guide| (guide.name, markdown(guide.name))).chain([("README", readme)])
+    {
         for (at, line) in text.lines().enumerate() {
-            let vague = line.split(|c: char| !c.is_alphabetic()).find(|word| VAGUE.contains(&word.to_lowercase().as_str()));
+            let vague = line
+                .split(|c: char| !c.is_alphabetic())
+                .find(|word| VAGUE.contains(&word.to_lowercase().as_str()));
             assert_eq!(vague, None, "{name}:{}: {line}", at + 1);
-            assert!(line.chars().count() <= 100 || line.starts_with(['|', '#']), "{name}:{}: {line}", at + 1);
+            assert!(
+                line.chars().count() <= 100 || line.starts_with(['|', '#']),
+                "{name}:{}: {line}",
+                at + 1
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The documents equal what this version generates and knows. `MAILBATCH_REGENERATE=1` writes what is generated anew.
+//! The documents equal what this version generates and knows. `MAILBATCH_REGENERATE=1` writes what
+//! is generated anew.
 
 mod configuration;
 mod examples;
@@ -27,7 +28,8 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
     paths
         .filter(|path| path.is_file())
         .map(|path| {
-            let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+            let name =
+                path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
             (name, fs::read_to_string(&path).expect("a generated file is text"))
         })
         .collect()
@@ -45,13 +47,23 @@ fn compare(dir: &str, generated: &BTreeMap<String, String>) {
         }
     }
     let found = files(&committed);
-    let stale: Vec<&String> = generated.keys().chain(found.keys()).filter(|name| found.get(*name) != generated.get(*name)).collect();
-    assert!(stale.is_empty(), "{dir}/ is stale: {stale:?}; run MAILBATCH_REGENERATE=1 cargo test --test it docs, twice where a guide changed");
+    let stale: Vec<&String> = generated
+        .keys()
+        .chain(found.keys())
+        .filter(|name| found.get(*name) != generated.get(*name))
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "{dir}/ is stale: {stale:?}; run MAILBATCH_REGENERATE=1 cargo test --test it docs, twice where a guide changed"
+    );
 }
 
 #[test]
 fn completions_are_what_the_binary_generates() {
-    let generated = COMPLETIONS.iter().map(|(shell, name)| ((*name).to_owned(), completion_script(*shell))).collect();
+    let generated = COMPLETIONS
+        .iter()
+        .map(|(shell, name)| ((*name).to_owned(), completion_script(*shell)))
+        .collect();
     compare("completions", &generated);
 }
 
@@ -72,13 +84,17 @@ fn block(text: &str, name: &str) -> std::ops::Range<usize> {
 
 /// Compares the blocks of a document with what they are made from, or writes them anew.
 fn compare_blocks(path: &str, blocks: &[(&str, String)]) {
-    let mut text = fs::read_to_string(repository(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut text =
+        fs::read_to_string(repository(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     for (name, generated) in blocks {
         let range = block(&text, name);
         if regenerates() {
             text.replace_range(range, generated);
         } else {
-            assert_eq!(text[range], *generated, "{path}, {name}; run MAILBATCH_REGENERATE=1 cargo test --test it docs");
+            assert_eq!(
+                text[range], *generated,
+                "{path}, {name}; run MAILBATCH_REGENERATE=1 cargo test --test it docs"
+            );
         }
     }
     if regenerates() {

@@ -1,4 +1,5 @@
-//! No octet of a message leaves before the sync that made its claim durable has returned: judged by the system calls themselves.
+//! No octet of a message leaves before the sync that made its claim durable has returned: judged by
+//! the system calls themselves.
 
 use std::collections::HashMap;
 
@@ -68,7 +69,9 @@ impl Watched {
                     Some(Message { written: Some(written), .. }) => {
                         self.faults.push(format!("{name}: claimed in line {written}, sent in line {at}, with no sync between"));
                     }
-                    _ => self.faults.push(format!("{name}: sent in line {at}, and never claimed before")),
+                    _ => self
+                        .faults
+                        .push(format!("{name}: sent in line {at}, and never claimed before")),
                 }
             }
         }
@@ -86,7 +89,8 @@ impl Watched {
 
 /// The Message-IDs in a line that stand behind `before`, without their domain.
 fn names(line: &str, before: &str) -> Vec<String> {
-    let is_name = |name: &str| name.len() == NAME && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_name =
+        |name: &str| name.len() == NAME && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let ends = line.match_indices(DOMAIN).map(|(end, _)| end);
     ends.filter_map(|end| {
         let name = line.get(end.checked_sub(NAME)?..end)?;
@@ -102,7 +106,10 @@ fn no_octet_of_a_message_leaves_before_its_claim_is_on_the_disk() {
     let server = Recorder::start();
     let work = relayed(&server, "in_flight = 4", ROWS);
     let calls = "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,sendto,sendmsg,sendmmsg,sendfile,splice";
-    let mut command = strace.command(&work, &["-f", "--seccomp-bpf", "-y", "-s", "1000000", "-e", calls, "-o", "calls"]);
+    let mut command = strace.command(
+        &work,
+        &["-f", "--seccomp-bpf", "-y", "-s", "1000000", "-e", calls, "-o", "calls"],
+    );
     command.args(["send", "list.csv", "-q"]);
     work.start_with(command).ends(0);
     assert_eq!(judge::told_apart(&work, &server, ROWS).accepted, ROWS);
@@ -115,7 +122,8 @@ fn no_octet_of_a_message_leaves_before_its_claim_is_on_the_disk() {
 fn a_message_that_leaves_too_early_is_noticed() {
     let claim = r#"7 pwrite64(9</w/.mailbatch/ledger.db-wal>, "\0\0news@acme.example0123456789abcdef01234567@acme.example", 4096, 0) = 4096"#;
     let sync = "7 fsync(9</w/.mailbatch/ledger.db-wal>) = 0";
-    let (begins, returns) = ("7 fsync(9</w/.mailbatch/ledger.db-wal> <unfinished ...>", "7 <... fsync resumed>) = 0");
+    let (begins, returns) =
+        ("7 fsync(9</w/.mailbatch/ledger.db-wal> <unfinished ...>", "7 <... fsync resumed>) = 0");
     let other = "7 fsync(8</w/.mailbatch/ledger.db>) = 0";
     let sent = r#"8 sendto(5<socket:[1]>, "To: a\r\nMessage-ID: <0123456789abcdef01234567@acme.example>\r\n", 9, 0, NULL, 0) = 9"#;
     let faults = |lines: &[&str]| {
@@ -127,8 +135,16 @@ fn a_message_that_leaves_too_early_is_noticed() {
     assert_eq!(faults(&[claim, begins, returns, sent]), 0);
     assert_eq!(faults(&[claim, sent, sync]), 1, "not synced");
     assert_eq!(faults(&[claim, begins, sent, returns]), 1, "the sync has not returned");
-    assert_eq!(faults(&[begins, claim, returns, sent]), 1, "the sync had begun before the claim was written");
-    assert_eq!(faults(&[claim, begins, &returns.replace("= 0", "= -1 EIO"), sent]), 1, "the sync failed");
+    assert_eq!(
+        faults(&[begins, claim, returns, sent]),
+        1,
+        "the sync had begun before the claim was written"
+    );
+    assert_eq!(
+        faults(&[claim, begins, &returns.replace("= 0", "= -1 EIO"), sent]),
+        1,
+        "the sync failed"
+    );
     assert_eq!(faults(&[claim, other, sent]), 1, "another file was synced");
     assert_eq!(faults(&[sync, sent, claim, sync]), 1, "claimed afterwards");
     assert_eq!(faults(&[sent]), 1, "never claimed");

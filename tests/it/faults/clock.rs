@@ -13,7 +13,14 @@ const SEND: [&str; 3] = ["send", "list.csv", "-q"];
 
 /// Sends by a clock that is set by so many seconds once the server has taken `wanted`.
 #[track_caller]
-fn sent_while_set(work: &Workspace, clock: &SetClock, server: &Recorder, wanted: usize, seconds: i64, most: Duration) {
+fn sent_while_set(
+    work: &Workspace,
+    clock: &SetClock,
+    server: &Recorder,
+    wanted: usize,
+    seconds: i64,
+    most: Duration,
+) {
     let mut command = clock.command(work);
     command.args(SEND);
     let send = work.start_with(command);
@@ -55,7 +62,9 @@ fn retries_are_made_in_time_when_the_clock_is_set_in_mid_run() {
     let retry = "in_flight = 3\nretry = { for = \"2h\", base = \"200ms\", max = \"400ms\" }";
     for seconds in [HOUR, -HOUR] {
         let refusal = || Rule::new(Step::Dot, Action::reply("451 4.3.0 try later")).every(4);
-        let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(5)).rule(refusal()));
+        let server = Recorder::with(
+            Script::default().delay_at(Step::Dot, Duration::from_millis(5)).rule(refusal()),
+        );
         let work = relayed(&server, retry, 120);
         let Some(clock) = SetClock::of(&work) else { return };
         sent_while_set(&work, &clock, &server, 50, seconds, Duration::from_secs(12));
@@ -66,15 +75,22 @@ fn retries_are_made_in_time_when_the_clock_is_set_in_mid_run() {
 #[test]
 fn a_run_that_is_continued_by_a_clock_an_hour_back_waits_no_hour() {
     let server = Recorder::with(
-        Script::default().delay_at(Step::Dot, Duration::from_millis(5)).rule(Rule::new(Step::Dot, Action::reply("451 4.3.0 try later")).every(2)),
+        Script::default()
+            .delay_at(Step::Dot, Duration::from_millis(5))
+            .rule(Rule::new(Step::Dot, Action::reply("451 4.3.0 try later")).every(2)),
     );
-    let work = relayed(&server, "in_flight = 3\nrate = \"100/s\"\nretry = { for = \"2h\", base = \"1s\", max = \"2s\" }", 120);
+    let work = relayed(
+        &server,
+        "in_flight = 3\nrate = \"100/s\"\nretry = { for = \"2h\", base = \"1s\", max = \"2s\" }",
+        120,
+    );
     let Some(clock) = SetClock::of(&work) else { return };
     let mut command = clock.command(&work);
     command.args(SEND);
     let send = work.start_with(command);
     wait_for_count(&server, 30);
-    // Those who wait for another attempt go on waiting, until a time that the clock reaches in an hour.
+    // Those who wait for another attempt go on waiting, until a time that the clock reaches in an
+    // hour.
     assert!(send.kill());
     server.follow(Script::default());
     clock.set(-HOUR);

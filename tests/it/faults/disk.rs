@@ -39,14 +39,18 @@ fn a_disk_that_fills_up_again_and_again_costs_nobody_the_mail() {
 /// The run on a disk that takes so many microseconds more for each sync.
 fn slowed(strace: &Strace, work: &Workspace, microseconds: u32) -> Command {
     let inject = format!("inject=fsync,fdatasync:delay_enter={microseconds}");
-    let mut command = strace.command(work, &["-f", "--seccomp-bpf", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", &inject]);
+    let mut command = strace.command(
+        work,
+        &["-f", "--seccomp-bpf", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", &inject],
+    );
     command.args(SEND);
     command
 }
 
 #[test]
 fn a_rate_is_kept_and_used_on_a_disk_that_takes_longer_than_a_lease_for_each_sync() {
-    // A lease of this rate is 40 ms long: asked for when the last one ends, it would always be over before it is granted.
+    // A lease of this rate is 40 ms long: asked for when the last one ends, it would always be over
+    // before it is granted.
     const ROWS: usize = 150;
     let Some(strace) = Strace::find() else { return };
     let server = Recorder::with(Script::default().without_data());
@@ -56,7 +60,10 @@ fn a_rate_is_kept_and_used_on_a_disk_that_takes_longer_than_a_lease_for_each_syn
     let times = server.times();
     let most = most_a_second(&times, Duration::ZERO);
     assert!(most <= 51, "{most} in one second");
-    println!("{:.1} a second of 50", (ROWS - 1) as f64 / (times[ROWS - 1] - times[0]).as_secs_f64());
+    println!(
+        "{:.1} a second of 50",
+        (ROWS - 1) as f64 / (times[ROWS - 1] - times[0]).as_secs_f64()
+    );
 }
 
 #[test]
@@ -65,13 +72,17 @@ fn batches_keep_two_rates_and_use_them_on_such_a_disk() {
     let Some(strace) = Strace::find() else { return };
     let server = HttpServer::start(|_, request| rates::takes(request));
     // Leave for a batch is over sooner than that of the other rate is asked for and granted.
-    let work = rates::batches(&server, "rate = \"60/s\"\nin_flight = 8\nrequest_rate = \"1000/s\"", ROWS);
+    let work =
+        rates::batches(&server, "rate = \"60/s\"\nin_flight = 8\nrequest_rate = \"1000/s\"", ROWS);
     work.start_with(slowed(&strace, &work, 60_000)).ends_within(0, Duration::from_secs(60));
     let times = rates::recipients(&server);
     assert_eq!(times.len(), ROWS);
     let most = most_a_second(&times, rates::JITTER);
     assert!(most <= 60, "{most} in one second");
-    println!("{:.1} a second of 60", (ROWS - 1) as f64 / (times[ROWS - 1] - times[0]).as_secs_f64());
+    println!(
+        "{:.1} a second of 60",
+        (ROWS - 1) as f64 / (times[ROWS - 1] - times[0]).as_secs_f64()
+    );
 }
 
 #[test]
@@ -89,5 +100,8 @@ fn a_disk_that_takes_5_ms_for_each_sync_only_makes_it_slower() {
     assert_eq!(judge::told_apart(&work, &server, ROWS).accepted, ROWS);
     let times = server.times();
     let sending = (times[times.len() - 1] - times[0]).as_secs_f64();
-    println!("{ROWS} recipients in {took:.1?}, {:.0} a second while sending, {slow} syncs of 5 ms", ROWS as f64 / sending);
+    println!(
+        "{ROWS} recipients in {took:.1?}, {:.0} a second while sending, {slow} syncs of 5 ms",
+        ROWS as f64 / sending
+    );
 }

@@ -7,7 +7,9 @@ impl Draws {
     /// Draws by `MAILBATCH_SEED`, or else by a fresh seed, which is printed.
     pub(crate) fn fresh() -> Self {
         let seed = from_environment("MAILBATCH_SEED").unwrap_or_else(|| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+            let now = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .expect("after 1970");
             now.as_nanos() as u64 ^ u64::from(std::process::id()) << 32
         });
         println!("MAILBATCH_SEED={seed} repeats this run");
@@ -31,5 +33,7 @@ impl Draws {
 
 /// A number out of the environment.
 pub(crate) fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }

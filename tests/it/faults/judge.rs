@@ -1,4 +1,5 @@
-//! The model's verdict on a run: what the report says, held against the list of what the server took.
+//! The model's verdict on a run: what the report says, held against the list of what the server
+//! took.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,8 @@ pub(super) struct Judged {
     pub(super) unknown: usize,
 }
 
-/// Nobody twice, nobody missing; `accepted` only for what the server took, `unknown` only for those whose message it had asked for.
+/// Nobody twice, nobody missing; `accepted` only for what the server took, `unknown` only for those
+/// whose message it had asked for.
 #[track_caller]
 pub(super) fn accounted_for(work: &Workspace, server: &Recorder, rows: usize) -> Judged {
     let taken = taken_once(server);
@@ -29,19 +31,23 @@ pub(super) fn accounted_for(work: &Workspace, server: &Recorder, rows: usize) ->
                 judged.accepted += 1;
             }
             "unknown" => {
-                assert!(opened.contains(*email), "{email} is unknown, and its message was never asked for");
+                assert!(
+                    opened.contains(*email),
+                    "{email} is unknown, and its message was never asked for"
+                );
                 judged.unknown += 1;
             }
             other => panic!("{email} ended as {other}, taken: {was_taken}"),
         }
     }
-    let strangers: BTreeSet<_> = taken.iter().filter(|email| !emails.contains(&email.as_str())).collect();
+    let strangers: BTreeSet<_> =
+        taken.iter().filter(|email| !emails.contains(&email.as_str())).collect();
     assert!(strangers.is_empty(), "not in the list: {strangers:?}");
     judged
 }
 
-/// The same for a run that was left alone, so that only the server can have caused doubt: `unknown` are those whom it told nothing certain,
-/// and all others it took are `accepted`.
+/// The same for a run that was left alone, so that only the server can have caused doubt: `unknown`
+/// are those whom it told nothing certain, and all others it took are `accepted`.
 #[track_caller]
 pub(super) fn told_apart(work: &Workspace, server: &Recorder, rows: usize) -> Judged {
     let judged = accounted_for(work, server, rows);

@@ -1,6 +1,8 @@
-//! SIGKILL, SIGSTOP and SIGCONT at random moments, each kill followed by the same command until the run is done.
+//! SIGKILL, SIGSTOP and SIGCONT at random moments, each kill followed by the same command until the
+//! run is done.
 //!
-//! `MAILBATCH_KILLS` says how many kills there are in all (200), `MAILBATCH_SEED` repeats the moments of an earlier run.
+//! `MAILBATCH_KILLS` says how many kills there are in all (200), `MAILBATCH_SEED` repeats the
+//! moments of an earlier run.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -17,10 +19,16 @@ const LONGEST: Duration = Duration::from_secs(150);
 /// A run that has been killed so often is left alone, so that it ends.
 pub(crate) const KILLS_A_RUN: u64 = 12;
 /// The same command, whatever happened to the one before.
-pub(crate) const SEND: [&str; 7] = ["send", "list.csv", "--canary", "5%", "--progress", "none", "-q"];
+pub(crate) const SEND: [&str; 7] =
+    ["send", "list.csv", "--canary", "5%", "--progress", "none", "-q"];
 
 fn start(work: &Workspace) -> Child {
-    work.command().args(SEND).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary is built")
+    work.command()
+        .args(SEND)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary is built")
 }
 
 /// Waits until the moment has come; false when the process ends before.
@@ -46,7 +54,8 @@ pub(crate) struct Done {
     pub(crate) code: i32,
 }
 
-/// Stops the process for a moment, or two, and kills it, stopped or going. False when it has ended before.
+/// Stops the process for a moment, or two, and kills it, stopped or going. False when it has ended
+/// before.
 fn disturb(child: &mut Child, draws: &mut Draws, longest: Duration, done: &mut Done) -> bool {
     let begun = Instant::now();
     let mut moment = up_to(draws, longest);
@@ -75,7 +84,12 @@ fn disturb(child: &mut Child, draws: &mut Draws, longest: Duration, done: &mut D
 }
 
 /// Runs the command until it is done, killing it at random moments up to `kills` times.
-pub(crate) fn run_and_kill(work: &Workspace, draws: &mut Draws, kills: u64, longest: Duration) -> Done {
+pub(crate) fn run_and_kill(
+    work: &Workspace,
+    draws: &mut Draws,
+    kills: u64,
+    longest: Duration,
+) -> Done {
     let mut done = Done::default();
     loop {
         let mut child = start(work);
@@ -97,31 +111,48 @@ fn nobody_is_mailed_twice_or_missed_however_often_the_process_is_killed_and_stop
     let mut draws = Draws::fresh();
     let (mut killed, mut stopped, mut runs, mut unknown) = (0, 0, 0, 0);
     while killed < kills {
-        let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(2)).without_data());
+        let server = Recorder::with(
+            Script::default().delay_at(Step::Dot, Duration::from_millis(2)).without_data(),
+        );
         let work = workspace();
         let in_flight = 1 + draws.below(6);
         // An unknown of a kill counts against the canary, which is not judged here.
         let relay = format!("in_flight = {in_flight}\n[canary]\nmax_failed = \"100%\"");
-        work.smtp_config(&server.url(), &relay).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(RECIPIENTS));
-        let done = run_and_kill(&work, &mut draws, KILLS_A_RUN.min(kills - killed), Duration::from_millis(350));
+        work.smtp_config(&server.url(), &relay)
+            .message("Hello {{ name }}", "Dear {{ name }}")
+            .file("list.csv", lists::csv(RECIPIENTS));
+        let done = run_and_kill(
+            &work,
+            &mut draws,
+            KILLS_A_RUN.min(kills - killed),
+            Duration::from_millis(350),
+        );
         let judged = judge::accounted_for(&work, &server, RECIPIENTS);
         assert_eq!(done.code, if judged.unknown > 0 { 6 } else { 0 });
         let most = done.killed * in_flight;
-        assert!(judged.unknown as u64 <= most, "{} unknown after {} kills with {in_flight} connections", judged.unknown, done.killed);
+        assert!(
+            judged.unknown as u64 <= most,
+            "{} unknown after {} kills with {in_flight} connections",
+            judged.unknown,
+            done.killed
+        );
         judge::stays_so(&work, &server, &SEND, done.code);
         killed += done.killed;
         stopped += done.stopped;
         unknown += judged.unknown;
         runs += 1;
     }
-    println!("{killed} kills and {stopped} stops in {runs} runs of {RECIPIENTS} recipients: {unknown} unknown, nobody twice, nobody missing");
+    println!(
+        "{killed} kills and {stopped} stops in {runs} runs of {RECIPIENTS} recipients: {unknown} unknown, nobody twice, nobody missing"
+    );
 }
 
 #[test]
 fn a_kill_in_mid_run_leaves_no_more_unknowns_than_connections() {
     let mut draws = Draws::fresh();
     for _ in 0..5 {
-        let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(10)));
+        let server =
+            Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(10)));
         let work = workspace();
         work.smtp_config(&server.url(), "in_flight = 10\n[canary]\nmax_failed = \"100%\"")
             .message("Hello {{ name }}", "Dear {{ name }}")
@@ -141,9 +172,12 @@ fn a_kill_in_mid_run_leaves_no_more_unknowns_than_connections() {
 fn a_run_that_is_stopped_for_longer_than_its_time_limits_goes_on_where_it_was() {
     let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(5)));
     let work = workspace();
-    work.smtp_config(&server.url(), "in_flight = 4\ntimeouts = { command = \"150ms\", data = \"150ms\", final = \"150ms\" }")
-        .message("Hello {{ name }}", "Dear {{ name }}")
-        .file("list.csv", lists::csv(RECIPIENTS));
+    work.smtp_config(
+        &server.url(),
+        "in_flight = 4\ntimeouts = { command = \"150ms\", data = \"150ms\", final = \"150ms\" }",
+    )
+    .message("Hello {{ name }}", "Dear {{ name }}")
+    .file("list.csv", lists::csv(RECIPIENTS));
     let mut child = start(&work);
     for wanted in [40, 120, 200] {
         assert!(wait_for(|| server.count() >= wanted, Duration::from_secs(20)), "it sends");

@@ -1,6 +1,8 @@
-//! Faults on order: killed and stopped processes, servers that drop, garble and delay, disks that fill up or are slow, clocks that jump.
+//! Faults on order: killed and stopped processes, servers that drop, garble and delay, disks that
+//! fill up or are slow, clocks that jump.
 //!
-//! The judge of all of them is a model: the plain list of what the server took, and of whom it left in doubt.
+//! The judge of all of them is a model: the plain list of what the server took, and of whom it left
+//! in doubt.
 
 mod claims;
 mod clock;

@@ -1,4 +1,5 @@
-//! A server that takes every message and drops the connection instead of answering: `smtp-sink -q .`, with a recorder of octets before it.
+//! A server that takes every message and drops the connection instead of answering: `smtp-sink -q
+//! .`, with a recorder of octets before it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -17,7 +18,8 @@ struct Wiretap {
 
 impl Wiretap {
     fn before(server: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let said = Arc::new(Mutex::new(Vec::new()));
         let all = Arc::clone(&said);
@@ -37,7 +39,9 @@ impl Wiretap {
         for connection in self.said.lock().expect("nobody panics with it").iter() {
             for line in String::from_utf8_lossy(connection).split("\r\n") {
                 let address = line.strip_prefix("To: ").map(|to| to.trim_matches(['<', '>']));
-                address.into_iter().for_each(|address| *messages.entry(address.to_owned()).or_default() += 1);
+                address
+                    .into_iter()
+                    .for_each(|address| *messages.entry(address.to_owned()).or_default() += 1);
             }
         }
         messages
@@ -72,20 +76,32 @@ fn what_is_taken_without_an_answer_is_never_sent_again_and_named() {
     let sink = peer!(SmtpSink::start(&["-q", "."]));
     let wire = Wiretap::before(sink.port());
     let work = workspace();
-    work.smtp_config(&format!("smtp://127.0.0.1:{}", wire.port), "in_flight = 5\nretry = { for = \"5m\", base = \"2ms\", max = \"10ms\" }")
-        .message("Hello {{ id }}", "Dear reader")
-        .file("list.csv", lists::csv(ROWS));
-    let everybody: BTreeMap<String, usize> = lists::addresses(ROWS).into_iter().map(|address| (address, 1)).collect();
+    work.smtp_config(
+        &format!("smtp://127.0.0.1:{}", wire.port),
+        "in_flight = 5\nretry = { for = \"5m\", base = \"2ms\", max = \"10ms\" }",
+    )
+    .message("Hello {{ id }}", "Dear reader")
+    .file("list.csv", lists::csv(ROWS));
+    let everybody: BTreeMap<String, usize> =
+        lists::addresses(ROWS).into_iter().map(|address| (address, 1)).collect();
     work.run(&["send", "list.csv", "-q"]).ends(6);
     assert_eq!(wire.messages(), everybody);
-    for arguments in [&["send", "list.csv", "-q"][..], &["resume", "-q"], &["send", "list.csv", "-q"]] {
+    for arguments in
+        [&["send", "list.csv", "-q"][..], &["resume", "-q"], &["send", "list.csv", "-q"]]
+    {
         work.run(arguments).ends(6);
         assert_eq!(wire.messages(), everybody, "{arguments:?} sent again");
     }
     let run = work.newest_run();
     let named = work.run(&["report", &run, "--outcome", "unknown", "--format", "csv"]).ends(0).out;
     let mut reader = csv::Reader::from_reader(named.as_bytes());
-    let email = reader.headers().expect("a header").iter().position(|name| name == "mb_email").expect("its column");
-    let named: Vec<String> = reader.records().map(|row| row.expect("a row")[email].to_owned()).collect();
+    let email = reader
+        .headers()
+        .expect("a header")
+        .iter()
+        .position(|name| name == "mb_email")
+        .expect("its column");
+    let named: Vec<String> =
+        reader.records().map(|row| row.expect("a row")[email].to_owned()).collect();
     assert_eq!(named, lists::addresses(ROWS));
 }

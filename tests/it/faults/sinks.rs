@@ -1,4 +1,5 @@
-//! Servers that drop the connection, garble, repeat, swap, cut short, flood and delay their replies, at every step of a session.
+//! Servers that drop the connection, garble, repeat, swap, cut short, flood and delay their
+//! replies, at every step of a session.
 
 use std::time::Duration;
 
@@ -24,7 +25,9 @@ const STEPS: [(Step, &str); 6] = [
 
 fn prepared(server: &Recorder, relay: &str) -> Workspace {
     let work = workspace();
-    work.smtp_config(&server.url(), relay).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(ROWS));
+    work.smtp_config(&server.url(), relay)
+        .message("Hello {{ name }}", "Dear {{ name }}")
+        .file("list.csv", lists::csv(ROWS));
     work
 }
 
@@ -42,7 +45,11 @@ fn survives(what: &str, script: Script, relay: &str, most_unknown: usize) {
     let ran = work.run(&SEND);
     let judged = judge::told_apart(&work, &server, ROWS);
     assert_eq!(ran.code, if judged.unknown > 0 { 6 } else { 0 }, "{}{}", ran.out, ran.err);
-    assert!(judged.unknown <= most_unknown, "{what}: {} unknown, {most_unknown} at most", judged.unknown);
+    assert!(
+        judged.unknown <= most_unknown,
+        "{what}: {} unknown, {most_unknown} at most",
+        judged.unknown
+    );
     if judged.unknown > 0 {
         judge::stays_so(&work, &server, &SEND, 6);
     }
@@ -55,7 +62,12 @@ fn at_each_step(what: &str, script: &Script, action: impl Fn(&str) -> Action) {
         let leaves_doubt = step == Step::Dot && action.digit() != Some(b'2');
         let rule = now_and_then(step, action);
         let rule = if leaves_doubt { rule.having_taken() } else { rule };
-        survives(&format!("{what} at {step:?}"), script.clone().rule(rule), RELAY, if leaves_doubt { ROWS / 7 } else { 0 });
+        survives(
+            &format!("{what} at {step:?}"),
+            script.clone().rule(rule),
+            RELAY,
+            if leaves_doubt { ROWS / 7 } else { 0 },
+        );
     }
 }
 
@@ -80,12 +92,22 @@ fn a_connection_dropped_behind_the_message_leaves_only_its_recipient_in_doubt() 
     let often = ROWS / 7;
     for script in [pipelined, one_by_one] {
         let rule = now_and_then;
-        // Taken or not, the client cannot tell; a message that was cut by the server had left as a whole as well.
+        // Taken or not, the client cannot tell; a message that was cut by the server had left as a
+        // whole as well.
         survives("in mid-message", script().rule(rule(Step::Body, Action::Drop)), RELAY, often);
-        survives("before the answer, not taken", script().rule(rule(Step::Dot, Action::Drop)), RELAY, often);
+        survives(
+            "before the answer, not taken",
+            script().rule(rule(Step::Dot, Action::Drop)),
+            RELAY,
+            often,
+        );
         survives(
             "after the answer",
-            script().rule(rule(Step::Dot, Action::Cut(b"250 2.0.0 queued\r\n".to_vec())).having_taken().telling()),
+            script().rule(
+                rule(Step::Dot, Action::Cut(b"250 2.0.0 queued\r\n".to_vec()))
+                    .having_taken()
+                    .telling(),
+            ),
             RELAY,
             0,
         );
@@ -95,10 +117,17 @@ fn a_connection_dropped_behind_the_message_leaves_only_its_recipient_in_doubt() 
 
 #[test]
 fn a_large_message_cut_off_before_its_end_could_leave_is_sent_again() {
-    let server = Recorder::with(Script::default().with("SIZE 100000000").rule(Rule::new(Step::Body, Action::Drop).first(2)).without_data());
+    let server = Recorder::with(
+        Script::default()
+            .with("SIZE 100000000")
+            .rule(Rule::new(Step::Body, Action::Drop).first(2))
+            .without_data(),
+    );
     let work = prepared(&server, RELAY);
-    // More than the buffers of a connection hold, so that its end cannot have left when the server closes.
-    work.message("Hello {{ name }}", &"A line of a very long message.\n".repeat(800_000)).file("message.txt", "");
+    // More than the buffers of a connection hold, so that its end cannot have left when the server
+    // closes.
+    work.message("Hello {{ name }}", &"A line of a very long message.\n".repeat(800_000))
+        .file("message.txt", "");
     work.file("list.csv", lists::csv(3));
     work.run(&SEND).ends(0);
     assert_eq!(judge::told_apart(&work, &server, 3).accepted, 3);
@@ -109,15 +138,23 @@ fn a_large_message_cut_off_before_its_end_could_leave_is_sent_again() {
 #[test]
 fn half_a_reply_is_no_reply() {
     at_each_step("half a code", &pipelined(), |usual| Action::Cut(usual.as_bytes()[..2].to_vec()));
-    at_each_step("half a line", &one_by_one(), |usual| Action::Cut(usual.as_bytes()[..usual.len() - 1].to_vec()));
-    at_each_step("half of several lines", &pipelined(), |usual| Action::Cut(format!("{}-more\r\n", &usual[..3]).into_bytes()));
+    at_each_step("half a line", &one_by_one(), |usual| {
+        Action::Cut(usual.as_bytes()[..usual.len() - 1].to_vec())
+    });
+    at_each_step("half of several lines", &pipelined(), |usual| {
+        Action::Cut(format!("{}-more\r\n", &usual[..3]).into_bytes())
+    });
 }
 
 #[test]
 fn a_flood_of_junk_is_no_reply() {
     at_each_step("one endless line", &pipelined(), |_| Action::Bytes(vec![b'2'; 1 << 16]));
-    at_each_step("one endless reply", &one_by_one(), |usual| Action::Bytes(format!("{}-more\r\n", &usual[..3]).into_bytes().repeat(5_000)));
-    at_each_step("what is no text", &pipelined(), |_| Action::Bytes((0..=255).cycle().take(1 << 16).collect()));
+    at_each_step("one endless reply", &one_by_one(), |usual| {
+        Action::Bytes(format!("{}-more\r\n", &usual[..3]).into_bytes().repeat(5_000))
+    });
+    at_each_step("what is no text", &pipelined(), |_| {
+        Action::Bytes((0..=255).cycle().take(1 << 16).collect())
+    });
 }
 
 #[test]
@@ -154,8 +191,15 @@ fn a_reply_just_within_the_time_limit_is_a_reply() {
 fn a_reply_past_the_time_limit_leaves_doubt_only_behind_the_message() {
     let relay = RELAY.replace("\"2s\"", "\"100ms\"");
     for (step, usual) in STEPS {
-        let rule = Rule::new(step, Action::Late(usual.into(), Duration::from_millis(400))).every(9).untold();
-        survives(&format!("too late at {step:?}"), Script::default().rule(rule), &relay, if step == Step::Dot { ROWS / 9 } else { 0 });
+        let rule = Rule::new(step, Action::Late(usual.into(), Duration::from_millis(400)))
+            .every(9)
+            .untold();
+        survives(
+            &format!("too late at {step:?}"),
+            Script::default().rule(rule),
+            &relay,
+            if step == Step::Dot { ROWS / 9 } else { 0 },
+        );
     }
 }
 
@@ -192,7 +236,8 @@ fn any_rule(draws: &mut Draws) -> Rule {
         _ => Action::reply("451 4.3.0 try later"),
     };
     let is_told = action.digit().is_some();
-    // A reply that is kept back until the next is lost with it where another rule drops the connection.
+    // A reply that is kept back until the next is lost with it where another rule drops the
+    // connection.
     let may_be_lost = step == Step::Dot && matches!(action, Action::Swapped(_));
     let rule = Rule::new(step, action).every(nth);
     let rule = if may_be_lost { rule.untold() } else { rule };

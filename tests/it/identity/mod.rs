@@ -94,7 +94,10 @@ fn several_lists_are_one_campaign_in_any_order_and_a_list_elsewhere_keeps_its_ab
     let more = away.join("more.csv").display().to_string();
     work.run(&["send", "list.csv", &more]).ends(0);
     work.run(&["send", "./list.csv", "away/more.csv"]).ends(0).says("nothing to do");
-    work.run(&["send", "away/more.csv", "list.csv"]).ends(14).says("the list has changed").says("--campaign message/list+more");
+    work.run(&["send", "away/more.csv", "list.csv"])
+        .ends(14)
+        .says("the list has changed")
+        .says("--campaign message/list+more");
     work.run(&["send", "away/more.csv", "list.csv", "--campaign", "message/list+more"]).ends(0);
     assert_eq!(work.mailed().len(), 6);
 }
@@ -132,7 +135,11 @@ fn a_workspace_that_is_mounted_elsewhere_goes_on_with_its_campaigns() {
     let mounted = |arguments: &[&str]| {
         let usual = work.command();
         let mut command = Command::new("unshare");
-        command.args(["-m", "sh", "-c", script, "sh"]).arg(work.path()).arg(mount.path()).arg(usual.get_program());
+        command
+            .args(["-m", "sh", "-c", script, "sh"])
+            .arg(work.path())
+            .arg(mount.path())
+            .arg(usual.get_program());
         command.args(arguments).current_dir(work.path()).stdin(Stdio::null());
         command.output()
     };
@@ -142,7 +149,8 @@ fn a_workspace_that_is_mounted_elsewhere_goes_on_with_its_campaigns() {
         return;
     }
     let original = work.join("list.csv").display().to_string();
-    for arguments in [vec!["-C", &there, "send", "list.csv"], vec!["-C", &there, "send", &original]] {
+    for arguments in [vec!["-C", &there, "send", "list.csv"], vec!["-C", &there, "send", &original]]
+    {
         let done = mounted(&arguments).expect("it was tried");
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(done.status.success() && said.contains("nothing to do"), "{arguments:?}: {said}");
@@ -167,13 +175,18 @@ fn two_spellings_at_once_are_one_lock() {
 #[test]
 fn whenever_it_is_killed_another_spelling_goes_on_with_it() {
     for pause in [0, 20, 60, 120, 250] {
-        let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(30)));
+        let server =
+            Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(30)));
         let work = relayed(&server, "in_flight = 1", 9);
         let first = work.start(&["send", "list.csv"]);
         std::thread::sleep(Duration::from_millis(pause));
         first.kill();
         let code = work.run(&["send", "./deep/../list.csv", "--message", "./message.md"]).code;
-        let code = if code == 4 { work.run(&["send", &work.join("list.csv").display().to_string()]).code } else { code };
+        let code = if code == 4 {
+            work.run(&["send", &work.join("list.csv").display().to_string()]).code
+        } else {
+            code
+        };
         assert!([0, 6].contains(&code), "{code}");
         let mut got = server.recipients();
         let all = got.len();
@@ -191,7 +204,9 @@ fn a_link_that_leads_elsewhere_is_another_list_unless_it_has_the_same_rows() {
         let _ = std::fs::remove_file(work.join("latest.csv"));
         symlink(to, work.join("latest.csv")).expect("writable");
     };
-    work.file("day1.csv", lists::csv(3)).file("day2.csv", lists::csv(3)).file("day3.csv", lists::csv_of(3..6));
+    work.file("day1.csv", lists::csv(3))
+        .file("day2.csv", lists::csv(3))
+        .file("day3.csv", lists::csv_of(3..6));
     point("day1.csv");
     work.run(&["send", "latest.csv", "--limit", "2"]).ends(0);
     work.run(&["send", "day1.csv"]).ends(0);
@@ -205,7 +220,10 @@ fn a_link_that_leads_elsewhere_is_another_list_unless_it_has_the_same_rows() {
     // What was begun through the link is finished before the link means another list.
     work.file("day4.csv", lists::csv_of(3..9));
     point("day4.csv");
-    work.run(&["send", "latest.csv"]).ends(14).says("a link leads elsewhere now").says("is not finished");
+    work.run(&["send", "latest.csv"])
+        .ends(14)
+        .says("a link leads elsewhere now")
+        .says("is not finished");
     work.run(&["resume"]).ends(0);
     work.run(&["send", "day3.csv"]).ends(0).says("nothing to do");
     assert_eq!(work.mailed().len(), 6);
@@ -215,12 +233,23 @@ fn a_link_that_leads_elsewhere_is_another_list_unless_it_has_the_same_rows() {
 fn a_name_is_one_in_either_normal_form_and_an_ambiguous_one_is_refused() {
     let work = sandbox(3);
     work.run(&["send", "list.csv", "--campaign", "fr\u{fc}hling"]).ends(0);
-    work.run(&["send", "list.csv", "--campaign", " fru\u{308}hling "]).ends(0).says("nothing to do");
+    work.run(&["send", "list.csv", "--campaign", " fru\u{308}hling "])
+        .ends(0)
+        .says("nothing to do");
     work.file("deep/list.csv", lists::csv_of(5..8));
     work.run(&["send", "list.csv"]).ends(0);
     work.run(&["send", "deep/list.csv"]).ends(0);
-    let refused = work.run(&["send", "list.csv", "--campaign", "message/list"]).ends(2).says("several campaigns are called message/list");
-    let id = refused.err.split("--campaign '").nth(1).and_then(|rest| rest.split('\'').next()).expect("an id").to_owned();
+    let refused = work
+        .run(&["send", "list.csv", "--campaign", "message/list"])
+        .ends(2)
+        .says("several campaigns are called message/list");
+    let id = refused
+        .err
+        .split("--campaign '")
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next())
+        .expect("an id")
+        .to_owned();
     work.run(&["send", "list.csv", "deep/list.csv", "--campaign", &id]).ends(0);
     work.run(&["send", "list.csv", "--campaign", "message/list#nothing"]).ends(2);
 }

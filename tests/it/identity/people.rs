@@ -15,19 +15,32 @@ fn a_corrected_copy_is_refused_until_it_is_said_what_is_meant() {
     let work = sandbox(20);
     work.run(&["send", "list.csv"]).ends(0);
     work.file("list-fixed.csv", corrected(20));
-    for arguments in [&["send", "list-fixed.csv"][..], &["send", "list-fixed.csv", "-y"], &["send", "./list-fixed.csv", "--canary", "5"]] {
+    for arguments in [
+        &["send", "list-fixed.csv"][..],
+        &["send", "list-fixed.csv", "-y"],
+        &["send", "./list-fixed.csv", "--canary", "5"],
+    ] {
         let refused = work.run(arguments).ends(14);
-        refused.says("20 of these 20 people had this message").says("--campaign message/list ").says("--again");
+        refused
+            .says("20 of these 20 people had this message")
+            .says("--campaign message/list ")
+            .says("--again");
     }
     assert_eq!(work.mailed().len(), 20);
-    work.run(&["send", "list-fixed.csv", "--dry-run"]).ends(0).says("20 of these 20 people").says("--again");
+    work.run(&["send", "list-fixed.csv", "--dry-run"])
+        .ends(0)
+        .says("20 of these 20 people")
+        .says("--again");
     assert_eq!(work.run(&["runs", "--json"]).objects().len(), 1, "no run stays behind");
     // To go on with the campaign reaches those who are new.
     work.file("list-fixed.csv", corrected(21));
     work.run(&["send", "list-fixed.csv", "--campaign", "message/list"]).ends(0);
     assert_eq!(work.mailed(), everybody(21));
     // Another name is the operator's word, and is warned about.
-    work.run(&["send", "list-fixed.csv", "--campaign", "other"]).ends(0).says("warning").says("of these 21 people had this message");
+    work.run(&["send", "list-fixed.csv", "--campaign", "other"])
+        .ends(0)
+        .says("warning")
+        .says("of these 21 people had this message");
     assert_eq!(work.mailed().len(), 42);
     work.run(&["send", "list-fixed.csv", "--again"]).ends(0);
     assert_eq!(work.mailed().len(), 63);
@@ -39,11 +52,20 @@ fn it_takes_half_of_the_people_ten_of_them_and_the_same_message() {
     let work = sandbox(12);
     work.run(&["send", "list.csv"]).ends(0);
     // 12 of 24 are half, 12 of 25 are not; compressed, linked or not.
-    work.file("half.csv", lists::csv(24)).file("less.csv", lists::csv(25)).file("nine.csv", lists::csv(9));
+    work.file("half.csv", lists::csv(24))
+        .file("less.csv", lists::csv(25))
+        .file("nine.csv", lists::csv(9));
     work.run(&["send", "half.csv"]).ends(14).says("12 of these 24");
     std::fs::hard_link(work.join("list.csv"), work.join("hard.csv")).expect("writable");
     let gzip = "gzip -c list.csv > list.csv.gz";
-    assert!(Command::new("sh").args(["-c", gzip]).current_dir(work.path()).status().expect("a shell").success());
+    assert!(
+        Command::new("sh")
+            .args(["-c", gzip])
+            .current_dir(work.path())
+            .status()
+            .expect("a shell")
+            .success()
+    );
     work.run(&["send", "hard.csv"]).ends(14);
     work.run(&["send", "list.csv.gz"]).ends(14);
     work.run(&["send", "less.csv"]).ends(0);
@@ -53,9 +75,16 @@ fn it_takes_half_of_the_people_ten_of_them_and_the_same_message() {
     // A run that was removed has reached those whom it reached.
     work.run(&["runs", "rm", &work.newest_run(), "--yes"]).ends(0);
     work.file("again.csv", lists::csv(20));
-    let refused = work.run(&["send", "again.csv", "--message", "other.md"]).ends(14).says("20 of these 20");
+    let refused =
+        work.run(&["send", "again.csv", "--message", "other.md"]).ends(14).says("20 of these 20");
     // It can be gone on with all the same.
-    let id = refused.err.split("--campaign '").nth(1).and_then(|rest| rest.split('\'').next()).expect("an id").to_owned();
+    let id = refused
+        .err
+        .split("--campaign '")
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next())
+        .expect("an id")
+        .to_owned();
     let before = work.mailed().len();
     work.run(&["send", "again.csv", "--message", "other.md", "--campaign", &id]).ends(0);
     assert_eq!((work.mailed().len(), work.report().counts()["already_accepted"]), (before, 20));
@@ -81,12 +110,15 @@ fn sandbox_redirected_and_other_environments_are_apart() {
     }
     work.run(&["send", "one.csv", "--provider", "box"]).ends(0);
     work.run(&["send", "two.csv", "--provider", "box"]).ends(14);
-    work.run(&["send", "two.csv", "--provider", "relay", "--redirect-all-to", "me@example.com"]).ends(0);
-    work.run(&["send", "three.csv", "--provider", "relay", "--redirect-all-to", "me@example.com"]).ends(0);
+    work.run(&["send", "two.csv", "--provider", "relay", "--redirect-all-to", "me@example.com"])
+        .ends(0);
+    work.run(&["send", "three.csv", "--provider", "relay", "--redirect-all-to", "me@example.com"])
+        .ends(0);
     work.run(&["send", "three.csv", "--provider", "relay", "--env", "staging"]).ends(0);
     work.run(&["send", "four.csv", "--provider", "relay"]).ends(0);
     work.run(&["send", "five.csv", "--provider", "relay"]).ends(14).says("15 of these 15");
-    work.run(&["send", "five.csv", "--provider", "relay", "--redirect-all-to", "me@example.com"]).ends(0);
+    work.run(&["send", "five.csv", "--provider", "relay", "--redirect-all-to", "me@example.com"])
+        .ends(0);
 }
 
 /// Runs the binary on a terminal and answers its question; what it says, and its exit code.
@@ -95,7 +127,9 @@ fn on_a_terminal(work: &Workspace, arguments: &[&str], answer: &str) -> (String,
     command.args(arguments).env("TERM", "dumb").stdin(Stdio::inherit());
     let mut session = Session::spawn(command).expect("a terminal can be made");
     session.set_expect_timeout(Some(Duration::from_secs(30)));
-    let asked = session.expect(expectrl::Any::boxed(vec![Box::new("[y/N]"), Box::new(expectrl::Eof)])).expect("it asks");
+    let asked = session
+        .expect(expectrl::Any::boxed(vec![Box::new("[y/N]"), Box::new(expectrl::Eof)]))
+        .expect("it asks");
     let said = String::from_utf8_lossy(asked.before()).into_owned();
     assert!(String::from_utf8_lossy(asked.as_bytes()).contains("[y/N]"), "it does not ask: {said}");
     session.send_line(answer).expect("it reads");
@@ -125,15 +159,24 @@ fn a_terminal_is_asked_and_yes_does_not_answer() {
 #[test]
 fn of_two_copies_that_are_sent_at_once_one_is_refused() {
     for _ in 0..4 {
-        let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(20)));
+        let server =
+            Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(20)));
         let work = relayed(&server, "in_flight = 1", 30);
         work.file("copy.csv", corrected(30));
-        let both = [work.start(&["send", "list.csv", "--yes"]), work.start(&["send", "copy.csv", "--yes"])];
+        let both = [
+            work.start(&["send", "list.csv", "--yes"]),
+            work.start(&["send", "copy.csv", "--yes"]),
+        ];
         let mut ended = both.map(|send| send.ends_with(&[0, 14]));
         ended.sort_by_key(|ran| ran.code);
         assert_eq!([ended[0].code, ended[1].code], [0, 14]);
         let refused = &ended[1].err;
-        assert!(refused.contains("of these 30 people") && refused.contains("this message") && refused.contains("--again"), "{refused}");
+        assert!(
+            refused.contains("of these 30 people")
+                && refused.contains("this message")
+                && refused.contains("--again"),
+            "{refused}"
+        );
         assert_eq!(server.recipients(), everybody(30));
         assert_eq!(work.run(&["runs", "--json"]).objects().len(), 1, "no run stays behind");
     }
@@ -147,7 +190,8 @@ fn people_of_a_killed_run_who_are_still_to_come_count() {
     wait_for_count(&server, 2);
     assert!(send.kill());
     work.file("copy.csv", corrected(30));
-    let said = work.run(&["send", "copy.csv"]).ends(14).says("30 of these 30 people").says("about to get");
+    let said =
+        work.run(&["send", "copy.csv"]).ends(14).says("30 of these 30 people").says("about to get");
     assert!(said.err.contains("not finished"), "{}", said.err);
     let exit = work.run(&["resume"]).code;
     assert!(matches!(exit, 0 | 6), "{exit}");
@@ -165,7 +209,11 @@ fn check_foresees_what_earlier_runs_keep_a_send_from() {
     let checked = work.run(&["check", "copy.csv"]).ends(14).says("fix: --campaign");
     assert_eq!(checked.err, sent.err, "in the same words");
     let found = &work.run(&["check", "copy.csv", "--json"]).ends(14).object()["findings"][0];
-    assert!(found["rule"] == "overlap" && found["what"].as_str().is_some_and(|what| what.starts_with("20 of these 20 people")), "{found}");
+    assert!(
+        found["rule"] == "overlap"
+            && found["what"].as_str().is_some_and(|what| what.starts_with("20 of these 20 people")),
+        "{found}"
+    );
     work.run(&["check", "copy.csv", "--campaign", "other"]).ends(0).says("20 of these 20 people");
     work.run(&["check", "copy.csv", "--campaign", "message/list"]).ends(0);
     assert_eq!(work.run(&["runs", "--json"]).objects().len(), 1, "it changes nothing");

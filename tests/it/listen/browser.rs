@@ -1,4 +1,5 @@
-//! The unsubscribe page in a browser: looking at it, however often and whoever looks, changes nothing; its button unsubscribes.
+//! The unsubscribe page in a browser: looking at it, however often and whoever looks, changes
+//! nothing; its button unsubscribes.
 
 use std::time::Duration;
 
@@ -19,9 +20,15 @@ fn in_a_browser_looking_changes_nothing_and_the_button_unsubscribes() {
     let url = |link: &str| format!("http://127.0.0.1:{port}{link}");
     let (ann, bob) = (link_of(&links, "ann@example.com"), link_of(&links, "bob@example.com"));
     let nothing_happened = || {
-        assert!(["ann", "bob", "cyd"].iter().all(|name| !is_suppressed(&work, &format!("{name}@example.com"))));
+        assert!(
+            ["ann", "bob", "cyd"]
+                .iter()
+                .all(|name| !is_suppressed(&work, &format!("{name}@example.com")))
+        );
         assert!(lines(&work, &["events", "list", "--json"]).is_empty());
-        assert!(!ask(port, "GET", "/metrics", &[], b"").1.contains("mailbatch_unsubscribes_total{"));
+        assert!(
+            !ask(port, "GET", "/metrics", &[], b"").1.contains("mailbatch_unsubscribes_total{")
+        );
     };
 
     // A person looks twice, with and without scripts, and goes back and forth.
@@ -30,9 +37,14 @@ fn in_a_browser_looking_changes_nothing_and_the_button_unsubscribes() {
         browser.open(&url(bob));
         assert_eq!(browser.value("document.querySelector('h1').textContent"), "Unsubscribe");
         assert_eq!(browser.value("document.querySelector('button').checkVisibility()"), true);
-        assert_eq!(browser.value("document.body.innerText.includes('bob')"), false, "the page betrays nobody");
+        assert_eq!(
+            browser.value("document.body.innerText.includes('bob')"),
+            false,
+            "the page betrays nobody"
+        );
     }
-    // What scanners and mail readers do before anybody reads: HEAD, and fetching ahead all links of a page.
+    // What scanners and mail readers do before anybody reads: HEAD, and fetching ahead all links of
+    // a page.
     for link in [ann, bob] {
         for method in ["HEAD", "GET", "OPTIONS"] {
             ask(port, method, link, &[("Sec-Purpose", "prefetch;prerender".to_owned())], b"");
@@ -54,7 +66,10 @@ fn in_a_browser_looking_changes_nothing_and_the_button_unsubscribes() {
         let mut other = bob.to_owned();
         other.replace_range(place..=place, if other[place..].starts_with('0') { "1" } else { "0" });
         browser.open(&url(&other));
-        assert_eq!(browser.value("document.querySelector('h1').textContent"), "This link does not work");
+        assert_eq!(
+            browser.value("document.querySelector('h1').textContent"),
+            "This link does not work"
+        );
         assert_eq!(browser.value("document.querySelectorAll('button, form, input').length"), 0);
     }
     nothing_happened();
@@ -64,12 +79,22 @@ fn in_a_browser_looking_changes_nothing_and_the_button_unsubscribes() {
     browser.open(&url(bob));
     let (begun, pressed) = browser.press("button");
     assert!(is_suppressed(&work, "bob@example.com"), "what the page says is so");
-    println!("suppressed, and the next page shown, {:?} after the button was pressed", begun.elapsed());
+    println!(
+        "suppressed, and the next page shown, {:?} after the button was pressed",
+        begun.elapsed()
+    );
     assert_eq!(browser.value("document.querySelector('h1').textContent"), "You are unsubscribed");
     let events = lines(&work, &["events", "list", "--json"]);
-    assert_eq!((events.len(), events[0]["type"].as_str(), events[0]["recipient"].as_str()), (1, Some("unsubscribed"), None), "{events:?}");
+    assert_eq!(
+        (events.len(), events[0]["type"].as_str(), events[0]["recipient"].as_str()),
+        (1, Some("unsubscribed"), None),
+        "{events:?}"
+    );
     let at: jiff::Timestamp = events[0]["at"].as_str().unwrap().parse().unwrap();
-    assert!(Duration::try_from(at.duration_since(pressed)).unwrap_or_default() < Duration::from_secs(1), "{pressed} {at}");
+    assert!(
+        Duration::try_from(at.duration_since(pressed)).unwrap_or_default() < Duration::from_secs(1),
+        "{pressed} {at}"
+    );
     // Whoever loads the last page again looks at the question.
     browser.open(&url(bob));
     assert_eq!(browser.value("document.querySelector('h1').textContent"), "Unsubscribe");
@@ -77,5 +102,9 @@ fn in_a_browser_looking_changes_nothing_and_the_button_unsubscribes() {
     endpoint.signal(Signal::TERM);
     endpoint.ends(0);
     let file = work.read("suppressions.csv");
-    assert_eq!((file.lines().count(), file.matches("bob@example.com,unsubscribe,webhook,").count()), (2, 1), "{file}");
+    assert_eq!(
+        (file.lines().count(), file.matches("bob@example.com,unsubscribe,webhook,").count()),
+        (2, 1),
+        "{file}"
+    );
 }

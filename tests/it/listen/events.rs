@@ -1,4 +1,5 @@
-//! Providers' requests: forged, replayed, truncated, twice, in another order, too long, about nobody.
+//! Providers' requests: forged, replayed, truncated, twice, in another order, too long, about
+//! nobody.
 
 use std::io::{Read, Write};
 
@@ -15,11 +16,16 @@ use crate::support::{Signal, wait_for};
 fn what_is_signed_is_taken_once_and_nothing_else_is() {
     let server = Recorder::with(Script::default().must_be_called());
     let work = prepared(&server.url());
-    work.mailbatch().args(["send", "list.csv", "--provider", "relay", "--progress", "none"]).assert().success();
+    work.mailbatch()
+        .args(["send", "list.csv", "--provider", "relay", "--progress", "none"])
+        .assert()
+        .success();
     let (mut endpoint, port) = listening(&work);
     let body = event("email.bounced", "bob@example.com", 1);
     let headers = signed("msg_1", now(), &body);
-    let post = |headers: &[(&'static str, String)], body: &[u8]| ask(port, "POST", "/events/news", headers, body).0;
+    let post = |headers: &[(&'static str, String)], body: &[u8]| {
+        ask(port, "POST", "/events/news", headers, body).0
+    };
 
     // Forged, truncated, old, early, unsigned, for nobody: nothing of it is kept.
     assert_eq!(post(&headers, body.replace("bob", "ann").as_bytes()), 401);
@@ -34,8 +40,12 @@ fn what_is_signed_is_taken_once_and_nothing_else_is() {
     assert!(lines(&work, &["events", "list", "--json"]).is_empty());
 
     // A clock that is off is told so.
-    let (_, said) = ask(port, "POST", "/events/news", &signed("m", now() - 3600, &body), body.as_bytes());
-    assert!(said.contains("behind this machine's clock") && said.contains("is the clock right?"), "{said}");
+    let (_, said) =
+        ask(port, "POST", "/events/news", &signed("m", now() - 3600, &body), body.as_bytes());
+    assert!(
+        said.contains("behind this machine's clock") && said.contains("is the clock right?"),
+        "{said}"
+    );
 
     // Delivered after it bounced, the bounce three times, and somebody whom we never mailed.
     assert_eq!(post(&headers, body.as_bytes()), 204);
@@ -44,8 +54,20 @@ fn what_is_signed_is_taken_once_and_nothing_else_is() {
     assert_eq!(tell(port, "msg_3", &event("email.delivered", "bob@example.com", 0)), 204);
     assert_eq!(tell(port, "msg_4", &event("email.complained", "zoe@example.net", 2)), 204);
     let kept = lines(&work, &["events", "list", "--json"]);
-    let told: Vec<_> = kept.iter().map(|e| (e["type"].as_str().unwrap(), e["recipient"].as_str().unwrap(), e["run"].is_string())).collect();
-    assert_eq!(told, [("bounced", "bob@example.com", true), ("delivered", "bob@example.com", true), ("complained", "zoe@example.net", false)]);
+    let told: Vec<_> = kept
+        .iter()
+        .map(|e| {
+            (e["type"].as_str().unwrap(), e["recipient"].as_str().unwrap(), e["run"].is_string())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("bounced", "bob@example.com", true),
+            ("delivered", "bob@example.com", true),
+            ("complained", "zoe@example.net", false)
+        ]
+    );
     assert!(kept.iter().all(|event| event["provider"] == "news" && event["source"] == "webhook"));
 
     let (status, metrics) = ask(port, "GET", "/metrics", &[], b"");
@@ -66,11 +88,27 @@ fn what_is_signed_is_taken_once_and_nothing_else_is() {
 
     endpoint.signal(Signal::TERM);
     let ran = endpoint.ends(0);
-    assert!(ran.err.contains("events of gun, news") && !ran.err.contains("@example") && !ran.err.contains("whsec"), "{}", ran.err);
+    assert!(
+        ran.err.contains("events of gun, news")
+            && !ran.err.contains("@example")
+            && !ran.err.contains("whsec"),
+        "{}",
+        ran.err
+    );
     let file = work.read("suppressions.csv");
-    assert_eq!((file.matches("bob@example.com,hard_bounce,news,").count(), file.matches("zoe@example.net,complaint,").count()), (1, 1), "{file}");
+    assert_eq!(
+        (
+            file.matches("bob@example.com,hard_bounce,news,").count(),
+            file.matches("zoe@example.net,complaint,").count()
+        ),
+        (1, 1),
+        "{file}"
+    );
     assert_eq!(file.lines().count(), 3, "{file}");
-    assert_eq!(lines(&work, &["status", "--json"])[0]["feedback"], json!({"bounced(hard)": 1, "delivered": 1}));
+    assert_eq!(
+        lines(&work, &["status", "--json"])[0]["feedback"],
+        json!({"bounced(hard)": 1, "delivered": 1})
+    );
 }
 
 #[test]
@@ -108,7 +146,9 @@ fn bodies_of_100_mb_take_no_memory_whether_they_say_how_long_they_are_or_not() {
             scope.spawn(move || {
                 let piece = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
                 let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-                let head = format!("POST /events/news HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n\r\n");
+                let head = format!(
+                    "POST /events/news HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n\r\n"
+                );
                 let mut sent = stream.write_all(head.as_bytes());
                 // Until the endpoint has had enough of it.
                 for _ in 0..OCTETS >> 20 {
@@ -132,10 +172,15 @@ fn an_address_that_is_taken_is_told_and_nothing_is_sent_without_the_endpoint_tha
     let work = prepared(&server.url());
     let (mut endpoint, port) = listening(&work);
     let addr = format!("127.0.0.1:{port}");
-    work.run(&["listen", "--addr", &addr]).ends(2).says(&format!("{addr}: cannot listen: ")).says("listen.addr");
+    work.run(&["listen", "--addr", &addr])
+        .ends(2)
+        .says(&format!("{addr}: cannot listen: "))
+        .says("listen.addr");
     let config = work.read("mailbatch.toml").replace("127.0.0.1:0", &addr);
     work.config(&config);
-    work.run(&["send", "list.csv", "--provider", "relay", "--listen"]).ends(2).says("cannot listen");
+    work.run(&["send", "list.csv", "--provider", "relay", "--listen"])
+        .ends(2)
+        .says("cannot listen");
     assert_eq!(server.count(), 0);
     // The one that has it goes on, and one at another address beside it.
     let other = work.start(&["listen", "--addr", "127.0.0.1:0"]);
@@ -154,13 +199,20 @@ fn what_a_provider_dates_an_hour_off_counts_all_the_same() {
     let work = prepared(&server.url());
     work.run(&["send", "list.csv", "--provider", "relay"]).ends(0);
     let (endpoint, port) = listening(&work);
-    for (number, (name, off)) in [("ann", -3600), ("bob", 3600), ("cyd", 3600 * 24 * 400)].into_iter().enumerate() {
+    for (number, (name, off)) in
+        [("ann", -3600), ("bob", 3600), ("cyd", 3600 * 24 * 400)].into_iter().enumerate()
+    {
         let at = Timestamp::from_second(now() + off).unwrap();
-        let mut body: serde_json::Value = serde_json::from_str(&event("email.bounced", &format!("{name}@example.com"), number)).unwrap();
+        let mut body: serde_json::Value =
+            serde_json::from_str(&event("email.bounced", &format!("{name}@example.com"), number))
+                .unwrap();
         body["created_at"] = json!(at.to_string());
         assert_eq!(tell(port, &format!("m{number}"), &body.to_string()), 204);
     }
-    assert_eq!(work.run(&["status", "--json"]).ends(0).object()["feedback"], json!({"bounced(hard)": 3}));
+    assert_eq!(
+        work.run(&["status", "--json"]).ends(0).object()["feedback"],
+        json!({"bounced(hard)": 3})
+    );
     for name in ["ann", "bob", "cyd"] {
         work.run(&["suppress", "check", &format!("{name}@example.com")]).ends(0);
     }
@@ -170,14 +222,18 @@ fn what_a_provider_dates_an_hour_off_counts_all_the_same() {
 /// A complaint of Mailgun's, signed with the token alone.
 fn complaint(token: &str, email: &str) -> String {
     let at = now().to_string();
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"signing-key"), format!("{at}{token}").as_bytes());
+    let tag = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, b"signing-key"),
+        format!("{at}{token}").as_bytes(),
+    );
     let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let data = json!({"event": "complained", "recipient": email, "id": email, "timestamp": Timestamp::now().as_second()});
     json!({"signature": {"timestamp": at, "token": token, "signature": signature}, "event-data": data}).to_string()
 }
 
 #[test]
-fn a_token_of_mailgun_is_good_for_one_body_after_a_restart_at_another_endpoint_and_on_another_path_too() {
+fn a_token_of_mailgun_is_good_for_one_body_after_a_restart_at_another_endpoint_and_on_another_path_too()
+ {
     let work = prepared("smtp://127.0.0.1:9");
     let config = work.read("mailbatch.toml");
     work.config(&config.replace("[providers.gun]", "[providers.gun2]\nkind = \"mailgun\"\ndomain = \"b.example\"\napi_key = { env = \"UNSET\" }\nwebhook_secret = { file = \"gun.secret\" }\n\n[providers.gun]"));
@@ -186,14 +242,27 @@ fn a_token_of_mailgun_is_good_for_one_body_after_a_restart_at_another_endpoint_a
     let first = complaint("token-1", "ann@example.com");
     let forged = first.replace("ann@", "bob@");
     let post = |port: u16, path: &str, body: &str| ask(port, "POST", path, &[], body.as_bytes()).0;
-    assert_eq!((post(port, "/events/gun", &first), post(port, "/events/gun", &first), post(port, "/events/gun", &forged)), (204, 204, 401));
+    assert_eq!(
+        (
+            post(port, "/events/gun", &first),
+            post(port, "/events/gun", &first),
+            post(port, "/events/gun", &forged)
+        ),
+        (204, 204, 401)
+    );
     assert_eq!(post(port, "/events/gun", &complaint("token-2", "cyd@example.com")), 204);
-    assert_eq!((post(port, "/events/gun2", &forged), post(port_of(&other), "/events/gun", &forged)), (401, 401));
+    assert_eq!(
+        (post(port, "/events/gun2", &forged), post(port_of(&other), "/events/gun", &forged)),
+        (401, 401)
+    );
     assert!(endpoint.kill());
     let (_again, port) = listening(&work);
     assert_eq!((post(port, "/events/gun", &forged), post(port, "/events/gun", &first)), (401, 204));
     let kept = lines(&work, &["events", "list", "--json"]);
-    assert_eq!(kept.iter().map(|event| event["recipient"].as_str().unwrap()).collect::<Vec<_>>(), ["ann@example.com", "cyd@example.com"]);
+    assert_eq!(
+        kept.iter().map(|event| event["recipient"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["ann@example.com", "cyd@example.com"]
+    );
 }
 
 #[test]
@@ -214,7 +283,11 @@ fn secrets_that_anyone_could_guess_are_refused_before_anything_listens() {
     ] {
         let good = work.read(file);
         super::secret(&work, file, bad);
-        let ran = work.run(&["listen"]).ends(2).says(&format!("providers.{name}.webhook_secret: ")).says("hint: ");
+        let ran = work
+            .run(&["listen"])
+            .ends(2)
+            .says(&format!("providers.{name}.webhook_secret: "))
+            .says("hint: ");
         assert!(!ran.err.contains("c2VjcmV0"), "{}", ran.err);
         super::secret(&work, file, &good);
     }
@@ -230,7 +303,14 @@ fn two_listeners_on_one_workspace_take_and_file_each_event_once() {
         for port in [one.1, two.1, one.1, two.1] {
             scope.spawn(move || {
                 for number in 0..50 {
-                    assert_eq!(tell(port, &format!("m{number}"), &event("email.bounced", &format!("u{number}@example.com"), number)), 204);
+                    assert_eq!(
+                        tell(
+                            port,
+                            &format!("m{number}"),
+                            &event("email.bounced", &format!("u{number}@example.com"), number)
+                        ),
+                        204
+                    );
                 }
             });
         }
@@ -252,10 +332,20 @@ fn a_suppression_file_that_cannot_be_written_is_written_later() {
     std::fs::rename(work.join("suppressions.csv"), work.join("kept.csv")).unwrap();
     std::fs::create_dir(work.join("suppressions.csv")).unwrap();
     assert_eq!(tell(port, "m", &event("email.bounced", "ann@example.com", 1)), 204);
-    assert!(wait_for(|| ask(port, "GET", "/metrics", &[], b"").1.contains("mailbatch_filing_failures_total 1"), LONG));
+    assert!(wait_for(
+        || ask(port, "GET", "/metrics", &[], b"").1.contains("mailbatch_filing_failures_total 1"),
+        LONG
+    ));
     std::fs::remove_dir(work.join("suppressions.csv")).unwrap();
     std::fs::rename(work.join("kept.csv"), work.join("suppressions.csv")).unwrap();
-    assert!(wait_for(|| work.read("suppressions.csv").contains("ann@example.com,hard_bounce,news,"), LONG), "{}", endpoint.err());
+    assert!(
+        wait_for(
+            || work.read("suppressions.csv").contains("ann@example.com,hard_bounce,news,"),
+            LONG
+        ),
+        "{}",
+        endpoint.err()
+    );
     endpoint.signal(Signal::TERM);
     endpoint.ends(0);
     assert_eq!(work.read("suppressions.csv").matches("ann@").count(), 1);
@@ -265,8 +355,13 @@ fn a_suppression_file_that_cannot_be_written_is_written_later() {
 fn an_export_is_read_as_the_webhook_is_and_what_the_webhook_told_is_known() {
     let work = prepared("smtp://127.0.0.1:9");
     let (endpoint, port) = listening(&work);
-    let [one, two, three] =
-        ["ann", "bob", "cyd"].map(|name| event("email.bounced", &format!("{name}@example.com"), name.len() + usize::from(name.as_bytes()[0])));
+    let [one, two, three] = ["ann", "bob", "cyd"].map(|name| {
+        event(
+            "email.bounced",
+            &format!("{name}@example.com"),
+            name.len() + usize::from(name.as_bytes()[0]),
+        )
+    });
     assert_eq!(tell(port, "m", &one), 204);
     assert!(endpoint.kill());
     work.file("array.json", format!("[{one},\n{two}]"))
@@ -277,11 +372,17 @@ fn an_export_is_read_as_the_webhook_is_and_what_the_webhook_told_is_known() {
         String::from_utf8(run.get_output().stdout.clone()).unwrap()
     };
     let said = ingest(&["array.json", "lines.ndjson"], 0);
-    assert!(said.contains("4 messages read: 4 bounced(hard)") && said.contains("2 new, 2 known before"), "{said}");
+    assert!(
+        said.contains("4 messages read: 4 bounced(hard)") && said.contains("2 new, 2 known before"),
+        "{said}"
+    );
     let said = ingest(&["odd.json"], 5);
     assert!(said.contains("1 without feedback; 1 unreadable"), "{said}");
     let kept = lines(&work, &["events", "list", "--json"]);
-    let told: Vec<_> = kept.iter().map(|e| (e["provider"].as_str().unwrap(), e["source"].as_str().unwrap())).collect();
+    let told: Vec<_> = kept
+        .iter()
+        .map(|e| (e["provider"].as_str().unwrap(), e["source"].as_str().unwrap()))
+        .collect();
     assert_eq!(told, [("news", "webhook"), ("news", "export"), ("news", "export")]);
     assert_eq!(work.read("suppressions.csv").lines().count(), 4);
 }

@@ -1,4 +1,5 @@
-//! What comes by webhook decides: the canary waits for it, pause rules hold by it, and a kill in between changes nothing of that.
+//! What comes by webhook decides: the canary waits for it, pause rules hold by it, and a kill in
+//! between changes nothing of that.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -10,12 +11,17 @@ use crate::support::recorder::{Recorder, Script};
 use crate::support::running::{LONG, Running, everybody, wait_for_count};
 use crate::support::{Signal, Workspace, lists, wait_for, workspace};
 
-/// A workspace that sends through these relays to `rows` people and takes events of a provider called `news`; `tables` are more configuration.
+/// A workspace that sends through these relays to `rows` people and takes events of a provider
+/// called `news`; `tables` are more configuration.
 pub(super) fn prepared(relays: &[(&str, &Recorder, &str)], tables: &str, rows: usize) -> Workspace {
     let work = workspace();
     secret(&work, "news.secret", SECRET);
-    let relays: String =
-        relays.iter().map(|(name, server, keys)| format!("[providers.{name}]\nkind = \"smtp\"\nurl = \"{}\"\n{keys}\n", server.url())).collect();
+    let relays: String = relays
+        .iter()
+        .map(|(name, server, keys)| {
+            format!("[providers.{name}]\nkind = \"smtp\"\nurl = \"{}\"\n{keys}\n", server.url())
+        })
+        .collect();
     work.message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows)).file("stop.csv", "email,reason,source,note\n").config(
         &format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\n\
@@ -39,10 +45,17 @@ fn told_until_it_ends(port: u16, gone: &[&String]) -> usize {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
     let mut stream = BufReader::new(stream);
     for (told, email) in gone.iter().enumerate() {
-        let number = email.bytes().fold(7, |hash: usize, octet| (hash * 31 + usize::from(octet)) % 1_000_000_007);
+        let number = email
+            .bytes()
+            .fold(7, |hash: usize, octet| (hash * 31 + usize::from(octet)) % 1_000_000_007);
         let body = event("email.bounced", email, number);
-        let mut request = format!("POST /events/news HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
-        signed(&format!("m{number}"), now(), &body).iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
+        let mut request = format!(
+            "POST /events/news HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        signed(&format!("m{number}"), now(), &body)
+            .iter()
+            .for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
         if stream.get_mut().write_all(format!("{request}\r\n{body}").as_bytes()).is_err() {
             return told;
         }
@@ -72,13 +85,28 @@ enum Endpoint {
     Within,
 }
 
-/// A canary of 1,000 among 20,000 has gone, nobody said how long to wait for what comes back, and five seconds later so many have bounced.
-fn twenty_thousand(endpoint: Endpoint, bounced: usize, tables: &str) -> (Recorder, Workspace, Vec<String>, Vec<Running>) {
+/// A canary of 1,000 among 20,000 has gone, nobody said how long to wait for what comes back, and
+/// five seconds later so many have bounced.
+fn twenty_thousand(
+    endpoint: Endpoint,
+    bounced: usize,
+    tables: &str,
+) -> (Recorder, Workspace, Vec<String>, Vec<Running>) {
     let server = Recorder::with(Script::default().without_data());
     let work = prepared(&[("relay", &server, "in_flight = 8")], tables, 20_000);
     let beside = (endpoint == Endpoint::Beside).then(|| work.start(&["listen"]));
     let port = beside.as_ref().map(port_of);
-    let send = ["send", "list.csv", "--provider", "relay", "--canary", "5%", "--progress", "none", "--listen"];
+    let send = [
+        "send",
+        "list.csv",
+        "--provider",
+        "relay",
+        "--canary",
+        "5%",
+        "--progress",
+        "none",
+        "--listen",
+    ];
     let running = work.start(if beside.is_some() { &send[..send.len() - 1] } else { &send });
     let port = port.unwrap_or_else(|| port_of(&running));
     wait_for_count(&server, 1_000);
@@ -100,10 +128,20 @@ fn a_canary_that_bounces_is_stopped(endpoint: Endpoint) {
     let ended = all.remove(0).ends(12).says(": over 2 %").says("--continue").out;
     let (found, _) = ended.split_once(" of 1,000 bounced").expect("what was found is told");
     let found = found.rsplit(' ').next().unwrap();
-    assert!((29..=gone.len()).contains(&found.parse::<usize>().expect("a number")), "29 prove more than 2 %: {found} of {}", gone.len());
+    assert!(
+        (29..=gone.len()).contains(&found.parse::<usize>().expect("a number")),
+        "29 prove more than 2 %: {found} of {}",
+        gone.len()
+    );
     assert_eq!(server.count(), 1_000);
     for email in &gone {
-        assert!(wait_for(|| work.read("stop.csv").contains(&format!("{email},hard_bounce,news,")), LONG), "{email} in the file");
+        assert!(
+            wait_for(
+                || work.read("stop.csv").contains(&format!("{email},hard_bounce,news,")),
+                LONG
+            ),
+            "{email} in the file"
+        );
     }
     assert_eq!(work.read("stop.csv").lines().count(), 1 + gone.len(), "each once");
     // The ledger has them too, whatever becomes of the file.
@@ -112,13 +150,22 @@ fn a_canary_that_bounces_is_stopped(endpoint: Endpoint) {
         work.run(&["suppress", "check", email]).ends(0).says("hard_bounce").says("ledger");
     }
     let send = ["send", "list.csv", "--provider", "relay", "--canary", "5%"];
-    work.run(&send).ends(12).says("the canary failed: 0 of 1,000 failed").says(&format!("{found} of 1,000 bounced"));
+    work.run(&send)
+        .ends(12)
+        .says("the canary failed: 0 of 1,000 failed")
+        .says(&format!("{found} of 1,000 bounced"));
     assert_eq!(server.count(), 1_000, "the next start repeats it");
     work.run(&["resume", "--continue", "--progress", "none"]).ends(0);
     taken_once(&[&server], 20_000);
     assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 20_000)]));
     // A later campaign leaves them out.
-    work.file("gone.csv", format!("email,name\n{}\n", gone.iter().map(|email| format!("{email},Ann")).collect::<Vec<_>>().join("\n")));
+    work.file(
+        "gone.csv",
+        format!(
+            "email,name\n{}\n",
+            gone.iter().map(|email| format!("{email},Ann")).collect::<Vec<_>>().join("\n")
+        ),
+    );
     work.run(&["send", "gone.csv", "--provider", "relay", "--campaign", "next"]).ends(0);
     assert_eq!(server.count(), 20_000);
 }
@@ -139,7 +186,10 @@ fn a_canary_of_which_webhooks_tell_little_passes_by_itself_when_its_wait_is_over
         let (server, work, _, mut all) = twenty_thousand(endpoint, 3, "[canary]\nwait = \"9s\"");
         // 19,000 messages take their time on a busy machine.
         assert!(wait_for(|| all[0].has_ended(), LONG * 4), "{}", all[0].err());
-        all.remove(0).ends(0).says("3 of 1,000 bounced, 0.30 %, at most 0.77 %: passes 2 %").says("0 of 1,000 complained");
+        all.remove(0)
+            .ends(0)
+            .says("3 of 1,000 bounced, 0.30 %, at most 0.77 %: passes 2 %")
+            .says("0 of 1,000 complained");
         taken_once(&[&server], 20_000);
         work.run(&["send", "list.csv", "--provider", "relay"]).ends(0).says("nothing to do");
     }
@@ -150,13 +200,21 @@ fn an_endpoint_is_waited_for_a_quarter_of_an_hour_and_only_while_it_runs() {
     let server = Recorder::start();
     let work = prepared(&[("relay", &server, "")], "", 60);
     let send = ["send", "list.csv", "--provider", "relay", "--canary", "20", "--progress", "none"];
-    // A configured endpoint that does not run tells of nothing, and neither does what one told of once.
+    // A configured endpoint that does not run tells of nothing, and neither does what one told of
+    // once.
     let mut endpoint = work.start(&["listen"]);
     tell_bounces(port_of(&endpoint), &["zoe@example.net".to_owned()]);
     endpoint.signal(Signal::TERM);
     endpoint.ends(0);
-    let ran = work.run(&send).ends(0).says("0 of 20 failed, 0.00 %, 5% tolerated (provider replies only)");
-    assert!(ran.err.contains("nothing reports bounces now") && ran.err.contains("--listen"), "{}", ran.err);
+    let ran = work
+        .run(&send)
+        .ends(0)
+        .says("0 of 20 failed, 0.00 %, 5% tolerated (provider replies only)");
+    assert!(
+        ran.err.contains("nothing reports bounces now") && ran.err.contains("--listen"),
+        "{}",
+        ran.err
+    );
     taken_once(&[&server], 60);
 
     let endpoint = work.start(&["listen"]);
@@ -164,7 +222,15 @@ fn an_endpoint_is_waited_for_a_quarter_of_an_hour_and_only_while_it_runs() {
     let mut running = work.start(&[&send[..], &["--campaign", "two"]].concat());
     assert!(wait_for(|| running.err().contains("waiting until"), LONG), "{}", running.err());
     let said = running.err();
-    let until = said.split_once("waiting until ").unwrap().1.split(' ').next().unwrap().parse::<jiff::Timestamp>().expect("a time");
+    let until = said
+        .split_once("waiting until ")
+        .unwrap()
+        .1
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse::<jiff::Timestamp>()
+        .expect("a time");
     let wait = until.as_second() - now();
     assert!((800..=901).contains(&wait), "{wait} s");
     running.signal(Signal::TERM);
@@ -177,13 +243,31 @@ fn an_endpoint_is_waited_for_a_quarter_of_an_hour_and_only_while_it_runs() {
 #[test]
 fn a_canary_whose_endpoint_ended_waits_for_a_person() {
     let server = Recorder::start();
-    let work = prepared(&[("relay", &server, "")], "[canary]\nmax_bounced = \"30%\"\nmax_complained = \"30%\"", 60);
+    let work = prepared(
+        &[("relay", &server, "")],
+        "[canary]\nmax_bounced = \"30%\"\nmax_complained = \"30%\"",
+        60,
+    );
     let endpoint = work.start(&["listen"]);
     port_of(&endpoint);
-    let running = work.start(&["send", "list.csv", "--provider", "relay", "--canary", "20", "--canary-wait", "3s", "--progress", "none"]);
+    let running = work.start(&[
+        "send",
+        "list.csv",
+        "--provider",
+        "relay",
+        "--canary",
+        "20",
+        "--canary-wait",
+        "3s",
+        "--progress",
+        "none",
+    ]);
     assert!(wait_for(|| running.err().contains("waiting until"), LONG), "{}", running.err());
     assert!(endpoint.kill());
-    running.ends(13).says("0 of 20 bounced, at most 13.91 %: passes 30 %").says("nobody listens to webhooks any more");
+    running
+        .ends(13)
+        .says("0 of 20 bounced, at most 13.91 %: passes 30 %")
+        .says("nobody listens to webhooks any more");
     assert_eq!(server.count(), 20, "what nobody heard is no evidence that it did not happen");
     work.run(&["resume"]).ends(13);
     work.run(&["resume", "--continue"]).ends(0);
@@ -194,7 +278,17 @@ fn a_canary_whose_endpoint_ended_waits_for_a_person() {
 fn a_run_that_listens_says_how_to_go_on_listening() {
     let server = Recorder::start();
     let work = prepared(&[("relay", &server, "")], "", 60);
-    let mut running = work.start(&["send", "list.csv", "--provider", "relay", "--canary", "20", "--listen", "--progress", "none"]);
+    let mut running = work.start(&[
+        "send",
+        "list.csv",
+        "--provider",
+        "relay",
+        "--canary",
+        "20",
+        "--listen",
+        "--progress",
+        "none",
+    ]);
     assert!(wait_for(|| running.err().contains("waiting until"), LONG), "{}", running.err());
     running.signal(Signal::INT);
     running.ends(130).says(" --listen");
@@ -208,8 +302,11 @@ fn a_run_that_listens_says_how_to_go_on_listening() {
 #[test]
 fn pause_rules_about_what_nothing_tells_of_are_called_so() {
     let server = Recorder::start();
-    let work = prepared(&[("relay", &server, "")], "[pause]\nrules = [\"bounced > 5% over 1h\"]", 5);
-    work.run(&["send", "list.csv", "--provider", "relay"]).ends(0).says("the pause rules about them cannot stop the run");
+    let work =
+        prepared(&[("relay", &server, "")], "[pause]\nrules = [\"bounced > 5% over 1h\"]", 5);
+    work.run(&["send", "list.csv", "--provider", "relay"])
+        .ends(0)
+        .says("the pause rules about them cannot stop the run");
     let endpoint = work.start(&["listen"]);
     port_of(&endpoint);
     let ran = work.run(&["send", "list.csv", "--provider", "relay", "--campaign", "two"]).ends(0);

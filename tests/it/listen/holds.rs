@@ -1,5 +1,5 @@
-//! SIGKILL while a pause rule holds a domain, a provider or the run, and while the canary's gate waits: what holds is still there afterwards,
-//! nobody is mailed twice and nobody is missing.
+//! SIGKILL while a pause rule holds a domain, a provider or the run, and while the canary's gate
+//! waits: what holds is still there afterwards, nobody is mailed twice and nobody is missing.
 //!
 //! `MAILBATCH_SEED` repeats the moments of an earlier run.
 
@@ -31,9 +31,15 @@ fn killed_after(mut running: Running, time: Duration) -> bool {
     !wait_for(|| running.has_ended(), time) && running.kill()
 }
 
-/// What the servers took and the report says agree: everybody once, but for `doubts` whose answer nobody can have read.
+/// What the servers took and the report says agree: everybody once, but for `doubts` whose answer
+/// nobody can have read.
 #[track_caller]
-fn nobody_twice_nobody_missing(work: &Workspace, servers: &[&Recorder], rows: usize, doubts: usize) {
+fn nobody_twice_nobody_missing(
+    work: &Workspace,
+    servers: &[&Recorder],
+    rows: usize,
+    doubts: usize,
+) {
     let taken: Vec<String> = servers.iter().flat_map(|server| server.recipients()).collect();
     let distinct: BTreeSet<&str> = taken.iter().map(String::as_str).collect();
     assert_eq!(taken.len(), distinct.len(), "somebody was mailed twice");
@@ -48,17 +54,25 @@ fn nobody_twice_nobody_missing(work: &Workspace, servers: &[&Recorder], rows: us
     assert!(distinct.iter().all(|email| accepted.contains(email) || unknown.contains(email)));
 }
 
-/// A rule is broken by webhooks and the process killed around that time; `servers` many relays share the recipients, of whom those bounce
-/// whom the first relay took and `bounces` picks.
+/// A rule is broken by webhooks and the process killed around that time; `servers` many relays
+/// share the recipients, of whom those bounce whom the first relay took and `bounces` picks.
 fn held_through_kills(by: &str, servers: usize, bounces: fn(&str) -> bool) {
     let mut draws = Draws::fresh();
     for round in 0..ROUNDS {
         let all: Vec<Recorder> = (0..servers).map(|_| server()).collect();
-        // The same time for any number of relays, which is longer than the bounces take to be noticed.
+        // The same time for any number of relays, which is longer than the bounces take to be
+        // noticed.
         let rate = format!("in_flight = 2\nrate = \"{}/s\"", 40 / servers);
-        let relays: Vec<_> = ["a", "b"].into_iter().zip(&all).map(|(name, server)| (name, server, rate.as_str())).collect();
+        let relays: Vec<_> = ["a", "b"]
+            .into_iter()
+            .zip(&all)
+            .map(|(name, server)| (name, server, rate.as_str()))
+            .collect();
         let weights: String = relays.iter().map(|(name, ..)| format!("{name} = 1, ")).collect();
-        let tables = format!("[pause]\nrules = [\"bounced > 20% over 1h min 5/4{by}\"]\n[route]\nweights = {{ {} }}", weights.trim_end_matches(", "));
+        let tables = format!(
+            "[pause]\nrules = [\"bounced > 20% over 1h min 5/4{by}\"]\n[route]\nweights = {{ {} }}",
+            weights.trim_end_matches(", ")
+        );
         let work = prepared(&relays, &tables, ROWS);
         let endpoint = work.start(&["listen"]);
         let port = port_of(&endpoint);
@@ -85,7 +99,11 @@ fn held_through_kills(by: &str, servers: usize, bounces: fn(&str) -> bool) {
         kills += usize::from(killed_after(goes_on, up_to(&mut draws, 1_500)));
         // A kill before the decision was written down leaves the hold.
         let status = work.run(&["status", "--json"]).ends(0).object();
-        let ended = work.run(if status["gate"]["gate"] == "stopped" { &["resume", "--continue"] } else { &SEND });
+        let ended = work.run(if status["gate"]["gate"] == "stopped" {
+            &["resume", "--continue"]
+        } else {
+            &SEND
+        });
         let servers: Vec<&Recorder> = all.iter().collect();
         nobody_twice_nobody_missing(&work, &servers, ROWS, kills * 2 * servers.len());
         ended.ends(if work.report().with("unknown").is_empty() { 0 } else { 6 });

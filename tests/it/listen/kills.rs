@@ -20,7 +20,10 @@ const BURST: Duration = Duration::from_millis(700);
 /// Sends one event over a connection that is kept; false when there is no 204.
 fn send(stream: &mut BufReader<TcpStream>, number: usize) -> bool {
     let body = event("email.bounced", &format!("u{number}@example.com"), number);
-    let mut request = format!("POST /events/news HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
+    let mut request = format!(
+        "POST /events/news HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in signed(&format!("m{number}"), now(), &body) {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -51,12 +54,19 @@ fn what_was_acknowledged_before_a_kill_is_in_ledger_and_file_exactly_once() {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port.load(Ordering::SeqCst))) else { return };
+                    let Ok(stream) =
+                        TcpStream::connect((Ipv4Addr::LOCALHOST, port.load(Ordering::SeqCst)))
+                    else {
+                        return;
+                    };
                     let mut stream = BufReader::new(stream);
                     while !ended.load(Ordering::SeqCst) {
                         let number = next.fetch_add(1, Ordering::SeqCst);
                         // The rate is kept by the number that is sent, over all rounds.
-                        let due = begun + Duration::from_secs_f64((number - tried.load(Ordering::SeqCst)) as f64 / RATE as f64);
+                        let due = begun
+                            + Duration::from_secs_f64(
+                                (number - tried.load(Ordering::SeqCst)) as f64 / RATE as f64,
+                            );
                         std::thread::sleep(due.saturating_duration_since(Instant::now()));
                         if !send(&mut stream, number) {
                             return;
@@ -65,10 +75,15 @@ fn what_was_acknowledged_before_a_kill_is_in_ledger_and_file_exactly_once() {
                     }
                 });
             }
-            // A burst ends by time and by what has been done, so that a busy machine has its share of kills in the middle too.
+            // A burst ends by time and by what has been done, so that a busy machine has its share
+            // of kills in the middle too.
             let before = acknowledged.lock().unwrap().len();
             while begun.elapsed() < BURST || acknowledged.lock().unwrap().len() < before + 20 {
-                assert!(begun.elapsed() < Duration::from_secs(60), "nothing is acknowledged\n{}", endpoint.err());
+                assert!(
+                    begun.elapsed() < Duration::from_secs(60),
+                    "nothing is acknowledged\n{}",
+                    endpoint.err()
+                );
                 std::thread::sleep(Duration::from_millis(5));
             }
             if round < KILLS {
@@ -90,11 +105,15 @@ fn what_was_acknowledged_before_a_kill_is_in_ledger_and_file_exactly_once() {
     let distinct: BTreeSet<&str> = kept.iter().copied().collect();
     assert_eq!(kept.len(), distinct.len(), "an event is there twice");
     let file = work.read("suppressions.csv");
-    let filed: Vec<&str> = file.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    let filed: Vec<&str> =
+        file.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     let listed: BTreeSet<&str> = filed.iter().copied().collect();
     assert_eq!(filed.len(), listed.len(), "somebody is listed twice");
     assert_eq!(listed, distinct, "the file has who the ledger has");
-    let missing: Vec<_> = acknowledged.iter().filter(|number| !distinct.contains(format!("u{number}@example.com").as_str())).collect();
+    let missing: Vec<_> = acknowledged
+        .iter()
+        .filter(|number| !distinct.contains(format!("u{number}@example.com").as_str()))
+        .collect();
     assert!(missing.is_empty(), "{} acknowledged, missing: {missing:?}", acknowledged.len());
     println!("{} acknowledged, {} kept", acknowledged.len(), kept.len());
 }

@@ -1,4 +1,5 @@
-//! The web endpoint: what is signed gets in, once, and stays in; everything else stays out; unsubscribe links work and betray nobody.
+//! The web endpoint: what is signed gets in, once, and stays in; everything else stays out;
+//! unsubscribe links work and betray nobody.
 
 mod browser;
 mod events;
@@ -24,8 +25,10 @@ use crate::support::{Workspace, wait_for, workspace};
 
 /// The secret of the provider called `news`, in Standard Webhooks' form.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const KEY: [u8; 24] =
-    [0x31, 0xf2, 0x90, 0xf6, 0xbf, 0x06, 0x29, 0x8a, 0xab, 0x4f, 0x08, 0xd4, 0x3c, 0x3f, 0x08, 0x2c, 0xf6, 0x48, 0xa3, 0x62, 0xda, 0x2d, 0xa4, 0xb0];
+const KEY: [u8; 24] = [
+    0x31, 0xf2, 0x90, 0xf6, 0xbf, 0x06, 0x29, 0x8a, 0xab, 0x4f, 0x08, 0xd4, 0x3c, 0x3f, 0x08, 0x2c,
+    0xf6, 0x48, 0xa3, 0x62, 0xda, 0x2d, 0xa4, 0xb0,
+];
 
 /// A workspace that sends by `url` and takes events of a provider called `news`.
 fn prepared(url: &str) -> Workspace {
@@ -49,7 +52,8 @@ fn prepared(url: &str) -> Workspace {
 
 fn secret(work: &Workspace, name: &str, text: &str) {
     work.file(name, text);
-    std::fs::set_permissions(work.join(name), std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+    std::fs::set_permissions(work.join(name), std::fs::Permissions::from_mode(0o600))
+        .expect("it is ours");
 }
 
 /// Starts the endpoint; its port.
@@ -74,22 +78,39 @@ pub(crate) fn port_of(running: &Running) -> u16 {
 
 /// A signed request's headers at `at` seconds since 1970.
 fn signed(id: &str, at: i64, body: &str) -> Vec<(&'static str, String)> {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &KEY), format!("{id}.{at}.{body}").as_bytes());
-    vec![("svix-id", id.to_owned()), ("svix-timestamp", at.to_string()), ("svix-signature", format!("v1,{}", base64(tag.as_ref())))]
+    let tag = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, &KEY),
+        format!("{id}.{at}.{body}").as_bytes(),
+    );
+    vec![
+        ("svix-id", id.to_owned()),
+        ("svix-timestamp", at.to_string()),
+        ("svix-signature", format!("v1,{}", base64(tag.as_ref()))),
+    ]
 }
 
 pub(crate) fn base64(octets: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = |chunk: &[u8]| {
-        let group = chunk.iter().fold(0u32, |group, octet| group << 8 | u32::from(*octet)) << (8 * (3 - chunk.len()));
-        (0..4).map(|at| if at <= chunk.len() { char::from(ALPHABET[(group >> (18 - 6 * at) & 63) as usize]) } else { '=' }).collect::<String>()
+        let group = chunk.iter().fold(0u32, |group, octet| group << 8 | u32::from(*octet))
+            << (8 * (3 - chunk.len()));
+        (0..4)
+            .map(|at| {
+                if at <= chunk.len() {
+                    char::from(ALPHABET[(group >> (18 - 6 * at) & 63) as usize])
+                } else {
+                    '='
+                }
+            })
+            .collect::<String>()
     };
     octets.chunks(3).map(digits).collect()
 }
 
 /// An event of Resend's about a person.
 fn event(word: &str, email: &str, number: usize) -> String {
-    let bounce = json!({"type": "Permanent", "subType": "General", "message": "550 5.1.1 no such user"});
+    let bounce =
+        json!({"type": "Permanent", "subType": "General", "message": "550 5.1.1 no such user"});
     let at = Timestamp::from_microsecond(1_763_700_000_000_000 + number as i64).expect("a time");
     let data = json!({"email_id": format!("id-{number}"), "to": [email], "bounce": bounce});
     json!({"type": word, "created_at": at.to_string(), "data": data}).to_string()
@@ -100,10 +121,19 @@ fn now() -> i64 {
 }
 
 /// Sends a request; status, head and body of the answer. Status 0 where the connection broke.
-fn ask(port: u16, method: &str, path: &str, headers: &[(&'static str, String)], body: &[u8]) -> (u16, String) {
+fn ask(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&'static str, String)],
+    body: &[u8],
+) -> (u16, String) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time above zero");
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -123,5 +153,9 @@ fn tell(port: u16, id: &str, body: &str) -> u16 {
 
 fn lines(work: &Workspace, arguments: &[&str]) -> Vec<Value> {
     let run = work.mailbatch().args(arguments).assert().success();
-    String::from_utf8(run.get_output().stdout.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    String::from_utf8(run.get_output().stdout.clone())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }

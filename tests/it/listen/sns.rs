@@ -1,6 +1,8 @@
-//! Amazon SNS: the endpoint fetches its certificates and visits its confirmations, and goes nowhere else, whatever an envelope says.
+//! Amazon SNS: the endpoint fetches its certificates and visits its confirmations, and goes nowhere
+//! else, whatever an envelope says.
 //!
-//! SNS is a server of our own behind a proxy, which the binary is led to by its environment, with certificates of an authority of our own.
+//! SNS is a server of our own behind a proxy, which the binary is led to by its environment, with
+//! certificates of an authority of our own.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -33,24 +35,38 @@ type Pages = dyn Fn(usize, &str) -> Page + Send + Sync;
 pub(super) struct Amazon {
     port: u16,
     ca: String,
-    /// `host:port` of each connection that the proxy was to make, and the paths that were asked for.
+    /// `host:port` of each connection that the proxy was to make, and the paths that were asked
+    /// for.
     hosts: Arc<Mutex<Vec<String>>>,
     paths: Arc<Mutex<Vec<String>>>,
 }
 
 impl Amazon {
     /// Answers in TLS under the name `host`, whoever is asked for.
-    pub(super) fn start(host: &str, pages: impl Fn(usize, &str) -> Page + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        host: &str,
+        pages: impl Fn(usize, &str) -> Page + Send + Sync + 'static,
+    ) -> Self {
         let (ca, config) = (amazons().0.clone(), tls(host, &amazons().1));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
-        let (hosts, paths) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let (asked_hosts, asked_paths, pages) = (Arc::clone(&hosts), Arc::clone(&paths), Arc::new(pages));
+        let (hosts, paths) =
+            (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let (asked_hosts, asked_paths, pages) =
+            (Arc::clone(&hosts), Arc::clone(&paths), Arc::new(pages));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (hosts, paths, config, pages) = (Arc::clone(&asked_hosts), Arc::clone(&asked_paths), Arc::clone(&config), Arc::clone(&pages));
+                let (hosts, paths, config, pages) = (
+                    Arc::clone(&asked_hosts),
+                    Arc::clone(&asked_paths),
+                    Arc::clone(&config),
+                    Arc::clone(&pages),
+                );
                 // A client that does not like the certificate breaks off.
-                std::thread::spawn(move || serve(stream, &hosts, &paths, config, pages.as_ref()).unwrap_or_default());
+                std::thread::spawn(move || {
+                    serve(stream, &hosts, &paths, config, pages.as_ref()).unwrap_or_default()
+                });
             }
         });
         Self { port, ca, hosts, paths }
@@ -82,7 +98,10 @@ fn serve(
         rest.clear();
     }
     // Whatever is asked for in plain text is not SNS, and is seen here.
-    hosts.lock().expect("nothing panics under it").push(line.split(' ').nth(1).unwrap_or_default().to_owned());
+    hosts
+        .lock()
+        .expect("nothing panics under it")
+        .push(line.split(' ').nth(1).unwrap_or_default().to_owned());
     if let Some(path) = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()) {
         return answer(stream, path, paths, pages);
     }
@@ -100,14 +119,22 @@ fn serve(
     tls.flush()
 }
 
-fn answer(mut stream: impl Write, path: &str, paths: &Mutex<Vec<String>>, pages: &Pages) -> std::io::Result<()> {
+fn answer(
+    mut stream: impl Write,
+    path: &str,
+    paths: &Mutex<Vec<String>>,
+    pages: &Pages,
+) -> std::io::Result<()> {
     let number = {
         let mut paths = paths.lock().expect("nothing panics under it");
         paths.push(path.to_owned());
         paths.len() - 1
     };
     let (status, header, body) = pages(number, path);
-    let head = format!("HTTP/1.1 {status} Reason\r\nContent-Length: {}\r\nConnection: close\r\n{header}\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} Reason\r\nContent-Length: {}\r\nConnection: close\r\n{header}\r\n",
+        body.len()
+    );
     stream.write_all(&[head.as_bytes(), &body].concat())
 }
 
@@ -122,7 +149,8 @@ fn root(name: &str) -> (String, Issuer<'static, KeyPair>) {
     (certificate, Issuer::new(params, key))
 }
 
-/// The authority of all of Amazon's certificates here, which the endpoint finds in the trust store of the machine.
+/// The authority of all of Amazon's certificates here, which the endpoint finds in the trust store
+/// of the machine.
 fn amazons() -> &'static (String, Issuer<'static, KeyPair>) {
     static ROOT: OnceLock<(String, Issuer<'static, KeyPair>)> = OnceLock::new();
     ROOT.get_or_init(|| root("Amazon Root CA 9"))
@@ -131,13 +159,21 @@ fn amazons() -> &'static (String, Issuer<'static, KeyPair>) {
 /// A server that has a certificate of this authority for `host`.
 fn tls(host: &str, issuer: &Issuer<'static, KeyPair>) -> Arc<rustls::ServerConfig> {
     let key = KeyPair::generate().expect("ring makes keys");
-    let certificate = CertificateParams::new([host.to_owned()]).expect("a name").signed_by(&key, issuer).expect("the authority signs");
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has both")
-        .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(certificate)], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))
-        .expect("they belong together");
+    let certificate = CertificateParams::new([host.to_owned()])
+        .expect("a name")
+        .signed_by(&key, issuer)
+        .expect("the authority signs");
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .expect("ring has both")
+    .with_no_client_auth()
+    .with_single_cert(
+        vec![CertificateDer::from(certificate)],
+        PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
+    )
+    .expect("they belong together");
     Arc::new(config)
 }
 
@@ -145,7 +181,8 @@ fn tls(host: &str, issuer: &Issuer<'static, KeyPair>) -> Arc<rustls::ServerConfi
 fn certificate(name: &str, years: (i32, i32)) -> String {
     let key = KeyPair::from_pem(SIGNER).expect("an RSA key");
     let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-    (params.not_before, params.not_after) = (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
+    (params.not_before, params.not_after) =
+        (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
     params.signed_by(&key, &amazons().1).expect("the authority signs").pem()
 }
 
@@ -155,7 +192,9 @@ fn unsigned(by: Option<(String, Issuer<'static, KeyPair>)>) -> String {
     let params = CertificateParams::new(["sns.amazonaws.com".to_owned()]).expect("a name");
     match by {
         None => params.self_signed(&key).expect("it signs itself").pem(),
-        Some((root, issuer)) => params.signed_by(&key, &issuer).expect("the authority signs").pem() + &root,
+        Some((root, issuer)) => {
+            params.signed_by(&key, &issuer).expect("the authority signs").pem() + &root
+        }
     }
 }
 
@@ -180,20 +219,34 @@ pub(super) fn envelope(kind: &str, id: &str, message: &str) -> Value {
     });
     if kind != "Notification" {
         envelope["Token"] = json!("t0ken");
-        envelope["SubscribeURL"] = json!(format!("https://{HOST}/?Action=ConfirmSubscription&Token=t0ken"));
+        envelope["SubscribeURL"] =
+            json!(format!("https://{HOST}/?Action=ConfirmSubscription&Token=t0ken"));
     }
     envelope
 }
 
 /// The same, signed by a key as SNS signs.
 pub(super) fn signed(mut envelope: Value, key: &str) -> Value {
-    const FIELDS: [&str; 8] = ["Message", "MessageId", "SubscribeURL", "Subject", "Timestamp", "Token", "TopicArn", "Type"];
-    let text: String =
-        FIELDS.iter().filter_map(|name| envelope[*name].as_str().map(|value| format!("{name}\n{value}\n"))).collect::<Vec<_>>().concat();
+    const FIELDS: [&str; 8] = [
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Subject",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ];
+    let text: String = FIELDS
+        .iter()
+        .filter_map(|name| envelope[*name].as_str().map(|value| format!("{name}\n{value}\n")))
+        .collect::<Vec<_>>()
+        .concat();
     let der = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).expect("PKCS #8 in PEM");
     let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("an RSA key");
     let mut signature = vec![0; pair.public().modulus_len()];
-    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).expect("ring signs");
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+        .expect("ring signs");
     envelope["Signature"] = json!(base64(&signature));
     envelope
 }
@@ -216,7 +269,10 @@ pub(super) fn listening(amazon: &Amazon) -> (Workspace, Running, u16) {
          [providers.ses]\nkind = \"ses\"\nregion = \"eu-west-1\"\nwebhook_topic = \"{TOPIC}\"\n"
     ));
     let mut command = work.command();
-    command.args(["-v", "listen"]).env("SSL_CERT_FILE", work.join("ca.pem")).env("HTTPS_PROXY", format!("http://127.0.0.1:{}", amazon.port));
+    command
+        .args(["-v", "listen"])
+        .env("SSL_CERT_FILE", work.join("ca.pem"))
+        .env("HTTPS_PROXY", format!("http://127.0.0.1:{}", amazon.port));
     command.env("HTTP_PROXY", format!("http://127.0.0.1:{}", amazon.port));
     let running = work.start_with(command);
     let port = port_of(&running);
@@ -225,49 +281,105 @@ pub(super) fn listening(amazon: &Amazon) -> (Workspace, Running, u16) {
 
 /// Sends an envelope; the status.
 pub(super) fn tell(port: u16, envelope: &Value) -> u16 {
-    ask(port, "POST", "/events/ses", &[("content-type", "text/plain; charset=utf-8".to_owned())], envelope.to_string().as_bytes()).0
+    ask(
+        port,
+        "POST",
+        "/events/ses",
+        &[("content-type", "text/plain; charset=utf-8".to_owned())],
+        envelope.to_string().as_bytes(),
+    )
+    .0
 }
 
 pub(super) fn types(work: &Workspace) -> Vec<String> {
-    super::lines(work, &["events", "list", "--json"]).iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
+    super::lines(work, &["events", "list", "--json"])
+        .iter()
+        .map(|event| event["type"].as_str().expect("a type").to_owned())
+        .collect()
 }
 
 #[test]
-fn a_subscription_is_confirmed_once_it_verifies_and_then_events_come_in_with_one_fetch_of_the_certificate() {
+fn a_subscription_is_confirmed_once_it_verifies_and_then_events_come_in_with_one_fetch_of_the_certificate()
+ {
     let amazon = Amazon::start(HOST, |_, path| well(path));
     let (work, _running, port) = listening(&amazon);
-    assert_eq!(tell(port, &signed(envelope("SubscriptionConfirmation", "s1", "You have chosen to subscribe to the topic"), SIGNER)), 204);
+    assert_eq!(
+        tell(
+            port,
+            &signed(
+                envelope(
+                    "SubscriptionConfirmation",
+                    "s1",
+                    "You have chosen to subscribe to the topic"
+                ),
+                SIGNER
+            )
+        ),
+        204
+    );
     assert_eq!(amazon.paths(), ["/signer.pem", "/?Action=ConfirmSubscription&Token=t0ken"]);
     // A new subscription is greeted with a sentence.
     let greeting = "Successfully validated SNS topic for Amazon SES event publishing.";
     assert_eq!(tell(port, &signed(envelope("Notification", "n1", greeting), SIGNER)), 204);
-    for (id, email) in [("n2", "gone@example.com"), ("n3", "lost@example.com"), ("n2", "gone@example.com")] {
+    for (id, email) in
+        [("n2", "gone@example.com"), ("n3", "lost@example.com"), ("n2", "gone@example.com")]
+    {
         let mut told = envelope("Notification", id, &bounce(id, email));
         told["Subject"] = json!("Amazon SES Email Event Notification");
         assert_eq!(tell(port, &signed(told, SIGNER)), 204);
     }
     // Whether the token is signed when a subscription ends is told both ways.
-    assert_eq!(tell(port, &signed(envelope("UnsubscribeConfirmation", "u1", "You have chosen to deactivate"), SIGNER)), 204);
+    assert_eq!(
+        tell(
+            port,
+            &signed(
+                envelope("UnsubscribeConfirmation", "u1", "You have chosen to deactivate"),
+                SIGNER
+            )
+        ),
+        204
+    );
     let mut without = envelope("UnsubscribeConfirmation", "u2", "You have chosen to deactivate");
     without.as_object_mut().expect("an object").remove("Token");
     let mut without = signed(without, SIGNER);
     without["Token"] = json!("t0ken");
     assert_eq!(tell(port, &without), 204);
-    assert_eq!(types(&work), ["unknown", "bounced", "bounced"], "what SNS says by itself is no event, and nothing counts twice");
-    assert_eq!(amazon.paths().len(), 2, "nobody subscribes again to what was left, and a certificate is kept: {:?}", amazon.paths());
+    assert_eq!(
+        types(&work),
+        ["unknown", "bounced", "bounced"],
+        "what SNS says by itself is no event, and nothing counts twice"
+    );
+    assert_eq!(
+        amazon.paths().len(),
+        2,
+        "nobody subscribes again to what was left, and a certificate is kept: {:?}",
+        amazon.paths()
+    );
     amazon.was_alone();
 }
 
 #[test]
 fn what_does_not_verify_is_refused_and_confirms_nothing() {
     let amazon = Amazon::start(HOST, |_, path| match path {
-        "/expired.pem" => (200, String::new(), certificate("sns.amazonaws.com", (2020, 2024)).into_bytes()),
-        "/future.pem" => (200, String::new(), certificate("sns.amazonaws.com", (2080, 2090)).into_bytes()),
-        "/other.pem" => (200, String::new(), certificate("sns.evil.example", (2020, 2090)).into_bytes()),
-        "/region.pem" => (200, String::new(), certificate("sns-signing.us-east-1.amazonaws.com", (2020, 2090)).into_bytes()),
+        "/expired.pem" => {
+            (200, String::new(), certificate("sns.amazonaws.com", (2020, 2024)).into_bytes())
+        }
+        "/future.pem" => {
+            (200, String::new(), certificate("sns.amazonaws.com", (2080, 2090)).into_bytes())
+        }
+        "/other.pem" => {
+            (200, String::new(), certificate("sns.evil.example", (2020, 2090)).into_bytes())
+        }
+        "/region.pem" => (
+            200,
+            String::new(),
+            certificate("sns-signing.us-east-1.amazonaws.com", (2020, 2090)).into_bytes(),
+        ),
         "/self.pem" => (200, String::new(), unsigned(None).into_bytes()),
         // It brings its root along, and the root calls itself Amazon.
-        "/public.pem" => (200, String::new(), unsigned(Some(root("Amazon Root CA 1"))).into_bytes()),
+        "/public.pem" => {
+            (200, String::new(), unsigned(Some(root("Amazon Root CA 1"))).into_bytes())
+        }
         path => well(path),
     });
     let (work, _running, port) = listening(&amazon);
@@ -282,8 +394,14 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         ("another key", signed(subscription(), STRANGER)),
         ("no signature", subscription()),
         ("another topic", with("TopicArn", "arn:aws:sns:eu-west-1:999999999999:ses-events")),
-        ("too old", with("Timestamp", &(Timestamp::now() - SignedDuration::from_hours(2)).to_string())),
-        ("too new", with("Timestamp", &(Timestamp::now() + SignedDuration::from_hours(1)).to_string())),
+        (
+            "too old",
+            with("Timestamp", &(Timestamp::now() - SignedDuration::from_hours(2)).to_string()),
+        ),
+        (
+            "too new",
+            with("Timestamp", &(Timestamp::now() + SignedDuration::from_hours(1)).to_string()),
+        ),
         ("no time", with("Timestamp", "yesterday")),
         ("another version", with("SignatureVersion", "3")),
         ("an expired certificate", with("SigningCertURL", &sns("expired.pem"))),
@@ -317,7 +435,8 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
     ];
     for url in foreign {
         refused.push(("a certificate from elsewhere", with("SigningCertURL", url)));
-        // Signed by SNS for somebody else's topic of the same name, it would still lead nowhere else.
+        // Signed by SNS for somebody else's topic of the same name, it would still lead nowhere
+        // else.
         refused.push(("a confirmation elsewhere", with("SubscribeURL", url)));
     }
     for other in [
@@ -327,10 +446,22 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         "?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-west-1:123456789012:other&Token=t0ken",
         "other?Action=ConfirmSubscription&Token=t0ken",
     ] {
-        refused.push(("an address that confirms nothing of the topic", with("SubscribeURL", &sns(other))));
+        refused.push((
+            "an address that confirms nothing of the topic",
+            with("SubscribeURL", &sns(other)),
+        ));
     }
     // A file under many addresses would drive the others out of those that are kept.
-    for path in ["signer.txt", "signer.pem?x=1", "signer.pem#x", "signer.pem?", "x/signer.pem", "/signer.pem", "sign%65r.pem", "signer.pem;x.pem"] {
+    for path in [
+        "signer.txt",
+        "signer.pem?x=1",
+        "signer.pem#x",
+        "signer.pem?",
+        "x/signer.pem",
+        "/signer.pem",
+        "sign%65r.pem",
+        "signer.pem;x.pem",
+    ] {
         refused.push(("no certificate", with("SigningCertURL", &sns(path))));
     }
     for (why, envelope) in refused {
@@ -339,9 +470,22 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
     for body in ["", "{}", "[]", "null", "{\"Type\":\"Notification\"}", "{\"Type\":\"Other\"}"] {
         assert_eq!(ask(port, "POST", "/events/ses", &[], body.as_bytes()).0, 401, "{body}");
     }
-    assert!(!amazon.paths().iter().any(|path| path.contains("ConfirmSubscription")), "{:?}", amazon.paths());
+    assert!(
+        !amazon.paths().iter().any(|path| path.contains("ConfirmSubscription")),
+        "{:?}",
+        amazon.paths()
+    );
     assert!(amazon.paths().iter().all(|path| {
-        ["/signer.pem", "/expired.pem", "/future.pem", "/other.pem", "/region.pem", "/self.pem", "/public.pem"].contains(&path.as_str())
+        [
+            "/signer.pem",
+            "/expired.pem",
+            "/future.pem",
+            "/other.pem",
+            "/region.pem",
+            "/self.pem",
+            "/public.pem",
+        ]
+        .contains(&path.as_str())
     }));
     assert!(types(&work).is_empty());
     amazon.was_alone();
@@ -356,13 +500,25 @@ fn what_stands_beside_the_signed_fields_of_an_envelope_is_not_read() {
     let greeting = "Successfully validated SNS topic for Amazon SES event publishing.";
     for (id, message) in [("n1", greeting), ("n2", &bounce("n2", "gone@example.com"))] {
         let mut told = signed(envelope("Notification", id, message), SIGNER);
-        told.as_object_mut().expect("an object").extend(forged.as_object().expect("an object").clone());
+        told.as_object_mut()
+            .expect("an object")
+            .extend(forged.as_object().expect("an object").clone());
         assert_eq!(tell(port, &told), 204);
     }
-    let who: Vec<Value> = super::lines(&work, &["events", "list", "--json"]).into_iter().map(|event| event["recipient"].clone()).collect();
-    assert!(who.contains(&json!("gone@example.com")) && !who.contains(&json!("victim@example.com")), "{who:?}");
+    let who: Vec<Value> = super::lines(&work, &["events", "list", "--json"])
+        .into_iter()
+        .map(|event| event["recipient"].clone())
+        .collect();
+    assert!(
+        who.contains(&json!("gone@example.com")) && !who.contains(&json!("victim@example.com")),
+        "{who:?}"
+    );
     // The ledger has it before the answer; the file follows.
-    assert!(wait_for(|| work.read("suppressions.csv").contains("gone@"), LONG), "{}", work.read("suppressions.csv"));
+    assert!(
+        wait_for(|| work.read("suppressions.csv").contains("gone@"), LONG),
+        "{}",
+        work.read("suppressions.csv")
+    );
     assert!(!work.read("suppressions.csv").contains("victim@"));
     // Nor does an event without an envelope come from anybody.
     assert_eq!(tell(port, &forged), 401);
@@ -391,7 +547,12 @@ fn a_certificate_that_cannot_be_had_is_asked_for_again_and_no_redirect_is_follow
     }
     assert_eq!(tell(port, &told), 204, "{:?}", amazon.paths());
     let subscription = signed(envelope("SubscriptionConfirmation", "s1", "subscribe?"), SIGNER);
-    assert_eq!([tell(port, &subscription), tell(port, &subscription), tell(port, &subscription)], [502, 502, 204], "{:?}", amazon.paths());
+    assert_eq!(
+        [tell(port, &subscription), tell(port, &subscription), tell(port, &subscription)],
+        [502, 502, 204],
+        "{:?}",
+        amazon.paths()
+    );
     assert_eq!(types(&work), ["bounced"]);
     amazon.was_alone();
 }
@@ -405,15 +566,18 @@ fn a_server_that_only_says_it_is_sns_is_not_believed() {
     assert_eq!(tell(port, &told()), 502);
     assert!(amazon.paths().is_empty());
     // It has the right name, from an authority that nobody trusts.
-    let amazon = Amazon { ca: root("Amazon Root CA 8").0, ..Amazon::start(HOST, |_, path| well(path)) };
+    let amazon =
+        Amazon { ca: root("Amazon Root CA 8").0, ..Amazon::start(HOST, |_, path| well(path)) };
     let (work, _running, port) = listening(&amazon);
     assert_eq!(tell(port, &told()), 502);
     assert!(amazon.paths().is_empty() && types(&work).is_empty());
 }
 
 #[test]
-fn an_issuer_that_is_not_known_is_fetched_from_amazons_authority_and_regions_of_their_own_sign_under_their_own_name() {
-    // An authority below a root of Amazon's, whose certificate SNS does not serve; the one that it serves says where that is.
+fn an_issuer_that_is_not_known_is_fetched_from_amazons_authority_and_regions_of_their_own_sign_under_their_own_name()
+ {
+    // An authority below a root of Amazon's, whose certificate SNS does not serve; the one that it
+    // serves says where that is.
     let above = &amazons().1;
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("no name is a wrong name");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -427,11 +591,20 @@ fn an_issuer_that_is_not_known_is_fetched_from_amazons_authority_and_regions_of_
         let access = [&[0x06, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2], &uri[..]].concat();
         let one = [&[0x30, u8::try_from(access.len()).expect("short")], &access[..]].concat();
         let all = [&[0x30, u8::try_from(one.len()).expect("short")], &one[..]].concat();
-        let mut params = CertificateParams::new(["sns-signing.eu-west-1.amazonaws.com".to_owned()]).expect("a name");
-        params.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], all));
-        params.signed_by(&KeyPair::from_pem(SIGNER).expect("an RSA key"), &below).expect("the authority signs").pem()
+        let mut params = CertificateParams::new(["sns-signing.eu-west-1.amazonaws.com".to_owned()])
+            .expect("a name");
+        params
+            .custom_extensions
+            .push(rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], all));
+        params
+            .signed_by(&KeyPair::from_pem(SIGNER).expect("an RSA key"), &below)
+            .expect("the authority signs")
+            .pem()
     };
-    let (near, far) = (leaf("http://crt.r2m99.amazontrust.com/r2m99.cer"), leaf("http://crt.evil.example/r2m99.cer"));
+    let (near, far) = (
+        leaf("http://crt.r2m99.amazontrust.com/r2m99.cer"),
+        leaf("http://crt.evil.example/r2m99.cer"),
+    );
     let amazon = Amazon::start(HOST, move |_, path| match path {
         "/signer.pem" => (200, String::new(), near.clone().into_bytes()),
         "/far.pem" => (200, String::new(), far.clone().into_bytes()),
@@ -443,9 +616,18 @@ fn an_issuer_that_is_not_known_is_fetched_from_amazons_authority_and_regions_of_
     told["SigningCertURL"] = json!(format!("https://{HOST}/far.pem"));
     assert_eq!(tell(port, &signed(told, SIGNER)), 401, "an issuer is fetched from nowhere else");
     for id in ["n1", "n2"] {
-        assert_eq!(tell(port, &signed(envelope("Notification", id, &bounce(id, "gone@example.com")), SIGNER)), 204);
+        assert_eq!(
+            tell(
+                port,
+                &signed(envelope("Notification", id, &bounce(id, "gone@example.com")), SIGNER)
+            ),
+            204
+        );
     }
-    assert_eq!(amazon.paths(), ["/far.pem", "/signer.pem", "http://crt.r2m99.amazontrust.com/r2m99.cer"]);
+    assert_eq!(
+        amazon.paths(),
+        ["/far.pem", "/signer.pem", "http://crt.r2m99.amazontrust.com/r2m99.cer"]
+    );
     assert_eq!(types(&work), ["bounced", "bounced"]);
 }
 
@@ -488,6 +670,11 @@ fn a_certificate_is_fetched_once_for_all_who_wait_and_nobody_else_waits_for_it()
             assert_eq!(waiting.join().expect("it is answered"), 204);
         }
     });
-    assert_eq!(amazon.paths().iter().filter(|path| *path == "/slow.pem").count(), 1, "{:?}", amazon.paths());
+    assert_eq!(
+        amazon.paths().iter().filter(|path| *path == "/slow.pem").count(),
+        1,
+        "{:?}",
+        amazon.paths()
+    );
     assert_eq!(types(&work).len(), 21);
 }

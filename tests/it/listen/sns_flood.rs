@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use super::sns::{Amazon, HOST, SIGNER, STRANGER, bounce, envelope, listening, signed, tell, types, well};
+use super::sns::{
+    Amazon, HOST, SIGNER, STRANGER, bounce, envelope, listening, signed, tell, types, well,
+};
 use crate::support::running::LONG;
 use crate::support::wait_for;
 
@@ -30,7 +32,12 @@ fn forged_messages_that_name_other_certificates_do_not_keep_a_genuine_one_out() 
             scope.spawn(move || assert_eq!(tell(port, &forged), 502));
         }
         assert!(wait_for(|| amazon.paths().len() == 8, LONG), "{:?}", amazon.paths());
-        let genuine = scope.spawn(|| tell(port, &signed(envelope("Notification", "n1", &bounce("n1", "gone@example.com")), SIGNER)));
+        let genuine = scope.spawn(|| {
+            tell(
+                port,
+                &signed(envelope("Notification", "n1", &bounce("n1", "gone@example.com")), SIGNER),
+            )
+        });
         std::thread::sleep(std::time::Duration::from_millis(500));
         is_over.store(true, Ordering::SeqCst);
         assert_eq!(genuine.join().expect("it does not panic"), 204, "{:?}", amazon.paths());

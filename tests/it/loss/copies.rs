@@ -1,4 +1,5 @@
-//! A ledger that was put back as it was earlier does not know whom its campaigns have reached since.
+//! A ledger that was put back as it was earlier does not know whom its campaigns have reached
+//! since.
 
 use std::time::Duration;
 
@@ -16,8 +17,18 @@ fn an_older_copy_of_the_ledger_is_noticed_by_the_runs_it_does_not_know() {
     let (run, before) = (work.newest_run(), work.outbox().len());
     lose(&work);
     work.file(FILES[0], &old);
-    for arguments in [&["send", "list.csv", "--campaign", "two"][..], &["send", "list.csv", "--campaign", "three"], &["resume"], &["runs"]] {
-        work.run(arguments).ends(2).says("an older copy").says(&run).says("--ledger-lost").says("the newest run that it knows is");
+    for arguments in [
+        &["send", "list.csv", "--campaign", "two"][..],
+        &["send", "list.csv", "--campaign", "three"],
+        &["resume"],
+        &["runs"],
+    ] {
+        work.run(arguments)
+            .ends(2)
+            .says("an older copy")
+            .says(&run)
+            .says("--ledger-lost")
+            .says("the newest run that it knows is");
     }
     work.run(&["send", "list.csv", "--campaign", "two", "--ledger-lost"]).ends(0);
     work.run(&["send", "list.csv", "--campaign", "one"]).ends(0).says("nothing to do");
@@ -42,7 +53,8 @@ fn an_older_copy_that_knows_the_run_is_noticed_by_its_last_batch() {
     assert_eq!(work.outbox().len(), 20, "nobody is mailed twice");
 }
 
-/// A run that was interrupted after about 20 of 60 recipients and killed later on, and the ledger as it was in between, put back.
+/// A run that was interrupted after about 20 of 60 recipients and killed later on, and the ledger
+/// as it was in between, put back.
 fn killed_after_a_backup() -> (Workspace, Recorder) {
     let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(20)));
     let work = relayed(&server, "in_flight = 1", 60);
@@ -78,7 +90,10 @@ fn a_copy_that_was_taken_while_a_run_went_on_is_compared_with_what_only_the_trac
         let ledger = rusqlite::Connection::open(work.join("copy.db")).expect("a ledger");
         ledger.query_row("SELECT max(id) FROM batches", [], |row| row.get(0)).expect("a number")
     };
-    assert!(crate::support::wait_for(|| last_traced(&work) > known, Duration::from_secs(60)), "a later batch is handed over");
+    assert!(
+        crate::support::wait_for(|| last_traced(&work) > known, Duration::from_secs(60)),
+        "a later batch is handed over"
+    );
     wait_for_count(&server, server.count() + 3);
     assert!(send.kill());
     // An answer may be under way to a process that is gone.
@@ -115,7 +130,9 @@ fn an_older_copy_and_a_trace_that_came_after_it_reach_each_recipient_once() {
     // Taking over fails: what it has to go by is still there, and still asked for.
     work.file("list.csv", lists::csv(61));
     for _ in 0..2 {
-        work.run(&["send", "list.csv", "--yes", "--ledger-lost"]).ends(2).says("the list has changed since");
+        work.run(&["send", "list.csv", "--yes", "--ledger-lost"])
+            .ends(2)
+            .says("the list has changed since");
         work.run(&["send", "list.csv", "--yes"]).ends(2).says("--ledger-lost");
     }
     work.file("list.csv", lists::csv(60));
@@ -139,7 +156,9 @@ fn an_unfinished_run_of_an_older_copy_does_not_go_on_where_a_later_run_has_been(
     work.file(FILES[0], &old);
     work.run(&["resume", &first]).ends(2).says("an older copy");
     work.file("other.csv", "email,name\nbea@example.net,Bea\n");
-    work.run(&["send", "other.csv", "--campaign", "other", "--ledger-lost"]).ends(0).says(&format!("run {first} is closed"));
+    work.run(&["send", "other.csv", "--campaign", "other", "--ledger-lost"])
+        .ends(0)
+        .says(&format!("run {first} is closed"));
     work.run(&["resume", &first]).ends(2);
     work.run(&["send", "list.csv", "--campaign", "spring"]).ends(0);
     let mailed = work.report().with("already_accepted").len();

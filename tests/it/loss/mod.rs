@@ -1,4 +1,5 @@
-//! A ledger that is gone, replaced, out of date or damaged is noticed before anything leaves, and nobody is mailed twice on the way back.
+//! A ledger that is gone, replaced, out of date or damaged is noticed before anything leaves, and
+//! nobody is mailed twice on the way back.
 
 mod copies;
 mod damage;
@@ -11,12 +12,15 @@ use crate::support::recorder::{Recorder, Script, Step};
 use crate::support::running::{everybody, relayed, wait_for_count};
 use crate::support::{Workspace, lists, workspace};
 
-const FILES: [&str; 3] = [".mailbatch/ledger.db", ".mailbatch/ledger.db-wal", ".mailbatch/ledger.db-shm"];
+const FILES: [&str; 3] =
+    [".mailbatch/ledger.db", ".mailbatch/ledger.db-wal", ".mailbatch/ledger.db-shm"];
 
 /// A workspace with the sandbox and a list of so many.
 fn sandbox(rows: usize) -> Workspace {
     let work = workspace();
-    work.sandbox_config("").message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
+    work.sandbox_config("")
+        .message("Hello {{ name }}", "Dear {{ name }}")
+        .file("list.csv", lists::csv(rows));
     work
 }
 
@@ -55,10 +59,21 @@ fn every_command_notices_a_ledger_that_is_gone() {
             &["unpause"],
             &["events", "list"],
         ] {
-            let said = work.run(arguments).ends(2).says("the ledger is gone").says("1 report").says(&run).says("--ledger-lost").says("backup");
+            let said = work
+                .run(arguments)
+                .ends(2)
+                .says("the ledger is gone")
+                .says("1 report")
+                .says(&run)
+                .says("--ledger-lost")
+                .says("backup");
             assert!(!said.err.contains("Some("), "{}", said.err);
         }
-        assert_eq!(std::fs::read(work.join(FILES[0])).ok().filter(|text| !text.is_empty()), None, "{how}: nothing is made in its place");
+        assert_eq!(
+            std::fs::read(work.join(FILES[0])).ok().filter(|text| !text.is_empty()),
+            None,
+            "{how}: nothing is made in its place"
+        );
     }
     assert_eq!(work.mailed().len(), 20);
     // A lock alone shows it as well.
@@ -72,7 +87,10 @@ fn every_command_notices_a_ledger_that_is_gone() {
 fn the_reports_are_read_first_and_nobody_is_mailed_again() {
     let work = sandbox(20);
     work.file("plain.csv", "email,name\nann@example.net,Ann\nreject+x@example.net,R\nunknown+x@example.net,U\ndefer+x@example.net,D\n");
-    work.config(&format!("{}retry = {{ for = \"1s\", base = \"50ms\", max = \"100ms\" }}\n", work.read("mailbatch.toml")));
+    work.config(&format!(
+        "{}retry = {{ for = \"1s\", base = \"50ms\", max = \"100ms\" }}\n",
+        work.read("mailbatch.toml")
+    ));
     work.run(&["send", "plain.csv", "--yes"]).ends(6);
     work.run(&["send", "plain.csv", "--campaign", "other", "--yes"]).ends(6);
     let (first, before) = (work.report(), work.outbox().len());
@@ -80,21 +98,29 @@ fn the_reports_are_read_first_and_nobody_is_mailed_again() {
     lose(&work);
     work.run(&["send", "plain.csv", "--yes"]).ends(2).says("--ledger-lost");
     // Only the recipient who was deferred is tried again.
-    work.run(&["send", "plain.csv", "--ledger-lost", "--yes"]).ends(6).says("people read from its report");
+    work.run(&["send", "plain.csv", "--ledger-lost", "--yes"])
+        .ends(6)
+        .says("people read from its report");
     assert_eq!(work.outbox().len(), before, "nobody is mailed twice");
     let report = work.report();
     assert_eq!(report.with("already_accepted"), ["ann@example.net"]);
     // The mailbox that was gone is learned anew, for no suppression file has it.
-    assert_eq!((report.with("suppressed"), report.with("unknown")), (vec!["reject+x@example.net"], vec!["unknown+x@example.net"]));
+    assert_eq!(
+        (report.with("suppressed"), report.with("unknown")),
+        (vec!["reject+x@example.net"], vec!["unknown+x@example.net"])
+    );
     // How often depends on how fast the machine is.
-    let tries = |report: &Report| report.cell("defer+x@example.net", "mb_attempts").parse::<u32>().expect("a number");
+    let tries = |report: &Report| {
+        report.cell("defer+x@example.net", "mb_attempts").parse::<u32>().expect("a number")
+    };
     assert!(tries(&first) > 1 && tries(&report) > 1, "and was tried again");
     // The other campaign's report counts for the other campaign, and nothing is asked any more.
     work.run(&["send", "plain.csv", "--campaign", "other", "--yes"]).ends(6);
     assert_eq!(work.outbox().len(), before);
     work.run(&["send", "plain.csv", "--campaign", "third", "--yes"]).ends(6);
     assert_eq!(work.outbox().len(), before + 1, "a campaign that is new reaches everybody");
-    work.run(&["send", "plain.csv", "--campaign", "third", "--ledger-lost", "--yes"]).says("changes nothing");
+    work.run(&["send", "plain.csv", "--campaign", "third", "--ledger-lost", "--yes"])
+        .says("changes nothing");
 }
 
 #[test]
@@ -105,7 +131,10 @@ fn removed_runs_are_no_sign_of_a_loss() {
     let report = format!(".mailbatch/reports/{run}.csv");
     let kept = work.read(&report);
     work.run(&["runs", "rm", &run, "--yes"]).ends(0);
-    let left: Vec<_> = ["reports", "runs", "trace"].iter().flat_map(|dir| std::fs::read_dir(work.join(".mailbatch").join(dir)).unwrap()).collect();
+    let left: Vec<_> = ["reports", "runs", "trace"]
+        .iter()
+        .flat_map(|dir| std::fs::read_dir(work.join(".mailbatch").join(dir)).unwrap())
+        .collect();
     assert!(left.is_empty(), "{left:?}");
     // A kill between the ledger and the report, or a copy that somebody put back.
     work.file(&report, kept).file(".mailbatch/reports/today.csv", "mine");
@@ -123,8 +152,16 @@ fn lost_on_the_way(lose: impl Fn(&Workspace)) -> (Workspace, Recorder, Report) {
     let ended = send.ends(2).says("while it was in use").says("--ledger-lost");
     assert!(server.count() < 400, "it went on to the end");
     assert!(!ended.err.contains("panicked"), "{}", ended.err);
-    let reports: Vec<_> = std::fs::read_dir(work.join(".mailbatch/reports")).expect("reports").map(|entry| entry.unwrap().path()).collect();
-    let report = Report::read(reports.iter().find(|path| path.extension().is_some_and(|suffix| suffix == "csv")).expect("a report"));
+    let reports: Vec<_> = std::fs::read_dir(work.join(".mailbatch/reports"))
+        .expect("reports")
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let report = Report::read(
+        reports
+            .iter()
+            .find(|path| path.extension().is_some_and(|suffix| suffix == "csv"))
+            .expect("a report"),
+    );
     (work, server, report)
 }
 
@@ -142,7 +179,8 @@ fn a_ledger_that_goes_in_mid_run_stops_the_run_and_its_report_names_whom_it_reac
     ];
     for (number, way) in ways.into_iter().enumerate() {
         let (work, server, report) = lost_on_the_way(way);
-        let mut accepted: Vec<String> = report.with("accepted").into_iter().map(str::to_owned).collect();
+        let mut accepted: Vec<String> =
+            report.with("accepted").into_iter().map(str::to_owned).collect();
         accepted.sort();
         let mut taken = server.recipients();
         assert_eq!(accepted, taken, "way {number}");
@@ -168,7 +206,10 @@ fn what_only_a_trace_says_is_kept_where_the_list_is_the_same() {
     lose(&work);
     work.run(&["send", "list.csv", "--yes"]).ends(2).says("1 trace");
     work.file("list.csv", lists::csv(201));
-    work.run(&["send", "list.csv", "--yes", "--ledger-lost"]).ends(2).says("the list has changed since").says("hint: send the list as it was");
+    work.run(&["send", "list.csv", "--yes", "--ledger-lost"])
+        .ends(2)
+        .says("the list has changed since")
+        .says("hint: send the list as it was");
     work.file("list.csv", lists::csv(200));
     work.run(&["send", "list.csv", "--yes", "--ledger-lost"]).ends(6);
     let mut after = server.recipients();

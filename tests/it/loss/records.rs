@@ -16,7 +16,11 @@ fn a_run_of_which_only_a_record_is_left_is_not_taken_for_one_that_reached_nobody
     std::fs::remove_dir_all(work.join(".mailbatch/reports")).expect("reports");
     std::fs::remove_dir_all(work.join(".mailbatch/trace")).expect("traces");
     for _ in 0..2 {
-        work.run(&["send", "list.csv", "--ledger-lost"]).ends(2).says(&run).says("neither a report nor a trace").says("hint: ");
+        work.run(&["send", "list.csv", "--ledger-lost"])
+            .ends(2)
+            .says(&run)
+            .says("neither a report nor a trace")
+            .says("hint: ");
         work.run(&["send", "list.csv"]).ends(2).says("--ledger-lost");
     }
     assert_eq!(work.outbox().len(), 6);
@@ -31,11 +35,22 @@ fn locks_alone_are_nothing_to_go_on_by() {
         std::fs::remove_dir_all(work.join(".mailbatch").join(dir)).expect("it was there");
     }
     for _ in 0..2 {
-        let said = [work.run(&["send", "list.csv", "--ledger-lost"]).ends(2), work.run(&["send", "list.csv"]).ends(2)];
+        let said = [
+            work.run(&["send", "list.csv", "--ledger-lost"]).ends(2),
+            work.run(&["send", "list.csv"]).ends(2),
+        ];
         assert!(said[0].err.contains("no report and no trace"), "{}", said[0].err);
         for ran in said {
-            assert!(ran.err.contains("the ledger is gone") && ran.err.contains("move .mailbatch away"), "{}", ran.err);
-            assert!(!ran.err.contains("`mailbatch send LIST --ledger-lost`"), "it would lead back here: {}", ran.err);
+            assert!(
+                ran.err.contains("the ledger is gone") && ran.err.contains("move .mailbatch away"),
+                "{}",
+                ran.err
+            );
+            assert!(
+                !ran.err.contains("`mailbatch send LIST --ledger-lost`"),
+                "it would lead back here: {}",
+                ran.err
+            );
         }
     }
     assert!(!work.join(FILES[0]).exists(), "nothing is made in its place");
@@ -44,9 +59,14 @@ fn locks_alone_are_nothing_to_go_on_by() {
 }
 
 /// Rewrites the record of a run.
-fn record(work: &Workspace, run: &str, change: impl Fn(&mut serde_json::Map<String, serde_json::Value>)) {
+fn record(
+    work: &Workspace,
+    run: &str,
+    change: impl Fn(&mut serde_json::Map<String, serde_json::Value>),
+) {
     let path = format!(".mailbatch/runs/{run}.json");
-    let mut record: serde_json::Value = serde_json::from_str(&work.read(&path)).expect("a record is JSON");
+    let mut record: serde_json::Value =
+        serde_json::from_str(&work.read(&path)).expect("a record is JSON");
     change(record.as_object_mut().expect("an object"));
     work.file(&path, record.to_string());
 }
@@ -57,7 +77,8 @@ fn another_copy_of_the_list_is_noticed_after_the_ledger_was_lost() {
         let work = sandbox(20);
         work.run(&["send", "list.csv"]).ends(0);
         let run = work.newest_run();
-        work.file("copy.csv", lists::csv(20)).file("other.csv", "email,name\nbea@example.net,Bea\n");
+        work.file("copy.csv", lists::csv(20))
+            .file("other.csv", "email,name\nbea@example.net,Bea\n");
         lose(&work);
         if how == "later" {
             work.run(&["send", "other.csv", "--ledger-lost"]).ends(0);
@@ -66,12 +87,24 @@ fn another_copy_of_the_list_is_noticed_after_the_ledger_was_lost() {
             asked.says("20 of these 20 people had this message").says("--campaign").says("--again");
         }
         let before = work.outbox().len();
-        let asked = work.run(&["send", "copy.csv"]).ends(14).says("20 of these 20 people had this message").says(&run);
+        let asked = work
+            .run(&["send", "copy.csv"])
+            .ends(14)
+            .says("20 of these 20 people had this message")
+            .says(&run);
         // What the hint names works.
-        let name = asked.err.split("--campaign ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a name").trim_matches('\'').to_owned();
+        let name = asked
+            .err
+            .split("--campaign ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .expect("a name")
+            .trim_matches('\'')
+            .to_owned();
         work.run(&["send", "copy.csv", "--campaign", &name]).ends(0);
         assert_eq!(work.outbox().len(), before, "{how}: nobody is mailed twice");
-        work.file("third.csv", lists::csv(20)).file("another.md", "+++\nsubject = \"Another\"\n+++\nAnother\n");
+        work.file("third.csv", lists::csv(20))
+            .file("another.md", "+++\nsubject = \"Another\"\n+++\nAnother\n");
         work.run(&["send", "third.csv", "--message", "another.md"]).ends(0);
         assert_eq!(work.outbox().len(), before + 20, "{how}: another message is another matter");
         work.run(&["send", "third.csv", "--again"]).ends(0);
@@ -85,7 +118,8 @@ fn a_lost_run_whose_message_nothing_names_may_have_had_any() {
         work.run(&["send", "list.csv"]).ends(0);
         let run = work.newest_run();
         match how {
-            "no record" => std::fs::remove_file(work.join(format!(".mailbatch/runs/{run}.json"))).expect("a record"),
+            "no record" => std::fs::remove_file(work.join(format!(".mailbatch/runs/{run}.json")))
+                .expect("a record"),
             _ => record(&work, &run, |record| {
                 record.insert("v".into(), 1.into());
                 record.remove("message_fingerprint");
@@ -93,12 +127,15 @@ fn a_lost_run_whose_message_nothing_names_may_have_had_any() {
             }),
         }
         lose(&work);
-        work.file("copy.csv", lists::csv(20)).file("other.csv", "email,name\nbea@example.net,Bea\n");
+        work.file("copy.csv", lists::csv(20))
+            .file("other.csv", "email,name\nbea@example.net,Bea\n");
         work.file("another.md", "+++\nsubject = \"Another\"\n+++\nAnother\n");
         work.run(&["send", "other.csv", "--ledger-lost"]).ends(0);
         for message in ["message.md", "another.md"] {
             let said = work.run(&["send", "copy.csv", "--message", message]).ends(14);
-            said.says("20 of these 20 people had a message that may be this one").says("which message that was").says(&run);
+            said.says("20 of these 20 people had a message that may be this one")
+                .says("which message that was")
+                .says(&run);
         }
         assert_eq!(work.outbox().len(), 21, "{how}");
         work.run(&["send", "copy.csv", "--again"]).ends(0);
@@ -128,7 +165,10 @@ fn messages_of_a_killed_run_that_only_its_trace_names_are_asked_about_too() {
     lose(&work);
     work.file("copy.csv", lists::csv(40).replacen("\"Ann\"", "\"Anne\"", 1));
     let before = server.count();
-    work.run(&["send", "copy.csv", "--ledger-lost"]).ends(14).says("may have had them").says("with --ledger-lost first");
+    work.run(&["send", "copy.csv", "--ledger-lost"])
+        .ends(14)
+        .says("may have had them")
+        .says("with --ledger-lost first");
     assert_eq!(server.count(), before);
     // What the hint says works, and then it is known to whom.
     let exit = work.run(&["send", "list.csv", "--yes", "--ledger-lost"]).code;

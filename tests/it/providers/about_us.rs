@@ -1,4 +1,5 @@
-//! Refusals that are about us and not about a recipient: nobody is charged with them, and nothing is cut into halves for them.
+//! Refusals that are about us and not about a recipient: nobody is charged with them, and nothing
+//! is cut into halves for them.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +8,17 @@ use serde_json::json;
 use super::{CONTRACTS, handed_over, mailgun, sendgrid};
 use crate::support::http::{Act, Answer};
 
-/// Statuses of 4xx that no service of the suite documents for a hand-over. Those of a limit or of credentials are tested by themselves.
+/// Statuses of 4xx that no service of the suite documents for a hand-over. Those of a limit or of
+/// credentials are tested by themselves.
 const UNDOCUMENTED: [u16; 6] = [402, 418, 423, 431, 450, 498];
 
 #[test]
 fn a_status_that_a_service_does_not_document_stops_it_at_the_first_request() {
     for contract in CONTRACTS {
         for status in UNDOCUMENTED {
-            let (server, _service) = contract.service(move |_, _| Some(Act::Answer(Answer::json(status, json!({ "message": "hm" }).to_string()))));
+            let (server, _service) = contract.service(move |_, _| {
+                Some(Act::Answer(Answer::json(status, json!({ "message": "hm" }).to_string())))
+            });
             let work = contract.workspace(&server.url(), "", 60);
             let ran = work.run(&["send", "list.csv"]);
             let what = format!("{} {status}", contract.kind);
@@ -30,13 +34,16 @@ fn sendgrids_credits_are_a_quota_and_no_bad_key() {
     let words = json!({ "errors": [{ "message": "Maximum credits exceeded", "field": null, "help": null }] }).to_string();
     for taken_first in [0, 1] {
         let words = words.clone();
-        let (server, _service) =
-            sendgrid::CONTRACT.service(move |number, _| (number >= taken_first).then(|| Act::Answer(Answer::json(401, words.clone()))));
+        let (server, _service) = sendgrid::CONTRACT.service(move |number, _| {
+            (number >= taken_first).then(|| Act::Answer(Answer::json(401, words.clone())))
+        });
         let work = sendgrid::CONTRACT.workspace(&server.url(), "", 60);
         let ran = work.run(&["send", "list.csv"]).ends(8).says("Maximum credits exceeded");
         assert!(!ran.err.contains("api_key"), "{}", ran.err);
         assert_eq!(work.report().with("held").len(), 60 - 10 * taken_first);
-        assert!(work.report().column("mb_reason").iter().all(|reason| ["", "cap"].contains(reason)));
+        assert!(
+            work.report().column("mb_reason").iter().all(|reason| ["", "cap"].contains(reason))
+        );
         assert_eq!(handed_over(&server).len(), taken_first + 1);
     }
 }
@@ -45,7 +52,8 @@ fn sendgrids_credits_are_a_quota_and_no_bad_key() {
 fn mailguns_refusal_of_the_sender_stops_also_where_the_field_is_in_quotation_marks() {
     for said in ["from parameter is", "'from' parameter is", "\"from\" parameter is"] {
         let words = format!("{said} not a valid address. please check documentation");
-        let (server, _service) = mailgun::CONTRACT.service(move |_, _| Some(Act::Answer(mailgun::failure(400, &words))));
+        let (server, _service) =
+            mailgun::CONTRACT.service(move |_, _| Some(Act::Answer(mailgun::failure(400, &words))));
         let work = mailgun::CONTRACT.workspace(&server.url(), "", 60);
         work.run(&["send", "list.csv"]).ends(7).says("not a valid address");
         assert_eq!(work.report().counts(), BTreeMap::from([("held", 60)]), "{said}");
@@ -58,7 +66,10 @@ fn mailguns_refusal_of_a_recipient_in_quotation_marks_is_found_by_halving() {
     let (server, service) = mailgun::CONTRACT.service(|_, take| {
         let mut answer = take();
         if answer.status == 400 {
-            answer = mailgun::failure(400, "'to' parameter is not a valid address. please check documentation");
+            answer = mailgun::failure(
+                400,
+                "'to' parameter is not a valid address. please check documentation",
+            );
         }
         Some(Act::Answer(answer))
     });
@@ -76,20 +87,25 @@ fn bad_addresses_at_the_head_of_a_list_are_found_and_stop_nobody_else_for_good()
         let (server, service) = mailgun::CONTRACT.service(|_, take| {
             let mut answer = take();
             if answer.status == 400 {
-                answer = mailgun::failure(400, "'to' parameter is not a valid address. please check documentation");
+                answer = mailgun::failure(
+                    400,
+                    "'to' parameter is not a valid address. please check documentation",
+                );
             }
             Some(Act::Answer(answer))
         });
         let work = mailgun::CONTRACT.workspace(&server.url(), "", 20);
         let list = work.read("list.csv");
         let (header, rows) = list.split_once('\n').expect("a header");
-        let first = (0..bad).fold(String::new(), |first, n| first + &format!("{n},bad{n}@d{n}.example,Bad\n"));
+        let first = (0..bad)
+            .fold(String::new(), |first, n| first + &format!("{n},bad{n}@d{n}.example,Bad\n"));
         work.file("list.csv", format!("{header}\n{first}{rows}"));
         let mut ran = work.run(&["send", "list.csv"]);
         if bad == 1 {
             assert_eq!(ran.code, 3, "{}", ran.err);
         }
-        // Three in a row over three domains prove that everybody is refused, until somebody else is asked for.
+        // Three in a row over three domains prove that everybody is refused, until somebody else is
+        // asked for.
         for _ in 0..20 {
             if ran.code != 7 {
                 break;

@@ -21,12 +21,17 @@ pub(super) const CONTRACT: Contract = Contract {
     mails,
     answer,
     breach: |request| SHAPE.fault(&request.body),
-    refused: |what| failure(422, "validation_error", "ValidationFailed", &json!({ "message": what })),
+    refused: |what| {
+        failure(422, "validation_error", "ValidationFailed", &json!({ "message": what }))
+    },
     max_bytes: 20_000_000,
     tells_suppressed: true,
     remembers_refusals: true,
     unauthorized: || failure(401, "auth_error", "Unauthorized", &json!({})),
-    throttled: || failure(429, "rate_limit_error", "RateLimitExceeded", &json!({})).with("RateLimit", "\"email_batch\";r=0;t=1"),
+    throttled: || {
+        failure(429, "rate_limit_error", "RateLimitExceeded", &json!({}))
+            .with("RateLimit", "\"email_batch\";r=0;t=1")
+    },
     failed: || failure(500, "internal_error", "InternalError", &json!({})),
     status_taken: 202,
 };
@@ -44,18 +49,26 @@ const MAIL: &[Field] = &[
     Field("metadata", May, Shape::Map(usize::MAX, &Shape::Text(2_048))),
     Field("tags", May, Shape::List(1, 20, &Shape::Object(TAG))),
 ];
-const MAILBOX: Shape = Shape::Object(&[Field("email", Must, Shape::Mailbox), Field("name", May, Shape::Filled(usize::MAX))]);
-const TAG: &[Field] = &[Field("name", Must, Shape::Filled(32)), Field("value", Must, Shape::Filled(64))];
+const MAILBOX: Shape = Shape::Object(&[
+    Field("email", Must, Shape::Mailbox),
+    Field("name", May, Shape::Filled(usize::MAX)),
+]);
+const TAG: &[Field] =
+    &[Field("name", Must, Shape::Filled(32)), Field("value", Must, Shape::Filled(64))];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
     let mail = |mail: &Value| {
         assert_eq!(mail["to"].as_array().map(Vec::len), Some(1), "one recipient of a message");
         assert_eq!(mail["from"], json!({ "email": "news@acme.example", "name": "Acme, Inc." }));
-        let headers = mail["headers"].as_object().map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect());
+        let headers = mail["headers"]
+            .as_object()
+            .map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect());
         let headers: BTreeMap<String, String> = headers.unwrap_or_default();
         match mail["category"].as_str() {
-            Some("marketing") => assert!(!headers.contains_key("List-Unsubscribe"), "refused with 422"),
+            Some("marketing") => {
+                assert!(!headers.contains_key("List-Unsubscribe"), "refused with 422")
+            }
             Some("transactional") => {}
             other => panic!("the default of category is not certain: {other:?}"),
         }
@@ -100,7 +113,12 @@ fn a_recipient_that_bird_suppresses_is_suppressed_and_the_other_ninety_nine_are_
     let server = HttpServer::start(move |_, request| {
         let mails = mails(request);
         if mails.iter().any(|mail| mail.address() == lists::address(7)) {
-            return Act::Answer(failure(422, "validation_error", "RecipientSuppressed", &json!({})));
+            return Act::Answer(failure(
+                422,
+                "validation_error",
+                "RecipientSuppressed",
+                &json!({}),
+            ));
         }
         log.lock().unwrap().extend(mails.iter().map(|mail| mail.address().to_owned()));
         Act::Answer(answer(&mails))
@@ -110,7 +128,8 @@ fn a_recipient_that_bird_suppresses_is_suppressed_and_the_other_ninety_nine_are_
     let report = work.report();
     assert_eq!(report.counts(), BTreeMap::from([("accepted", 99), ("suppressed", 1)]));
     assert_eq!(report.with("suppressed"), [lists::address(7)]);
-    let mut once: Vec<String> = everybody(100).into_iter().filter(|address| *address != lists::address(7)).collect();
+    let mut once: Vec<String> =
+        everybody(100).into_iter().filter(|address| *address != lists::address(7)).collect();
     let mut taken = taken.lock().unwrap().clone();
     once.sort();
     taken.sort();
@@ -124,6 +143,15 @@ fn transactional_mail_says_so_and_keeps_our_unsubscribe_headers() {
     let config = std::fs::read_to_string(work.join("mailbatch.toml")).unwrap();
     work.config(&config.replace("\"marketing\"", "\"transactional\""));
     work.run(&["send", "list.csv"]).ends(0);
-    assert!(server.requests().iter().all(|request| request.json()[0]["category"] == "transactional"));
-    assert!(service.lock().unwrap().taken.iter().all(|mail| mail.headers.contains_key("List-Unsubscribe")));
+    assert!(
+        server.requests().iter().all(|request| request.json()[0]["category"] == "transactional")
+    );
+    assert!(
+        service
+            .lock()
+            .unwrap()
+            .taken
+            .iter()
+            .all(|mail| mail.headers.contains_key("List-Unsubscribe"))
+    );
 }

@@ -34,9 +34,11 @@ pub(super) struct Contract {
     pub(super) refused: fn(&str) -> Answer,
     /// The most octets of a request's body.
     pub(super) max_bytes: usize,
-    /// Whether it says at hand-over, or with the results, whom it suppresses; else it takes them like everybody.
+    /// Whether it says at hand-over, or with the results, whom it suppresses; else it takes them
+    /// like everybody.
     pub(super) tells_suppressed: bool,
-    /// Whether a refusal is remembered under the idempotency key, and marked as a replay when it comes again.
+    /// Whether a refusal is remembered under the idempotency key, and marked as a replay when it
+    /// comes again.
     pub(super) remembers_refusals: bool,
     pub(super) unauthorized: fn() -> Answer,
     pub(super) throttled: fn() -> Answer,
@@ -114,7 +116,8 @@ impl Contract {
         }
     }
 
-    /// Takes a request as the service would, replays included, and refuses as it would what breaks the contract.
+    /// Takes a request as the service would, replays included, and refuses as it would what breaks
+    /// the contract.
     pub(super) fn take(&self, service: &Mutex<Service>, request: &Request) -> Answer {
         let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((what, answer)) = self.refusal(request) {
@@ -136,7 +139,11 @@ impl Contract {
         }
         if is_taken {
             service.submitted.push(mails.clone());
-            service.taken.extend(mails.into_iter().filter(|mail| !(mail.is_bad() || self.tells_suppressed && mail.is_suppressed())));
+            service.taken.extend(
+                mails.into_iter().filter(|mail| {
+                    !(mail.is_bad() || self.tells_suppressed && mail.is_suppressed())
+                }),
+            );
         }
         answer
     }
@@ -154,12 +161,16 @@ impl Contract {
             return Some((what.clone(), Answer { status: 413, ..(self.refused)(&what) }));
         }
         // What cannot share a request goes elsewhere.
-        let is_path = request.path == self.path || self.kind == "ses" && request.path == super::ses::ALONE;
+        let is_path =
+            request.path == self.path || self.kind == "ses" && request.path == super::ses::ALONE;
         let what = if request.method != "POST" || !is_path {
             format!("{} {}", request.method, request.path)
         } else if !request.header("user-agent").starts_with("mailbatch/") {
             "no user agent".into()
-        } else if self.key_header.is_some_and(|name| !(1..=256).contains(&request.header(name).len())) {
+        } else if self
+            .key_header
+            .is_some_and(|name| !(1..=256).contains(&request.header(name).len()))
+        {
             "no idempotency key".into()
         } else {
             (self.breach)(request)?
@@ -168,8 +179,9 @@ impl Contract {
         Some((what, answer))
     }
 
-    /// A service that takes everything unless `fault` has something else in mind for the hand-over with this number. `fault` is given what
-    /// the service would have said, after it has taken what there was to take, where it asks for it.
+    /// A service that takes everything unless `fault` has something else in mind for the hand-over
+    /// with this number. `fault` is given what the service would have said, after it has taken what
+    /// there was to take, where it asks for it.
     pub(super) fn service(
         &'static self,
         fault: impl Fn(usize, &dyn Fn() -> Answer) -> Option<Act> + Send + Sync + 'static,
@@ -191,8 +203,13 @@ impl Contract {
         (server, service)
     }
 
-    /// A service that answers what `refused` says to every request with more than `most` messages, and takes all others.
-    pub(super) fn limited(&'static self, most: usize, refused: impl Fn() -> Answer + Send + Sync + 'static) -> (HttpServer, Arc<Mutex<Service>>) {
+    /// A service that answers what `refused` says to every request with more than `most` messages,
+    /// and takes all others.
+    pub(super) fn limited(
+        &'static self,
+        most: usize,
+        refused: impl Fn() -> Answer + Send + Sync + 'static,
+    ) -> (HttpServer, Arc<Mutex<Service>>) {
         let service = Arc::new(Mutex::new(Service::default()));
         let shared = Arc::clone(&service);
         let server = HttpServer::start(move |_, request| {
@@ -202,14 +219,19 @@ impl Contract {
         (server, service)
     }
 
-    /// The ids that the service may have given to a message: its own, or that of its request where there is only one.
+    /// The ids that the service may have given to a message: its own, or that of its request where
+    /// there is only one.
     pub(super) fn ids(&self, server: &HttpServer, mail: &Mail) -> Vec<String> {
         let of_all: fn(&[Mail]) -> String = match self.kind {
             "mailgun" => super::mailgun::id,
             "sendgrid" => super::sendgrid::id,
             _ => return vec![format!("id-{}", mail.id)],
         };
-        let requests = server.requests().into_iter().map(|request| (self.mails)(&request)).filter(|mails| mails.contains(mail));
+        let requests = server
+            .requests()
+            .into_iter()
+            .map(|request| (self.mails)(&request))
+            .filter(|mails| mails.contains(mail));
         requests.map(|mails| of_all(&mails)).collect()
     }
 
@@ -229,10 +251,17 @@ impl Contract {
     }
 
     /// The same with so many requests at once.
-    pub(super) fn workspace_with(&self, url: &str, in_flight: u64, more: &str, rows: usize) -> Workspace {
+    pub(super) fn workspace_with(
+        &self,
+        url: &str,
+        in_flight: u64,
+        more: &str,
+        rows: usize,
+    ) -> Workspace {
         let own = if self.kind == "mailgun" { super::mailgun::DOMAIN } else { "" };
         let work = workspace();
-        let kind = if self.unsubscribe() == Unsubscribe::Nobodys { "transactional" } else { "marketing" };
+        let kind =
+            if self.unsubscribe() == Unsubscribe::Nobodys { "transactional" } else { "marketing" };
         work.config(&format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"{kind}\"\nto_name = \"{{{{ name }}}}\"\n\
              unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
@@ -242,7 +271,9 @@ impl Contract {
             self.kind,
             self.credentials()
         ));
-        work.secret("key", KEY).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
+        work.secret("key", KEY)
+            .message("Hello {{ name }}", "Dear {{ name }}")
+            .file("list.csv", lists::csv(rows));
         work
     }
 }
@@ -252,7 +283,8 @@ impl Workspace {
     pub(crate) fn secret(&self, name: &str, content: &str) -> &Self {
         use std::os::unix::fs::PermissionsExt;
         self.file(name, content);
-        std::fs::set_permissions(self.join(name), std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+        std::fs::set_permissions(self.join(name), std::fs::Permissions::from_mode(0o600))
+            .expect("it is ours");
         self
     }
 }
@@ -260,7 +292,8 @@ impl Workspace {
 impl Service {
     /// The addresses it has taken mail for, sorted, as often as it has.
     pub(super) fn addresses(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.taken.iter().map(|mail| mail.address().to_owned()).collect();
+        let mut all: Vec<String> =
+            self.taken.iter().map(|mail| mail.address().to_owned()).collect();
         all.sort();
         all
     }

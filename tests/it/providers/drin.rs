@@ -29,7 +29,8 @@ pub(super) const CONTRACT: Contract = Contract {
     status_taken: 207,
 };
 
-const SHAPE: Shape = Shape::Object(&[Field("emails", Must, Shape::List(1, 100, &Shape::Object(MAIL)))]);
+const SHAPE: Shape =
+    Shape::Object(&[Field("emails", Must, Shape::List(1, 100, &Shape::Object(MAIL)))]);
 const MAIL: &[Field] = &[
     Field("from", Must, MAILBOX),
     Field("to", Must, Shape::List(1, usize::MAX, &MAILBOX)),
@@ -40,8 +41,12 @@ const MAIL: &[Field] = &[
     Field("headers", May, Shape::Map(usize::MAX, &Shape::Text(usize::MAX))),
     Field("tags", May, Shape::List(1, usize::MAX, &Shape::Object(TAG))),
 ];
-const MAILBOX: Shape = Shape::Object(&[Field("email", Must, Shape::Mailbox), Field("name", May, Shape::Filled(usize::MAX))]);
-const TAG: &[Field] = &[Field("name", Must, Shape::Filled(256)), Field("value", Must, Shape::Filled(256))];
+const MAILBOX: Shape = Shape::Object(&[
+    Field("email", Must, Shape::Mailbox),
+    Field("name", May, Shape::Filled(usize::MAX)),
+]);
+const TAG: &[Field] =
+    &[Field("name", Must, Shape::Filled(256)), Field("value", Must, Shape::Filled(256))];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
@@ -53,7 +58,10 @@ fn mails(request: &Request) -> Vec<Mail> {
             subject: text(&mail["subject"]),
             text: text(&mail["text"]),
             html: text(&mail["html"]),
-            headers: mail["headers"].as_object().map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect()).unwrap_or_default(),
+            headers: mail["headers"]
+                .as_object()
+                .map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+                .unwrap_or_default(),
             id: mail["tags"]
                 .as_array()
                 .and_then(|tags| tags.iter().find(|tag| tag["name"] == "mailbatch_id"))
@@ -67,7 +75,9 @@ fn answer(mails: &[Mail]) -> Answer {
     let suppressed = || json!({ "type": "suppressed", "message": "Recipient is suppressed", "code": "hard_bounce", "param": "to" });
     let result = |(index, mail): (usize, &Mail)| match mail.is_bad() {
         false if mail.is_suppressed() => json!({ "index": index, "error": suppressed() }),
-        true => json!({ "index": index, "error": { "type": "validation_error", "message": "Invalid email address", "param": "to" } }),
+        true => {
+            json!({ "index": index, "error": { "type": "validation_error", "message": "Invalid email address", "param": "to" } })
+        }
         false => json!({ "index": index, "id": format!("id-{}", mail.id), "status": "queued" }),
     };
     // The index tells whose a result is, not its place.
@@ -84,7 +94,9 @@ fn whom_drin_suppresses_is_suppressed_for_its_reason_and_the_project_is_named() 
     let server = HttpServer::start(|_, request| {
         assert_eq!(request.header("x-drin-product"), "prj_spring");
         let result = |mail: Mail| match mail.address() {
-            "ann@x.example" => json!({ "error": { "type": "suppressed", "message": "Recipient is suppressed", "code": "complaint", "param": "to" } }),
+            "ann@x.example" => {
+                json!({ "error": { "type": "suppressed", "message": "Recipient is suppressed", "code": "complaint", "param": "to" } })
+            }
             _ => json!({ "id": format!("id-{}", mail.id) }),
         };
         let data: Vec<Value> = mails(request).into_iter().map(result).collect();

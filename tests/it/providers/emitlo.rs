@@ -29,9 +29,19 @@ pub(super) const CONTRACT: Contract = Contract {
     status_taken: 202,
 };
 
-const FIELDS: [&str; 8] = ["from_email", "from_name", "to_email", "to_name", "subject", "body", "reply_to", "attachments"];
+const FIELDS: [&str; 8] = [
+    "from_email",
+    "from_name",
+    "to_email",
+    "to_name",
+    "subject",
+    "body",
+    "reply_to",
+    "attachments",
+];
 
-const SHAPE: Shape = Shape::Object(&[Field("messages", Must, Shape::List(1, 500, &Shape::Object(MAIL)))]);
+const SHAPE: Shape =
+    Shape::Object(&[Field("messages", Must, Shape::List(1, 500, &Shape::Object(MAIL)))]);
 const MAIL: &[Field] = &[
     Field("from_email", Must, Shape::Mailbox),
     Field("from_name", May, Shape::Filled(usize::MAX)),
@@ -45,7 +55,8 @@ const MAIL: &[Field] = &[
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
     let messages = body["messages"].as_array().expect("an array");
-    let once: BTreeSet<String> = messages.iter().map(|mail| text(&mail["to_email"]).to_lowercase()).collect();
+    let once: BTreeSet<String> =
+        messages.iter().map(|mail| text(&mail["to_email"]).to_lowercase()).collect();
     assert_eq!(once.len(), messages.len(), "a reply could not be told apart");
     messages.iter().map(mail).collect()
 }
@@ -53,9 +64,19 @@ fn mails(request: &Request) -> Vec<Mail> {
 fn mail(mail: &Value) -> Mail {
     let fields = mail.as_object().expect("an object");
     assert!(fields.keys().all(|key| FIELDS.contains(&key.as_str())), "{mail}");
-    assert_eq!((&mail["from_email"], &mail["from_name"]), (&json!("news@acme.example"), &json!("Acme, Inc.")));
+    assert_eq!(
+        (&mail["from_email"], &mail["from_name"]),
+        (&json!("news@acme.example"), &json!("Acme, Inc."))
+    );
     let html = text(&mail["body"]);
-    let shown = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&amp;", "&")];
+    let shown = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&amp;", "&"),
+    ];
     Mail {
         to: text(&mail["to_email"]),
         subject: text(&mail["subject"]),
@@ -70,14 +91,23 @@ fn mail(mail: &Value) -> Mail {
 
 fn answer(mails: &[Mail]) -> Answer {
     if mails.iter().any(Mail::is_bad) {
-        return failure(422, "VALIDATION_ERROR", "The given data was invalid.", json!({ "to_email": ["must be a valid email address"] }));
+        return failure(
+            422,
+            "VALIDATION_ERROR",
+            "The given data was invalid.",
+            json!({ "to_email": ["must be a valid email address"] }),
+        );
     }
     taken(mails, Mail::is_suppressed)
 }
 
 /// Ids of those who are not suppressed, in order, and the others by address.
 fn taken(mails: &[Mail], is_suppressed: fn(&Mail) -> bool) -> Answer {
-    let ids: Vec<String> = mails.iter().filter(|mail| !is_suppressed(mail)).map(|mail| format!("id-{}", mail.id)).collect();
+    let ids: Vec<String> = mails
+        .iter()
+        .filter(|mail| !is_suppressed(mail))
+        .map(|mail| format!("id-{}", mail.id))
+        .collect();
     let suppressed: Vec<Value> = mails
         .iter()
         .filter(|mail| is_suppressed(mail))
@@ -93,14 +123,24 @@ fn failure(status: u16, code: &str, message: &str, details: Value) -> Answer {
 
 #[test]
 fn recipients_that_emitlo_suppresses_are_told_apart_and_the_ids_still_belong_to_the_others() {
-    let server = HttpServer::start(|_, request| Act::Answer(taken(&mails(request), |mail| mail.address().contains("7@"))));
+    let server = HttpServer::start(|_, request| {
+        Act::Answer(taken(&mails(request), |mail| mail.address().contains("7@")))
+    });
     let work = CONTRACT.workspace(&server.url(), "", 100);
     work.run(&["send", "list.csv"]).ends(0);
     let report = work.report();
     assert_eq!(report.counts(), BTreeMap::from([("accepted", 90), ("suppressed", 10)]));
     for address in lists::addresses(100) {
-        let (reason, id) = if address.contains("7@") { ("complaint", String::new()) } else { ("", format!("id-{address}")) };
-        assert_eq!((report.cell(&address, "mb_reason"), report.cell(&address, "mb_provider_id")), (reason, id.as_str()), "{address}");
+        let (reason, id) = if address.contains("7@") {
+            ("complaint", String::new())
+        } else {
+            ("", format!("id-{address}"))
+        };
+        assert_eq!(
+            (report.cell(&address, "mb_reason"), report.cell(&address, "mb_provider_id")),
+            (reason, id.as_str()),
+            "{address}"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! Batches that a service takes as a whole and works on for a while: the process that asks how they go is killed, is told to stop, or loses
-//! its patience, and the next one goes on asking.
+//! Batches that a service takes as a whole and works on for a while: the process that asks how they
+//! go is killed, is told to stop, or loses its patience, and the next one goes on asking.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,8 @@ struct Slow {
 
 impl Slow {
     fn start() -> Self {
-        let (may_tell, submitted) = (Arc::new(AtomicBool::new(false)), Arc::<Mutex<Vec<Vec<Mail>>>>::default());
+        let (may_tell, submitted) =
+            (Arc::new(AtomicBool::new(false)), Arc::<Mutex<Vec<Vec<Mail>>>>::default());
         let (tells, all) = (Arc::clone(&may_tell), Arc::clone(&submitted));
         let server = HttpServer::start(move |_, request| {
             let mut submitted = all.lock().expect("the service goes on");
@@ -52,7 +53,8 @@ impl Slow {
     /// Everybody who was handed over, sorted.
     fn mailed(&self) -> Vec<String> {
         let submitted = self.submitted.lock().expect("the service goes on");
-        let mut all: Vec<String> = submitted.iter().flatten().map(|mail| mail.address().to_owned()).collect();
+        let mut all: Vec<String> =
+            submitted.iter().flatten().map(|mail| mail.address().to_owned()).collect();
         all.sort();
         all
     }
@@ -60,7 +62,11 @@ impl Slow {
 
 /// The provider whose batches are asked for every 20 ms, for this long, beside these recipients.
 fn work(slow: &Slow, patience: &str, rows: usize) -> Workspace {
-    CONTRACT.workspace(&slow.server.url(), &format!("poll = \"20ms\"\npatience = \"{patience}\""), rows)
+    CONTRACT.workspace(
+        &slow.server.url(),
+        &format!("poll = \"20ms\"\npatience = \"{patience}\""),
+        rows,
+    )
 }
 
 #[test]
@@ -96,7 +102,8 @@ fn a_batch_that_is_not_done_is_waited_for_by_the_next_start_and_what_it_refuses_
     let work = work(&slow, "10m", 0);
     work.file("list.csv", "id,email,name\n1,bad1@example.com,Bad\n2,stop1@example.com,Sue\n");
     let config = work.read("mailbatch.toml");
-    work.config(&format!("{config}\n[suppression]\nfiles = [\"stop.csv\"]\n")).file("stop.csv", "email,reason\n");
+    work.config(&format!("{config}\n[suppression]\nfiles = [\"stop.csv\"]\n"))
+        .file("stop.csv", "email,reason\n");
     let send = work.start(&["send", "list.csv"]);
     assert!(wait_for(|| slow.questions() >= 2, LONG));
     assert!(send.kill());
@@ -166,8 +173,18 @@ fn when_its_patience_is_over_a_batch_is_asked_for_once_by_each_start_and_by_reco
 #[test]
 fn a_batch_that_cannot_be_asked_for_stays_in_doubt() {
     let broken: [fn() -> Act; 4] = [
-        || Act::Answer(Answer::json(404, "{\"error\":{\"code\":\"not_found\",\"message\":\"no such batch\"}}")),
-        || Act::Answer(Answer::json(401, "{\"error\":{\"code\":\"unauthorized\",\"message\":\"no\"}}")),
+        || {
+            Act::Answer(Answer::json(
+                404,
+                "{\"error\":{\"code\":\"not_found\",\"message\":\"no such batch\"}}",
+            ))
+        },
+        || {
+            Act::Answer(Answer::json(
+                401,
+                "{\"error\":{\"code\":\"unauthorized\",\"message\":\"no\"}}",
+            ))
+        },
         || Act::Answer(Answer::json(200, "{\"id\":")),
         || Act::Answer(Answer::json(302, "").with("Location", "https://evil.example/")),
     ];
@@ -181,11 +198,15 @@ fn a_batch_that_cannot_be_asked_for_stays_in_doubt() {
             work.run(&["send", "list.csv"]).ends(6);
         }
         work.run(&["reconcile", "latest"]).ends(6);
-        assert_eq!((work.report().counts(), handed_over(&server).len()), (BTreeMap::from([("unknown", 2)]), 1));
+        assert_eq!(
+            (work.report().counts(), handed_over(&server).len()),
+            (BTreeMap::from([("unknown", 2)]), 1)
+        );
     }
 }
 
-/// Kills sends at random moments, also while they ask; then the same command goes on until all is known.
+/// Kills sends at random moments, also while they ask; then the same command goes on until all is
+/// known.
 #[test]
 fn killed_anywhere_everybody_is_mailed_once_and_nobody_whose_batch_was_taken_stays_in_doubt() {
     const ROWS: usize = 60;
@@ -198,7 +219,8 @@ fn killed_anywhere_everybody_is_mailed_once_and_nobody_whose_batch_was_taken_sta
         let server = HttpServer::start(move |_, request| {
             let mut all = all.lock().expect("the service goes on");
             if request.method == "POST" {
-                let (mails, key) = ((CONTRACT.mails)(request), request.header("idempotency-key").to_owned());
+                let (mails, key) =
+                    ((CONTRACT.mails)(request), request.header("idempotency-key").to_owned());
                 let answer = (CONTRACT.answer)(&mails);
                 if !all.iter().any(|(.., known)| *known == key) {
                     all.push((mails, Instant::now(), key));
@@ -206,13 +228,30 @@ fn killed_anywhere_everybody_is_mailed_once_and_nobody_whose_batch_was_taken_sta
                 return Act::Answer(answer);
             }
             // Each batch takes a while.
-            let done: Vec<Vec<Mail>> =
-                all.iter().filter(|(_, at, _)| at.elapsed() > Duration::from_millis(300)).map(|(mails, ..)| mails.clone()).collect();
+            let done: Vec<Vec<Mail>> = all
+                .iter()
+                .filter(|(_, at, _)| at.elapsed() > Duration::from_millis(300))
+                .map(|(mails, ..)| mails.clone())
+                .collect();
             let told = progress(request, &done);
-            Act::Answer(if told.status == 404 { Answer::json(200, "{\"id\":\"whatever\",\"status\":\"processing\"}") } else { told })
+            Act::Answer(if told.status == 404 {
+                Answer::json(200, "{\"id\":\"whatever\",\"status\":\"processing\"}")
+            } else {
+                told
+            })
         });
-        let work = Contract::workspace_with(&CONTRACT, &server.url(), 2, "[canary]\nmax_failed = \"100%\"", ROWS);
-        work.config(&work.read("mailbatch.toml").replace("in_flight", "poll = \"20ms\"\npatience = \"1m\"\nin_flight"));
+        let work = Contract::workspace_with(
+            &CONTRACT,
+            &server.url(),
+            2,
+            "[canary]\nmax_failed = \"100%\"",
+            ROWS,
+        );
+        work.config(
+            &work
+                .read("mailbatch.toml")
+                .replace("in_flight", "poll = \"20ms\"\npatience = \"1m\"\nin_flight"),
+        );
         for _ in 0..4 {
             let send = work.start(&["send", "list.csv", "-q"]);
             std::thread::sleep(Duration::from_millis(draws.below(900)));
@@ -220,7 +259,11 @@ fn killed_anywhere_everybody_is_mailed_once_and_nobody_whose_batch_was_taken_sta
         }
         let ran = work.run(&["send", "list.csv", "-q"]);
         let submitted = submitted.lock().expect("the service goes on");
-        let mut mailed: Vec<String> = submitted.iter().flat_map(|(mails, ..)| mails).map(|mail| mail.address().to_owned()).collect();
+        let mut mailed: Vec<String> = submitted
+            .iter()
+            .flat_map(|(mails, ..)| mails)
+            .map(|mail| mail.address().to_owned())
+            .collect();
         mailed.sort();
         let once = mailed.len();
         mailed.dedup();
@@ -228,9 +271,14 @@ fn killed_anywhere_everybody_is_mailed_once_and_nobody_whose_batch_was_taken_sta
         let report = work.report();
         let unknown = report.with("unknown").len();
         assert_eq!(ran.code, if unknown > 0 { 6 } else { 0 }, "{}", ran.err);
-        // In doubt is only who was on the wire, or whose answer had not been read, when a process was killed.
+        // In doubt is only who was on the wire, or whose answer had not been read, when a process
+        // was killed.
         for address in report.with("unknown") {
-            assert!(!report.cell(address, "mb_detail").contains("batch "), "{address}: {}", report.cell(address, "mb_detail"));
+            assert!(
+                !report.cell(address, "mb_detail").contains("batch "),
+                "{address}: {}",
+                report.cell(address, "mb_detail")
+            );
         }
         assert_eq!(report.with("accepted").len() + unknown, ROWS);
         println!("{unknown} unknown");

@@ -1,6 +1,8 @@
-//! SIGKILL, SIGSTOP and SIGCONT at random moments of runs over HTTP, each kill followed by the same command until the run is done.
+//! SIGKILL, SIGSTOP and SIGCONT at random moments of runs over HTTP, each kill followed by the same
+//! command until the run is done.
 //!
-//! `MAILBATCH_KILLS` says how many kills there are of each provider (20), `MAILBATCH_SEED` repeats the moments of an earlier run.
+//! `MAILBATCH_KILLS` says how many kills there are of each provider (20), `MAILBATCH_SEED` repeats
+//! the moments of an earlier run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,9 +40,20 @@ fn is_killed_and_goes_on(contract: &'static Contract) {
         });
         let in_flight = 1 + draws.below(4);
         // An unknown of a kill counts against the canary, which is not judged here.
-        let work = contract.workspace_with(&server.url(), in_flight, "[canary]\nmax_failed = \"100%\"", RECIPIENTS);
-        let done = run_and_kill(&work, &mut draws, KILLS_A_RUN.min(kills - killed), Duration::from_millis(300));
-        let doubted = judged(contract, &work, &server, &service.lock().unwrap(), done.killed * in_flight);
+        let work = contract.workspace_with(
+            &server.url(),
+            in_flight,
+            "[canary]\nmax_failed = \"100%\"",
+            RECIPIENTS,
+        );
+        let done = run_and_kill(
+            &work,
+            &mut draws,
+            KILLS_A_RUN.min(kills - killed),
+            Duration::from_millis(300),
+        );
+        let doubted =
+            judged(contract, &work, &server, &service.lock().unwrap(), done.killed * in_flight);
         assert_eq!(done.code, if doubted > 0 { 6 } else { 0 });
         stays_so(&work, &server, &done);
         killed += done.killed;
@@ -49,13 +62,21 @@ fn is_killed_and_goes_on(contract: &'static Contract) {
         runs += 1;
     }
     let kind = contract.kind;
-    println!("{kind}: {killed} kills, {stopped} stops, {runs} runs of {RECIPIENTS} recipients: {unknown} unknown, nobody twice, nobody missing");
+    println!(
+        "{kind}: {killed} kills, {stopped} stops, {runs} runs of {RECIPIENTS} recipients: {unknown} unknown, nobody twice, nobody missing"
+    );
 }
 
-/// Nobody twice, nobody missing; `accepted` only whom the service took, `unknown` only whose answer the process cannot have read. How many
-/// are unknown.
+/// Nobody twice, nobody missing; `accepted` only whom the service took, `unknown` only whose answer
+/// the process cannot have read. How many are unknown.
 #[track_caller]
-fn judged(contract: &Contract, work: &Workspace, server: &HttpServer, service: &Service, most_doubted: u64) -> usize {
+fn judged(
+    contract: &Contract,
+    work: &Workspace,
+    server: &HttpServer,
+    service: &Service,
+    most_doubted: u64,
+) -> usize {
     service.nobody_twice();
     let taken: BTreeSet<String> = service.addresses().into_iter().collect();
     let requests = handed_over(server);
@@ -72,9 +93,14 @@ fn judged(contract: &Contract, work: &Workspace, server: &HttpServer, service: &
     let (mut unknown, mut doubted) = (0, BTreeSet::new());
     for (email, outcome) in emails.into_iter().zip(outcomes) {
         match (outcome, of.get(email)) {
-            ("accepted", _) => assert!(taken.contains(email), "{email} is accepted and was not taken"),
+            ("accepted", _) => {
+                assert!(taken.contains(email), "{email} is accepted and was not taken")
+            }
             ("unknown", Some(request)) => {
-                assert!(is_last_of_its_connection(&requests, *request), "{email} is unknown, although the answer was read");
+                assert!(
+                    is_last_of_its_connection(&requests, *request),
+                    "{email} is unknown, although the answer was read"
+                );
                 doubted.insert(*request);
                 unknown += 1;
             }
@@ -83,8 +109,15 @@ fn judged(contract: &Contract, work: &Workspace, server: &HttpServer, service: &
             (other, request) => panic!("{email} ended as {other}, in request {request:?}"),
         }
     }
-    assert!(doubted.len() as u64 <= most_doubted, "{} requests in doubt, {most_doubted} can be", doubted.len());
-    assert!(unknown <= usize::try_from(most_doubted).unwrap() * contract.per_request, "{unknown} unknown");
+    assert!(
+        doubted.len() as u64 <= most_doubted,
+        "{} requests in doubt, {most_doubted} can be",
+        doubted.len()
+    );
+    assert!(
+        unknown <= usize::try_from(most_doubted).unwrap() * contract.per_request,
+        "{unknown} unknown"
+    );
     unknown
 }
 

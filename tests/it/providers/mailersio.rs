@@ -1,4 +1,5 @@
-//! Mailers.io's side of the contract, in the form that is assumed for it, and what is particular to results that come later.
+//! Mailers.io's side of the contract, in the form that is assumed for it, and what is particular to
+//! results that come later.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,7 +55,10 @@ fn mails(request: &Request) -> Vec<Mail> {
         subject: text(&mail["subject"]),
         text: text(&mail["text"]),
         html: text(&mail["html"]),
-        headers: mail["headers"].as_object().map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect()).unwrap_or_default(),
+        headers: mail["headers"]
+            .as_object()
+            .map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+            .unwrap_or_default(),
         id: text(&mail["metadata"]["mailbatch_id"]),
     };
     body["recipients"].as_array().expect("a list of recipients").iter().map(mail).collect()
@@ -66,21 +70,32 @@ fn batch_of(mails: &[Mail]) -> String {
 }
 
 fn answer(mails: &[Mail]) -> Answer {
-    Answer::json(202, json!({ "id": batch_of(mails), "status": "queued", "total": mails.len() }).to_string())
+    Answer::json(
+        202,
+        json!({ "id": batch_of(mails), "status": "queued", "total": mails.len() }).to_string(),
+    )
 }
 
 /// What the service tells about a batch that it has taken.
 pub(super) fn progress(request: &Request, submitted: &[Vec<Mail>]) -> Answer {
     let id = request.path.strip_prefix("/batches/").expect("a batch is asked for");
-    let Some(mails) = submitted.iter().find(|mails| batch_of(mails) == id) else { return failure(404, "not_found", "No such batch") };
+    let Some(mails) = submitted.iter().find(|mails| batch_of(mails) == id) else {
+        return failure(404, "not_found", "No such batch");
+    };
     let result = |mail: &Mail| match mail.is_bad() {
         false if mail.is_suppressed() => json!({ "email": mail.address(), "status": "suppressed" }),
         true => json!({ "email": mail.address(), "status": "rejected", "reason": "bad_address" }),
-        false => json!({ "email": mail.address(), "status": "sent", "message_id": format!("id-{}", mail.id) }),
+        false => {
+            json!({ "email": mail.address(), "status": "sent", "message_id": format!("id-{}", mail.id) })
+        }
     };
     // Results need not come in the order of the request.
     let results: Vec<Value> = mails.iter().rev().map(result).collect();
-    Answer::json(200, json!({ "id": id, "status": "completed", "total": mails.len(), "recipients": results }).to_string())
+    Answer::json(
+        200,
+        json!({ "id": id, "status": "completed", "total": mails.len(), "recipients": results })
+            .to_string(),
+    )
 }
 
 fn failure(status: u16, code: &str, message: &str) -> Answer {
@@ -102,7 +117,10 @@ fn a_question_that_fails_is_asked_again_and_nobody_is_sent_to_twice() {
             1 => Act::Close,
             2 => Act::Answer(failure(404, "not_found", "not yet")),
             3 => Act::Answer(Answer::html(502, "<html>Bad Gateway</html>")),
-            4 => Act::Answer(Answer::json(200, "{\"id\":\"batch_1\",\"status\":\"processing\",\"total\":2}")),
+            4 => Act::Answer(Answer::json(
+                200,
+                "{\"id\":\"batch_1\",\"status\":\"processing\",\"total\":2}",
+            )),
             5 => Act::Answer(Answer::json(200, "{\"id\":")),
             _ => Act::Answer(progress(request, &submitted)),
         }
@@ -110,7 +128,8 @@ fn a_question_that_fails_is_asked_again_and_nobody_is_sent_to_twice() {
     let work = CONTRACT.workspace(&server.url(), "poll = \"20ms\"", 12);
     work.run(&["send", "list.csv"]).ends(0);
     assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 12)]));
-    let mut sent: Vec<String> = handed_over(&server).iter().flat_map(mails).map(|mail| mail.address().to_owned()).collect();
+    let mut sent: Vec<String> =
+        handed_over(&server).iter().flat_map(mails).map(|mail| mail.address().to_owned()).collect();
     sent.sort();
     assert_eq!(sent, everybody(12));
 }
@@ -120,16 +139,21 @@ fn whoever_has_no_result_in_time_is_unknown_with_the_batchs_id_and_is_not_sent_t
     let server = HttpServer::start(|_, request| match request.method.as_str() {
         "POST" => Act::Answer(Answer::json(202, "{\"id\":\"batch_42\",\"status\":\"queued\"}")),
         _ => {
-            let done =
-                json!([{ "email": "ann@x.example", "status": "sent", "message_id": "m1" }, { "email": "ben@x.example", "status": "suppressed" }]);
-            Act::Answer(Answer::json(200, json!({ "id": "batch_42", "status": "processing", "recipients": done }).to_string()))
+            let done = json!([{ "email": "ann@x.example", "status": "sent", "message_id": "m1" }, { "email": "ben@x.example", "status": "suppressed" }]);
+            Act::Answer(Answer::json(
+                200,
+                json!({ "id": "batch_42", "status": "processing", "recipients": done }).to_string(),
+            ))
         }
     });
     let work = CONTRACT.workspace(&server.url(), "poll = \"20ms\"\npatience = \"200ms\"", 0);
     work.file("list.csv", "id,email,name\n1,ann@x.example,Ann\n2,ben@x.example,Ben\n3,cat@x.example,Cat\n4,dan@x.example,Dan\n");
     work.run(&["send", "list.csv"]).ends(6);
     let report = work.report();
-    assert_eq!(report.counts(), BTreeMap::from([("accepted", 1), ("suppressed", 1), ("unknown", 2)]));
+    assert_eq!(
+        report.counts(),
+        BTreeMap::from([("accepted", 1), ("suppressed", 1), ("unknown", 2)])
+    );
     assert_eq!(report.cell("ann@x.example", "mb_provider_id"), "m1");
     assert!(report.cell("cat@x.example", "mb_detail").contains("batch_42"));
     let requests = handed_over(&server).len();
@@ -149,7 +173,10 @@ fn every_name_can_be_changed() {
             }
             ("GET", "/v1/batches/7") => {
                 let list = json!([{ "rcpt": { "to": "ann@x.example" }, "state": "ok" }, { "rcpt": { "to": "ben@x.example" }, "state": "no" }]);
-                Act::Answer(Answer::json(200, json!({ "data": { "state": "done", "list": list } }).to_string()))
+                Act::Answer(Answer::json(
+                    200,
+                    json!({ "data": { "state": "done", "list": list } }).to_string(),
+                ))
             }
             other => panic!("{other:?}"),
         }

@@ -1,5 +1,6 @@
-//! The contract that every HTTP provider keeps, run against a local service that checks it strictly. A provider is one file here, with
-//! literal requests and answers of its API, and one line in `CONTRACTS`.
+//! The contract that every HTTP provider keeps, run against a local service that checks it
+//! strictly. A provider is one file here, with literal requests and answers of its API, and one
+//! line in `CONTRACTS`.
 
 mod about_us;
 mod bird;
@@ -44,7 +45,8 @@ const CONTRACTS: &[&Contract] = &[
     &ses::CONTRACT,
 ];
 
-/// The requests that hand mail over, in the order they came; those that only ask how it went are none.
+/// The requests that hand mail over, in the order they came; those that only ask how it went are
+/// none.
 fn handed_over(server: &HttpServer) -> Vec<Request> {
     server.requests().into_iter().filter(|request| request.method == "POST").collect()
 }
@@ -57,12 +59,19 @@ fn hides_the_key(work: &Workspace, said: &[&str]) {
     }
     let mut directories = vec![work.path().to_owned()];
     while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()) {
+        for entry in std::fs::read_dir(directory)
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").path())
+        {
             if entry.is_dir() {
                 directories.push(entry);
             } else if entry.file_name().is_some_and(|name| name != "key") {
                 let octets = std::fs::read(&entry).expect("a file");
-                assert!(!octets.windows(KEY.len()).any(|window| window == KEY.as_bytes()), "{} holds the key", entry.display());
+                assert!(
+                    !octets.windows(KEY.len()).any(|window| window == KEY.as_bytes()),
+                    "{} holds the key",
+                    entry.display()
+                );
             }
         }
     }
@@ -70,8 +79,16 @@ fn hides_the_key(work: &Workspace, said: &[&str]) {
 
 #[test]
 fn every_provider_that_speaks_http_has_its_contract() {
-    let kinds: Vec<&str> = mailbatch::provider::PROVIDERS.iter().map(|spec| spec.kind).filter(|kind| !["sandbox", "smtp"].contains(kind)).collect();
-    assert_eq!(CONTRACTS.iter().map(|contract| contract.kind).collect::<Vec<_>>(), kinds, "in the order of PROVIDERS");
+    let kinds: Vec<&str> = mailbatch::provider::PROVIDERS
+        .iter()
+        .map(|spec| spec.kind)
+        .filter(|kind| !["sandbox", "smtp"].contains(kind))
+        .collect();
+    assert_eq!(
+        CONTRACTS.iter().map(|contract| contract.kind).collect::<Vec<_>>(),
+        kinds,
+        "in the order of PROVIDERS"
+    );
 }
 
 #[test]
@@ -87,19 +104,38 @@ fn everybody_gets_their_own_message_once_and_the_report_has_the_services_id() {
         for (index, address) in lists::addresses(ROWS).iter().enumerate() {
             let mail = service.taken.iter().find(|mail| mail.address() == address).unwrap();
             assert_eq!(mail.subject, format!("Hello {}", lists::name(index)));
-            assert!(mail.text.contains(lists::name(index)) && mail.html.starts_with('<'), "{mail:?}");
+            assert!(
+                mail.text.contains(lists::name(index)) && mail.html.starts_with('<'),
+                "{mail:?}"
+            );
             match contract.unsubscribe() {
                 Unsubscribe::Ours => {
-                    assert!(mail.headers["List-Unsubscribe"].starts_with("<https://acme.example/u/user"), "{mail:?}");
+                    assert!(
+                        mail.headers["List-Unsubscribe"]
+                            .starts_with("<https://acme.example/u/user"),
+                        "{mail:?}"
+                    );
                     assert_eq!(mail.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
                 }
-                Unsubscribe::Theirs | Unsubscribe::Nobodys => assert!(mail.headers.is_empty(), "{mail:?}"),
+                Unsubscribe::Theirs | Unsubscribe::Nobodys => {
+                    assert!(mail.headers.is_empty(), "{mail:?}")
+                }
             }
-            assert!(contract.ids(&server, mail).contains(&report.cell(address, "mb_provider_id").to_owned()), "{mail:?}");
+            assert!(
+                contract
+                    .ids(&server, mail)
+                    .contains(&report.cell(address, "mb_provider_id").to_owned()),
+                "{mail:?}"
+            );
         }
         // One request is the trial.
         let fewest = ROWS.div_ceil(contract.per_request);
-        assert!(handed_over(&server).len() <= fewest + 1, "{}: {} requests", contract.kind, handed_over(&server).len());
+        assert!(
+            handed_over(&server).len() <= fewest + 1,
+            "{}: {} requests",
+            contract.kind,
+            handed_over(&server).len()
+        );
     }
 }
 
@@ -112,7 +148,10 @@ fn a_wrong_key_stops_at_once_and_is_never_shown() {
             Some(Act::Answer(answer.with("X-Echo", KEY)))
         });
         let work = contract.workspace(&server.url(), "", 30);
-        let ran = work.run(&["-vv", "send", "list.csv"]).ends(7).says(&(contract.unauthorized)().status.to_string());
+        let ran = work
+            .run(&["-vv", "send", "list.csv"])
+            .ends(7)
+            .says(&(contract.unauthorized)().status.to_string());
         assert_eq!(handed_over(&server).len(), 1, "{}: nothing is tried again", contract.kind);
         assert_eq!(work.report().counts(), BTreeMap::from([("held", 30)]), "nobody is blamed");
         hides_the_key(&work, &[&ran.out, &ran.err]);
@@ -122,7 +161,9 @@ fn a_wrong_key_stops_at_once_and_is_never_shown() {
 #[test]
 fn throttling_is_waited_for_as_long_as_the_service_asks() {
     for contract in CONTRACTS {
-        let (server, service) = contract.service(|number, _| (number == 1).then(|| Act::Answer((contract.throttled)().with("Retry-After", "1"))));
+        let (server, service) = contract.service(|number, _| {
+            (number == 1).then(|| Act::Answer((contract.throttled)().with("Retry-After", "1")))
+        });
         let work = contract.workspace(&server.url(), "", 12);
         work.run(&["send", "list.csv"]).ends(0);
         assert_eq!(service.lock().unwrap().addresses(), everybody(12), "{}", contract.kind);
@@ -133,26 +174,42 @@ fn throttling_is_waited_for_as_long_as_the_service_asks() {
 }
 
 /// The service fails once in a way that leaves open whether mail was taken, in truth or not.
-fn doubted(contract: &'static Contract, fault: fn(&Contract, &dyn Fn() -> Answer) -> Act, was_taken: bool) {
+fn doubted(
+    contract: &'static Contract,
+    fault: fn(&Contract, &dyn Fn() -> Answer) -> Act,
+    was_taken: bool,
+) {
     const ROWS: usize = 40;
-    let (server, service) = contract.service(move |number, take| (number == 1).then(|| fault(contract, take)));
+    let (server, service) =
+        contract.service(move |number, take| (number == 1).then(|| fault(contract, take)));
     let work = contract.workspace(&server.url(), "", ROWS);
     let unsure = contract.key_header.is_none();
     work.run(&["send", "list.csv"]).ends(if unsure { 6 } else { 0 });
     let report = work.report();
     if let Some(name) = contract.key_header {
         let requests = handed_over(&server);
-        assert_eq!((requests[1].header(name), &requests[1].body), (requests[2].header(name), &requests[2].body), "{}", contract.kind);
+        assert_eq!(
+            (requests[1].header(name), &requests[1].body),
+            (requests[2].header(name), &requests[2].body),
+            "{}",
+            contract.kind
+        );
         assert_eq!(report.counts(), BTreeMap::from([("accepted", ROWS)]), "{}", contract.kind);
     } else {
         let doubted = (contract.mails)(&handed_over(&server)[1]).len();
-        assert_eq!(report.counts(), BTreeMap::from([("accepted", ROWS - doubted), ("unknown", doubted)]), "{}", contract.kind);
+        assert_eq!(
+            report.counts(),
+            BTreeMap::from([("accepted", ROWS - doubted), ("unknown", doubted)]),
+            "{}",
+            contract.kind
+        );
         // Not by guess, however often it is asked for.
         work.run(&["send", "list.csv"]).ends(6);
     }
     let service = service.lock().unwrap();
     service.nobody_twice();
-    let missing = if unsure && !was_taken { (contract.mails)(&handed_over(&server)[1]).len() } else { 0 };
+    let missing =
+        if unsure && !was_taken { (contract.mails)(&handed_over(&server)[1]).len() } else { 0 };
     assert_eq!(service.taken.len(), ROWS - missing, "{}", contract.kind);
 }
 
@@ -220,12 +277,21 @@ fn success_that_cannot_be_read_leaves_everybody_unknown() {
         for flood in [false, true] {
             let (server, service) = contract.service(move |number, take| {
                 let status = (number == 1).then(|| take().status)?;
-                Some(if flood { Act::Endless(status, Duration::ZERO) } else { Act::Answer(Answer::json(status, "{\"data\":[{\"id\":")) })
+                Some(if flood {
+                    Act::Endless(status, Duration::ZERO)
+                } else {
+                    Act::Answer(Answer::json(status, "{\"data\":[{\"id\":"))
+                })
             });
             let work = contract.workspace(&server.url(), "", 12);
             work.run(&["send", "list.csv"]).ends(6);
             let unknown = (contract.mails)(&handed_over(&server)[1]).len();
-            assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 12 - unknown), ("unknown", unknown)]), "{}", contract.kind);
+            assert_eq!(
+                work.report().counts(),
+                BTreeMap::from([("accepted", 12 - unknown), ("unknown", unknown)]),
+                "{}",
+                contract.kind
+            );
             service.lock().unwrap().nobody_twice();
         }
     }
@@ -238,10 +304,22 @@ fn bad_addresses_are_rejected_alone_and_everybody_else_is_mailed() {
         let (server, service) = contract.service(|_, _| None);
         let work = contract.workspace(&server.url(), "", 0);
         let bad: String = (0..3).map(|n| format!("b{n},bad{n}@example.com,Bad\n")).collect();
-        work.file("list.csv", format!("{}{bad}{}", lists::csv_of(0..GOOD / 2), lists::csv_of(GOOD / 2..GOOD).trim_start_matches("id,email,name\n")));
+        work.file(
+            "list.csv",
+            format!(
+                "{}{bad}{}",
+                lists::csv_of(0..GOOD / 2),
+                lists::csv_of(GOOD / 2..GOOD).trim_start_matches("id,email,name\n")
+            ),
+        );
         work.run(&["send", "list.csv"]).ends(3);
         let report = work.report();
-        assert_eq!(report.counts(), BTreeMap::from([("accepted", GOOD), ("rejected", 3)]), "{}", contract.kind);
+        assert_eq!(
+            report.counts(),
+            BTreeMap::from([("accepted", GOOD), ("rejected", 3)]),
+            "{}",
+            contract.kind
+        );
         assert!(report.with("rejected").iter().all(|address| address.starts_with("bad")));
         assert_eq!(report.cell("bad1@example.com", "mb_reason"), "bad_address");
         assert_eq!(service.lock().unwrap().addresses(), everybody(GOOD));
@@ -252,8 +330,12 @@ fn bad_addresses_are_rejected_alone_and_everybody_else_is_mailed() {
 fn a_wrong_base_url_is_found_out_also_behind_a_page_of_20_megabytes() {
     let huge = || [b"<html>".as_slice(), &vec![b'x'; 20 * 1024 * 1024]].concat();
     for contract in CONTRACTS {
-        for answer in [Answer::html(200, "<!doctype html>\n<html>Magnificent</html>"), Answer::html(404, huge())] {
-            let (server, _service) = contract.service(move |_, _| Some(Act::Answer(answer.clone())));
+        for answer in [
+            Answer::html(200, "<!doctype html>\n<html>Magnificent</html>"),
+            Answer::html(404, huge()),
+        ] {
+            let (server, _service) =
+                contract.service(move |_, _| Some(Act::Answer(answer.clone())));
             let work = contract.workspace(&server.url(), "", 30);
             work.run(&["send", "list.csv"]).ends(7).says("base_url");
             assert_eq!(work.report().counts(), BTreeMap::from([("held", 30)]), "{}", contract.kind);
@@ -268,7 +350,9 @@ fn a_redirect_is_never_followed() {
         for status in [301, 302, 307, 308] {
             let elsewhere = HttpServer::forbidden();
             let url = elsewhere.url();
-            let (server, _service) = contract.service(move |_, _| Some(Act::Answer(Answer::json(status, "").with("Location", url.clone()))));
+            let (server, _service) = contract.service(move |_, _| {
+                Some(Act::Answer(Answer::json(status, "").with("Location", url.clone())))
+            });
             let work = contract.workspace(&server.url(), "", 5);
             work.run(&["send", "list.csv"]).ends(7).says("redirect");
             assert_eq!(work.report().counts(), BTreeMap::from([("held", 5)]), "{}", contract.kind);
@@ -292,7 +376,12 @@ fn a_process_killed_before_the_reply_came_mails_nobody_twice() {
         let on_the_wire = (contract.mails)(&handed_over(&server)[1]).len();
         assert!(running.kill(), "it had ended");
         work.run(&["send", "list.csv"]).ends(6);
-        assert_eq!(work.report().counts(), BTreeMap::from([("accepted", ROWS - on_the_wire), ("unknown", on_the_wire)]), "{}", contract.kind);
+        assert_eq!(
+            work.report().counts(),
+            BTreeMap::from([("accepted", ROWS - on_the_wire), ("unknown", on_the_wire)]),
+            "{}",
+            contract.kind
+        );
         let service = service.lock().unwrap();
         assert_eq!(service.addresses(), everybody(ROWS), "{}", contract.kind);
     }

@@ -44,16 +44,24 @@ const MAIL: &[Field] = &[
     Field("MessageStream", May, Shape::Filled(256)),
     Field("TrackLinks", May, Shape::OneOf(&["None", "HtmlAndText", "HtmlOnly", "TextOnly"])),
 ];
-const HEADER: &[Field] = &[Field("Name", Must, Shape::Filled(256)), Field("Value", Must, Shape::Text(usize::MAX))];
+const HEADER: &[Field] =
+    &[Field("Name", Must, Shape::Filled(256)), Field("Value", Must, Shape::Text(usize::MAX))];
 
 /// Both headers are required besides.
 fn breach(request: &Request) -> Option<String> {
     let declared = (request.header("accept"), request.header("content-type"));
-    if declared == ("application/json", "application/json") { SHAPE.fault(&request.body) } else { Some(format!("declared as {declared:?}")) }
+    if declared == ("application/json", "application/json") {
+        SHAPE.fault(&request.body)
+    } else {
+        Some(format!("declared as {declared:?}"))
+    }
 }
 
 fn mails(request: &Request) -> Vec<Mail> {
-    assert_eq!((request.header("accept"), request.header("content-type")), ("application/json", "application/json"));
+    assert_eq!(
+        (request.header("accept"), request.header("content-type")),
+        ("application/json", "application/json")
+    );
     let header = |header: &Value| (text(&header["Name"]), text(&header["Value"]));
     let mail = |mail: &Value| {
         assert_eq!(mail["From"], "\"Acme, Inc.\" <news@acme.example>");
@@ -78,7 +86,9 @@ fn answer(mails: &[Mail]) -> Answer {
         false if mail.is_suppressed() => {
             json!({ "ErrorCode": 406, "Message": "You tried to send to a recipient that has been marked as inactive." })
         }
-        true => json!({ "ErrorCode": 300, "Message": format!("Invalid 'To' address: '{}'.", mail.address()) }),
+        true => {
+            json!({ "ErrorCode": 300, "Message": format!("Invalid 'To' address: '{}'.", mail.address()) })
+        }
         false => json!({
             "ErrorCode": 0, "Message": "OK", "MessageID": format!("id-{}", mail.id), "SubmittedAt": "2026-11-21T08:00:00Z", "To": mail.address()
         }),
@@ -105,7 +115,10 @@ fn whom_the_stream_suppresses_is_suppressed_and_whom_an_account_may_not_mail_is_
     let work = CONTRACT.workspace(&server.url(), "", 30);
     work.run(&["send", "list.csv"]).ends(7).says("pending approval");
     let accepted = server.requests().iter().map(|request| mails(request).len()).sum::<usize>() - 2;
-    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", accepted), ("held", 30 - 1 - accepted), ("suppressed", 1)]));
+    assert_eq!(
+        work.report().counts(),
+        BTreeMap::from([("accepted", accepted), ("held", 30 - 1 - accepted), ("suppressed", 1)])
+    );
     assert_eq!(server.requests().len(), 2, "nothing is tried again");
 }
 
@@ -115,8 +128,15 @@ fn a_broadcast_stream_gets_no_unsubscribe_headers_of_ours() {
         let item = json!({ "ErrorCode": 0, "Message": "OK", "MessageID": "m" });
         Some(Act::Answer(Answer::json(200, json!([item]).to_string())))
     });
-    let work = CONTRACT.workspace(&server.url(), "stream = \"broadcast\"\noptions = { Tag = \"spring\" }", 1);
+    let work = CONTRACT.workspace(
+        &server.url(),
+        "stream = \"broadcast\"\noptions = { Tag = \"spring\" }",
+        1,
+    );
     work.run(&["send", "list.csv"]).ends(0);
     let request = server.requests()[0].json();
-    assert_eq!((&request[0]["MessageStream"], &request[0]["Headers"], &request[0]["Tag"]), (&json!("broadcast"), &json!([]), &json!("spring")));
+    assert_eq!(
+        (&request[0]["MessageStream"], &request[0]["Headers"], &request[0]["Tag"]),
+        (&json!("broadcast"), &json!([]), &json!("spring"))
+    );
 }

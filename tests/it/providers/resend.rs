@@ -22,7 +22,13 @@ pub(super) const CONTRACT: Contract = Contract {
     tells_suppressed: false,
     remembers_refusals: false,
     unauthorized: || failure(401, "invalid_api_key", "API key is invalid"),
-    throttled: || failure(429, "rate_limit_exceeded", "Too many requests. You can only make 5 requests per second."),
+    throttled: || {
+        failure(
+            429,
+            "rate_limit_exceeded",
+            "Too many requests. You can only make 5 requests per second.",
+        )
+    },
     failed: || failure(500, "application_error", "An unexpected error occurred"),
     status_taken: 200,
 };
@@ -41,7 +47,8 @@ const MAIL: &[Field] = &[
     Field("tags", May, Shape::List(1, usize::MAX, &Shape::Object(TAG))),
     Field("topic_id", May, Shape::Filled(256)),
 ];
-const TAG: &[Field] = &[Field("name", Must, Shape::Filled(256)), Field("value", Must, Shape::Filled(256))];
+const TAG: &[Field] =
+    &[Field("name", Must, Shape::Filled(256)), Field("value", Must, Shape::Filled(256))];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
@@ -50,7 +57,10 @@ fn mails(request: &Request) -> Vec<Mail> {
         subject: text(&mail["subject"]),
         text: text(&mail["text"]),
         html: text(&mail["html"]),
-        headers: mail["headers"].as_object().map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect()).unwrap_or_default(),
+        headers: mail["headers"]
+            .as_object()
+            .map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+            .unwrap_or_default(),
         id: mail["tags"]
             .as_array()
             .and_then(|tags| tags.iter().find(|tag| tag["name"] == "mailbatch_id"))
@@ -61,15 +71,23 @@ fn mails(request: &Request) -> Vec<Mail> {
 }
 
 fn answer(mails: &[Mail]) -> Answer {
-    let data: Vec<Value> = mails.iter().filter(|mail| !mail.is_bad()).map(|mail| json!({ "id": format!("id-{}", mail.id) })).collect();
+    let data: Vec<Value> = mails
+        .iter()
+        .filter(|mail| !mail.is_bad())
+        .map(|mail| json!({ "id": format!("id-{}", mail.id) }))
+        .collect();
     let bad = mails.iter().enumerate().filter(|(_, mail)| mail.is_bad());
     let message = "Invalid `to` field. The email address needs to follow the `email@example.com` or `Name <email@example.com>` format.";
-    let errors: Vec<Value> = bad.map(|(index, _)| json!({ "index": index, "message": message })).collect();
+    let errors: Vec<Value> =
+        bad.map(|(index, _)| json!({ "index": index, "message": message })).collect();
     Answer::json(200, json!({ "data": data, "errors": errors }).to_string())
 }
 
 fn failure(status: u16, name: &str, message: &str) -> Answer {
-    Answer::json(status, json!({ "statusCode": status, "name": name, "message": message }).to_string())
+    Answer::json(
+        status,
+        json!({ "statusCode": status, "name": name, "message": message }).to_string(),
+    )
 }
 
 #[test]

@@ -24,7 +24,9 @@ pub(super) const CONTRACT: Contract = Contract {
     max_bytes: 20_000_000,
     tells_suppressed: false,
     remembers_refusals: false,
-    unauthorized: || failure(401, "The provided authorization grant is invalid, expired, or revoked", None),
+    unauthorized: || {
+        failure(401, "The provided authorization grant is invalid, expired, or revoked", None)
+    },
     throttled: || failure(429, "too many requests", None),
     failed: || failure(500, "internal error", None),
     status_taken: 202,
@@ -46,22 +48,38 @@ const PERSONALIZATION: &[Field] = &[
     Field("substitutions", May, Shape::Map(10_000, &Shape::Text(10_000))),
     Field("custom_args", May, Shape::Map(usize::MAX, &Shape::Text(10_000))),
 ];
-const MAILBOX: Shape = Shape::Object(&[Field("email", Must, Shape::Mailbox), Field("name", May, Shape::Filled(usize::MAX))]);
-const PART: &[Field] = &[Field("type", Must, Shape::OneOf(&["text/plain", "text/html"])), Field("value", Must, Shape::Filled(usize::MAX))];
+const MAILBOX: Shape = Shape::Object(&[
+    Field("email", Must, Shape::Mailbox),
+    Field("name", May, Shape::Filled(usize::MAX)),
+]);
+const PART: &[Field] = &[
+    Field("type", Must, Shape::OneOf(&["text/plain", "text/html"])),
+    Field("value", Must, Shape::Filled(usize::MAX)),
+];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
     assert_eq!(body["content"][0]["type"], "text/plain", "the text part comes first");
-    body["personalizations"].as_array().expect("an array").iter().map(|personalization| mail(&body, personalization)).collect()
+    body["personalizations"]
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|personalization| mail(&body, personalization))
+        .collect()
 }
 
-/// What SendGrid puts together for one recipient: each tag is replaced literally, what a personalization says comes before what all say.
+/// What SendGrid puts together for one recipient: each tag is replaced literally, what a
+/// personalization says comes before what all say.
 fn mail(body: &Value, personalization: &Value) -> Mail {
-    let tags: Vec<(&String, &Value)> = personalization["substitutions"].as_object().into_iter().flatten().collect();
-    let replaced = |text: String, (tag, value): &(&String, &Value)| text.replace(tag.as_str(), value.as_str().unwrap());
+    let tags: Vec<(&String, &Value)> =
+        personalization["substitutions"].as_object().into_iter().flatten().collect();
+    let replaced = |text: String, (tag, value): &(&String, &Value)| {
+        text.replace(tag.as_str(), value.as_str().unwrap())
+    };
     let filled = |text: &str| {
         let once = tags.iter().fold(text.to_owned(), replaced);
-        // Whether a value is looked through for further tags is not documented, so it must make no difference in which order they come.
+        // Whether a value is looked through for further tags is not documented, so it must make no
+        // difference in which order they come.
         assert_eq!(once, tags.iter().rev().fold(text.to_owned(), replaced));
         once
     };
@@ -71,7 +89,13 @@ fn mail(body: &Value, personalization: &Value) -> Mail {
             .and_then(|parts| parts.iter().find(|part| part["type"] == kind))
             .map_or(String::new(), |part| filled(part["value"].as_str().unwrap_or_default()))
     };
-    let own = |name: &str| if personalization[name].is_null() { body[name].clone() } else { personalization[name].clone() };
+    let own = |name: &str| {
+        if personalization[name].is_null() {
+            body[name].clone()
+        } else {
+            personalization[name].clone()
+        }
+    };
     let name = personalization["to"][0]["name"].as_str().unwrap_or_default();
     assert!(!name.contains([';', ',']), "{name}");
     Mail {
@@ -79,7 +103,10 @@ fn mail(body: &Value, personalization: &Value) -> Mail {
         subject: filled(&text(&own("subject"))),
         text: part("text/plain"),
         html: part("text/html"),
-        headers: own("headers").as_object().map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect()).unwrap_or_default(),
+        headers: own("headers")
+            .as_object()
+            .map(|all| all.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+            .unwrap_or_default(),
         id: text(&personalization["custom_args"]["mailbatch_id"]),
     }
 }
@@ -93,13 +120,25 @@ fn breach(request: &Request) -> Option<String> {
     let body = request.json();
     let all = body["personalizations"].as_array().expect("an array");
     let substitutions = |personalization: &Value| {
-        personalization["substitutions"].as_object().into_iter().flatten().map(|(tag, value)| tag.len() + text(value).len()).sum::<usize>()
+        personalization["substitutions"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(tag, value)| tag.len() + text(value).len())
+            .sum::<usize>()
     };
     if all.iter().any(|personalization| substitutions(personalization) >= 10_000) {
-        return Some("Each personalization block is limited to a maximum of 10000 bytes of substitutions.".into());
+        return Some(
+            "Each personalization block is limited to a maximum of 10000 bytes of substitutions."
+                .into(),
+        );
     }
-    let people: BTreeSet<String> = all.iter().map(|personalization| text(&personalization["to"][0]["email"]).to_lowercase()).collect();
-    (people.len() < all.len()).then(|| "Each email address in the personalization block should be unique".into())
+    let people: BTreeSet<String> = all
+        .iter()
+        .map(|personalization| text(&personalization["to"][0]["email"]).to_lowercase())
+        .collect();
+    (people.len() < all.len())
+        .then(|| "Each email address in the personalization block should be unique".into())
 }
 
 /// The one id of all of a request.
@@ -122,10 +161,14 @@ fn answer(mails: &[Mail]) -> Answer {
 }
 
 fn failure(status: u16, message: &str, field: Option<&str>) -> Answer {
-    Answer::json(status, json!({ "errors": [{ "message": message, "field": field, "help": null }] }).to_string())
+    Answer::json(
+        status,
+        json!({ "errors": [{ "message": message, "field": field, "help": null }] }).to_string(),
+    )
 }
 
-/// What is sent to a service that takes everything, of a message with these parts and a list with these lines.
+/// What is sent to a service that takes everything, of a message with these parts and a list with
+/// these lines.
 fn sent(subject: &str, body: &str, list: &str) -> (HttpServer, Arc<Mutex<Service>>) {
     let (server, service) = CONTRACT.service(|_, _| None);
     let work = CONTRACT.workspace(&server.url(), "", 0);
@@ -136,10 +179,15 @@ fn sent(subject: &str, body: &str, list: &str) -> (HttpServer, Arc<Mutex<Service
 
 #[test]
 fn whole_bodies_that_differ_share_requests_as_far_as_substitutions_reach() {
-    // A branch makes bodies of two shapes; what differs in one is more than substitutions hold, so each shape goes by itself.
+    // A branch makes bodies of two shapes; what differs in one is more than substitutions hold, so
+    // each shape goes by itself.
     let long = "Nothing like this line has ever been sent to anybody before today.\n\n".repeat(300);
-    let body = format!("Dear {{{{ name }}}},\n\n{{% if id == '1' %}}{long}{{% else %}}{}{{% endif %}}\n", long.to_uppercase().repeat(2));
-    let rows: String = (0..120).map(|n| format!("user{n}@example.com,Name {n},{}\n", n % 2)).collect();
+    let body = format!(
+        "Dear {{{{ name }}}},\n\n{{% if id == '1' %}}{long}{{% else %}}{}{{% endif %}}\n",
+        long.to_uppercase().repeat(2)
+    );
+    let rows: String =
+        (0..120).map(|n| format!("user{n}@example.com,Name {n},{}\n", n % 2)).collect();
     let (server, service) = sent("Hello {{ name }}", &body, &format!("email,name,id\n{rows}"));
     let service = service.lock().unwrap();
     service.nobody_twice();
@@ -147,7 +195,12 @@ fn whole_bodies_that_differ_share_requests_as_far_as_substitutions_reach() {
     for mail in &service.taken {
         let name = mail.address().trim_start_matches("user").trim_end_matches("@example.com");
         let is_odd = name.parse::<u32>().unwrap() % 2 == 1;
-        assert!(mail.text.starts_with(&format!("Dear Name {name},")) && mail.text.contains("Nothing like this") == is_odd, "{}", mail.text);
+        assert!(
+            mail.text.starts_with(&format!("Dear Name {name},"))
+                && mail.text.contains("Nothing like this") == is_odd,
+            "{}",
+            mail.text
+        );
     }
     // Chunks double from two recipients on, and each goes in two requests.
     let requests = super::handed_over(&server).len();
@@ -156,13 +209,38 @@ fn whole_bodies_that_differ_share_requests_as_far_as_substitutions_reach() {
 
 #[test]
 fn values_that_look_like_tags_arrive_as_they_are() {
-    let hostile = ["-name-", "%name%", "{{ name }}", "-t0-", "-", "--", "$&", "\\1", "[%name%]", "<b>", "é-ü", "-0123456789ab.t0-"];
-    let rows: String = hostile.iter().enumerate().map(|(n, value)| format!("user{n}@example.com,\"{value}\"\n")).collect();
-    let (_server, service) = sent("-{{ name }}-", "a-{{ name }}-{{ name }}-b {{ email }}\n", &format!("email,name\n{rows}"));
+    let hostile = [
+        "-name-",
+        "%name%",
+        "{{ name }}",
+        "-t0-",
+        "-",
+        "--",
+        "$&",
+        "\\1",
+        "[%name%]",
+        "<b>",
+        "é-ü",
+        "-0123456789ab.t0-",
+    ];
+    let rows: String = hostile
+        .iter()
+        .enumerate()
+        .map(|(n, value)| format!("user{n}@example.com,\"{value}\"\n"))
+        .collect();
+    let (_server, service) = sent(
+        "-{{ name }}-",
+        "a-{{ name }}-{{ name }}-b {{ email }}\n",
+        &format!("email,name\n{rows}"),
+    );
     let service = service.lock().unwrap();
     service.nobody_twice();
     for (n, value) in hostile.iter().enumerate() {
-        let mail = service.taken.iter().find(|mail| mail.address() == format!("user{n}@example.com")).expect("everybody is mailed");
+        let mail = service
+            .taken
+            .iter()
+            .find(|mail| mail.address() == format!("user{n}@example.com"))
+            .expect("everybody is mailed");
         assert_eq!(mail.subject, format!("-{value}-"));
         // Markdown's text part is the source, so values stand in it as they are.
         assert!(mail.text.contains(&format!("a-{value}-{value}-b")), "{value}: {}", mail.text);
@@ -172,7 +250,10 @@ fn values_that_look_like_tags_arrive_as_they_are() {
 #[test]
 fn a_body_that_travels_in_gzip_is_the_same_request() {
     let inflated = |request: &Request| {
-        assert_eq!((request.header("content-encoding"), request.header("content-type")), ("gzip", "application/json"));
+        assert_eq!(
+            (request.header("content-encoding"), request.header("content-type")),
+            ("gzip", "application/json")
+        );
         let mut body = Vec::new();
         flate2::read::GzDecoder::new(&request.body[..]).read_to_end(&mut body).expect("gzip");
         assert!(request.body.len() < body.len(), "{} {}", request.body.len(), body.len());
@@ -180,7 +261,9 @@ fn a_body_that_travels_in_gzip_is_the_same_request() {
     };
     let service: Arc<Mutex<Service>> = Arc::default();
     let shared = Arc::clone(&service);
-    let server = HttpServer::start(move |_, request| Act::Answer(CONTRACT.take(&shared, &inflated(request))));
+    let server = HttpServer::start(move |_, request| {
+        Act::Answer(CONTRACT.take(&shared, &inflated(request)))
+    });
     let work = CONTRACT.workspace(&server.url(), "gzip = true", 60);
     work.run(&["send", "list.csv"]).ends(0);
     service.lock().unwrap().nobody_twice();
@@ -189,5 +272,9 @@ fn a_body_that_travels_in_gzip_is_the_same_request() {
     let (plain, _service) = CONTRACT.service(|_, _| None);
     CONTRACT.workspace(&plain.url(), "", 3).run(&["send", "list.csv"]).ends(0);
     assert!(plain.requests().iter().all(|request| request.header("content-encoding").is_empty()));
-    CONTRACT.workspace(&plain.url(), "gzip = \"yes\"", 3).run(&["check", "list.csv"]).ends(2).says("gzip: neither true nor false");
+    CONTRACT
+        .workspace(&plain.url(), "gzip = \"yes\"", 3)
+        .run(&["check", "list.csv"])
+        .ends(2)
+        .says("gzip: neither true nor false");
 }

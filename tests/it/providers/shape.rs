@@ -1,4 +1,5 @@
-//! What a service takes as the body of a request: fields, types and sizes. Whatever else there is, it refuses by name.
+//! What a service takes as the body of a request: fields, types and sizes. Whatever else there is,
+//! it refuses by name.
 
 use serde_json::Value;
 
@@ -60,13 +61,20 @@ impl Shape {
             },
             Self::List(least, most, shape) => match value.as_array() {
                 None => wrong("not a list"),
-                Some(all) if !(*least..=*most).contains(&all.len()) => wrong(&format!("{} entries", all.len())),
-                Some(all) => all.iter().enumerate().try_for_each(|(index, value)| shape.check(&format!("{path}[{index}]"), value)),
+                Some(all) if !(*least..=*most).contains(&all.len()) => {
+                    wrong(&format!("{} entries", all.len()))
+                }
+                Some(all) => all
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(index, value)| shape.check(&format!("{path}[{index}]"), value)),
             },
             Self::Map(most, shape) => match value.as_object() {
                 None => wrong("not an object"),
                 Some(all) if all.len() > *most => wrong("too many entries"),
-                Some(all) => all.iter().try_for_each(|(name, value)| shape.check(&format!("{path}.{name}"), value)),
+                Some(all) => all
+                    .iter()
+                    .try_for_each(|(name, value)| shape.check(&format!("{path}.{name}"), value)),
             },
             Self::Object(fields) => match value.as_object() {
                 None => wrong("not an object"),
@@ -76,18 +84,28 @@ impl Shape {
     }
 }
 
-fn object(path: &str, fields: &[Field], all: &serde_json::Map<String, Value>) -> Result<(), String> {
+fn object(
+    path: &str,
+    fields: &[Field],
+    all: &serde_json::Map<String, Value>,
+) -> Result<(), String> {
     for (name, value) in all {
-        let Some(Field(_, _, shape)) = fields.iter().find(|Field(known, ..)| known == name) else { return Err(format!("{path}.{name}: unknown")) };
+        let Some(Field(_, _, shape)) = fields.iter().find(|Field(known, ..)| known == name) else {
+            return Err(format!("{path}.{name}: unknown"));
+        };
         shape.check(&format!("{path}.{name}"), value)?;
     }
     let is_there = |Field(name, ..): &&Field| all.contains_key(*name);
-    if let Some(Field(name, ..)) = fields.iter().find(|field| field.1 == Need::Must && !is_there(field)) {
+    if let Some(Field(name, ..)) =
+        fields.iter().find(|field| field.1 == Need::Must && !is_there(field))
+    {
         return Err(format!("{path}.{name}: missing"));
     }
     let these: Vec<&Field> = fields.iter().filter(|field| field.1 == Need::OneOfThese).collect();
     match these.first() {
-        Some(Field(name, ..)) if !these.iter().any(is_there) => Err(format!("{path}.{name}: missing, and so is what could stand for it")),
+        Some(Field(name, ..)) if !these.iter().any(is_there) => {
+            Err(format!("{path}.{name}: missing, and so is what could stand for it"))
+        }
         _ => Ok(()),
     }
 }
@@ -104,7 +122,10 @@ fn a_body_of_another_shape_is_refused_by_the_name_of_what_is_wrong() {
         Field("kind", May, Shape::OneOf(&["a", "b"])),
         Field("more", May, Shape::Map(1, &Shape::Text(9))),
     ]);
-    assert_eq!(SHAPE.fault(br#"{"to":"a@b","html":"","names":["x"],"kind":"a","more":{"k":"v"}}"#), None);
+    assert_eq!(
+        SHAPE.fault(br#"{"to":"a@b","html":"","names":["x"],"kind":"a","more":{"k":"v"}}"#),
+        None
+    );
     for (body, fault) in [
         (r#"{"to":"a@b"}"#, ".html: missing, and so is what could stand for it"),
         (r#"{"text":""}"#, ".to: missing"),

@@ -15,7 +15,10 @@ impl SmallDisk {
     pub(crate) fn over(work: &Workspace, name: &str, size: &str) -> Option<Self> {
         let dir = work.join(name);
         std::fs::create_dir_all(&dir).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"]).arg(&dir).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"])
+            .arg(&dir)
+            .output();
         if mounted.is_ok_and(|done| done.status.success()) {
             return Some(Self(dir));
         }
@@ -25,7 +28,11 @@ impl SmallDisk {
 
     /// Makes it larger.
     pub(crate) fn grow(&self, size: &str) {
-        let done = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(&self.0).status().unwrap();
+        let done = Command::new("mount")
+            .args(["-o", &format!("remount,size={size}")])
+            .arg(&self.0)
+            .status()
+            .unwrap();
         assert!(done.success());
     }
 

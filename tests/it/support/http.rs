@@ -1,6 +1,8 @@
-//! An HTTP server of our own for providers' APIs: it does what a function says, and remembers every request.
+//! An HTTP server of our own for providers' APIs: it does what a function says, and remembers every
+//! request.
 //!
-//! It knows nothing of any API. Whoever starts it says what each request is answered with; it fails the test if it was never called.
+//! It knows nothing of any API. Whoever starts it says what each request is answered with; it fails
+//! the test if it was never called.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -31,7 +33,8 @@ impl Request {
     /// The body as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 }
 
@@ -46,18 +49,27 @@ pub(crate) struct Answer {
 impl Answer {
     /// JSON, or nothing where the body is empty.
     pub(crate) fn json(status: u16, body: impl Into<String>) -> Self {
-        Self { status, headers: vec![("Content-Type", "application/json".into())], body: body.into().into_bytes() }
+        Self {
+            status,
+            headers: vec![("Content-Type", "application/json".into())],
+            body: body.into().into_bytes(),
+        }
     }
 
     /// A page for people.
     pub(crate) fn html(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("Content-Type", "text/html; charset=utf-8".into())], body: body.into() }
+        Self {
+            status,
+            headers: vec![("Content-Type", "text/html; charset=utf-8".into())],
+            body: body.into(),
+        }
     }
 
     /// The body as JSON.
     #[track_caller]
     pub(crate) fn value(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The same with another header.
@@ -75,7 +87,8 @@ pub(crate) enum Act {
     Close,
     /// Nothing more is said until the client leaves.
     Silence,
-    /// A head with this status, and then octets for as long as the client reads, or waits between them.
+    /// A head with this status, and then octets for as long as the client reads, or waits between
+    /// them.
     Endless(u16, Duration),
 }
 
@@ -108,7 +121,9 @@ impl HttpServer {
     }
 
     /// Starts one that may be called or not.
-    pub(crate) fn perhaps(handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) fn perhaps(
+        handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static,
+    ) -> Self {
         Self::with(handler, None)
     }
 
@@ -117,9 +132,13 @@ impl HttpServer {
         Self::with(|_, request| panic!("called: {request:?}"), Some(false))
     }
 
-    fn with(handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static, must_be_called: Option<bool>) -> Self {
+    fn with(
+        handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static,
+        must_be_called: Option<bool>,
+    ) -> Self {
         super::lateness::watch();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let shared = Arc::new(Shared {
             handler: Box::new(handler),
@@ -168,16 +187,29 @@ impl Drop for HttpServer {
             let _ = acceptor.join();
         }
         let was_called = !locked(&self.shared.requests).is_empty();
-        assert!(self.shared.must_be_called.is_none_or(|must| must == was_called) || std::thread::panicking(), "called: {was_called}");
+        assert!(
+            self.shared.must_be_called.is_none_or(|must| must == was_called)
+                || std::thread::panicking(),
+            "called: {was_called}"
+        );
     }
 }
 
 /// Sends a request to a port of this machine and reads the answer to its end.
-pub(crate) fn call(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+pub(crate) fn call(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     // An answer in HTTP/1.0 ends where the connection does, and is never chunked.
-    let mut head = format!("{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\n", body.len());
+    let mut head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -185,9 +217,16 @@ pub(crate) fn call(port: u16, method: &str, path: &str, headers: &[(&str, &str)]
     stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut octets = Vec::new();
     stream.read_to_end(&mut octets)?;
-    let end = octets.windows(4).position(|window| window == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let end = octets
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let head = String::from_utf8_lossy(&octets[..end]).into_owned();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .ok_or(std::io::ErrorKind::InvalidData)?;
     Ok(Answer::json(status, String::from_utf8_lossy(&octets[end + 4..])))
 }
 
@@ -229,14 +268,22 @@ fn read(reader: &mut BufReader<&TcpStream>, connection: usize) -> Option<Request
         let Some((name, value)) = header.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request { at, connection, method: method.into(), path: path.into(), headers, body: Vec::new() };
+    let mut request = Request {
+        at,
+        connection,
+        method: method.into(),
+        path: path.into(),
+        headers,
+        body: Vec::new(),
+    };
     request.body = vec![0; request.header("content-length").parse().unwrap_or(0)];
     reader.read_exact(&mut request.body).ok()?;
     Some(request)
 }
 
 fn write(mut stream: &TcpStream, answer: &Answer) -> std::io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} Reason\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
+    let mut head =
+        format!("HTTP/1.1 {} Reason\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -1,6 +1,7 @@
 //! Lists of any length, with the names that break naive mailers.
 
-/// Display names in scripts, with quotes, commas, apostrophes, right-to-left text, combining marks and line-length trouble.
+/// Display names in scripts, with quotes, commas, apostrophes, right-to-left text, combining marks
+/// and line-length trouble.
 pub(crate) const NAMES: &[&str] = &[
     "Ann",
     "Zoë Müller",
@@ -21,7 +22,8 @@ pub(crate) fn name(index: usize) -> &'static str {
     NAMES[index % NAMES.len()]
 }
 
-/// The address of row `index` (from zero), in turn at `example.com`, `example.net` and `example.org`.
+/// The address of row `index` (from zero), in turn at `example.com`, `example.net` and
+/// `example.org`.
 pub(crate) fn address(index: usize) -> String {
     let domain = ["example.com", "example.net", "example.org"][index % 3];
     format!("user{index}@{domain}")
@@ -36,7 +38,11 @@ pub(crate) fn csv(rows: usize) -> String {
 pub(crate) fn csv_of(rows: impl IntoIterator<Item = usize>) -> String {
     let mut list = String::from("id,email,name\n");
     for index in rows {
-        list.push_str(&format!("{index},{},\"{}\"\n", address(index), name(index).replace('"', "\"\"")));
+        list.push_str(&format!(
+            "{index},{},\"{}\"\n",
+            address(index),
+            name(index).replace('"', "\"\"")
+        ));
     }
     list
 }

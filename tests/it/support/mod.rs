@@ -1,6 +1,8 @@
-//! What the integration tests stand on: workspaces, the servers they send to, lists, signals and waiting.
+//! What the integration tests stand on: workspaces, the servers they send to, lists, signals and
+//! waiting.
 //!
-//! Everything here is independent of every other use of it, so that tests run side by side: own directories, own ports, own processes.
+//! Everything here is independent of every other use of it, so that tests run side by side: own
+//! directories, own ports, own processes.
 #![allow(dead_code, reason = "each theme uses its part")]
 
 pub(crate) mod disk;
@@ -44,7 +46,8 @@ pub(crate) fn wait_for(condition: impl FnMut() -> bool, timeout: Duration) -> bo
     }
 }
 
-/// A loopback port nobody listens on, below the range from which the kernel takes ports for outgoing connections.
+/// A loopback port nobody listens on, below the range from which the kernel takes ports for
+/// outgoing connections.
 pub(crate) fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;

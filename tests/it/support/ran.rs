@@ -17,10 +17,14 @@ pub(crate) struct Ran {
 impl Ran {
     /// Takes what the command left; panics unless it ended by itself.
     pub(crate) fn from(mut command: assert_cmd::Command) -> Self {
-        let output = command.timeout(std::time::Duration::from_secs(120)).output().expect("the binary runs");
+        let output =
+            command.timeout(std::time::Duration::from_secs(120)).output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is UTF-8");
         let (out, err) = (text(output.stdout), text(output.stderr));
-        let code = output.status.code().unwrap_or_else(|| panic!("killed: {:?}\n{out}\n{err}", output.status));
+        let code = output
+            .status
+            .code()
+            .unwrap_or_else(|| panic!("killed: {:?}\n{out}\n{err}", output.status));
         Self { code, out, err }
     }
 
@@ -34,14 +38,21 @@ impl Ran {
     /// Asserts that it says this somewhere.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
-        assert!(self.out.contains(text) || self.err.contains(text), "no {text:?} in\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
+        assert!(
+            self.out.contains(text) || self.err.contains(text),
+            "no {text:?} in\n--- stdout\n{}\n--- stderr\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 
     /// Standard output as NDJSON.
     #[track_caller]
     pub(crate) fn objects(&self) -> Vec<Value> {
-        let object = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let object = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        };
         self.out.lines().map(object).collect()
     }
 
@@ -62,37 +73,54 @@ impl Report {
     /// Reads one from a file.
     pub(crate) fn read(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
-        let mut reader = csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut reader = csv::Reader::from_path(path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
         let header = cells(reader.headers().expect("a report has a header"));
-        let rows = reader.records().map(|record| cells(&record.expect("a report is CSV"))).collect();
+        let rows =
+            reader.records().map(|record| cells(&record.expect("a report is CSV"))).collect();
         Self { header, rows }
     }
 
     /// A column, from the first row to the last.
     #[track_caller]
     pub(crate) fn column(&self, name: &str) -> Vec<&str> {
-        let at = self.header.iter().position(|header| header == name).unwrap_or_else(|| panic!("no column {name} in {:?}", self.header));
+        let at = self
+            .header
+            .iter()
+            .position(|header| header == name)
+            .unwrap_or_else(|| panic!("no column {name} in {:?}", self.header));
         self.rows.iter().map(|row| row[at].as_str()).collect()
     }
 
     /// One cell of the row with this address as it stands in the list's column `email`.
     #[track_caller]
     pub(crate) fn cell(&self, email: &str, name: &str) -> &str {
-        let at = self.column("email").iter().position(|cell| *cell == email).unwrap_or_else(|| panic!("no row of {email}"));
+        let at = self
+            .column("email")
+            .iter()
+            .position(|cell| *cell == email)
+            .unwrap_or_else(|| panic!("no row of {email}"));
         self.column(name)[at]
     }
 
     /// How many rows have each outcome.
     pub(crate) fn counts(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();
-        self.column("mb_outcome").into_iter().for_each(|outcome| *counts.entry(outcome).or_default() += 1);
+        self.column("mb_outcome")
+            .into_iter()
+            .for_each(|outcome| *counts.entry(outcome).or_default() += 1);
         counts
     }
 
     /// The addresses with this outcome, in order.
     pub(crate) fn with(&self, outcome: &str) -> Vec<&str> {
-        self.column("mb_email").into_iter().zip(self.column("mb_outcome")).filter(|(_, found)| *found == outcome).map(|(email, _)| email).collect()
+        self.column("mb_email")
+            .into_iter()
+            .zip(self.column("mb_outcome"))
+            .filter(|(_, found)| *found == outcome)
+            .map(|(email, _)| email)
+            .collect()
     }
 }
 
@@ -124,9 +152,13 @@ impl Workspace {
 
     /// The messages the sandbox keeps, by file name.
     pub(crate) fn outbox(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let Ok(entries) = std::fs::read_dir(self.join(".mailbatch/outbox")) else { return BTreeMap::new() };
+        let Ok(entries) = std::fs::read_dir(self.join(".mailbatch/outbox")) else {
+            return BTreeMap::new();
+        };
         let paths = entries.map(|entry| entry.expect("the outbox can be read").path());
-        paths.map(|path| (path.clone(), std::fs::read(&path).expect("a message can be read"))).collect()
+        paths
+            .map(|path| (path.clone(), std::fs::read(&path).expect("a message can be read")))
+            .collect()
     }
 
     /// To whom the sandbox's messages are addressed, sorted.
@@ -140,6 +172,10 @@ impl Workspace {
 /// The address in the To header of a message.
 pub(crate) fn to(raw: &[u8]) -> String {
     let message = mail_parser::MessageParser::default().parse(raw).expect("a message");
-    let to = message.to().and_then(|to| to.first()).and_then(|to| to.address()).expect("a message has a To header");
+    let to = message
+        .to()
+        .and_then(|to| to.first())
+        .and_then(|to| to.address())
+        .expect("a message has a To header");
     to.to_owned()
 }

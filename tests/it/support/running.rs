@@ -40,8 +40,10 @@ impl Running {
 
     /// The most memory that it has had so far, in octets.
     pub(crate) fn most_memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of Linux's");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of Linux's");
         line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
     }
 
@@ -64,7 +66,12 @@ impl Running {
     /// The same where it may end in several ways.
     #[track_caller]
     pub(crate) fn ends_with(mut self, codes: &[i32]) -> Ran {
-        assert!(wait_for(|| self.has_ended(), LONG), "it does not end\n{}{}", self.out(), self.err());
+        assert!(
+            wait_for(|| self.has_ended(), LONG),
+            "it does not end\n{}{}",
+            self.out(),
+            self.err()
+        );
         let status = self.child.wait().expect("it is our child");
         let (out, err) = (self.out(), self.err());
         let ended = status.code().unwrap_or_else(|| panic!("ended by {status:?}\n{out}\n{err}"));
@@ -103,7 +110,8 @@ impl Workspace {
         let nth = std::fs::read_dir(self.path()).expect("a workspace").count();
         let (out, err) = (self.join(format!("out-{nth}")), self.join(format!("err-{nth}")));
         let create = |path: &PathBuf| File::create(path).expect("the workspace is writable");
-        let child = command.stdout(create(&out)).stderr(create(&err)).spawn().expect("the binary is built");
+        let child =
+            command.stdout(create(&out)).stderr(create(&err)).spawn().expect("the binary is built");
         Running { child, out, err }
     }
 }
@@ -111,14 +119,21 @@ impl Workspace {
 /// A workspace whose relay is this server, with a list of `rows` recipients.
 pub(crate) fn relayed(server: &Recorder, relay: &str, rows: usize) -> Workspace {
     let workspace = workspace();
-    workspace.smtp_config(&server.url(), relay).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
+    workspace
+        .smtp_config(&server.url(), relay)
+        .message("Hello {{ name }}", "Dear {{ name }}")
+        .file("list.csv", lists::csv(rows));
     workspace
 }
 
 /// Waits until the server has taken so many.
 #[track_caller]
 pub(crate) fn wait_for_count(server: &Recorder, wanted: usize) {
-    assert!(wait_for(|| server.count() >= wanted, LONG), "the server took {}, {wanted} expected", server.count());
+    assert!(
+        wait_for(|| server.count() >= wanted, LONG),
+        "the server took {}, {wanted} expected",
+        server.count()
+    );
 }
 
 /// The addresses of [`lists::csv`], sorted.

@@ -7,17 +7,23 @@ use expectrl::{Expect, Session};
 
 use super::Workspace;
 
-/// Runs the binary on a terminal and answers its questions in order; all that it says, and its exit code. More or fewer questions than
-/// answers are an error.
+/// Runs the binary on a terminal and answers its questions in order; all that it says, and its exit
+/// code. More or fewer questions than answers are an error.
 #[track_caller]
-pub(crate) fn on_a_terminal(work: &Workspace, arguments: &[&str], answers: &[&str]) -> (String, i32) {
+pub(crate) fn on_a_terminal(
+    work: &Workspace,
+    arguments: &[&str],
+    answers: &[&str],
+) -> (String, i32) {
     let mut command = work.command();
     command.args(arguments).env("TERM", "dumb").stdin(Stdio::inherit());
     let mut session = Session::spawn(command).expect("a terminal can be made");
     session.set_expect_timeout(Some(Duration::from_secs(30)));
     let mut said = String::new();
     for answer in answers {
-        let asked = session.expect("[y/N]").unwrap_or_else(|error| panic!("it does not ask: {error}\n{said}"));
+        let asked = session
+            .expect("[y/N]")
+            .unwrap_or_else(|error| panic!("it does not ask: {error}\n{said}"));
         said.push_str(&String::from_utf8_lossy(asked.as_bytes()));
         session.send_line(answer).expect("it reads");
     }

@@ -1,4 +1,5 @@
-//! A directory to run mailbatch in, and the real binary run there with nothing of the environment around it.
+//! A directory to run mailbatch in, and the real binary run there with nothing of the environment
+//! around it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +11,12 @@ pub(crate) struct Workspace {
 
 /// An empty workspace; see [`Workspace::file`].
 pub(crate) fn workspace() -> Workspace {
-    Workspace { dir: tempfile::Builder::new().prefix("mailbatch-it-").tempdir().expect("the temporary directory is writable") }
+    Workspace {
+        dir: tempfile::Builder::new()
+            .prefix("mailbatch-it-")
+            .tempdir()
+            .expect("the temporary directory is writable"),
+    }
 }
 
 impl Workspace {
@@ -27,8 +33,10 @@ impl Workspace {
     /// Writes a file, with the directories above it.
     pub(crate) fn file(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> &Self {
         let path = self.join(name);
-        std::fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("the workspace is writable");
-        std::fs::write(&path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        std::fs::create_dir_all(path.parent().expect("a file lies in a directory"))
+            .expect("the workspace is writable");
+        std::fs::write(&path, content)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         self
     }
 
@@ -41,7 +49,8 @@ impl Workspace {
         self
     }
 
-    /// Writes `mailbatch.toml` for one SMTP relay at `url`: a marketing message in `message.md`, and `relay` lines such as `rate = "50/s"`.
+    /// Writes `mailbatch.toml` for one SMTP relay at `url`: a marketing message in `message.md`,
+    /// and `relay` lines such as `rate = "50/s"`.
     pub(crate) fn smtp_config(&self, url: &str, relay: &str) -> &Self {
         self.config(&format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\n\
@@ -61,7 +70,10 @@ impl Workspace {
 
     /// Writes `message.md` with a subject that is a template.
     pub(crate) fn message(&self, subject: &str, body: &str) -> &Self {
-        self.file("message.md", format!("+++\nsubject = {}\n+++\n{body}\n", toml::Value::from(subject)))
+        self.file(
+            "message.md",
+            format!("+++\nsubject = {}\n+++\n{body}\n", toml::Value::from(subject)),
+        )
     }
 
     /// Reads a file as text.
@@ -70,7 +82,8 @@ impl Workspace {
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The binary with a clean environment, started in the workspace, with nothing on its standard input.
+    /// The binary with a clean environment, started in the workspace, with nothing on its standard
+    /// input.
     pub(crate) fn mailbatch(&self) -> assert_cmd::Command {
         assert_cmd::Command::from_std(self.command())
     }
@@ -87,6 +100,11 @@ impl Workspace {
 
     /// Starts the binary with both outputs piped.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary is built")
+        self.command()
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary is built")
     }
 }

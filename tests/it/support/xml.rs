@@ -47,16 +47,24 @@ fn element(text: &str) -> (Element, &str) {
     let (tag, mut rest) = inner.split_once('>').expect("a tag ends");
     let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
     let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
-    let mut element = Element { name: name.to_owned(), attributes: read_attributes(attributes), ..Element::default() };
+    let mut element = Element {
+        name: name.to_owned(),
+        attributes: read_attributes(attributes),
+        ..Element::default()
+    };
     if is_empty {
         return (element, rest);
     }
     loop {
-        let (own, next) = rest.split_at(rest.find('<').unwrap_or_else(|| panic!("<{name}> does not end")));
+        let (own, next) =
+            rest.split_at(rest.find('<').unwrap_or_else(|| panic!("<{name}> does not end")));
         assert!(!own.contains("]]>"), "]]> in a text: {own}");
         element.text.push_str(&unescaped(own));
         if let Some(end) = next.strip_prefix("</") {
-            let behind = end.strip_prefix(name).and_then(|end| end.strip_prefix('>')).unwrap_or_else(|| panic!("<{name}> ends here: {next}"));
+            let behind = end
+                .strip_prefix(name)
+                .and_then(|end| end.strip_prefix('>'))
+                .unwrap_or_else(|| panic!("<{name}> ends here: {next}"));
             return (element, behind);
         }
         let (child, behind) = self::element(next);
@@ -69,7 +77,8 @@ fn element(text: &str) -> (Element, &str) {
 fn read_attributes(mut text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     while !text.trim_start().is_empty() {
-        let (name, rest) = text.trim_start().split_once("=\"").unwrap_or_else(|| panic!("an attribute: {text}"));
+        let (name, rest) =
+            text.trim_start().split_once("=\"").unwrap_or_else(|| panic!("an attribute: {text}"));
         let (value, rest) = rest.split_once('"').expect("its value ends");
         assert!(!value.contains('<'), "< in {name}");
         assert!(found.insert(name.to_owned(), unescaped(value)).is_none(), "{name} twice");

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::event::{Believe, Event};
 use crate::ledger::sqlite::{SqliteLedger, events, evidence, names, used_tokens};
-use crate::ledger::{EventQuery, FeedbackStore, KeptEvent, LedgerResult, Person, Seen, Unfiled, UsedToken};
+use crate::ledger::{
+    EventQuery, FeedbackStore, KeptEvent, LedgerResult, Person, Seen, Unfiled, UsedToken,
+};
 use crate::provider::BoxFuture;
 
 impl FeedbackStore for SqliteLedger {
@@ -14,10 +16,18 @@ impl FeedbackStore for SqliteLedger {
         event.identify();
         let event = Arc::new(event);
         Box::pin(async move {
-            // What events are found by is gathered when it is first needed, so many at a time that others are not kept waiting.
+            // What events are found by is gathered when it is first needed, so many at a time that
+            // others are not kept waiting.
             loop {
                 let (event, place) = (event.clone(), Arc::clone(&self.place));
-                let step = self.writer.ask(move |conn| place.check().and_then(|()| events::take(conn, &event, believe, Timestamp::now()))).await?;
+                let step = self
+                    .writer
+                    .ask(move |conn| {
+                        place
+                            .check()
+                            .and_then(|()| events::take(conn, &event, believe, Timestamp::now()))
+                    })
+                    .await?;
                 if let Some(seen) = step {
                     return Ok(seen);
                 }
@@ -50,7 +60,11 @@ impl FeedbackStore for SqliteLedger {
         Box::pin(async move {
             loop {
                 let token = token.clone();
-                if let Some(person) = self.writer.ask(move |conn| names::person(conn, &token, Timestamp::now())).await? {
+                if let Some(person) = self
+                    .writer
+                    .ask(move |conn| names::person(conn, &token, Timestamp::now()))
+                    .await?
+                {
                     return Ok(person);
                 }
             }

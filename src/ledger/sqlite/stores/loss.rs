@@ -21,12 +21,21 @@ impl LossStore for SqliteLedger {
         self.write(move |conn| plan::set_aside(conn, &run, Timestamp::now()))
     }
 
-    fn adopt(&self, campaign: &str, env: Option<&str>, people: Vec<Adopted>) -> BoxFuture<'_, LedgerResult<()>> {
+    fn adopt(
+        &self,
+        campaign: &str,
+        env: Option<&str>,
+        people: Vec<Adopted>,
+    ) -> BoxFuture<'_, LedgerResult<()>> {
         let (campaign, env) = (campaign.to_owned(), env.map(str::to_owned));
         self.write(move |conn| known::adopt(conn, &campaign, env.as_deref(), &people))
     }
 
-    fn adopt_rows(&self, run: &str, rows: Vec<(JobId, Outcome, Option<Reason>)>) -> BoxFuture<'_, LedgerResult<Vec<u64>>> {
+    fn adopt_rows(
+        &self,
+        run: &str,
+        rows: Vec<(JobId, Outcome, Option<Reason>)>,
+    ) -> BoxFuture<'_, LedgerResult<Vec<u64>>> {
         let run = run.to_owned();
         self.write(move |conn| known::adopt_rows(conn, &run, &rows))
     }
@@ -36,6 +45,8 @@ impl LossStore for SqliteLedger {
     }
 
     fn adopted(&self, runs: Vec<RunId>) -> BoxFuture<'_, LedgerResult<()>> {
-        self.write(move |conn| runs.iter().try_for_each(|run| known::note_past(conn, run, Timestamp::now())))
+        self.write(move |conn| {
+            runs.iter().try_for_each(|run| known::note_past(conn, run, Timestamp::now()))
+        })
     }
 }

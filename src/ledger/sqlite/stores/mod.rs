@@ -1,4 +1,5 @@
-//! The groups of calls of [`Ledger`](crate::ledger::Ledger): each hands the work to the thread that it belongs to.
+//! The groups of calls of [`Ledger`](crate::ledger::Ledger): each hands the work to the thread that
+//! it belongs to.
 
 mod claims;
 mod feedback;

@@ -7,7 +7,9 @@ use rusqlite::Connection;
 
 use crate::ledger::sqlite::plan::Sealed;
 use crate::ledger::sqlite::{SqliteLedger, aliases, plan, sketches};
-use crate::ledger::{LedgerResult, Overlap, OverlapQuery, PlanStore, PlannedRow, RunHead, RunId, Seal};
+use crate::ledger::{
+    LedgerResult, Overlap, OverlapQuery, PlanStore, PlannedRow, RunHead, RunId, Seal,
+};
 use crate::provider::BoxFuture;
 
 impl PlanStore for SqliteLedger {
@@ -22,7 +24,8 @@ impl PlanStore for SqliteLedger {
     }
 
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>> {
-        let (run, origin, trace_dir, place) = (run.to_owned(), self.origin(), self.trace_dir.clone(), Arc::clone(&self.place));
+        let (run, origin, trace_dir, place) =
+            (run.to_owned(), self.origin(), self.trace_dir.clone(), Arc::clone(&self.place));
         Box::pin(async move {
             let seal = move |conn: &Connection| {
                 place.check()?;

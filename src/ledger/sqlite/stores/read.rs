@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use crate::ledger::sqlite::read::Halves;
 use crate::ledger::sqlite::{SqliteLedger, evidence, failures, pauses, read, trend, why};
 use crate::ledger::{
-    CanaryEvidence, Decision, Failures, FailuresQuery, LedgerResult, LedgerRow, Pause, ReadStore, Run, RunId, Standing, Trend, UnderWay,
+    CanaryEvidence, Decision, Failures, FailuresQuery, LedgerResult, LedgerRow, Pause, ReadStore,
+    Run, RunId, Standing, Trend, UnderWay,
 };
 use crate::pause::{Fared, Watched};
 use crate::provider::{BoxFuture, JobId};
@@ -22,7 +23,11 @@ impl ReadStore for SqliteLedger {
         self.quick(move |conn| read::run(conn, &run))
     }
 
-    fn latest_run(&self, campaign: &str, env: Option<&str>) -> BoxFuture<'_, LedgerResult<Option<Run>>> {
+    fn latest_run(
+        &self,
+        campaign: &str,
+        env: Option<&str>,
+    ) -> BoxFuture<'_, LedgerResult<Option<Run>>> {
         let (campaign, env) = (campaign.to_owned(), env.map(str::to_owned));
         self.quick(move |conn| read::latest_run(conn, &campaign, env.as_deref()))
     }
@@ -30,19 +35,32 @@ impl ReadStore for SqliteLedger {
     fn standing(&self, run: &str) -> BoxFuture<'_, LedgerResult<Standing>> {
         let run = run.to_owned();
         Box::pin(async move {
-            let Halves { front, back, feedback } = self.quick.ask(move |conn| read::halves(conn, &run)).await?;
-            // Side by side. Between the two a row may change, but none goes from one half to the other: each is counted once.
+            let Halves { front, back, feedback } =
+                self.quick.ask(move |conn| read::halves(conn, &run)).await?;
+            // Side by side. Between the two a row may change, but none goes from one half to the
+            // other: each is counted once.
             let front = self.long.ask(move |conn| read::alike(conn, &front));
-            let (front, back) = try_join(front, self.quick.ask(move |conn| read::alike(conn, &back))).await?;
-            read::standing(front.into_iter().chain(back), feedback).map_err(|fault| self.quick.blamed(fault))
+            let (front, back) =
+                try_join(front, self.quick.ask(move |conn| read::alike(conn, &back))).await?;
+            read::standing(front.into_iter().chain(back), feedback)
+                .map_err(|fault| self.quick.blamed(fault))
         })
     }
 
-    fn rows(&self, run: &str, after: JobId, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>> {
+    fn rows(
+        &self,
+        run: &str,
+        after: JobId,
+        limit: usize,
+    ) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>> {
         let run = run.to_owned();
         let work = move |conn: &Connection| read::rows(conn, &run, after, limit);
         // Pages that follow each other are read side by side.
-        if (after / limit.max(1) as JobId).is_multiple_of(2) { self.long(work) } else { self.quick(work) }
+        if (after / limit.max(1) as JobId).is_multiple_of(2) {
+            self.long(work)
+        } else {
+            self.quick(work)
+        }
     }
 
     fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>> {
@@ -60,12 +78,22 @@ impl ReadStore for SqliteLedger {
         self.quick(move |conn| evidence::canary(conn, &run))
     }
 
-    fn canary_at(&self, run: &str, domains: &'static [&'static str]) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>> {
+    fn canary_at(
+        &self,
+        run: &str,
+        domains: &'static [&'static str],
+    ) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>> {
         let run = run.to_owned();
         self.long(move |conn| evidence::canary_at(conn, &run, domains))
     }
 
-    fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>> {
+    fn fared(
+        &self,
+        run: &str,
+        watched: Watched,
+        since: Timestamp,
+        least: u64,
+    ) -> BoxFuture<'_, LedgerResult<Vec<Fared>>> {
         let run = run.to_owned();
         self.long(move |conn| evidence::fared(conn, &run, watched, since, least))
     }

@@ -10,7 +10,9 @@ use crate::provider::{BoxFuture, JobId};
 impl RunStore for SqliteLedger {
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
-        self.write(move |conn| plan::note(conn, plan::seq_of(conn, &run)?, what, &detail, Timestamp::now()))
+        self.write(move |conn| {
+            plan::note(conn, plan::seq_of(conn, &run)?, what, &detail, Timestamp::now())
+        })
     }
 
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>> {
@@ -19,14 +21,29 @@ impl RunStore for SqliteLedger {
         self.write(move |conn| plan::set_gate(conn, &run, &gate, &host, Timestamp::now()))
     }
 
-    fn hold_rest(&self, run: &str, reason: Reason, detail: &str) -> BoxFuture<'_, LedgerResult<u64>> {
+    fn hold_rest(
+        &self,
+        run: &str,
+        reason: Reason,
+        detail: &str,
+    ) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
-        self.write(move |conn| plan::hold(conn, plan::seq_of(conn, &run)?, reason, &detail, Timestamp::now()))
+        self.write(move |conn| {
+            plan::hold(conn, plan::seq_of(conn, &run)?, reason, &detail, Timestamp::now())
+        })
     }
 
-    fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>> {
+    fn hold(
+        &self,
+        run: &str,
+        hold: Hold,
+        except: Vec<JobId>,
+        detail: &str,
+    ) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
-        self.write(move |conn| evidence::hold(conn, &run, &hold, &except, &detail, Timestamp::now()))
+        self.write(move |conn| {
+            evidence::hold(conn, &run, &hold, &except, &detail, Timestamp::now())
+        })
     }
 
     fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>> {
@@ -39,9 +56,16 @@ impl RunStore for SqliteLedger {
         self.long(move |conn| former::kept(conn, &run, since))
     }
 
-    fn extend_canary(&self, run: &str, more: u64, provider: Option<&str>) -> BoxFuture<'_, LedgerResult<u64>> {
+    fn extend_canary(
+        &self,
+        run: &str,
+        more: u64,
+        provider: Option<&str>,
+    ) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, provider) = (run.to_owned(), provider.map(str::to_owned));
-        self.write(move |conn| canary::extend(conn, &run, more, provider.as_deref(), Timestamp::now()))
+        self.write(move |conn| {
+            canary::extend(conn, &run, more, provider.as_deref(), Timestamp::now())
+        })
     }
 
     fn reopen(&self, run: &str, outcomes: &[Outcome]) -> BoxFuture<'_, LedgerResult<u64>> {
@@ -49,17 +73,33 @@ impl RunStore for SqliteLedger {
         self.write(move |conn| plan::reopen(conn, &run, &outcomes, Timestamp::now()))
     }
 
-    fn refusals(&self, run: &str, provider: &str, has_history: bool) -> BoxFuture<'_, LedgerResult<Refusals>> {
+    fn refusals(
+        &self,
+        run: &str,
+        provider: &str,
+        has_history: bool,
+    ) -> BoxFuture<'_, LedgerResult<Refusals>> {
         let (run, provider) = (run.to_owned(), provider.to_owned());
         self.write(move |conn| blame::refusals(conn, &run, &provider, has_history))
     }
 
-    fn absolve(&self, run: &str, rows: Vec<JobId>, fact: Option<Fact>) -> BoxFuture<'_, LedgerResult<u64>> {
+    fn absolve(
+        &self,
+        run: &str,
+        rows: Vec<JobId>,
+        fact: Option<Fact>,
+    ) -> BoxFuture<'_, LedgerResult<u64>> {
         let run = run.to_owned();
         self.write(move |conn| blame::absolve(conn, &run, &rows, fact.as_ref(), Timestamp::now()))
     }
 
-    fn finish(&self, run: &str, state: RunState, exit: u8, reasons: Vec<ExitReason>) -> BoxFuture<'_, LedgerResult<()>> {
+    fn finish(
+        &self,
+        run: &str,
+        state: RunState,
+        exit: u8,
+        reasons: Vec<ExitReason>,
+    ) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
         self.write(move |conn| plan::finish(conn, &run, state, exit, &reasons, Timestamp::now()))
     }

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use crate::ledger::sqlite::{SqliteLedger, facts, pauses, workspace};
-use crate::ledger::{Fact, FactCondition, LedgerResult, LedgerSuppression, NewPause, Pause, PauseScope, WorkspaceStore};
+use crate::ledger::{
+    Fact, FactCondition, LedgerResult, LedgerSuppression, NewPause, Pause, PauseScope,
+    WorkspaceStore,
+};
 use crate::provider::BoxFuture;
 
 impl WorkspaceStore for SqliteLedger {
@@ -41,7 +44,10 @@ impl WorkspaceStore for SqliteLedger {
         self.write(move |conn| workspace::suppress(conn, &entries))
     }
 
-    fn not_kept(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>> {
+    fn not_kept(
+        &self,
+        entries: Vec<LedgerSuppression>,
+    ) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>> {
         self.quick(move |conn| workspace::not_kept(conn, &entries))
     }
 
@@ -50,7 +56,11 @@ impl WorkspaceStore for SqliteLedger {
         self.write(move |conn| workspace::unsuppress(conn, &entries, &by, Timestamp::now()))
     }
 
-    fn suppressions(&self, after: i64, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<(i64, LedgerSuppression)>>> {
+    fn suppressions(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> BoxFuture<'_, LedgerResult<Vec<(i64, LedgerSuppression)>>> {
         self.quick(move |conn| workspace::suppressions(conn, after, limit))
     }
 

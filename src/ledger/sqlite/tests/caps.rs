@@ -1,4 +1,5 @@
-//! Caps by a clock that the test sets, and against random histories: claims of any size, settled in any order and at any time, a clock that jumps over hours.
+//! Caps by a clock that the test sets, and against random histories: claims of any size, settled in
+//! any order and at any time, a clock that jumps over hours.
 //!
 //! `MAILBATCH_SEED` repeats an earlier run.
 
@@ -11,27 +12,42 @@ const HOUR: i64 = 3_600_000_000;
 async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settled() {
     let bed = Bed::new(here).await;
     let first = bed.simple(20).await;
-    let second =
-        bed.sealed(RunHead { campaign: "summer".into(), ..head() }, (1..=20).map(|n| row(n, &format!("v{n}@example.com"))).collect(), seal()).await;
+    let second = bed
+        .sealed(
+            RunHead { campaign: "summer".into(), ..head() },
+            (1..=20).map(|n| row(n, &format!("v{n}@example.com"))).collect(),
+            seal(),
+        )
+        .await;
     let caps: Vec<Rate> = vec!["10/hour".parse().unwrap(), "15/day".parse().unwrap()];
     let start = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
     let after = |minutes: u64| start + Duration::from_secs(60 * minutes);
     let claim = async |run: &str, rows: &[JobId], now: Timestamp| {
-        let (draft, origin) = (Draft { caps: caps.clone(), ..draft(run, rows) }, bed.ledger.origin());
+        let (draft, origin) =
+            (Draft { caps: caps.clone(), ..draft(run, rows) }, bed.ledger.origin());
         bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, now)).await.unwrap()
     };
     let settle = async |run: &str, batch: Claimed, items: Vec<(JobId, Settled)>, now: Timestamp| {
         let (run, Claimed::Batch(batch)) = (run.to_owned(), batch) else { panic!("not claimed") };
-        bed.ledger.write(move |conn| claim::settle(conn, &run, batch, &items, &[], now)).await.unwrap();
+        bed.ledger
+            .write(move |conn| claim::settle(conn, &run, batch, &items, &[], now))
+            .await
+            .unwrap();
     };
 
     let batch = claim(&first, &[1, 2, 3, 4, 5, 6], after(0)).await;
     // While it is not settled it counts, however long ago it was claimed.
-    assert_eq!(claim(&second, &[1, 2, 3, 4, 5], after(600)).await, Claimed::Capped { cap: "10/hour".into(), room: 4, until: after(660) });
+    assert_eq!(
+        claim(&second, &[1, 2, 3, 4, 5], after(600)).await,
+        Claimed::Capped { cap: "10/hour".into(), room: 4, until: after(660) }
+    );
     // Two of six were never begun.
     let items = (1..=4).map(|n| (n, if n == 1 { rejected() } else { accepted() })).collect();
     settle(&first, batch, items, after(30)).await;
-    assert_eq!(claim(&second, &[1, 2, 3, 4, 5, 6, 7], after(89)).await, Claimed::Capped { cap: "10/hour".into(), room: 6, until: after(90) });
+    assert_eq!(
+        claim(&second, &[1, 2, 3, 4, 5, 6, 7], after(89)).await,
+        Claimed::Capped { cap: "10/hour".into(), room: 6, until: after(90) }
+    );
     let batch = claim(&second, &[1, 2, 3, 4, 5, 6], after(89)).await;
     settle(&second, batch, (1..=6).map(|n| (n, accepted())).collect(), after(89)).await;
     // The hour has room again, the day has not.
@@ -44,7 +60,14 @@ async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settl
     assert!(matches!(claim(&first, &[12; 99], after(201)).await, Claimed::Capped { room: 0, .. }));
     // Another provider has caps of its own.
     assert!(matches!(
-        bed.ledger.claim(Draft { provider: "other".into(), caps: caps.clone(), ..draft(&first, &[12, 13]) }).await.unwrap(),
+        bed.ledger
+            .claim(Draft {
+                provider: "other".into(),
+                caps: caps.clone(),
+                ..draft(&first, &[12, 13])
+            })
+            .await
+            .unwrap(),
         Claimed::Batch(_)
     ));
 }
@@ -60,14 +83,18 @@ struct OnTheWire {
 /// The most of these moments within any window that holds both its ends.
 fn most_within(times: &mut [i64], window: i64) -> usize {
     times.sort_unstable();
-    (0..times.len()).map(|first| times[first..].partition_point(|at| at - times[first] < window)).max().unwrap_or(0)
+    (0..times.len())
+        .map(|first| times[first..].partition_point(|at| at - times[first] < window))
+        .max()
+        .unwrap_or(0)
 }
 
 #[tokio::test]
 async fn no_sliding_hour_or_day_of_any_history_holds_more_than_a_cap() {
-    let seed = std::env::var("MAILBATCH_SEED")
-        .ok()
-        .map_or_else(|| Timestamp::now().as_nanosecond() as u64 ^ u64::from(std::process::id()) << 32, |text| text.parse::<u64>().unwrap());
+    let seed = std::env::var("MAILBATCH_SEED").ok().map_or_else(
+        || Timestamp::now().as_nanosecond() as u64 ^ u64::from(std::process::id()) << 32,
+        |text| text.parse::<u64>().unwrap(),
+    );
     println!("MAILBATCH_SEED={seed} repeats this run");
     let mut draws = Draws(seed);
     for _ in 0..4 {
@@ -80,7 +107,10 @@ async fn a_history(draws: &mut Draws) {
     let bed = Bed::new(here).await;
     let run = bed.simple(ROWS).await;
     let names = ["a", "b"];
-    let caps: [Vec<Rate>; 2] = [vec!["30/hour".parse().unwrap(), "250/day".parse().unwrap()], vec!["10/hour".parse().unwrap()]];
+    let caps: [Vec<Rate>; 2] = [
+        vec!["30/hour".parse().unwrap(), "250/day".parse().unwrap()],
+        vec!["10/hour".parse().unwrap()],
+    ];
     let mut now = Timestamp::now().as_microsecond();
     let mut free: Vec<JobId> = (1..=ROWS).rev().collect();
     let mut wire: Vec<OnTheWire> = Vec::new();
@@ -106,15 +136,29 @@ async fn a_history(draws: &mut Draws) {
         }
         let rows: Vec<JobId> = free.split_off(free.len() - wanted);
         match claim(&bed, &run, names[provider], &caps[provider], &rows, at).await {
-            Claimed::Batch(batch) => wire.push(OnTheWire { batch, provider, claimed_at: now, rows }),
+            Claimed::Batch(batch) => {
+                wire.push(OnTheWire { batch, provider, claimed_at: now, rows })
+            }
             Claimed::Capped { room, until, .. } => {
                 refused += 1;
-                assert!((room as usize) < rows.len() && until > at, "{room} of {wanted} at {until}");
+                assert!(
+                    (room as usize) < rows.len() && until > at,
+                    "{room} of {wanted} at {until}"
+                );
                 // As much as there is room for goes at once.
                 let fitting = &rows[..room as usize];
                 if !fitting.is_empty() {
-                    let Claimed::Batch(batch) = claim(&bed, &run, names[provider], &caps[provider], fitting, at).await else { panic!("no room") };
-                    wire.push(OnTheWire { batch, provider, claimed_at: now, rows: fitting.to_vec() });
+                    let Claimed::Batch(batch) =
+                        claim(&bed, &run, names[provider], &caps[provider], fitting, at).await
+                    else {
+                        panic!("no room")
+                    };
+                    wire.push(OnTheWire {
+                        batch,
+                        provider,
+                        claimed_at: now,
+                        rows: fitting.to_vec(),
+                    });
                 }
                 free.extend(&rows[room as usize..]);
             }
@@ -122,7 +166,16 @@ async fn a_history(draws: &mut Draws) {
         }
     }
     for done in std::mem::take(&mut wire) {
-        settle(&bed, &run, done, Timestamp::from_microsecond(now).unwrap(), draws, &mut taken, &mut free).await;
+        settle(
+            &bed,
+            &run,
+            done,
+            Timestamp::from_microsecond(now).unwrap(),
+            draws,
+            &mut taken,
+            &mut free,
+        )
+        .await;
     }
     for ((times, caps), name) in taken.iter_mut().zip(&caps).zip(names) {
         for cap in caps {
@@ -130,16 +183,28 @@ async fn a_history(draws: &mut Draws) {
             assert!(most <= cap.count.get() as usize, "{name}: {most} within one window of {cap}");
         }
     }
-    assert!(refused > 5 && taken.iter().all(|times| times.len() > 30), "the caps were felt: {refused}, {:?}", taken.each_ref().map(Vec::len));
+    assert!(
+        refused > 5 && taken.iter().all(|times| times.len() > 30),
+        "the caps were felt: {refused}, {:?}",
+        taken.each_ref().map(Vec::len)
+    );
 }
 
-async fn claim(bed: &Bed<SqliteLedger>, run: &str, provider: &str, caps: &[Rate], rows: &[JobId], at: Timestamp) -> Claimed {
+async fn claim(
+    bed: &Bed<SqliteLedger>,
+    run: &str,
+    provider: &str,
+    caps: &[Rate],
+    rows: &[JobId],
+    at: Timestamp,
+) -> Claimed {
     let draft = Draft { provider: provider.to_owned(), caps: caps.to_vec(), ..draft(run, rows) };
     let origin = bed.ledger.origin();
     bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, at)).await.unwrap()
 }
 
-/// Settles a batch; its members were handed over at any moment since the claim, and some of them were never begun.
+/// Settles a batch; its members were handed over at any moment since the claim, and some of them
+/// were never begun.
 async fn settle(
     bed: &Bed<SqliteLedger>,
     run: &str,
@@ -161,5 +226,8 @@ async fn settle(
         }
     }
     let run = run.to_owned();
-    bed.ledger.write(move |conn| claim::settle(conn, &run, done.batch, &items, &[], at)).await.unwrap();
+    bed.ledger
+        .write(move |conn| claim::settle(conn, &run, done.batch, &items, &[], at))
+        .await
+        .unwrap();
 }

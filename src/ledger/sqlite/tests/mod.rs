@@ -1,4 +1,5 @@
-//! What the SQLite ledger does beside what every ledger does: its file, its tables, and rules that need a clock which the test sets.
+//! What the SQLite ledger does beside what every ledger does: its file, its tables, and rules that
+//! need a clock which the test sets.
 
 mod caps;
 mod disk;
@@ -17,8 +18,9 @@ use super::{SqliteLedger, claim, schema};
 use crate::event::{Believe, Event};
 use crate::ledger::conformance::{Bed, accepted, asks, draft, head, rejected, row, seal};
 use crate::ledger::{
-    Ask, ClaimStore, Claimed, Draft, EventQuery, FeedbackStore, Gate, Ledger, LedgerError, LedgerSuppression, Member, NewPause, Pause, PauseScope,
-    People, PlanStore, ReadStore, Recovered, RunHead, RunState, RunStore, Settled, UsedToken, WorkspaceStore,
+    Ask, ClaimStore, Claimed, Draft, EventQuery, FeedbackStore, Gate, Ledger, LedgerError,
+    LedgerSuppression, Member, NewPause, Pause, PauseScope, People, PlanStore, ReadStore,
+    Recovered, RunHead, RunState, RunStore, Settled, UsedToken, WorkspaceStore,
 };
 use crate::literal::Rate;
 use crate::outcome::{Outcome, Reason};

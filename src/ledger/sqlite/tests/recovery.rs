@@ -9,7 +9,10 @@ async fn after_a_reboot_every_open_claim_is_unknown() {
     let (run, ..) = interrupted(&bed).await;
     bed.sql("UPDATE traces SET boot = 'another boot'").await;
     let bed = bed.reopened().await;
-    assert_eq!(bed.ledger.recover(&run).await.unwrap(), Recovered { reopened: 0, settled: 0, unknown: 6 });
+    assert_eq!(
+        bed.ledger.recover(&run).await.unwrap(),
+        Recovered { reopened: 0, settled: 0, unknown: 6 }
+    );
     assert_eq!(bed.next(&run).await, [7, 8]);
 }
 

@@ -14,7 +14,9 @@ use crate::provider::testing::{job, settings};
 use crate::provider::{Capabilities, Form, Provider};
 
 fn connected(keys: &str) -> Result<Ses, String> {
-    let keys = format!("region = \"us-east-1\"\naccess_key_id = \"AKOWN\"\nsecret_access_key = {{ env = \"hunter2\" }}\n{keys}");
+    let keys = format!(
+        "region = \"us-east-1\"\naccess_key_id = \"AKOWN\"\nsecret_access_key = {{ env = \"hunter2\" }}\n{keys}"
+    );
     Ses::new(&settings(&keys, Path::new("/nowhere/.mailbatch"))).map_err(|error| error.to_string())
 }
 
@@ -34,18 +36,28 @@ fn content(subject: &str, text: &str, html: Option<&str>) -> Content {
 /// A job with both of its forms; the encoded one is a head alone.
 fn both(id: u64, content: Content) -> Job {
     let to = format!("user{id}@x.example");
-    let head = format!("From: \"Acme, Inc.\" <news@acme.example>\r\nTo: =?utf-8?q?Zo=C3=AB?=\r\n <{to}>\r\nSubject: s\r\n\r\nTo: x\r\n");
-    Job { content: Some(Arc::new(content)), message_id: format!("id-{id}@x"), ..job(id, &to, &head) }
+    let head = format!(
+        "From: \"Acme, Inc.\" <news@acme.example>\r\nTo: =?utf-8?q?Zo=C3=AB?=\r\n <{to}>\r\nSubject: s\r\n\r\nTo: x\r\n"
+    );
+    Job {
+        content: Some(Arc::new(content)),
+        message_id: format!("id-{id}@x"),
+        ..job(id, &to, &head)
+    }
 }
 
-/// What Handlebars makes of a template with variables alone, where nothing is escaped and a value is not looked at again.
+/// What Handlebars makes of a template with variables alone, where nothing is escaped and a value
+/// is not looked at again.
 fn put_together(template: &str, values: &Map<String, Value>) -> String {
     let mut out = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").expect("a variable ends");
         assert!(!before.ends_with(['\\', '{']) && !after.starts_with('}'), "{template}");
-        assert!(!name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric()), "{name}");
+        assert!(
+            !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric()),
+            "{name}"
+        );
         out.push_str(before);
         out.push_str(values[name].as_str().expect("a text"));
         rest = after;
@@ -55,19 +67,24 @@ fn put_together(template: &str, values: &Map<String, Value>) -> String {
 
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = [
-        "a", "{", "}", "}}", "{{x}}", "\\", "\\\\", "\"", "'", "\n", "\r\n", "\u{2028}", "\u{2029}", "&amp;", "<b>", "é", "🦀", "t0", "h0", " ",
-        "\t", "$1", "\u{1}",
+        "a", "{", "}", "}}", "{{x}}", "\\", "\\\\", "\"", "'", "\n", "\r\n", "\u{2028}",
+        "\u{2029}", "&amp;", "<b>", "é", "🦀", "t0", "h0", " ", "\t", "$1", "\u{1}",
     ];
-    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..12).prop_map(|pieces| pieces.concat())
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..12)
+        .prop_map(|pieces| pieces.concat())
 }
 
 /// What SES puts together for each entry of a request: subject, text and HTML.
 fn read_back(body: &Value) -> Vec<[String; 3]> {
     let template = &body["DefaultContent"]["Template"]["TemplateContent"];
     let entry = |entry: &Value| {
-        let data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"].as_str().expect("a text");
+        let data =
+            entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
+                .as_str()
+                .expect("a text");
         let values: Map<String, Value> = serde_json::from_str(data).expect("an object");
-        ["Subject", "Text", "Html"].map(|part| put_together(template[part].as_str().unwrap_or_default(), &values))
+        ["Subject", "Text", "Html"]
+            .map(|part| put_together(template[part].as_str().unwrap_or_default(), &values))
     };
     body["BulkEmailEntries"].as_array().expect("a list").iter().map(entry).collect()
 }
@@ -95,7 +112,10 @@ proptest! {
 #[test]
 fn several_share_a_request_with_what_is_their_own() {
     let ses = connected("options = { ConfigurationSetName = \"bulk\", EmailTags = [{ Name = \"list\", Value = \"spring\" }] }").unwrap();
-    let jobs = [both(1, content("Hi", "Dear A,\nbye", None)), both(2, content("Hi", "Dear B,\nbye", None))];
+    let jobs = [
+        both(1, content("Hi", "Dear A,\nbye", None)),
+        both(2, content("Hi", "Dear B,\nbye", None)),
+    ];
     let request = ses.request(&[&jobs[0], &jobs[1]], "key").unwrap();
     let entry = |id: u32, value: &str| {
         json!({
@@ -111,7 +131,10 @@ fn several_share_a_request_with_what_is_their_own() {
         "BulkEmailEntries": [entry(1, "A"), entry(2, "B")],
         "ConfigurationSetName": "bulk",
     });
-    assert_eq!((request.path.as_str(), serde_json::from_slice::<Value>(&request.body).unwrap()), (PATH, expected));
+    assert_eq!(
+        (request.path.as_str(), serde_json::from_slice::<Value>(&request.body).unwrap()),
+        (PATH, expected)
+    );
 }
 
 #[test]
@@ -123,7 +146,11 @@ fn what_a_bulk_request_cannot_carry_goes_whole_and_by_itself() {
         change(&mut changed);
         both(2, changed)
     };
-    let file = |name: &str| Attachment { name: name.into(), content_type: "text/plain".into(), data: "eA==".into() };
+    let file = |name: &str| Attachment {
+        name: name.into(),
+        content_type: "text/plain".into(),
+        data: "eA==".into(),
+    };
     let mut odd = vec![
         with(|content| content.headers = (0..16).map(|n| (format!("X-{n}"), "x".into())).collect()),
         with(|content| content.headers[0].1 = "x".repeat(996)),
@@ -137,22 +164,35 @@ fn what_a_bulk_request_cannot_carry_goes_whole_and_by_itself() {
         Job { message_id: "a:b@x".into(), ..with(|_| {}) },
         Job { message: b"To: other@x.example\r\n\r\n".to_vec(), ..with(|_| {}) },
     ];
-    odd.push(both(2, Content { attachments: Arc::new([file(&"x".repeat(256))]), ..content("Hi", "Hello", None) }));
+    odd.push(both(
+        2,
+        Content { attachments: Arc::new([file(&"x".repeat(256))]), ..content("Hi", "Hello", None) },
+    ));
     for odd in &odd {
         assert!(ses.request(&[&good, odd], "key").is_err(), "{odd:?}");
         assert_eq!((kind_of(odd), kind_of(&good) == 0), (0, false), "{odd:?}");
         assert_eq!(ses.request(&[odd], "key").unwrap().path, crate::provider::ses::PATH);
     }
     // These do not go together, and each goes with others of its kind.
-    let mut apart = vec![with(|content| content.text.clear()), with(|content| content.text = format!("é{}", "x".repeat(MAX_VALUES)))];
+    let mut apart = vec![
+        with(|content| content.text.clear()),
+        with(|content| content.text = format!("é{}", "x".repeat(MAX_VALUES))),
+    ];
     apart.push(with(|content| content.reply_to = Some(Arc::clone(&content.from))));
-    apart.push(both(2, Content { attachments: Arc::new([file("a")]), ..content("Hi", "Hello", Some("<p>Hello")) }));
+    apart.push(both(
+        2,
+        Content { attachments: Arc::new([file("a")]), ..content("Hi", "Hello", Some("<p>Hello")) },
+    ));
     for apart in &apart {
         assert!(ses.request(&[&good, apart], "key").is_err(), "{apart:?}");
         assert!(kind_of(apart) != 0);
     }
-    let files = both(3, Content { attachments: Arc::new([file("a")]), ..content("Hi", "Bye", Some("<p>Hello")) });
-    let body: Value = serde_json::from_slice(&ses.request(&[&apart[3], &files], "key").unwrap().body).unwrap();
+    let files = both(
+        3,
+        Content { attachments: Arc::new([file("a")]), ..content("Hi", "Bye", Some("<p>Hello")) },
+    );
+    let body: Value =
+        serde_json::from_slice(&ses.request(&[&apart[3], &files], "key").unwrap().body).unwrap();
     assert_eq!(body["DefaultContent"]["Template"]["Attachments"][0]["FileName"], "a");
     let large = |id| both(id, content("Hi", &"x".repeat(MAX_BYTES), None));
     assert!(ses.request(&[&large(1), &large(2)], "key").is_err());
@@ -160,12 +200,18 @@ fn what_a_bulk_request_cannot_carry_goes_whole_and_by_itself() {
 
 #[test]
 fn bulk_is_the_default_and_can_be_turned_off() {
-    let form = |keys: &str| connected(keys).map(|ses| (ses.capabilities().form, ses.capabilities().per_request));
+    let form = |keys: &str| {
+        connected(keys).map(|ses| (ses.capabilities().form, ses.capabilities().per_request))
+    };
     let topic = "options = { ListManagementOptions = { ContactListName = \"x\" } }";
     assert_eq!(form(""), Ok((Form::Both, 50)));
     assert_eq!(form("bulk = false"), Ok((Form::Mime, 1)));
     assert_eq!(form(topic), Ok((Form::Mime, 1)), "SendBulkEmail does not have it");
-    assert!(form(&format!("bulk = true\n{topic}")).unwrap_err().contains("no field ListManagementOptions"));
+    assert!(
+        form(&format!("bulk = true\n{topic}"))
+            .unwrap_err()
+            .contains("no field ListManagementOptions")
+    );
     assert!(form("bulk = \"yes\"").unwrap_err().contains("neither true nor false"));
     let Capabilities { max_recipients, .. } = *connected("").unwrap().capabilities();
     assert_eq!(max_recipients, 50);
@@ -176,29 +222,45 @@ fn everybody_in_the_simulator_keeps_their_name() {
     let mut ses = connected("").unwrap();
     ses.enter_sandbox("api").unwrap();
     let jobs = [both(1, content("Hi", "A", None)), both(2, content("Hi", "B", None))];
-    let body: Value = serde_json::from_slice(&ses.request(&[&jobs[0], &jobs[1]], "key").unwrap().body).unwrap();
-    assert_eq!(body["BulkEmailEntries"][1]["Destination"]["ToAddresses"][0], "=?utf-8?q?Zo=C3=AB?= <success+id-2@simulator.amazonses.com>");
+    let body: Value =
+        serde_json::from_slice(&ses.request(&[&jobs[0], &jobs[1]], "key").unwrap().body).unwrap();
+    assert_eq!(
+        body["BulkEmailEntries"][1]["Destination"]["ToAddresses"][0],
+        "=?utf-8?q?Zo=C3=AB?= <success+id-2@simulator.amazonses.com>"
+    );
 }
 
 /// What a list of statuses comes to.
 fn told(statuses: &[&str]) -> Read {
-    let result = |status: &&str| json!({ "Status": status, "Error": "Illegal address", "MessageId": "m" });
+    let result =
+        |status: &&str| json!({ "Status": status, "Error": "Illegal address", "MessageId": "m" });
     let body = json!({ "BulkEmailEntryResults": statuses.iter().map(result).collect::<Vec<_>>() });
     read(statuses.len(), &answer(200, &[], &body.to_string()))
 }
 
 #[test]
 fn each_entry_is_what_its_status_says_in_either_spelling() {
-    let Read::Each(verdicts) =
-        told(&["SUCCESS", "MESSAGE_REJECTED", "INVALID_PARAMETER", "INVALID_PARAMETER_VALUE", "TRANSIENT_FAILURE", "FAILED", "NEWS"])
-    else {
+    let Read::Each(verdicts) = told(&[
+        "SUCCESS",
+        "MESSAGE_REJECTED",
+        "INVALID_PARAMETER",
+        "INVALID_PARAMETER_VALUE",
+        "TRANSIENT_FAILURE",
+        "FAILED",
+        "NEWS",
+    ]) else {
         panic!("each")
     };
     assert!(matches!(&verdicts[0], Verdict::Accepted { provider_id: Some(id), .. } if id == "m"));
-    assert!(matches!(&verdicts[1], Verdict::Rejected(refusal) if refusal.reason == Reason::Policy && refusal.code.ends_with("MESSAGE_REJECTED")));
+    assert!(
+        matches!(&verdicts[1], Verdict::Rejected(refusal) if refusal.reason == Reason::Policy && refusal.code.ends_with("MESSAGE_REJECTED"))
+    );
     assert!(verdicts[2..4].iter().all(|verdict| matches!(verdict, Verdict::Rejected(refusal) if refusal.reason == Reason::BadAddress)));
     assert!(matches!(&verdicts[4], Verdict::NotTaken { counts: true, .. }));
-    assert!(verdicts[5..].iter().all(|verdict| matches!(verdict, Verdict::Unknown { .. })), "{verdicts:?}");
+    assert!(
+        verdicts[5..].iter().all(|verdict| matches!(verdict, Verdict::Unknown { .. })),
+        "{verdicts:?}"
+    );
     for status in [
         "MAIL_FROM_DOMAIN_NOT_VERIFIED",
         "CONFIGURATION_SET_NOT_FOUND",
@@ -211,25 +273,47 @@ fn each_entry_is_what_its_status_says_in_either_spelling() {
         "CONFIGURATION_SET_SENDING_PAUSED",
         "ACCOUNT_DAILY_QUOTA_EXCEEDED",
     ] {
-        let Read::EachAndStop(verdicts, refusal) = told(&["SUCCESS", status]) else { panic!("{status}") };
+        let Read::EachAndStop(verdicts, refusal) = told(&["SUCCESS", status]) else {
+            panic!("{status}")
+        };
         assert_eq!(refusal.reason == Reason::Cap, status == "ACCOUNT_DAILY_QUOTA_EXCEEDED");
-        assert!(matches!(verdicts[..], [Verdict::Accepted { .. }, Verdict::NotTaken { counts: false, .. }]), "{status}");
+        assert!(
+            matches!(
+                verdicts[..],
+                [Verdict::Accepted { .. }, Verdict::NotTaken { counts: false, .. }]
+            ),
+            "{status}"
+        );
     }
-    assert!(matches!(told(&["ACCOUNT_THROTTLED", "ACCOUNT_THROTTLED"]), Read::Again { refusal, .. } if refusal.reason == Reason::Rate));
+    assert!(
+        matches!(told(&["ACCOUNT_THROTTLED", "ACCOUNT_THROTTLED"]), Read::Again { refusal, .. } if refusal.reason == Reason::Rate)
+    );
     assert!(matches!(told(&["ACCOUNT_THROTTLED", "SUCCESS"]), Read::Each(_)));
 }
 
 #[test]
 fn a_reply_that_cannot_be_read_is_doubt() {
-    for body in ["", "{}", "[]", "OK", r#"{"BulkEmailEntryResults":7}"#, r#"{"MessageId":"x"}"#, r#"{"BulkEmailEntryResults":[7]}"#] {
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "OK",
+        r#"{"BulkEmailEntryResults":7}"#,
+        r#"{"MessageId":"x"}"#,
+        r#"{"BulkEmailEntryResults":[7]}"#,
+    ] {
         assert!(matches!(read(1, &answer(200, &[], body)), Read::Doubt(_)), "{body}");
     }
     let nameless = read(1, &answer(200, &[], r#"{"BulkEmailEntryResults":[{}]}"#));
-    assert!(matches!(nameless, Read::Each(verdicts) if matches!(verdicts[0], Verdict::Unknown { .. })));
-    // A list of another length is doubt whatever stands in it: what is throttled may be somebody else.
+    assert!(
+        matches!(nameless, Read::Each(verdicts) if matches!(verdicts[0], Verdict::Unknown { .. }))
+    );
+    // A list of another length is doubt whatever stands in it: what is throttled may be somebody
+    // else.
     for status in ["SUCCESS", "ACCOUNT_THROTTLED", "ACCOUNT_DAILY_QUOTA_EXCEEDED", "FAILED"] {
         for told in [0, 1, 3] {
-            let body = json!({ "BulkEmailEntryResults": vec![json!({ "Status": status }); told] }).to_string();
+            let body = json!({ "BulkEmailEntryResults": vec![json!({ "Status": status }); told] })
+                .to_string();
             assert!(matches!(read(2, &answer(200, &[], &body)), Read::Doubt(_)), "{body}");
         }
     }

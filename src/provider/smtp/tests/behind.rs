@@ -5,17 +5,31 @@ use crate::provider::smtp::extensions::Extensions;
 use crate::provider::smtp::pipelining::Stage;
 use crate::provider::smtp::relay::Relays;
 
-const SIX: [&str; 6] = ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"];
+const SIX: [&str; 6] =
+    ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"];
 const ALONE: &[Act] = &[Together(GROUP), OPEN, Body, Say("250 ok")];
 /// A message that follows an envelope which is open already, with one more behind it.
 const NEXT_TOO: &[Act] = &[Piped(GROUP), TAKEN_AND_OPEN];
 
 /// Sends to the first `count` over a wire with many left, keeping what is found out in `kept`.
 async fn tried(kept: &Arc<Kept>, keys: &str, scripts: &[&[&[Act]]], count: usize) -> Ran {
-    tried_with(kept, keys, scripts, jobs(&SIX[..count]), Recorder { is_unpaced: true, left: 1_000, ..Recorder::default() }).await
+    tried_with(
+        kept,
+        keys,
+        scripts,
+        jobs(&SIX[..count]),
+        Recorder { is_unpaced: true, left: 1_000, ..Recorder::default() },
+    )
+    .await
 }
 
-async fn tried_with(kept: &Arc<Kept>, keys: &str, scripts: &[&[&[Act]]], jobs: Vec<Job>, wire: Recorder) -> Ran {
+async fn tried_with(
+    kept: &Arc<Kept>,
+    keys: &str,
+    scripts: &[&[&[Act]]],
+    jobs: Vec<Job>,
+    wire: Recorder,
+) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = play(listener, scripts.iter().map(|parts| parts.concat()).collect(), None);
@@ -38,26 +52,52 @@ fn all_accepted(ran: &Ran, count: usize) {
 #[tokio::test]
 async fn a_relay_is_tried_by_one_envelope_at_a_time_and_then_gets_them_all() {
     let kept = Arc::new(Kept::default());
-    // The second message has the first trial behind it; what is being tried has nothing behind itself.
+    // The second message has the first trial behind it; what is being tried has nothing behind
+    // itself.
     let trial = [&[Together(GROUP), OPEN][..], NEXT_TOO, &[Body, Say("250 ok")]].concat();
-    let ran = tried(&kept, "", &[&[PIPELINING, ALONE, &trial, &trial, &[Together(GROUP), OPEN, Body, Say("250 ok")]]], 6).await;
+    let ran = tried(
+        &kept,
+        "",
+        &[&[PIPELINING, ALONE, &trial, &trial, &[Together(GROUP), OPEN, Body, Say("250 ok")]]],
+        6,
+    )
+    .await;
     all_accepted(&ran, 6);
-    assert_eq!(kept.of("smtp.behind_the_dot"), ["untried"], "two of three went well before the list ended");
+    assert_eq!(
+        kept.of("smtp.behind_the_dot"),
+        ["untried"],
+        "two of three went well before the list ended"
+    );
 
-    let ran = tried(&kept, "", &[&[PIPELINING, ALONE, &trial, &trial, &[Together(GROUP), OPEN, Body, Say("250 ok")]]], 6).await;
+    let ran = tried(
+        &kept,
+        "",
+        &[&[PIPELINING, ALONE, &trial, &trial, &[Together(GROUP), OPEN, Body, Say("250 ok")]]],
+        6,
+    )
+    .await;
     all_accepted(&ran, 6);
 }
 
 #[tokio::test]
 async fn a_message_that_is_refused_for_what_stands_behind_it_is_sent_again_alone() {
     for end in [
-        &[Say("554 5.5.1 Error: improper command pipelining\r\n250 ok\r\n250 ok\r\n354 go"), Silence][..],
+        &[
+            Say("554 5.5.1 Error: improper command pipelining\r\n250 ok\r\n250 ok\r\n354 go"),
+            Silence,
+        ][..],
         &[Say("550 SMTP protocol synchronization error\r\n503 no\r\n503 no\r\n503 no"), Silence],
         &[Say("421 4.7.0 You talk too soon")],
     ] {
         let kept = Arc::new(Kept::default());
         let begun = [Together(GROUP), OPEN, Piped(GROUP)];
-        let ran = tried(&kept, "", &[&[PIPELINING, ALONE, &begun, end], &[PIPELINING, ALONE, ALONE, ALONE]], 4).await;
+        let ran = tried(
+            &kept,
+            "",
+            &[&[PIPELINING, ALONE, &begun, end], &[PIPELINING, ALONE, ALONE, ALONE]],
+            4,
+        )
+        .await;
         all_accepted(&ran, 4);
         assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
     }
@@ -67,10 +107,13 @@ async fn a_message_that_is_refused_for_what_stands_behind_it_is_sent_again_alone
 async fn three_that_went_well_settle_it() {
     let kept = Arc::new(Kept::default());
     let trial = [&[Together(GROUP), OPEN][..], NEXT_TOO, &[Body, Say("250 ok")]].concat();
-    let jobs: Vec<Job> = (1..=9).map(|id| job(id, "a@x.example", "Subject: x\r\n\r\nx\r\n")).collect();
+    let jobs: Vec<Job> =
+        (1..=9).map(|id| job(id, "a@x.example", "Subject: x\r\n\r\nx\r\n")).collect();
     let all = [&[Together(GROUP), OPEN][..], NEXT_TOO, &[Body, Say("250 ok")]].concat();
     let wire = Recorder { is_unpaced: true, left: 200, ..Recorder::default() };
-    let ran = tried_with(&kept, "", &[&[PIPELINING, ALONE, &trial, &trial, &trial, &all]], jobs, wire).await;
+    let ran =
+        tried_with(&kept, "", &[&[PIPELINING, ALONE, &trial, &trial, &trial, &all]], jobs, wire)
+            .await;
     all_accepted(&ran, 9);
     assert_eq!(kept.of("smtp.behind_the_dot"), ["takes"]);
 }
@@ -88,12 +131,22 @@ async fn a_server_that_does_not_take_it_is_found_out_once_and_loses_nobody() {
     ] {
         let kept = Arc::new(Kept::default());
         let keys = "timeouts = { command = \"300ms\" }";
-        let ran = tried(&kept, keys, &[&[PIPELINING, ALONE, &begun, end], &[PIPELINING, ALONE, ALONE]], 4).await;
+        let ran = tried(
+            &kept,
+            keys,
+            &[&[PIPELINING, ALONE, &begun, end], &[PIPELINING, ALONE, ALONE]],
+            4,
+        )
+        .await;
         all_accepted(&ran, 4);
         assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
         // And the next run knows it. The subject has the port, which is another one then.
         let mut facts = kept.facts.lock().unwrap();
-        assert!(facts.keys().all(|(_, subject)| subject.starts_with("127.0.0.1:") && subject.ends_with(" PIPELINING")), "{facts:?}");
+        assert!(
+            facts.keys().all(|(_, subject)| subject.starts_with("127.0.0.1:")
+                && subject.ends_with(" PIPELINING")),
+            "{facts:?}"
+        );
         facts.clear();
     }
 }
@@ -101,7 +154,8 @@ async fn a_server_that_does_not_take_it_is_found_out_once_and_loses_nobody() {
 #[tokio::test]
 async fn a_server_that_dies_of_it_leaves_one_in_doubt() {
     let kept = Arc::new(Kept::default());
-    let ran = tried(&kept, "", &[&[PIPELINING, ALONE, &[Together(GROUP), OPEN, Piped(GROUP)]]], 4).await;
+    let ran =
+        tried(&kept, "", &[&[PIPELINING, ALONE, &[Together(GROUP), OPEN, Piped(GROUP)]]], 4).await;
     assert_eq!(words(&ran.reply), ["1 accepted", "2 unknown"]);
     assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
 }
@@ -109,8 +163,16 @@ async fn a_server_that_dies_of_it_leaves_one_in_doubt() {
 #[tokio::test]
 async fn a_message_that_is_refused_for_what_stands_behind_it_goes_again() {
     let kept = Arc::new(Kept::default());
-    let refused = [Together(GROUP), OPEN, Piped(GROUP), Say("503 5.5.1 pipelined after end of DATA\r\n503 no\r\n503 no\r\n503 no"), Silence];
-    let ran = tried(&kept, "", &[&[PIPELINING, ALONE, &refused], &[PIPELINING, ALONE, ALONE, ALONE]], 4).await;
+    let refused = [
+        Together(GROUP),
+        OPEN,
+        Piped(GROUP),
+        Say("503 5.5.1 pipelined after end of DATA\r\n503 no\r\n503 no\r\n503 no"),
+        Silence,
+    ];
+    let ran =
+        tried(&kept, "", &[&[PIPELINING, ALONE, &refused], &[PIPELINING, ALONE, ALONE, ALONE]], 4)
+            .await;
     all_accepted(&ran, 4);
     assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
 }
@@ -118,15 +180,35 @@ async fn a_message_that_is_refused_for_what_stands_behind_it_goes_again() {
 #[tokio::test]
 async fn a_refused_recipient_says_nothing_against_the_server() {
     let kept = Arc::new(Kept::default());
-    let trial = [Together(GROUP), OPEN, Piped(GROUP), Say("250 ok\r\n250 ok\r\n550 5.1.1 no\r\n503 5.5.1 no recipients")];
-    let ran = tried(&kept, "", &[&[PIPELINING, ALONE, &trial, &[Together(MORE), Say("250 ok\r\n354 go"), Body, Say("250 ok")]]], 4).await;
-    assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", "3 rejected 550 5.1.1", "4 accepted"]);
+    let trial = [
+        Together(GROUP),
+        OPEN,
+        Piped(GROUP),
+        Say("250 ok\r\n250 ok\r\n550 5.1.1 no\r\n503 5.5.1 no recipients"),
+    ];
+    let ran = tried(
+        &kept,
+        "",
+        &[&[
+            PIPELINING,
+            ALONE,
+            &trial,
+            &[Together(MORE), Say("250 ok\r\n354 go"), Body, Say("250 ok")],
+        ]],
+        4,
+    )
+    .await;
+    assert_eq!(
+        words(&ran.reply),
+        ["1 accepted", "2 accepted", "3 rejected 550 5.1.1", "4 accepted"]
+    );
     assert_eq!(kept.of("smtp.behind_the_dot"), ["untried"]);
 }
 
 #[tokio::test]
 async fn nothing_is_tried_where_it_does_not_matter_is_known_or_cannot_be_recorded() {
-    let greets: &[Act] = &[Say("220 mx ESMTP Haraka/3.3.4 ready"), Hear("EHLO "), Say("250-mx\r\n250 PIPELINING")];
+    let greets: &[Act] =
+        &[Say("220 mx ESMTP Haraka/3.3.4 ready"), Hear("EHLO "), Say("250-mx\r\n250 PIPELINING")];
     let wire = |left| Recorder { is_unpaced: true, left, ..Recorder::default() };
     for (hello, left, is_full, keys) in [
         (PIPELINING, 199, false, ""),
@@ -135,7 +217,9 @@ async fn nothing_is_tried_where_it_does_not_matter_is_known_or_cannot_be_recorde
         (PIPELINING, 1_000, false, "pipelining = \"envelope\""),
     ] {
         let kept = Arc::new(Kept { is_full, ..Kept::default() });
-        let ran = tried_with(&kept, keys, &[&[hello, ALONE, ALONE, ALONE]], jobs(&SIX[..3]), wire(left)).await;
+        let ran =
+            tried_with(&kept, keys, &[&[hello, ALONE, ALONE, ALONE]], jobs(&SIX[..3]), wire(left))
+                .await;
         all_accepted(&ran, 3);
         assert!(kept.of("smtp.behind_the_dot").is_empty());
     }
@@ -146,7 +230,16 @@ async fn the_operators_word_is_kept() {
     let kept = Arc::new(Kept::default());
     let full = [&[Together(GROUP), OPEN][..], NEXT_TOO, &[Body, Say("250 ok")]].concat();
     all_accepted(&tried(&kept, "pipelining = \"full\"", &[&[PIPELINING, &full]], 2).await, 2);
-    let one = [Hear("MAIL FROM:"), Say("250 ok"), Hear("RCPT TO:"), Say("250 ok"), Hear("DATA"), Say("354 go"), Body, Say("250 ok")];
+    let one = [
+        Hear("MAIL FROM:"),
+        Say("250 ok"),
+        Hear("RCPT TO:"),
+        Say("250 ok"),
+        Hear("DATA"),
+        Say("354 go"),
+        Body,
+        Say("250 ok"),
+    ];
     all_accepted(&tried(&kept, "pipelining = \"off\"", &[&[PIPELINING, &one, &one]], 2).await, 2);
     assert!(kept.facts.lock().unwrap().is_empty());
 }
@@ -155,10 +248,24 @@ async fn the_operators_word_is_kept() {
 async fn what_stops_working_later_is_turned_off_for_the_run_and_the_next() {
     let kept = Arc::new(Kept::default());
     let trial = [&[Together(GROUP), OPEN][..], NEXT_TOO, &[Body, Say("250 ok")]].concat();
-    let jobs: Vec<Job> = (1..=9).map(|id| job(id, "a@x.example", "Subject: x\r\n\r\nx\r\n")).collect();
-    let begun = [Together(GROUP), OPEN, Piped(GROUP), Say("250 ok\r\n503 5.5.1 no\r\n503 no\r\n503 no"), Silence];
+    let jobs: Vec<Job> =
+        (1..=9).map(|id| job(id, "a@x.example", "Subject: x\r\n\r\nx\r\n")).collect();
+    let begun = [
+        Together(GROUP),
+        OPEN,
+        Piped(GROUP),
+        Say("250 ok\r\n503 5.5.1 no\r\n503 no\r\n503 no"),
+        Silence,
+    ];
     let wire = Recorder { is_unpaced: true, left: 200, ..Recorder::default() };
-    let ran = tried_with(&kept, "", &[&[PIPELINING, ALONE, &trial, &trial, &trial, &begun], &[PIPELINING, ALONE]], jobs, wire).await;
+    let ran = tried_with(
+        &kept,
+        "",
+        &[&[PIPELINING, ALONE, &trial, &trial, &trial, &begun], &[PIPELINING, ALONE]],
+        jobs,
+        wire,
+    )
+    .await;
     all_accepted(&ran, 9);
     assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
 }
@@ -170,7 +277,10 @@ async fn of_two_processes_at_the_same_relay_one_begins_the_trial() {
     let mut both = [Relays::default(), Relays::default()];
     both.iter_mut().for_each(|relays| relays.use_memory(Arc::clone(&kept) as Arc<dyn Memory>));
     let [one, two] = &both;
-    let (at_one, at_two) = (one.meet(place, greeting, &Extensions::default()).await, two.meet(place, greeting, &Extensions::default()).await);
+    let (at_one, at_two) = (
+        one.meet(place, greeting, &Extensions::default()).await,
+        two.meet(place, greeting, &Extensions::default()).await,
+    );
     assert_eq!((at_one.behind.stage(), at_two.behind.stage()), (Stage::Untried, Stage::Untried));
     assert!(one.record_trial(place, &at_one).await && !two.record_trial(place, &at_two).await);
     // A trial that ended without a result is open again.

@@ -1,4 +1,5 @@
-//! Whole hand-overs against a scripted server: what it is told, in which groups, and what its answers come to.
+//! Whole hand-overs against a scripted server: what it is told, in which groups, and what its
+//! answers come to.
 
 mod behind;
 mod session;
@@ -53,18 +54,27 @@ enum Act {
     Silence,
 }
 
-use Act::{Body, Chunk, Chunks, Hear, MoreChunks, Piped, Say, Silence, Start, Stream, Tls, Together};
+use Act::{
+    Body, Chunk, Chunks, Hear, MoreChunks, Piped, Say, Silence, Start, Stream, Tls, Together,
+};
 
 const PLAIN: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250 hi")];
 const PIPELINING: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 PIPELINING")];
 const GROUP: &[&str] = &["MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
 /// What follows a refused recipient: the sender is still in force.
 const MORE: &[&str] = &["RCPT TO:<", "DATA"];
-const GROUP_AFTER_RESET: &[&str] = &["RSET", "MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
-const TAKEN: &[Act] = &[Together(GROUP), Say("250 ok\r\n250 ok\r\n354 go"), Body, Say("250 2.0.0 Ok: queued as 4XYZ")];
+const GROUP_AFTER_RESET: &[&str] =
+    &["RSET", "MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
+const TAKEN: &[Act] = &[
+    Together(GROUP),
+    Say("250 ok\r\n250 ok\r\n354 go"),
+    Body,
+    Say("250 2.0.0 Ok: queued as 4XYZ"),
+];
 const OPEN: Act = Say("250 ok\r\n250 ok\r\n354 go");
 const TAKEN_AND_OPEN: Act = Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go");
-const QUICK: &str = "timeouts = { connect = \"2s\", command = \"150ms\", data = \"1s\", final = \"150ms\" }";
+const QUICK: &str =
+    "timeouts = { connect = \"2s\", command = \"150ms\", data = \"1s\", final = \"150ms\" }";
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
@@ -98,7 +108,11 @@ impl Peer {
             }
             Hear(prefix) => {
                 self.hear(prefix).await;
-                assert!(self.buffer.is_empty(), "more after {prefix}: {}", self.buffer.escape_ascii());
+                assert!(
+                    self.buffer.is_empty(),
+                    "more after {prefix}: {}",
+                    self.buffer.escape_ascii()
+                );
             }
             Together(prefixes) => {
                 for (i, prefix) in prefixes.iter().enumerate() {
@@ -122,7 +136,11 @@ impl Peer {
             Chunks(count) => self.chunks(count, false, true).await,
             Chunk => {
                 self.chunk().await;
-                assert!(self.buffer.is_empty(), "more after the chunk: {}", self.buffer.escape_ascii());
+                assert!(
+                    self.buffer.is_empty(),
+                    "more after the chunk: {}",
+                    self.buffer.escape_ascii()
+                );
             }
             MoreChunks(count) => self.chunks(count, true, true).await,
             Stream(count) => self.chunks(count, false, false).await,
@@ -150,7 +168,10 @@ impl Peer {
 
     async fn chunk(&mut self) {
         let command = self.line().await;
-        let octets = command.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST")).expect("BDAT with its octets, and the last");
+        let octets = command
+            .strip_prefix("BDAT ")
+            .and_then(|rest| rest.strip_suffix(" LAST"))
+            .expect("BDAT with its octets, and the last");
         let octets: usize = octets.parse().unwrap();
         while self.buffer.len() < octets {
             let mut piece = [0; 4_096];
@@ -180,7 +201,11 @@ impl Peer {
 }
 
 /// Plays one script for each connection, in order, and returns what was heard on all of them.
-fn play(listener: TcpListener, scripts: Vec<Vec<Act>>, acceptor: Option<TlsAcceptor>) -> JoinHandle<Vec<String>> {
+fn play(
+    listener: TcpListener,
+    scripts: Vec<Vec<Act>>,
+    acceptor: Option<TlsAcceptor>,
+) -> JoinHandle<Vec<String>> {
     tokio::spawn(async move {
         let mut heard = Vec::new();
         for script in scripts {
@@ -211,11 +236,22 @@ struct Ran {
 }
 
 /// Sends `jobs` to a server with these scripts, all of which must be played to the end.
-async fn run_with(scheme: &str, keys: &str, scripts: Vec<Vec<Act>>, acceptor: Option<TlsAcceptor>, jobs: Vec<Job>, wire: Recorder) -> Ran {
+async fn run_with(
+    scheme: &str,
+    keys: &str,
+    scripts: Vec<Vec<Act>>,
+    acceptor: Option<TlsAcceptor>,
+    jobs: Vec<Job>,
+    wire: Recorder,
+) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = play(listener, scripts, acceptor);
-    let provider = connect(&settings(&format!("url = \"{scheme}127.0.0.1:{port}\"\n{keys}"), Path::new("/nowhere/state"))).unwrap();
+    let provider = connect(&settings(
+        &format!("url = \"{scheme}127.0.0.1:{port}\"\n{keys}"),
+        Path::new("/nowhere/state"),
+    ))
+    .unwrap();
     let whole = async {
         let reply = provider.send(&claim(jobs), &wire).await;
         provider.close().await;
@@ -238,7 +274,9 @@ fn words(reply: &Reply) -> Vec<String> {
         Verdict::Accepted { .. } => "accepted".to_owned(),
         Verdict::Rejected(r) => format!("rejected {}", r.code),
         Verdict::Suppressed(r) => format!("suppressed {}", r.code),
-        Verdict::NotTaken { refusal, counts } => format!("not taken {}{}", refusal.code, if *counts { " counts" } else { "" }),
+        Verdict::NotTaken { refusal, counts } => {
+            format!("not taken {}{}", refusal.code, if *counts { " counts" } else { "" })
+        }
         Verdict::Unknown { .. } => "unknown".to_owned(),
     };
     reply.items.iter().map(|(id, verdict)| format!("{id} {}", word(verdict))).collect()
@@ -261,7 +299,8 @@ fn stopped(health: &Health) -> (Reason, String) {
 /// As `run`, over a wire that has a slot for everybody at once.
 async fn run_unpaced(scripts: &[&[&[Act]]], to: &[&str], suppressed: &[u64]) -> Ran {
     let scripts = scripts.iter().map(|parts| parts.concat()).collect();
-    let wire = Recorder { is_unpaced: true, suppressed: suppressed.to_vec(), ..Recorder::default() };
+    let wire =
+        Recorder { is_unpaced: true, suppressed: suppressed.to_vec(), ..Recorder::default() };
     run_with("smtp://", "pipelining = \"full\"", scripts, None, jobs(to), wire).await
 }
 
@@ -271,14 +310,17 @@ fn certificate() -> (TlsAcceptor, tempfile::NamedTempFile) {
     root.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap().signed_by(&key, &root).unwrap();
+    let leaf =
+        CertificateParams::new(vec!["127.0.0.1".into()]).unwrap().signed_by(&key, &root).unwrap();
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], private)
-        .unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_no_client_auth()
+    .with_single_cert(vec![leaf.der().clone()], private)
+    .unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), root.pem()).unwrap();
     (TlsAcceptor::from(Arc::new(config)), file)
@@ -294,18 +336,33 @@ struct Kept {
 
 impl Kept {
     fn of(&self, kind: &str) -> Vec<String> {
-        self.facts.lock().unwrap().iter().filter(|((of, _), _)| of == kind).map(|(_, value)| value.clone()).collect()
+        self.facts
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|((of, _), _)| of == kind)
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 }
 
 impl Memory for Kept {
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {
         let facts = self.facts.lock().unwrap();
-        let of = facts.iter().filter(|((of, _), _)| of == kind).map(|((_, subject), value)| (subject.clone(), value.clone())).collect();
+        let of = facts
+            .iter()
+            .filter(|((of, _), _)| of == kind)
+            .map(|((_, subject), value)| (subject.clone(), value.clone()))
+            .collect();
         Box::pin(std::future::ready(Ok(of)))
     }
 
-    fn remember(&self, kind: &'static str, subject: String, value: String) -> BoxFuture<'_, Result<(), String>> {
+    fn remember(
+        &self,
+        kind: &'static str,
+        subject: String,
+        value: String,
+    ) -> BoxFuture<'_, Result<(), String>> {
         if self.is_full {
             return Box::pin(std::future::ready(Err("no space left".into())));
         }
@@ -313,7 +370,13 @@ impl Memory for Kept {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn remember_if(&self, kind: &'static str, subject: String, value: String, may: Condition) -> BoxFuture<'_, Result<bool, String>> {
+    fn remember_if(
+        &self,
+        kind: &'static str,
+        subject: String,
+        value: String,
+        may: Condition,
+    ) -> BoxFuture<'_, Result<bool, String>> {
         Box::pin(async move {
             let facts = self.recall(kind).await?;
             let is_allowed = may(&facts);

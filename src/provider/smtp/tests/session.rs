@@ -1,4 +1,5 @@
-//! From connecting to being ready for mail: greeting, TLS, AUTH, and how many connections there are.
+//! From connecting to being ready for mail: greeting, TLS, AUTH, and how many connections there
+//! are.
 
 use super::*;
 
@@ -23,23 +24,60 @@ async fn what_is_no_smtp_server_is_told_by_name() {
 
 #[tokio::test]
 async fn helo_is_tried_where_ehlo_is_not_known() {
-    let hello = [Say("220 hi"), Hear("EHLO me.example"), Say("502 what?"), Hear("HELO me.example"), Say("250 hi"), Hear("MAIL")];
-    let ran = run("helo = \"me.example\"", &[&[&hello, &[Say("250 ok"), Hear("RCPT"), Say("550 no")]]], &["a@x.example"]).await;
+    let hello = [
+        Say("220 hi"),
+        Hear("EHLO me.example"),
+        Say("502 what?"),
+        Hear("HELO me.example"),
+        Say("250 hi"),
+        Hear("MAIL"),
+    ];
+    let ran = run(
+        "helo = \"me.example\"",
+        &[&[&hello, &[Say("250 ok"), Hear("RCPT"), Say("550 no")]]],
+        &["a@x.example"],
+    )
+    .await;
     assert_eq!(words(&ran.reply), ["1 rejected 550"]);
 }
 
 #[tokio::test]
 async fn every_mechanism_says_who_we_are() {
-    let offer = [Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250-PIPELINING\r\n250 AUTH LOGIN PLAIN XOAUTH2")];
+    let offer = [
+        Say("220 hi"),
+        Hear("EHLO "),
+        Say("250-hi\r\n250-PIPELINING\r\n250 AUTH LOGIN PLAIN XOAUTH2"),
+    ];
     // base64 of "\0ann\0hunter2", "ann", "hunter2" and "user=ann^Aauth=Bearer hunter2^A^A".
     for (keys, exchange) in [
         ("", &[Hear("AUTH PLAIN AGFubgBodW50ZXIy"), Say("235 ok")][..]),
-        ("auth = \"login\"", &[Hear("AUTH LOGIN"), Say("334 x"), Hear("YW5u"), Say("334 x"), Hear("aHVudGVyMg=="), Say("235 ok")]),
-        ("auth = \"xoauth2\"", &[Hear("AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgaHVudGVyMgEB"), Say("235 ok")]),
+        (
+            "auth = \"login\"",
+            &[
+                Hear("AUTH LOGIN"),
+                Say("334 x"),
+                Hear("YW5u"),
+                Say("334 x"),
+                Hear("aHVudGVyMg=="),
+                Say("235 ok"),
+            ],
+        ),
+        (
+            "auth = \"xoauth2\"",
+            &[Hear("AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgaHVudGVyMgEB"), Say("235 ok")],
+        ),
     ] {
         let keys = format!("password = {{ env = \"hunter2\" }}\n{keys}");
         let script = [&offer, exchange, TAKEN].concat();
-        let ran = run_with("smtp://ann@", &keys, vec![script], None, jobs(&["a@x.example"]), Recorder::default()).await;
+        let ran = run_with(
+            "smtp://ann@",
+            &keys,
+            vec![script],
+            None,
+            jobs(&["a@x.example"]),
+            Recorder::default(),
+        )
+        .await;
         assert_eq!(words(&ran.reply), ["1 accepted"], "{keys}");
     }
 }
@@ -49,12 +87,28 @@ async fn refused_credentials_stop_the_provider_and_are_not_repeated() {
     let offer = [Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 AUTH PLAIN XOAUTH2")];
     for (keys, exchange) in [
         ("", &[Hear("AUTH PLAIN "), Say("535 5.7.8 no: AGFubgBodW50ZXIy is hunter2")][..]),
-        ("auth = \"xoauth2\"", &[Hear("AUTH XOAUTH2 "), Say("334 eyJzdGF0dXMiOiI0MDAifQ=="), Hear(""), Say("535 5.7.8 hunter2 expired")]),
+        (
+            "auth = \"xoauth2\"",
+            &[
+                Hear("AUTH XOAUTH2 "),
+                Say("334 eyJzdGF0dXMiOiI0MDAifQ=="),
+                Hear(""),
+                Say("535 5.7.8 hunter2 expired"),
+            ],
+        ),
         ("auth = \"login\"", &[]),
     ] {
         let keys = format!("password = {{ env = \"hunter2\" }}\n{keys}");
         let script = [&offer, exchange].concat();
-        let ran = run_with("smtp://ann@", &keys, vec![script], None, jobs(&["a@x.example"]), Recorder::default()).await;
+        let ran = run_with(
+            "smtp://ann@",
+            &keys,
+            vec![script],
+            None,
+            jobs(&["a@x.example"]),
+            Recorder::default(),
+        )
+        .await;
         let (reason, detail) = stopped(&ran.reply.health);
         assert_eq!(reason, Reason::Auth);
         assert!(!detail.contains("hunter2") && !detail.contains("AGFub"), "{detail}");
@@ -62,15 +116,35 @@ async fn refused_credentials_stop_the_provider_and_are_not_repeated() {
     }
 }
 
-const STARTTLS: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250-AUTH LOGIN\r\n250 STARTTLS"), Hear("STARTTLS"), Say("220 go"), Tls];
+const STARTTLS: &[Act] = &[
+    Say("220 hi"),
+    Hear("EHLO "),
+    Say("250-hi\r\n250-AUTH LOGIN\r\n250 STARTTLS"),
+    Hear("STARTTLS"),
+    Say("220 go"),
+    Tls,
+];
 
 #[tokio::test]
 async fn starttls_forgets_what_was_announced_in_clear_text() {
     let (acceptor, root) = certificate();
     let keys = format!("ca_file = {:?}\npassword = {{ env = \"hunter2\" }}", root.path());
-    let inside = [Hear("EHLO "), Say("250-hi\r\n250-PIPELINING\r\n250 AUTH PLAIN"), Hear("AUTH PLAIN "), Say("235 ok")];
+    let inside = [
+        Hear("EHLO "),
+        Say("250-hi\r\n250-PIPELINING\r\n250 AUTH PLAIN"),
+        Hear("AUTH PLAIN "),
+        Say("235 ok"),
+    ];
     let script = [STARTTLS, &inside, TAKEN].concat();
-    let ran = run_with("smtp+starttls://ann@", &keys, vec![script], Some(acceptor), jobs(&["a@x.example"]), Recorder::default()).await;
+    let ran = run_with(
+        "smtp+starttls://ann@",
+        &keys,
+        vec![script],
+        Some(acceptor),
+        jobs(&["a@x.example"]),
+        Recorder::default(),
+    )
+    .await;
     assert_eq!(words(&ran.reply), ["1 accepted"]);
 }
 
@@ -79,31 +153,55 @@ async fn implicit_tls_comes_before_the_greeting() {
     let (acceptor, root) = certificate();
     let script = [&[Tls], PIPELINING, TAKEN].concat();
     let keys = format!("ca_file = {:?}", root.path());
-    let ran = run_with("smtps://", &keys, vec![script], Some(acceptor), jobs(&["a@x.example"]), Recorder::default()).await;
+    let ran = run_with(
+        "smtps://",
+        &keys,
+        vec![script],
+        Some(acceptor),
+        jobs(&["a@x.example"]),
+        Recorder::default(),
+    )
+    .await;
     assert_eq!(words(&ran.reply), ["1 accepted"]);
 }
 
 #[tokio::test]
 async fn a_certificate_that_does_not_verify_stops_the_provider() {
     let (acceptor, _) = certificate();
-    for (scheme, keys, script) in [("smtps://", "", vec![Tls]), ("smtp://", "tls = \"optional\"", STARTTLS.to_vec())] {
-        let ran = run_with(scheme, keys, vec![script], Some(acceptor.clone()), jobs(&["a@x.example"]), Recorder::default()).await;
+    for (scheme, keys, script) in
+        [("smtps://", "", vec![Tls]), ("smtp://", "tls = \"optional\"", STARTTLS.to_vec())]
+    {
+        let ran = run_with(
+            scheme,
+            keys,
+            vec![script],
+            Some(acceptor.clone()),
+            jobs(&["a@x.example"]),
+            Recorder::default(),
+        )
+        .await;
         let (reason, detail) = stopped(&ran.reply.health);
         assert_eq!(reason, Reason::Session);
         assert!(detail.contains("does not verify") && detail.contains("ca_file"), "{detail}");
     }
 }
 
-/// Sends one message by STARTTLS to a server that never greets: one that waits for TLS, or for nothing at all.
+/// Sends one message by STARTTLS to a server that never greets: one that waits for TLS, or for
+/// nothing at all.
 async fn ungreeted(acceptor: Option<TlsAcceptor>) -> Reply {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("url = \"smtp+starttls://{}\"\ntimeouts = {{ command = \"500ms\" }}", listener.local_addr().unwrap());
+    let url = format!(
+        "url = \"smtp+starttls://{}\"\ntimeouts = {{ command = \"500ms\" }}",
+        listener.local_addr().unwrap()
+    );
     tokio::spawn(async move {
         let mut open = Vec::new();
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             match acceptor.clone() {
-                Some(acceptor) => drop(tokio::spawn(async move { acceptor.accept(stream).await.is_ok() })),
+                Some(acceptor) => {
+                    drop(tokio::spawn(async move { acceptor.accept(stream).await.is_ok() }))
+                }
                 None => open.push(stream),
             }
         }
@@ -127,15 +225,37 @@ async fn a_server_that_never_greets_and_speaks_no_tls_fails() {
 
 #[tokio::test]
 async fn what_is_injected_before_the_handshake_is_never_read() {
-    let script =
-        vec![Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 STARTTLS"), Hear("STARTTLS"), Say("220 go\r\n250-hi\r\n250 AUTH PLAIN"), Silence];
-    let ran = run_with("smtp+starttls://", "", vec![script], None, jobs(&["a@x.example"]), Recorder::default()).await;
+    let script = vec![
+        Say("220 hi"),
+        Hear("EHLO "),
+        Say("250-hi\r\n250 STARTTLS"),
+        Hear("STARTTLS"),
+        Say("220 go\r\n250-hi\r\n250 AUTH PLAIN"),
+        Silence,
+    ];
+    let ran = run_with(
+        "smtp+starttls://",
+        "",
+        vec![script],
+        None,
+        jobs(&["a@x.example"]),
+        Recorder::default(),
+    )
+    .await;
     assert!(stopped(&ran.reply.health).1.contains("before the TLS handshake"));
 }
 
 #[tokio::test]
 async fn required_tls_that_is_not_offered_stops_the_provider() {
-    let ran = run_with("smtp+starttls://", "", vec![PLAIN.to_vec()], None, jobs(&["a@x.example"]), Recorder::default()).await;
+    let ran = run_with(
+        "smtp+starttls://",
+        "",
+        vec![PLAIN.to_vec()],
+        None,
+        jobs(&["a@x.example"]),
+        Recorder::default(),
+    )
+    .await;
     assert!(stopped(&ran.reply.health).1.contains("does not offer STARTTLS"));
 }
 
@@ -144,7 +264,11 @@ async fn a_refused_connection_is_the_providers_failure() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let provider = connect(&settings(&format!("url = \"smtp://127.0.0.1:{port}\""), Path::new("/nowhere/state"))).unwrap();
+    let provider = connect(&settings(
+        &format!("url = \"smtp://127.0.0.1:{port}\""),
+        Path::new("/nowhere/state"),
+    ))
+    .unwrap();
     let reply = provider.send(&claim(jobs(&["a@x.example"])), &Recorder::default()).await;
     assert!(reply.items.is_empty());
     assert!(failing(&reply.health).starts_with(&format!("cannot connect to 127.0.0.1:{port}: ")));
@@ -155,11 +279,20 @@ async fn claims_sent_at_once_share_the_connections_there_may_be() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let claims = 5;
-    let server = play(listener, vec![[&[PIPELINING], &vec![TAKEN; claims][..], &[&[Hear("QUIT")]]].concat().concat()], None);
-    let provider = connect(&settings(&format!("url = \"smtp://127.0.0.1:{port}\""), Path::new("/nowhere/state"))).unwrap();
+    let server = play(
+        listener,
+        vec![[&[PIPELINING], &vec![TAKEN; claims][..], &[&[Hear("QUIT")]]].concat().concat()],
+        None,
+    );
+    let provider = connect(&settings(
+        &format!("url = \"smtp://127.0.0.1:{port}\""),
+        Path::new("/nowhere/state"),
+    ))
+    .unwrap();
     let claim = claim(jobs(&["a@x.example"]));
     let wire = Recorder::default();
-    let replies = futures_util::future::join_all((0..claims).map(|_| provider.send(&claim, &wire))).await;
+    let replies =
+        futures_util::future::join_all((0..claims).map(|_| provider.send(&claim, &wire))).await;
     assert!(replies.iter().all(|reply| words(reply) == ["1 accepted"]));
     provider.close().await;
     server.await.unwrap();
@@ -180,7 +313,8 @@ async fn there_are_never_more_connections_than_in_flight() {
             count.1.fetch_max(count.0.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             let open = Arc::clone(&count.0);
             served.spawn(async move {
-                let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
+                let mut peer =
+                    Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
                 for act in [PIPELINING, TAKEN, ONE].concat() {
                     peer.act(act).await;
                 }
@@ -190,10 +324,13 @@ async fn there_are_never_more_connections_than_in_flight() {
         served.join_all().await;
     });
     let keys = format!("url = \"smtp://127.0.0.1:{port}\"\nper_connection = 1");
-    let provider = connect(&ProviderSettings { in_flight: 3, ..settings(&keys, Path::new("/nowhere/state")) }).unwrap();
+    let provider =
+        connect(&ProviderSettings { in_flight: 3, ..settings(&keys, Path::new("/nowhere/state")) })
+            .unwrap();
     let claim = claim(jobs(&["a@x.example", "b@x.example"]));
     let wire = Recorder::default();
-    let replies = futures_util::future::join_all((0..6).map(|_| provider.send(&claim, &wire))).await;
+    let replies =
+        futures_util::future::join_all((0..6).map(|_| provider.send(&claim, &wire))).await;
     assert!(replies.iter().all(|reply| words(reply) == ["1 accepted", "2 accepted"]));
     provider.close().await;
     server.await.unwrap();

@@ -1,5 +1,6 @@
-//! A window against servers that refuse, close and answer at random moments. A model, which is a plain list of who got what, judges:
-//! nobody twice, nobody missing, and in doubt only whom the wire left so.
+//! A window against servers that refuse, close and answer at random moments. A model, which is a
+//! plain list of who got what, judges: nobody twice, nobody missing, and in doubt only whom the
+//! wire left so.
 //!
 //! `MAILBATCH_SEED` repeats an earlier run.
 
@@ -18,7 +19,8 @@ type Taken = Arc<Mutex<Vec<(String, String)>>>;
 struct Server {
     draws: Draws,
     taken: Taken,
-    /// A refused recipient leaves the sender in force, as with Exim; else the end of the message clears all, as with Postfix.
+    /// A refused recipient leaves the sender in force, as with Exim; else the end of the message
+    /// clears all, as with Postfix.
     keeps_sender: bool,
     /// How often, one in so many commands, the connection is closed, with 421 or without.
     fault: u64,
@@ -65,7 +67,11 @@ impl Server {
                 }
                 ("RCPT", to) => self.rcpt(to),
                 ("BDAT", octets) => {
-                    let octets = octets.trim().strip_suffix(" LAST").and_then(|n| n.parse().ok()).expect("BDAT N LAST");
+                    let octets = octets
+                        .trim()
+                        .strip_suffix(" LAST")
+                        .and_then(|n| n.parse().ok())
+                        .expect("BDAT N LAST");
                     let message = read_octets(&mut peer, octets).await?;
                     self.message(&message);
                     if self.draws.one_in(self.fault) {
@@ -152,22 +158,36 @@ async fn read_octets(peer: &mut Peer, octets: usize) -> Option<String> {
     Some(String::from_utf8(peer.buffer.drain(..octets).collect()).unwrap())
 }
 
-/// Sends to everybody in claims until each has a final word, and judges by what the server has taken.
+/// Sends to everybody in claims until each has a final word, and judges by what the server has
+/// taken.
 async fn judge(seed: u64) {
     let mut draws = Draws(seed);
-    let (window, fault, keeps_sender) = (2 + draws.below(15), [20, 60, 1_000][draws.below(3) as usize], draws.one_in(2));
+    let (window, fault, keeps_sender) =
+        (2 + draws.below(15), [20, 60, 1_000][draws.below(3) as usize], draws.one_in(2));
     let fates = ["user", "user", "user", "gone", "busy", "spam", "late"];
-    let names: Vec<String> = (0..60).map(|i| format!("{}{i}@x.example", fates[draws.below(7) as usize])).collect();
+    let names: Vec<String> =
+        (0..60).map(|i| format!("{}{i}@x.example", fates[draws.below(7) as usize])).collect();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let keys =
-        format!("url = \"smtp://127.0.0.1:{}\"\nwindow = {window}\nper_connection = {}", listener.local_addr().unwrap().port(), 5 + draws.below(60));
+    let keys = format!(
+        "url = \"smtp://127.0.0.1:{}\"\nwindow = {window}\nper_connection = {}",
+        listener.local_addr().unwrap().port(),
+        5 + draws.below(60)
+    );
     let taken = Taken::default();
     let (theirs, mut fresh) = (Arc::clone(&taken), draws.clone());
     let server = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
             let (draws, taken) = (Draws(fresh.below(u64::MAX)), Arc::clone(&theirs));
-            let server = Server { draws, taken, keeps_sender, fault, has_sender: false, recipients: Vec::new(), answers: Vec::new() };
+            let server = Server {
+                draws,
+                taken,
+                keeps_sender,
+                fault,
+                has_sender: false,
+                recipients: Vec::new(),
+                answers: Vec::new(),
+            };
             tokio::spawn(server.serve(stream));
         }
     });
@@ -180,8 +200,16 @@ async fn judge(seed: u64) {
         assert!(claims < 2_000, "it never ends: {open:?}");
         let count = open.len().min(1 + draws.below(30) as usize);
         let length = if draws.one_in(5) { 20_000 } else { 20 };
-        let members: Vec<Job> =
-            open[..count].iter().map(|i| job(*i as u64, &names[*i], &format!("To: {}\r\n\r\n{}\r\n", names[*i], "x".repeat(length)))).collect();
+        let members: Vec<Job> = open[..count]
+            .iter()
+            .map(|i| {
+                job(
+                    *i as u64,
+                    &names[*i],
+                    &format!("To: {}\r\n\r\n{}\r\n", names[*i], "x".repeat(length)),
+                )
+            })
+            .collect();
         let wire = Recorder { is_unpaced: draws.one_in(2), ..Recorder::default() };
         let reply = provider.send(&claim(members), &wire).await;
         for (id, verdict) in reply.items {
@@ -199,12 +227,21 @@ async fn judge(seed: u64) {
     server.abort();
     let taken = taken.lock().unwrap();
     for (index, verdict) in &ended {
-        let got: Vec<&String> = taken.iter().filter(|(to, _)| *to == names[*index]).map(|(_, message)| message).collect();
+        let got: Vec<&String> = taken
+            .iter()
+            .filter(|(to, _)| *to == names[*index])
+            .map(|(_, message)| message)
+            .collect();
         let name = &names[*index];
-        assert!(got.iter().all(|message| message.starts_with(&format!("To: {name}\r\n"))), "{name} got another's message");
+        assert!(
+            got.iter().all(|message| message.starts_with(&format!("To: {name}\r\n"))),
+            "{name} got another's message"
+        );
         let fits = match verdict {
             Verdict::Accepted { .. } => got.len() == 1,
-            Verdict::Rejected(_) => got.is_empty() && (name.starts_with("gone") || name.starts_with("spam")),
+            Verdict::Rejected(_) => {
+                got.is_empty() && (name.starts_with("gone") || name.starts_with("spam"))
+            }
             Verdict::Unknown { .. } => got.len() <= 1,
             other => panic!("{name}: {other:?}"),
         };
@@ -215,7 +252,8 @@ async fn judge(seed: u64) {
 #[tokio::test]
 async fn a_model_of_the_server_agrees_with_every_verdict() {
     let given = std::env::var("MAILBATCH_SEED").ok().map(|text| text.parse::<u64>().unwrap());
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
+        as u64;
     for round in 0..if given.is_some() { 1 } else { 300 } {
         let seed = given.unwrap_or(now.wrapping_add(round));
         println!("MAILBATCH_SEED={seed} repeats this round");

@@ -1,6 +1,7 @@
 //! What answers come to for the messages under way, and what the want of them does.
 //!
-//! The rule it keeps: an answer that cannot be one to its step is believed by nobody, and nor is any that follows it.
+//! The rule it keeps: an answer that cannot be one to its step is believed by nobody, and nor is
+//! any that follows it.
 
 use std::sync::atomic::Ordering;
 
@@ -17,25 +18,37 @@ use crate::provider::smtp::{HandOver, untraced};
 use crate::provider::{Health, Job, Refusal, Verdict};
 
 impl<'a> HandOver<'a> {
-    /// One answer, which belongs to the first message under way. An error is an answer that cannot be one to its step.
-    pub(super) fn absorb(&mut self, pipe: &mut Pipe<'a>, step: Step, answer: Answer) -> Result<(), Fault> {
+    /// One answer, which belongs to the first message under way. An error is an answer that cannot
+    /// be one to its step.
+    pub(super) fn absorb(
+        &mut self,
+        pipe: &mut Pipe<'a>,
+        step: Step,
+        answer: Answer,
+    ) -> Result<(), Fault> {
         pipe.answered_at = Instant::now();
         let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
         flight.is_begun = true;
         let garbled = Fault::Garbled(step, format!("{} {}", answer.code_text(), answer.text()));
         let is_unknown_command = matches!(answer.code, 500 | 502);
         match (step, answer.code) {
-            (Step::Message, _) if answer.class() != 2 && answer.class() != 3 => return self.refused_message(pipe, answer),
+            (Step::Message, _) if answer.class() != 2 && answer.class() != 3 => {
+                return self.refused_message(pipe, answer);
+            }
             (Step::Message, _) => return self.taken_message(pipe, &answer),
             // 250 is yes whatever follows: `250 2.1.5 Flushed`, `250 OK <id>`.
             (Step::Reset | Step::Mail, 250) => {}
             (Step::Rcpt, 250..=252) => flight.is_recipient_taken = true,
-            (Step::Mail | Step::Rcpt, 400..) if !(is_unknown_command && pipe.session.needs_reset) => {
+            (Step::Mail | Step::Rcpt, 400..)
+                if !(is_unknown_command && pipe.session.needs_reset) =>
+            {
                 pipe.is_held = true;
                 pipe.session.needs_reset = true;
                 flight.refused.get_or_insert((step, answer.clone()));
             }
-            (Step::Reset, 400..) if !(is_unknown_command && pipe.session.needs_reset) => drop(flight.refused.get_or_insert((step, answer.clone()))),
+            (Step::Reset, 400..) if !(is_unknown_command && pipe.session.needs_reset) => {
+                drop(flight.refused.get_or_insert((step, answer.clone())))
+            }
             _ => return Err(garbled),
         }
         if answer.code == 421 || step == Step::Reset && answer.code >= 400 {
@@ -57,15 +70,20 @@ impl<'a> HandOver<'a> {
         let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
         let (step, told) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
         if matches!(answer.code, 500 | 502) {
-            // A server that does not know the command reads what follows it, the message itself, as commands.
+            // A server that does not know the command reads what follows it, the message itself, as
+            // commands.
             pipe.session.relay.break_chunks();
         }
-        let leaves_sender = step == Step::Rcpt && is_whole && told.code != 421 && !matches!(answer.code, 421 | 500 | 502);
+        let leaves_sender = step == Step::Rcpt
+            && is_whole
+            && told.code != 421
+            && !matches!(answer.code, 421 | 500 | 502);
         if leaves_sender && !pipe.flights.is_empty() {
             pipe.session.spare_resets += 1;
         }
         let forgets = pipe.session.relay.forgets_sender.load(Ordering::Relaxed);
-        pipe.session.in_force = (leaves_sender && !forgets).then(|| pipe.session.mail_command_without_size(flight.job));
+        pipe.session.in_force =
+            (leaves_sender && !forgets).then(|| pipe.session.mail_command_without_size(flight.job));
         if step == Step::Reset {
             // The session is over, and nothing of this message was begun.
             pipe.again.push(flight.job);
@@ -76,10 +94,22 @@ impl<'a> HandOver<'a> {
             return Ok(());
         }
         let (verdict, health) = judge_chunk(flight.job, step, &told);
-        pipe.is_held |= self.settle_at(flight.job, verdict, health, step.names_a_recipient(&told) || names_our_sender(&told, flight.job)).is_err();
+        pipe.is_held |= self
+            .settle_at(
+                flight.job,
+                verdict,
+                health,
+                step.names_a_recipient(&told) || names_our_sender(&told, flight.job),
+            )
+            .is_err();
         match answer.code {
-            500 | 502 => Err(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text()))),
-            _ if !is_whole => Err(Fault::Garbled(Step::Message, "an answer before the message was whole".into())),
+            500 | 502 => Err(Fault::Garbled(
+                Step::Message,
+                format!("{} {}", answer.code_text(), answer.text()),
+            )),
+            _ if !is_whole => {
+                Err(Fault::Garbled(Step::Message, "an answer before the message was whole".into()))
+            }
             421 => {
                 pipe.stop_writing(Fault::Closing(Step::Message, answer));
                 Ok(())
@@ -88,8 +118,15 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// The message goes over another connection, where this one had been used; a new one that takes nothing asks for a pause.
-    fn left_for_another_connection(&mut self, pipe: &mut Pipe<'a>, job: &'a Job, fault: Fault, was_used: bool) {
+    /// The message goes over another connection, where this one had been used; a new one that takes
+    /// nothing asks for a pause.
+    fn left_for_another_connection(
+        &mut self,
+        pipe: &mut Pipe<'a>,
+        job: &'a Job,
+        fault: Fault,
+        was_used: bool,
+    ) {
         let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
         if was_used {
             match self.wire.answered(job.id, &verdict) {
@@ -107,14 +144,26 @@ impl<'a> HandOver<'a> {
         let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
         let provider_id = queue_id(answer);
         let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
-        let is_nameless = pipe.session.names_messages && provider_id.is_none() && !may_name_a_message(answer);
-        if answer.code != 250 || !is_whole || (is_nameless && flight.refused.is_none()) || speaks_of_an_address(answer) {
-            return Err(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())));
+        let is_nameless =
+            pipe.session.names_messages && provider_id.is_none() && !may_name_a_message(answer);
+        if answer.code != 250
+            || !is_whole
+            || (is_nameless && flight.refused.is_none())
+            || speaks_of_an_address(answer)
+        {
+            return Err(Fault::Garbled(
+                Step::Message,
+                format!("{} {}", answer.code_text(), answer.text()),
+            ));
         }
         if flight.refused.is_some() && flight.is_recipient_taken {
-            // Refused and taken: the sender of another transaction was in force. Nobody can say who has got it.
+            // Refused and taken: the sender of another transaction was in force. Nobody can say who
+            // has got it.
             flight.refused = None;
-            return Err(Fault::Garbled(Step::Message, "the message was taken although its sender was refused".into()));
+            return Err(Fault::Garbled(
+                Step::Message,
+                "the message was taken although its sender was refused".into(),
+            ));
         }
         let Some(flight) = pipe.flights.pop_front() else { return Ok(()) };
         pipe.was_used = true;
@@ -130,7 +179,11 @@ impl<'a> HandOver<'a> {
         pipe.session.in_force = None;
         pipe.session.names_messages |= provider_id.is_some();
         pipe.session.relay.takes_chunks.store(true, Ordering::Relaxed);
-        let verdict = Verdict::Accepted { provider_id, code: answer.code_text(), detail: answer.texts().last().unwrap_or_default() };
+        let verdict = Verdict::Accepted {
+            provider_id,
+            code: answer.code_text(),
+            detail: answer.texts().last().unwrap_or_default(),
+        };
         self.conclude(pipe, flight.job, verdict, Health::Fine);
         Ok(())
     }
@@ -153,13 +206,28 @@ impl<'a> HandOver<'a> {
         let cut = std::mem::take(&mut pipe.cut);
         // It said that it closes and has closed: what it had not begun to answer, it had not begun.
         let was_announced = is_lost && matches!(cause, Fault::Closing(Step::Reset, _));
-        let is_doubtful = handed_over.iter().any(|flight| flight.refused.is_none() && (flight.is_begun || !was_announced));
-        // As for one message at a time: a server may close when it likes, and the same messages then go over a new connection.
-        let may_go_again = !is_doubtful && is_closed && cause.is_closed_connection() && pipe.was_used && self.reply.health == Health::Fine;
+        let is_doubtful = handed_over
+            .iter()
+            .any(|flight| flight.refused.is_none() && (flight.is_begun || !was_announced));
+        // As for one message at a time: a server may close when it likes, and the same messages
+        // then go over a new connection.
+        let may_go_again = !is_doubtful
+            && is_closed
+            && cause.is_closed_connection()
+            && pipe.was_used
+            && self.reply.health == Health::Fine;
         let mut again = std::mem::take(&mut pipe.again);
-        for (flight, is_whole) in handed_over.into_iter().map(|flight| (flight, true)).chain(cut.into_iter().map(|flight| (flight, false))) {
+        for (flight, is_whole) in handed_over
+            .into_iter()
+            .map(|flight| (flight, true))
+            .chain(cut.into_iter().map(|flight| (flight, false)))
+        {
             let closing = match flight.refused {
-                Some((step, answer)) if step == Step::Reset || (answer.code == 421 && step != Step::Message) => Some(Fault::Closing(step, answer)),
+                Some((step, answer))
+                    if step == Step::Reset || (answer.code == 421 && step != Step::Message) =>
+                {
+                    Some(Fault::Closing(step, answer))
+                }
                 None if was_announced && !flight.is_begun => None,
                 Some((step, answer)) => {
                     let (verdict, health) = judge_chunk(flight.job, step, &answer);
@@ -168,7 +236,12 @@ impl<'a> HandOver<'a> {
                 }
                 None if is_whole => {
                     let refusal = Refusal { reason: Reason::NoReply, ..cause.refusal() };
-                    self.conclude(pipe, flight.job, Verdict::Unknown { detail: refusal.detail.clone() }, Health::Failing(refusal));
+                    self.conclude(
+                        pipe,
+                        flight.job,
+                        Verdict::Unknown { detail: refusal.detail.clone() },
+                        Health::Failing(refusal),
+                    );
                     continue;
                 }
                 None => None,
@@ -179,7 +252,8 @@ impl<'a> HandOver<'a> {
                 let fault = closing.as_ref().unwrap_or(&cause);
                 let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
                 let is_at_it = closing.as_ref().is_some_and(Fault::is_at_a_recipient);
-                pipe.is_held |= self.settle_at(flight.job, verdict, fault.health(), is_at_it).is_err();
+                pipe.is_held |=
+                    self.settle_at(flight.job, verdict, fault.health(), is_at_it).is_err();
             }
         }
         again.into_iter().rev().for_each(|job| self.todo.push_front(job));
@@ -199,8 +273,15 @@ fn speaks_of_an_address(answer: &Answer) -> bool {
 /// As for DATA; but that BDAT is not known is no fault of the recipient's.
 fn judge_chunk(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
     if step == Step::Message && matches!(answer.code, 500 | 502) {
-        let refusal = Refusal::new(Reason::Session, answer.code_text(), format!("at BDAT: {}", answer.text()));
-        return (Verdict::NotTaken { refusal: refusal.clone(), counts: false }, Health::Failing(refusal));
+        let refusal = Refusal::new(
+            Reason::Session,
+            answer.code_text(),
+            format!("at BDAT: {}", answer.text()),
+        );
+        return (
+            Verdict::NotTaken { refusal: refusal.clone(), counts: false },
+            Health::Failing(refusal),
+        );
     }
     judge_for(job, step, answer)
 }

@@ -1,22 +1,26 @@
-//! Several messages under way on one connection: each is MAIL, RCPT and the whole message as one chunk (RFC 3030), with no wait between
-//! them.
+//! Several messages under way on one connection: each is MAIL, RCPT and the whole message as one
+//! chunk (RFC 3030), with no wait between them.
 //!
-//! The rules it keeps: answers come in the order of the commands, so each belongs to a known step of a known message; the trace is told
-//! before the write that holds a message's last octet, and whatever was handed over whole and not answered is `Unknown`; after any refusal
-//! nothing more is begun until all that is under way has been answered and RSET too; an answer that cannot belong to its step closes the
-//! connection at once.
+//! The rules it keeps: answers come in the order of the commands, so each belongs to a known step
+//! of a known message; the trace is told before the write that holds a message's last octet, and
+//! whatever was handed over whole and not answered is `Unknown`; after any refusal nothing more is
+//! begun until all that is under way has been answered and RSET too; an answer that cannot belong
+//! to its step closes the connection at once.
 //!
-//! - Each message but the first in the pipe begins with RSET. A refused recipient can leave the sender in force (Exim answers the next
-//!   MAIL with `503 sender already given` and takes its RCPT and its message all the same), and nothing but 250 answers RSET, so that a
-//!   server that answers twice, or reads a refused chunk as commands, is found out before it is believed.
-//! - Where nothing but the recipient was refused, the next one goes under the sender that is in force, and no RSET is spent; servers count
-//!   those. Behind messages under way they cannot be spared, so there are fewer of these once recipients are refused.
-//! - Until one chunk has been taken by this relay, there is one message at a time; after the first reply that cannot be understood there is
-//!   no chunk any more, on no connection and in no later run.
-//! - 4yz or 5yz to RSET (Exim's `554 Too many nonmail commands`) says that the server closes. What stood behind it and was not answered when
-//!   it had closed was not begun: it answers in order.
-//! - A 421 refuses the message that it answers. Those behind it that were handed over and not answered are `Unknown`: the server may have
-//!   been reading them.
+//! - Each message but the first in the pipe begins with RSET. A refused recipient can leave the
+//!   sender in force (Exim answers the next MAIL with `503 sender already given` and takes its RCPT
+//!   and its message all the same), and nothing but 250 answers RSET, so that a server that answers
+//!   twice, or reads a refused chunk as commands, is found out before it is believed.
+//! - Where nothing but the recipient was refused, the next one goes under the sender that is in
+//!   force, and no RSET is spent; servers count those. Behind messages under way they cannot be
+//!   spared, so there are fewer of these once recipients are refused.
+//! - Until one chunk has been taken by this relay, there is one message at a time; after the first
+//!   reply that cannot be understood there is no chunk any more, on no connection and in no later
+//!   run.
+//! - 4yz or 5yz to RSET (Exim's `554 Too many nonmail commands`) says that the server closes. What
+//!   stood behind it and was not answered when it had closed was not begun: it answers in order.
+//! - A 421 refuses the message that it answers. Those behind it that were handed over and not
+//!   answered are `Unknown`: the server may have been reading them.
 
 mod answers;
 mod pipe;
@@ -37,8 +41,8 @@ use crate::provider::{BoxFuture, Health, Job, Stopped, Verdict};
 /// With more octets than this waiting to be written, no message is put behind them.
 const MOST_QUEUED: usize = 256 * 1024;
 
-/// A session that has been idle for longer has to show first that it is still there, because all that is written to a lost connection
-/// would be in doubt.
+/// A session that has been idle for longer has to show first that it is still there, because all
+/// that is written to a lost connection would be in doubt.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether the operator knows that a window does nothing here.
@@ -55,19 +59,27 @@ impl Experience {
         }
         if !(session.extensions.chunking && session.groups) {
             if !self.has_been_told.swap(true, Ordering::Relaxed) {
-                tracing::info!(server = settings.host, "`window` does nothing here: the server does not announce both CHUNKING and PIPELINING");
+                tracing::info!(
+                    server = settings.host,
+                    "`window` does nothing here: the server does not announce both CHUNKING and PIPELINING"
+                );
             }
             return None;
         }
-        Some(if session.relay.takes_chunks.load(Ordering::Relaxed) { affordable(settings.window, session) } else { 1 })
+        Some(if session.relay.takes_chunks.load(Ordering::Relaxed) {
+            affordable(settings.window, session)
+        } else {
+            1
+        })
     }
 }
 
-/// RSETs behind a refusal that one connection is to be asked for at most. Exim closes after ten that it takes for idle talk.
+/// RSETs behind a refusal that one connection is to be asked for at most. Exim closes after ten
+/// that it takes for idle talk.
 const MOST_SPARE_RESETS: u32 = 8;
 
-/// How many messages may be under way: each one behind the first begins with RSET, which is a spare one where the message before it is
-/// refused.
+/// How many messages may be under way: each one behind the first begins with RSET, which is a spare
+/// one where the message before it is refused.
 fn affordable(window: usize, session: &Session) -> usize {
     if session.spare_resets == 0 && !session.relay.counts_resets.load(Ordering::Relaxed) {
         return window;
@@ -189,7 +201,9 @@ impl<'a> HandOver<'a> {
             }
         }
         // A slot that is about to come is not thrown away, since it counts.
-        if let Some(slot) = slot.take().filter(|_| !pipe.is_stopped && self.reply.health == Health::Fine) {
+        if let Some(slot) =
+            slot.take().filter(|_| !pipe.is_stopped && self.reply.health == Health::Fine)
+        {
             let permitted = slot.await;
             pipe.is_held = true;
             self.continue_with(&mut pipe, permitted);
@@ -220,7 +234,9 @@ impl<'a> HandOver<'a> {
     /// The first job that is left may be begun, or it may not.
     fn continue_with(&mut self, pipe: &mut Pipe<'a>, permitted: Result<(), Stopped>) {
         match permitted {
-            Ok(()) if pipe.is_held || pipe.flights.is_empty() => self.granted = self.todo.front().map(|job| job.id),
+            Ok(()) if pipe.is_held || pipe.flights.is_empty() => {
+                self.granted = self.todo.front().map(|job| job.id)
+            }
             Ok(()) => {
                 if let Some(job) = self.todo.pop_front() {
                     pipe.begin(job);
@@ -260,7 +276,10 @@ impl<'a> HandOver<'a> {
         pipe.is_held = true;
         // The slice that was to be traced has not been written.
         pipe.slice_end = 0;
-        pipe.stop_writing(Fault::Lost(Step::Message, format!("the trace cannot be written: {error}")));
+        pipe.stop_writing(Fault::Lost(
+            Step::Message,
+            format!("the trace cannot be written: {error}"),
+        ));
         pipe.cut.clear();
         // The provider's health says what stops the claim.
         let _ = self.fares(untraced(error));

@@ -1,6 +1,8 @@
-//! A session with the messages under way on it: what has been handed over of each, and when to give up.
+//! A session with the messages under way on it: what has been handed over of each, and when to give
+//! up.
 //!
-//! The rule it keeps: what is said to be handed over whole is never less than what the server may have got whole.
+//! The rule it keeps: what is said to be handed over whole is never less than what the server may
+//! have got whole.
 
 use std::collections::VecDeque;
 
@@ -69,7 +71,14 @@ impl<'a> Pipe<'a> {
     /// Begins with a message whose recipient has been taken under the sender in force.
     pub(super) fn go_on(&mut self, job: &'a Job) {
         let end = Some(self.session.connection.queue_chunk(&job.message));
-        self.flights.push_back(Flight { job, end, is_traced: false, is_begun: true, is_recipient_taken: true, refused: None });
+        self.flights.push_back(Flight {
+            job,
+            end,
+            is_traced: false,
+            is_begun: true,
+            is_recipient_taken: true,
+            refused: None,
+        });
         self.session.transactions += 1;
     }
 
@@ -88,14 +97,23 @@ impl<'a> Pipe<'a> {
         connection.queue(Step::Mail, &mail);
         connection.queue(Step::Rcpt, &rcpt_command(job));
         let end = Some(connection.queue_chunk(&job.message));
-        self.flights.push_back(Flight { job, end, is_traced: false, is_begun: false, is_recipient_taken: false, refused: None });
+        self.flights.push_back(Flight {
+            job,
+            end,
+            is_traced: false,
+            is_begun: false,
+            is_recipient_taken: false,
+            refused: None,
+        });
         self.session.transactions += 1;
     }
 
     /// Tells the trace whom the next write can complete.
     pub(super) fn trace(&mut self, wire: &dyn Wire) -> std::io::Result<()> {
         self.slice_end = self.session.connection.slice_end();
-        let completed = |flight: &&mut Flight<'_>| !flight.is_traced && flight.end.is_some_and(|end| end <= self.slice_end);
+        let completed = |flight: &&mut Flight<'_>| {
+            !flight.is_traced && flight.end.is_some_and(|end| end <= self.slice_end)
+        };
         let completed: Vec<JobId> = self
             .flights
             .iter_mut()
@@ -129,7 +147,11 @@ impl<'a> Pipe<'a> {
         let step = self.step();
         let limits = connection.limits();
         let is_writing = connection.queued() > 0 && self.fault.is_none();
-        let (since, limit) = if is_writing { (self.moved_at, limits.data) } else { (self.answered_at, limits.answer(step)) };
+        let (since, limit) = if is_writing {
+            (self.moved_at, limits.data)
+        } else {
+            (self.answered_at, limits.answer(step))
+        };
         (since + limit, Fault::Silent(step, limit))
     }
 
@@ -137,13 +159,18 @@ impl<'a> Pipe<'a> {
         self.session.connection.awaited().unwrap_or(Step::Message)
     }
 
-    /// Writes nothing more. Messages that may have been handed over whole stay, because their answers may still come.
+    /// Writes nothing more. Messages that may have been handed over whole stay, because their
+    /// answers may still come.
     pub(super) fn stop_writing(&mut self, fault: Fault) {
         if self.fault.is_some() {
             return;
         }
         let left = self.session.connection.may_have_left(self.slice_end);
-        let whole = self.flights.iter().take_while(|flight| flight.end.is_none_or(|end| end <= left)).count();
+        let whole = self
+            .flights
+            .iter()
+            .take_while(|flight| flight.end.is_none_or(|end| end <= left))
+            .count();
         self.cut.extend(self.flights.drain(whole..));
         self.flights.iter_mut().for_each(|flight| flight.end = None);
         self.session.connection.discard();

@@ -29,7 +29,12 @@ impl Aiosmtpd {
         let library = super::unpacked().join("aiosmtpd");
         let can_run = |python: &&str| {
             let mut import = Command::new(python);
-            import.args(["-c", "import aiosmtpd"]).env("PYTHONPATH", &library).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            import
+                .args(["-c", "import aiosmtpd"])
+                .env("PYTHONPATH", &library)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             import.status().is_ok_and(|status| status.success())
         };
         let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(can_run) else {
@@ -39,11 +44,22 @@ impl Aiosmtpd {
         let maildir = dir.path().join("mail");
         let port = crate::support::free_port();
         let mut command = Command::new(python);
-        command.env("PYTHONPATH", &library).args(["-m", "aiosmtpd", "-n", "-u", "-c", "aiosmtpd.handlers.Mailbox"]);
+        command.env("PYTHONPATH", &library).args([
+            "-m",
+            "aiosmtpd",
+            "-n",
+            "-u",
+            "-c",
+            "aiosmtpd.handlers.Mailbox",
+        ]);
         command.arg("-l").arg(format!("127.0.0.1:{port}"));
         let authority = tls.then(|| Authority::create(dir.path()));
         if let Some(authority) = &authority {
-            command.arg("--tlscert").arg(&authority.certificate).arg("--tlskey").arg(&authority.key);
+            command
+                .arg("--tlscert")
+                .arg(&authority.certificate)
+                .arg("--tlskey")
+                .arg(&authority.key);
         }
         command.arg(&maildir);
         let mut server = Server::spawn(&mut command, dir.path().join("log"));
@@ -82,8 +98,11 @@ impl Aiosmtpd {
 fn parse(raw: Vec<u8>) -> Stored {
     let text = String::from_utf8_lossy(&raw);
     let value = |name: &str| {
-        let head = text.split("\n\n").next().unwrap_or_default().replace("\n ", " ").replace("\n\t", " ");
-        head.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned())).unwrap_or_default()
+        let head =
+            text.split("\n\n").next().unwrap_or_default().replace("\n ", " ").replace("\n\t", " ");
+        head.lines()
+            .find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
+            .unwrap_or_default()
     };
     let recipients = value("X-RcptTo:").split(',').map(super::bare).collect();
     Stored { sender: super::bare(&value("X-MailFrom:")), recipients, raw }

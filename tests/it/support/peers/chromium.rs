@@ -1,5 +1,6 @@
-//! Chromium without a window, driven by its own protocol (chromedevtools.github.io/devtools-protocol) through two pipes: what it shows and
-//! sends is what a person's browser would.
+//! Chromium without a window, driven by its own protocol
+//! (chromedevtools.github.io/devtools-protocol) through two pipes: what it shows and sends is what
+//! a person's browser would.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -26,22 +27,46 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) fn start() -> Option<Self> {
-        let Some(program) = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(super::program) else {
+        let Some(program) =
+            ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(super::program)
+        else {
             return super::require("Chromium", "not installed (package chromium)");
         };
         let dir = super::open_directory();
-        let made = Command::new("mkfifo").args(["orders", "said"]).current_dir(dir.path()).status().expect("mkfifo is everywhere");
+        let made = Command::new("mkfifo")
+            .args(["orders", "said"])
+            .current_dir(dir.path())
+            .status()
+            .expect("mkfifo is everywhere");
         assert!(made.success());
         // The shell gives it the pipes under the numbers that it expects, and becomes it.
         let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$0\" \"$@\" 3<orders 4>said"]).arg(program).current_dir(dir.path()).env("HOME", dir.path());
-        command.args(["--headless=new", "--remote-debugging-pipe", "--user-data-dir=profile", "--no-first-run", "--disable-gpu"]);
-        command.args(["--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync"]);
+        command
+            .args(["-c", "exec \"$0\" \"$@\" 3<orders 4>said"])
+            .arg(program)
+            .current_dir(dir.path())
+            .env("HOME", dir.path());
+        command.args([
+            "--headless=new",
+            "--remote-debugging-pipe",
+            "--user-data-dir=profile",
+            "--no-first-run",
+            "--disable-gpu",
+        ]);
+        command.args([
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]);
         if super::is_root() {
             command.arg("--no-sandbox");
         }
         let server = Server::spawn(command.arg("about:blank"), dir.path().join("log"));
-        let orders = OpenOptions::new().write(true).open(dir.path().join("orders")).expect("the shell reads it");
+        let orders = OpenOptions::new()
+            .write(true)
+            .open(dir.path().join("orders"))
+            .expect("the shell reads it");
         let answers = File::open(dir.path().join("said")).expect("the shell writes it");
         let (tell, said) = channel();
         std::thread::spawn(move || {
@@ -54,8 +79,11 @@ impl Chromium {
             }
         });
         let mut browser = Self { server, orders, said, last: 0, session: None, _dir: dir };
-        let target = browser.order("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
-        let attached = browser.order("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
+        let target =
+            browser.order("Target.createTarget", json!({ "url": "about:blank" }))["targetId"]
+                .clone();
+        let attached =
+            browser.order("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         browser.order("Page.enable", json!({}));
         Some(browser)
@@ -63,7 +91,9 @@ impl Chromium {
 
     #[track_caller]
     fn hear(&self) -> Value {
-        self.said.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("the browser says nothing: {error}\n{}", self.server.log()))
+        self.said.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            panic!("the browser says nothing: {error}\n{}", self.server.log())
+        })
     }
 
     /// Gives an order and returns its result. What happens meanwhile is not kept.
@@ -104,7 +134,8 @@ impl Chromium {
     /// What an expression in the page comes to.
     #[track_caller]
     pub(crate) fn value(&mut self, expression: &str) -> Value {
-        let result = self.order("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
+        let result = self
+            .order("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
         assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
         result["result"]["value"].clone()
     }
@@ -114,7 +145,8 @@ impl Chromium {
         self.order("Emulation.setScriptExecutionDisabled", json!({ "value": !run }));
     }
 
-    /// Presses the mouse's button over the only element of this kind, and waits for the page that follows. When it was pressed.
+    /// Presses the mouse's button over the only element of this kind, and waits for the page that
+    /// follows. When it was pressed.
     #[track_caller]
     pub(crate) fn press(&mut self, element: &str) -> (Instant, jiff::Timestamp) {
         let boxed = format!(

@@ -1,6 +1,8 @@
-//! Mail servers, and a browser, written by others. Each runs on a loopback port of its own, out of a directory of its own, and ends when dropped.
+//! Mail servers, and a browser, written by others. Each runs on a loopback port of its own, out of
+//! a directory of its own, and ends when dropped.
 //!
-//! A server that is not installed makes `start` answer `None`, with a line on standard error; with `MAILBATCH_REQUIRE_PEERS=1` it fails the test.
+//! A server that is not installed makes `start` answer `None`, with a line on standard error; with
+//! `MAILBATCH_REQUIRE_PEERS=1` it fails the test.
 
 mod aiosmtpd;
 mod chromium;
@@ -60,7 +62,10 @@ pub(crate) use peer;
 /// The path of a program in `PATH` or one of the system's directories.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).chain(["/usr/sbin", "/usr/bin", "/sbin"].map(PathBuf::from)).map(|dir| dir.join(name)).find(|path| path.is_file())
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/bin", "/sbin"].map(PathBuf::from))
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
 }
 
 fn is_root() -> bool {
@@ -69,23 +74,31 @@ fn is_root() -> bool {
 
 /// A directory that servers running as other users can reach.
 fn open_directory() -> tempfile::TempDir {
-    let dir = tempfile::Builder::new().prefix("mailbatch-peer-").tempdir_in("/tmp").expect("/tmp is writable");
+    let dir = tempfile::Builder::new()
+        .prefix("mailbatch-peer-")
+        .tempdir_in("/tmp")
+        .expect("/tmp is writable");
     mode(dir.path(), 0o755);
     dir
 }
 
 fn mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 fn give(path: &Path, user: u32, group: u32) {
-    chown(path, Some(user), Some(group)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    chown(path, Some(user), Some(group))
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// The numeric user and group of a system user, if there is one.
 fn user(name: &str) -> Option<(u32, u32)> {
     let table = std::fs::read_to_string("/etc/passwd").ok()?;
-    let fields: Vec<&str> = table.lines().map(|line| line.split(':').collect()).find(|fields: &Vec<&str>| fields[0] == name)?;
+    let fields: Vec<&str> = table
+        .lines()
+        .map(|line| line.split(':').collect())
+        .find(|fields: &Vec<&str>| fields[0] == name)?;
     Some((fields[2].parse().ok()?, fields[3].parse().ok()?))
 }
 
@@ -107,7 +120,11 @@ impl Server {
         let out = std::fs::File::create(&log).expect("the peer's directory is writable");
         let err = out.try_clone().expect("a file handle can be cloned");
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
-        Self { child: child.unwrap_or_else(|error| panic!("{command:?}: {error}")), log, stop: Signal::TERM }
+        Self {
+            child: child.unwrap_or_else(|error| panic!("{command:?}: {error}")),
+            log,
+            stop: Signal::TERM,
+        }
     }
 
     fn has_ended(&mut self) -> bool {
@@ -128,13 +145,16 @@ impl Server {
     }
 
     fn log(&self) -> String {
-        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        std::fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let group = rustix::process::Pid::from_raw(self.child.id().cast_signed()).expect("a process id is not zero");
+        let group = rustix::process::Pid::from_raw(self.child.id().cast_signed())
+            .expect("a process id is not zero");
         if !self.has_ended() {
             let _ = rustix::process::kill_process(group, self.stop);
             wait_for(|| self.has_ended(), Duration::from_secs(5));
@@ -149,7 +169,9 @@ impl Drop for Server {
 fn greets(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     let mut code = [0; 3];
-    let greeted = stream.set_read_timeout(Some(Duration::from_secs(10))).is_ok() && stream.read_exact(&mut code).is_ok() && &code == b"220";
+    let greeted = stream.set_read_timeout(Some(Duration::from_secs(10))).is_ok()
+        && stream.read_exact(&mut code).is_ok()
+        && &code == b"220";
     let _ = stream.write_all(b"QUIT\r\n");
     let _ = stream.read(&mut [0; 64]);
     greeted
@@ -173,11 +195,15 @@ fn take_header(raw: &mut Vec<u8>, name: &str) -> Option<String> {
 
 /// The address inside `<...>`, or the whole argument where there are no brackets.
 fn bare(argument: &str) -> String {
-    let inner = argument.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(argument, |(inner, _)| inner);
+    let inner = argument
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map_or(argument, |(inner, _)| inner);
     inner.trim().to_owned()
 }
 
-/// The files of a directory, whole, in no particular order; files that vanish meanwhile are left out.
+/// The files of a directory, whole, in no particular order; files that vanish meanwhile are left
+/// out.
 fn files(dir: &Path) -> Vec<Vec<u8>> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     entries.flatten().filter_map(|entry| std::fs::read(entry.path()).ok()).collect()

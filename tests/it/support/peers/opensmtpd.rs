@@ -1,7 +1,8 @@
-//! OpenSMTPD: announces no PIPELINING and answers 500 and closes when a client pipelines all the same.
+//! OpenSMTPD: announces no PIPELINING and answers 500 and closes when a client pipelines all the
+//! same.
 //!
-//! Its queue and its control socket have fixed places in the system, so one runs at a time; others wait for it. It relays what it took
-//! to a recorder, out of which it is read back.
+//! Its queue and its control socket have fixed places in the system, so one runs at a time; others
+//! wait for it. It relays what it took to a recorder, out of which it is read back.
 
 use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
@@ -35,11 +36,17 @@ impl OpenSmtpd {
         if !super::is_root() {
             return super::require("OpenSMTPD", "needs root");
         }
-        if !program.is_file() || super::user("opensmtpd").is_none() || super::user("opensmtpq").is_none() {
+        if !program.is_file()
+            || super::user("opensmtpd").is_none()
+            || super::user("opensmtpq").is_none()
+        {
             return super::require("OpenSMTPD", "not unpacked (tests/run does it)");
         }
         if Path::new("/usr/sbin/smtpctl").exists() {
-            return super::require("OpenSMTPD", "the system has one of its own, whose queue must not be touched");
+            return super::require(
+                "OpenSMTPD",
+                "the system has one of its own, whose queue must not be touched",
+            );
         }
         let alone = File::create("/tmp/mailbatch-opensmtpd.lock").expect("/tmp is writable");
         alone.lock().expect("locks work in /tmp");
@@ -53,7 +60,11 @@ impl OpenSmtpd {
         let port = crate::support::free_port();
         let config = dir.path().join("smtpd.conf");
         let table: Vec<String> = gone.iter().map(|address| format!("\"{address}\"")).collect();
-        let refusing = if gone.is_empty() { String::new() } else { format!("match from any for rcpt-to {{ {} }} reject\n", table.join(", ")) };
+        let refusing = if gone.is_empty() {
+            String::new()
+        } else {
+            format!("match from any for rcpt-to {{ {} }} reject\n", table.join(", "))
+        };
         super::write(
             &config,
             format!(
@@ -64,7 +75,10 @@ impl OpenSmtpd {
             ),
         );
         super::mode(&config, 0o600);
-        let mut server = Server::spawn(Command::new(program).arg("-d").arg("-f").arg(config), dir.path().join("log"));
+        let mut server = Server::spawn(
+            Command::new(program).arg("-d").arg("-f").arg(config),
+            dir.path().join("log"),
+        );
         server.wait_until("OpenSMTPD", || super::greets(port));
         Some(Self { server, port, behind, _dir: dir, _alone: alone })
     }
@@ -81,8 +95,16 @@ impl OpenSmtpd {
 
     /// Waits until `count` messages came out of it; panics with its log if they do not.
     pub(crate) fn stored(&self, count: usize) -> Vec<Taken> {
-        let came = crate::support::wait_for(|| self.behind.taken().len() >= count, Duration::from_secs(30));
-        assert!(came, "{} of {count} messages were relayed:\n{}", self.behind.taken().len(), self.log());
+        let came = crate::support::wait_for(
+            || self.behind.taken().len() >= count,
+            Duration::from_secs(30),
+        );
+        assert!(
+            came,
+            "{} of {count} messages were relayed:\n{}",
+            self.behind.taken().len(),
+            self.log()
+        );
         self.behind.taken()
     }
 

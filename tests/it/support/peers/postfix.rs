@@ -1,4 +1,5 @@
-//! A whole Postfix in a directory of its own, with Dovecot answering for AUTH, delivering everything into one Maildir.
+//! A whole Postfix in a directory of its own, with Dovecot answering for AUTH, delivering
+//! everything into one Maildir.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -48,9 +49,12 @@ impl Postfix {
     /// Its password.
     pub(crate) const PASSWORD: &str = "correct horse battery";
 
-    /// Starts it; all mail from loopback to `example.com`, `example.net` and `example.org` is taken.
+    /// Starts it; all mail from loopback to `example.com`, `example.net` and `example.org` is
+    /// taken.
     pub(crate) fn start(options: PostfixOptions) -> Option<Self> {
-        let (Some(postfix), Some((mail_owner, _))) = (super::program("postfix"), super::user("postfix")) else {
+        let (Some(postfix), Some((mail_owner, _))) =
+            (super::program("postfix"), super::user("postfix"))
+        else {
             return super::require("Postfix", "not installed");
         };
         if !super::is_root() {
@@ -74,13 +78,26 @@ impl Postfix {
         super::write(root.join("etc/main.cf"), main_cf(&root, &options, authority.as_ref()));
         super::write(root.join("etc/master.cf"), MASTER.replace("PORT", &port.to_string()));
 
-        let mut server = Server::spawn(Command::new(postfix).arg("-c").arg(root.join("etc")).arg("start-fg"), root.join("postfix.log"));
-        // smtpd ends at once when nobody answers for AUTH, so Dovecot comes before the first connection; its socket lies in Postfix's queue directory.
+        let mut server = Server::spawn(
+            Command::new(postfix).arg("-c").arg(root.join("etc")).arg("start-fg"),
+            root.join("postfix.log"),
+        );
+        // smtpd ends at once when nobody answers for AUTH, so Dovecot comes before the first
+        // connection; its socket lies in Postfix's queue directory.
         let master = Master { pid_file: root.join("spool/pid/master.pid") };
         server.wait_until("Postfix", || root.join("spool/private/smtp").exists());
         let auth = dovecot.filter(|_| options.auth).map(|program| start_dovecot(&program, &root));
         server.wait_until("Postfix", || super::greets(port));
-        Some(Self { _auth: auth, _master: master, server, port, root, authority, options, _dir: dir })
+        Some(Self {
+            _auth: auth,
+            _master: master,
+            server,
+            port,
+            root,
+            authority,
+            options,
+            _dir: dir,
+        })
     }
 
     /// The port on 127.0.0.1.
@@ -105,7 +122,8 @@ impl Postfix {
         super::files(&self.mailbox()).into_iter().map(parse).collect()
     }
 
-    /// Waits until `count` messages are delivered; panics with the log if they are not within a minute for each thousand.
+    /// Waits until `count` messages are delivered; panics with the log if they are not within a
+    /// minute for each thousand.
     pub(crate) fn wait_delivered(&self, count: usize) -> Vec<Stored> {
         let patience = Duration::from_secs(60 + count as u64 * 60 / 1000);
         let delivered = || std::fs::read_dir(self.mailbox()).map_or(0, Iterator::count);
@@ -131,7 +149,10 @@ struct Master {
 
 impl Drop for Master {
     fn drop(&mut self) {
-        let pid = std::fs::read_to_string(&self.pid_file).ok().and_then(|text| text.trim().parse().ok()).and_then(Pid::from_raw);
+        let pid = std::fs::read_to_string(&self.pid_file)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .and_then(Pid::from_raw);
         let Some(pid) = pid else { return };
         // It leads a group of its own, so its services end with it.
         let _ = kill_process_group(pid, Signal::TERM);
@@ -143,8 +164,12 @@ impl Drop for Master {
 
 /// Whether the process is gone, or waits only for somebody to ask how it ended.
 fn has_ended(pid: Pid) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    status.rsplit(')').next().is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('Z')))
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    status
+        .rsplit(')')
+        .next()
+        .is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('Z')))
 }
 
 fn main_cf(root: &Path, options: &PostfixOptions, authority: Option<&Authority>) -> String {
@@ -181,7 +206,11 @@ fn main_cf(root: &Path, options: &PostfixOptions, authority: Option<&Authority>)
     if let Some(authority) = authority {
         put(&format!("smtpd_tls_cert_file = {}", authority.certificate.display()));
         put(&format!("smtpd_tls_key_file = {}", authority.key.display()));
-        put(if options.tls_required { "smtpd_tls_security_level = encrypt" } else { "smtpd_tls_security_level = may" });
+        put(if options.tls_required {
+            "smtpd_tls_security_level = encrypt"
+        } else {
+            "smtpd_tls_security_level = may"
+        });
         put("smtpd_tls_auth_only = yes");
     }
     if options.auth {
@@ -189,8 +218,13 @@ fn main_cf(root: &Path, options: &PostfixOptions, authority: Option<&Authority>)
         put("smtpd_sasl_type = dovecot");
         put("smtpd_sasl_path = private/auth");
     }
-    let replies: Vec<String> = options.replies.iter().map(|(address, reply)| format!("{{{address}={reply}}}")).collect();
-    let check = if replies.is_empty() { String::new() } else { format!("check_recipient_access inline:{{ {} }}, ", replies.join(", ")) };
+    let replies: Vec<String> =
+        options.replies.iter().map(|(address, reply)| format!("{{{address}={reply}}}")).collect();
+    let check = if replies.is_empty() {
+        String::new()
+    } else {
+        format!("check_recipient_access inline:{{ {} }}, ", replies.join(", "))
+    };
     let permit = if options.auth { "permit_sasl_authenticated" } else { "permit_mynetworks" };
     put(&format!("smtpd_recipient_restrictions = {check}{permit}, reject"));
     put(&format!("smtpd_relay_restrictions = {permit}, reject"));
@@ -247,7 +281,10 @@ fn start_dovecot(program: &Path, root: &Path) -> Server {
         ),
     );
     // The penalty, switched off above, makes everybody wait for seconds after one wrong password.
-    let mut server = Server::spawn(Command::new(program).arg("-F").arg("-c").arg(&config), root.join("dovecot.out"));
+    let mut server = Server::spawn(
+        Command::new(program).arg("-F").arg("-c").arg(&config),
+        root.join("dovecot.out"),
+    );
     server.wait_until("Dovecot", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
     server
 }
@@ -259,7 +296,10 @@ fn parse(mut raw: Vec<u8>) -> Stored {
             stored.sender = super::bare(&value);
         } else if let Some(value) = super::take_header(&mut raw, "Delivered-To") {
             stored.recipients.push(super::bare(&value));
-        } else if !["X-Original-To", "Received"].iter().any(|name| super::take_header(&mut raw, name).is_some()) {
+        } else if !["X-Original-To", "Received"]
+            .iter()
+            .any(|name| super::take_header(&mut raw, name).is_some())
+        {
             stored.raw = raw;
             return stored;
         }

