@@ -16,23 +16,24 @@ mod sending;
 mod suppress;
 mod words;
 
-pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs, PollArgs};
-pub use help::HelpArgs;
-pub use listen::ListenArgs;
-pub use pausing::{PauseArgs, PauseScopeArgs, UnpauseArgs};
-pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
-pub use reconcile::{Assumed, ReconcileArgs};
-pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhoArgs, WhyArgs};
-pub use sending::{
-    ChangesArgs, CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs,
+pub(crate) use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs, PollArgs};
+pub(crate) use help::HelpArgs;
+pub(crate) use listen::ListenArgs;
+pub(crate) use pausing::{PauseArgs, PauseScopeArgs, UnpauseArgs};
+pub(crate) use provider::{ProviderArgs, ProviderCommand};
+pub(crate) use reconcile::{Assumed, ReconcileArgs};
+pub(crate) use results::{
+    ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhoArgs, WhyArgs,
+};
+pub(crate) use sending::{
+    ChangesArgs, CheckArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs,
     ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
 };
-pub use suppress::{
-    AddArgs, DiffArgs, EntryArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs,
-    SuppressCommand, SyncArgs,
+pub(crate) use suppress::{
+    AddArgs, DiffArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand, SyncArgs,
 };
-pub use words::{
-    ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Scope, Then,
+pub(crate) use words::{
+    ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Then,
 };
 pub(crate) use words::{delimiter, encoding};
 
@@ -172,7 +173,7 @@ fn after_help() -> String {
 
 fn exit_codes() -> String {
     let mut text = String::from("Exit codes:");
-    for (exit, meaning) in crate::exit::TABLE {
+    for (exit, meaning) in crate::model::exit::TABLE {
         text.push_str(&format!("\n  {:>3}  {meaning}", exit.code()));
     }
     text
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn help_lists_every_exit_code() {
         let help = Cli::command().render_long_help().to_string();
-        for (exit, meaning) in crate::exit::TABLE {
+        for (exit, meaning) in crate::model::exit::TABLE {
             assert!(
                 help.contains(&exit.code().to_string()) && help.contains(&meaning[..11]),
                 "{meaning}"
@@ -214,7 +215,7 @@ mod tests {
         assert_eq!(send.canary.map(|c| c.to_string()).as_deref(), Some("5%"));
         assert_eq!(
             send.sending.fail_on,
-            [crate::outcome::Outcome::Unknown, crate::outcome::Outcome::Rejected]
+            [crate::model::outcome::Outcome::Unknown, crate::model::outcome::Outcome::Rejected]
         );
         assert_eq!(send.list.screening.max_invalid.to_string(), "5%");
     }

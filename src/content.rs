@@ -81,7 +81,7 @@ pub struct Content {
 }
 
 /// Whether a header tells how to unsubscribe (RFC 2369, RFC 8058).
-pub fn is_unsubscribe_header(name: &str) -> bool {
+pub(crate) fn is_unsubscribe_header(name: &str) -> bool {
     ["List-Unsubscribe", "List-Unsubscribe-Post"]
         .iter()
         .any(|known| known.eq_ignore_ascii_case(name))

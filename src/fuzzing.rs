@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use crate::commands::events::cursor::Cursor;
 use crate::commands::sync::progress::{Head, Progress};
 use crate::ledger::words;
-use crate::outcome::{Outcome, Reason};
+use crate::model::outcome::{Outcome, Reason};
 use crate::provider::smtp::classify;
 use crate::provider::smtp::reply::{Answer, ReplyBuffer};
 use crate::provider::smtp::step::Step;
 use crate::provider::smtp::{body, url};
-use crate::provider::{Health, JobId, Verdict};
+use crate::provider::{Health, RowNumber, Verdict};
 use crate::replies;
 
 /// The padded base64 of `bytes`.
@@ -183,14 +183,14 @@ pub fn ledger_time(micros: i64) -> Option<Timestamp> {
 }
 
 /// The members of a batch out of the ledger's bytes, and the bytes of them again.
-pub fn ledger_members(bytes: &[u8]) -> (Vec<JobId>, Vec<u8>) {
-    let members: Vec<JobId> = words::unpack(bytes).collect();
+pub fn ledger_members(bytes: &[u8]) -> (Vec<RowNumber>, Vec<u8>) {
+    let members: Vec<RowNumber> = words::unpack(bytes).collect();
     let packed = words::pack(members.iter().copied());
     (members, packed)
 }
 
 /// The run and the row of the id of a recipient; `None` where the row is beyond what a run can
 /// hold.
-pub fn ledger_id(run: i64, row: JobId) -> Option<(i64, JobId)> {
+pub fn ledger_id(run: i64, row: RowNumber) -> Option<(i64, RowNumber)> {
     words::id_of(run, row).ok().map(|id| (words::seq_of(id), words::row_of(id)))
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::shown::Shown;
+use crate::model::shown::Shown;
 
 /// Ticks of the times in /proc, in a second; the same on all architectures.
 const TICKS: i64 = 100;

@@ -16,48 +16,38 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
-pub mod address;
 mod bounded;
-pub mod content;
-#[cfg(test)]
-mod draws;
-pub mod error;
-pub mod event;
-pub mod exit;
-mod figures;
+mod cli;
+mod commands;
+mod config;
+mod content;
+mod events;
 mod files;
-#[doc(hidden)]
-pub mod fuzzing;
-pub mod guides;
+mod fuzzing;
+mod guides;
 mod holder;
 mod host;
-pub mod literal;
-pub mod outcome;
-pub mod pause;
-mod process;
-pub mod recipient;
-pub mod secret;
-mod shown;
-
-pub mod cli;
-pub mod commands;
-pub mod config;
-
-pub mod events;
-pub mod input;
-pub mod ledger;
-pub mod limit;
+mod input;
+mod ledger;
+mod limit;
 mod listen;
-pub mod message;
-pub mod output;
-pub mod pipeline;
-pub mod plan;
-pub mod provider;
+mod message;
+mod model;
+mod output;
+mod pipeline;
+mod plan;
+mod process;
+mod progress;
+mod provider;
 mod replies;
-pub mod suppression;
+mod report;
+mod secret;
+mod suppression;
 
-pub mod progress;
-pub mod report;
+#[cfg(test)]
+mod draws;
+#[doc(hidden)]
+pub mod internals;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -76,7 +66,7 @@ fn listen(verbose: u8) {
         _ => LevelFilter::DEBUG,
     };
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(shown::VisibleErrors::default)
+        .with_writer(model::shown::VisibleErrors::default)
         .with_ansi(false)
         .with_target(false)
         .log_internal_errors(false);
@@ -97,12 +87,12 @@ pub fn run() -> ExitCode {
             // Help and version come this way too, on standard output and with code 0.
             if error.exit_code() != 0
                 && std::env::args_os()
-                    .any(|typed| typed.to_string_lossy().contains(shown::is_harmful))
+                    .any(|typed| typed.to_string_lossy().contains(model::shown::is_harmful))
             {
                 let _ = write!(
                     std::io::stderr().lock(),
                     "{}",
-                    shown::visible_lines(&error.render().to_string())
+                    model::shown::visible_lines(&error.render().to_string())
                 );
             } else {
                 let _ = error.print();
@@ -114,7 +104,7 @@ pub fn run() -> ExitCode {
                 );
             }
             return ExitCode::from(
-                u8::try_from(error.exit_code()).unwrap_or(exit::Exit::USAGE.code()),
+                u8::try_from(error.exit_code()).unwrap_or(model::exit::Exit::USAGE.code()),
             );
         }
     };

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Access, OFlags};
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Result};
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 
 /// How long a FIFO is waited for that no program reads.
 const READER: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const LINKS: usize = 40;
 /// The files of a workspace that no output may replace: known by their canonical paths, and by
 /// their inodes, so that hard links and bind mounts count too.
 #[derive(Clone, Debug, Default)]
-pub struct OwnFiles {
+pub(crate) struct OwnFiles {
     state_dirs: Vec<PathBuf>,
     files: Vec<(PathBuf, &'static str)>,
     open: Vec<((u64, u64), &'static str)>,
@@ -35,17 +35,17 @@ pub struct OwnFiles {
 
 impl OwnFiles {
     /// Adds a state directory: everything in it, and everything that could be made there.
-    pub fn add_state_dir(&mut self, dir: &Path) {
+    pub(crate) fn add_state_dir(&mut self, dir: &Path) {
         self.state_dirs.push(canonical(dir));
     }
 
     /// Adds a file, whether it exists or not; `what` names its kind, as in "the configuration".
-    pub fn add(&mut self, path: &Path, what: &'static str) {
+    pub(crate) fn add(&mut self, path: &Path, what: &'static str) {
         self.files.push((canonical(path), what));
     }
 
     /// Adds what standard input reads from, where that is a regular file.
-    pub fn add_stdin(&mut self, what: &'static str) {
+    pub(crate) fn add_stdin(&mut self, what: &'static str) {
         let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
         if let Ok(about) = file.and_then(|file| file.metadata())
             && about.is_file()
@@ -137,7 +137,7 @@ fn canonical(path: &Path) -> PathBuf {
 
 /// A place where an output may be written.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct Target {
     typed: PathBuf,
     path: PathBuf,
     way: Way,
@@ -160,7 +160,7 @@ enum Way {
 impl Target {
     /// The place that `path` names; `shown` is how messages name it, with its flag. Exit 2 for a
     /// file of the workspace's own, a link that leads out of its directory, and a directory.
-    pub fn of(path: &Path, shown: &str, own: &OwnFiles) -> Result<Self> {
+    pub(crate) fn of(path: &Path, shown: &str, own: &OwnFiles) -> Result<Self> {
         let target = Self::resolve(path, shown)?;
         let what = match target.way {
             Way::Stdout => open_stream(Way::Stdout).ok().and_then(|file| file.metadata().ok()),
@@ -182,13 +182,13 @@ impl Target {
     }
 
     /// A place that the program has chosen itself.
-    pub fn chosen(path: &Path) -> Self {
+    pub(crate) fn chosen(path: &Path) -> Self {
         Self { typed: path.to_owned(), path: path.to_owned(), way: Way::Aside, mode: PRIVATE }
     }
 
     /// The same for an output without addresses: others may read a new file as far as the process's
     /// umask lets them.
-    pub fn shared(self) -> Self {
+    pub(crate) fn shared(self) -> Self {
         Self { mode: SHARED, ..self }
     }
 
@@ -243,18 +243,18 @@ impl Target {
     }
 
     /// Where the output will be.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path that was named; the suffix of this one says the format.
-    pub fn typed(&self) -> &Path {
+    pub(crate) fn typed(&self) -> &Path {
         &self.typed
     }
 
     /// Tries whether an output could be written there, and leaves nothing; missing directories are
     /// made with mode 0700.
-    pub fn try_out(&self) -> io::Result<()> {
+    pub(crate) fn try_out(&self) -> io::Result<()> {
         match self.way {
             Way::Aside => beside(&self.path, self.mode).map(drop),
             Way::InPlace => Ok(rustix::fs::access(&self.path, Access::WRITE_OK)?),
@@ -264,7 +264,7 @@ impl Target {
 }
 
 /// Whether an output of this name is written in place, and its format cannot be told by a suffix.
-pub fn is_in_place(path: &Path) -> bool {
+pub(crate) fn is_in_place(path: &Path) -> bool {
     stream(path).is_some()
         || fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
@@ -292,7 +292,7 @@ fn open_stream(way: Way) -> io::Result<File> {
 /// An output that is being written. Dropped before [`Output::finish`], it leaves a regular file as
 /// it was.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     path: PathBuf,
     sink: Sink,
 }
@@ -306,7 +306,7 @@ enum Sink {
 impl Output {
     /// Begins to write; missing directories are made with mode 0700, and a new file has mode 0600
     /// unless the output is shared.
-    pub fn begin(target: &Target) -> io::Result<Self> {
+    pub(crate) fn begin(target: &Target) -> io::Result<Self> {
         let sink = match target.way {
             Way::Aside => Sink::Aside(beside(&target.path, target.mode)?),
             Way::InPlace => Sink::InPlace(open_in_place(&target.path)?),
@@ -316,7 +316,7 @@ impl Output {
     }
 
     /// Syncs a regular file and puts it in its place.
-    pub fn finish(self) -> io::Result<PathBuf> {
+    pub(crate) fn finish(self) -> io::Result<PathBuf> {
         match self.sink {
             Sink::InPlace(_) => Ok(self.path),
             Sink::Aside(file) => {
@@ -351,7 +351,7 @@ impl Write for Output {
 }
 
 /// Writes a whole output.
-pub fn write(target: &Target, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(target: &Target, bytes: &[u8]) -> io::Result<()> {
     let mut output = Output::begin(target)?;
     output.write_all(bytes)?;
     output.finish().map(drop)

@@ -6,7 +6,7 @@ use std::thread::Builder;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 
 /// The most open files that are asked for where the system allows them; it is often set to fewer
 /// for each process by default.

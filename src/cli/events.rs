@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::words;
-use crate::event::EventKind;
-use crate::literal::parse_wait;
+use crate::model::event::EventKind;
+use crate::model::literal::parse_wait;
 
 /// Take in what comes back, and list it
 #[derive(Args, Clone, Debug)]

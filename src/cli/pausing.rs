@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::words;
-use crate::literal::parse_duration;
-use crate::outcome::Kind;
+use crate::model::literal::parse_duration;
+use crate::model::outcome::Kind;
 
 /// Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)
 #[derive(Args, Clone, Debug)]

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::words::{self, ReportFormat};
-use crate::literal::parse_duration;
-use crate::outcome::Outcome;
+use crate::model::literal::parse_duration;
+use crate::model::outcome::Outcome;
 
 /// Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and
 /// what to do

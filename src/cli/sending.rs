@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::words::{self, ListFormat, OnCap, OnUnknown, ProgressMode, Then};
-use crate::address::{Address, Dedupe};
-use crate::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait};
-use crate::outcome::Outcome;
+use crate::model::address::{Address, Dedupe};
+use crate::model::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait};
+use crate::model::outcome::Outcome;
 
 /// Check a list, screen it and send; the same command again continues where it stopped
 #[derive(Args, Clone, Debug)]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::words::{self, ExportFormat, Preset, Scope};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 
 /// Keep the list of those who must not be mailed
 #[derive(Args, Clone, Debug)]

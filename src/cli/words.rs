@@ -4,10 +4,10 @@ use clap::ValueEnum;
 use encoding_rs::Encoding;
 use jiff::Timestamp;
 
-use crate::address::Address;
-use crate::event::EventKind;
-use crate::literal::parse_duration;
-use crate::outcome::{Kind, Reason};
+use crate::model::address::Address;
+use crate::model::event::EventKind;
+use crate::model::literal::parse_duration;
+use crate::model::outcome::{Kind, Reason};
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -159,7 +159,7 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 
 /// A receiving domain, with or without an @ before it, as the ledger has it.
 pub(super) fn domain(text: &str) -> Result<String, String> {
-    crate::address::domain_to_ascii(text.trim_start_matches('@'))
+    crate::model::address::domain_to_ascii(text.trim_start_matches('@'))
         .map_err(|e| format!("{text:?} is no domain: {e}"))
 }
 

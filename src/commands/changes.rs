@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use crate::commands::reports::each_row;
 use crate::commands::running::in_this_workspace;
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Subject};
-use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerRow, Run, RunState};
-use crate::outcome::Outcome;
+use crate::model::error::{Error, Subject};
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
 
 /// What differs from an earlier run of the campaign, in words.
 pub(crate) fn changes(
@@ -80,7 +80,7 @@ pub(crate) async fn warn_of_left_out(
     ledger: &dyn Ledger,
     old: &str,
     new: &str,
-) -> crate::error::Result<()> {
+) -> crate::model::error::Result<()> {
     let is_left =
         |row: &LedgerRow| matches!(row.outcome, None | Some(Outcome::Held | Outcome::Deferred));
     let mut left: HashSet<String> = HashSet::new();
@@ -111,7 +111,10 @@ pub(crate) async fn warn_of_left_out(
 
 /// A run that was closed by hand is not continued: the same command plans anew, and whoever was
 /// reached stays reached.
-pub(crate) async fn is_abandoned(ledger: &dyn Ledger, run: &Run) -> crate::error::Result<bool> {
+pub(crate) async fn is_abandoned(
+    ledger: &dyn Ledger,
+    run: &Run,
+) -> crate::model::error::Result<bool> {
     Ok(run.state == RunState::Finished
         && ledger.standing(&run.id).await?.tally.get(Outcome::Held) > 0)
 }

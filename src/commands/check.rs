@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::address::{Address, Note};
 use crate::cli::{CheckArgs, Globals};
 use crate::commands::foresight::{self, Foreseen};
 use crate::commands::outlets;
@@ -13,16 +12,17 @@ use crate::commands::reading::{judgement, lists, say_decisive};
 use crate::commands::running::note_all;
 use crate::commands::say;
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::input::{Filter, Kind, ReadAs};
 use crate::ledger::{PlannedRow, Standing};
 use crate::message::MessageSource;
-use crate::outcome::Outcome;
+use crate::model::address::{Address, Note};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
+use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target, is_in_place};
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
-use crate::shown::Shown;
 use crate::suppression::{Places, Suppressions};
 
 /// Runs the command. Exit 4 when a send would refuse the list, 14 when it would because of what
@@ -206,7 +206,7 @@ fn write_rejected(
         let mut name = name;
         name.push(".rejected.csv");
         let path = PathBuf::from(name);
-        if is_in_place(&bench.settings.workspace.from_arguments(&path)) {
+        if is_in_place(&bench.settings.workspace.path_from_arguments(&path)) {
             return Err(Error::usage(format!("{}: is no regular file", path.shown())));
         }
         let target = target(bench, "the file of bad rows,", &path, own)?;

@@ -9,12 +9,12 @@ use crate::cli::{Command, Globals, ReportFormat};
 use crate::commands::own_files::of_workspace;
 use crate::commands::workbench::eprintln_quietly;
 use crate::config::{Workspace, start_dir};
-use crate::error::{Error, Result, Subject};
-use crate::exit::Exit;
+use crate::model::error::{Error, Result, Subject};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target, is_in_place};
 use crate::report::ci::{self, Content, is_for_ci};
 use crate::report::{self, Format};
-use crate::shown::Shown;
 
 /// The reports for CI that a command was asked for.
 pub(crate) struct CiReports {
@@ -154,7 +154,7 @@ fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
 
 /// Writes that a command line could not be read into the reports for CI that it names. `typed`
 /// begins with the program's name.
-pub fn refuse_command_line(typed: &[OsString], why: &str) {
+pub(crate) fn refuse_command_line(typed: &[OsString], why: &str) {
     let sends =
         |argument: &OsString| ["send", "resume", "retry"].iter().any(|word| argument == word);
     if !typed.iter().skip(1).any(sends) {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::address::key_of;
 use crate::cli::{MessageArgs, SendArgs};
 use crate::commands::inputs::{Inputs, digest_of};
 use crate::commands::outlets::FrozenRoute;
@@ -16,10 +15,11 @@ use crate::commands::reading::lists;
 use crate::commands::reports::each_row;
 use crate::commands::running::Frozen;
 use crate::commands::workbench::Workbench;
-use crate::error::Result;
 use crate::input::Filter;
 use crate::ledger::{Ledger, Run};
 use crate::message::Message;
+use crate::model::address::key_of;
+use crate::model::error::Result;
 use crate::plan;
 
 /// What is not as it was when a run was planned.
@@ -89,7 +89,7 @@ impl Comparison<'_> {
                 .message
                 .get("file")
                 .and_then(toml::Value::as_str)
-                .map(|file| settings.workspace.from_config(file))
+                .map(|file| settings.workspace.path_from_config(file))
         };
         let typed = match args {
             Some(args) => args.message.clone(),

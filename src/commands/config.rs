@@ -10,12 +10,12 @@ use super::sample::{self, ListColumns};
 use super::say;
 use crate::cli::{ConfigCommand, Globals};
 use crate::config::{FILE_NAME, Settings, start_dir};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 
 /// Runs one of the `config` commands.
-pub fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {
+pub(crate) fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {
     match command {
         ConfigCommand::Init { dir, list, email } => {
             init(globals, dir.as_deref(), (list.as_deref(), email.as_deref()), out)
@@ -29,7 +29,7 @@ pub fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> R
 /// the directory the command started in; for a list, and its column with the addresses, if that is
 /// named, with that list's columns. A configuration that is there already is refused (exit 2), the
 /// other two are kept.
-pub fn init(
+pub(crate) fn init(
     globals: &Globals,
     dir: Option<&Path>,
     (list, email): (Option<&Path>, Option<&str>),
@@ -89,7 +89,7 @@ fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
 
 /// Reads the configuration, resolves every provider's secrets, and looks for the files it names:
 /// exit 2 for the configuration, 4 for a missing message or suppression file.
-pub fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Result<Exit> {
+pub(crate) fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Result<Exit> {
     let settings = Settings::load(globals, env)?;
     settings.provider(settings.providers.first().map(|(name, _)| name.as_str()))?;
     for (name, _) in &settings.providers {
@@ -126,7 +126,7 @@ pub fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Re
 }
 
 /// Prints every setting in force, one a line; with `--json` as NDJSON.
-pub fn show(
+pub(crate) fn show(
     globals: &Globals,
     env: Option<&str>,
     origin: bool,

@@ -8,9 +8,9 @@ use crate::commands::campaign::{argument, typable};
 use crate::commands::comparison::{Changed, Comparison};
 use crate::commands::running::{frozen, in_this_workspace};
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::{Ledger, Run};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
 
 /// How a run goes on.
 pub(crate) enum Goes {

@@ -4,21 +4,21 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::address::key_of;
 use crate::commands::campaign::argument;
 use crate::commands::reading::{judgement, say_without_rows, survey_notes};
 use crate::commands::reports::format_of;
 use crate::commands::running::canary_size;
 use crate::commands::say;
 use crate::commands::send::Sending;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::{Ledger, People, PlannedRow, Run, RunState};
-use crate::outcome::Outcome;
+use crate::model::address::key_of;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
+use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
 use crate::plan::{self, Survey};
 use crate::report::{self, ci};
-use crate::shown::Shown;
 
 /// Reads, screens and renders everything, and says what a send would do and how long it would take
 /// under the limits.
@@ -125,7 +125,7 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) 
 fn write_checks(sending: &Sending<'_>, survey: &Survey, would_send: u64) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for path in &sending.args.sending.report {
-        let place = sending.bench.settings.workspace.from_arguments(path);
+        let place = sending.bench.settings.workspace.path_from_arguments(path);
         let format = format_of(&place)?;
         if !ci::is_for_ci(format) {
             notes.push(format!(

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
 use crate::ledger::{Fact, Ledger};
+use crate::model::error::{Error, Result};
 use crate::suppression::Suppressions;
 
 /// The files that held entries in an earlier run, by their path; the value is their number then.

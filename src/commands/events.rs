@@ -15,15 +15,15 @@ use crate::cli::{EventListArgs, EventsArgs, EventsCommand, Globals, IngestArgs};
 use crate::commands::say;
 use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::config::start_dir;
-use crate::error::{Error, Result};
-use crate::event::{Believe, Event};
 use crate::events::mail::{self, Told};
 use crate::events::webhook::read_export;
 use crate::events::{Letter, each_letter, file_learned};
-use crate::exit::Exit;
-use crate::figures::{clean, time};
 use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::event::{Believe, Event};
+use crate::model::exit::Exit;
+use crate::model::figures::{clean, time};
+use crate::model::shown::Shown;
 use crate::suppression;
 
 /// How many events are written down in one go, and how many messages wait to be.

@@ -12,10 +12,10 @@ use crate::commands::running::in_this_workspace;
 use crate::commands::say;
 use crate::commands::verdict::{earned, exit_of, most_telling};
 use crate::commands::workbench::Workbench;
-use crate::error::Result;
-use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState, Standing};
-use crate::outcome::Outcome;
+use crate::model::error::Result;
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
 use crate::plan::without_rows;
 use crate::report::{self, Closing, SummaryExtra};
 

@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::address::Address;
 use crate::commands::reconcile::keep_standing;
 use crate::commands::reports::{each_row, forget_report};
 use crate::commands::running::{frozen, learn};
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled};
-use crate::outcome::Outcome;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Outcome;
 use crate::pipeline::keep_learned;
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 use crate::provider::by_hand::{InDoubt, Log, Trouble, Unfinished, in_words};
 
 /// What a log was asked.
@@ -95,7 +95,8 @@ pub(crate) async fn keep_what_it_teaches(
     no_learn: bool,
 ) -> Result<()> {
     let Some(learn) = learn(bench, &frozen(run)?, no_learn) else { return Ok(()) };
-    let email = |job: JobId| rows.iter().find(|row| row.row == job).map(|row| row.email.as_str());
+    let email =
+        |job: RowNumber| rows.iter().find(|row| row.row == job).map(|row| row.email.as_str());
     let now = Timestamp::now();
     let taught = |verdict: &Reconciled| match &verdict.settled {
         Settled::Final(settled) => {
@@ -187,7 +188,7 @@ async fn follow(
             keep_what_it_teaches(bench, ledger.as_ref(), run, name, &rows, &found, no_learn)
                 .await?;
             settled += found.len() as u64;
-            let done: HashSet<JobId> = found.iter().map(|found| found.row).collect();
+            let done: HashSet<RowNumber> = found.iter().map(|found| found.row).collect();
             forget_report(bench, run)?;
             ledger.reconcile(&run.id, found).await?;
             rows.retain(|row| !done.contains(&row.row));

@@ -8,9 +8,9 @@ use crate::commands::campaign::{Apart, argument, asked, typable};
 use crate::commands::changes::{changes, is_abandoned, refusal};
 use crate::commands::overlap::Question;
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
 use crate::ledger::{Ledger, People};
 use crate::message::{Message, MessageSource};
+use crate::model::error::{Error, Result};
 
 /// A finding about earlier runs.
 pub(crate) struct Foreseen {

@@ -8,11 +8,11 @@ use crate::cli::SendingArgs;
 use crate::commands::running::frozen;
 use crate::commands::workbench::Workbench;
 use crate::config::CanaryRequires;
-use crate::error::{Error, Result, Subject};
-use crate::exit::Exit;
 use crate::ledger::{Gate, Ledger, Run, Standing};
 use crate::listen;
-use crate::pause::Watched;
+use crate::model::error::{Error, Result, Subject};
+use crate::model::exit::Exit;
+use crate::model::pause::Watched;
 use crate::pipeline::CanaryRule;
 
 /// How long bounces and complaints are waited for where something tells of them and nobody says how

@@ -10,11 +10,11 @@ use clap_complete::Shell;
 
 use super::say;
 use crate::cli::Cli;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::guides::GUIDES;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
-use crate::shown::Shown;
 
 /// The shells `completions/` has a script for, with the name each of them looks for.
 pub const COMPLETIONS: &[(Shell, &str)] = &[
@@ -26,7 +26,7 @@ pub const COMPLETIONS: &[(Shell, &str)] = &[
 ];
 
 /// Prints the completion script of a shell.
-pub fn completions(shell: Shell, out: &mut dyn Write) -> Result<Exit> {
+pub(crate) fn completions(shell: Shell, out: &mut dyn Write) -> Result<Exit> {
     say(out, &completion_script(shell))?;
     Ok(Exit::OK)
 }

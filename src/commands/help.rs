@@ -6,10 +6,10 @@ use clap::{CommandFactory, Parser};
 
 use super::say;
 use crate::cli::{Cli, HelpArgs};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::guides::{GUIDES, Guide};
-use crate::shown::visible;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::visible;
 
 /// The width of a guide in a pipe, and the bounds of its width on a terminal.
 const PIPED: usize = 80;

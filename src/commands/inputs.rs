@@ -12,8 +12,8 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::cli::{Cli, Command, SendArgs};
 use crate::commands::workbench::Workbench;
 use crate::config::Settings;
-use crate::error::{Error, Result};
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 
 /// The version of the form below; later ones only add to it.
 const VERSION: u32 = 1;
@@ -83,7 +83,7 @@ fn kinds(settings: &Settings, providers: &[&str]) -> Vec<(String, String)> {
 
 /// The flags of a send that decide who gets what, as they can be typed.
 fn flags(bench: &Workbench, args: &SendArgs) -> Vec<String> {
-    let at = |path: &Path| bench.settings.workspace.from_arguments(path).display().to_string();
+    let at = |path: &Path| bench.settings.workspace.path_from_arguments(path).display().to_string();
     let reading = &args.list.reading;
     let delimiter = |byte: u8| match byte {
         b'\t' => "tab".to_owned(),

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::cli::{Globals, ListenArgs};
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::listen::Listening;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
 use crate::pipeline::{Signals, Wish};
 
 /// Runs the command. Being ended is how it ends, so a signal is success.

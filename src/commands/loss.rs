@@ -14,8 +14,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::error::{Error, Result};
-use crate::event::{Bounce, EventKind, feedback_word};
 use crate::ledger::loss::{Loss, Remains, report_directory};
 use crate::ledger::record::{self, RunRecord, UNREACHED};
 use crate::ledger::reports::Reports;
@@ -24,9 +22,11 @@ use crate::ledger::{
     Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of,
     person_seed,
 };
-use crate::outcome::{Outcome, Reason};
-use crate::provider::{JobId, Verdict};
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::event::{Bounce, EventKind, feedback_word};
+use crate::model::outcome::{Outcome, Reason};
+use crate::model::shown::Shown;
+use crate::provider::{RowNumber, Verdict};
 
 /// How many people are handed to the ledger at once.
 const PAGE: usize = 1_000;
@@ -58,7 +58,7 @@ pub(crate) struct TakenOver {
 struct Traced {
     run: RunId,
     record: Option<RunRecord>,
-    rows: Vec<(JobId, Outcome, Option<Reason>)>,
+    rows: Vec<(RowNumber, Outcome, Option<Reason>)>,
     reached: Reached,
 }
 
@@ -286,7 +286,7 @@ impl Takeover<'_> {
 
     /// The rows that the traces of a run name as reached, refused or in doubt; none where a report
     /// came after them.
-    fn trace_rows(&self, run: &str) -> Result<Vec<(JobId, Outcome, Option<Reason>)>> {
+    fn trace_rows(&self, run: &str) -> Result<Vec<(RowNumber, Outcome, Option<Reason>)>> {
         if self.reports(run)?.current().is_some() {
             return Ok(Vec::new());
         }

@@ -6,7 +6,7 @@ mod changes;
 mod check;
 mod ci_reports;
 mod comparison;
-pub mod config;
+pub(crate) mod config;
 mod decision;
 mod dry_run;
 mod emptied;
@@ -15,7 +15,7 @@ mod finished;
 mod following;
 mod foresight;
 mod gates;
-pub mod generate;
+pub(crate) mod generate;
 mod help;
 mod inputs;
 mod listen;
@@ -51,13 +51,13 @@ use std::path::Path;
 
 use crate::cli::{Cli, Command};
 use crate::commands::ci_reports::CiReports;
-pub use crate::commands::ci_reports::refuse_command_line;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
-use crate::shown::Shown;
+pub(crate) use crate::commands::ci_reports::refuse_command_line;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 
 /// Runs the command that was typed. Blocks; starts the runtime that the command needs.
-pub fn run(cli: &Cli) -> Result<Exit> {
+pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     let reports = CiReports::begin(&cli.globals, &cli.command);
     reports.end(run_command(cli))
 }

@@ -7,9 +7,9 @@ use crate::commands::apart;
 use crate::commands::campaign::{argument, is_running, typable};
 use crate::commands::loss::Unread;
 use crate::commands::workbench::{Workbench, ask, has_person};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::{Ledger, Overlap, OverlapQuery, People, Run, RunState};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
 
 /// How far back it is looked.
 const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::commands::running::frozen;
 use crate::commands::workbench::Workbench;
 use crate::config::Workspace;
-use crate::error::Result;
 use crate::files;
 use crate::ledger::Ledger;
 use crate::message::MessageSource;
+use crate::model::error::Result;
+use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
-use crate::shown::Shown;
 
 const LIST: &str = "a list of this workspace";
 const MESSAGE: &str = "the message";
@@ -33,7 +33,7 @@ fn named(workspace: &Workspace) -> Vec<PathBuf> {
     let text = files::read_text(&workspace.config_file, files::CONFIGURATION).unwrap_or_default();
     let mut named = Vec::new();
     strings(toml::Value::Table(text.parse().unwrap_or_default()), &mut named);
-    named.iter().map(|file| workspace.from_config(file)).collect()
+    named.iter().map(|file| workspace.path_from_config(file)).collect()
 }
 
 /// The files of a workspace and of the runs that its ledger knows. A ledger that does not answer
@@ -44,7 +44,7 @@ pub(crate) async fn own_files(bench: &Workbench, ledger: Option<&dyn Ledger>) ->
     own.add_state_dir(&workspace.state_dir);
     own.add(&workspace.config_file, "the configuration");
     if let Some(file) = bench.settings.message.get("file").and_then(toml::Value::as_str) {
-        own.add(&workspace.from_config(file), MESSAGE);
+        own.add(&workspace.path_from_config(file), MESSAGE);
     }
     bench.settings.suppression_files.iter().for_each(|file| own.add(file, SUPPRESSIONS));
     // Also those of other environments, attachments, keys and secrets.
@@ -58,8 +58,8 @@ pub(crate) async fn own_files(bench: &Workbench, ledger: Option<&dyn Ledger>) ->
     };
     for run in &runs {
         for list in run.head.lists.iter().filter(|list| *list != "-") {
-            own.add(&workspace.from_arguments(list), LIST);
-            own.add(&workspace.from_config(list), LIST);
+            own.add(&workspace.path_from_arguments(list), LIST);
+            own.add(&workspace.path_from_config(list), LIST);
         }
         let Ok(frozen) = frozen(run) else { continue };
         frozen.suppress.iter().for_each(|file| own.add(file, SUPPRESSIONS));
@@ -81,15 +81,15 @@ pub(crate) fn add_inputs(
     lists
         .iter()
         .filter(|list| list.as_os_str() != "-")
-        .for_each(|list| own.add(&workspace.from_arguments(list), LIST));
-    suppress.iter().for_each(|file| own.add(&workspace.from_arguments(file), SUPPRESSIONS));
+        .for_each(|list| own.add(&workspace.path_from_arguments(list), LIST));
+    suppress.iter().for_each(|file| own.add(&workspace.path_from_arguments(file), SUPPRESSIONS));
     source.files().iter().for_each(|file| own.add(file, MESSAGE));
 }
 
 /// The place that a flag names.
 pub(crate) fn target(bench: &Workbench, flag: &str, path: &Path, own: &OwnFiles) -> Result<Target> {
     Target::of(
-        &bench.settings.workspace.from_arguments(path),
+        &bench.settings.workspace.path_from_arguments(path),
         &format!("{flag} {}", path.shown()),
         own,
     )

@@ -8,23 +8,23 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::address::Address;
 use crate::cli::{Globals, PreviewArgs};
 use crate::commands::own_files::{add_inputs, own_files, target};
 use crate::commands::reading::lists;
 use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::commands::{make_private_dir, say};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
 use crate::input::{Filter, Finding, Kind, ListRow, Place};
 use crate::ledger::Ledger;
 use crate::message::{Ident, Message, MessageSource, Rendered, preview_text};
-use crate::outcome::{self, Outcome};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::{self, Outcome};
+use crate::model::recipient::Fields;
+use crate::model::shown::Shown as _;
 use crate::output::{self, Target};
 use crate::plan::{Lists, Screening, ambiguous_id, missing};
-use crate::recipient::Fields;
-use crate::shown::Shown as _;
 use crate::suppression::Suppressions;
 
 use judge::{Earlier, Judge, Judged, NotSent, first_line, name_the_entries};
@@ -426,7 +426,8 @@ fn render(
 fn refuse_link(bench: &Workbench, path: &Path) -> Result<()> {
     // A slash at the end would follow it.
     let bare: PathBuf = path.components().collect();
-    let Ok(leads_to) = std::fs::read_link(bench.settings.workspace.from_arguments(bare)) else {
+    let Ok(leads_to) = std::fs::read_link(bench.settings.workspace.path_from_arguments(bare))
+    else {
         return Ok(());
     };
     Err(Error::usage(format!(

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::cli::{ListFormat, ReadingArgs, ScreeningArgs};
 use crate::commands::workbench::{Workbench, ask, eprintln_quietly};
-use crate::error::{Error, Result};
 use crate::input::{Format, ReadOptions, Source};
+use crate::model::error::{Error, Result};
 use crate::plan::{Judgement, Lists, Survey};
 
 /// When the lists are refused, as typed.
@@ -48,7 +48,7 @@ pub(crate) fn lists(
     };
     Lists::new(
         lists,
-        |path| settings.workspace.from_arguments(path),
+        |path| settings.workspace.path_from_arguments(path),
         options,
         email,
         settings.list.id.clone(),

@@ -11,7 +11,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::address::key_of;
 use crate::cli::{Assumed, Globals, ReconcileArgs};
 use crate::commands::following::{self, Asked};
 use crate::commands::reports::{each_row, forget_report, rewrite_report};
@@ -19,17 +18,18 @@ use crate::commands::running::{Frozen, frozen, in_this_workspace, learn, recover
 use crate::commands::verdict::exit_of;
 use crate::commands::workbench::{Workbench, column_indexes};
 use crate::commands::{campaign, outlets, resume, say};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
-use crate::figures::time;
 use crate::ledger::{
     Interrupted, Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing,
 };
 use crate::message::Message;
-use crate::outcome::{Outcome, Reason};
+use crate::model::address::key_of;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::figures::time;
+use crate::model::outcome::{Outcome, Reason};
 use crate::pipeline::{Doubtful, Replayed, keep_learned, replay};
 use crate::provider::by_hand::in_words;
-use crate::provider::{JobId, Refusal, Verdict};
+use crate::provider::{Refusal, RowNumber, Verdict};
 
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit> {
@@ -104,7 +104,7 @@ impl Doubts<'_> {
     }
 
     /// The recipients in doubt with these addresses; exit 2 where one of them is not in doubt.
-    async fn named(&self, emails: &[String]) -> Result<HashSet<JobId>> {
+    async fn named(&self, emails: &[String]) -> Result<HashSet<RowNumber>> {
         let mut wanted: BTreeMap<String, bool> =
             emails.iter().map(|email| (key_of(email), false)).collect();
         let mut named = HashSet::new();
@@ -198,7 +198,7 @@ impl Doubts<'_> {
     /// Sends batches that are in doubt as a whole once more, where their provider knows idempotency
     /// keys.
     async fn by_replay(&mut self) -> Result<()> {
-        let mut by_batch: BTreeMap<i64, HashMap<JobId, LedgerRow>> = BTreeMap::new();
+        let mut by_batch: BTreeMap<i64, HashMap<RowNumber, LedgerRow>> = BTreeMap::new();
         for row in self.rows().await? {
             if let Some(batch) = row.batch {
                 by_batch.entry(batch).or_default().insert(row.row, row);
@@ -296,11 +296,12 @@ impl Doubts<'_> {
         &self,
         provider: &str,
         members: &[LedgerRow],
-        verdicts: &[(JobId, Verdict)],
+        verdicts: &[(RowNumber, Verdict)],
     ) -> Result<()> {
         let Some(learn) = learn(self.bench, &self.frozen, false) else { return Ok(()) };
-        let email =
-            |job: &JobId| members.iter().find(|row| row.row == *job).map(|row| row.email.as_str());
+        let email = |job: &RowNumber| {
+            members.iter().find(|row| row.row == *job).map(|row| row.email.as_str())
+        };
         let now = Timestamp::now();
         let learned: Vec<LedgerSuppression> = verdicts
             .iter()
@@ -316,7 +317,7 @@ impl Doubts<'_> {
     }
 
     /// Settles whoever is left, or those who were named, on a person's word.
-    async fn by_word(&mut self, word: Assumed, named: &HashSet<JobId>) -> Result<()> {
+    async fn by_word(&mut self, word: Assumed, named: &HashSet<RowNumber>) -> Result<()> {
         let by = std::env::var("USER")
             .ok()
             .filter(|user| !user.is_empty())

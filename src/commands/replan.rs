@@ -10,11 +10,11 @@ use crate::commands::reading::lists;
 use crate::commands::running::frozen;
 use crate::commands::send::Sending;
 use crate::commands::workbench::Workbench;
-use crate::error::Result;
-use crate::exit::Exit;
 use crate::input::Filter;
 use crate::ledger::{Ledger, Run};
-use crate::outcome::Outcome;
+use crate::model::error::Result;
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
 
 /// Plans the recipients anew that a run has not reached, or those that it left with one of the
 /// outcomes in `only`, from what is there now: what was typed then, with the pace and the report of

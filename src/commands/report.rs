@@ -11,9 +11,9 @@ use crate::commands::reports::{each_row, format_of, versions};
 use crate::commands::results::width;
 use crate::commands::say;
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerRow, Run, RunState, Standing};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
 use crate::report::{self, Closing, Format, Head, Options, ReportFile, ReportRow, Writer};
 
 /// Which rows of which runs are wanted.
@@ -188,7 +188,7 @@ fn count(standing: &mut Standing, row: &LedgerRow) {
 fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
     match (args.format, &args.output) {
         (Some(format), _) => Ok(of(format)),
-        (None, Some(path)) => format_of(&bench.settings.workspace.from_arguments(path)),
+        (None, Some(path)) => format_of(&bench.settings.workspace.path_from_arguments(path)),
         (None, None) if bench.globals.json => Ok(Format::Ndjson),
         (None, None) => Ok(Format::Table),
     }

@@ -9,16 +9,16 @@ use crate::cli::SendingArgs;
 use crate::commands::own_files::{own_files, target};
 use crate::commands::workbench::Workbench;
 use crate::commands::{apart, ci_reports};
-use crate::error::{Error, Result};
 use crate::ledger::loss::report_directory;
 use crate::ledger::record::{self, ReportMark, RunRecord};
 use crate::ledger::reports::{Name, Reports};
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
-use crate::outcome::Outcome;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Outcome;
+use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target, is_in_place};
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 use crate::report::{self, Closing, Failing, Head, Options, ReportFile, ReportRow};
-use crate::shown::Shown;
 
 /// The reports of a run that are always written. Makes their directory. Errs when that cannot be
 /// made or read.
@@ -46,7 +46,7 @@ pub(crate) async fn each_row(
     const AHEAD: usize = 4;
     let pages = (0..)
         .step_by(PAGE)
-        .map(|after: JobId| async move { (after, ledger.rows(run, after, PAGE).await) });
+        .map(|after: RowNumber| async move { (after, ledger.rows(run, after, PAGE).await) });
     let mut pages = stream::iter(pages).buffered(AHEAD);
     while let Some((after, page)) = pages.next().await {
         let page = page?;
@@ -56,7 +56,7 @@ pub(crate) async fn each_row(
         // Rows are numbered without gaps; were there one, those beyond the page come again with the
         // next.
         page.into_iter()
-            .take_while(|row| row.row <= after + PAGE as JobId)
+            .take_while(|row| row.row <= after + PAGE as RowNumber)
             .try_for_each(&mut visit)?;
     }
     Ok(())
@@ -251,7 +251,7 @@ pub(crate) fn check_reports(
 ) -> Result<()> {
     for path in &sending.report {
         let target = target(bench, "--report", path, own)?;
-        let format = format_of(&bench.settings.workspace.from_arguments(path))?;
+        let format = format_of(&bench.settings.workspace.path_from_arguments(path))?;
         if trial {
             report::check_writable(&target)?;
             ci_reports::begin(&target, format)?;

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::address::Address;
 use crate::cli::{Globals, StatusArgs, WaitArgs, WhyArgs};
 use crate::commands::running::{frozen, in_this_workspace};
 use crate::commands::situation::situation;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, say};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState};
-use crate::outcome::Outcome;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
 use crate::report;
 
 /// How often a followed or awaited run is looked at.

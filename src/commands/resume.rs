@@ -17,12 +17,12 @@ use crate::commands::replan::replan;
 use crate::commands::reports::{check_reports, forget_report, rewrite_report, write_asked};
 use crate::commands::running::{Going, frozen, in_this_workspace, recover};
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::host;
 use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState};
 use crate::message::Message;
-use crate::outcome::{Outcome, Reason};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::{Outcome, Reason};
 use crate::report::{self, Closing};
 
 /// Continues a run, or decides about one that waits.

@@ -8,7 +8,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, inert};
 use crate::commands::inputs::Inputs;
@@ -18,19 +17,20 @@ use crate::commands::reports::{
 };
 use crate::commands::verdict;
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::trace::Trace;
 use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState, Standing};
 use crate::listen;
-use crate::literal::CanarySize;
 use crate::message::Message;
-use crate::outcome::{Outcome, Reason};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::literal::CanarySize;
+use crate::model::outcome::{Outcome, Reason};
+use crate::model::shown::Shown;
 use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned};
 use crate::progress::{self, Mode, Start};
 use crate::provider::Refusal;
 use crate::report::{self, Closing, SummaryExtra};
-use crate::shown::Shown;
 use crate::suppression::Suppressions;
 
 /// What else is frozen with a run, beside its message and rows.
@@ -156,7 +156,7 @@ impl Going<'_> {
         // somebody who announced a write is gone. Where it cannot be written, more is in doubt.
         let _ = parts.trace.flush();
         let why = match why {
-            Ok(Some(Why::Broken(error))) | Err(error) => return Err(error),
+            Err(error) => return Err(error),
             Ok(why) => why,
         };
         recover(self.bench, self.ledger.as_ref(), &self.run, self.sending.no_learn).await?;
@@ -341,7 +341,6 @@ impl Going<'_> {
                 lost = Some(error);
                 Some((Reason::Interrupted, "the ledger was lost".to_owned()))
             }
-            Some(Why::Broken(error)) => return Err(error),
         };
         if let Some((reason, detail)) = held {
             self.ledger.hold_rest(id, reason, &detail).await?;

@@ -5,9 +5,9 @@ use crate::commands::campaign;
 use crate::commands::reports::remove_files;
 use crate::commands::say;
 use crate::commands::workbench::{Workbench, ask, has_person};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::RunState;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
 use crate::report;
 
 /// Lists, shows or removes runs.

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use crate::config::FILE_NAME;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::input::context::{ColumnIndex, alias};
 use crate::input::{ListReader, Place, ReadOptions, Source};
-use crate::recipient::Columns;
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::recipient::Columns;
+use crate::model::shown::Shown;
 
 const CONFIGURATION: &str = include_str!("mailbatch.toml");
 const MESSAGE: &str = include_str!("welcome.md");

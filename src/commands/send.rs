@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::address::Address;
 use crate::cli::{Globals, OnUnknown, SendArgs};
 use crate::commands::campaign::{self, Apart, Campaign};
 use crate::commands::changes::{has, is_abandoned, warn_of_left_out};
@@ -26,14 +25,15 @@ use crate::commands::running::{Frozen, Going, canary_size, note_all, recover};
 use crate::commands::workbench::{Workbench, has_person};
 use crate::commands::{apart, changes, dry_run};
 use crate::config::Chosen;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::input::Filter;
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::UNREACHED;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, People, Run, RunHead, RunState, Seal};
 use crate::message::Message;
-use crate::outcome::Outcome;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
 use crate::plan::{self, Lists, Router, Screening, Survey};
 use crate::suppression::Suppressions;
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     bench.refuse_second_ledger()?;
     for path in &args.sending.report {
-        format_of(&bench.settings.workspace.from_arguments(path))?;
+        format_of(&bench.settings.workspace.path_from_arguments(path))?;
     }
     let (message, source) = bench.message(&args.message)?;
     let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
@@ -424,7 +424,7 @@ impl Sending<'_> {
             suppress: screening
                 .suppress
                 .iter()
-                .map(|file| self.bench.settings.workspace.from_arguments(file))
+                .map(|file| self.bench.settings.workspace.path_from_arguments(file))
                 .collect(),
             canary: self
                 .args

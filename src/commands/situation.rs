@@ -6,8 +6,8 @@ use jiff::Zoned;
 use crate::commands::campaign;
 use crate::commands::pausing::Start;
 use crate::commands::workbench::Workbench;
-use crate::error::Result;
 use crate::ledger::{Ledger, Run, RunState};
+use crate::model::error::Result;
 use crate::report::Situation;
 
 /// Finds out how a run stands; `command` gives commands as they must be typed here.

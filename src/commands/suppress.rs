@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::address::Address;
 use crate::cli::{
     self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand,
 };
 use crate::commands::own_files::{own_files, target};
 use crate::commands::say;
 use crate::commands::workbench::{Workbench, eprintln_quietly, learned};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::files;
 use crate::input::{Finding, Kind, ReadOptions};
 use crate::ledger::{Ledger, LedgerSuppression};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 use crate::output::{Output, Target};
-use crate::shown::Shown;
 use crate::suppression::{self, Entry, ExportFormat, Exported, Import, Preset};
 
 /// Runs one of the commands.
@@ -63,7 +63,7 @@ async fn keep(
 
 async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
     let file = match &args.file {
-        Some(file) => bench.settings.workspace.from_arguments(file),
+        Some(file) => bench.settings.workspace.path_from_arguments(file),
         None => first_file(bench)?,
     };
     let now = Timestamp::now();
@@ -240,7 +240,7 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     let Exported { entries, left_out, findings } = if args.file.as_os_str() == "-" {
         read(Box::new(std::io::stdin()))?
     } else {
-        let path = bench.settings.workspace.from_arguments(&args.file);
+        let path = bench.settings.workspace.path_from_arguments(&args.file);
         let file = files::open_once(&path).map_err(|e| {
             Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read")
         })?;

@@ -2,9 +2,9 @@
 //! each later one that finds nothing to do.
 
 use crate::cli::SendingArgs;
-use crate::exit::Exit;
 use crate::ledger::Standing;
-use crate::outcome::Outcome;
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
 
 /// The exit codes that these outcomes earn, with the words for each, by what the pipeline calls a
 /// failure.

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::address::Address;
 use crate::cli::{Globals, WhoArgs};
 use crate::commands::results::width;
 use crate::commands::running::frozen;
 use crate::commands::say;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
-use crate::figures::time;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, LedgerRow, Run};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::figures::time;
 use crate::report::{Moment, who_table};
 use crate::suppression::Entry;
 

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use crate::cli::Globals;
 use crate::commands::emptied;
 use crate::config::Settings;
-use crate::error::{Error, Result, Subject};
-use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
 use crate::ledger::access::{self, Denied, Need};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{self, Ledger, LedgerSuppression, Run};
 use crate::message::{Links, Message, MessageKeys, MessageSource};
-use crate::outcome::Kind;
-use crate::recipient::Columns;
-use crate::shown::{Shown, visible_lines};
+use crate::model::error::{Error, Result, Subject};
+use crate::model::exit::Exit;
+use crate::model::outcome::Kind;
+use crate::model::recipient::Columns;
+use crate::model::shown::{Shown, visible_lines};
 use crate::suppression::{Places, Suppressions};
 
 /// The settings of the workspace and what was typed for all commands.
@@ -162,16 +162,16 @@ impl Workbench {
                 .hint("see `mailbatch config show`")
         })?;
         for attachment in inline.attachments.iter_mut().flatten() {
-            attachment.path = workspace.from_config(&attachment.path);
+            attachment.path = workspace.path_from_config(&attachment.path);
         }
         let file = match &args.message {
-            Some(file) => Some(workspace.from_arguments(file)),
+            Some(file) => Some(workspace.path_from_arguments(file)),
             None => self
                 .settings
                 .message
                 .get("file")
                 .and_then(toml::Value::as_str)
-                .map(|file| workspace.from_config(file)),
+                .map(|file| workspace.path_from_config(file)),
         };
         let flags = MessageKeys {
             from: args.from.clone(),
@@ -213,7 +213,7 @@ impl Workbench {
         kind: Kind,
     ) -> Result<Suppressions> {
         let mut files = self.settings.suppression_files.clone();
-        files.extend(more.iter().map(|file| self.settings.workspace.from_arguments(file)));
+        files.extend(more.iter().map(|file| self.settings.workspace.path_from_arguments(file)));
         tracing::info!(files = files.len(), "loading suppressions");
         let now = jiff::Timestamp::now();
         let loaded = tokio::task::block_in_place(|| {

@@ -1,10 +1,10 @@
 //! Who can be reached in an environment at all: `allow` under `[env.NAME]`.
 
-use crate::address::{Address, domain_to_ascii};
+use crate::model::address::{Address, domain_to_ascii};
 
 /// One entry of `allow`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AllowRule {
+pub(crate) enum AllowRule {
     /// Everybody at this domain, not at its subdomains.
     Domain(String),
     /// One address, in any case.
@@ -13,7 +13,7 @@ pub enum AllowRule {
 
 impl AllowRule {
     /// Reads `@domain` or an address; the error does not repeat it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix('@') {
             Some(domain) => domain_to_ascii(domain).map(Self::Domain).map_err(|e| e.to_string()),
             None => {
@@ -23,7 +23,7 @@ impl AllowRule {
     }
 
     /// Whether this entry lets mail to `address` out.
-    pub fn admits(&self, address: &Address) -> bool {
+    pub(crate) fn admits(&self, address: &Address) -> bool {
         match self {
             Self::Domain(domain) => address.domain() == domain,
             Self::Address(folded) => address.folded() == *folded,

@@ -3,7 +3,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 
 /// The parsed file.
 #[derive(Clone, Debug)]
@@ -160,6 +160,6 @@ mod tests {
         let error = Document::parse("mailbatch.toml", "a = 1\npassword = hunter2\n").unwrap_err();
         assert!(error.to_string().starts_with("mailbatch.toml:2: "), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
-        assert_eq!(error.exit(), crate::exit::Exit::USAGE);
+        assert_eq!(error.exit(), crate::model::exit::Exit::USAGE);
     }
 }

@@ -10,11 +10,11 @@ use super::keys;
 use super::secrets;
 use super::section::Section;
 use super::workspace::Workspace;
-use crate::error::Result;
+use crate::model::error::Result;
 
 /// The settings of the web endpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ListenSettings {
+pub(crate) struct ListenSettings {
     /// Where it listens; loopback unless told otherwise.
     pub addr: SocketAddr,
     /// What the world calls it, without a slash at the end.
@@ -41,7 +41,7 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
     let Some(section) = root.section("listen")? else { return Ok(ListenSettings::default()) };
     section.check_keys(&keys::names(keys::LISTEN), &[])?;
     let default = ListenSettings::default();
-    let path = |text: &str| Ok(workspace.from_config(text));
+    let path = |text: &str| Ok(workspace.path_from_config(text));
     let tls = match (
         section.read("tls_cert", "cert.pem", path)?,
         section.read("tls_key", "key.pem", path)?,
@@ -92,7 +92,7 @@ fn public_url(text: &str) -> Result<String, String> {
 
 /// What events of a provider are verified with.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct WebhookKeys {
+pub(crate) struct WebhookKeys {
     /// Where the secret is: `webhook_secret`.
     pub(super) secret: Option<toml::Value>,
     /// The ARN of the SNS topic: `webhook_topic`.

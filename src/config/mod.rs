@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::Globals;
-use crate::error::{Error, Result};
-use crate::event::SoftBounces;
 use crate::files;
-use crate::pause::PauseRule;
+use crate::model::error::{Error, Result};
+use crate::model::event::SoftBounces;
+use crate::model::pause::PauseRule;
 use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec, SecretSource};
 use crate::secret::Secret;
 
 mod allow;
 mod document;
-pub mod keys;
+pub(crate) mod keys;
 mod listen;
 mod permissions;
 mod provider;
@@ -26,15 +26,15 @@ mod shown;
 mod tables;
 mod workspace;
 
-pub use allow::AllowRule;
-pub use listen::{ListenSettings, WebhookKeys};
-pub use provider::{ProviderConfig, RetryPolicy};
-pub use route::Route;
-pub use secrets::Secrets;
+pub(crate) use allow::AllowRule;
+pub(crate) use listen::ListenSettings;
+pub(crate) use provider::ProviderConfig;
+pub(crate) use route::Route;
+pub(crate) use secrets::Secrets;
 pub(crate) use secrets::private_key;
-pub use shown::Shown;
-pub use tables::{CanaryRequires, CanarySettings, ListSettings};
-pub use workspace::{FILE_NAME, Workspace, start_dir};
+pub(crate) use shown::Shown;
+pub(crate) use tables::{CanaryRequires, CanarySettings, ListSettings};
+pub(crate) use workspace::{FILE_NAME, Workspace, start_dir};
 
 use document::{Content, Document, Table};
 use section::Section;
@@ -44,7 +44,7 @@ const SHORTEST_KEY: usize = 16;
 
 /// Everything the configuration says, checked.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     pub workspace: Workspace,
     /// The overlay in force.
     pub env: Option<String>,
@@ -72,7 +72,7 @@ pub struct Settings {
 impl Settings {
     /// Finds and reads the configuration, with `[env.NAME]` laid above it when `env` names one.
     /// Exit 2 for whatever is wrong with it.
-    pub fn load(globals: &Globals, env: Option<&str>) -> Result<Self> {
+    pub(crate) fn load(globals: &Globals, env: Option<&str>) -> Result<Self> {
         Self::load_with(Workspace::find(globals)?, env, PROVIDERS)
     }
 
@@ -184,7 +184,7 @@ impl Settings {
 
     /// The provider called `name`, or the only one there is; exit 2 listing them where that is not
     /// clear.
-    pub fn provider(&self, name: Option<&str>) -> Result<(&str, &ProviderConfig)> {
+    pub(crate) fn provider(&self, name: Option<&str>) -> Result<(&str, &ProviderConfig)> {
         let names =
             || self.providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         let file = self.workspace.shown(&self.workspace.config_file);
@@ -209,7 +209,7 @@ impl Settings {
 
     /// Through whom a send goes: the provider that is named, else those of `[route]`, else the only
     /// one; exit 2 where that is not clear.
-    pub fn chosen(&self, name: Option<&str>) -> Result<Chosen<'_>> {
+    pub(crate) fn chosen(&self, name: Option<&str>) -> Result<Chosen<'_>> {
         match (&self.route, name) {
             (Some(route), None) => Ok(Chosen { providers: route.providers(), route: Some(route) }),
             _ => self.provider(name).map(|(name, _)| Chosen { providers: vec![name], route: None }),
@@ -217,7 +217,7 @@ impl Settings {
     }
 
     /// What the provider called `name` is connected with.
-    pub fn provider_settings(&self, name: &str) -> Result<ProviderSettings> {
+    pub(crate) fn provider_settings(&self, name: &str) -> Result<ProviderSettings> {
         let (name, config) = self.provider(Some(name))?;
         Ok(ProviderSettings {
             name: name.to_owned(),
@@ -229,7 +229,7 @@ impl Settings {
     }
 
     /// The key that unsubscribe links are signed with; `None` where the configuration names none.
-    pub fn unsubscribe_key(&self) -> Result<Option<Secret>> {
+    pub(crate) fn unsubscribe_key(&self) -> Result<Option<Secret>> {
         const KEY: &str = "listen.unsubscribe_key";
         let Some(value) = &self.listen.unsubscribe_key else { return Ok(None) };
         let key = Secrets::new(self.workspace.root.clone()).resolve(KEY, value)?;
@@ -242,7 +242,7 @@ impl Settings {
 
     /// What events of the provider called `name` are verified with; `None` where the configuration
     /// names no secret. Exit 2 where the secret is empty, short, or not of the provider's form.
-    pub fn webhook_secret(&self, name: &str) -> Result<Option<Secret>> {
+    pub(crate) fn webhook_secret(&self, name: &str) -> Result<Option<Secret>> {
         let (name, config) = self.provider(Some(name))?;
         let Some(value) = &config.webhook.secret else { return Ok(None) };
         let key = format!("providers.{name}.webhook_secret");
@@ -259,7 +259,7 @@ impl Settings {
     }
 
     /// Resolves the secrets of the provider called `name` and builds it; touches no network.
-    pub fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
+    pub(crate) fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
         let (_, config) = self.provider(Some(name))?;
         let spec = crate::provider::find(&config.kind)
             .ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
@@ -267,7 +267,7 @@ impl Settings {
     }
     /// Every setting in force with its origin: what the environment gives to flags, what is
     /// written, and the defaults.
-    pub fn shown(&self) -> Vec<Shown> {
+    pub(crate) fn shown(&self) -> Vec<Shown> {
         let mut all = shown::environment();
         all.extend(self.written.iter().cloned());
         all.extend(shown::defaults(&self.written, &self.providers));
@@ -277,7 +277,7 @@ impl Settings {
 
 /// The providers of one send.
 #[derive(Clone, Debug)]
-pub struct Chosen<'a> {
+pub(crate) struct Chosen<'a> {
     /// Never empty.
     pub providers: Vec<&'a str>,
     /// How recipients are spread over them; `None` for a single one.
@@ -286,7 +286,7 @@ pub struct Chosen<'a> {
 
 impl Chosen<'_> {
     /// All of them in one text, as runs and reports show it.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.providers.join(", ")
     }
 }

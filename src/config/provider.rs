@@ -8,9 +8,9 @@ use super::keys;
 use super::listen::{self, WEBHOOK_KEYS, WebhookKeys};
 use super::secrets;
 use super::section::Section;
-use crate::address::domain_to_ascii;
-use crate::error::Result;
-use crate::literal::{Rate, parse_duration};
+use crate::model::address::domain_to_ascii;
+use crate::model::error::Result;
+use crate::model::literal::{Rate, parse_duration};
 use crate::provider::ProviderSpec;
 
 /// Known to providers that have an API, and read here for all of them.
@@ -18,7 +18,7 @@ const REQUEST_RATE: &str = "request_rate";
 
 /// How long and how often a recipient is attempted again; the wait is exponential with full jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     /// Counted from the first attempt; zero for no second attempt.
     pub for_: Duration,
     /// The upper bound of the first wait.
@@ -39,7 +39,7 @@ impl Default for RetryPolicy {
 
 /// One provider as configured.
 #[derive(Clone, Debug)]
-pub struct ProviderConfig {
+pub(crate) struct ProviderConfig {
     /// Its row in the table of providers.
     pub kind: String,
     /// Recipients per window; `None` for no limit.
@@ -63,7 +63,7 @@ pub struct ProviderConfig {
 
 impl ProviderConfig {
     /// Connections or requests at once where the configuration does not say.
-    pub const IN_FLIGHT: usize = 8;
+    pub(crate) const IN_FLIGHT: usize = 8;
 
     pub(super) fn read(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<Self> {
         let spec = spec(section, specs)?;
@@ -107,7 +107,7 @@ impl ProviderConfig {
 impl ProviderConfig {
     /// Whether no mail leaves this machine through it: it is the sandbox, or every address of its
     /// host is one of loopback. A name is looked up.
-    pub fn is_on_this_machine(&self) -> bool {
+    pub(crate) fn is_on_this_machine(&self) -> bool {
         if self.kind == "sandbox" {
             return true;
         }

@@ -3,12 +3,12 @@
 
 use super::keys;
 use super::section::Section;
-use crate::address::domain_to_ascii;
-use crate::error::Result;
+use crate::model::address::domain_to_ascii;
+use crate::model::error::Result;
 
 /// The policy of a run with several providers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Route {
+pub(crate) struct Route {
     /// Who takes over, in this order; without weights the first of them goes first.
     pub order: Vec<String>,
     /// The shares by which recipients are split; empty where the order alone decides. Zero is for
@@ -24,7 +24,7 @@ pub struct Route {
 
 impl Route {
     /// Everybody named, each once: those of the order, then those who are only a first choice.
-    pub fn providers(&self) -> Vec<&str> {
+    pub(crate) fn providers(&self) -> Vec<&str> {
         let mut all: Vec<&str> = self.order.iter().map(String::as_str).collect();
         for name in self.domains.iter().map(|(_, name)| name).chain(&self.canary).chain(&self.rest)
         {

@@ -10,8 +10,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::workspace::Workspace;
-use crate::error::{Error, Result};
 use crate::files;
+use crate::model::error::{Error, Result};
 use crate::provider::SecretSource;
 use crate::secret::Secret;
 
@@ -25,14 +25,14 @@ const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// Resolves secrets relative to the configuration's directory.
 #[derive(Clone, Debug)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     root: PathBuf,
     command_time: Duration,
 }
 
 impl Secrets {
     /// A resolver whose files and commands are relative to `root`.
-    pub fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, command_time: COMMAND_TIME }
     }
 
@@ -318,7 +318,7 @@ mod tests {
             ("'hunter2'", "literal secret"),
         ] {
             let error = resolve(dir.path(), text).unwrap_err();
-            assert_eq!(error.exit(), crate::exit::Exit::USAGE);
+            assert_eq!(error.exit(), crate::model::exit::Exit::USAGE);
             let error = error.to_string();
             assert!(
                 error.contains(says) && error.contains("hint: ") && !error.contains("hunter2"),

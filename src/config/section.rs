@@ -2,7 +2,7 @@
 //! fix.
 
 use super::document::{Content, Document, Node, Table};
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 
 /// One table of the configuration while it is read.
 #[derive(Clone, Debug)]

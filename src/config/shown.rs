@@ -9,7 +9,7 @@ use super::tables::CanarySettings;
 
 /// One effective setting.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// As in `providers.relay.rate`, or `--rate` for one that the environment gives to a flag.
     pub key: String,
     pub value: String,

@@ -10,18 +10,18 @@ use super::document::Content;
 use super::keys;
 use super::section::Section;
 use super::workspace::Workspace;
-use crate::address::Address;
 use crate::cli::{self, Then};
-use crate::error::Result;
-use crate::event::SoftBounces;
 use crate::input::Format;
-use crate::literal::{CanarySize, Percent, parse_wait};
-use crate::outcome::Kind;
-use crate::pause::PauseRule;
+use crate::model::address::Address;
+use crate::model::error::Result;
+use crate::model::event::SoftBounces;
+use crate::model::literal::{CanarySize, Percent, parse_wait};
+use crate::model::outcome::Kind;
+use crate::model::pause::PauseRule;
 
 /// `[list]`: the names of columns, and how lists are read where no flag says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListSettings {
+pub(crate) struct ListSettings {
     /// The column with the address; guessed when absent.
     pub email: Option<String>,
     /// The column with the recipient's key; never guessed.
@@ -41,7 +41,7 @@ pub struct ListSettings {
 
 /// `[canary]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CanarySettings {
+pub(crate) struct CanarySettings {
     /// `None` for no canary.
     pub size: Option<CanarySize>,
     /// `None`: ask on a terminal, continue elsewhere.
@@ -68,7 +68,7 @@ pub struct CanarySettings {
 
 /// What a canary is judged by at the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CanaryRequires {
+pub(crate) enum CanaryRequires {
     /// The provider's replies are enough.
     Replies,
     /// Where nothing reports bounces, the canary waits for a person instead of passing.
@@ -122,7 +122,7 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
         }
         table.insert(
             "file".to_owned(),
-            toml::Value::String(workspace.from_config(file).to_string_lossy().into_owned()),
+            toml::Value::String(workspace.path_from_config(file).to_string_lossy().into_owned()),
         );
     }
     Ok(table)
@@ -157,7 +157,7 @@ pub(super) fn suppression(root: &Section<'_>, workspace: &Workspace) -> Result<V
         if text.is_empty() {
             Err("the path is empty".to_owned())
         } else {
-            Ok(workspace.from_config(text))
+            Ok(workspace.path_from_config(text))
         }
     };
     Ok(section.read_all("files", "suppressions.csv", path)?.unwrap_or_default())

@@ -1,7 +1,8 @@
 //! Whole configurations: what they come to, and how each mistake is answered.
 
+use super::provider::RetryPolicy;
 use super::*;
-use crate::exit::Exit;
+use crate::model::exit::Exit;
 use crate::provider::ProviderSettings;
 
 fn no_connection(_: &ProviderSettings) -> Result<Box<dyn Provider>> {

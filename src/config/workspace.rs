@@ -4,17 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::Globals;
-use crate::error::{Error, Result};
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 
 /// The configuration's usual name.
-pub const FILE_NAME: &str = "mailbatch.toml";
+pub(crate) const FILE_NAME: &str = "mailbatch.toml";
 /// The state directory, under the workspace's.
 const STATE_DIR: &str = ".mailbatch";
 
 /// A directory with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// The configuration's directory; paths in the configuration are relative to it.
     pub root: PathBuf,
     pub config_file: PathBuf,
@@ -27,7 +27,7 @@ pub struct Workspace {
 impl Workspace {
     /// Finds the workspace: the one of `-c`, else the nearest directory upwards with a
     /// `mailbatch.toml`. Exit 2 if there is none.
-    pub fn find(globals: &Globals) -> Result<Self> {
+    pub(crate) fn find(globals: &Globals) -> Result<Self> {
         let start_dir = start_dir(globals)?;
         let config_file = match &globals.config {
             Some(file) => start_dir.join(file),
@@ -47,7 +47,7 @@ impl Workspace {
     /// The workspace that the configuration belongs to as well: where it is a link, the directory
     /// of a file that it leads to and that has a ledger. The workspace stays where the link lies,
     /// because what it leads to may move at each update.
-    pub fn behind_link(&self) -> Option<PathBuf> {
+    pub(crate) fn behind_link(&self) -> Option<PathBuf> {
         const MOST_LINKS: usize = 40;
         let here = std::fs::canonicalize(&self.root).ok()?;
         let mut file = self.config_file.clone();
@@ -62,23 +62,23 @@ impl Workspace {
     }
 
     /// A path from the configuration.
-    pub fn from_config(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path_from_config(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)
     }
 
     /// A path from the command line.
-    pub fn from_arguments(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path_from_arguments(&self, path: impl AsRef<Path>) -> PathBuf {
         self.start_dir.join(path)
     }
 
     /// A path as messages show it: short when it lies below the directory the command started in.
-    pub fn shown(&self, path: &Path) -> String {
+    pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.start_dir).unwrap_or(path).shown()
     }
 }
 
 /// The directory `-C` names, or the current one; exit 2 if it is none.
-pub fn start_dir(globals: &Globals) -> Result<PathBuf> {
+pub(crate) fn start_dir(globals: &Globals) -> Result<PathBuf> {
     let typed = globals.directory.as_deref().unwrap_or(Path::new("."));
     let dir = std::fs::canonicalize(typed).map_err(|e| {
         Error::usage(format!("{}: {e}", typed.shown())).hint("-C takes a directory that exists")
@@ -123,7 +123,7 @@ mod tests {
     fn without_a_workspace_the_way_to_make_one_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let error = Workspace::find(&globals(dir.path())).unwrap_err();
-        assert_eq!(error.exit(), crate::exit::Exit::USAGE);
+        assert_eq!(error.exit(), crate::model::exit::Exit::USAGE);
         assert!(
             error.to_string().contains("no mailbatch.toml here or above")
                 && error.to_string().contains("config init"),

@@ -10,10 +10,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
 use crate::holder;
 use crate::ledger::{Ledger, LedgerSuppression, Unfiled};
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 use crate::suppression;
 
 /// How many entries are appended in one write.
@@ -82,7 +82,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::event::{Believe, Bounce, Class, Event, EventKind, Source};
+    use crate::model::event::{Believe, Bounce, Class, Event, EventKind, Source};
 
     fn hard(email: &str) -> Event {
         let mut event = Event::new(EventKind::Bounced, Source::Webhook, Timestamp::UNIX_EPOCH);

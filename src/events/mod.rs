@@ -1,5 +1,5 @@
 //! What comes back after the hand-over, whatever way it comes, read into the [`Event`]s of
-//! [`crate::event`].
+//! [`crate::model::event`].
 //!
 //! The rule it keeps: an event is written down once, together with the suppression that follows
 //! from it, and never changes an outcome. Anybody who knows where bounces go can forge mail, so an
@@ -8,9 +8,10 @@
 //! believed about every address.
 
 mod filing;
-pub mod mail;
+pub(crate) mod mail;
 mod mailboxes;
-pub mod webhook;
+pub(crate) mod webhook;
 
 pub use filing::file_learned;
-pub use mailboxes::{Letter, each_letter};
+pub(crate) use mailboxes::Letter;
+pub use mailboxes::each_letter;

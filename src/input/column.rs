@@ -1,7 +1,7 @@
 //! Which column holds the address: the one that is named, or the only one that can be meant.
 
-use crate::error::{Error, Result};
-use crate::recipient::Columns;
+use crate::model::error::{Error, Result};
+use crate::model::recipient::Columns;
 
 /// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that
 /// spreadsheets and CRMs are used in, and those of HubSpot, Salesforce, Mailchimp and Outlook
@@ -138,7 +138,7 @@ pub(super) fn is_by_content(name: &str) -> bool {
 /// its heading has to do with mail (`Person - Email - Work`).
 ///
 /// Errs with exit 4 and the list's columns where there is none or a choice.
-pub fn guess_email_column(
+pub(crate) fn guess_email_column(
     columns: &Columns,
     configured: Option<&str>,
     by_content: Option<usize>,
@@ -257,7 +257,7 @@ fn listed(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
+    use crate::model::exit::Exit;
 
     fn guess(names: &[&str], configured: Option<&str>) -> Result<usize> {
         guess_email_column(

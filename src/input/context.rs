@@ -13,7 +13,7 @@ use minijinja::value::{Enumerator, Object, Serde, Value};
 use minijinja::{Error, ErrorKind, State};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::recipient::{Columns, Fields, JsonRow};
+use crate::model::recipient::{Columns, Fields, JsonRow};
 
 /// The name under which the whole row can be reached.
 const ROW: &str = "row";
@@ -119,7 +119,7 @@ impl Doubt {
 
 /// The snake_case form of a column name: `First Name`, `first-name` and `FirstName` are all
 /// `first_name`.
-pub fn alias(name: &str) -> String {
+pub(crate) fn alias(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 2);
     let mut gap = false;
     let mut lower_before = false;
@@ -143,18 +143,18 @@ pub fn alias(name: &str) -> String {
 ///
 /// Columns are known to `columns`; a JSON row is looked up in its own keys, so that its meaning
 /// does not depend on the rows before it.
-pub fn row_value(columns: &Arc<ColumnIndex>, fields: &Fields) -> Value {
+pub(crate) fn row_value(columns: &Arc<ColumnIndex>, fields: &Fields) -> Value {
     shared_row_value(columns, Arc::new(fields.clone()))
 }
 
 /// The same as [`row_value`] for fields that are shared already, without copying them.
-pub fn shared_row_value(columns: &Arc<ColumnIndex>, fields: Arc<Fields>) -> Value {
+pub(crate) fn shared_row_value(columns: &Arc<ColumnIndex>, fields: Arc<Fields>) -> Value {
     Value::from_object(RowContext { columns: Arc::clone(columns), fields, whole: false })
 }
 
 /// One row as the template engine sees it.
 #[derive(Debug)]
-pub struct RowContext {
+pub(crate) struct RowContext {
     columns: Arc<ColumnIndex>,
     fields: Arc<Fields>,
     /// Whether this is the value of `row`, which knows exact names only and can be listed.
@@ -303,7 +303,7 @@ impl Object for Floats {}
 
 /// How a float that is to be printed is written in the row, if it is one of the row's: `1.10`,
 /// where the number alone would give `1.1`.
-pub fn float_text(state: &State<'_, '_>, value: &Value) -> Option<String> {
+pub(crate) fn float_text(state: &State<'_, '_>, value: &Value) -> Option<String> {
     if !value.is_number() || value.is_integer() {
         return None;
     }

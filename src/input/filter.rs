@@ -11,7 +11,7 @@ use super::context::{ColumnIndex, row_value};
 use crate::bounded::allowance::{self, Exceeded};
 use crate::bounded::chains;
 use crate::bounded::guarded::Guarded;
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 
 /// How many steps one row may take; ordinary expressions take a few dozen.
 const FUEL: u64 = 100_000;
@@ -115,8 +115,8 @@ fn described(error: &minijinja::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
-    use crate::recipient::{Columns, Fields};
+    use crate::model::exit::Exit;
+    use crate::model::recipient::{Columns, Fields};
 
     fn admits(source: &str, fields: Fields) -> Result<bool> {
         let columns =

@@ -2,29 +2,29 @@
 
 use ring::digest::{Context, SHA256};
 
-use crate::recipient::{Columns, Fields};
+use crate::model::recipient::{Columns, Fields};
 
 /// SHA-256 over columns and rows as they are read; how a list is compressed, encoded, delimited or
 /// quoted does not matter.
 #[derive(Clone)]
-pub struct Fingerprint {
+pub(crate) struct Fingerprint {
     digest: Context,
     scratch: Vec<u8>,
 }
 
 impl Fingerprint {
     /// A fingerprint of nothing yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { digest: Context::new(&SHA256), scratch: Vec::new() }
     }
 
     /// Takes in the columns of a list; for CSV and TSV, before its rows.
-    pub fn columns(&mut self, columns: &Columns) {
+    pub(crate) fn columns(&mut self, columns: &Columns) {
         self.cells(b'C', columns.names().len(), columns.names().iter().map(String::as_str));
     }
 
     /// Takes in one row.
-    pub fn row(&mut self, fields: &Fields) {
+    pub(crate) fn row(&mut self, fields: &Fields) {
         match fields {
             Fields::Text(record) => self.cells(b'T', record.len(), record.iter()),
             Fields::Json(_) => self.cells(b'J', 1, [fields.encode().as_str()].into_iter()),
@@ -32,7 +32,7 @@ impl Fingerprint {
     }
 
     /// The digest in lowercase hexadecimal.
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 

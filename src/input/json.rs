@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::encoding::Text;
 use super::problem::{MAX_BLANK_LINES, Place, Problem, only_line_ends};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
-use crate::recipient::JsonRow;
+use crate::model::recipient::JsonRow;
 
 /// An object with its line or its number in the array, from 1.
 type Numbered = (u64, JsonRow);

@@ -10,7 +10,7 @@
 
 mod column;
 mod compression;
-pub mod context;
+pub(crate) mod context;
 mod delimited;
 mod detect;
 mod encoding;
@@ -28,20 +28,18 @@ mod reader;
 mod source;
 mod tidy;
 
-pub use column::guess_email_column;
 pub(crate) use column::{is_about_mail, is_email_heading, nearest_name};
-pub use detect::{Guess, KnownBy, ReadAs};
+pub(crate) use detect::{Guess, ReadAs};
 pub use filter::Filter;
-pub use findings::{Finding, Kind};
-pub use fingerprint::Fingerprint;
+pub(crate) use findings::{Finding, Kind};
+pub(crate) use fingerprint::Fingerprint;
 pub(crate) use foreign::{Foreign, foreign};
 pub use format::Format;
 pub(crate) use layout::{is_delimiter, separator};
 pub(crate) use marks::{is_marked, looks_like_address};
-pub use place::Place;
-pub use problem::ReadError;
+pub(crate) use place::Place;
 pub use reader::{ListReader, ListRow, ReadOptions};
-pub use source::Source;
+pub(crate) use source::Source;
 pub(crate) use tidy::unwrapped;
 
 /// The largest single field, in bytes of UTF-8: 1 MiB. More means a missing quote or the wrong
@@ -49,7 +47,7 @@ pub(crate) use tidy::unwrapped;
 pub const MAX_FIELD_BYTES: usize = 1 << 20;
 
 /// The largest row, in bytes of UTF-8: 4 MiB.
-pub const MAX_RECORD_BYTES: usize = 4 << 20;
+pub(crate) const MAX_RECORD_BYTES: usize = 4 << 20;
 
 /// The most columns (or different JSON keys) that one list may have.
-pub const MAX_COLUMNS: usize = 10_000;
+pub(crate) const MAX_COLUMNS: usize = 10_000;

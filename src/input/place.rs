@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::column::{guess_email_column, is_by_content, twice};
 use super::{Format, Kind, ListReader};
-use crate::error::{Error, Result};
-use crate::recipient::Fields;
+use crate::model::error::{Error, Result};
+use crate::model::recipient::Fields;
 
 /// A column of one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     at: usize,
     name: String,
     /// Whether it was chosen by what stands in it, since no column has the name of one.
@@ -20,7 +20,11 @@ impl Place {
     /// The column with the addresses: the one called `configured`, else the only one that can be
     /// meant. A JSON list need not have a configured one in its first object, and one without any
     /// object has no columns at all. Exit 4 where there is none or a choice.
-    pub fn of_email(reader: &ListReader, configured: Option<&str>, list: &str) -> Result<Self> {
+    pub(crate) fn of_email(
+        reader: &ListReader,
+        configured: Option<&str>,
+        list: &str,
+    ) -> Result<Self> {
         let columns = reader.columns();
         match configured {
             Some(name) if is_json(reader) => Ok(Self::new(0, name)),
@@ -42,7 +46,12 @@ impl Place {
 
     /// The column called `name`, for the setting called `setting`. Exit 4 when a list with a header
     /// has none.
-    pub fn named(reader: &ListReader, name: &str, setting: &str, list: &str) -> Result<Self> {
+    pub(crate) fn named(
+        reader: &ListReader,
+        name: &str,
+        setting: &str,
+        list: &str,
+    ) -> Result<Self> {
         if let Some((first, second)) = reader.columns().repeated(name) {
             return Err(twice(list, name, first, second));
         }
@@ -60,12 +69,12 @@ impl Place {
     }
 
     /// Its name as it stands in the list.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Says to the reader that this is the column of the addresses.
-    pub fn mark_in(&self, reader: &mut ListReader) {
+    pub(crate) fn mark_in(&self, reader: &mut ListReader) {
         reader.set_email(self.at, &self.name);
         if self.is_by_content {
             reader.found(Kind::ByContent, reader.header_line().unwrap_or(1));
@@ -74,7 +83,7 @@ impl Place {
 
     /// Makes sure that a guessed column is still the only one that can be meant after a JSON list
     /// has gained columns.
-    pub fn still_only(
+    pub(crate) fn still_only(
         &self,
         reader: &ListReader,
         configured: Option<&str>,
@@ -89,7 +98,7 @@ impl Place {
 
     /// The cell's text; empty where there is none. Numbers in JSON are as they stand in the list,
     /// booleans as JSON writes them.
-    pub fn of<'a>(&self, fields: &'a Fields) -> Cow<'a, str> {
+    pub(crate) fn of<'a>(&self, fields: &'a Fields) -> Cow<'a, str> {
         match fields {
             Fields::Text(record) => record.get(self.at).unwrap_or_default().into(),
             Fields::Json(row) => row.text(&self.name).unwrap_or_default(),

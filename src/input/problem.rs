@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::error::Error;
-use crate::shown::visible;
+use crate::model::error::Error;
+use crate::model::shown::visible;
 
 /// Where in a list something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use super::marks::{is_struck_address, looks_like_address, without_mark};
 use super::problem::{Place, Problem, ReadError};
 use super::tidy::{self, Tidy};
 use super::{Format, MAX_COLUMNS, Source};
-use crate::error::{Error, Result};
-use crate::recipient::{Columns, Fields, JsonRow};
+use crate::model::error::{Error, Result};
+use crate::model::recipient::{Columns, Fields, JsonRow};
 
 /// What is known about a list before it is opened; all found by looking where not given.
 #[derive(Clone, Debug, Default)]

@@ -3,9 +3,9 @@
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
 use crate::files;
-use crate::shown::{Shown, visible};
+use crate::model::error::{Error, Result};
+use crate::model::shown::{Shown, visible};
 
 /// A list file, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
+    use crate::model::exit::Exit;
 
     #[test]
     fn a_dash_is_standard_input_and_paths_start_at_the_base() {

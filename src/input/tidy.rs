@@ -15,7 +15,7 @@ use super::marks::{
 };
 use super::problem::{Place, Problem};
 use super::reader::ListRow;
-use crate::recipient::Fields;
+use crate::model::recipient::Fields;
 
 /// Makes rows of records.
 #[derive(Debug, Default)]

@@ -10,11 +10,11 @@ use rustix::fs::{Access, IFlags, access, ioctl_getflags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::shown::Shown;
+use crate::model::shown::Shown;
 
 /// A file or a directory that this process may not use as it has to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
+pub(crate) struct Denied {
     pub path: PathBuf,
     /// In words that follow the path.
     pub why: String,
@@ -24,14 +24,14 @@ pub struct Denied {
 
 /// What is to be done with the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     Read,
     Write,
 }
 
 /// Looks at a state directory, its ledger and its other directories, and names the first that
 /// cannot be used; `None` where all can be, or are not there. Changes nothing.
-pub fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
+pub(crate) fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
     if let Some(above) = closed_above(state_dir) {
         return Some(above);
     }

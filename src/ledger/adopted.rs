@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{People, RunId};
-use crate::outcome::{Outcome, Reason};
+use crate::model::outcome::{Outcome, Reason};
 
 /// What became of a person in a run that the ledger has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]

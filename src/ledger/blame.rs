@@ -1,7 +1,7 @@
 //! What a run's refusals are worth as evidence, and taking back what was charged to recipients for
 //! a provider's own fault.
 
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 
 /// How a provider has treated the recipients of a run so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub struct Refusals {
     /// Whom it refused for good since it last accepted one, oldest first.
     pub since: Vec<Refused>,
     /// Recipients that a person has opened again after they were rejected.
-    pub retried: Vec<JobId>,
+    pub retried: Vec<RowNumber>,
     /// Recipients that were opened again because their refusals proved a provider's fault.
-    pub absolved: Vec<JobId>,
+    pub absolved: Vec<RowNumber>,
     /// The receiving domains of open recipients, three at most.
     pub domains: Vec<String>,
 }
@@ -21,7 +21,7 @@ pub struct Refusals {
 /// A recipient that was rejected, with the provider's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    pub row: JobId,
+    pub row: RowNumber,
     pub email: String,
     pub domain: String,
     pub code: String,

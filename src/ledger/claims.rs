@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use super::{Pause, RunId};
-use crate::literal::Rate;
-use crate::outcome::{Cohort, Reason};
-use crate::provider::{JobId, Refusal, Verdict};
+use crate::model::literal::Rate;
+use crate::model::outcome::{Cohort, Reason};
+use crate::provider::{Refusal, RowNumber, Verdict};
 
 /// Recipients by the provider that is to take them: their first choice, or who had them last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Ask {
     pub cohort: Option<Cohort>,
     /// Rows after this one (rows are counted from 1); retries that are due come first whatever
     /// their row.
-    pub after: JobId,
+    pub after: RowNumber,
     /// Only this receiving domain.
     pub only_domain: Option<String>,
     /// None of these receiving domains.
@@ -40,7 +40,7 @@ pub struct Ask {
 /// A member of a claim.
 #[derive(Clone, Debug)]
 pub struct Member {
-    pub row: JobId,
+    pub row: RowNumber,
     pub message_id: String,
 }
 
@@ -54,7 +54,7 @@ pub struct Draft {
     pub claimed_at: Timestamp,
     pub members: Vec<Member>,
     /// Members that are suppressed by now: settled in the same transaction, never sent.
-    pub suppressed: Vec<(JobId, Reason, String)>,
+    pub suppressed: Vec<(RowNumber, Reason, String)>,
     /// Checked in the same transaction; the claim is refused where one would be passed.
     pub caps: Vec<Rate>,
     /// The most hand-overs on each of the provider's first days; checked as caps are.

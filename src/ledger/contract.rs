@@ -14,11 +14,11 @@ use super::{
     Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId, RunState,
     Seal, Seen, Settled, Spent, Standing, Through, Trend, UnderWay, Unfiled, UsedToken, Wish,
 };
-use crate::event::{Believe, Event};
-use crate::literal::Rate;
-use crate::outcome::{Cohort, Outcome, Reason};
-use crate::pause::{Fared, Watched};
-use crate::provider::{BoxFuture, Feedback, JobId};
+use crate::model::event::{Believe, Event};
+use crate::model::literal::Rate;
+use crate::model::outcome::{Cohort, Outcome, Reason};
+use crate::model::pause::{Fared, Watched};
+use crate::provider::{BoxFuture, Feedback, RowNumber};
 
 /// The durable truth of a workspace: who goes, who was claimed, what came of it. Any number of
 /// processes may have it open.
@@ -93,8 +93,8 @@ pub trait ClaimStore {
         &self,
         run: &str,
         batch: i64,
-        items: Vec<(JobId, Settled)>,
-        feedback: Vec<(JobId, Feedback)>,
+        items: Vec<(RowNumber, Settled)>,
+        feedback: Vec<(RowNumber, Feedback)>,
     ) -> BoxFuture<'_, LedgerResult<()>>;
     /// Settles the open claims of a run whose process is gone, with the help of the traces. The
     /// caller holds the campaign's lock.
@@ -128,7 +128,7 @@ pub trait RunStore {
         &self,
         run: &str,
         hold: Hold,
-        except: Vec<JobId>,
+        except: Vec<RowNumber>,
         detail: &str,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Gives every row up that waits after a refusal of its own or a wish for less: `deferred` with
@@ -161,7 +161,7 @@ pub trait RunStore {
     fn absolve(
         &self,
         run: &str,
-        rows: Vec<JobId>,
+        rows: Vec<RowNumber>,
         fact: Option<Fact>,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Ends an execution: state, exit code, and every code that was earned with what earned it.
@@ -194,7 +194,7 @@ pub trait ReadStore {
     fn rows(
         &self,
         run: &str,
-        after: JobId,
+        after: RowNumber,
         limit: usize,
     ) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
     /// Every decision about the rows with this address (lowercased comparison), oldest first; empty
@@ -292,7 +292,7 @@ pub trait LossStore {
     fn adopt_rows(
         &self,
         run: &str,
-        rows: Vec<(JobId, Outcome, Option<Reason>)>,
+        rows: Vec<(RowNumber, Outcome, Option<Reason>)>,
     ) -> BoxFuture<'_, LedgerResult<Vec<u64>>>;
     /// Keeps whom a lost run reached, for the question whether most people of another list had the
     /// message.

@@ -1,6 +1,6 @@
 //! What can go wrong with the ledger, as its callers see it, and how it ends the program.
 
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// What went wrong with the ledger, which `ledger` names: by the path of its file where it is one.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub enum Leaves {
     Nothing,
 }
 
-pub type LedgerResult<T> = Result<T, LedgerError>;
+pub(crate) type LedgerResult<T> = Result<T, LedgerError>;
 
 impl From<LedgerError> for Error {
     /// The error that ends the program, with what mends it.

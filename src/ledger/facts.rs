@@ -17,4 +17,4 @@ pub struct Fact {
 }
 
 /// Whether a fact may be stored, decided from all facts of its kind.
-pub type FactCondition = Box<dyn Fn(&[Fact]) -> bool + Send>;
+pub(crate) type FactCondition = Box<dyn Fn(&[Fact]) -> bool + Send>;

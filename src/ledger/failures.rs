@@ -4,9 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::figures::{clean, grouped};
-use crate::outcome::Cohort;
-use crate::pause::Watched;
+use crate::model::figures::{clean, grouped};
+use crate::model::outcome::Cohort;
+use crate::model::pause::Watched;
 
 /// Which failures of a run are looked at.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl fmt::Display for Failures {
 }
 
 /// Adds to a gate's evidence where its failures are; leaves it as it is where nothing failed.
-pub fn with_failures(evidence: &str, failures: &Failures) -> String {
+pub(crate) fn with_failures(evidence: &str, failures: &Failures) -> String {
     if failures.total == 0 { evidence.to_owned() } else { format!("{evidence}: {failures}") }
 }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{LedgerSuppression, RunId};
-use crate::event::{Event, EventKind};
-use crate::provider::JobId;
+use crate::model::event::{Event, EventKind};
+use crate::provider::RowNumber;
 
 /// How an event found the recipient it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub struct Seen {
     /// False for an event that is in the ledger already; nothing was changed then.
     pub is_new: bool,
     /// The run and the row it is about, as far as the ledger knows them.
-    pub about: Option<(RunId, JobId)>,
+    pub about: Option<(RunId, RowNumber)>,
     pub linked_by: Option<LinkedBy>,
     /// What was learned from it and was not known before. It waits to be written to the suppression
     /// file.
@@ -53,7 +53,7 @@ pub struct KeptEvent {
     /// Its number in the ledger; later events have higher ones.
     pub number: i64,
     pub run: Option<RunId>,
-    pub row: Option<JobId>,
+    pub row: Option<RowNumber>,
     pub linked_by: Option<LinkedBy>,
     pub received_at: Timestamp,
     #[serde(flatten)]
@@ -89,7 +89,7 @@ pub struct Person {
     pub campaign: String,
     pub env: Option<String>,
     /// `None` when the run has been removed.
-    pub about: Option<(RunId, JobId)>,
+    pub about: Option<(RunId, RowNumber)>,
     /// What a suppression of this person is called: the address, or after `runs rm` its `sha256:`
     /// form.
     pub entry: String,

@@ -6,8 +6,8 @@
 
 use jiff::Timestamp;
 
-use crate::address::key_of;
-use crate::outcome::Reason;
+use crate::model::address::key_of;
+use crate::model::outcome::Reason;
 use crate::provider::Verdict;
 
 /// A learned or manual suppression kept in the ledger beside the files.

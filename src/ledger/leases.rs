@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 /// How far ahead of its window a rate may be leased by those who share it. What is further ahead
 /// was leased before the clock was set back.
-pub const LEASED_AHEAD: Duration = Duration::from_secs(10);
+pub(crate) const LEASED_AHEAD: Duration = Duration::from_secs(10);
 
 /// A grant by the limiter: `count` hand-overs between `from` and `until`; what is unused then has
 /// expired.

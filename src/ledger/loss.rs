@@ -13,11 +13,11 @@ use crate::ledger::record::{self, RunRecord};
 use crate::ledger::reports::Name;
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{Leaves, RunId};
-use crate::shown::Shown;
+use crate::model::shown::Shown;
 
 /// The runs that the files of a state directory name.
 #[derive(Clone, Debug, Default)]
-pub struct Remains {
+pub(crate) struct Remains {
     pub reports: BTreeSet<RunId>,
     /// The traces of each run, by file name. A trace that holds no record yet proves nothing about
     /// a ledger that knows its run.
@@ -30,7 +30,7 @@ pub struct Remains {
 
 /// A trace in the directory of traces.
 #[derive(Clone, Debug)]
-pub struct TraceFile {
+pub(crate) struct TraceFile {
     pub name: String,
     /// It holds more than its header.
     pub has_records: bool,
@@ -40,7 +40,7 @@ pub struct TraceFile {
 
 /// How a ledger and what lies beside it disagree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Loss {
+pub(crate) struct Loss {
     /// Runs that the ledger does not know.
     pub unknown: Vec<RunId>,
     /// Runs that it knows from an earlier time: it lacks what was done since.
@@ -48,12 +48,12 @@ pub struct Loss {
 }
 
 impl Loss {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.unknown.is_empty() && self.stale.is_empty()
     }
 
     /// All of these runs, oldest first.
-    pub fn runs(&self) -> BTreeSet<&RunId> {
+    pub(crate) fn runs(&self) -> BTreeSet<&RunId> {
         self.unknown.iter().chain(&self.stale).collect()
     }
 
@@ -78,7 +78,7 @@ impl Loss {
 impl Remains {
     /// Reads the directories of a state directory. Files with other names than the program gives
     /// are left out.
-    pub fn read(state_dir: &Path) -> io::Result<Self> {
+    pub(crate) fn read(state_dir: &Path) -> io::Result<Self> {
         let mut remains = Self::default();
         for name in names(&report_directory(state_dir))? {
             remains.reports.extend(Name::parse(&name).map(|name| name.run.to_owned()));
@@ -114,7 +114,7 @@ impl Remains {
     }
 
     /// The runs that anything names, oldest first.
-    pub fn runs(&self) -> BTreeSet<&RunId> {
+    pub(crate) fn runs(&self) -> BTreeSet<&RunId> {
         self.reports.iter().chain(self.traces.keys()).chain(self.records.keys()).collect()
     }
 
@@ -170,7 +170,7 @@ impl Remains {
 }
 
 /// The directory of the reports that are always written.
-pub fn report_directory(state_dir: &Path) -> PathBuf {
+pub(crate) fn report_directory(state_dir: &Path) -> PathBuf {
     state_dir.join("reports")
 }
 

@@ -5,7 +5,7 @@
 //! it. One thread owns the only writing connection of a process to an SQLite ledger; several
 //! processes may share the file.
 
-pub mod access;
+pub(crate) mod access;
 mod adopted;
 mod blame;
 mod claims;
@@ -19,11 +19,11 @@ mod feedback;
 mod gates;
 mod learned;
 mod leases;
-pub mod loss;
+pub(crate) mod loss;
 mod opening;
 mod overlap;
 mod pauses;
-pub mod record;
+pub(crate) mod record;
 pub(crate) mod reports;
 mod rows;
 mod run;
@@ -31,32 +31,41 @@ mod seal;
 mod sketch;
 mod sqlite;
 mod tokens;
-pub mod trace;
+pub(crate) mod trace;
 mod trend;
 mod unknown;
 
-pub use adopted::{Adopted, LostPeople};
-pub use blame::{Refusals, Refused};
-pub use claims::{Ask, Claimed, Draft, InsteadOf, Member, Recovered, Settled, Through};
-pub use contract::{
+pub(crate) use adopted::{Adopted, LostPeople};
+pub(crate) use blame::{Refusals, Refused};
+pub(crate) use claims::{Ask, Claimed, Draft, InsteadOf, Member, Recovered, Settled, Through};
+pub(crate) use contract::{
     ClaimStore, FeedbackStore, Ledger, LossStore, PlanStore, ReadStore, RunStore, UnknownStore,
     WorkspaceStore,
 };
-pub use errors::{Leaves, LedgerError, LedgerResult};
-pub use facts::{Fact, FactCondition};
-pub use failures::{Failures, FailuresQuery, with_failures};
-pub use feedback::{EventQuery, KeptEvent, LinkedBy, Person, Seen, Unfiled};
-pub use gates::{CanaryEvidence, Gate, Hold};
+pub(crate) use errors::LedgerResult;
+pub(crate) use errors::{Leaves, LedgerError};
+pub(crate) use facts::Fact;
+pub(crate) use facts::FactCondition;
+pub(crate) use failures::with_failures;
+pub(crate) use failures::{Failures, FailuresQuery};
+pub(crate) use feedback::{EventQuery, KeptEvent, LinkedBy, Person, Seen, Unfiled};
+pub(crate) use gates::{CanaryEvidence, Gate, Hold};
 pub use learned::LedgerSuppression;
-pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
-pub use opening::{exists, open, open_after_loss, open_copy, open_existing};
-pub use overlap::{OtherCampaign, Overlap, OverlapQuery};
-pub use pauses::{NewPause, Pause, PauseScope, UnderWay};
-pub use rows::{Decision, LedgerRow, PlannedRow, Standing};
-pub use run::{ExitReason, Run, RunHead, RunId, RunState};
-pub use seal::{APART_SANDBOX, Seal};
-pub use sketch::{People, Sketch, person_of, person_seed};
+pub(crate) use leases::LEASED_AHEAD;
+pub(crate) use leases::{Lease, Leased, Portion, Spent, Wish};
+pub use opening::open;
+pub(crate) use opening::{exists, open_after_loss, open_copy, open_existing};
+pub(crate) use overlap::{OtherCampaign, Overlap, OverlapQuery};
+pub(crate) use pauses::{NewPause, Pause, PauseScope, UnderWay};
+pub(crate) use rows::{Decision, LedgerRow, PlannedRow, Standing};
+pub(crate) use run::RunId;
+pub(crate) use run::{ExitReason, Run, RunHead, RunState};
+pub(crate) use seal::APART_SANDBOX;
+pub(crate) use seal::Seal;
+pub(crate) use sketch::People;
+pub(crate) use sketch::{Sketch, person_of, person_seed};
 pub(crate) use sqlite::words;
-pub use tokens::UsedToken;
-pub use trend::Trend;
-pub use unknown::{BatchRecord, Interrupted, Proof, Reconciled};
+pub(crate) use tokens::UsedToken;
+pub(crate) use trend::Trend;
+pub(crate) use unknown::Interrupted;
+pub(crate) use unknown::{BatchRecord, Proof, Reconciled};

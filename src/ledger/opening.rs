@@ -16,26 +16,26 @@ pub fn open(state_dir: &Path) -> LedgerResult<Arc<dyn Ledger>> {
 }
 
 /// Opens the ledger if there is one, and makes nothing otherwise.
-pub fn open_existing(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Ledger>>> {
+pub(crate) fn open_existing(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Ledger>>> {
     Ok(SqliteLedger::open_existing(state_dir)?.map(shared))
 }
 
 /// Opens the ledger of a workspace that has lost an earlier one, making it when it is missing.
 /// Returns how the two disagree. Errs with `LedgerError::LostWithoutTrace` where locks show that
 /// there was a ledger and nothing says what became of its runs; nothing is made then.
-pub fn open_after_loss(state_dir: &Path) -> LedgerResult<(Arc<dyn Ledger>, Remains, Loss)> {
+pub(crate) fn open_after_loss(state_dir: &Path) -> LedgerResult<(Arc<dyn Ledger>, Remains, Loss)> {
     let (ledger, remains, loss) = SqliteLedger::open_after_loss(state_dir)?;
     Ok((shared(ledger), remains, loss))
 }
 
 /// Opens a copy of the ledger, which is left as it is; what is written to the copy is gone with it.
 /// `None` where there is none.
-pub fn open_copy(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Ledger>>> {
+pub(crate) fn open_copy(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Ledger>>> {
     Ok(SqliteLedger::open_copy(state_dir)?.map(shared))
 }
 
 /// Whether there is a ledger, be it usable or not.
-pub fn exists(state_dir: &Path) -> bool {
+pub(crate) fn exists(state_dir: &Path) -> bool {
     SqliteLedger::path(state_dir).exists()
 }
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::outcome::Kind;
+use crate::model::outcome::Kind;
 
 /// What a pause stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -19,11 +19,11 @@ const VERSION: u32 = 3;
 
 /// The word in `apart` for a run whose mail reached nobody of its list: redirected, or handed to a
 /// provider's own sandbox.
-pub const UNREACHED: &str = "unreached";
+pub(crate) const UNREACHED: &str = "unreached";
 
 /// What is known of a run without the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunRecord {
+pub(crate) struct RunRecord {
     v: u32,
     pub run: RunId,
     /// The campaign's identity as the ledger has it.
@@ -49,7 +49,7 @@ pub struct RunRecord {
 /// What a report held when it was written. One that is read back is proven to be whole by it, and
 /// to be the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReportMark {
+pub(crate) struct ReportMark {
     /// Which of the run's reports it is, from 1.
     pub number: u32,
     /// How many rows it has.
@@ -59,7 +59,7 @@ pub struct ReportMark {
 }
 
 impl RunRecord {
-    pub fn new(run: &crate::ledger::Run, apart: &str, batches: i64) -> Self {
+    pub(crate) fn new(run: &crate::ledger::Run, apart: &str, batches: i64) -> Self {
         let head = &run.head;
         Self {
             v: VERSION,
@@ -76,7 +76,7 @@ impl RunRecord {
 
     /// Writes the record, replacing an older one. Not synced: a record that a power cut loses costs
     /// certainty, and no mail.
-    pub fn write(&self, state_dir: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, state_dir: &Path) -> io::Result<()> {
         let dir = directory(state_dir);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let mut file = tempfile::Builder::new().prefix(".run-").suffix(".tmp").tempfile_in(&dir)?;
@@ -87,19 +87,19 @@ impl RunRecord {
     }
 
     /// Reads a record; `None` for one that is damaged or of another form.
-    pub fn read(state_dir: &Path, run: &str) -> Option<Self> {
+    pub(crate) fn read(state_dir: &Path, run: &str) -> Option<Self> {
         let text = std::fs::read(path(state_dir, run)).ok()?;
         serde_json::from_slice::<Self>(&text).ok().filter(|record| record.run == run)
     }
 }
 
 /// The directory of the records.
-pub fn directory(state_dir: &Path) -> PathBuf {
+pub(crate) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("runs")
 }
 
 /// Where the record of a run lies.
-pub fn path(state_dir: &Path, run: &str) -> PathBuf {
+pub(crate) fn path(state_dir: &Path, run: &str) -> PathBuf {
     directory(state_dir).join(format!("{run}.json"))
 }
 

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::RunId;
-use crate::outcome::{Cohort, Outcome, Reason, Tally};
-use crate::provider::JobId;
+use crate::model::outcome::{Cohort, Outcome, Reason, Tally};
+use crate::provider::RowNumber;
 
 /// What the planner decides about a row when it writes it.
 #[derive(Clone, Debug)]
 pub struct PlannedRow {
-    pub row: JobId,
+    pub row: RowNumber,
     pub list: u32,
     pub line: u64,
     /// The address as it goes on the wire, or the raw text of the cell when it is no address.
@@ -36,7 +36,7 @@ pub struct PlannedRow {
 /// A row as the ledger holds it.
 #[derive(Clone, Debug)]
 pub struct LedgerRow {
-    pub row: JobId,
+    pub row: RowNumber,
     pub list: u32,
     pub line: u64,
     pub email: String,

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Gate;
-use crate::outcome::Kind;
+use crate::model::outcome::Kind;
 
 /// The name of a run: sortable by time and short enough to type (`20261121-034500-k3f9`).
-pub type RunId = String;
+pub(crate) type RunId = String;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

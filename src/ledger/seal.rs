@@ -1,8 +1,8 @@
 //! What is known of a run when its last row has been planned.
 
 use super::{OverlapQuery, People};
-use crate::literal::CanarySize;
-use crate::outcome::{Cohort, Outcome};
+use crate::model::literal::CanarySize;
+use crate::model::outcome::{Cohort, Outcome};
 
 /// What is known when the last row has been planned.
 #[derive(Clone, Debug)]
@@ -28,4 +28,4 @@ pub struct Seal {
 }
 
 /// The word for runs whose mail stays in the sandbox; that for others is empty.
-pub const APART_SANDBOX: &str = "sandbox";
+pub(crate) const APART_SANDBOX: &str = "sandbox";

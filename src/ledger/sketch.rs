@@ -8,8 +8,8 @@ use std::collections::BinaryHeap;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::address::key_of;
-use crate::provider::JobId;
+use crate::model::address::key_of;
+use crate::provider::RowNumber;
 
 /// The most members of a sketch: 1 MB while a list is read, 850 kB in the ledger.
 const MOST: usize = 1 << 16;
@@ -17,28 +17,28 @@ const MOST: usize = 1 << 16;
 const MEMBER: usize = 13;
 
 /// The seed of the hashes by which people are known to [`Sketch`], of the workspace's key.
-pub fn person_seed(secret: &[u8; 32]) -> u64 {
+pub(crate) fn person_seed(secret: &[u8; 32]) -> u64 {
     let mut seed = [0; 8];
     seed.copy_from_slice(&secret[8..16]);
     u64::from_le_bytes(seed)
 }
 
 /// The hash by which [`Sketch`] knows the recipient with this address, however it is written.
-pub fn person_of(email: &str, seed: u64) -> u64 {
+pub(crate) fn person_of(email: &str, seed: u64) -> u64 {
     xxh3_64_with_seed(key_of(email).as_bytes(), seed)
 }
 
 /// A bottom-k sketch of the recipients of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Sketch {
-    members: BinaryHeap<(u64, JobId)>,
+pub(crate) struct Sketch {
+    members: BinaryHeap<(u64, RowNumber)>,
     offered: u64,
 }
 
 impl Sketch {
     /// Takes in a recipient by a keyed hash of the address. Costs one comparison for most of a long
     /// list.
-    pub fn offer(&mut self, person: u64, row: JobId) {
+    pub(crate) fn offer(&mut self, person: u64, row: RowNumber) {
         self.offered += 1;
         if self.members.len() < MOST {
             self.members.push((person, row));
@@ -50,7 +50,7 @@ impl Sketch {
     }
 
     /// Sorts what was taken in.
-    pub fn finish(self) -> People {
+    pub(crate) fn finish(self) -> People {
         let is_whole = self.offered <= MOST as u64;
         let mut members = self.members.into_vec();
         members.sort_unstable();
@@ -67,7 +67,7 @@ impl Sketch {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
     /// Hash and row, by hash.
-    pub members: Vec<(u64, JobId)>,
+    pub members: Vec<(u64, RowNumber)>,
     /// Everybody whose hash is up to this one is a member.
     pub bound: u64,
     /// How many there are, members or not.
@@ -76,7 +76,7 @@ pub struct People {
 
 impl People {
     /// The members as the ledger keeps them.
-    pub(crate) fn pack(members: &[(u64, JobId)]) -> Vec<u8> {
+    pub(crate) fn pack(members: &[(u64, RowNumber)]) -> Vec<u8> {
         let mut packed = Vec::with_capacity(members.len() * MEMBER);
         for (person, row) in members {
             packed.extend_from_slice(&person.to_le_bytes());
@@ -86,13 +86,13 @@ impl People {
     }
 
     /// Reads back what `pack` wrote.
-    pub(crate) fn unpack(packed: &[u8]) -> impl Iterator<Item = (u64, JobId)> + '_ {
+    pub(crate) fn unpack(packed: &[u8]) -> impl Iterator<Item = (u64, RowNumber)> + '_ {
         packed.as_chunks::<MEMBER>().0.iter().map(|member| {
             let mut row = [0; 8];
             row[..MEMBER - 8].copy_from_slice(&member[8..]);
             let mut person = [0; 8];
             person.copy_from_slice(&member[..8]);
-            (u64::from_le_bytes(person), JobId::from_le_bytes(row))
+            (u64::from_le_bytes(person), RowNumber::from_le_bytes(row))
         })
     }
 }

@@ -21,14 +21,14 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::outcome::Reason;
-use crate::provider::{JobId, Refusal, Ticket, Verdict};
-use crate::shown::Shown;
+use crate::model::outcome::Reason;
+use crate::model::shown::Shown;
+use crate::provider::{Refusal, RowNumber, Ticket, Verdict};
 
 const HEADER: &str = "mailbatch-trace 1";
 
 /// The length of a trace that holds no record, in bytes.
-pub const HEADER_LENGTH: u64 = HEADER.len() as u64 + 1;
+pub(crate) const HEADER_LENGTH: u64 = HEADER.len() as u64 + 1;
 
 /// How much of the end of a trace is read for its last batches, in bytes: the records of a few
 /// thousand recipients.
@@ -66,9 +66,9 @@ struct Appender {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TraceState {
     /// The last thing recorded is this answer.
-    pub answered: HashMap<(i64, JobId), Verdict>,
+    pub answered: HashMap<(i64, RowNumber), Verdict>,
     /// The last thing recorded is that a write was about to complete the message.
-    pub crossing: HashSet<(i64, JobId)>,
+    pub crossing: HashSet<(i64, RowNumber)>,
 }
 
 /// The octets of a line before its JSON, and what the JSON of an announcement begins with.
@@ -78,13 +78,13 @@ const CROSSING: &[u8] = b"{\"crossing\"";
 #[derive(Serialize, Deserialize)]
 enum Record {
     #[serde(rename = "crossing")]
-    Crossing(i64, Vec<JobId>),
+    Crossing(i64, Vec<RowNumber>),
     #[serde(rename = "answered")]
-    Answered(i64, JobId, Words),
+    Answered(i64, RowNumber, Words),
     /// Taken as a whole; what becomes of each member is told later, to whoever asks by what stands
     /// here.
     #[serde(rename = "pending")]
-    Pending(i64, Vec<JobId>, String),
+    Pending(i64, Vec<RowNumber>, String),
 }
 
 /// A verdict as it is written down.
@@ -175,7 +175,7 @@ impl Trace {
     /// Records that a coming write can complete these members of a batch. That write must not
     /// happen before `crossed` has said so: what several sessions announce meanwhile costs one
     /// write here.
-    pub fn announce(&self, batch: i64, jobs: &[JobId]) -> io::Result<Ticket> {
+    pub fn announce(&self, batch: i64, jobs: &[RowNumber]) -> io::Result<Ticket> {
         let mut appender = self.appender();
         appender.push(&Record::Crossing(batch, jobs.to_vec()))?;
         appender.announces = true;
@@ -200,13 +200,13 @@ impl Trace {
 
     /// Records what was answered about a member of a batch, for the next `crossed` or `rest` to
     /// write.
-    pub fn answered(&self, batch: i64, job: JobId, verdict: &Verdict) -> io::Result<()> {
+    pub fn answered(&self, batch: i64, job: RowNumber, verdict: &Verdict) -> io::Result<()> {
         self.appender().push(&Record::Answered(batch, job, verdict.into()))
     }
 
     /// Records that these members of a batch were taken as a whole, and by what it is asked what
     /// became of them. Survives the process from then on.
-    pub fn pending(&self, batch: i64, jobs: &[JobId], detail: &str) -> io::Result<()> {
+    pub fn pending(&self, batch: i64, jobs: &[RowNumber], detail: &str) -> io::Result<()> {
         let mut appender = self.appender();
         appender.push(&Record::Pending(batch, jobs.to_vec(), detail.to_owned()))?;
         appender.write(&self.path)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Settled;
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 
 /// What recovery says of a recipient of whose batch nothing tells how far it came, nor as which
 /// requests it went.
@@ -15,7 +15,7 @@ const UNANSWERED: &str = "the process ended before the answer";
 /// Why recovery left a recipient `unknown`. The ledger keeps it as the text in `detail`, as all
 /// versions have written it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interrupted {
+pub(crate) enum Interrupted {
     /// No trace tells how far its batch came, nor as which requests it went.
     Untraced,
     /// The trace tells that it was on its way, and no answer.
@@ -24,7 +24,7 @@ pub enum Interrupted {
 
 impl Interrupted {
     /// As it stands in `detail`.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Untraced => UNTRACED,
             Self::Unanswered => UNANSWERED,
@@ -32,7 +32,7 @@ impl Interrupted {
     }
 
     /// The cause behind what stands in `detail`; `None` for any other text.
-    pub fn of(detail: &str) -> Option<Self> {
+    pub(crate) fn of(detail: &str) -> Option<Self> {
         [Self::Untraced, Self::Unanswered].into_iter().find(|cause| cause.words() == detail)
     }
 }
@@ -40,7 +40,7 @@ impl Interrupted {
 /// An event which proves that a recipient in doubt was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    pub row: JobId,
+    pub row: RowNumber,
     /// The event's type, such as `delivered`.
     pub kind: String,
     pub at: Timestamp,
@@ -62,13 +62,13 @@ pub struct BatchRecord {
     pub key: String,
     pub generation: u32,
     pub claimed_at: Timestamp,
-    pub members: Vec<JobId>,
+    pub members: Vec<RowNumber>,
 }
 
 /// What was found out about a recipient in doubt.
 #[derive(Clone, Debug)]
 pub struct Reconciled {
-    pub row: JobId,
+    pub row: RowNumber,
     /// What it becomes; anything that is not final leaves it in doubt.
     pub settled: Settled,
     /// How that is known, or whose word it is.

@@ -21,11 +21,11 @@ use tokio::time::Instant;
 use crate::ledger::{
     LEASED_AHEAD, Lease, Leased, Ledger, LedgerError, LedgerResult, Portion, Spent, Wish,
 };
-use crate::literal::Rate;
+use crate::model::literal::Rate;
 
 mod together;
 
-pub use together::together;
+pub(crate) use together::together;
 
 /// The most leases that are asked for at once.
 const MOST_AHEAD: f64 = 64.0;
@@ -35,7 +35,7 @@ const MOST_AHEAD: f64 = 64.0;
 const MOST_LAG: Duration = Duration::from_millis(500);
 
 /// Hands out the slots of one rate, one at a time, in the order in which they were asked for.
-pub struct Pacer {
+pub(crate) struct Pacer {
     ledger: Arc<dyn Ledger>,
     key: String,
     rate: Rate,
@@ -91,7 +91,7 @@ enum Granted {
 
 impl Pacer {
     /// A pacer for the rate known in the ledger as `key` (`relay`, or `relay/gmail.com`).
-    pub fn new(ledger: Arc<dyn Ledger>, key: String, rate: Rate) -> Self {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, key: String, rate: Rate) -> Self {
         // A twentieth of the window loses at most a twentieth of the rate to the window's edge, and
         // keeps what a crash forfeits small.
         let slice = (rate.per / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
@@ -121,18 +121,18 @@ impl Pacer {
     }
 
     /// The rate that is kept.
-    pub fn rate(&self) -> Rate {
+    pub(crate) fn rate(&self) -> Rate {
         self.rate
     }
 
     /// How long so many take at an even pace.
-    pub fn pace(&self, count: u32) -> Duration {
+    pub(crate) fn pace(&self, count: u32) -> Duration {
         self.rate.per.mul_f64(f64::from(count) / f64::from(self.rate.count.get()))
     }
 
     /// Waits until one more may go. Dropping the future gives nothing away that had been granted to
     /// others.
-    pub async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
+    pub(crate) async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
         let _queue = self.queue.lock().await;
         let mut state = self.state.lock().await;
         self.ready(&mut state).await?;
@@ -142,7 +142,7 @@ impl Pacer {
 
     /// Waits until one more may go by this rate and by `wider`, at the same instant. Both are
     /// locked in this order: `wider` is the rate of all, and no receiving domain's.
-    pub async fn slot_of_both(self: &Arc<Self>, wider: &Arc<Self>) -> LedgerResult<()> {
+    pub(crate) async fn slot_of_both(self: &Arc<Self>, wider: &Arc<Self>) -> LedgerResult<()> {
         let mut own = self.state.lock().await;
         loop {
             self.ready(&mut own).await?;
@@ -171,7 +171,7 @@ impl Pacer {
     }
 
     /// Gives back what will not be used any more, so that other runs need not wait for it.
-    pub async fn close(&self) -> LedgerResult<()> {
+    pub(crate) async fn close(&self) -> LedgerResult<()> {
         // Who still waits for a slot keeps what there is.
         if let Ok(mut state) = self.state.try_lock() {
             self.hear(&mut state).await?;

@@ -20,7 +20,7 @@ impl Leave {
 
 /// Waits until each of these rates lets so many go, all at one instant; the slowest comes first.
 /// More than a rate's number can never go at once: whoever asks cuts batches to fit.
-pub async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
+pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
     match shares {
         [] => return Ok(()),
         [(pacer, 1)] => return pacer.slot().await,

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use url::Url;
 
-use crate::error::{Error, Result};
 use crate::events::webhook::{Authority, Certificate, Distrust, Envelope};
+use crate::model::error::{Error, Result};
 use crate::provider::tls_client_config;
 
 /// How long a certificate is used before it is fetched again; SNS changes it a few times a year.

@@ -13,9 +13,9 @@ use futures_util::future::try_join_all;
 use tokio::sync::{Notify, watch};
 
 use super::metrics::{EVENTS, FILED, FILING_FAILED, KNOWN, LEARNED, Metrics, STRANGERS};
-use crate::event::{Believe, Event};
 use crate::events::file_learned;
 use crate::ledger::{Ledger, LedgerResult};
+use crate::model::event::{Believe, Event};
 
 /// How long until a suppression file that could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(5);

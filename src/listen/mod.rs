@@ -26,13 +26,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Settings;
-use crate::error::{Error, Result};
-use crate::event::Believe;
 use crate::events::webhook::{Webhook, webhook};
 use crate::ledger::Ledger;
 use crate::message::Links;
+use crate::model::error::{Error, Result};
+use crate::model::event::Believe;
+use crate::model::shown::Shown;
 use crate::secret::Secret;
-use crate::shown::Shown;
 
 use intake::Intake;
 use metrics::Metrics;

@@ -20,9 +20,9 @@ use super::metrics::{REQUESTS, UNSUBSCRIBES};
 use super::page::Page;
 use super::room::{HeldBytes, Place};
 use super::{Proof, Shared, Source};
-use crate::event::{Event, EventKind};
 use crate::events::webhook::{Envelope, Purpose, Refusal, TOKEN_LIFE};
 use crate::ledger::{LedgerResult, UsedToken};
+use crate::model::event::{Event, EventKind};
 use crate::secret::Secret;
 
 /// The longest body of a request with events. Providers keep well below it.
@@ -327,7 +327,7 @@ async fn unsubscribe(
         return ("not_pressed", Page::NotPressed);
     }
     let now = Timestamp::now();
-    let mut event = Event::new(EventKind::Unsubscribed, crate::event::Source::Webhook, now);
+    let mut event = Event::new(EventKind::Unsubscribed, crate::model::event::Source::Webhook, now);
     // Whoever was taken off the list by hand since, and presses again, is meant again.
     event.id = format!("unsubscribe-{token}-{}", now.as_second());
     event.reason = "unsubscribe link".to_owned();

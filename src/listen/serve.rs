@@ -29,8 +29,8 @@ use super::room::{Place, Room};
 use super::stall::Attended;
 use super::{Shared, routes};
 use crate::config::{Settings, private_key};
-use crate::error::{Error, Result};
 use crate::files;
+use crate::model::error::{Error, Result};
 
 /// How long a TLS handshake, and the head of a request with the wait for it, may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -7,9 +7,9 @@ use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Attachment as LettreAttachment, Body, SinglePart};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
 use crate::files;
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::header;
@@ -127,7 +127,8 @@ mod tests {
         let key = AttachmentKey { path: "none.pdf".into(), name: None, content_type: None };
         let error = Attachment::load(&key, directory.path()).expect_err("missing");
         assert!(
-            error.exit() == crate::exit::Exit::REFUSED && error.to_string().contains("none.pdf")
+            error.exit() == crate::model::exit::Exit::REFUSED
+                && error.to_string().contains("none.pdf")
         );
         for content_type in ["pdf", "multipart/mixed", "a/b\r\nBcc: x"] {
             let attachment = Attachment {

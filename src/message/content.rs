@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::content::{Attachment, Content, Needs, Party};
 use crate::input::context::ColumnIndex;
-use crate::outcome::Kind;
-use crate::recipient::Fields;
+use crate::model::outcome::Kind;
+use crate::model::recipient::Fields;
 
 use super::mailbox::Mailbox;
 use super::row::Row;

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use crate::error::{Error, Result};
 use crate::files;
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 
 use super::body::Format;
 use super::keys::{FRONT_MATTER, MessageKeys};
@@ -202,7 +202,7 @@ impl FrontMatter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
+    use crate::model::exit::Exit;
 
     fn parsed(text: &str) -> Result<MessageFile> {
         parse("welcome.md", Format::Markdown, text.as_bytes())

@@ -5,7 +5,7 @@ use data_encoding::HEXLOWER;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Kind;
+use crate::model::outcome::Kind;
 
 use super::attachment::Attachment;
 use super::body::Body;

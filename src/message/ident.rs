@@ -32,7 +32,7 @@ impl fmt::Debug for Ident<'_> {
 
 /// The Message-ID without angle brackets: a keyed hash of environment, campaign and recipient's
 /// key, at the domain of From.
-pub fn message_id(
+pub(crate) fn message_id(
     campaign: &str,
     env: Option<&str>,
     key: &str,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use crate::outcome::Kind;
+use crate::model::outcome::Kind;
 
 /// Where a message comes from. Flags (and the environment) win over the file's front matter, which
 /// wins over mailbatch.toml.

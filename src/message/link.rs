@@ -10,8 +10,8 @@ use ring::hmac;
 use super::ident::{is_token, token_of};
 use super::template::Source;
 use super::{Message, TOKEN, UNSUBSCRIBE_URL};
-use crate::error::{Error, Result};
-use crate::outcome::Kind;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Kind;
 use crate::secret::Secret;
 
 /// What stands for a Message-ID where a row is only tried.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::address::Address;
-use crate::error::{Error, Result};
-use crate::shown::Shown;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 
 use super::attachment::Attachment;
 use super::body::{Body, Format};

@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 
 use lettre::message::SinglePart;
 
-use crate::address::Address;
-use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
-use crate::outcome::Kind;
-use crate::recipient::Fields;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Kind;
+use crate::model::recipient::Fields;
 
 mod attachment;
 mod body;
@@ -38,10 +38,11 @@ mod row;
 mod skeleton;
 mod template;
 
-pub use ident::{Ident, is_token, message_id, token_of};
-pub use keys::{AttachmentKey, HeaderKeys, MessageKeys, MessageSource};
+pub(crate) use ident::message_id;
+pub use ident::{Ident, is_token, token_of};
+pub use keys::{MessageKeys, MessageSource};
 pub use link::Links;
-pub use template::RenderError;
+pub(crate) use template::RenderError;
 
 use frozen::{Frozen, VERSION};
 use mailbox::Mailbox;
@@ -430,7 +431,7 @@ fn check_url(url: &str) -> Result<(), &'static str> {
 }
 
 /// A mail as `preview` shows it: From, To, Subject, and the text part.
-pub fn preview_text(mail: &Rendered) -> String {
+pub(crate) fn preview_text(mail: &Rendered) -> String {
     let text = mail.text.as_deref().unwrap_or_default();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     format!("From: {}\nTo: {}\nSubject: {}\n\n{text}{end}", mail.from, mail.to, mail.subject)

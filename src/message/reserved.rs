@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Message, TOKEN};
-use crate::address::Address;
+use crate::model::address::Address;
 
 /// What stands where a row fills in a value, which no template writes.
 const FILLED: &str = "\u{1}";

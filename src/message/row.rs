@@ -7,7 +7,7 @@ use std::sync::Arc;
 use minijinja::value::{Object, Value};
 
 use crate::input::context::{ColumnIndex, row_value};
-use crate::recipient::Fields;
+use crate::model::recipient::Fields;
 
 use super::UNSUBSCRIBE_URL;
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::allowance::{self, Exceeded, Written};
 use crate::bounded::chains;
 use crate::bounded::guarded::Guarded;
-use crate::error::{Error, Result};
 use crate::input::context::{Doubt, float_text};
+use crate::model::error::{Error, Result};
 
 use super::plain::{Piece, Plain};
 use super::row::Row;

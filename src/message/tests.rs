@@ -8,8 +8,8 @@ use mail_parser::{MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
 use super::*;
-use crate::exit::Exit;
-use crate::recipient::Columns;
+use crate::model::exit::Exit;
+use crate::model::recipient::Columns;
 
 const DATE: &str = "2026-11-21T03:45:00Z";
 const V1: &str = include_str!("fixtures/frozen-v1.json");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::pipeline::retry::RetryPolicy;
 use crate::provider::{Refusal, Reply};
 

@@ -9,15 +9,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
-use crate::address::Address;
-use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
-use crate::outcome::{Outcome, Reason};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::{Outcome, Reason};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::press::{Press, idempotency_key};
 use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{Outlet, Parts};
-use crate::provider::{Claim, Health, Job, JobId, Reply};
+use crate::provider::{Claim, Health, Job, Reply, RowNumber};
 
 /// Where a chunk's recipients come from and whom they go through: places among the providers, and
 /// one among the lanes of the first.
@@ -33,7 +33,12 @@ pub(crate) struct Way {
 /// How a chunk came back.
 pub(crate) enum Done {
     /// Nothing was claimed; the rows are as they were.
-    NotClaimed { way: Way, rows: Vec<JobId>, suppressed: Vec<(JobId, Outcome)>, why: Claimed },
+    NotClaimed {
+        way: Way,
+        rows: Vec<RowNumber>,
+        suppressed: Vec<(RowNumber, Outcome)>,
+        why: Claimed,
+    },
     /// The claim went to the provider; the loop settles it.
     Sent {
         way: Way,
@@ -41,11 +46,11 @@ pub(crate) enum Done {
         rows: Arc<Vec<LedgerRow>>,
         claimed_at: Timestamp,
         reply: Box<Reply>,
-        screened: Vec<(JobId, Reason, String)>,
-        suppressed: Vec<(JobId, Outcome)>,
+        screened: Vec<(RowNumber, Reason, String)>,
+        suppressed: Vec<(RowNumber, Outcome)>,
         /// Members whose retries were over before they could be attempted once more.
-        expired: Vec<JobId>,
-        put_off: HashMap<JobId, Timestamp>,
+        expired: Vec<RowNumber>,
+        put_off: HashMap<RowNumber, Timestamp>,
     },
 }
 
@@ -60,7 +65,7 @@ pub(crate) struct Ticket {
     pub(crate) patience: Duration,
     pub(crate) first_request: Option<FirstRequest>,
     /// Until when those who were put off before may be attempted again.
-    pub(crate) deadlines: HashMap<JobId, Timestamp>,
+    pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
     /// Chunks that may be rendered at once.
     pub(crate) renderers: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
@@ -74,7 +79,7 @@ pub(crate) struct Ticket {
 pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticket) -> Result<Done> {
     let claimed_at = Timestamp::now();
     let outlet = &parts.outlets[ticket.way.through];
-    let names: Vec<JobId> = rows.iter().map(|row| row.row).collect();
+    let names: Vec<RowNumber> = rows.iter().map(|row| row.row).collect();
     let drafted = {
         let (parts, buffers) = (Arc::clone(&parts), Arc::clone(&ticket.buffers));
         let way = ticket.way;
@@ -91,7 +96,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
     let key = idempotency_key(&parts.run, outlet, &jobs, 0, claimed_at, &parts.secret);
-    let taken_out: Vec<(JobId, Outcome)> =
+    let taken_out: Vec<(RowNumber, Outcome)> =
         suppressed.iter().map(|(row, reason, _)| (*row, Outcome::of_screening(*reason))).collect();
     let claim = parts
         .ledger
@@ -204,8 +209,8 @@ impl Buffers {
 struct Drafted {
     rows: Vec<LedgerRow>,
     jobs: Vec<Job>,
-    recipients: HashMap<JobId, Address>,
-    suppressed: Vec<(JobId, Reason, String)>,
+    recipients: HashMap<RowNumber, Address>,
+    suppressed: Vec<(RowNumber, Reason, String)>,
 }
 
 /// After rendering so many messages the wire goes first, should it wait for this core: what it

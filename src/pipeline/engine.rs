@@ -26,16 +26,16 @@ use self::pass_on::Passes;
 use self::phase::Waiting;
 use self::station::{CameOf, Station};
 use self::watch::Watch;
-use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Gate, Ledger, LedgerError, Standing};
-use crate::outcome::{Cohort, Outcome};
+use crate::model::error::{Error, Result};
+use crate::model::outcome::{Cohort, Outcome};
 use crate::pipeline::chunk::{Buffers, Done, Way};
 use crate::pipeline::learning;
 use crate::pipeline::settle::{self, Judge, Returned};
 use crate::pipeline::signals::{Signals, Wish};
 use crate::pipeline::{Outlet, Parts, Why};
 use crate::progress::RateMeter;
-use crate::provider::{BoxFuture, Health, JobId, Refusal, Reply, Verdict};
+use crate::provider::{BoxFuture, Health, Refusal, Reply, RowNumber, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -48,7 +48,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Sends what is open in the run until nothing is left or something stops it. `None` when every row
 /// has been settled.
-pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
+pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut signals =
         Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     let hurry = tokio::spawn(hurry_at_the_second(Arc::clone(&parts.ledger)));
@@ -113,7 +113,7 @@ struct Engine {
     gathered: Vec<BoxFuture<'static, Result<()>>>,
     gathered_since: Instant,
     /// Rows whose chunk has not come back: not to be handed out again.
-    out: HashSet<JobId>,
+    out: HashSet<RowNumber>,
     passes: Passes,
     later: Later,
     /// When this execution began.
@@ -408,7 +408,7 @@ impl Engine {
     }
 
     /// A row is open again, whoever is to take it.
-    fn reopened(&mut self, row: JobId) {
+    fn reopened(&mut self, row: RowNumber) {
         self.stations.iter_mut().for_each(|station| station.lanes.reopened(row));
     }
 

@@ -13,14 +13,14 @@
 
 use std::time::Duration;
 
-use crate::figures::grouped;
-use crate::literal::{CanarySize, Percent};
-use crate::outcome::{Outcome, Tally};
+use crate::model::figures::grouped;
+use crate::model::literal::{CanarySize, Percent};
+use crate::model::outcome::{Outcome, Tally};
 use crate::pipeline::binomial;
 
 /// What a canary is judged by.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CanaryRule {
+pub(crate) struct CanaryRule {
     /// The largest share of (rejected + deferred + unknown) among the attempted.
     pub max_failed: Percent,
     /// The largest share of the accepted that may have bounced.

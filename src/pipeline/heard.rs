@@ -11,10 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::ledger::LedgerRow;
-use crate::outcome::Tally;
+use crate::model::outcome::Tally;
 use crate::pipeline::sameness::{self, Blame, Proved, Sameness};
 use crate::pipeline::settle;
-use crate::provider::{JobId, Refusal, Verdict};
+use crate::provider::{Refusal, RowNumber, Verdict};
 
 /// Shared by the claims on their way and the loop.
 #[derive(Debug)]
@@ -125,17 +125,17 @@ impl Heard {
     }
 
     /// Whether what was said about this recipient may still turn out to be the provider's fault.
-    pub(crate) fn is_open(&self, row: JobId) -> bool {
+    pub(crate) fn is_open(&self, row: RowNumber) -> bool {
         self.state().same.is_open(row)
     }
 
     /// Whether this recipient's refusal helped to prove that a provider refuses everybody.
-    pub(crate) fn is_absolved(&self, row: JobId) -> bool {
+    pub(crate) fn is_absolved(&self, row: RowNumber) -> bool {
         self.state().same.is_absolved(row)
     }
 
     /// Another provider refused these for its own fault.
-    pub(crate) fn absolve(&self, rows: &[JobId]) {
+    pub(crate) fn absolve(&self, rows: &[RowNumber]) {
         self.state().same.absolve(rows);
     }
 
@@ -150,7 +150,7 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Outcome, Reason};
+    use crate::model::outcome::{Outcome, Reason};
 
     fn accepted() -> Verdict {
         Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() }

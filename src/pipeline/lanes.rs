@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::ledger::LedgerRow;
-use crate::literal::Rate;
-use crate::provider::JobId;
+use crate::model::literal::Rate;
+use crate::provider::RowNumber;
 
 /// Transient refusals in a row that take a receiving domain out of everybody else's way; more of
 /// them where it has taken something, for full mailboxes do follow one another in a list of one
@@ -29,7 +29,7 @@ pub(crate) struct Lane {
     /// `None` for everybody who has no lane.
     pub(crate) domain: Option<String>,
     /// Rows up to this one have been handed out.
-    pub(crate) cursor: JobId,
+    pub(crate) cursor: RowNumber,
     /// Nothing is left after the cursor.
     pub(crate) exhausted: bool,
     rate: Option<Rate>,
@@ -168,7 +168,7 @@ impl Lanes {
 
     /// `count` rows up to `last` have been handed out. A lane with a rate then waits here for its
     /// next turn and not on the wire, where it would keep a connection from everybody else.
-    pub(crate) fn advanced(&mut self, index: usize, last: JobId, count: usize, now: Instant) {
+    pub(crate) fn advanced(&mut self, index: usize, last: RowNumber, count: usize, now: Instant) {
         let lane = &mut self.lanes[index];
         lane.cursor = lane.cursor.max(last);
         lane.busy = true;
@@ -190,7 +190,7 @@ impl Lanes {
     }
 
     /// A row is open again: its lanes must look at it once more.
-    pub(crate) fn reopened(&mut self, row: JobId) {
+    pub(crate) fn reopened(&mut self, row: RowNumber) {
         for lane in &mut self.lanes {
             lane.cursor = lane.cursor.min(row.saturating_sub(1));
             lane.exhausted = false;

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{Learn, Parts};
-use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerSuppression};
+use crate::model::error::{Error, Result};
 use crate::suppression;
 
 /// Keeps what was learned, for the rest of this run too. What the ledger knows already is not
@@ -28,7 +28,7 @@ pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Resu
 }
 
 /// Keeps what was learned. What the ledger knows already is not written to the file again.
-pub async fn keep_learned(
+pub(crate) async fn keep_learned(
     ledger: &dyn Ledger,
     learn: &Learn,
     learned: Vec<LedgerSuppression>,
@@ -40,7 +40,7 @@ pub async fn keep_learned(
 
 /// Keeps what a process that is gone had heard about people and not settled. To be called before
 /// its claims are recovered.
-pub async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
+pub(crate) async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
     let learned = ledger.unlearned(run).await?;
     if learned.is_empty() {
         return Ok(());
@@ -61,7 +61,7 @@ pub async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Re
 }
 
 /// The entries of a file that have not expired, with their reasons.
-fn listed(file: PathBuf) -> Result<HashSet<(String, crate::outcome::Reason)>> {
+fn listed(file: PathBuf) -> Result<HashSet<(String, crate::model::outcome::Reason)>> {
     let now = Timestamp::now();
     let in_force = |listed: Result<suppression::Listed>| match listed {
         Ok(listed) if listed.entry.has_expired(now) => None,

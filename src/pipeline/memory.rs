@@ -9,7 +9,7 @@ use crate::provider::BoxFuture;
 use crate::provider::memory::{Condition, Memory};
 
 /// A workspace's ledger as providers see it.
-pub struct LedgerMemory(pub Arc<dyn Ledger>);
+pub(crate) struct LedgerMemory(pub Arc<dyn Ledger>);
 
 impl Memory for LedgerMemory {
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {

@@ -10,15 +10,15 @@ mod brake;
 mod breaker;
 mod chunk;
 mod engine;
-pub mod gate;
+pub(crate) mod gate;
 mod heard;
 mod lanes;
 mod learning;
 mod memory;
 mod press;
-pub mod receivers;
+pub(crate) mod receivers;
 mod replay;
-pub mod retry;
+pub(crate) mod retry;
 mod sameness;
 mod settle;
 mod signals;
@@ -27,31 +27,31 @@ mod wire;
 
 use std::sync::Arc;
 
-use crate::address::Address;
-use crate::error::Error;
 use crate::input::context::ColumnIndex;
 use crate::ledger::trace::Trace;
 use crate::ledger::{Ledger, Pause, Run, Standing};
-use crate::literal::Rate;
 use crate::message::Message;
-use crate::pause::PauseRule;
+use crate::model::address::Address;
+use crate::model::error::Error;
+use crate::model::literal::Rate;
+use crate::model::pause::PauseRule;
 use crate::progress::Progress;
 use crate::provider::{Provider, Refusal};
 use crate::suppression::Suppressions;
 
-pub use crate::cli::Then;
+pub(crate) use crate::cli::Then;
 pub(crate) use brake::LEFT_ALONE;
-pub use engine::execute;
-pub use gate::CanaryRule;
-pub use learning::{keep_learned, keep_unlearned};
-pub use memory::LedgerMemory;
-pub use replay::{Doubtful, Replayed, replay};
-pub use retry::RetryPolicy;
+pub(crate) use engine::execute;
+pub(crate) use gate::CanaryRule;
+pub(crate) use learning::{keep_learned, keep_unlearned};
+pub(crate) use memory::LedgerMemory;
+pub(crate) use replay::{Doubtful, Replayed, replay};
+pub(crate) use retry::RetryPolicy;
 pub(crate) use signals::{Signals, Wish, survive_questions};
 
 /// A provider of an execution, and what limits it.
 #[derive(Clone, Debug)]
-pub struct Outlet {
+pub(crate) struct Outlet {
     /// As under `[providers]`.
     pub name: String,
     pub provider: Arc<dyn Provider>,
@@ -75,7 +75,7 @@ pub struct Outlet {
 
 /// What limits an execution as a whole.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// No more recipients than this in this execution (`--limit`).
     pub limit: Option<u64>,
     /// Wait for a cap's window instead of stopping.
@@ -83,7 +83,7 @@ pub struct Limits {
 }
 
 /// Everything an execution of a run needs.
-pub struct Parts {
+pub(crate) struct Parts {
     pub ledger: Arc<dyn Ledger>,
     /// Never empty. Each may be somebody's first choice.
     pub outlets: Vec<Outlet>,
@@ -117,25 +117,25 @@ pub struct Parts {
 
 impl Parts {
     /// The providers in one text.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.outlets.iter().map(|outlet| outlet.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// Where learned suppressions go besides the ledger.
 #[derive(Clone, Debug)]
-pub struct Learn {
+pub(crate) struct Learn {
     /// The first suppression file; `None` when there is none.
     pub file: Option<std::path::PathBuf>,
 }
 
 /// Why an execution ended before every row had its outcome.
 #[derive(Debug)]
-pub enum Why {
+pub(crate) enum Why {
     /// A signal; the code says which. With the providers that were failing then, and what each said
     /// last.
     Signal {
-        exit: crate::exit::Exit,
+        exit: crate::model::exit::Exit,
         failing: Vec<(String, Refusal)>,
     },
     /// No provider will take anything more; each with what it said.
@@ -155,6 +155,4 @@ pub enum Why {
     /// The ledger's file is gone. What was under way has been settled in the file that is still
     /// open.
     LedgerLost(Error),
-    /// The ledger or the program itself failed.
-    Broken(Error),
 }

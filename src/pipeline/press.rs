@@ -9,15 +9,15 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::{digest, hmac};
 
-use crate::address::Address;
 use crate::content::{Content, is_unsubscribe_header};
-use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::ledger::{LedgerRow, Run};
 use crate::message::{Ident, Message};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::recipient::Fields;
 use crate::pipeline::Outlet;
 use crate::provider::{Capabilities, EightBit, Form, Job, UnsubscribeHeaders, lines_stand};
-use crate::recipient::Fields;
 
 /// What the jobs of a run are made of besides their rows.
 pub(super) struct Press<'a> {

@@ -4,19 +4,19 @@
 //! Only addresses under the receivers' own names are counted. Which other domains they host is not
 //! known without asking the DNS.
 
-use crate::figures::grouped;
+use crate::model::figures::grouped;
 
 /// Their domains. Looked up on 2026-11-30.
 ///
 /// - Gmail: the feedback loop gives shares for each `Feedback-ID` in Postmaster Tools, and no
 ///   reports (<https://support.google.com/a/answer/6254652>).
 /// - iCloud Mail: has no feedback loop (<https://support.apple.com/en-us/102322>).
-pub const NO_SINGLE_COMPLAINTS: &[&str] =
+pub(crate) const NO_SINGLE_COMPLAINTS: &[&str] =
     &["gmail.com", "googlemail.com", "icloud.com", "me.com", "mac.com"];
 
 /// What is to be said about so many accepted recipients of whom so many are at these domains; empty
 /// where none is.
-pub fn unheard(at: &[(String, u64)], accepted: u64) -> String {
+pub(crate) fn unheard(at: &[(String, u64)], accepted: u64) -> String {
     let count: u64 = at.iter().map(|(_, count)| count).sum();
     if count == 0 || accepted == 0 {
         return String::new();

@@ -14,16 +14,16 @@ use jiff::Timestamp;
 use super::Outlet;
 use super::press::{Press, account_mark, idempotency_key};
 use super::wire::Pacers;
-use crate::address::Address;
-use crate::error::Result;
 use crate::input::context::ColumnIndex;
 use crate::ledger::{BatchRecord, Ledger, LedgerRow, Pause, Run};
 use crate::message::Message;
-use crate::provider::{BoxFuture, Claim, Job, JobId, Reply, Stopped, Ticket, Verdict, Wire};
+use crate::model::address::Address;
+use crate::model::error::Result;
+use crate::provider::{BoxFuture, Claim, Job, Reply, RowNumber, Stopped, Ticket, Verdict, Wire};
 use crate::suppression::Suppressions;
 
 /// What a run's batches in doubt are made of.
-pub struct Doubtful {
+pub(crate) struct Doubtful {
     pub ledger: Arc<dyn Ledger>,
     pub run: Run,
     pub message: Arc<Message>,
@@ -37,7 +37,7 @@ pub struct Doubtful {
 
 /// What came of a replay.
 #[derive(Debug)]
-pub enum Replayed {
+pub(crate) enum Replayed {
     /// It did not go, and why.
     Refused(String),
     /// It went; who is not named, or named as `Unknown`, is as much in doubt as before.
@@ -45,7 +45,7 @@ pub enum Replayed {
 }
 
 /// Sends a batch once more. `rows` are all its members, in its order, every one of them in doubt.
-pub async fn replay(
+pub(crate) async fn replay(
     doubtful: &Doubtful,
     outlet: &Outlet,
     batch: &BatchRecord,
@@ -167,7 +167,10 @@ impl Wire for ReplayWire {
         jobs.len()
     }
 
-    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+    fn together<'a>(
+        &'a self,
+        jobs: &'a [&'a Job],
+    ) -> BoxFuture<'a, Result<Vec<RowNumber>, Stopped>> {
         Box::pin(async move {
             self.granted(jobs).await.map(|()| jobs.iter().map(|job| job.id).collect())
         })
@@ -185,7 +188,7 @@ impl Wire for ReplayWire {
         self.pacers.throttle.slow_down(quiet, std::time::Instant::now());
     }
 
-    fn announce(&self, _jobs: &[JobId]) -> io::Result<Ticket> {
+    fn announce(&self, _jobs: &[RowNumber]) -> io::Result<Ticket> {
         Ok(0)
     }
 
@@ -193,7 +196,7 @@ impl Wire for ReplayWire {
         Ok(())
     }
 
-    fn answered(&self, _job: JobId, _verdict: &Verdict) -> io::Result<()> {
+    fn answered(&self, _job: RowNumber, _verdict: &Verdict) -> io::Result<()> {
         Ok(())
     }
 }

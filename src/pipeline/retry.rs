@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 /// Exponential backoff with full jitter, bounded in time from a recipient's first attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     /// Give up when the next attempt would be later than this after the first one.
     pub give_up_after: Duration,
     /// The upper bound of the first delay.
@@ -27,14 +27,14 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// The longest delay after `failures` failures in a row, at least one.
-    pub fn ceiling(&self, failures: u32) -> Duration {
+    pub(crate) fn ceiling(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         self.base.saturating_mul(1 << doublings).min(self.max)
     }
 
     /// When to try again after `failures` failures; `None` when that would be too late. `draw` is
     /// uniform in 0..1 (full jitter).
-    pub fn next(
+    pub(crate) fn next(
         &self,
         first: Timestamp,
         now: Timestamp,
@@ -51,7 +51,7 @@ impl RetryPolicy {
 impl RetryPolicy {
     /// When to try again after a wait that was named; `None` when that would be too late. A little
     /// more is waited, for clocks differ.
-    pub fn next_after(
+    pub(crate) fn next_after(
         &self,
         first: Timestamp,
         now: Timestamp,

@@ -8,8 +8,8 @@
 use std::collections::{HashSet, VecDeque};
 
 use crate::ledger::{LedgerRow, Refusals};
-use crate::outcome::Reason;
-use crate::provider::{JobId, Refusal, Verdict};
+use crate::model::outcome::Reason;
+use crate::provider::{Refusal, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
 
 /// So many receiving domains do not agree by chance.
@@ -44,7 +44,7 @@ pub(crate) enum Proved {
 pub(crate) struct Blame {
     pub(crate) refusal: Refusal,
     pub(crate) sign: String,
-    pub(crate) rows: Vec<JobId>,
+    pub(crate) rows: Vec<RowNumber>,
 }
 
 /// The latest refusals of one provider.
@@ -60,25 +60,30 @@ pub(crate) struct Sameness {
     redirected: Option<String>,
     /// What the provider refused everybody with when it was last stopped.
     brake: Option<String>,
-    retried: HashSet<JobId>,
-    absolved: HashSet<JobId>,
+    retried: HashSet<RowNumber>,
+    absolved: HashSet<RowNumber>,
     permanent: Option<Streak>,
     transient: Option<Streak>,
     /// How many transient refusals of that streak are the provider's.
     transient_needed: usize,
-    latest: VecDeque<(String, JobId)>,
+    latest: VecDeque<(String, RowNumber)>,
 }
 
 #[derive(Debug)]
 struct Streak {
     sign: String,
-    rows: Vec<JobId>,
+    rows: Vec<RowNumber>,
     domains: Vec<String>,
 }
 
 impl Streak {
     /// Adds a refusal; one with another sign begins anew.
-    fn add<'a>(streak: &'a mut Option<Self>, sign: String, row: JobId, domain: &str) -> &'a Self {
+    fn add<'a>(
+        streak: &'a mut Option<Self>,
+        sign: String,
+        row: RowNumber,
+        domain: &str,
+    ) -> &'a Self {
         let before = streak.take().filter(|streak| streak.sign == sign);
         let streak = streak.insert(before.unwrap_or_else(|| Self {
             sign,
@@ -173,17 +178,17 @@ impl Sameness {
     }
 
     /// Whether this recipient was opened again because a provider refused everybody.
-    pub(crate) fn is_absolved(&self, row: JobId) -> bool {
+    pub(crate) fn is_absolved(&self, row: RowNumber) -> bool {
         self.absolved.contains(&row)
     }
 
     /// Recipients that were opened again because another provider refused everybody.
-    pub(crate) fn absolve(&mut self, rows: &[JobId]) {
+    pub(crate) fn absolve(&mut self, rows: &[RowNumber]) {
         self.absolved.extend(rows);
     }
 
     /// Whether a refusal of this recipient may still become evidence against the provider.
-    pub(crate) fn is_open(&self, row: JobId) -> bool {
+    pub(crate) fn is_open(&self, row: RowNumber) -> bool {
         !self.has_accepted
             || self.permanent.as_ref().is_some_and(|streak| streak.rows.contains(&row))
     }
@@ -225,7 +230,7 @@ impl Sameness {
 
     fn refused(
         &mut self,
-        row: JobId,
+        row: RowNumber,
         email: &str,
         domain: &str,
         refusal: &Refusal,
@@ -335,15 +340,15 @@ impl Sameness {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::outcome::Cohort;
+    use crate::model::outcome::Cohort;
 
     /// An open recipient of one of six receiving domains.
-    pub(crate) fn row(n: JobId) -> LedgerRow {
+    pub(crate) fn row(n: RowNumber) -> LedgerRow {
         let domain = format!("d{}.example", n % 6);
         of_domain(n, &domain)
     }
 
-    fn of_domain(n: JobId, domain: &str) -> LedgerRow {
+    fn of_domain(n: RowNumber, domain: &str) -> LedgerRow {
         LedgerRow {
             row: n,
             list: 0,
@@ -498,7 +503,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_a_crash_left_goes_on_where_it_was_and_a_brake_needs_one() {
-        let refused = |n: JobId| crate::ledger::Refused {
+        let refused = |n: RowNumber| crate::ledger::Refused {
             row: n,
             email: format!("user{n}@d{n}.example"),
             domain: format!("d{n}.example"),

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::{LedgerRow, LedgerSuppression, Settled};
-use crate::outcome::{Outcome, Reason};
+use crate::model::outcome::{Outcome, Reason};
 use crate::pipeline::RetryPolicy;
 use crate::pipeline::retry::draw;
-use crate::provider::{JobId, Refusal, Reply, Verdict};
+use crate::provider::{Refusal, Reply, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
 
 use super::heard::Heard;
@@ -22,11 +22,11 @@ const CLAIM_LASTS: SignedDuration = SignedDuration::from_millis(500);
 
 /// A claim's reply, translated.
 pub(crate) struct Translated {
-    pub(crate) items: Vec<(JobId, Settled)>,
+    pub(crate) items: Vec<(RowNumber, Settled)>,
     /// What was learned about which row.
-    pub(crate) learned: Vec<(JobId, LedgerSuppression)>,
+    pub(crate) learned: Vec<(RowNumber, LedgerSuppression)>,
     /// Rows that are open again at once: never begun.
-    pub(crate) void: Vec<JobId>,
+    pub(crate) void: Vec<RowNumber>,
 }
 
 /// What the verdicts of a claim are judged by, and what learns from them.
@@ -40,7 +40,7 @@ pub(crate) struct Judge<'a> {
     /// What the provider's answers have proved together.
     pub(crate) heard: &'a Heard,
     /// Those whose retries count anew.
-    pub(crate) anew: &'a mut HashMap<JobId, Anew>,
+    pub(crate) anew: &'a mut HashMap<RowNumber, Anew>,
     /// When the execution began.
     pub(crate) began: Timestamp,
 }
@@ -63,11 +63,11 @@ pub(crate) struct Returned<'a> {
     pub(crate) rows: &'a [LedgerRow],
     pub(crate) claimed_at: Timestamp,
     pub(crate) reply: &'a Reply,
-    pub(crate) screened: Vec<(JobId, Reason, String)>,
+    pub(crate) screened: Vec<(RowNumber, Reason, String)>,
     /// Members whose retries were over before they could be attempted once more.
-    pub(crate) expired: Vec<JobId>,
+    pub(crate) expired: Vec<RowNumber>,
     /// When those were answered who were not taken.
-    pub(crate) put_off: &'a HashMap<JobId, Timestamp>,
+    pub(crate) put_off: &'a HashMap<RowNumber, Timestamp>,
 }
 
 /// Decides what becomes of each member of a claim. Members that the reply does not name were never
@@ -77,7 +77,8 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Judge { policy, shares, lanes, learn, heard, anew, began } = judge;
     let together = shares.then(draw);
     let now = Timestamp::now();
-    let mut members: HashMap<JobId, &LedgerRow> = rows.iter().map(|row| (row.row, row)).collect();
+    let mut members: HashMap<RowNumber, &LedgerRow> =
+        rows.iter().map(|row| (row.row, row)).collect();
     let mut out =
         Translated { items: Vec::with_capacity(rows.len()), learned: Vec::new(), void: Vec::new() };
     for (job, verdict) in &reply.items {

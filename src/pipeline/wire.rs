@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use crate::ledger::trace::Trace;
 use crate::ledger::{Ledger, LedgerResult, LedgerRow};
 use crate::limit::{Pacer, together};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::pipeline::Outlet;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::throttle::Throttle;
-use crate::provider::{BoxFuture, Job, JobId, Stopped, Ticket, Verdict, Wire};
+use crate::provider::{BoxFuture, Job, RowNumber, Stopped, Ticket, Verdict, Wire};
 use crate::suppression::Suppressions;
 
 /// The pacers of one provider: one for all its recipients, one for each receiving domain that has a
@@ -179,7 +179,7 @@ impl Cut {
     }
 
     /// Whether this member, which could go otherwise, is let go.
-    fn lets_go(&self, job: JobId) -> bool {
+    fn lets_go(&self, job: RowNumber) -> bool {
         let is_over = self.ends_at.get().is_some_and(|at| *at <= Instant::now());
         if is_over {
             return self.last.load(Ordering::Relaxed) == job;
@@ -205,21 +205,21 @@ pub(crate) struct ClaimWire {
     /// Until the provider has taken anything.
     pub(crate) first_request: Option<FirstRequest>,
     /// Members that were suppressed between claim and hand-over.
-    pub(crate) screened: Mutex<Vec<(JobId, Reason, String)>>,
+    pub(crate) screened: Mutex<Vec<(RowNumber, Reason, String)>>,
     /// Until when those who were put off before may be attempted again.
-    pub(crate) deadlines: HashMap<JobId, Timestamp>,
+    pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
     /// The member of a claim with deadlines that was let go last.
     pub(crate) last_in_time: AtomicU64,
     /// Members that reached theirs before they were begun.
-    pub(crate) expired: Mutex<Vec<JobId>>,
+    pub(crate) expired: Mutex<Vec<RowNumber>>,
     /// When those were answered who were not taken: their waits begin then, however long the rest
     /// of the claim goes on.
-    pub(crate) put_off: Mutex<HashMap<JobId, Timestamp>>,
+    pub(crate) put_off: Mutex<HashMap<RowNumber, Timestamp>>,
     pub(crate) cut: Cut,
     /// How many recipients of the run were left when the claim was made.
     pub(crate) left: u64,
     /// Screens by the recipient's own address even where mail is redirected.
-    pub(crate) recipients: HashMap<JobId, crate::address::Address>,
+    pub(crate) recipients: HashMap<RowNumber, crate::model::address::Address>,
     /// The members as the ledger has them.
     pub(crate) rows: Arc<Vec<LedgerRow>>,
     /// Where among them the one is expected that is answered next.
@@ -255,7 +255,7 @@ impl ClaimWire {
 
     /// The member with this number. Replies come in about the order of the members, so it is looked
     /// for from the last one on.
-    fn row_of(&self, job: JobId) -> Option<&LedgerRow> {
+    fn row_of(&self, job: RowNumber) -> Option<&LedgerRow> {
         let expected = self.next_row.load(Ordering::Relaxed).min(self.rows.len());
         let (before, from) = self.rows.split_at(expected);
         let found = from.iter().chain(before).enumerate().find(|(_, row)| row.row == job);
@@ -325,7 +325,10 @@ impl Wire for ClaimWire {
         self.pacers.fit(jobs)
     }
 
-    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+    fn together<'a>(
+        &'a self,
+        jobs: &'a [&'a Job],
+    ) -> BoxFuture<'a, Result<Vec<RowNumber>, Stopped>> {
         Box::pin(async move {
             let going: Vec<&Job> =
                 jobs.iter().copied().filter(|job| self.screen(job).is_ok()).collect();
@@ -361,7 +364,7 @@ impl Wire for ClaimWire {
         self.left
     }
 
-    fn announce(&self, jobs: &[JobId]) -> io::Result<Ticket> {
+    fn announce(&self, jobs: &[RowNumber]) -> io::Result<Ticket> {
         if let Some(first) = &self.first_request {
             first.begins();
         }
@@ -372,7 +375,7 @@ impl Wire for ClaimWire {
         self.trace.crossed(ticket)
     }
 
-    fn answered(&self, job: JobId, verdict: &Verdict) -> io::Result<()> {
+    fn answered(&self, job: RowNumber, verdict: &Verdict) -> io::Result<()> {
         if let Some(first) =
             self.first_request.as_ref().filter(|_| matches!(verdict, Verdict::Accepted { .. }))
         {
@@ -391,7 +394,7 @@ impl Wire for ClaimWire {
         self.trace.answered(self.batch, job, verdict)
     }
 
-    fn pending(&self, jobs: &[JobId], detail: &str) -> io::Result<()> {
+    fn pending(&self, jobs: &[RowNumber], detail: &str) -> io::Result<()> {
         self.trace.pending(self.batch, jobs, detail)
     }
 

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use memchr::memchr_iter;
 
 use super::OnItsWay;
-use crate::address::is_absent;
 use crate::input::{is_about_mail, looks_like_address};
-use crate::recipient::Fields;
+use crate::model::address::is_absent;
+use crate::model::recipient::Fields;
 
 /// Places that are named of rows with an address in a wrong column.
 const PLACES: usize = 3;

@@ -16,8 +16,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
-use crate::address::{Address, has_unseen_ends};
-use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::input::{
     Filter, Finding, Fingerprint, Format, Guess, ListReader, ListRow, Place, ReadAs, ReadOptions,
@@ -25,15 +23,17 @@ use crate::input::{
 };
 use crate::ledger::{PlannedRow, Sketch};
 use crate::message::{Message, RenderError};
-use crate::outcome::{Outcome, Reason};
-use crate::recipient::{Columns, Fields};
-use crate::shown::Shown;
+use crate::model::address::{Address, has_unseen_ends};
+use crate::model::error::{Error, Result};
+use crate::model::outcome::{Outcome, Reason};
+use crate::model::recipient::{Columns, Fields};
+use crate::model::shown::Shown;
 
-pub use route::Router;
+pub(crate) use route::Router;
 pub(crate) use screen::Screen;
-pub use screen::{Screened, Screening};
+pub(crate) use screen::{Screened, Screening};
 pub(crate) use survey::without_rows;
-pub use survey::{Defect, Judgement, Survey};
+pub(crate) use survey::{Defect, Judgement, Survey};
 
 /// Rows that go through the queue together.
 const TOGETHER: usize = 1_000;
@@ -42,7 +42,7 @@ const WAITING: usize = 4;
 
 /// The lists of a run and how to read them.
 #[derive(Clone, Debug)]
-pub struct Lists {
+pub(crate) struct Lists {
     /// In order, with the names that people typed.
     pub sources: Vec<(Source, String)>,
     pub options: ReadOptions,
@@ -54,7 +54,7 @@ pub struct Lists {
 
 impl Lists {
     /// The lists typed as `lists`; relative paths are resolved by `resolve`.
-    pub fn new(
+    pub(crate) fn new(
         lists: &[PathBuf],
         resolve: impl Fn(&PathBuf) -> PathBuf,
         options: ReadOptions,
@@ -73,12 +73,12 @@ impl Lists {
     }
 
     /// The names, as typed.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.sources.iter().map(|(_, name)| name.clone()).collect()
     }
 
     /// Where they lie; standard input lies nowhere.
-    pub fn paths(&self) -> Vec<PathBuf> {
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let path = |(source, _): &(Source, String)| {
             if let Source::Path(path) = source { Some(path.clone()) } else { None }
         };
@@ -86,7 +86,7 @@ impl Lists {
     }
 
     /// Opens one of the sources; its errors name it as it was typed.
-    pub fn open(source: &Source, typed: &str, options: &ReadOptions) -> Result<ListReader> {
+    pub(crate) fn open(source: &Source, typed: &str, options: &ReadOptions) -> Result<ListReader> {
         match source {
             Source::Stdin => ListReader::open(source, options),
             Source::Path(_) => ListReader::open_as(source, typed, options),
@@ -94,7 +94,7 @@ impl Lists {
     }
 
     /// Whether a list can be read only once.
-    pub fn has_stdin(&self) -> bool {
+    pub(crate) fn has_stdin(&self) -> bool {
         self.sources.iter().any(|(source, _)| matches!(source, Source::Stdin))
     }
 }
@@ -118,13 +118,13 @@ fn open(lists: &Lists, at: usize) -> Result<Opened> {
 }
 
 /// Reads the lists for their fingerprint alone: the rows that `filter` admits.
-pub fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
+pub(crate) fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
     walk(lists, filter, &mut |_, _| {})
 }
 
 /// The same, and shows each of the rows: the text of its address, and its fields as the ledger
 /// keeps them.
-pub fn each(
+pub(crate) fn each(
     lists: &Lists,
     filter: Option<&Filter>,
     visit: &mut dyn FnMut(&str, &str),
@@ -208,7 +208,7 @@ impl OnItsWay {
 
 /// Reads, screens and renders every row, handing on chunks of planned rows in input order. Stops at
 /// the first structural error.
-pub fn read(
+pub(crate) fn read(
     lists: &Lists,
     filter: Option<&Filter>,
     screening: &Screening<'_>,

@@ -7,7 +7,7 @@ use crate::config::Route;
 
 /// A policy with the workspace's key, so that nobody outside can choose where an address ends up.
 #[derive(Debug)]
-pub struct Router<'a> {
+pub(crate) struct Router<'a> {
     route: &'a Route,
     seed: u64,
     /// The sum of the weights.
@@ -15,7 +15,7 @@ pub struct Router<'a> {
 }
 
 impl<'a> Router<'a> {
-    pub fn new(route: &'a Route, secret: &[u8; 32]) -> Self {
+    pub(crate) fn new(route: &'a Route, secret: &[u8; 32]) -> Self {
         let seed = u64::from_le_bytes(secret[..8].try_into().expect("the key has 32 octets"));
         Self {
             route,
@@ -25,7 +25,7 @@ impl<'a> Router<'a> {
     }
 
     /// The first choice for the recipient with this key and receiving domain, cohorts aside.
-    pub fn first(&self, key: &str, domain: &str) -> &'a str {
+    pub(crate) fn first(&self, key: &str, domain: &str) -> &'a str {
         if let Some((_, name)) = self.route.domains.iter().find(|(known, _)| known == domain) {
             return name;
         }

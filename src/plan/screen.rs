@@ -4,17 +4,17 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::address::{Address, Dedupe};
 use crate::config::AllowRule;
 use crate::ledger::person_seed;
 use crate::message::Message;
-use crate::outcome::{Outcome, Reason};
+use crate::model::address::{Address, Dedupe};
+use crate::model::outcome::{Outcome, Reason};
 use crate::plan::Router;
 use crate::plan::seen::{Numbered, Seen};
 use crate::suppression::Suppressions;
 
 /// What rows are screened by.
-pub struct Screening<'a> {
+pub(crate) struct Screening<'a> {
     pub suppressions: &'a Suppressions,
     /// Nobody else can be reached, where it is given.
     pub allow: Option<&'a [AllowRule]>,
@@ -30,7 +30,7 @@ pub struct Screening<'a> {
 }
 
 /// A row's fate as far as it is known before it is rendered.
-pub struct Screened {
+pub(crate) struct Screened {
     pub to: Option<Address>,
     pub key: String,
     /// A keyed hash of the address, in any case; 0 where there is none.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::address::AddressError;
-use crate::error::{Error, Subject};
 use crate::input::{Finding, Guess, ReadAs};
 use crate::ledger::{PlannedRow, Sketch};
-use crate::literal::{ExpectCount, Percent};
-use crate::outcome::{Outcome, Reason, Tally};
+use crate::model::address::AddressError;
+use crate::model::error::{Error, Subject};
+use crate::model::literal::{ExpectCount, Percent};
+use crate::model::outcome::{Outcome, Reason, Tally};
 use crate::plan::empties::{Empties, Judged};
 use crate::plan::missing;
 
@@ -21,7 +21,7 @@ const KINDS: usize = 20;
 
 /// One kind of reason why rows cannot be mailed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Defect {
+pub(crate) struct Defect {
     pub what: String,
     pub count: u64,
     /// The first places, as `list.csv:3`.
@@ -43,7 +43,7 @@ impl fmt::Display for Defect {
 
 /// When a list is refused.
 #[derive(Clone, Copy, Debug)]
-pub struct Judgement<'a> {
+pub(crate) struct Judgement<'a> {
     /// The largest share of rows without a usable address; rows whose address cell is empty do not
     /// count unless they point at a fault.
     pub max_invalid: Percent,
@@ -57,7 +57,7 @@ pub struct Judgement<'a> {
 
 /// The sum of a reading.
 #[derive(Debug)]
-pub struct Survey {
+pub(crate) struct Survey {
     lists: Vec<String>,
     /// Rows in, by outcome; `open` are the sendable ones.
     pub tally: Tally,
@@ -163,12 +163,12 @@ impl Survey {
     }
 
     /// Rows in.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.tally.total()
     }
 
     /// Why rows cannot be mailed, by kind; those of the message last.
-    pub fn defects(&self) -> Vec<Defect> {
+    pub(crate) fn defects(&self) -> Vec<Defect> {
         let absent = [AddressError::Empty, AddressError::Nothing].map(|why| why.to_string());
         let defect = |((is_rendering, what), (count, places)): (
             &(bool, String),
@@ -192,7 +192,7 @@ impl Survey {
     }
 
     /// The refusal of a list whose encoding is only a guess, where nobody has agreed to it.
-    pub fn judge_encoding(&self) -> Result<(), Error> {
+    pub(crate) fn judge_encoding(&self) -> Result<(), Error> {
         match self.guesses.first() {
             Some((list, guess)) => {
                 Err(Error::refused(format!("{list}: {}", guess.message())).hint(guess.hint()))
@@ -202,7 +202,7 @@ impl Survey {
     }
 
     /// Lines for people about what decides who is mailed; said also under `-q`.
-    pub fn decisive(&self) -> Vec<String> {
+    pub(crate) fn decisive(&self) -> Vec<String> {
         let findings = self
             .findings
             .iter()
@@ -217,12 +217,12 @@ impl Survey {
     }
 
     /// Lines about rows without an address that have one in another column of addresses.
-    pub fn with_another(&self) -> Vec<String> {
+    pub(crate) fn with_another(&self) -> Vec<String> {
         self.empties.with_another(&self.lists, &self.columns)
     }
 
     /// A line about each list that adds no recipient.
-    pub fn without_rows(&self) -> Vec<String> {
+    pub(crate) fn without_rows(&self) -> Vec<String> {
         let list = |(at, name): (usize, &String)| {
             let filtered = self.filtered_of.get(at).copied().unwrap_or_default();
             (self.empties.rows(at) == 0).then(|| without_rows(name, filtered))
@@ -231,14 +231,14 @@ impl Survey {
     }
 
     /// The line about addresses whose domain has no dot, where there are any.
-    pub fn no_dot_note(&self) -> Option<String> {
+    pub(crate) fn no_dot_note(&self) -> Option<String> {
         let (count, places) = &self.no_dot;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
         (*count > 0).then(|| format!("addresses whose domain has no dot, which only a local network delivers ({count}): {}{more}", places.join(", ")))
     }
 
     /// The line about addresses that lost invisible characters at an end, where there are any.
-    pub fn trimmed_note(&self) -> Option<String> {
+    pub(crate) fn trimmed_note(&self) -> Option<String> {
         let (count, places) = &self.trimmed;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
         let addresses = if *count == 1 { "address" } else { "addresses" };
@@ -288,7 +288,7 @@ impl Survey {
     /// The refusals that can be told only when the last row has been read: a wrong or truncated
     /// list. `listed` names the file in which the command has written the bad rows, if it is one
     /// that does; it is empty where it could not.
-    pub fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
+    pub(crate) fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
         let Judgement { max_invalid, max_empty, expect, skip_unrendered } = *by;
         if let Some(expect) = expect
             && !expect.admits(self.rows())

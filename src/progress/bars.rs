@@ -12,8 +12,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::{Progress, Snapshot, Start, locked, plain};
-use crate::figures::{clean, duration, grouped, percent, rate};
-use crate::outcome::{Cohort, Outcome};
+use crate::model::figures::{clean, duration, grouped, percent, rate};
+use crate::model::outcome::{Cohort, Outcome};
 use crate::report::text::counts;
 
 /// Redraws per second.

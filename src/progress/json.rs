@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Progress, Snapshot, Start, locked};
-use crate::figures::seconds;
-use crate::outcome::Cohort;
+use crate::model::figures::seconds;
+use crate::model::outcome::Cohort;
 use crate::report::text::counts_json;
 
 /// The time between two objects; a change of phase and the end do not wait for it.

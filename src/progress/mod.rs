@@ -7,18 +7,18 @@ use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::outcome::{Cohort, Tally};
+use crate::model::outcome::{Cohort, Tally};
 
 mod bars;
 mod json;
 mod plain;
 mod rate;
 
-pub use rate::{RateMeter, eta};
+pub(crate) use rate::{RateMeter, eta};
 
 /// What is known when an execution begins to send.
 #[derive(Clone, Debug)]
-pub struct Start {
+pub(crate) struct Start {
     pub run: String,
     pub campaign: String,
     pub env: Option<String>,
@@ -35,7 +35,7 @@ pub struct Start {
 
 /// How far an execution has come.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     pub run: String,
     pub campaign: String,
     pub phase: Cohort,
@@ -59,14 +59,14 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The state in one line, for a log or a signal.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         plain::line(self)
     }
 }
 
 /// Somebody who looks on. Calls return at once; how often they lead to output is the observer's
 /// affair.
-pub trait Progress: Send + Sync {
+pub(crate) trait Progress: Send + Sync {
     /// Sending begins.
     fn start(&self, start: &Start);
     /// Something has changed. Cheap; may be called after every batch.
@@ -83,7 +83,7 @@ pub trait Progress: Send + Sync {
 
 /// How `--progress` was answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Bars on a terminal, else plain lines.
     #[default]
     Auto,
@@ -95,10 +95,10 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode, in the order in which help shows them.
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Bar, Self::Plain, Self::Json, Self::None];
+    pub(crate) const ALL: [Self; 5] = [Self::Auto, Self::Bar, Self::Plain, Self::Json, Self::None];
 
     /// The word for `--progress`.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Bar => "bar",
@@ -125,7 +125,12 @@ impl FromStr for Mode {
 /// The observer for a mode. `quiet` silences everything for people except what the end waits for;
 /// `stats` is the time between plain lines. Bars that the terminal cannot show (no terminal,
 /// `TERM=dumb`) become plain lines.
-pub fn pick(mode: Mode, quiet: bool, stderr_is_tty: bool, stats: Duration) -> Box<dyn Progress> {
+pub(crate) fn pick(
+    mode: Mode,
+    quiet: bool,
+    stderr_is_tty: bool,
+    stats: Duration,
+) -> Box<dyn Progress> {
     let plain = |progress: bool, messages: bool| {
         Box::new(plain::Plain::new(io::stderr(), stats, progress, messages))
     };
@@ -162,7 +167,7 @@ mod tests {
 #[cfg(test)]
 mod fixture {
     use super::*;
-    use crate::outcome::Outcome;
+    use crate::model::outcome::Outcome;
 
     pub(super) fn start() -> Start {
         Start {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{Progress, Snapshot, Start, locked};
-use crate::figures::{clean, duration, grouped, percent, rate, rows, seconds};
-use crate::outcome::Outcome;
+use crate::model::figures::{clean, duration, grouped, percent, rate, rows, seconds};
+use crate::model::outcome::Outcome;
 use crate::report::text::counts;
 
 /// Lines of text; also what remains of progress when there is none: messages, and what the end

@@ -8,7 +8,7 @@ const WINDOW: Duration = Duration::from_secs(15);
 
 /// Counts per second over the last 15 seconds, or since the first count when that is less.
 #[derive(Clone, Debug)]
-pub struct RateMeter {
+pub(crate) struct RateMeter {
     since: Instant,
     /// Counts by moments at least 100 ms apart, so that it stays small.
     counts: VecDeque<(Instant, u64)>,
@@ -16,12 +16,12 @@ pub struct RateMeter {
 
 impl RateMeter {
     /// A meter that begins at `now`.
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { since: now, counts: VecDeque::new() }
     }
 
     /// Adds `count` at the moment `now`, which never lies before an earlier one.
-    pub fn observe(&mut self, count: u64, now: Instant) {
+    pub(crate) fn observe(&mut self, count: u64, now: Instant) {
         match self.counts.back_mut() {
             Some((at, n)) if now.saturating_duration_since(*at) < Duration::from_millis(100) => {
                 *n += count
@@ -35,7 +35,7 @@ impl RateMeter {
     }
 
     /// The mean per second over the window that ends at `now`.
-    pub fn per_second(&self, now: Instant) -> f64 {
+    pub(crate) fn per_second(&self, now: Instant) -> f64 {
         let sum: u64 = self
             .counts
             .iter()
@@ -51,7 +51,7 @@ impl RateMeter {
 /// How long `remaining` will take at `rate` per second when no more than `limit` per second may go.
 /// Close below the limit the limit decides, because pauses between two slices are no slowness;
 /// before anything went, the limit is all there is. `None` while nothing is known.
-pub fn eta(remaining: u64, rate: f64, limit: Option<f64>) -> Option<Duration> {
+pub(crate) fn eta(remaining: u64, rate: f64, limit: Option<f64>) -> Option<Duration> {
     if remaining == 0 {
         return Some(Duration::ZERO);
     }

@@ -32,8 +32,8 @@ use super::{
     UnsubscribeHeaders, Verdict, Wire,
 };
 use crate::content::{Content, Needs, Party};
-use crate::error::Result;
-use crate::outcome::{Kind, Reason};
+use crate::model::error::Result;
+use crate::model::outcome::{Kind, Reason};
 
 const BASE: &str = "https://us1.platform.bird.com";
 const BASE_EU: &str = "https://eu1.platform.bird.com";

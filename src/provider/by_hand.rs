@@ -12,18 +12,18 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{BoxFuture, Health, Refusal, Verdict};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 
 /// The most octets of a page of a log: some hundred entries with the words of a receiving server,
 /// which are long now and then.
-pub const MAX_PAGE: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_PAGE: usize = 16 * 1024 * 1024;
 
 /// So many entries a page of a list that is read by offsets has in common with the one before:
 /// where fewer are deleted between the two, none is passed over.
-pub const OVERLAP: usize = 50;
+pub(crate) const OVERLAP: usize = 50;
 
 /// How the replies of a provider are read that answers for each message on its own.
-pub const EACH_ITS_OWN: &str = "each message has an answer of its own";
+pub(crate) const EACH_ITS_OWN: &str = "each message has an answer of its own";
 
 /// What a provider's API offers besides taking mail.
 pub trait ByHand: Send + Sync {
@@ -154,7 +154,7 @@ impl Finding {
 }
 
 /// A refusal's code, if it has one, and what it says.
-pub fn in_words(refusal: &Refusal) -> String {
+pub(crate) fn in_words(refusal: &Refusal) -> String {
     format!("{} {}", refusal.code, refusal.detail).trim().to_owned()
 }
 

@@ -27,8 +27,8 @@ use super::{
     Verdict, Wire,
 };
 use crate::content::{Attachment, Party};
-use crate::error::Result;
-use crate::outcome::Reason;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 
 const BASE: &str = "https://api.drin.run";
 const PATH: &str = "/v1/emails/batch";

@@ -28,10 +28,10 @@ use super::{
     BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply,
     UnsubscribeHeaders, Verdict, Wire,
 };
-use crate::address::key_of;
 use crate::content::{Attachment, Content};
-use crate::error::Result;
-use crate::outcome::Reason;
+use crate::model::address::key_of;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 
 const BASE: &str = "https://api.emitlo.com";
 const PATH: &str = "/api/v1/messages/batch";

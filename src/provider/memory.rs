@@ -3,7 +3,7 @@
 use super::BoxFuture;
 
 /// Whether a fact may be stored, decided from all facts of its kind, as subject and value.
-pub type Condition = Box<dyn Fn(&[(String, String)]) -> bool + Send>;
+pub(crate) type Condition = Box<dyn Fn(&[(String, String)]) -> bool + Send>;
 
 /// A store of facts about servers and accounts. Lives behind a trait because a provider is
 /// connected before there is a ledger, or without one.

@@ -12,43 +12,44 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::address::Address;
 use crate::content::{Content, Needs};
-use crate::error::{Error, Result};
-use crate::literal::Rate;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::literal::Rate;
 
 mod bird;
-pub mod by_hand;
+pub(crate) mod by_hand;
 mod drin;
 mod emitlo;
 mod http;
 mod mailersio;
 mod mailgun;
-pub mod memory;
+pub(crate) mod memory;
 mod postmark;
 mod proxies;
 mod resend;
 mod roots;
 pub(crate) use roots::client_config as tls_client_config;
-pub mod sandbox;
+pub(crate) mod sandbox;
 mod sendgrid;
 mod ses;
-pub mod smtp;
+pub(crate) mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verdict;
 mod wait;
 
-pub use verdict::{Feedback, Health, Refusal, Reply, Verdict};
+pub(crate) use verdict::{Feedback, Reply};
+pub use verdict::{Health, Refusal, Verdict};
 pub(crate) use verdict::{SLOW_DOWN, without_addresses};
 
 /// A boxed future, so that providers can be a table.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A recipient of a run: the number of its input row.
-pub type JobId = u64;
+pub type RowNumber = u64;
 /// The write to the trace that an announcement leaves with, counted from 0.
-pub type Ticket = u64;
+pub(crate) type Ticket = u64;
 
 /// What a provider can do; the pipeline reads this and knows no names.
 #[derive(Clone, Debug)]
@@ -166,7 +167,7 @@ pub enum UnsubscribeHeaders {
 /// One recipient's message, rendered and encoded.
 #[derive(Clone, Debug)]
 pub struct Job {
-    pub id: JobId,
+    pub id: RowNumber,
     /// Where it goes: the envelope's one recipient.
     pub to: Address,
     /// The envelope sender; `None` is the null path `<>`.
@@ -207,7 +208,7 @@ impl EightBit {
 
 /// Whether every line ends in CRLF and none begins with a dot, so that what follows DATA is the
 /// message octet for octet (RFC 5321 sections 2.3.8 and 4.5.2).
-pub fn lines_stand(message: &[u8]) -> bool {
+pub(crate) fn lines_stand(message: &[u8]) -> bool {
     /// So many at once, without branches, which the compiler makes vector instructions.
     const TOGETHER: usize = 64;
     let is_broken = |before: u8, octet: u8| {
@@ -270,7 +271,10 @@ pub trait Wire: Send + Sync {
     /// Waits until all these jobs may go at one instant by every limit, the request they make
     /// included, and screens each a last time. Returns who may go. To be asked right before the
     /// first octet of their request is written.
-    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>>;
+    fn together<'a>(
+        &'a self,
+        jobs: &'a [&'a Job],
+    ) -> BoxFuture<'a, Result<Vec<RowNumber>, Stopped>>;
     /// The same before a request goes once more: nobody is screened, for they belong to one
     /// hand-over. Where a repeat lifts a doubt it goes although the run stops.
     fn again<'a>(
@@ -288,21 +292,21 @@ pub trait Wire: Send + Sync {
     }
     /// Records in the trace that a coming write can complete these jobs. That write may happen once
     /// `crossed` has said so.
-    fn announce(&self, jobs: &[JobId]) -> std::io::Result<Ticket>;
+    fn announce(&self, jobs: &[RowNumber]) -> std::io::Result<Ticket>;
     /// Makes sure that what was announced is on record. Several that are announced before the first
     /// is asked for cost one write.
     fn crossed(&self, ticket: Ticket) -> std::io::Result<()>;
     /// Records in the trace that the next write can complete these jobs. To be called before that
     /// write.
-    fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()> {
+    fn crossing(&self, jobs: &[RowNumber]) -> std::io::Result<()> {
         self.crossed(self.announce(jobs)?)
     }
     /// Records in the trace what was answered. To be called as soon as it is known; it is on record
     /// before the claim waits for anything.
-    fn answered(&self, job: JobId, verdict: &Verdict) -> std::io::Result<()>;
+    fn answered(&self, job: RowNumber, verdict: &Verdict) -> std::io::Result<()>;
     /// Records in the trace that these jobs were taken as a whole and what becomes of them is asked
     /// for by `detail`. By default nothing.
-    fn pending(&self, _jobs: &[JobId], _detail: &str) -> std::io::Result<()> {
+    fn pending(&self, _jobs: &[RowNumber], _detail: &str) -> std::io::Result<()> {
         Ok(())
     }
     /// For how long a request of which nothing was taken may be repeated; then the provider has
@@ -487,7 +491,7 @@ mod tests {
             (&no_headers, header("Feedback-ID"), "header Feedback-ID"),
         ] {
             let error = can.refuse_inexpressible("p", &needs).expect_err(says);
-            assert_eq!(error.exit(), crate::exit::Exit::REFUSED);
+            assert_eq!(error.exit(), crate::model::exit::Exit::REFUSED);
             assert!(
                 error.to_string().contains(says) && error.to_string().contains("hint:"),
                 "{error}"

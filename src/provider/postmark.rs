@@ -27,8 +27,8 @@ use super::{
     UnsubscribeHeaders, Verdict, Wire,
 };
 use crate::content::{Attachment, Content, Party};
-use crate::error::{Error, Result};
-use crate::outcome::Reason;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Reason;
 use crate::secret::Secret;
 
 const BASE: &str = "https://api.postmarkapp.com";

@@ -27,8 +27,8 @@ use super::{
     Wire,
 };
 use crate::content::Party;
-use crate::error::Result;
-use crate::outcome::Reason;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 
 const BASE: &str = "https://api.resend.com";
 const PATH: &str = "/emails/batch";

@@ -24,14 +24,14 @@ use super::{
     BoxFuture, Capabilities, Claim, Feedback, Health, Job, Provider, ProviderSettings,
     ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire,
 };
-use crate::error::{Error, Result};
-use crate::outcome::Reason;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Reason;
 
 /// How many messages the outbox holds unless `keep` says otherwise.
 const KEEP: u64 = 1_000;
 
 /// The sandbox's row in the table of providers.
-pub const SPEC: ProviderSpec = ProviderSpec {
+pub(crate) const SPEC: ProviderSpec = ProviderSpec {
     kind: "sandbox",
     summary: "no network: keeps messages as .eml files, answers by local part",
     keys: &["keep"],

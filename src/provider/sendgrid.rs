@@ -35,8 +35,8 @@ use super::{
     Verdict, Wire,
 };
 use crate::content::{Attachment, Content, Party};
-use crate::error::{Error, Result};
-use crate::outcome::Reason;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Reason;
 
 const BASE: &str = "https://api.sendgrid.com";
 /// Names a request that was taken; the body of that answer is empty.

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::{
-    BoxFuture, Claim, EightBit, Job, JobId, ProviderSettings, SecretSource, Stopped, Ticket,
+    BoxFuture, Claim, EightBit, Job, ProviderSettings, RowNumber, SecretSource, Stopped, Ticket,
     Verdict, Wire, lines_stand,
 };
-use crate::address::Address;
-use crate::error::{Error, Result};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
 use crate::secret::Secret;
 
 /// A wire that lets everybody through, except whom it is told about, and remembers what it was
@@ -18,9 +18,9 @@ use crate::secret::Secret;
 #[derive(Default)]
 pub(crate) struct Recorder {
     /// Members that have been suppressed since the claim.
-    pub(crate) suppressed: Vec<JobId>,
+    pub(crate) suppressed: Vec<RowNumber>,
     /// The member before which the run stops.
-    pub(crate) stop_at: Option<JobId>,
+    pub(crate) stop_at: Option<RowNumber>,
     /// Whether slots are to be had without waiting.
     pub(crate) is_unpaced: bool,
     /// How many recipients are left besides those of the claim.
@@ -66,7 +66,10 @@ impl Wire for Recorder {
         jobs.len()
     }
 
-    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+    fn together<'a>(
+        &'a self,
+        jobs: &'a [&'a Job],
+    ) -> BoxFuture<'a, Result<Vec<RowNumber>, Stopped>> {
         Box::pin(async move {
             let mut going = Vec::new();
             for job in jobs {
@@ -90,7 +93,7 @@ impl Wire for Recorder {
         self.left
     }
 
-    fn announce(&self, jobs: &[JobId]) -> io::Result<Ticket> {
+    fn announce(&self, jobs: &[RowNumber]) -> io::Result<Ticket> {
         jobs.iter().for_each(|id| self.note(format!("crossing {id}")));
         Ok(0)
     }
@@ -99,14 +102,14 @@ impl Wire for Recorder {
         if self.trace_is_broken { Err(io::Error::other("no space left")) } else { Ok(()) }
     }
 
-    fn answered(&self, job: JobId, _: &Verdict) -> io::Result<()> {
+    fn answered(&self, job: RowNumber, _: &Verdict) -> io::Result<()> {
         self.note(format!("answered {job}"));
         Ok(())
     }
 }
 
 /// A job from `news@mailbatch.example`.
-pub(crate) fn job(id: JobId, to: &str, message: &str) -> Job {
+pub(crate) fn job(id: RowNumber, to: &str, message: &str) -> Job {
     Job {
         id,
         to: Address::parse(to).unwrap(),

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::JobId;
-use crate::outcome::Reason;
+use super::RowNumber;
+use crate::model::outcome::Reason;
 
 /// A provider's words about one message, and what they come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,11 +92,11 @@ impl Feedback {
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
     /// One verdict for each member that was begun, in no particular order.
-    pub items: Vec<(JobId, Verdict)>,
+    pub items: Vec<(RowNumber, Verdict)>,
     pub health: Health,
     /// The recipient at which the provider said what makes up the health, where that may be about
     /// this one or its receiving domain alone.
-    pub concerns: Option<JobId>,
+    pub concerns: Option<RowNumber>,
     /// Whether the wait of [`Health::SlowDown`] is the provider's own, and no guess of ours.
     pub is_wait_named: bool,
     /// How long the exchange went on in which nothing was taken, where it is measured.
@@ -105,7 +105,7 @@ pub struct Reply {
     /// the API.
     pub most_per_request: Option<usize>,
     /// What the provider told at once about messages that it took (the sandbox).
-    pub feedback: Vec<(JobId, Feedback)>,
+    pub feedback: Vec<(RowNumber, Feedback)>,
 }
 
 /// The same refusal with whom it is about left out: what is held against a provider is shown to

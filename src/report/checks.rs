@@ -7,11 +7,11 @@
 
 use super::text::outcome;
 use super::{Failing, Head};
-use crate::error::Subject;
-use crate::exit::Exit;
-use crate::figures::{grouped, rows, seconds};
 use crate::ledger::{Gate, Standing};
-use crate::outcome::{Outcome, Reason, Tally};
+use crate::model::error::Subject;
+use crate::model::exit::Exit;
+use crate::model::figures::{grouped, rows, seconds};
+use crate::model::outcome::{Outcome, Reason, Tally};
 
 /// The names, in order.
 pub(super) const NAMES: [&str; 6] =
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn each_exit_code_but_zero_makes_a_check_fail() {
         let usual = Failing::default();
-        for (exit, _) in crate::exit::TABLE {
+        for (exit, _) in crate::model::exit::TABLE {
             let expected: &[&str] = if *exit == Exit::OK { &[] } else { &["completeness"] };
             assert_eq!(failing(&ended(*exit), &Standing::default(), &usual), expected, "{exit:?}");
         }

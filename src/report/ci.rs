@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::checks::{self, Check};
 use super::{Format, Layout, junit, markdown};
-use crate::error::Subject;
-use crate::outcome::Tally;
+use crate::model::error::Subject;
+use crate::model::outcome::Tally;
 
 /// What stands in the file until the command has ended.
 const UNFINISHED: &str =

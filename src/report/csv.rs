@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::row::Union;
 use super::{Head, Layout, NAMES, Options, ReportRow};
-use crate::figures::time;
+use crate::model::figures::time;
 
 pub(super) struct Csv {
     head: Head,
@@ -159,10 +159,10 @@ fn cell(line: &mut Vec<u8>, text: &str, guard: bool) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Format, fixture, write};
+    use super::super::{Format, fixture, fixture::write};
     use super::*;
     use crate::ledger::Standing;
-    use crate::recipient::Fields;
+    use crate::model::recipient::Fields;
 
     fn csv(head: &Head, rows: Vec<ReportRow>, options: Options) -> String {
         let mut out = Vec::new();

@@ -5,14 +5,14 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use super::{Format, Head, Options, ReportRow, Writer, ci};
-use crate::error::{Error, Result};
 use crate::ledger::Standing;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
 use crate::output::{self, Output, Target};
-use crate::shown::Shown;
 
 /// A report on its way to a file: written beside it, and put in its place when finished. Dropped
 /// early, it leaves nothing behind.
-pub struct ReportFile {
+pub(crate) struct ReportFile {
     path: PathBuf,
     writer: Writer<BufWriter<Output>>,
 }
@@ -20,7 +20,7 @@ pub struct ReportFile {
 impl ReportFile {
     /// Begins a report; missing directories are made, with mode 0700. Errs when the directory
     /// cannot be written to.
-    pub fn create(
+    pub(crate) fn create(
         target: &Target,
         format: Format,
         head: &Head,
@@ -43,12 +43,12 @@ impl ReportFile {
     }
 
     /// Adds a row. Errs when the disk is full or the row's fields are damaged.
-    pub fn row(&mut self, row: &ReportRow) -> Result<()> {
+    pub(crate) fn row(&mut self, row: &ReportRow) -> Result<()> {
         self.writer.row(row).map_err(|e| unwritable(&self.path, &e))
     }
 
     /// Syncs the report and puts it in its place.
-    pub fn finish(self) -> Result<PathBuf> {
+    pub(crate) fn finish(self) -> Result<PathBuf> {
         let Self { path, writer } = self;
         let place = || -> io::Result<PathBuf> {
             writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
@@ -63,34 +63,14 @@ fn placed(target: &Target, format: Format) -> Target {
 }
 
 /// Writes a text that is a report of this form as a whole.
-pub fn write_text(target: &Target, format: Format, text: &str) -> Result<()> {
+pub(crate) fn write_text(target: &Target, format: Format, text: &str) -> Result<()> {
     output::write(&placed(target, format), text.as_bytes())
         .map_err(|e| unwritable(target.path(), &e))
 }
 
-/// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown
-/// suffix and as the file system does.
-pub fn write_file<R: Into<ReportRow>>(
-    path: &Path,
-    head: &Head,
-    standing: &Standing,
-    rows: impl IntoIterator<Item = R>,
-    options: Options,
-) -> Result<PathBuf> {
-    let format = Format::of_path(path).ok_or_else(|| {
-        Error::usage(format!("{}: no report format has this suffix", path.shown()))
-            .hint("use .csv, .ndjson, .jsonl, .json, .html, .xml (JUnit), .md or .txt")
-    })?;
-    let mut file = ReportFile::create(&Target::chosen(path), format, head, standing, options)?;
-    for row in rows {
-        file.row(&row.into())?;
-    }
-    file.finish()
-}
-
 /// Whether a report could be written there, found by trying; makes missing directories, leaves no
 /// file. Errs with exit 2 naming the flag.
-pub fn check_writable(target: &Target) -> Result<()> {
+pub(crate) fn check_writable(target: &Target) -> Result<()> {
     target.try_out().map_err(|e| {
         Error::usage(format!("--report {}: cannot be written there: {e}", target.typed().shown()))
             .hint("name a file in a directory that you can write to")
@@ -105,6 +85,26 @@ fn unwritable(path: &Path, why: &io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    /// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown
+    /// suffix and as the file system does.
+    fn write_file<R: Into<ReportRow>>(
+        path: &Path,
+        head: &Head,
+        standing: &Standing,
+        rows: impl IntoIterator<Item = R>,
+        options: Options,
+    ) -> Result<PathBuf> {
+        let format = Format::of_path(path).ok_or_else(|| {
+            Error::usage(format!("{}: no report format has this suffix", path.shown()))
+                .hint("use .csv, .ndjson, .jsonl, .json, .html, .xml (JUnit), .md or .txt")
+        })?;
+        let mut file = ReportFile::create(&Target::chosen(path), format, head, standing, options)?;
+        for row in rows {
+            file.row(&row.into())?;
+        }
+        file.finish()
+    }
 
     use super::super::fixture;
     use super::*;

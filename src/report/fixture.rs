@@ -1,10 +1,12 @@
 //! A small run with every kind of row, for the tests of all formats.
 
+use std::io::{self, Write};
+
 use jiff::Timestamp;
 
-use super::{Head, ReportRow};
+use super::{Format, Head, Options, ReportRow, Writer};
 use crate::ledger::{Gate, Run, RunHead, RunState, Standing};
-use crate::outcome::{Cohort, Kind, Outcome, Reason};
+use crate::model::outcome::{Cohort, Kind, Outcome, Reason};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -93,4 +95,20 @@ pub(crate) fn run() -> (Head, Standing, Vec<ReportRow>) {
         }
     }
     (Head { as_of: Some(at("2026-11-21T03:48:00Z")), ..Head::from(&ledger_run()) }, standing, rows)
+}
+
+/// Writes a whole report to `out`, which should be buffered. Errs as `out` does.
+pub(crate) fn write<R: Into<ReportRow>>(
+    format: Format,
+    head: &Head,
+    standing: &Standing,
+    rows: impl IntoIterator<Item = R>,
+    options: Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut writer = Writer::new(format, head, standing, options, out)?;
+    for row in rows {
+        writer.row(&row.into())?;
+    }
+    writer.finish().map(drop)
 }

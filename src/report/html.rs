@@ -8,10 +8,10 @@ use super::junit::xml as escaped;
 use super::table::reasons;
 use super::text::outcome;
 use super::{Head, Layout, ReportRow};
-use crate::exit::Exit;
-use crate::figures::{between, duration, grouped, percent, rate, rows, seconds};
 use crate::ledger::Standing;
-use crate::outcome::Outcome;
+use crate::model::exit::Exit;
+use crate::model::figures::{between, duration, grouped, percent, rate, rows, seconds};
+use crate::model::outcome::Outcome;
 
 /// More rows than this are counted, not shown: a browser must still open the page.
 const MOST_ROWS: u64 = 10_000;
@@ -199,7 +199,7 @@ impl Layout for Html {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, Options, fixture, write};
+    use super::super::{Format, Options, fixture, fixture::write};
     use super::*;
 
     fn html(rows: Vec<ReportRow>) -> String {

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::row::Union;
 use super::text::counts_json;
 use super::{Head, Layout, ReportRow};
-use crate::figures::time;
 use crate::ledger::Standing;
+use crate::model::figures::time;
 
 pub(super) struct Json {
     head: Head,
@@ -123,7 +123,7 @@ impl Layout for Json {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, NAMES, Options, fixture, write};
+    use super::super::{Format, NAMES, Options, fixture, fixture::write};
     use serde_json::Value;
 
     fn report(format: Format) -> String {

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use super::checks::{self, Check, HAND_OVER, Verdict, is_unmailed};
 use super::{Failing, Head, Layout, Options, ReportRow};
-use crate::figures::{between, rows, seconds};
 use crate::ledger::Standing;
+use crate::model::figures::{between, rows, seconds};
 
 /// More rows than this are counted, not shown.
 const MOST_ROWS: u64 = 1_000;
@@ -198,9 +198,9 @@ impl Layout for Junit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, fixture, write};
+    use super::super::{Format, fixture, fixture::write};
     use super::*;
-    use crate::outcome::Outcome;
+    use crate::model::outcome::Outcome;
 
     fn junit(options: Options) -> String {
         let (head, standing, rows) = fixture::run();

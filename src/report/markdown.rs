@@ -8,10 +8,10 @@ use super::checks::{self, Check, Verdict};
 use super::table::reasons;
 use super::text::outcome;
 use super::{Failing, Head, Layout, Options, ReportRow};
-use crate::exit::Exit;
-use crate::figures::{between, clean, duration, grouped, percent, rows, seconds};
 use crate::ledger::Standing;
-use crate::outcome::Outcome;
+use crate::model::exit::Exit;
+use crate::model::figures::{between, clean, duration, grouped, percent, rows, seconds};
+use crate::model::outcome::Outcome;
 
 /// The first line, by which a report is known; a page does not show it.
 pub(super) const MARK: &str = "<!-- mailbatch report -->";
@@ -214,7 +214,7 @@ impl Layout for Markdown {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, Options, fixture, write};
+    use super::super::{Format, Options, fixture, fixture::write};
 
     #[test]
     fn the_summary_names_rows_and_no_addresses() {

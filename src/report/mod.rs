@@ -12,7 +12,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::ledger::Standing;
-use crate::outcome::{Outcome, Reason};
+use crate::model::outcome::{Outcome, Reason};
 
 mod checks;
 pub(crate) mod ci;
@@ -33,18 +33,18 @@ mod trend;
 #[cfg(test)]
 mod fixture;
 
-pub use file::{ReportFile, check_writable, write_file, write_text};
-pub use row::{Closing, Head, NAMES, ReportRow};
-pub use situation::{Situation, is_over};
-pub use status::{
+pub(crate) use file::{ReportFile, check_writable, write_text};
+pub(crate) use row::{Closing, Head, NAMES, ReportRow};
+pub(crate) use situation::{Situation, is_over};
+pub(crate) use status::{
     Moment, run_json, runs_table, status, status_json, unfinished, who_table, why_json, why_table,
 };
-pub use summary::{SummaryExtra, summary, summary_json};
-pub use trend::trend;
+pub(crate) use summary::{SummaryExtra, summary, summary_json};
+pub(crate) use trend::trend;
 
 /// A form in which a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Counts, and the first rows that were not accepted; for a terminal.
     Table,
     /// The lists' columns and ours, one line a row.
@@ -63,11 +63,11 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which help shows them.
-    pub const ALL: [Self; 7] =
+    pub(crate) const ALL: [Self; 7] =
         [Self::Table, Self::Csv, Self::Ndjson, Self::Json, Self::Html, Self::Junit, Self::Markdown];
 
     /// The word for `--format`.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Table => "table",
             Self::Csv => "csv",
@@ -80,7 +80,7 @@ impl Format {
     }
 
     /// The format that a file's suffix asks for; `None` when it asks for none that there is.
-    pub fn of_path(path: &Path) -> Option<Self> {
+    pub(crate) fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
@@ -115,7 +115,7 @@ impl FromStr for Format {
 
 /// What of a report is wanted, and for whom.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Only rows with one of these outcomes; `None` for all rows, unsettled ones included.
     pub outcomes: Option<Vec<Outcome>>,
     /// CSV only: a cell that a spreadsheet would take for a formula gets a `'` before it.
@@ -130,7 +130,7 @@ pub struct Options {
 
 /// The outcomes that a pipeline calls a failure.
 #[derive(Clone, Debug, Default)]
-pub struct Failing {
+pub(crate) struct Failing {
     /// These alone; empty for the usual ones: a recipient who was to be mailed and was not.
     pub only: Vec<Outcome>,
     /// These as well.
@@ -140,7 +140,7 @@ pub struct Failing {
 impl Failing {
     /// Whether a recipient with this outcome and reason is a failure. One beyond `--limit` was not
     /// to be mailed, and is one only where `held` is named.
-    pub fn fails(&self, outcome: Outcome, reason: Option<Reason>) -> bool {
+    pub(crate) fn fails(&self, outcome: Outcome, reason: Option<Reason>) -> bool {
         const USUAL: [Outcome; 4] =
             [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown, Outcome::Held];
         let is_named = self.only.contains(&outcome) || self.also.contains(&outcome);
@@ -183,7 +183,7 @@ fn layout(format: Format, head: &Head, standing: &Standing, options: &Options) -
 }
 
 /// Writes one report row by row. Buffer what is behind it; nothing is flushed before the end.
-pub struct Writer<W: Write> {
+pub(crate) struct Writer<W: Write> {
     layout: Box<dyn Layout>,
     options: Options,
     out: W,
@@ -191,7 +191,7 @@ pub struct Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     /// Begins a report. Errs as `out` does.
-    pub fn new(
+    pub(crate) fn new(
         format: Format,
         head: &Head,
         standing: &Standing,
@@ -205,32 +205,16 @@ impl<W: Write> Writer<W> {
 
     /// Adds a row, unless its outcome is not wanted. Errs as `out` does, and where the row's fields
     /// are damaged.
-    pub fn row(&mut self, row: &ReportRow) -> io::Result<()> {
+    pub(crate) fn row(&mut self, row: &ReportRow) -> io::Result<()> {
         if self.options.wants(row.outcome) { self.layout.row(row, &mut self.out) } else { Ok(()) }
     }
 
     /// Ends the report, flushes, and gives back what was written to.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<W> {
         self.layout.end(&mut self.out)?;
         self.out.flush()?;
         Ok(self.out)
     }
-}
-
-/// Writes a whole report to `out`, which should be buffered. Errs as `out` does.
-pub fn write<R: Into<ReportRow>>(
-    format: Format,
-    head: &Head,
-    standing: &Standing,
-    rows: impl IntoIterator<Item = R>,
-    options: Options,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut writer = Writer::new(format, head, standing, options, out)?;
-    for row in rows {
-        writer.row(&row.into())?;
-    }
-    writer.finish().map(drop)
 }
 
 #[cfg(test)]
@@ -261,7 +245,7 @@ mod tests {
         let (head, standing, rows) = fixture::run();
         let options = Options { outcomes: Some(vec![Outcome::Rejected]), ..Options::default() };
         let mut out = Vec::new();
-        write(Format::Ndjson, &head, &standing, rows, options, &mut out).unwrap();
+        fixture::write(Format::Ndjson, &head, &standing, rows, options, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.contains(r#""outcome":"rejected""#));

@@ -7,13 +7,13 @@ use std::io;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::exit::Exit;
 use crate::ledger::{ExitReason, Gate, LedgerRow, Run};
-use crate::outcome::{Cohort, Kind, Outcome, Reason};
-use crate::recipient::{Fields, each_plain_cell};
+use crate::model::exit::Exit;
+use crate::model::outcome::{Cohort, Kind, Outcome, Reason};
+use crate::model::recipient::{Fields, each_plain_cell};
 
 /// The names of our own columns without their prefix, in the order in which every format has them.
-pub const NAMES: [&str; 19] = [
+pub(crate) const NAMES: [&str; 19] = [
     "row",
     "list",
     "line",
@@ -37,7 +37,7 @@ pub const NAMES: [&str; 19] = [
 
 /// What became of one input row; made from the ledger, or by `check` without one.
 #[derive(Clone, Debug, Default)]
-pub struct ReportRow {
+pub(crate) struct ReportRow {
     /// Its place over all lists, from 1.
     pub row: u64,
     /// Which list it comes from, from 0.
@@ -101,7 +101,7 @@ impl From<LedgerRow> for ReportRow {
 
 /// How the command ended that writes a report.
 #[derive(Clone, Debug)]
-pub struct Closing {
+pub(crate) struct Closing {
     pub exit: Exit,
     /// What earned the exit code, in words.
     pub reasons: Vec<String>,
@@ -111,14 +111,14 @@ pub struct Closing {
 
 impl Closing {
     /// A command that ended so, without further words.
-    pub fn new(exit: Exit) -> Self {
+    pub(crate) fn new(exit: Exit) -> Self {
         Self { exit, reasons: Vec::new(), had_nothing_to_do: false }
     }
 }
 
 /// What a report says about the run as a whole, and the columns of its lists.
 #[derive(Clone, Debug, Default)]
-pub struct Head {
+pub(crate) struct Head {
     pub run: String,
     pub campaign: String,
     pub env: Option<String>,
@@ -153,7 +153,7 @@ pub struct Head {
 
 impl Head {
     /// The head of a report about lists that belong to no run, as `check` writes it.
-    pub fn of_lists(lists: Vec<String>, columns: Vec<Vec<String>>) -> Self {
+    pub(crate) fn of_lists(lists: Vec<String>, columns: Vec<Vec<String>>) -> Self {
         Self { lists, columns, as_of: Some(Timestamp::now()), ..Self::default() }
     }
 

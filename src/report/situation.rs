@@ -4,13 +4,13 @@
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
 
-use crate::exit::Exit;
-use crate::figures::{clean, grouped};
 use crate::ledger::{Gate, Pause, PauseScope, Run, RunId, RunState, Standing};
-use crate::outcome::{Outcome, Reason};
+use crate::model::exit::Exit;
+use crate::model::figures::{clean, grouped};
+use crate::model::outcome::{Outcome, Reason};
 
 /// What is known of a run besides its rows.
-pub struct Situation<'a> {
+pub(crate) struct Situation<'a> {
     /// Whether a process sends it now.
     pub is_sending: bool,
     /// The pauses in force that are about it or about one of its providers, the oldest first.
@@ -112,7 +112,7 @@ impl Split {
 }
 
 /// Whether nothing of a run is left to be sent: what `resume` calls finished.
-pub fn is_over(run: &Run, standing: &Standing) -> bool {
+pub(crate) fn is_over(run: &Run, standing: &Standing) -> bool {
     let tally = &standing.tally;
     run.state == RunState::Finished
         || (run.state == RunState::Open

@@ -7,13 +7,18 @@ use serde_json::{Value, json};
 use super::situation::{Situation, Split, exit_why, is_over};
 use super::table::{align_right, drawn, grid, reasons};
 use super::text::{counts_json, outcome, outcome_words, reason_words};
-use crate::figures::{between, clean, duration, grouped, percent, rows, seconds, time};
 use crate::ledger::{Decision, Gate, Pause, Run, RunState, Standing};
-use crate::outcome::Outcome;
+use crate::model::figures::{between, clean, duration, grouped, percent, rows, seconds, time};
+use crate::model::outcome::Outcome;
 
 /// Where a run stands, for a terminal `width` columns wide; ends in a line break. The first line is
 /// the state and its cause.
-pub fn status(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16) -> String {
+pub(crate) fn status(
+    run: &Run,
+    standing: &Standing,
+    situation: &Situation<'_>,
+    width: u16,
+) -> String {
     let split = Split::new(standing, situation.under_way, situation.is_sending);
     let (done, total) = (split.handed_over, split.to_send());
     let mut out = format!("{}\n", situation.headline(run, standing));
@@ -180,7 +185,7 @@ fn labelled(label: &str, text: &str, width: u16) -> String {
 
 /// The unfinished runs of a workspace, each with its state, its counts and the next command, below
 /// the pauses in force.
-pub fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>)]) -> String {
+pub(crate) fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>)]) -> String {
     let mut out = String::new();
     for (run, standing, situation) in runs {
         let split = Split::new(standing, situation.under_way, situation.is_sending);
@@ -258,7 +263,7 @@ fn gate(run: &Run) -> String {
 }
 
 /// The table of runs, in the order given, for a terminal `width` columns wide.
-pub fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
+pub(crate) fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
@@ -294,7 +299,7 @@ pub fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
 }
 
 /// What `runs --json` prints a line of, and `runs show`; the message itself is left out.
-pub fn run_json(run: &Run, standing: &Standing) -> Value {
+pub(crate) fn run_json(run: &Run, standing: &Standing) -> Value {
     json!({
         "v": 1,
         "run": run.id,
@@ -315,7 +320,7 @@ pub fn run_json(run: &Run, standing: &Standing) -> Value {
 }
 
 /// What `status --json` prints: the run, its reasons, how its canary stands, and what to do.
-pub fn status_json(run: &Run, standing: &Standing, situation: &Situation<'_>) -> Value {
+pub(crate) fn status_json(run: &Run, standing: &Standing, situation: &Situation<'_>) -> Value {
     let mut object = run_json(run, standing);
     object["type"] = "status".into();
     object["feedback"] = serde_json::json!(standing.feedback);
@@ -335,7 +340,7 @@ pub fn status_json(run: &Run, standing: &Standing, situation: &Situation<'_>) ->
 }
 
 /// The decisions about one recipient, oldest first, for a terminal `width` columns wide.
-pub fn why_table(decisions: &[Decision], width: u16) -> String {
+pub(crate) fn why_table(decisions: &[Decision], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "detail"]);
     for decision in decisions {
         table.add_row([time(decision.at).into(), clean(&decision.what), clean(&decision.detail)]);
@@ -345,7 +350,7 @@ pub fn why_table(decisions: &[Decision], width: u16) -> String {
 
 /// Something that is known of a person.
 #[derive(Clone, Debug)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// When; `None` where the source does not say.
     pub at: Option<Timestamp>,
     pub what: String,
@@ -356,7 +361,7 @@ pub struct Moment {
 
 /// What is known of one person over all runs, in the order given, for a terminal `width` columns
 /// wide.
-pub fn who_table(moments: &[Moment], width: u16) -> String {
+pub(crate) fn who_table(moments: &[Moment], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "run", "detail"]);
     let named =
         |text: &str| if text.is_empty() { "-".to_owned() } else { clean(text).into_owned() };
@@ -372,7 +377,7 @@ pub fn who_table(moments: &[Moment], width: u16) -> String {
 }
 
 /// What `why --json` prints.
-pub fn why_json(run: &Run, email: &str, decisions: &[Decision]) -> Value {
+pub(crate) fn why_json(run: &Run, email: &str, decisions: &[Decision]) -> Value {
     let decisions: Vec<Value> = decisions
         .iter()
         .map(|d| json!({"at": time(d.at), "what": d.what, "detail": d.detail}))

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::table::counts;
 use super::text::counts_json;
-use crate::exit::Exit;
-use crate::figures::{clean, duration, grouped, rate, rows};
 use crate::ledger::{Run, Standing};
+use crate::model::exit::Exit;
+use crate::model::figures::{clean, duration, grouped, rate, rows};
 
 /// What only the execution that ends knows.
 #[derive(Clone, Debug)]
-pub struct SummaryExtra {
+pub(crate) struct SummaryExtra {
     /// How long this execution took.
     pub elapsed: Duration,
     /// Recipients handed over by this execution, whatever came of them; the rate is made of it.
@@ -32,7 +32,7 @@ pub struct SummaryExtra {
 }
 
 /// The closing summary for people; ends in a line break.
-pub fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
+pub(crate) fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let mut out =
         format!("run {} · {}{env} · {}", run.id, clean(run.head.name()), run.head.provider);
@@ -89,7 +89,7 @@ fn sum(standing: &Standing) -> String {
 }
 
 /// The `batch.completed` object. `counts` has every outcome, zero or not, and sums to `input`.
-pub fn summary_json(run: &Run, standing: &Standing, extra: &SummaryExtra) -> Value {
+pub(crate) fn summary_json(run: &Run, standing: &Standing, extra: &SummaryExtra) -> Value {
     let reasons: Vec<Value> = standing
         .reasons
         .iter()
@@ -126,7 +126,7 @@ mod tests {
 
     use super::super::fixture;
     use super::*;
-    use crate::outcome::{Outcome, Reason};
+    use crate::model::outcome::{Outcome, Reason};
 
     fn extra() -> SummaryExtra {
         SummaryExtra {

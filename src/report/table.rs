@@ -7,9 +7,9 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle
 
 use super::text::{outcome, outcome_words, reason_words};
 use super::{Head, Layout, Options, ReportRow};
-use crate::figures::{clean, grouped, percent, rows, seconds};
 use crate::ledger::Standing;
-use crate::outcome::{Outcome, Reason};
+use crate::model::figures::{clean, grouped, percent, rows, seconds};
+use crate::model::outcome::{Outcome, Reason};
 
 /// More rows than this are counted, not shown.
 const MOST_ROWS: usize = 50;
@@ -161,7 +161,7 @@ impl Layout for Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, fixture, write};
+    use super::super::{Format, fixture, fixture::write};
     use super::*;
 
     #[test]

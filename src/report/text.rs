@@ -1,7 +1,7 @@
 //! The words for outcomes and reasons, and counts of them.
 
-use crate::figures::grouped;
-use crate::outcome::{Outcome, Reason, Tally};
+use crate::model::figures::grouped;
+use crate::model::outcome::{Outcome, Reason, Tally};
 
 /// The outcome as people read it.
 pub(crate) fn outcome(outcome: Option<Outcome>) -> &'static str {

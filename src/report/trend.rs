@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::Format;
 use super::table::{align_right, drawn, grid};
-use crate::error::{Error, Result};
-use crate::figures::{clean, grouped, percent};
 use crate::ledger::Trend;
+use crate::model::error::{Error, Result};
+use crate::model::figures::{clean, grouped, percent};
 
 /// Domains of a week and provider that a table names; the others are one line.
 const MOST_DOMAINS: usize = 10;
@@ -28,7 +28,7 @@ const COLUMNS: [&str; 9] = [
 
 /// The trend in one of the forms that it has; exit 2 for the others. `width` is the terminal's, for
 /// the table.
-pub fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String> {
+pub(crate) fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String> {
     match format {
         Format::Table => Ok(table(rows, width)),
         Format::Csv => csv(rows).map_err(|e| Error::internal(format!("the trend as CSV: {e}"))),

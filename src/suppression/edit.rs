@@ -14,13 +14,13 @@ use super::format::{Columns, HEADER};
 use super::gathering::Range;
 use super::records::{Position, Record, Records, Step, Tail, Trouble};
 use super::watched::refused;
-use crate::address::Address;
-use crate::error::{Error, Result};
 use crate::files;
 use crate::holder;
 use crate::ledger::LedgerSuppression;
-use crate::outcome::Reason;
-use crate::shown::Shown;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Reason;
+use crate::model::shown::Shown;
 
 /// How long another writer is waited for.
 const TURN: Duration = Duration::from_secs(60);
@@ -44,7 +44,7 @@ pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
 /// The same for entries of an append that was broken off, wherever that was: those that are in the
 /// file are left out, and the line of which it has the beginning alone is completed. Returns how
 /// many were not there whole.
-pub fn append_missing(file: &Path, entries: &[LedgerSuppression]) -> Result<u64> {
+pub(crate) fn append_missing(file: &Path, entries: &[LedgerSuppression]) -> Result<u64> {
     add(file, entries, true)
 }
 
@@ -177,7 +177,7 @@ fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
 
 /// Why entries could not be appended to a suppression file, found without changing anything; `None`
 /// where they can be.
-pub fn unwritable(file: &Path) -> Option<String> {
+pub(crate) fn unwritable(file: &Path) -> Option<String> {
     let tried = match files::refuse_endless(file)
         .and_then(|()| OpenOptions::new().append(true).open(file))
     {
@@ -340,7 +340,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::outcome::Reason;
+    use crate::model::outcome::Reason;
     use crate::suppression::list;
 
     fn kept(entry: &str, reason: Reason, note: &str) -> LedgerSuppression {
@@ -528,13 +528,13 @@ mod tests {
         assert!(fs::symlink_metadata(&file).expect("a link").is_symlink());
         assert_eq!(
             remove(&file, &["ann".to_owned()]).expect_err("no entry").exit(),
-            crate::exit::Exit::USAGE
+            crate::model::exit::Exit::USAGE
         );
         assert_eq!(
             remove(&dir.path().join("none"), &["ann@x.org".to_owned()])
                 .expect_err("no file")
                 .exit(),
-            crate::exit::Exit::REFUSED
+            crate::model::exit::Exit::REFUSED
         );
     }
 }

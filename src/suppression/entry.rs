@@ -5,9 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::address::{self, Address, AddressError, Note, domain_to_ascii};
 use crate::ledger::LedgerSuppression;
-use crate::outcome::{Kind, Reason};
+use crate::model::address::{self, Address, AddressError, Note, domain_to_ascii};
+use crate::model::outcome::{Kind, Reason};
 
 /// Which kind of mail an entry stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -16,11 +16,11 @@ use super::format::{Columns, Day, HEADER, TIME_HINT, time};
 use super::records::{Position, Record, Records, Tail};
 use super::rows::{self, Flaw};
 use super::watched::refused;
-use crate::error::Result;
 use crate::files;
 use crate::input::{Finding, ReadOptions};
 use crate::ledger::LedgerSuppression;
-use crate::outcome::Reason;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 
 /// One entry and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Iterator for List {
 
 /// How a list of suppressions is to be read by [`import`].
 #[derive(Clone, Debug)]
-pub struct Import<'a> {
+pub(crate) struct Import<'a> {
     /// What messages call the input.
     pub name: &'a str,
     /// The column that holds the addresses; guessed when only one can be meant.
@@ -103,7 +103,7 @@ pub struct Import<'a> {
 
 /// What [`import`] read.
 #[derive(Debug, Default)]
-pub struct Imported {
+pub(crate) struct Imported {
     pub entries: Vec<LedgerSuppression>,
     /// What was skipped or mended on the way.
     pub findings: Vec<Finding>,
@@ -119,7 +119,7 @@ const CREATED_NAMES: [&str; 7] =
 /// any, columns of reasons and dates under their usual names; without a header the first field of
 /// each line. It is read as a list is. All or nothing: a row that cannot be understood is an error
 /// with exit 4.
-pub fn import(reader: impl Read + Send + 'static, how: &Import<'_>) -> Result<Imported> {
+pub(crate) fn import(reader: impl Read + Send + 'static, how: &Import<'_>) -> Result<Imported> {
     let mut layout = None;
     let mut entries = Vec::new();
     let reading = ReadOptions { email: how.column.map(str::to_owned), ..how.reading.clone() };

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr3};
 use super::entry::{Entry, Scope, parse_entry, parse_reason, rank_of};
 use super::plain::{hash_plain_address, is_plain_time, plain_reason, plain_scope};
 use crate::input::{is_email_heading, is_marked, unwrapped};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 
 /// The columns of a file that has no header, and the header of a file that we make.
 const STANDARD: [(&str, Column); 7] = [
@@ -532,7 +532,7 @@ mod tests {
         #[test]
         fn the_fast_path_names_whom_the_reader_of_addresses_names(text in "[a-zA-Z0-9.+_@'#*!/ -]{0,6}@[a-zA-Z0-9._-]{1,9}[.][a-z]{1,3}|\\PC{1,5}@\\PC{1,8}[.]org|[!-~]{5,140}") {
             if let Some(hash) = hash_plain_address(text.as_bytes()) {
-                prop_assert_eq!(crate::address::Address::parse(&text).map(|address| xxh3_128(address.folded().as_bytes())), Ok(hash));
+                prop_assert_eq!(crate::model::address::Address::parse(&text).map(|address| xxh3_128(address.folded().as_bytes())), Ok(hash));
             }
         }
     }

@@ -14,7 +14,7 @@ use super::format::{Columns, Problem};
 use super::index::packed;
 use super::records::{Noted, Position, Record, Records, Tail, Trouble};
 use crate::input::{Foreign, foreign};
-use crate::outcome::Kind;
+use crate::model::outcome::Kind;
 
 /// From this size on a file is read in parts.
 const LARGE: u64 = 16 << 20;

@@ -25,10 +25,12 @@ mod screening;
 mod sorting;
 mod watched;
 
-pub use edit::{Removed, append, append_missing, remove, unwritable};
+pub use edit::{append, remove};
+pub(crate) use edit::{append_missing, unwritable};
 pub(crate) use entry::odd_note;
-pub use entry::{Entry, Scope, parse_entry};
-pub use exchange::{ExportFormat, Import, Imported, List, Listed, export, import, list};
-pub use preset::{Exported, Preset, import_preset};
+pub use entry::{Entry, parse_entry};
+pub use exchange::{ExportFormat, Listed, export, list};
+pub(crate) use exchange::{Import, import};
+pub(crate) use preset::{Exported, Preset, import_preset};
 pub(crate) use records::Places;
-pub use screening::{Hit, Suppressions};
+pub use screening::Suppressions;

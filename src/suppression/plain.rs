@@ -5,7 +5,7 @@ use memchr::memchr;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::entry::Scope;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 
 /// The reason that one of the words of our own files means.
 #[inline]

@@ -22,14 +22,14 @@ use jiff::Timestamp;
 use super::entry::parse_entry;
 use super::exchange::{foreign_time, plain_name};
 use super::rows::{self, Flaw};
-use crate::error::{Error, Result};
 use crate::input::{Finding, ReadOptions};
 use crate::ledger::LedgerSuppression;
-use crate::outcome::Reason;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Reason;
 
 /// Whose export it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
+pub(crate) enum Preset {
     HubSpot,
     Mailchimp,
     SendGrid,
@@ -49,7 +49,7 @@ impl Preset {
 
 /// What an export came to.
 #[derive(Debug, Default)]
-pub struct Exported {
+pub(crate) struct Exported {
     pub entries: Vec<LedgerSuppression>,
     /// Rows about some mail only, or about what does not suppress a person.
     pub left_out: u64,
@@ -59,7 +59,7 @@ pub struct Exported {
 
 /// Reads an export. All or nothing: a row that cannot be understood is an error with exit 4. `name`
 /// is what messages call the input, `reading` what is known of its encoding and delimiter.
-pub fn import_preset(
+pub(crate) fn import_preset(
     reader: impl Read + Send + 'static,
     name: &str,
     reading: &ReadOptions,
@@ -303,7 +303,7 @@ const HUBSPOT: [&str; 7] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
+    use crate::model::exit::Exit;
 
     fn read(preset: Preset, text: &str) -> Result<Exported> {
         import_preset(

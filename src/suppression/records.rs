@@ -8,8 +8,8 @@ use memchr::memchr;
 
 use super::entry::{Entry, odd_note, parse_entry};
 use super::format::{Column, Columns, Plain, Problem, Unsplit, split};
-use crate::address::{Note, has_unseen_ends};
 use crate::input::{is_marked, separator};
+use crate::model::address::{Note, has_unseen_ends};
 
 /// Small enough to stay in the processor's cache between being read and being looked at.
 const BLOCK: usize = 1 << 17;

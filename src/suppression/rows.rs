@@ -4,10 +4,10 @@
 use std::io::Read;
 
 use super::entry::{odd_note, parse_entry};
-use crate::address::has_unseen_ends;
-use crate::error::{Error, Result};
 use crate::input::{Finding, Format, Kind, ListReader, ReadOptions};
-use crate::recipient::Fields;
+use crate::model::address::has_unseen_ends;
+use crate::model::error::{Error, Result};
+use crate::model::recipient::Fields;
 
 /// What is wrong with a row, and how to mend it.
 pub(super) type Flaw = (String, &'static str);

@@ -14,10 +14,10 @@ use super::gathering::{Forms, Gathered, Rule};
 use super::index::{Index, masked, packed};
 use super::records::Noted;
 use super::watched::Watched;
-use crate::address::Address;
-use crate::error::{Error, Result};
 use crate::ledger::LedgerSuppression;
-use crate::outcome::{Kind, Reason};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::{Kind, Reason};
 
 /// Why an address is suppressed. Says nothing about the address itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,7 +240,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exit::Exit;
+    use crate::model::exit::Exit;
     use crate::suppression::append;
 
     struct Place {

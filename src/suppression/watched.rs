@@ -10,10 +10,10 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::gathering::{Gathered, Range};
 use super::records::{Position, Record, Records, Tail, Trouble};
-use crate::error::Error;
-use crate::exit::Exit;
 use crate::files;
-use crate::shown::Shown;
+use crate::model::error::Error;
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 
 /// How many bytes before the place where reading stopped must be as they were for a file to count
 /// as merely grown.

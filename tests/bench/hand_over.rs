@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use anyhow::{Context, Result, ensure};
-use mailbatch::address::Address;
-use mailbatch::content::{Content, Needs, Party};
-use mailbatch::provider::{
-    self, BoxFuture, Claim, EightBit, Job, JobId, Provider, ProviderSettings, SecretSource,
+use mailbatch::internals::address::Address;
+use mailbatch::internals::content::{Content, Needs, Party};
+use mailbatch::internals::provider::{
+    self, BoxFuture, Claim, EightBit, Job, Provider, ProviderSettings, RowNumber, SecretSource,
     Stopped, Verdict, Wire,
 };
-use mailbatch::secret::Secret;
+use mailbatch::internals::secret::Secret;
 
 use crate::message;
 
@@ -162,7 +162,10 @@ impl Wire for Open {
         jobs.len()
     }
 
-    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+    fn together<'a>(
+        &'a self,
+        jobs: &'a [&'a Job],
+    ) -> BoxFuture<'a, Result<Vec<RowNumber>, Stopped>> {
         Box::pin(std::future::ready(Ok(jobs.iter().map(|job| job.id).collect())))
     }
 
@@ -172,7 +175,7 @@ impl Wire for Open {
 
     fn throttled(&self, _: std::time::Duration) {}
 
-    fn announce(&self, _: &[JobId]) -> std::io::Result<u64> {
+    fn announce(&self, _: &[RowNumber]) -> std::io::Result<u64> {
         Ok(0)
     }
 
@@ -180,7 +183,7 @@ impl Wire for Open {
         Ok(())
     }
 
-    fn answered(&self, _: JobId, _: &Verdict) -> std::io::Result<()> {
+    fn answered(&self, _: RowNumber, _: &Verdict) -> std::io::Result<()> {
         Ok(())
     }
 }
@@ -190,7 +193,7 @@ impl Wire for Open {
 struct AnyKey;
 
 impl SecretSource for AnyKey {
-    fn resolve(&self, _: &str, _: &toml::Value) -> mailbatch::error::Result<Secret> {
+    fn resolve(&self, _: &str, _: &toml::Value) -> mailbatch::internals::error::Result<Secret> {
         Ok(Secret::new("bench"))
     }
 }

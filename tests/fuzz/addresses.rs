@@ -1,7 +1,7 @@
 //! Addresses: what is taken is one mailbox, whole, in one spelling.
 
-use mailbatch::address::{Address, Dedupe, domain_to_ascii, key_of, trim};
-use mailbatch::suppression::parse_entry;
+use mailbatch::internals::address::{Address, Dedupe, domain_to_ascii, key_of, trim};
+use mailbatch::internals::suppression::parse_entry;
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

@@ -2,7 +2,7 @@
 //! anything.
 
 use jiff::{SignedDuration, Timestamp};
-use mailbatch::fuzzing::{poll_place, sync_place};
+use mailbatch::internals::fuzzing::{poll_place, sync_place};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

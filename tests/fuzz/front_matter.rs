@@ -1,6 +1,6 @@
 //! Message files: a front matter that may be anything, and a body.
 
-use mailbatch::message::{Message, MessageSource};
+use mailbatch::internals::message::{Message, MessageSource};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;
@@ -55,7 +55,7 @@ fn load(name: &str, bytes: &[u8]) -> Result<Message, String> {
     let dir = seeds::room();
     let path = dir.path().join(name);
     std::fs::write(&path, bytes).expect("room");
-    let told = |why: mailbatch::error::Error| {
+    let told = |why: mailbatch::internals::error::Error| {
         why.to_string().replace(&format!("{}/", dir.path().display()), "")
     };
     Message::load(&MessageSource { file: Some(path.clone()), ..MessageSource::default() })

@@ -2,8 +2,8 @@
 
 use std::io::{self, Cursor, Read, Write};
 
-use mailbatch::input::{Format, ListReader, ListRow, MAX_FIELD_BYTES, ReadOptions};
-use mailbatch::recipient::Fields;
+use mailbatch::internals::input::{Format, ListReader, ListRow, MAX_FIELD_BYTES, ReadOptions};
+use mailbatch::internals::recipient::Fields;
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

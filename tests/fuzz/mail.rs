@@ -2,9 +2,9 @@
 //! everything that is none of these.
 
 use jiff::Timestamp;
-use mailbatch::event::{Bounce, Event, EventKind, RAW_LIMIT};
-use mailbatch::events::each_letter;
-use mailbatch::events::mail::{Told, read};
+use mailbatch::internals::event::{Bounce, Event, EventKind, RAW_LIMIT};
+use mailbatch::internals::events::each_letter;
+use mailbatch::internals::events::mail::{Told, read};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

@@ -1,8 +1,8 @@
 //! What SMTP servers say, and what they are sent: replies in any pieces, what they come to, and
 //! messages that cannot end early.
 
-use mailbatch::fuzzing::{self, Reading};
-use mailbatch::provider::{Health, Verdict};
+use mailbatch::internals::fuzzing::{self, Reading};
+use mailbatch::internals::provider::{Health, Verdict};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
-use mailbatch::events::webhook::{Authority, Certificate, Envelope, Purpose};
+use mailbatch::internals::events::webhook::{Authority, Certificate, Envelope, Purpose};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 

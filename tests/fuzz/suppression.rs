@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use mailbatch::address::Address;
-use mailbatch::ledger::LedgerSuppression;
-use mailbatch::outcome::{Kind, Reason};
-use mailbatch::suppression::{
+use mailbatch::internals::address::Address;
+use mailbatch::internals::ledger::LedgerSuppression;
+use mailbatch::internals::outcome::{Kind, Reason};
+use mailbatch::internals::suppression::{
     Entry, ExportFormat, Listed, Suppressions, append, export, list, parse_entry, remove,
 };
 

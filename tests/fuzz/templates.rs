@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use mail_parser::{MessageParser, PartType};
-use mailbatch::address::Address;
-use mailbatch::input::context::ColumnIndex;
-use mailbatch::message::{Ident, Message, MessageKeys, MessageSource, Rendered};
-use mailbatch::recipient::{Columns, Fields};
+use mailbatch::internals::address::Address;
+use mailbatch::internals::input::ColumnIndex;
+use mailbatch::internals::message::{Ident, Message, MessageKeys, MessageSource, Rendered};
+use mailbatch::internals::recipient::{Columns, Fields};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

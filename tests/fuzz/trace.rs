@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use mailbatch::ledger::trace::{Trace, TraceState, directory};
-use mailbatch::outcome::Reason;
-use mailbatch::provider::{Refusal, Verdict};
+use mailbatch::internals::ledger::trace::{Trace, TraceState, directory};
+use mailbatch::internals::outcome::Reason;
+use mailbatch::internals::provider::{Refusal, Verdict};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

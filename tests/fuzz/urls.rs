@@ -1,8 +1,8 @@
 //! URLs: of relays, of our unsubscribe page, and the links that are signed.
 
-use mailbatch::fuzzing::relay_url;
-use mailbatch::message::{Links, is_token, token_of};
-use mailbatch::secret::Secret;
+use mailbatch::internals::fuzzing::relay_url;
+use mailbatch::internals::message::{Links, is_token, token_of};
+use mailbatch::internals::secret::Secret;
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

@@ -3,9 +3,11 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
-use mailbatch::events::webhook::{Refusal, TOLERANCE, WEBHOOKS, Webhook, read_export, recognise};
-use mailbatch::fuzzing;
-use mailbatch::secret::Secret;
+use mailbatch::internals::events::webhook::{
+    Refusal, TOLERANCE, WEBHOOKS, Webhook, read_export, recognise,
+};
+use mailbatch::internals::fuzzing;
+use mailbatch::internals::secret::Secret;
 use ring::hmac;
 use serde_json::Value;
 
@@ -88,15 +90,15 @@ fn check_reading(webhook: &Webhook, body: &[u8]) {
         assert!(!event.id.is_empty(), "{}: an event without an id", webhook.kind);
         assert_eq!(
             event.bounce.is_some(),
-            event.kind == mailbatch::event::EventKind::Bounced,
+            event.kind == mailbatch::internals::event::EventKind::Bounced,
             "{}",
             webhook.kind
         );
         assert!(event.recipient.as_deref() != Some(""), "{}: an empty recipient", webhook.kind);
         let text = serde_json::to_string(event).expect("an event is JSON");
-        let again: mailbatch::event::Event =
+        let again: mailbatch::internals::event::Event =
             serde_json::from_str(&text).expect("an event reads back");
-        let told = |event: &mailbatch::event::Event| {
+        let told = |event: &mailbatch::internals::event::Event| {
             serde_json::to_string(event).expect("an event is JSON")
         };
         assert_eq!(told(&again), text, "{}: an event reads back as it was written", webhook.kind);
@@ -107,7 +109,7 @@ fn check_reading(webhook: &Webhook, body: &[u8]) {
         (serde_json::from_slice::<Value>(body), webhook.kind != "ses" && !has_long_number(body))
     {
         let pretty = serde_json::to_vec_pretty(&value).expect("a value is JSON");
-        let said = |events: &[mailbatch::event::Event]| {
+        let said = |events: &[mailbatch::internals::event::Event]| {
             events
                 .iter()
                 .map(|event| (event.word(), event.recipient.clone(), event.id.clone()))

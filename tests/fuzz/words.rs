@@ -4,12 +4,14 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use std::time::Duration;
 
-use mailbatch::event::{Bounce, Class, EventKind, Source};
-use mailbatch::fuzzing;
-use mailbatch::input::Filter;
-use mailbatch::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait};
-use mailbatch::outcome::{Cohort, Kind, Outcome, Reason};
-use mailbatch::pause::PauseRule;
+use mailbatch::internals::event::{Bounce, Class, EventKind, Source};
+use mailbatch::internals::fuzzing;
+use mailbatch::internals::input::Filter;
+use mailbatch::internals::literal::{
+    CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait,
+};
+use mailbatch::internals::outcome::{Cohort, Kind, Outcome, Reason};
+use mailbatch::internals::pause::PauseRule;
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

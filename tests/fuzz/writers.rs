@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use mailbatch::event::{Believe, Bounce, Class, Event, EventKind, Source};
-use mailbatch::events::file_learned;
-use mailbatch::suppression::{append, list, remove};
+use mailbatch::internals::event::{Believe, Bounce, Class, Event, EventKind, Source};
+use mailbatch::internals::events::file_learned;
+use mailbatch::internals::suppression::{append, list, remove};
 use tokio::runtime::Runtime;
 
 use crate::engine::{Target, fuzz};
@@ -63,7 +63,7 @@ async fn story(document: &[u8]) {
     let dir = seeds::room();
     let file = dir.path().join("suppressions.csv");
     std::fs::write(&file, "start@example.org\n").expect("room");
-    let ledger = mailbatch::ledger::open(dir.path()).expect("room");
+    let ledger = mailbatch::internals::ledger::open(dir.path()).expect("room");
     let mut learned: Vec<String> = Vec::new();
     for byte in document {
         let person = byte >> 3;

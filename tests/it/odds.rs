@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use mailbatch::literal::Percent;
-use mailbatch::pause::{Fared, PauseRule};
-use mailbatch::pipeline::gate::{Growth, Next, Proof, measure, next};
+use mailbatch::internals::gate::{Growth, Next, Proof, measure, next};
+use mailbatch::internals::literal::Percent;
+use mailbatch::internals::pause::{Fared, PauseRule};
 
 /// How many canaries are drawn for each number of a table, and how many runs.
 const CANARIES: u64 = 2_000;

@@ -7,11 +7,11 @@ use jiff::Zoned;
 use super::older::Places;
 use super::paths::{Files, Identity, Root, nfc};
 use super::{SIGN, dated, redirected, sandboxed};
-use crate::address::{Address, shows_nothing};
 use crate::config::Workspace;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState};
+use crate::model::address::{Address, shows_nothing};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
 
 /// The most old campaigns whose paths are looked for.
 const MOST_OLD: usize = 200;

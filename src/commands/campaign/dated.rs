@@ -6,9 +6,9 @@ use jiff::Zoned;
 use super::asked::cleaned;
 use crate::commands::running::in_this_workspace;
 use crate::commands::workbench::Workbench;
-use crate::error::Result;
 use crate::ledger::{Ledger, RunState};
-use crate::outcome::Outcome;
+use crate::model::error::Result;
+use crate::model::outcome::Outcome;
 
 /// What stands for a date in a typed name, and the form of what replaces it: `0` is any digit.
 const SIGNS: [(&str, &str); 3] =

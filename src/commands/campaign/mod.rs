@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use ring::digest;
 
-use crate::address::Address;
 use crate::commands;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::holder;
 use crate::ledger::{Ledger, Run};
-use crate::shown::Shown;
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 
 pub(crate) use asked::{Apart, Asked, Campaign};
 pub(crate) use dated::name_unfinished;

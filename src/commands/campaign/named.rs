@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use super::asked::{Apart, Book, Campaign, cleaned, is_joining, no_name};
 use super::paths::Identity;
 use super::{SIGN, argument, shown};
-use crate::address::shows_nothing;
-use crate::error::{Error, Result};
+use crate::model::address::shows_nothing;
+use crate::model::error::{Error, Result};
 
 /// An identity that begins so is one of files.
 const FILES: &str = "p:";

@@ -7,8 +7,8 @@ use super::asked::Asked;
 use super::paths::Files;
 use super::{SIGN, shown};
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Run};
+use crate::model::error::{Error, Result};
 
 /// What a send of these lists is called by. Paths are as typed.
 pub(crate) fn asked(
@@ -22,7 +22,7 @@ pub(crate) fn asked(
     let files = (!is_piped && !lists.is_empty()).then(|| Files {
         message,
         config: workspace.config_file.clone(),
-        lists: lists.iter().map(|path| workspace.from_arguments(path)).collect(),
+        lists: lists.iter().map(|path| workspace.path_from_arguments(path)).collect(),
     });
     match (campaign, files) {
         (Some(typed), files) => {

@@ -16,10 +16,10 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::make_private_dir;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
-use crate::figures::time;
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::figures::time;
+use crate::model::shown::Shown;
 
 const VERSION: u32 = 1;
 /// So far apart two clocks may be that are right.

@@ -19,13 +19,13 @@ use crate::cli::{Globals, PollArgs};
 use crate::commands::say;
 use crate::commands::sync::failed;
 use crate::commands::workbench::{Workbench, eprintln_quietly};
-use crate::error::{Error, Result};
-use crate::event::{Believe, Event};
 use crate::events::webhook::{Webhook, webhook};
-use crate::exit::Exit;
-use crate::figures::{clean, time};
 use crate::ledger::{EventQuery, KeptEvent};
-use crate::outcome::Reason;
+use crate::model::error::{Error, Result};
+use crate::model::event::{Believe, Event};
+use crate::model::exit::Exit;
+use crate::model::figures::{clean, time};
+use crate::model::outcome::Reason;
 use crate::provider::by_hand::{Entry, EventLog, Span, Trouble};
 use crate::provider::{Provider, Refusal};
 

@@ -9,11 +9,11 @@ use std::path::Path;
 
 use super::{Report, unreadable};
 use crate::commands::reports::is_reached;
-use crate::error::{Error, Result};
 use crate::ledger::record::{self, ReportMark, RunRecord};
 use crate::ledger::reports::Reports;
-use crate::outcome::Outcome;
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Outcome;
+use crate::model::shown::Shown;
 
 /// What a report holds.
 #[derive(Clone, Copy, Debug, Default)]

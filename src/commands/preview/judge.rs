@@ -7,7 +7,6 @@ use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::address::{Address, Dedupe, key_of};
 use crate::cli::PreviewArgs;
 use crate::commands::campaign::{Apart, Campaign, asked};
 use crate::commands::gates::latched;
@@ -15,10 +14,11 @@ use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::reports::each_row;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
-use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::message::{Message, MessageSource};
-use crate::outcome::{Kind, Outcome, Reason};
+use crate::model::address::{Address, Dedupe, key_of};
+use crate::model::error::{Error, Result};
+use crate::model::outcome::{Kind, Outcome, Reason};
 use crate::plan::{Screen, Screened, Screening};
 
 /// Why `send` would not mail a row.
@@ -109,7 +109,9 @@ pub(super) fn name_the_entries(
         return Ok(());
     }
     let mut files = bench.settings.suppression_files.clone();
-    files.extend(args.suppress.iter().map(|file| bench.settings.workspace.from_arguments(file)));
+    files.extend(
+        args.suppress.iter().map(|file| bench.settings.workspace.path_from_arguments(file)),
+    );
     let found = places(bench, &files, to)?;
     let stops = found.iter().filter(|(_, entry)| entry.scope.stops(entry.reason, message.kind()));
     let named: Vec<String> =

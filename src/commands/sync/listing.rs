@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::progress::Progress;
-use crate::address::Address;
-use crate::error::Result;
 use crate::ledger::LedgerSuppression;
-use crate::outcome::Reason;
+use crate::model::address::Address;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::by_hand::{RemoteList, Theirs, Trouble};
 

@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::make_private_dir;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::holder;
-use crate::shown::Shown;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
 
 /// What is older is begun anew: the list has moved on, and cursors are forgotten.
 const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use crate::address::Address;
+use crate::model::address::Address;
 
 /// The longest text that can be an address (RFC 5321 section 4.5.3.1.3) with some room for
 /// brackets.

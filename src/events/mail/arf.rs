@@ -5,7 +5,7 @@ use super::addresses;
 use super::headers::{fields, get};
 use super::parts::Parts;
 use super::text::split_original;
-use crate::event::Class;
+use crate::model::event::Class;
 
 /// What a feedback loop reports.
 #[derive(Clone, Debug)]

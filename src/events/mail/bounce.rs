@@ -8,7 +8,7 @@ use super::evidence::{self, Evidence};
 use super::parts::Parts;
 use super::status::codes_in;
 use super::{Told, blank, own_addresses, replies, shortened, text, token, verp};
-use crate::event::{Bounce, EventKind, Source};
+use crate::model::event::{Bounce, EventKind, Source};
 
 /// What a bounce in free text says.
 pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {

@@ -33,13 +33,13 @@
 //! | 5.1.1 | both "user unknown" and a word of policy, as in the address of a help page | `mailbox_gone` | hard |
 //!
 //! Whatever the class, nobody is suppressed by a status of 5.7.z
-//! ([`Event::suppresses`](crate::event::Event::suppresses)).
+//! ([`Event::suppresses`](crate::model::event::Event::suppresses)).
 
 use std::collections::HashMap;
 
 use super::status::{codes_in, is_generic};
 use super::wording::{gives_none, whole, without_frame, without_own_words, without_repeated};
-use crate::event::{Bounce, Class};
+use crate::model::event::{Bounce, Class};
 use crate::replies::{
     Meaning, Place, Spoken, Status, classify, normal, says_nobody, spoken, without_addresses,
 };

@@ -2,7 +2,7 @@
 //! answer.
 
 use super::*;
-use crate::event::Bounce;
+use crate::model::event::Bounce;
 
 fn now() -> Timestamp {
     "2026-11-21T13:00:00Z".parse().unwrap()

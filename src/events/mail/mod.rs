@@ -50,13 +50,13 @@ pub(in crate::events) use self::classify::judge;
 use self::parts::Parts;
 use self::phrases::{List, holds};
 use self::report::reported;
-use crate::event::{Event, EventKind, Raw, Source};
 use crate::message::{is_token, token_of};
+use crate::model::event::{Event, EventKind, Raw, Source};
 use crate::replies::normal;
 
 /// How much of one message is looked at: what reports something stands before the message that is
 /// returned with it, and a report about a hundred thousand people has 20 MB.
-pub const LOOKED_AT: usize = 64 << 20;
+pub(crate) const LOOKED_AT: usize = 64 << 20;
 
 /// What some editors put before UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -10,7 +10,7 @@ use super::classify::judge;
 use super::headers::{fields, get};
 use super::parts::Parts;
 use super::{addresses, blank, shortened};
-use crate::event::{Bounce, Class, Event, EventKind, Source};
+use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 use crate::replies::normal;
 
 /// The rejections that a message tells; none where it is a receipt of another kind, or no receipt.

@@ -8,7 +8,7 @@ use super::classify::Judge;
 use super::dsn::{self, Recipient};
 use super::parts::Parts;
 use super::{addresses, blank, evidence, headers, is_answer, own_addresses, shortened, text, verp};
-use crate::event::{Bounce, Event, EventKind, Source};
+use crate::model::event::{Bounce, Event, EventKind, Source};
 
 /// What machine-readable reports say.
 pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::event::Bounce;
+use crate::model::event::Bounce;
 
 /// Word, class (`*` for any) and recipient of each event that a message tells.
 type Expected = &'static [(&'static str, &'static str, &'static str)];

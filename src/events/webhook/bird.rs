@@ -11,7 +11,7 @@ use super::reading::{
     token_in,
 };
 use super::scheme::{standard, standard_key_fits};
-use crate::event::{Class, Event, EventKind};
+use crate::model::event::{Class, Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "bird",

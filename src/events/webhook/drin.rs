@@ -15,7 +15,7 @@ use super::reading::{
 };
 use super::scheme::{any_hmac_fits, fresh, from_hex, header, long_enough};
 use super::{Refusal, Webhook};
-use crate::event::{Event, EventKind};
+use crate::model::event::{Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

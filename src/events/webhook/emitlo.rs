@@ -11,7 +11,7 @@ use super::reading::{
 };
 use super::scheme::{from_hex, header, hmac_fits, long_enough};
 use super::{Refusal, Webhook};
-use crate::event::{Class, Event, EventKind};
+use crate::model::event::{Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

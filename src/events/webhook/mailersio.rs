@@ -13,7 +13,7 @@ use super::reading::{
     token_in,
 };
 use super::scheme::{standard, standard_key_fits};
-use crate::event::{Event, EventKind};
+use crate::model::event::{Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "mailersio",

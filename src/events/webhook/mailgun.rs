@@ -17,7 +17,7 @@ use super::reading::{
 };
 use super::scheme::{fresh, from_hex, hmac_fits, long_enough};
 use super::{Log, Refusal, Webhook};
-use crate::event::{Class, Event, EventKind};
+use crate::model::event::{Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

@@ -32,19 +32,21 @@ use axum::http::HeaderMap;
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::Event;
+use crate::model::event::Event;
 use crate::secret::Secret;
 
-pub use authority::{Authority, Distrust};
+pub use authority::Authority;
+pub(crate) use authority::Distrust;
 pub use certificate::Certificate;
-pub use sns::{Envelope, Purpose, region_of};
+pub(crate) use sns::region_of;
+pub use sns::{Envelope, Purpose};
 
 /// How far the time of a signature may be from ours, either way.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a one-time token of a signature has to be remembered, so that it is of no use to anyone
 /// who has seen it: from [`TOLERANCE`] before the time that is signed with it to as long after.
-pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(2 * 5);
+pub(crate) const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(2 * 5);
 
 /// Why a request is not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +150,7 @@ impl Webhook {
         }
         let raw = entry.to_string();
         let mut event = (log.read)(list, entry, raw.as_bytes(), now);
-        event.source = crate::event::Source::Poll;
+        event.source = crate::model::event::Source::Poll;
         if event.id.is_empty() {
             // What is read again is the same event, also where it says nothing of when it happened.
             let hash = ring::digest::digest(&ring::digest::SHA256, raw.as_bytes());
@@ -175,7 +177,7 @@ pub const WEBHOOKS: [&Webhook; 9] = [
 const EXPORTED: [&Webhook; 1] = [&ses::BARE];
 
 /// How providers of a kind tell events; `None` for those that do not.
-pub fn webhook(kind: &str) -> Option<&'static Webhook> {
+pub(crate) fn webhook(kind: &str) -> Option<&'static Webhook> {
     WEBHOOKS.into_iter().find(|webhook| webhook.kind == kind)
 }
 
@@ -189,7 +191,7 @@ pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static st
     let mut events =
         webhook.read(raw, now).map_err(|_| "a provider's JSON object that cannot be read")?;
     for event in &mut events {
-        event.source = crate::event::Source::Export;
+        event.source = crate::model::event::Source::Export;
         webhook.kind.clone_into(&mut event.provider);
     }
     if events.is_empty() { Err("a message of the provider's about no mail") } else { Ok(events) }

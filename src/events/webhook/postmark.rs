@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::reading::{Told, bounced, event, object, recipient, text, time, token_in};
 use super::scheme::{equal, header, long_enough};
 use super::{Log, Refusal, Webhook};
-use crate::event::{Class, Event, EventKind};
+use crate::model::event::{Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

@@ -12,7 +12,7 @@ use super::reading::{
 };
 use super::scheme::{standard, standard_key_fits};
 use super::{Log, Webhook};
-use crate::event::{Event, EventKind};
+use crate::model::event::{Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "resend",

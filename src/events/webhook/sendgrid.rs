@@ -17,7 +17,7 @@ use super::reading::{
 };
 use super::scheme::{fresh, header};
 use super::{Log, Refusal, Webhook};
-use crate::event::{Bounce, Class, Event, EventKind};
+use crate::model::event::{Bounce, Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

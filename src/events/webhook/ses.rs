@@ -17,7 +17,7 @@ use super::reading::{
     token_in,
 };
 use super::{Envelope, Purpose, Webhook};
-use crate::event::{Event, EventKind};
+use crate::model::event::{Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "ses",

@@ -286,7 +286,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 /// The region in the ARN of a topic, `arn:aws:sns:REGION:ACCOUNT:NAME`; `None` for what is no such
 /// ARN.
-pub fn region_of(topic: &str) -> Option<&str> {
+pub(crate) fn region_of(topic: &str) -> Option<&str> {
     let mut parts = topic.splitn(6, ':');
     let (arn, partition, service, region) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

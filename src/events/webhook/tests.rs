@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{EXPORTED, WEBHOOKS, recognise, webhook};
-use crate::event::{Event, RAW_LIMIT};
+use crate::model::event::{Event, RAW_LIMIT};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
 const TOKEN: &str = "0123456789abcdef01234567";

@@ -3,7 +3,7 @@ use std::io::Cursor;
 use super::super::compression::tests::gzip;
 use super::super::encoding::tests::utf_16;
 use super::*;
-use crate::exit::Exit;
+use crate::model::exit::Exit;
 
 fn open_with(name: &str, data: impl Into<Vec<u8>>, options: &ReadOptions) -> Result<ListReader> {
     ListReader::open_reader(name.to_owned(), Box::new(Cursor::new(data.into())), options)

@@ -155,7 +155,7 @@ pub(in crate::ledger) async fn next_keeps_to_cohort_cursor_and_domains(open: Ope
     );
     assert_eq!(
         ask(Ask { cohort: Some(Cohort::Canary), ..Ask::default() }).await,
-        Vec::<JobId>::new()
+        Vec::<RowNumber>::new()
     );
     assert_eq!(bed.ledger.next(&run, Ask { limit: 2, ..Ask::default() }).await.unwrap().len(), 2);
     bed.settled(
@@ -166,7 +166,7 @@ pub(in crate::ledger) async fn next_keeps_to_cohort_cursor_and_domains(open: Ope
     assert_eq!(ask(Ask { after: 8, ..Ask::default() }).await, [3, 9]);
     assert_eq!(
         ask(Ask { after: 8, not_domains: vec!["a.example".into()], ..Ask::default() }).await,
-        Vec::<JobId>::new()
+        Vec::<RowNumber>::new()
     );
 }
 

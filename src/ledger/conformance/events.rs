@@ -3,9 +3,9 @@
 use data_encoding::HEXLOWER;
 
 use super::*;
-use crate::event::{Bounce, Class, Correlation, EventKind, SoftBounces, Source};
 use crate::ledger::LinkedBy;
 use crate::message::message_id;
+use crate::model::event::{Bounce, Class, Correlation, EventKind, SoftBounces, Source};
 use crate::provider::Feedback;
 
 const SECRET: [u8; 32] = [7; 32];
@@ -32,7 +32,7 @@ fn hard(source: Source, email: &str) -> Event {
 async fn accepted_run(bed: &Bed, count: u64) -> RunId {
     let run = bed.simple(count).await;
     for first in (1..=count).step_by(50) {
-        let rows: Vec<JobId> = (first..=count.min(first + 49)).collect();
+        let rows: Vec<RowNumber> = (first..=count.min(first + 49)).collect();
         let members = rows
             .iter()
             .map(|row| Member { row: *row, message_id: id_for(&format!("u{row}@example.com")) })
@@ -42,7 +42,7 @@ async fn accepted_run(bed: &Bed, count: u64) -> RunId {
         else {
             panic!("not claimed")
         };
-        let verdict = |row: &JobId| {
+        let verdict = |row: &RowNumber| {
             let provider_id = Some(if *row <= 2 { "shared".to_owned() } else { format!("q{row}") });
             (
                 *row,
@@ -68,7 +68,7 @@ pub(in crate::ledger) async fn an_event_finds_its_recipient_by_the_most_exact_na
     let bed = Bed::new(open).await;
     let run = accepted_run(&bed, 120).await;
     let bare = || told(EventKind::Delivered, Source::Webhook, "");
-    let cases: [(Event, Option<(JobId, LinkedBy)>); 10] = [
+    let cases: [(Event, Option<(RowNumber, LinkedBy)>); 10] = [
         (Event { message_id: id_for("u7@example.com"), ..bare() }, Some((7, LinkedBy::MessageId))),
         (
             Event { message_id: format!("<{}>", id_for("u8@example.com")), ..bare() },

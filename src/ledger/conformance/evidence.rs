@@ -1,7 +1,7 @@
 //! What gates and pause rules are judged by, and whom they hold.
 
 use super::*;
-use crate::event::{Bounce, Class, EventKind, Source};
+use crate::model::event::{Bounce, Class, EventKind, Source};
 
 const DOMAINS: [&str; 2] = ["a.example", "b.example"];
 
@@ -11,7 +11,7 @@ async fn run_of(bed: &Bed, count: u64, canary: Option<u64>) -> RunId {
     bed.sealed(head(), rows, Seal { canary: canary.map(CanarySize::Count), ..seal() }).await
 }
 
-async fn happened(bed: &Bed, kind: EventKind, class: Class, row: JobId, id: &str) {
+async fn happened(bed: &Bed, kind: EventKind, class: Class, row: RowNumber, id: &str) {
     let mut event = Event::new(kind, Source::Webhook, Timestamp::now());
     event.recipient = Some(format!("u{row}@{}", DOMAINS[row as usize % 2]));
     event.class = Some(class);
@@ -74,7 +74,7 @@ pub(in crate::ledger) async fn evidence_about_the_canary_is_that_of_its_members(
     let bed = Bed::new(open).await;
     let run = run_of(&bed, 20, Some(4)).await;
     let ask = Ask { cohort: Some(Cohort::Canary), limit: 20, ..Ask::default() };
-    let canary: Vec<JobId> =
+    let canary: Vec<RowNumber> =
         bed.ledger.next(&run, ask.clone()).await.unwrap().iter().map(|row| row.row).collect();
     let other = (1..=20).find(|row| !canary.contains(row)).unwrap();
     let all = canary.iter().chain(&[other]).map(|row| (*row, accepted())).collect();

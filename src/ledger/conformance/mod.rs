@@ -29,11 +29,11 @@ use super::{
     PauseScope, People, PlannedRow, Reconciled, Recovered, RunHead, RunId, RunState, Seal, Seen,
     Settled, Sketch, Through, UsedToken, person_of, person_seed, trace,
 };
-use crate::event::{Believe, Event};
-use crate::literal::CanarySize;
-use crate::outcome::{Cohort, Kind, Outcome, Reason};
-use crate::pause::Watched;
-use crate::provider::{BoxFuture, JobId, Refusal, Verdict};
+use crate::model::event::{Believe, Event};
+use crate::model::literal::CanarySize;
+use crate::model::outcome::{Cohort, Kind, Outcome, Reason};
+use crate::model::pause::Watched;
+use crate::provider::{BoxFuture, Refusal, RowNumber, Verdict};
 
 /// Opens the ledger of a state directory, making it if there is none; again for another handle, and
 /// after the last handle was dropped.
@@ -190,21 +190,21 @@ impl<L: Ledger + ?Sized> Bed<L> {
     }
 
     /// Claims these rows for `relay` and returns the batch.
-    pub(super) async fn claimed(&self, run: &str, rows: &[JobId]) -> i64 {
+    pub(super) async fn claimed(&self, run: &str, rows: &[RowNumber]) -> i64 {
         match self.ledger.claim(draft(run, rows)).await.unwrap() {
             Claimed::Batch(batch) => batch,
             other => panic!("not claimed: {other:?}"),
         }
     }
 
-    pub(super) async fn settled(&self, run: &str, items: Vec<(JobId, Settled)>) -> i64 {
-        let rows: Vec<JobId> = items.iter().map(|(row, _)| *row).collect();
+    pub(super) async fn settled(&self, run: &str, items: Vec<(RowNumber, Settled)>) -> i64 {
+        let rows: Vec<RowNumber> = items.iter().map(|(row, _)| *row).collect();
         let batch = self.claimed(run, &rows).await;
         self.ledger.settle(run, batch, items, vec![]).await.unwrap();
         batch
     }
 
-    pub(super) async fn row(&self, run: &str, row: JobId) -> LedgerRow {
+    pub(super) async fn row(&self, run: &str, row: RowNumber) -> LedgerRow {
         self.ledger.rows(run, row - 1, 1).await.unwrap().remove(0)
     }
 
@@ -218,7 +218,7 @@ impl<L: Ledger + ?Sized> Bed<L> {
             .collect()
     }
 
-    pub(super) async fn next(&self, run: &str) -> Vec<JobId> {
+    pub(super) async fn next(&self, run: &str) -> Vec<RowNumber> {
         self.ledger
             .next(run, Ask { limit: 1_000, ..Ask::default() })
             .await
@@ -270,7 +270,7 @@ pub(super) fn asks(campaign: &str, people: People) -> OverlapQuery {
     }
 }
 
-pub(super) fn row(row: JobId, email: &str) -> PlannedRow {
+pub(super) fn row(row: RowNumber, email: &str) -> PlannedRow {
     PlannedRow {
         row,
         list: 0,
@@ -286,11 +286,11 @@ pub(super) fn row(row: JobId, email: &str) -> PlannedRow {
     }
 }
 
-pub(super) fn screened(n: JobId, email: &str, outcome: Outcome, reason: Reason) -> PlannedRow {
+pub(super) fn screened(n: RowNumber, email: &str, outcome: Outcome, reason: Reason) -> PlannedRow {
     PlannedRow { outcome: Some((outcome, reason, "screened".into())), ..row(n, email) }
 }
 
-pub(super) fn draft(run: &str, rows: &[JobId]) -> Draft {
+pub(super) fn draft(run: &str, rows: &[RowNumber]) -> Draft {
     Draft {
         run: run.to_owned(),
         provider: "relay".into(),

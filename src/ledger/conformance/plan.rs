@@ -118,7 +118,7 @@ pub(in crate::ledger) async fn a_row_that_breaks_a_rule_takes_back_its_whole_cal
 pub(in crate::ledger) async fn the_canary_is_spread_over_domains_in_proportion_and_is_the_same_each_time(
     open: Open,
 ) {
-    let draw = |number: JobId| (number as i64 * 7_919) % 101;
+    let draw = |number: RowNumber| (number as i64 * 7_919) % 101;
     let mut drawn = Vec::new();
     for _ in 0..2 {
         let bed = Bed::new(open).await;

@@ -8,8 +8,8 @@ use super::fault::Result;
 use super::plan::seq_of;
 use super::words::{self, OPEN};
 use crate::ledger::{Fact, Refusals, Refused};
-use crate::outcome::Outcome;
-use crate::provider::JobId;
+use crate::model::outcome::Outcome;
+use crate::provider::RowNumber;
 
 /// What an attempt is called by which a row was opened again for a provider's fault; `reopen`
 /// writes the row's outcome there.
@@ -68,7 +68,7 @@ pub(super) fn has_accepted(conn: &Connection, seq: i64, provider: &str) -> Resul
     Ok(any.exists(params![first, last, words::outcome_number(Outcome::Accepted), provider])?)
 }
 
-fn reopened(conn: &Connection, seq: i64, why: &str) -> Result<Vec<JobId>> {
+fn reopened(conn: &Connection, seq: i64, why: &str) -> Result<Vec<RowNumber>> {
     let (first, last) = words::ids_of(seq);
     let mut rows =
         conn.prepare_cached("SELECT DISTINCT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = 'reopened' AND detail = ?3")?;
@@ -97,7 +97,7 @@ fn domains(conn: &Connection, seq: i64) -> Result<Vec<String>> {
 pub(super) fn absolve(
     conn: &Connection,
     run: &str,
-    rows: &[JobId],
+    rows: &[RowNumber],
     fact: Option<&Fact>,
     now: Timestamp,
 ) -> Result<u64> {

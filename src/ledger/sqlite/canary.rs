@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 use super::plan;
-use crate::literal::CanarySize;
+use crate::model::literal::CanarySize;
 
 /// The decision that more recipients were drawn into a canary.
 pub(super) const EXTENDED: &str = "canary extended";

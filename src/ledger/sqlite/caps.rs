@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 use crate::ledger::Claimed;
-use crate::literal::Rate;
+use crate::model::literal::Rate;
 
 /// The refusal that the tightest of `caps` earns a claim of `wanted` members; `None` when all of
 /// them have room.

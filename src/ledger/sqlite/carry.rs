@@ -13,8 +13,8 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::fault::Result;
 use super::{aliases, words};
-use crate::address::{Address, key_of, older_spellings};
-use crate::outcome::{Outcome, Reason};
+use crate::model::address::{Address, key_of, older_spellings};
+use crate::model::outcome::{Outcome, Reason};
 
 type Hash = [u8; 16];
 

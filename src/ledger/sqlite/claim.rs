@@ -15,8 +15,8 @@ use super::plan::seq_of;
 use super::words::{self, FINAL, WAITING};
 use super::{caps, pauses, ramp};
 use crate::ledger::{Claimed, Draft, Settled};
-use crate::outcome::{Outcome, Reason};
-use crate::provider::{Feedback, JobId, Verdict};
+use crate::model::outcome::{Outcome, Reason};
+use crate::provider::{Feedback, RowNumber, Verdict};
 
 /// The trace of this process and the boot it runs in, as recorded with each batch.
 #[derive(Clone, Debug)]
@@ -276,15 +276,15 @@ impl<'a> Change<'a> {
 pub(super) struct OpenBatch {
     pub(super) id: i64,
     pub(super) claimed_at: i64,
-    pub(super) members: Vec<JobId>,
+    pub(super) members: Vec<RowNumber>,
 }
 
 pub(super) fn settle(
     conn: &Connection,
     run: &str,
     batch: i64,
-    items: &[(JobId, Settled)],
-    feedback: &[(JobId, Feedback)],
+    items: &[(RowNumber, Settled)],
+    feedback: &[(RowNumber, Feedback)],
     now: Timestamp,
 ) -> Result<()> {
     let seq = seq_of(conn, run)?;
@@ -310,10 +310,10 @@ pub(super) fn close(
     conn: &Connection,
     seq: i64,
     batch: &OpenBatch,
-    items: &[(JobId, Settled)],
+    items: &[(RowNumber, Settled)],
     now: Timestamp,
 ) -> Result<()> {
-    let mut by_row: HashMap<JobId, &Settled> = HashMap::with_capacity(items.len());
+    let mut by_row: HashMap<RowNumber, &Settled> = HashMap::with_capacity(items.len());
     for (row, settled) in items {
         by_row.entry(*row).or_insert(settled);
     }

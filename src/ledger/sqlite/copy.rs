@@ -15,7 +15,7 @@ use super::fault;
 use super::foreign::{self, Found};
 use crate::ledger::loss::Remains;
 use crate::ledger::{LedgerError, LedgerResult, trace};
-use crate::shown::Shown;
+use crate::model::shown::Shown;
 
 /// How often copying begins anew because another machine has written meanwhile, and the pause
 /// before.

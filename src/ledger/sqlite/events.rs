@@ -13,12 +13,12 @@ use super::fault::{Fault, Result};
 use super::names::{self, Found};
 use super::plan::seq_of;
 use super::{words, workspace};
-use crate::address::{Address, key_of};
-use crate::event::{
+use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
+use crate::model::address::{Address, key_of};
+use crate::model::event::{
     Believe, Bounce, Event, EventKind, RAW_LIMIT, Raw, SoftBounces, Source, VERSION, feedback_word,
 };
-use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::Feedback;
 
 /// Writes an event down. `None` when what it is to be found by has to be gathered first; then it is

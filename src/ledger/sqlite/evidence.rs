@@ -15,11 +15,11 @@ use super::former::{self, NotTried};
 use super::plan::seq_of;
 use super::read::by_provider;
 use super::words;
-use crate::event::{Class, EventKind, Source};
 use crate::ledger::{CanaryEvidence, Hold, Through};
-use crate::outcome::{Outcome, Reason};
-use crate::pause::{Fared, Watched};
-use crate::provider::JobId;
+use crate::model::event::{Class, EventKind, Source};
+use crate::model::outcome::{Outcome, Reason};
+use crate::model::pause::{Fared, Watched};
+use crate::provider::RowNumber;
 
 /// The events that count as one kind. Whoever says that a message is no spam has not complained.
 fn counts_as(kind: EventKind) -> String {
@@ -153,7 +153,7 @@ pub(super) fn hold(
     conn: &Connection,
     run: &str,
     hold: &Hold,
-    except: &[JobId],
+    except: &[RowNumber],
     detail: &str,
     now: Timestamp,
 ) -> Result<u64> {

@@ -8,11 +8,11 @@ use super::fault::Result;
 use super::plan::seq_of;
 use super::read::{RECIPIENT, row_of};
 use super::words;
-use crate::address::{Address, key_of};
-use crate::event::{Class, EventKind};
 use crate::ledger::{Failures, FailuresQuery, LedgerRow, RunId};
-use crate::outcome::Outcome;
-use crate::pause::Watched;
+use crate::model::address::{Address, key_of};
+use crate::model::event::{Class, EventKind};
+use crate::model::outcome::Outcome;
+use crate::model::pause::Watched;
 
 /// The domain with the most failures, and the words that were said most.
 pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> Result<Failures> {

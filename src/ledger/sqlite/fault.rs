@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 
 use crate::ledger::access::{self, Denied, Need};
 use crate::ledger::{Leaves, LedgerError};
-use crate::shown::Shown;
+use crate::model::shown::Shown;
 
 /// The failure of one request.
 #[derive(Debug)]

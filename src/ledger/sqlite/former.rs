@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Result;
 use super::plan::{note, seq_of};
 use super::words::{self, FINAL};
-use crate::outcome::{Outcome, Reason};
+use crate::model::outcome::{Outcome, Reason};
 
 /// How `attempts.what` names the fact beside the outcome that is kept; `code` is the outcome.
 pub(super) const KEPT: &str = "kept";

@@ -13,8 +13,8 @@ use super::{carry, words, workspace};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::RunRecord;
 use crate::ledger::{Adopted, RunId, person_of, person_seed};
-use crate::outcome::{Outcome, Reason};
-use crate::provider::JobId;
+use crate::model::outcome::{Outcome, Reason};
+use crate::provider::RowNumber;
 
 /// The kind of fact that names a run which was removed, or whose report was taken over.
 const PAST: &str = "past_run";
@@ -119,7 +119,7 @@ pub(super) fn adopt(
 pub(super) fn adopt_rows(
     conn: &Connection,
     run: &str,
-    rows: &[(JobId, Outcome, Option<Reason>)],
+    rows: &[(RowNumber, Outcome, Option<Reason>)],
 ) -> Result<Vec<u64>> {
     let seq = seq_of(conn, run)?;
     let (campaign, env): (String, Option<String>) =

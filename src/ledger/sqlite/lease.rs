@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 use super::fault::Result;
 use super::words;
 use crate::ledger::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
-use crate::literal::Rate;
+use crate::model::literal::Rate;
 
 /// How long leases are kept at least, for the case that a key is asked for with a longer window.
 const KEEP: i64 = 3_600 * 1_000_000;

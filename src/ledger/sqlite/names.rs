@@ -12,10 +12,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::fault::Result;
 use super::words;
-use crate::address::{key_of, older_spellings};
-use crate::event::Event;
 use crate::ledger::{LinkedBy, Person};
 use crate::message::{is_token, token_of};
+use crate::model::address::{key_of, older_spellings};
+use crate::model::event::Event;
 
 /// How many recipients are gathered in one transaction. Hashes fall anywhere, so that a transaction
 /// writes most pages of the table however few it adds; and nobody else writes while it goes on,

@@ -18,7 +18,7 @@ use super::threads::Worker;
 use super::{SqliteLedger, known, patience, recover, schema};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{Leaves, LedgerError, LedgerResult, RunId, trace};
-use crate::shown::Shown;
+use crate::model::shown::Shown;
 
 impl SqliteLedger {
     /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 use super::fault::{Fault, Result};
 use super::words;
 use crate::ledger::{Gate, NewPause, Pause, PauseScope, UnderWay};
-use crate::outcome::Kind;
+use crate::model::outcome::Kind;
 
 /// A scope as it is stored: its word and the name.
 fn stored(scope: &PauseScope) -> (&'static str, &str) {

@@ -10,7 +10,7 @@ use super::{
     aliases, canary, carry, events, known, names, pauses, ramp, recover, sketches, workspace,
 };
 use crate::ledger::{ExitReason, Gate, Overlap, PlannedRow, RunHead, RunId, RunState, Seal};
-use crate::outcome::{Outcome, Reason};
+use crate::model::outcome::{Outcome, Reason};
 
 /// How long the batches of a removed run are kept, because caps count them: the longest window
 /// there is, and a day for clocks.

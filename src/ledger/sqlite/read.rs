@@ -12,8 +12,8 @@ use super::fault::{Fault, Result};
 use super::plan::seq_of;
 use super::words;
 use crate::ledger::{Ask, LedgerRow, Run, RunHead, RunState, Standing, Through};
-use crate::outcome::{Cohort, Outcome};
-use crate::provider::JobId;
+use crate::model::outcome::{Cohort, Outcome};
+use crate::provider::RowNumber;
 
 const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, r.list_fingerprint, r.message_fingerprint, r.settings, r.state,
     r.gate, r.started_at, r.finished_at, r.columns, r.exit, r.filtered, r.exit_reasons";
@@ -218,7 +218,7 @@ pub(super) fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
 pub(super) fn rows(
     conn: &Connection,
     run: &str,
-    after: JobId,
+    after: RowNumber,
     limit: usize,
 ) -> Result<Vec<LedgerRow>> {
     let seq = seq_of(conn, run)?;

@@ -14,10 +14,10 @@ use super::claim;
 use super::fault::Result;
 use super::plan::seq_of;
 use super::words;
-use crate::event::EventKind;
 use crate::ledger::{BatchRecord, Proof, Reconciled, Settled};
-use crate::outcome::Outcome;
-use crate::provider::{JobId, Verdict};
+use crate::model::event::EventKind;
+use crate::model::outcome::Outcome;
+use crate::provider::{RowNumber, Verdict};
 
 /// A recipient in doubt.
 struct Doubted {
@@ -67,7 +67,7 @@ pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
         "SELECT r.key, e.type, e.at, e.source, e.provider, e.provider_id, e.event_id FROM events e JOIN recipients r ON r.id = e.recipient
          WHERE e.run = ?1 AND e.linked_by <> 'address' ORDER BY e.at DESC, e.id DESC",
     )?;
-    let mut proofs: BTreeMap<JobId, Proof> = BTreeMap::new();
+    let mut proofs: BTreeMap<RowNumber, Proof> = BTreeMap::new();
     for other in of_the_campaign(conn, seq)? {
         let mut rows = query.query([other])?;
         while let Some(row) = rows.next()? {

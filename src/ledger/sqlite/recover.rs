@@ -18,7 +18,7 @@ use super::plan::seq_of;
 use super::words;
 use crate::ledger::trace::{Trace, TraceState};
 use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};
-use crate::provider::{JobId, Verdict};
+use crate::provider::{RowNumber, Verdict};
 
 /// The boot id where the system tells none; claims made under it are judged as after a power cut.
 pub(super) const NO_BOOT: &str = "none";
@@ -41,7 +41,7 @@ pub(super) fn recover(
     let mut recovered = Recovered::default();
     for Found { batch, trace, .. } in open_batches(conn, boot, trace_dir, seq)? {
         let state = trace.as_deref();
-        let items: Vec<(JobId, Settled)> =
+        let items: Vec<(RowNumber, Settled)> =
             batch.members.iter().map(|row| (*row, judge(batch.id, *row, state, now))).collect();
         for (_, settled) in &items {
             match settled {
@@ -68,7 +68,7 @@ pub(super) fn unlearned(
     let mut email = conn.prepare("SELECT email FROM recipients WHERE id = ?1")?;
     let mut learned = Vec::new();
     let open = open_batches(conn, boot, trace_dir, seq)?;
-    let is_accepted = |found: &Found, row: &JobId| {
+    let is_accepted = |found: &Found, row: &RowNumber| {
         found.trace.as_ref().is_some_and(|state| {
             matches!(state.answered.get(&(found.batch.id, *row)), Some(Verdict::Accepted { .. }))
         })
@@ -160,7 +160,7 @@ fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
     }
 }
 
-fn judge(batch: i64, row: JobId, state: Option<&TraceState>, now: Timestamp) -> Settled {
+fn judge(batch: i64, row: RowNumber, state: Option<&TraceState>, now: Timestamp) -> Settled {
     let unknown =
         |cause: Interrupted| Settled::Final(Verdict::Unknown { detail: cause.words().into() });
     let Some(state) = state else { return unknown(Interrupted::Untraced) };

@@ -12,8 +12,8 @@ use super::{aliases, known, words, workspace};
 use crate::ledger::{
     LostPeople, OtherCampaign, Overlap, OverlapQuery, People, person_of, person_seed,
 };
-use crate::outcome::Outcome;
-use crate::provider::JobId;
+use crate::model::outcome::Outcome;
+use crate::provider::RowNumber;
 
 /// How many of the people are looked at; with more than these their number is an estimate, one
 /// percent off at most in nearly all cases.
@@ -322,8 +322,8 @@ fn sketched(
 /// The members that are among `people`; both are sorted.
 fn both<'a>(
     people: &'a [u64],
-    members: impl Iterator<Item = (u64, JobId)> + 'a,
-) -> impl Iterator<Item = (u64, JobId)> + 'a {
+    members: impl Iterator<Item = (u64, RowNumber)> + 'a,
+) -> impl Iterator<Item = (u64, RowNumber)> + 'a {
     let mut at = 0;
     members.filter(move |(person, _)| {
         while people.get(at).is_some_and(|one| one < person) {

@@ -8,9 +8,9 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 use super::words;
-use crate::event::Class;
 use crate::ledger::Trend;
-use crate::outcome::Outcome;
+use crate::model::event::Class;
+use crate::model::outcome::Outcome;
 
 /// Seconds of a week, and from the first Monday of the count, 1969-12-29, to 1970.
 const WEEK: i64 = 604_800;

@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Result;
 use super::plan::seq_of;
 use super::{former, words};
-use crate::address::key_of;
 use crate::ledger::Decision;
-use crate::outcome::Outcome;
+use crate::model::address::key_of;
+use crate::model::outcome::Outcome;
 
 /// The row of the recipient, as far as its story needs it.
 struct Person {

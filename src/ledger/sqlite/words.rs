@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 
 use super::fault::{Fault, Result};
-use crate::outcome::{Cohort, Outcome, Reason};
-use crate::provider::JobId;
+use crate::model::outcome::{Cohort, Outcome, Reason};
+use crate::provider::RowNumber;
 
 const OUTCOMES: [Outcome; 9] = [
     Outcome::Accepted,
@@ -115,7 +115,7 @@ pub(crate) fn ids_of(seq: i64) -> (i64, i64) {
 }
 
 /// The id of a row of run number `seq`.
-pub(crate) fn id_of(seq: i64, row: JobId) -> Result<i64> {
+pub(crate) fn id_of(seq: i64, row: RowNumber) -> Result<i64> {
     match i64::try_from(row) {
         Ok(row) if row < 1 << ROW_BITS => Ok((seq << ROW_BITS) | row),
         _ => Err(Fault::Damaged(format!("row {row} is beyond what a run can hold"))),
@@ -123,8 +123,8 @@ pub(crate) fn id_of(seq: i64, row: JobId) -> Result<i64> {
 }
 
 /// The row that an id stands for.
-pub(crate) fn row_of(id: i64) -> JobId {
-    (id & ((1 << ROW_BITS) - 1)) as JobId
+pub(crate) fn row_of(id: i64) -> RowNumber {
+    (id & ((1 << ROW_BITS) - 1)) as RowNumber
 }
 
 /// The number of the run that an id belongs to.
@@ -133,13 +133,13 @@ pub(crate) fn seq_of(id: i64) -> i64 {
 }
 
 /// The members of a batch as its row holds them: eight octets for each, little-endian.
-pub(crate) fn pack(members: impl Iterator<Item = JobId>) -> Vec<u8> {
-    members.flat_map(JobId::to_le_bytes).collect()
+pub(crate) fn pack(members: impl Iterator<Item = RowNumber>) -> Vec<u8> {
+    members.flat_map(RowNumber::to_le_bytes).collect()
 }
 
 /// Reads back what `pack` wrote.
-pub(crate) fn unpack(members: &[u8]) -> impl Iterator<Item = JobId> + '_ {
-    members.as_chunks::<8>().0.iter().map(|eight| JobId::from_le_bytes(*eight))
+pub(crate) fn unpack(members: &[u8]) -> impl Iterator<Item = RowNumber> + '_ {
+    members.as_chunks::<8>().0.iter().map(|eight| RowNumber::from_le_bytes(*eight))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, Result};
 use super::words;
-use crate::address::key_of;
 use crate::ledger::LedgerSuppression;
+use crate::model::address::key_of;
 
 /// Adds suppressions. One that is kept already counts as new only when it now lasts longer; it then
 /// gets a new number.

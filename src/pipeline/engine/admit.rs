@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::Engine;
 use super::station::{Absence, Readiness, Share};
-use crate::error::Result;
 use crate::ledger::{Ask, InsteadOf, LedgerRow};
-use crate::outcome::Cohort;
+use crate::model::error::Result;
+use crate::model::outcome::Cohort;
 use crate::pipeline::chunk::{self, Ticket, Way};
 use crate::pipeline::{Why, retry};
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 
 /// Chunks that are read from the plan at once.
 const READ_AHEAD: usize = 8;
@@ -29,7 +29,7 @@ enum Taker {
 }
 
 /// The last of the rows in plan order; a retry that is due may stand anywhere and moves no cursor.
-fn last_in_order(rows: &[LedgerRow]) -> Option<JobId> {
+fn last_in_order(rows: &[LedgerRow]) -> Option<RowNumber> {
     rows.iter().filter(|row| !row.is_retry).map(|row| row.row).max()
 }
 
@@ -261,7 +261,7 @@ impl Engine {
         let rows = self.standing.tally.total();
         let ask = Ask {
             cohort: self.cohort(),
-            after: (rows as f64 * retry::draw()) as JobId,
+            after: (rows as f64 * retry::draw()) as RowNumber,
             not_domains: self.stations[first].lanes.domains(),
             through: self.stations[first].recipients.clone(),
             limit: READ_AHEAD + self.out.len(),

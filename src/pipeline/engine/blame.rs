@@ -13,14 +13,14 @@ use jiff::Timestamp;
 
 use super::Engine;
 use super::station::Station;
-use crate::address::Address;
-use crate::error::Result;
 use crate::ledger::{LedgerSuppression, Refusals};
-use crate::outcome::Reason;
+use crate::model::address::Address;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::sameness::{Blame, Proved, Sameness};
 use crate::pipeline::{Parts, brake, learning};
-use crate::provider::{Health, JobId, Refusal, Reply, SLOW_DOWN, Verdict, without_addresses};
+use crate::provider::{Health, Refusal, Reply, RowNumber, SLOW_DOWN, Verdict, without_addresses};
 use crate::replies;
 
 /// A wait that a provider names is remembered for later runs from this length on.
@@ -65,7 +65,7 @@ pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
 }
 
 /// What the refusals of a provider that has accepted nothing yet would teach.
-fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(JobId, LedgerSuppression)> {
+fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(RowNumber, LedgerSuppression)> {
     let gone = refusals.since.iter().filter(|refused| replies::is_certainly_gone(&refused.code));
     gone.filter_map(|refused| {
         let refusal =
@@ -175,7 +175,7 @@ impl Engine {
     pub(super) fn learned(
         &mut self,
         through: usize,
-        learned: Vec<(JobId, LedgerSuppression)>,
+        learned: Vec<(RowNumber, LedgerSuppression)>,
     ) -> Vec<LedgerSuppression> {
         let station = &mut self.stations[through];
         station.pending.extend(learned);

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::error::Result;
 use crate::ledger::{Ask, LedgerRow, Settled};
+use crate::model::error::Result;
 use crate::pipeline::chunk::Way;
 use crate::pipeline::settle::Translated;
 use crate::provider::{Health, Refusal, Reply, Verdict};

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Engine;
-use crate::error::Result;
 use crate::ledger::{Ask, LedgerRow, Settled};
-use crate::outcome::Cohort;
+use crate::model::error::Result;
+use crate::model::outcome::Cohort;
 use crate::pipeline::chunk::Way;
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 
 /// Where the ledger did not have those who are due, because their settling has not been committed,
 /// it is asked again after so long.
@@ -27,8 +27,8 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Later {
     /// By the place of the provider that is their first choice, then by time.
-    due: BTreeSet<(usize, Timestamp, JobId)>,
-    by_row: HashMap<JobId, Wait>,
+    due: BTreeSet<(usize, Timestamp, RowNumber)>,
+    by_row: HashMap<RowNumber, Wait>,
     /// How many of them were never refused by themselves.
     untried: usize,
     /// When the last of them is given up.
@@ -47,7 +47,7 @@ impl Later {
     fn settled(
         &mut self,
         first: usize,
-        row: JobId,
+        row: RowNumber,
         settled: &Settled,
         attempts: u32,
         until: Option<Timestamp>,
@@ -63,7 +63,7 @@ impl Later {
     }
 
     /// A row waits no more: it is on its way again, or has an outcome.
-    pub(super) fn left(&mut self, row: JobId) {
+    pub(super) fn left(&mut self, row: RowNumber) {
         if let Some(wait) = self.by_row.remove(&row) {
             self.due.remove(&(wait.first, wait.at, row));
             self.untried -= usize::from(!wait.is_tried);
@@ -109,7 +109,12 @@ impl Later {
 
 impl Engine {
     /// Takes note of who waits after a claim, and of who waits no more.
-    pub(super) fn note_later(&mut self, way: Way, rows: &[LedgerRow], items: &[(JobId, Settled)]) {
+    pub(super) fn note_later(
+        &mut self,
+        way: Way,
+        rows: &[LedgerRow],
+        items: &[(RowNumber, Settled)],
+    ) {
         let lasts = self.parts.outlets[way.through].retry.give_up_after;
         for (row, settled) in items {
             if !matches!(settled, Settled::Retry { .. }) {
@@ -132,7 +137,7 @@ impl Engine {
         &self,
         through: usize,
         rows: &[LedgerRow],
-    ) -> HashMap<JobId, Timestamp> {
+    ) -> HashMap<RowNumber, Timestamp> {
         let lasts = self.parts.outlets[through].retry.give_up_after.saturating_add(GRACE);
         let deadline = |row: &LedgerRow| {
             let (first, before) = match self.passes.by_row.get(&row.row) {
@@ -197,7 +202,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Reason;
+    use crate::model::outcome::Reason;
     use crate::provider::Refusal;
 
     fn retry(at: i64, counts: bool) -> Settled {

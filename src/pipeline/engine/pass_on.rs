@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use super::Engine;
 use crate::ledger::{LedgerRow, Settled};
 use crate::pipeline::settle::{Anew, Translated};
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 
 /// The recipients that were passed on in this execution, or whose retries count anew for another
 /// reason.
 #[derive(Debug, Default)]
 pub(super) struct Passes {
-    pub(super) by_row: HashMap<JobId, Anew>,
+    pub(super) by_row: HashMap<RowNumber, Anew>,
     /// From which provider to which, as far as progress has named it.
     said: HashSet<(usize, usize)>,
 }

@@ -4,8 +4,8 @@
 //! execution learns of it between claims, so that it drains within a moment.
 
 use super::Engine;
-use crate::error::Result;
 use crate::ledger::{Pause, PauseScope};
+use crate::model::error::Result;
 use crate::pipeline::Why;
 
 impl Engine {

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Engine;
-use crate::error::Result;
-use crate::figures::grouped;
 use crate::ledger::{CanaryEvidence, FailuresQuery, Gate, with_failures};
-use crate::outcome::{Cohort, Outcome};
-use crate::pause::Watched;
+use crate::model::error::Result;
+use crate::model::figures::grouped;
+use crate::model::outcome::{Cohort, Outcome};
+use crate::model::pause::Watched;
 use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
 use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, unheard};
 use crate::pipeline::signals::Signals;

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use super::exceptions::Exceptions;
 use super::trust::Trust;
 use crate::ledger::{LedgerSuppression, Pause, Through};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::breaker::{Breaker, ENOUGH_AT_FIRST, Failure, State};
 use crate::pipeline::heard::Heard;
@@ -18,7 +18,7 @@ use crate::pipeline::lanes::Lanes;
 use crate::pipeline::sameness::Sameness;
 use crate::pipeline::wire::{AFTER_PUT_OFF, FirstRequest, Pacers};
 use crate::pipeline::{Outlet, Parts, retry};
-use crate::provider::{Health, JobId, PATIENCE, Refusal, Reply, Verdict};
+use crate::provider::{Health, PATIENCE, Refusal, Reply, RowNumber, Verdict};
 
 /// A claim of single messages is for so long at most while retries are due soon, which wait for the
 /// claims before them.
@@ -76,7 +76,7 @@ pub(super) struct Station {
     /// Its refusals have proved that it refuses everybody, and those recipients were opened again.
     pub(super) is_proved: bool,
     /// What was learned and may still turn out to be its own fault.
-    pub(super) pending: Vec<(JobId, LedgerSuppression)>,
+    pub(super) pending: Vec<(RowNumber, LedgerSuppression)>,
     /// It has put off recipients of this execution.
     puts_off: bool,
     pub(super) trust: Trust,

@@ -11,8 +11,8 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::hmac;
 
-use crate::error::Result;
 use crate::ledger::Fact;
+use crate::model::error::Result;
 use crate::pipeline::{Outlet, Parts};
 use crate::provider::Provider;
 

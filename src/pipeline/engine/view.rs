@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Engine;
-use crate::error::Result;
-use crate::figures::grouped;
-use crate::outcome::{Cohort, Tally};
+use crate::model::error::Result;
+use crate::model::figures::grouped;
+use crate::model::outcome::{Cohort, Tally};
 use crate::pipeline::throttle::Change;
 use crate::progress::Snapshot;
 

@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 
 use super::Engine;
 use super::later::Later;
-use crate::error::{Error, Result};
 use crate::ledger::{FailuresQuery, Gate, Hold, LedgerRow, with_failures};
-use crate::outcome::{Cohort, Outcome};
-use crate::pause::{Broken, Scope};
+use crate::model::error::{Error, Result};
+use crate::model::outcome::{Cohort, Outcome};
+use crate::model::pause::{Broken, Scope};
 use crate::pipeline::chunk::Way;
 use crate::pipeline::{Parts, Why};
-use crate::provider::JobId;
+use crate::provider::RowNumber;
 
 /// The rules are looked at no more often than this.
 const LOOK: Duration = Duration::from_millis(500);
@@ -200,7 +200,7 @@ impl Engine {
         }
         for held in self.watch.held.iter_mut().filter(|held| again || held.is_new) {
             held.is_new = false;
-            let out: Vec<JobId> = self.out.iter().copied().collect();
+            let out: Vec<RowNumber> = self.out.iter().copied().collect();
             let count = self
                 .parts
                 .ledger

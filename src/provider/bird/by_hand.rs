@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Bird;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{ByHand, Finding, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};

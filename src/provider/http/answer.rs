@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::wait::wait_in_prose;
 use crate::secret::Secret;

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Answer, Api, Fault, Http, MAX_REPLY, Read, Request, by_status};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::by_hand::{About, Finding, Trouble, in_words};
 use crate::provider::{Refusal, without_addresses};
 

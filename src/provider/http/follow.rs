@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::hand_over::FIRST_WAIT;
 use super::{Answer, Api, Http, Later, Read};
-use crate::provider::{Job, JobId, Verdict, Wire};
+use crate::provider::{Job, RowNumber, Verdict, Wire};
 
 /// For so long a batch is still asked for when the run stops; after that whoever has no result is
 /// in doubt, and the next start goes on.
@@ -31,7 +31,7 @@ pub(super) async fn follow(
     mut later: Later,
 ) -> Vec<Verdict> {
     http.is_the_api.store(true, Ordering::Release);
-    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let ids: Vec<RowNumber> = jobs.iter().map(|job| job.id).collect();
     let doubt = later.so_far.iter().find_map(|verdict| {
         if let Verdict::Unknown { detail } = verdict { Some(detail) } else { None }
     });

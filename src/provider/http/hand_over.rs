@@ -28,9 +28,9 @@ use tokio::time::Instant;
 use super::answer::LONGEST_WISH;
 use super::follow::follow;
 use super::{Answer, Api, Fault, Http, Later, Read, Request};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{
-    Claim, Health, Job, JobId, Refusal, Reply, Verdict, Wire, without_addresses,
+    Claim, Health, Job, Refusal, Reply, RowNumber, Verdict, Wire, without_addresses,
 };
 use crate::replies::{Meaning, Place, Reading, classify};
 
@@ -183,7 +183,7 @@ impl<'a> HandOver<'a> {
                 None => return Ok(()),
             }
         }
-        let ids: Vec<JobId> = going.iter().map(|job| job.id).collect();
+        let ids: Vec<RowNumber> = going.iter().map(|job| job.id).collect();
         if let Err(error) = self.wire.crossing(&ids) {
             return self.fares(untraced(&error));
         }
@@ -372,7 +372,7 @@ impl<'a> HandOver<'a> {
             {
                 (Ok(Ok(())), Some(_)) => {}
                 (Ok(Ok(())), None) => {
-                    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+                    let ids: Vec<RowNumber> = jobs.iter().map(|job| job.id).collect();
                     if let Err(error) = self.wire.crossing(&ids) {
                         return Ended::NotWritten(untraced(&error));
                     }

@@ -41,9 +41,9 @@ pub(super) use self::settings::{KEYS, Keys, bare};
 pub(super) use self::share::{Mark, Shared, shape};
 use super::{BoxFuture, Capabilities, Health, Job, ProviderSettings, Refusal, Verdict};
 use crate::content::Content;
-use crate::error::{Error, Result};
-use crate::literal::Rate;
-use crate::outcome::Reason;
+use crate::model::error::{Error, Result};
+use crate::model::literal::Rate;
+use crate::model::outcome::Reason;
 use crate::secret::Secret;
 
 /// The most octets of a reply that are read; what comes after them is not waited for.

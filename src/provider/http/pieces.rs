@@ -10,7 +10,7 @@ use ring::digest;
 
 use super::hand_over::{Halt, HandOver, not_taken};
 use super::{Inexpressible, Request};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, Verdict, without_addresses};
 
 impl<'a> HandOver<'a> {

@@ -10,7 +10,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::Fault;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
 /// The name of the one encoding in which bodies travel.

@@ -8,11 +8,11 @@ use rustls_pki_types::CertificateDer;
 use toml::Value;
 use url::Url;
 
-use crate::error::{Error, Result};
-use crate::literal::parse_duration;
+use crate::model::error::{Error, Result};
+use crate::model::literal::parse_duration;
+use crate::model::shown::Shown;
 use crate::provider::{ProviderSettings, proxies, roots};
 use crate::secret::Secret;
-use crate::shown::Shown;
 
 /// The keys every HTTP provider has besides its own.
 pub(in crate::provider) const KEYS: [&str; 6] =

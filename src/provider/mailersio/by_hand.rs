@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::{MailersIo, results};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{ByHand, InDoubt, Log, Logged, Trouble, Unfinished};
 use crate::provider::http::{self, Answer};

@@ -32,9 +32,9 @@ use super::http::{
 use super::{
     BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Reply, Wire,
 };
-use crate::error::Result;
-use crate::literal::parse_duration;
-use crate::outcome::Reason;
+use crate::model::error::Result;
+use crate::model::literal::parse_duration;
+use crate::model::outcome::Reason;
 
 const BASE: &str = "https://api.mailers.io";
 const LIMITS: Limits = Limits {

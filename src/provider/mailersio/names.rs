@@ -6,7 +6,7 @@ use reqwest::header::HeaderName;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::model::error::Result;
 use crate::provider::ProviderSettings;
 use crate::provider::http::Keys;
 

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::names::{Names, find, text};
-use crate::address::key_of;
-use crate::outcome::Reason;
+use crate::model::address::key_of;
+use crate::model::outcome::Reason;
 use crate::provider::http::{Answer, Later, Read};
 use crate::provider::{Job, Verdict};
 

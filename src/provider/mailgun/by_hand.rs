@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::Mailgun;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::by_hand::{
     About, ByHand, EventLog, Finding, InDoubt, Log, Logged, Ours, Page, RemoteList, Theirs, Trouble,
 };

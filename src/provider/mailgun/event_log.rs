@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Mailgun;
 use super::by_hand::{EVENTS, Events};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, Refusal};

@@ -34,8 +34,8 @@ use super::{
     Verdict, Wire,
 };
 use crate::content::{Content, Party};
-use crate::error::Result;
-use crate::outcome::Reason;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 use crate::secret::Secret;
 
 mod by_hand;

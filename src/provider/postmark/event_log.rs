@@ -84,7 +84,7 @@ impl EventLog for Postmark {
             let Found { mut fields } = http::told(&answer)?;
             let Some(Value::Array(entries)) = fields.remove(field) else {
                 return Err(Trouble::Failing(crate::provider::Refusal::new(
-                    crate::outcome::Reason::NoReply,
+                    crate::model::outcome::Reason::NoReply,
                     "",
                     format!("the reply has no list {field}"),
                 )));

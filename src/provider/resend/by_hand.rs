@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Resend};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{
     About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Resend;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, Refusal};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::SendGrid;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{
     About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble,

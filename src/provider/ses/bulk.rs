@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 
 use super::{Destination, Ses, blames};
 use crate::content::{Attachment, Content};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::http::{self, Answer, Inexpressible, Mark, Read, Request, Shared};
 use crate::provider::{Job, Refusal, Verdict};
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Ses;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{About, ByHand, Finding, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};

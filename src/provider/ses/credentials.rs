@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::roles::Role;
-use crate::error::Result;
 use crate::files;
+use crate::model::error::Result;
+use crate::model::shown::Shown;
 use crate::provider::ProviderSettings;
 use crate::provider::http::Keys;
 use crate::secret::Secret;
-use crate::shown::Shown;
 
 /// The keys of mailbatch.toml with which credentials are named outright.
 const OWN: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];

@@ -41,9 +41,9 @@ use super::{
     BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal,
     Reply, Verdict, Wire,
 };
-use crate::address::Address;
-use crate::error::Result;
-use crate::outcome::Reason;
+use crate::model::address::Address;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 
 const PATH: &str = "/v2/email/outbound-emails";
 const LIMITS: Limits = Limits { recipients: 1, bytes: 40_000_000, idempotency_window: None };

@@ -22,9 +22,9 @@ use url::{Host, Url};
 
 use super::credentials::Credentials;
 use crate::files;
+use crate::model::shown::Shown;
 use crate::provider::ProviderSettings;
 use crate::secret::Secret;
-use crate::shown::Shown;
 
 /// Where the agent of containers answers to a relative URI.
 const AGENT: &str = "http://169.254.170.2";

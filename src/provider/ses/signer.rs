@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::credentials::{Credentials, Files, Source};
 use super::roles::{Fetched, Role};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::http::Http;
 

@@ -18,7 +18,8 @@ struct Environment(BTreeMap<&'static str, String>);
 impl SecretSource for Environment {
     fn resolve(&self, key: &str, value: &toml::Value) -> Result<Secret> {
         let name = value.get("env").and_then(toml::Value::as_str).and_then(|name| self.0.get(name));
-        name.map(Secret::new).ok_or_else(|| crate::error::Error::usage(format!("{key}: not there")))
+        name.map(Secret::new)
+            .ok_or_else(|| crate::model::error::Error::usage(format!("{key}: not there")))
     }
 
     fn variable(&self, name: &str) -> Option<Secret> {

@@ -9,7 +9,7 @@
 use super::reply::{Answer, Enhanced};
 use super::sender::names_our_sender;
 use super::step::Step;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, SLOW_DOWN, Verdict};
 use crate::replies::{self, About, Meaning, Place, Reading, Status};
 

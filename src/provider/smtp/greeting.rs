@@ -15,7 +15,7 @@ use super::session::shake_hands;
 use super::settings::{Encryption, Settings, address_literal};
 use super::step::{Fault, Step};
 use super::tls;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Health, Refusal};
 
 /// How long a greeting is waited for at most while the name has more addresses; at the last one it

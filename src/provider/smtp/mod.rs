@@ -61,14 +61,14 @@ use self::step::{Fault, Step};
 use self::transaction::{Ended, check};
 use self::window::Experience;
 use super::{
-    BoxFuture, Capabilities, Claim, Health, Job, JobId, Provider, ProviderSettings, ProviderSpec,
-    Refusal, Reply, Stopped, Verdict, Wire,
+    BoxFuture, Capabilities, Claim, Health, Job, Provider, ProviderSettings, ProviderSpec, Refusal,
+    Reply, RowNumber, Stopped, Verdict, Wire,
 };
-use crate::error::Result;
-use crate::outcome::Reason;
+use crate::model::error::Result;
+use crate::model::outcome::Reason;
 
 /// SMTP's row in the table of providers.
-pub const SPEC: ProviderSpec = ProviderSpec {
+pub(crate) const SPEC: ProviderSpec = ProviderSpec {
     kind: "smtp",
     summary: "an SMTP relay: plain, STARTTLS or TLS; AUTH PLAIN, LOGIN, XOAUTH2",
     keys: settings::KEYS,
@@ -249,14 +249,14 @@ struct HandOver<'a> {
     todo: VecDeque<&'a Job>,
     /// The job that has its slot already, because its envelope was to leave with the message before
     /// it or it waited for its turn.
-    granted: Option<JobId>,
+    granted: Option<RowNumber>,
     /// The session in use, with nothing under way on it but the envelope of the granted job.
     session: Option<Session>,
     begun_at: Instant,
     /// The server had no room for the connection that it needed.
     is_crowded: bool,
     /// The recipient that the answer which is settled may be about alone.
-    at_hand: Option<JobId>,
+    at_hand: Option<RowNumber>,
     reply: Reply,
 }
 

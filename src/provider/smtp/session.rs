@@ -24,7 +24,7 @@ use super::relay::{Relay, Relays};
 use super::reply::Answer;
 use super::settings::{Encryption, Settings};
 use super::step::{Fault, Step};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
 /// Servers and what lies between forget idle connections, some of them silently; this is well below

@@ -15,11 +15,11 @@ use super::pipelining::Mode;
 use super::step::Step;
 use super::tls::Tls;
 use super::url::{self, Scheme};
-use crate::address::domain_to_ascii;
-use crate::error::{Error, Result};
-use crate::literal::parse_duration;
+use crate::model::address::domain_to_ascii;
+use crate::model::error::{Error, Result};
+use crate::model::literal::parse_duration;
+use crate::model::shown::Shown;
 use crate::provider::ProviderSettings;
-use crate::shown::Shown;
 
 /// The keys besides those that every provider has.
 pub(super) const KEYS: &[&str] = &[

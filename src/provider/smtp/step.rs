@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::reply::Answer;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
 /// What an answer is the answer to.

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal, roots};
 
 /// The TLS side of the settings. The system's roots are read at the first handshake, so that plain

@@ -14,7 +14,7 @@ use super::classify::{is_spent, judge_for};
 use super::reply::Answer;
 use super::session::Session;
 use super::step::{Fault, Step};
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 
 /// How long the answers to an envelope behind the final dot are waited for while it is being tried

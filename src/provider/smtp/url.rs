@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use rustls_pki_types::ServerName;
 
-use crate::address::domain_to_ascii;
+use crate::model::address::domain_to_ascii;
 
 /// How the session is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use mailbatch::config::keys::{COMMON, Key, OF_PROVIDERS, ProviderKey, TABLES};
-use mailbatch::provider::PROVIDERS;
+use mailbatch::internals::config::{COMMON, Key, OF_PROVIDERS, ProviderKey, TABLES};
+use mailbatch::internals::provider::PROVIDERS;
 
 use super::compare_blocks;
 use crate::support::workspace;

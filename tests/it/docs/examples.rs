@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use clap::{CommandFactory, Parser};
-use mailbatch::cli::Cli;
-use mailbatch::guides::{GUIDES, Guide};
+use mailbatch::internals::cli::Cli;
+use mailbatch::internals::guides::{GUIDES, Guide};
 use serde_json::Value;
 
 use super::repository;
@@ -274,7 +274,7 @@ fn every_command_line_that_is_shown_is_one_that_the_binary_takes() {
                 continue;
             }
             match Cli::try_parse_from(&words) {
-                Ok(Cli { command: mailbatch::cli::Command::Help(help), .. }) => {
+                Ok(Cli { command: mailbatch::internals::cli::Command::Help(help), .. }) => {
                     let [topic] = help.topic.as_slice() else { panic!("{name}: {line}") };
                     assert!(topic == "TOPIC" || Guide::find(topic).is_some(), "{name}: {line}");
                 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use mailbatch::guides::GUIDES;
+use mailbatch::internals::guides::GUIDES;
 
 use crate::support::terminal::on_a_terminal;
 use crate::support::{Workspace, workspace};

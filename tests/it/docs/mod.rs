@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mailbatch::commands::generate::{COMPLETIONS, completion_script, man};
+use mailbatch::internals::generate::{COMPLETIONS, completion_script, man};
 
 /// A path of the repository.
 fn repository(path: &str) -> PathBuf {

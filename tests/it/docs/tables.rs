@@ -3,9 +3,9 @@
 
 use std::fs;
 
-use mailbatch::exit::TABLE;
-use mailbatch::guides::GUIDES;
-use mailbatch::provider::PROVIDERS;
+use mailbatch::internals::exit::TABLE;
+use mailbatch::internals::guides::GUIDES;
+use mailbatch::internals::provider::PROVIDERS;
 
 use super::{compare_blocks, files, repository};
 

@@ -79,7 +79,7 @@ fn hides_the_key(work: &Workspace, said: &[&str]) {
 
 #[test]
 fn every_provider_that_speaks_http_has_its_contract() {
-    let kinds: Vec<&str> = mailbatch::provider::PROVIDERS
+    let kinds: Vec<&str> = mailbatch::internals::provider::PROVIDERS
         .iter()
         .map(|spec| spec.kind)
         .filter(|kind| !["sandbox", "smtp"].contains(kind))

@@ -9,9 +9,9 @@ use crate::ledger::{
     Ask, ClaimStore, Claimed, Draft, Leased, LedgerResult, LedgerRow, LedgerSuppression, Recovered,
     Settled, Spent, Through, Wish,
 };
-use crate::literal::Rate;
-use crate::outcome::Cohort;
-use crate::provider::{BoxFuture, Feedback, JobId};
+use crate::model::literal::Rate;
+use crate::model::outcome::Cohort;
+use crate::provider::{BoxFuture, Feedback, RowNumber};
 
 impl ClaimStore for SqliteLedger {
     fn next(&self, run: &str, ask: Ask) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>> {
@@ -45,8 +45,8 @@ impl ClaimStore for SqliteLedger {
         &self,
         run: &str,
         batch: i64,
-        items: Vec<(JobId, Settled)>,
-        feedback: Vec<(JobId, Feedback)>,
+        items: Vec<(RowNumber, Settled)>,
+        feedback: Vec<(RowNumber, Feedback)>,
     ) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
         self.write(move |conn| {

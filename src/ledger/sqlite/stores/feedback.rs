@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::event::{Believe, Event};
 use crate::ledger::sqlite::{SqliteLedger, events, evidence, names, used_tokens};
 use crate::ledger::{
     EventQuery, FeedbackStore, KeptEvent, LedgerResult, Person, Seen, Unfiled, UsedToken,
 };
+use crate::model::event::{Believe, Event};
 use crate::provider::BoxFuture;
 
 impl FeedbackStore for SqliteLedger {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::ledger::sqlite::{SqliteLedger, known, plan, sketches};
 use crate::ledger::{Adopted, LedgerResult, LossStore, LostPeople, RunId};
-use crate::outcome::{Outcome, Reason};
-use crate::provider::{BoxFuture, JobId};
+use crate::model::outcome::{Outcome, Reason};
+use crate::provider::{BoxFuture, RowNumber};
 
 impl LossStore for SqliteLedger {
     fn batches(&self) -> BoxFuture<'_, LedgerResult<i64>> {
@@ -34,7 +34,7 @@ impl LossStore for SqliteLedger {
     fn adopt_rows(
         &self,
         run: &str,
-        rows: Vec<(JobId, Outcome, Option<Reason>)>,
+        rows: Vec<(RowNumber, Outcome, Option<Reason>)>,
     ) -> BoxFuture<'_, LedgerResult<Vec<u64>>> {
         let run = run.to_owned();
         self.write(move |conn| known::adopt_rows(conn, &run, &rows))

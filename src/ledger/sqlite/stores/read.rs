@@ -10,8 +10,8 @@ use crate::ledger::{
     CanaryEvidence, Decision, Failures, FailuresQuery, LedgerResult, LedgerRow, Pause, ReadStore,
     Run, RunId, Standing, Trend, UnderWay,
 };
-use crate::pause::{Fared, Watched};
-use crate::provider::{BoxFuture, JobId};
+use crate::model::pause::{Fared, Watched};
+use crate::provider::{BoxFuture, RowNumber};
 
 impl ReadStore for SqliteLedger {
     fn runs(&self) -> BoxFuture<'_, LedgerResult<Vec<Run>>> {
@@ -50,13 +50,13 @@ impl ReadStore for SqliteLedger {
     fn rows(
         &self,
         run: &str,
-        after: JobId,
+        after: RowNumber,
         limit: usize,
     ) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>> {
         let run = run.to_owned();
         let work = move |conn: &Connection| read::rows(conn, &run, after, limit);
         // Pages that follow each other are read side by side.
-        if (after / limit.max(1) as JobId).is_multiple_of(2) {
+        if (after / limit.max(1) as RowNumber).is_multiple_of(2) {
             self.long(work)
         } else {
             self.quick(work)

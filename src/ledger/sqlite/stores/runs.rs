@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::ledger::sqlite::{SqliteLedger, blame, canary, evidence, former, plan};
 use crate::ledger::{ExitReason, Fact, Gate, Hold, LedgerResult, Refusals, RunState, RunStore};
-use crate::outcome::{Outcome, Reason};
-use crate::provider::{BoxFuture, JobId};
+use crate::model::outcome::{Outcome, Reason};
+use crate::provider::{BoxFuture, RowNumber};
 
 impl RunStore for SqliteLedger {
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>> {
@@ -37,7 +37,7 @@ impl RunStore for SqliteLedger {
         &self,
         run: &str,
         hold: Hold,
-        except: Vec<JobId>,
+        except: Vec<RowNumber>,
         detail: &str,
     ) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
@@ -86,7 +86,7 @@ impl RunStore for SqliteLedger {
     fn absolve(
         &self,
         run: &str,
-        rows: Vec<JobId>,
+        rows: Vec<RowNumber>,
         fact: Option<Fact>,
     ) -> BoxFuture<'_, LedgerResult<u64>> {
         let run = run.to_owned();

@@ -22,12 +22,15 @@ async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settl
     let caps: Vec<Rate> = vec!["10/hour".parse().unwrap(), "15/day".parse().unwrap()];
     let start = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
     let after = |minutes: u64| start + Duration::from_secs(60 * minutes);
-    let claim = async |run: &str, rows: &[JobId], now: Timestamp| {
+    let claim = async |run: &str, rows: &[RowNumber], now: Timestamp| {
         let (draft, origin) =
             (Draft { caps: caps.clone(), ..draft(run, rows) }, bed.ledger.origin());
         bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, now)).await.unwrap()
     };
-    let settle = async |run: &str, batch: Claimed, items: Vec<(JobId, Settled)>, now: Timestamp| {
+    let settle = async |run: &str,
+                        batch: Claimed,
+                        items: Vec<(RowNumber, Settled)>,
+                        now: Timestamp| {
         let (run, Claimed::Batch(batch)) = (run.to_owned(), batch) else { panic!("not claimed") };
         bed.ledger
             .write(move |conn| claim::settle(conn, &run, batch, &items, &[], now))
@@ -77,7 +80,7 @@ struct OnTheWire {
     batch: i64,
     provider: usize,
     claimed_at: i64,
-    rows: Vec<JobId>,
+    rows: Vec<RowNumber>,
 }
 
 /// The most of these moments within any window that holds both its ends.
@@ -112,7 +115,7 @@ async fn a_history(draws: &mut Draws) {
         vec!["10/hour".parse().unwrap()],
     ];
     let mut now = Timestamp::now().as_microsecond();
-    let mut free: Vec<JobId> = (1..=ROWS).rev().collect();
+    let mut free: Vec<RowNumber> = (1..=ROWS).rev().collect();
     let mut wire: Vec<OnTheWire> = Vec::new();
     let mut taken: [Vec<i64>; 2] = [Vec::new(), Vec::new()];
     let mut refused = 0;
@@ -134,7 +137,7 @@ async fn a_history(draws: &mut Draws) {
         if wanted == 0 {
             break;
         }
-        let rows: Vec<JobId> = free.split_off(free.len() - wanted);
+        let rows: Vec<RowNumber> = free.split_off(free.len() - wanted);
         match claim(&bed, &run, names[provider], &caps[provider], &rows, at).await {
             Claimed::Batch(batch) => {
                 wire.push(OnTheWire { batch, provider, claimed_at: now, rows })
@@ -195,7 +198,7 @@ async fn claim(
     run: &str,
     provider: &str,
     caps: &[Rate],
-    rows: &[JobId],
+    rows: &[RowNumber],
     at: Timestamp,
 ) -> Claimed {
     let draft = Draft { provider: provider.to_owned(), caps: caps.to_vec(), ..draft(run, rows) };
@@ -212,7 +215,7 @@ async fn settle(
     at: Timestamp,
     draws: &mut Draws,
     taken: &mut [Vec<i64>; 2],
-    free: &mut Vec<JobId>,
+    free: &mut Vec<RowNumber>,
 ) {
     let mut items = Vec::new();
     for row in done.rows {

@@ -15,16 +15,16 @@ use rusqlite::Connection;
 
 use super::fault::{self, Fault};
 use super::{SqliteLedger, claim, schema};
-use crate::event::{Believe, Event};
 use crate::ledger::conformance::{Bed, accepted, asks, draft, head, rejected, row, seal};
 use crate::ledger::{
     Ask, ClaimStore, Claimed, Draft, EventQuery, FeedbackStore, Gate, Ledger, LedgerError,
     LedgerSuppression, Member, NewPause, Pause, PauseScope, People, PlanStore, ReadStore,
     Recovered, RunHead, RunState, RunStore, Settled, UsedToken, WorkspaceStore,
 };
-use crate::literal::Rate;
-use crate::outcome::{Outcome, Reason};
-use crate::provider::{BoxFuture, JobId};
+use crate::model::event::{Believe, Event};
+use crate::model::literal::Rate;
+use crate::model::outcome::{Outcome, Reason};
+use crate::provider::{BoxFuture, RowNumber};
 
 /// How the suite opens a ledger: as the program does.
 fn open(state_dir: PathBuf) -> BoxFuture<'static, Arc<dyn Ledger>> {

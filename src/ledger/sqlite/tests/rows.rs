@@ -1,8 +1,8 @@
 //! What stays in the tables, what goes, and how they are searched.
 
 use super::*;
-use crate::event::{EventKind, Source};
 use crate::message::message_id;
+use crate::model::event::{EventKind, Source};
 
 #[tokio::test]
 async fn a_discarded_run_leaves_nothing() {

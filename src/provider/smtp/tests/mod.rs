@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::connect;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::memory::{Condition, Memory};
 use crate::provider::testing::{Recorder, claim, job, settings};
 use crate::provider::{BoxFuture, Health, Job, ProviderSettings, Reply, Verdict};

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::pipe::Pipe;
-use crate::outcome::Reason;
+use crate::model::outcome::Reason;
 use crate::provider::smtp::classify::{is_spent, judge_for};
 use crate::provider::smtp::reply::Answer;
 use crate::provider::smtp::sender::names_our_sender;
@@ -47,7 +47,7 @@ impl<'a> HandOver<'a> {
                 flight.refused.get_or_insert((step, answer.clone()));
             }
             (Step::Reset, 400..) if !(is_unknown_command && pipe.session.needs_reset) => {
-                drop(flight.refused.get_or_insert((step, answer.clone())))
+                flight.refused.get_or_insert((step, answer.clone()));
             }
             _ => return Err(garbled),
         }

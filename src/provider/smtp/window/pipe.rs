@@ -12,7 +12,7 @@ use crate::provider::smtp::reply::Answer;
 use crate::provider::smtp::session::Session;
 use crate::provider::smtp::step::{Fault, Step};
 use crate::provider::smtp::transaction::rcpt_command;
-use crate::provider::{Job, JobId, Wire};
+use crate::provider::{Job, RowNumber, Wire};
 
 /// A message on its way.
 pub(super) struct Flight<'a> {
@@ -114,7 +114,7 @@ impl<'a> Pipe<'a> {
         let completed = |flight: &&mut Flight<'_>| {
             !flight.is_traced && flight.end.is_some_and(|end| end <= self.slice_end)
         };
-        let completed: Vec<JobId> = self
+        let completed: Vec<RowNumber> = self
             .flights
             .iter_mut()
             .filter(completed)

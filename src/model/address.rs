@@ -16,8 +16,9 @@ mod tests;
 
 use std::fmt;
 
+pub(crate) use characters::has_unseen_ends;
 pub(crate) use characters::is_absent;
-pub use characters::{has_unseen_ends, trim};
+pub use characters::trim;
 pub(crate) use characters::{is_unseen as shows_nothing, without_unseen};
 pub use domain::domain_to_ascii;
 pub use spellings::key_of;

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 mod rule;
 
-pub use rule::{Believe, SoftBounces};
+pub use rule::Believe;
+pub(crate) use rule::SoftBounces;
 
-use crate::outcome::{Reason, words};
+use crate::model::outcome::{Reason, words};
 
 /// The version of [`Event`] as it is written in output and read back.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// How much of a raw payload is kept. What reports a bounce stands before the returned message, so
 /// of a longer one the beginning is kept.
@@ -298,7 +299,7 @@ impl Event {
 }
 
 /// The word of a type in the report's `mb_feedback` column.
-pub fn feedback_word(kind: EventKind, bounce: Option<Bounce>) -> &'static str {
+pub(crate) fn feedback_word(kind: EventKind, bounce: Option<Bounce>) -> &'static str {
     match (kind, bounce) {
         (EventKind::Bounced, Some(Bounce::Hard)) => "bounced(hard)",
         (EventKind::Bounced, Some(Bounce::Soft)) => "bounced(soft)",

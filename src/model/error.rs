@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::exit::Exit;
-use crate::shown::visible_lines;
+use crate::model::exit::Exit;
+use crate::model::shown::visible_lines;
 
 /// The part of a send that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

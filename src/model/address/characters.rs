@@ -60,7 +60,7 @@ pub(crate) fn without_unseen(text: &str) -> String {
 }
 
 /// Whether an end of the text has an invisible character that is no ordinary blank.
-pub fn has_unseen_ends(text: &str) -> bool {
+pub(crate) fn has_unseen_ends(text: &str) -> bool {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     text.starts_with(is_unseen) || text.ends_with(is_unseen)
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
-pub use json_row::{JsonRow, RepeatedKey};
+pub(crate) use json_row::JsonRow;
 
 /// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list
 /// never does.
@@ -179,19 +179,6 @@ fn push_json_string(out: &mut String, text: &str) {
     } else {
         out.push_str(&Value::from(text).to_string());
     }
-}
-
-/// One row of an input list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// Its place over all lists of the run, from 1.
-    pub row: u64,
-    /// Which list it comes from, from 0.
-    pub list: u32,
-    /// The line of that list on which it begins (the element's number in a JSON array), from 1.
-    pub line: u64,
-    /// Its merge fields.
-    pub fields: Fields,
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::figures::grouped;
-use crate::literal::{Percent, parse_duration};
-use crate::outcome::words;
+use crate::model::figures::grouped;
+use crate::model::literal::{Percent, parse_duration};
+use crate::model::outcome::words;
 
 words! {
     /// What a rule counts.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::shown::is_harmful;
+use crate::model::shown::is_harmful;
 
 /// A number with commas between thousands.
 pub(crate) fn grouped(n: u64) -> String {

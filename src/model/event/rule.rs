@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Bounce, Class, Event, EventKind};
-use crate::literal::parse_duration;
+use crate::model::literal::parse_duration;
 
 /// So many soft bounces within such a time stop mail to a person: `5 in 14d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
