@@ -74,7 +74,7 @@ pub(crate) fn canary_rule(
         wait,
         wait_complained: sending.canary_wait.or(canary.wait_complained).unwrap_or(wait),
         // Whoever says how long to wait knows of something that tells.
-        hears: teller != Teller::Nothing || !wait.is_zero(),
+        has_feedback: teller != Teller::Nothing || !wait.is_zero(),
         lacks_bounces: teller == Teller::Nothing && canary.require == Some(CanaryRequires::Bounces),
         extend: sending.canary_extend.or(canary.extend),
         provider: settings

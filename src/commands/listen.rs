@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::listen::Listening;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
-use crate::pipeline::{Signals, Wish};
+use crate::pipeline::{SignalRequest, Signals};
 
 /// Runs the command. Being ended is how it ends, so a signal is success.
 pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
@@ -17,7 +17,7 @@ pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
         Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     let listening = Listening::start(&bench.settings, bench.ledger()?, args.addr).await?;
     bench.note(&listening.describe());
-    while signals.next().await == Wish::Status {
+    while signals.next().await == SignalRequest::Status {
         bench.note(&listening.describe());
     }
     bench.note("ending: requests in progress are answered");

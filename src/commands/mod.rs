@@ -102,7 +102,7 @@ fn run_command(cli: &Cli) -> Result<Exit> {
 
 async fn dispatch(cli: &Cli) -> Result<Exit> {
     let globals = &cli.globals;
-    crate::pipeline::survive_questions()
+    crate::pipeline::install_sigusr1_handler()
         .map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     match &cli.command {
         Command::Send(args) => send::run(globals, args).await,

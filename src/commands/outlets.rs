@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::model::error::{Error, Result, Subject};
 use crate::model::literal::Rate;
 use crate::model::outcome::Cohort;
-use crate::pipeline::{LedgerMemory, Outlet, RetryPolicy};
+use crate::pipeline::{ConfiguredProvider, LedgerMemory, RetryPolicy};
 use crate::process;
 use crate::provider::Provider;
 
@@ -168,7 +168,7 @@ pub(crate) fn connect(
     typed: Option<Rate>,
     needs: &Needs,
     ledger: &Arc<dyn Ledger>,
-) -> Result<(Vec<Outlet>, Vec<usize>)> {
+) -> Result<(Vec<ConfiguredProvider>, Vec<usize>)> {
     let sandbox = frozen.provider_sandbox;
     let route = FrozenRoute::of_run(settings, run, frozen.route.as_ref())?;
     let outlets = route
@@ -177,7 +177,7 @@ pub(crate) fn connect(
         .map(|name| outlet(settings, name, typed, needs, sandbox, ledger))
         .collect::<Result<Vec<_>>>()?;
     // Out of files in mid-run, connections fail one by one and the provider is blamed.
-    let connections = |outlet: &Outlet| {
+    let connections = |outlet: &ConfiguredProvider| {
         if settings.provider(Some(&outlet.name)).is_ok_and(|(_, config)| config.kind == "sandbox") {
             0
         } else {
@@ -213,7 +213,7 @@ pub(crate) fn outlet(
     needs: &Needs,
     sandbox: bool,
     ledger: &Arc<dyn Ledger>,
-) -> Result<Outlet> {
+) -> Result<ConfiguredProvider> {
     let (name, config) = settings.provider(Some(name))?;
     let rate = match (config.rate, typed) {
         (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
@@ -221,7 +221,7 @@ pub(crate) fn outlet(
     };
     let mut provider = prepared(settings, name, needs, sandbox)?;
     provider.use_memory(Arc::new(LedgerMemory(Arc::clone(ledger))));
-    Ok(Outlet {
+    Ok(ConfiguredProvider {
         name: name.to_owned(),
         request_rate: config.request_rate.or(provider.capabilities().request_rate),
         provider: Arc::from(provider),

@@ -27,7 +27,7 @@ use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::figures::time;
 use crate::model::outcome::{Outcome, Reason};
-use crate::pipeline::{Doubtful, Replayed, keep_learned, replay};
+use crate::pipeline::{ReplaySource, Replayed, keep_learned, replay};
 use crate::provider::by_hand::in_words;
 use crate::provider::{Refusal, RowNumber, Verdict};
 
@@ -207,7 +207,7 @@ impl Doubts<'_> {
         if by_batch.is_empty() {
             return Ok(());
         }
-        let doubtful = Doubtful {
+        let doubtful = ReplaySource {
             ledger: Arc::clone(&self.ledger),
             run: self.run.clone(),
             message: Arc::new(Message::thaw(&self.run.head.message)?),

@@ -217,7 +217,7 @@ impl Going<'_> {
             );
         Ok(Arc::new(Parts {
             ledger,
-            outlets,
+            configured: outlets,
             order,
             limits: Limits { limit: self.limit, wait_on_cap: self.sending.on_cap == OnCap::Wait },
             message: Arc::clone(&self.message),

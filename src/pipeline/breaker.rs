@@ -19,7 +19,7 @@ const BURST: Duration = Duration::from_secs(2);
 
 /// What the pipeline may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum BreakerState {
     /// Admit chunks.
     Closed,
     /// Admit nothing before then; it is tried again soon.
@@ -52,7 +52,7 @@ pub(crate) struct Breaker {
     is_open: bool,
     last: Option<Refusal>,
     /// With what it asked to be left alone, until something is taken.
-    wish: Option<Refusal>,
+    asked_for_less: Option<Refusal>,
     gave_up: Option<Refusal>,
     exhausted: Option<Refusal>,
     broken: Option<Refusal>,
@@ -70,7 +70,7 @@ impl Breaker {
             quiet_until: None,
             is_open: false,
             last: None,
-            wish: None,
+            asked_for_less: None,
             gave_up: None,
             exhausted: None,
             broken: None,
@@ -112,7 +112,7 @@ impl Breaker {
         self.throttled_since = None;
         self.dry = 0;
         self.quiet_until = None;
-        self.wish = None;
+        self.asked_for_less = None;
     }
 
     /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its
@@ -134,7 +134,7 @@ impl Breaker {
         {
             self.gave_up = Some(refusal.clone());
         }
-        self.wish = Some(refusal);
+        self.asked_for_less = Some(refusal);
         if is_named {
             return wait;
         }
@@ -160,21 +160,21 @@ impl Breaker {
         self.exhausted = Some(refusal);
     }
 
-    pub(crate) fn state(&self, now: Instant) -> State {
+    pub(crate) fn state(&self, now: Instant) -> BreakerState {
         if let Some(refusal) = &self.broken {
-            return State::Broken(refusal.clone());
+            return BreakerState::Broken(refusal.clone());
         }
         if let Some(refusal) = &self.exhausted {
-            return State::Exhausted(refusal.clone());
+            return BreakerState::Exhausted(refusal.clone());
         }
         if let Some(refusal) = &self.gave_up {
-            return State::GaveUp(refusal.clone());
+            return BreakerState::GaveUp(refusal.clone());
         }
         match self.wait_until {
-            Some(until) if now < until && self.is_open() => State::Open(until),
-            Some(until) if now < until => State::Waits(until),
-            Some(_) => State::HalfOpen,
-            None => State::Closed,
+            Some(until) if now < until && self.is_open() => BreakerState::Open(until),
+            Some(until) if now < until => BreakerState::Waits(until),
+            Some(_) => BreakerState::HalfOpen,
+            None => BreakerState::Closed,
         }
     }
 
@@ -192,7 +192,7 @@ impl Breaker {
     /// What it said last where it takes nothing: a failure, or a wish to be left alone.
     pub(crate) fn said_last(&self) -> Option<&Refusal> {
         let for_good = self.broken.as_ref().or(self.exhausted.as_ref());
-        for_good.or(self.last.as_ref()).or(self.wish.as_ref())
+        for_good.or(self.last.as_ref()).or(self.asked_for_less.as_ref())
     }
 
     /// One line for people while it waits.
@@ -272,15 +272,15 @@ mod tests {
                 breaker.throttled(limited(), 2 * minute, &named(), start + 2 * n * minute),
                 2 * minute
             );
-            assert_eq!(breaker.state(start), State::Closed, "{n}");
+            assert_eq!(breaker.state(start), BreakerState::Closed, "{n}");
         }
         let mut other = Breaker::new(RetryPolicy::default());
         other.throttled(limited(), minute, &named(), start);
         other.took_some();
         other.throttled(limited(), minute, &named(), start + 15 * minute);
-        assert_eq!(other.state(start), State::Closed, "it took some meanwhile");
+        assert_eq!(other.state(start), BreakerState::Closed, "it took some meanwhile");
         breaker.throttled(limited(), 2 * minute, &named(), start + 14 * minute);
-        assert!(matches!(breaker.state(start), State::GaveUp(_)));
+        assert!(matches!(breaker.state(start), BreakerState::GaveUp(_)));
     }
 
     #[test]
@@ -296,14 +296,14 @@ mod tests {
             breaker.throttled(refusal(Reason::Rate, "450"), wait, &Reply::default(), start),
             policy.max
         );
-        assert_eq!(breaker.state(start), State::Closed);
+        assert_eq!(breaker.state(start), BreakerState::Closed);
         breaker.throttled(
             refusal(Reason::Rate, "450"),
             wait,
             &Reply::default(),
             start + Duration::from_secs(3),
         );
-        assert!(matches!(breaker.state(start), State::GaveUp(_)));
+        assert!(matches!(breaker.state(start), BreakerState::GaveUp(_)));
     }
 
     #[test]
@@ -349,16 +349,19 @@ mod tests {
         let (mut breaker, start) = (breaker(), Instant::now());
         for n in 1..=4 {
             breaker.failed(failure(), start, 1.0);
-            assert_eq!(breaker.state(start), State::Waits(start + Duration::from_secs(1 << n)));
+            assert_eq!(
+                breaker.state(start),
+                BreakerState::Waits(start + Duration::from_secs(1 << n))
+            );
         }
         breaker.failed(failure(), start, 1.0);
-        assert_eq!(breaker.state(start), State::Open(start + PROBE_AFTER));
+        assert_eq!(breaker.state(start), BreakerState::Open(start + PROBE_AFTER));
         assert_eq!(
             (breaker.state(start + PROBE_AFTER), breaker.is_open()),
-            (State::HalfOpen, true)
+            (BreakerState::HalfOpen, true)
         );
         breaker.succeeded();
-        assert_eq!(breaker.state(start), State::Closed);
+        assert_eq!(breaker.state(start), BreakerState::Closed);
     }
 
     #[test]
@@ -370,8 +373,11 @@ mod tests {
                 start,
                 0.0,
             );
-            assert_eq!(breaker.state(start + Duration::from_secs(1 << n)), State::HalfOpen);
-            assert_ne!(breaker.state(start + Duration::from_secs((1 << n) - 1)), State::HalfOpen);
+            assert_eq!(breaker.state(start + Duration::from_secs(1 << n)), BreakerState::HalfOpen);
+            assert_ne!(
+                breaker.state(start + Duration::from_secs((1 << n) - 1)),
+                BreakerState::HalfOpen
+            );
         }
     }
 
@@ -380,6 +386,6 @@ mod tests {
         let (mut breaker, start) = (breaker(), Instant::now());
         breaker.failed(failure(), start, 1.0);
         breaker.failed(failure(), start + Duration::from_secs(15 * 60), 1.0);
-        assert!(matches!(breaker.state(start), State::GaveUp(_)));
+        assert!(matches!(breaker.state(start), BreakerState::GaveUp(_)));
     }
 }

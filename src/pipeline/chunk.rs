@@ -13,19 +13,19 @@ use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Outcome, Reason};
-use crate::pipeline::heard::Heard;
-use crate::pipeline::press::{Press, idempotency_key};
+use crate::pipeline::render::{Renderer, idempotency_key};
+use crate::pipeline::verdicts::PendingVerdicts;
 use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
-use crate::pipeline::{Outlet, Parts};
+use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::{Claim, Health, Job, Reply, RowNumber};
 
 /// Where a chunk's recipients come from and whom they go through: places among the providers, and
-/// one among the lanes of the first.
+/// one among the queues of the first.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Way {
+pub(crate) struct Route {
     /// Who was to have them.
     pub(crate) first: usize,
-    pub(crate) lane: usize,
+    pub(crate) queue: usize,
     /// Who gets them.
     pub(crate) through: usize,
 }
@@ -34,14 +34,14 @@ pub(crate) struct Way {
 pub(crate) enum Done {
     /// Nothing was claimed; the rows are as they were.
     NotClaimed {
-        way: Way,
+        route: Route,
         rows: Vec<RowNumber>,
         suppressed: Vec<(RowNumber, Outcome)>,
         why: Claimed,
     },
     /// The claim went to the provider; the loop settles it.
     Sent {
-        way: Way,
+        route: Route,
         batch: i64,
         rows: Arc<Vec<LedgerRow>>,
         claimed_at: Timestamp,
@@ -55,8 +55,8 @@ pub(crate) enum Done {
 }
 
 /// What a chunk needs besides the parts of the run.
-pub(crate) struct Ticket {
-    pub(crate) way: Way,
+pub(crate) struct ChunkContext {
+    pub(crate) route: Route,
     /// Who is passed over for the one it goes through.
     pub(crate) instead_of: Option<InsteadOf>,
     pub(crate) pacers: Pacers,
@@ -67,42 +67,46 @@ pub(crate) struct Ticket {
     /// Until when those who were put off before may be attempted again.
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
     /// Chunks that may be rendered at once.
-    pub(crate) renderers: Arc<Semaphore>,
+    pub(crate) render_permits: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) buffers: Arc<Buffers>,
-    pub(crate) heard: Arc<Heard>,
+    pub(crate) verdicts: Arc<PendingVerdicts>,
     /// How many recipients are left besides those under way.
     pub(crate) left: u64,
 }
 
 /// Takes `rows` from the plan to the provider.
-pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticket) -> Result<Done> {
+pub(crate) async fn dispatch(
+    parts: Arc<Parts>,
+    rows: Vec<LedgerRow>,
+    context: ChunkContext,
+) -> Result<Done> {
     let claimed_at = Timestamp::now();
-    let outlet = &parts.outlets[ticket.way.through];
+    let configured = &parts.configured[context.route.through];
     let names: Vec<RowNumber> = rows.iter().map(|row| row.row).collect();
     let drafted = {
-        let (parts, buffers) = (Arc::clone(&parts), Arc::clone(&ticket.buffers));
-        let way = ticket.way;
-        let _renderer = ticket
-            .renderers
+        let (parts, buffers) = (Arc::clone(&parts), Arc::clone(&context.buffers));
+        let route = context.route;
+        let _permit = context
+            .render_permits
             .acquire()
             .await
             .map_err(|_| Error::internal("nothing is rendered any more"))?;
         tokio::task::spawn_blocking(move || {
-            draft(&parts, &parts.outlets[way.through], &buffers, rows, claimed_at)
+            draft(&parts, &parts.configured[route.through], &buffers, rows, claimed_at)
         })
         .await
         .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
-    let key = idempotency_key(&parts.run, outlet, &jobs, 0, claimed_at, &parts.secret);
+    let key = idempotency_key(&parts.run, configured, &jobs, 0, claimed_at, &parts.secret);
     let taken_out: Vec<(RowNumber, Outcome)> =
         suppressed.iter().map(|(row, reason, _)| (*row, Outcome::of_screening(*reason))).collect();
     let claim = parts
         .ledger
         .claim(Draft {
             run: parts.run.id.clone(),
-            provider: outlet.name.clone(),
+            provider: configured.name.clone(),
             key: key.clone(),
             generation: 0,
             claimed_at,
@@ -111,14 +115,14 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
                 .map(|job| Member { row: job.id, message_id: job.message_id.clone() })
                 .collect(),
             suppressed,
-            caps: outlet.caps.clone(),
-            ramp: outlet.ramp.clone(),
-            instead_of: ticket.instead_of,
+            caps: configured.caps.clone(),
+            ramp: configured.ramp.clone(),
+            instead_of: context.instead_of,
         })
         .await?;
     let Claimed::Batch(batch) = claim else {
         return Ok(Done::NotClaimed {
-            way: ticket.way,
+            route: context.route,
             rows: names,
             suppressed: taken_out,
             why: claim,
@@ -128,33 +132,33 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     // it is begun.
     let _connection = tokio::select! {
         biased;
-        () = withdrawn(&ticket.stop, &ticket.opened) => None,
-        permit = ticket.connections.acquire() => Some(permit.map_err(|_| Error::internal("the connection limit is closed"))?),
+        () = withdrawn(&context.stop, &context.opened) => None,
+        permit = context.connections.acquire() => Some(permit.map_err(|_| Error::internal("the connection limit is closed"))?),
     };
     let rows = Arc::new(rows);
     let wire = ClaimWire {
         batch,
-        pacers: ticket.pacers,
+        pacers: context.pacers,
         suppressions: Arc::clone(&parts.suppressions),
         trace: Arc::clone(&parts.trace),
-        heard: ticket.heard,
-        stop: ticket.stop,
-        opened: ticket.opened,
-        patience: ticket.patience,
-        first_request: ticket.first_request,
+        verdicts: context.verdicts,
+        stop: context.stop,
+        opened: context.opened,
+        patience: context.patience,
+        first_request: context.first_request,
         screened: Mutex::new(Vec::new()),
-        deadlines: ticket.deadlines,
+        deadlines: context.deadlines,
         last_in_time: AtomicU64::new(0),
         expired: Mutex::new(Vec::new()),
         put_off: Mutex::new(HashMap::new()),
         cut: Cut::default(),
-        left: ticket.left,
+        left: context.left,
         recipients,
         rows: Arc::clone(&rows),
         next_row: AtomicUsize::new(0),
     };
     let claim = Claim { batch, key, generation: 0, claimed_at, jobs, is_replay: false };
-    let mut sending = outlet.provider.send(&claim, &wire);
+    let mut sending = configured.provider.send(&claim, &wire);
     let reply = std::future::poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);
         // Whether it is over or waits for something, what was answered is on record first. Where
@@ -166,14 +170,14 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     drop(sending);
     if matches!(reply.health, Health::Stop(_) | Health::Exhausted(_)) {
         // Before the connection is another claim's: that has been made, and must not be begun.
-        wire.heard.stop();
+        wire.verdicts.stop();
     }
-    ticket.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
+    context.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
     let expired = wire.expired.into_inner().unwrap_or_else(PoisonError::into_inner);
     let put_off = wire.put_off.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Done::Sent {
-        way: ticket.way,
+        route: context.route,
         batch,
         rows,
         claimed_at,
@@ -221,13 +225,13 @@ const BEFORE_WIRE: usize = 8;
 /// is a defect and stops the run.
 fn draft(
     parts: &Parts,
-    outlet: &Outlet,
+    configured: &ConfiguredProvider,
     buffers: &Buffers,
     mut rows: Vec<LedgerRow>,
     claimed_at: Timestamp,
 ) -> Result<Drafted> {
-    let can = outlet.provider.capabilities();
-    let press = Press {
+    let can = configured.provider.capabilities();
+    let renderer = Renderer {
         message: &parts.message,
         columns: &parts.columns,
         run: &parts.run,
@@ -252,7 +256,7 @@ fn draft(
             taken_out.insert(row.row);
             continue;
         }
-        let mut job = press.job(row, &to, claimed_at, can, buffers.take())?;
+        let mut job = renderer.job(row, &to, claimed_at, can, buffers.take())?;
         if let Some(redirect) = &parts.redirect {
             recipients.insert(row.row, to);
             job.to = redirect.clone();

@@ -7,7 +7,7 @@ mod later;
 mod pass_on;
 mod pauses;
 mod phase;
-mod station;
+mod provider_state;
 mod trust;
 mod view;
 mod watch;
@@ -24,16 +24,16 @@ use tokio::task::JoinSet;
 use self::later::Later;
 use self::pass_on::Passes;
 use self::phase::Waiting;
-use self::station::{CameOf, Station};
+use self::provider_state::{ChunkResult, ProviderState};
 use self::watch::Watch;
 use crate::ledger::{Claimed, Gate, Ledger, LedgerError, Standing};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Cohort, Outcome};
-use crate::pipeline::chunk::{Buffers, Done, Way};
+use crate::pipeline::chunk::{Buffers, Done, Route};
 use crate::pipeline::learning;
 use crate::pipeline::settle::{self, Judge, Returned};
-use crate::pipeline::signals::{Signals, Wish};
-use crate::pipeline::{Outlet, Parts, Why};
+use crate::pipeline::signals::{SignalRequest, Signals};
+use crate::pipeline::{ConfiguredProvider, Parts, Why};
 use crate::progress::RateMeter;
 use crate::provider::{BoxFuture, Health, Refusal, Reply, RowNumber, Verdict};
 
@@ -56,13 +56,13 @@ pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let why = engine.run(&mut signals).await;
     hurry.abort();
     let _ = hurry.await;
-    engine.hand_in().await;
+    engine.settle_outstanding().await;
     engine.learn_rest().await?;
-    let pacers = engine.stations.iter().map(|station| station.pacers.close());
+    let pacers = engine.providers.iter().map(|provider| provider.pacers.close());
     let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(pacers)).await;
     engine.tell_slowdowns().await?;
     futures_util::future::join_all(
-        engine.parts.outlets.iter().map(|outlet| outlet.provider.close()),
+        engine.parts.configured.iter().map(|configured| configured.provider.close()),
     )
     .await;
     engine.show();
@@ -78,14 +78,14 @@ pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
 async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
     let Ok(mut signals) = Signals::listen() else { return };
     for _ in 0..2 {
-        while !matches!(signals.next().await, Wish::Stop(_)) {}
+        while !matches!(signals.next().await, SignalRequest::Stop(_)) {}
     }
     ledger.hurry();
 }
 
 /// Takes in what has been put into the ledger since: who is suppressed there counts, whatever the
 /// files say.
-async fn take_in(parts: &Parts) -> Result<()> {
+async fn ingest_suppressions(parts: &Parts) -> Result<()> {
     const PAGE: usize = 1_000;
     loop {
         let page = parts.ledger.suppressions(parts.suppressions.learned_up_to(), PAGE).await?;
@@ -98,11 +98,11 @@ async fn take_in(parts: &Parts) -> Result<()> {
 
 struct Engine {
     parts: Arc<Parts>,
-    /// One for each of the outlets, in their order.
-    stations: Vec<Station>,
+    /// One for each of the configured providers, in their order.
+    providers: Vec<ProviderState>,
     /// Whose recipients are looked at first.
     turn: usize,
-    renderers: Arc<Semaphore>,
+    render_permits: Arc<Semaphore>,
     buffers: Arc<Buffers>,
     /// On their way beside this loop, so that none of them waits for what it asks the ledger;
     /// dropped with it.
@@ -143,23 +143,23 @@ struct Engine {
 
 impl Engine {
     async fn new(parts: Arc<Parts>) -> Result<Self> {
-        let mut stations = blame::stations(&parts).await?;
+        let mut providers = blame::provider_states(&parts).await?;
         // Recipients may have been opened again.
         let standing = parts.ledger.standing(&parts.run.id).await?;
-        take_in(&parts).await?;
-        for (station, outlet) in stations.iter_mut().zip(&parts.outlets) {
-            station.trust.recall(&parts, outlet.provider.as_ref()).await?;
+        ingest_suppressions(&parts).await?;
+        for (provider, configured) in providers.iter_mut().zip(&parts.configured) {
+            provider.trust.recall(&parts, configured.provider.as_ref()).await?;
         }
         // A canary that has been judged may have members left to send to again: they go beside the
         // rest, and are not judged again.
         let phase = if parts.run.gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
         let has_canary_beside = phase == Cohort::Rest && standing.canary.open > 0;
         Ok(Self {
-            stations,
+            providers,
             turn: 0,
             buffers: Arc::default(),
             // One core is for the wire and the ledger.
-            renderers: Arc::new(Semaphore::new(
+            render_permits: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1)),
             )),
             chunks: JoinSet::new(),
@@ -214,11 +214,11 @@ impl Engine {
             });
             let settle_at = self.gathered_since + TOGETHER_FOR;
             tokio::select! {
-                Some(done) = self.chunks.join_next() => self.came_back(done.map_err(|e| Error::internal(format!("a batch stopped: {e}")))??).await?,
+                Some(done) = self.chunks.join_next() => self.on_chunk_done(done.map_err(|e| Error::internal(format!("a batch stopped: {e}")))??).await?,
                 Some(settled) = self.settling.next() => settled?,
                 () = tokio::time::sleep_until(settle_at.into()), if !self.gathered.is_empty() => self.settle_gathered(),
-                wish = signals.next() => {
-                    if self.heard(wish) {
+                request = signals.next() => {
+                    if self.on_signal(request) {
                         return Ok(self.why.take());
                     }
                 }
@@ -230,10 +230,10 @@ impl Engine {
         }
     }
 
-    async fn came_back(&mut self, done: Done) -> Result<()> {
+    async fn on_chunk_done(&mut self, done: Done) -> Result<()> {
         match done {
-            Done::NotClaimed { way, rows, suppressed, why } => {
-                self.returned(way);
+            Done::NotClaimed { route, rows, suppressed, why } => {
+                self.returned(route);
                 // With nobody left to claim, the suppressed were settled all the same.
                 if why == Claimed::Nothing {
                     suppressed.iter().for_each(|(_, outcome)| self.settled(*outcome));
@@ -242,11 +242,11 @@ impl Engine {
                     self.out.remove(row);
                     self.reopened(*row);
                 }
-                self.watch.came_back();
+                self.watch.note_reopened();
                 self.give_back(rows.len());
                 match why {
                     Claimed::Capped { cap, room, until } => {
-                        self.capped(way.through, &cap, room, until)
+                        self.capped(route.through, &cap, room, until)
                     }
                     Claimed::Paused(pause) => self.paused(*pause),
                     Claimed::Lost { ledger, what } => {
@@ -256,7 +256,7 @@ impl Engine {
                 }
             }
             Done::Sent {
-                way,
+                route,
                 batch,
                 rows,
                 claimed_at,
@@ -266,22 +266,23 @@ impl Engine {
                 expired,
                 put_off,
             } => {
-                self.returned(way);
+                self.returned(route);
                 for row in
                     rows.iter().map(|row| &row.row).chain(suppressed.iter().map(|(row, _)| row))
                 {
                     self.out.remove(row);
                 }
-                let given_up = self.find_cause(way, &rows, &mut reply).await?;
-                let outlet = &self.parts.outlets[way.through];
-                let policy = outlet.retry;
+                let given_up = self.find_cause(route, &rows, &mut reply).await?;
+                let configured = &self.parts.configured[route.through];
+                let policy = configured.retry;
                 let learns = self.parts.learn.is_some() && self.parts.redirect.is_none();
-                let learn = learns.then_some(outlet.name.as_str());
-                let heard = Arc::clone(&self.stations[way.through].heard);
-                let shares = outlet.provider.capabilities().per_request > 1;
-                let (lanes, anew, began) =
-                    (&mut self.stations[way.first].lanes, &mut self.passes.by_row, self.began);
-                let judge = Judge { policy, shares, lanes, learn, heard: &heard, anew, began };
+                let learn = learns.then_some(configured.name.as_str());
+                let verdicts = Arc::clone(&self.providers[route.through].verdicts);
+                let shares = configured.provider.capabilities().per_request > 1;
+                let (queues, anew, began) =
+                    (&mut self.providers[route.first].queues, &mut self.passes.by_row, self.began);
+                let judge =
+                    Judge { policy, shares, queues, learn, verdicts: &verdicts, anew, began };
                 let returned = Returned {
                     rows: &rows,
                     claimed_at,
@@ -294,8 +295,8 @@ impl Engine {
                 if let Some(given_up) = given_up {
                     exceptions::give_up(given_up, &rows, &mut translated);
                 }
-                self.pass_on(way.through, &rows, &mut translated);
-                self.note_later(way, &rows, &translated.items);
+                self.pass_on(route.through, &rows, &mut translated);
+                self.note_later(route, &rows, &translated.items);
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|(_, outcome)| self.settled(*outcome));
                 translated
@@ -305,8 +306,8 @@ impl Engine {
                     .for_each(|outcome| self.settled(outcome));
                 let is_left = !translated.void.is_empty()
                     || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none());
-                if is_left && self.watch.may_hold(&rows, way) {
-                    self.watch.came_back();
+                if is_left && self.watch.may_hold(&rows, route) {
+                    self.watch.note_reopened();
                 }
                 // A recipient that is put off has not moved.
                 self.handed_over += reply
@@ -314,16 +315,16 @@ impl Engine {
                     .iter()
                     .filter(|(_, verdict)| settle::final_outcome(verdict).is_some())
                     .count() as u64;
-                let station = &mut self.stations[way.through];
-                station.heard.came_back(batch);
+                let provider = &mut self.providers[route.through];
+                provider.verdicts.batch_returned(batch);
                 let accepted = reply
                     .items
                     .iter()
                     .filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }))
                     .count() as u64;
-                station.pacers.throttle.passed(reply.items.len() as u64, accepted, Instant::now());
+                provider.pacers.throttle.passed(reply.items.len() as u64, accepted, Instant::now());
                 let has_accepted = accepted > 0;
-                let learned = self.learned(way.through, translated.learned);
+                let learned = self.learned(route.through, translated.learned);
                 let (parts, feedback, void) =
                     (Arc::clone(&self.parts), std::mem::take(&mut reply.feedback), translated.void);
                 // The rows are open again only when this has been committed, so the cursors go back
@@ -331,7 +332,7 @@ impl Engine {
                 for row in &void {
                     self.reopened(*row);
                 }
-                self.wake_lanes();
+                self.wake_queues();
                 if self.gathered.is_empty() {
                     self.gathered_since = Instant::now();
                 }
@@ -343,18 +344,23 @@ impl Engine {
                         .await?)
                 }));
                 reply.health = self
-                    .weigh(way.through, std::mem::take(&mut reply.health), has_accepted)
+                    .weigh(route.through, std::mem::take(&mut reply.health), has_accepted)
                     .await?;
-                self.keep_wait(way.through, &reply).await?;
-                self.note_health(way.through, &reply);
+                self.keep_wait(route.through, &reply).await?;
+                self.note_health(route.through, &reply);
                 let most = reply.most_per_request.map(|most| most as u64);
-                self.stations[way.through].trust.keep(&self.parts, most).await?;
+                self.providers[route.through].trust.keep(&self.parts, most).await?;
                 if self.gathered.len() >= TOGETHER || !void.is_empty() {
                     self.settle_gathered();
                 }
                 // Bounded: a slow disk must not let verdicts pile up behind it.
                 while self.settling.len()
-                    > 2 * self.parts.outlets.iter().map(|outlet| outlet.in_flight).sum::<usize>()
+                    > 2 * self
+                        .parts
+                        .configured
+                        .iter()
+                        .map(|configured| configured.in_flight)
+                        .sum::<usize>()
                 {
                     if let Some(settled) = self.settling.next().await {
                         settled?;
@@ -378,7 +384,7 @@ impl Engine {
     /// Settles what is known, also where sending ended with an error or at once: the trace may be
     /// what could not be written. What fails here stays for the next start to find in the trace, or
     /// in doubt.
-    async fn hand_in(&mut self) {
+    async fn settle_outstanding(&mut self) {
         self.settle_gathered();
         let all = async { while self.settling.next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_WORDS, all).await;
@@ -402,71 +408,71 @@ impl Engine {
         }
     }
 
-    fn returned(&mut self, way: Way) {
-        self.stations[way.first].lanes.returned(way.lane);
-        self.stations[way.through].under_way -= 1;
+    fn returned(&mut self, route: Route) {
+        self.providers[route.first].queues.returned(route.queue);
+        self.providers[route.through].under_way -= 1;
     }
 
     /// A row is open again, whoever is to take it.
     fn reopened(&mut self, row: RowNumber) {
-        self.stations.iter_mut().for_each(|station| station.lanes.reopened(row));
+        self.providers.iter_mut().for_each(|provider| provider.queues.reopened(row));
     }
 
-    fn wake_lanes(&mut self) {
-        self.stations.iter_mut().for_each(|station| station.lanes.wake());
+    fn wake_queues(&mut self) {
+        self.providers.iter_mut().for_each(|provider| provider.queues.wake());
     }
 
     fn note_health(&mut self, through: usize, reply: &Reply) {
         let now = Instant::now();
         let has_stand_in = self.has_stand_in(through, now);
-        let outlet = &self.parts.outlets[through];
+        let configured = &self.parts.configured[through];
         let health = &reply.health;
         match health {
             Health::Fine => {}
             Health::SlowDown(wait) => tracing::info!(
-                provider = outlet.name,
+                provider = configured.name,
                 seconds = wait.as_secs_f64(),
                 "asked to slow down"
             ),
             Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal) => {
                 let lasts = !matches!(health, Health::Failing(_));
-                tracing::info!(provider = outlet.name, reason = %refusal.reason, code = refusal.code, lasts, "the provider fails");
+                tracing::info!(provider = configured.name, reason = %refusal.reason, code = refusal.code, lasts, "the provider fails");
                 // A reply may quote an address.
                 tracing::debug!(detail = ?refusal.detail, "the provider says");
             }
         }
-        let came_of = CameOf { reply, has_stand_in };
-        self.stations[through].fares(&came_of, now);
+        let result = ChunkResult { reply, has_stand_in };
+        self.providers[through].update_health(&result, now);
     }
 
     /// Lets others take over for a provider whose first request has gone on for long: what comes of
     /// it still counts.
     fn look_at_first_requests(&mut self) {
         let now = Instant::now();
-        for place in 0..self.stations.len() {
-            if self.stations[place].first_request_lasts(now) && self.has_stand_in(place, now) {
-                self.stations[place].took_nothing_so_far(now);
+        for place in 0..self.providers.len() {
+            if self.providers[place].first_request_lasts(now) && self.has_stand_in(place, now) {
+                self.providers[place].took_nothing_so_far(now);
             }
         }
     }
 
     fn capped(&mut self, through: usize, cap: &str, room: u64, until: Timestamp) {
-        let of = if self.stations.len() > 1 {
-            format!(" of {}", self.parts.outlets[through].name)
+        let of = if self.providers.len() > 1 {
+            format!(" of {}", self.parts.configured[through].name)
         } else {
             String::new()
         };
         let text =
             format!("the cap{of} of {cap} is reached; the next recipient may go at {until:.0}");
-        self.stations[through].capped(text, room, until);
+        self.providers[through].capped(text, room, until);
     }
 
     /// Claims nothing more, and lets what is on the wire finish. What is claimed under a limit or a
     /// cap counts, and goes too. The first reason stands, but a signal is always told.
     fn stop_for(&mut self, why: Why) {
         if !matches!(why, Why::Limit | Why::Capped(_)) {
-            for station in &self.stations {
-                station.stop.send_replace(true);
+            for provider in &self.providers {
+                provider.stop.send_replace(true);
             }
         }
         if self.why.is_none() || matches!(why, Why::Signal { .. }) {
@@ -477,17 +483,17 @@ impl Engine {
     /// The providers that have refused as a whole and taken nothing since, with what each said
     /// last.
     fn failing(&self) -> Vec<(String, Refusal)> {
-        let last = |(station, outlet): (&Station, &Outlet)| {
-            Some((outlet.name.clone(), station.breaker.said_last()?.clone()))
+        let last = |(provider, configured): (&ProviderState, &ConfiguredProvider)| {
+            Some((configured.name.clone(), provider.breaker.said_last()?.clone()))
         };
-        self.stations.iter().zip(&self.parts.outlets).filter_map(last).collect()
+        self.providers.iter().zip(&self.parts.configured).filter_map(last).collect()
     }
 
     /// Returns whether to leave at once.
-    fn heard(&mut self, wish: Wish) -> bool {
-        match wish {
-            Wish::Status => self.parts.progress.message(&self.snapshot().line()),
-            Wish::Stop(exit) => {
+    fn on_signal(&mut self, request: SignalRequest) -> bool {
+        match request {
+            SignalRequest::Status => self.parts.progress.message(&self.snapshot().line()),
+            SignalRequest::Stop(exit) => {
                 let again = matches!(self.why, Some(Why::Signal { .. }));
                 self.stop_for(Why::Signal { exit, failing: Vec::new() });
                 if again {
@@ -514,12 +520,12 @@ impl Engine {
         }
         // What another process has put into the ledger counts from the next hand-over on, whatever
         // file it stands in besides.
-        take_in(&self.parts).await?;
+        ingest_suppressions(&self.parts).await?;
         self.obey_pauses().await?;
         self.look_at_canary().await?;
         self.watch_rules().await?;
         self.look_at_first_requests();
-        self.wake_lanes();
+        self.wake_queues();
         self.tell_slowdowns().await?;
         self.show();
         Ok(())

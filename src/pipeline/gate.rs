@@ -33,7 +33,7 @@ pub(crate) struct CanaryRule {
     pub wait_complained: Duration,
     /// Whether anything tells of bounces and complaints at all. Without that, their absence proves
     /// nothing.
-    pub hears: bool,
+    pub has_feedback: bool,
     /// Whether bounces must be reported for the canary to pass, and nothing does: without a bounce
     /// it waits for a person.
     pub lacks_bounces: bool,

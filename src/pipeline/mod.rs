@@ -1,4 +1,4 @@
-//! The one loop: it admits chunks, collects verdicts and hears the stop signal; it never touches
+//! The one loop: it admits chunks, collects verdicts and has_feedback the stop signal; it never touches
 //! single messages on the wire.
 //!
 //! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an
@@ -11,18 +11,18 @@ mod breaker;
 mod chunk;
 mod engine;
 pub(crate) mod gate;
-mod heard;
-mod lanes;
 mod learning;
 mod memory;
-mod press;
+mod queues;
 pub(crate) mod receivers;
+mod render;
 mod replay;
 pub(crate) mod retry;
 mod sameness;
 mod settle;
 mod signals;
 mod throttle;
+mod verdicts;
 mod wire;
 
 use std::sync::Arc;
@@ -45,13 +45,13 @@ pub(crate) use engine::execute;
 pub(crate) use gate::CanaryRule;
 pub(crate) use learning::{keep_learned, keep_unlearned};
 pub(crate) use memory::LedgerMemory;
-pub(crate) use replay::{Doubtful, Replayed, replay};
+pub(crate) use replay::{ReplaySource, Replayed, replay};
 pub(crate) use retry::RetryPolicy;
-pub(crate) use signals::{Signals, Wish, survive_questions};
+pub(crate) use signals::{SignalRequest, Signals, install_sigusr1_handler};
 
 /// A provider of an execution, and what limits it.
 #[derive(Clone, Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct ConfiguredProvider {
     /// As under `[providers]`.
     pub name: String,
     pub provider: Arc<dyn Provider>,
@@ -86,8 +86,8 @@ pub(crate) struct Limits {
 pub(crate) struct Parts {
     pub ledger: Arc<dyn Ledger>,
     /// Never empty. Each may be somebody's first choice.
-    pub outlets: Vec<Outlet>,
-    /// Who takes over for one that takes nothing, in this order: places in `outlets`.
+    pub configured: Vec<ConfiguredProvider>,
+    /// Who takes over for one that takes nothing, in this order: places in `configured`.
     pub order: Vec<usize>,
     pub limits: Limits,
     pub message: Arc<Message>,
@@ -118,7 +118,11 @@ pub(crate) struct Parts {
 impl Parts {
     /// The providers in one text.
     pub(crate) fn label(&self) -> String {
-        self.outlets.iter().map(|outlet| outlet.name.as_str()).collect::<Vec<_>>().join(", ")
+        self.configured
+            .iter()
+            .map(|configured| configured.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) const NO_SINGLE_COMPLAINTS: &[&str] =
 
 /// What is to be said about so many accepted recipients of whom so many are at these domains; empty
 /// where none is.
-pub(crate) fn unheard(at: &[(String, u64)], accepted: u64) -> String {
+pub(crate) fn no_feedback_note(at: &[(String, u64)], accepted: u64) -> String {
     let count: u64 = at.iter().map(|(_, count)| count).sum();
     if count == 0 || accepted == 0 {
         return String::new();
@@ -38,9 +38,12 @@ mod tests {
     fn the_share_of_those_who_are_never_heard_is_said() {
         let at = [("gmail.com".to_owned(), 1_100), ("me.com".to_owned(), 120)];
         assert_eq!(
-            unheard(&at, 2_000),
+            no_feedback_note(&at, 2_000),
             "; 61 % of them at receivers that report no single complaints (gmail.com 1,100, me.com 120)"
         );
-        assert_eq!((unheard(&[], 2_000), unheard(&at, 0)), (String::new(), String::new()));
+        assert_eq!(
+            (no_feedback_note(&[], 2_000), no_feedback_note(&at, 0)),
+            (String::new(), String::new())
+        );
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Outlet;
-use super::press::{Press, account_mark, idempotency_key};
+use super::ConfiguredProvider;
+use super::render::{Renderer, account_mark, idempotency_key};
 use super::wire::Pacers;
 use crate::input::context::ColumnIndex;
 use crate::ledger::{BatchRecord, Ledger, LedgerRow, Pause, Run};
@@ -23,7 +23,7 @@ use crate::provider::{BoxFuture, Claim, Job, Reply, RowNumber, Stopped, Ticket, 
 use crate::suppression::Suppressions;
 
 /// What a run's batches in doubt are made of.
-pub(crate) struct Doubtful {
+pub(crate) struct ReplaySource {
     pub ledger: Arc<dyn Ledger>,
     pub run: Run,
     pub message: Arc<Message>,
@@ -46,15 +46,15 @@ pub(crate) enum Replayed {
 
 /// Sends a batch once more. `rows` are all its members, in its order, every one of them in doubt.
 pub(crate) async fn replay(
-    doubtful: &Doubtful,
-    outlet: &Outlet,
+    source: &ReplaySource,
+    configured: &ConfiguredProvider,
     batch: &BatchRecord,
     rows: &[LedgerRow],
 ) -> Result<Replayed> {
     let refused = |why: String| Ok(Replayed::Refused(why));
-    let can = outlet.provider.capabilities();
+    let can = configured.provider.capabilities();
     let Some(window) = can.idempotency_window else {
-        return refused(format!("{} knows no idempotency keys", outlet.name));
+        return refused(format!("{} knows no idempotency keys", configured.name));
     };
     let age = Duration::try_from(Timestamp::now().duration_since(batch.claimed_at))
         .unwrap_or(Duration::ZERO);
@@ -62,14 +62,14 @@ pub(crate) async fn replay(
         let hours = (window * 2 / 3).as_secs() / 3_600;
         return refused(format!(
             "it was claimed more than {hours} hours ago, and {} may have forgotten its key",
-            outlet.name
+            configured.name
         ));
     }
     // A key rotated within one account looks no different from another account, which would mail
     // everybody again.
-    let mark = account_mark(outlet, &doubtful.secret);
+    let mark = account_mark(configured, &source.secret);
     if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
-        let name = &outlet.name;
+        let name = &configured.name;
         return refused(format!(
             "api_key or base_url of {name} have changed since, so this may be another account, which does not know the batch"
         ));
@@ -77,11 +77,11 @@ pub(crate) async fn replay(
     if rows.len() > can.per_request {
         return refused("it was more than one request, and it is not known which".into());
     }
-    let press = Press {
-        message: &doubtful.message,
-        columns: &doubtful.columns,
-        run: &doubtful.run,
-        secret: &doubtful.secret,
+    let renderer = Renderer {
+        message: &source.message,
+        columns: &source.columns,
+        run: &source.run,
+        secret: &source.secret,
     };
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
@@ -95,37 +95,37 @@ pub(crate) async fn replay(
                 ));
             }
         };
-        if doubtful.suppressions.screen(&to).is_some() {
+        if source.suppressions.screen(&to).is_some() {
             return refused(format!(
                 "row {} has been suppressed since, and the batch can only go whole",
                 row.row
             ));
         }
-        let mut job = press.job(row, &to, batch.claimed_at, can, Vec::new())?;
-        if let Some(redirect) = &doubtful.redirect {
+        let mut job = renderer.job(row, &to, batch.claimed_at, can, Vec::new())?;
+        if let Some(redirect) = &source.redirect {
             job.to = redirect.clone();
         }
         jobs.push(job);
     }
     if idempotency_key(
-        &doubtful.run,
-        outlet,
+        &source.run,
+        configured,
         &jobs,
         batch.generation,
         batch.claimed_at,
-        &doubtful.secret,
+        &source.secret,
     ) != batch.key
     {
         return refused("the request would not be the same: the provider's configuration or this program has changed since".into());
     }
-    let head = &doubtful.run.head;
+    let head = &source.run.head;
     let holds = |pause: &Pause| {
-        pause.scope.holds(&head.campaign, head.kind) || pause.scope.holds_provider(&outlet.name)
+        pause.scope.holds(&head.campaign, head.kind) || pause.scope.holds_provider(&configured.name)
     };
-    if let Some(pause) = doubtful.ledger.pauses().await?.into_iter().find(holds) {
+    if let Some(pause) = source.ledger.pauses().await?.into_iter().find(holds) {
         return refused(format!("{} has been paused since {}", pause.scope.words(), pause.words()));
     }
-    let wire = ReplayWire { pacers: Pacers::new(&doubtful.ledger, outlet) };
+    let wire = ReplayWire { pacers: Pacers::new(&source.ledger, configured) };
     if wire.pacers.fit(&jobs.iter().collect::<Vec<_>>()) < jobs.len() {
         return refused("the batch is larger than the rate lets go at once".into());
     }
@@ -137,7 +137,7 @@ pub(crate) async fn replay(
         jobs,
         is_replay: true,
     };
-    Ok(Replayed::Answered(outlet.provider.send(&claim, &wire).await))
+    Ok(Replayed::Answered(configured.provider.send(&claim, &wire).await))
 }
 
 /// Keeps the limits. Nothing is traced: whoever is in doubt is in doubt in the ledger already,

@@ -13,8 +13,8 @@ use crate::pipeline::retry::draw;
 use crate::provider::{Refusal, Reply, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
 
-use super::heard::Heard;
-use super::lanes::Lanes;
+use super::queues::DomainQueues;
+use super::verdicts::PendingVerdicts;
 
 /// Where a member was answered for the first time later than this after its claim, its retries
 /// count from the answer.
@@ -34,11 +34,11 @@ pub(crate) struct Judge<'a> {
     pub(crate) policy: RetryPolicy,
     /// Its members share requests: those who come back from one go on together.
     pub(crate) shares: bool,
-    pub(crate) lanes: &'a mut Lanes,
+    pub(crate) queues: &'a mut DomainQueues,
     /// The provider that answered, where what it says about people is learned.
     pub(crate) learn: Option<&'a str>,
     /// What the provider's answers have proved together.
-    pub(crate) heard: &'a Heard,
+    pub(crate) verdicts: &'a PendingVerdicts,
     /// Those whose retries count anew.
     pub(crate) anew: &'a mut HashMap<RowNumber, Anew>,
     /// When the execution began.
@@ -74,7 +74,7 @@ pub(crate) struct Returned<'a> {
 /// begun.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened, expired, put_off } = claim;
-    let Judge { policy, shares, lanes, learn, heard, anew, began } = judge;
+    let Judge { policy, shares, queues, learn, verdicts, anew, began } = judge;
     let together = shares.then(draw);
     let now = Timestamp::now();
     let mut members: HashMap<RowNumber, &LedgerRow> =
@@ -84,7 +84,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     for (job, verdict) in &reply.items {
         let Some(row) = members.remove(job) else { continue };
         tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
-        let weighed = heard.weighed(row, verdict);
+        let weighed = verdicts.weighed(row, verdict);
         if let (Verdict::Rejected(refusal), Some(_)) = (verdict, &weighed) {
             // It is the provider's, and no wait of this recipient.
             out.items.push((
@@ -104,7 +104,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         // A second attempt that is refused says nothing new about the domain, and neither does
         // greylisting, which is each recipient's own.
         if !transient || (row.attempts == 0 && named.is_none()) {
-            lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
+            queues.answered(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
         }
         let counts_from = row.first_at.unwrap_or(claimed_at);
         let is_late = row.attempts == 0 && answered.duration_since(counts_from) > CLAIM_LASTS;

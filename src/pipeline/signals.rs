@@ -8,7 +8,7 @@ use crate::model::exit::Exit;
 
 /// What somebody wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum SignalRequest {
     /// Drain and end with this code; a second one gives up waiting.
     Stop(Exit),
     /// SIGUSR1: print the status.
@@ -39,19 +39,19 @@ impl Signals {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Wish {
+    pub(crate) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.interrupt.recv() => Wish::Stop(Exit::INTERRUPTED),
-            _ = self.terminate.recv() => Wish::Stop(Exit::TERMINATED),
-            () = hung_up(&mut self.hang_up) => Wish::Stop(Exit::HUNG_UP),
-            _ = self.status.recv() => Wish::Status,
+            _ = self.interrupt.recv() => SignalRequest::Stop(Exit::INTERRUPTED),
+            _ = self.terminate.recv() => SignalRequest::Stop(Exit::TERMINATED),
+            () = hung_up(&mut self.hang_up) => SignalRequest::Stop(Exit::HUNG_UP),
+            _ = self.status.recv() => SignalRequest::Status,
         }
     }
 }
 
 /// Whoever asks for the status before a run goes on, or after it, gets no answer; without this the
 /// question would end the process.
-pub(crate) fn survive_questions() -> io::Result<()> {
+pub(crate) fn install_sigusr1_handler() -> io::Result<()> {
     // The handler stays when the listener goes.
     signal(SignalKind::user_defined1()).map(drop)
 }

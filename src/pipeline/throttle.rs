@@ -49,11 +49,11 @@ pub(crate) struct Throttle {
     /// Recipients of a full request.
     batch: f64,
     is_active: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<ThrottleState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ThrottleState {
     meter: RateMeter,
     slowed: Option<Slowed>,
     /// When the next recipient may go.
@@ -112,7 +112,7 @@ pub(crate) struct Change {
 impl Throttle {
     /// For a provider with this rate in recipients a second, and so many of them in a full request.
     pub(crate) fn new(ceiling: Option<f64>, batch: usize, now: Instant) -> Self {
-        let state = State {
+        let state = ThrottleState {
             meter: RateMeter::new(now),
             slowed: None,
             next: now,
@@ -130,7 +130,7 @@ impl Throttle {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ThrottleState> {
         // Whatever a panic elsewhere left half done is a speed, and bounded.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -256,7 +256,7 @@ impl Throttle {
     }
 }
 
-impl State {
+impl ThrottleState {
     /// What it took since it was slowed, where that is less than one a second. Of the pause before
     /// it took anything half may have been too much.
     fn taken_a_second(&self, now: Instant) -> Option<f64> {

@@ -13,9 +13,9 @@ use crate::ledger::trace::Trace;
 use crate::ledger::{Ledger, LedgerResult, LedgerRow};
 use crate::limit::{Pacer, together};
 use crate::model::outcome::Reason;
-use crate::pipeline::Outlet;
-use crate::pipeline::heard::Heard;
+use crate::pipeline::ConfiguredProvider;
 use crate::pipeline::throttle::Throttle;
+use crate::pipeline::verdicts::PendingVerdicts;
 use crate::provider::{BoxFuture, Job, RowNumber, Stopped, Ticket, Verdict, Wire};
 use crate::suppression::Suppressions;
 
@@ -32,22 +32,22 @@ pub(crate) struct Pacers {
 
 impl Pacers {
     /// What limits a provider, shared with all runs of the workspace.
-    pub(crate) fn new(ledger: &Arc<dyn Ledger>, outlet: &Outlet) -> Self {
+    pub(crate) fn new(ledger: &Arc<dyn Ledger>, configured: &ConfiguredProvider) -> Self {
         let pacer = |key: String, rate| Arc::new(Pacer::new(Arc::clone(ledger), key, rate));
-        let rate = outlet.rate.map(|rate| rate.per_second());
+        let rate = configured.rate.map(|rate| rate.per_second());
         Self {
-            all: outlet.rate.map(|rate| pacer(outlet.name.clone(), rate)),
-            domains: outlet
+            all: configured.rate.map(|rate| pacer(configured.name.clone(), rate)),
+            domains: configured
                 .per_domain
                 .iter()
-                .map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", outlet.name), *rate)))
+                .map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", configured.name), *rate)))
                 .collect(),
-            requests: outlet
+            requests: configured
                 .request_rate
-                .map(|rate| pacer(format!("{}//requests", outlet.name), rate)),
+                .map(|rate| pacer(format!("{}//requests", configured.name), rate)),
             throttle: Arc::new(Throttle::new(
                 rate,
-                outlet.provider.capabilities().per_request,
+                configured.provider.capabilities().per_request,
                 Instant::now(),
             )),
         }
@@ -195,7 +195,7 @@ pub(crate) struct ClaimWire {
     pub(crate) pacers: Pacers,
     pub(crate) suppressions: Arc<Suppressions>,
     pub(crate) trace: Arc<Trace>,
-    pub(crate) heard: Arc<Heard>,
+    pub(crate) verdicts: Arc<PendingVerdicts>,
     /// True as soon as nothing more may be begun.
     pub(crate) stop: watch::Receiver<bool>,
     /// Changes when the provider's breaker opens: what has not been begun by then is given back.
@@ -267,7 +267,7 @@ impl ClaimWire {
 
     /// Whether nothing more of this claim may be begun.
     fn is_stopped(&self) -> bool {
-        self.heard.is_quiet() || *self.stop.borrow()
+        self.verdicts.is_quiet() || *self.stop.borrow()
     }
 
     async fn granted(&self, job: &Job) -> LedgerResult<()> {
@@ -390,7 +390,7 @@ impl Wire for ClaimWire {
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(job, Timestamp::now());
         }
-        self.heard.answered(self.batch, self.row_of(job), verdict);
+        self.verdicts.answered(self.batch, self.row_of(job), verdict);
         self.trace.answered(self.batch, job, verdict)
     }
 

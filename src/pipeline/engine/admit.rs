@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Engine;
-use super::station::{Absence, Readiness, Share};
+use super::provider_state::{Absence, Readiness, Share};
 use crate::ledger::{Ask, InsteadOf, LedgerRow};
 use crate::model::error::Result;
 use crate::model::outcome::Cohort;
-use crate::pipeline::chunk::{self, Ticket, Way};
+use crate::pipeline::chunk::{self, ChunkContext, Route};
 use crate::pipeline::{Why, retry};
 use crate::provider::RowNumber;
 
@@ -42,9 +42,9 @@ impl Engine {
         }
         let mut wake: Option<Instant> = None;
         let mut stuck = Vec::new();
-        self.turn = (self.turn + 1) % self.stations.len();
-        for offset in 0..self.stations.len() {
-            let first = (self.turn + offset) % self.stations.len();
+        self.turn = (self.turn + 1) % self.providers.len();
+        for offset in 0..self.providers.len() {
+            let first = (self.turn + offset) % self.providers.len();
             if self.watch.holds_provider(first) {
                 continue;
             }
@@ -69,31 +69,31 @@ impl Engine {
                     }
                     return Ok(None);
                 }
-                if self.stations[through].is_braked
+                if self.providers[through].is_braked
                     && let Some(row) = self.probe_row(first).await?
                 {
-                    self.send_out_of_turn(Way { first, lane: 0, through }, vec![row], now);
+                    self.send_out_of_turn(Route { first, queue: 0, through }, vec![row], now);
                     continue;
                 }
-                let asked_last = self.stations[through].asked_last();
+                let asked_last = self.providers[through].asked_last();
                 let rows = self.next_due_rows(first, most, now, &asked_last).await?;
                 if !rows.is_empty() {
-                    self.send_out_of_turn(Way { first, lane: 0, through }, rows, now);
+                    self.send_out_of_turn(Route { first, queue: 0, through }, rows, now);
                     continue;
                 }
-                let Some((lane, rows)) = self.next_rows(first, most).await? else {
-                    self.stations[through].exceptions.has_no_other();
+                let Some((queue, rows)) = self.next_rows(first, most).await? else {
+                    self.providers[through].exceptions.has_no_other();
                     if !asked_last.is_empty() {
                         let rows = self.next_due_rows(first, most, now, &[]).await?;
                         if !rows.is_empty() {
-                            self.send_out_of_turn(Way { first, lane: 0, through }, rows, now);
+                            self.send_out_of_turn(Route { first, queue: 0, through }, rows, now);
                             continue;
                         }
                     }
                     wake = wake.into_iter().chain(self.next_due(first, now).await?).min();
                     break;
                 };
-                self.send_off(Way { first, lane, through }, rows, now);
+                self.send_off(Route { first, queue, through }, rows, now);
             }
         }
         if wake.is_none() && self.is_idle() {
@@ -107,14 +107,14 @@ impl Engine {
         Ok(wake)
     }
 
-    /// Sends rows that no lane handed out. A lane may have read them ahead, so what was read ahead
+    /// Sends rows that no queue handed out. A queue may have read them ahead, so what was read ahead
     /// is read again.
-    fn send_out_of_turn(&mut self, way: Way, rows: Vec<LedgerRow>, now: Instant) {
-        self.stations[way.first].lanes.forget_ahead();
-        self.send_off(way, rows, now);
+    fn send_out_of_turn(&mut self, route: Route, rows: Vec<LedgerRow>, now: Instant) {
+        self.providers[route.first].queues.forget_ahead();
+        self.send_off(route, rows, now);
     }
 
-    fn send_off(&mut self, way: Way, rows: Vec<LedgerRow>, now: Instant) {
+    fn send_off(&mut self, route: Route, rows: Vec<LedgerRow>, now: Instant) {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(rows.len() as u64);
         }
@@ -122,32 +122,32 @@ impl Engine {
             self.out.insert(row.row);
             self.later.left(row.row);
         }
-        let instead_of = self.passed_over(way, now);
+        let instead_of = self.passed_over(route, now);
         let left = self.left_behind();
-        let deadlines = self.deadlines(way.through, &rows);
-        let patience = self.stations[way.through]
-            .patience(&self.parts.outlets[way.through], self.has_stand_in(way.through, now));
-        let station = &mut self.stations[way.through];
-        if station.under_way == 0 {
-            station.exceptions.sent_alone();
+        let deadlines = self.deadlines(route.through, &rows);
+        let patience = self.providers[route.through]
+            .patience(&self.parts.configured[route.through], self.has_stand_in(route.through, now));
+        let provider = &mut self.providers[route.through];
+        if provider.under_way == 0 {
+            provider.exceptions.sent_alone();
         }
-        station.under_way += 1;
-        let ticket = Ticket {
-            way,
+        provider.under_way += 1;
+        let context = ChunkContext {
+            route,
             instead_of,
-            pacers: station.pacers.clone(),
-            stop: station.stop.subscribe(),
-            opened: station.opened(),
+            pacers: provider.pacers.clone(),
+            stop: provider.stop.subscribe(),
+            opened: provider.opened(),
             patience,
-            first_request: station.first_request(),
+            first_request: provider.first_request(),
             deadlines,
-            renderers: self.renderers.clone(),
-            connections: station.connections.clone(),
+            render_permits: self.render_permits.clone(),
+            connections: provider.connections.clone(),
             buffers: self.buffers.clone(),
-            heard: station.heard.clone(),
+            verdicts: provider.verdicts.clone(),
             left,
         };
-        self.chunks.spawn(chunk::carry(self.parts.clone(), rows, ticket));
+        self.chunks.spawn(chunk::dispatch(self.parts.clone(), rows, context));
     }
 
     /// How many recipients are left besides those under way; none while a canary is out, on whom
@@ -164,15 +164,16 @@ impl Engine {
     }
 
     /// Why a chunk does not go through its first choice; people are told when that changes.
-    fn passed_over(&mut self, way: Way, now: Instant) -> Option<InsteadOf> {
-        let (outlets, first) = (&self.parts.outlets, &self.stations[way.first]);
-        let instead = (way.first != way.through).then_some(way.through);
-        let why = match first.readiness(&outlets[way.first], now, self.parts.limits.wait_on_cap) {
-            Readiness::Out { why, .. } if instead.is_some() => why.words(),
-            _ if instead.is_some() => "it takes nothing".to_owned(),
-            _ => String::new(),
-        };
-        let (name, taker) = (&outlets[way.first].name, &outlets[way.through].name);
+    fn passed_over(&mut self, route: Route, now: Instant) -> Option<InsteadOf> {
+        let (configured, first) = (&self.parts.configured, &self.providers[route.first]);
+        let instead = (route.first != route.through).then_some(route.through);
+        let why =
+            match first.readiness(&configured[route.first], now, self.parts.limits.wait_on_cap) {
+                Readiness::Out { why, .. } if instead.is_some() => why.words(),
+                _ if instead.is_some() => "it takes nothing".to_owned(),
+                _ => String::new(),
+            };
+        let (name, taker) = (&configured[route.first].name, &configured[route.through].name);
         let said = match (first.instead, instead) {
             (before, now) if before == now => None,
             (_, Some(_)) => Some(format!("failover from {name} to {taker}: {why}")),
@@ -183,7 +184,7 @@ impl Engine {
             self.parts.progress.message(&said);
         }
         let passed_over = instead.map(|_| InsteadOf { provider: name.clone(), why });
-        self.stations[way.first].instead = instead;
+        self.providers[route.first].instead = instead;
         passed_over
     }
 
@@ -202,8 +203,8 @@ impl Engine {
     pub(super) fn stand_ins(&self, place: usize, now: Instant) -> impl Iterator<Item = usize> {
         self.candidates(place).skip(1).filter(move |other| {
             let other = *other;
-            let readiness = self.stations[other].readiness(
-                &self.parts.outlets[other],
+            let readiness = self.providers[other].readiness(
+                &self.parts.configured[other],
                 now,
                 self.parts.limits.wait_on_cap,
             );
@@ -218,8 +219,8 @@ impl Engine {
             if self.watch.holds_provider(place) {
                 continue;
             }
-            match self.stations[place].readiness(
-                &self.parts.outlets[place],
+            match self.providers[place].readiness(
+                &self.parts.configured[place],
                 now,
                 self.parts.limits.wait_on_cap,
             ) {
@@ -242,12 +243,12 @@ impl Engine {
     /// The most recipients of the next chunk that goes through this provider, `--limit` included.
     fn chunk_size(&self, through: usize, now: Instant) -> usize {
         let connections: u64 =
-            self.parts.outlets.iter().map(|outlet| outlet.in_flight as u64).sum();
+            self.parts.configured.iter().map(|configured| configured.in_flight as u64).sum();
         let fair_share = self.phase_tally().open / (2 * connections) + 1;
         let canary = (self.phase == Cohort::Canary).then(|| self.phase_tally().total());
         let is_due_soon = self.later.is_due_within(DUE_SOON);
-        let most = self.stations[through].most(
-            &self.parts.outlets[through],
+        let most = self.providers[through].most(
+            &self.parts.configured[through],
             Share { fair: fair_share, canary, is_due_soon },
             now,
         );
@@ -262,15 +263,15 @@ impl Engine {
         let ask = Ask {
             cohort: self.cohort(),
             after: (rows as f64 * retry::draw()) as RowNumber,
-            not_domains: self.stations[first].lanes.domains(),
-            through: self.stations[first].recipients.clone(),
+            not_domains: self.providers[first].queues.domains(),
+            through: self.providers[first].recipients.clone(),
             limit: READ_AHEAD + self.out.len(),
             ..Ask::default()
         };
         let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await?;
         rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
-        let heard = &self.stations[first].heard;
-        Ok(rows.into_iter().find(|row| !heard.is_absolved(row.row)))
+        let verdicts = &self.providers[first].verdicts;
+        Ok(rows.into_iter().find(|row| !verdicts.is_absolved(row.row)))
     }
 
     async fn next_rows(
@@ -278,57 +279,62 @@ impl Engine {
         first: usize,
         most: usize,
     ) -> Result<Option<(usize, Vec<LedgerRow>)>> {
-        let (recipients, cohort) = (self.stations[first].recipients.clone(), self.cohort());
-        let lanes = &mut self.stations[first].lanes;
-        let domains = lanes.domains();
-        for index in lanes.ready(Instant::now()) {
+        let (recipients, cohort) = (self.providers[first].recipients.clone(), self.cohort());
+        let queues = &mut self.providers[first].queues;
+        let domains = queues.domains();
+        for index in queues.ready(Instant::now()) {
             let now = Instant::now();
-            let limit = lanes.chunk(index, most);
+            let limit = queues.chunk(index, most);
             // The few that are left of what was read ahead would be a small batch: they are read
             // again, with those who come after them.
-            let ready = lanes.take_ahead(index, limit, now);
+            let ready = queues.take_ahead(index, limit, now);
             if ready.len() == limit {
-                lanes.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
+                queues.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
                 return Ok(Some((index, ready)));
             }
-            let lane = lanes.lane(index);
+            let queue = queues.queue(index);
             let ask = Ask {
                 cohort,
-                after: lane.cursor,
-                only_due: lane.is_held(now),
-                only_domain: lane.domain.clone(),
-                not_domains: if lane.domain.is_none() { domains.clone() } else { Vec::new() },
+                after: queue.cursor,
+                only_due: queue.is_held(now),
+                only_domain: queue.domain.clone(),
+                not_domains: if queue.domain.is_none() { domains.clone() } else { Vec::new() },
                 through: recipients.clone(),
                 limit: READ_AHEAD * limit + self.out.len().min(limit),
                 now: Some(self.due_by.take().unwrap_or_else(Timestamp::now)),
             };
-            let cursor = lane.cursor;
+            let cursor = queue.cursor;
             let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await?;
             let found = rows.len();
             rows.retain(|row| {
                 !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain)
             });
             let more = rows.split_off(limit.min(rows.len()));
-            lanes.keep_ahead(index, more, now);
+            queues.keep_ahead(index, more, now);
             if rows.is_empty() {
                 if found == 0 {
-                    lanes.exhausted(index);
+                    queues.exhausted(index);
                 }
                 continue;
             }
-            lanes.advanced(index, last_in_order(&rows).unwrap_or(cursor), rows.len(), now);
+            queues.advanced(index, last_in_order(&rows).unwrap_or(cursor), rows.len(), now);
             return Ok(Some((index, rows)));
         }
         Ok(None)
     }
 
     async fn next_due(&mut self, first: usize, now: Instant) -> Result<Option<Instant>> {
-        let recipients = self.stations[first].recipients.clone();
+        let recipients = self.providers[first].recipients.clone();
         let due =
             self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await?;
-        let longest =
-            self.parts.outlets.iter().map(|outlet| outlet.retry.max).max().unwrap_or_default();
-        let lanes = &mut self.stations[first].lanes;
+        let longest = self
+            .parts
+            .configured
+            .iter()
+            .map(|configured| configured.retry.max)
+            .max()
+            .unwrap_or_default();
+        let queues = &mut self.providers[first].queues;
         let due = due.map(|at| {
             let mut wait =
                 Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
@@ -339,17 +345,17 @@ impl Engine {
                 wait = Duration::ZERO;
             }
             if wait.is_zero() {
-                lanes.wake();
+                queues.wake();
             }
             now + wait
         });
-        Ok([due, lanes.opens_at(now)].into_iter().flatten().min())
+        Ok([due, queues.opens_at(now)].into_iter().flatten().min())
     }
 
     /// Whether anybody whose first choice this provider is has no outcome yet. Nothing is in
     /// flight.
     async fn has_open(&mut self, first: usize) -> Result<bool> {
-        let recipients = self.stations[first].recipients.clone();
+        let recipients = self.providers[first].recipients.clone();
         let ask =
             Ask { cohort: self.cohort(), through: recipients.clone(), limit: 1, ..Ask::default() };
         if !self.parts.ledger.next(&self.parts.run.id, ask).await?.is_empty() {
@@ -366,9 +372,9 @@ impl Engine {
         let now = Instant::now();
         let (mut refusals, mut gave_up, mut caps, mut paused) =
             (Vec::new(), false, Vec::new(), None);
-        for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
+        for (configured, provider) in self.parts.configured.iter().zip(&self.providers) {
             let Readiness::Out { why, .. } =
-                station.readiness(outlet, now, self.parts.limits.wait_on_cap)
+                provider.readiness(configured, now, self.parts.limits.wait_on_cap)
             else {
                 continue;
             };
@@ -377,12 +383,16 @@ impl Engine {
                 Absence::Capped(text) | Absence::LeftAlone(text) => caps.push(text),
                 Absence::Exhausted(refusal) => {
                     let said = format!("{} {}", refusal.code, refusal.detail);
-                    caps.push(format!("the quota of {} is used up: {}", outlet.name, said.trim()));
+                    caps.push(format!(
+                        "the quota of {} is used up: {}",
+                        configured.name,
+                        said.trim()
+                    ));
                 }
-                Absence::Stopped(refusal) => refusals.push((outlet.name.clone(), refusal)),
+                Absence::Stopped(refusal) => refusals.push((configured.name.clone(), refusal)),
                 Absence::Failing(refusal) | Absence::GaveUp(refusal) => {
                     gave_up = true;
-                    refusals.push((outlet.name.clone(), refusal));
+                    refusals.push((configured.name.clone(), refusal));
                 }
             }
         }

@@ -12,7 +12,7 @@ use futures_util::stream::StreamExt;
 use jiff::Timestamp;
 
 use super::Engine;
-use super::station::Station;
+use super::provider_state::ProviderState;
 use crate::ledger::{LedgerSuppression, Refusals};
 use crate::model::address::Address;
 use crate::model::error::Result;
@@ -26,42 +26,42 @@ use crate::replies;
 /// A wait that a provider names is remembered for later runs from this length on.
 const WORTH_REMEMBERING: Duration = Duration::from_secs(30);
 
-/// The providers' stations as the ledger has left them.
-pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
+/// The states of the providers as the ledger has left them.
+pub(super) async fn provider_states(parts: &Parts) -> Result<Vec<ProviderState>> {
     let ledger = &parts.ledger;
     let brakes = ledger.recall(brake::KIND).await?;
     let waits = ledger.recall(brake::LEFT_ALONE).await?;
     let has_history = parts.standing.tally.open < parts.standing.tally.total();
     let redirected = parts.redirect.as_ref().map(Address::domain);
-    let mut stations = Vec::with_capacity(parts.outlets.len());
-    for (place, outlet) in parts.outlets.iter().enumerate() {
-        let refusals = ledger.refusals(&parts.run.id, &outlet.name, has_history).await?;
-        let mut brake = brakes.iter().find(|fact| fact.subject == outlet.name).map(brake::sign);
+    let mut providers = Vec::with_capacity(parts.configured.len());
+    for (place, configured) in parts.configured.iter().enumerate() {
+        let refusals = ledger.refusals(&parts.run.id, &configured.name, has_history).await?;
+        let mut brake = brakes.iter().find(|fact| fact.subject == configured.name).map(brake::sign);
         let (mut same, proved) = Sameness::resumed(&refusals, brake.clone(), redirected);
         let mut pending = Vec::new();
         if let Some(Proved::Refuses(blame)) = proved {
             // The process before this one ended between the proof and what follows from it.
-            let fact = brake::fact(&outlet.name, &blame.sign, Timestamp::now());
+            let fact = brake::fact(&configured.name, &blame.sign, Timestamp::now());
             ledger.absolve(&parts.run.id, blame.rows, Some(fact)).await?;
             brake = Some(blame.sign);
-            let rest = ledger.refusals(&parts.run.id, &outlet.name, has_history).await?;
+            let rest = ledger.refusals(&parts.run.id, &configured.name, has_history).await?;
             same = Sameness::resumed(&rest, brake.clone(), redirected).0;
         } else if !refusals.has_accepted && parts.learn.is_some() && parts.redirect.is_none() {
-            pending = unlearned(&refusals, &outlet.name);
+            pending = unlearned(&refusals, &configured.name);
         }
-        let mut station = Station::new(parts, place, same, brake.is_some());
-        station.pending = pending;
+        let mut provider = ProviderState::new(parts, place, same, brake.is_some());
+        provider.to_learn = pending;
         if let Some(left_alone) =
-            waits.iter().find(|fact| fact.subject == outlet.name).and_then(LeftAlone::of)
+            waits.iter().find(|fact| fact.subject == configured.name).and_then(LeftAlone::of)
         {
-            station.leave_alone(&left_alone, outlet);
+            provider.leave_alone(&left_alone, configured);
             if left_alone.until > Timestamp::now() {
-                parts.progress.message(&left_alone.words(&outlet.name));
+                parts.progress.message(&left_alone.words(&configured.name));
             }
         }
-        stations.push(station);
+        providers.push(provider);
     }
-    Ok(stations)
+    Ok(providers)
 }
 
 /// What the refusals of a provider that has accepted nothing yet would teach.
@@ -90,21 +90,21 @@ impl Engine {
         health: Health,
         has_accepted: bool,
     ) -> Result<Health> {
-        let station = &mut self.stations[through];
-        let name = self.parts.outlets[through].name.clone();
+        let provider = &mut self.providers[through];
+        let name = self.parts.configured[through].name.clone();
         if has_accepted {
-            if station.is_braked {
+            if provider.is_braked {
                 self.parts.ledger.forget(brake::KIND, &name).await?;
                 self.parts.ledger.forget(brake::LEFT_ALONE, &name).await?;
             }
-            station.accepted();
+            provider.accepted();
         }
-        if let Some(blame) = station.heard.everybody_refused().filter(|_| !station.is_proved) {
-            station.is_proved = true;
-            station.breaker.stop(blame.refusal.clone());
+        if let Some(blame) = provider.verdicts.everybody_refused().filter(|_| !provider.is_proved) {
+            provider.is_proved = true;
+            provider.breaker.stop(blame.refusal.clone());
             self.take_back(through, blame).await?;
         }
-        if let Some(blame) = self.stations[through].heard.take_slow() {
+        if let Some(blame) = self.providers[through].verdicts.take_slow() {
             self.settle_all().await?;
             self.parts.ledger.absolve(&self.parts.run.id, blame.rows, None).await?;
             if health == Health::Fine {
@@ -122,8 +122,8 @@ impl Engine {
     /// is no passing one.
     pub(super) async fn keep_wait(&mut self, through: usize, reply: &Reply) -> Result<()> {
         let Health::SlowDown(wait) = reply.health else { return Ok(()) };
-        let outlet = &self.parts.outlets[through];
-        if !reply.is_wait_named || wait < WORTH_REMEMBERING.min(outlet.retry.give_up_after) {
+        let configured = &self.parts.configured[through];
+        if !reply.is_wait_named || wait < WORTH_REMEMBERING.min(configured.retry.give_up_after) {
             return Ok(());
         }
         let Ok(until) = Timestamp::now().checked_add(wait) else { return Ok(()) };
@@ -132,10 +132,10 @@ impl Engine {
             .map(|refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned())
             .unwrap_or_default();
         let left_alone = LeftAlone { until, said };
-        self.parts.ledger.remember(left_alone.fact(&outlet.name, Timestamp::now())).await?;
-        if wait > outlet.retry.give_up_after {
-            self.parts.progress.message(&left_alone.words(&outlet.name));
-            self.stations[through].leave_alone(&left_alone, outlet);
+        self.parts.ledger.remember(left_alone.fact(&configured.name, Timestamp::now())).await?;
+        if wait > configured.retry.give_up_after {
+            self.parts.progress.message(&left_alone.words(&configured.name));
+            self.providers[through].leave_alone(&left_alone, configured);
         }
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Engine {
     /// Opens the recipients again whose refusals have proved that the provider refuses everybody.
     async fn take_back(&mut self, through: usize, blame: Blame) -> Result<()> {
         self.settle_all().await?;
-        let name = &self.parts.outlets[through].name;
+        let name = &self.parts.configured[through].name;
         let fact = brake::fact(name, &blame.sign, Timestamp::now());
         let opened =
             self.parts.ledger.absolve(&self.parts.run.id, blame.rows.clone(), Some(fact)).await?;
@@ -152,12 +152,12 @@ impl Engine {
             opened,
             "the provider refuses everybody: its refusals are taken back"
         );
-        for station in &mut self.stations {
-            station.heard.absolve(&blame.rows);
-            station.pending.retain(|(row, _)| !blame.rows.contains(row));
+        for provider in &mut self.providers {
+            provider.verdicts.absolve(&blame.rows);
+            provider.to_learn.retain(|(row, _)| !blame.rows.contains(row));
         }
         self.standing = self.parts.ledger.standing(&self.parts.run.id).await?;
-        self.watch.came_back();
+        self.watch.note_reopened();
         Ok(())
     }
 
@@ -177,15 +177,15 @@ impl Engine {
         through: usize,
         learned: Vec<(RowNumber, LedgerSuppression)>,
     ) -> Vec<LedgerSuppression> {
-        let station = &mut self.stations[through];
-        station.pending.extend(learned);
-        if station.pending.is_empty() || station.is_proved {
+        let provider = &mut self.providers[through];
+        provider.to_learn.extend(learned);
+        if provider.to_learn.is_empty() || provider.is_proved {
             return Vec::new();
         }
-        let heard = Arc::clone(&station.heard);
-        station
-            .pending
-            .extract_if(.., |(row, _)| !heard.is_open(*row))
+        let verdicts = Arc::clone(&provider.verdicts);
+        provider
+            .to_learn
+            .extract_if(.., |(row, _)| !verdicts.is_open(*row))
             .map(|(_, learned)| learned)
             .collect()
     }
@@ -193,9 +193,9 @@ impl Engine {
     /// Keeps what is left to be learned at the end: of providers that have accepted something and
     /// were not found to refuse everybody.
     pub(super) async fn learn_rest(&mut self) -> Result<()> {
-        for station in &mut self.stations {
-            let pending = std::mem::take(&mut station.pending);
-            if station.heard.has_accepted() && !station.is_proved {
+        for provider in &mut self.providers {
+            let pending = std::mem::take(&mut provider.to_learn);
+            if provider.verdicts.has_accepted() && !provider.is_proved {
                 learning::keep(
                     &self.parts,
                     pending.into_iter().map(|(_, learned)| learned).collect(),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::Engine;
 use crate::ledger::{Ask, LedgerRow, Settled};
 use crate::model::error::Result;
-use crate::pipeline::chunk::Way;
+use crate::pipeline::chunk::Route;
 use crate::pipeline::settle::Translated;
 use crate::provider::{Health, Refusal, Reply, Verdict};
 
@@ -90,7 +90,7 @@ impl Exceptions {
     }
 
     /// A claim came back. Returns whether it was the one that had been sent to ask.
-    fn came_back(&mut self) -> bool {
+    fn claim_returned(&mut self) -> bool {
         let was_asked = self.question == Some(true);
         self.question = self.question.map(|_| false);
         was_asked
@@ -181,13 +181,13 @@ impl Engine {
     /// given up.
     pub(super) async fn find_cause(
         &mut self,
-        way: Way,
+        route: Route,
         rows: &[LedgerRow],
         reply: &mut Reply,
     ) -> Result<Option<GivenUp>> {
         let now = Instant::now();
-        let exceptions = &mut self.stations[way.through].exceptions;
-        let was_asked = exceptions.came_back();
+        let exceptions = &mut self.providers[route.through].exceptions;
+        let was_asked = exceptions.claim_returned();
         if exceptions.is_empty() && reply.concerns.is_none() {
             return Ok(None);
         }
@@ -198,14 +198,14 @@ impl Engine {
         let news = exceptions.took(&took, was_asked, now);
         if !news.is_empty() {
             // What slowed it down was about those.
-            self.stations[way.through].pacers.throttle.lift();
+            self.providers[route.through].pacers.throttle.lift();
         }
         for domain in news.iter().filter(|name| !name.contains('@')) {
-            let outlet = &self.parts.outlets[way.through];
-            tracing::info!(provider = outlet.name, domain, "one receiving domain is refused");
+            let configured = &self.parts.configured[route.through];
+            tracing::info!(provider = configured.name, domain, "one receiving domain is refused");
             self.parts.progress.message(&format!(
                 "{} takes nothing for {domain} for now: its recipients wait, the others go on",
-                outlet.name
+                configured.name
             ));
         }
         let is_passing = matches!(reply.health, Health::SlowDown(_) | Health::Failing(_));
@@ -213,22 +213,22 @@ impl Engine {
         let name = if self.parts.redirect.is_some() {
             None
         } else {
-            self.name_of(way, row, &not_begun_of(rows, reply)).await?
+            self.name_of(route, row, &not_begun_of(rows, reply)).await?
         };
         let Some((name, is_left)) = name else {
             reply.health = if_for_good(std::mem::take(&mut reply.health));
             return Ok(None);
         };
-        let station = &mut self.stations[way.through];
-        let is_cautious = station.is_cautious();
-        let whose = station.exceptions.refused(&name, is_left, is_cautious, now);
+        let provider = &mut self.providers[route.through];
+        let is_cautious = provider.is_cautious();
+        let whose = provider.exceptions.refused(&name, is_left, is_cautious, now);
         if whose == Whose::Providers {
             reply.health = if_for_good(std::mem::take(&mut reply.health));
             return Ok(None);
         }
         if whose == Whose::Unclear {
             // What has not been begun waits for the answer, or would be refused too.
-            station.withdraw();
+            provider.withdraw();
         }
         reply.health = Health::Fine;
         let Some((_, verdict)) = reply.items.iter_mut().find(|(job, _)| *job == row.row) else {
@@ -242,8 +242,8 @@ impl Engine {
                 false => Verdict::NotTaken { refusal: refusal.clone(), counts: true },
             };
         }
-        let policy = self.parts.outlets[way.through].retry;
-        let Some(trouble) = station.exceptions.by_name.get(&name).filter(|_| name == row.domain)
+        let policy = self.parts.configured[route.through].retry;
+        let Some(trouble) = provider.exceptions.by_name.get(&name).filter(|_| name == row.domain)
         else {
             return Ok(None);
         };
@@ -253,7 +253,7 @@ impl Engine {
             return Ok(Some(GivenUp { domain: name, refusal }));
         }
         let until = now + policy.ceiling(trouble.times);
-        self.stations[way.first].lanes.hold(&row.domain, until);
+        self.providers[route.first].queues.hold(&row.domain, until);
         Ok(None)
     }
 
@@ -263,12 +263,13 @@ impl Engine {
     /// way, are asked as soon as they have come back.
     async fn name_of(
         &mut self,
-        way: Way,
+        route: Route,
         row: &LedgerRow,
         not_begun: &[&LedgerRow],
     ) -> Result<Option<(String, bool)>> {
-        let station = &self.stations[way.through];
-        let (exceptions, has_one_domain) = (&station.exceptions, station.heard.has_one_domain());
+        let provider = &self.providers[route.through];
+        let (exceptions, has_one_domain) =
+            (&provider.exceptions, provider.verdicts.has_one_domain());
         let [of_domain, of_address] =
             [&row.domain, &row.email].map(|name| exceptions.contrasts(name));
         let mut refused = exceptions.refused_domains();
@@ -282,7 +283,7 @@ impl Engine {
             if contrasts >= CONTRASTS || is_left_over(&not) {
                 return Ok(Some((name.clone(), true)));
             }
-            let through = self.stations[way.first].recipients.clone();
+            let through = self.providers[route.first].recipients.clone();
             let ask = Ask {
                 cohort: self.cohort(),
                 not_domains: not,
@@ -336,7 +337,7 @@ mod tests {
 
     fn at_once(exceptions: &mut Exceptions, taken: u64, now: Instant) -> Vec<String> {
         exceptions.sent_alone();
-        let was_asked = exceptions.came_back();
+        let was_asked = exceptions.claim_returned();
         exceptions.took(&[&row(taken)], was_asked, now)
     }
 
@@ -380,7 +381,7 @@ mod tests {
         let (mut exceptions, now) = (Exceptions::default(), Instant::now());
         for _ in 0..4 {
             exceptions.refused("d1.example", true, false, now);
-            let was_asked = exceptions.came_back();
+            let was_asked = exceptions.claim_returned();
             assert!(
                 exceptions.took(&[&row(2)], was_asked, now).is_empty() && exceptions.is_asking()
             );

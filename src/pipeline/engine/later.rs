@@ -13,7 +13,7 @@ use super::Engine;
 use crate::ledger::{Ask, LedgerRow, Settled};
 use crate::model::error::Result;
 use crate::model::outcome::Cohort;
-use crate::pipeline::chunk::Way;
+use crate::pipeline::chunk::Route;
 use crate::provider::RowNumber;
 
 /// Where the ledger did not have those who are due, because their settling has not been committed,
@@ -111,11 +111,11 @@ impl Engine {
     /// Takes note of who waits after a claim, and of who waits no more.
     pub(super) fn note_later(
         &mut self,
-        way: Way,
+        route: Route,
         rows: &[LedgerRow],
         items: &[(RowNumber, Settled)],
     ) {
-        let lasts = self.parts.outlets[way.through].retry.give_up_after;
+        let lasts = self.parts.configured[route.through].retry.give_up_after;
         for (row, settled) in items {
             if !matches!(settled, Settled::Retry { .. }) {
                 self.later.left(*row);
@@ -127,7 +127,7 @@ impl Engine {
                 .or_else(|| member.and_then(|member| member.first_at))
                 .unwrap_or_else(Timestamp::now);
             let attempts = member.map_or(0, |member| member.attempts);
-            self.later.settled(way.first, *row, settled, attempts, first.checked_add(lasts).ok());
+            self.later.settled(route.first, *row, settled, attempts, first.checked_add(lasts).ok());
         }
     }
 
@@ -138,7 +138,7 @@ impl Engine {
         through: usize,
         rows: &[LedgerRow],
     ) -> HashMap<RowNumber, Timestamp> {
-        let lasts = self.parts.outlets[through].retry.give_up_after.saturating_add(GRACE);
+        let lasts = self.parts.configured[through].retry.give_up_after.saturating_add(GRACE);
         let deadline = |row: &LedgerRow| {
             let (first, before) = match self.passes.by_row.get(&row.row) {
                 Some(anew) => (anew.at, anew.attempts),
@@ -155,7 +155,7 @@ impl Engine {
         (!self.has_canary_beside).then_some(self.phase)
     }
 
-    /// Up to `most` recipients of this provider who are due again, whatever lane holds those who go
+    /// Up to `most` recipients of this provider who are due again, whatever queue holds those who go
     /// for the first time. One that takes batches gets them together with those. None of the
     /// domains in `not`.
     pub(super) async fn next_due_rows(
@@ -165,21 +165,23 @@ impl Engine {
         now: Instant,
         not: &[String],
     ) -> Result<Vec<LedgerRow>> {
-        let station = &self.stations[first];
+        let provider = &self.providers[first];
         let is_due = self.later.next_of(first).is_some_and(|at| at <= Timestamp::now());
-        if !is_due || station.trust.takes_batches() || station.ask_due_at.is_some_and(|at| at > now)
+        if !is_due
+            || provider.trust.takes_batches()
+            || provider.ask_due_at.is_some_and(|at| at > now)
         {
             return Ok(Vec::new());
         }
         let ask = Ask {
             cohort: self.cohort(),
-            not_domains: self.stations[first]
-                .lanes
+            not_domains: self.providers[first]
+                .queues
                 .paced_domains()
                 .into_iter()
                 .chain(not.iter().cloned())
                 .collect(),
-            through: self.stations[first].recipients.clone(),
+            through: self.providers[first].recipients.clone(),
             limit: most + self.out.len(),
             only_due: true,
             ..Ask::default()
@@ -188,7 +190,7 @@ impl Engine {
         rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
         rows.truncate(most);
         if not.is_empty() {
-            self.stations[first].ask_due_at = rows.is_empty().then(|| now + AGAIN);
+            self.providers[first].ask_due_at = rows.is_empty().then(|| now + AGAIN);
         }
         Ok(rows)
     }

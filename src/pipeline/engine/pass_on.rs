@@ -35,7 +35,7 @@ impl Engine {
     ) {
         let is_given_up =
             |settled: &Settled| matches!(settled, Settled::GaveUp { .. } | Settled::Expired);
-        if self.stations.len() < 2
+        if self.providers.len() < 2
             || !translated.items.iter().any(|(_, settled)| is_given_up(settled))
         {
             return;
@@ -56,7 +56,8 @@ impl Engine {
             else {
                 continue;
             };
-            let (from, to) = (&self.parts.outlets[through].name, &self.parts.outlets[next].name);
+            let (from, to) =
+                (&self.parts.configured[through].name, &self.parts.configured[next].name);
             if self.passes.said.insert((through, next)) {
                 let said = format!(
                     "failover from {from} to {to}: it did not take some recipients within retry.for"

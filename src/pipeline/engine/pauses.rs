@@ -22,20 +22,22 @@ impl Engine {
             self.stop_for(Why::Paused(pause.clone()));
             return Ok(());
         }
-        for (outlet, station) in self.parts.outlets.iter().zip(&mut self.stations) {
-            let pause = pauses.iter().find(|pause| pause.scope.holds_provider(&outlet.name));
-            match (pause, station.paused.is_some()) {
+        for (configured, provider) in self.parts.configured.iter().zip(&mut self.providers) {
+            let pause = pauses.iter().find(|pause| pause.scope.holds_provider(&configured.name));
+            match (pause, provider.paused.is_some()) {
                 (Some(pause), false) => {
                     self.parts.progress.message(&format!(
                         "{} has been paused since {}",
-                        outlet.name,
+                        configured.name,
                         pause.words()
                     ));
-                    station.pause(pause.clone());
+                    provider.pause(pause.clone());
                 }
                 (None, true) => {
-                    self.parts.progress.message(&format!("{} is no longer paused", outlet.name));
-                    station.paused = None;
+                    self.parts
+                        .progress
+                        .message(&format!("{} is no longer paused", configured.name));
+                    provider.paused = None;
                 }
                 _ => {}
             }
@@ -45,11 +47,14 @@ impl Engine {
 
     /// A claim was not made, because of this pause.
     pub(super) fn paused(&mut self, pause: Pause) {
-        let of_provider =
-            self.parts.outlets.iter().position(|outlet| pause.scope.holds_provider(&outlet.name));
+        let of_provider = self
+            .parts
+            .configured
+            .iter()
+            .position(|configured| pause.scope.holds_provider(&configured.name));
         match of_provider {
             Some(place) if matches!(pause.scope, PauseScope::Provider(_)) => {
-                self.stations[place].pause(pause)
+                self.providers[place].pause(pause)
             }
             _ => self.stop_for(Why::Paused(pause)),
         }

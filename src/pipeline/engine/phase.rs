@@ -15,7 +15,7 @@ use crate::model::figures::grouped;
 use crate::model::outcome::{Cohort, Outcome};
 use crate::model::pause::Watched;
 use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
-use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, unheard};
+use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, no_feedback_note};
 use crate::pipeline::signals::Signals;
 use crate::pipeline::{Then, Why};
 
@@ -52,9 +52,9 @@ impl Engine {
                 self.show();
                 if self.phase_tally().open > 0 && !self.canary_was_tried() {
                     // Opened again in the meantime, by a retry that came due or a claim that was
-                    // not made. With nothing under way every lane may begin from the first row, so
+                    // not made. With nothing under way every queue may begin from the first row, so
                     // that nobody can be passed over.
-                    self.watch.came_back();
+                    self.watch.note_reopened();
                     self.rewind();
                     return Ok(false);
                 }
@@ -103,7 +103,7 @@ impl Engine {
     async fn judge(&mut self) -> Result<Found> {
         let rule = &self.parts.canary;
         let told = |words: String| {
-            if rule.hears { words } else { format!("{words} (provider replies only)") }
+            if rule.has_feedback { words } else { format!("{words} (provider replies only)") }
         };
         let mut canary = self.standing.canary;
         let waiting = std::mem::take(&mut canary.open);
@@ -127,7 +127,7 @@ impl Engine {
                 "{replies}; nothing reports bounces, which [canary] require = \"bounces\" asks for"
             )));
         }
-        if !rule.hears && seen.is_none() {
+        if !rule.has_feedback && seen.is_none() {
             return Ok(Found::Passed(told(replies)));
         }
         let accepted = self.standing.canary.get(Outcome::Accepted);
@@ -188,7 +188,7 @@ impl Engine {
             "{replies}; {}; {}{}",
             measured[0].words,
             measured[1].words,
-            unheard(&at, accepted)
+            no_feedback_note(&at, accepted)
         ))
     }
 
@@ -317,9 +317,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Every lane begins from the first row.
+    /// Every queue begins from the first row.
     fn rewind(&mut self) {
-        self.stations.iter_mut().for_each(|station| station.lanes.rewind());
+        self.providers.iter_mut().for_each(|provider| provider.queues.rewind());
     }
 
     async fn after_passing(
@@ -350,7 +350,7 @@ impl Engine {
         }
     }
 
-    /// Asks on the terminal and hears signals meanwhile: whoever leaves has not said yes.
+    /// Asks on the terminal and has_feedback signals meanwhile: whoever leaves has not said yes.
     async fn asked(
         &mut self,
         ask: fn(&str) -> bool,
@@ -363,10 +363,10 @@ impl Engine {
         loop {
             tokio::select! {
                 yes = &mut answer => return yes.unwrap_or(false),
-                wish = signals.next() => {
+                request = signals.next() => {
                     // The question's line has no end yet.
                     self.parts.progress.message("");
-                    self.heard(wish);
+                    self.on_signal(request);
                     if self.why.is_some() {
                         return false;
                     }

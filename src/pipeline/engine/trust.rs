@@ -13,7 +13,7 @@ use ring::hmac;
 
 use crate::ledger::Fact;
 use crate::model::error::Result;
-use crate::pipeline::{Outlet, Parts};
+use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::Provider;
 
 /// Recipients of the trial: what refuses everybody must not burn the list, and what leaves its
@@ -62,29 +62,29 @@ pub(super) struct Trust {
     kept: Shown,
     singles: u64,
     /// A request ended in doubt since something was accepted last: the next one is a trial again.
-    is_doubted: bool,
+    has_unknown: bool,
     /// The account's own limit of one request.
     most: Option<u64>,
 }
 
 impl Trust {
-    pub(super) fn new(parts: &Parts, outlet: &Outlet) -> Self {
+    pub(super) fn new(parts: &Parts, configured: &ConfiguredProvider) -> Self {
         let mut hash = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &parts.secret));
         for part in [
-            outlet.name.as_bytes(),
-            outlet.shape.as_bytes(),
-            &outlet.provider.account().unwrap_or_default(),
+            configured.name.as_bytes(),
+            configured.shape.as_bytes(),
+            &configured.provider.account().unwrap_or_default(),
         ] {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
         Self {
-            subject: format!("{}/{}", outlet.name, HEXLOWER.encode(&hash.sign().as_ref()[..8])),
-            takes_batches: outlet.provider.capabilities().per_request > 1,
+            subject: format!("{}/{}", configured.name, HEXLOWER.encode(&hash.sign().as_ref()[..8])),
+            takes_batches: configured.provider.capabilities().per_request > 1,
             shown: Shown::Nothing,
             kept: Shown::Nothing,
             singles: FIRST_SINGLES,
-            is_doubted: false,
+            has_unknown: false,
             most: None,
         }
     }
@@ -126,7 +126,7 @@ impl Trust {
     pub(super) fn most(&self, canary: Option<u64>) -> u64 {
         let shown = match self.shown {
             _ if !self.takes_batches => self.singles,
-            _ if self.is_doubted => TRIAL,
+            _ if self.has_unknown => TRIAL,
             Shown::Nothing => TRIAL.max(canary.unwrap_or(0)),
             Shown::Trial | Shown::Full => u64::MAX,
         };
@@ -135,20 +135,20 @@ impl Trust {
 
     /// Whether a chunk goes only when no other is under way.
     pub(super) fn goes_alone(&self) -> bool {
-        self.takes_batches && (self.is_doubted || self.shown != Shown::Full)
+        self.takes_batches && (self.has_unknown || self.shown != Shown::Full)
     }
 
     /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are
     /// few.
     pub(super) fn accepted(&mut self, has_few_requests: bool) {
-        self.is_doubted = false;
+        self.has_unknown = false;
         self.singles = self.singles.saturating_mul(if has_few_requests { 8 } else { 2 });
         self.shown = if self.shown == Shown::Nothing { Shown::Trial } else { Shown::Full };
     }
 
     /// A request of it is in doubt: another one like it must not be much of the list.
-    pub(super) fn doubted(&mut self) {
-        self.is_doubted = true;
+    pub(super) fn request_unknown(&mut self) {
+        self.has_unknown = true;
     }
 
     /// It refuses what it took before: the next run begins with a trial.

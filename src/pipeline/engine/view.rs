@@ -24,20 +24,20 @@ impl Engine {
     /// The answers that the loop does not know of yet.
     fn unsettled(&self) -> Tally {
         let mut sum = Tally::default();
-        self.stations.iter().for_each(|station| sum.foresee(&station.heard.tally()));
+        self.providers.iter().for_each(|provider| sum.foresee(&provider.verdicts.tally()));
         sum
     }
 
     /// Tells people of every provider that has asked to slow down since, and remembers it for those
     /// who are open.
     pub(super) async fn tell_slowdowns(&mut self) -> Result<()> {
-        for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
-            let Some(Change { before, after }) = station.pacers.throttle.news() else { continue };
+        for (configured, provider) in self.parts.configured.iter().zip(&self.providers) {
+            let Some(Change { before, after }) = provider.pacers.throttle.news() else { continue };
             let said = format!(
                 "{} asked to slow down: from {before:.1} to {after:.1} recipients a second, and a little more each second",
-                outlet.name
+                configured.name
             );
-            tracing::info!(provider = outlet.name, before, after, "slowed down");
+            tracing::info!(provider = configured.name, before, after, "slowed down");
             self.parts.progress.message(&said);
             self.parts.ledger.note(&self.parts.run.id, "slowed", &said).await?;
         }
@@ -59,17 +59,18 @@ impl Engine {
 
     /// What holds up one provider, if anything.
     fn note_of(&self, place: usize) -> Option<String> {
-        let (station, outlet) = (&self.stations[place], &self.parts.outlets[place]);
-        let slowed = station.pacers.throttle.speed(Instant::now()).map(|speed| match outlet.rate {
-            Some(rate) => format!("slowed to {speed:.1}/s of {rate}"),
-            None => format!("slowed to {speed:.1}/s"),
-        });
-        let left_alone = || station.left_alone(Instant::now()).map(str::to_owned);
+        let (provider, configured) = (&self.providers[place], &self.parts.configured[place]);
+        let slowed =
+            provider.pacers.throttle.speed(Instant::now()).map(|speed| match configured.rate {
+                Some(rate) => format!("slowed to {speed:.1}/s of {rate}"),
+                None => format!("slowed to {speed:.1}/s"),
+            });
+        let left_alone = || provider.left_alone(Instant::now()).map(str::to_owned);
         let note = left_alone()
-            .or_else(|| station.breaker.note())
+            .or_else(|| provider.breaker.note())
             .or(slowed)
-            .or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
-        Some(if self.stations.len() > 1 { format!("{}: {note}", outlet.name) } else { note })
+            .or_else(|| configured.rate.map(|rate| format!("paced at {rate}")))?;
+        Some(if self.providers.len() > 1 { format!("{}: {note}", configured.name) } else { note })
     }
 
     pub(super) fn phase_tally(&self) -> Tally {
@@ -92,15 +93,19 @@ impl Engine {
         tally.foresee(&unsettled);
         phase.foresee(&unsettled);
         let rate = self.meter.per_second(now);
-        let limit =
-            self.parts.outlets.iter().map(|outlet| outlet.rate.map(|rate| rate.per_second())).sum();
+        let limit = self
+            .parts
+            .configured
+            .iter()
+            .map(|configured| configured.rate.map(|rate| rate.per_second()))
+            .sum();
         let note = match &self.why {
             Some(_) => Some("stopping".to_owned()),
             None if let Some(waiting) = &self.waiting => {
                 Some(format!("waiting until {:.0} for bounces and complaints", waiting.until))
             }
             None => {
-                let notes = (0..self.stations.len()).filter_map(|place| self.note_of(place));
+                let notes = (0..self.providers.len()).filter_map(|place| self.note_of(place));
                 self.note_of_later()
                     .into_iter()
                     .chain(notes)

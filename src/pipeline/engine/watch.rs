@@ -16,7 +16,7 @@ use crate::ledger::{FailuresQuery, Gate, Hold, LedgerRow, with_failures};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Cohort, Outcome};
 use crate::model::pause::{Broken, Scope};
-use crate::pipeline::chunk::Way;
+use crate::pipeline::chunk::Route;
 use crate::pipeline::{Parts, Why};
 use crate::provider::RowNumber;
 
@@ -35,7 +35,7 @@ pub(super) struct Watch {
     held: Vec<Held>,
     /// Somebody has come back without an outcome since all of those who are held were looked for,
     /// so that there may be more of them.
-    came_back: bool,
+    has_reopened: bool,
     sweep_at: Instant,
 }
 
@@ -58,21 +58,21 @@ impl Watch {
             look_at: Instant::now(),
             since,
             held: Vec::new(),
-            came_back: false,
+            has_reopened: false,
             sweep_at: Instant::now(),
         }
     }
 
     /// Somebody is open again, or will be when what is being settled has been, who may be held.
-    pub(super) fn came_back(&mut self) {
-        self.came_back = true;
+    pub(super) fn note_reopened(&mut self) {
+        self.has_reopened = true;
     }
 
     /// Whether one of these may be held, who came back from a provider at this place.
-    pub(super) fn may_hold(&self, rows: &[LedgerRow], way: Way) -> bool {
+    pub(super) fn may_hold(&self, rows: &[LedgerRow], route: Route) -> bool {
         let held = |held: &Held| match &held.hold {
             Hold::Domain(domain) => rows.iter().any(|row| row.domain == *domain),
-            Hold::Through(_) => [way.first, way.through].map(Some).contains(&held.place),
+            Hold::Through(_) => [route.first, route.through].map(Some).contains(&held.place),
         };
         self.held.iter().any(held)
     }
@@ -164,20 +164,23 @@ impl Engine {
             Scope::Domain => (None, Hold::Domain(broken.name.clone())),
             Scope::Provider => {
                 // One that an earlier execution went through takes nothing of this one.
-                let Some(place) =
-                    self.parts.outlets.iter().position(|outlet| outlet.name == broken.name)
+                let Some(place) = self
+                    .parts
+                    .configured
+                    .iter()
+                    .position(|configured| configured.name == broken.name)
                 else {
                     return Ok(());
                 };
-                (Some(place), Hold::Through(self.stations[place].recipients.clone()))
+                (Some(place), Hold::Through(self.providers[place].recipients.clone()))
             }
         };
         self.watch.held.push(Held { broken, is_new: true, place, hold });
         // Those who have just come back may not be settled when the first look at them is taken.
-        self.watch.came_back();
+        self.watch.note_reopened();
         self.latch(Gate::Stopped { evidence: self.watch.evidence() }).await?;
         if let Some(place) = place {
-            self.stations[place].stop.send_replace(true);
+            self.providers[place].stop.send_replace(true);
         }
         Ok(())
     }
@@ -190,13 +193,13 @@ impl Engine {
         // With nothing under way looking for them keeps nobody waiting, and nothing but them may be
         // left.
         let is_idle = self.is_idle();
-        let again = self.watch.came_back && (is_idle || begun >= self.watch.sweep_at);
+        let again = self.watch.has_reopened && (is_idle || begun >= self.watch.sweep_at);
         if self.watch.held.is_empty() || !(again || self.watch.held.iter().any(|held| held.is_new))
         {
             return Ok(());
         }
         if again && self.settling.is_empty() && self.gathered.is_empty() {
-            self.watch.came_back = false;
+            self.watch.has_reopened = false;
         }
         for held in self.watch.held.iter_mut().filter(|held| again || held.is_new) {
             held.is_new = false;
@@ -209,7 +212,7 @@ impl Engine {
             if count > 0 {
                 self.standing.tally.open = self.standing.tally.open.saturating_sub(count);
                 self.standing.tally.add(Outcome::Held, count);
-                self.stations.iter_mut().for_each(|station| station.lanes.forget_ahead());
+                self.providers.iter_mut().for_each(|provider| provider.queues.forget_ahead());
                 // Some of those who wait have their outcome now; the others are found when they are
                 // due.
                 self.later = Later::default();

@@ -12,12 +12,12 @@ use super::trust::Trust;
 use crate::ledger::{LedgerSuppression, Pause, Through};
 use crate::model::outcome::Reason;
 use crate::pipeline::brake::LeftAlone;
-use crate::pipeline::breaker::{Breaker, ENOUGH_AT_FIRST, Failure, State};
-use crate::pipeline::heard::Heard;
-use crate::pipeline::lanes::Lanes;
+use crate::pipeline::breaker::{Breaker, BreakerState, ENOUGH_AT_FIRST, Failure};
+use crate::pipeline::queues::DomainQueues;
 use crate::pipeline::sameness::Sameness;
+use crate::pipeline::verdicts::PendingVerdicts;
 use crate::pipeline::wire::{AFTER_PUT_OFF, FirstRequest, Pacers};
-use crate::pipeline::{Outlet, Parts, retry};
+use crate::pipeline::{ConfiguredProvider, Parts, retry};
 use crate::provider::{Health, PATIENCE, Refusal, Reply, RowNumber, Verdict};
 
 /// A claim of single messages is for so long at most while retries are due soon, which wait for the
@@ -36,15 +36,15 @@ pub(super) struct Share {
 }
 
 /// One provider of an execution.
-pub(super) struct Station {
+pub(super) struct ProviderState {
     /// The recipients that are to go through it, by receiving domain.
-    pub(super) lanes: Lanes,
+    pub(super) queues: DomainQueues,
     /// Who they are in the ledger.
     pub(super) recipients: Through,
     pub(super) breaker: Breaker,
     pub(super) pacers: Pacers,
     pub(super) connections: Arc<Semaphore>,
-    pub(super) heard: Arc<Heard>,
+    pub(super) verdicts: Arc<PendingVerdicts>,
     /// True as soon as nothing more may be begun there.
     pub(super) stop: watch::Sender<bool>,
     /// Told each time the breaker opens, so that what has not been begun by then is given back.
@@ -76,7 +76,7 @@ pub(super) struct Station {
     /// Its refusals have proved that it refuses everybody, and those recipients were opened again.
     pub(super) is_proved: bool,
     /// What was learned and may still turn out to be its own fault.
-    pub(super) pending: Vec<(RowNumber, LedgerSuppression)>,
+    pub(super) to_learn: Vec<(RowNumber, LedgerSuppression)>,
     /// It has put off recipients of this execution.
     puts_off: bool,
     pub(super) trust: Trust,
@@ -139,15 +139,15 @@ impl Absence {
     }
 }
 
-impl Station {
-    /// The station of the provider at `place`.
+impl ProviderState {
+    /// The state of the provider at `place`.
     pub(super) fn new(parts: &Parts, place: usize, same: Sameness, is_braked: bool) -> Self {
-        let outlet = &parts.outlets[place];
-        let pacers = Pacers::new(&parts.ledger, outlet);
+        let configured = &parts.configured[place];
+        let pacers = Pacers::new(&parts.ledger, configured);
         let stop = watch::Sender::new(false);
         let others = || {
             parts
-                .outlets
+                .configured
                 .iter()
                 .enumerate()
                 .filter(|(at, _)| *at != place)
@@ -156,20 +156,20 @@ impl Station {
         };
         // Each recipient is somebody's: the first provider has those as well whose provider is not
         // among them any more.
-        let recipients = match (parts.outlets.len(), place) {
+        let recipients = match (parts.configured.len(), place) {
             (1, _) => Through::Any,
             (_, 0) => Through::Not(others()),
-            _ => Through::Only(outlet.name.clone()),
+            _ => Through::Only(configured.name.clone()),
         };
         let shared =
-            parts.outlets.iter().flat_map(|other| &other.per_domain).map(|(domain, _)| domain);
+            parts.configured.iter().flat_map(|other| &other.per_domain).map(|(domain, _)| domain);
         Self {
-            lanes: Lanes::new(&outlet.per_domain, shared),
+            queues: DomainQueues::new(&configured.per_domain, shared),
             recipients,
-            breaker: Breaker::new(outlet.retry),
+            breaker: Breaker::new(configured.retry),
             pacers,
-            connections: Arc::new(Semaphore::new(outlet.in_flight)),
-            heard: Arc::new(Heard::new(stop.clone(), same)),
+            connections: Arc::new(Semaphore::new(configured.in_flight)),
+            verdicts: Arc::new(PendingVerdicts::new(stop.clone(), same)),
             stop,
             opened: watch::Sender::new(()),
             has_accepted: false,
@@ -180,20 +180,25 @@ impl Station {
             paused: None,
             capped: None,
             room: None,
-            awaits_login: outlet.provider.logs_in(),
+            awaits_login: configured.provider.logs_in(),
             wanted_less: false,
             is_braked,
             is_proved: false,
-            pending: Vec::new(),
+            to_learn: Vec::new(),
             puts_off: false,
-            trust: Trust::new(parts, outlet),
+            trust: Trust::new(parts, configured),
             ask_due_at: None,
             instead: None,
             exceptions: Exceptions::default(),
         }
     }
 
-    pub(super) fn readiness(&self, outlet: &Outlet, now: Instant, waits_on_cap: bool) -> Readiness {
+    pub(super) fn readiness(
+        &self,
+        configured: &ConfiguredProvider,
+        now: Instant,
+        waits_on_cap: bool,
+    ) -> Readiness {
         let out = |back, is_final, why| Readiness::Out { back, is_final, why };
         let failing = || {
             Absence::Failing(
@@ -205,9 +210,11 @@ impl Station {
         };
         let state = self.breaker.state(now);
         match state {
-            State::Broken(refusal) => return out(None, true, Absence::Stopped(refusal)),
-            State::Exhausted(refusal) => return out(None, true, Absence::Exhausted(refusal)),
-            State::GaveUp(refusal) => return out(None, true, Absence::GaveUp(refusal)),
+            BreakerState::Broken(refusal) => return out(None, true, Absence::Stopped(refusal)),
+            BreakerState::Exhausted(refusal) => {
+                return out(None, true, Absence::Exhausted(refusal));
+            }
+            BreakerState::GaveUp(refusal) => return out(None, true, Absence::GaveUp(refusal)),
             _ => {}
         }
         if let Some(pause) = &self.paused {
@@ -220,8 +227,8 @@ impl Station {
             return out(Some(*until), !waits_on_cap, Absence::LeftAlone(text.clone()));
         }
         match state {
-            State::Open(until) => return out(Some(until), false, failing()),
-            State::HalfOpen if self.under_way > 0 && self.breaker.is_open() => {
+            BreakerState::Open(until) => return out(Some(until), false, failing()),
+            BreakerState::HalfOpen if self.under_way > 0 && self.breaker.is_open() => {
                 return out(None, false, failing());
             }
             _ => {}
@@ -233,21 +240,21 @@ impl Station {
             return Readiness::Later(until);
         }
         match state {
-            State::Waits(until) => Readiness::Later(until),
-            State::HalfOpen if self.under_way > 0 => Readiness::Busy,
+            BreakerState::Waits(until) => Readiness::Later(until),
+            BreakerState::HalfOpen if self.under_way > 0 => Readiness::Busy,
             _ if self.trust.goes_alone() && self.under_way > 0 => Readiness::Busy,
-            _ if self.under_way >= self.most_under_way(outlet, now) => Readiness::Busy,
+            _ if self.under_way >= self.most_under_way(configured, now) => Readiness::Busy,
             _ => Readiness::Takes,
         }
     }
 
     /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a
     /// second's worth of the rate, the room under a cap, and one for a probe.
-    pub(super) fn most(&self, outlet: &Outlet, share: Share, now: Instant) -> u64 {
-        if self.goes_one_by_one() || self.breaker.state(now) == State::HalfOpen {
+    pub(super) fn most(&self, configured: &ConfiguredProvider, share: Share, now: Instant) -> u64 {
+        if self.goes_one_by_one() || self.breaker.state(now) == BreakerState::HalfOpen {
             return 1;
         }
-        let can = outlet.provider.capabilities();
+        let can = configured.provider.capabilities();
         let mut most = (can.max_recipients as u64)
             .min(share.fair.max(can.per_request as u64))
             .min(self.trust.most(share.canary));
@@ -255,19 +262,19 @@ impl Station {
         // is put off.
         if self.puts_off
             && can.per_request == 1
-            && outlet.rate.is_none()
+            && configured.rate.is_none()
             && let Some(speed) = self.pacers.throttle.measured(now)
         {
             let lasts = if share.is_due_soon { BESIDE_RETRIES } else { AFTER_PUT_OFF };
             most = most
-                .min((lasts.as_secs_f64() * speed / outlet.in_flight as f64).ceil() as u64)
+                .min((lasts.as_secs_f64() * speed / configured.in_flight as f64).ceil() as u64)
                 .max(1);
         }
-        if let Some(rate) = outlet.rate {
+        if let Some(rate) = configured.rate {
             // A batch leaves when all of it may; single messages go one by one, and a second's
             // worth is shared by the connections.
             let paced = match can.per_request {
-                1 => (rate.per_second() / outlet.in_flight as f64).ceil() as u64,
+                1 => (rate.per_second() / configured.in_flight as f64).ceil() as u64,
                 per_request => rate.lot(per_request as u64),
             };
             most = most.min(paced).max(1);
@@ -293,7 +300,7 @@ impl Station {
 
     /// The most chunks that may be under way. One that is given less than one recipient a second
     /// needs no second connection for it.
-    fn most_under_way(&self, outlet: &Outlet, now: Instant) -> usize {
+    fn most_under_way(&self, configured: &ConfiguredProvider, now: Instant) -> usize {
         // A paced provider gains nothing from claims that wait for their slots; an unpaced one
         // keeps a chunk ready for each connection.
         let ahead =
@@ -302,7 +309,7 @@ impl Station {
             } else {
                 2
             };
-        let most = outlet.in_flight * ahead;
+        let most = configured.in_flight * ahead;
         match self.pacers.throttle.speed(now) {
             Some(speed) if !self.trust.takes_batches() => {
                 most.min((10.0 * speed).ceil().max(1.0) as usize)
@@ -346,13 +353,13 @@ impl Station {
 
     /// It named a time until which it wants to be left alone. What waits for it is given back where
     /// that is longer than retries last, and it is asked for one recipient first.
-    pub(super) fn leave_alone(&mut self, left_alone: &LeftAlone, outlet: &Outlet) {
+    pub(super) fn leave_alone(&mut self, left_alone: &LeftAlone, configured: &ConfiguredProvider) {
         let wait = Duration::try_from(left_alone.until.duration_since(Timestamp::now()))
             .unwrap_or(Duration::ZERO);
         let until = Instant::now().checked_add(wait);
         self.is_braked = true;
-        if wait > outlet.retry.give_up_after {
-            self.left_alone = until.map(|until| (until, left_alone.words(&outlet.name)));
+        if wait > configured.retry.give_up_after {
+            self.left_alone = until.map(|until| (until, left_alone.words(&configured.name)));
             self.opened.send_replace(());
         } else {
             self.quiet_until = self.quiet_until.max(until);
@@ -377,13 +384,13 @@ impl Station {
     /// For how long a request of its next chunk is repeated while nothing of it is taken. A probe
     /// shows at once; and before it has taken anything it is not waited for long where another
     /// stands in for it.
-    pub(super) fn patience(&self, outlet: &Outlet, has_stand_in: bool) -> Duration {
+    pub(super) fn patience(&self, configured: &ConfiguredProvider, has_stand_in: bool) -> Duration {
         let patience = match () {
             () if self.breaker.is_open() => Duration::ZERO,
             () if has_stand_in && !self.has_accepted => ENOUGH_AT_FIRST,
             () => PATIENCE,
         };
-        patience.min(outlet.retry.give_up_after)
+        patience.min(configured.retry.give_up_after)
     }
 
     /// Where a claim notes when its first request is written, while the provider has taken nothing
@@ -415,30 +422,30 @@ impl Station {
     }
 
     /// Takes note of how it fares.
-    pub(super) fn fares(&mut self, came_of: &CameOf<'_>, now: Instant) {
+    pub(super) fn update_health(&mut self, result: &ChunkResult<'_>, now: Instant) {
         self.first_request.is_over();
-        self.awaits_login &= !came_of.was_answered();
+        self.awaits_login &= !result.was_answered();
         self.puts_off = self.puts_off
-            || came_of
+            || result
                 .reply
                 .items
                 .iter()
                 .any(|(_, verdict)| matches!(verdict, Verdict::NotTaken { counts: true, .. }));
-        match &came_of.reply.health {
-            Health::Fine if came_of.was_answered() => self.breaker.succeeded(),
+        match &result.reply.health {
+            Health::Fine if result.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
             // It is left alone for as long as it has said, which is no failure.
             Health::SlowDown(wait)
-                if came_of.reply.is_wait_named && self.left_alone(now).is_some() =>
+                if result.reply.is_wait_named && self.left_alone(now).is_some() =>
             {
                 tracing::debug!(seconds = wait.as_secs(), "left alone");
             }
             Health::SlowDown(wait) => {
-                let refusal = came_of
+                let refusal = result
                     .reply
                     .given_back_for()
                     .unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
-                let quiet = self.breaker.throttled(refusal, *wait, came_of.reply, now);
+                let quiet = self.breaker.throttled(refusal, *wait, result.reply, now);
                 // Two that were told to wait at about the same time may have been told different
                 // times.
                 self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
@@ -450,20 +457,20 @@ impl Station {
                 }
             }
             Health::Failing(refusal) => {
-                if came_of
+                if result
                     .reply
                     .items
                     .iter()
                     .any(|(_, verdict)| matches!(verdict, Verdict::Unknown { .. }))
                 {
-                    self.trust.doubted();
+                    self.trust.request_unknown();
                 }
                 self.awaits_login |= refusal.reason == Reason::Auth;
-                let is_first_chance = came_of.has_stand_in && !self.has_accepted;
+                let is_first_chance = result.has_stand_in && !self.has_accepted;
                 self.failed(
                     Failure {
                         refusal: refusal.clone(),
-                        took: came_of.reply.lasted,
+                        took: result.reply.lasted,
                         is_first_chance,
                     },
                     now,
@@ -480,7 +487,7 @@ impl Station {
         }
         if matches!(
             self.breaker.state(now),
-            State::Broken(_) | State::Exhausted(_) | State::GaveUp(_)
+            BreakerState::Broken(_) | BreakerState::Exhausted(_) | BreakerState::GaveUp(_)
         ) {
             self.stop.send_replace(true);
         }
@@ -488,13 +495,13 @@ impl Station {
 }
 
 /// What came of a chunk, as far as it is about the provider.
-pub(super) struct CameOf<'a> {
+pub(super) struct ChunkResult<'a> {
     pub(super) reply: &'a Reply,
     /// Whether another provider takes its recipients meanwhile.
     pub(super) has_stand_in: bool,
 }
 
-impl CameOf<'_> {
+impl ChunkResult<'_> {
     /// Whether any member was answered, and not only given back.
     fn was_answered(&self) -> bool {
         self.reply

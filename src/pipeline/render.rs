@@ -16,11 +16,11 @@ use crate::message::{Ident, Message};
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::recipient::Fields;
-use crate::pipeline::Outlet;
+use crate::pipeline::ConfiguredProvider;
 use crate::provider::{Capabilities, EightBit, Form, Job, UnsubscribeHeaders, lines_stand};
 
 /// What the jobs of a run are made of besides their rows.
-pub(super) struct Press<'a> {
+pub(super) struct Renderer<'a> {
     pub(super) message: &'a Message,
     /// The columns of each list of the run.
     pub(super) columns: &'a [Arc<ColumnIndex>],
@@ -29,7 +29,7 @@ pub(super) struct Press<'a> {
     pub(super) secret: &'a [u8; 32],
 }
 
-impl Press<'_> {
+impl Renderer<'_> {
     /// Renders a row for a provider with these capabilities, into `room` if that serves. It has
     /// been rendered once while planning, so an error here is a defect.
     pub(super) fn job(
@@ -89,7 +89,7 @@ impl Press<'_> {
 /// same members can differ. It ends in [`account_mark`].
 pub(super) fn idempotency_key(
     run: &Run,
-    outlet: &Outlet,
+    configured: &ConfiguredProvider,
     jobs: &[Job],
     generation: u32,
     claimed_at: Timestamp,
@@ -100,10 +100,10 @@ pub(super) fn idempotency_key(
     add(&mut hash, &run.head.campaign);
     add(&mut hash, generation.to_be_bytes());
     add(&mut hash, claimed_at.as_microsecond().to_be_bytes());
-    if outlet.provider.capabilities().idempotency_window.is_some() {
+    if configured.provider.capabilities().idempotency_window.is_some() {
         // From, Reply-To and the attachments are the message's own.
         add(&mut hash, env!("CARGO_PKG_VERSION"));
-        add(&mut hash, &outlet.shape);
+        add(&mut hash, &configured.shape);
         add(&mut hash, &run.head.message_fingerprint);
         jobs.iter()
             .filter_map(|job| job.content.as_deref())
@@ -113,15 +113,18 @@ pub(super) fn idempotency_key(
         add(&mut hash, &job.message_id);
         add(&mut hash, job.to.as_str());
     }
-    HEXLOWER.encode(&hash.finish().as_ref()[..16]) + &account_mark(outlet, secret)
+    HEXLOWER.encode(&hash.finish().as_ref()[..16]) + &account_mark(configured, secret)
 }
 
 /// What a key ends in for a provider that knows keys: the account it is good for, under the
 /// workspace's own key, so that it tells nobody anything but whether two claims went to the same
 /// one.
-pub(super) fn account_mark(outlet: &Outlet, secret: &[u8; 32]) -> String {
-    let keyed =
-        outlet.provider.capabilities().idempotency_window.and_then(|_| outlet.provider.account());
+pub(super) fn account_mark(configured: &ConfiguredProvider, secret: &[u8; 32]) -> String {
+    let keyed = configured
+        .provider
+        .capabilities()
+        .idempotency_window
+        .and_then(|_| configured.provider.account());
     let Some(account) = keyed else { return String::new() };
     let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &account);
     format!("-{}", HEXLOWER.encode(&signed.as_ref()[..6]))

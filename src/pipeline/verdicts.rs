@@ -18,8 +18,8 @@ use crate::provider::{Refusal, RowNumber, Verdict};
 
 /// Shared by the claims on their way and the loop.
 #[derive(Debug)]
-pub(crate) struct Heard {
-    state: Mutex<State>,
+pub(crate) struct PendingVerdicts {
+    state: Mutex<VerdictState>,
     /// Set when nothing more may be begun.
     stop: watch::Sender<bool>,
     /// Claims on their way begin nothing more: the provider wants less for now.
@@ -27,7 +27,7 @@ pub(crate) struct Heard {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct VerdictState {
     same: Sameness,
     refuses: Option<Blame>,
     slow: Option<Blame>,
@@ -35,16 +35,16 @@ struct State {
     batches: HashMap<i64, Tally>,
 }
 
-impl Heard {
+impl PendingVerdicts {
     pub(crate) fn new(stop: watch::Sender<bool>, same: Sameness) -> Self {
         Self {
-            state: Mutex::new(State { same, ..State::default() }),
+            state: Mutex::new(VerdictState { same, ..VerdictState::default() }),
             stop,
             is_quiet: AtomicBool::new(false),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, VerdictState> {
         // Each change is one step, so a panic elsewhere leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,7 +74,7 @@ impl Heard {
     }
 
     /// The batch has come back: the loop counts its members from now on.
-    pub(crate) fn came_back(&self, batch: i64) {
+    pub(crate) fn batch_returned(&self, batch: i64) {
         self.state().batches.remove(&batch);
     }
 
@@ -158,38 +158,38 @@ mod tests {
 
     #[test]
     fn answers_count_until_their_batch_comes_back() {
-        let heard = Heard::new(watch::Sender::new(false), Sameness::default());
+        let verdicts = PendingVerdicts::new(watch::Sender::new(false), Sameness::default());
         let busy = Verdict::NotTaken {
             refusal: Refusal::new(Reason::MailboxTransient, "450", "busy"),
             counts: true,
         };
         for (batch, verdict) in [(1, accepted()), (1, accepted()), (1, busy), (2, accepted())] {
-            heard.answered(batch, None, &verdict);
+            verdicts.answered(batch, None, &verdict);
         }
-        assert_eq!(heard.tally().get(Outcome::Accepted), 3);
-        heard.came_back(1);
-        assert_eq!((heard.tally().get(Outcome::Accepted), heard.tally().total()), (1, 1));
+        assert_eq!(verdicts.tally().get(Outcome::Accepted), 3);
+        verdicts.batch_returned(1);
+        assert_eq!((verdicts.tally().get(Outcome::Accepted), verdicts.tally().total()), (1, 1));
     }
 
     #[test]
     fn a_refusal_for_everybody_stops_every_claim_at_once() {
         let stop = watch::Sender::new(false);
-        let heard = Heard::new(stop.clone(), Sameness::default());
+        let verdicts = PendingVerdicts::new(stop.clone(), Sameness::default());
         for n in 0_i64.. {
             assert!(n < 100, "it never stops");
             let row = crate::pipeline::sameness::tests::row(n.cast_unsigned());
-            heard.answered(
+            verdicts.answered(
                 n % 3,
                 Some(&row),
                 &Verdict::Rejected(Refusal::new(Reason::Policy, "550 5.7.1", "no")),
             );
-            assert_eq!(*stop.borrow(), heard.everybody_refused().is_some());
+            assert_eq!(*stop.borrow(), verdicts.everybody_refused().is_some());
             if *stop.borrow() {
                 break;
             }
         }
         assert!(
-            heard
+            verdicts
                 .everybody_refused()
                 .is_some_and(|blame| blame.refusal.detail.contains("in a row: no"))
         );
