@@ -20,6 +20,7 @@
 //!   recipient: phrases are not looked for in it.
 
 mod absent;
+pub(crate) mod bounce;
 mod known;
 mod normal;
 mod phrase;

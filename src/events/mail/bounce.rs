@@ -2,13 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::classify::Judge;
 use super::delay::{is_delay, is_delay_subject};
 use super::evidence::{self, Evidence};
 use super::parts::Parts;
-use super::status::codes_in;
 use super::{Told, blank, own_addresses, replies, shortened, text, token, verp};
 use crate::model::event::{Bounce, EventKind, Source};
+use crate::replies::bounce::{Judge, codes_in};
 
 /// What a bounce in free text says.
 pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {

@@ -10,9 +10,9 @@ use super::addresses::all_in;
 use super::delay::is_delay;
 use super::headers::get;
 use super::parts::Parts;
-use super::status::codes_in;
 use super::text::{self, Bounce};
 use super::{is_answer, is_own_answer, replies};
+use crate::replies::bounce::codes_in;
 use crate::replies::{Meaning, gives_reason, normal, spoken, without_addresses};
 
 /// What a message in free text is.

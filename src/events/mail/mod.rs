@@ -8,7 +8,6 @@
 mod addresses;
 mod arf;
 mod bounce;
-mod classify;
 mod delay;
 mod dsn;
 mod evidence;
@@ -21,9 +20,7 @@ mod phrases;
 mod receipt;
 mod replies;
 mod report;
-mod status;
 mod text;
-mod wording;
 
 #[cfg(test)]
 mod answers;
@@ -46,7 +43,6 @@ use jiff::Timestamp;
 use ring::digest;
 
 use self::bounce::in_text;
-pub(in crate::events) use self::classify::judge;
 use self::parts::Parts;
 use self::phrases::{List, holds};
 use self::report::reported;

@@ -6,11 +6,11 @@
 
 use jiff::Timestamp;
 
-use super::classify::judge;
 use super::headers::{fields, get};
 use super::parts::Parts;
 use super::{addresses, blank, shortened};
 use crate::model::event::{Bounce, Class, Event, EventKind, Source};
+use crate::replies::bounce::judge;
 use crate::replies::normal;
 
 /// The rejections that a message tells; none where it is a receipt of another kind, or no receipt.

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::classify::Judge;
 use super::dsn::{self, Recipient};
 use super::parts::Parts;
 use super::{addresses, blank, evidence, headers, is_answer, own_addresses, shortened, text, verp};
 use crate::model::event::{Bounce, Event, EventKind, Source};
+use crate::replies::bounce::Judge;
 
 /// What machine-readable reports say.
 pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {

@@ -11,7 +11,7 @@ use super::listed::{below_heading, in_subject, listed};
 use super::mention::{is_asked_for, is_said_anywhere, is_said_of};
 use super::parts::Parts;
 use super::phrases::{List, holds};
-use super::status::{Codes, codes_in};
+use crate::replies::bounce::{Codes, codes_in};
 use crate::replies::{gives_reason, normal, says_undelivered, without_addresses};
 
 /// How much of what stands before the returned message is read: a hundred thousand recipients.

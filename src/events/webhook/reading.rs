@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::events::mail::judge;
+use crate::replies::bounce::judge;
 use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 
 /// The text at a JSON pointer; empty where there is none. Numbers are texts too.

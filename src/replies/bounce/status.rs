@@ -3,14 +3,14 @@
 
 /// A status of RFC 3463 and the SMTP reply code beside it; each empty where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Codes {
-    pub(super) status: String,
-    pub(super) code: String,
+pub(crate) struct Codes {
+    pub(crate) status: String,
+    pub(crate) code: String,
 }
 
 /// The first enhanced status in a text that says more than its class and subject (X.1.0), else the
 /// first one that says most; and the first reply code.
-pub(super) fn codes_in(text: &str) -> Codes {
+pub(crate) fn codes_in(text: &str) -> Codes {
     Codes { status: status_in(text), code: code_in(text) }
 }
 

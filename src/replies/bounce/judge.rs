@@ -46,15 +46,15 @@ use crate::replies::{
 
 /// What is concluded about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::events) struct Judged {
-    pub(in crate::events) class: Class,
-    pub(in crate::events) bounce: Bounce,
-    pub(in crate::events) status: String,
-    pub(in crate::events) code: String,
+pub(crate) struct Judged {
+    pub(crate) class: Class,
+    pub(crate) bounce: Bounce,
+    pub(crate) status: String,
+    pub(crate) code: String,
 }
 
 /// Judges one bounce, as [`Judge::of`] does.
-pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged {
+pub(crate) fn judge(status: &str, said: &str, around: &str) -> Judged {
     Judge::default().of(status, said, around)
 }
 
@@ -62,7 +62,7 @@ pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged
 /// most of them, and looking for a thousand phrases takes far longer than looking up what came of
 /// it the last time.
 #[derive(Debug, Default)]
-pub(super) struct Judge {
+pub(crate) struct Judge {
     found: HashMap<String, Found>,
 }
 
@@ -73,7 +73,7 @@ const LONGEST_REMEMBERED: usize = 2_000;
 impl Judge {
     /// Judges a bounce. `status` is what a report's Status field says, `said` what the remote
     /// system said, `around` the text around it, which is only asked where those say nothing.
-    pub(super) fn of(&mut self, status: &str, said: &str, around: &str) -> Judged {
+    pub(crate) fn of(&mut self, status: &str, said: &str, around: &str) -> Judged {
         judged(status, said, around, &mut |text, code, status| self.found(text, code, status))
     }
 
