@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::replies::bounce::judge;
 use crate::model::event::{Bounce, Class, Event, EventKind, Source};
+use crate::replies::bounce::judge;
 
 /// The text at a JSON pointer; empty where there is none. Numbers are texts too.
 pub(super) fn text(value: &Value, pointer: &str) -> String {

@@ -13,8 +13,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
 use crate::model::outcome::Reason;
-use crate::provider::Refusal;
 use crate::provider::wait::wait_in_prose;
+use crate::provider::{Health, Refusal};
 use crate::secret::Secret;
 
 /// The longest time for which a service can ask to be left alone; a header may say anything.
@@ -124,6 +124,15 @@ impl Answer {
     pub(in crate::provider) fn clean(&self, text: &str) -> String {
         clean(text, &self.secrets)
     }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(in crate::provider) enum Fault {
+    /// Not one octet of the request was written.
+    NotWritten(Health),
+    /// The request, or part of it, was written.
+    Lost(Refusal),
 }
 
 /// One short line of a text, without control characters and without secrets.

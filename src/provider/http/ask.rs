@@ -10,7 +10,10 @@ use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Answer, Api, Fault, Http, MAX_REPLY, Read, Request, by_status};
+use super::answer::{Answer, Fault};
+use super::api::{Api, Read, by_status};
+use super::client::{FIRST_WAIT, Http, MAX_REPLY};
+use super::request::Request;
 use crate::model::outcome::Reason;
 use crate::provider::by_hand::{About, Finding, Trouble, in_words};
 use crate::provider::{Refusal, without_addresses};
@@ -19,8 +22,6 @@ use crate::provider::{Refusal, without_addresses};
 const TIMES: u32 = 5;
 /// The longest wait before it is asked again; who asks for more is told about.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// The wait after the first failure; it doubles each time.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 impl Http {
     /// The answer to a question: any status that says something about it, so never throttling, a

@@ -11,8 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::hand_over::FIRST_WAIT;
-use super::{Answer, Api, Http, Later, Read};
+use super::answer::Answer;
+use super::api::{Api, Later, Read};
+use super::client::{FIRST_WAIT, Http};
 use crate::provider::{Job, RowNumber, Verdict, Wire};
 
 /// For so long a batch is still asked for when the run stops; after that whoever has no result is

@@ -16,18 +16,17 @@
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::StatusCode;
-use reqwest::header::LOCATION;
 use tokio::time::Instant;
 
-use super::answer::LONGEST_WISH;
+use super::answer::{Answer, Fault, LONGEST_WISH};
+use super::api::{Api, Later, Read};
+use super::client::{FIRST_WAIT, Http};
 use super::follow::follow;
-use super::{Answer, Api, Fault, Http, Later, Read, Request};
+use super::request::Request;
 use crate::model::outcome::Reason;
 use crate::provider::{
     Claim, Health, Job, Refusal, Reply, RowNumber, Verdict, Wire, without_addresses,
@@ -41,9 +40,6 @@ const SAME_HAND_OVER: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How the code of a refusal begins that is about the size of a request.
 const TOO_LARGE: &str = "413";
-/// The wait before the first repeat; it doubles each time.
-pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
-
 impl Http {
     /// Hands over one claim in as many requests as the API's limits demand.
     pub(in crate::provider) async fn hand_over(
@@ -70,58 +66,6 @@ impl Http {
             }
         }
         hand_over.reply
-    }
-
-    fn quiet_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // One instant, written whole.
-        self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What an answer means before any adapter looks at it.
-    pub(super) fn foreign(&self, answer: &Answer) -> Option<Read> {
-        let page = || {
-            answer.refusal(
-                Reason::Session,
-                "",
-                "a web page instead of an answer: is base_url the service's API?",
-            )
-        };
-        if answer.status.is_redirection() {
-            let to = answer
-                .headers
-                .get(LOCATION)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|to| self.base.join(to).ok());
-            let host = to.as_ref().map_or("elsewhere", |to| to.host_str().unwrap_or("elsewhere"));
-            let words = format!(
-                "a redirect to {host}, which is never followed: is base_url the service's API?"
-            );
-            return Some(Read::Stop(Refusal {
-                detail: words,
-                ..answer.refusal(Reason::Session, "", "redirect")
-            }));
-        }
-        if !answer.is_html() {
-            return None;
-        }
-        let page = || Refusal {
-            detail: "a web page instead of an answer: is base_url the service's API?".into(),
-            ..page()
-        };
-        match answer.status {
-            // Who has answered as the API before may have taken the mail and lost its tongue behind
-            // some gateway.
-            status if status.is_success() && self.is_the_api.load(Ordering::Acquire) => {
-                Some(Read::Doubt(page()))
-            }
-            status if status.is_success() => Some(Read::Stop(page())),
-            StatusCode::BAD_REQUEST
-            | StatusCode::NOT_FOUND
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::NOT_ACCEPTABLE
-            | StatusCode::GONE => Some(Read::Stop(page())),
-            _ => None,
-        }
     }
 }
 

@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 
 use ring::digest;
 
+use super::api::Inexpressible;
 use super::hand_over::{Halt, HandOver, not_taken};
-use super::{Inexpressible, Request};
+use super::request::Request;
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, Verdict, without_addresses};
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use super::Fault;
+use super::answer::Fault;
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 

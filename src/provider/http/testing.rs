@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Answer;
+use super::answer::Answer;
 
 /// An answer with these headers, as if it had come from the service.
 pub(in crate::provider) fn answer(

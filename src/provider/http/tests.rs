@@ -3,14 +3,23 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::*;
+use super::answer::{Answer, Fault};
+use super::api::*;
+use super::client::Http;
+use super::request::Request;
+use crate::model::outcome::Reason;
 use crate::provider::testing::{Recorder, claim, job, settings};
-use crate::provider::{Claim, Reply};
+use crate::provider::{Claim, Health, Job, Reply, Verdict};
+use crate::secret::Secret;
 
 const FAILED: &str = "HTTP/1.1 500 Oh No\r\ncontent-length: 2\r\n\r\n{}";
 const REFUSED: &str = "HTTP/1.1 422 No\r\ncontent-length: 2\r\n\r\n{}";

@@ -23,6 +23,7 @@ mod oracle;
 mod roles;
 mod signature;
 mod signer;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -115,8 +116,8 @@ impl Ses {
     fn new(settings: &ProviderSettings) -> Result<Self> {
         settings.refuse_unknown_keys(SPEC.keys)?;
         let keys = Keys::of(settings);
-        let region = credentials::region(settings)?;
-        let source = credentials::find(settings)?;
+        let region = sources::region(settings)?;
+        let source = sources::find(settings)?;
         let http = Http::new(settings, &format!("https://email.{region}.amazonaws.com"))?;
         let mut options = keys.options(&OWNED, &["EmailTags"])?;
         let tags = match options.remove("EmailTags") {

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::credentials::{Credentials, Files, Source};
+use super::credentials::Credentials;
 use super::roles::{Fetched, Role};
+use super::sources::{Files, Source};
 use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::http::Http;

@@ -6,8 +6,9 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::connection::Connection;
 use super::extensions::Extensions;
+use super::fault::Fault;
 use super::reply::Answer;
-use super::step::{Fault, Step};
+use super::step::Step;
 use crate::secret::Secret;
 
 /// How to say who we are.

@@ -2,23 +2,12 @@
 
 use std::sync::Arc;
 
-use super::HandOver;
+use super::hand_over::HandOver;
 use super::pipelining::{Mode, Stage, WORTHWHILE};
-use super::relay::Relay;
 use super::session::Session;
 use super::transaction::Ended;
+use super::trial::Trial;
 use crate::provider::{Job, Verdict};
-
-/// The trial of a relay while one connection has it. Dropped without a result it can be taken
-/// again.
-#[derive(Debug)]
-pub(super) struct Trial(Arc<Relay>);
-
-impl Drop for Trial {
-    fn drop(&mut self) {
-        self.0.behind.give_back(Stage::Begun);
-    }
-}
 
 impl<'a> HandOver<'a> {
     /// The job whose envelope leaves with the message that is sent now, if one may.
@@ -55,7 +44,7 @@ impl<'a> HandOver<'a> {
             relay.behind.failed();
             return false;
         }
-        session.trial = Some(Trial(Arc::clone(relay)));
+        session.trial = Some(Trial::of(relay));
         true
     }
 

@@ -1,8 +1,8 @@
 //! A relay by hand: connect, TLS, EHLO, AUTH and QUIT. No transaction is begun.
 
-use super::Smtp;
 use super::extensions::Extensions;
 use super::pipelining::{Mode, Stage, WORTHWHILE};
+use super::pool::Smtp;
 use super::session::{Session, Unopened};
 use super::settings::Settings;
 use crate::provider::BoxFuture;

@@ -6,61 +6,15 @@
 //! others it is tried once, by one message, and what came of it counts for all connections. The
 //! message is charged nothing, and nor is one that is refused so in the meantime.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use super::changes::Known;
 use super::classify::may_be_spent;
 use super::relay::Relay;
 use super::reply::Answer;
 use super::step::Step;
 use crate::provider::Job;
 use crate::replies;
-
-/// So many different refusals are remembered; a server has a handful.
-const MOST: usize = 64;
-
-/// What is known about a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    /// A message is on its way over another connection.
-    UnderWay,
-    Helps,
-    DoesNotHelp,
-}
-
-/// Refusals of one relay, by what is the same about each.
-#[derive(Debug, Default)]
-pub(super) struct Changes(Mutex<HashMap<String, Known>>);
-
-impl Changes {
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        // Each change is one step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What was known, where a message was refused so and is to go over another connection to find
-    /// out or because that helps.
-    fn begin(&self, sign: &str) -> Option<Known> {
-        let mut known = self.known();
-        let before = known.get(sign).copied();
-        if before.is_none() && known.len() < MOST {
-            known.insert(sign.to_owned(), Known::UnderWay);
-            return None;
-        }
-        before.or(Some(Known::DoesNotHelp))
-    }
-
-    fn end(&self, sign: &str, result: Option<Known>) {
-        let mut known = self.known();
-        match result {
-            Some(Known::Helps) => drop(known.insert(sign.to_owned(), Known::Helps)),
-            // It has helped before, so the server has another cause this time.
-            _ if known.get(sign) == Some(&Known::Helps) => {}
-            Some(result) => drop(known.insert(sign.to_owned(), result)),
-            None => drop(known.remove(sign)),
-        }
-    }
-}
 
 /// What is to be done about a refusal.
 pub(super) enum After {
@@ -121,30 +75,4 @@ fn sign(step: Step, answer: &Answer, job: &Job) -> String {
         "{step}: {}",
         replies::sign(&answer.code_text(), &answer.text(), job.to.local(), job.to.domain())
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_is_tried_once_and_what_came_of_it_counts() {
-        let changes = Changes::default();
-        assert_eq!(
-            [changes.begin("452 later"), changes.begin("452 later")],
-            [None, Some(Known::UnderWay)]
-        );
-        changes.end("452 later", None);
-        assert_eq!(changes.begin("452 later"), None, "it came to nothing");
-        changes.end("452 later", Some(Known::DoesNotHelp));
-        assert_eq!(changes.begin("452 later"), Some(Known::DoesNotHelp));
-        assert_eq!(changes.begin("451 no more"), None);
-        changes.end("451 no more", Some(Known::Helps));
-        changes.end("451 no more", Some(Known::DoesNotHelp));
-        assert_eq!(changes.begin("451 no more"), Some(Known::Helps));
-        assert_eq!(
-            (0..2 * MOST).filter(|n| changes.begin(&format!("450 {n}x")).is_none()).count(),
-            MOST - 2
-        );
-    }
 }

@@ -16,9 +16,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::client::TlsStream;
 
+use super::fault::Fault;
+use super::limits::Limits;
 use super::reply::{Answer, ReplyBuffer};
-use super::settings::Limits;
-use super::step::{Fault, Step};
+use super::step::Step;
 use crate::provider::Job;
 
 /// The most octets of one write; larger groups take several.

@@ -10,10 +10,10 @@ use tokio::time::timeout;
 use super::addresses::Addresses;
 use super::classify::judge_session;
 use super::connection::{Connection, Stream};
+use super::fault::Fault;
 use super::reply::Answer;
-use super::session::shake_hands;
 use super::settings::{Encryption, Settings, address_literal};
-use super::step::{Fault, Step};
+use super::step::Step;
 use super::tls;
 use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Health, Refusal};
@@ -96,6 +96,19 @@ pub(super) async fn greet(
         _ => Err(Ungreeted::Final(
             Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health(),
         )),
+    }
+}
+
+/// A TLS handshake, within the time for connecting.
+pub(super) async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {
+    let limit = settings.limits.connect;
+    match timeout(limit, settings.tls.upgrade(stream)).await {
+        Ok(stream) => Ok(Stream::Tls(Box::new(stream?))),
+        Err(_) => Err(Health::Failing(Refusal::new(
+            Reason::Session,
+            "",
+            format!("the TLS handshake took longer than {limit:?}"),
+        ))),
     }
 }
 

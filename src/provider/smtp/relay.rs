@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::change::Changes;
+use super::changes::Changes;
 use super::extensions::Extensions;
 use super::pipelining::{Known, Pipelining, Stage};
 use crate::provider::memory::Memory;

@@ -13,17 +13,18 @@ use tokio::time::{Instant, timeout};
 
 use super::addresses::{self, Addresses};
 use super::auth::{Mechanism, authenticate};
-use super::behind::Trial;
 use super::classify::judge_session;
-use super::connection::{Connection, Stream};
+use super::connection::Connection;
 use super::extensions::Extensions;
-use super::greeting::{Place, Ungreeted, greet};
+use super::fault::Fault;
+use super::greeting::{Place, Ungreeted, greet, shake_hands};
 use super::logins::Logins;
 use super::pipelining::Mode;
 use super::relay::{Relay, Relays};
 use super::reply::Answer;
 use super::settings::{Encryption, Settings};
-use super::step::{Fault, Step};
+use super::step::Step;
+use super::trial::Trial;
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
@@ -254,18 +255,6 @@ async fn connect(
     connected
         .await
         .map_err(|failed| unreachable(settings, &format!(": {}", addresses::in_words(&failed))))
-}
-
-pub(super) async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {
-    let limit = settings.limits.connect;
-    match timeout(limit, settings.tls.upgrade(stream)).await {
-        Ok(stream) => Ok(Stream::Tls(Box::new(stream?))),
-        Err(_) => Err(Health::Failing(Refusal::new(
-            Reason::Session,
-            "",
-            format!("the TLS handshake took longer than {limit:?}"),
-        ))),
-    }
 }
 
 /// EHLO, and HELO where a server knows no better (RFC 5321 section 3.2).

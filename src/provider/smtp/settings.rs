@@ -6,13 +6,12 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use toml::Value;
 
 use super::auth::{Credentials, Mechanism};
+use super::limits::Limits;
 use super::pipelining::Mode;
-use super::step::Step;
 use super::tls::Tls;
 use super::url::{self, Scheme};
 use crate::model::address::domain_to_ascii;
@@ -49,37 +48,6 @@ pub(super) enum Encryption {
     Optional,
     /// STARTTLS, except on loopback, where it is used only if AUTH is not offered without it.
     UnlessLoopback,
-}
-
-/// The longest waits, after RFC 5321 section 4.5.3.2 and shorter where nobody waits that long
-/// today.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Looking the name up, connecting, and the TLS handshake: each.
-    pub(super) connect: Duration,
-    /// The greeting, and the answer to each command.
-    command: Duration,
-    /// Each write.
-    pub(super) data: Duration,
-    /// The answer to the final dot.
-    last: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let [connect, command, data, last] = [30, 60, 180, 600].map(Duration::from_secs);
-        Self { connect, command, data, last }
-    }
-}
-
-impl Limits {
-    /// How long to wait for the answer to `step`.
-    pub(super) fn answer(&self, step: Step) -> Duration {
-        match step {
-            Step::Message => self.last,
-            _ => self.command,
-        }
-    }
 }
 
 /// A relay and how to talk to it.

@@ -1,11 +1,8 @@
-//! The steps of an SMTP session, and how one of them can fail as a whole.
+//! The steps of an SMTP session.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::reply::Answer;
-use crate::model::outcome::Reason;
-use crate::provider::{Health, Refusal};
 
 /// What an answer is the answer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,72 +45,5 @@ impl Step {
     /// at the message.
     pub(super) fn names_a_recipient(self, answer: &Answer) -> bool {
         self == Self::Rcpt || (answer.code == 421 && matches!(self, Self::Data | Self::Message))
-    }
-}
-
-/// Why a connection cannot be used any more.
-#[derive(Clone, Debug)]
-pub(super) enum Fault {
-    /// The other side closed it, or the network did.
-    Lost(Step, String),
-    /// Nothing came within the time limit.
-    Silent(Step, Duration),
-    /// What came was not the answer of an SMTP server to this step.
-    Garbled(Step, String),
-    /// The server announced that it closes the connection (421).
-    Closing(Step, Answer),
-    /// The server refused this message because it takes no more over this connection, and leaves
-    /// that open.
-    Spent(Step, Answer),
-}
-
-impl Fault {
-    /// Whether a new connection may well fare better: the server, or something between, merely
-    /// closed this one.
-    pub(super) fn is_closed_connection(&self) -> bool {
-        match self {
-            Self::Lost(..) | Self::Silent(..) | Self::Spent(..) => true,
-            Self::Garbled(..) => false,
-            Self::Closing(_, answer) => super::classify::closing(answer).is_none(),
-        }
-    }
-
-    /// Whether it may be about the recipient at hand, or its receiving domain, alone.
-    pub(super) fn is_at_a_recipient(&self) -> bool {
-        match self {
-            Self::Lost(step, _) => *step == Step::Rcpt,
-            Self::Closing(step, answer) | Self::Spent(step, answer) => {
-                step.names_a_recipient(answer)
-            }
-            Self::Silent(..) | Self::Garbled(..) => false,
-        }
-    }
-
-    /// In words, for the report.
-    pub(super) fn refusal(&self) -> Refusal {
-        let detail = match self {
-            Self::Lost(step, detail) => format!("connection lost at {step}: {detail}"),
-            Self::Silent(step, limit) => format!("no answer at {step} within {limit:?}"),
-            Self::Garbled(step, detail) => format!("not an SMTP answer at {step}: {detail}"),
-            Self::Closing(step, answer) | Self::Spent(step, answer) => {
-                return Refusal::new(
-                    Reason::Session,
-                    answer.code_text(),
-                    format!("at {step}: {}", answer.text()),
-                );
-            }
-        };
-        Refusal::new(Reason::Session, "", super::reply::shorten(&detail))
-    }
-
-    /// What it says about the provider.
-    pub(super) fn health(&self) -> Health {
-        match self {
-            Self::Closing(_, answer) => {
-                super::classify::closing(answer).unwrap_or_else(|| Health::Failing(self.refusal()))
-            }
-            Self::Spent(..) => super::classify::spent_at_once(),
-            _ => Health::Failing(self.refusal()),
-        }
     }
 }

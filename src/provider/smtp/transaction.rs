@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::classify::{is_spent, judge_for};
+use super::fault::Fault;
 use super::reply::Answer;
 use super::session::Session;
-use super::step::{Fault, Step};
+use super::step::Step;
 use crate::model::outcome::Reason;
 use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 

@@ -25,17 +25,16 @@
 mod answers;
 mod pipe;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::pipe::Pipe;
 use super::classify::judge_for;
 use super::connection::{Broken, expired};
+use super::fault::Fault;
+use super::hand_over::{Halt, HandOver, untraced};
 use super::session::Session;
-use super::settings::Settings;
-use super::step::{Fault, Step};
+use super::step::Step;
 use super::transaction::{Followed, check};
-use super::{Halt, HandOver, untraced};
 use crate::provider::{BoxFuture, Health, Job, Stopped, Verdict};
 
 /// With more octets than this waiting to be written, no message is put behind them.
@@ -44,48 +43,6 @@ const MOST_QUEUED: usize = 256 * 1024;
 /// A session that has been idle for longer has to show first that it is still there, because all
 /// that is written to a lost connection would be in doubt.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// Whether the operator knows that a window does nothing here.
-#[derive(Debug, Default)]
-pub(super) struct Experience {
-    has_been_told: AtomicBool,
-}
-
-impl Experience {
-    /// How many messages may be under way on this session; `None` where chunks are not to be used.
-    pub(super) fn width(&self, settings: &Settings, session: &Session) -> Option<usize> {
-        if settings.window < 2 || session.relay.has_broken_chunks() {
-            return None;
-        }
-        if !(session.extensions.chunking && session.groups) {
-            if !self.has_been_told.swap(true, Ordering::Relaxed) {
-                tracing::info!(
-                    server = settings.host,
-                    "`window` does nothing here: the server does not announce both CHUNKING and PIPELINING"
-                );
-            }
-            return None;
-        }
-        Some(if session.relay.takes_chunks.load(Ordering::Relaxed) {
-            affordable(settings.window, session)
-        } else {
-            1
-        })
-    }
-}
-
-/// RSETs behind a refusal that one connection is to be asked for at most. Exim closes after ten
-/// that it takes for idle talk.
-const MOST_SPARE_RESETS: u32 = 8;
-
-/// How many messages may be under way: each one behind the first begins with RSET, which is a spare
-/// one where the message before it is refused.
-fn affordable(window: usize, session: &Session) -> usize {
-    if session.spare_resets == 0 && !session.relay.counts_resets.load(Ordering::Relaxed) {
-        return window;
-    }
-    window.min(1 + MOST_SPARE_RESETS.saturating_sub(session.spare_resets) as usize)
-}
 
 /// The slot that the next message waits for.
 type Slot<'a> = Option<BoxFuture<'a, Result<(), Stopped>>>;

@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
+use crate::provider::smtp::fault::Fault;
 use crate::provider::smtp::reply::Answer;
 use crate::provider::smtp::session::Session;
-use crate::provider::smtp::step::{Fault, Step};
+use crate::provider::smtp::step::Step;
 use crate::provider::smtp::transaction::rcpt_command;
 use crate::provider::{Job, RowNumber, Wire};
 

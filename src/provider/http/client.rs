@@ -1,0 +1,289 @@
+//! The connections to one service, and one request over them.
+
+use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use ring::digest;
+use tokio::time::Instant;
+use url::Url;
+
+use super::answer::{Answer, Fault, clean};
+use super::request::Request;
+use super::settings::Keys;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Reason;
+use crate::provider::{Health, ProviderSettings, Refusal, proxies, roots};
+use crate::secret::Secret;
+
+/// The most octets of a reply that are read; what comes after them is not waited for.
+pub(super) const MAX_REPLY: usize = 1024 * 1024;
+/// Idle connections are closed after this long: before most servers do it, for a request into a
+/// closing connection is in doubt.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// The wait before the first repeat; it doubles each time.
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The connections to one service.
+pub(in crate::provider) struct Http {
+    client: reqwest::Client,
+    pub(super) base: Url,
+    headers: HeaderMap,
+    secrets: RwLock<Vec<Secret>>,
+    /// Nothing goes before then: the service asked to be left alone.
+    pub(super) quiet_until: Mutex<Option<Instant>>,
+    /// Whether anything there has ever answered as the API would.
+    pub(super) is_the_api: AtomicBool,
+    /// The most recipients of a request that the account may have.
+    pub(super) most: AtomicUsize,
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Http({})", self.base)
+    }
+}
+
+impl Http {
+    /// Checks the keys all HTTP providers have, resolves no secret, and prepares the client;
+    /// touches no network.
+    pub(in crate::provider) fn new(
+        settings: &ProviderSettings,
+        default_base: &str,
+    ) -> Result<Self> {
+        let keys = Keys::of(settings);
+        let timeouts = keys.timeouts()?;
+        let tls = roots::client_config(&keys.extra_roots()?)
+            .map_err(|e| Error::internal(format!("TLS cannot be set up: {e}")))?;
+        let base = keys.base_url(default_base)?;
+        let client = proxies::direct_on_loopback(reqwest::Client::builder(), &base)
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(concat!("mailbatch/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeouts.connect)
+            .read_timeout(timeouts.read)
+            .timeout(timeouts.total)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(settings.in_flight.max(1))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|e| {
+                Error::internal(format!(
+                    "providers.{}: the HTTP client cannot be set up: {}",
+                    settings.name,
+                    chain(&e)
+                ))
+            })?;
+        Ok(Self {
+            client,
+            base,
+            headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
+            secrets: RwLock::default(),
+            quiet_until: Mutex::new(None),
+            is_the_api: AtomicBool::new(false),
+            most: AtomicUsize::new(usize::MAX),
+        })
+    }
+
+    /// What answers there is the API, as an earlier run has found out.
+    pub(in crate::provider) fn has_answered_before(&self) {
+        self.is_the_api.store(true, Ordering::Release);
+    }
+
+    /// The service's address: scheme and host.
+    pub(in crate::provider) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Sends a secret as `name: prefix secret` with every request, and keeps it out of everything
+    /// that is shown.
+    pub(in crate::provider) fn secret_header(
+        &mut self,
+        name: &'static str,
+        prefix: &str,
+        secret: Secret,
+    ) -> Result<(), String> {
+        let mut value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()))
+            .map_err(|_| "has a character that a header cannot hold".to_owned())?;
+        value.set_sensitive(true);
+        self.headers.insert(HeaderName::from_static(name), value);
+        self.keep_secret(secret);
+        Ok(())
+    }
+
+    /// Keeps a secret that goes out by another way out of everything that is shown.
+    pub(in crate::provider) fn keep_secret(&self, secret: Secret) {
+        // Nothing but a push happens under the lock.
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
+    }
+
+    /// A hash of the service's address and all secrets so far.
+    pub(in crate::provider) fn account(&self) -> [u8; 32] {
+        self.account_with(&[])
+    }
+
+    /// The same with what tells parts of an account apart.
+    pub(in crate::provider) fn account_with(&self, more: &[&str]) -> [u8; 32] {
+        let secrets = self.secrets();
+        let parts = std::iter::once(self.base.as_str())
+            .chain(secrets.iter().map(Secret::expose))
+            .chain(more.iter().copied());
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in parts {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut account = [0; 32];
+        account.copy_from_slice(hash.finish().as_ref());
+        account
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn quiet_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        // One instant, written whole.
+        self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request once and reads the answer.
+    pub(in crate::provider) async fn exchange(
+        &self,
+        request: &Request,
+        signed: HeaderMap,
+    ) -> Result<Answer, Fault> {
+        self.exchange_up_to(request, signed, MAX_REPLY).await
+    }
+
+    /// The same where up to `most` octets of the answer are read.
+    pub(super) async fn exchange_up_to(
+        &self,
+        request: &Request,
+        signed: HeaderMap,
+        most: usize,
+    ) -> Result<Answer, Fault> {
+        let mut url = self.base().clone();
+        let (path, query) = request
+            .path
+            .split_once('?')
+            .map_or((request.path.as_str(), None), |(path, query)| (path, Some(query)));
+        url.set_path(path);
+        url.set_query(query);
+        let mut headers = self.headers.clone();
+        headers.extend(request.headers.clone());
+        let authorization = signed.get(AUTHORIZATION).cloned();
+        headers.extend(signed);
+        let body = request.wire_body().await?;
+        let sent = self
+            .client
+            .request(request.method.clone(), url)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await;
+        let mut response = sent.map_err(|error| self.fault(&error))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        let mut is_whole = true;
+        loop {
+            match response.chunk().await {
+                Ok(None) => break,
+                Ok(Some(chunk)) if body.len() + chunk.len() > most => {
+                    is_whole = false;
+                    break;
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                // The status alone says enough where nothing was taken, and a header of the
+                // service's own where it was.
+                Err(_)
+                    if status.is_client_error()
+                        || status.is_success()
+                            && request.decisive.is_some_and(|name| headers.contains_key(name)) =>
+                {
+                    is_whole = false;
+                    break;
+                }
+                Err(error) => {
+                    return Err(Fault::Lost(self.refusal(
+                        Reason::NoReply,
+                        status.as_str(),
+                        &words_of(&error),
+                    )));
+                }
+            }
+        }
+        // Gateways put a byte-order mark before what they pass on, which no reader of JSON takes
+        // (RFC 8259, section 8.1).
+        if body.starts_with(BYTE_ORDER_MARK) {
+            body.drain(..BYTE_ORDER_MARK.len());
+        }
+        let secrets = self.secrets();
+        Ok(Answer { status, headers, body: body.into(), is_whole, authorization, secrets })
+    }
+
+    fn fault(&self, error: &reqwest::Error) -> Fault {
+        let words = words_of(error);
+        if error.is_connect() || error.is_builder() {
+            let refusal = self.refusal(
+                Reason::Session,
+                "",
+                &format!("cannot connect to {}: {words}", self.base.authority()),
+            );
+            return Fault::NotWritten(match untrusted(error) {
+                Some(why) => Health::Stop(Refusal {
+                    detail: format!(
+                        "the server's certificate does not verify: {why}; name its root under ca_file"
+                    ),
+                    ..refusal
+                }),
+                None => Health::Failing(refusal),
+            });
+        }
+        Fault::Lost(self.refusal(Reason::NoReply, "", &words))
+    }
+
+    fn refusal(&self, reason: Reason, code: &str, detail: &str) -> Refusal {
+        Refusal::new(reason, code, clean(detail, &self.secrets()))
+    }
+}
+
+/// What went wrong, without the URL.
+fn words_of(error: &reqwest::Error) -> String {
+    if error.is_timeout() && !error.is_connect() {
+        return "no answer within the time limit".to_owned();
+    }
+    chain(error)
+}
+
+/// The deepest cause, which says most.
+fn chain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Why a certificate was not believed, if that is what went wrong.
+fn untrusted(error: &reqwest::Error) -> Option<String> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inner
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| io.and_then(|e| e.downcast_ref::<rustls::Error>()));
+        if let Some(rustls::Error::InvalidCertificate(why)) = tls {
+            return Some(format!("{why}"));
+        }
+        cause = inner.source();
+    }
+    None
+}
