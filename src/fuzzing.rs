@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 
 use crate::commands::events::cursor::Cursor;
-use crate::commands::sync::progress::{Head, Progress};
+use crate::commands::suppress::sync::progress::{Head, Progress};
 use crate::ledger::words;
 use crate::model::outcome::{Outcome, Reason};
 use crate::provider::smtp::classify;

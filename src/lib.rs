@@ -41,6 +41,7 @@ mod progress;
 mod provider;
 mod replies;
 mod report;
+mod run;
 mod secret;
 mod suppression;
 
@@ -98,7 +99,7 @@ pub fn run() -> ExitCode {
                 let _ = error.print();
             }
             if error.exit_code() != 0 {
-                commands::refuse_command_line(
+                run::ci_reports::refuse_command_line(
                     &std::env::args_os().collect::<Vec<_>>(),
                     &error.render().to_string(),
                 );

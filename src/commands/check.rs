@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CheckArgs, Globals};
-use crate::commands::foresight::{self, Foreseen};
-use crate::commands::outlets;
-use crate::commands::own_files::{add_inputs, own_files, target};
-use crate::commands::reading::{judgement, lists, say_decisive};
-use crate::commands::running::note_all;
-use crate::commands::say;
-use crate::commands::workbench::Workbench;
+use crate::run::foresight::{self, Foreseen};
+use crate::run::lists::{judgement, lists, say_decisive};
+use crate::run::own_files::{add_inputs, own_files, target};
+use crate::run::providers;
+
 use crate::input::{Filter, Kind, ReadAs};
 use crate::ledger::{PlannedRow, Standing};
 use crate::message::MessageSource;
@@ -23,42 +21,44 @@ use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target, is_in_place};
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
+use crate::run::console::say;
+use crate::run::context::Context;
 use crate::suppression::{Places, Suppressions};
 
 /// Runs the command. Exit 4 when a send would refuse the list, 14 when it would because of what
 /// earlier runs sent.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, args.target.env.as_deref())?;
-    let (message, source) = bench.message(&args.message)?;
-    outlets::check(
-        &bench,
-        &bench.settings.chosen(args.target.provider.as_deref())?,
+    let context = Context::new(globals, args.target.env.as_deref())?;
+    let (message, source) = context.message(&args.message)?;
+    providers::check(
+        &context,
+        &context.settings.chosen(args.target.provider.as_deref())?,
         &message,
         (false, args.allow_example),
     )?;
-    let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
+    let mut lists = lists(&context, &args.list.lists, &args.list.reading, args.list.email.clone());
     // All that can be found is found first; the guess is refused at the end.
     lists.options.accept_guess = true;
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let rejected_to = match &args.rejected {
-        Some(path) => Some(place_of_rejected(&bench, args, path, &source).await?),
+        Some(path) => Some(place_of_rejected(&context, args, path, &source).await?),
         None => None,
     };
-    let ledger = bench.readable_ledger()?;
+    let ledger = context.readable_ledger()?;
     let secret = match &ledger {
         Some(ledger) => ledger.secret_key().await?,
         None => [0; 32],
     };
     let ledger = ledger.as_deref();
-    let mut own = own_files(&bench, ledger).await;
-    add_inputs(&mut own, &bench, &args.list.lists, &args.list.screening.suppress, &source);
+    let mut own = own_files(&context, ledger).await;
+    add_inputs(&mut own, &context, &args.list.lists, &args.list.screening.suppress, &source);
     let suppressions =
-        bench.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
+        context.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
     let screening = Screening {
         suppressions: &suppressions,
-        allow: bench.settings.allow.as_deref(),
+        allow: context.settings.allow.as_deref(),
         dedupe: args.list.screening.dedupe,
-        always: &bench.settings.canary.always,
+        always: &context.settings.canary.always,
         message: &message,
         secret,
         campaign: "",
@@ -82,7 +82,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let foreseen = match ledger {
         Some(ledger) => {
             foresight::look(
-                &bench,
+                &context,
                 &args.target,
                 ledger,
                 (&message, &source),
@@ -93,24 +93,24 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         }
         None => None,
     };
-    let written = write_rejected(&bench, args, &survey, rejected, (&own, rejected_to.as_ref())).unwrap_or_else(|error| {
+    let written = write_rejected(&context, args, &survey, rejected, (&own, rejected_to.as_ref())).unwrap_or_else(|error| {
         // The rows are in the list, and their number is printed.
         let why = error.to_string();
-        bench.warn(&format!(
+        context.warn(&format!(
             "warning: {}; the counts are complete; --rejected FILE writes the bad rows to another place",
             why.lines().next().unwrap_or_default()
         ));
         Vec::new()
     });
-    bench.warn_of_unwritable_suppressions();
+    context.warn_of_unwritable_suppressions();
     let lines = table(&survey, &odd, foreseen.as_ref());
-    tell(&bench, &survey, &written, lines, (&suppressions, &odd))?;
-    say_decisive(&bench, &survey);
-    note_all(&bench, &survey.with_another());
-    note_all(&bench, survey.trimmed_note().as_slice());
-    note_all(&bench, &message.lint());
+    tell(&context, &survey, &written, lines, (&suppressions, &odd))?;
+    say_decisive(&context, &survey);
+    context.note_all(&survey.with_another());
+    context.note_all(survey.trimmed_note().as_slice());
+    context.note_all(&message.lint());
     let written: Vec<String> =
-        written.iter().map(|path| bench.settings.workspace.shown(path)).collect();
+        written.iter().map(|path| context.settings.workspace.shown(path)).collect();
     survey.judge(&judgement(&args.list.screening), Some(&written.join(", ")))?;
     survey.judge_encoding()?;
     foreseen.and_then(|foreseen| foreseen.refusal).map_or(Ok(Exit::OK), Err)
@@ -158,15 +158,15 @@ fn report_row(row: PlannedRow) -> ReportRow {
 
 /// Where `--rejected` writes; exit 2 for a place that is unfit, before the list is read.
 async fn place_of_rejected(
-    bench: &Workbench,
+    context: &Context,
     args: &CheckArgs,
     path: &Path,
     source: &MessageSource,
 ) -> Result<Target> {
-    let ledger = bench.existing_ledger().ok().flatten();
-    let mut own = own_files(bench, ledger.as_deref()).await;
-    add_inputs(&mut own, bench, &args.list.lists, &args.list.screening.suppress, source);
-    let target = target(bench, "--rejected", path, &own)?;
+    let ledger = context.existing_ledger().ok().flatten();
+    let mut own = own_files(context, ledger.as_deref()).await;
+    add_inputs(&mut own, context, &args.list.lists, &args.list.screening.suppress, source);
+    let target = target(context, "--rejected", path, &own)?;
     target.try_out().map_err(|e| {
         Error::usage(format!("--rejected {}: cannot be written there: {e}", path.shown()))
             .hint("name a file in a directory that you can write to")
@@ -178,7 +178,7 @@ async fn place_of_rejected(
 /// command started in. Where another place is named, one file for all lists, also when no row is
 /// bad: an older one there would be taken for today's.
 fn write_rejected(
-    bench: &Workbench,
+    context: &Context,
     args: &CheckArgs,
     survey: &Survey,
     rows: Vec<ReportRow>,
@@ -206,10 +206,10 @@ fn write_rejected(
         let mut name = name;
         name.push(".rejected.csv");
         let path = PathBuf::from(name);
-        if is_in_place(&bench.settings.workspace.path_from_arguments(&path)) {
+        if is_in_place(&context.settings.workspace.path_from_arguments(&path)) {
             return Err(Error::usage(format!("{}: is no regular file", path.shown())));
         }
-        let target = target(bench, "the file of bad rows,", &path, own)?;
+        let target = target(context, "the file of bad rows,", &path, own)?;
         let mut file =
             ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options())?;
         rows.iter().try_for_each(|row| file.row(row))?;
@@ -302,7 +302,7 @@ fn odd_fix(what: &str) -> &'static str {
 
 /// Addresses and entries that had invisible characters at an end, for JSON; people are told in a
 /// sentence.
-fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
+fn unseen_ends(context: &Context, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
     let kind = Kind::UnseenEnds;
     let line = |rule, count, places| Line {
         rule,
@@ -314,7 +314,7 @@ fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) 
     let (count, places) = &survey.trimmed;
     let in_lists = (*count > 0).then(|| line(kind.rule(), *count, places.clone()));
     let in_files = suppressions.noted().iter().flat_map(|(file, noted)| {
-        let file = bench.settings.workspace.shown(file);
+        let file = context.settings.workspace.shown(file);
         let places =
             |found: &Places| found.lines.iter().map(|line| format!("{file}:{line}")).collect();
         let (unseen, odd) = (&noted.unseen_ends, &noted.odd);
@@ -366,14 +366,14 @@ fn encodings_in_json(survey: &Survey) -> Vec<serde_json::Value> {
 }
 
 fn tell(
-    bench: &Workbench,
+    context: &Context,
     survey: &Survey,
     written: &[PathBuf],
     mut lines: Vec<Line>,
     (suppressions, odd): (&Suppressions, &Odd),
 ) -> Result<()> {
-    if bench.globals.json {
-        lines.extend(unseen_ends(bench, survey, suppressions));
+    if context.globals.json {
+        lines.extend(unseen_ends(context, survey, suppressions));
         let mut counts: serde_json::Map<String, serde_json::Value> = Outcome::ALL
             .iter()
             .map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into()))
@@ -384,11 +384,11 @@ fn tell(
         let object = serde_json::json!({
             "v": 1, "type": "check", "input": survey.rows(), "filtered": survey.filtered, "counts": counts, "odd": odd,
             "findings": lines.iter().map(Line::json).collect::<Vec<_>>(), "encodings": encodings_in_json(survey),
-            "rejected": written.iter().map(|path| bench.settings.workspace.shown(path)).collect::<Vec<_>>(),
+            "rejected": written.iter().map(|path| context.settings.workspace.shown(path)).collect::<Vec<_>>(),
         });
         return say(&mut std::io::stdout(), &format!("{object}\n"));
     }
-    if bench.globals.quiet {
+    if context.globals.quiet {
         return Ok(());
     }
     let mut text = format!("  {:>9}  sendable\n", survey.tally.open);
@@ -404,7 +404,7 @@ fn tell(
     }
     text.push_str(&encodings_in_words(survey));
     for path in written {
-        text.push_str(&format!("bad rows are in {}\n", bench.settings.workspace.shown(path)));
+        text.push_str(&format!("bad rows are in {}\n", context.settings.workspace.shown(path)));
     }
     say(&mut std::io::stdout(), &text)
 }

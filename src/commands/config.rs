@@ -1,18 +1,20 @@
 //! `config`: makes a workspace, checks its configuration, shows the settings in force. Overwrites
 //! nothing.
 
+mod sample;
+
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::sample::{self, ListColumns};
-use super::say;
+use self::sample::ListColumns;
 use crate::cli::{ConfigCommand, Globals};
 use crate::config::{FILE_NAME, Settings, start_dir};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::shown::Shown;
+use crate::run::console::say;
 
 /// Runs one of the `config` commands.
 pub(crate) fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {

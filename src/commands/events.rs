@@ -12,8 +12,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::{EventListArgs, EventsArgs, EventsCommand, Globals, IngestArgs};
-use crate::commands::say;
-use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::config::start_dir;
 use crate::events::mail::{self, Told};
 use crate::events::webhook::read_export;
@@ -24,6 +22,9 @@ use crate::model::event::{Believe, Event};
 use crate::model::exit::Exit;
 use crate::model::figures::{clean, time};
 use crate::model::shown::Shown;
+use crate::run::console::eprintln_quietly;
+use crate::run::console::say;
+use crate::run::context::Context;
 use crate::suppression;
 
 /// How many events are written down in one go, and how many messages wait to be.
@@ -105,7 +106,7 @@ impl Counts {
 
 /// Where events go.
 struct Intake {
-    bench: Workbench,
+    context: Context,
     ledger: std::sync::Arc<dyn Ledger>,
     believe: Believe,
 }
@@ -130,7 +131,7 @@ impl Intake {
     /// meant, so that what its webhook told is known to be the same.
     fn name_provider(&self, event: &mut Event) {
         let mut of_kind = self
-            .bench
+            .context
             .settings
             .providers
             .iter()
@@ -143,7 +144,7 @@ impl Intake {
     /// Appends what was learned to the first suppression file.
     async fn file(&self) -> Result<()> {
         static WARNED: std::sync::Once = std::sync::Once::new();
-        let settings = &self.bench.settings;
+        let settings = &self.context.settings;
         if let Some(file) = settings.suppression_files.first()
             && let Err(error) =
                 file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await
@@ -153,7 +154,7 @@ impl Intake {
             let Some(why) = suppression::unwritable(file) else { return Err(error) };
             let shown = settings.workspace.shown(file);
             WARNED.call_once(|| {
-                self.bench
+                self.context
                     .warn(&format!("warning: suppression file {shown} cannot be written ({why}): what was learned is kept in the ledger alone"));
             });
         }
@@ -165,11 +166,11 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     let intake = if args.dry_run {
         None
     } else {
-        let bench = Workbench::new(globals, env)?;
-        let ledger = bench.ledger()?;
+        let context = Context::new(globals, env)?;
+        let ledger = context.ledger()?;
         let believe =
-            Believe { soft: bench.settings.soft_bounces, mail_about_anybody: args.any_recipient };
-        Some(Intake { bench, ledger, believe })
+            Believe { soft: context.settings.soft_bounces, mail_about_anybody: args.any_recipient };
+        Some(Intake { context, ledger, believe })
     };
     let base = start_dir(globals)?;
     let paths: Vec<(PathBuf, String)> =
@@ -341,10 +342,10 @@ fn flushed(written: std::io::Result<()>) -> Result<()> {
 }
 
 async fn list(globals: &Globals, env: Option<&str>, args: &EventListArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, env)?;
-    let Some(ledger) = bench.ledger_to_read()? else { return Ok(Exit::OK) };
+    let context = Context::new(globals, env)?;
+    let Some(ledger) = context.ledger_to_read()? else { return Ok(Exit::OK) };
     let run = match &args.run {
-        Some(name) => Some(bench.run(ledger.as_ref(), Some(name)).await?.id),
+        Some(name) => Some(context.run(ledger.as_ref(), Some(name)).await?.id),
         None => None,
     };
     let mut query = EventQuery {

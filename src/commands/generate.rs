@@ -8,13 +8,13 @@ use std::path::Path;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
-use super::say;
 use crate::cli::Cli;
 use crate::guides::GUIDES;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
+use crate::run::console::say;
 
 /// The shells `completions/` has a script for, with the name each of them looks for.
 pub const COMPLETIONS: &[(Shell, &str)] = &[

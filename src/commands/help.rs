@@ -4,12 +4,12 @@ use std::io::{IsTerminal, Write};
 
 use clap::{CommandFactory, Parser};
 
-use super::say;
 use crate::cli::{Cli, HelpArgs};
 use crate::guides::{GUIDES, Guide};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::shown::visible;
+use crate::run::console::say;
 
 /// The width of a guide in a pipe, and the bounds of its width on a terminal.
 const PIPED: usize = 80;

@@ -1,60 +1,32 @@
-//! One file per subcommand: builds the parts, runs them, says what came of it.
+//! One file per subcommand: typed arguments in, text or JSON out. What they share lives in
+//! [`run`](crate::run); none of them imports another.
 
-mod apart;
-mod campaign;
-mod changes;
 mod check;
-mod ci_reports;
-mod comparison;
-pub(crate) mod config;
-mod decision;
-mod dry_run;
-mod emptied;
+mod config;
 pub(crate) mod events;
-mod finished;
-mod following;
-mod foresight;
-mod gates;
 pub(crate) mod generate;
 mod help;
-mod inputs;
 mod listen;
-mod loss;
-mod outlets;
-mod overlap;
-mod own_files;
-mod pausing;
+mod pause;
 mod preview;
 mod provider;
-mod reading;
 mod reconcile;
-mod replan;
 mod report;
-mod reports;
-mod results;
 mod resume;
-mod running;
+mod retry;
 mod runs;
-mod sample;
-mod schedule;
 mod send;
-mod situation;
-mod suppress;
-pub(crate) mod sync;
-mod verdict;
+mod status;
+pub(crate) mod suppress;
+mod wait;
 mod who;
-mod workbench;
-
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+mod why;
 
 use crate::cli::{Cli, Command};
-use crate::commands::ci_reports::CiReports;
-pub(crate) use crate::commands::ci_reports::refuse_command_line;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
-use crate::model::shown::Shown;
+use crate::run::ci_reports::CiReports;
+use crate::run::schedule;
 
 /// Runs the command that was typed. Blocks; starts the runtime that the command needs.
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
@@ -108,16 +80,16 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Send(args) => send::run(globals, args).await,
         Command::Check(args) => check::run(globals, args).await,
         Command::Preview(args) => preview::run(globals, args).await,
-        Command::Resume(args) => resume::resume(globals, args).await,
-        Command::Retry(args) => resume::retry(globals, args).await,
+        Command::Resume(args) => resume::run(globals, args).await,
+        Command::Retry(args) => retry::run(globals, args).await,
         Command::Reconcile(args) => reconcile::run(globals, args).await,
-        Command::Pause(args) => pausing::pause(globals, args).await,
-        Command::Unpause(args) => pausing::unpause(globals, args).await,
-        Command::Status(args) => results::status(globals, args).await,
-        Command::Wait(args) => results::wait(globals, args).await,
+        Command::Pause(args) => pause::pause(globals, args).await,
+        Command::Unpause(args) => pause::unpause(globals, args).await,
+        Command::Status(args) => status::run(globals, args).await,
+        Command::Wait(args) => wait::run(globals, args).await,
         Command::Runs(args) => runs::run(globals, args).await,
         Command::Report(args) => report::run(globals, args).await,
-        Command::Why(args) => results::why(globals, args).await,
+        Command::Why(args) => why::run(globals, args).await,
         Command::Who(args) => who::run(globals, args).await,
         Command::Provider(args) => provider::run(globals, args).await,
         Command::Suppress(args) => suppress::run(globals, args).await,
@@ -127,20 +99,4 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
             Ok(Exit::OK)
         }
     }
-}
-
-/// Writes to standard output what was asked for; a reader that has left is no error.
-pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::internal(format!("standard output: {e}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Makes a directory for files that hold addresses: mode 0700.
-pub(crate) fn make_private_dir(dir: &Path) -> Result<()> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|e| Error::internal(format!("{}: {e}", dir.shown())))
 }

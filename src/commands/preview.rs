@@ -9,10 +9,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cli::{Globals, PreviewArgs};
-use crate::commands::own_files::{add_inputs, own_files, target};
-use crate::commands::reading::lists;
-use crate::commands::workbench::{Workbench, eprintln_quietly};
-use crate::commands::{make_private_dir, say};
 use crate::input::context::ColumnIndex;
 use crate::input::{Filter, Finding, Kind, ListRow, Place};
 use crate::ledger::Ledger;
@@ -25,6 +21,12 @@ use crate::model::recipient::Fields;
 use crate::model::shown::Shown as _;
 use crate::output::{self, Target};
 use crate::plan::{Lists, Screening, ambiguous_id, missing};
+use crate::run::console::eprintln_quietly;
+use crate::run::console::say;
+use crate::run::context::Context;
+use crate::run::lists::lists;
+use crate::run::own_files::{add_inputs, own_files, target};
+use crate::run::state_dir::make_private_dir;
 use crate::suppression::Suppressions;
 
 use judge::{Earlier, Judge, Judged, NotSent, first_line, name_the_entries};
@@ -41,25 +43,25 @@ struct Shown {
 
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, args.target.env.as_deref())?;
-    let (message, source) = bench.message(&args.message)?;
+    let context = Context::new(globals, args.target.env.as_deref())?;
+    let (message, source) = context.message(&args.message)?;
     // A ledger that cannot be read keeps nobody from looking at a message.
-    let ledger = bench.readable_ledger().unwrap_or_else(|error| {
-        bench.warn(&format!(
+    let ledger = context.readable_ledger().unwrap_or_else(|error| {
+        context.warn(&format!(
             "warning: {}; what earlier runs decided is not known here",
             first_line(&error)
         ));
         None
     });
     let ledger = ledger.as_deref();
-    let suppressions = suppressions(&bench, args, &message, ledger).await?;
+    let suppressions = suppressions(&context, args, &message, ledger).await?;
     let secret = match ledger {
         Some(ledger) => ledger.secret_key().await?,
         None => [0; 32],
     };
     let screening = Screening {
         suppressions: &suppressions,
-        allow: bench.settings.allow.as_deref(),
+        allow: context.settings.allow.as_deref(),
         dedupe: args.dedupe,
         always: &[],
         message: &message,
@@ -67,31 +69,31 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
         campaign: "",
         router: None,
     };
-    let mut shown = tokio::task::block_in_place(|| pick(&bench, args, &screening))?;
-    ask_earlier_runs(&bench, args, (&source, message.kind()), ledger, &mut shown).await?;
+    let mut shown = tokio::task::block_in_place(|| pick(&context, args, &screening))?;
+    ask_earlier_runs(&context, args, (&source, message.kind()), ledger, &mut shown).await?;
     for one in &mut shown {
         if let Some(not_sent) = &mut one.not_sent {
-            name_the_entries(&bench, args, &message, &one.to, not_sent)?;
+            name_the_entries(&context, args, &message, &one.to, not_sent)?;
             let place = format!("row {} ({}:{})", one.row, args.list.shown(), one.line);
-            bench.warn(&format!("`send` would not mail {place}: {not_sent}"));
+            context.warn(&format!("`send` would not mail {place}: {not_sent}"));
         }
     }
     if let Some(dir) = &args.out {
-        let mut own = own_files(&bench, ledger).await;
-        add_inputs(&mut own, &bench, std::slice::from_ref(&args.list), &args.suppress, &source);
-        refuse_link(&bench, dir)?;
+        let mut own = own_files(&context, ledger).await;
+        add_inputs(&mut own, &context, std::slice::from_ref(&args.list), &args.suppress, &source);
+        refuse_link(&context, dir)?;
         let place = |one: &Shown| {
             let file = dir.join(format!("row-{}.eml", one.row));
-            refuse_link(&bench, &file)?;
-            target(&bench, "--out", &file, &own)
+            refuse_link(&context, &file)?;
+            target(&context, "--out", &file, &own)
         };
         let targets = shown.iter().map(place).collect::<Result<Vec<Target>>>()?;
         for (one, target) in shown.iter().zip(&targets) {
             write(target, &one.rendered.bytes)?;
-            bench.note(&format!("wrote {}", bench.settings.workspace.shown(target.typed())));
+            context.note(&format!("wrote {}", context.settings.workspace.shown(target.typed())));
         }
     } else if args.open {
-        let dir = bench.settings.workspace.state_dir.join("preview");
+        let dir = context.settings.workspace.state_dir.join("preview");
         make_private_dir(&dir)?;
         for one in &shown {
             let path = dir.join(format!("row-{}.eml", one.row));
@@ -99,14 +101,14 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
             open(&path)?;
         }
     } else {
-        print(&bench, &shown)?;
+        print(&context, &shown)?;
     }
     let is_nobody = shown.iter().all(|one| one.not_sent.is_some());
     Ok(if args.error_on_empty && is_nobody { Exit::EMPTY } else { Exit::OK })
 }
 
-fn print(bench: &Workbench, shown: &[Shown]) -> Result<()> {
-    if bench.globals.json {
+fn print(context: &Context, shown: &[Shown]) -> Result<()> {
+    if context.globals.json {
         let line = |one: &Shown| {
             let not_sent = one.not_sent.as_ref();
             let object = serde_json::json!({
@@ -124,15 +126,15 @@ fn print(bench: &Workbench, shown: &[Shown]) -> Result<()> {
 
 /// What the rows are screened by. A file that cannot be read refuses a send; here it is only said.
 async fn suppressions(
-    bench: &Workbench,
+    context: &Context,
     args: &PreviewArgs,
     message: &Message,
     ledger: Option<&dyn Ledger>,
 ) -> Result<Suppressions> {
-    match bench.suppressions(&args.suppress, ledger, message.kind()).await {
+    match context.suppressions(&args.suppress, ledger, message.kind()).await {
         Ok(found) => Ok(found),
         Err(error) => {
-            bench.warn(&format!("warning: {}; `send` would refuse to begin, and who is suppressed is not known here", first_line(&error)));
+            context.warn(&format!("warning: {}; `send` would refuse to begin, and who is suppressed is not known here", first_line(&error)));
             Suppressions::load(&[], std::iter::empty(), message.kind(), Timestamp::now())
         }
     }
@@ -140,14 +142,14 @@ async fn suppressions(
 
 /// Adds what earlier runs of the campaign decided about the rows that pass the screening.
 async fn ask_earlier_runs(
-    bench: &Workbench,
+    context: &Context,
     args: &PreviewArgs,
     source: (&MessageSource, outcome::Kind),
     ledger: Option<&dyn Ledger>,
     shown: &mut [Shown],
 ) -> Result<()> {
     let Some(ledger) = ledger else { return Ok(()) };
-    let Some(earlier) = Earlier::find(bench, args, source, ledger).await? else { return Ok(()) };
+    let Some(earlier) = Earlier::find(context, args, source, ledger).await? else { return Ok(()) };
     for one in shown.iter_mut().filter(|one| one.not_sent.is_none()) {
         one.not_sent = earlier.about(&one.to, &one.key).await?;
     }
@@ -162,9 +164,9 @@ fn harmless(text: &str) -> String {
 }
 
 /// Reads the list up to the rows that are wanted, screening each on the way.
-fn pick(bench: &Workbench, args: &PreviewArgs, screening: &Screening<'_>) -> Result<Vec<Shown>> {
+fn pick(context: &Context, args: &PreviewArgs, screening: &Screening<'_>) -> Result<Vec<Shown>> {
     let mut lists =
-        lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
+        lists(context, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
     lists.options.accept_guess = true;
     let filter = args.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let (source, name) = &lists.sources[0];
@@ -207,7 +209,7 @@ fn pick(bench: &Workbench, args: &PreviewArgs, screening: &Screening<'_>) -> Res
             .to
             .as_ref()
             .ok_or_else(String::new)
-            .and_then(|to| render(bench, screening.message, &index, &row.fields, to));
+            .and_then(|to| render(context, screening.message, &index, &row.fields, to));
         if picked.take((name, index.columns().names()), &row, judged, rendered)? {
             break;
         }
@@ -404,7 +406,7 @@ impl Draws {
 }
 
 fn render(
-    bench: &Workbench,
+    context: &Context,
     message: &Message,
     index: &Arc<ColumnIndex>,
     fields: &Fields,
@@ -413,7 +415,7 @@ fn render(
     let key = to.folded();
     let ident = Ident {
         campaign: "preview",
-        env: bench.settings.env.as_deref(),
+        env: context.settings.env.as_deref(),
         key: &key,
         secret: &[0; 32],
         date: Timestamp::now(),
@@ -423,10 +425,10 @@ fn render(
 
 /// Names of previews can be guessed, and in a directory that others write to a link would send the
 /// mail of a person to a place of theirs.
-fn refuse_link(bench: &Workbench, path: &Path) -> Result<()> {
+fn refuse_link(context: &Context, path: &Path) -> Result<()> {
     // A slash at the end would follow it.
     let bare: PathBuf = path.components().collect();
-    let Ok(leads_to) = std::fs::read_link(bench.settings.workspace.path_from_arguments(bare))
+    let Ok(leads_to) = std::fs::read_link(context.settings.workspace.path_from_arguments(bare))
     else {
         return Ok(());
     };

@@ -6,39 +6,39 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cli::{Globals, MessageArgs, ProviderArgs, ProviderCommand};
-use crate::commands::say;
-use crate::commands::workbench::Workbench;
 use crate::model::error::Result;
 use crate::model::exit::Exit;
 use crate::pipeline::LedgerMemory;
 use crate::provider::by_hand::{About, Finding, State};
 use crate::provider::{Capabilities, Form, UnsubscribeHeaders};
+use crate::run::console::say;
+use crate::run::context::Context;
 
 /// Runs one of the commands.
 pub(crate) async fn run(globals: &Globals, args: &ProviderArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, args.env.as_deref())?;
+    let context = Context::new(globals, args.env.as_deref())?;
     match &args.command {
-        ProviderCommand::List => list(&bench),
-        ProviderCommand::Show(which) => show(&bench, &which.name),
-        ProviderCommand::Test(which) => test(&bench, &which.name).await,
+        ProviderCommand::List => list(&context),
+        ProviderCommand::Show(which) => show(&context, &which.name),
+        ProviderCommand::Test(which) => test(&context, &which.name).await,
     }
 }
 
 /// What can be said of a provider without asking it.
-fn list(bench: &Workbench) -> Result<Exit> {
-    let origins = bench.settings.shown();
+fn list(context: &Context) -> Result<Exit> {
+    let origins = context.settings.shown();
     let mut text = String::new();
-    for (name, config) in &bench.settings.providers {
+    for (name, config) in &context.settings.providers {
         let key = format!("providers.{name}.kind");
         let origin =
             origins.iter().find(|shown| shown.key == key).map_or("", |shown| shown.origin.as_str());
         let rate = config.rate.map(|rate| rate.to_string());
         let caps: Vec<String> = config.caps.iter().map(ToString::to_string).collect();
         // Secrets that come out of commands are resolved by running them.
-        let problem = tokio::task::block_in_place(|| bench.settings.connect(name))
+        let problem = tokio::task::block_in_place(|| context.settings.connect(name))
             .err()
             .map(|error| error.to_string());
-        if bench.globals.json {
+        if context.globals.json {
             let row = json!({
                 "v": 1, "type": "provider", "provider": name, "kind": config.kind, "origin": origin, "in_flight": config.in_flight,
                 "rate": rate, "caps": caps, "usable": problem.is_none(), "problem": problem,
@@ -58,15 +58,15 @@ fn list(bench: &Workbench) -> Result<Exit> {
     }
     if text.is_empty() {
         // Says what is missing, as every command that needs a provider does.
-        bench.settings.provider(None)?;
+        context.settings.provider(None)?;
     }
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)
 }
 
-fn show(bench: &Workbench, name: &str) -> Result<Exit> {
-    let (name, config) = bench.settings.provider(Some(name))?;
-    let mut provider = tokio::task::block_in_place(|| bench.settings.connect(name))?;
+fn show(context: &Context, name: &str) -> Result<Exit> {
+    let (name, config) = context.settings.provider(Some(name))?;
+    let mut provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
     let capabilities = provider.capabilities().clone();
     let reply = provider
         .by_hand()
@@ -86,7 +86,7 @@ fn show(bench: &Workbench, name: &str) -> Result<Exit> {
     };
     let window = capabilities.idempotency_window.map(|window| window.as_secs());
     let cannot = inexpressible(&capabilities);
-    if bench.globals.json {
+    if context.globals.json {
         let object = json!({
             "v": 1, "type": "provider.show", "provider": name, "kind": config.kind, "summary": summary,
             "recipients_per_request": capabilities.per_request, "bytes_per_request": capabilities.request_bytes,
@@ -144,16 +144,16 @@ fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
 }
 
 /// Exit 7 where the provider would refuse mail.
-async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
-    let (name, config) = bench.settings.provider(Some(name))?;
-    let mut provider = tokio::task::block_in_place(|| bench.settings.connect(name))?;
-    match bench.existing_ledger() {
+async fn test(context: &Context, name: &str) -> Result<Exit> {
+    let (name, config) = context.settings.provider(Some(name))?;
+    let mut provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
+    match context.existing_ledger() {
         Ok(Some(ledger)) => provider.use_memory(Arc::new(LedgerMemory(ledger))),
         Ok(None) => {}
         Err(error) => tracing::warn!("what earlier runs found out is not read: {error}"),
     }
     // A message that cannot be loaded is another command's business.
-    let message = bench.message(&MessageArgs::default()).ok();
+    let message = context.message(&MessageArgs::default()).ok();
     let sender = message.as_ref().map(|(message, _)| message.from_address().as_str().to_owned());
     let mut findings = match provider.by_hand() {
         Some(by_hand) => by_hand.examine(sender.as_deref()).await,
@@ -177,7 +177,7 @@ async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
             findings.push(Finding::untold(about, why));
         }
     }
-    let text = if bench.globals.json {
+    let text = if context.globals.json {
         let told: Vec<Value> = findings.iter().map(|f| json!({ "about": f.about.as_str(), "state": f.state.as_str(), "detail": f.detail })).collect();
         let object = json!({ "v": 1, "type": "provider.test", "provider": name, "kind": config.kind, "usable": is_usable, "findings": told });
         format!("{object}\n")
@@ -192,7 +192,7 @@ async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
             if is_usable { "usable" } else { "would not take mail" }
         )
     };
-    if is_usable && bench.globals.quiet && !bench.globals.json {
+    if is_usable && context.globals.quiet && !context.globals.json {
         return Ok(Exit::OK);
     }
     say(&mut std::io::stdout(), &text)?;

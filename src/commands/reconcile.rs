@@ -1,435 +1,55 @@
-//! `mailbatch reconcile`: whoever may have been taken is settled by evidence, by a replay, or on a
-//! person's word.
-//!
-//! The rules it keeps: evidence comes before a person's word, and what proves nothing settles
-//! nobody. Nothing leaves the machine but questions, unless a replay is asked for.
+//! `mailbatch reconcile`: resolves recipients whose outcome is unknown.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::json;
 
-use crate::cli::{Assumed, Globals, ReconcileArgs};
-use crate::commands::following::{self, Asked};
-use crate::commands::reports::{each_row, forget_report, rewrite_report};
-use crate::commands::running::{Frozen, frozen, in_this_workspace, learn, recover};
-use crate::commands::verdict::exit_of;
-use crate::commands::workbench::{Workbench, column_indexes};
-use crate::commands::{campaign, outlets, resume, say};
-use crate::ledger::{
-    Interrupted, Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing,
-};
-use crate::message::Message;
-use crate::model::address::key_of;
-use crate::model::error::{Error, Result};
+use crate::cli::{Globals, ReconcileArgs};
+use crate::model::error::Result;
 use crate::model::exit::Exit;
-use crate::model::figures::time;
-use crate::model::outcome::{Outcome, Reason};
-use crate::pipeline::{ReplaySource, Replayed, keep_learned, replay};
-use crate::provider::by_hand::in_words;
-use crate::provider::{Refusal, RowNumber, Verdict};
+use crate::model::outcome::Outcome;
+use crate::run::campaign;
+use crate::run::open::open;
+use crate::run::reconcile::{Reconciliation, reconcile};
 
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit> {
-    let (bench, ledger, run) = resume::find(globals, Some(&args.run)).await?;
+    let (context, ledger, run) = open(globals, Some(&args.run)).await?;
     let _lock = campaign::lock_of(
-        &bench.settings.workspace.state_dir,
+        &context.settings.workspace.state_dir,
         ledger.as_ref(),
         &run,
         Duration::ZERO,
     )
     .await?;
-    recover(&bench, ledger.as_ref(), &run, false).await?;
-    let before = ledger.standing(&run.id).await?;
-    let frozen = frozen(&run)?;
-    let mut doubts = Doubts {
-        bench: &bench,
-        ledger,
-        run: &run,
-        frozen,
-        settled: BTreeMap::new(),
-        notes: Vec::new(),
+    let Reconciliation { settled, notes, standing } =
+        reconcile(&context, ledger, &run, args).await?;
+    let count = |outcome| standing.tally.get(outcome);
+    let unknown = count(Outcome::Unknown);
+    let exit = if unknown > 0 { Exit::UNKNOWN } else { Exit::OK };
+    let next = match (unknown, count(Outcome::Deferred)) {
+        (0, 0) => format!("mailbatch report {}", run.id),
+        (0, _) => format!("mailbatch retry {}", run.id),
+        _ => format!(
+            "mailbatch reconcile {} --assume taken EMAIL    # or not-taken, as the log of the provider has each",
+            run.id
+        ),
     };
-    // Before anything is settled, so that a slip of the finger settles nobody.
-    let named = doubts.named(&args.emails).await?;
-    doubts.by_events().await?;
-    doubts.by_look_up().await?;
-    if args.replay {
-        doubts.by_replay().await?;
-    }
-    if let Some(word) = args.assume {
-        doubts.by_word(word, &named).await?;
-    }
-    doubts.conclude(&before).await
-}
-
-/// The recipients in doubt of one run, and how they are settled.
-struct Doubts<'a> {
-    bench: &'a Workbench,
-    ledger: Arc<dyn Ledger>,
-    run: &'a Run,
-    frozen: Frozen,
-    /// How many have been settled as what, and by what.
-    settled: BTreeMap<(&'static str, Outcome), u64>,
-    notes: Vec<String>,
-}
-
-impl Doubts<'_> {
-    /// Everybody who is in doubt now, in input order.
-    async fn rows(&self) -> Result<Vec<LedgerRow>> {
-        let mut rows = Vec::new();
-        each_row(self.ledger.as_ref(), &self.run.id, |row| {
-            if row.outcome == Some(Outcome::Unknown) {
-                rows.push(row);
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(rows)
-    }
-
-    async fn settle(&mut self, by: &'static str, verdicts: Vec<Reconciled>) -> Result<()> {
-        for verdict in &verdicts {
-            if let Some(outcome) = outcome(&verdict.settled) {
-                *self.settled.entry((by, outcome)).or_default() += 1;
-            }
-        }
-        if !verdicts.is_empty() {
-            forget_report(self.bench, self.run)?;
-            self.ledger.reconcile(&self.run.id, verdicts).await?;
-        }
-        Ok(())
-    }
-
-    /// The recipients in doubt with these addresses; exit 2 where one of them is not in doubt.
-    async fn named(&self, emails: &[String]) -> Result<HashSet<RowNumber>> {
-        let mut wanted: BTreeMap<String, bool> =
-            emails.iter().map(|email| (key_of(email), false)).collect();
-        let mut named = HashSet::new();
-        if emails.is_empty() {
-            return Ok(named);
-        }
-        for row in self.rows().await? {
-            if let Some(found) = wanted.get_mut(&key_of(&row.email)) {
-                *found = true;
-                named.insert(row.row);
-            }
-        }
-        let missing = wanted.values().filter(|found| !**found).count();
-        if missing > 0 {
-            return Err(Error::usage(format!(
-                "{missing} of the {} addresses are not unknown in run {}; nothing was changed",
-                wanted.len(),
-                self.run.id
-            ))
-            .hint(format!("`mailbatch report {} --outcome unknown` lists who is", self.run.id)));
-        }
-        Ok(named)
-    }
-
-    /// What came back about a message proves that the message was taken.
-    async fn by_events(&mut self) -> Result<()> {
-        let proofs = self.ledger.proofs(&self.run.id).await?;
-        let verdict = |proof: crate::ledger::Proof| {
-            let from = if proof.provider.is_empty() { &proof.source } else { &proof.provider };
-            let evidence =
-                format!("event {} from {from} at {} ({})", proof.kind, time(proof.at), proof.event);
-            let provider_id = Some(proof.provider_id).filter(|id| !id.is_empty());
-            Reconciled { row: proof.row, settled: taken(provider_id), evidence }
-        };
-        self.settle("events", proofs.into_iter().map(verdict).collect()).await
-    }
-
-    /// Asks the providers that keep a log which can be searched.
-    async fn by_look_up(&mut self) -> Result<()> {
-        let mut by_provider: BTreeMap<String, Vec<LedgerRow>> = BTreeMap::new();
-        let mut carried = 0_u64;
-        for row in self.rows().await? {
-            match row.batch {
-                Some(_) => by_provider.entry(row.provider.clone()).or_default().push(row),
-                None => carried += 1,
-            }
-        }
-        if carried > 0 {
-            self.notes.push(format!("carried over from an earlier run, which knows who was asked to take them: {carried}; reconcile that run"));
-        }
-        for (name, rows) in by_provider {
-            let provider = match self.bench.settings.connect(&name) {
-                Ok(provider) => provider,
-                Err(error) => {
-                    self.notes.push(format!(
-                        "providers.{name} cannot be asked: {}",
-                        error.to_string().lines().next().unwrap_or_default()
-                    ));
-                    continue;
-                }
-            };
-            let Some(log) = provider.by_hand().and_then(|by_hand| by_hand.log()) else {
-                self.notes.push(format!(
-                    "providers.{name} keeps no log that can be asked about a message by our id"
-                ));
-                continue;
-            };
-            let Asked { found, trouble } =
-                following::ask(self.ledger.as_ref(), self.run, &name, log, &rows).await?;
-            if let Some(trouble) = trouble {
-                self.notes.push(format!(
-                    "providers.{name} cannot be asked: {}",
-                    in_words(trouble.refusal())
-                ));
-            }
-            following::keep_what_it_teaches(
-                self.bench,
-                self.ledger.as_ref(),
-                self.run,
-                &name,
-                &rows,
-                &found,
-                false,
-            )
-            .await?;
-            self.settle("log", found).await?;
-        }
-        Ok(())
-    }
-
-    /// Sends batches that are in doubt as a whole once more, where their provider knows idempotency
-    /// keys.
-    async fn by_replay(&mut self) -> Result<()> {
-        let mut by_batch: BTreeMap<i64, HashMap<RowNumber, LedgerRow>> = BTreeMap::new();
-        for row in self.rows().await? {
-            if let Some(batch) = row.batch {
-                by_batch.entry(batch).or_default().insert(row.row, row);
-            }
-        }
-        if by_batch.is_empty() {
-            return Ok(());
-        }
-        let doubtful = ReplaySource {
-            ledger: Arc::clone(&self.ledger),
-            run: self.run.clone(),
-            message: Arc::new(Message::thaw(&self.run.head.message)?),
-            columns: column_indexes(self.run),
-            secret: self.ledger.secret_key().await?,
-            redirect: following::redirect(self.run)?,
-            suppressions: Arc::new(
-                self.bench
-                    .suppressions(
-                        &self.frozen.suppress,
-                        Some(self.ledger.as_ref()),
-                        self.run.head.kind,
-                    )
-                    .await?,
-            ),
-        };
-        let needs = doubtful.message.needs();
-        for (number, mut rows) in by_batch {
-            let Some(batch) = self.ledger.batch(&self.run.id, number).await? else { continue };
-            let members: Vec<LedgerRow> =
-                batch.members.iter().filter_map(|member| rows.remove(member)).collect();
-            let refuse = |why: &str| format!("batch {number} is not sent again: {why}");
-            let connected = outlets::outlet(
-                &self.bench.settings,
-                &batch.provider,
-                None,
-                &needs,
-                self.frozen.provider_sandbox,
-                &doubtful.ledger,
-            );
-            let outlet = match connected {
-                Ok(outlet) if outlet.provider.capabilities().idempotency_window.is_some() => outlet,
-                Ok(_) => {
-                    self.notes
-                        .push(refuse(&format!("{} knows no idempotency keys", batch.provider)));
-                    continue;
-                }
-                Err(error) => {
-                    self.notes.push(refuse(error.to_string().lines().next().unwrap_or_default()));
-                    continue;
-                }
-            };
-            if members.len() < batch.members.len() {
-                self.notes
-                    .push(refuse("some of its members are settled, and it could only go whole"));
-                continue;
-            }
-            if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced))
-            {
-                self.notes.push(refuse("no trace tells as which requests it went"));
-                continue;
-            }
-            match replay(&doubtful, &outlet, &batch, &members).await? {
-                Replayed::Refused(why) => self.notes.push(refuse(&why)),
-                Replayed::Answered(reply) => {
-                    let evidence = format!(
-                        "sent again to {} under its key {} at {}",
-                        batch.provider,
-                        batch.key,
-                        time(Timestamp::now())
-                    );
-                    self.learn(&batch.provider, &members, &reply.items).await?;
-                    let verdict = |(row, verdict)| {
-                        Some(Reconciled {
-                            row,
-                            settled: settled(verdict)?,
-                            evidence: evidence.clone(),
-                        })
-                    };
-                    let verdicts: Vec<Reconciled> =
-                        reply.items.into_iter().filter_map(verdict).collect();
-                    if verdicts.len() < members.len() {
-                        self.notes
-                            .push(format!("batch {number} was sent again, and {} of its members are still in doubt", members.len() - verdicts.len()));
-                    }
-                    self.settle("replay", verdicts).await?;
-                }
-            }
-            outlet.provider.close().await;
-        }
-        Ok(())
-    }
-
-    /// Keeps what the answers say about people.
-    async fn learn(
-        &self,
-        provider: &str,
-        members: &[LedgerRow],
-        verdicts: &[(RowNumber, Verdict)],
-    ) -> Result<()> {
-        let Some(learn) = learn(self.bench, &self.frozen, false) else { return Ok(()) };
-        let email = |job: &RowNumber| {
-            members.iter().find(|row| row.row == *job).map(|row| row.email.as_str())
-        };
-        let now = Timestamp::now();
-        let learned: Vec<LedgerSuppression> = verdicts
-            .iter()
-            .filter_map(|(job, verdict)| {
-                LedgerSuppression::learned(email(job)?, provider, verdict, now)
-            })
-            .collect();
-        if learned.is_empty() {
-            Ok(())
-        } else {
-            keep_learned(self.ledger.as_ref(), &learn, learned).await
-        }
-    }
-
-    /// Settles whoever is left, or those who were named, on a person's word.
-    async fn by_word(&mut self, word: Assumed, named: &HashSet<RowNumber>) -> Result<()> {
-        let by = std::env::var("USER")
-            .ok()
-            .filter(|user| !user.is_empty())
-            .unwrap_or_else(|| "mailbatch reconcile".to_owned());
-        let rows = self.rows().await?;
-        let mut verdicts = Vec::new();
-        for row in rows.into_iter().filter(|row| named.is_empty() || named.contains(&row.row)) {
-            let (settled, verdict) = match word {
-                Assumed::Taken => (taken(None), "taken"),
-                Assumed::NotTaken => {
-                    let refusal =
-                        Refusal::new(Reason::NoReply, "", "assumed not to have been taken");
-                    (Settled::GaveUp { refusal, counts: true }, "not taken")
-                }
-            };
-            verdicts.push(Reconciled {
-                row: row.row,
-                settled,
-                evidence: format!("assumed {verdict} by {by}"),
-            });
-        }
-        let overruled = named.len().saturating_sub(verdicts.len());
-        if overruled > 0 {
-            self.notes.push(format!("evidence came before your word: {overruled}"));
-        }
-        self.settle("word", verdicts).await
-    }
-
-    /// Keeps how the run stands now, writes its report anew, and says what came of it.
-    async fn conclude(self, before: &Standing) -> Result<Exit> {
-        let Self { bench, ledger, run, settled, notes, .. } = self;
-        let standing = match settled.is_empty() {
-            true => ledger.standing(&run.id).await?,
-            false => keep_standing(bench, ledger.as_ref(), run, before).await?,
-        };
-        let count = |outcome| standing.tally.get(outcome);
-        let unknown = count(Outcome::Unknown);
-        let exit = if unknown > 0 { Exit::UNKNOWN } else { Exit::OK };
-        let next = match (unknown, count(Outcome::Deferred)) {
-            (0, 0) => format!("mailbatch report {}", run.id),
-            (0, _) => format!("mailbatch retry {}", run.id),
-            _ => format!(
-                "mailbatch reconcile {} --assume taken EMAIL    # or not-taken, as the log of the provider has each",
-                run.id
-            ),
-        };
-        let next = in_this_workspace(bench, &next);
-        if bench.globals.json {
-            let settled: Vec<_> =
-                settled.iter().map(|((by, outcome), count)| json!({ "by": by, "outcome": outcome.as_str(), "count": count })).collect();
-            let line = json!({ "v": 1, "type": "reconcile.completed", "run": run.id, "settled": settled, "unknown": unknown,
-                "exit": exit.code(), "notes": notes, "next": next });
-            say(&mut std::io::stdout(), &format!("{line}\n"))?;
-        } else {
-            let mut text = format!("run {} of {}\n", run.id, run.head.name());
-            for ((by, outcome), count) in &settled {
-                text.push_str(&format!("  {count} {outcome} by {by}\n"));
-            }
-            notes.iter().for_each(|note| text.push_str(&format!("  {note}\n")));
-            text.push_str(&format!("  {unknown} unknown\nnext: {next}\n"));
-            bench.summarise(&text, exit)?;
-        }
-        Ok(exit)
-    }
-}
-
-/// Keeps how a run stands after some of its doubts were settled, and writes its report anew.
-pub(crate) async fn keep_standing(
-    bench: &Workbench,
-    ledger: &dyn Ledger,
-    run: &Run,
-    before: &Standing,
-) -> Result<Standing> {
-    let standing = ledger.standing(&run.id).await?;
-    let count = |standing: &Standing, outcome| standing.tally.get(outcome);
-    let deferred = count(&standing, Outcome::Deferred);
-    let was_done = count(before, Outcome::Held) + count(before, Outcome::Deferred) == 0;
-    let state = if run.state == RunState::Finished && was_done && deferred > 0 {
-        RunState::Open
+    let next = context.command(&next);
+    if context.globals.json {
+        let settled: Vec<_> =
+            settled.iter().map(|((by, outcome), count)| json!({ "by": by, "outcome": outcome.as_str(), "count": count })).collect();
+        let line = json!({ "v": 1, "type": "reconcile.completed", "run": run.id, "settled": settled, "unknown": unknown,
+            "exit": exit.code(), "notes": notes, "next": next });
+        context.print(&format!("{line}\n"))?;
     } else {
-        run.state
-    };
-    // Whatever else ended the run did not go away.
-    let code = match run.exit {
-        Some(code) if code != Exit::UNKNOWN.code() => code,
-        _ => exit_of(&standing).code(),
-    };
-    let reasons = run.exit_reasons.iter().filter(|reason| reason.exit == code).cloned().collect();
-    ledger.finish(&run.id, state, code, reasons).await?;
-    rewrite_report(bench, ledger, &run.id).await?;
-    Ok(standing)
-}
-
-fn taken(provider_id: Option<String>) -> Settled {
-    Settled::Final(Verdict::Accepted { provider_id, code: String::new(), detail: String::new() })
-}
-
-/// What an answer about one member makes of it; `None` where it is in doubt as before.
-fn settled(verdict: Verdict) -> Option<Settled> {
-    match verdict {
-        Verdict::Unknown { .. } => None,
-        Verdict::NotTaken { refusal, .. } => Some(Settled::GaveUp { refusal, counts: true }),
-        decided => Some(Settled::Final(decided)),
+        let mut text = format!("run {} of {}\n", run.id, run.head.name());
+        for ((by, outcome), count) in &settled {
+            text.push_str(&format!("  {count} {outcome} by {by}\n"));
+        }
+        notes.iter().for_each(|note| text.push_str(&format!("  {note}\n")));
+        text.push_str(&format!("  {unknown} unknown\nnext: {next}\n"));
+        context.summarise(&text, exit)?;
     }
-}
-
-fn outcome(settled: &Settled) -> Option<Outcome> {
-    match settled {
-        Settled::Final(Verdict::Accepted { .. }) => Some(Outcome::Accepted),
-        Settled::Final(Verdict::Rejected(_)) => Some(Outcome::Rejected),
-        Settled::Final(Verdict::Suppressed(_)) => Some(Outcome::Suppressed),
-        Settled::GaveUp { .. } => Some(Outcome::Deferred),
-        _ => None,
-    }
+    Ok(exit)
 }

@@ -6,15 +6,15 @@ use std::io::{BufWriter, Write};
 use jiff::Timestamp;
 
 use crate::cli::{Globals, ReportArgs, ReportFormat};
-use crate::commands::own_files::{own_files, target};
-use crate::commands::reports::{each_row, format_of, versions};
-use crate::commands::results::width;
-use crate::commands::say;
-use crate::commands::workbench::Workbench;
 use crate::ledger::{Ledger, LedgerRow, Run, RunState, Standing};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::report::{self, Closing, Format, Head, Options, ReportFile, ReportRow, Writer};
+use crate::run::console::say;
+use crate::run::console::width;
+use crate::run::context::Context;
+use crate::run::own_files::{own_files, target};
+use crate::run::reports::{each_row, format_of, versions};
 
 /// Which rows of which runs are wanted.
 struct Wanted {
@@ -26,13 +26,13 @@ struct Wanted {
 
 /// Writes what became of each recipient.
 pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, None)?;
-    let ledger = bench.used_ledger_to_read()?;
+    let context = Context::new(globals, None)?;
+    let ledger = context.used_ledger_to_read()?;
     if let Some(weeks) = args.trend {
-        return trend(&bench, ledger.as_ref(), args, weeks).await;
+        return trend(&context, ledger.as_ref(), args, weeks).await;
     }
     let wanted = Wanted {
-        runs: runs(&bench, ledger.as_ref(), args).await?,
+        runs: runs(&context, ledger.as_ref(), args).await?,
         domains: args.domain.clone(),
         since: args.since,
     };
@@ -44,9 +44,10 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
         width: Some(width()),
         ..Options::default()
     };
-    let format = format_asked(&bench, args)?;
+    let format = format_asked(&context, args)?;
     if let Some(path) = &args.output {
-        let target = target(&bench, "-o", path, &own_files(&bench, Some(ledger.as_ref())).await)?;
+        let target =
+            target(&context, "-o", path, &own_files(&context, Some(ledger.as_ref())).await)?;
         let mut file = ReportFile::create(&target, format, &head, &standing, options)?;
         wanted.each(ledger.as_ref(), |row| file.row(&row)).await?;
         file.finish()?;
@@ -75,10 +76,10 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
 }
 
 /// The runs that were named, each once; without a name all that have been planned.
-async fn runs(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs) -> Result<Vec<Run>> {
+async fn runs(context: &Context, ledger: &dyn Ledger, args: &ReportArgs) -> Result<Vec<Run>> {
     let mut found: Vec<Run> = Vec::new();
     for name in &args.runs {
-        let run = bench.run(ledger, Some(name)).await?;
+        let run = context.run(ledger, Some(name)).await?;
         if found.iter().all(|known| known.id != run.id) {
             found.push(run);
         }
@@ -185,30 +186,30 @@ fn count(standing: &mut Standing, row: &LedgerRow) {
 }
 
 /// The form that was asked for, by its name, by the file's suffix, or by `--json`.
-fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
+fn format_asked(context: &Context, args: &ReportArgs) -> Result<Format> {
     match (args.format, &args.output) {
         (Some(format), _) => Ok(of(format)),
-        (None, Some(path)) => format_of(&bench.settings.workspace.path_from_arguments(path)),
-        (None, None) if bench.globals.json => Ok(Format::Ndjson),
+        (None, Some(path)) => format_of(&context.settings.workspace.path_from_arguments(path)),
+        (None, None) if context.globals.json => Ok(Format::Ndjson),
         (None, None) => Ok(Format::Table),
     }
 }
 
 /// Writes what came back over the weeks.
 async fn trend(
-    bench: &Workbench,
+    context: &Context,
     ledger: &dyn Ledger,
     args: &ReportArgs,
     weeks: u32,
 ) -> Result<Exit> {
-    let format = format_asked(bench, args)?;
+    let format = format_asked(context, args)?;
     let mut rows = ledger.trend(weeks).await?;
     rows.retain(|row| args.domain.is_empty() || args.domain.contains(&row.domain));
     let text = report::trend(&rows, format, width())?;
     match &args.output {
         None => say(&mut std::io::stdout(), &text)?,
         Some(path) => report::write_text(
-            &target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?,
+            &target(context, "-o", path, &own_files(context, Some(ledger)).await)?,
             Format::Csv,
             &text,
         )?,

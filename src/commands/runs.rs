@@ -1,52 +1,54 @@
 //! `mailbatch runs`.
 
 use crate::cli::{Globals, RunsArgs, RunsCommand};
-use crate::commands::campaign;
-use crate::commands::reports::remove_files;
-use crate::commands::say;
-use crate::commands::workbench::{Workbench, ask, has_person};
 use crate::ledger::RunState;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::report;
+use crate::run::campaign;
+use crate::run::console::width;
+use crate::run::context::Context;
+use crate::run::reports::remove_files;
+use crate::run::situation::show;
 
 /// Lists, shows or removes runs.
 pub(crate) async fn run(globals: &Globals, args: &RunsArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, None)?;
+    let context = Context::new(globals, None)?;
     match &args.command {
-        None | Some(RunsCommand::List) => list(&bench).await,
+        None | Some(RunsCommand::List) => list(&context).await,
         Some(RunsCommand::Show { run }) => {
-            let ledger = bench.used_ledger_to_read()?;
-            let run = bench.run(ledger.as_ref(), Some(run)).await?;
-            super::results::show(&bench, ledger.as_ref(), &run).await
+            let ledger = context.used_ledger_to_read()?;
+            let run = context.run(ledger.as_ref(), Some(run)).await?;
+            show(&context, ledger.as_ref(), &run).await?;
+            Ok(Exit::OK)
         }
-        Some(RunsCommand::Rm { run, yes }) => remove(&bench, run, *yes).await,
+        Some(RunsCommand::Rm { run, yes }) => remove(&context, run, *yes).await,
     }
 }
 
-async fn list(bench: &Workbench) -> Result<Exit> {
+async fn list(context: &Context) -> Result<Exit> {
     let mut runs = Vec::new();
-    if let Some(ledger) = bench.ledger_to_read()? {
+    if let Some(ledger) = context.ledger_to_read()? {
         for run in ledger.runs().await? {
             let standing = ledger.standing(&run.id).await?;
             runs.push((run, standing));
         }
     }
-    let text = if bench.globals.json {
+    let text = if context.globals.json {
         runs.iter()
             .map(|(run, standing)| format!("{}\n", report::run_json(run, standing)))
             .collect()
     } else {
-        report::runs_table(&runs, super::results::width())
+        report::runs_table(&runs, width())
     };
-    say(&mut std::io::stdout(), &text)?;
+    context.print(&text)?;
     Ok(Exit::OK)
 }
 
-async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
-    let ledger = bench.used_ledger()?;
-    let run = bench.run(ledger.as_ref(), Some(name)).await?;
-    let state_dir = &bench.settings.workspace.state_dir;
+async fn remove(context: &Context, name: &str, yes: bool) -> Result<Exit> {
+    let ledger = context.used_ledger()?;
+    let run = context.run(ledger.as_ref(), Some(name)).await?;
+    let state_dir = &context.settings.workspace.state_dir;
     let _lock =
         campaign::lock_of(state_dir, ledger.as_ref(), &run, std::time::Duration::ZERO).await?;
     if !yes {
@@ -55,16 +57,17 @@ async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
         } else {
             "remove the run's rows and report?"
         };
-        if !has_person() {
+        if !context.has_person() {
             return Err(Error::usage("removing a run without a terminal needs --yes"));
         }
-        if !ask(question) {
+        if !context.ask(question) {
             return Ok(Exit::OK);
         }
     }
     ledger.remove(&run.id).await?;
     // The report holds addresses too.
-    remove_files(bench, &run)?;
-    bench.note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
+    remove_files(context, &run)?;
+    context
+        .note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
     Ok(Exit::OK)
 }

@@ -1,49 +1,46 @@
 //! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger;
 //! what is removed leaves both.
 
+mod entries;
+pub(crate) mod sync;
+
 use std::io::{BufReader, BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
-use xxhash_rust::xxh3::xxh3_128;
 
+use self::entries::{all, first_file};
 use crate::cli::{
     self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand,
 };
-use crate::commands::own_files::{own_files, target};
-use crate::commands::say;
-use crate::commands::workbench::{Workbench, eprintln_quietly, learned};
 use crate::files;
 use crate::input::{Finding, Kind, ReadOptions};
-use crate::ledger::{Ledger, LedgerSuppression};
+use crate::ledger::LedgerSuppression;
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 use crate::output::{Output, Target};
+use crate::run::console::eprintln_quietly;
+use crate::run::console::say;
+use crate::run::context::Context;
+use crate::run::own_files::{own_files, target};
+use crate::run::places::places;
 use crate::suppression::{self, Entry, ExportFormat, Exported, Import, Preset};
 
 /// Runs one of the commands.
 pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, args.env.as_deref())?;
+    let context = Context::new(globals, args.env.as_deref())?;
     match &args.command {
-        SuppressCommand::Add(add) => self::add(&bench, add).await,
-        SuppressCommand::Remove(remove) => self::remove(&bench, remove).await,
-        SuppressCommand::Check(check) => self::check(&bench, &check.entry).await,
-        SuppressCommand::List => list(&bench, None, ExportFormat::Csv).await,
-        SuppressCommand::Import(import) => self::import(&bench, import).await,
-        SuppressCommand::Export(export) => self::export(&bench, export).await,
-        SuppressCommand::Sync(args) => super::sync::sync(&bench, args).await,
-        SuppressCommand::Diff(args) => super::sync::diff(&bench, args).await,
+        SuppressCommand::Add(add) => self::add(&context, add).await,
+        SuppressCommand::Remove(remove) => self::remove(&context, remove).await,
+        SuppressCommand::Check(check) => self::check(&context, &check.entry).await,
+        SuppressCommand::List => list(&context, None, ExportFormat::Csv).await,
+        SuppressCommand::Import(import) => self::import(&context, import).await,
+        SuppressCommand::Export(export) => self::export(&context, export).await,
+        SuppressCommand::Sync(args) => sync::sync(&context, args).await,
+        SuppressCommand::Diff(args) => sync::diff(&context, args).await,
     }
-}
-
-/// The file that entries are written to.
-pub(super) fn first_file(bench: &Workbench) -> Result<PathBuf> {
-    bench.settings.suppression_files.first().cloned().ok_or_else(|| {
-        Error::usage("no suppression file is configured")
-            .hint("set files = [\"suppressions.csv\"] under [suppression], or pass --file")
-    })
 }
 
 fn parse(text: &str) -> Result<String> {
@@ -52,19 +49,19 @@ fn parse(text: &str) -> Result<String> {
 }
 
 async fn keep(
-    bench: &Workbench,
+    context: &Context,
     file: &std::path::Path,
     entries: Vec<LedgerSuppression>,
 ) -> Result<u64> {
-    let ledger = bench.ledger()?;
+    let ledger = context.ledger()?;
     suppression::append(file, &entries)?;
     Ok(ledger.suppress(entries).await?)
 }
 
-async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
+async fn add(context: &Context, args: &AddArgs) -> Result<Exit> {
     let file = match &args.file {
-        Some(file) => bench.settings.workspace.path_from_arguments(file),
-        None => first_file(bench)?,
+        Some(file) => context.settings.workspace.path_from_arguments(file),
+        None => first_file(context)?,
     };
     let now = Timestamp::now();
     let entries = args.entries.iter().map(|entry| {
@@ -82,26 +79,27 @@ async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
     for (number, note) in (1..).zip(entries.iter().map(|entry| suppression::odd_note(&entry.entry)))
     {
         if let Some(note) = note {
-            bench.warn(&format!("warning: entry {number} may be cut off or misspelt ({}); it suppresses only what is written", note.as_str()));
+            context.warn(&format!("warning: entry {number} may be cut off or misspelt ({}); it suppresses only what is written", note.as_str()));
         }
     }
     let count = entries.len();
-    keep(bench, &file, entries).await?;
-    bench.note(&format!("mailbatch: {count} added to {}", bench.settings.workspace.shown(&file)));
+    keep(context, &file, entries).await?;
+    context
+        .note(&format!("mailbatch: {count} added to {}", context.settings.workspace.shown(&file)));
     Ok(Exit::OK)
 }
 
-async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
+async fn remove(context: &Context, args: &RemoveArgs) -> Result<Exit> {
     let entries: Vec<String> =
         args.entries.iter().map(|entry| parse(entry)).collect::<Result<_>>()?;
     let mut lines = 0;
     let mut domains = Vec::new();
-    for file in bench.settings.suppression_files.iter().filter(|file| file.exists()) {
+    for file in context.settings.suppression_files.iter().filter(|file| file.exists()) {
         let removed = suppression::remove(file, &entries)?;
         lines += removed.lines;
         domains.extend(removed.domains);
     }
-    if let Some(ledger) = bench.existing_ledger()? {
+    if let Some(ledger) = context.existing_ledger()? {
         let by = std::env::var("USER")
             .ok()
             .filter(|user| !user.is_empty())
@@ -109,82 +107,19 @@ async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
         lines += ledger.unsuppress(entries, &by).await?;
     }
     for domain in domains {
-        bench.note(&format!("mailbatch: the entry {domain} still suppresses its addresses"));
+        context.note(&format!("mailbatch: the entry {domain} still suppresses its addresses"));
     }
     if lines == 0 {
-        bench.note("mailbatch: nothing was suppressed under these entries");
+        context.note("mailbatch: nothing was suppressed under these entries");
     }
     Ok(Exit::OK)
 }
 
-/// Every entry of the configured files, and those of the ledger that no file has; ends after the
-/// first error.
-pub(super) fn all<'a>(
-    bench: &'a Workbench,
-    ledger: Option<&'a dyn Ledger>,
-) -> impl Iterator<Item = Result<Entry>> + 'a {
-    let hash = |entry: &Entry| xxh3_128(entry.entry.as_bytes());
-    let mut known = Some(Vec::new());
-    let mut in_files = suppression::list(&bench.settings.suppression_files);
-    let mut in_ledger = ledger.into_iter().flat_map(learned);
-    let mut sorted: Vec<u128> = Vec::new();
-    std::iter::from_fn(move || {
-        if let Some(seen) = &mut known {
-            match in_files.next() {
-                Some(Ok(listed)) if ledger.is_some() => {
-                    seen.push(hash(&listed.entry));
-                    return Some(Ok(listed.entry));
-                }
-                Some(listed) => return Some(listed.map(|listed| listed.entry)),
-                None => {
-                    sorted = known.take().unwrap_or_default();
-                    sorted.sort_unstable();
-                }
-            }
-        }
-        in_ledger.by_ref().map(|kept| kept.map(|(_, kept)| Entry::from(&kept))).find(|kept| {
-            kept.as_ref().map_or(true, |entry| sorted.binary_search(&hash(entry)).is_err())
-        })
-    })
-}
-
-/// Every entry in force that covers the address, each with the file and line where it stands, or
-/// `ledger`.
-pub(super) fn places(
-    bench: &Workbench,
-    files: &[PathBuf],
-    address: &Address,
-) -> Result<Vec<(String, Entry)>> {
-    let now = Timestamp::now();
-    let mut found = Vec::new();
-    for listed in suppression::list(files) {
-        let listed = listed?;
-        if listed.entry.covers(address) && !listed.entry.has_expired(now) {
-            found.push((
-                format!("{}:{}", bench.settings.workspace.shown(&listed.file), listed.line),
-                listed.entry,
-            ));
-        }
-    }
-    if let Some(ledger) = bench.ledger_to_read()? {
-        tokio::task::block_in_place(|| {
-            for kept in learned(ledger.as_ref()) {
-                let entry = Entry::from(&kept?.1);
-                if entry.covers(address) && !entry.has_expired(now) {
-                    found.push(("ledger".to_owned(), entry));
-                }
-            }
-            Ok::<_, Error>(())
-        })?;
-    }
-    Ok(found)
-}
-
 /// Exit 0 when the address is suppressed for any kind of mail, 9 when it is not.
-async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
+async fn check(context: &Context, text: &str) -> Result<Exit> {
     let address = Address::parse(text).map_err(|e| Error::usage(e.to_string()))?;
-    let found = places(bench, &bench.settings.suppression_files, &address)?;
-    let text: String = if bench.globals.json {
+    let found = places(context, &context.settings.suppression_files, &address)?;
+    let text: String = if context.globals.json {
         let hits: Vec<_> =
             found.iter().map(|(place, e)| serde_json::json!({"where": place, "reason": e.reason, "scope": e.scope.as_str()})).collect();
         format!(
@@ -205,8 +140,8 @@ async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
     Ok(if found.is_empty() { Exit::EMPTY } else { Exit::OK })
 }
 
-async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
-    let target = first_file(bench)?;
+async fn import(context: &Context, args: &ImportArgs) -> Result<Exit> {
+    let target = first_file(context)?;
     let name = args.file.shown();
     let reading = ReadOptions {
         encoding: args.encoding.map(|encoding| encoding.name().to_owned()),
@@ -240,30 +175,30 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     let Exported { entries, left_out, findings } = if args.file.as_os_str() == "-" {
         read(Box::new(std::io::stdin()))?
     } else {
-        let path = bench.settings.workspace.path_from_arguments(&args.file);
+        let path = context.settings.workspace.path_from_arguments(&args.file);
         let file = files::open_once(&path).map_err(|e| {
             Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read")
         })?;
         read(Box::new(BufReader::new(file)))?
     };
-    say_what_was_found(bench, &findings);
+    say_what_was_found(context, &findings);
     let count = entries.len();
-    let fresh = keep(bench, &target, entries).await?;
+    let fresh = keep(context, &target, entries).await?;
     let also = match left_out {
         0 => String::new(),
         rows => {
             format!("; {rows} rows left out, which are about some mail only or suppress nobody")
         }
     };
-    bench.note(&format!(
+    context.note(&format!(
         "mailbatch: {count} entries imported into {}, {fresh} of them new{also}",
-        bench.settings.workspace.shown(&target)
+        context.settings.workspace.shown(&target)
     ));
     Ok(Exit::OK)
 }
 
 /// Says what the reader skipped or mended; under `-q` only what decides who is suppressed.
-fn say_what_was_found(bench: &Workbench, findings: &[Finding]) {
+fn say_what_was_found(context: &Context, findings: &[Finding]) {
     for finding in findings {
         let line = match finding.kind {
             Kind::Struck => {
@@ -278,32 +213,32 @@ fn say_what_was_found(bench: &Workbench, findings: &[Finding]) {
         if finding.kind.changes_who() {
             eprintln_quietly(&line);
         } else {
-            bench.note(&line);
+            context.note(&line);
         }
     }
 }
 
-async fn export(bench: &Workbench, args: &ExportArgs) -> Result<Exit> {
+async fn export(context: &Context, args: &ExportArgs) -> Result<Exit> {
     let format = match args.format {
         cli::ExportFormat::Csv => ExportFormat::Csv,
         cli::ExportFormat::Ndjson => ExportFormat::Ndjson,
     };
-    list(bench, args.output.as_deref(), format).await
+    list(context, args.output.as_deref(), format).await
 }
 
-async fn list(bench: &Workbench, output: Option<&Path>, format: ExportFormat) -> Result<Exit> {
-    let ledger = bench.ledger_to_read()?;
+async fn list(context: &Context, output: Option<&Path>, format: ExportFormat) -> Result<Exit> {
+    let ledger = context.ledger_to_read()?;
     let ledger = ledger.as_deref();
     let output = match output {
-        Some(path) => Some(target(bench, "-o", path, &own_files(bench, ledger).await)?),
+        Some(path) => Some(target(context, "-o", path, &own_files(context, ledger).await)?),
         None => None,
     };
-    let format = if bench.globals.json { ExportFormat::Ndjson } else { format };
+    let format = if context.globals.json { ExportFormat::Ndjson } else { format };
     tokio::task::block_in_place(|| match output {
-        Some(target) => to_file(&target, format, all(bench, ledger)),
+        Some(target) => to_file(&target, format, all(context, ledger)),
         None => {
             let (mut failure, mut out) = (None, BufWriter::new(std::io::stdout().lock()));
-            match suppression::export(sound(all(bench, ledger), &mut failure), format, &mut out) {
+            match suppression::export(sound(all(context, ledger), &mut failure), format, &mut out) {
                 // A reader that has left is no error.
                 Err(e) if e.kind() != ErrorKind::BrokenPipe => {
                     return Err(Error::internal(format!("standard output: {e}")));

@@ -6,17 +6,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::{Globals, WhoArgs};
-use crate::commands::results::width;
-use crate::commands::running::frozen;
-use crate::commands::say;
-use crate::commands::suppress::places;
-use crate::commands::workbench::Workbench;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, LedgerRow, Run};
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::figures::time;
 use crate::report::{Moment, who_table};
+use crate::run::console::say;
+use crate::run::console::width;
+use crate::run::context::Context;
+use crate::run::places::places;
+use crate::run::settings::RunSettings;
 use crate::suppression::Entry;
 
 /// Events that are read at once.
@@ -31,8 +31,8 @@ struct Known {
 
 /// Prints every run, outcome, feedback and suppression of one person, newest first.
 pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, None)?;
-    let ledger = bench.used_ledger_to_read()?;
+    let context = Context::new(globals, None)?;
+    let ledger = context.used_ledger_to_read()?;
     // What stands in a list and is no address has rows too, and neither events nor suppressions.
     let address = Address::parse(&args.email).ok();
     let email = address.as_ref().map_or_else(|| args.email.clone(), ToString::to_string);
@@ -40,7 +40,7 @@ pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
         runs: runs(ledger.as_ref(), &email).await?,
         events: events(ledger.as_ref(), &email).await?,
         suppressions: match &address {
-            Some(address) => suppressions(&bench, ledger.as_ref(), address).await?,
+            Some(address) => suppressions(&context, ledger.as_ref(), address).await?,
             None => Vec::new(),
         },
     };
@@ -85,19 +85,19 @@ async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
 /// Entries of the configuration's suppression files, of those that runs were begun with, and of the
 /// ledger.
 async fn suppressions(
-    bench: &Workbench,
+    context: &Context,
     ledger: &dyn Ledger,
     address: &Address,
 ) -> Result<Vec<(String, Entry)>> {
-    let mut files: Vec<PathBuf> = bench.settings.suppression_files.clone();
+    let mut files: Vec<PathBuf> = context.settings.suppression_files.clone();
     for run in ledger.runs().await? {
-        files.extend(frozen(&run)?.suppress);
+        files.extend(RunSettings::of(&run)?.suppress);
     }
     files.sort();
     files.dedup();
     // A file that has gone since says nothing.
     files.retain(|file| file.exists());
-    places(bench, &files, address)
+    places(context, &files, address)
 }
 
 /// What came of a row, when that was last known, in the words of reports.

@@ -336,6 +336,13 @@ fn has_sign_at_end(local: &str) -> bool {
     local.starts_with(is_sign) || local.ends_with(|c: char| is_sign(c) && c != '-')
 }
 
+impl std::str::FromStr for Address {
+    type Err = AddressError;
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

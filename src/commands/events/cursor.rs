@@ -15,11 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::make_private_dir;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::figures::time;
 use crate::model::shown::Shown;
+use crate::run::state_dir::make_private_dir;
 
 const VERSION: u32 = 1;
 /// So far apart two clocks may be that are right.

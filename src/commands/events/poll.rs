@@ -16,9 +16,6 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::cursor::{Cursor, SKEW, back, mark};
 use super::{AT_ONCE, Counts, Intake, flushed};
 use crate::cli::{Globals, PollArgs};
-use crate::commands::say;
-use crate::commands::sync::failed;
-use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::events::webhook::{Webhook, webhook};
 use crate::ledger::{EventQuery, KeptEvent};
 use crate::model::error::{Error, Result};
@@ -28,6 +25,10 @@ use crate::model::figures::{clean, time};
 use crate::model::outcome::Reason;
 use crate::provider::by_hand::{Entry, EventLog, Span, Trouble};
 use crate::provider::{Provider, Refusal};
+use crate::run::console::eprintln_quietly;
+use crate::run::console::say;
+use crate::run::context::Context;
+use crate::run::provider_trouble::failed;
 
 /// How far back the first poll reads.
 const FIRST: Duration = Duration::from_secs(24 * 3_600);
@@ -42,24 +43,24 @@ const SAME: SignedDuration = SignedDuration::from_mins(10);
 
 /// Runs the command.
 pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, env)?;
-    let (name, config) = bench.settings.provider(Some(&args.provider))?;
+    let context = Context::new(globals, env)?;
+    let (name, config) = context.settings.provider(Some(&args.provider))?;
     let (name, kind) = (name.to_owned(), config.kind.clone());
-    let provider = tokio::task::block_in_place(|| bench.settings.connect(&name))?;
+    let provider = tokio::task::block_in_place(|| context.settings.connect(&name))?;
     let webhook = webhook(&kind);
     let log = provider.by_hand().and_then(|by_hand| by_hand.event_log());
     let (Some(log), Some(reader)) = (log, webhook.filter(|webhook| webhook.log.is_some())) else {
         return Err(has_no_log(&name, provider.as_ref(), webhook));
     };
-    let dir = bench.settings.workspace.state_dir.join("poll");
-    let cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
-    let ledger = if args.dry_run { bench.existing_ledger()? } else { Some(bench.ledger()?) };
+    let dir = context.settings.workspace.state_dir.join("poll");
+    let cursor = Cursor::open(&dir, &name, &kind, context.settings.env.as_deref(), !args.dry_run)?;
+    let ledger = if args.dry_run { context.existing_ledger()? } else { Some(context.ledger()?) };
     let account = match &ledger {
         Some(ledger) => Some(mark(&log.whose(), &ledger.secret_key().await?)),
         None => None,
     };
-    let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: false };
-    let intake = ledger.filter(|_| !args.dry_run).map(|ledger| Intake { bench, ledger, believe });
+    let believe = Believe { soft: context.settings.soft_bounces, mail_about_anybody: false };
+    let intake = ledger.filter(|_| !args.dry_run).map(|ledger| Intake { context, ledger, believe });
     let now = Timestamp::now();
     let (span, told) = (Span { from: now, until: now }, Told::default());
     let mut poll = Poll {

@@ -8,18 +8,18 @@ use std::fmt;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cli::PreviewArgs;
-use crate::commands::campaign::{Apart, Campaign, asked};
-use crate::commands::gates::latched;
-use crate::commands::pausing::{Start, refuse_while_paused};
-use crate::commands::reports::each_row;
-use crate::commands::suppress::places;
-use crate::commands::workbench::Workbench;
 use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::message::{Message, MessageSource};
 use crate::model::address::{Address, Dedupe, key_of};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Kind, Outcome, Reason};
 use crate::plan::{Screen, Screened, Screening};
+use crate::run::campaign::{Apart, Campaign, asked};
+use crate::run::context::Context;
+use crate::run::gates::latched;
+use crate::run::pausing::{Start, refuse_while_paused};
+use crate::run::places::places;
+use crate::run::reports::each_row;
 
 /// Why `send` would not mail a row.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl<'a> Judge<'a> {
 
 /// Adds where the entries stand that suppress the address.
 pub(super) fn name_the_entries(
-    bench: &Workbench,
+    context: &Context,
     args: &PreviewArgs,
     message: &Message,
     to: &Address,
@@ -108,11 +108,11 @@ pub(super) fn name_the_entries(
     if not_sent.outcome != Outcome::Suppressed || not_sent.reason == Some(Reason::Policy) {
         return Ok(());
     }
-    let mut files = bench.settings.suppression_files.clone();
+    let mut files = context.settings.suppression_files.clone();
     files.extend(
-        args.suppress.iter().map(|file| bench.settings.workspace.path_from_arguments(file)),
+        args.suppress.iter().map(|file| context.settings.workspace.path_from_arguments(file)),
     );
-    let found = places(bench, &files, to)?;
+    let found = places(context, &files, to)?;
     let stops = found.iter().filter(|(_, entry)| entry.scope.stops(entry.reason, message.kind()));
     let named: Vec<String> =
         stops.map(|(place, entry)| format!("{} in {place}", entry.reason)).collect();
@@ -138,7 +138,7 @@ impl<'a> Earlier<'a> {
     /// Finds the runs of the campaign that a send of the list belongs to; `None` where it has no
     /// name yet.
     pub(super) async fn find(
-        bench: &Workbench,
+        context: &Context,
         args: &PreviewArgs,
         (source, kind): (&MessageSource, Kind),
         ledger: &'a dyn Ledger,
@@ -147,18 +147,19 @@ impl<'a> Earlier<'a> {
         if campaign.is_none() && args.list.as_os_str() == "-" {
             return Ok(None);
         }
-        let asked = asked(bench, campaign, source.file.clone(), std::slice::from_ref(&args.list))?;
-        let env = bench.settings.env.as_deref();
+        let asked =
+            asked(context, campaign, source.file.clone(), std::slice::from_ref(&args.list))?;
+        let env = context.settings.env.as_deref();
         let apart = Apart { env, redirect: None, provider_sandbox: false };
         let Campaign { id, ids, .. } =
-            asked.find(Some(ledger), &bench.settings.workspace, &apart).await?;
+            asked.find(Some(ledger), &context.settings.workspace, &apart).await?;
         let mut runs = ledger.runs().await?;
         runs.retain(|run| {
             ids.contains(&run.head.campaign)
                 && run.head.env.as_deref() == env
                 && run.state != RunState::Planning
         });
-        let chosen = bench
+        let chosen = context
             .settings
             .chosen(args.target.provider.as_deref())
             .map(|chosen| chosen.providers)

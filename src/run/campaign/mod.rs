@@ -1,0 +1,194 @@
+//! Which campaign a send belongs to, and the lock that keeps two executions of it apart.
+//!
+//! A campaign's id is opaque: Message-IDs and tokens are made of it, so it never changes once mail
+//! went out under it. What was asked for, a name or the files of message and lists, is an identity;
+//! the ledger's table of aliases says which ids it stands for.
+
+mod asked;
+mod dated;
+mod named;
+mod older;
+mod paths;
+mod spelling;
+mod typed;
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ring::digest;
+
+use crate::holder;
+use crate::ledger::{Ledger, Run};
+use crate::model::address::Address;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::shown::Shown;
+use crate::run::state_dir::make_private_dir;
+
+pub(crate) use asked::{Apart, Asked, Campaign};
+pub(crate) use dated::name_unfinished;
+pub(crate) use typed::{argument, asked, typable};
+
+/// The part of a campaign's id behind this sign is a fingerprint, and not shown.
+const SIGN: char = '#';
+
+/// The identity of a send whose mail goes to one address instead of its recipients: a campaign of
+/// its own under the same name, because it reaches nobody of the list, and what it began must never
+/// go on to them, nor the other way round.
+pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
+    let fingerprint: String = digest::digest(&digest::SHA256, to.folded().as_bytes())
+        .as_ref()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{campaign}{SIGN}{fingerprint}")
+}
+
+/// The identity of a send whose mail goes to the provider's sandbox: a campaign of its own too, for
+/// it reaches nobody either.
+pub(crate) fn sandboxed(campaign: &str) -> String {
+    format!("{campaign}{SIGN}sandbox")
+}
+
+/// Whether a campaign's mail goes to the provider's sandbox.
+pub(crate) fn is_sandboxed(campaign: &str) -> bool {
+    campaign.ends_with(&sandboxed(""))
+}
+
+/// The campaign as people see it.
+pub(crate) fn shown(campaign: &str) -> &str {
+    campaign.split(SIGN).next().unwrap_or(campaign)
+}
+
+/// Held while an execution of the campaign goes on; the operating system lets go of it when the
+/// process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _files: Vec<File>,
+}
+
+/// Whoever only looks whether the lock is taken holds it for a moment; that must not look like a
+/// run.
+const GLANCE: Duration = Duration::from_millis(150);
+
+/// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 when another execution has it. A
+/// campaign with several ids has a lock under each, and all are taken, always in the same order.
+pub(crate) fn lock(
+    state_dir: &Path,
+    ids: &[String],
+    env: Option<&str>,
+    wait: Duration,
+) -> Result<Lock> {
+    let (wait, begun) = (wait.max(GLANCE), Instant::now());
+    let mut sorted: Vec<&String> = ids.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut files = Vec::with_capacity(sorted.len());
+    for id in sorted {
+        let file = open(state_dir, id, env)?;
+        match holder::locked_within(
+            &file,
+            &path(state_dir, id, env),
+            wait.saturating_sub(begun.elapsed()),
+        ) {
+            Ok(true) => files.push(file),
+            Ok(false) => {
+                let holder = holder::of_file(&path(state_dir, id, env), |held| held.is_exclusive);
+                let by =
+                    holder.map(|holder| format!(": {holder} holds its lock")).unwrap_or_default();
+                return Err(Error::new(
+                    Exit::LOCKED,
+                    format!("another run of the campaign {} is going on{by}", shown(id)),
+                )
+                .hint("`mailbatch status` shows it; --wait-lock 10m waits for it"));
+            }
+            Err(e) => return Err(Error::internal(format!("the campaign's lock: {e}"))),
+        }
+    }
+    Ok(Lock { _files: files })
+}
+
+/// Takes the lock of the campaign that a run belongs to.
+pub(crate) async fn lock_of(
+    state_dir: &Path,
+    ledger: &dyn Ledger,
+    run: &Run,
+    wait: Duration,
+) -> Result<Lock> {
+    let ids = ledger.kin(&run.head.campaign).await?;
+    lock(state_dir, &ids, run.head.env.as_deref(), wait)
+}
+
+/// Whether an execution of the campaign of a run is going on now.
+pub(crate) fn is_running(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<bool> {
+    let path = path(state_dir, campaign, env);
+    // It is only looked at: nothing is made, also where nothing could be.
+    match File::open(&path) {
+        Ok(file) => Ok(file.try_lock_shared().is_err()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::internal(format!("{}: {e}", path.shown()))),
+    }
+}
+
+fn open(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<File> {
+    make_private_dir(&state_dir.join("locks"))?;
+    let path = path(state_dir, campaign, env);
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|e| Error::internal(format!("{}: {e}", path.shown())))
+}
+
+fn path(state_dir: &Path, campaign: &str, env: Option<&str>) -> PathBuf {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(campaign.as_bytes());
+    hash.update(&[0]);
+    hash.update(env.unwrap_or_default().as_bytes());
+    let name: String =
+        hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    state_dir.join("locks").join(name + ".lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirected_mail_is_a_campaign_of_its_own_under_the_same_name() {
+        let to = |text| Address::parse(text).expect("an address");
+        let (one, other) = (
+            redirected("spring", &to("me@example.com")),
+            redirected("spring", &to("you@example.com")),
+        );
+        assert!(one != "spring" && one != other);
+        assert_eq!(one, redirected("spring", &to("ME@example.com")));
+        assert_eq!(shown(&one), "spring");
+        assert!(sandboxed("spring") != "spring" && sandboxed(&one) != one);
+        assert_eq!(shown(&sandboxed(&one)), "spring");
+        assert_eq!(
+            shown(&redirected("welcome/list#012345", &to("me@example.com"))),
+            "welcome/list"
+        );
+    }
+
+    #[test]
+    fn the_second_execution_is_refused_at_once_under_any_of_the_ids() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        let take = |named: &[&str], env| lock(dir.path(), &ids(named), env, Duration::ZERO);
+        let first = take(&["b", "a"], None).expect("free");
+        for other in [&["a"][..], &["b"], &["c", "b"], &["a", "b"]] {
+            assert_eq!(take(other, None).expect_err("taken").exit(), Exit::LOCKED);
+        }
+        take(&["c"], None).expect("another campaign, whose lock a refused execution has let go");
+        take(&["a"], Some("staging")).expect("another environment");
+        drop(first);
+        take(&["a", "a"], None).expect("free again");
+    }
+}

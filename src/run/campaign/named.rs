@@ -1,0 +1,205 @@
+//! Which campaign a name stands for.
+//!
+//! A name is that of a campaign which was begun under it, or else of the one without a name that is
+//! shown so. Where neither is there yet, a name that the files of this send would be shown by means
+//! the campaign of these files: with the name or without, it is one campaign.
+
+use std::collections::BTreeSet;
+
+use super::asked::{Apart, Book, Campaign};
+use super::paths::Identity;
+use super::spelling::{cleaned, is_joining, no_name};
+use super::{SIGN, argument, shown};
+use crate::model::address::shows_nothing;
+use crate::model::error::{Error, Result};
+
+/// An identity that begins so is one of files.
+const FILES: &str = "p:";
+/// The longest name of a new campaign, in bytes.
+const LONGEST: usize = 200;
+
+impl Book<'_> {
+    /// The campaign with this name. `own` is what the files of this send are known by.
+    pub(super) async fn named(
+        &self,
+        name: &str,
+        own: Option<&Identity>,
+        apart: &Apart<'_>,
+    ) -> Result<Campaign> {
+        // An older ledger may have the name in several forms.
+        let same: BTreeSet<&str> = self
+            .runs
+            .iter()
+            .filter_map(|run| apart.plain(run))
+            .filter(|id| *id == name || (!id.contains(SIGN) && cleaned(id) == name))
+            .collect();
+        if !same.is_empty() {
+            let identity = apart.of(&format!("n:{name}"));
+            let is_plain = same.len() == 1 && same.contains(name);
+            let ids: Vec<String> = same.into_iter().map(|id| apart.of(id)).collect();
+            let aliases = if is_plain {
+                Vec::new()
+            } else {
+                ids.iter().map(|id| (identity.clone(), id.clone())).collect()
+            };
+            return self.with_own(ids, name, aliases, own, apart).await;
+        }
+        let here = self
+            .runs
+            .iter()
+            .filter(|run| run.head.env.as_deref() == apart.env)
+            .filter_map(|run| apart.plain(run));
+        let mut ids: Vec<String> = Vec::new();
+        for id in here.filter(|id| id.contains(SIGN) && shown(id) == name).map(|id| apart.of(id)) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        // A campaign whose runs have been removed is known by its id alone.
+        let id = apart.of(name);
+        if ids.is_empty()
+            && name.contains(SIGN)
+            && self.aliases.iter().any(|(_, campaign)| *campaign == id)
+        {
+            ids.push(id);
+        }
+        let Some(first) = ids.first() else {
+            refuse_as_new(name)?;
+            return self.with_own(vec![apart.of(name)], name, Vec::new(), own, apart).await;
+        };
+        let kin = match self.ledger {
+            Some(ledger) => ledger.kin(first).await?,
+            None => Vec::new(),
+        };
+        if ids.iter().any(|id| !kin.contains(id)) {
+            return Err(self.several(name, &ids, own, apart).await?);
+        }
+        let mut campaign = self.campaign(kin, first.clone(), Vec::new()).await?;
+        if let Some(own) = own.filter(|own| shown(&own.id) == name) {
+            // The same files without the name are another campaign, and reach the same people.
+            campaign.ids.push(apart.of(&own.id));
+        }
+        Ok(campaign)
+    }
+
+    /// The campaign of these ids, and of the files of this send where they are shown by the same
+    /// name and are not known as another one.
+    async fn with_own(
+        &self,
+        mut ids: Vec<String>,
+        name: &str,
+        mut aliases: Vec<(String, String)>,
+        own: Option<&Identity>,
+        apart: &Apart<'_>,
+    ) -> Result<Campaign> {
+        let fresh = apart.of(name);
+        let mut campaign = self.campaign(ids.clone(), fresh.clone(), Vec::new()).await?;
+        if let Some(own) = own.filter(|own| shown(&own.id) == name) {
+            let canonical = apart.of(&own.canonical);
+            let known = self.known_as(&canonical);
+            let has_runs = |id: &String| self.runs.iter().any(|run| run.head.campaign == *id);
+            let is_of_others = self.aliases.iter().any(|(identity, id)| {
+                identity.starts_with(FILES) && *identity != canonical && campaign.ids.contains(id)
+            });
+            let is_another = ids.iter().any(has_runs)
+                && known.iter().any(|id| has_runs(id) && !campaign.ids.contains(id));
+            let own_ids = known.into_iter().chain([apart.of(&own.id)]);
+            if is_of_others || is_another {
+                // Not joined, but both may reach the same people, so never at the same time.
+                campaign.ids.extend(own_ids);
+            } else {
+                ids.extend(own_ids);
+                campaign = self.campaign(ids.clone(), fresh, Vec::new()).await?;
+                ids.push(campaign.id.clone());
+                aliases.extend(ids.into_iter().map(|id| (canonical.clone(), id)));
+            }
+        }
+        aliases.retain(|pair| !self.aliases.contains(pair));
+        aliases.sort();
+        aliases.dedup();
+        campaign.aliases = aliases;
+        Ok(campaign)
+    }
+
+    /// The refusal of a name that several campaigns are shown by. It names each with its lists, and
+    /// suggests the one of the files of this send only: under any other one its people would get
+    /// the message again.
+    async fn several(
+        &self,
+        name: &str,
+        ids: &[String],
+        own: Option<&Identity>,
+        apart: &Apart<'_>,
+    ) -> Result<Error> {
+        let mut own_ids = Vec::new();
+        if let Some(own) = own {
+            own_ids = self.known_as(&apart.of(&own.canonical));
+            own_ids.push(apart.of(&own.id));
+        }
+        let (mut each, mut typed) = (Vec::new(), None);
+        for id in ids {
+            let Some(run) = self.runs.iter().find(|run| run.head.campaign == *id) else { continue };
+            let plain = apart.plain(run).unwrap_or(id);
+            each.push(format!("{plain} (of {}, latest run {})", run.head.lists.join(", "), run.id));
+            if own_ids.contains(id) {
+                typed = Some(argument(plain));
+            }
+        }
+        let hint = match typed {
+            Some(typed) => format!("{typed} is the one of this message and these lists; `mailbatch runs` lists the runs"),
+            None => "none of them is of this message and these lists; without --campaign the send finds out which of them has reached these people"
+                .to_owned(),
+        };
+        Ok(Error::usage(format!("several campaigns are called {name}: {}", each.join("; ")))
+            .hint(hint))
+    }
+}
+
+/// Refuses what cannot be the name of a campaign that begins now. One that is there can be typed
+/// whatever its name is.
+fn refuse_as_new(name: &str) -> Result<()> {
+    if name.contains(SIGN) || name.len() > LONGEST {
+        return Err(no_name(name));
+    }
+    let chars: Vec<char> = name.chars().collect();
+    for (place, c) in chars.iter().enumerate().filter(|(_, c)| **c != ' ' && shows_nothing(**c)) {
+        let is_foreign = |place: Option<usize>| {
+            place.and_then(|place| chars.get(place)).is_some_and(|c| !c.is_ascii())
+        };
+        if !is_joining(*c) || !(is_foreign(place.checked_sub(1)) || is_foreign(Some(place + 1))) {
+            return Err(Error::usage(format!("the name of a campaign holds an invisible character, U+{:04X}", u32::from(*c)))
+                .hint("write it without: a name that looks the same and is not would send to all of these people again"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_name_is_short_and_shows_all_of_itself() {
+        for good in [
+            "spring sale",
+            "fr\u{fc}hling",
+            "\u{2764}\u{fe0f} mai",
+            "mai \u{2764}\u{fe0f}",
+            "\u{645}\u{6cc}\u{200c}\u{634}",
+            "\u{1f468}\u{200d}\u{1f469}",
+        ] {
+            assert!(refuse_as_new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "spr\u{200b}ing",
+            "spring\u{a0}sale",
+            "spr\u{200d}ing",
+            "spring\u{200d}",
+            "a\u{ad}b",
+            "a#b",
+        ] {
+            assert!(refuse_as_new(bad).is_err(), "{bad:?}");
+        }
+        assert!(refuse_as_new(&"a".repeat(201)).is_err());
+    }
+}

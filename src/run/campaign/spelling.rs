@@ -1,0 +1,21 @@
+//! How the name of a campaign is written.
+
+use super::paths::nfc;
+use crate::model::address::shows_nothing;
+use crate::model::error::Error;
+
+/// A name as it is compared with others: in NFC, without what shows nothing at its ends.
+pub(super) fn cleaned(name: &str) -> String {
+    nfc(name.trim_matches(|c| shows_nothing(c) && !is_joining(c)))
+}
+
+/// Characters that show nothing and change what a picture, or a letter of some scripts, beside them
+/// looks like.
+pub(super) fn is_joining(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{e0020}'..='\u{e007f}')
+}
+
+pub(super) fn no_name(typed: &str) -> Error {
+    Error::usage(format!("{typed:?} cannot name a campaign"))
+        .hint("use up to 200 letters, digits and signs other than # { }; {date}, {week} and {month} are filled in")
+}

@@ -1,0 +1,84 @@
+//! Campaigns as they are typed, and as a hint names them: what is pasted means the campaign that
+//! the hint is about.
+
+use std::path::PathBuf;
+
+use super::asked::Asked;
+use super::paths::Files;
+use super::{SIGN, shown};
+use crate::ledger::{Ledger, Run};
+use crate::model::error::{Error, Result};
+use crate::run::context::Context;
+use crate::run::settings::RunSettings;
+
+/// What a send of these lists is called by. Paths are as typed.
+pub(crate) fn asked(
+    context: &Context,
+    campaign: Option<&str>,
+    message: Option<PathBuf>,
+    lists: &[PathBuf],
+) -> Result<Asked> {
+    let workspace = &context.settings.workspace;
+    let is_piped = lists.iter().any(|list| list.as_os_str() == "-");
+    let files = (!is_piped && !lists.is_empty()).then(|| Files {
+        message,
+        config: workspace.config_file.clone(),
+        lists: lists.iter().map(|path| workspace.path_from_arguments(path)).collect(),
+    });
+    match (campaign, files) {
+        (Some(typed), files) => {
+            let zone =
+                context.settings.list.zone.clone().unwrap_or_else(jiff::tz::TimeZone::system);
+            Asked::named(typed, &jiff::Timestamp::now().to_zoned(zone), files)
+        }
+        (None, Some(files)) => Ok(Asked::Files(files)),
+        (None, None) => Err(Error::usage("a list from standard input needs --campaign NAME")
+            .hint("the name is what tells a second start from a new send")),
+    }
+}
+
+/// The campaign with this id as `--campaign` takes it: its name, or the id where the name could
+/// mean another one.
+pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
+    let kin = ledger.kin(id).await?;
+    let runs = ledger.runs().await?;
+    let of_it = runs.iter().find(|run| kin.contains(&run.head.campaign));
+    let plain = of_it.filter(|run| run.head.campaign == id).map_or(id, plain_of);
+    if !plain.contains(SIGN) {
+        return Ok(plain.to_owned());
+    }
+    // What was redirected, or went to a provider's sandbox, is set apart by its flags.
+    let is_other = |run: &Run| {
+        shown(&run.head.campaign) == shown(id)
+            && plain_of(run) != plain
+            && !kin.contains(&run.head.campaign)
+    };
+    let is_its_name = of_it.is_some() && !runs.iter().any(is_other);
+    Ok(if is_its_name { shown(id) } else { plain }.to_owned())
+}
+
+/// A run's campaign as `--campaign` takes it beside the flags that set redirected and sandboxed
+/// mail apart.
+fn plain_of(run: &Run) -> &str {
+    let Ok(frozen) = RunSettings::of(run) else { return &run.head.campaign };
+    let mut plain = run.head.campaign.as_str();
+    for is_apart in [frozen.provider_sandbox, frozen.redirect.is_some()] {
+        if is_apart {
+            plain = plain.rsplit_once(SIGN).map_or(plain, |(plain, _)| plain);
+        }
+    }
+    plain
+}
+
+/// `--campaign` with a name, for a shell.
+pub(crate) fn argument(name: &str) -> String {
+    let is_plain = name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
+    let quoted =
+        if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
+    // A name that begins as a flag does would be taken for one.
+    if name.starts_with('-') {
+        format!("--campaign={quoted}")
+    } else {
+        format!("--campaign {quoted}")
+    }
+}

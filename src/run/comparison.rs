@@ -1,0 +1,231 @@
+//! What a run was planned from, compared with what is there now.
+//!
+//! A run goes on from the ledger alone, so a message or a list that was corrected meanwhile would
+//! be ignored in silence.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::cli::{MessageArgs, SendArgs};
+use crate::input::Filter;
+use crate::ledger::{Ledger, Run};
+use crate::message::Message;
+use crate::model::address::key_of;
+use crate::model::error::Result;
+use crate::plan;
+use crate::run::context::Context;
+use crate::run::inputs::{Inputs, digest_of};
+use crate::run::lists::lists;
+use crate::run::reports::each_row;
+use crate::run::settings::RunRoute;
+use crate::run::settings::RunSettings;
+
+/// What is not as it was when a run was planned.
+#[derive(Default)]
+pub(crate) struct Changed {
+    /// A line for each difference, by what it is about.
+    pub(crate) what: Vec<(&'static str, String)>,
+    /// What could not be compared, and is as planned.
+    pub(crate) notes: Vec<String>,
+    /// Execution on as planned is not possible, because a provider is of another kind now.
+    pub(crate) cannot_go_as_planned: bool,
+    /// Suppression files that the configuration does not name any more.
+    pub(crate) suppression_files: Vec<PathBuf>,
+}
+
+/// Compares what a run was planned from with what is there now.
+pub(crate) struct Comparison<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) ledger: &'a dyn Ledger,
+    pub(crate) run: &'a Run,
+    pub(crate) frozen: &'a RunSettings,
+}
+
+impl Comparison<'_> {
+    /// The arguments with which the run was planned; `None` for one of an earlier version, and
+    /// where a list came from standard input or is gone.
+    pub(crate) fn send_args(&self) -> Result<Option<SendArgs>> {
+        let Some(inputs) = &self.frozen.inputs else { return Ok(None) };
+        let lists: Vec<PathBuf> = inputs.lists.iter().map(|(list, _)| list.clone()).collect();
+        let has_all =
+            lists.len() == self.run.head.lists.len() && lists.iter().all(|list| list.exists());
+        if has_all { inputs.send_args(&lists).map(Some) } else { Ok(None) }
+    }
+
+    pub(crate) async fn changed(&self) -> Result<Changed> {
+        let mut changed = Changed::default();
+        let args = self
+            .frozen
+            .inputs
+            .as_ref()
+            .map(|inputs| inputs.send_args(&[PathBuf::from("-")]))
+            .transpose()?;
+        self.message(args.as_ref(), &mut changed)?;
+        if let (Some(inputs), Some(args)) = (&self.frozen.inputs, &args) {
+            self.lists(inputs, args, &mut changed).await?;
+            self.providers(inputs, args, &mut changed);
+            let now = &self.context.settings.suppression_files;
+            changed.suppression_files = inputs
+                .suppression_files
+                .iter()
+                .filter(|file| !now.contains(file))
+                .cloned()
+                .collect();
+            let shown = |file: &PathBuf| self.context.settings.workspace.shown(file);
+            let gone: Vec<String> = changed.suppression_files.iter().map(shown).collect();
+            changed.what.extend(gone.iter().map(|file| {
+                ("the suppression files", format!("{file} is not configured any more"))
+            }));
+        }
+        Ok(changed)
+    }
+
+    fn message(&self, args: Option<&SendArgs>, changed: &mut Changed) -> Result<()> {
+        let settings = &self.context.settings;
+        let configured = || {
+            settings
+                .message
+                .get("file")
+                .and_then(toml::Value::as_str)
+                .map(|file| settings.workspace.path_from_config(file))
+        };
+        let typed = match args {
+            Some(args) => args.message.clone(),
+            // An earlier version has not kept what was typed.
+            None => {
+                MessageArgs { message: self.frozen.message_file.clone(), ..MessageArgs::default() }
+            }
+        };
+        let file = typed.message.clone().or_else(configured);
+        if let Some(file) = file.as_deref().filter(|file| !file.exists()) {
+            changed.notes.push(format!(
+                "{} is gone: the message goes as it was planned",
+                settings.workspace.shown(file)
+            ));
+            return Ok(());
+        }
+        let planned = Message::thaw(&self.run.head.message)?;
+        match self.context.message(&typed) {
+            Ok((now, _)) => changed
+                .what
+                .extend(planned.differences(&now).into_iter().map(|what| ("the message", what))),
+            Err(error) if args.is_some() => {
+                changed.what.push((
+                    "the message",
+                    format!("it cannot be used as it is now: {}", error.parts().0),
+                ));
+            }
+            Err(error) => changed.notes.push(format!(
+                "the message cannot be compared with what it is now: {}",
+                error.parts().0
+            )),
+        }
+        Ok(())
+    }
+
+    async fn lists(&self, inputs: &Inputs, args: &SendArgs, changed: &mut Changed) -> Result<()> {
+        let shown = |path: &Path| self.context.settings.workspace.shown(path);
+        if let Some((gone, _)) = inputs.lists.iter().find(|(list, _)| !list.exists()) {
+            changed.notes.push(format!(
+                "{} is gone: the recipients are those that were planned",
+                shown(gone)
+            ));
+            return Ok(());
+        }
+        let is_same =
+            |(list, digest): &(PathBuf, String)| digest_of(list).is_ok_and(|now| now == *digest);
+        // Standard input cannot be read again.
+        let has_all = !inputs.lists.is_empty() && inputs.lists.len() == self.run.head.lists.len();
+        if !has_all || tokio::task::block_in_place(|| inputs.lists.iter().all(is_same)) {
+            return Ok(());
+        }
+        let paths: Vec<PathBuf> = inputs.lists.iter().map(|(list, _)| list.clone()).collect();
+        let mut now = lists(self.context, &paths, &args.list.reading, args.list.email.clone());
+        now.options.accept_guess = true;
+        let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
+        let names: Vec<String> = paths.iter().map(|path| shown(path)).collect();
+        let names = names.join(", ");
+        let mut rows = HashMap::<u64, Vec<u64>>::new();
+        let mut count = |email: &str, fields: &str| {
+            rows.entry(person(email)).or_default().push(xxh3_64(fields.as_bytes()))
+        };
+        match tokio::task::block_in_place(|| plan::each(&now, filter.as_ref(), &mut count)) {
+            Ok(fingerprint) if fingerprint == self.run.head.list_fingerprint => Ok(()),
+            Ok(_) => {
+                changed.what.push(("the list", format!("{names}: {}", self.rows(rows).await?)));
+                Ok(())
+            }
+            Err(error) => {
+                changed.what.push((
+                    "the list",
+                    format!("it cannot be read as it is now: {}", error.parts().0),
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// How many rows were added, removed and changed since they were planned.
+    async fn rows(&self, mut now: HashMap<u64, Vec<u64>>) -> Result<String> {
+        let (mut removed, mut altered) = (0_u64, 0_u64);
+        each_row(self.ledger, &self.run.id, |row| {
+            let fields = xxh3_64(row.fields.as_bytes());
+            match now.get_mut(&person(&row.email)) {
+                Some(found) if !found.is_empty() => {
+                    let same = found.iter().position(|other| *other == fields);
+                    altered += u64::from(same.is_none());
+                    found.swap_remove(same.unwrap_or_default());
+                }
+                _ => removed += 1,
+            }
+            Ok(())
+        })
+        .await?;
+        let added: usize = now.values().map(Vec::len).sum();
+        let parts = [(added as u64, "added"), (removed, "removed"), (altered, "changed")];
+        let parts: Vec<String> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        Ok(if parts.is_empty() {
+            "its rows are in another order, or its columns have other names".to_owned()
+        } else {
+            format!("rows: {}", parts.join(", "))
+        })
+    }
+
+    fn providers(&self, inputs: &Inputs, args: &SendArgs, changed: &mut Changed) {
+        let settings = &self.context.settings;
+        for (name, kind) in &inputs.kinds {
+            if let Ok((_, config)) = settings.provider(Some(name))
+                && config.kind != *kind
+            {
+                changed.what.push((
+                    "the provider",
+                    format!("{name} was of kind {kind} and is of kind {}", config.kind),
+                ));
+                changed.cannot_go_as_planned = true;
+            }
+        }
+        // One that was typed is not chosen by the configuration.
+        let Ok(chosen) = settings.chosen(args.target.provider.as_deref()) else { return };
+        if chosen.label() != self.run.head.provider || RunRoute::of(&chosen) != self.frozen.route {
+            let order = |route: &RunRoute| route.order.join(", ");
+            let (was, is) =
+                (self.frozen.route.as_ref().map(order), RunRoute::of(&chosen).as_ref().map(order));
+            let was = was.unwrap_or_else(|| self.run.head.provider.clone());
+            changed.what.push((
+                "the provider",
+                format!(
+                    "it was {was} and the configuration now chooses {}",
+                    is.unwrap_or_else(|| chosen.label())
+                ),
+            ));
+        }
+    }
+}
+
+/// A row is known by the address in it.
+fn person(email: &str) -> u64 {
+    xxh3_64(key_of(email).as_bytes())
+}

@@ -1,0 +1,388 @@
+//! What nearly every command needs: the settings, the ledger, and where to speak.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::Globals;
+use crate::config::Settings;
+use crate::input::context::ColumnIndex;
+use crate::ledger::access::{self, Denied, Need};
+use crate::ledger::loss::{Loss, Remains};
+use crate::ledger::{self, Ledger, LedgerSuppression, Run};
+use crate::message::{Links, Message, MessageKeys, MessageSource};
+use crate::model::error::{Error, Result, Subject};
+use crate::model::exit::Exit;
+use crate::model::outcome::Kind;
+use crate::model::recipient::Columns;
+use crate::model::shown::Shown;
+use crate::run::console::{self, eprintln_quietly};
+use crate::run::emptied;
+use crate::suppression::{Places, Suppressions};
+
+/// The settings of the workspace and what was typed for all commands.
+pub(crate) struct Context {
+    pub(crate) globals: Globals,
+    pub(crate) settings: Settings,
+    /// When the command began.
+    pub(crate) began: jiff::Timestamp,
+}
+
+impl Context {
+    pub(crate) fn new(globals: &Globals, env: Option<&str>) -> Result<Self> {
+        let began = jiff::Timestamp::now();
+        let settings = Settings::load(globals, env)?;
+        tracing::info!(
+            file = settings.workspace.config_file.shown(),
+            env = settings.env.as_deref().unwrap_or_default(),
+            "configuration read"
+        );
+        Ok(Self { globals: globals.clone(), settings, began })
+    }
+
+    /// Opens the ledger, making it if there is none.
+    pub(crate) fn ledger(&self) -> Result<Arc<dyn Ledger>> {
+        ledger::open(&self.settings.workspace.state_dir).map_err(|error| {
+            let error = Error::from(error);
+            if error.exit() == Exit::INTERNAL {
+                self.refuse_unwritable_state().err().unwrap_or(error)
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Opens the ledger of a workspace that has lost an earlier one, making it if there is none.
+    pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<dyn Ledger>, Remains, Loss)> {
+        Ok(ledger::open_after_loss(&self.settings.workspace.state_dir)?)
+    }
+
+    /// Why the state directory cannot be written, found without changing anything; `None` where it
+    /// can be.
+    pub(crate) fn unwritable_state(&self) -> Option<String> {
+        access::denied(&self.settings.workspace.state_dir, Need::Write)
+            .map(|denied| self.unwritable(&denied))
+    }
+
+    fn unwritable(&self, Denied { path, why, .. }: &Denied) -> String {
+        let workspace = &self.settings.workspace;
+        if !path.starts_with(&workspace.state_dir) {
+            return format!(
+                "the state directory {} cannot be written: {}: {why}",
+                workspace.shown(&workspace.state_dir),
+                path.shown()
+            );
+        }
+        let what = if path.is_dir() { "the state directory" } else { "the ledger" };
+        format!("{what} {} cannot be written: {why}", workspace.shown(path))
+    }
+
+    /// Exit 1 where the state directory, or one inside it, cannot be written: what a send finds out
+    /// would be lost.
+    pub(crate) fn refuse_unwritable_state(&self) -> Result<()> {
+        access::denied(&self.settings.workspace.state_dir, Need::Write).map_or(Ok(()), |denied| {
+            let hint = format!(
+                "{}; ledger, trace and reports are written before and after anything is sent",
+                denied.mend
+            );
+            Err(Error::internal(self.unwritable(&denied)).hint(hint))
+        })
+    }
+
+    /// Refuses to begin a second ledger for a configuration that is a link into a workspace with a
+    /// ledger: neither would know the people that the other one has reached. Where both are there
+    /// already it is a warning.
+    pub(crate) fn refuse_second_ledger(&self) -> Result<()> {
+        let workspace = &self.settings.workspace;
+        let Some(other) = workspace.behind_link() else { return Ok(()) };
+        let (file, other) = (workspace.shown(&workspace.config_file), other.shown());
+        let what = format!("{file} is a link into {other}, which has a ledger of its own");
+        if ledger::exists(&workspace.state_dir) {
+            self.warn(&format!("warning: {what}: the people that one of the two has reached are not known to the other one"));
+            return Ok(());
+        }
+        Err(Error::usage(format!("{what}: the people that it has reached would get the message again"))
+            .hint(format!("`mailbatch -C {other}` sends from there; a workspace of its own takes a copy of the configuration")))
+    }
+
+    /// Opens the ledger if there is one.
+    pub(crate) fn existing_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
+        Ok(ledger::open_existing(&self.settings.workspace.state_dir)?)
+    }
+
+    /// The ledger of a workspace that has sent something; exit 2 otherwise.
+    pub(crate) fn used_ledger(&self) -> Result<Arc<dyn Ledger>> {
+        self.existing_ledger()?.ok_or_else(nothing_sent)
+    }
+
+    /// Opens the ledger, if there is one, for a command that only reads: where it cannot be
+    /// written, a copy of it as it is now.
+    pub(crate) fn ledger_to_read(&self) -> Result<Option<Arc<dyn Ledger>>> {
+        if self.unwritable_state().is_none() {
+            return self.existing_ledger();
+        }
+        Ok(ledger::open_copy(&self.settings.workspace.state_dir)?)
+    }
+
+    /// The same for a workspace that has sent something; exit 2 otherwise.
+    pub(crate) fn used_ledger_to_read(&self) -> Result<Arc<dyn Ledger>> {
+        self.ledger_to_read()?.ok_or_else(nothing_sent)
+    }
+
+    /// The ledger for another look: a copy shows what was there when it was made.
+    pub(crate) fn read_on(&self, ledger: Arc<dyn Ledger>) -> Result<Arc<dyn Ledger>> {
+        if ledger.is_copy() { self.used_ledger_to_read() } else { Ok(ledger) }
+    }
+
+    /// The run called `name`, or the newest one; `latest` is the newest too.
+    pub(crate) async fn run(&self, ledger: &dyn Ledger, name: Option<&str>) -> Result<Run> {
+        let found = match name {
+            Some(name) if name != "latest" => ledger.run(name).await?,
+            _ => match ledger.runs().await?.first() {
+                Some(newest) => ledger.run(&newest.id).await?,
+                None => None,
+            },
+        };
+        found.ok_or_else(|| match name {
+            Some(name) => {
+                Error::usage(format!("there is no run {name}")).hint("`mailbatch runs` lists them")
+            }
+            None => Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"),
+        })
+    }
+
+    /// Loads the message of the configuration, with what was typed above it.
+    pub(crate) fn message(
+        &self,
+        args: &crate::cli::MessageArgs,
+    ) -> Result<(Message, MessageSource)> {
+        let workspace = &self.settings.workspace;
+        let mut keys = self.settings.message.clone();
+        keys.remove("file");
+        let mut inline: MessageKeys = keys.try_into().map_err(|e: toml::de::Error| {
+            Error::usage(format!("[message] of the configuration: {}", e.message()))
+                .hint("see `mailbatch config show`")
+        })?;
+        for attachment in inline.attachments.iter_mut().flatten() {
+            attachment.path = workspace.path_from_config(&attachment.path);
+        }
+        let file = match &args.message {
+            Some(file) => Some(workspace.path_from_arguments(file)),
+            None => self
+                .settings
+                .message
+                .get("file")
+                .and_then(toml::Value::as_str)
+                .map(|file| workspace.path_from_config(file)),
+        };
+        let flags = MessageKeys {
+            from: args.from.clone(),
+            subject: args.subject.clone(),
+            ..MessageKeys::default()
+        };
+        let source = MessageSource { file, inline, flags };
+        let links = self.links()?;
+        let message = Message::load(&source).and_then(|message| {
+            message.with_links(self.settings.listen.public_url.as_deref(), links)
+        });
+        let message = message.map_err(|e| e.about(Subject::Template))?;
+        Ok((message, source))
+    }
+
+    /// What signs the links of the unsubscribe page, if the configuration names a key.
+    pub(crate) fn links(&self) -> Result<Option<Links>> {
+        Ok(self.settings.unsubscribe_key()?.as_ref().map(Links::new))
+    }
+
+    /// The same for a run, which remembers the files that hold entries.
+    pub(crate) async fn suppressions_of_run(
+        &self,
+        more: &[std::path::PathBuf],
+        ledger: &dyn Ledger,
+        kind: Kind,
+    ) -> Result<Suppressions> {
+        let loaded = self.suppressions(more, Some(ledger), kind).await?;
+        emptied::remember(&self.settings.workspace, &loaded, ledger).await?;
+        Ok(loaded)
+    }
+
+    /// Everybody who must not be mailed: the configured files, `more`, and what the ledger has
+    /// learned.
+    pub(crate) async fn suppressions(
+        &self,
+        more: &[std::path::PathBuf],
+        ledger: Option<&dyn Ledger>,
+        kind: Kind,
+    ) -> Result<Suppressions> {
+        let mut files = self.settings.suppression_files.clone();
+        files.extend(more.iter().map(|file| self.settings.workspace.path_from_arguments(file)));
+        tracing::info!(files = files.len(), "loading suppressions");
+        let now = jiff::Timestamp::now();
+        let loaded = tokio::task::block_in_place(|| {
+            Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now)
+        });
+        let loaded = loaded.map_err(|e| e.about(Subject::Suppression))?;
+        if let Some(ledger) = ledger {
+            emptied::refuse(&self.settings.workspace, &loaded, ledger)
+                .await
+                .map_err(|e| e.about(Subject::Suppression))?;
+        }
+        for (file, noted) in loaded.noted() {
+            let file = self.settings.workspace.shown(file);
+            let named = |found: &Places, what: &str| {
+                let places: Vec<String> =
+                    found.lines.iter().map(|line| format!("{file}:{line}")).collect();
+                let more = if found.count > places.len() as u64 { ", …" } else { "" };
+                let entries = if found.count == 1 { "entry" } else { "entries" };
+                format!("{} {entries} {what}: {}{more}", found.count, places.join(", "))
+            };
+            if noted.is_blank {
+                self.warn(&format!("warning: suppression file {file} is empty and suppresses nobody; has its export failed?"));
+            }
+            if noted.unseen_ends.count > 0 {
+                let line = named(
+                    &noted.unseen_ends,
+                    "had invisible characters at an end, which were taken off",
+                );
+                self.note(&format!("mailbatch: {line}"));
+            }
+            if noted.odd.count > 0 {
+                let what = "may be cut off or misspelt (a domain without a dot, an unusual sign), and suppress only what is written";
+                self.warn(&format!("warning: {}", named(&noted.odd, what)));
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be
+    /// written, there is a warning and none.
+    pub(crate) fn readable_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
+        let unwritable = self.unwritable_state();
+        match (self.ledger_to_read(), unwritable) {
+            (Ok(ledger), None) => Ok(ledger),
+            (Ok(ledger), Some(why)) => {
+                self.warn(&format!("warning: {why}; `send` would refuse to begin"));
+                Ok(ledger)
+            }
+            (Err(_), Some(why)) => {
+                self.warn(&format!("warning: {why}; `send` would refuse to begin, and what the ledger suppresses is not counted here"));
+                Ok(None)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// What was asked for, on standard output.
+    pub(crate) fn print(&self, text: &str) -> Result<()> {
+        console::say(&mut std::io::stdout(), text)
+    }
+
+    /// One line for people on standard error, also under `-q`.
+    pub(crate) fn warn(&self, line: &str) {
+        eprintln_quietly(&format!("mailbatch: {line}"));
+    }
+
+    /// Says before anything leaves that what is learned cannot be written to the first suppression
+    /// file.
+    pub(crate) fn warn_of_unwritable_suppressions(&self) {
+        let Some(file) = self.settings.suppression_files.first() else { return };
+        if let Some(why) = crate::suppression::unwritable(file) {
+            self.warn(&format!(
+                "warning: suppression file {} cannot be written ({why}): what is learned from bounces is kept in the ledger alone",
+                self.settings.workspace.shown(file)
+            ));
+        }
+    }
+
+    /// What a command ends with: on standard output, or under `-q` where it failed and on standard
+    /// error, which is what a cron job mails.
+    pub(crate) fn summarise(&self, summary: &str, exit: Exit) -> Result<()> {
+        if !self.globals.quiet {
+            return self.print(summary);
+        }
+        if exit != Exit::OK {
+            eprintln_quietly(summary.trim_end());
+        }
+        Ok(())
+    }
+
+    /// One line for people on standard error, under `-q` only where the command failed.
+    pub(crate) fn note_about(&self, exit: Exit, line: &str) {
+        if exit == Exit::OK { self.note(line) } else { eprintln_quietly(line) }
+    }
+
+    /// One line for people on standard error, unless `-q`.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.globals.quiet {
+            eprintln_quietly(line);
+        }
+    }
+
+    /// What was found, a line each, on standard error, unless `-q`.
+    pub(crate) fn note_all(&self, notes: &[String]) {
+        notes.iter().for_each(|note| self.note(&format!("mailbatch: {note}")));
+    }
+
+    /// Whether a person can be asked on the terminal.
+    pub(crate) fn has_person(&self) -> bool {
+        console::has_person()
+    }
+
+    /// Asks a yes-or-no question on the terminal; everything but yes is no.
+    pub(crate) fn ask(&self, question: &str) -> bool {
+        console::ask(question)
+    }
+
+    /// A command as it must be typed from where the program was started.
+    pub(crate) fn command(&self, command: &str) -> String {
+        let quoted = |path: &Path| {
+            let text = path.shown();
+            let is_plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));
+            if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+        };
+        let given = [("-C", &self.globals.directory), ("-c", &self.globals.config)]
+            .into_iter()
+            .filter_map(|(flag, path)| path.as_ref().map(|path| (flag, path)));
+        let flags: String = given.map(|(flag, path)| format!("{flag} {} ", quoted(path))).collect();
+        command.replace("mailbatch ", &format!("mailbatch {flags}"))
+    }
+}
+
+fn nothing_sent() -> Error {
+    Error::usage("nothing has been sent from this workspace").hint("`mailbatch send LIST` begins")
+}
+
+/// Every suppression in the ledger with its number, a page at a time; for threads that may block.
+/// Ends after the first error.
+pub(crate) fn learned(
+    ledger: &dyn Ledger,
+) -> impl Iterator<Item = Result<(i64, LedgerSuppression)>> {
+    const PAGE: usize = 1_000;
+    let handle = tokio::runtime::Handle::current();
+    let mut after = Some(0);
+    let mut page = Vec::new().into_iter();
+    std::iter::from_fn(move || {
+        loop {
+            if let Some(kept) = page.next() {
+                return Some(Ok(kept));
+            }
+            match handle.block_on(ledger.suppressions(after?, PAGE)) {
+                Ok(next) => {
+                    after = next.last().map(|(number, _)| *number);
+                    page = next.into_iter();
+                }
+                Err(error) => {
+                    after = None;
+                    return Some(Err(error.into()));
+                }
+            }
+        }
+    })
+}
+
+/// The columns of each list of a run, ready for rendering.
+pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
+    run.columns
+        .iter()
+        .map(|names| Arc::new(ColumnIndex::new(&Columns::new(names.clone()))))
+        .collect()
+}

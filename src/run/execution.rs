@@ -1,0 +1,245 @@
+//! One execution of a run, from the ledger to the exit code: what `send`, `resume` and `retry`
+//! share.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::cli::{OnCap, ProgressMode, SendingArgs, Then};
+use crate::ledger::trace::Trace;
+use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState, Standing};
+use crate::listen;
+use crate::message::Message;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::Reason;
+use crate::model::shown::Shown;
+use crate::pipeline::{Limits, Parts, execute};
+use crate::progress::{self, Mode, Start};
+use crate::run::conclude::Ending;
+use crate::run::console;
+use crate::run::context::{Context, column_indexes};
+use crate::run::gates::{FeedbackSource, canary_rule, inert};
+use crate::run::learning::{learn, recover};
+use crate::run::providers;
+use crate::run::reports::{forget_report, record_end, rewrite_report};
+use crate::run::settings::RunSettings;
+use crate::run::summary::Summary;
+use crate::suppression::Suppressions;
+
+/// An execution that is about to begin. The caller holds the campaign's lock.
+pub(crate) struct Execution<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) run: Run,
+    /// What is frozen with the run.
+    pub(crate) frozen: RunSettings,
+    pub(crate) message: Arc<Message>,
+    pub(crate) suppressions: Arc<Suppressions>,
+    pub(crate) sending: &'a SendingArgs,
+    pub(crate) limit: Option<u64>,
+    /// Exit 9 where no recipient is left to send to.
+    pub(crate) error_on_empty: bool,
+    pub(crate) continued: bool,
+    /// The workspace's key.
+    pub(crate) secret: [u8; 32],
+    pub(crate) notes: Vec<String>,
+    /// The command that opens the same recipients again, where `resume` would not: a recipient that
+    /// keeps its outcome is not held.
+    pub(crate) again: Option<String>,
+}
+
+impl Execution<'_> {
+    /// Sends what is open, writes the reports, prints the summary, and returns the exit code.
+    pub(crate) async fn run(self) -> Result<Exit> {
+        let (context, ledger, run) = (self.context, Arc::clone(&self.ledger), self.run.clone());
+        let ended = self.execute().await;
+        if ended.is_err() {
+            // How the run stands now, and how far this process has come: another file may have
+            // taken the ledger's place. Where this fails too, the next command about the run writes
+            // it.
+            let _ = record_end(context, &*ledger, &run).await;
+            let _ = rewrite_report(context, ledger.as_ref(), &run.id).await;
+        }
+        ended
+    }
+
+    async fn execute(self) -> Result<Exit> {
+        let (started, since) = (Instant::now(), Timestamp::now());
+        let before = self.ledger.standing(&self.run.id).await?;
+        providers::refuse_examples_of_run(
+            &self.context.settings,
+            &self.run,
+            &self.frozen,
+            &self.message,
+            self.sending.allow_example,
+        )?;
+        if !self.confirmed(&before)? {
+            self.ledger.hold_rest(&self.run.id, Reason::Interrupted, "not confirmed").await?;
+            let not_confirmed = ExitReason {
+                exit: Exit::WAITING.code(),
+                why: "not confirmed on the terminal".to_owned(),
+            };
+            self.ledger
+                .finish(&self.run.id, RunState::Open, Exit::WAITING.code(), vec![not_confirmed])
+                .await?;
+            return Err(Error::new(Exit::WAITING, "nothing was sent")
+                .hint("the same command asks again; -y does not ask"));
+        }
+        let feedback = FeedbackSource::find(self.context, self.ledger.as_ref(), &self.run).await?;
+        inert(self.context, feedback, &self.run, &before, self.sending)
+            .into_iter()
+            .for_each(|note| self.context.warn(note));
+        if !self.sending.no_learn {
+            self.context.warn_of_unwritable_suppressions();
+        }
+        let parts = self.parts(&before, feedback)?;
+        parts.progress.start(&start(&self.run, &before, self.continued));
+        tracing::info!(
+            run = self.run.id,
+            provider = self.run.head.provider,
+            open = before.tally.open,
+            "sending begins"
+        );
+        forget_report(self.context, &self.run)?;
+        // On the runtime's own thread: there the sockets' news need not be carried from one thread
+        // to another.
+        let executed = tokio::spawn(execute(Arc::clone(&parts))).await;
+        let why =
+            executed.unwrap_or_else(|e| Err(Error::internal(format!("sending stopped: {e}"))));
+        parts.progress.finish();
+        // What was answered is on record however this ends, also after a second Ctrl-C and where a
+        // task that announced a write has ended. Where it cannot be written, more is unknown.
+        let _ = parts.trace.flush();
+        let why = match why {
+            Err(error) => return Err(error),
+            Ok(why) => why,
+        };
+        recover(self.context, self.ledger.as_ref(), &self.run, self.sending.no_learn).await?;
+        let trace = Arc::clone(&parts.trace);
+        drop(parts);
+        let ending = Ending {
+            context: self.context,
+            ledger: self.ledger.as_ref(),
+            run: &self.run,
+            sending: self.sending,
+            error_on_empty: self.error_on_empty,
+            again: self.again.as_deref(),
+            before: &before,
+        };
+        let conclusion = ending.conclude(why).await?;
+        if let Ok(trace) = Arc::try_unwrap(trace) {
+            // A trace that stays behind is only clutter: its batches are settled.
+            let _ = trace.remove();
+        }
+        let summary = Summary {
+            context: self.context,
+            ledger: self.ledger.as_ref(),
+            sending: self.sending,
+            frozen: &self.frozen,
+            // Only a retry gives outcomes back.
+            gave_back_since: self.again.is_some().then_some(since),
+            elapsed: started.elapsed(),
+        };
+        summary.print(conclusion, self.notes).await
+    }
+
+    /// Asks once on a terminal before more than a hundred leave the machine.
+    fn confirmed(&self, before: &Standing) -> Result<bool> {
+        const MANY: u64 = 100;
+        let open = before.tally.open;
+        let frozen = &self.frozen;
+        let leaves = !frozen.provider_sandbox
+            && providers::leave_the_machine(
+                &self.context.settings,
+                &self.run,
+                frozen.route.as_ref(),
+            )?;
+        if !leaves || self.sending.yes || open <= MANY || !self.context.has_person() {
+            return Ok(true);
+        }
+        Ok(self
+            .context
+            .ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
+    }
+
+    /// Everything that the loop of the execution needs.
+    fn parts(&self, before: &Standing, feedback: FeedbackSource) -> Result<Arc<Parts>> {
+        let settings = &self.context.settings;
+        let frozen = &self.frozen;
+        let needs = self.message.needs();
+        let ledger = Arc::clone(&self.ledger);
+        let (configured, order) =
+            providers::connect(settings, &self.run, frozen, self.sending.rate, &needs, &ledger)?;
+        let state_dir = &settings.workspace.state_dir;
+        let trace = Trace::create(state_dir, &self.run.id)
+            .map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").shown())))?;
+        self.ledger.set_trace(trace.name());
+        let can_ask = self.context.has_person() && !self.sending.yes;
+        let then = self.sending.then.or(settings.canary.then);
+        Ok(Arc::new(Parts {
+            ledger,
+            configured,
+            order,
+            limits: Limits { limit: self.limit, wait_on_cap: self.sending.on_cap == OnCap::Wait },
+            message: Arc::clone(&self.message),
+            columns: column_indexes(&self.run),
+            suppressions: Arc::clone(&self.suppressions),
+            learn: learn(self.context, frozen, self.sending.no_learn),
+            trace: Arc::new(trace),
+            run: self.run.clone(),
+            standing: before.clone(),
+            secret: self.secret,
+            redirect: frozen.redirect.clone(),
+            canary: canary_rule(
+                &settings.canary,
+                self.sending,
+                feedback,
+                settings.route.as_ref().filter(|_| frozen.route.is_some()),
+            ),
+            is_listened: (feedback == FeedbackSource::Endpoint).then(|| {
+                let state_dir = state_dir.clone();
+                Arc::new(move || listen::is_present(&state_dir))
+                    as Arc<dyn Fn() -> bool + Send + Sync>
+            }),
+            rules: settings.pause.clone(),
+            then: then.unwrap_or(if can_ask { Then::Ask } else { Then::Continue }),
+            ask: can_ask.then_some(|evidence: &str| {
+                console::ask(&format!("canary: {evidence}\nsend the rest?"))
+            }),
+            progress: Arc::from(progress::pick(
+                self.progress_mode(),
+                self.context.globals.quiet,
+                std::io::IsTerminal::is_terminal(&std::io::stderr()),
+                self.sending.stats,
+            )),
+        }))
+    }
+
+    fn progress_mode(&self) -> Mode {
+        match self.sending.progress {
+            ProgressMode::Auto if self.context.globals.json => Mode::Json,
+            // Bars and log lines would write over one another.
+            ProgressMode::Auto if self.context.globals.verbose > 0 => Mode::Plain,
+            ProgressMode::Auto => Mode::Auto,
+            ProgressMode::Bar => Mode::Bar,
+            ProgressMode::Plain => Mode::Plain,
+            ProgressMode::Json => Mode::Json,
+            ProgressMode::None => Mode::None,
+        }
+    }
+}
+
+fn start(run: &Run, before: &Standing, continued: bool) -> Start {
+    Start {
+        run: run.id.clone(),
+        campaign: run.head.name().to_owned(),
+        env: run.head.env.clone(),
+        provider: run.head.provider.clone(),
+        input: before.tally.total(),
+        to_send: before.tally.open,
+        canary: if run.gate == Gate::Ahead { before.canary.open } else { 0 },
+        continued,
+    }
+}

@@ -1,0 +1,144 @@
+//! What a canary is judged by in an execution, and the gates that an earlier one has latched.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cli::SendingArgs;
+use crate::config::{CanaryRequires, CanarySettings, Route};
+use crate::ledger::{Gate, Ledger, Run, Standing};
+use crate::listen;
+use crate::model::error::{Error, Result, Subject};
+use crate::model::exit::Exit;
+use crate::model::pause::Watched;
+use crate::pipeline::CanaryRule;
+use crate::run::context::Context;
+
+/// How long bounces and complaints are waited for where something tells of them and nobody says how
+/// long.
+const WAIT: Duration = Duration::from_secs(15 * 60);
+/// What has told of something within this time will tell again.
+const LATELY: Duration = Duration::from_secs(30 * 86_400);
+
+/// What tells of bounces and complaints about an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FeedbackSource {
+    /// The sandbox tells with its replies.
+    Sandbox,
+    /// Mail or an event log that was taken in lately.
+    Events,
+    /// An endpoint that runs now, in this process or beside it.
+    Endpoint,
+    /// Nothing: only the provider's replies are known.
+    Nothing,
+}
+
+impl FeedbackSource {
+    /// Finds out. What webhooks told lately says nothing: without an endpoint that runs now, nobody
+    /// hears them.
+    pub(crate) async fn find(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<Self> {
+        let settings = &context.settings;
+        if settings
+            .provider(Some(&run.head.provider))
+            .is_ok_and(|(_, provider)| provider.kind == "sandbox")
+        {
+            return Ok(Self::Sandbox);
+        }
+        let state_dir = settings.workspace.state_dir.clone();
+        if tokio::task::block_in_place(|| listen::is_present(&state_dir)) {
+            return Ok(Self::Endpoint);
+        }
+        let heard = ledger.has_heard(Timestamp::now() - LATELY).await?;
+        Ok(if heard { Self::Events } else { Self::Nothing })
+    }
+}
+
+/// What the canary of a run is judged by; `route` is that of the configuration, where the run goes
+/// by one.
+pub(crate) fn canary_rule(
+    canary: &CanarySettings,
+    sending: &SendingArgs,
+    feedback: FeedbackSource,
+    route: Option<&Route>,
+) -> CanaryRule {
+    let named = sending.canary_wait.or(canary.wait);
+    let comes_later = matches!(feedback, FeedbackSource::Events | FeedbackSource::Endpoint);
+    let wait = named.unwrap_or(if comes_later { WAIT } else { Duration::ZERO });
+    CanaryRule {
+        max_failed: canary.max_failed,
+        max_bounced: canary.max_bounced,
+        max_complained: canary.max_complained,
+        wait,
+        wait_complained: sending.canary_wait.or(canary.wait_complained).unwrap_or(wait),
+        // An operator who says how long to wait knows of a source that reports.
+        has_feedback: feedback != FeedbackSource::Nothing || !wait.is_zero(),
+        lacks_bounces: feedback == FeedbackSource::Nothing
+            && canary.require == Some(CanaryRequires::Bounces),
+        extend: sending.canary_extend.or(canary.extend),
+        provider: route.and_then(|route| route.canary.clone()),
+    }
+}
+
+/// What is said before an execution begins, under `-q` too: which gates and pause rules cannot
+/// work, as nothing reports bounces. Where it is said how long they are waited for, or that the
+/// provider's replies are enough, the canary is as it was meant.
+pub(crate) fn inert(
+    context: &Context,
+    feedback: FeedbackSource,
+    run: &Run,
+    before: &Standing,
+    sending: &SendingArgs,
+) -> Vec<&'static str> {
+    let (canary, rules) = (&context.settings.canary, &context.settings.pause);
+    if feedback != FeedbackSource::Nothing {
+        return Vec::new();
+    }
+    let mut notes = Vec::new();
+    let is_ahead = run.gate == Gate::Ahead && before.canary.open > 0;
+    let has_wait = sending.canary_wait.or(canary.wait).is_some_and(|wait| !wait.is_zero());
+    match canary.require {
+        Some(CanaryRequires::Bounces) if is_ahead => notes.push(
+            "nothing reports bounces now, so the rest will wait for a person after the canary: [canary] require = \"bounces\"\n\
+             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`",
+        ),
+        None if is_ahead && !has_wait => notes.push(
+            "nothing reports bounces now, so the canary is judged by the provider's replies only\n\
+             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`; \
+             require = \"replies\" under [canary] says that replies are enough",
+        ),
+        _ => {}
+    }
+    if rules.iter().any(|rule| rule.watched != Watched::Failed) {
+        notes.push(
+            "nothing reports bounces and complaints now, so the pause rules about them cannot stop the run\n\
+             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`",
+        );
+    }
+    notes
+}
+
+/// Repeats a latched gate; a run whose gate is open passes.
+pub(crate) fn latched(run: &Run) -> Result<()> {
+    let next = format!(
+        "mailbatch resume {} --continue lets the rest go, --abandon closes the run",
+        run.id
+    );
+    match &run.gate {
+        Gate::Failed { evidence } => {
+            Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id))
+                .hint(next)
+                .about(Subject::Canary))
+        }
+        Gate::Stopped { evidence } => Err(Error::new(
+            Exit::STOPPED,
+            format!("run {}: a pause rule holds it: {evidence}", run.id),
+        )
+        .hint(next)),
+        Gate::Waiting { evidence } => {
+            Err(Error::new(Exit::WAITING, format!("run {} waits for a person: {evidence}", run.id))
+                .hint(next)
+                .about(Subject::Canary))
+        }
+        Gate::Ahead | Gate::Passed { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,140 @@
+//! What a run was planned from: the flags that were typed and what was read, frozen with the run so
+//! that it can be compared later.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::cli::{Cli, Command, SendArgs};
+use crate::config::Settings;
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
+
+/// The version of the form below; later ones only add to it.
+const VERSION: u32 = 1;
+
+/// What a run was planned from, as far as it is not frozen otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Inputs {
+    v: u32,
+    /// The flags that shape who gets what, as they can be typed, with absolute paths.
+    flags: Vec<String>,
+    /// A digest of the bytes of each list that lies in a file.
+    pub(crate) lists: Vec<(PathBuf, String)>,
+    /// Each provider with its kind.
+    pub(crate) kinds: Vec<(String, String)>,
+    /// The suppression files of the configuration.
+    pub(crate) suppression_files: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// What a send is about to be planned from.
+    pub(crate) fn of(settings: &Settings, args: &SendArgs, lists: &[PathBuf]) -> Result<Self> {
+        let digest = |path: &PathBuf| {
+            let digest =
+                digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.shown())))?;
+            // A link that leads elsewhere tomorrow is no correction of the list that was read.
+            Ok((path.canonicalize().unwrap_or_else(|_| path.clone()), digest))
+        };
+        Ok(Self {
+            v: VERSION,
+            flags: flags(settings, args),
+            lists: tokio::task::block_in_place(|| {
+                lists.iter().filter(|path| path.is_file()).map(digest).collect::<Result<_>>()
+            })?,
+            kinds: kinds(settings, &settings.chosen(args.target.provider.as_deref())?.providers),
+            suppression_files: settings.suppression_files.clone(),
+        })
+    }
+
+    /// The arguments of the send, with the lists in their place.
+    pub(crate) fn send_args(&self, lists: &[PathBuf]) -> Result<SendArgs> {
+        let lists = lists.iter().map(|path| path.as_os_str().to_owned());
+        let words = ["mailbatch".into(), "send".into()]
+            .into_iter()
+            .chain(self.flags.iter().map(Into::into))
+            .chain(["--".into()])
+            .chain(lists);
+        match Cli::try_parse_from(words).map(|cli| cli.command) {
+            Ok(Command::Send(args)) => Ok(*args),
+            _ => Err(Error::internal("the flags of the run cannot be read back from the ledger")
+                .hint("plan the run anew with `mailbatch send`")),
+        }
+    }
+}
+
+fn kinds(settings: &Settings, providers: &[&str]) -> Vec<(String, String)> {
+    let kind = |name: &&str| {
+        settings
+            .provider(Some(name))
+            .ok()
+            .map(|(name, config)| (name.to_owned(), config.kind.clone()))
+    };
+    providers.iter().filter_map(kind).collect()
+}
+
+/// The flags of a send that decide who gets what, as they can be typed.
+fn flags(settings: &Settings, args: &SendArgs) -> Vec<String> {
+    let at = |path: &Path| settings.workspace.path_from_arguments(path).display().to_string();
+    let reading = &args.list.reading;
+    let delimiter = |byte: u8| match byte {
+        b'\t' => "tab".to_owned(),
+        b' ' => "space".to_owned(),
+        byte => char::from(byte).to_string(),
+    };
+    let valued = [
+        ("email", args.list.email.clone()),
+        (
+            "format",
+            reading
+                .format
+                .and_then(|format| format.to_possible_value())
+                .map(|value| value.get_name().to_owned()),
+        ),
+        ("encoding", reading.encoding.map(|encoding| encoding.name().to_owned())),
+        ("delimiter", reading.delimiter.map(delimiter)),
+        ("skip-lines", reading.skip_lines.map(|lines| lines.to_string())),
+        ("where", reading.filter.clone()),
+        ("dedupe", Some(args.list.screening.dedupe.to_string())),
+        ("max-invalid", Some(args.list.screening.max_invalid.to_string())),
+        (
+            "max-empty",
+            Some(args.list.screening.max_empty.to_string()).filter(|share| share != "100%"),
+        ),
+        ("message", args.message.message.as_deref().map(at)),
+        ("from", args.message.from.clone()),
+        ("subject", args.message.subject.clone()),
+        ("provider", args.target.provider.clone()),
+        ("canary", args.canary.map(|size| size.to_string())),
+        ("redirect-all-to", args.redirect_all_to.as_ref().map(ToString::to_string)),
+    ];
+    let mut flags: Vec<String> = valued
+        .into_iter()
+        .filter_map(|(flag, value)| value.map(|value| format!("--{flag}={value}")))
+        .collect();
+    flags
+        .extend(args.list.screening.suppress.iter().map(|file| format!("--suppress={}", at(file))));
+    let set = [
+        ("--provider-sandbox", args.provider_sandbox),
+        ("--skip-unrendered", args.list.screening.skip_unrendered),
+    ];
+    flags.extend(set.iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| (*flag).to_owned()));
+    flags
+}
+
+/// A digest of a file's bytes.
+pub(crate) fn digest_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut digest = Xxh3::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(format!("{:032x}", digest.digest128())),
+            n => digest.update(&buffer[..n]),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The web endpoint beside a run (`--listen`).
+
+use std::sync::Arc;
+
+use crate::ledger::Ledger;
+use crate::listen::Listening;
+use crate::model::error::Result;
+use crate::model::exit::Exit;
+use crate::run::context::Context;
+
+/// Does some work with the endpoint running beside it, where that is `wanted`.
+pub(crate) async fn beside(
+    context: &Context,
+    ledger: &Arc<dyn Ledger>,
+    wanted: bool,
+    work: impl Future<Output = Result<Exit>>,
+) -> Result<Exit> {
+    if !wanted {
+        return work.await;
+    }
+    let listening = Listening::start(&context.settings, ledger.clone(), None).await?;
+    context.note(&listening.describe());
+    let exit = work.await;
+    listening.stop().await;
+    exit
+}

@@ -1,0 +1,109 @@
+//! What `send`, `resume` and `retry` say of a run with no recipient left to send to.
+//!
+//! The rule it keeps: the same command once more says how the run that it stands on ended, in words
+//! and in the reports, and that nothing was sent. The exit code is 0, or 6 while recipients are
+//! unknown; a pipeline that says what it calls a failure gets its own.
+
+use std::time::Duration;
+
+use crate::cli::{ProgressMode, SendingArgs};
+use crate::run::reports::{kept_reports, publish, write_asked};
+
+use crate::ledger::{Ledger, Run, RunState, Standing};
+use crate::model::error::Result;
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
+use crate::plan::without_rows;
+use crate::report::{self, Closing, SummaryExtra};
+use crate::run::console::say;
+use crate::run::context::Context;
+use crate::run::verdict::{earned, exit_of, most_telling};
+
+/// Says that a run has no recipient to send to, and repeats its verdict; reports that were asked
+/// for are written all the same. A run that has none left, because the process ended before it
+/// could say so, is finished now.
+pub(crate) async fn nothing_to_do(
+    context: &Context,
+    ledger: &dyn Ledger,
+    (run, standing): (&Run, &Standing),
+    sending: &SendingArgs,
+    error_on_empty: bool,
+) -> Result<Exit> {
+    // The process may have been killed between the run's end and its report, or between what was
+    // found out later and that.
+    let reports = kept_reports(context, &run.id)?;
+    let missing = reports.current().is_none().then(|| reports.next());
+    if let Some(report) = reports.unpublished() {
+        publish(context, &run.id, report)?;
+    }
+    if standing.tally.total() == 0 {
+        context.warn(&without_rows(&run.head.lists.join(", "), run.filtered));
+    }
+    let count = |outcome| standing.tally.get(outcome);
+    let (unknown, held, deferred) =
+        (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
+    let is_over = held + deferred == 0;
+    let mut verdict = earned(standing, sending);
+    // Those whom a person has closed the run without, or who were not asked for, are no verdict of
+    // this command.
+    verdict.retain(|(exit, _)| *exit != Exit::RETRYABLE);
+    let ended = verdict.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(", ");
+    let ended = if ended.is_empty() { ended } else { format!("\n{ended}, as when it ended") };
+    let says_what_fails = !(sending.error_on.is_empty() && sending.fail_on.is_empty());
+    verdict.retain(|(exit, _)| says_what_fails || *exit == Exit::UNKNOWN);
+    if error_on_empty {
+        verdict.push((Exit::EMPTY, "there was nobody to send to".to_owned()));
+    }
+    let exit = most_telling(&verdict);
+    let reasons = verdict.iter().map(|(_, why)| why.clone()).collect();
+    let closing = Closing { reasons, had_nothing_to_do: true, ..Closing::new(exit) };
+    write_asked(context, ledger, (run, standing, closing), sending, missing.as_deref()).await?;
+    if run.state == RunState::Open && is_over {
+        let exit = run.exit.unwrap_or_else(|| exit_of(standing).code());
+        ledger.finish(&run.id, RunState::Finished, exit, run.exit_reasons.clone()).await?;
+    }
+    let next = match unknown {
+        0 if !is_over => format!("mailbatch resume {}", run.id),
+        0 if count(Outcome::Rejected) > 0 => {
+            format!("mailbatch report {} --outcome rejected", run.id)
+        }
+        0 => format!("mailbatch report {}", run.id),
+        _ => format!("mailbatch reconcile {}", run.id),
+    };
+    let next = context.command(&next);
+    let what = match (run.state, is_over) {
+        (_, true) => "is finished".to_owned(),
+        (RunState::Finished, false) => {
+            format!("was closed; {held} held and {deferred} deferred were not mailed")
+        }
+        (_, false) => format!("has {held} held and {deferred} deferred, who were not asked for"),
+    };
+    if context.globals.json || sending.progress == ProgressMode::Json {
+        let notes = vec!["nothing to do".into()];
+        let extra = SummaryExtra {
+            elapsed: Duration::ZERO,
+            handed_over: 0,
+            report: None,
+            next: Some(next),
+            exit,
+            exit_reasons: verdict,
+            notes,
+        };
+        say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(run, standing, &extra)))?;
+    } else {
+        let doubt = if unknown > 0 {
+            format!("; {unknown} may have been taken and are not sent again by guess")
+        } else {
+            String::new()
+        };
+        context.note_about(
+            exit,
+            &format!(
+                "mailbatch: nothing to do: run {} of {} {what}{doubt}{ended}\nnext: {next}",
+                run.id,
+                run.head.name()
+            ),
+        );
+    }
+    Ok(exit)
+}

@@ -1,0 +1,43 @@
+//! The run that a command is about, with the settings of its environment.
+
+use std::sync::Arc;
+
+use crate::cli::Globals;
+use crate::ledger::{Ledger, Run, RunState};
+use crate::model::error::{Error, Result};
+use crate::run::context::Context;
+
+/// Finds the run called `name`; without a name the newest that is not finished, else the newest.
+pub(crate) async fn open(
+    globals: &Globals,
+    name: Option<&str>,
+) -> Result<(Context, Arc<dyn Ledger>, Run)> {
+    let context = Context::new(globals, None)?;
+    let ledger = context.used_ledger()?;
+    let run = match name {
+        Some(_) => context.run(ledger.as_ref(), name).await?,
+        None => {
+            let runs = ledger.runs().await?;
+            let unfinished = runs.iter().position(|run| run.state == RunState::Open).unwrap_or(0);
+            let found = runs.get(unfinished).ok_or_else(|| {
+                Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one")
+            })?;
+            // With its message, which the list of runs leaves out.
+            context.run(ledger.as_ref(), Some(&found.id)).await?
+        }
+    };
+    // The run's environment is frozen with it: its overlay is in force again.
+    let context = if run.head.env.is_some() {
+        Context::new(globals, run.head.env.as_deref())?
+    } else {
+        context
+    };
+    if run.state == RunState::Planning {
+        return Err(Error::usage(format!(
+            "run {} was never planned to its end; nothing was sent",
+            run.id
+        ))
+        .hint("run the send again"));
+    }
+    Ok((context, ledger, run))
+}

@@ -1,0 +1,192 @@
+//! Whether the people of a planned run had the same message under another campaign: asked on a
+//! terminal, refused without one.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ledger::{Ledger, Overlap, OverlapQuery, People, Run, RunState};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::run::apart;
+use crate::run::campaign::{argument, is_running, typable};
+use crate::run::context::Context;
+use crate::run::takeover::Unread;
+
+/// How far back it is looked.
+const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Fewer people than this are no question.
+const MANY: u64 = 10;
+
+/// What decides whether there is a question, and who answers it.
+pub(crate) struct Question<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) campaign: &'a str,
+    /// `--campaign` was given.
+    pub(crate) is_named: bool,
+    /// `--again` was given.
+    pub(crate) is_again: bool,
+    /// With which runs it is compared; `None` where nobody of the list is reached, so that there is
+    /// nothing to compare.
+    pub(crate) apart: Option<&'static str>,
+    pub(crate) message_fingerprint: String,
+}
+
+/// What was found, in words.
+pub(crate) struct Finding {
+    pub(crate) what: String,
+    pub(crate) hint: String,
+    /// The other campaign as it can be typed.
+    pub(crate) campaign: String,
+    /// What a send without a terminal ends in: 14, or 11 where the other campaign began in the
+    /// meantime and a name was given.
+    exit: Exit,
+}
+
+impl Question<'_> {
+    /// What the ledger is asked; `None` where there is nothing to compare.
+    pub(crate) fn query(&self, people: People) -> Option<OverlapQuery> {
+        Some(OverlapQuery {
+            campaign: self.campaign.to_owned(),
+            env: self.context.settings.env.clone(),
+            apart: self.apart?.to_owned(),
+            message_fingerprint: self.message_fingerprint.clone(),
+            people,
+            since: Timestamp::now() - LATELY,
+            sandboxes: apart::sandboxes(&self.context.settings),
+        })
+    }
+
+    /// Looks for other campaigns that have reached, or are about to reach, most of these people.
+    pub(crate) async fn find(
+        &self,
+        ledger: &dyn Ledger,
+        people: People,
+    ) -> Result<Option<Finding>> {
+        let Some(query) = self.query(people) else { return Ok(None) };
+        match ledger.overlap(query).await? {
+            Some(overlap) => self.in_words(ledger, &overlap).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn in_words(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Finding> {
+        let Overlap { reached, coming, of, .. } = *overlap;
+        let about = if overlap.is_exact { "" } else { "about " };
+        let campaign = typable(ledger, &overlap.campaign).await?;
+        let this = if overlap.is_message_known {
+            "this message"
+        } else {
+            "a message that may be this one"
+        };
+        let what = match (reached, coming) {
+            (_, 0) => format!("had {this} under another campaign"),
+            (0, _) => format!("are about to get {this} under another campaign"),
+            _ => format!(
+                "had {this} ({about}{reached}) or are about to get it ({about}{coming}) under another campaign"
+            ),
+        };
+        let run =
+            if overlap.run.is_empty() { String::new() } else { format!(", run {}", overlap.run) };
+        let when = if coming > 0 {
+            "not finished".to_owned()
+        } else {
+            overlap.at.strftime("%Y-%m-%d").to_string()
+        };
+        let why = if overlap.is_message_known {
+            ""
+        } else {
+            "; nothing that is left of the lost ledger says which message that was"
+        };
+        let typed = argument(&campaign);
+        let what = format!(
+            "{about}{} of these {of} people {what}: {campaign}{run}, {when}{why}",
+            reached + coming
+        );
+        let again = "--again sends to all of these again";
+        let hint =
+            format!("{typed} goes on with that campaign and sends only to the others; {again}");
+        let found = Finding { what, hint, campaign, exit: Exit::CHANGED };
+        // With a name it would be a warning, and two that are sent at once would both reach all of
+        // these people.
+        let on = if self.is_named { self.going_on(ledger, overlap).await? } else { None };
+        let Some(on) = on else { return Ok(found) };
+        let campaign = typable(ledger, &on.head.campaign).await?;
+        Ok(Finding {
+            what: format!("{}; run {} began at the same moment", found.what, on.id),
+            hint: format!(
+                "when run {} has ended, {} goes on with that campaign and sends only to the others; {again}",
+                on.id,
+                argument(&campaign)
+            ),
+            campaign,
+            exit: Exit::LOCKED,
+        })
+    }
+
+    /// The run that reaches most of these people and began after this command did: of the campaigns
+    /// that have at least half of them and ten in such runs. Of one that began before, whoever gave
+    /// this one a name could know.
+    async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
+        let state_dir = &self.context.settings.workspace.state_dir;
+        let (mut people, mut first) = (0, None);
+        for other in &overlap.others {
+            let Some(run) = ledger.run(&other.run).await? else { continue };
+            let is_on = run.state == RunState::Finished
+                || is_running(state_dir, &other.campaign, run.head.env.as_deref())?;
+            if is_on && run.started_at >= self.context.began {
+                people += other.people;
+                first.get_or_insert(run);
+            }
+        }
+        Ok(first.filter(|_| people >= MANY && 2 * people >= overlap.of))
+    }
+
+    /// Refuses, asks or warns; `Ok` where it may go on.
+    pub(crate) async fn judge(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<()> {
+        let found = self.in_words(ledger, overlap).await?;
+        self.answer(&found)
+    }
+
+    /// The same about a lost run of which is known what left and not to whom.
+    pub(crate) fn judge_unread(&self, unread: &Unread) -> Result<()> {
+        let Unread { run, campaign, messages } = unread;
+        if self.is_again || *messages < MANY {
+            return Ok(());
+        }
+        let what = format!(
+            "{messages} messages left after the last report of run {run} of {campaign}, and these people may have had them"
+        );
+        let hint = format!(
+            "send the list of {campaign} with --ledger-lost first: then it is known to whom; --again sends to all of these people all the same"
+        );
+        self.answer(&Finding { what, hint, campaign: campaign.clone(), exit: Exit::CHANGED })
+    }
+
+    fn answer(&self, found: &Finding) -> Result<()> {
+        if found.is_refused_under_a_name() {
+            return Err(found.refusal());
+        }
+        if self.is_named {
+            self.context.note(&format!("mailbatch: warning: {}", found.what));
+            return Ok(());
+        }
+        // `--yes` answers how many leave, not whether they get it twice.
+        if self.context.has_person()
+            && self.context.ask(&format!("{}\nsend it to all of these again?", found.what))
+        {
+            return Ok(());
+        }
+        Err(found.refusal())
+    }
+}
+
+impl Finding {
+    /// What a send without a terminal ends in.
+    pub(crate) fn refusal(&self) -> Error {
+        Error::new(self.exit, self.what.clone()).hint(self.hint.clone())
+    }
+
+    /// Whether also a send under `--campaign` ends here.
+    pub(crate) fn is_refused_under_a_name(&self) -> bool {
+        self.exit == Exit::LOCKED
+    }
+}

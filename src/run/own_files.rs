@@ -1,0 +1,106 @@
+//! Which files an output must not replace: those of the workspace, of the runs in its ledger, and
+//! of the command that is running.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Workspace;
+use crate::files;
+use crate::ledger::Ledger;
+use crate::message::MessageSource;
+use crate::model::error::Result;
+use crate::model::shown::Shown;
+use crate::output::{OwnFiles, Target};
+use crate::run::context::Context;
+use crate::run::settings::RunSettings;
+
+const LIST: &str = "a list of this workspace";
+const MESSAGE: &str = "the message";
+const SUPPRESSIONS: &str = "a suppression file";
+
+/// What is known of a workspace before its configuration has been read: that, the state directory,
+/// and each file that it may name, also where there is none yet.
+pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
+    let mut own = OwnFiles::default();
+    own.add_state_dir(&workspace.state_dir);
+    own.add(&workspace.config_file, "the configuration");
+    named(workspace).iter().for_each(|path| own.add(path, "a file that the configuration names"));
+    own.add_stdin(LIST);
+    own
+}
+
+/// Every text of the configuration, read as a path.
+fn named(workspace: &Workspace) -> Vec<PathBuf> {
+    let text = files::read_text(&workspace.config_file, files::CONFIGURATION).unwrap_or_default();
+    let mut named = Vec::new();
+    strings(toml::Value::Table(text.parse().unwrap_or_default()), &mut named);
+    named.iter().map(|file| workspace.path_from_config(file)).collect()
+}
+
+/// The files of a workspace and of the runs that its ledger knows. A ledger that does not answer
+/// adds none: the command itself says so.
+pub(crate) async fn own_files(context: &Context, ledger: Option<&dyn Ledger>) -> OwnFiles {
+    let workspace = &context.settings.workspace;
+    let mut own = OwnFiles::default();
+    own.add_state_dir(&workspace.state_dir);
+    own.add(&workspace.config_file, "the configuration");
+    if let Some(file) = context.settings.message.get("file").and_then(toml::Value::as_str) {
+        own.add(&workspace.path_from_config(file), MESSAGE);
+    }
+    context.settings.suppression_files.iter().for_each(|file| own.add(file, SUPPRESSIONS));
+    // Also those of other environments, attachments, keys and secrets.
+    for path in named(workspace).into_iter().filter(|path| path.is_file()) {
+        own.add(&path, "a file that the configuration names");
+    }
+    own.add_stdin(LIST);
+    let runs = match ledger {
+        Some(ledger) => ledger.runs().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    for run in &runs {
+        for list in run.head.lists.iter().filter(|list| *list != "-") {
+            own.add(&workspace.path_from_arguments(list), LIST);
+            own.add(&workspace.path_from_config(list), LIST);
+        }
+        let Ok(frozen) = RunSettings::of(run) else { continue };
+        frozen.suppress.iter().for_each(|file| own.add(file, SUPPRESSIONS));
+        frozen.lists.iter().for_each(|file| own.add(file, LIST));
+        frozen.message_file.iter().for_each(|file| own.add(file, MESSAGE));
+    }
+    own
+}
+
+/// Adds the files that a command reads.
+pub(crate) fn add_inputs(
+    own: &mut OwnFiles,
+    context: &Context,
+    lists: &[PathBuf],
+    suppress: &[PathBuf],
+    source: &MessageSource,
+) {
+    let workspace = &context.settings.workspace;
+    lists
+        .iter()
+        .filter(|list| list.as_os_str() != "-")
+        .for_each(|list| own.add(&workspace.path_from_arguments(list), LIST));
+    suppress.iter().for_each(|file| own.add(&workspace.path_from_arguments(file), SUPPRESSIONS));
+    source.files().iter().for_each(|file| own.add(file, MESSAGE));
+}
+
+/// The place that a flag names.
+pub(crate) fn target(context: &Context, flag: &str, path: &Path, own: &OwnFiles) -> Result<Target> {
+    Target::of(
+        &context.settings.workspace.path_from_arguments(path),
+        &format!("{flag} {}", path.shown()),
+        own,
+    )
+}
+
+/// Adds every text in a configuration to `found`.
+fn strings(value: toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::String(text) => found.push(text),
+        toml::Value::Array(values) => values.into_iter().for_each(|value| strings(value, found)),
+        toml::Value::Table(table) => table.into_iter().for_each(|(_, value)| strings(value, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,47 @@
+//! Whether a pause is in force for what is about to be sent.
+
+use crate::ledger::{Ledger, Pause, Run};
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::Kind;
+
+/// What a start would send.
+pub(crate) struct Start<'a> {
+    pub(crate) campaign: &'a str,
+    pub(crate) kind: Kind,
+    /// Through whom it may go; empty where that does not matter.
+    pub(crate) providers: Vec<&'a str>,
+}
+
+impl<'a> Start<'a> {
+    /// What going on with a run would send.
+    pub(crate) fn of(run: &'a Run) -> Self {
+        Self {
+            campaign: &run.head.campaign,
+            kind: run.head.kind,
+            providers: run.head.provider.split(", ").collect(),
+        }
+    }
+
+    /// The first of these pauses that stops all of it: of the run, or of each of its providers.
+    pub(crate) fn stopped_by<'p>(&self, pauses: &'p [Pause]) -> Option<&'p Pause> {
+        let of_run = pauses.iter().find(|pause| pause.scope.holds(self.campaign, self.kind));
+        of_run.or_else(|| {
+            let of = |name: &&str| pauses.iter().find(|pause| pause.scope.holds_provider(name));
+            let of_providers: Vec<&Pause> = self.providers.iter().map_while(of).collect();
+            of_providers.first().copied().filter(|_| of_providers.len() == self.providers.len())
+        })
+    }
+}
+
+/// Exit 12 while a pause is in force for the start, or for each of its providers.
+pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger, start: &Start<'_>) -> Result<()> {
+    match start.stopped_by(&ledger.pauses().await?) {
+        None => Ok(()),
+        Some(pause) => Err(Error::new(
+            Exit::STOPPED,
+            format!("{} has been paused since {}", pause.scope.words(), pause.words()),
+        )
+        .hint(format!("`{}` lets it send again", pause.scope.lift()))),
+    }
+}

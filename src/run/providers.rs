@@ -1,0 +1,214 @@
+//! Through whom a send goes: the chosen providers, connected, each told what the message needs.
+
+use std::sync::Arc;
+
+use crate::config::{Chosen, ProviderConfig, Settings};
+use crate::content::Needs;
+use crate::ledger::{Ledger, Run};
+use crate::message::Message;
+use crate::model::error::{Error, Result, Subject};
+use crate::model::literal::Rate;
+use crate::model::outcome::Cohort;
+use crate::pipeline::{ConfiguredProvider, LedgerMemory, RetryPolicy};
+use crate::process;
+use crate::provider::Provider;
+use crate::run::context::Context;
+use crate::run::settings::{RunRoute, RunSettings};
+
+/// The providers that a run goes through: those frozen with it, as far as they are still configured.
+fn route_of(settings: &Settings, run: &Run, frozen: Option<&RunRoute>) -> Result<RunRoute> {
+    let Some(frozen) = frozen else {
+        let (name, _) = settings.provider(Some(&run.head.provider))?;
+        return Ok(RunRoute { providers: vec![name.to_owned()], order: vec![name.to_owned()] });
+    };
+    let is_there = |name: &&String| settings.providers.iter().any(|(known, _)| known == *name);
+    let there = |names: &[String]| names.iter().filter(is_there).cloned().collect();
+    let route = RunRoute { providers: there(&frozen.providers), order: there(&frozen.order) };
+    if route.providers.is_empty() {
+        return Err(Error::usage(format!(
+            "run {} goes through {}, none of which is configured any more",
+            run.id,
+            frozen.providers.join(", ")
+        ))
+        .hint("configure one of them again under [providers]"));
+    }
+    Ok(route)
+}
+
+/// First choices of whole cohorts.
+pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
+    let Some(route) = chosen.route else { return Vec::new() };
+    let of = |cohort, name: &Option<String>| name.clone().map(|name| (cohort, name));
+    [of(Cohort::Canary, &route.canary), of(Cohort::Rest, &route.rest)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Finds secrets and keys wanting, what any of the providers cannot express, and names for examples
+/// that would leave the machine, unless they may, before the list is read.
+pub(crate) fn check(
+    context: &Context,
+    chosen: &Chosen<'_>,
+    message: &Message,
+    (sandbox, may_be_example): (bool, bool),
+) -> Result<()> {
+    let needs = message.needs();
+    chosen
+        .providers
+        .iter()
+        .try_for_each(|name| prepared(&context.settings, name, &needs, sandbox).map(drop))?;
+    if sandbox || may_be_example {
+        Ok(())
+    } else {
+        refuse_examples(&context.settings, &chosen.providers, message)
+    }
+}
+
+/// Refuses (exit 4) a message with reserved names that would leave the machine through any of these
+/// providers.
+pub(crate) fn refuse_examples(
+    settings: &Settings,
+    providers: &[impl AsRef<str>],
+    message: &Message,
+) -> Result<()> {
+    let found = message.reserved_names();
+    for name in providers.iter().filter(|_| !found.is_empty()) {
+        let (name, config) = settings.provider(Some(name.as_ref()))?;
+        if !config.is_on_this_machine() {
+            let what = format!(
+                "the message holds names that are reserved for examples and tests, and would leave this machine through {name}:\n  {}",
+                found.join("\n  ")
+            );
+            return Err(Error::refused(what)
+                .hint("write your own domain: from, reply_to and unsubscribe_url stand in mailbatch.toml or the message; --allow-example sends it as it is")
+                .about(Subject::Template));
+        }
+    }
+    Ok(())
+}
+
+/// The same for a run that was planned when another provider was configured, or by an earlier
+/// version.
+pub(crate) fn refuse_examples_of_run(
+    settings: &Settings,
+    run: &Run,
+    frozen: &RunSettings,
+    message: &Message,
+    may_be_example: bool,
+) -> Result<()> {
+    if may_be_example || frozen.allow_example || frozen.provider_sandbox {
+        return Ok(());
+    }
+    refuse_examples(settings, &route_of(settings, run, frozen.route.as_ref())?.providers, message)
+}
+
+/// A provider that is told what the message needs, and whether everything goes to its own sandbox.
+fn prepared(
+    settings: &Settings,
+    name: &str,
+    needs: &Needs,
+    sandbox: bool,
+) -> Result<Box<dyn Provider>> {
+    let mut provider = settings.connect(name)?;
+    provider.prepare(name, needs)?;
+    if sandbox {
+        provider.enter_sandbox(name)?;
+    }
+    Ok(provider)
+}
+
+/// Whether mail of this run leaves the machine.
+pub(crate) fn leave_the_machine(
+    settings: &Settings,
+    run: &Run,
+    frozen: Option<&RunRoute>,
+) -> Result<bool> {
+    let route = route_of(settings, run, frozen)?;
+    let kinds = route
+        .providers
+        .iter()
+        .map(|name| settings.provider(Some(name)).map(|(_, config)| config.kind.as_str()));
+    kinds.collect::<Result<Vec<_>>>().map(|kinds| kinds.iter().any(|kind| *kind != "sandbox"))
+}
+
+/// The providers of a run, connected, and who takes over in which order. A typed rate only lowers
+/// each of theirs.
+pub(crate) fn connect(
+    settings: &Settings,
+    run: &Run,
+    frozen: &RunSettings,
+    typed: Option<Rate>,
+    needs: &Needs,
+    ledger: &Arc<dyn Ledger>,
+) -> Result<(Vec<ConfiguredProvider>, Vec<usize>)> {
+    let sandbox = frozen.provider_sandbox;
+    let route = route_of(settings, run, frozen.route.as_ref())?;
+    let configured = route
+        .providers
+        .iter()
+        .map(|name| configured(settings, name, typed, needs, sandbox, ledger))
+        .collect::<Result<Vec<_>>>()?;
+    // Out of files in mid-run, connections fail one by one and the provider is blamed.
+    let connections = |one: &ConfiguredProvider| {
+        if settings.provider(Some(&one.name)).is_ok_and(|(_, config)| config.kind == "sandbox") {
+            0
+        } else {
+            one.in_flight
+        }
+    };
+    process::needs_files(configured.iter().map(connections).sum())?;
+    let order = route
+        .order
+        .iter()
+        .filter_map(|name| route.providers.iter().position(|known| known == name))
+        .collect();
+    Ok((configured, order))
+}
+
+/// The keys that shape a provider's requests. Those of the connection do not.
+fn shape(config: &ProviderConfig, sandbox: bool) -> String {
+    const OF_THE_CONNECTION: [&str; 4] = ["api_key", "base_url", "timeouts", "ca_file"];
+    let mut keys: Vec<String> = config
+        .keys
+        .iter()
+        .filter(|(key, _)| !OF_THE_CONNECTION.contains(&key.as_str()))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    keys.sort();
+    format!("{} sandbox={sandbox} {}", config.kind, keys.join(" "))
+}
+
+/// A provider of the configuration, connected, with what limits it.
+pub(crate) fn configured(
+    settings: &Settings,
+    name: &str,
+    typed: Option<Rate>,
+    needs: &Needs,
+    sandbox: bool,
+    ledger: &Arc<dyn Ledger>,
+) -> Result<ConfiguredProvider> {
+    let (name, config) = settings.provider(Some(name))?;
+    let rate = match (config.rate, typed) {
+        (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
+        (configured, typed) => typed.or(configured),
+    };
+    let mut provider = prepared(settings, name, needs, sandbox)?;
+    provider.use_memory(Arc::new(LedgerMemory(Arc::clone(ledger))));
+    Ok(ConfiguredProvider {
+        name: name.to_owned(),
+        request_rate: config.request_rate.or(provider.capabilities().request_rate),
+        provider: Arc::from(provider),
+        rate,
+        caps: config.caps.clone(),
+        ramp: config.ramp.clone(),
+        per_domain: config.per_domain.clone(),
+        in_flight: config.in_flight,
+        shape: shape(config, sandbox),
+        retry: RetryPolicy {
+            give_up_after: config.retry.for_,
+            base: config.retry.base,
+            max: config.retry.max,
+        },
+    })
+}

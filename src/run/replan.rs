@@ -1,0 +1,56 @@
+//! The rest of a run, planned anew from what is there now: what `resume` and `retry` do with
+//! `--accept-changes`.
+
+use std::sync::Arc;
+
+use crate::cli::{SendArgs, SendingArgs};
+use crate::input::Filter;
+use crate::ledger::{Ledger, Run};
+use crate::model::error::Result;
+use crate::model::exit::Exit;
+use crate::model::outcome::Outcome;
+use crate::run::campaign::Campaign;
+use crate::run::context::Context;
+use crate::run::lists::lists;
+use crate::run::providers;
+use crate::run::request::SendRequest;
+use crate::run::settings::RunSettings;
+
+/// Plans the recipients anew that a run has not reached, or those that it left with one of the
+/// outcomes in `only`, from what is there now: what was typed then, with the pace and the report of
+/// this command.
+pub(crate) async fn replan(
+    context: &Context,
+    ledger: Arc<dyn Ledger>,
+    run: &Run,
+    mut args: SendArgs,
+    sending: &SendingArgs,
+    only: Vec<Outcome>,
+) -> Result<Exit> {
+    args.sending = sending.clone();
+    args.sending.allow_example |= RunSettings::of(run)?.allow_example;
+    args.target.campaign = Some(run.head.name().to_owned());
+    let (message, source) = context.message(&args.message)?;
+    let chosen = context.settings.chosen(args.target.provider.as_deref())?;
+    providers::check(
+        context,
+        &chosen,
+        &message,
+        (args.provider_sandbox, args.sending.allow_example),
+    )?;
+    let ids = ledger.kin(&run.head.campaign).await?;
+    let campaign =
+        Campaign { id: run.head.campaign.clone(), ids, aliases: Vec::new(), respelled: None };
+    let request = SendRequest {
+        context,
+        message: Arc::new(message),
+        message_file: source.file,
+        lists: lists(context, &args.list.lists, &args.list.reading, args.list.email.clone()),
+        filter: args.list.reading.filter.as_deref().map(Filter::parse).transpose()?,
+        campaign,
+        chosen,
+        replans: Some(only),
+        args: &args,
+    };
+    request.send(ledger, None).await
+}

@@ -1,0 +1,262 @@
+//! The report files of a run: the one that is always written, and those that were asked for.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::cli::SendingArgs;
+use crate::ledger::loss::report_directory;
+use crate::ledger::record::{self, ReportMark, RunRecord};
+use crate::ledger::reports::{Name, Reports};
+use crate::ledger::{Ledger, LedgerRow, Run, Standing};
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Outcome;
+use crate::model::shown::Shown;
+use crate::output::{OwnFiles, Target, is_in_place};
+use crate::provider::RowNumber;
+use crate::report::{self, Closing, Failing, Head, Options, ReportFile, ReportRow};
+use crate::run::apart;
+use crate::run::ci_reports;
+use crate::run::context::Context;
+use crate::run::own_files::{own_files, target};
+
+/// The reports of a run that are always written. Makes their directory. Errs when that cannot be
+/// made or read.
+pub(crate) fn kept_reports(context: &Context, run: &str) -> Result<Reports> {
+    let dir = report_directory(&context.settings.workspace.state_dir);
+    crate::run::state_dir::make_private_dir(&dir)?;
+    Reports::of(&dir, run).map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
+}
+
+/// Makes a report the newest of its run.
+pub(crate) fn publish(context: &Context, run: &str, report: &Path) -> Result<()> {
+    kept_reports(context, run)?
+        .publish(report)
+        .map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
+}
+
+/// Reads the rows of a run some pages ahead, two of them side by side, while earlier ones are
+/// visited.
+pub(crate) async fn each_row(
+    ledger: &dyn Ledger,
+    run: &str,
+    mut visit: impl FnMut(LedgerRow) -> Result<()>,
+) -> Result<()> {
+    const PAGE: usize = 1_000;
+    const AHEAD: usize = 4;
+    let pages = (0..)
+        .step_by(PAGE)
+        .map(|after: RowNumber| async move { (after, ledger.rows(run, after, PAGE).await) });
+    let mut pages = stream::iter(pages).buffered(AHEAD);
+    while let Some((after, page)) = pages.next().await {
+        let page = page?;
+        if page.is_empty() {
+            break;
+        }
+        // Rows are numbered without gaps; were there one, those beyond the page come again with the
+        // next.
+        page.into_iter()
+            .take_while(|row| row.row <= after + PAGE as RowNumber)
+            .try_for_each(&mut visit)?;
+    }
+    Ok(())
+}
+
+/// Takes the newest report of a run out of its place, before the run changes: one that no longer
+/// says how the run stands would outlast a kill.
+pub(crate) fn forget_report(context: &Context, run: &Run) -> Result<()> {
+    kept_reports(context, &run.id)?
+        .lay_aside()
+        .map_err(|e| Error::internal(format!("the report of {}: {e}", run.id)))
+}
+
+/// Removes everything of a run that lies beside the ledger, because it holds addresses or would
+/// name a run that is no longer there.
+pub(crate) fn remove_files(context: &Context, run: &Run) -> Result<()> {
+    let state_dir = &context.settings.workspace.state_dir;
+    let reports = kept_reports(context, &run.id)?;
+    reports.all().chain([record::path(state_dir, &run.id)]).try_for_each(|file| {
+        gone(std::fs::remove_file(&file))
+            .map_err(|e| Error::internal(format!("{}: {e}", file.shown())))
+    })
+}
+
+fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
+    done.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+}
+
+/// Writes the record of a run anew when it has been planned: its campaign, and how far the ledger
+/// has come.
+pub(crate) async fn record(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
+    let batches = ledger.batches().await?;
+    write_record(context, run, |record| record.batches = batches)
+}
+
+/// The same at the end of an execution, however it ended, with a number that no copy of the ledger
+/// knows which was made before.
+pub(crate) async fn record_end(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
+    let batches = ledger.close_batches().await?;
+    write_record(context, run, |record| record.batches = batches)
+}
+
+/// Changes the record of a run; what else it says of batches and reports stays.
+fn write_record(context: &Context, run: &Run, change: impl FnOnce(&mut RunRecord)) -> Result<()> {
+    let state_dir = &context.settings.workspace.state_dir;
+    let mut record = RunRecord::new(run, apart::of_run(&context.settings, run), 0);
+    if let Some(before) = RunRecord::read(state_dir, &run.id) {
+        (record.batches, record.report) = (before.batches, before.report);
+    }
+    change(&mut record);
+    record.write(state_dir).map_err(|e| {
+        Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).shown()))
+            .hint("the state directory must be writable")
+    })
+}
+
+/// Writes the report that is always written anew, after something was found out about a run.
+pub(crate) async fn rewrite_report(
+    context: &Context,
+    ledger: &dyn Ledger,
+    run: &str,
+) -> Result<()> {
+    let run = context.run(ledger, Some(run)).await?;
+    let standing = ledger.standing(&run.id).await?;
+    let report = kept_reports(context, &run.id)?.next();
+    write_reports(
+        context,
+        ledger,
+        (&run, &standing, None),
+        (Some(&report), Vec::new()),
+        Options::default(),
+    )
+    .await?;
+    publish(context, &run.id, &report)
+}
+
+/// The versions of the message that all runs sent, by name.
+pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, String>> {
+    let runs = ledger.runs().await?;
+    Ok(runs.iter().map(|run| (run.id.clone(), run.message_version())).collect())
+}
+
+/// Writes reports of how a run stands, all in one pass over its rows: the one that is always
+/// written, which the run's record then describes, and those that were asked for.
+async fn write_reports(
+    context: &Context,
+    ledger: &dyn Ledger,
+    (run, standing, closing): (&Run, &Standing, Option<Closing>),
+    (standard, asked): (Option<&Path>, Vec<Target>),
+    options: Options,
+) -> Result<()> {
+    let head = Head { versions: versions(ledger).await?, closing, ..Head::from(run) };
+    let mut files = Vec::with_capacity(asked.len() + 1);
+    for target in standard.map(Target::chosen).into_iter().chain(asked) {
+        files.push(ReportFile::create(
+            &target,
+            format_of(target.typed())?,
+            &head,
+            standing,
+            options.clone(),
+        )?);
+    }
+    let (mut rows, mut reached) = (0, 0);
+    each_row(ledger, &run.id, |row| {
+        let row: ReportRow = row.into();
+        rows += 1;
+        reached += u64::from(is_reached(row.outcome, row.batch.is_some()));
+        files.iter_mut().try_for_each(|file| file.row(&row))
+    })
+    .await?;
+    let number = standard
+        .and_then(Path::file_name)
+        .and_then(|name| Name::parse(name.to_str()?))
+        .map(|name| name.number);
+    if let Some(number) = number {
+        // Before the report is in its place: one that appears is described by the record, whatever
+        // comes between.
+        write_record(context, run, |record| {
+            record.report = Some(ReportMark { number, rows, reached })
+        })?;
+    }
+    for file in files {
+        file.finish()?;
+    }
+    Ok(())
+}
+
+/// Whether a row of a report is of a recipient who was reached or may have been. One without an
+/// outcome that was claimed was under way.
+pub(crate) fn is_reached(outcome: Option<Outcome>, was_claimed: bool) -> bool {
+    outcome.map_or(was_claimed, |outcome| {
+        matches!(outcome, Outcome::Accepted | Outcome::AlreadyAccepted | Outcome::Unknown)
+    })
+}
+
+/// Writes the report that is always written where `standard` says so, and those that were asked
+/// for. A place that has become unfit since the start costs no other report; its error is returned
+/// at the end.
+pub(crate) async fn write_asked(
+    context: &Context,
+    ledger: &dyn Ledger,
+    (run, standing, closing): (&Run, &Standing, Closing),
+    sending: &SendingArgs,
+    standard: Option<&Path>,
+) -> Result<()> {
+    let mut targets = Vec::with_capacity(sending.report.len());
+    let mut refused = None;
+    if !sending.report.is_empty() {
+        let own = own_files(context, Some(ledger)).await;
+        for path in &sending.report {
+            match target(context, "--report", path, &own) {
+                Ok(target) => targets.push(target),
+                Err(error) => refused = Some(error),
+            }
+        }
+    }
+    let options = Options {
+        spreadsheet_safe: sending.spreadsheet_safe,
+        failing: failing(sending),
+        ..Options::default()
+    };
+    write_reports(context, ledger, (run, standing, Some(closing)), (standard, targets), options)
+        .await?;
+    standard.map_or(Ok(()), |report| publish(context, &run.id, report))?;
+    refused.map_or(Ok(()), Err)
+}
+
+/// What the pipeline that started a command calls a failure.
+fn failing(sending: &SendingArgs) -> Failing {
+    Failing { only: sending.error_on.clone(), also: sending.fail_on.clone() }
+}
+
+/// The format that a report file's suffix asks for, and CSV for a FIFO, a device and standard
+/// output, whose names say nothing; exit 2 for a suffix that there is not, before anything is sent.
+pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
+    let unnamed =
+        || (path.extension().is_none() && is_in_place(path)).then_some(report::Format::Csv);
+    report::Format::of_path(path).or_else(unnamed).ok_or_else(|| {
+        Error::usage(format!("{}: the suffix names no report format", path.shown()))
+            .hint("use .csv .ndjson .json .html .xml .md or .txt")
+    })
+}
+
+/// Refuses reports that could not be written or would replace a file of the workspace's own, before
+/// anything is sent. A `trial` makes missing directories and finds out whether they can be written
+/// to.
+pub(crate) fn check_reports(
+    context: &Context,
+    sending: &SendingArgs,
+    own: &OwnFiles,
+    trial: bool,
+) -> Result<()> {
+    for path in &sending.report {
+        let target = target(context, "--report", path, own)?;
+        let format = format_of(&context.settings.workspace.path_from_arguments(path))?;
+        if trial {
+            report::check_writable(&target)?;
+            ci_reports::begin(&target, format)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! A send as it was asked for: its message, lists, campaign and providers, before anything is
+//! planned.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::SendArgs;
+use crate::config::Chosen;
+use crate::input::Filter;
+use crate::ledger::{Ledger, Run, RunState};
+use crate::message::Message;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Outcome;
+use crate::plan::{self, Lists, Router, Screening};
+use crate::run::apart;
+use crate::run::campaign::{self, Campaign};
+use crate::run::changes::{self, has};
+use crate::run::context::Context;
+use crate::run::overlap::Question;
+use crate::suppression::Suppressions;
+
+/// A send with everything that was typed or configured for it.
+pub(crate) struct SendRequest<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) args: &'a SendArgs,
+    pub(crate) message: Arc<Message>,
+    /// Where the message lies, unless it stands in the configuration.
+    pub(crate) message_file: Option<PathBuf>,
+    pub(crate) lists: Lists,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) campaign: Campaign,
+    /// Through whom it goes.
+    pub(crate) chosen: Chosen<'a>,
+    /// It plans the rest of an earlier run anew: of those outcomes only, where there are any.
+    /// `None` for a send that was typed.
+    pub(crate) replans: Option<Vec<Outcome>>,
+}
+
+impl SendRequest<'_> {
+    /// A link that has been pointed elsewhere since the campaign was last called by it: the same
+    /// rows and the same message are the same campaign all the same. Other ones are another
+    /// campaign, but not while a run that was begun so is unfinished.
+    pub(crate) async fn follow_link(&mut self, ledger: &dyn Ledger) -> Result<()> {
+        let Some(old) = self.campaign.respelled.clone() else { return Ok(()) };
+        let latest = ledger.latest_run(&old, self.context.settings.env.as_deref()).await?;
+        let Some(run) = latest.filter(|_| !self.lists.has_stdin()) else { return Ok(()) };
+        let changed = self.changes(&run, &self.fingerprint()?);
+        if changed.is_empty() {
+            let kin = ledger.kin(&old).await?;
+            self.campaign.go_on_as(old, kin);
+        } else if run.state == RunState::Open {
+            return Err(Campaign::is_respelled(&run, &format!("{} changed", has(&changed))));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fingerprint(&self) -> Result<String> {
+        tokio::task::block_in_place(|| plan::fingerprint(&self.lists, self.filter.as_ref()))
+    }
+
+    /// What differs from an earlier run of the campaign, in words.
+    pub(crate) fn changes(&self, run: &Run, list_fingerprint: &str) -> Vec<&'static str> {
+        changes::changes(run, list_fingerprint, &self.message.fingerprint())
+    }
+
+    /// Why a campaign may not go on with what has changed; `None` where it may.
+    pub(crate) async fn refuses(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        run: &Run,
+        changed: &[&'static str],
+    ) -> Result<Option<Error>> {
+        let is_accepted = self.args.accept_changes || self.replans.is_some();
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let typed =
+            campaign::argument(&campaign::typable(ledger.as_ref(), &run.head.campaign).await?);
+        Ok(changes::refusal(run, &typed, changed, self.args.target.campaign.is_some(), is_accepted))
+    }
+
+    pub(crate) fn screening<'a>(
+        &'a self,
+        suppressions: &'a Suppressions,
+        secret: [u8; 32],
+    ) -> Screening<'a> {
+        Screening {
+            suppressions,
+            allow: self
+                .context
+                .settings
+                .allow
+                .as_deref()
+                .filter(|_| self.args.redirect_all_to.is_none()),
+            dedupe: self.args.list.screening.dedupe,
+            always: &self.context.settings.canary.always,
+            message: &self.message,
+            secret,
+            campaign: &self.campaign.id,
+            router: self.chosen.route.map(|route| Router::new(route, &secret)),
+        }
+    }
+
+    /// Whether these people had the message under another campaign.
+    pub(crate) fn question(&self) -> Question<'_> {
+        let args = self.args;
+        let reaches_nobody = args.redirect_all_to.is_some() || args.provider_sandbox;
+        Question {
+            context: self.context,
+            campaign: &self.campaign.id,
+            is_named: args.target.campaign.is_some(),
+            is_again: args.again,
+            apart: (!reaches_nobody).then(|| {
+                apart::of_providers(&self.context.settings, self.chosen.providers.iter().copied())
+            }),
+            message_fingerprint: self.message.fingerprint(),
+        }
+    }
+}

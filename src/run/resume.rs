@@ -1,0 +1,191 @@
+//! A run that goes on from the ledger alone: what `resume` and `retry` share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::{ChangesArgs, SendingArgs};
+use crate::host;
+use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState};
+use crate::message::Message;
+use crate::model::error::{Error, Result};
+use crate::model::exit::Exit;
+use crate::model::outcome::{Outcome, Reason};
+use crate::report::Closing;
+use crate::run::campaign;
+use crate::run::context::Context;
+use crate::run::decision::{GoesOn, decide};
+use crate::run::execution::Execution;
+use crate::run::listening::beside;
+use crate::run::log_lookup::follow_up;
+use crate::run::nothing_to_do::nothing_to_do;
+use crate::run::own_files::own_files;
+use crate::run::replan::replan;
+use crate::run::reports::{check_reports, forget_report, rewrite_report, write_asked};
+use crate::run::settings::RunSettings;
+
+/// Takes the lock of the run's campaign, once the reports that were asked for can be written.
+pub(crate) async fn lock(
+    context: &Context,
+    ledger: &dyn Ledger,
+    run: &Run,
+    sending: &SendingArgs,
+) -> Result<campaign::Lock> {
+    if !sending.report.is_empty() {
+        check_reports(context, sending, &own_files(context, Some(ledger)).await, true)?;
+    }
+    campaign::lock_of(
+        &context.settings.workspace.state_dir,
+        ledger,
+        run,
+        sending.wait_lock.unwrap_or_default(),
+    )
+    .await
+}
+
+/// How a command goes on with a run.
+pub(crate) struct Continuation<'a> {
+    /// What is opened again.
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) changes: &'a ChangesArgs,
+    pub(crate) sending: &'a SendingArgs,
+    /// What was typed, such as `resume RUN`.
+    pub(crate) command: String,
+    /// It is a retry: `resume` would not open the same recipients again.
+    pub(crate) is_retry: bool,
+}
+
+impl Continuation<'_> {
+    /// Whether the run goes on as planned; exit 14 where something differs and it was not said what
+    /// is meant.
+    pub(crate) async fn decided(
+        &self,
+        context: &Context,
+        ledger: &dyn Ledger,
+        run: &Run,
+    ) -> Result<GoesOn> {
+        let tally = ledger.standing(&run.id).await?.tally;
+        if tally.open == 0 && self.outcomes.iter().all(|outcome| tally.get(*outcome) == 0) {
+            return Ok(GoesOn::AsPlanned(Vec::new()));
+        }
+        decide(context, ledger, run, self.changes, &self.command).await
+    }
+
+    /// Sends to the recipients that are opened again, as it was decided.
+    pub(crate) async fn run(
+        &self,
+        context: &Context,
+        ledger: Arc<dyn Ledger>,
+        run: &Run,
+        lock: campaign::Lock,
+        goes_on: GoesOn,
+    ) -> Result<Exit> {
+        match goes_on {
+            GoesOn::AsPlanned(suppress) => {
+                if !self.is_retry {
+                    follow_up(context, &ledger, run, self.sending.no_learn).await?;
+                }
+                let work = self.as_planned(context, ledger.clone(), &run.id, &suppress);
+                beside(context, &ledger, self.sending.listen, work).await
+            }
+            GoesOn::Anew(send) => {
+                // The send takes it again.
+                drop(lock);
+                let only = if self.is_retry { self.outcomes.clone() } else { Vec::new() };
+                replan(context, ledger, run, *send, self.sending, only).await
+            }
+        }
+    }
+
+    /// Goes on from the ledger alone; `suppress` names suppression files that screen besides those
+    /// of the configuration and of the run.
+    async fn as_planned(
+        &self,
+        context: &Context,
+        ledger: Arc<dyn Ledger>,
+        run: &str,
+        suppress: &[PathBuf],
+    ) -> Result<Exit> {
+        // No recipient is opened again before everything that this needs has been read.
+        let (open, sending) = (self.outcomes.as_slice(), self.sending);
+        let run = context.run(ledger.as_ref(), Some(run)).await?;
+        let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(context.links()?)?);
+        let frozen = RunSettings::of(&run)?;
+        let mut more = frozen.suppress.clone();
+        more.extend_from_slice(suppress);
+        let suppressions =
+            Arc::new(context.suppressions_of_run(&more, ledger.as_ref(), run.head.kind).await?);
+        let secret = ledger.secret_key().await?;
+        let tally = ledger.standing(&run.id).await?.tally;
+        if tally.open > 0 || open.iter().any(|outcome| tally.get(*outcome) > 0) {
+            forget_report(context, &run)?;
+        }
+        let reopened = ledger.reopen(&run.id, open).await?;
+        let run = context.run(ledger.as_ref(), Some(&run.id)).await?;
+        let standing = ledger.standing(&run.id).await?;
+        if standing.tally.open == 0 {
+            return nothing_to_do(context, ledger.as_ref(), (&run, &standing), sending, false)
+                .await;
+        }
+        let notes = if reopened > 0 {
+            vec![format!("recipients opened again: {reopened}")]
+        } else {
+            Vec::new()
+        };
+        Execution {
+            context,
+            ledger,
+            run,
+            frozen,
+            message,
+            suppressions,
+            sending,
+            limit: None,
+            error_on_empty: false,
+            continued: true,
+            secret,
+            notes,
+            again: self.is_retry.then(|| format!("mailbatch {}", self.command)),
+        }
+        .run()
+        .await
+    }
+}
+
+/// Refuses a run after which the campaign has planned another one: that has taken over what became
+/// of its recipients, and has reached others.
+pub(crate) async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
+    let latest = ledger.latest_run(&run.head.campaign, run.head.env.as_deref()).await?;
+    let Some(newer) = latest.filter(|latest| latest.id != run.id) else { return Ok(()) };
+    let (name, newer) = (run.head.name(), newer.id);
+    let typed = campaign::argument(&campaign::typable(ledger, &run.head.campaign).await?);
+    Err(Error::usage(format!("run {} is over: run {newer} of {name} has taken its recipients over, and may have reached them", run.id)).hint(format!(
+        "`mailbatch resume {newer}` and `mailbatch retry {newer}` go on; people whom only the earlier list has are reached by sending that list with \
+         {typed}"
+    )))
+}
+
+/// Closes a run: whoever is left is held, and the next send of the campaign plans anew.
+pub(crate) async fn abandon(
+    context: &Context,
+    ledger: &dyn Ledger,
+    run: &Run,
+    sending: &SendingArgs,
+) -> Result<Exit> {
+    ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await?;
+    let gate = Gate::Passed { evidence: "abandoned".into(), by: Some(host::person()), at: None };
+    ledger.set_gate(&run.id, gate).await?;
+    let closed =
+        ExitReason { exit: Exit::STOPPED.code(), why: format!("closed by {}", host::person()) };
+    ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code(), vec![closed]).await?;
+    rewrite_report(context, ledger, &run.id).await?;
+    let standing = ledger.standing(&run.id).await?;
+    let run = &context.run(ledger, Some(&run.id)).await?;
+    write_asked(context, ledger, (run, &standing, Closing::new(Exit::OK)), sending, None).await?;
+    let held = standing.tally.get(Outcome::Held);
+    context.note(&format!(
+        "mailbatch: run {} of {} is closed; {held} recipients were not mailed",
+        run.id,
+        run.head.name()
+    ));
+    Ok(Exit::OK)
+}

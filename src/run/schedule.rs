@@ -1,0 +1,82 @@
+//! How the system schedules a process that sends.
+//!
+//! The rule it keeps: whoever started mailbatch with a policy or a niceness of their own has
+//! chosen; only what nobody chose is changed.
+
+/// Asks the system to take this thread, and all that it starts from now on, for a batch job
+/// (`SCHED_BATCH`, sched(7)). Woken by an answer, it then does not push aside what runs on that
+/// core: the mail server on the same machine reads on, and several answers are found at once. Where
+/// the system refuses, nothing changes.
+#[cfg(target_os = "linux")]
+pub(crate) fn as_batch() {
+    use thread_priority::{
+        NormalThreadSchedulePolicy as Normal, ThreadPriority, ThreadSchedulePolicy as Policy,
+    };
+
+    /// What the crate takes for a niceness of 0, which it sets along with the policy.
+    const NICE_0: u8 = 47;
+
+    let is_ordinary =
+        thread_priority::thread_schedule_policy() == Ok(Policy::Normal(Normal::Other));
+    if is_ordinary
+        && rustix::process::getpriority_process(None) == Ok(0)
+        && let Ok(nice_0) = NICE_0.try_into()
+    {
+        let thread = thread_priority::thread_native_id();
+        let asked = thread_priority::set_thread_priority_and_policy(
+            thread,
+            ThreadPriority::Crossplatform(nice_0),
+            Policy::Normal(Normal::Batch),
+        );
+        if let Err(why) = asked {
+            tracing::debug!(?why, "the batch policy was refused");
+        }
+    }
+}
+
+/// Other systems know no such policy.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn as_batch() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    /// Niceness and policy of the calling thread, as proc(5) numbers them: fields 19 and 41.
+    fn scheduled() -> (i32, u32) {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("readable");
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
+        (fields[19 - 3].parse().expect("a number"), fields[41 - 3].parse().expect("a number"))
+    }
+
+    fn in_a_thread<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
+        std::thread::spawn(what).join().expect("no panic")
+    }
+
+    const OTHER: u32 = 0;
+    const BATCH: u32 = 3;
+
+    #[test]
+    fn threads_of_a_batch_job_inherit_its_policy() {
+        let (before, after, inherited) = in_a_thread(|| {
+            let before = scheduled();
+            super::as_batch();
+            (before, scheduled(), in_a_thread(scheduled))
+        });
+        if before == (0, OTHER) {
+            assert_eq!((after, inherited), ((0, BATCH), (0, BATCH)));
+        } else {
+            assert_eq!((after, inherited), (before, before));
+        }
+    }
+
+    #[test]
+    fn a_niceness_that_somebody_chose_stays_with_its_policy() {
+        let (before, after) = in_a_thread(|| {
+            rustix::process::nice(3).expect("anybody may step back");
+            let before = scheduled();
+            super::as_batch();
+            (before, scheduled())
+        });
+        assert_eq!(after, before);
+    }
+}

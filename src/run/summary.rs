@@ -1,0 +1,120 @@
+//! What an execution ends with: its reports, and the summary of what became of the recipients.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cli::{ProgressMode, SendingArgs};
+use crate::ledger::{Ledger, Run};
+use crate::model::error::Result;
+use crate::model::exit::Exit;
+use crate::model::outcome::Reason;
+use crate::report::{self, Closing, SummaryExtra};
+use crate::run::conclude::Conclusion;
+use crate::run::context::Context;
+use crate::run::reports::{kept_reports, write_asked};
+use crate::run::settings::RunSettings;
+use crate::run::verdict;
+
+/// What the summary of an execution is made from, besides its conclusion.
+pub(crate) struct Summary<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) ledger: &'a dyn Ledger,
+    pub(crate) sending: &'a SendingArgs,
+    pub(crate) frozen: &'a RunSettings,
+    /// Since when recipients may have been given their former outcome back; `None` where none was.
+    pub(crate) gave_back_since: Option<Timestamp>,
+    pub(crate) elapsed: Duration,
+}
+
+impl Summary<'_> {
+    /// Writes the reports and prints the summary. Whatever becomes of the reports, the summary is
+    /// printed: the ledger has everything.
+    pub(crate) async fn print(
+        &self,
+        conclusion: Conclusion,
+        mut notes: Vec<String>,
+    ) -> Result<Exit> {
+        let Conclusion { run, standing, handed_over, earned, next } = conclusion;
+        let standard = kept_reports(self.context, &run.id)?.next();
+        let exit = verdict::most_telling(&earned);
+        let closing = Closing {
+            reasons: earned.iter().map(|(_, reason)| reason.clone()).collect(),
+            ..Closing::new(exit)
+        };
+        let written = write_asked(
+            self.context,
+            self.ledger,
+            (&run, &standing, closing),
+            self.sending,
+            Some(&standard),
+        )
+        .await;
+        notes.extend(self.given_back(&run).await?);
+        if self.frozen.provider_sandbox {
+            notes.push("handed to the provider's sandbox: nobody got mail; a send without --provider-sandbox begins anew".into());
+        }
+        if self.frozen.redirect.is_some() {
+            notes.push("redirected: nobody of the list was reached; a send without --redirect-all-to begins anew".into());
+        }
+        let next = match next {
+            Some(next) => with_version(&next, &run),
+            None => format!("mailbatch report {}", run.id),
+        };
+        let shown = self.context.settings.workspace.shown(&standard);
+        let extra = SummaryExtra {
+            elapsed: self.elapsed,
+            handed_over,
+            report: written.is_ok().then(|| PathBuf::from(shown)),
+            next: Some(self.context.command(&next)),
+            exit,
+            exit_reasons: earned,
+            notes,
+        };
+        if self.context.globals.json || self.sending.progress == ProgressMode::Json {
+            let line = report::summary_json(&run, &standing, &extra);
+            self.context.print(&format!("{line}\n"))?;
+        } else {
+            self.context.summarise(&report::summary(&run, &standing, &extra), exit)?;
+        }
+        written.map(|()| exit)
+    }
+
+    /// Recipients that a retry opened again and did not attempt: they keep the outcome they had,
+    /// which reads as if they had been refused once more.
+    async fn given_back(&self, run: &Run) -> Result<Option<String>> {
+        let Some(since) = self.gave_back_since else { return Ok(None) };
+        let is_screened = |reason| {
+            matches!(
+                reason,
+                Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe | Reason::Manual
+            )
+        };
+        let kept = self.ledger.kept(&run.id, since).await?;
+        let (screened, others): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|(reason, _)| is_screened(*reason));
+        let in_words = |what: &str, kept: Vec<(Reason, u64)>| {
+            let all: u64 = kept.iter().map(|(_, count)| count).sum();
+            let reasons: Vec<String> =
+                kept.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            (all > 0).then(|| format!("{all} {what} ({})", reasons.join(", ")))
+        };
+        let parts: Vec<String> =
+            [in_words("suppressed meanwhile", screened), in_words("not begun", others)]
+                .into_iter()
+                .flatten()
+                .collect();
+        Ok((!parts.is_empty())
+            .then(|| format!("not attempted, and with the outcome they had: {}", parts.join(", "))))
+    }
+}
+
+/// A command that goes on with a run, with a remark on which text that sends.
+fn with_version(next: &str, run: &Run) -> String {
+    if !["mailbatch resume", "mailbatch retry"].iter().any(|command| next.contains(command)) {
+        return next.to_owned();
+    }
+    let remark = if next.contains('#') { ";" } else { "    #" };
+    format!("{next}{remark} with the message as planned, {}", run.message_version())
+}

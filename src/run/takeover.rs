@@ -1,0 +1,602 @@
+//! `send --ledger-lost`: goes on after the ledger was lost, on the word of the reports that lie
+//! beside it.
+//!
+//! The rule it keeps: a run counts as taken over only when everybody whom it may have reached is on
+//! record again. Everything is kept as keyed hashes, as of a run that was removed.
+
+mod proof;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::ledger::loss::{Loss, Remains, report_directory};
+use crate::ledger::record::{self, RunRecord, UNREACHED};
+use crate::ledger::reports::Reports;
+use crate::ledger::trace::{self, Trace};
+use crate::ledger::{
+    Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of,
+    person_seed,
+};
+use crate::model::error::{Error, Result};
+use crate::model::event::{Bounce, EventKind, feedback_word};
+use crate::model::outcome::{Outcome, Reason};
+use crate::model::shown::Shown;
+use crate::provider::{RowNumber, Verdict};
+
+/// How many people are handed to the ledger at once.
+const PAGE: usize = 1_000;
+
+/// What the lost ledger left behind, and whose campaign is being sent.
+pub(crate) struct Takeover<'a> {
+    pub(crate) ledger: &'a Arc<dyn Ledger>,
+    pub(crate) state_dir: &'a Path,
+    pub(crate) remains: Remains,
+    pub(crate) loss: Loss,
+    pub(crate) campaign: &'a str,
+    pub(crate) env: Option<&'a str>,
+    /// The column of the list that holds the recipients' ids.
+    pub(crate) id: Option<&'a str>,
+}
+
+/// What has been read from the reports, and what only the list can settle.
+pub(crate) struct TakenOver {
+    pub(crate) notes: Vec<String>,
+    /// The campaign that is being sent.
+    campaign: String,
+    env: Option<String>,
+    runs: Vec<RunId>,
+    /// Runs whose last execution left a trace and no report.
+    traced: Vec<Traced>,
+}
+
+/// People of a run whom only their row numbers name.
+struct Traced {
+    run: RunId,
+    record: Option<RunRecord>,
+    rows: Vec<(RowNumber, Outcome, Option<Reason>)>,
+    reached: Reached,
+}
+
+/// Messages of another campaign's run that left after its last report. To whom is known once that
+/// campaign is sent.
+pub(crate) struct Unread {
+    pub(crate) run: RunId,
+    pub(crate) campaign: String,
+    pub(crate) messages: u64,
+}
+
+/// Whom a lost run has reached, as far as that has been read.
+#[derive(Clone, Default)]
+struct Reached {
+    people: Sketch,
+    latest: Option<Timestamp>,
+}
+
+impl Reached {
+    /// Nothing where the run's mail reached nobody of its list.
+    fn lost_people(
+        self,
+        run: &str,
+        campaign: &str,
+        record: Option<&RunRecord>,
+    ) -> Option<LostPeople> {
+        let apart = record.and_then(|record| record.apart.clone());
+        if apart.as_deref() == Some(UNREACHED) || super::campaign::is_sandboxed(campaign) {
+            return None;
+        }
+        Some(LostPeople {
+            run: run.to_owned(),
+            campaign: campaign.to_owned(),
+            env: record.map(|record| record.env.clone()),
+            apart,
+            message_fingerprint: record.and_then(|record| record.message_fingerprint.clone()),
+            people: self.people.finish(),
+            at: self.latest.unwrap_or_else(Timestamp::now),
+        })
+    }
+}
+
+impl Takeover<'_> {
+    /// Reads the reports into the ledger. Errs with exit 2 for a report that cannot be read as one.
+    pub(crate) async fn read(self) -> Result<TakenOver> {
+        let mut taken = TakenOver {
+            notes: Vec::new(),
+            campaign: self.campaign.to_owned(),
+            env: self.env.map(str::to_owned),
+            runs: Vec::new(),
+            traced: Vec::new(),
+        };
+        if self.loss.is_empty() {
+            taken.notes.push("the ledger knows every run that reports and traces name; --ledger-lost changes nothing".to_owned());
+            return Ok(taken);
+        }
+        let runs: Vec<RunId> = self.loss.runs().into_iter().cloned().collect();
+        // Before anything is changed.
+        for run in &runs {
+            self.refuse_bare_record(run)?;
+            proof::prove(
+                &self.reports(run)?,
+                self.remains.records.get(run).and_then(Option::as_ref),
+                run,
+                self.state_dir,
+            )?;
+        }
+        self.close_overtaken(&mut taken).await?;
+        for run in runs {
+            if self.loss.stale.contains(&run) {
+                // What it knows of the run is kept; the report then says what came later.
+                self.ledger.set_aside(&run).await?;
+            }
+            let record = self.remains.records.get(&run).cloned().flatten();
+            let mut reached = Reached::default();
+            let (people, learned) = self.report(&run, record.as_ref(), &mut reached).await?;
+            keep(
+                &**self.ledger,
+                &run,
+                self.compared_as(record.as_ref()),
+                record.as_ref(),
+                reached.clone(),
+            )
+            .await?;
+            let rows = self.trace_rows(&run)?;
+            let whose = record.as_ref().map_or_else(
+                || {
+                    format!(
+                        "{}, because nothing says of which campaign it was",
+                        crate::run::campaign::shown(self.campaign)
+                    )
+                },
+                |record| crate::run::campaign::shown(&record.campaign).to_owned(),
+            );
+            taken.notes.push(format!("run {run}: {people} people read from its report for {whose}; {learned} of them are suppressed"));
+            if rows.is_empty() {
+                taken.runs.push(run);
+            } else {
+                taken.traced.push(Traced { run, record, rows, reached });
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The campaign under which a run's people are compared with those of other campaigns.
+    fn compared_as<'b>(&'b self, record: Option<&'b RunRecord>) -> &'b str {
+        // Where it may be the one that is being sent, it counts as that.
+        self.campaigns(record).last().map_or(self.campaign, |(campaign, _)| campaign)
+    }
+
+    /// The campaigns for which a run's people count as reached: its own, and the one being sent
+    /// where that may be the same.
+    fn campaigns<'b>(&'b self, record: Option<&'b RunRecord>) -> Vec<(&'b str, Option<&'b str>)> {
+        let mine = (self.campaign, self.env);
+        let Some(record) = record else { return vec![mine] };
+        let own = (record.campaign.as_str(), record.env.as_deref());
+        if own == mine {
+            vec![own]
+        } else if may_be_same(own, mine) {
+            vec![own, mine]
+        } else {
+            vec![own]
+        }
+    }
+
+    /// Closes unfinished runs of the campaigns whose later runs the ledger has lost: their open
+    /// rows may have been reached by those since.
+    async fn close_overtaken(&self, taken: &mut TakenOver) -> Result<()> {
+        let lost: Vec<_> = self
+            .loss
+            .runs()
+            .into_iter()
+            .map(|run| self.remains.records.get(run).cloned().flatten())
+            .collect();
+        let lost: Vec<_> = lost.iter().flat_map(|record| self.campaigns(record.as_ref())).collect();
+        for run in self.ledger.runs().await? {
+            let own = (run.head.campaign.as_str(), run.head.env.as_deref());
+            if run.state != RunState::Open
+                || self.loss.stale.contains(&run.id)
+                || !lost.iter().any(|lost| may_be_same(own, *lost))
+            {
+                continue;
+            }
+            let rows = self.trace_rows(&run.id)?;
+            self.ledger.set_aside(&run.id).await?;
+            taken.notes.push(format!(
+                "run {} is closed: later runs of {} may have reached its open rows",
+                run.id,
+                run.head.name()
+            ));
+            if rows.is_empty() {
+                self.ledger.adopted(vec![run.id]).await?;
+            } else {
+                let record = self.remains.records.get(&run.id).cloned().flatten();
+                taken.traced.push(Traced {
+                    run: run.id,
+                    record,
+                    rows,
+                    reached: Reached::default(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a run of which there is only a record: its latest execution ended without a report,
+    /// and its traces are gone too.
+    fn refuse_bare_record(&self, run: &str) -> Result<()> {
+        if self.reports(run)?.current().is_some()
+            || self.remains.traces.contains_key(run)
+            || !self.remains.records.contains_key(run)
+        {
+            return Ok(());
+        }
+        let record = record::path(self.state_dir, run);
+        Err(Error::usage(format!("run {run} has a record, but neither a report nor a trace that says which recipients it reached")).hint(format!(
+            "restore .mailbatch/reports, .mailbatch/trace or the ledger from a backup; moving {} away gives the run up, and the recipients that it \
+             reached may be mailed twice",
+            record.shown()
+        )))
+    }
+
+    fn reports(&self, run: &str) -> Result<Reports> {
+        let dir = report_directory(self.state_dir);
+        Reports::of(&dir, run).map_err(|e| {
+            Error::usage(format!("{}: {e}", dir.shown()))
+                .hint("the directory of the reports must be readable")
+        })
+    }
+
+    /// Reads a run's newest report, if it has one. Returns how many people it names as reached or
+    /// refused, and how many of them it suppresses.
+    async fn report(
+        &self,
+        run: &str,
+        record: Option<&RunRecord>,
+        reached: &mut Reached,
+    ) -> Result<(usize, usize)> {
+        let reports = self.reports(run)?;
+        let Some(path) = reports.newest() else { return Ok((0, 0)) };
+        let mut report = Report::open(path.to_owned(), self.id)?;
+        let campaigns = self.campaigns(record);
+        let seed = person_seed(&self.ledger.secret_key().await?);
+        let (mut people, mut suppressed) = (0, 0);
+        loop {
+            let (page, learned) = report.page()?;
+            if page.is_empty() {
+                reached.latest = report.latest;
+                return Ok((people, suppressed));
+            }
+            let is_reached = |person: &&Adopted| {
+                matches!(person.outcome, Some((Outcome::Accepted | Outcome::Unknown, _)))
+            };
+            page.iter()
+                .filter(is_reached)
+                .for_each(|person| reached.people.offer(person_of(&person.email, seed), 0));
+            people += page.iter().filter(|person| person.outcome.is_some()).count();
+            suppressed += learned.len();
+            for (campaign, env) in &campaigns {
+                self.ledger.adopt(campaign, *env, page.clone()).await?;
+            }
+            self.ledger.suppress(learned).await?;
+        }
+    }
+
+    /// The rows that the traces of a run name as reached, refused or in doubt; none where a report
+    /// came after them.
+    fn trace_rows(&self, run: &str) -> Result<Vec<(RowNumber, Outcome, Option<Reason>)>> {
+        if self.reports(run)?.current().is_some() {
+            return Ok(Vec::new());
+        }
+        let mut rows = HashMap::new();
+        for file in self.remains.traces.get(run).into_iter().flatten() {
+            let path = trace::directory(self.state_dir).join(&file.name);
+            let state = Trace::read(&path).map_err(|e| {
+                Error::usage(format!("{e}; whom run {run} reached cannot be read from it")).hint(format!(
+                    "restore it or the ledger from a backup; moving {} away gives up what it says, and people may be mailed twice",
+                    path.shown()
+                ))
+            })?;
+            let crossing = state
+                .crossing
+                .iter()
+                .map(|(_, row)| (*row, Outcome::Unknown, Some(Reason::NoReply)));
+            let answered = state.answered.iter().filter_map(|((_, row), verdict)| match verdict {
+                Verdict::Accepted { .. } => Some((*row, Outcome::Accepted, None)),
+                Verdict::Rejected(refusal) => Some((*row, Outcome::Rejected, Some(refusal.reason))),
+                Verdict::Unknown { .. } => Some((*row, Outcome::Unknown, Some(Reason::NoReply))),
+                Verdict::Suppressed(_) | Verdict::NotTaken { .. } => None,
+            });
+            for (row, outcome, reason) in crossing.chain(answered) {
+                let kept = rows.entry(row).or_insert((outcome, reason));
+                if kept.0 != Outcome::Accepted {
+                    *kept = (outcome, reason);
+                }
+            }
+        }
+        Ok(rows.into_iter().map(|(row, (outcome, reason))| (row, outcome, reason)).collect())
+    }
+}
+
+impl TakenOver {
+    /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and
+    /// records that the lost runs are taken over. Returns the runs of other campaigns that may have
+    /// reached people with this message, compared with runs of the sort `apart`. Errs with exit 2
+    /// where messages left after a run's last report and nothing says to whom.
+    pub(crate) async fn finish(
+        self,
+        ledger: &dyn Ledger,
+        state_dir: &Path,
+        planned: Option<(&Run, &str)>,
+    ) -> Result<Vec<Unread>> {
+        let mut done = self.runs;
+        let mut unread = Vec::new();
+        let mine = (self.campaign.as_str(), self.env.as_deref());
+        for traced in self.traced {
+            let Traced { run, record, rows, mut reached } = traced;
+            let own =
+                record.as_ref().map(|record| (record.campaign.as_str(), record.env.as_deref()));
+            if let Some(own) = own.filter(|own| !may_be_same(*own, mine)) {
+                // Another campaign's: it is settled when that is sent.
+                let is_same = |(planned, apart)| {
+                    record
+                        .as_ref()
+                        .is_some_and(|record| may_be_same_message(record, planned, apart))
+                };
+                if planned.is_some_and(is_same) {
+                    unread.push(Unread {
+                        campaign: super::campaign::shown(own.0).to_owned(),
+                        messages: rows.len() as u64,
+                        run,
+                    });
+                }
+                continue;
+            }
+            let same_list = planned.filter(|(planned, _)| {
+                record.as_ref().is_some_and(|r| r.list_fingerprint == planned.head.list_fingerprint)
+            });
+            let Some((planned, _)) = same_list else {
+                return Err(unnamed(&run, rows.len(), record.is_some(), state_dir));
+            };
+            for rows in rows.chunks(PAGE) {
+                let people = ledger.adopt_rows(&planned.id, rows.to_vec()).await?;
+                people.into_iter().for_each(|person| reached.people.offer(person, 0));
+            }
+            reached.latest = None;
+            keep(ledger, &run, &planned.head.campaign, record.as_ref(), reached).await?;
+            done.push(run);
+        }
+        ledger.adopted(done).await?;
+        Ok(unread)
+    }
+}
+
+/// Keeps whom a lost run reached.
+async fn keep(
+    ledger: &dyn Ledger,
+    run: &str,
+    campaign: &str,
+    record: Option<&RunRecord>,
+    reached: Reached,
+) -> Result<()> {
+    match reached.lost_people(run, campaign, record) {
+        Some(people) => Ok(ledger.keep_lost(people).await?),
+        None => Ok(()),
+    }
+}
+
+/// Whether a lost run may have handed over the message of a planned one, to people with whom it is
+/// compared.
+fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
+    let is_or_unknown =
+        |known: &Option<String>, text: &str| known.as_deref().is_none_or(|known| known == text);
+    record.env == planned.head.env
+        && is_or_unknown(&record.message_fingerprint, &planned.head.message_fingerprint)
+        && is_or_unknown(&record.apart, apart)
+        && apart != UNREACHED
+}
+
+/// Messages left, and nothing says to whom.
+fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Error {
+    let trace = trace::directory(state_dir).join(format!("{run}-*.log"));
+    Error::usage(format!(
+        "run {run} handed {messages} messages over after its last report, and {}",
+        if has_record { "the list has changed since" } else { "nothing says to whom: its record is missing" }
+    ))
+    .hint(format!(
+        "send the list as it was then, or restore the ledger; moving {} away gives up what it says, and these people may be mailed twice",
+        trace.shown()
+    ))
+}
+
+/// Whether two identities may be one campaign: the same, or both without a name and shown alike.
+/// Identities without a name are made of paths, which may have been written differently.
+fn may_be_same(one: (&str, Option<&str>), other: (&str, Option<&str>)) -> bool {
+    let shown = crate::run::campaign::shown;
+    let parts = |campaign: &str| campaign.matches('#').count();
+    one == other
+        || one.1 == other.1
+            && parts(one.0) > 0
+            && parts(one.0) == parts(other.0)
+            && shown(one.0) == shown(other.0)
+}
+
+/// A report in CSV that is read back.
+struct Report {
+    path: PathBuf,
+    reader: csv::Reader<File>,
+    columns: Columns,
+    /// How often a key has been seen: under `--dedupe off` the second one has a key of its own.
+    occurrences: HashMap<u64, u32>,
+    /// The latest hand-over so far.
+    latest: Option<Timestamp>,
+}
+
+/// Where the columns are that matter here.
+struct Columns {
+    row: Option<usize>,
+    email: usize,
+    outcome: usize,
+    reason: usize,
+    provider: usize,
+    code: usize,
+    batch: usize,
+    feedback: usize,
+    last_at: Option<usize>,
+    id: Option<usize>,
+}
+
+impl Report {
+    fn open(path: PathBuf, id: Option<&str>) -> Result<Self> {
+        let file = File::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let mut reader = csv::ReaderBuilder::new().from_reader(file);
+        let header = reader.headers().map_err(|e| unreadable(&path, &e.to_string()))?.clone();
+        // Our columns stand last; a list may have columns of the same names.
+        let at = |name: &str| {
+            header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at)
+        };
+        let ours = |name: &str| {
+            at(name).ok_or_else(|| unreadable(&path, &format!("it has no column {name}")))
+        };
+        let columns = Columns {
+            row: at("mb_row"),
+            email: ours("mb_email")?,
+            outcome: ours("mb_outcome")?,
+            reason: ours("mb_reason")?,
+            provider: ours("mb_provider")?,
+            code: ours("mb_code")?,
+            batch: ours("mb_batch")?,
+            feedback: ours("mb_feedback")?,
+            last_at: at("mb_last_at"),
+            id: id.and_then(|id| header.iter().position(|column| column == id)),
+        };
+        Ok(Self { path, reader, columns, occurrences: HashMap::new(), latest: None })
+    }
+
+    /// The next people, and what their rows teach; empty at the end.
+    fn page(&mut self) -> Result<(Vec<Adopted>, Vec<LedgerSuppression>)> {
+        let (mut people, mut learned) = (Vec::with_capacity(PAGE), Vec::new());
+        let mut record = csv::StringRecord::new();
+        while people.len() < PAGE
+            && self
+                .reader
+                .read_record(&mut record)
+                .map_err(|e| unreadable(&self.path, &e.to_string()))?
+        {
+            let line = record.position().map_or(0, csv::Position::line);
+            let outcome = self.outcome(&record, line)?;
+            let Some(outcome) = outcome else { continue };
+            let cell = |at: usize| record.get(at).unwrap_or_default();
+            self.latest =
+                self.latest.max(self.columns.last_at.and_then(|at| cell(at).parse().ok()));
+            let email = unguarded(cell(self.columns.email)).to_owned();
+            let key = match self.columns.id.map(cell).filter(|id| !id.trim().is_empty()) {
+                Some(id) => unguarded(id).to_owned(),
+                None => email.to_lowercase(),
+            };
+            learned.extend(suppressions(&email, &record, &self.columns));
+            let seen = self.occurrences.entry(xxh3_64(key.as_bytes())).or_default();
+            *seen += 1;
+            let key = if *seen > 1 { format!("{key}#{seen}") } else { key };
+            people.push(Adopted { key, email, outcome: outcome.0 });
+        }
+        Ok((people, learned))
+    }
+
+    /// What a row says became of its person; `None` for a row that reached nobody and holds nobody
+    /// back.
+    fn outcome(&self, record: &csv::StringRecord, line: u64) -> Result<Option<Kept>> {
+        let word = record.get(self.columns.outcome).unwrap_or_default();
+        let reason =
+            || record.get(self.columns.reason).and_then(|reason| reason.parse::<Reason>().ok());
+        if word.is_empty() {
+            // Under way when the report was written, or not begun.
+            let was_claimed = record.get(self.columns.batch).is_some_and(|batch| !batch.is_empty());
+            return Ok(Some(Kept(
+                was_claimed.then_some((Outcome::Unknown, Some(Reason::NoReply))),
+            )));
+        }
+        let outcome: Outcome = word
+            .parse()
+            .map_err(|_| unreadable(&self.path, &format!("line {line}: {word:?} is no outcome")))?;
+        Ok(match outcome {
+            Outcome::Accepted | Outcome::AlreadyAccepted => {
+                Some(Kept(Some((Outcome::Accepted, None))))
+            }
+            Outcome::Rejected => Some(Kept(Some((Outcome::Rejected, reason())))),
+            Outcome::Unknown => {
+                Some(Kept(Some((Outcome::Unknown, reason().or(Some(Reason::NoReply))))))
+            }
+            Outcome::Deferred | Outcome::Held => Some(Kept(None)),
+            Outcome::Suppressed | Outcome::Invalid | Outcome::Duplicate => None,
+        })
+    }
+}
+
+/// What is kept of a person; nothing where they may be mailed.
+struct Kept(Option<(Outcome, Option<Reason>)>);
+
+/// The suppressions that a row of a report proves: a mailbox that was gone at hand-over, and what
+/// came back later.
+fn suppressions(
+    email: &str,
+    record: &csv::StringRecord,
+    columns: &Columns,
+) -> Vec<LedgerSuppression> {
+    let cell = |at: usize| record.get(at).unwrap_or_default();
+    let mut reasons = Vec::new();
+    if cell(columns.outcome) == Outcome::Rejected.as_str()
+        && cell(columns.reason) == Reason::MailboxGone.as_str()
+    {
+        reasons.push(Reason::HardBounce);
+    }
+    reasons.extend(cell(columns.feedback).split_whitespace().filter_map(|word| match word {
+        word if word == feedback_word(EventKind::Bounced, Some(Bounce::Hard)) => {
+            Some(Reason::HardBounce)
+        }
+        word if word == EventKind::Complained.as_str() => Some(Reason::Complaint),
+        word if word == EventKind::Unsubscribed.as_str() => Some(Reason::Unsubscribe),
+        _ => None,
+    }));
+    reasons.dedup();
+    let entry = |reason| LedgerSuppression {
+        entry: email.to_lowercase(),
+        reason,
+        scope: String::new(),
+        source: cell(columns.provider).to_owned(),
+        created_at: Timestamp::now(),
+        expires_at: None,
+        note: cell(columns.code).to_owned(),
+    };
+    reasons.into_iter().map(entry).collect()
+}
+
+/// A cell without the guard of `--spreadsheet-safe`.
+fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
+}
+
+fn unreadable(path: &Path, why: &str) -> Error {
+    Error::usage(format!("{}: this is not a report as it was written: {why}", path.shown()))
+        .hint("restore it from a backup; moving it away gives up what it says, and the people in it may be mailed twice")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_without_a_name_may_be_one_campaign_when_they_are_shown_alike() {
+        let same = |one: &str, other: &str| may_be_same((one, None), (other, None));
+        assert!(same("spring", "spring") && same("m/list#aa", "m/list#bb"));
+        assert!(
+            !same("spring", "autumn")
+                && !same("m/list", "m/list#aa")
+                && !same("m/list#aa", "m/list#aa#sandbox")
+                && !same("m/list#aa", "m/other#aa")
+        );
+        assert!(!may_be_same(("m/list#aa", None), ("m/list#bb", Some("staging"))));
+    }
+}

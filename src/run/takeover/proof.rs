@@ -1,0 +1,171 @@
+//! Whether what is left of a lost run's reports is all that there was.
+//!
+//! The rule it keeps: a recipient whom a report named as reached, and whom nothing names any more,
+//! is not taken for one who was not reached. A record says what its run's newest report held. Where
+//! it does not, because an earlier version wrote it, the rows' own numbers, the link to the newest
+//! report and the number of the last batch must bear the report out.
+
+use std::path::Path;
+
+use super::{Report, unreadable};
+use crate::ledger::record::{self, ReportMark, RunRecord};
+use crate::ledger::reports::Reports;
+use crate::model::error::{Error, Result};
+use crate::model::outcome::Outcome;
+use crate::model::shown::Shown;
+use crate::run::reports::is_reached;
+
+/// What a report holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    rows: u64,
+    reached: u64,
+    /// Rows that are missing between others, by their numbers.
+    gaps: u64,
+    last_batch: i64,
+}
+
+/// Errs with exit 2 where a report of the run is missing or was shortened, or where nothing shows
+/// that it was not.
+pub(super) fn prove(
+    reports: &Reports,
+    record: Option<&RunRecord>,
+    run: &str,
+    state_dir: &Path,
+) -> Result<()> {
+    let newest = reports.newest().zip(reports.number());
+    let counted = newest.map(|(path, _)| count(path)).transpose()?.unwrap_or_default();
+    let number = newest.map_or(0, |(_, number)| number);
+    let left = newest.map_or_else(
+        || "no report is left".to_owned(),
+        |(path, _)| format!("{} is left", name(path)),
+    );
+    let refuse = |what: String, wanted: u32| {
+        Err(refusal(run, &what, (&reports.place(wanted), record.map(|_| run), reports, state_dir)))
+    };
+    match record.and_then(|record| record.report) {
+        Some(mark) if mark.number > number => {
+            let ReportMark { reached, .. } = mark;
+            let missing = reached.saturating_sub(counted.reached);
+            refuse(
+                format!(
+                    "its newest report, {}, is gone: it named {reached} recipients who were reached or may have been; {left} and names {} of them, so \
+                     that {missing} are missing",
+                    name(&reports.place(mark.number)),
+                    counted.reached
+                ),
+                mark.number,
+            )
+        }
+        Some(mark)
+            if mark.number == number
+                && (mark.rows, mark.reached) != (counted.rows, counted.reached) =>
+        {
+            refuse(
+                format!(
+                    "its report {} is not as it was written: it had {} rows and has {}; it named {} recipients who were reached or may have been and names \
+                 {}, so that {} are missing",
+                    name(&reports.place(number)),
+                    mark.rows,
+                    counted.rows,
+                    mark.reached,
+                    counted.reached,
+                    mark.reached.saturating_sub(counted.reached)
+                ),
+                number,
+            )
+        }
+        Some(mark) if mark.number == number => Ok(()),
+        _ => prove_without_mark((reports, number, counted), record, &left, refuse),
+    }
+}
+
+/// The same for a report that no record describes.
+fn prove_without_mark(
+    (reports, number, counted): (&Reports, u32, Counted),
+    record: Option<&RunRecord>,
+    left: &str,
+    refuse: impl Fn(String, u32) -> Result<()>,
+) -> Result<()> {
+    if let Some(linked) = reports.linked().filter(|linked| *linked > number) {
+        let (link, gone) = (reports.link(), reports.place(linked));
+        return refuse(
+            format!(
+                "its newest report, {}, to which {} leads, is gone; {left}",
+                name(&gone),
+                name(&link)
+            ),
+            linked,
+        );
+    }
+    if number == 0 {
+        return Ok(());
+    }
+    if counted.gaps > 0 {
+        return refuse(
+            format!(
+                "its report {} lacks {} rows, by their numbers",
+                name(&reports.place(number)),
+                counted.gaps
+            ),
+            number,
+        );
+    }
+    match record {
+        Some(record) if record.batches > counted.last_batch => refuse(
+            format!(
+                "nothing shows that its report {} is whole and the newest: its last batch is {}, and the run's record says {}",
+                name(&reports.place(number)),
+                counted.last_batch,
+                record.batches
+            ),
+            number,
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn refusal(
+    run: &str,
+    what: &str,
+    (report, record, reports, state_dir): (&Path, Option<&str>, &Reports, &Path),
+) -> Error {
+    let mut away =
+        record.map(|run| record::path(state_dir, run).shown()).into_iter().collect::<Vec<_>>();
+    away.extend(reports.linked().map(|_| reports.link().shown()));
+    let go_on = match away.is_empty() {
+        true => "moving it away gives up what it says".to_owned(),
+        false => format!("moving {} away goes on with what is left", away.join(" and ")),
+    };
+    Error::usage(format!("run {run}: {what}")).hint(format!(
+        "restore {} or the newest ledger.db from a backup; {go_on}, and the recipients who are missing may be mailed twice",
+        report.shown()
+    ))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Counts the rows of a report. Errs with exit 2 where it cannot be read as one.
+fn count(path: &Path) -> Result<Counted> {
+    let mut report = Report::open(path.to_owned(), None)?;
+    let (mut counted, mut last_row) = (Counted::default(), 0);
+    let mut row = csv::StringRecord::new();
+    while report.reader.read_record(&mut row).map_err(|e| unreadable(path, &e.to_string()))? {
+        let cell = |at: usize| row.get(at).unwrap_or_default();
+        let batch = cell(report.columns.batch);
+        counted.rows += 1;
+        counted.last_batch = counted.last_batch.max(batch.parse().unwrap_or(0));
+        // What is no outcome is refused when the report is read for good.
+        let outcome = cell(report.columns.outcome);
+        let is_known = outcome.is_empty() || outcome.parse::<Outcome>().is_ok();
+        counted.reached +=
+            u64::from(is_known && is_reached(outcome.parse().ok(), !batch.is_empty()));
+        if let Some(number) = report.columns.row.and_then(|at| cell(at).parse::<u64>().ok()) {
+            counted.gaps += number.saturating_sub(last_row + 1);
+            last_row = number;
+        }
+    }
+    Ok(counted)
+}
