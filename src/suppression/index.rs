@@ -1,13 +1,20 @@
 //! The loaded entries as 16 bytes each: sorted hashes whose two lowest bits hold the reason's rank,
 //! with buckets by their highest bits.
 //!
+//! Ten million keys are sorted in 0.38 s, by the standard library on two threads and in place. A
+//! radix sort of our own took 0.27 s and the same processor time; the crates `radsort`, `glidesort`
+//! and `rdst` took 0.8 to 1.0 s on one thread, the first two with 80 to 160 MB beside the keys.
+//!
 //! Two different addresses with the same 126 bits: one in 10^25 runs of a million recipients
 //! against ten million entries.
 
-use super::sorting::settle;
+use std::thread;
 
 /// The bits of a key that hold the rank.
-pub(super) const RANK: u128 = 3;
+const RANK: u128 = 3;
+
+/// From this many keys on, a second thread is worth its start.
+const WORTH_A_THREAD: usize = 1 << 17;
 
 /// One key for the index.
 pub(super) fn packed(hash: u128, rank: u8) -> u128 {
@@ -32,12 +39,27 @@ impl Index {
     /// Sorts packed keys; of equal hashes the highest rank stays. The number of keys must fit into
     /// 32 bits.
     pub(super) fn new(mut keys: Vec<u128>) -> Self {
+        sort(&mut keys);
+        keys.dedup_by(|next, kept| {
+            let is_same = masked(*next) == masked(*kept);
+            // Sorted, so the later one has the higher rank.
+            if is_same {
+                *kept = *next;
+            }
+            is_same
+        });
         let bits = (keys.len() / 8).checked_ilog2().unwrap_or(0).min(20);
         let shift = 128 - bits;
-        let mut starts = vec![0; (1 << bits) + 1];
-        settle(&mut keys, &mut starts[..1 << bits], shift);
-        starts[1 << bits] =
+        let mut starts = Vec::with_capacity((1 << bits) + 1);
+        for (place, key) in (0_u32..).zip(&keys) {
+            // A bucket without keys begins where the next one does.
+            while starts.len() <= bucket(*key, shift) {
+                starts.push(place);
+            }
+        }
+        let end =
             u32::try_from(keys.len()).expect("the caller keeps the number of keys within 32 bits");
+        starts.resize((1 << bits) + 1, end);
         Self { keys, starts, shift }
     }
 
@@ -70,8 +92,22 @@ impl Index {
     }
 }
 
+/// Sorts keys, many of them on two threads.
+fn sort(keys: &mut [u128]) {
+    if keys.len() < WORTH_A_THREAD {
+        return keys.sort_unstable();
+    }
+    let middle = keys.len() / 2;
+    keys.select_nth_unstable(middle);
+    let (low, high) = keys.split_at_mut(middle);
+    thread::scope(|scope| {
+        scope.spawn(|| low.sort_unstable());
+        high.sort_unstable();
+    });
+}
+
 /// The bucket of a key.
-pub(super) fn bucket(key: u128, shift: u32) -> usize {
+fn bucket(key: u128, shift: u32) -> usize {
     // A shift by the whole width stands for a single bucket.
     key.checked_shr(shift).unwrap_or(0) as usize
 }
@@ -82,13 +118,24 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::sorting::WORTH_A_THREAD;
     use super::*;
 
     #[test]
     fn an_empty_index_finds_nothing() {
         assert_eq!(Index::new(Vec::new()).get(0), None);
         assert_eq!(Index::default().get(u128::MAX), None);
+    }
+
+    #[test]
+    fn keys_that_are_all_alike_or_on_one_side_are_found_too() {
+        for varied in [0, RANK, u128::MAX >> 1, u128::MAX >> 30, 0xffff << 64] {
+            for fixed in [0, 1 << 127] {
+                let key = |i: usize| xxhash_rust::xxh3::xxh3_128(&i.to_le_bytes()) & varied | fixed;
+                let index = Index::new((0..WORTH_A_THREAD + 1).map(key).collect());
+                assert!((0..WORTH_A_THREAD).all(|i| index.get(key(i)).is_some()));
+                assert_eq!(index.get(0x55 << 119), None);
+            }
+        }
     }
 
     #[test]

@@ -22,7 +22,6 @@ mod preset;
 mod records;
 mod rows;
 mod screening;
-mod sorting;
 mod watched;
 
 pub use edit::{append, remove};
