@@ -1,5 +1,10 @@
-//! What has been seen of a list, as 12 octets for each text: a million of them take about 16 MB,
-//! and growing copies a small part at a time.
+//! Which texts of a list have been seen, as 12 bytes for each: a million texts take about 16 MB, and
+//! growing copies a small part at a time.
+//!
+//! `hashbrown::HashTable` with the same entries takes 27 MB for a million texts and 41 MB while it
+//! grows (in 256 shards 27 MB), where this table takes 15.4 MB. It is faster, 85 ns for a new text
+//! against 155 ns, but a run may take at most 40 MiB more for a million rows than for 100,000, and
+//! two such tables are held.
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -153,13 +158,13 @@ mod tests {
         for i in 0..1_000_000_u32 {
             seen.insert(&i.to_string());
             if i >= 200_000 && i % 50_000 == 0 {
-                let octets: usize = seen
+                let bytes: usize = seen
                     .slots
                     .shards
                     .iter()
                     .map(|shard| shard.places.capacity() * size_of::<Slot>())
                     .sum();
-                assert!(octets < 17 * i as usize, "{octets} octets for {i} texts");
+                assert!(bytes < 17 * i as usize, "{bytes} bytes for {i} texts");
             }
         }
     }
