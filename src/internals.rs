@@ -33,7 +33,7 @@ pub mod events {
     pub use crate::events::{each_letter, file_learned};
 
     pub mod mail {
-        pub use crate::events::mail::{Told, read};
+        pub use crate::events::mail::{Parsed, read};
     }
 
     pub mod webhook {

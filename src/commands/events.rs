@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{EventListArgs, EventsArgs, EventsCommand, Globals, IngestArgs};
 use crate::config::start_dir;
-use crate::events::mail::{self, Told};
+use crate::events::mail::{self, Parsed};
 use crate::events::webhook::read_export;
 use crate::events::{Letter, each_letter, file_learned};
 use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
@@ -175,7 +175,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     let base = start_dir(globals)?;
     let paths: Vec<(PathBuf, String)> =
         args.paths.iter().map(|path| (base.join(path), path.shown())).collect();
-    let (sender, mut letters) = tokio::sync::mpsc::channel::<(Letter, Option<Told>)>(AT_ONCE);
+    let (sender, mut letters) = tokio::sync::mpsc::channel::<(Letter, Option<Parsed>)>(AT_ONCE);
     let reader = tokio::task::spawn_blocking(move || {
         for (path, shown) in &paths {
             let going = each_letter(path, shown, &mut |letter| {
@@ -221,17 +221,17 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
 }
 
 /// What a message or a provider's JSON object tells.
-fn read(raw: &[u8]) -> Told {
+fn read(raw: &[u8]) -> Parsed {
     if raw.first() != Some(&b'{') {
         return mail::read(raw, Timestamp::now());
     }
-    read_export(raw, Timestamp::now()).map_or_else(Told::Nothing, Told::Events)
+    read_export(raw, Timestamp::now()).map_or_else(Parsed::Nothing, Parsed::Events)
 }
 
 /// The events of a letter, or why there are none.
 fn tally(
     letter: &Letter,
-    told: Option<Told>,
+    told: Option<Parsed>,
     counts: &mut Counts,
 ) -> std::result::Result<Vec<Event>, String> {
     if let Err(why) = &letter.raw {
@@ -252,13 +252,13 @@ fn tally(
         ));
     }
     match told {
-        Some(Told::Events(events)) => {
+        Some(Parsed::Events(events)) => {
             for event in &events {
                 *counts.words.entry(event.word()).or_default() += 1;
             }
             Ok(events)
         }
-        Some(Told::Nothing(why)) => {
+        Some(Parsed::Nothing(why)) => {
             counts.nothing += 1;
             Err(why.to_owned())
         }

@@ -25,6 +25,7 @@ mod marks;
 mod place;
 mod problem;
 mod reader;
+mod row;
 mod source;
 mod tidy;
 
@@ -38,7 +39,8 @@ pub use format::Format;
 pub(crate) use layout::{is_delimiter, separator};
 pub(crate) use marks::{is_marked, looks_like_address};
 pub(crate) use place::Place;
-pub use reader::{ListReader, ListRow, ReadOptions};
+pub use reader::{ListReader, ReadOptions};
+pub use row::ListRow;
 pub(crate) use source::Source;
 pub(crate) use tidy::unwrapped;
 

@@ -15,6 +15,7 @@ use super::json::{Array, Lines};
 use super::layout::{self, Known};
 use super::marks::{is_struck_address, looks_like_address, without_mark};
 use super::problem::{Place, Problem, ReadError};
+use super::row::ListRow;
 use super::tidy::{self, Tidy};
 use super::{Format, MAX_COLUMNS, Source};
 use crate::model::error::{Error, Result};
@@ -35,18 +36,6 @@ pub struct ReadOptions {
     pub email: Option<String>,
     /// Whether to read a list whose encoding can only be guessed; otherwise it is refused.
     pub accept_guess: bool,
-}
-
-/// One row as it stands in its list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ListRow {
-    /// The line on which it begins, from 1; in a JSON array the number of the element.
-    pub line: u64,
-    /// Its fields; a row that is too short is filled up with empty ones, one that is too long is
-    /// kept as it is.
-    pub fields: Fields,
-    /// Why this row is no good although the list can be read on.
-    pub defect: Option<String>,
 }
 
 enum Body {

@@ -14,7 +14,7 @@ use super::marks::{
     strikes_row, without_mark,
 };
 use super::problem::{Place, Problem};
-use super::reader::ListRow;
+use super::row::ListRow;
 use crate::model::recipient::Fields;
 
 /// Makes rows of records.

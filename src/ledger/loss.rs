@@ -7,13 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::ledger::record::{self, RunRecord};
 use crate::ledger::reports::Name;
+use crate::ledger::state_files::{RUN_ID, is_run_id, names, report_directory};
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{Leaves, RunId};
-use crate::model::shown::Shown;
 
 /// The runs that the files of a state directory name.
 #[derive(Clone, Debug, Default)]
@@ -169,60 +169,9 @@ impl Remains {
     }
 }
 
-/// The directory of the reports that are always written.
-pub(crate) fn report_directory(state_dir: &Path) -> PathBuf {
-    state_dir.join("reports")
-}
-
-/// The length of a run's name, in bytes.
-pub(super) const RUN_ID: usize = "20261121-034500-k3f9".len();
-
-/// Whether a text has the form of a run's name.
-pub(super) fn is_run_id(text: &str) -> bool {
-    text.len() == RUN_ID
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 15 => byte == b'-',
-            0..8 | 9..15 => byte.is_ascii_digit(),
-            _ => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
-        })
-}
-
-/// The names in a directory; none where there is no directory.
-pub(super) fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match std::fs::read_dir(dir) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        entries => {
-            entries.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", dir.shown())))?
-        }
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry?.file_name().to_str().map(str::to_owned));
-    }
-    Ok(names)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_of_runs_are_taken_for_runs() {
-        assert!(is_run_id("20261121-034500-k3f9") && is_run_id("20261121-034500-aaaa"));
-        for other in [
-            "",
-            "today",
-            "20261121-034500-k3f",
-            "20261121-034500-k3f9x",
-            "20261121x034500-k3f9",
-            "20261121-034500-K3F9",
-            "2026112é-034500-k3f",
-        ] {
-            assert!(!is_run_id(other), "{other}");
-        }
-    }
 
     #[test]
     fn files_of_other_names_prove_nothing() {

@@ -30,6 +30,7 @@ mod run;
 mod seal;
 mod sketch;
 mod sqlite;
+pub(crate) mod state_files;
 mod tokens;
 pub(crate) mod trace;
 mod trend;

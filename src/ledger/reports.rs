@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::loss::{RUN_ID, is_run_id};
+use super::state_files::{RUN_ID, is_run_id, names};
 
 /// A report file by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Reports {
     /// reports.
     pub(crate) fn of(dir: &Path, run: &str) -> io::Result<Self> {
         let mut files = BTreeMap::new();
-        for name in super::loss::names(dir)? {
+        for name in names(dir)? {
             let Some(name) = Name::parse(&name).filter(|name| name.run == run) else { continue };
             // Of two with one number the one that lies aside is older.
             if !name.aside || !files.contains_key(&name.number) {
@@ -158,7 +158,7 @@ mod tests {
     const RUN: &str = "20261121-034500-k3f9";
 
     fn names(dir: &Path) -> Vec<String> {
-        let mut names = super::super::loss::names(dir).unwrap();
+        let mut names = super::names(dir).unwrap();
         names.sort();
         names
     }

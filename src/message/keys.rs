@@ -2,41 +2,12 @@
 //! of the three wins.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::model::outcome::Kind;
-
-/// Where a message comes from. Flags (and the environment) win over the file's front matter, which
-/// wins over mailbatch.toml.
-#[derive(Clone, Debug, Default)]
-pub struct MessageSource {
-    /// The message file, of `--message` or of `[message] file`.
-    pub file: Option<PathBuf>,
-    /// The keys under `[message]` of mailbatch.toml.
-    pub inline: MessageKeys,
-    /// What flags and the environment say.
-    pub flags: MessageKeys,
-}
-
-impl MessageSource {
-    /// The files that the message is read from: its own and its attachments, as far as they can be
-    /// found.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
-        let directory = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-        let front = self
-            .file
-            .as_deref()
-            .and_then(|file| super::file::read(file).ok())
-            .and_then(|file| file.keys.attachments);
-        files.extend(front.iter().flatten().map(|key| directory.join(&key.path)));
-        files.extend(self.inline.attachments.iter().flatten().map(|key| key.path.clone()));
-        files
-    }
-}
 
 /// The keys of a message; each may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

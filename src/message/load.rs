@@ -12,8 +12,9 @@ use super::body::{Body, Format};
 use super::file::{self, MessageFile};
 use super::frozen::{Frozen, VERSION};
 use super::header::{self, NameError};
-use super::keys::{MessageKeys, MessageSource};
+use super::keys::MessageKeys;
 use super::mailbox::Mailbox;
+use super::source::MessageSource;
 use super::template::Source;
 
 /// Reads all that `source` names. The second value is what is odd about it.

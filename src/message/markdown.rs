@@ -10,8 +10,8 @@ use std::fmt;
 
 use pulldown_cmark::{Options, Parser, html};
 
+use super::escape::push_html_escaped;
 use super::plain::Piece;
-use super::template::push_html_escaped;
 
 /// Unicode noncharacters, which no text to be exchanged may hold.
 const OPEN: char = '\u{fdd0}';

@@ -20,6 +20,7 @@ mod body;
 mod content;
 mod difference;
 mod elements;
+mod escape;
 mod file;
 mod filters;
 mod frozen;
@@ -36,12 +37,14 @@ mod prepared;
 mod reserved;
 mod row;
 mod skeleton;
+mod source;
 mod template;
 
 pub(crate) use ident::message_id;
 pub use ident::{Ident, is_token, token_of};
-pub use keys::{MessageKeys, MessageSource};
+pub use keys::MessageKeys;
 pub use link::Links;
+pub use source::MessageSource;
 pub(crate) use template::RenderError;
 
 use frozen::{Frozen, VERSION};

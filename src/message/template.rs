@@ -16,6 +16,7 @@ use crate::bounded::guarded::Guarded;
 use crate::input::context::{Doubt, float_text};
 use crate::model::error::{Error, Result};
 
+use super::escape::push_html_escaped;
 use super::plain::{Piece, Plain};
 use super::row::Row;
 use super::{filters, markdown};
@@ -346,23 +347,6 @@ fn write_value(
         None => escape.push(out, &float_text(state, value).unwrap_or_else(|| value.to_string())),
     };
     written.map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure))
-}
-
-/// Appends text so that it is text in HTML elements and in quoted attributes.
-pub(super) fn push_html_escaped(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|b| matches!(b, b'&' | b'<' | b'>' | b'"' | b'\'')) {
-        out.write_str(&rest[..at])?;
-        out.write_str(match rest.as_bytes()[at] {
-            b'&' => "&amp;",
-            b'<' => "&lt;",
-            b'>' => "&gt;",
-            b'"' => "&quot;",
-            _ => "&#39;",
-        })?;
-        rest = &rest[at + 1..];
-    }
-    out.write_str(rest)
 }
 
 #[cfg(test)]

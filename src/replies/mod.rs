@@ -1,7 +1,7 @@
 //! What a reply means: the one body of knowledge for hand-over, APIs and bounces.
 //!
 //! The rules it keeps: sentences are compared here and nowhere else; what is known is data with a
-//! source ([`known`]); a refusal is about the provider, the recipient, the message or the session,
+//! source ([`table`]); a refusal is about the provider, the recipient, the message or the session,
 //! and what is about the provider is never charged to a recipient.
 //!
 //! - A phrase or status of the table decides ([`Reading::is_known`]); a provider may be stopped at
@@ -15,7 +15,7 @@
 //!   ([`tongues`]); one for the sender near by makes it a sentence about the sender, in bounces
 //!   too.
 //! - What the first sentence about the recipient says outranks what later ones, links and help say
-//!   about the provider ([`sentence`]).
+//!   about the provider ([`recipient`]).
 //! - What a server repeats of another one's words (`host mx.example said: ...`) is about one
 //!   recipient: phrases are not looked for in it.
 
@@ -25,8 +25,11 @@ mod known;
 mod normal;
 mod phrase;
 mod prose;
+mod reasons;
+mod recipient;
 mod sentence;
 mod sign;
+mod table;
 mod tongues;
 mod unknown;
 mod wait;

@@ -1,13 +1,6 @@
-//! The sentences of a reply: where each ends, which is help for readers, and which says what is
-//! wrong with the recipient.
-//!
-//! The rule it keeps: what the first sentence about the recipient says outranks what is said about
-//! the provider in later ones, in links and in help. A reply may explain at length what else might
-//! have been the reason.
+//! The sentences of a reply: where each ends, and which only helps its reader.
 
 use std::ops::Range;
-
-use super::words::speaks_of_recipient;
 
 /// How a sentence begins that helps and tells nothing.
 const HELP: [&str; 27] = [
@@ -93,17 +86,6 @@ pub(super) fn is_in_link(text: &str, at: usize) -> bool {
     word.contains("://") || word.contains("www.")
 }
 
-/// A text up to the end of the first sentence that says what is wrong with the recipient; all of it
-/// where none does.
-pub(super) fn up_to_recipient(text: &str) -> &str {
-    let sentences = sentences(text);
-    if sentences.len() < 2 {
-        return text;
-    }
-    let first = sentences.into_iter().find(|range| speaks_of_recipient(&text[range.clone()]));
-    first.map_or(text, |range| &text[..range.end])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,24 +102,5 @@ mod tests {
         assert!(is_help(found[1]) && is_in_link(text, text.find("a.b").unwrap_or(0)));
         assert_eq!(sentences("; . !").len(), 0);
         assert_eq!(sentences("不存在。请").len(), 2);
-    }
-
-    #[test]
-    fn what_is_said_of_the_recipient_ends_what_counts() {
-        for (text, counts) in [
-            ("no such user. daily limit exceeded", "no such user"),
-            ("sorry; the mailbox is full; rate limit", "sorry; the mailbox is full"),
-            (
-                "requested action not taken: mailbox unavailable. rate limit",
-                "requested action not taken: mailbox unavailable. rate limit",
-            ),
-            (
-                "sender address does not exist. rate limit",
-                "sender address does not exist. rate limit",
-            ),
-            ("your account is disabled. rate limit", "your account is disabled. rate limit"),
-        ] {
-            assert_eq!(up_to_recipient(text), counts);
-        }
     }
 }

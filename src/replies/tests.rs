@@ -1,4 +1,4 @@
-use super::known::KNOWN;
+use super::table::KNOWN;
 use super::*;
 
 fn read(at: Place, reply: &str) -> Reading {
@@ -37,7 +37,7 @@ fn every_entry_is_in_the_form_in_which_it_is_looked_for_and_has_a_source() {
 #[test]
 fn no_entry_is_hidden_behind_one_that_says_the_same() {
     for (at, known) in KNOWN.iter().enumerate() {
-        let same = |other: &&super::known::Known| {
+        let same = |other: &&super::table::Known| {
             other.says == known.says && other.digits.contains(known.digits)
         };
         assert_eq!(KNOWN[..at].iter().find(same).map(|other| other.says), None, "{}", known.says);

@@ -1,32 +1,12 @@
 //! What is said in words about a recipient, in the languages of mail systems: the phrases of
 //! `reasons.txt`, and sentences that no list can hold.
 
-use std::sync::LazyLock;
-
 use super::absent::of_another;
-use super::normal::{forms, unaccented};
-use super::sentence::{sentences, up_to_recipient};
-use super::tongues;
+use super::reasons::section;
+use super::recipient::up_to_recipient;
+use super::sentence::sentences;
 use super::unknown::{is_about_many, says_nobody};
-use super::{Meaning, Place, Status, known};
-
-static REASONS: LazyLock<Vec<Section>> = LazyLock::new(|| sections(include_str!("reasons.txt")));
-
-/// The sections up to this one mean what they say whatever the status.
-const LAST_CLEAR: &str = "rate";
-
-/// Phrases that mean the same.
-#[derive(Debug)]
-struct Section {
-    means: Meaning,
-    /// They mean it beside any status.
-    is_clear: bool,
-    /// They are of other languages than English.
-    is_abroad: bool,
-    /// They say no more than that something was refused.
-    is_mere: bool,
-    phrases: Vec<String>,
-}
+use super::{Meaning, Place, Status, known, tongues};
 
 /// What a system said in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,36 +121,6 @@ fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     }
 }
 
-/// The first section of which a text holds a phrase.
-fn section(text: &str) -> Option<&'static Section> {
-    REASONS
-        .iter()
-        .find(|section| section.phrases.iter().any(|phrase| text.contains(phrase.as_str())))
-}
-
-/// Whether a lowercase sentence says what is wrong with the recipient: nobody there, a full or a
-/// closed mailbox. "Mailbox unavailable" says nothing, for it stands before many a reason (RFC 5321
-/// section 4.2.3), and neither does what is said of the sender.
-pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
-    const OURS: [&str; 8] =
-        ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
-    let sentence = unaccented(sentence);
-    if tongues::of_mailbox(&sentence) == Some(Meaning::Sender) {
-        return false;
-    }
-    let is_ours = || OURS.iter().any(|word| sentence.contains(word));
-    let Some(found) = section(&sentence) else {
-        return says_nobody(&sentence) || (known::says_full(&sentence) && !is_ours());
-    };
-    match found.means {
-        Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address => {
-            says_nobody(&sentence)
-                || !(sentence.contains("unavailable") || is_about_many(&sentence) || is_ours())
-        }
-        _ => says_nobody(&sentence) && !found.is_clear,
-    }
-}
-
 /// Whether a text says that we have asked for too many who are not there.
 fn is_about_harvest(text: &str) -> bool {
     let is_so = |sentence: &str| {
@@ -253,90 +203,9 @@ fn is_about_room(text: &str) -> bool {
     })
 }
 
-fn sections(text: &str) -> Vec<Section> {
-    let mut sections: Vec<Section> = Vec::new();
-    let mut is_clear = true;
-    for line in text.lines() {
-        if let Some((word, name)) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .and_then(|rest| rest.split_once(' '))
-        {
-            // A test makes sure that every section names a meaning.
-            let means = meaning(word).unwrap_or(Meaning::Session);
-            sections.push(Section {
-                means,
-                is_clear,
-                is_abroad: name == "abroad",
-                is_mere: name == "refusal",
-                phrases: Vec::new(),
-            });
-            is_clear &= name != LAST_CLEAR;
-        } else if !line.is_empty()
-            && !line.starts_with('#')
-            && let Some(section) = sections.last_mut()
-        {
-            section.phrases.extend(forms(line));
-        }
-    }
-    sections
-}
-
-/// The meaning that a section is named after.
-fn meaning(word: &str) -> Option<Meaning> {
-    Some(match word {
-        "full" => Meaning::Full,
-        "size" => Meaning::Size,
-        "gone" => Meaning::Gone,
-        "domain" => Meaning::Domain,
-        "disabled" => Meaning::Disabled,
-        "address" => Meaning::Address,
-        "policy" => Meaning::Policy,
-        "rate" => Meaning::Rate,
-        "content" => Meaning::Content,
-        "routing" => Meaning::Routing,
-        "expired" => Meaning::Expired,
-        "system" => Meaning::System,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::known::KNOWN;
-    use super::super::phrase::find;
     use super::*;
-
-    #[test]
-    fn phrases_are_in_the_form_in_which_they_are_looked_for() {
-        for line in include_str!("reasons.txt").lines().filter(|line| !line.starts_with('#')) {
-            assert_eq!(line, line.to_lowercase());
-            assert!(
-                line.is_empty()
-                    || (line.len() > 2 && !line.contains("  ") && !line.starts_with(' ')),
-                "{line}"
-            );
-        }
-        let mut sections =
-            include_str!("reasons.txt").lines().filter_map(|line| line.strip_prefix('['));
-        assert!(sections.all(|section| {
-            section.split_once(' ').is_some_and(|(word, _)| meaning(word).is_some())
-        }));
-    }
-
-    #[test]
-    fn a_phrase_is_written_down_once() {
-        let everywhere =
-            KNOWN.iter().filter(|known| known.digits == "45" && known.at.contains(&Place::Bounce));
-        for known in everywhere {
-            let again: Vec<&String> = REASONS
-                .iter()
-                .flat_map(|section| &section.phrases)
-                .filter(|phrase| find(known.says, phrase).is_some())
-                .collect();
-            assert!(again.is_empty(), "{}: {again:?}", known.says);
-        }
-    }
 
     #[test]
     fn what_is_unmistakable_comes_first() {

@@ -6,9 +6,9 @@ use std::path::Path;
 use futures_util::stream::{self, StreamExt};
 
 use crate::cli::SendingArgs;
-use crate::ledger::loss::report_directory;
 use crate::ledger::record::{self, ReportMark, RunRecord};
 use crate::ledger::reports::{Name, Reports};
+use crate::ledger::state_files::report_directory;
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Outcome;

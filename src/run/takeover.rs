@@ -14,9 +14,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::ledger::loss::{Loss, Remains, report_directory};
+use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::{self, RunRecord, UNREACHED};
 use crate::ledger::reports::Reports;
+use crate::ledger::state_files::report_directory;
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{
     Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of,

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use mailbatch::internals::event::{Bounce, Event, EventKind, RAW_LIMIT};
 use mailbatch::internals::events::each_letter;
-use mailbatch::internals::events::mail::{Told, read};
+use mailbatch::internals::events::mail::{Parsed, read};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;
@@ -54,7 +54,7 @@ fn now() -> Timestamp {
 fn check(document: &[u8]) {
     let told = read(document, now());
     assert_eq!(told, read(document, now()), "reading twice gives the same");
-    if let Told::Events(events) = &told {
+    if let Parsed::Events(events) = &told {
         assert!(!events.is_empty(), "something to learn from is about somebody");
         events.iter().for_each(check_event);
         let mut ids: Vec<&str> = events.iter().map(|event| event.id.as_str()).collect();
@@ -136,7 +136,7 @@ fn check_whole(document: &[u8], recipient: &str) {
 }
 
 /// What a message says does not depend on how its lines end.
-fn check_line_ends(document: &[u8], told: &Told) {
+fn check_line_ends(document: &[u8], told: &Parsed) {
     if document.contains(&b'\r') || document.contains(&0) {
         return;
     }
@@ -145,10 +145,10 @@ fn check_line_ends(document: &[u8], told: &Told) {
     assert_eq!(summary(told), summary(&other), "the same message with CRLF");
 }
 
-fn summary(told: &Told) -> Result<Vec<String>, &'static str> {
+fn summary(told: &Parsed) -> Result<Vec<String>, &'static str> {
     match told {
-        Told::Nothing(why) => Err(why),
-        Told::Events(events) => Ok(events
+        Parsed::Nothing(why) => Err(why),
+        Parsed::Events(events) => Ok(events
             .iter()
             .map(|event| {
                 format!(

@@ -295,7 +295,7 @@ fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever
                     "{header}From: {from}\nTo: bounce+89abcdef0123456789abcdef@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
                     Content-Type: text/plain; charset=utf-8\n\n{body}\n{quoted}"
                 );
-                if let Told::Events(events) = read(raw.as_bytes(), now()) {
+                if let Parsed::Events(events) = read(raw.as_bytes(), now()) {
                     wrong.push(format!("{language} ({program}, {number}): {:?}", events[0].reason));
                 }
             }
@@ -318,7 +318,7 @@ fn an_answer_that_comes_back_with_the_message_attached_suppresses_nobody() {
             Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; charset=utf-8\n\n{body}\n\n--b\n\
             Content-Type: message/rfc822\n\nFrom: News <news@acme.example>\nTo: ann@example.com\nSubject: November news\n\nHello\n\n--b--\n"
         );
-        if let Told::Events(events) = read(raw.as_bytes(), now()) {
+        if let Parsed::Events(events) = read(raw.as_bytes(), now()) {
             assert!(
                 events.iter().all(|event| event.suppresses().is_none()),
                 "{language}: {events:?}"
@@ -386,7 +386,7 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
             ),
         ),
     ] {
-        if let Told::Events(events) = read(raw.as_bytes(), now()) {
+        if let Parsed::Events(events) = read(raw.as_bytes(), now()) {
             assert!(events.iter().all(|event| event.suppresses().is_none()), "{name}: {events:?}");
         }
     }
@@ -394,7 +394,7 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
 
 /// Whom a message would suppress, by itself or where the ledger knows the person.
 fn suppressed(raw: &str) -> Vec<String> {
-    let Told::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
+    let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let believed =
         events.into_iter().filter(|event| event.suppresses().is_some() && !event.is_hearsay);
     believed.filter_map(|event| event.recipient).collect()
@@ -513,7 +513,7 @@ fn free_text_is_believed_where_a_program_sent_it_and_is_hearsay_otherwise() {
         let raw = format!(
             "{header}\nTo: news@acme.example\nSubject: Undeliverable Mail\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\n{body}{returned}"
         );
-        let Told::Events(events) = read(raw.as_bytes(), now()) else { panic!("{raw}") };
+        let Parsed::Events(events) = read(raw.as_bytes(), now()) else { panic!("{raw}") };
         let (word, recipient) = (events[0].word(), events[0].recipient.as_deref());
         assert_eq!(
             (events.len(), word, recipient, !events[0].is_hearsay),

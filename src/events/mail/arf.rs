@@ -2,9 +2,10 @@
 //! of it.
 
 use super::addresses;
+use super::correlation::bare_id;
 use super::headers::{fields, get};
 use super::parts::Parts;
-use super::text::split_original;
+use super::returned::split_original;
 use crate::model::event::Class;
 
 /// What a feedback loop reports.
@@ -142,7 +143,7 @@ fn of_spamcop(parts: &Parts) -> Option<Complaint> {
         .map(|text| split_original(text).1)
         .find(|message| !message.is_empty())
         .unwrap_or_default();
-    let message_id = get(&fields(message), "message-id").map(super::bare_id).unwrap_or_default();
+    let message_id = get(&fields(message), "message-id").map(bare_id).unwrap_or_default();
     Some(Complaint { message_id, ..Complaint::of_abuse(Vec::new(), "SpamCop report") })
 }
 

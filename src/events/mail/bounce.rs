@@ -2,30 +2,35 @@
 
 use jiff::Timestamp;
 
-use super::delay::{is_delay, is_delay_subject};
+use super::blank::{blank, shortened};
+use super::correlation::{own_addresses, token, verp};
+use super::delay::is_delay;
 use super::evidence::{self, Evidence};
+use super::origin::is_from_mail_system;
+use super::parsed::Parsed;
 use super::parts::Parts;
-use super::{Told, blank, own_addresses, replies, shortened, text, token, verp};
+use super::subjects::{is_bounce_subject, is_delay_subject};
+use super::{replies, text};
 use crate::model::event::{Bounce, EventKind, Source};
 use crate::replies::bounce::{Judge, codes_in};
 
 /// What a bounce in free text says.
-pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
-    let from_system = evidence::is_from_mail_system(parts);
+pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
+    let from_system = is_from_mail_system(parts);
     let has_failed = parts.get("x-failed-recipients").is_some();
-    let subject = text::is_bounce_subject(&parts.subject)
-        || (from_system && is_delay_subject(&parts.subject));
+    let subject =
+        is_bounce_subject(&parts.subject) || (from_system && is_delay_subject(&parts.subject));
     let is_system_report = from_system && subject && !replies::is_absence(&parts.subject);
     let why = replies::why_no_feedback(parts).filter(|_| !has_failed && !is_system_report);
     let may_refuse =
         from_system && parts.receipts.is_empty() && !replies::is_absence(&parts.subject);
     if let Some(why) = why.filter(|_| !may_refuse) {
-        return Told::Nothing(why);
+        return Parsed::Nothing(why);
     }
     let bounce = text::read(parts, &own_addresses(parts));
     // A refusal in one line is no automatic answer, whatever its header says.
     if let Some(why) = why.filter(|_| !evidence::is_refusal(&bounce, &bounce.said)) {
-        return Told::Nothing(why);
+        return Parsed::Nothing(why);
     }
     let evidence = if why.is_some() {
         Evidence::Words
@@ -35,7 +40,7 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
         evidence::of_text(parts, &bounce, subject)
     };
     if evidence == Evidence::None {
-        return Told::Nothing("no report about a delivery");
+        return Parsed::Nothing("no report about a delivery");
     }
     // Nothing leads to the person whom the message was for.
     let is_lost =
@@ -43,7 +48,7 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
     let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
         (true, Some(address)) => vec![(address, String::new())],
         (true, None) if is_lost && !(evidence == Evidence::Program && bounce.has_original) => {
-            return Told::Nothing("a bounce that names no recipient");
+            return Parsed::Nothing("a bounce that names no recipient");
         }
         (true, None) => vec![(String::new(), String::new())],
         _ => bounce.recipients,
@@ -83,7 +88,7 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
         event.reason = shortened(if about.is_empty() { around } else { &about });
         event
     });
-    Told::Events(events.collect())
+    Parsed::Events(events.collect())
 }
 
 /// What the remote system said, where Sendmail puts it in brackets and something of its own below.
@@ -96,9 +101,5 @@ fn reason_of(about: &str) -> &str {
 
 /// The beginning of a text, more than which no reason has.
 fn shortest(said: &str) -> &str {
-    let mut end = said.len().min(64 << 10);
-    while !said.is_char_boundary(end) {
-        end -= 1;
-    }
-    &said[..end]
+    &said[..said.floor_char_boundary(64 << 10)]
 }

@@ -6,12 +6,17 @@
 //! that calls the message automatic, a report, or the message that came back, returned by a mail
 //! system. Whatever else reads like a bounce is an event all the same, and hearsay.
 
+use std::collections::HashSet;
+
 use super::addresses::all_in;
 use super::delay::is_delay;
 use super::headers::get;
+use super::origin::{has_null_path, is_answering, is_from_mail_system, is_from_program};
 use super::parts::Parts;
-use super::text::{self, Bounce};
-use super::{is_answer, is_own_answer, replies};
+use super::replies;
+use super::sentences::{has_signature, quotes_reply, says_failure, unquoted};
+use super::subjects::is_answer;
+use super::text::Bounce;
 use crate::replies::bounce::codes_in;
 use crate::replies::{Meaning, gives_reason, normal, spoken, without_addresses};
 
@@ -26,78 +31,15 @@ pub(super) enum Evidence {
     Program,
 }
 
-/// Whether a program sent it, by its path, its sender's address or what it says of itself.
-pub(super) fn is_from_program(parts: &Parts) -> bool {
-    text::has_null_path(parts)
-        || is_named_as_program(parts)
-        || parts
-            .get("auto-submitted")
-            .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
-}
-
-/// Whether nobody but a mail system can be meant by its addresses and fields.
-fn is_named_as_program(parts: &Parts) -> bool {
-    ["return-path", "from", "sender"].iter().filter_map(|name| parts.get(name)).any(is_program)
-        || parts.get("x-failed-recipients").is_some()
-}
-
-/// Whether a field holds an address from which nobody writes by hand. A postmaster is often a
-/// person.
-fn is_program(field: &str) -> bool {
-    const PROGRAMS: [&str; 8] = [
-        "mailer-daemon",
-        "mailerdaemon",
-        "mailer_daemon",
-        "mailer.daemon",
-        "mail-daemon",
-        "mdaemon@",
-        "post_master",
-        "double-bounce",
-    ];
-    let low = field.to_ascii_lowercase();
-    let bare = low.trim_start_matches(['<', '"', ' ']);
-    let is_exchange = |address: &str| {
-        let digits = address
-            .strip_prefix("microsoftexchange")
-            .and_then(|rest| rest.split('@').next())
-            .unwrap_or_default();
-        digits.len() >= 16 && digits.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    PROGRAMS.iter().any(|program| {
-        bare.starts_with(program) || all_in(&low).iter().any(|address| address.starts_with(program))
-    }) || all_in(&low).iter().any(|address| is_exchange(address))
-}
-
-/// Whether it has the marks of an answer, or of something passed on, by a person.
-fn is_answering(parts: &Parts) -> bool {
-    is_answer(&parts.subject) || parts.get("in-reply-to").is_some()
-}
-
-/// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person
-/// or a help desk, who answer.
-pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
-    let answers = is_answer(&parts.subject) || (is_answering(parts) && !text::has_null_path(parts));
-    text::is_from_mail_system(parts)
-        && (is_named_as_program(parts)
-            || !answers
-            || (text::has_null_path(parts) && introduces_itself(parts)))
-}
-
-/// Whether a text begins as qmail's and those of its successors do, some of which write it below
-/// the subject of an answer.
-fn introduces_itself(parts: &Parts) -> bool {
-    parts.texts.first().is_some_and(|text| normal(text).starts_with("hi. this is the "))
-}
-
 /// What free text is. One sign is never enough: a person may pass a bounce on or ask about one, and
 /// a program that answers may use the words of one. `subject` says that the subject is that of a
 /// bounce.
 pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
-    let said = text::unquoted(&bounce.said);
-    let signed = text::has_signature(&said);
-    let says_failure = signed || text::says_failure(&said);
+    let said = unquoted(&bounce.said);
+    let signed = has_signature(&said);
+    let says_failure = signed || says_failure(&said);
     let is_warning = is_delay(&parts.subject, &said);
-    let quotes_reply = text::quotes_reply(&said);
+    let quotes_reply = quotes_reply(&said);
     let tells_why = tells_why(bounce);
     let is_program = is_from_program(parts);
     if is_from_mail_system(parts) {
@@ -125,9 +67,7 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     // That it came to an address with a token proves nothing: answers go to the envelope sender
     // too.
     let names_original = bounce.has_original && bounce.names_recipient_of_original;
-    if text::has_null_path(parts)
-        && !replies::is_automatic(parts)
-        && !replies::is_absence(&parts.subject)
+    if has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject)
     {
         return match subject {
             true if signed || quotes_reply => Evidence::Program,
@@ -168,4 +108,12 @@ fn is_ordinary_path(parts: &Parts) -> bool {
         let local = path.split('@').next().unwrap_or_default();
         path.contains('@') && !MACHINES.iter().any(|machine| local.contains(machine))
     })
+}
+
+/// Whether a message comes from the very person whom it says to be out of reach, as an answer does
+/// and no bounce.
+fn is_own_answer(parts: &Parts, bounce: &Bounce) -> bool {
+    let from = parts.get("from").map(all_in).unwrap_or_default();
+    let from: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();
+    bounce.recipients.iter().any(|(address, _)| from.contains(&address.to_ascii_lowercase()))
 }

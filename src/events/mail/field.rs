@@ -10,7 +10,7 @@ fn now() -> Timestamp {
 
 /// `word class recipient`, or `word class recipient (hearsay)`, of each event.
 fn told(raw: &str) -> Vec<String> {
-    let Told::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
+    let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let line = |event: &Event| {
         let class = event.class.map_or("", |class| class.as_str());
         let hearsay = if event.is_hearsay { " (hearsay)" } else { "" };
@@ -145,7 +145,7 @@ fn a_field_that_cannot_be_read_names_nobody_and_signs_stay_where_they_are() {
     ] {
         let raw = report("x", &failed(field, "5.1.2", "smtp; 550 Host unknown"), "ann@example.net");
         assert_eq!(told(&raw), [expected], "{field}");
-        let Told::Events(events) = read(raw.as_bytes(), now()) else { panic!("{raw}") };
+        let Parsed::Events(events) = read(raw.as_bytes(), now()) else { panic!("{raw}") };
         assert!(events[0].recipient.is_some() || events[0].message_id.is_empty(), "{raw}");
     }
 }
@@ -429,7 +429,7 @@ fn a_report_about_a_hundred_thousand_people_tells_of_each() {
         })
         .collect();
     let raw = report("Undelivered.", &people, "list@example.com");
-    let Told::Events(events) = read(raw.as_bytes(), now()) else { panic!("nothing") };
+    let Parsed::Events(events) = read(raw.as_bytes(), now()) else { panic!("nothing") };
     assert_eq!(
         (events.len(), events[99_999].recipient.as_deref()),
         (100_000, Some("person99999@example.com"))

@@ -12,7 +12,7 @@ fn now() -> Timestamp {
 }
 
 /// Reads a message on a stack as small as that of a thread that reads mail.
-fn read_on_a_small_stack(raw: Vec<u8>) -> Told {
+fn read_on_a_small_stack(raw: Vec<u8>) -> Parsed {
     let reader = std::thread::Builder::new().stack_size(1 << 20);
     reader.spawn(move || read(&raw, now())).unwrap().join().unwrap()
 }
@@ -84,7 +84,7 @@ fn a_message_made_to_stop_the_reader_is_read_within_bounds() {
     for (name, raw) in made_to_fail() {
         let told = read_on_a_small_stack(raw);
         assert!(
-            !matches!(&told, Told::Events(events) if events.iter().any(|event| event.suppresses().is_some())),
+            !matches!(&told, Parsed::Events(events) if events.iter().any(|event| event.suppresses().is_some())),
             "{name}: {told:?}"
         );
     }
@@ -97,7 +97,7 @@ fn what_stands_before_a_deep_nest_is_read_all_the_same() {
         "{HEAD}Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nNo.\n--b\nContent-Type: message/delivery-status\n\n\
          Reporting-MTA: dns; mx.example.com\n\nFinal-Recipient: rfc822; ann@example.com\nAction: failed\nStatus: 5.1.1\n\n--b\n{nest}\n--b--\n"
     );
-    let Told::Events(events) = read_on_a_small_stack(raw.into_bytes()) else { panic!("nothing") };
+    let Parsed::Events(events) = read_on_a_small_stack(raw.into_bytes()) else { panic!("nothing") };
     assert_eq!((events.len(), events[0].recipient.as_deref()), (1, Some("ann@example.com")));
 }
 

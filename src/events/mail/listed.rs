@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use super::addresses::{MOST, all_in};
 use super::mention::asks;
 use super::phrases::{List, holds};
-use super::text::alias_of;
 use crate::replies::{
     Meaning, labels_recipient, normal, says_undelivered, spoken, without_addresses,
 };
@@ -335,4 +334,12 @@ impl<'l> Place<'l> {
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
         is_heading(before.trim_end_matches(['<', '"', '\'', '(', '[', ' ']))
     }
+}
+
+/// The address that was written to, where a system names the one that it was forwarded to and where
+/// that came from.
+pub(super) fn alias_of(about: &str) -> Option<String> {
+    let low = about.to_ascii_lowercase();
+    let at = ["expanded from", "generated from"].iter().find_map(|words| low.find(words))?;
+    all_in(&about[at..]).into_iter().next()
 }

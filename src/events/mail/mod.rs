@@ -7,19 +7,28 @@
 
 mod addresses;
 mod arf;
+mod blank;
 mod bounce;
+mod correlation;
 mod delay;
+mod dissect;
 mod dsn;
 mod evidence;
 mod headers;
 mod listed;
 mod mention;
 mod mime;
+mod origin;
+mod parsed;
 mod parts;
 mod phrases;
 mod receipt;
 mod replies;
 mod report;
+mod returned;
+mod said;
+mod sentences;
+mod subjects;
 mod text;
 
 #[cfg(test)]
@@ -35,18 +44,20 @@ mod systems;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::digest;
 
+use self::blank::blank;
 use self::bounce::in_text;
+use self::correlation::verp;
+pub use self::parsed::Parsed;
 use self::parts::Parts;
 use self::phrases::{List, holds};
 use self::report::reported;
-use crate::message::{is_token, token_of};
+use self::subjects::is_forward;
+use crate::message::token_of;
 use crate::model::event::{Event, EventKind, Raw, Source};
 use crate::replies::normal;
 
@@ -60,24 +71,15 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Reports in forwards are looked for this deep.
 const DEEPEST: usize = 4;
 
-/// What a message tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// One event for each recipient that it is about, at least one.
-    Events(Vec<Event>),
-    /// Nothing to learn from, and why.
-    Nothing(&'static str),
-}
-
 /// Reads one message as it was received. `now` is the time of events whose message does not tell
 /// one.
-pub fn read(raw: &[u8], now: Timestamp) -> Told {
+pub fn read(raw: &[u8], now: Timestamp) -> Parsed {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
     let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
     match read_lines(&with_line_feeds(raw), now) {
         // The ids are those of the bytes as they were received, so that a message keeps its ids
         // from version to version.
-        Told::Events(events) => Told::Events(named(events, raw)),
+        Parsed::Events(events) => Parsed::Events(named(events, raw)),
         nothing => nothing,
     }
 }
@@ -104,15 +106,15 @@ fn with_line_feeds(raw: &[u8]) -> Bytes {
 }
 
 /// Reads a message whose lines end with line feeds.
-fn read_lines(raw: &Bytes, now: Timestamp) -> Told {
+fn read_lines(raw: &Bytes, now: Timestamp) -> Parsed {
     if raw.iter().all(u8::is_ascii_whitespace) {
-        return Told::Nothing("empty");
+        return Parsed::Nothing("empty");
     }
     // In a message a zero may stray into the body; what begins with one is something else.
     if raw.iter().take(64).any(|byte| *byte == 0)
         || raw.iter().take(4_096).filter(|byte| **byte == 0).count() > 64
     {
-        return Told::Nothing("not a mail message");
+        return Parsed::Nothing("not a mail message");
     }
     let start = raw.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
     let line = raw[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -138,23 +140,23 @@ fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
 /// The most bytes of an address in a notification.
 const LONGEST: usize = 320;
 
-fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Told {
-    let Some(parts) = Parts::of(raw) else { return Told::Nothing("not a mail message") };
+fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
+    let Some(parts) = Parts::of(raw) else { return Parsed::Nothing("not a mail message") };
     if let Some(complaint) = arf::read(&parts) {
         return complained(&parts, complaint, now);
     }
     if let Some(notified) = notified(&parts, now) {
-        return Told::Events(notified);
+        return Parsed::Events(notified);
     }
     let reported = reported(&parts, now);
     if !reported.is_empty() {
-        return Told::Events(reported);
+        return Parsed::Events(reported);
     }
     let reported = receipt::rejections(&parts, now);
     if !reported.is_empty() {
-        return Told::Events(reported);
+        return Parsed::Events(reported);
     }
-    let from_system = evidence::is_from_mail_system(&parts);
+    let from_system = origin::is_from_mail_system(&parts);
     let inner: Vec<&Bytes> = parts.nested.iter().filter(|_| depth < DEEPEST).collect();
     // A gateway has put the report into an attachment.
     if let Some(told) = inner
@@ -165,7 +167,7 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Told {
         return told;
     }
     let in_text = in_text(&parts, now);
-    if from_system || matches!(in_text, Told::Events(_)) {
+    if from_system || matches!(in_text, Parsed::Events(_)) {
         return in_text;
     }
     // Whatever a program quotes in its answer has been told before.
@@ -188,8 +190,8 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Told {
             .and_then(|raw| as_hearsay(&raw, now, depth))
     };
     match forwarded.or_else(quoted).unwrap_or(in_text) {
-        Told::Nothing(_) if parts.is_cut_short => {
-            Told::Nothing("no report; its parts are too many or nested too deep to read them all")
+        Parsed::Nothing(_) if parts.is_cut_short => {
+            Parsed::Nothing("no report; its parts are too many or nested too deep to read them all")
         }
         told => told,
     }
@@ -231,18 +233,18 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
     Some(events)
 }
 
-fn events_of(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Told> {
-    Some(read_within(raw, now, depth + 1)).filter(|told| matches!(told, Told::Events(_)))
+fn events_of(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
+    Some(read_within(raw, now, depth + 1)).filter(|told| matches!(told, Parsed::Events(_)))
 }
 
 /// What somebody passes on as text. It may be about mail of his own, unless it names a message of
 /// ours.
-fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Told> {
-    let Told::Events(mut events) = events_of(raw, now, depth)? else { return None };
+fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
+    let Parsed::Events(mut events) = events_of(raw, now, depth)? else { return None };
     for event in &mut events {
         event.is_hearsay |= token_of(&event.message_id).is_none();
     }
-    Some(Told::Events(events))
+    Some(Parsed::Events(events))
 }
 
 /// Whether a nested message holds a machine's report.
@@ -255,77 +257,14 @@ fn is_report(raw: &Bytes, depth: usize) -> bool {
     Parts::of(raw).is_some_and(|parts| {
         !parts.statuses.is_empty()
             || !parts.complaints.is_empty()
-            || text::is_from_mail_system(&parts)
+            || origin::has_system_sender(&parts)
             || (depth < DEEPEST && parts.nested.iter().any(|inner| is_report(inner, depth + 1)))
     })
 }
 
-/// The event that all others of a message are made of.
-fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timestamp) -> Event {
-    let date = parts
-        .get("date")
-        .and_then(mail_parser::DateTime::parse_rfc822)
-        .and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
-    // A clock that is far off must not move an event out of every window.
-    let at = date
-        .filter(|at| *at <= now + jiff::SignedDuration::from_hours(24))
-        .filter(|at| at.as_second() > 0);
-    let mut event = Event::new(kind, source, at.unwrap_or(now));
-    if at.is_none() {
-        event.id = "undated".to_owned();
-    }
-    event.message_id = headers::get(&parts.original, "message-id").map(bare_id).unwrap_or_default();
-    if token_of(&event.message_id).is_none() {
-        // Some return only a text, and some give the message another id and name ours as a
-        // reference.
-        let names = ["references", "in-reply-to", "x-original-message-id"];
-        if let Some(ours) = names
-            .iter()
-            .filter_map(|name| parts.get(name))
-            .flat_map(str::split_whitespace)
-            .find(|id| token_of(id).is_some())
-        {
-            event.message_id = bare_id(ours);
-        }
-    }
-    event.token = token(parts).unwrap_or_default();
-    event
-}
-
-fn bare_id(text: &str) -> String {
-    let id = text.trim();
-    id.split_once('<')
-        .and_then(|(_, rest)| rest.split_once('>'))
-        .map_or(id, |(inner, _)| inner)
-        .trim()
-        .chars()
-        .take(250)
-        .collect()
-}
-
-/// The addresses that the message itself was sent to.
-fn own_addresses(parts: &Parts) -> Vec<String> {
-    ["delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to"]
-        .iter()
-        .filter_map(|name| parts.get(name))
-        .flat_map(addresses::all_in)
-        .collect()
-}
-
-/// The token of a bounce address: what is between the last + or - and the @.
-fn token(parts: &Parts) -> Option<String> {
-    own_addresses(parts).iter().find_map(|address| {
-        let local = address.rsplit_once('@')?.0;
-        local
-            .split(['+', '-', '=', '.', '_'])
-            .map(str::to_ascii_lowercase)
-            .find(|piece| is_token(piece))
-    })
-}
-
-fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Told {
+fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Parsed {
     if complaint.is_no_complaint {
-        return Told::Nothing("a report about authentication");
+        return Parsed::Nothing("a report about authentication");
     }
     let kind = if complaint.is_opt_out { EventKind::Unsubscribed } else { EventKind::Complained };
     let mut event = blank(parts, kind, Source::Arf, now);
@@ -335,58 +274,14 @@ fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Told 
         event.message_id = complaint.message_id;
     }
     if complaint.recipients.is_empty() {
-        event.recipient =
-            own_addresses(parts).iter().find_map(|address| addresses::of_verp(address));
-        return Told::Events(vec![event]);
+        event.recipient = verp(parts);
+        return Parsed::Events(vec![event]);
     }
-    Told::Events(
+    Parsed::Events(
         complaint
             .recipients
             .into_iter()
             .map(|recipient| Event { recipient: Some(recipient), ..event.clone() })
             .collect(),
     )
-}
-
-fn verp(parts: &Parts) -> Option<String> {
-    own_addresses(parts).iter().find_map(|address| addresses::of_verp(address))
-}
-
-/// Whether a subject is that of an answer or a forward.
-fn is_answer(subject: &str) -> bool {
-    let subject = normal(subject);
-    ["re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:", "sv:"]
-        .iter()
-        .any(|prefix| subject.starts_with(prefix))
-}
-
-/// Whether a subject is that of a forward.
-fn is_forward(subject: &str) -> bool {
-    let subject = normal(subject);
-    ["fw:", "fwd:", "wg:", "tr:", "rv:", "i:", "enc:", "vs:", "doorst:", "转发"]
-        .iter()
-        .any(|prefix| subject.starts_with(prefix))
-}
-
-/// Whether a message comes from the very person whom it says to be out of reach, as an answer does
-/// and no bounce.
-fn is_own_answer(parts: &Parts, bounce: &text::Bounce) -> bool {
-    let from = parts.get("from").map(addresses::all_in).unwrap_or_default();
-    let from: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();
-    bounce.recipients.iter().any(|(address, _)| from.contains(&address.to_ascii_lowercase()))
-}
-
-/// One line of at most 300 characters.
-fn shortened(text: &str) -> String {
-    let mut out = String::new();
-    for word in text.split_whitespace() {
-        if out.len() + word.len() > 300 {
-            break;
-        }
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    if out.is_empty() { text.trim().chars().take(300).collect() } else { out }
 }

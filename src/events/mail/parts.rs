@@ -1,25 +1,8 @@
-//! A message taken apart: its own header, what people are meant to read, the reports of machines,
-//! the returned message.
-//!
-//! Nothing here trusts the Content-Type alone: gateways rename parts, cut messages in the middle
-//! and nest reports in forwards. Depth and amount are bounded, so a message made to be expensive is
-//! read in part.
+//! The parts of a message, as its readers need them. `dissect` fills them.
 
 use bytes::Bytes;
 
-use super::addresses::unescaped;
-use super::evidence;
-use super::headers::{self, fields};
-use super::mime::{self, Part, decoded, header_of};
-
-/// So many messages in one are followed.
-const MOST_NESTED: usize = 6;
-
-/// How much text of one message is looked at: enough for a hundred thousand people.
-const MOST_TEXT: usize = 32 << 20;
-
-/// How much of a part in HTML is looked at, which is slow to make text of.
-const MOST_HTML: usize = 256 << 10;
+use super::headers;
 
 /// A message taken apart.
 #[derive(Debug, Default)]
@@ -46,112 +29,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Takes a message apart; `None` when there is no header to begin with.
-    pub(super) fn of(raw: &Bytes) -> Option<Self> {
-        let mut parts = Self { header: fields(&decoded(header_of(raw))), ..Self::default() };
-        if parts.header.is_empty() {
-            return None;
-        }
-        let mut cut = mime::cut(raw);
-        parts.subject = cut
-            .subject
-            .take()
-            .unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
-        // In what a person writes a quoted report stays a quotation.
-        if matches!(cut.parts.as_slice(), [part] if part.kind == "text")
-            && evidence::is_from_mail_system(&parts)
-            && let Some(whole) = mime::with_lost_boundary(&cut.parts[0].body)
-        {
-            cut = mime::cut(&whole);
-        }
-        parts.report_type = cut.report_type;
-        parts.is_cut_short = cut.is_cut_short;
-        let mut left = MOST_TEXT;
-        for part in &cut.parts {
-            parts.sort(part, &mut left);
-        }
-        if parts.texts.is_empty()
-            && parts.statuses.is_empty()
-            && parts.complaints.is_empty()
-            && parts.nested.is_empty()
-        {
-            // A declared type that is not kept to: the body is taken as it stands.
-            parts.texts.push(cut_to(decoded(&raw[header_of(raw).len()..]), &mut left));
-        }
-        Some(parts)
-    }
-
     /// The first value of a header field; `name` in lowercase.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         headers::get(&self.header, name)
     }
-
-    /// Keeps the header of the first message that was returned.
-    fn returned(&mut self, header: &str) {
-        if self.original.is_empty() {
-            self.original = fields(header);
-        }
-    }
-
-    /// Puts a part where it belongs. `left` is how much text is still looked at.
-    fn sort(&mut self, part: &Part, left: &mut usize) {
-        let text = |left: &mut usize| cut_to(unescaped(&part.text()), left);
-        match (part.kind.as_str(), part.subtype.as_str()) {
-            ("message", "rfc822" | "global") => {
-                let header = decoded(header_of(&part.body));
-                if fields(&header).is_empty() {
-                    self.texts.push(text(left));
-                    return;
-                }
-                self.returned(&header);
-                if self.nested.len() < MOST_NESTED {
-                    self.nested.push(part.body.clone());
-                }
-            }
-            // The machine's report is bounded by the message alone.
-            (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => {
-                self.statuses.push(unescaped(&part.text()))
-            }
-            (_, "feedback-report") => self.complaints.push(text(left)),
-            (_, "disposition-notification" | "global-disposition-notification") => {
-                self.receipts.push(text(left))
-            }
-            (_, "rfc822-headers" | "global-headers" | "partial" | "rfc822") => {
-                self.returned(&decoded(&part.body))
-            }
-            ("text", "html") => {
-                let html: String = part.text().chars().take(MOST_HTML).collect();
-                let text = mail_parser::decoders::html::html_to_text(&with_breaks(&html));
-                self.texts.push(cut_to(unescaped(&text), left));
-            }
-            ("text" | "message", _) => self.texts.push(text(left)),
-            _ => {}
-        }
-    }
-}
-
-/// HTML with a line break before each block, which the reader of HTML leaves out behind an inline
-/// element: `<a>ann@example.com</a><p>No`.
-fn with_breaks(html: &str) -> String {
-    const BLOCKS: [&str; 6] = ["p", "div", "tr", "table", "ul", "li"];
-    let is_block = |tag: &str| BLOCKS.iter().any(|name| tag.eq_ignore_ascii_case(name));
-    let mut out = String::with_capacity(html.len() + 64);
-    for (number, piece) in html.split('<').enumerate() {
-        if number > 0 {
-            let tag = piece.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-            out.push_str(if is_block(tag) { "<br><" } else { "<" });
-        }
-        out.push_str(piece);
-    }
-    out
-}
-
-fn cut_to(mut text: String, left: &mut usize) -> String {
-    let mut end = text.len().min(*left);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    *left -= end;
-    text
 }

@@ -6,9 +6,10 @@
 
 use jiff::Timestamp;
 
+use super::addresses;
+use super::blank::{blank, shortened};
 use super::headers::{fields, get};
 use super::parts::Parts;
-use super::{addresses, blank, shortened};
 use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 use crate::replies::bounce::judge;
 use crate::replies::normal;

@@ -86,7 +86,7 @@ fn frames(reply: &str) -> Vec<String> {
 /// What goes wrong with each reply that is not read as wanted in every frame.
 fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
     let read_in = |frame: &String| match read(frame.as_bytes(), now()) {
-        Told::Events(events)
+        Parsed::Events(events)
             if events.len() == 1 && events[0].recipient.as_deref() == Some(ANN) =>
         {
             (events[0].bounce != Some(wanted))

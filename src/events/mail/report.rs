@@ -4,9 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use super::blank::{blank, shortened};
+use super::correlation::{own_addresses, verp};
 use super::dsn::{self, Recipient};
+use super::listed::alias_of;
 use super::parts::Parts;
-use super::{addresses, blank, evidence, headers, is_answer, own_addresses, shortened, text, verp};
+use super::subjects::{is_answer, is_bounce_subject};
+use super::{addresses, headers, origin, text};
 use crate::model::event::{Bounce, Event, EventKind, Source};
 use crate::replies::bounce::Judge;
 
@@ -14,10 +18,10 @@ use crate::replies::bounce::Judge;
 pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     let mut recipients: Vec<Recipient> =
         parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
-    let is_told = parts.report_type == "delivery-status" || evidence::is_from_mail_system(parts);
+    let is_told = parts.report_type == "delivery-status" || origin::is_from_mail_system(parts);
     let mut is_hearsay = false;
     if recipients.is_empty()
-        && (is_told || (text::is_bounce_subject(&parts.subject) && !is_answer(&parts.subject)))
+        && (is_told || (is_bounce_subject(&parts.subject) && !is_answer(&parts.subject)))
     {
         // A gateway has made text of the machine's part.
         recipients = parts
@@ -27,7 +31,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             .flat_map(|text| dsn::recipients(text))
             .collect();
         is_hearsay = parts.report_type != "delivery-status"
-            && !evidence::is_from_program(parts)
+            && !origin::is_from_program(parts)
             && parts.original.is_empty();
     }
     let human = text::read(parts, &own_addresses(parts));
@@ -59,7 +63,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     for (address, about) in human.recipients.iter().rev() {
         // The text may name the address that a message was forwarded to, and the report the one
         // that it came to.
-        known.extend(text::alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
+        known.extend(alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
         known.insert(address.to_lowercase(), about);
     }
     let mut judge = Judge::default();

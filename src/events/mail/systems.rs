@@ -40,8 +40,8 @@ fn differing(messages: &str) -> Vec<String> {
         });
         let raw = lines.flat_map(|line| [line, "\n"]).collect::<String>();
         let found = match read(raw.as_bytes(), now) {
-            Told::Events(events) => events,
-            Told::Nothing(_) => Vec::new(),
+            Parsed::Events(events) => events,
+            Parsed::Nothing(_) => Vec::new(),
         };
         let expected: Vec<&str> =
             expected.split(';').map(str::trim).filter(|one| *one != "none").collect();

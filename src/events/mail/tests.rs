@@ -101,8 +101,8 @@ fn fixture(name: &str) -> Vec<u8> {
 
 fn told(raw: &[u8]) -> Vec<(String, String, String)> {
     match read(raw, now()) {
-        Told::Nothing(_) => vec![("none".into(), String::new(), String::new())],
-        Told::Events(events) => {
+        Parsed::Nothing(_) => vec![("none".into(), String::new(), String::new())],
+        Parsed::Events(events) => {
             let class =
                 |event: &Event| event.class.map_or(String::new(), |class| class.to_string());
             events
@@ -155,7 +155,7 @@ fn line_ends_of_any_kind_make_no_difference() {
 #[test]
 fn the_message_id_the_token_and_the_time_are_kept_and_the_same_message_is_the_same_event() {
     let raw = fixture("postfix");
-    let Told::Events(events) = read(&raw, now()) else { panic!("nothing") };
+    let Parsed::Events(events) = read(&raw, now()) else { panic!("nothing") };
     assert_eq!(events[0].message_id, "0123456789abcdef01234567@acme.example");
     assert_eq!(
         (events[0].code.as_str(), events[0].status.as_str(), events[0].bounce),
@@ -163,12 +163,12 @@ fn the_message_id_the_token_and_the_time_are_kept_and_the_same_message_is_the_sa
     );
     assert_eq!(events[0].at.to_string(), "2026-11-21T12:00:00Z");
     assert_eq!(events[0].raw.as_ref().map(|kept| kept.bytes()), Some(&raw[..]));
-    let Told::Events(again) = read(&raw, Timestamp::now()) else { panic!("nothing") };
+    let Parsed::Events(again) = read(&raw, Timestamp::now()) else { panic!("nothing") };
     assert_eq!(events[0].id, again[0].id);
     let named = String::from_utf8(raw)
         .unwrap()
         .replace("To: <bounces@", "To: <bounce+89abcdef0123456789abcdef@");
-    let Told::Events(named) = read(named.as_bytes(), now()) else { panic!("nothing") };
+    let Parsed::Events(named) = read(named.as_bytes(), now()) else { panic!("nothing") };
     assert_eq!(named[0].token, "89abcdef0123456789abcdef");
     let undated = named[0]
         .raw
@@ -179,8 +179,8 @@ fn the_message_id_the_token_and_the_time_are_kept_and_the_same_message_is_the_sa
         .unwrap();
     let ids: Vec<String> = [now(), Timestamp::now()]
         .map(|now| match read(undated.as_bytes(), now) {
-            Told::Events(events) => events[0].id.clone(),
-            Told::Nothing(why) => panic!("{why}"),
+            Parsed::Events(events) => events[0].id.clone(),
+            Parsed::Nothing(why) => panic!("{why}"),
         })
         .into();
     assert_eq!(ids[0], ids[1]);
@@ -188,9 +188,9 @@ fn the_message_id_the_token_and_the_time_are_kept_and_the_same_message_is_the_sa
 
 #[test]
 fn no_input_stops_the_reader() {
-    assert_eq!(read(b"", now()), Told::Nothing("empty"));
-    assert_eq!(read(b"\n \n", now()), Told::Nothing("empty"));
-    assert_eq!(read(&[0; 100], now()), Told::Nothing("not a mail message"));
+    assert_eq!(read(b"", now()), Parsed::Nothing("empty"));
+    assert_eq!(read(b"\n \n", now()), Parsed::Nothing("empty"));
+    assert_eq!(read(&[0; 100], now()), Parsed::Nothing("not a mail message"));
     let whole: Vec<(&str, Vec<u8>)> = ["postfix", "arf", "forwarded", "qmail", "exchange-base64"]
         .map(|name| (name, fixture(name)))
         .into();
@@ -250,7 +250,7 @@ fn thousands_of_people_on_one_line_are_told_of() {
 /// Whom a message would suppress, with the Message-ID by which the ledger finds the person whom it
 /// was for.
 fn suppressed(raw: &str) -> Vec<(String, String)> {
-    let Told::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
+    let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let hard = events.into_iter().filter(|event| event.suppresses().is_some());
     hard.map(|event| (event.recipient.unwrap_or_default(), event.message_id)).collect()
 }

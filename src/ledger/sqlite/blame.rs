@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::facts;
 use super::fault::Result;
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::words::{self, OPEN};
 use crate::ledger::{Fact, Refusals, Refused};
 use crate::model::outcome::Outcome;

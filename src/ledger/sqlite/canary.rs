@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::fault::Result;
-use super::plan;
+use super::run_row::{note, seq_of};
 use crate::model::literal::CanarySize;
 
 /// The decision that more recipients were drawn into a canary.
@@ -38,7 +38,7 @@ pub(super) fn extend(
     provider: Option<&str>,
     now: Timestamp,
 ) -> Result<u64> {
-    let seq = plan::seq_of(conn, run)?;
+    let seq = seq_of(conn, run)?;
     let open: i64 = conn.query_row(
         "SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1",
         [seq],
@@ -46,7 +46,7 @@ pub(super) fn extend(
     )?;
     let wanted = i64::try_from(more).unwrap_or(i64::MAX).min(open);
     let drawn = take(conn, seq, open, wanted, provider)?;
-    plan::note(conn, seq, EXTENDED, &format!("{drawn} more were drawn"), now)?;
+    note(conn, seq, EXTENDED, &format!("{drawn} more were drawn"), now)?;
     Ok(drawn)
 }
 

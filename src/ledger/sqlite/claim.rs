@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use super::events;
 use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::words::{self, FINAL, WAITING};
 use super::{caps, pauses, ramp};
 use crate::ledger::{Claimed, Draft, Settled};

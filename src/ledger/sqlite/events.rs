@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, Result};
 use super::names::{self, Found};
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::{words, workspace};
 use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
 use crate::model::address::{Address, key_of};

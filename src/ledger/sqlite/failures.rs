@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 
 use super::fault::Result;
-use super::plan::seq_of;
 use super::read::{RECIPIENT, row_of};
+use super::run_row::seq_of;
 use super::words;
 use crate::ledger::{Failures, FailuresQuery, LedgerRow, RunId};
 use crate::model::address::{Address, key_of};

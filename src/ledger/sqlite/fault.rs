@@ -12,7 +12,11 @@ use crate::model::shown::Shown;
 #[derive(Debug)]
 pub(crate) enum Fault {
     Sql(rusqlite::Error),
-    Newer(i64),
+    /// A later version of the tables than this program knows.
+    Newer {
+        found: i64,
+        known: i64,
+    },
     NoSuchRun(String),
     Damaged(String),
     /// SQLite keeps the journal of this mode, whatever it is asked for.
@@ -52,7 +56,7 @@ impl Fault {
                 why: format!("the file system allows no write-ahead log (journal mode is {mode})"),
                 mend: "the ledger needs a local file system with locks and shared memory: put the workspace on one".into(),
             },
-            Self::Newer(found) => LedgerError::Newer { ledger: path, found, known: super::schema::VERSION },
+            Self::Newer { found, known } => LedgerError::Newer { ledger: path, found, known },
             Self::NoSuchRun(run) => LedgerError::NoSuchRun(format!("there is no run {run}")),
             Self::Foreign(what) => LedgerError::NotALedger { ledger: path, what, leaves: Leaves::Nothing },
             Self::Lost(what) => LedgerError::Lost { ledger: path, what },

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
-use super::plan::{note, seq_of};
+use super::run_row::{note, seq_of};
 use super::words::{self, FINAL};
 use crate::model::outcome::{Outcome, Reason};
 

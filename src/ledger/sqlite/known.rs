@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::{carry, words, workspace};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::RunRecord;

@@ -31,6 +31,7 @@ mod ramp;
 mod read;
 mod reconcile;
 mod recover;
+mod run_row;
 mod schema;
 mod sketches;
 mod stores;

@@ -176,7 +176,7 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     patience::install(&mut writer, path.shown().into(), patience::TO_OPEN, Arc::default())?;
     let found = schema::identify(&writer)?;
     if found > schema::VERSION {
-        return Err(Fault::Newer(found));
+        return Err(Fault::Newer { found, known: schema::VERSION });
     }
     if found == 0 {
         // Rows are planned, claimed and settled in their order, so neighbours change together.

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
 use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
+use super::run_row::{note, seq_of, state_number};
 use super::words::{self, FINAL, OPEN, WAITING};
 use super::{
     aliases, canary, carry, events, known, names, pauses, ramp, recover, sketches, workspace,
@@ -15,22 +16,6 @@ use crate::model::outcome::{Outcome, Reason};
 /// How long the batches of a removed run are kept, because caps count them: the longest window
 /// there is, and a day for clocks.
 const KEEP_FOR_CAPS: i64 = 2 * 86_400 * 1_000_000;
-
-pub(super) fn state_number(state: RunState) -> i64 {
-    match state {
-        RunState::Planning => 0,
-        RunState::Open => 1,
-        RunState::Finished => 2,
-    }
-}
-
-/// The number of a run.
-pub(super) fn seq_of(conn: &Connection, run: &str) -> Result<i64> {
-    conn.prepare_cached("SELECT seq FROM runs WHERE id = ?1")?
-        .query_row([run], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| Fault::NoSuchRun(run.to_owned()))
-}
 
 /// The number of a run that has not been sealed.
 fn seq_of_planned(conn: &Connection, run: &str) -> Result<i64> {
@@ -336,21 +321,6 @@ pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64
         ))?
         .execute(params![seq, words::outcome_number(Outcome::Deferred)])?;
     Ok(given_up as u64)
-}
-
-/// Remembers a decision about many rows of a run at once.
-pub(super) fn note(
-    conn: &Connection,
-    seq: i64,
-    what: &str,
-    detail: &str,
-    now: Timestamp,
-) -> Result<()> {
-    conn.execute(
-        "INSERT INTO decisions(run, at, what, detail) VALUES (?1, ?2, ?3, ?4)",
-        params![seq, now.as_microsecond(), what, detail],
-    )?;
-    Ok(())
 }
 
 /// Opens rows with one of these outcomes again, and the run with them.

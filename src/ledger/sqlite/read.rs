@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::aliases;
 use super::events;
 use super::fault::{Fault, Result};
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::words;
 use crate::ledger::{Ask, LedgerRow, Run, RunHead, RunState, Standing, Through};
 use crate::model::outcome::{Cohort, Outcome};

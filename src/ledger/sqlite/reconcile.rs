@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::aliases;
 use super::claim;
 use super::fault::Result;
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::words;
 use crate::ledger::{BatchRecord, Proof, Reconciled, Settled};
 use crate::model::event::EventKind;

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::blame;
 use super::claim::{self, OpenBatch};
 use super::fault::Result;
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::words;
 use crate::ledger::trace::{Trace, TraceState};
 use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};

@@ -331,7 +331,7 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     let done = usize::try_from(found)
         .ok()
         .filter(|n| *n <= MIGRATIONS.len())
-        .ok_or(Fault::Newer(found))?;
+        .ok_or(Fault::Newer { found, known: VERSION })?;
     for step in &MIGRATIONS[done..] {
         tx.execute_batch(step)?;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
-use super::plan::seq_of;
+use super::run_row::seq_of;
 use super::{former, words};
 use crate::ledger::Decision;
 use crate::model::address::key_of;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::ledger::sqlite::{SqliteLedger, blame, canary, evidence, former, plan};
+use crate::ledger::sqlite::{SqliteLedger, blame, canary, evidence, former, plan, run_row};
 use crate::ledger::{ExitReason, Fact, Gate, Hold, LedgerResult, Refusals, RunState, RunStore};
 use crate::model::outcome::{Outcome, Reason};
 use crate::provider::{BoxFuture, RowNumber};
@@ -11,7 +11,7 @@ impl RunStore for SqliteLedger {
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
         self.write(move |conn| {
-            plan::note(conn, plan::seq_of(conn, &run)?, what, &detail, Timestamp::now())
+            run_row::note(conn, run_row::seq_of(conn, &run)?, what, &detail, Timestamp::now())
         })
     }
 
@@ -29,7 +29,7 @@ impl RunStore for SqliteLedger {
     ) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
         self.write(move |conn| {
-            plan::hold(conn, plan::seq_of(conn, &run)?, reason, &detail, Timestamp::now())
+            plan::hold(conn, run_row::seq_of(conn, &run)?, reason, &detail, Timestamp::now())
         })
     }
 
@@ -48,7 +48,7 @@ impl RunStore for SqliteLedger {
 
     fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>> {
         let run = run.to_owned();
-        self.write(move |conn| plan::give_up(conn, plan::seq_of(conn, &run)?, Timestamp::now()))
+        self.write(move |conn| plan::give_up(conn, run_row::seq_of(conn, &run)?, Timestamp::now()))
     }
 
     fn kept(&self, run: &str, since: Timestamp) -> BoxFuture<'_, LedgerResult<Vec<(Reason, u64)>>> {

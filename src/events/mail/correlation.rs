@@ -1,0 +1,41 @@
+//! What leads from a message back to the one that it is about: the addresses that it was sent to,
+//! and the token or the recipient in them.
+
+use super::addresses;
+use super::parts::Parts;
+use crate::message::is_token;
+
+pub(super) fn bare_id(text: &str) -> String {
+    let id = text.trim();
+    id.split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map_or(id, |(inner, _)| inner)
+        .trim()
+        .chars()
+        .take(250)
+        .collect()
+}
+
+/// The addresses that the message itself was sent to.
+pub(super) fn own_addresses(parts: &Parts) -> Vec<String> {
+    ["delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to"]
+        .iter()
+        .filter_map(|name| parts.get(name))
+        .flat_map(addresses::all_in)
+        .collect()
+}
+
+/// The token of a bounce address: what is between the last + or - and the @.
+pub(super) fn token(parts: &Parts) -> Option<String> {
+    own_addresses(parts).iter().find_map(|address| {
+        let local = address.rsplit_once('@')?.0;
+        local
+            .split(['+', '-', '=', '.', '_'])
+            .map(str::to_ascii_lowercase)
+            .find(|piece| is_token(piece))
+    })
+}
+
+pub(super) fn verp(parts: &Parts) -> Option<String> {
+    own_addresses(parts).iter().find_map(|address| addresses::of_verp(address))
+}

@@ -1,0 +1,148 @@
+//! Where the returned message begins in a text: below what some system announces, or at the first
+//! line of its header.
+
+use super::headers::{field, fields};
+use super::listed::listed;
+use super::phrases::{List, holds};
+use super::sentences::has_signature;
+use crate::replies::{gives_reason, normal};
+
+/// A text without what a mailing list puts below each message: a line of underscores, the list's
+/// name, address and page.
+pub(super) fn without_footer(text: &str) -> &str {
+    let is_rule = |line: &str| line.len() >= 20 && line.bytes().all(|byte| byte == b'_');
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if is_rule(line.trim_end()) {
+            let below = text[at + line.len()..].lines().take(4).collect::<String>().to_lowercase();
+            if ["mailing list", "listinfo", "/lists/"].iter().any(|word| below.contains(word)) {
+                return &text[..at];
+            }
+        }
+        at += line.len();
+    }
+    text
+}
+
+/// Cuts a text where the returned message begins. The second part is empty where none follows.
+pub(super) fn split_original(text: &str) -> (&str, &str) {
+    let mut at = 0;
+    let mut headers = 0;
+    let mut first_header = 0;
+    // Some list the message's date, sender and subject and go on; only a real header has what
+    // relays put in.
+    let mut is_transport = false;
+    let mut names: Vec<String> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
+        if bare.is_empty() && !names.is_empty() {
+            if ["from", "to", "subject", "date"]
+                .iter()
+                .all(|name| names.iter().any(|known| known == name))
+                && tells_who(&text[..first_header])
+            {
+                return (&text[..first_header], &text[first_header..]);
+            }
+            names.clear();
+        }
+        let low = bare.to_lowercase();
+        let is_ruled = low.starts_with(['-', '=', '*', '_', '+', '#'])
+            || low.ends_with([':', '-', '.', '=', '*']);
+        if at > 0
+            && is_ruled
+            && low.len() < 120
+            && holds(&normal(bare), List::OriginalFollows)
+            && !low.contains('@')
+        {
+            let rest = &text[at + line.len()..];
+            // Some announce the message and go on with the reason; what follows must look like a
+            // header, unless they say that it is below.
+            if low.contains("below this line is a copy")
+                || fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2
+            {
+                return (&text[..at], rest);
+            }
+        }
+        let is_header = field(bare).is_some_and(|(name, _)| {
+            [
+                "received",
+                "return-path",
+                "message-id",
+                "mime-version",
+                "date",
+                "from",
+                "to",
+                "subject",
+                "content-type",
+                "dkim-signature",
+                "x-mailer",
+                "reply-to",
+                "delivered-to",
+                "envelope-to",
+            ]
+            .contains(&name.as_str())
+        });
+        if is_header {
+            if headers == 0 {
+                first_header = at;
+                is_transport = false;
+                names.clear();
+            }
+            names.extend(field(line).map(|(name, _)| name));
+            headers += 1;
+            is_transport |= field(bare).is_some_and(|(name, _)| {
+                [
+                    "received",
+                    "return-path",
+                    "mime-version",
+                    "content-type",
+                    "dkim-signature",
+                    "x-mailer",
+                ]
+                .contains(&name.as_str())
+            });
+            if headers >= 4 && is_transport {
+                return reason_below(&text[first_header..])
+                    .unwrap_or((&text[..first_header], &text[first_header..]));
+            }
+        } else if !line.starts_with([' ', '\t', '>']) && !bare.is_empty() {
+            headers = 0;
+            names.clear();
+        }
+        at += line.len();
+    }
+    (text, "")
+}
+
+/// A text without what may stand before its first line: empty lines, a ruled one. An indent that
+/// all its lines may have is kept.
+pub(super) fn without_rule(text: &str) -> &str {
+    let text = text.trim_start_matches(['\n', '\r']);
+    if text.starts_with([' ', '\t']) {
+        text
+    } else {
+        text.trim_start_matches(['\n', '\r', '-', ' '])
+    }
+}
+
+/// What stands below an indented header, and that header, where a report begins with it and gives
+/// its reason afterwards.
+fn reason_below(text: &str) -> Option<(&str, &str)> {
+    const FIRST: usize = 4_096;
+    let length: usize = text
+        .split_inclusive('\n')
+        .take_while(|line| line.starts_with([' ', '\t']))
+        .map(str::len)
+        .sum();
+    let (header, rest) = text.split_at(length);
+    let first = &rest[..rest.floor_char_boundary(FIRST)];
+    (has_signature(first) && first.contains('@')).then_some((rest, header))
+}
+
+/// Whether what stands above a header names somebody and gives a reason, so that the header is that
+/// of the message. Some list the message's sender and subject first.
+fn tells_who(before: &str) -> bool {
+    const LAST: usize = 4_096;
+    let last = &before[before.floor_char_boundary(before.len().saturating_sub(LAST))..];
+    gives_reason(&normal(last)) && !listed(last).is_empty()
+}

@@ -1,0 +1,84 @@
+//! What a text says about one address.
+
+use std::collections::{HashMap, HashSet};
+
+use super::addresses::all_in;
+use super::listed::alias_of;
+use crate::replies::{gives_reason, normal, without_addresses};
+
+/// How many lines about one address are read.
+const MOST_LINES: usize = 12;
+
+/// How much of one of these is read, in bytes.
+const MOST_OF_LINE: usize = 1_000;
+
+/// The beginning of a line.
+fn shortened(line: &str) -> &str {
+    &line[..line.floor_char_boundary(2 * MOST_OF_LINE)]
+}
+
+/// What a text says about an address: from the line that names it to the next address of `people`,
+/// all in lowercase. `places` says where each address stands first.
+pub(super) fn about(
+    text: &str,
+    places: &HashMap<String, usize>,
+    people: &HashSet<String>,
+    address: &str,
+) -> String {
+    let Some(at) =
+        places.get(&address.to_lowercase()).copied().filter(|at| text.is_char_boundary(*at))
+    else {
+        return String::new();
+    };
+    let line = text[..at].rfind('\n').map_or(0, |line| line + 1);
+    let below = below(
+        &text[line.max(text.floor_char_boundary(at.saturating_sub(MOST_OF_LINE)))..],
+        people,
+        address,
+    );
+    match above(&text[..line]).filter(|(_, is_free)| *is_free || !says_something(&below)) {
+        Some((above, _)) => format!("{above} {below}"),
+        None => below,
+    }
+}
+
+/// The lines of an address and behind it. Some put several addresses above one reason.
+fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
+    let mut out = String::new();
+    for (number, line) in text.lines().map(shortened).enumerate() {
+        let is_of_another = || {
+            let mut others =
+                all_in(line).into_iter().filter(|other| !other.eq_ignore_ascii_case(address));
+            let is_person = |other: String| {
+                people.contains(&other.to_lowercase()) || gives_reason(&normal(&out))
+            };
+            others.any(is_person)
+        };
+        if number > 0 && alias_of(line).is_none() && is_of_another() && says_something(&out) {
+            break;
+        }
+        if number > MOST_LINES || out.len() > 2_000 {
+            break;
+        }
+        out.push_str(line.trim());
+        out.push(' ');
+    }
+    out.trim().to_owned()
+}
+
+/// The line right above an address, if it gives a reason, and whether it can belong to no other
+/// address above it.
+fn above(text: &str) -> Option<(&str, bool)> {
+    let mut lines = text.trim_end_matches('\n').rsplit('\n').map(shortened).take(MOST_LINES);
+    let above = lines.next().filter(|line| {
+        !text.ends_with("\n\n") && all_in(line).is_empty() && gives_reason(&normal(line))
+    })?;
+    let is_free =
+        lines.take_while(|line| !line.trim().is_empty()).all(|line| all_in(line).is_empty());
+    Some((above.trim(), is_free))
+}
+
+/// Whether there is a word beside the addresses.
+fn says_something(text: &str) -> bool {
+    without_addresses(text).chars().filter(|c| c.is_alphanumeric()).count() > 3
+}

@@ -1,0 +1,35 @@
+//! What the subject of a message says that it is: an answer, a forward, a bounce, a warning.
+
+use super::phrases::{List, holds};
+use crate::replies::{normal, says_undelivered};
+
+/// Whether a subject is that of an answer or a forward.
+pub(super) fn is_answer(subject: &str) -> bool {
+    let subject = normal(subject);
+    ["re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:", "sv:"]
+        .iter()
+        .any(|prefix| subject.starts_with(prefix))
+}
+
+/// Whether a subject is that of a forward.
+pub(super) fn is_forward(subject: &str) -> bool {
+    let subject = normal(subject);
+    ["fw:", "fwd:", "wg:", "tr:", "rv:", "i:", "enc:", "vs:", "doorst:", "转发"]
+        .iter()
+        .any(|prefix| subject.starts_with(prefix))
+}
+
+/// Whether the subject is that of a bounce.
+pub(super) fn is_bounce_subject(subject: &str) -> bool {
+    let subject = normal(subject);
+    holds(&subject, List::Subjects) || says_undelivered(&subject)
+}
+
+/// Whether a subject is that of a warning. Behind a colon may stand the subject of the message that
+/// came back: `Undeliverable: delayed trains`.
+pub(super) fn is_delay_subject(subject: &str) -> bool {
+    let subject = normal(subject);
+    let before = subject.split([':', '\u{ff1a}']).next().unwrap_or_default();
+    let is_decided = is_bounce_subject(before) && !holds(before, List::DelaySubjects);
+    !is_decided && holds(&subject, List::DelaySubjects) && !subject.contains("fail")
+}

@@ -1,0 +1,35 @@
+//! Where a message comes from: its file, mailbatch.toml, flags.
+
+use std::path::{Path, PathBuf};
+
+use super::file;
+use super::keys::MessageKeys;
+
+/// Where a message comes from. Flags (and the environment) win over the file's front matter, which
+/// wins over mailbatch.toml.
+#[derive(Clone, Debug, Default)]
+pub struct MessageSource {
+    /// The message file, of `--message` or of `[message] file`.
+    pub file: Option<PathBuf>,
+    /// The keys under `[message]` of mailbatch.toml.
+    pub inline: MessageKeys,
+    /// What flags and the environment say.
+    pub flags: MessageKeys,
+}
+
+impl MessageSource {
+    /// The files that the message is read from: its own and its attachments, as far as they can be
+    /// found.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
+        let directory = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let front = self
+            .file
+            .as_deref()
+            .and_then(|file| file::read(file).ok())
+            .and_then(|file| file.keys.attachments);
+        files.extend(front.iter().flatten().map(|key| directory.join(&key.path)));
+        files.extend(self.inline.attachments.iter().flatten().map(|key| key.path.clone()));
+        files
+    }
+}

@@ -1,0 +1,77 @@
+//! Which sentence of a reply says what is wrong with the recipient.
+//!
+//! The rule it keeps: what the first sentence about the recipient says outranks what is said about
+//! the provider in later ones, in links and in help. A reply may explain at length what else might
+//! have been the reason.
+
+use super::normal::unaccented;
+use super::reasons::section;
+use super::sentence::sentences;
+use super::table::KNOWN;
+use super::unknown::{is_about_many, says_nobody};
+use super::{Meaning, phrase, tongues};
+
+/// Whether a lowercase sentence says what is wrong with the recipient: nobody there, a full or a
+/// closed mailbox. "Mailbox unavailable" says nothing, for it stands before many a reason (RFC 5321
+/// section 4.2.3), and neither does what is said of the sender.
+pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
+    const OURS: [&str; 8] =
+        ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
+    let sentence = unaccented(sentence);
+    if tongues::of_mailbox(&sentence) == Some(Meaning::Sender) {
+        return false;
+    }
+    let is_ours = || OURS.iter().any(|word| sentence.contains(word));
+    let Some(found) = section(&sentence) else {
+        return says_nobody(&sentence) || (says_full(&sentence) && !is_ours());
+    };
+    match found.means {
+        Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address => {
+            says_nobody(&sentence)
+                || !(sentence.contains("unavailable") || is_about_many(&sentence) || is_ours())
+        }
+        _ => says_nobody(&sentence) && !found.is_clear,
+    }
+}
+
+/// A text up to the end of the first sentence that says what is wrong with the recipient; all of it
+/// where none does.
+pub(super) fn up_to_recipient(text: &str) -> &str {
+    let sentences = sentences(text);
+    if sentences.len() < 2 {
+        return text;
+    }
+    let first = sentences.into_iter().find(|range| speaks_of_recipient(&text[range.clone()]));
+    first.map_or(text, |range| &text[..range.end])
+}
+
+/// Whether a lowercase sentence says with a phrase of the table that a mailbox is full.
+fn says_full(sentence: &str) -> bool {
+    KNOWN
+        .iter()
+        .any(|known| known.means == Meaning::Full && phrase::find(known.says, sentence).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_the_recipient_ends_what_counts() {
+        for (text, counts) in [
+            ("no such user. daily limit exceeded", "no such user"),
+            ("sorry; the mailbox is full; rate limit", "sorry; the mailbox is full"),
+            (
+                "requested action not taken: mailbox unavailable. rate limit",
+                "requested action not taken: mailbox unavailable. rate limit",
+            ),
+            (
+                "sender address does not exist. rate limit",
+                "sender address does not exist. rate limit",
+            ),
+            ("your account is disabled. rate limit", "your account is disabled. rate limit"),
+        ] {
+            assert_eq!(up_to_recipient(text), counts);
+        }
+    }
+}
