@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Pause, RunId};
 use crate::model::literal::Rate;
-use crate::model::outcome::{Cohort, Reason};
+use crate::model::outcome::{Cohort, Outcome, Reason};
 use crate::provider::{Refusal, RowNumber, Verdict};
 
 /// Recipients by the provider that is to take them: their first choice, or who had them last.
@@ -106,6 +106,18 @@ pub enum Settled {
     Void,
     /// Suppressed by us between claim and hand-over.
     Screened { reason: Reason, detail: String },
+}
+
+impl Settled {
+    /// The outcome that the member has now; `None` where it is open again.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Final(verdict) => verdict.outcome(),
+            Self::Screened { .. } => Some(Outcome::Suppressed),
+            Self::GaveUp { .. } | Self::Expired => Some(Outcome::Deferred),
+            Self::Retry { .. } | Self::PassedOn { .. } | Self::Void => None,
+        }
+    }
 }
 
 /// What recovery found and did.

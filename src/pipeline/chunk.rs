@@ -40,18 +40,21 @@ pub(crate) enum Done {
         why: Claimed,
     },
     /// The claim went to the provider; the loop settles it.
-    Sent {
-        route: Route,
-        batch: i64,
-        rows: Arc<Vec<LedgerRow>>,
-        claimed_at: Timestamp,
-        reply: Box<Reply>,
-        screened: Vec<(RowNumber, Reason, String)>,
-        suppressed: Vec<(RowNumber, Outcome)>,
-        /// Members whose retries were over before they could be attempted once more.
-        expired: Vec<RowNumber>,
-        put_off: HashMap<RowNumber, Timestamp>,
-    },
+    Sent(Box<Sent>),
+}
+
+/// A claim that the provider has answered.
+pub(crate) struct Sent {
+    pub(crate) route: Route,
+    pub(crate) batch: i64,
+    pub(crate) rows: Arc<Vec<LedgerRow>>,
+    pub(crate) claimed_at: Timestamp,
+    pub(crate) reply: Reply,
+    pub(crate) screened: Vec<(RowNumber, Reason, String)>,
+    pub(crate) suppressed: Vec<(RowNumber, Outcome)>,
+    /// Members whose retries were over before they could be attempted once more.
+    pub(crate) expired: Vec<RowNumber>,
+    pub(crate) put_off: HashMap<RowNumber, Timestamp>,
 }
 
 /// What a chunk needs besides the parts of the run.
@@ -176,17 +179,17 @@ pub(crate) async fn dispatch(
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
     let expired = wire.expired.into_inner().unwrap_or_else(PoisonError::into_inner);
     let put_off = wire.put_off.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Done::Sent {
+    Ok(Done::Sent(Box::new(Sent {
         route: context.route,
         batch,
         rows,
         claimed_at,
-        reply: Box::new(reply),
+        reply,
         screened,
         suppressed: taken_out,
         expired,
         put_off,
-    })
+    })))
 }
 
 /// Room for messages, used again when they have gone: as many as were under way at once, and no

@@ -1,49 +1,54 @@
-//! The loop itself.
+//! The loop itself: it admits chunks, settles what comes back, judges the canary, and stops.
+//!
+//! Three parts do the work, each with what only it knows: [`Admission`], [`Settlement`] and
+//! [`CanaryPhase`]. What more than one of them reads stands in [`Shared`].
 
-mod admit;
+mod admission;
 mod blame;
+mod canary;
+mod cause;
+mod counts;
+mod evidence;
 mod exceptions;
-mod later;
+mod holds;
 mod pass_on;
 mod pauses;
-mod phase;
 mod provider_state;
+mod retries;
+mod route;
+mod rules;
+mod settlement;
+mod shared;
 mod trust;
 mod view;
-mod watch;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
-use self::later::Later;
-use self::pass_on::Passes;
-use self::phase::Waiting;
-use self::provider_state::{ChunkResult, ProviderState};
-use self::watch::Watch;
-use crate::ledger::{Claimed, Gate, Ledger, LedgerError, Standing};
+use self::admission::Admission;
+use self::canary::CanaryPhase;
+use self::counts::Counts;
+use self::holds::Holds;
+use self::retries::Retries;
+use self::rules::{RuleWatch, UnderWay};
+use self::settlement::Settlement;
+use self::shared::Shared;
+use self::view::View;
+use crate::ledger::{Claimed, Ledger, LedgerError};
 use crate::model::error::{Error, Result};
-use crate::model::outcome::{Cohort, Outcome};
-use crate::pipeline::chunk::{Buffers, Done, Route};
+use crate::model::outcome::Outcome;
+use crate::pipeline::chunk::{Done, Route, Sent};
 use crate::pipeline::learning;
-use crate::pipeline::settle::{self, Judge, Returned};
+use crate::pipeline::settle::{self, Judge, Returned, Translated};
 use crate::pipeline::signals::{SignalRequest, Signals};
-use crate::pipeline::{ConfiguredProvider, Parts, Why};
-use crate::progress::RateMeter;
-use crate::provider::{BoxFuture, Health, Refusal, Reply, RowNumber, Verdict};
+use crate::pipeline::{Parts, Why};
+use crate::provider::{RowNumber, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
-/// So many chunks are settled together at most, and the first of them waits for the others no
-/// longer than this.
-const TOGETHER: usize = 4;
-const TOGETHER_FOR: Duration = Duration::from_millis(20);
-/// So long the end of an execution waits at most for what is still being settled.
+/// The end of an execution waits for what is still being settled for so long at most.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Sends what is open in the run until nothing is left or something stops it. `None` when every row
@@ -56,19 +61,19 @@ pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let why = engine.run(&mut signals).await;
     hurry.abort();
     let _ = hurry.await;
-    engine.settle_outstanding().await;
-    engine.learn_rest().await?;
-    let pacers = engine.providers.iter().map(|provider| provider.pacers.close());
+    engine.settlement.settle_outstanding(LAST_WORDS).await;
+    let shared = &mut engine.shared;
+    blame::learn_rest(shared).await?;
+    let pacers = shared.providers.iter().map(|provider| provider.pacers.close());
     let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(pacers)).await;
-    engine.tell_slowdowns().await?;
-    futures_util::future::join_all(
-        engine.parts.configured.iter().map(|configured| configured.provider.close()),
-    )
-    .await;
+    view::report_slowdowns(shared).await?;
+    let providers = shared.parts.configured.iter().map(|configured| configured.provider.close());
+    futures_util::future::join_all(providers).await;
     engine.show();
-    why.map(|why| match why.or_else(|| engine.watch.why()) {
+    let shared = &engine.shared;
+    why.map(|why| match why.or_else(|| shared.holds.why()) {
         // As it is after the drain, which may have shown it.
-        Some(Why::Signal { exit, .. }) => Some(Why::Signal { exit, failing: engine.failing() }),
+        Some(Why::Signal { exit, .. }) => Some(Why::Signal { exit, failing: shared.failing() }),
         other => other,
     })
 }
@@ -83,8 +88,8 @@ async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
     ledger.hurry();
 }
 
-/// Takes in what has been put into the ledger since: who is suppressed there counts, whatever the
-/// files say.
+/// Adds the suppressions that have been put into the ledger since: they count whatever the files
+/// say.
 async fn ingest_suppressions(parts: &Parts) -> Result<()> {
     const PAGE: usize = 1_000;
     loop {
@@ -97,48 +102,12 @@ async fn ingest_suppressions(parts: &Parts) -> Result<()> {
 }
 
 struct Engine {
-    parts: Arc<Parts>,
-    /// One for each of the configured providers, in their order.
-    providers: Vec<ProviderState>,
-    /// Whose recipients are looked at first.
-    turn: usize,
-    render_permits: Arc<Semaphore>,
-    buffers: Arc<Buffers>,
-    /// On their way beside this loop, so that none of them waits for what it asks the ledger;
-    /// dropped with it.
-    chunks: JoinSet<Result<Done>>,
-    settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
-    /// What is to be settled together, so that it shares a commit; the trace has it meanwhile.
-    /// Never for longer than `TOGETHER_FOR`.
-    gathered: Vec<BoxFuture<'static, Result<()>>>,
-    gathered_since: Instant,
-    /// Rows whose chunk has not come back: not to be handed out again.
-    out: HashSet<RowNumber>,
-    passes: Passes,
-    later: Later,
-    /// When this execution began.
-    began: Timestamp,
-    phase: Cohort,
-    /// Members of a canary that has been judged are sent to again beside the rest.
-    has_canary_beside: bool,
-    why: Option<Why>,
-    /// Retries that are due by then may be handed out once, although it is in the future.
-    due_by: Option<Timestamp>,
-    left: Option<u64>,
-    standing: Standing,
-    standing_at: Instant,
-    meter: RateMeter,
-    /// Hand-overs since the meter was told.
-    handed_over: u64,
-    /// How many hand-overs the meter has seen, those of claims that have not come back included.
-    metered: u64,
-    /// Rows beside the canary that had no outcome when this execution began.
-    rest_total: u64,
-    /// For what comes back about a canary that has gone.
-    waiting: Option<Waiting>,
-    /// When a canary that is going out was last looked at.
-    looked_at: Instant,
-    watch: Watch,
+    shared: Shared,
+    admission: Admission,
+    settlement: Settlement,
+    canary: CanaryPhase,
+    rules: RuleWatch,
+    view: View,
 }
 
 impl Engine {
@@ -150,81 +119,63 @@ impl Engine {
         for (provider, configured) in providers.iter_mut().zip(&parts.configured) {
             provider.trust.recall(&parts, configured.provider.as_ref()).await?;
         }
-        // A canary that has been judged may have members left to send to again: they go beside the
-        // rest, and are not judged again.
-        let phase = if parts.run.gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
-        let has_canary_beside = phase == Cohort::Rest && standing.canary.open > 0;
+        let now = Instant::now();
         Ok(Self {
-            providers,
-            turn: 0,
-            buffers: Arc::default(),
-            // One core is for the wire and the ledger.
-            render_permits: Arc::new(Semaphore::new(
-                std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1)),
-            )),
-            chunks: JoinSet::new(),
-            settling: FuturesUnordered::new(),
-            gathered: Vec::new(),
-            gathered_since: Instant::now(),
-            out: HashSet::new(),
-            passes: Passes::default(),
-            later: Later::default(),
-            began: Timestamp::now(),
-            phase,
-            has_canary_beside,
-            why: None,
-            due_by: None,
-            left: parts.limits.limit,
-            standing_at: Instant::now(),
-            meter: RateMeter::new(Instant::now()),
-            handed_over: 0,
-            metered: 0,
-            rest_total: if has_canary_beside {
-                standing.tally.open
-            } else {
-                standing.tally.open - standing.canary.open
+            admission: Admission::new(parts.limits.limit),
+            settlement: Settlement::new(),
+            canary: CanaryPhase::new(now),
+            rules: RuleWatch::new(&parts, now),
+            view: View::new(now),
+            shared: Shared {
+                providers,
+                counts: Counts::new(standing, &parts.run.gate),
+                retries: Retries::new(Timestamp::now()),
+                holds: Holds::default(),
+                why: None,
+                parts,
             },
-            standing,
-            waiting: None,
-            looked_at: Instant::now(),
-            watch: Watch::new(&parts),
-            parts,
         })
     }
 
     async fn run(&mut self, signals: &mut Signals) -> Result<Option<Why>> {
         self.show();
         loop {
-            if self.chunks.is_empty() {
-                self.settle_gathered();
+            if self.admission.chunks.is_empty() {
+                self.settlement.begin();
             }
-            let wake = if self.why.is_none() { self.admit().await? } else { None };
+            let wake = if self.shared.why.is_none() {
+                self.admission.admit(&mut self.shared, self.settlement.is_idle()).await?
+            } else {
+                None
+            };
             if self.is_idle() {
-                if self.why.is_some() {
-                    return Ok(self.why.take());
+                if self.shared.why.is_some() {
+                    return Ok(self.shared.why.take());
                 }
-                if (wake.is_none() || self.canary_was_tried())
-                    && self.phase_is_over(signals).await?
+                let is_tried = wake.is_none() || self.shared.canary_was_tried();
+                if is_tried
+                    && self.canary.phase_is_over(&mut self.shared, &mut self.view, signals).await?
                 {
-                    return Ok(self.why.take());
+                    return Ok(self.shared.why.take());
                 }
             }
             let nap = wake.map_or(TICK, |at| {
                 at.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), TICK)
             });
-            let settle_at = self.gathered_since + TOGETHER_FOR;
             tokio::select! {
-                Some(done) = self.chunks.join_next() => self.on_chunk_done(done.map_err(|e| Error::internal(format!("a batch stopped: {e}")))??).await?,
-                Some(settled) = self.settling.next() => settled?,
-                () = tokio::time::sleep_until(settle_at.into()), if !self.gathered.is_empty() => self.settle_gathered(),
+                Some(done) = self.admission.chunks.join_next() => {
+                    let stopped = |e| Error::internal(format!("a batch stopped: {e}"));
+                    self.on_chunk_done(done.map_err(stopped)??).await?;
+                }
+                settled = self.settlement.progress() => settled?,
                 request = signals.next() => {
                     if self.on_signal(request) {
-                        return Ok(self.why.take());
+                        return Ok(self.shared.why.take());
                     }
                 }
                 () = tokio::time::sleep(nap) => self.tick().await?,
             }
-            if self.standing_at.elapsed() >= TICK {
+            if self.view.is_due(TICK) {
                 self.tick().await?;
             }
         }
@@ -233,301 +184,199 @@ impl Engine {
     async fn on_chunk_done(&mut self, done: Done) -> Result<()> {
         match done {
             Done::NotClaimed { route, rows, suppressed, why } => {
-                self.returned(route);
-                // With nobody left to claim, the suppressed were settled all the same.
-                if why == Claimed::Nothing {
-                    suppressed.iter().for_each(|(_, outcome)| self.settled(*outcome));
-                }
-                for row in &rows {
-                    self.out.remove(row);
-                    self.reopened(*row);
-                }
-                self.watch.note_reopened();
-                self.give_back(rows.len());
-                match why {
-                    Claimed::Capped { cap, room, until } => {
-                        self.capped(route.through, &cap, room, until)
-                    }
-                    Claimed::Paused(pause) => self.paused(*pause),
-                    Claimed::Lost { ledger, what } => {
-                        self.stop_for(Why::LedgerLost(LedgerError::Lost { ledger, what }.into()))
-                    }
-                    Claimed::Nothing | Claimed::Batch(_) => {}
-                }
+                self.on_not_claimed(route, &rows, &suppressed, why);
+                Ok(())
             }
-            Done::Sent {
-                route,
-                batch,
-                rows,
-                claimed_at,
-                mut reply,
-                screened,
-                suppressed,
-                expired,
-                put_off,
-            } => {
-                self.returned(route);
-                for row in
-                    rows.iter().map(|row| &row.row).chain(suppressed.iter().map(|(row, _)| row))
-                {
-                    self.out.remove(row);
-                }
-                let given_up = self.find_cause(route, &rows, &mut reply).await?;
-                let configured = &self.parts.configured[route.through];
-                let policy = configured.retry;
-                let learns = self.parts.learn.is_some() && self.parts.redirect.is_none();
-                let learn = learns.then_some(configured.name.as_str());
-                let verdicts = Arc::clone(&self.providers[route.through].verdicts);
-                let shares = configured.provider.capabilities().per_request > 1;
-                let (queues, anew, began) =
-                    (&mut self.providers[route.first].queues, &mut self.passes.by_row, self.began);
-                let judge =
-                    Judge { policy, shares, queues, learn, verdicts: &verdicts, anew, began };
-                let returned = Returned {
-                    rows: &rows,
-                    claimed_at,
-                    reply: &reply,
-                    screened,
-                    expired,
-                    put_off: &put_off,
-                };
-                let mut translated = settle::translate(returned, judge);
-                if let Some(given_up) = given_up {
-                    exceptions::give_up(given_up, &rows, &mut translated);
-                }
-                self.pass_on(route.through, &rows, &mut translated);
-                self.note_later(route, &rows, &translated.items);
-                self.give_back(translated.void.len() + suppressed.len());
-                suppressed.iter().for_each(|(_, outcome)| self.settled(*outcome));
-                translated
-                    .items
-                    .iter()
-                    .filter_map(|(_, item)| settle::outcome(item))
-                    .for_each(|outcome| self.settled(outcome));
-                let is_left = !translated.void.is_empty()
-                    || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none());
-                if is_left && self.watch.may_hold(&rows, route) {
-                    self.watch.note_reopened();
-                }
-                // A recipient that is put off has not moved.
-                self.handed_over += reply
-                    .items
-                    .iter()
-                    .filter(|(_, verdict)| settle::final_outcome(verdict).is_some())
-                    .count() as u64;
-                let provider = &mut self.providers[route.through];
-                provider.verdicts.batch_returned(batch);
-                let accepted = reply
-                    .items
-                    .iter()
-                    .filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }))
-                    .count() as u64;
-                provider.pacers.throttle.passed(reply.items.len() as u64, accepted, Instant::now());
-                let has_accepted = accepted > 0;
-                let learned = self.learned(route.through, translated.learned);
-                let (parts, feedback, void) =
-                    (Arc::clone(&self.parts), std::mem::take(&mut reply.feedback), translated.void);
-                // The rows are open again only when this has been committed, so the cursors go back
-                // first and find them later.
-                for row in &void {
-                    self.reopened(*row);
-                }
-                self.wake_queues();
-                if self.gathered.is_empty() {
-                    self.gathered_since = Instant::now();
-                }
-                self.gathered.push(Box::pin(async move {
-                    learning::keep(&parts, learned).await?;
-                    Ok(parts
-                        .ledger
-                        .settle(&parts.run.id, batch, translated.items, feedback)
-                        .await?)
-                }));
-                reply.health = self
-                    .weigh(route.through, std::mem::take(&mut reply.health), has_accepted)
-                    .await?;
-                self.keep_wait(route.through, &reply).await?;
-                self.note_health(route.through, &reply);
-                let most = reply.most_per_request.map(|most| most as u64);
-                self.providers[route.through].trust.keep(&self.parts, most).await?;
-                if self.gathered.len() >= TOGETHER || !void.is_empty() {
-                    self.settle_gathered();
-                }
-                // Bounded: a slow disk must not let verdicts pile up behind it.
-                while self.settling.len()
-                    > 2 * self
-                        .parts
-                        .configured
-                        .iter()
-                        .map(|configured| configured.in_flight)
-                        .sum::<usize>()
-                {
-                    if let Some(settled) = self.settling.next().await {
-                        settled?;
-                    }
-                }
-                if !void.is_empty() {
-                    while let Some(settled) = self.settling.next().await {
-                        settled?;
-                    }
-                }
-            }
+            Done::Sent(sent) => self.on_sent(*sent).await,
         }
-        Ok(())
+    }
+
+    fn on_not_claimed(
+        &mut self,
+        route: Route,
+        rows: &[RowNumber],
+        suppressed: &[(RowNumber, Outcome)],
+        why: Claimed,
+    ) {
+        let shared = &mut self.shared;
+        shared.returned(route);
+        // All members were suppressed: nothing was claimed, but they have been settled.
+        if why == Claimed::Nothing {
+            suppressed.iter().for_each(|(_, outcome)| shared.counts.settle(*outcome));
+        }
+        for row in rows {
+            self.admission.came_back(*row);
+            shared.reopened(*row);
+        }
+        shared.holds.note_reopened();
+        self.admission.give_back(rows.len());
+        match why {
+            Claimed::Capped { cap, room, until } => shared.capped(route.through, &cap, room, until),
+            Claimed::Paused(pause) => pauses::paused(shared, *pause),
+            Claimed::Lost { ledger, what } => {
+                shared.stop_for(Why::LedgerLost(LedgerError::Lost { ledger, what }.into()));
+            }
+            Claimed::Nothing | Claimed::Batch(_) => {}
+        }
+    }
+
+    async fn on_sent(&mut self, mut sent: Sent) -> Result<()> {
+        let shared = &mut self.shared;
+        let route = sent.route;
+        let through = route.through;
+        shared.returned(route);
+        sent.rows.iter().for_each(|row| self.admission.came_back(row.row));
+        sent.suppressed.iter().for_each(|(row, _)| self.admission.came_back(*row));
+        let has_under_way = !self.admission.under_way().is_empty();
+        let given_up =
+            cause::find(shared, has_under_way, route, &sent.rows, &mut sent.reply).await?;
+        let mut translated = translate(shared, &mut sent);
+        if let Some(given_up) = given_up {
+            cause::give_up(given_up, &sent.rows, &mut translated);
+        }
+        pass_on::pass_on(shared, through, &sent.rows, &mut translated);
+        let lasts = shared.parts.configured[through].retry.give_up_after;
+        shared.retries.note(route.first, &sent.rows, &translated.items, lasts);
+        self.admission.give_back(translated.void.len() + sent.suppressed.len());
+        count(shared, &sent, &translated);
+        // A recipient that is put off has not moved.
+        let decided = |(_, verdict): &&(RowNumber, Verdict)| verdict.outcome().is_some();
+        self.view.handed_over += sent.reply.items.iter().filter(decided).count() as u64;
+        let provider = &mut shared.providers[through];
+        provider.verdicts.batch_returned(sent.batch);
+        let is_accepted =
+            |(_, verdict): &&(RowNumber, Verdict)| matches!(verdict, Verdict::Accepted { .. });
+        let accepted = sent.reply.items.iter().filter(is_accepted).count() as u64;
+        let answered = sent.reply.items.len() as u64;
+        provider.pacers.throttle.passed(answered, accepted, Instant::now());
+        let Translated { items, learned, void } = translated;
+        let learned = blame::learned(shared, through, learned);
+        // The rows are open again only when this has been committed, so the cursors go back first
+        // and find them later.
+        void.iter().for_each(|row| shared.reopened(*row));
+        shared.wake_queues();
+        let (parts, batch) = (Arc::clone(&shared.parts), sent.batch);
+        let feedback = std::mem::take(&mut sent.reply.feedback);
+        self.settlement.add(Box::pin(async move {
+            learning::keep(&parts, learned).await?;
+            Ok(parts.ledger.settle(&parts.run.id, batch, items, feedback).await?)
+        }));
+        let health = std::mem::take(&mut sent.reply.health);
+        sent.reply.health =
+            blame::weigh(shared, &mut self.settlement, through, health, accepted > 0).await?;
+        blame::keep_wait(shared, through, &sent.reply).await?;
+        shared.note_health(through, &sent.reply);
+        let most = sent.reply.most_per_request.map(|most| most as u64);
+        shared.providers[through].trust.keep(&shared.parts, most).await?;
+        if !void.is_empty() {
+            return self.settlement.settle_all().await;
+        }
+        // Bounded: a slow disk must not let verdicts pile up behind it.
+        let in_flight: usize =
+            shared.parts.configured.iter().map(|configured| configured.in_flight).sum();
+        self.settlement.keep_bounded(2 * in_flight).await
     }
 
     /// Whether nothing is on its way, to a provider or to the ledger.
     fn is_idle(&self) -> bool {
-        self.chunks.is_empty() && self.settling.is_empty() && self.gathered.is_empty()
+        self.admission.chunks.is_empty() && self.settlement.is_idle()
     }
 
-    /// Settles what is known, also where sending ended with an error or at once: the trace may be
-    /// what could not be written. What fails here stays for the next start to find in the trace, or
-    /// in doubt.
-    async fn settle_outstanding(&mut self) {
-        self.settle_gathered();
-        let all = async { while self.settling.next().await.is_some() {} };
-        let _ = tokio::time::timeout(LAST_WORDS, all).await;
-    }
-
-    fn settle_gathered(&mut self) {
-        self.settling.extend(self.gathered.drain(..));
-    }
-
-    /// Follows the ledger's count without asking it: counting a million rows takes it a while.
-    fn settled(&mut self, outcome: Outcome) {
-        self.standing.tally.settle(outcome);
-        if self.phase == Cohort::Canary {
-            self.standing.canary.settle(outcome);
-        }
-    }
-
-    fn give_back(&mut self, rows: usize) {
-        if let Some(left) = &mut self.left {
-            *left += rows as u64;
-        }
-    }
-
-    fn returned(&mut self, route: Route) {
-        self.providers[route.first].queues.returned(route.queue);
-        self.providers[route.through].under_way -= 1;
-    }
-
-    /// A row is open again, whoever is to take it.
-    fn reopened(&mut self, row: RowNumber) {
-        self.providers.iter_mut().for_each(|provider| provider.queues.reopened(row));
-    }
-
-    fn wake_queues(&mut self) {
-        self.providers.iter_mut().for_each(|provider| provider.queues.wake());
-    }
-
-    fn note_health(&mut self, through: usize, reply: &Reply) {
-        let now = Instant::now();
-        let has_stand_in = self.has_stand_in(through, now);
-        let configured = &self.parts.configured[through];
-        let health = &reply.health;
-        match health {
-            Health::Fine => {}
-            Health::SlowDown(wait) => tracing::info!(
-                provider = configured.name,
-                seconds = wait.as_secs_f64(),
-                "asked to slow down"
-            ),
-            Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal) => {
-                let lasts = !matches!(health, Health::Failing(_));
-                tracing::info!(provider = configured.name, reason = %refusal.reason, code = refusal.code, lasts, "the provider fails");
-                // A reply may quote an address.
-                tracing::debug!(detail = ?refusal.detail, "the provider says");
-            }
-        }
-        let result = ChunkResult { reply, has_stand_in };
-        self.providers[through].update_health(&result, now);
-    }
-
-    /// Lets others take over for a provider whose first request has gone on for long: what comes of
-    /// it still counts.
-    fn look_at_first_requests(&mut self) {
-        let now = Instant::now();
-        for place in 0..self.providers.len() {
-            if self.providers[place].first_request_lasts(now) && self.has_stand_in(place, now) {
-                self.providers[place].took_nothing_so_far(now);
-            }
-        }
-    }
-
-    fn capped(&mut self, through: usize, cap: &str, room: u64, until: Timestamp) {
-        let of = if self.providers.len() > 1 {
-            format!(" of {}", self.parts.configured[through].name)
-        } else {
-            String::new()
-        };
-        let text =
-            format!("the cap{of} of {cap} is reached; the next recipient may go at {until:.0}");
-        self.providers[through].capped(text, room, until);
-    }
-
-    /// Claims nothing more, and lets what is on the wire finish. What is claimed under a limit or a
-    /// cap counts, and goes too. The first reason stands, but a signal is always told.
-    fn stop_for(&mut self, why: Why) {
-        if !matches!(why, Why::Limit | Why::Capped(_)) {
-            for provider in &self.providers {
-                provider.stop.send_replace(true);
-            }
-        }
-        if self.why.is_none() || matches!(why, Why::Signal { .. }) {
-            self.why = Some(why);
-        }
-    }
-
-    /// The providers that have refused as a whole and taken nothing since, with what each said
-    /// last.
-    fn failing(&self) -> Vec<(String, Refusal)> {
-        let last = |(provider, configured): (&ProviderState, &ConfiguredProvider)| {
-            Some((configured.name.clone(), provider.breaker.said_last()?.clone()))
-        };
-        self.providers.iter().zip(&self.parts.configured).filter_map(last).collect()
+    fn show(&mut self) {
+        let in_flight = self.admission.under_way().len();
+        self.view.show(&self.shared, self.canary.waits_until(), in_flight);
     }
 
     /// Returns whether to leave at once.
     fn on_signal(&mut self, request: SignalRequest) -> bool {
+        let shared = &mut self.shared;
         match request {
-            SignalRequest::Status => self.parts.progress.message(&self.snapshot().line()),
+            SignalRequest::Status => {
+                let in_flight = self.admission.under_way().len();
+                let snapshot = self.view.snapshot(shared, self.canary.waits_until(), in_flight);
+                shared.parts.progress.message(&snapshot.line());
+            }
             SignalRequest::Stop(exit) => {
-                let again = matches!(self.why, Some(Why::Signal { .. }));
-                self.stop_for(Why::Signal { exit, failing: Vec::new() });
+                let again = matches!(shared.why, Some(Why::Signal { .. }));
+                shared.stop_for(Why::Signal { exit, failing: Vec::new() });
                 if again {
                     // Nor is another process waited for.
-                    self.parts.ledger.hurry();
-                    self.parts.progress.message(
+                    shared.parts.ledger.hurry();
+                    shared.parts.progress.message(
                         "leaving at once: what is on the wire without an answer is unknown",
                     );
                     return true;
                 }
-                let count = self.chunks.len();
+                let count = self.admission.chunks.len();
                 if count == 0 {
                     return false;
                 }
-                self.parts.progress.waiting(&format!("stopping: waiting for the messages on the wire in {count} batches; once more leaves at once"));
+                shared.parts.progress.waiting(&format!("stopping: waiting for the messages on the wire in {count} batches; once more leaves at once"));
             }
         }
         false
     }
 
     async fn tick(&mut self) -> Result<()> {
-        if let Err(error) = self.parts.suppressions.refresh() {
-            self.stop_for(Why::Suppression(error));
+        let shared = &mut self.shared;
+        if let Err(error) = shared.parts.suppressions.refresh() {
+            shared.stop_for(Why::Suppression(error));
         }
         // What another process has put into the ledger counts from the next hand-over on, whatever
         // file it stands in besides.
-        ingest_suppressions(&self.parts).await?;
-        self.obey_pauses().await?;
-        self.look_at_canary().await?;
-        self.watch_rules().await?;
-        self.look_at_first_requests();
-        self.wake_queues();
-        self.tell_slowdowns().await?;
+        ingest_suppressions(&shared.parts).await?;
+        pauses::obey_pauses(shared).await?;
+        self.canary.look_at_canary(shared).await?;
+        let under_way = UnderWay {
+            rows: self.admission.under_way(),
+            has_chunks: !self.admission.chunks.is_empty(),
+            is_settled: self.settlement.is_idle(),
+        };
+        self.rules.look(shared, &under_way).await?;
+        shared.look_at_first_requests();
+        shared.wake_queues();
+        view::report_slowdowns(shared).await?;
         self.show();
         Ok(())
+    }
+}
+
+/// Decides what becomes of each member of a claim that has come back.
+fn translate(shared: &mut Shared, sent: &mut Sent) -> Translated {
+    let configured = &shared.parts.configured[sent.route.through];
+    let learns = shared.parts.learn.is_some() && shared.parts.redirect.is_none();
+    let verdicts = Arc::clone(&shared.providers[sent.route.through].verdicts);
+    let judge = Judge {
+        policy: configured.retry,
+        shares: configured.provider.capabilities().per_request > 1,
+        queues: &mut shared.providers[sent.route.first].queues,
+        learn: learns.then_some(configured.name.as_str()),
+        verdicts: &verdicts,
+        anew: &mut shared.retries.starts,
+        began: shared.retries.began,
+    };
+    let returned = Returned {
+        rows: &sent.rows,
+        claimed_at: sent.claimed_at,
+        reply: &sent.reply,
+        screened: std::mem::take(&mut sent.screened),
+        expired: std::mem::take(&mut sent.expired),
+        put_off: &sent.put_off,
+    };
+    settle::translate(returned, judge)
+}
+
+/// Counts the outcomes of a claim, and notes whether one of its members has to be held.
+fn count(shared: &mut Shared, sent: &Sent, translated: &Translated) {
+    sent.suppressed.iter().for_each(|(_, outcome)| shared.counts.settle(*outcome));
+    let mut is_left = !translated.void.is_empty();
+    for (_, item) in &translated.items {
+        match item.outcome() {
+            Some(outcome) => shared.counts.settle(outcome),
+            None => is_left = true,
+        }
+    }
+    if is_left && shared.holds.may_hold(&sent.rows, sent.route) {
+        shared.holds.note_reopened();
     }
 }

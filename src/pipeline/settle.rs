@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::{LedgerRow, LedgerSuppression, Settled};
-use crate::model::outcome::{Outcome, Reason};
-use crate::pipeline::RetryPolicy;
-use crate::pipeline::retry::draw;
+use crate::model::outcome::Reason;
+use crate::pipeline::queues::DomainQueues;
+use crate::pipeline::retry::{RetryPolicy, draw};
+use crate::pipeline::verdicts::PendingVerdicts;
 use crate::provider::{Refusal, Reply, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
-
-use super::queues::DomainQueues;
-use super::verdicts::PendingVerdicts;
 
 /// Where a member was answered for the first time later than this after its claim, its retries
 /// count from the answer.
@@ -183,26 +181,5 @@ fn settle(
     match drawn.max(named).map(|at| at.max(moment.now)) {
         Some(at) => Settled::Retry { refusal: refusal.clone(), at, counts: *counts },
         None => Settled::GaveUp { refusal: refusal.clone(), counts: *counts },
-    }
-}
-
-/// The outcome that a settled member has, if it has one now.
-pub(crate) fn outcome(settled: &Settled) -> Option<Outcome> {
-    match settled {
-        Settled::Final(verdict) => final_outcome(verdict),
-        Settled::Screened { .. } => Some(Outcome::Suppressed),
-        Settled::GaveUp { .. } | Settled::Expired => Some(Outcome::Deferred),
-        Settled::Retry { .. } | Settled::PassedOn { .. } | Settled::Void => None,
-    }
-}
-
-/// The outcome of a verdict that no retry can change.
-pub(crate) fn final_outcome(verdict: &Verdict) -> Option<Outcome> {
-    match verdict {
-        Verdict::Accepted { .. } => Some(Outcome::Accepted),
-        Verdict::Rejected(_) => Some(Outcome::Rejected),
-        Verdict::Suppressed(_) => Some(Outcome::Suppressed),
-        Verdict::Unknown { .. } => Some(Outcome::Unknown),
-        Verdict::NotTaken { .. } => None,
     }
 }

@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use crate::ledger::LedgerRow;
 use crate::model::outcome::Tally;
 use crate::pipeline::sameness::{self, Blame, Proved, Sameness};
-use crate::pipeline::settle;
 use crate::provider::{Refusal, RowNumber, Verdict};
 
 /// Shared by the claims on their way and the loop.
@@ -52,7 +51,7 @@ impl PendingVerdicts {
     /// A member of a batch has been answered; `row` is `None` where it is not known.
     pub(crate) fn answered(&self, batch: i64, row: Option<&LedgerRow>, verdict: &Verdict) {
         let mut state = self.state();
-        if let Some(outcome) = settle::final_outcome(verdict) {
+        if let Some(outcome) = verdict.outcome() {
             state.batches.entry(batch).or_default().add(outcome, 1);
         }
         match row.and_then(|row| state.same.answered(row, verdict)) {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::RowNumber;
-use crate::model::outcome::Reason;
+use crate::model::outcome::{Outcome, Reason};
 
 /// A provider's words about one message, and what they come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,19 @@ pub enum Verdict {
     NotTaken { refusal: Refusal, counts: bool },
     /// It may have been taken: the last octet was handed over and no answer was understood.
     Unknown { detail: String },
+}
+
+impl Verdict {
+    /// The outcome of the recipient; `None` where a retry may change it.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Accepted { .. } => Some(Outcome::Accepted),
+            Self::Rejected(_) => Some(Outcome::Rejected),
+            Self::Suppressed(_) => Some(Outcome::Suppressed),
+            Self::Unknown { .. } => Some(Outcome::Unknown),
+            Self::NotTaken { .. } => None,
+        }
+    }
 }
 
 /// How long a provider is left alone that is sent too much and names no time.

@@ -94,7 +94,7 @@ impl Unknowns<'_> {
 
     async fn settle(&mut self, by: &'static str, verdicts: Vec<Reconciled>) -> Result<()> {
         for verdict in &verdicts {
-            if let Some(outcome) = outcome(&verdict.settled) {
+            if let Some(outcome) = verdict.settled.outcome() {
                 *self.settled.entry((by, outcome)).or_default() += 1;
             }
         }
@@ -369,15 +369,5 @@ fn settled(verdict: Verdict) -> Option<Settled> {
         Verdict::Unknown { .. } => None,
         Verdict::NotTaken { refusal, .. } => Some(Settled::GaveUp { refusal, counts: true }),
         decided => Some(Settled::Final(decided)),
-    }
-}
-
-fn outcome(settled: &Settled) -> Option<Outcome> {
-    match settled {
-        Settled::Final(Verdict::Accepted { .. }) => Some(Outcome::Accepted),
-        Settled::Final(Verdict::Rejected(_)) => Some(Outcome::Rejected),
-        Settled::Final(Verdict::Suppressed(_)) => Some(Outcome::Suppressed),
-        Settled::GaveUp { .. } => Some(Outcome::Deferred),
-        _ => None,
     }
 }

@@ -8,11 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::StreamExt;
 use jiff::Timestamp;
 
-use super::Engine;
 use super::provider_state::ProviderState;
+use super::settlement::Settlement;
+use super::shared::Shared;
 use crate::ledger::{LedgerSuppression, Refusals};
 use crate::model::address::Address;
 use crate::model::error::Result;
@@ -81,128 +81,123 @@ fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(RowNumber, LedgerSuppr
     .collect()
 }
 
-impl Engine {
-    /// Takes note of what the answers of a provider have proved by now, and returns how it fares.
-    /// `has_accepted` tells whether it has just accepted something.
-    pub(super) async fn weigh(
-        &mut self,
-        through: usize,
-        health: Health,
-        has_accepted: bool,
-    ) -> Result<Health> {
-        let provider = &mut self.providers[through];
-        let name = self.parts.configured[through].name.clone();
-        if has_accepted {
-            if provider.is_braked {
-                self.parts.ledger.forget(brake::KIND, &name).await?;
-                self.parts.ledger.forget(brake::LEFT_ALONE, &name).await?;
-            }
-            provider.accepted();
+/// Takes note of what the answers of a provider have proved by now, and returns how it fares.
+/// `has_accepted` tells whether it has just accepted something.
+pub(super) async fn weigh(
+    shared: &mut Shared,
+    settlement: &mut Settlement,
+    through: usize,
+    health: Health,
+    has_accepted: bool,
+) -> Result<Health> {
+    let provider = &mut shared.providers[through];
+    let name = shared.parts.configured[through].name.clone();
+    if has_accepted {
+        if provider.is_braked {
+            shared.parts.ledger.forget(brake::KIND, &name).await?;
+            shared.parts.ledger.forget(brake::LEFT_ALONE, &name).await?;
         }
-        if let Some(blame) = provider.verdicts.everybody_refused().filter(|_| !provider.is_proved) {
-            provider.is_proved = true;
-            provider.breaker.stop(blame.refusal.clone());
-            self.take_back(through, blame).await?;
-        }
-        if let Some(blame) = self.providers[through].verdicts.take_slow() {
-            self.settle_all().await?;
-            self.parts.ledger.absolve(&self.parts.run.id, blame.rows, None).await?;
-            if health == Health::Fine {
-                return Ok(Health::SlowDown(SLOW_DOWN));
-            }
-        }
-        if let Health::Stop(refusal) | Health::Exhausted(refusal) = &health {
-            let sign = replies::sign(&refusal.code, &refusal.detail, "", "");
-            self.parts.ledger.remember(brake::fact(&name, &sign, Timestamp::now())).await?;
-        }
-        Ok(health)
+        provider.accepted();
     }
+    if let Some(blame) = provider.verdicts.everybody_refused().filter(|_| !provider.is_proved) {
+        provider.is_proved = true;
+        provider.breaker.stop(blame.refusal.clone());
+        take_back(shared, settlement, through, blame).await?;
+    }
+    if let Some(blame) = shared.providers[through].verdicts.take_slow() {
+        settlement.settle_all().await?;
+        shared.parts.ledger.absolve(&shared.parts.run.id, blame.rows, None).await?;
+        if health == Health::Fine {
+            return Ok(Health::SlowDown(SLOW_DOWN));
+        }
+    }
+    if let Health::Stop(refusal) | Health::Exhausted(refusal) = &health {
+        let sign = replies::sign(&refusal.code, &refusal.detail, "", "");
+        shared.parts.ledger.remember(brake::fact(&name, &sign, Timestamp::now())).await?;
+    }
+    Ok(health)
+}
 
-    /// Remembers for how long a provider wants to be left alone, where it has named a time and that
-    /// is no passing one.
-    pub(super) async fn keep_wait(&mut self, through: usize, reply: &Reply) -> Result<()> {
-        let Health::SlowDown(wait) = reply.health else { return Ok(()) };
-        let configured = &self.parts.configured[through];
-        if !reply.is_wait_named || wait < WORTH_REMEMBERING.min(configured.retry.give_up_after) {
-            return Ok(());
-        }
-        let Ok(until) = Timestamp::now().checked_add(wait) else { return Ok(()) };
-        let refusal = reply.given_back_for().map(without_addresses);
-        let said = refusal
-            .map(|refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned())
-            .unwrap_or_default();
-        let left_alone = LeftAlone { until, said };
-        self.parts.ledger.remember(left_alone.fact(&configured.name, Timestamp::now())).await?;
-        if wait > configured.retry.give_up_after {
-            self.parts.progress.message(&left_alone.words(&configured.name));
-            self.providers[through].leave_alone(&left_alone, configured);
-        }
-        Ok(())
+/// Remembers for how long a provider wants to be left alone, where it has named a time and that
+/// is no passing one.
+pub(super) async fn keep_wait(shared: &mut Shared, through: usize, reply: &Reply) -> Result<()> {
+    let Health::SlowDown(wait) = reply.health else { return Ok(()) };
+    let configured = &shared.parts.configured[through];
+    if !reply.is_wait_named || wait < WORTH_REMEMBERING.min(configured.retry.give_up_after) {
+        return Ok(());
     }
+    let Ok(until) = Timestamp::now().checked_add(wait) else { return Ok(()) };
+    let refusal = reply.given_back_for().map(without_addresses);
+    let said = refusal
+        .map(|refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned())
+        .unwrap_or_default();
+    let left_alone = LeftAlone { until, said };
+    shared.parts.ledger.remember(left_alone.fact(&configured.name, Timestamp::now())).await?;
+    if wait > configured.retry.give_up_after {
+        shared.parts.progress.message(&left_alone.words(&configured.name));
+        shared.providers[through].leave_alone(&left_alone, configured);
+    }
+    Ok(())
+}
 
-    /// Opens the recipients again whose refusals have proved that the provider refuses everybody.
-    async fn take_back(&mut self, through: usize, blame: Blame) -> Result<()> {
-        self.settle_all().await?;
-        let name = &self.parts.configured[through].name;
-        let fact = brake::fact(name, &blame.sign, Timestamp::now());
-        let opened =
-            self.parts.ledger.absolve(&self.parts.run.id, blame.rows.clone(), Some(fact)).await?;
-        tracing::info!(
-            provider = name,
-            opened,
-            "the provider refuses everybody: its refusals are taken back"
-        );
-        for provider in &mut self.providers {
-            provider.verdicts.absolve(&blame.rows);
-            provider.to_learn.retain(|(row, _)| !blame.rows.contains(row));
-        }
-        self.standing = self.parts.ledger.standing(&self.parts.run.id).await?;
-        self.watch.note_reopened();
-        Ok(())
+/// Opens the recipients again whose refusals have proved that the provider refuses everybody.
+async fn take_back(
+    shared: &mut Shared,
+    settlement: &mut Settlement,
+    through: usize,
+    blame: Blame,
+) -> Result<()> {
+    settlement.settle_all().await?;
+    let name = &shared.parts.configured[through].name;
+    let fact = brake::fact(name, &blame.sign, Timestamp::now());
+    let opened =
+        shared.parts.ledger.absolve(&shared.parts.run.id, blame.rows.clone(), Some(fact)).await?;
+    tracing::info!(
+        provider = name,
+        opened,
+        "the provider refuses everybody: its refusals are taken back"
+    );
+    for provider in &mut shared.providers {
+        provider.verdicts.absolve(&blame.rows);
+        provider.to_learn.retain(|(row, _)| !blame.rows.contains(row));
     }
+    shared.counts.standing = shared.parts.ledger.standing(&shared.parts.run.id).await?;
+    shared.holds.note_reopened();
+    Ok(())
+}
 
-    /// Waits until all that has been answered is in the ledger.
-    async fn settle_all(&mut self) -> Result<()> {
-        self.settle_gathered();
-        while let Some(settled) = self.settling.next().await {
-            settled?;
-        }
-        Ok(())
+/// What a provider's answers teach about people, as far as they cannot turn out to be its own
+/// fault any more.
+pub(super) fn learned(
+    shared: &mut Shared,
+    through: usize,
+    learned: Vec<(RowNumber, LedgerSuppression)>,
+) -> Vec<LedgerSuppression> {
+    let provider = &mut shared.providers[through];
+    provider.to_learn.extend(learned);
+    if provider.to_learn.is_empty() || provider.is_proved {
+        return Vec::new();
     }
+    let verdicts = Arc::clone(&provider.verdicts);
+    provider
+        .to_learn
+        .extract_if(.., |(row, _)| !verdicts.is_open(*row))
+        .map(|(_, learned)| learned)
+        .collect()
+}
 
-    /// What a provider's answers teach about people, as far as they cannot turn out to be its own
-    /// fault any more.
-    pub(super) fn learned(
-        &mut self,
-        through: usize,
-        learned: Vec<(RowNumber, LedgerSuppression)>,
-    ) -> Vec<LedgerSuppression> {
-        let provider = &mut self.providers[through];
-        provider.to_learn.extend(learned);
-        if provider.to_learn.is_empty() || provider.is_proved {
-            return Vec::new();
+/// Keeps what is left to be learned at the end: of providers that have accepted something and
+/// were not found to refuse everybody.
+pub(super) async fn learn_rest(shared: &mut Shared) -> Result<()> {
+    for provider in &mut shared.providers {
+        let learned = std::mem::take(&mut provider.to_learn);
+        if provider.verdicts.has_accepted() && !provider.is_proved {
+            learning::keep(
+                &shared.parts,
+                learned.into_iter().map(|(_, learned)| learned).collect(),
+            )
+            .await?;
         }
-        let verdicts = Arc::clone(&provider.verdicts);
-        provider
-            .to_learn
-            .extract_if(.., |(row, _)| !verdicts.is_open(*row))
-            .map(|(_, learned)| learned)
-            .collect()
     }
-
-    /// Keeps what is left to be learned at the end: of providers that have accepted something and
-    /// were not found to refuse everybody.
-    pub(super) async fn learn_rest(&mut self) -> Result<()> {
-        for provider in &mut self.providers {
-            let pending = std::mem::take(&mut provider.to_learn);
-            if provider.verdicts.has_accepted() && !provider.is_proved {
-                learning::keep(
-                    &self.parts,
-                    pending.into_iter().map(|(_, learned)| learned).collect(),
-                )
-                .await?;
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }

@@ -9,19 +9,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::Engine;
-use crate::ledger::{Ask, LedgerRow, Settled};
-use crate::model::error::Result;
-use crate::pipeline::chunk::Route;
-use crate::pipeline::settle::Translated;
-use crate::provider::{Health, Refusal, Reply, Verdict};
+use crate::ledger::LedgerRow;
 
 /// So many receiving domains are not refused at the same time by chance, and so many recipients
 /// where there is no other domain.
 const DOMAINS: usize = 3;
 const RECIPIENTS: usize = 2;
 /// Another one was taken right after so many refusals in a row: the refusals are about this one.
-const CONTRASTS: u32 = 2;
+pub(super) const CONTRASTS: u32 = 2;
 /// A refusal that was not repeated for so long says nothing any more.
 const LASTS: Duration = Duration::from_secs(60);
 
@@ -60,22 +55,16 @@ impl Trouble {
 
 /// What a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
+pub(super) enum RefusedFor {
     /// That domain or recipient, for certain.
-    Its,
+    Recipient,
     /// Another one has to be asked.
     Unclear,
-    Providers,
-}
-
-/// A receiving domain of which nothing was taken for as long as retries last.
-pub(super) struct GivenUp {
-    domain: String,
-    refusal: Refusal,
+    Provider,
 }
 
 impl Exceptions {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 
@@ -90,7 +79,7 @@ impl Exceptions {
     }
 
     /// A claim came back. Returns whether it was the one that had been sent to ask.
-    fn claim_returned(&mut self) -> bool {
+    pub(super) fn claim_returned(&mut self) -> bool {
         let was_asked = self.question == Some(true);
         self.question = self.question.map(|_| false);
         was_asked
@@ -110,14 +99,24 @@ impl Exceptions {
         refused.map(|(name, _)| name.clone()).collect()
     }
 
+    /// How often a name has been refused, and when the first refusal of those in a row came.
+    pub(super) fn refusals(&self, name: &str) -> Option<(u32, Option<Instant>)> {
+        self.by_name.get(name).map(|trouble| (trouble.times, trouble.since))
+    }
+
     /// After how many of its refusals in a row another one was taken.
-    fn contrasts(&self, name: &str) -> u32 {
+    pub(super) fn contrasts(&self, name: &str) -> u32 {
         self.by_name.get(name).map_or(0, |trouble| trouble.contrasts)
     }
 
     /// These were taken; `was_asked` says whether that was the question. Returns the names that are
     /// now known to be refused alone.
-    fn took(&mut self, rows: &[&LedgerRow], was_asked: bool, now: Instant) -> Vec<String> {
+    pub(super) fn took(
+        &mut self,
+        rows: &[&LedgerRow],
+        was_asked: bool,
+        now: Instant,
+    ) -> Vec<String> {
         let is_another = |row: &&LedgerRow| {
             [&row.domain, &row.email]
                 .iter()
@@ -150,7 +149,13 @@ impl Exceptions {
 
     /// One of this name was refused. A provider that `is_cautious` was refusing before; one
     /// contrast is enough where no other recipient `is_left`.
-    fn refused(&mut self, name: &str, is_left: bool, is_cautious: bool, now: Instant) -> Whose {
+    pub(super) fn refused(
+        &mut self,
+        name: &str,
+        is_left: bool,
+        is_cautious: bool,
+        now: Instant,
+    ) -> RefusedFor {
         let new =
             || Trouble { times: 0, since: None, last: now, contrasts: 0, is_contrasted: false };
         let trouble = self.by_name.entry(name.to_owned()).or_insert_with(new);
@@ -158,7 +163,7 @@ impl Exceptions {
         trouble.since.get_or_insert(now);
         (trouble.last, trouble.is_contrasted) = (now, false);
         if trouble.is_proved() || (!is_left && trouble.contrasts > 0) {
-            return Whose::Its;
+            return RefusedFor::Recipient;
         }
         let is_address = name.contains('@');
         let refused = self
@@ -168,166 +173,11 @@ impl Exceptions {
             .count();
         if is_cautious || refused >= if is_address { RECIPIENTS } else { DOMAINS } {
             self.question = None;
-            return Whose::Providers;
+            return RefusedFor::Provider;
         }
         self.question = Some(false);
-        Whose::Unclear
+        RefusedFor::Unclear
     }
-}
-
-impl Engine {
-    /// Decides what a refusal is about that makes up how a provider fares and was given at one
-    /// recipient. What is not the provider's is taken out of its health. Returns the domain that is
-    /// given up.
-    pub(super) async fn find_cause(
-        &mut self,
-        route: Route,
-        rows: &[LedgerRow],
-        reply: &mut Reply,
-    ) -> Result<Option<GivenUp>> {
-        let now = Instant::now();
-        let exceptions = &mut self.providers[route.through].exceptions;
-        let was_asked = exceptions.claim_returned();
-        if exceptions.is_empty() && reply.concerns.is_none() {
-            return Ok(None);
-        }
-        let of = |job| rows.iter().find(|row| row.row == job);
-        let took =
-            reply.items.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }));
-        let took: Vec<&LedgerRow> = took.filter_map(|(job, _)| of(*job)).collect();
-        let news = exceptions.took(&took, was_asked, now);
-        if !news.is_empty() {
-            // What slowed it down was about those.
-            self.providers[route.through].pacers.throttle.lift();
-        }
-        for domain in news.iter().filter(|name| !name.contains('@')) {
-            let configured = &self.parts.configured[route.through];
-            tracing::info!(provider = configured.name, domain, "one receiving domain is refused");
-            self.parts.progress.message(&format!(
-                "{} takes nothing for {domain} for now: its recipients wait, the others go on",
-                configured.name
-            ));
-        }
-        let is_passing = matches!(reply.health, Health::SlowDown(_) | Health::Failing(_));
-        let Some(row) = reply.concerns.filter(|_| is_passing).and_then(of) else { return Ok(None) };
-        let name = if self.parts.redirect.is_some() {
-            None
-        } else {
-            self.name_of(route, row, &not_begun_of(rows, reply)).await?
-        };
-        let Some((name, is_left)) = name else {
-            reply.health = if_for_good(std::mem::take(&mut reply.health));
-            return Ok(None);
-        };
-        let provider = &mut self.providers[route.through];
-        let is_cautious = provider.is_cautious();
-        let whose = provider.exceptions.refused(&name, is_left, is_cautious, now);
-        if whose == Whose::Providers {
-            reply.health = if_for_good(std::mem::take(&mut reply.health));
-            return Ok(None);
-        }
-        if whose == Whose::Unclear {
-            // What has not been begun waits for the answer, or would be refused too.
-            provider.withdraw();
-        }
-        reply.health = Health::Fine;
-        let Some((_, verdict)) = reply.items.iter_mut().find(|(job, _)| *job == row.row) else {
-            return Ok(None);
-        };
-        let Verdict::NotTaken { refusal, .. } = &*verdict else { return Ok(None) };
-        let refusal = refusal.clone();
-        if whose == Whose::Its {
-            *verdict = match refusal.code.starts_with('5') {
-                true => Verdict::Rejected(refusal.clone()),
-                false => Verdict::NotTaken { refusal: refusal.clone(), counts: true },
-            };
-        }
-        let policy = self.parts.configured[route.through].retry;
-        let Some(trouble) = provider.exceptions.by_name.get(&name).filter(|_| name == row.domain)
-        else {
-            return Ok(None);
-        };
-        let lasts =
-            trouble.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        if whose == Whose::Its && lasts >= policy.give_up_after {
-            return Ok(Some(GivenUp { domain: name, refusal }));
-        }
-        let until = now + policy.ceiling(trouble.times);
-        self.providers[route.first].queues.hold(&row.domain, until);
-        Ok(None)
-    }
-
-    /// The domain that was refused, or the address where no other domain is left; and whether
-    /// another recipient is left to ask. `None` where none is and nothing is known, or every domain
-    /// that is left was refused. Members of its claim that were `not_begun`, and what else is under
-    /// way, are asked as soon as they have come back.
-    async fn name_of(
-        &mut self,
-        route: Route,
-        row: &LedgerRow,
-        not_begun: &[&LedgerRow],
-    ) -> Result<Option<(String, bool)>> {
-        let provider = &self.providers[route.through];
-        let (exceptions, has_one_domain) =
-            (&provider.exceptions, provider.verdicts.has_one_domain());
-        let [of_domain, of_address] =
-            [&row.domain, &row.email].map(|name| exceptions.contrasts(name));
-        let mut refused = exceptions.refused_domains();
-        let is_refused_elsewhere = refused.iter().any(|domain| *domain != row.domain);
-        refused.push(row.domain.clone());
-        let is_left_over = |not: &[String]| {
-            !self.out.is_empty() || not_begun.iter().any(|member| !not.contains(&member.domain))
-        };
-        let names = [(&row.domain, of_domain, refused), (&row.email, of_address, Vec::new())];
-        for (name, contrasts, not) in names.into_iter().skip(usize::from(has_one_domain)) {
-            if contrasts >= CONTRASTS || is_left_over(&not) {
-                return Ok(Some((name.clone(), true)));
-            }
-            let through = self.providers[route.first].recipients.clone();
-            let ask = Ask {
-                cohort: self.cohort(),
-                not_domains: not,
-                through,
-                limit: 1,
-                ..Ask::default()
-            };
-            if !self.parts.ledger.next(&self.parts.run.id, ask).await?.is_empty() {
-                return Ok(Some((name.clone(), true)));
-            }
-            if contrasts > 0 {
-                return Ok(Some((name.clone(), false)));
-            }
-            if is_refused_elsewhere {
-                return Ok(None);
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// The members of a claim that were not begun.
-fn not_begun_of<'a>(rows: &'a [LedgerRow], reply: &Reply) -> Vec<&'a LedgerRow> {
-    rows.iter().filter(|row| reply.items.iter().all(|(job, _)| *job != row.row)).collect()
-}
-
-/// What is refused for good and about the provider stops it.
-fn if_for_good(health: Health) -> Health {
-    match health {
-        Health::Failing(refusal) if refusal.code.starts_with('5') => Health::Stop(refusal),
-        other => other,
-    }
-}
-
-/// Settles those of a claim that were not begun and whose domain is given up.
-pub(super) fn give_up(given_up: GivenUp, rows: &[LedgerRow], translated: &mut Translated) {
-    let GivenUp { domain, refusal } = given_up;
-    let is_of_it = |row| rows.iter().any(|member| member.row == row && member.domain == domain);
-    for (row, settled) in &mut translated.items {
-        if matches!(settled, Settled::Void) && is_of_it(*row) {
-            *settled = Settled::GaveUp { refusal: refusal.clone(), counts: false };
-        }
-    }
-    translated.void.retain(|row| !is_of_it(*row));
 }
 
 #[cfg(test)]
@@ -344,16 +194,16 @@ mod tests {
     #[test]
     fn a_domain_is_refused_alone_when_others_are_taken_right_after_it_twice() {
         let (mut exceptions, now) = (Exceptions::default(), Instant::now());
-        assert_eq!(exceptions.refused("d1.example", true, false, now), Whose::Unclear);
+        assert_eq!(exceptions.refused("d1.example", true, false, now), RefusedFor::Unclear);
         assert!(exceptions.is_asking());
         assert!(at_once(&mut exceptions, 2, now).is_empty() && !exceptions.is_asking());
-        assert_eq!(exceptions.refused("d1.example", true, false, now), Whose::Unclear);
+        assert_eq!(exceptions.refused("d1.example", true, false, now), RefusedFor::Unclear);
         assert_eq!(at_once(&mut exceptions, 2, now), ["d1.example"]);
-        assert_eq!(exceptions.refused("d1.example", true, true, now), Whose::Its);
+        assert_eq!(exceptions.refused("d1.example", true, true, now), RefusedFor::Recipient);
         exceptions.took(&[&row(1)], false, now);
         assert_eq!(
             exceptions.refused("d1.example", true, false, now),
-            Whose::Unclear,
+            RefusedFor::Unclear,
             "it was taken meanwhile"
         );
     }
@@ -363,15 +213,18 @@ mod tests {
         let (mut exceptions, now) = (Exceptions::default(), Instant::now());
         let refused = ["d1.example", "d1.example", "d2.example", "d3.example"]
             .map(|name| exceptions.refused(name, true, false, now));
-        assert_eq!(refused, [Whose::Unclear, Whose::Unclear, Whose::Unclear, Whose::Providers]);
+        assert_eq!(
+            refused,
+            [RefusedFor::Unclear, RefusedFor::Unclear, RefusedFor::Unclear, RefusedFor::Provider]
+        );
         assert!(!exceptions.is_asking());
         let mut exceptions = Exceptions::default();
         let refused = ["a@d1.example", "a@d1.example", "b@d1.example"]
             .map(|name| exceptions.refused(name, true, false, now));
-        assert_eq!(refused, [Whose::Unclear, Whose::Unclear, Whose::Providers]);
+        assert_eq!(refused, [RefusedFor::Unclear, RefusedFor::Unclear, RefusedFor::Provider]);
         assert_eq!(
             Exceptions::default().refused("d1.example", true, true, now),
-            Whose::Providers,
+            RefusedFor::Provider,
             "it was refusing before"
         );
     }
@@ -387,6 +240,6 @@ mod tests {
             );
         }
         exceptions.refused("d2.example", true, false, now);
-        assert_eq!(exceptions.refused("d3.example", true, false, now + LASTS), Whose::Unclear);
+        assert_eq!(exceptions.refused("d3.example", true, false, now + LASTS), RefusedFor::Unclear);
     }
 }

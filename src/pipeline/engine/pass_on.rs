@@ -5,83 +5,69 @@
 //! `deferred` in the end. A recipient that was refused for good, or is in doubt, is never passed
 //! on.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::Engine;
+use super::shared::Shared;
 use crate::ledger::{LedgerRow, Settled};
 use crate::pipeline::settle::{Anew, Translated};
-use crate::provider::RowNumber;
 
-/// The recipients that were passed on in this execution, or whose retries count anew for another
-/// reason.
-#[derive(Debug, Default)]
-pub(super) struct Passes {
-    pub(super) by_row: HashMap<RowNumber, Anew>,
-    /// From which provider to which, as far as progress has named it.
-    said: HashSet<(usize, usize)>,
-}
-
-impl Engine {
-    /// Gives the recipients that this provider would leave `deferred` to the first one that takes
-    /// mail and has not had them.
-    pub(super) fn pass_on(
-        &mut self,
-        through: usize,
-        rows: &[LedgerRow],
-        translated: &mut Translated,
-    ) {
-        let is_given_up =
-            |settled: &Settled| matches!(settled, Settled::GaveUp { .. } | Settled::Expired);
-        if self.providers.len() < 2
-            || !translated.items.iter().any(|(_, settled)| is_given_up(settled))
-        {
-            return;
+/// Gives the recipients that this provider would leave `deferred` to the first one that takes
+/// mail and has not had them.
+pub(super) fn pass_on(
+    shared: &mut Shared,
+    through: usize,
+    rows: &[LedgerRow],
+    translated: &mut Translated,
+) {
+    let is_given_up =
+        |settled: &Settled| matches!(settled, Settled::GaveUp { .. } | Settled::Expired);
+    if shared.providers.len() < 2
+        || !translated.items.iter().any(|(_, settled)| is_given_up(settled))
+    {
+        return;
+    }
+    let now = Instant::now();
+    let able: Vec<usize> = shared.stand_ins(through, now).collect();
+    for (row, settled) in &mut translated.items {
+        let (refusal, counts) = match &*settled {
+            Settled::GaveUp { refusal, counts } => (Some(refusal.clone()), *counts),
+            Settled::Expired => (None, false),
+            _ => continue,
+        };
+        let passed_on = shared.retries.starts.get(row);
+        let Some(next) = able
+            .iter()
+            .copied()
+            .find(|place| passed_on.is_none_or(|passed_on| !passed_on.from.contains(place)))
+        else {
+            continue;
+        };
+        let (from, to) =
+            (&shared.parts.configured[through].name, &shared.parts.configured[next].name);
+        if shared.retries.failovers.insert((through, next)) {
+            let said = format!(
+                "failover from {from} to {to}: it did not take some recipients within retry.for"
+            );
+            tracing::info!(provider = from, "{said}");
+            shared.parts.progress.message(&said);
         }
-        let now = Instant::now();
-        let able: Vec<usize> = self.stand_ins(through, now).collect();
-        for (row, settled) in &mut translated.items {
-            let (refusal, counts) = match &*settled {
-                Settled::GaveUp { refusal, counts } => (Some(refusal.clone()), *counts),
-                Settled::Expired => (None, false),
-                _ => continue,
-            };
-            let passed_on = self.passes.by_row.get(row);
-            let Some(next) = able
-                .iter()
-                .copied()
-                .find(|place| passed_on.is_none_or(|passed_on| !passed_on.from.contains(place)))
-            else {
-                continue;
-            };
-            let (from, to) =
-                (&self.parts.configured[through].name, &self.parts.configured[next].name);
-            if self.passes.said.insert((through, next)) {
-                let said = format!(
-                    "failover from {from} to {to}: it did not take some recipients within retry.for"
-                );
-                tracing::info!(provider = from, "{said}");
-                self.parts.progress.message(&said);
-            }
-            let said = refusal.as_ref().map(|refusal| {
-                format!(" ({})", format!("{} {}", refusal.code, refusal.detail).trim())
-            });
-            let why =
-                format!("it did not take this one within retry.for{}", said.unwrap_or_default());
-            let attempts = rows
-                .iter()
-                .find(|member| member.row == *row)
-                .map_or(0, |member| member.attempts + u32::from(counts));
-            let passed_on = self.passes.by_row.entry(*row).or_insert_with(|| Anew {
-                at: Timestamp::now(),
-                attempts,
-                from: Vec::new(),
-            });
-            (passed_on.at, passed_on.attempts) = (Timestamp::now(), attempts);
-            passed_on.from.push(through);
-            *settled = Settled::PassedOn { refusal, counts, to: to.clone(), why };
-        }
+        let said = refusal
+            .as_ref()
+            .map(|refusal| format!(" ({})", format!("{} {}", refusal.code, refusal.detail).trim()));
+        let why = format!("it did not take this one within retry.for{}", said.unwrap_or_default());
+        let attempts = rows
+            .iter()
+            .find(|member| member.row == *row)
+            .map_or(0, |member| member.attempts + u32::from(counts));
+        let passed_on = shared.retries.starts.entry(*row).or_insert_with(|| Anew {
+            at: Timestamp::now(),
+            attempts,
+            from: Vec::new(),
+        });
+        (passed_on.at, passed_on.attempts) = (Timestamp::now(), attempts);
+        passed_on.from.push(through);
+        *settled = Settled::PassedOn { refusal, counts, to: to.clone(), why };
     }
 }

@@ -1,0 +1,239 @@
+//! Which recipients go next: chunks are admitted in turn for each provider's recipients, as far as
+//! its limits and the connections let them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::route::{self, Taker};
+use super::shared::Shared;
+use crate::ledger::{Ask, LedgerRow};
+use crate::model::error::Result;
+use crate::model::outcome::Cohort;
+use crate::pipeline::Why;
+use crate::pipeline::chunk::{self, Buffers, ChunkContext, Done, Route};
+use crate::provider::RowNumber;
+
+mod next;
+
+/// The chunks on their way, and what decides about the next one.
+pub(super) struct Admission {
+    /// The provider whose recipients are looked at first.
+    turn: usize,
+    render_permits: Arc<Semaphore>,
+    buffers: Arc<Buffers>,
+    /// On their way beside this loop, so that none of them waits for what it asks the ledger;
+    /// dropped with it.
+    pub(super) chunks: JoinSet<Result<Done>>,
+    /// Rows whose chunk has not come back: not to be handed out again.
+    under_way: HashSet<RowNumber>,
+    /// Retries that are due by then may be handed out once, although it is in the future.
+    due_by: Option<Timestamp>,
+    /// How many more recipients `--limit` lets go.
+    left: Option<u64>,
+}
+
+impl Admission {
+    pub(super) fn new(limit: Option<u64>) -> Self {
+        // One core is for the wire and the ledger.
+        let renderers =
+            std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1));
+        Self {
+            turn: 0,
+            render_permits: Arc::new(Semaphore::new(renderers)),
+            buffers: Arc::default(),
+            chunks: JoinSet::new(),
+            under_way: HashSet::new(),
+            due_by: None,
+            left: limit,
+        }
+    }
+
+    /// The rows whose chunk has not come back.
+    pub(super) fn under_way(&self) -> &HashSet<RowNumber> {
+        &self.under_way
+    }
+
+    /// A chunk with this row has come back.
+    pub(super) fn came_back(&mut self, row: RowNumber) {
+        self.under_way.remove(&row);
+    }
+
+    /// So many recipients that were counted against `--limit` did not go.
+    pub(super) fn give_back(&mut self, rows: usize) {
+        if let Some(left) = &mut self.left {
+            *left += rows as u64;
+        }
+    }
+
+    /// Admits as many chunks as may go. Returns when to look again if nothing is in flight and
+    /// something is only waiting.
+    pub(super) async fn admit(
+        &mut self,
+        shared: &mut Shared,
+        is_settled: bool,
+    ) -> Result<Option<Instant>> {
+        if shared.counts.phase_tally().open == 0 {
+            return Ok(None);
+        }
+        let mut wake: Option<Instant> = None;
+        let mut stuck = Vec::new();
+        self.turn = (self.turn + 1) % shared.providers.len();
+        for offset in 0..shared.providers.len() {
+            let first = (self.turn + offset) % shared.providers.len();
+            if shared.holds.covers_provider(first) {
+                continue;
+            }
+            loop {
+                let now = Instant::now();
+                let through = match route::taker(shared, first, now) {
+                    Taker::Through(place) => place,
+                    Taker::Busy => break,
+                    Taker::Later(at) => {
+                        wake = wake.into_iter().chain([at]).min();
+                        break;
+                    }
+                    Taker::None => {
+                        stuck.push(first);
+                        break;
+                    }
+                };
+                let most = route::chunk_size(shared, through, self.left, now);
+                if most == 0 {
+                    if shared.counts.phase_tally().open > self.under_way.len() as u64 {
+                        shared.stop_for(Why::Limit);
+                    }
+                    return Ok(None);
+                }
+                if shared.providers[through].is_braked
+                    && let Some(row) = self.probe_row(shared, first).await?
+                {
+                    self.send_out_of_turn(
+                        shared,
+                        Route { first, queue: 0, through },
+                        vec![row],
+                        now,
+                    );
+                    continue;
+                }
+                let asked_last = shared.providers[through].asked_last();
+                let rows = self.next_due_rows(shared, first, most, now, &asked_last).await?;
+                if !rows.is_empty() {
+                    self.send_out_of_turn(shared, Route { first, queue: 0, through }, rows, now);
+                    continue;
+                }
+                let Some((queue, rows)) = self.next_rows(shared, first, most).await? else {
+                    shared.providers[through].exceptions.has_no_other();
+                    if !asked_last.is_empty() {
+                        let rows = self.next_due_rows(shared, first, most, now, &[]).await?;
+                        if !rows.is_empty() {
+                            self.send_out_of_turn(
+                                shared,
+                                Route { first, queue: 0, through },
+                                rows,
+                                now,
+                            );
+                            continue;
+                        }
+                    }
+                    wake = wake.into_iter().chain(self.next_due(shared, first, now).await?).min();
+                    break;
+                };
+                self.send_off(shared, Route { first, queue, through }, rows, now);
+            }
+        }
+        if wake.is_none() && is_settled && self.chunks.is_empty() {
+            for first in stuck {
+                if has_open(shared, first).await? {
+                    route::stop_without_provider(shared);
+                    break;
+                }
+            }
+        }
+        Ok(wake)
+    }
+
+    /// Sends rows that no queue handed out. A queue may have read them ahead, so what was read ahead
+    /// is read again.
+    fn send_out_of_turn(
+        &mut self,
+        shared: &mut Shared,
+        route: Route,
+        rows: Vec<LedgerRow>,
+        now: Instant,
+    ) {
+        shared.providers[route.first].queues.forget_ahead();
+        self.send_off(shared, route, rows, now);
+    }
+
+    fn send_off(&mut self, shared: &mut Shared, route: Route, rows: Vec<LedgerRow>, now: Instant) {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(rows.len() as u64);
+        }
+        for row in &rows {
+            self.under_way.insert(row.row);
+            shared.retries.waiting.left(row.row);
+        }
+        let instead_of = route::passed_over(shared, route, now);
+        let left = self.left_behind(shared);
+        let deadlines = shared
+            .retries
+            .deadlines(&rows, shared.parts.configured[route.through].retry.give_up_after);
+        let patience = shared.providers[route.through].patience(
+            &shared.parts.configured[route.through],
+            shared.has_stand_in(route.through, now),
+        );
+        let provider = &mut shared.providers[route.through];
+        if provider.under_way == 0 {
+            provider.exceptions.sent_alone();
+        }
+        provider.under_way += 1;
+        let context = ChunkContext {
+            route,
+            instead_of,
+            pacers: provider.pacers.clone(),
+            stop: provider.stop.subscribe(),
+            opened: provider.opened(),
+            patience,
+            first_request: provider.first_request(),
+            deadlines,
+            render_permits: self.render_permits.clone(),
+            connections: provider.connections.clone(),
+            buffers: self.buffers.clone(),
+            verdicts: provider.verdicts.clone(),
+            left,
+        };
+        self.chunks.spawn(chunk::dispatch(shared.parts.clone(), rows, context));
+    }
+
+    /// How many recipients are left besides those under way; none while a canary is out, on whom
+    /// nothing is tried.
+    fn left_behind(&self, shared: &Shared) -> u64 {
+        match shared.counts.phase {
+            Cohort::Canary => 0,
+            Cohort::Rest => shared
+                .counts
+                .phase_tally()
+                .open
+                .saturating_sub(self.under_way.len() as u64)
+                .min(self.left.unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+/// Whether a recipient whose first choice this provider is has no outcome yet. Nothing is in
+/// flight.
+async fn has_open(shared: &Shared, first: usize) -> Result<bool> {
+    let parts = &shared.parts;
+    let recipients = shared.providers[first].recipients.clone();
+    let cohort = shared.counts.cohort();
+    let ask = Ask { cohort, through: recipients.clone(), limit: 1, ..Ask::default() };
+    if !parts.ledger.next(&parts.run.id, ask).await?.is_empty() {
+        return Ok(true);
+    }
+    Ok(parts.ledger.next_retry_at(&parts.run.id, cohort, recipients).await?.is_some())
+}

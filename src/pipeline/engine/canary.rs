@@ -1,0 +1,341 @@
+//! From the canary to the rest: the canary is judged when each of its members has been attempted
+//! once. Those who are put off count as they stand, and are sent to again beside the rest.
+//!
+//! The rule it keeps: what the canary failed by, or a person has to decide, is in the ledger before
+//! anybody is told.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::evidence;
+use super::shared::Shared;
+use super::view::View;
+use crate::ledger::Gate;
+use crate::model::error::Result;
+use crate::model::figures::grouped;
+use crate::model::outcome::{Cohort, Outcome};
+use crate::model::pause::Watched;
+use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
+use crate::pipeline::signals::{SignalRequest, Signals};
+use crate::pipeline::{Then, Why};
+
+/// How often the ledger is asked what has come back.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The canary has gone, and what comes back is waited for.
+struct CanaryWait {
+    begun: Instant,
+    look_at: Instant,
+    /// When the last clock ends.
+    until: Timestamp,
+}
+
+/// What has come back about the canary, judged.
+enum CanaryJudgement {
+    Passed(String),
+    Failed(String),
+    /// Over a limit, and so little that it proves nothing.
+    Unclear(String),
+    /// There is time left, or more have been drawn.
+    Later,
+}
+
+/// The canary's part of an execution.
+pub(super) struct CanaryPhase {
+    /// For what comes back about a canary that has gone.
+    waiting: Option<CanaryWait>,
+    /// When a canary that is going out was last looked at.
+    looked_at: Instant,
+}
+
+impl CanaryPhase {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { waiting: None, looked_at: now }
+    }
+
+    /// When the wait for evidence about the canary ends.
+    pub(super) fn waits_until(&self) -> Option<Timestamp> {
+        self.waiting.as_ref().map(|waiting| waiting.until)
+    }
+
+    /// Nothing is in flight and nothing waits: judges the canary, or ends. Returns whether the run
+    /// is over.
+    pub(super) async fn phase_is_over(
+        &mut self,
+        shared: &mut Shared,
+        view: &mut View,
+        signals: &mut Signals,
+    ) -> Result<bool> {
+        match &self.waiting {
+            Some(waiting) if Instant::now() < waiting.look_at => return Ok(false),
+            Some(_) => {}
+            None => {
+                shared.counts.standing = shared.parts.ledger.standing(&shared.parts.run.id).await?;
+                // Nothing is in flight.
+                view.show(shared, None, 0);
+                if shared.counts.phase_tally().open > 0 && !shared.canary_was_tried() {
+                    // Opened again in the meantime, by a retry that came due or a claim that was
+                    // not made. With nothing under way every queue may begin from the first row, so
+                    // that nobody can be passed over.
+                    shared.holds.note_reopened();
+                    shared.rewind();
+                    return Ok(false);
+                }
+                if shared.counts.phase == Cohort::Rest {
+                    return Ok(true);
+                }
+            }
+        }
+        let (gate, why) = match self.judge(shared).await? {
+            CanaryJudgement::Later => return Ok(false),
+            CanaryJudgement::Failed(evidence) => {
+                (Gate::Failed { evidence: evidence.clone() }, Some(Why::CanaryFailed(evidence)))
+            }
+            CanaryJudgement::Unclear(evidence) => {
+                (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)))
+            }
+            CanaryJudgement::Passed(evidence) => {
+                after_passing(shared, view, evidence, signals).await
+            }
+        };
+        self.waiting = None;
+        shared.latch(gate).await?;
+        // A signal heard at the question is the reason already.
+        shared.why = shared.why.take().or(why);
+        shared.counts.begin_rest();
+        shared.rewind();
+        Ok(shared.why.is_some() || shared.counts.phase_tally().open == 0)
+    }
+
+    /// Judges a canary all of which has gone.
+    async fn judge(&mut self, shared: &mut Shared) -> Result<CanaryJudgement> {
+        let parts = Arc::clone(&shared.parts);
+        let rule = &parts.canary;
+        let with_source = |words: String| {
+            if rule.has_feedback { words } else { format!("{words} (provider replies only)") }
+        };
+        let mut canary = shared.counts.standing.canary;
+        let waiting = std::mem::take(&mut canary.open);
+        canary.add(Outcome::Deferred, waiting);
+        let put_off = if waiting == 0 {
+            String::new()
+        } else {
+            format!(" ({} of them put off, and tried again)", grouped(waiting))
+        };
+        let replies = match gate::replies(&canary, rule.max_failed) {
+            Replies::Failed(evidence) => {
+                let evidence = with_source(evidence + &put_off);
+                return Ok(CanaryJudgement::Failed(
+                    evidence::located(shared, Watched::Failed, &evidence).await?,
+                ));
+            }
+            Replies::NoEvidence(evidence) => return Ok(CanaryJudgement::Unclear(evidence)),
+            Replies::Passed(words) => words + &put_off,
+        };
+        let seen = shared.parts.ledger.canary_evidence(&shared.parts.run.id).await?;
+        if rule.lacks_bounces && seen.is_none() && shared.counts.rest_is_left() {
+            return Ok(CanaryJudgement::Unclear(format!(
+                "{replies}; nothing reports bounces, which [canary] require = \"bounces\" asks for"
+            )));
+        }
+        if !rule.has_feedback && seen.is_none() {
+            return Ok(CanaryJudgement::Passed(with_source(replies)));
+        }
+        let accepted = shared.counts.standing.canary.get(Outcome::Accepted);
+        // With nobody left, or nobody accepted, there is nothing to wait for.
+        let nothing_to_learn = accepted == 0 || !shared.counts.rest_is_left();
+        let growth = Growth {
+            room: if nothing_to_learn { 0 } else { evidence::room(shared) },
+            ..evidence::growth(shared, seen)
+        };
+        let measured = evidence::measured(shared, seen, accepted, growth.alpha());
+        if let Some(watched) = evidence::over(&measured) {
+            let words = evidence::in_words(shared, &replies, &measured, accepted).await?;
+            return Ok(CanaryJudgement::Failed(evidence::located(shared, watched, &words).await?));
+        }
+        let left = [rule.wait, rule.wait_complained].map(|wait| {
+            if nothing_to_learn { Duration::ZERO } else { self.time_left(shared, wait) }
+        });
+        let is_unclear = |(measured, left): (&Measured, &Duration)| {
+            left.is_zero() && measured.proof == Proof::Open { is_over: true }
+        };
+        let unclear = !nothing_to_learn && measured.iter().zip(&left).any(is_unclear);
+        let longest = left[0].max(left[1]);
+        if !longest.is_zero() && (growth.room > 0 || !unclear) {
+            self.wait_for(shared, longest);
+            return Ok(CanaryJudgement::Later);
+        }
+        let (measured, next) =
+            match gate::next(|alpha| evidence::measured(shared, seen, accepted, alpha), growth) {
+                (measured, Next::Grow(more)) if self.extend(shared, more, &measured).await? => {
+                    return Ok(CanaryJudgement::Later);
+                }
+                (_, Next::Grow(_)) => gate::next(
+                    |alpha| evidence::measured(shared, seen, accepted, alpha),
+                    Growth { room: 0, ..growth },
+                ),
+                judged => judged,
+            };
+        let words = evidence::in_words(shared, &replies, &measured, accepted).await?;
+        if let (Next::Failed, Some(watched)) = (&next, evidence::over(&measured)) {
+            return Ok(CanaryJudgement::Failed(evidence::located(shared, watched, &words).await?));
+        }
+        if !nothing_to_learn && evidence::is_deaf(shared).await {
+            return Ok(CanaryJudgement::Unclear(format!(
+                "{words}; nobody listens to webhooks any more"
+            )));
+        }
+        Ok(if next == Next::Unclear && !nothing_to_learn {
+            CanaryJudgement::Unclear(words)
+        } else {
+            CanaryJudgement::Passed(words)
+        })
+    }
+
+    /// What is left of a clock that began with the last hand-over, also when that was in an earlier
+    /// execution. A clock that was set back makes it no longer.
+    fn time_left(&self, shared: &Shared, wait: Duration) -> Duration {
+        let since = shared.counts.standing.canary_at.map_or(Duration::ZERO, |at| {
+            Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default()
+        });
+        let here = self.waiting.as_ref().map_or(Duration::ZERO, |waiting| waiting.begun.elapsed());
+        wait.saturating_sub(since.max(here))
+    }
+
+    /// Looks again soon, and tells once how long it is going to take.
+    fn wait_for(&mut self, shared: &Shared, left: Duration) {
+        let now = Instant::now();
+        let look_at = now + left.min(LOOK);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.look_at = look_at;
+            return;
+        }
+        let until = Timestamp::now().checked_add(left).unwrap_or(Timestamp::MAX);
+        self.waiting = Some(CanaryWait { begun: now, look_at, until });
+        shared
+            .parts
+            .progress
+            .message(&format!("canary: waiting until {until:.0} for bounces and complaints"));
+    }
+
+    /// Draws more recipients into a canary that cannot tell. Returns whether there are any.
+    async fn extend(
+        &mut self,
+        shared: &mut Shared,
+        more: u64,
+        measured: &[Measured; 2],
+    ) -> Result<bool> {
+        let canary = shared.counts.standing.canary.total();
+        let provider = shared.parts.canary.provider.as_deref();
+        let drawn = shared.parts.ledger.extend_canary(&shared.parts.run.id, more, provider).await?;
+        if drawn == 0 {
+            return Ok(false);
+        }
+        let why: Vec<&str> = measured
+            .iter()
+            .filter(|one| matches!(one.proof, Proof::Open { .. }))
+            .map(|one| one.words.as_str())
+            .collect();
+        shared.parts.progress.message(&format!(
+            "canary extended by {drawn} to {}: {}",
+            canary + drawn,
+            why.join("; ")
+        ));
+        self.waiting = None;
+        shared.counts.rest_total = shared.counts.rest_total.saturating_sub(drawn);
+        shared.counts.standing = shared.parts.ledger.standing(&shared.parts.run.id).await?;
+        shared.rewind();
+        Ok(true)
+    }
+
+    /// Fails a canary that is still going out as soon as it is proved, whatever becomes of those
+    /// who are left of it.
+    pub(super) async fn look_at_canary(&mut self, shared: &mut Shared) -> Result<()> {
+        let is_going = shared.counts.phase == Cohort::Canary
+            && shared.parts.run.gate == Gate::Ahead
+            && self.waiting.is_none()
+            && shared.why.is_none();
+        if !is_going || self.looked_at.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked_at = Instant::now();
+        let seen = shared.parts.ledger.canary_evidence(&shared.parts.run.id).await?;
+        let at_best = shared.counts.standing.canary.get(Outcome::Accepted)
+            + shared.counts.standing.canary.open;
+        let measured =
+            evidence::measured(shared, seen, at_best, evidence::growth(shared, seen).alpha());
+        let over = measured
+            .into_iter()
+            .filter(|measured| measured.proof == Proof::Over)
+            .map(|measured| measured.words);
+        let evidence = over.collect::<Vec<_>>().join("; ");
+        if !evidence.is_empty() {
+            shared.latch(Gate::Failed { evidence: evidence.clone() }).await?;
+            shared.stop_for(Why::CanaryFailed(evidence));
+        }
+        Ok(())
+    }
+}
+
+async fn after_passing(
+    shared: &mut Shared,
+    view: &View,
+    evidence: String,
+    signals: &mut Signals,
+) -> (Gate, Option<Why>) {
+    // With nobody left there is nothing to decide.
+    let open = shared.counts.rest_is_left();
+    let waits = |evidence: String| {
+        (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)))
+    };
+    let ask = shared.parts.ask;
+    match shared.parts.then {
+        Then::Stop if open => waits(evidence),
+        Then::Ask if open => match ask {
+            Some(ask) if asked(shared, view, ask, &evidence, signals).await => (
+                Gate::Passed {
+                    evidence,
+                    by: Some("asked on the terminal".into()),
+                    at: Some(Timestamp::now()),
+                },
+                None,
+            ),
+            _ => waits(evidence),
+        },
+        _ => (Gate::Passed { evidence, by: None, at: None }, None),
+    }
+}
+
+/// Asks on the terminal and has_feedback signals meanwhile: whoever leaves has not said yes.
+async fn asked(
+    shared: &mut Shared,
+    view: &View,
+    ask: fn(&str) -> bool,
+    evidence: &str,
+    signals: &mut Signals,
+) -> bool {
+    shared.parts.progress.clear();
+    let evidence = evidence.to_owned();
+    let mut answer = tokio::task::spawn_blocking(move || ask(&evidence));
+    loop {
+        tokio::select! {
+            yes = &mut answer => return yes.unwrap_or(false),
+            request = signals.next() => {
+                // The question's line has no end yet.
+                shared.parts.progress.message("");
+                match request {
+                    SignalRequest::Status => shared
+                        .parts
+                        .progress
+                        .message(&view.snapshot(shared, None, 0).line()),
+                    SignalRequest::Stop(exit) => {
+                        shared.stop_for(Why::Signal { exit, failing: Vec::new() });
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The evidence about a canary: how many bounced and complained since, and what that proves.
+
+use jiff::Timestamp;
+
+use super::shared::Shared;
+use crate::ledger::{CanaryEvidence, FailuresQuery, with_failures};
+use crate::model::error::Result;
+use crate::model::outcome::Cohort;
+use crate::model::pause::Watched;
+use crate::pipeline::gate::{self, Growth, Measured, Proof};
+use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, no_feedback_note};
+
+/// All of the evidence, with the share of those of whom no complaint could have been heard.
+pub(super) async fn in_words(
+    shared: &Shared,
+    replies: &str,
+    measured: &[Measured; 2],
+    accepted: u64,
+) -> Result<String> {
+    let at = shared.parts.ledger.canary_at(&shared.parts.run.id, NO_SINGLE_COMPLAINTS).await?;
+    Ok(format!(
+        "{replies}; {}; {}{}",
+        measured[0].words,
+        measured[1].words,
+        no_feedback_note(&at, accepted)
+    ))
+}
+
+/// The evidence against a canary with the domain and the words that most of the failures share.
+pub(super) async fn located(shared: &Shared, watched: Watched, evidence: &str) -> Result<String> {
+    let query = FailuresQuery {
+        watched,
+        cohort: Some(Cohort::Canary),
+        provider: None,
+        domain: None,
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let failures = shared.parts.ledger.failures(&shared.parts.run.id, query).await?;
+    Ok(with_failures(evidence, &failures))
+}
+
+/// Whether the endpoint that would have told of bounces is gone: what nobody heard is no
+/// evidence that it did not happen.
+pub(super) async fn is_deaf(shared: &Shared) -> bool {
+    let Some(is_listened) = shared.parts.is_listened.clone() else { return false };
+    tokio::task::spawn_blocking(move || !is_listened()).await.unwrap_or(false)
+}
+
+/// Bounces, then complaints, among so many who were accepted.
+pub(super) fn measured(
+    shared: &Shared,
+    seen: CanaryEvidence,
+    accepted: u64,
+    alpha: f64,
+) -> [Measured; 2] {
+    let rule = &shared.parts.canary;
+    let bounced = gate::measure("bounced", seen.bounced, accepted, rule.max_bounced, alpha);
+    [bounced, gate::measure("complained", seen.complained, accepted, rule.max_complained, alpha)]
+}
+
+/// How many more the canary may get by itself.
+pub(super) fn room(shared: &Shared) -> u64 {
+    let canary = shared.counts.standing.canary.total();
+    let rest = shared.counts.standing.tally.open - shared.counts.standing.canary.open;
+    shared
+        .parts
+        .canary
+        .extend
+        .map_or(0, |size| size.of(canary + rest).saturating_sub(canary).min(rest))
+}
+
+pub(super) fn growth(shared: &Shared, seen: CanaryEvidence) -> Growth {
+    Growth {
+        times: seen.extensions,
+        size: shared.counts.standing.canary.total(),
+        room: room(shared),
+    }
+}
+
+/// The first share that is over its limit for certain.
+pub(super) fn over(measured: &[Measured; 2]) -> Option<Watched> {
+    let watched = [Watched::Bounced, Watched::Complained];
+    measured
+        .iter()
+        .zip(watched)
+        .find(|(measured, _)| measured.proof == Proof::Over)
+        .map(|(_, watched)| watched)
+}

@@ -1,0 +1,61 @@
+//! The providers and receiving domains that a broken pause rule holds.
+
+use crate::ledger::{Hold, LedgerRow};
+use crate::model::pause::{Broken, Scope};
+use crate::pipeline::Why;
+use crate::pipeline::chunk::Route;
+
+/// What pause rules hold in this execution.
+#[derive(Default)]
+pub(super) struct Holds {
+    pub(super) all: Vec<Held>,
+    /// A recipient may have been reopened since the last search for held recipients: the holds have
+    /// to be applied again.
+    pub(super) has_reopened: bool,
+}
+
+/// One hold.
+pub(super) struct Held {
+    pub(super) broken: Broken,
+    /// It has not been applied to the ledger yet.
+    pub(super) is_new: bool,
+    /// The place of a provider.
+    pub(super) place: Option<usize>,
+    pub(super) hold: Hold,
+}
+
+impl Holds {
+    /// A recipient may have been reopened: apply the holds again.
+    pub(super) fn note_reopened(&mut self) {
+        self.has_reopened = true;
+    }
+
+    /// Whether a hold covers one of these rows, which came back by this route.
+    pub(super) fn may_hold(&self, rows: &[LedgerRow], route: Route) -> bool {
+        let covers = |held: &Held| match &held.hold {
+            Hold::Domain(domain) => rows.iter().any(|row| row.domain == *domain),
+            Hold::Through(_) => [route.first, route.through].map(Some).contains(&held.place),
+        };
+        self.all.iter().any(covers)
+    }
+
+    /// Whether the provider at this place is held.
+    pub(super) fn covers_provider(&self, place: usize) -> bool {
+        self.all.iter().any(|held| held.place == Some(place))
+    }
+
+    /// Whether this receiving domain is held.
+    pub(super) fn covers_domain(&self, domain: &str) -> bool {
+        self.all.iter().any(|held| held.broken.by == Scope::Domain && held.broken.name == domain)
+    }
+
+    /// The evidence of all holds in one text.
+    pub(super) fn evidence(&self) -> String {
+        self.all.iter().map(|held| held.broken.evidence.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Why an execution ended with recipients left, where only holds kept them back.
+    pub(super) fn why(&self) -> Option<Why> {
+        (!self.all.is_empty()).then(|| Why::Rule(self.evidence()))
+    }
+}
