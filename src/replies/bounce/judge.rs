@@ -97,14 +97,16 @@ impl Judge {
 type Look<'l> = &'l mut dyn FnMut(&str, u16, Option<Status>) -> Found;
 
 fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
-    let from_field = codes_in(status).status;
+    let from_field = of_failure(codes_in(status).status);
     let mut codes = codes_in(said);
+    codes.status = of_failure(codes.status);
     // What the remote system said is nearer to the cause than what the reporting one made of it.
     if is_generic(&codes.status) && !is_generic(&from_field) || codes.status.is_empty() {
         codes.status.clone_from(&from_field);
     }
     if codes.status.is_empty() && codes.code.is_empty() && said.len() < 4 {
         codes = codes_in(around);
+        codes.status = of_failure(codes.status);
     }
     let whole = whole(said, &codes.code, around);
     let said_low = normal(whole.as_deref().unwrap_or(said));
@@ -140,6 +142,12 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         _ => Bounce::Soft,
     };
     Judged { class, bounce, status: codes.status, code: codes.code }
+}
+
+/// The status, unless it is one of success (RFC 3463 section 3.1), which a report of a failure
+/// copies from the step before the one that failed.
+fn of_failure(status: String) -> String {
+    if status.starts_with('2') { String::new() } else { status }
 }
 
 /// Whether a system says that the greeting or the sender was refused, in the exchange of commands.
@@ -446,6 +454,14 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_of_success_is_none_of_a_failure() {
+        let judged = judge("2.1.5 5.1.2", "smtp; 250 2.1.5 ok. Host or domain name not found", "");
+        assert_eq!((judged.status.as_str(), judged.bounce), ("", Bounce::Hard));
+        let judged = judge("2.0.0", "550 5.1.1 user unknown", "");
+        assert_eq!((judged.status.as_str(), judged.bounce), ("5.1.1", Bounce::Hard));
+    }
 
     #[test]
     fn prose_and_status_together_say_whether_the_address_is_of_no_use() {
