@@ -37,10 +37,11 @@ pub mod events {
     }
 
     pub mod webhook {
-        pub use crate::events::webhook::{
-            Authority, Certificate, Envelope, Purpose, Refusal, TOLERANCE, WEBHOOKS, Webhook,
-            read_export, recognise,
-        };
+        pub use crate::provider::ses::sns::authority::Authority;
+        pub use crate::provider::ses::sns::certificate::Certificate;
+        pub use crate::provider::ses::sns::{Envelope, Purpose};
+        pub use crate::provider::table::{read_export, recognise, webhooks};
+        pub use crate::provider::webhook::{Refusal, TOLERANCE, Webhook};
     }
 }
 
@@ -94,9 +95,10 @@ pub mod gate {
 }
 
 pub mod provider {
+    pub use crate::provider::table::{PROVIDERS, find};
     pub use crate::provider::{
-        BoxFuture, Claim, EightBit, Health, Job, PROVIDERS, Provider, ProviderSettings, Refusal,
-        RowNumber, SecretSource, Stopped, Verdict, Wire, find,
+        BoxFuture, Claim, EightBit, Health, Job, Provider, ProviderSettings, Refusal, RowNumber,
+        SecretSource, Stopped, Verdict, Wire,
     };
 }
 

@@ -9,7 +9,7 @@ use crate::cli::{Globals, MessageArgs, ProviderArgs, ProviderCommand};
 use crate::model::error::Result;
 use crate::model::exit::Exit;
 use crate::pipeline::LedgerMemory;
-use crate::provider::by_hand::{About, Finding, State};
+use crate::provider::account::{About, Finding, State};
 use crate::provider::{Capabilities, Form, UnsubscribeHeaders};
 use crate::run::console::say;
 use crate::run::context::Context;
@@ -69,11 +69,12 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
     let mut provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
     let capabilities = provider.capabilities().clone();
     let reply = provider
-        .by_hand()
-        .map_or(crate::provider::by_hand::EACH_ITS_OWN, |by_hand| by_hand.reply());
-    let suppressions = provider.by_hand().is_some_and(|by_hand| by_hand.suppressions().is_some());
+        .account_api()
+        .map_or(crate::provider::account::EACH_ITS_OWN, |account| account.reply());
+    let suppressions =
+        provider.account_api().is_some_and(|account| account.suppressions().is_some());
     let has_sandbox = provider.enter_sandbox(name).is_ok();
-    let summary = crate::provider::find(&config.kind).map_or("", |spec| spec.summary);
+    let summary = crate::provider::table::find(&config.kind).map_or("", |spec| spec.summary);
     let unsubscribe = match capabilities.unsubscribe_headers {
         UnsubscribeHeaders::Ours => "ours",
         UnsubscribeHeaders::Provider => "provider",
@@ -155,8 +156,8 @@ async fn test(context: &Context, name: &str) -> Result<Exit> {
     // A message that cannot be loaded is another command's business.
     let message = context.message(&MessageArgs::default()).ok();
     let sender = message.as_ref().map(|(message, _)| message.from_address().as_str().to_owned());
-    let mut findings = match provider.by_hand() {
-        Some(by_hand) => by_hand.examine(sender.as_deref()).await,
+    let mut findings = match provider.account_api() {
+        Some(account) => account.examine(sender.as_deref()).await,
         None => Vec::new(),
     };
     provider.close().await;
@@ -174,7 +175,7 @@ async fn test(context: &Context, name: &str) -> Result<Exit> {
                 }
                 _ => "the provider does not say",
             };
-            findings.push(Finding::untold(about, why));
+            findings.push(Finding::not_reported(about, why));
         }
     }
     let text = if context.globals.json {

@@ -624,7 +624,7 @@ const WITH_WEBHOOK: &[&str] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::PROVIDERS;
+    use crate::provider::table::{PROVIDERS, webhook};
 
     #[test]
     fn every_key_of_every_kind_of_provider_is_explained_once() {
@@ -635,7 +635,7 @@ mod tests {
                 .map(|row| row.key.name)
                 .collect();
             let mut known: Vec<&str> = spec.keys.to_vec();
-            if let Some(webhook) = crate::events::webhook::webhook(spec.kind) {
+            if let Some(webhook) = webhook(spec.kind) {
                 known.push(if webhook.verify.is_none() {
                     "webhook_topic"
                 } else {

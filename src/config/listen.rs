@@ -104,7 +104,7 @@ pub(super) const WEBHOOK_KEYS: [&str; 2] = ["webhook_secret", "webhook_topic"];
 
 /// Reads them for a kind; refuses those that the kind has no use for.
 pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> {
-    let webhook = crate::events::webhook::webhook(kind);
+    let webhook = crate::provider::table::webhook(kind);
     let is_sns = webhook.is_some_and(|webhook| webhook.verify.is_none());
     for (key, fits) in [(WEBHOOK_KEYS[0], webhook.is_some() && !is_sns), (WEBHOOK_KEYS[1], is_sns)]
     {
@@ -119,7 +119,7 @@ pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> 
                 .hint(hint));
         }
     }
-    let is_topic = |text: &str| crate::events::webhook::region_of(text).is_some();
+    let is_topic = |text: &str| crate::provider::ses::sns::region_of(text).is_some();
     let arn = |text: &str| {
         if is_topic(text) {
             Ok(text.to_owned())

@@ -10,7 +10,8 @@ use crate::files;
 use crate::model::error::{Error, Result};
 use crate::model::event::SoftBounces;
 use crate::model::pause::PauseRule;
-use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec, SecretSource};
+use crate::provider::table::{self, PROVIDERS};
+use crate::provider::{Provider, ProviderSettings, ProviderSpec, SecretSource};
 use crate::secret::Secret;
 
 mod allow;
@@ -247,7 +248,7 @@ impl Settings {
         let Some(value) = &config.webhook.secret else { return Ok(None) };
         let key = format!("providers.{name}.webhook_secret");
         let secret = Secrets::new(self.workspace.root.clone()).resolve(&key, value)?;
-        if let Some(webhook) = crate::events::webhook::webhook(&config.kind)
+        if let Some(webhook) = table::webhook(&config.kind)
             && let Err(why) = (webhook.usable)(secret.expose())
         {
             return Err(Error::usage(format!("{key}: {why}")).hint(format!(
@@ -261,7 +262,7 @@ impl Settings {
     /// Resolves the secrets of the provider called `name` and builds it; touches no network.
     pub(crate) fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
         let (_, config) = self.provider(Some(name))?;
-        let spec = crate::provider::find(&config.kind)
+        let spec = table::find(&config.kind)
             .ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
         (spec.connect)(&self.provider_settings(name)?)
     }

@@ -11,7 +11,7 @@ use super::section::Section;
 use crate::model::address::domain_to_ascii;
 use crate::model::error::Result;
 use crate::model::literal::{Rate, parse_duration};
-use crate::provider::ProviderSpec;
+use crate::provider::{ProviderSpec, table};
 
 /// Known to providers that have an API, and read here for all of them.
 const REQUEST_RATE: &str = "request_rate";
@@ -105,10 +105,15 @@ impl ProviderConfig {
 }
 
 impl ProviderConfig {
+    /// Whether mail really leaves; only the sandbox keeps all of it here.
+    pub(crate) fn leaves_the_machine(&self) -> bool {
+        table::find(&self.kind).is_none_or(|spec| spec.leaves_the_machine)
+    }
+
     /// Whether no mail leaves this machine through it: it is the sandbox, or every address of its
     /// host is one of loopback. A name is looked up.
     pub(crate) fn is_on_this_machine(&self) -> bool {
-        if self.kind == "sandbox" {
+        if !self.leaves_the_machine() {
             return true;
         }
         let url = ["url", "base_url"]

@@ -13,10 +13,18 @@ static RELAY: ProviderSpec = ProviderSpec {
     kind: "smtp",
     summary: "",
     keys: &["url", "password", "auth"],
+    leaves_the_machine: true,
+    webhooks: &[],
     connect: no_connection,
 };
-static BOX: ProviderSpec =
-    ProviderSpec { kind: "sandbox", summary: "", keys: &[], connect: no_connection };
+static BOX: ProviderSpec = ProviderSpec {
+    kind: "sandbox",
+    summary: "",
+    keys: &[],
+    leaves_the_machine: false,
+    webhooks: &[],
+    connect: no_connection,
+};
 
 fn load(text: &str, env: Option<&str>) -> Result<Settings> {
     let root = PathBuf::from("/nowhere");

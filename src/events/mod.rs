@@ -10,7 +10,6 @@
 mod filing;
 pub(crate) mod mail;
 mod mailboxes;
-pub(crate) mod webhook;
 
 pub use filing::file_learned;
 pub(crate) use mailboxes::Letter;

@@ -1,7 +1,7 @@
 //! What SNS has to be asked for: the certificates that it signs with, and the confirmation of a
 //! subscription.
 //!
-//! Only addresses that `events::webhook` has checked to be of SNS, or of Amazon's authority, are
+//! Only addresses that `provider::ses::sns` has checked to be of SNS, or of Amazon's authority, are
 //! visited, and never by a redirect. Each certificate is fetched once however many messages need
 //! it, by a task of its own that no request can hold up or break off; few are fetched at once, and
 //! a message that needs one more waits for its turn, for as long as its sender does. Forged
@@ -19,8 +19,10 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use url::Url;
 
-use crate::events::webhook::{Authority, Certificate, Distrust, Envelope};
 use crate::model::error::{Error, Result};
+use crate::provider::ses::sns::Envelope;
+use crate::provider::ses::sns::authority::{Authority, Distrust};
+use crate::provider::ses::sns::certificate::Certificate;
 use crate::provider::tls_client_config;
 
 /// How long a certificate is used before it is fetched again; SNS changes it a few times a year.

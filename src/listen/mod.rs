@@ -26,12 +26,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Settings;
-use crate::events::webhook::{Webhook, webhook};
 use crate::ledger::Ledger;
 use crate::message::Links;
 use crate::model::error::{Error, Result};
 use crate::model::event::Believe;
 use crate::model::shown::Shown;
+use crate::provider::table::webhook;
+use crate::provider::webhook::Webhook;
 use crate::secret::Secret;
 
 use intake::Intake;

@@ -20,9 +20,10 @@ use super::metrics::{REQUESTS, UNSUBSCRIBES};
 use super::page::Page;
 use super::room::{HeldBytes, Place};
 use super::{Proof, Shared, Source};
-use crate::events::webhook::{Envelope, Purpose, Refusal, TOKEN_LIFE};
 use crate::ledger::{LedgerResult, UsedToken};
 use crate::model::event::{Event, EventKind};
+use crate::provider::ses::sns::{Envelope, Purpose};
+use crate::provider::webhook::{Refusal, TOKEN_LIFE};
 use crate::secret::Secret;
 
 /// The longest body of a request with events. Providers keep well below it.

@@ -17,8 +17,8 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::literal::Rate;
 
+pub(crate) mod account;
 mod bird;
-pub(crate) mod by_hand;
 mod drin;
 mod emitlo;
 mod http;
@@ -32,12 +32,14 @@ mod roots;
 pub(crate) use roots::client_config as tls_client_config;
 pub(crate) mod sandbox;
 mod sendgrid;
-mod ses;
+pub(crate) mod ses;
 pub(crate) mod smtp;
+pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verdict;
 mod wait;
+pub(crate) mod webhook;
 
 pub(crate) use verdict::{Feedback, Reply};
 pub use verdict::{Health, Refusal, Verdict};
@@ -59,15 +61,10 @@ pub struct Capabilities {
     /// Recipients that one request can hold: claims are not cut smaller than this to share the rest
     /// of a list among connections.
     pub per_request: usize,
-    /// The most octets of one claim's messages together; `None` where there is no limit, or the
-    /// provider keeps it by itself.
-    pub max_bytes: Option<usize>,
     /// The most octets of one request; `None` where the server says it for each message.
     pub request_bytes: Option<usize>,
     /// Whether a lost reply may be asked for again under the same key, and for how long.
     pub idempotency_window: Option<Duration>,
-    /// Whether mail really leaves: a terminal is asked before it does.
-    pub leaves_the_machine: bool,
     /// What a message is handed over as.
     pub form: Form,
     /// Who writes the unsubscribe headers.
@@ -91,10 +88,8 @@ impl Capabilities {
         Self {
             max_recipients: 100,
             per_request: 1,
-            max_bytes: None,
             request_bytes: None,
             idempotency_window: None,
-            leaves_the_machine: true,
             form: Form::Mime,
             unsubscribe_headers: UnsubscribeHeaders::Ours,
             attachments: true,
@@ -362,18 +357,23 @@ pub trait Provider: Send + Sync {
         false
     }
     /// What else its API offers; by default nothing.
-    fn by_hand(&self) -> Option<&dyn by_hand::ByHand> {
+    fn account_api(&self) -> Option<&dyn account::AccountApi> {
         None
     }
     /// From now on nothing that is handed over reaches anybody, and the provider treats it as mail
     /// in everything else. Fails with exit 2 where the API has no such mode; `name` is the
     /// provider's under `[providers]`.
     fn enter_sandbox(&mut self, name: &str) -> Result<()> {
-        Err(Error::usage(format!("providers.{name}: this API has no sandbox mode"))
-            .hint("leave --provider-sandbox out, or use a provider of kind sandbox"))
+        Err(no_sandbox_mode(name))
     }
     /// Says good-bye and closes what is open, within a second or so.
     fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// The error of a provider whose API has no sandbox mode.
+fn no_sandbox_mode(name: &str) -> Error {
+    Error::usage(format!("providers.{name}: this API has no sandbox mode"))
+        .hint("leave --provider-sandbox out, or use a provider of kind sandbox")
 }
 
 impl fmt::Debug for dyn Provider {
@@ -437,28 +437,13 @@ pub struct ProviderSpec {
     pub summary: &'static str,
     /// The keys it understands besides those every provider has.
     pub keys: &'static [&'static str],
+    /// Whether mail really leaves: a person is asked before it does. The sandbox keeps it here.
+    pub leaves_the_machine: bool,
+    /// How events are read that it posts to our endpoint, first; then the forms that only its
+    /// exports and logs have. Empty where it posts none.
+    pub webhooks: &'static [&'static webhook::Webhook],
     /// Checks the keys and builds the provider; touches no network.
     pub connect: fn(&ProviderSettings) -> Result<Box<dyn Provider>>,
-}
-
-/// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[
-    &sandbox::SPEC,
-    &smtp::SPEC,
-    &resend::SPEC,
-    &sendgrid::SPEC,
-    &postmark::SPEC,
-    &mailgun::SPEC,
-    &bird::SPEC,
-    &emitlo::SPEC,
-    &drin::SPEC,
-    &mailersio::SPEC,
-    &ses::SPEC,
-];
-
-/// The row for `kind`.
-pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
-    PROVIDERS.iter().copied().find(|spec| spec.kind == kind)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::by_hand::{About, ByHand, Finding};
+use super::account::{About, AccountApi, Finding};
 use super::{
     BoxFuture, Capabilities, Claim, Feedback, Health, Job, Provider, ProviderSettings,
     ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire,
@@ -35,6 +35,8 @@ pub(crate) const SPEC: ProviderSpec = ProviderSpec {
     kind: "sandbox",
     summary: "no network: keeps messages as .eml files, answers by local part",
     keys: &["keep"],
+    leaves_the_machine: false,
+    webhooks: &[],
     connect,
 };
 
@@ -48,11 +50,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         })?,
     };
     Ok(Box::new(Sandbox {
-        capabilities: Capabilities {
-            max_recipients: 500,
-            leaves_the_machine: false,
-            ..Capabilities::mime()
-        },
+        capabilities: Capabilities { max_recipients: 500, ..Capabilities::mime() },
         outbox: Outbox { dir: settings.state_dir.join("outbox"), keep, kept: Mutex::new(None) },
     }))
 }
@@ -71,7 +69,7 @@ impl Provider for Sandbox {
         Box::pin(self.take(claim, wire))
     }
 
-    fn by_hand(&self) -> Option<&dyn ByHand> {
+    fn account_api(&self) -> Option<&dyn AccountApi> {
         Some(self)
     }
 
@@ -84,7 +82,7 @@ impl Provider for Sandbox {
     }
 }
 
-impl ByHand for Sandbox {
+impl AccountApi for Sandbox {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         let any =
             |about: About| Finding::good(about, "the sandbox needs none and takes everything");

@@ -10,7 +10,7 @@ pub(crate) fn sandboxes(settings: &Settings) -> Vec<String> {
     settings
         .providers
         .iter()
-        .filter(|(_, config)| config.kind == "sandbox")
+        .filter(|(_, config)| !config.leaves_the_machine())
         .map(|(name, _)| name.clone())
         .collect()
 }

@@ -40,7 +40,7 @@ impl FeedbackSource {
         let settings = &context.settings;
         if settings
             .provider(Some(&run.head.provider))
-            .is_ok_and(|(_, provider)| provider.kind == "sandbox")
+            .is_ok_and(|(_, provider)| !provider.leaves_the_machine())
         {
             return Ok(Self::Sandbox);
         }

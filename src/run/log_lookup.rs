@@ -16,7 +16,7 @@ use crate::model::error::Result;
 use crate::model::outcome::Outcome;
 use crate::pipeline::keep_learned;
 use crate::provider::RowNumber;
-use crate::provider::by_hand::{InDoubt, Log, Trouble, Unfinished, in_words};
+use crate::provider::account::{InDoubt, Log, Trouble, Unfinished, in_words};
 use crate::run::context::Context;
 use crate::run::learning::learn;
 use crate::run::reports::{each_row, forget_report};
@@ -125,7 +125,7 @@ pub(crate) async fn follow_up(
         let Ok(provider) = tokio::task::block_in_place(|| context.settings.connect(&name)) else {
             continue;
         };
-        if let Some(log) = provider.by_hand().and_then(|by_hand| by_hand.log()) {
+        if let Some(log) = provider.account_api().and_then(|account| account.log()) {
             rows.retain(|row| log.unfinished(&row.detail).is_some());
             settled += follow(context, ledger, run, &name, log, rows, no_learn).await?;
         }

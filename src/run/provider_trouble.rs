@@ -2,7 +2,7 @@
 
 use crate::model::error::Error;
 use crate::model::exit::Exit;
-use crate::provider::by_hand::{Trouble, in_words};
+use crate::provider::account::{Trouble, in_words};
 
 /// The error that ends the command: exit 7 until the operator mends the cause, 5 where a later
 /// attempt may succeed.

@@ -125,11 +125,11 @@ pub(crate) fn leave_the_machine(
     frozen: Option<&RunRoute>,
 ) -> Result<bool> {
     let route = route_of(settings, run, frozen)?;
-    let kinds = route
+    let leave = route
         .providers
         .iter()
-        .map(|name| settings.provider(Some(name)).map(|(_, config)| config.kind.as_str()));
-    kinds.collect::<Result<Vec<_>>>().map(|kinds| kinds.iter().any(|kind| *kind != "sandbox"))
+        .map(|name| settings.provider(Some(name)).map(|(_, config)| config.leaves_the_machine()));
+    leave.collect::<Result<Vec<_>>>().map(|leave| leave.contains(&true))
 }
 
 /// The providers of a run, connected, and who takes over in which order. A typed rate only lowers
@@ -151,7 +151,8 @@ pub(crate) fn connect(
         .collect::<Result<Vec<_>>>()?;
     // Out of files in mid-run, connections fail one by one and the provider is blamed.
     let connections = |one: &ConfiguredProvider| {
-        if settings.provider(Some(&one.name)).is_ok_and(|(_, config)| config.kind == "sandbox") {
+        if settings.provider(Some(&one.name)).is_ok_and(|(_, config)| !config.leaves_the_machine())
+        {
             0
         } else {
             one.in_flight

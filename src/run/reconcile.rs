@@ -18,7 +18,7 @@ use crate::model::error::{Error, Result};
 use crate::model::figures::time;
 use crate::model::outcome::{Outcome, Reason};
 use crate::pipeline::{ReplaySource, Replayed, keep_learned, replay};
-use crate::provider::by_hand::in_words;
+use crate::provider::account::in_words;
 use crate::provider::{Refusal, RowNumber, Verdict};
 use crate::run::context::{Context, column_indexes};
 use crate::run::learning::{learn, recover};
@@ -168,7 +168,7 @@ impl Unknowns<'_> {
                     continue;
                 }
             };
-            let Some(log) = provider.by_hand().and_then(|by_hand| by_hand.log()) else {
+            let Some(log) = provider.account_api().and_then(|account| account.log()) else {
                 self.notes.push(format!(
                     "providers.{name} keeps no log that can be asked about a message by our id"
                 ));

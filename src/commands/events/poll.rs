@@ -16,14 +16,15 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::cursor::{Cursor, SKEW, back, mark};
 use super::{AT_ONCE, Counts, Intake, flushed};
 use crate::cli::{Globals, PollArgs};
-use crate::events::webhook::{Webhook, webhook};
 use crate::ledger::{EventQuery, KeptEvent};
 use crate::model::error::{Error, Result};
 use crate::model::event::{Believe, Event};
 use crate::model::exit::Exit;
 use crate::model::figures::{clean, time};
 use crate::model::outcome::Reason;
-use crate::provider::by_hand::{Entry, EventLog, Span, Trouble};
+use crate::provider::account::{Entry, EventLog, Span, Trouble};
+use crate::provider::table::webhook;
+use crate::provider::webhook::Webhook;
 use crate::provider::{Provider, Refusal};
 use crate::run::console::eprintln_quietly;
 use crate::run::console::say;
@@ -48,7 +49,7 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
     let (name, kind) = (name.to_owned(), config.kind.clone());
     let provider = tokio::task::block_in_place(|| context.settings.connect(&name))?;
     let webhook = webhook(&kind);
-    let log = provider.by_hand().and_then(|by_hand| by_hand.event_log());
+    let log = provider.account_api().and_then(|account| account.event_log());
     let (Some(log), Some(reader)) = (log, webhook.filter(|webhook| webhook.log.is_some())) else {
         return Err(has_no_log(&name, provider.as_ref(), webhook));
     };
@@ -102,7 +103,7 @@ fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) ->
     if webhook.is_some() {
         instead.push(format!("`mailbatch listen` takes its webhooks at /events/{name}"));
     }
-    if provider.by_hand().is_some_and(|by_hand| by_hand.suppressions().is_some()) {
+    if provider.account_api().is_some_and(|account| account.suppressions().is_some()) {
         instead.push(format!("`mailbatch suppress sync {name}` takes whom it suppresses"));
     }
     if instead.is_empty() {

@@ -217,7 +217,7 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
         .into_iter::<&serde_json::value::RawValue>()
         .next()?
         .ok()?;
-    let mut events = super::webhook::read_export(value.get().as_bytes(), now).ok()?;
+    let mut events = crate::provider::table::read_export(value.get().as_bytes(), now).ok()?;
     if events.iter().any(|event| event.provider != "ses") {
         return None;
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::content::Party;
 use crate::provider::http::testing::answer;
 use crate::provider::testing::{job, settings};
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
 use super::request::Request;
-use crate::content::Content;
+use crate::content::{Content, Party};
 use crate::model::literal::Rate;
 use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Capabilities, Form, Job, Refusal, Verdict};
@@ -180,6 +182,33 @@ pub(in crate::provider) fn correlation_id(job: &Job) -> &str {
 /// The same of a Message-ID.
 pub(in crate::provider) fn correlation_of(message_id: &str) -> &str {
     message_id.split('@').next().unwrap_or_default()
+}
+
+/// The name under which each message carries its correlation id, in tags, metadata and events.
+pub(in crate::provider) const ID: &str = "mailbatch_id";
+
+/// The tags of a message: those of the options, and its correlation id.
+pub(in crate::provider) fn tags_with_id(options: &mut Map<String, Value>, job: &Job) -> Vec<Value> {
+    let mut tags = match options.remove("tags") {
+        Some(Value::Array(tags)) => tags,
+        _ => Vec::new(),
+    };
+    tags.push(json!({ "name": ID, "value": correlation_id(job) }));
+    tags
+}
+
+/// A mailbox as an object: `{"email":"…","name":"…"}`.
+#[derive(Serialize)]
+pub(in crate::provider) struct Mailbox<'a> {
+    pub(in crate::provider) email: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(in crate::provider) name: &'a str,
+}
+
+impl<'a> From<&'a Party> for Mailbox<'a> {
+    fn from(party: &'a Party) -> Self {
+        Self { email: &party.address, name: &party.name }
+    }
 }
 
 /// Serialises a list of pairs as an object.

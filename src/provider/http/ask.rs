@@ -15,7 +15,7 @@ use super::api::{Api, Read, by_status};
 use super::client::{FIRST_WAIT, Http, MAX_REPLY};
 use super::request::Request;
 use crate::model::outcome::Reason;
-use crate::provider::by_hand::{About, Finding, Trouble, in_words};
+use crate::provider::account::{About, Finding, Trouble, in_words};
 use crate::provider::{Refusal, without_addresses};
 
 /// How often a question is asked at most.
@@ -98,7 +98,7 @@ enum Sorted {
 }
 
 /// What an answer says, where it is a success and of this shape.
-pub(in crate::provider) fn told<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
+pub(in crate::provider) fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
     succeeded(answer)?;
     let what = if answer.is_whole {
         "the reply cannot be read"
@@ -140,7 +140,7 @@ pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Find
     match answer.status {
         StatusCode::FORBIDDEN => {
             let words = in_words(&refusal(answer, Reason::Auth));
-            Finding::untold(
+            Finding::not_reported(
                 About::Credentials,
                 format!(
                     "the key may not read {asked_for}, which is all that can be asked here: {words}"

@@ -29,6 +29,9 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// How most services want their key: the header, and what stands before the key.
+pub(in crate::provider) const BEARER: (&str, &str) = ("authorization", "Bearer ");
+
 /// The connections to one service.
 pub(in crate::provider) struct Http {
     client: reqwest::Client,
@@ -90,6 +93,23 @@ impl Http {
             is_the_api: AtomicBool::new(false),
             most: AtomicUsize::new(usize::MAX),
         })
+    }
+
+    /// The connections to a service that takes `api_key` as a bearer token.
+    pub(in crate::provider) fn with_bearer(keys: &Keys<'_>, default_base: &str) -> Result<Self> {
+        let mut http = Self::new(keys.settings, default_base)?;
+        http.send_key(keys, BEARER, keys.secret("api_key")?)?;
+        Ok(http)
+    }
+
+    /// Sends what is made of `api_key` with every request, in a header and behind a prefix.
+    pub(in crate::provider) fn send_key(
+        &mut self,
+        keys: &Keys<'_>,
+        (header, prefix): (&'static str, &str),
+        secret: Secret,
+    ) -> Result<()> {
+        self.secret_header(header, prefix, secret).map_err(|what| keys.error("api_key", &what))
     }
 
     /// What answers there is the API, as an earlier run has found out.

@@ -5,7 +5,7 @@
 //! once unless this module decides otherwise; a reply is read to a limit; no secret and, at the
 //! default level, no address leaves it.
 //!
-//! An adapter is an [`Api`]: it says what a request for some members looks like and what an answer
+//! An adapter is a [`Service`] with an [`Api`]: it says what a request for some members looks like and what an answer
 //! means. It never sends by itself.
 
 mod answer;
@@ -15,8 +15,10 @@ mod client;
 mod follow;
 mod foreign;
 mod hand_over;
+mod lists;
 mod pieces;
 mod request;
+mod service;
 mod settings;
 mod share;
 #[cfg(test)]
@@ -26,11 +28,13 @@ mod tests;
 
 pub(super) use self::answer::Answer;
 pub(super) use self::api::{
-    Api, Inexpressible, Later, Limits, Read, by_status, capabilities, content, correlation_id,
-    correlation_of, map, request_rate,
+    Api, ID, Inexpressible, Later, Limits, Mailbox, Read, by_status, capabilities, content,
+    correlation_id, correlation_of, map, request_rate, tags_with_id,
 };
-pub(super) use self::ask::{credentials, encoded, succeeded, suppression_reason, told};
-pub(super) use self::client::Http;
+pub(super) use self::ask::{encoded, parsed, succeeded};
+pub(super) use self::client::{BEARER, Http};
+pub(super) use self::lists::{ListedAddress, ListedPage, next_page, page_path};
 pub(super) use self::request::Request;
-pub(super) use self::settings::{KEYS, Keys, bare};
+pub(super) use self::service::Service;
+pub(super) use self::settings::{Keys, bare, keys};
 pub(super) use self::share::{Mark, Shared, shape};

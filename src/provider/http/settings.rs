@@ -14,9 +14,13 @@ use crate::model::shown::Shown;
 use crate::provider::{ProviderSettings, proxies, roots};
 use crate::secret::Secret;
 
-/// The keys every HTTP provider has besides its own.
-pub(in crate::provider) const KEYS: [&str; 6] =
-    ["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options"];
+/// The keys that every HTTP provider has, and those of one.
+macro_rules! keys {
+    ($($own:literal),*) => {
+        &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", $($own),*]
+    };
+}
+pub(in crate::provider) use keys;
 
 /// The longest waits.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +35,35 @@ pub(super) struct Timeouts {
 
 /// Reads single keys and names them in errors.
 pub(in crate::provider) struct Keys<'a> {
-    settings: &'a ProviderSettings,
+    pub(super) settings: &'a ProviderSettings,
 }
 
 impl<'a> Keys<'a> {
     /// The keys of a provider.
     pub(in crate::provider) fn of(settings: &'a ProviderSettings) -> Self {
         Self { settings }
+    }
+
+    /// The same, where all of them are known.
+    pub(in crate::provider) fn checked(
+        settings: &'a ProviderSettings,
+        known: &[&str],
+    ) -> Result<Self> {
+        settings.refuse_unknown_keys(known)?;
+        Ok(Self::of(settings))
+    }
+
+    /// Takes a field out of `options` that goes into each message by itself. `refused` is what is
+    /// wrong with one that `read` makes nothing of, and what to write.
+    pub(in crate::provider) fn take<T: Default>(
+        &self,
+        options: &mut serde_json::Map<String, serde_json::Value>,
+        name: &str,
+        refused: (&str, &str),
+        read: impl FnOnce(serde_json::Value) -> Option<T>,
+    ) -> Result<T> {
+        let Some(value) = options.remove(name) else { return Ok(T::default()) };
+        read(value).ok_or_else(|| self.error(&format!("options.{name}"), refused.0).hint(refused.1))
     }
 
     fn name(&self, key: &str) -> String {

@@ -15,9 +15,13 @@
 //! - Quirks: results are found by address, for they need not come in the order of the request. A
 //!   status that is not known is no result.
 
-mod by_hand;
+mod account;
+mod log;
 mod names;
 mod results;
+#[cfg(test)]
+mod tests;
+mod webhook;
 
 use std::time::Duration;
 
@@ -27,11 +31,9 @@ use serde_json::{Map, Value, json};
 
 use self::names::Names;
 use super::http::{
-    self, Answer, Api, Http, Inexpressible, Keys, Later, Limits, Read, Request, by_status,
+    self, Answer, Api, Http, Inexpressible, Keys, Later, Limits, Read, Request, Service, by_status,
 };
-use super::{
-    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Reply, Wire,
-};
+use super::{Capabilities, Job, Provider, ProviderSettings, ProviderSpec};
 use crate::model::error::Result;
 use crate::model::literal::parse_duration;
 use crate::model::outcome::Reason;
@@ -52,23 +54,14 @@ const POLL: Duration = Duration::from_secs(5);
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "mailersio",
     summary: "Mailers.io: batches of 1,000, results asked for; field names are assumed, see `names`",
-    keys: &[
-        "api_key",
-        "base_url",
-        "timeouts",
-        "ca_file",
-        "request_rate",
-        "options",
-        "names",
-        "patience",
-        "poll",
-    ],
+    keys: http::keys!["names", "patience", "poll"],
+    leaves_the_machine: true,
+    webhooks: &[&webhook::WEBHOOK],
     connect,
 };
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
-    settings.refuse_unknown_keys(SPEC.keys)?;
-    let keys = Keys::of(settings);
+    let keys = Keys::checked(settings, SPEC.keys)?;
     let names = Names::of(&keys, settings)?;
     let http = Http::new(settings, BASE)?;
     let secret = keys.secret("api_key")?;
@@ -122,32 +115,16 @@ struct MailersIo {
     options: Map<String, Value>,
     patience: Duration,
     every: Duration,
-    recent: tokio::sync::Mutex<Option<by_hand::Recent>>,
+    recent: tokio::sync::Mutex<Option<results::Recent>>,
 }
 
-impl Provider for MailersIo {
-    fn capabilities(&self) -> &Capabilities {
+impl Service for MailersIo {
+    fn http(&self) -> &Http {
+        &self.http
+    }
+
+    fn abilities(&self) -> &Capabilities {
         &CAPABILITIES
-    }
-
-    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
-        Box::pin(self.http.hand_over(claim, wire, self))
-    }
-
-    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
-        Some(self)
-    }
-
-    fn has_answered_before(&self) {
-        self.http.has_answered_before();
-    }
-
-    fn account(&self) -> Option<[u8; 32]> {
-        Some(self.http.account())
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
     }
 }
 
@@ -242,8 +219,7 @@ impl MailersIo {
         if !headers.is_empty() {
             recipient.insert(names.headers.clone(), headers.into());
         }
-        recipient
-            .insert(names.metadata.clone(), json!({ "mailbatch_id": http::correlation_id(job) }));
+        recipient.insert(names.metadata.clone(), json!({ (http::ID): http::correlation_id(job) }));
         Ok(recipient.into())
     }
 
@@ -268,6 +244,3 @@ impl MailersIo {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,6 +4,7 @@
 //! batch has them, is in doubt.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -12,6 +13,14 @@ use crate::model::address::key_of;
 use crate::model::outcome::Reason;
 use crate::provider::http::{Answer, Later, Read};
 use crate::provider::{Job, Verdict};
+
+/// The last answer about a batch: many recipients of one are asked about, one after the other.
+pub(super) struct Recent {
+    pub(super) id: String,
+    pub(super) at: Instant,
+    pub(super) answer: Answer,
+    pub(super) body: Value,
+}
 
 /// Why the members of a batch that is being worked on are in doubt.
 fn unfinished(id: &str) -> String {

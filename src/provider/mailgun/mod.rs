@@ -18,6 +18,15 @@
 //!   in a request is mailed once. An account on probation may have ten recipients in a request,
 //!   which only a refusal tells.
 
+mod account;
+mod form;
+mod log;
+mod paging;
+mod suppressions;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
 use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -27,22 +36,14 @@ use serde_json::Value;
 
 use self::form::Form;
 use super::http::{
-    self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status,
+    self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Service, Shared,
+    by_status,
 };
-use super::{
-    BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply,
-    Verdict, Wire,
-};
+use super::{Capabilities, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Verdict};
 use crate::content::{Content, Party};
 use crate::model::error::Result;
 use crate::model::outcome::Reason;
 use crate::secret::Secret;
-
-mod by_hand;
-mod event_log;
-mod form;
-#[cfg(test)]
-mod tests;
 
 const BASE: &str = "https://api.mailgun.net";
 const BASE_EU: &str = "https://api.eu.mailgun.net";
@@ -59,22 +60,14 @@ const VARIABLE: &str = "v:mailbatch_id";
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "mailgun",
     summary: "Mailgun: batches of 1,000 by recipient variables, US or EU",
-    keys: &[
-        "api_key",
-        "base_url",
-        "timeouts",
-        "ca_file",
-        "request_rate",
-        "options",
-        "domain",
-        "region",
-    ],
+    keys: http::keys!["domain", "region"],
+    leaves_the_machine: true,
+    webhooks: &[&webhook::WEBHOOK],
     connect,
 };
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
-    settings.refuse_unknown_keys(SPEC.keys)?;
-    let keys = Keys::of(settings);
+    let keys = Keys::checked(settings, SPEC.keys)?;
     let example = "write domain = \"mg.example.com\", the sending domain";
     let domain =
         keys.text("domain")?.ok_or_else(|| keys.error("domain", "missing").hint(example))?;
@@ -87,10 +80,8 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     }
     let mut http = Http::new(settings, region(&keys)?)?;
     let key = keys.secret("api_key")?;
-    let credentials =
-        Secret::new(BASE64_STANDARD.encode(format!("api:{}", key.expose()).as_bytes()));
-    http.secret_header("authorization", "Basic ", credentials)
-        .map_err(|what| keys.error("api_key", &what))?;
+    let credentials = BASE64_STANDARD.encode(format!("api:{}", key.expose()).as_bytes());
+    http.send_key(&keys, ("authorization", "Basic "), Secret::new(credentials))?;
     http.keep_secret(key);
     Ok(Box::new(Mailgun {
         http,
@@ -147,36 +138,20 @@ struct Mailgun {
     options: Vec<(String, String)>,
 }
 
-impl Provider for Mailgun {
-    fn capabilities(&self) -> &Capabilities {
+impl Service for Mailgun {
+    fn http(&self) -> &Http {
+        &self.http
+    }
+
+    fn abilities(&self) -> &Capabilities {
         &CAPABILITIES
     }
 
-    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
-        Box::pin(self.http.hand_over(claim, wire, self))
-    }
-
     /// `o:testmode`: messages are processed, told about in events, charged for, and not delivered.
-    fn enter_sandbox(&mut self, _name: &str) -> Result<()> {
+    fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.options.retain(|(name, _)| name != "o:testmode");
         self.options.push(("o:testmode".into(), "yes".into()));
         Ok(())
-    }
-
-    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
-        Some(self)
-    }
-
-    fn has_answered_before(&self) {
-        self.http.has_answered_before();
-    }
-
-    fn account(&self) -> Option<[u8; 32]> {
-        Some(self.http.account())
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
     }
 }
 

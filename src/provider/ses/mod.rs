@@ -15,17 +15,20 @@
 //!   Date of its own into what it delivers. The local part of an address must be ASCII. Each
 //!   request is signed with its time, so a clock that is wrong by minutes is refused.
 
+mod account;
 mod bulk;
-mod by_hand;
 mod credentials;
 #[cfg(test)]
 mod oracle;
 mod roles;
 mod signature;
 mod signer;
+pub(crate) mod sns;
 mod sources;
+mod suppressions;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
@@ -37,10 +40,11 @@ use serde_json::{Value, json};
 use self::credentials::Credentials;
 use self::signature::Signed;
 use self::signer::Signer;
-use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
+use super::http::{
+    self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, Service, by_status,
+};
 use super::{
-    BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal,
-    Reply, Verdict, Wire,
+    BoxFuture, Capabilities, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Verdict,
 };
 use crate::model::address::Address;
 use crate::model::error::Result;
@@ -58,8 +62,6 @@ const BULK_CAPABILITIES: Capabilities = Capabilities {
 };
 /// What SES calls itself in signatures.
 const SERVICE: &str = "ses";
-/// The tag that carries the correlation id.
-const TAG: &str = "mailbatch_id";
 const KEYS: [&str; 11] = [
     "region",
     "profile",
@@ -89,6 +91,8 @@ pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "ses",
     summary: "Amazon SES: batches of 50 by templates, credentials as AWS's own tools find them",
     keys: &KEYS,
+    leaves_the_machine: true,
+    webhooks: &[&webhook::WEBHOOK, &webhook::BARE],
     connect,
 };
 
@@ -114,21 +118,16 @@ struct Ses {
 
 impl Ses {
     fn new(settings: &ProviderSettings) -> Result<Self> {
-        settings.refuse_unknown_keys(SPEC.keys)?;
-        let keys = Keys::of(settings);
+        let keys = Keys::checked(settings, SPEC.keys)?;
         let region = sources::region(settings)?;
         let source = sources::find(settings)?;
         let http = Http::new(settings, &format!("https://email.{region}.amazonaws.com"))?;
         let mut options = keys.options(&OWNED, &["EmailTags"])?;
-        let tags = match options.remove("EmailTags") {
-            None => Vec::new(),
-            Some(Value::Array(tags)) => tags,
-            Some(_) => {
-                return Err(keys
-                    .error("options.EmailTags", "not a list")
-                    .hint("write EmailTags = [{ Name = \"a\", Value = \"b\" }]"));
-            }
-        };
+        let refused = ("not a list", "write EmailTags = [{ Name = \"a\", Value = \"b\" }]");
+        let tags = keys.take(&mut options, "EmailTags", refused, |value| match value {
+            Value::Array(tags) => Some(tags),
+            _ => None,
+        })?;
         let alone = options.keys().find(|key| !bulk::OPTIONS.contains(&key.as_str()));
         let is_bulk = keys.flag("bulk", alone.is_none())?;
         if let Some(key) = alone.filter(|_| is_bulk) {
@@ -155,7 +154,7 @@ impl Ses {
     /// The tags of one message: those of the configuration, and the correlation id.
     fn tags_of(&self, job: &Job) -> Vec<Value> {
         let mut tags = self.tags.clone();
-        tags.push(json!({ "Name": TAG, "Value": http::correlation_id(job) }));
+        tags.push(json!({ "Name": http::ID, "Value": http::correlation_id(job) }));
         tags
     }
 
@@ -213,32 +212,25 @@ impl Ses {
     }
 }
 
-impl Provider for Ses {
-    fn capabilities(&self) -> &Capabilities {
-        if self.is_bulk { &BULK_CAPABILITIES } else { &CAPABILITIES }
+impl Service for Ses {
+    fn http(&self) -> &Http {
+        &self.http
     }
 
-    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
-        Box::pin(self.http.hand_over(claim, wire, self))
+    fn abilities(&self) -> &Capabilities {
+        if self.is_bulk { &BULK_CAPABILITIES } else { &CAPABILITIES }
     }
 
     /// The mailbox simulator takes everything in place of the recipients, with the correlation id
     /// as its label.
-    fn enter_sandbox(&mut self, _name: &str) -> Result<()> {
+    fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
     }
 
-    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
-        Some(self)
-    }
-
-    fn has_answered_before(&self) {
-        self.http.has_answered_before();
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    /// Credentials change, and no request is known by a key.
+    fn account_hash(&self) -> Option<[u8; 32]> {
+        None
     }
 }
 

@@ -15,11 +15,11 @@
 //! - Quirks: a server may close at any time with 421, or silently when idle; the same message then
 //!   goes over a new connection, once.
 
+mod account;
 mod addresses;
 mod auth;
 mod behind;
 pub(crate) mod body;
-mod by_hand;
 mod change;
 mod changes;
 pub(crate) mod classify;
@@ -61,6 +61,8 @@ pub(crate) const SPEC: ProviderSpec = ProviderSpec {
     kind: "smtp",
     summary: "an SMTP relay: plain, STARTTLS or TLS; AUTH PLAIN, LOGIN, XOAUTH2",
     keys: settings::KEYS,
+    leaves_the_machine: true,
+    webhooks: &[],
     connect,
 };
 
@@ -104,7 +106,7 @@ impl Provider for Smtp {
         self.settings.credentials.is_some()
     }
 
-    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+    fn account_api(&self) -> Option<&dyn super::account::AccountApi> {
         Some(self)
     }
 

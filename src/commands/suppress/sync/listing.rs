@@ -15,7 +15,7 @@ use crate::model::address::Address;
 use crate::model::error::Result;
 use crate::model::outcome::Reason;
 use crate::provider::Refusal;
-use crate::provider::by_hand::{RemoteList, Theirs, Trouble};
+use crate::provider::account::{RemoteList, Theirs, Trouble};
 
 /// So many pages in a row may hold nobody new: one person can stand on several lists of a provider.
 const MOST_STALE: u32 = 10;

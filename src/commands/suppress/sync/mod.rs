@@ -24,7 +24,7 @@ use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::outcome::Reason;
 use crate::provider::Provider;
-use crate::provider::by_hand::{Ours, RemoteList};
+use crate::provider::account::{Ours, RemoteList};
 use crate::run::console::say;
 use crate::run::context::Context;
 use crate::run::provider_trouble::failed;
@@ -47,7 +47,7 @@ struct Tally {
 
 /// The suppression list of the provider called `name`; exit 2 where its API has none.
 fn remote<'a>(name: &str, provider: &'a dyn Provider) -> Result<&'a dyn RemoteList> {
-    provider.by_hand().and_then(|by_hand| by_hand.suppressions()).ok_or_else(|| {
+    provider.account_api().and_then(|account| account.suppressions()).ok_or_else(|| {
         Error::usage(format!("providers.{name}: this API has no suppression list"))
             .hint("`mailbatch suppress import FILE` takes what was exported by other means")
     })

@@ -1,0 +1,36 @@
+//! The suppressions of Bird's workspace.
+
+use serde_json::json;
+
+use super::Bird;
+use crate::model::outcome::Reason;
+use crate::provider::BoxFuture;
+use crate::provider::account::{Ours, Page, RemoteList, Trouble};
+use crate::provider::http::{ListedPage, Request, next_page, page_path};
+
+pub(super) const SUPPRESSIONS: &str = "/v1/email/suppressions";
+/// The most entries of a page; more is not documented to be taken.
+const PAGE: &str = "limit=100";
+
+impl RemoteList for Bird {
+    fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
+        Box::pin(async move {
+            let path = page_path(SUPPRESSIONS, PAGE, "starting_after", cursor);
+            let (listed, answer): (ListedPage, _) =
+                self.http.fetch(self, &Request::get(path)).await?;
+            let entries = listed.data.into_iter().map(|entry| entry.theirs(&answer)).collect();
+            Ok(Page { entries, left_out: None, next: next_page(listed.next_cursor) })
+        })
+    }
+
+    /// An address that is added counts there as suppressed by hand, which stops mail of every kind.
+    fn takes(&self, reason: Reason) -> bool {
+        reason != Reason::Unsubscribe
+    }
+
+    fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
+        Box::pin(self.http.push_each(self, entries, None, |ours| {
+            Request::json(SUPPRESSIONS, &json!({ "email": ours.email }))
+        }))
+    }
+}

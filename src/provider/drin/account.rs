@@ -1,0 +1,24 @@
+//! What can be asked of Drin about itself: whether the key is accepted.
+
+use super::Drin;
+use super::suppressions::SUPPRESSIONS;
+use crate::provider::BoxFuture;
+use crate::provider::account::{AccountApi, Finding, RemoteList};
+use crate::provider::http::Request;
+
+impl AccountApi for Drin {
+    fn reply(&self) -> &'static str {
+        "one result for each message, by index or place"
+    }
+
+    fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let request = self.of_project(Request::get(format!("{SUPPRESSIONS}?limit=1")));
+            self.http.examine_key(self, &request, "suppressions").await
+        })
+    }
+
+    fn suppressions(&self) -> Option<&dyn RemoteList> {
+        Some(self)
+    }
+}

@@ -1,0 +1,101 @@
+//! Drin's webhooks: `Drin-Signature: t=<seconds>,v1=<hex>`, an HMAC-SHA256 over time, a dot and the
+//! body.
+//!
+//! Documentation: <https://drin.run/docs/webhooks>. Two forms are published, `delivery` with
+//! `data.messageId` and `email.delivered` with `data.id`; both are read. Which octets are signed is
+//! not said in so many words: what is verified here is the scheme that the header's form is known
+//! from. A bounce is hard unless it says otherwise, as Drin suppresses whoever bounces.
+
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+
+use crate::model::event::{Event, EventKind};
+use crate::provider::webhook::reading::{
+    Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time,
+    token_in,
+};
+use crate::provider::webhook::scheme::{any_hmac_fits, fresh, from_hex, header, long_enough};
+use crate::provider::webhook::{Refusal, Webhook};
+use crate::secret::Secret;
+
+pub(super) const WEBHOOK: Webhook = Webhook {
+    kind: "drin",
+    verify: Some(verify),
+    read,
+    secret: "the endpoint's signing secret, whsec_...",
+    usable: long_enough,
+    token: None,
+    log: None,
+    looks_like: |value| {
+        let dated = value.get("createdAt").is_some() || value.get("created_at").is_some();
+        dated
+            && value.get("id").is_some()
+            && value.get("type").is_some()
+            && value.get("data").is_some()
+    },
+};
+
+fn verify(
+    secret: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let given = header(headers, "drin-signature")?;
+    let fields = || given.split(',').filter_map(|field| field.trim().split_once('='));
+    let at = fields()
+        .find(|(name, _)| *name == "t")
+        .map(|(_, at)| at)
+        .ok_or(Refusal::Unsigned("time in drin-signature"))?;
+    let tags = fields().filter(|(name, _)| *name == "v1").filter_map(|(_, tag)| from_hex(tag));
+    any_hmac_fits(secret.expose().as_bytes(), &[at.as_bytes(), b".", body], tags)?;
+    fresh(at, now)
+}
+
+fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+    let value = object(body)?;
+    let word = text(&value, "/type");
+    let mut event =
+        event(kind_of(&word), time(&value, &["/createdAt", "/created_at"]).unwrap_or(now), body);
+    let said = first(
+        &value,
+        &[
+            "/data/diagnostic",
+            "/data/diagnosticCode",
+            "/data/reason",
+            "/data/message",
+            "/data/error/message",
+        ],
+    );
+    match event.kind {
+        EventKind::Bounced => {
+            let how = first(&value, &["/data/bounceType", "/data/bounce/type", "/data/severity"])
+                .to_ascii_lowercase();
+            let told = if ["soft", "transient", "temporary", "undetermined"].contains(&how.as_str())
+            {
+                Told::Soft
+            } else {
+                Told::Hard
+            };
+            bounced(&mut event, told, &text(&value, "/data/status"), &said);
+        }
+        EventKind::Deferred => deferred(&mut event, "", &said),
+        EventKind::Complained => {
+            event.class = Some(complaint_class(&first(
+                &value,
+                &["/data/feedbackType", "/data/complaintType"],
+            )))
+        }
+        EventKind::Clicked => event.reason = first(&value, &["/data/url", "/data/link"]),
+        EventKind::Unknown => event.reason = word,
+        _ => event.reason = said,
+    }
+    event.recipient = recipient(
+        &value,
+        &["/data/email", "/data/recipient", "/data/to/0/email", "/data/to/0", "/data/to"],
+    );
+    event.provider_id = first(&value, &["/data/messageId", "/data/id", "/data/message_id"]);
+    event.token = token_in(value.pointer("/data/tags"));
+    event.id = text(&value, "/id");
+    Ok(vec![event])
+}

@@ -1,0 +1,65 @@
+//! Emitlo's webhooks: `X-Emitlo-Signature: sha256=<hex>`, an HMAC-SHA256 over the body. No time is
+//! signed, so an old request verifies for ever; it is the same event each time, and counts once.
+//!
+//! Documentation: <https://emitlo-docs.pages.dev/guides/webhooks/>.
+
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+
+use crate::model::event::{Class, Event, EventKind};
+use crate::provider::webhook::reading::{
+    Told, bounced, deferred, event, first, kind_of, object, recipient, text, time,
+};
+use crate::provider::webhook::scheme::{from_hex, header, hmac_fits, long_enough};
+use crate::provider::webhook::{Refusal, Webhook};
+use crate::secret::Secret;
+
+pub(super) const WEBHOOK: Webhook = Webhook {
+    kind: "emitlo",
+    verify: Some(verify),
+    read,
+    secret: "the webhook's secret",
+    usable: long_enough,
+    token: None,
+    log: None,
+    looks_like: |value| {
+        value.get("event_type").is_some() && value.pointer("/data/message_id").is_some()
+    },
+};
+
+fn verify(
+    secret: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+    _now: Timestamp,
+) -> Result<(), Refusal> {
+    let given = header(headers, "x-emitlo-signature")?;
+    let tag = given.strip_prefix("sha256=").and_then(from_hex).ok_or(Refusal::Wrong)?;
+    hmac_fits(secret.expose().as_bytes(), &[body], &tag)
+}
+
+fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+    let value = object(body)?;
+    let word = text(&value, "/event_type");
+    let mut event = event(kind_of(&word), time(&value, &["/timestamp"]).unwrap_or(now), body);
+    let said = first(&value, &["/data/dsn_message", "/data/reason"]);
+    let status = text(&value, "/data/dsn_status");
+    match event.kind {
+        EventKind::Bounced => {
+            let told = match word.as_str() {
+                "hard_bounced" => Told::Hard,
+                "soft_bounced" => Told::Soft,
+                _ => Told::Unsaid,
+            };
+            bounced(&mut event, told, &status, &said);
+        }
+        EventKind::Deferred => deferred(&mut event, &status, &said),
+        EventKind::Complained => event.class = Some(Class::Abuse),
+        EventKind::Clicked => event.reason = first(&value, &["/data/url", "/data/link"]),
+        EventKind::Unknown => event.reason = word,
+        _ => {}
+    }
+    event.recipient = recipient(&value, &["/data/to_email", "/data/email"]);
+    event.provider_id = text(&value, "/data/message_id");
+    Ok(vec![event])
+}

@@ -1,0 +1,107 @@
+//! Questions and lists that several services have in the same shape.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::answer::Answer;
+use super::api::Api;
+use super::ask::{credentials, encoded, parsed, succeeded, suppression_reason};
+use super::client::Http;
+use super::request::Request;
+use crate::provider::account::{Finding, Ours, Theirs, Trouble};
+
+/// The path of a page of a list that is read by a cursor: `list?size`, and `&after=CURSOR` behind
+/// the first page.
+pub(in crate::provider) fn page_path(
+    list: &str,
+    size: &str,
+    after: &str,
+    cursor: Option<&str>,
+) -> String {
+    match cursor {
+        None => format!("{list}?{size}"),
+        Some(cursor) => format!("{list}?{size}&{after}={}", encoded(cursor)),
+    }
+}
+
+/// The cursor of the next page; an empty one ends the list.
+pub(in crate::provider) fn next_page(cursor: Option<String>) -> Option<String> {
+    cursor.filter(|cursor| !cursor.is_empty())
+}
+
+/// A page of suppressions whose entries are under `data`.
+#[derive(Deserialize)]
+pub(in crate::provider) struct ListedPage {
+    pub(in crate::provider) data: Vec<ListedAddress>,
+    #[serde(default, alias = "nextCursor")]
+    pub(in crate::provider) next_cursor: Option<String>,
+}
+
+/// A suppressed address with the service's reason.
+#[derive(Deserialize)]
+pub(in crate::provider) struct ListedAddress {
+    email: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    origin: Option<String>,
+    #[serde(default, alias = "createdAt")]
+    created_at: String,
+}
+
+impl ListedAddress {
+    /// The entry in our terms.
+    pub(in crate::provider) fn theirs(self, answer: &Answer) -> Theirs {
+        Theirs {
+            reason: suppression_reason(&self.reason),
+            created_at: self.created_at.parse().ok(),
+            note: answer.clean(&format!("{} {}", self.reason, self.origin.unwrap_or_default())),
+            email: self.email,
+        }
+    }
+}
+
+impl Http {
+    /// What the API answers to a question, where it is a success and of this shape; and the answer
+    /// itself.
+    pub(in crate::provider) async fn fetch<T: DeserializeOwned>(
+        &self,
+        api: &dyn Api,
+        request: &Request,
+    ) -> Result<(T, Answer), Trouble> {
+        let answer = self.ask(api, request).await?;
+        Ok((parsed(&answer)?, answer))
+    }
+
+    /// Whether the key is accepted, where nothing can be asked but a list (`what`).
+    pub(in crate::provider) async fn examine_key(
+        &self,
+        api: &dyn Api,
+        request: &Request,
+        what: &str,
+    ) -> Vec<Finding> {
+        match self.ask(api, request).await {
+            Ok(answer) => vec![credentials(&answer, what)],
+            Err(trouble) => vec![Finding::of_trouble(&trouble)],
+        }
+    }
+
+    /// Adds suppressions, each in a request of its own. `is_there` is the status for an address
+    /// that the service has already.
+    pub(in crate::provider) async fn push_each(
+        &self,
+        api: &dyn Api,
+        entries: &[Ours],
+        is_there: Option<StatusCode>,
+        request: impl Fn(&Ours) -> Request + Send,
+    ) -> Result<u64, Trouble> {
+        for ours in entries {
+            let answer = self.ask(api, &request(ours)).await?;
+            if Some(answer.status) != is_there {
+                succeeded(&answer)?;
+            }
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,65 @@
+//! A service that takes mail over HTTP: its adapter beside its API, and how both together are a
+//! provider.
+
+use std::future::ready;
+
+use super::api::Api;
+use super::client::Http;
+use crate::content::Needs;
+use crate::model::error::Result;
+use crate::provider::account::AccountApi;
+use crate::provider::{BoxFuture, Capabilities, Claim, Provider, Reply, Wire, no_sandbox_mode};
+
+/// What an adapter says of its service beside the API; the rest of a provider follows.
+pub(in crate::provider) trait Service: Api + AccountApi {
+    /// The connections to the service.
+    fn http(&self) -> &Http;
+    /// As [`Provider::capabilities`].
+    fn abilities(&self) -> &Capabilities;
+    /// As [`Provider::prepare`].
+    fn adapt(&mut self, name: &str, needs: &Needs) -> Result<()> {
+        self.abilities().refuse_inexpressible(name, needs)
+    }
+    /// As [`Provider::enter_sandbox`]; most APIs have no such mode.
+    fn sandbox(&mut self, name: &str) -> Result<()> {
+        Err(no_sandbox_mode(name))
+    }
+    /// As [`Provider::account`]: the service's address and the secrets it is sent.
+    fn account_hash(&self) -> Option<[u8; 32]> {
+        Some(self.http().account())
+    }
+}
+
+impl<S: Service> Provider for S {
+    fn capabilities(&self) -> &Capabilities {
+        self.abilities()
+    }
+
+    fn prepare(&mut self, name: &str, needs: &Needs) -> Result<()> {
+        self.adapt(name, needs)
+    }
+
+    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
+        Box::pin(self.http().hand_over(claim, wire, self))
+    }
+
+    fn enter_sandbox(&mut self, name: &str) -> Result<()> {
+        self.sandbox(name)
+    }
+
+    fn account_api(&self) -> Option<&dyn AccountApi> {
+        Some(self)
+    }
+
+    fn has_answered_before(&self) {
+        self.http().has_answered_before();
+    }
+
+    fn account(&self) -> Option<[u8; 32]> {
+        self.account_hash()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
+}

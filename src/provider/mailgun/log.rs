@@ -1,0 +1,133 @@
+//! Mailgun's log of events.
+//!
+//! API: <https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-polling>. Events
+//! may come to stand in it half an hour after they happened, so a later reading begins before the
+//! end of the one before.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Mailgun;
+use super::paging::Paging;
+use crate::model::outcome::Reason;
+use crate::provider::account::{
+    Entry, EventLog, InDoubt, Log, Logged, MAX_PAGE, Span, Stretch, Trouble,
+};
+use crate::provider::http::{self, Request};
+use crate::provider::{BoxFuture, Refusal, Verdict};
+
+/// The most events of a page.
+const EVENTS: usize = 300;
+/// As far as the events of one address are read, in pages.
+const MOST_PAGES: usize = 20;
+/// So many seconds before a message was claimed its events may seem to have happened.
+const CLOCKS_DIFFER: i64 = 300;
+
+/// A page of the event log:
+/// `{"items":[{"event":"accepted","timestamp":1529704976.1,"user-variables":{"mailbatch_id":"…"},"message":{"headers":{"message-id":"…"}}}]}`
+#[derive(Deserialize)]
+struct Events {
+    items: Vec<Value>,
+    #[serde(default)]
+    paging: Paging,
+}
+
+impl Log for Mailgun {
+    /// Searches the events of the address for our id, which they all have. A rejected event tells
+    /// that the message was not taken, and proves nothing about another that was.
+    fn look_up<'a>(
+        &'a self,
+        about: &'a InDoubt<'a>,
+    ) -> BoxFuture<'a, Result<Option<Logged>, Trouble>> {
+        Box::pin(async move {
+            let begin = about.claimed_at.as_second() - CLOCKS_DIFFER;
+            let list = self.list_path("events");
+            let mut path = format!(
+                "{list}?begin={begin}&ascending=yes&limit={EVENTS}&recipient={}",
+                http::encoded(about.to)
+            );
+            for _ in 0..MOST_PAGES {
+                let answer = self.http.ask(self, &Request::get(path)).await?;
+                let Events { items, paging } = http::parsed(&answer)?;
+                let is_ours = |item: &&Value| {
+                    item["user-variables"]["mailbatch_id"].as_str()
+                        == Some(http::correlation_of(about.message_id))
+                        && item["event"] != "rejected"
+                };
+                if let Some(item) = items.iter().find(is_ours) {
+                    let provider_id = item["message"]["headers"]["message-id"]
+                        .as_str()
+                        .map(|id| answer.clean(id));
+                    let words = answer.clean(item["event"].as_str().unwrap_or("event"));
+                    let verdict = Verdict::Accepted {
+                        provider_id,
+                        code: String::new(),
+                        detail: String::new(),
+                    };
+                    return Ok(Some(Logged { verdict, words }));
+                }
+                if items.is_empty() || paging.next.is_empty() {
+                    break;
+                }
+                path = self.path_below(&paging.next, &list)?;
+            }
+            Ok(None)
+        })
+    }
+}
+
+impl EventLog for Mailgun {
+    fn holds(&self) -> &'static str {
+        "every event of the domain"
+    }
+
+    fn whose(&self) -> [u8; 32] {
+        self.http.account_with(&[&self.domain])
+    }
+
+    /// A cursor is the path of the next page.
+    fn stretch<'a>(
+        &'a self,
+        span: Span,
+        cursor: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Stretch, Trouble>> {
+        Box::pin(async move {
+            let list = self.list_path("events");
+            let path = match cursor {
+                Some(path) => path.to_owned(),
+                None => {
+                    let (begin, end) =
+                        (span.from.as_second(), span.until.as_second().saturating_add(1));
+                    format!("{list}?begin={begin}&end={end}&ascending=yes&limit={EVENTS}")
+                }
+            };
+            let answer = self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?;
+            let Events { items, paging } = http::parsed(&answer)?;
+            if items.len() >= EVENTS && paging.next.is_empty() {
+                return Err(Trouble::Failing(Refusal::new(
+                    Reason::NoReply,
+                    "",
+                    "a full page has no link to the next one",
+                )));
+            }
+            // An empty page ends the log, whatever links it has.
+            let next = match items.is_empty() || paging.next.is_empty() {
+                true => None,
+                false => Some(self.path_below(&paging.next, &list)?),
+            };
+            let at = |item: &Value| {
+                Timestamp::from_microsecond((item["timestamp"].as_f64()? * 1e6) as i64).ok()
+            };
+            // An item that is ahead of its time says nothing about the others.
+            let read_until = items.iter().filter_map(at).min();
+            Ok(Stretch {
+                entries: items.into_iter().map(|value| Entry { list: "events", value }).collect(),
+                next,
+                read_until,
+                left_out: None,
+                clock: answer.clock(),
+            })
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! The bounces, complaints and unsubscribes of the domain.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Mailgun;
+use super::paging::Paging;
+use crate::model::outcome::Reason;
+use crate::provider::BoxFuture;
+use crate::provider::account::{Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::http::{self, Request};
+
+const LISTS: [(&str, Reason); 3] = [
+    ("bounces", Reason::HardBounce),
+    ("complaints", Reason::Complaint),
+    ("unsubscribes", Reason::Unsubscribe),
+];
+/// The most entries of a page, and of an addition.
+const PAGE: usize = 1_000;
+#[derive(Deserialize)]
+struct Listed {
+    items: Vec<Item>,
+    #[serde(default)]
+    paging: Paging,
+}
+
+/// `{"address":"ann@x.example","code":"550","error":"…","created_at":"Fri, 21 Oct 2011 11:02:55
+/// UTC"}`, of an unsubscribe with `tags`.
+#[derive(Deserialize)]
+struct Item {
+    address: String,
+    #[serde(default)]
+    code: Value,
+    #[serde(default)]
+    created_at: String,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+impl Item {
+    /// Whether it stops all mail, and not only what has some tag.
+    fn is_about_all(&self) -> bool {
+        self.tags.as_ref().is_none_or(|tags| tags.is_empty() || tags.iter().any(|tag| tag == "*"))
+    }
+}
+
+impl RemoteList for Mailgun {
+    /// A cursor is a list and the path of its next page: `bounces /v3/…`.
+    fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
+        Box::pin(async move {
+            let (name, path) =
+                cursor.and_then(|cursor| cursor.split_once(' ')).unwrap_or((LISTS[0].0, ""));
+            let place = LISTS.iter().position(|(list, _)| *list == name).unwrap_or(0);
+            let (name, reason) = LISTS[place];
+            // A cursor comes out of a file, so it is looked at as a link is.
+            let path = if path.starts_with(&self.list_path(name)) {
+                path.to_owned()
+            } else {
+                format!("{}?limit={PAGE}", self.list_path(name))
+            };
+            let (Listed { items, paging }, answer) =
+                self.http.fetch(self, &Request::get(path)).await?;
+            // An empty page ends a list, whatever links it has.
+            let next = match items.is_empty() || paging.next.is_empty() {
+                true => LISTS.get(place + 1).map(|(list, _)| format!("{list} ")),
+                false => Some(format!("{name} {}", self.path_of(&paging.next, name)?)),
+            };
+            let (all, some): (Vec<Item>, Vec<Item>) =
+                items.into_iter().partition(Item::is_about_all);
+            let theirs = |item: Item| Theirs {
+                reason,
+                created_at: jiff::fmt::rfc2822::parse(&item.created_at.replace(" UTC", " GMT"))
+                    .ok()
+                    .map(|at| at.timestamp()),
+                note: answer.clean(item.code.as_str().unwrap_or_default()),
+                email: item.address,
+            };
+            let left_out = (!some.is_empty())
+                .then_some((some.len() as u64, "unsubscribed from mail with one tag only"));
+            Ok(Page { entries: all.into_iter().map(theirs).collect(), left_out, next })
+        })
+    }
+
+    fn takes(&self, _reason: Reason) -> bool {
+        true
+    }
+
+    fn most_pushed(&self) -> usize {
+        PAGE
+    }
+
+    fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
+        Box::pin(async move {
+            for (list, reason) in LISTS {
+                // An address that was suppressed by hand is unsubscribed from all mail there.
+                let belongs = |ours: &&Ours| {
+                    ours.reason == reason
+                        || (reason == Reason::Unsubscribe && ours.reason == Reason::Manual)
+                };
+                let row = |ours: &Ours| match reason {
+                    Reason::Unsubscribe => json!({ "address": ours.email, "tag": "*" }),
+                    Reason::HardBounce => {
+                        json!({ "address": ours.email, "code": "550", "error": "suppressed by mailbatch" })
+                    }
+                    _ => json!({ "address": ours.email }),
+                };
+                let rows: Vec<Value> = entries.iter().filter(belongs).map(row).collect();
+                if !rows.is_empty() {
+                    http::succeeded(
+                        &self.http.ask(self, &Request::json(self.list_path(list), &rows)).await?,
+                    )?;
+                }
+            }
+            Ok(0)
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! Mailgun's webhooks: an HMAC-SHA256 over a time and a token, all three in the body. What the body
+//! says beside them is not signed, so a token is good for one body only, in whatever process and on
+//! whatever path.
+//!
+//! Documentation:
+//! <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>. The
+//! events API gives the same objects without the signature.
+
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::model::event::{Class, Event, EventKind};
+use crate::provider::webhook::reading::{
+    Told, bare, bounced, deferred, event, first, kind_of, object, recipient, text, time, token_in,
+};
+use crate::provider::webhook::scheme::{fresh, from_hex, hmac_fits, long_enough};
+use crate::provider::webhook::{Log, Refusal, Webhook};
+use crate::secret::Secret;
+
+pub(super) const WEBHOOK: Webhook = Webhook {
+    kind: "mailgun",
+    verify: Some(verify),
+    read,
+    secret: "the HTTP webhook signing key",
+    usable: long_enough,
+    token: Some(token),
+    log: Some(Log { read: |_, entry, raw, now| one(entry, raw, now), shares_ids: true }),
+    looks_like: |value| {
+        value.get("event-data").is_some()
+            || (value.get("event").is_some()
+                && value.get("log-level").is_some()
+                && value.get("id").is_some())
+    },
+};
+
+/// The longest object that says how a body is signed; Mailgun's has about 200 bytes.
+const LONGEST_SIGNATURE: usize = 4096;
+
+fn verify(
+    secret: &Secret,
+    _headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let value = signature(body).ok_or(Refusal::Unsigned("signature in the body"))?;
+    let [at, token, signature] =
+        ["/timestamp", "/token", "/signature"].map(|pointer| text(&value, pointer));
+    if at.is_empty() || token.is_empty() || signature.is_empty() {
+        return Err(Refusal::Unsigned("signature in the body"));
+    }
+    let tag = from_hex(&signature).ok_or(Refusal::Wrong)?;
+    hmac_fits(secret.expose().as_bytes(), &[at.as_bytes(), token.as_bytes()], &tag)?;
+    fresh(&at, now)
+}
+
+/// The signature's object. The rest is passed over without being built up, for until it is verified
+/// anybody can have sent it.
+fn signature(body: &[u8]) -> Option<Value> {
+    #[derive(Deserialize)]
+    struct Signed<'b> {
+        #[serde(borrow)]
+        signature: &'b RawValue,
+    }
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return None;
+    }
+    let signed: Signed<'_> = serde_json::from_slice(body).ok()?;
+    let raw = signed.signature.get();
+    if raw.len() > LONGEST_SIGNATURE { None } else { serde_json::from_str(raw).ok() }
+}
+
+fn token(body: &[u8]) -> Option<String> {
+    signature(body).map(|value| text(&value, "/token"))
+}
+
+fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+    let value = object(body)?;
+    let data = value.get("event-data").unwrap_or(&value);
+    if !data.is_object() {
+        return Err("event-data is no object".to_owned());
+    }
+    Ok(vec![one(data, body, now)])
+}
+
+fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
+    let word = text(data, "/event");
+    let at = time(data, &["/timestamp"]);
+    let mut event = event(kind_of(&word), at.unwrap_or(now), raw);
+    let said = first(
+        data,
+        &["/delivery-status/message", "/delivery-status/description", "/reject/reason", "/reason"],
+    );
+    let coded = format!("{} {said}", text(data, "/delivery-status/code"));
+    let status = text(data, "/delivery-status/enhanced-code");
+    let reason = text(data, "/reason");
+    match (word.as_str(), text(data, "/severity").as_str()) {
+        ("failed", "permanent") if reason.starts_with("suppress-") => {
+            event.reason = format!("{reason}: {said}")
+        }
+        ("failed", "permanent") => {
+            // `old` was tried for as long as Mailgun tries, `generic` may be anything.
+            let told = match reason.as_str() {
+                "bounce" => Told::Hard,
+                "old" => Told::Soft,
+                _ => Told::Unsaid,
+            };
+            bounced(&mut event, told, &status, coded.trim());
+            if reason == "old" {
+                event.class = Some(Class::Expired);
+            }
+        }
+        ("failed", _) => {
+            event.kind = EventKind::Deferred;
+            deferred(&mut event, &status, coded.trim());
+        }
+        // Mailgun documents no such word, but its meaning is plain.
+        _ if event.kind == EventKind::Bounced => {
+            bounced(&mut event, Told::Unsaid, &status, coded.trim())
+        }
+        ("complained", _) => event.class = Some(Class::Abuse),
+        ("clicked", _) => event.reason = text(data, "/url"),
+        _ if event.kind == EventKind::Unknown => event.reason = word,
+        _ => event.reason = said,
+    }
+    event.recipient = recipient(data, &["/recipient"]);
+    event.token = token_in(data.get("user-variables"));
+    event.message_id = bare(&text(data, "/message/headers/message-id"));
+    event.provider_id.clone_from(&event.message_id);
+    // Mailgun's id is the only one of its day.
+    event.id = match (text(data, "/id"), at) {
+        (id, Some(at)) if !id.is_empty() => format!("{}-{id}", at.strftime("%Y%m%d")),
+        _ => String::new(),
+    };
+    event
+}

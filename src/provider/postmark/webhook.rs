@@ -1,0 +1,176 @@
+//! Postmark's webhooks: HTTP Basic credentials and no signature. `RecordType` says what an object
+//! is.
+//!
+//! Documentation: <https://postmarkapp.com/developer/webhooks/webhooks-overview>. `Inactive: true`
+//! means that Postmark will not deliver to the address again.
+
+use axum::http::HeaderMap;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::event::{Class, Event, EventKind};
+use crate::provider::webhook::reading::{
+    Told, bounced, event, object, recipient, text, time, token_in,
+};
+use crate::provider::webhook::scheme::{equal, header, long_enough};
+use crate::provider::webhook::{Log, Refusal, Webhook};
+use crate::secret::Secret;
+
+pub(super) const WEBHOOK: Webhook = Webhook {
+    kind: "postmark",
+    verify: Some(verify),
+    read,
+    secret: "user:password, as in the webhook's HTTP authentication",
+    usable,
+    token: None,
+    log: Some(Log { read: logged, shares_ids: true }),
+    looks_like: |value| value.get("RecordType").is_some(),
+};
+
+fn usable(secret: &str) -> Result<(), &'static str> {
+    let (user, password) = secret.split_once(':').ok_or("it is not of the form user:password")?;
+    if user.is_empty() {
+        return Err("no user stands before its colon");
+    }
+    long_enough(password)
+        .map_err(|_| "its password has fewer than 8 characters, and can be guessed")
+}
+
+fn verify(
+    secret: &Secret,
+    headers: &HeaderMap,
+    _body: &[u8],
+    _now: Timestamp,
+) -> Result<(), Refusal> {
+    if !secret.expose().contains(':') {
+        return Err(Refusal::Secret("of the form user:password"));
+    }
+    let given = header(headers, "authorization")?;
+    let (scheme, given) = given.split_once(' ').ok_or(Refusal::Wrong)?;
+    let given = if scheme.eq_ignore_ascii_case("basic") {
+        BASE64_STANDARD.decode(given.trim()).ok()
+    } else {
+        None
+    };
+    if equal(secret.expose().as_bytes(), &given.unwrap_or_default()) {
+        Ok(())
+    } else {
+        Err(Refusal::Wrong)
+    }
+}
+
+fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+    let value = object(body)?;
+    Ok(vec![one(&text(&value, "/RecordType"), &value, body, now)])
+}
+
+/// An entry of the bounces has all that the webhook tells but its type, one of the messages says
+/// that it was sent.
+fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
+    one(if list == "bounces" { "Bounce" } else { "Message" }, entry, raw, now)
+}
+
+fn one(word: &str, value: &Value, raw: &[u8], now: Timestamp) -> Event {
+    let at =
+        time(value, &["/BouncedAt", "/DeliveredAt", "/ReceivedAt", "/ChangedAt"]).unwrap_or(now);
+    let mut event = event(EventKind::Unknown, at, raw);
+    match word {
+        "Delivery" => {
+            event.kind = EventKind::Delivered;
+            event.reason = text(value, "/Details");
+        }
+        "Bounce" => bounce(&mut event, value),
+        "SpamComplaint" => complaint(&mut event),
+        "SubscriptionChange" => subscription(&mut event, value),
+        "Open" => event.kind = EventKind::Opened,
+        "Click" => {
+            event.kind = EventKind::Clicked;
+            event.reason = text(value, "/OriginalLink");
+        }
+        "Message" => sent(&mut event, value),
+        _ => event.reason = word.to_owned(),
+    }
+    event.recipient = recipient(value, &["/Email", "/Recipient", "/Recipients/0"]);
+    event.provider_id = text(value, "/MessageID");
+    event.token = token_in(value.get("Metadata"));
+    let bounce = text(value, "/ID");
+    if !bounce.is_empty() {
+        event.id = format!("bounce-{bounce}");
+    }
+    event
+}
+
+/// <https://postmarkapp.com/developer/api/messages-api#outbound-message-search>
+fn sent(event: &mut Event, value: &Value) {
+    let (status, id) = (text(value, "/Status"), text(value, "/MessageID"));
+    event.kind = match status.as_str() {
+        "Sent" => EventKind::Sent,
+        "Queued" | "Processed" => EventKind::Queued,
+        _ => EventKind::Unknown,
+    };
+    if !id.is_empty() {
+        event.id = format!("{}-{id}", event.kind);
+    }
+    event.reason = status;
+}
+
+fn complaint(event: &mut Event) {
+    event.kind = EventKind::Complained;
+    event.class = Some(Class::Abuse);
+}
+
+/// <https://postmarkapp.com/developer/api/bounce-api#bounce-types>
+fn bounce(event: &mut Event, value: &Value) {
+    let kind = text(value, "/Type");
+    let said = [text(value, "/Details"), text(value, "/Description")]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default();
+    let is_inactive = value.get("Inactive").and_then(Value::as_bool) == Some(true);
+    match kind.as_str() {
+        "SpamComplaint" => return complaint(event),
+        "Unsubscribe" => event.kind = EventKind::Unsubscribed,
+        // Nothing was made of the template, or taken from SMTP.
+        "TemplateRenderingFailed" | "SMTPApiError" => event.kind = EventKind::Rejected,
+        // These are answers, not bounces.
+        "AutoResponder"
+        | "ChallengeVerification"
+        | "AddressChange"
+        | "Subscribe"
+        | "OpenRelayTest" => {
+            event.reason = kind;
+            return;
+        }
+        _ => {
+            let told = match kind.as_str() {
+                "HardBounce" | "BadEmailAddress" => Told::Hard,
+                "Blocked" | "SpamNotification" | "DMARCPolicy" | "VirusNotification" => Told::Soft,
+                _ if is_inactive => Told::Hard,
+                _ => Told::Soft,
+            };
+            bounced(event, told, "", &said);
+            match kind.as_str() {
+                "BadEmailAddress" => event.class = Some(Class::BadAddress),
+                "Blocked" | "SpamNotification" | "DMARCPolicy" => event.class = Some(Class::Policy),
+                "VirusNotification" => event.class = Some(Class::Content),
+                _ => {}
+            }
+        }
+    }
+    event.reason = if said.is_empty() { kind } else { format!("{kind}: {said}") };
+}
+
+fn subscription(event: &mut Event, value: &Value) {
+    let reason = text(value, "/SuppressionReason");
+    if value.get("SuppressSending").and_then(Value::as_bool) != Some(true) {
+        event.reason = "reactivated".to_owned();
+        return;
+    }
+    match reason.as_str() {
+        "HardBounce" => bounced(event, Told::Hard, "", "HardBounce"),
+        "SpamComplaint" => complaint(event),
+        _ => event.kind = EventKind::Unsubscribed,
+    }
+    event.reason = format!("{reason} by {}", text(value, "/Origin"));
+}

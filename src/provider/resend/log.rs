@@ -1,0 +1,82 @@
+//! Resend's list of sent emails, newest first, each with the last that happened to it.
+//!
+//! API: <https://resend.com/docs/api-reference/emails/list-emails>. Whether a bounce is hard does
+//! not stand there, so a bounce that is only read here suppresses nobody: the team's suppressions
+//! tell that.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Resend;
+use crate::model::outcome::Reason;
+use crate::provider::account::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
+use crate::provider::http::{self, Request};
+use crate::provider::{BoxFuture, Refusal};
+
+/// The most emails of a page.
+const PAGE: usize = 100;
+
+#[derive(Deserialize)]
+struct Listed {
+    data: Vec<Value>,
+    #[serde(default)]
+    has_more: bool,
+}
+
+impl EventLog for Resend {
+    fn holds(&self) -> &'static str {
+        "the last event of each email sent; whether a bounce is hard is told by webhooks and by `suppress sync`"
+    }
+
+    fn whose(&self) -> [u8; 32] {
+        self.http.account_with(&[])
+    }
+
+    /// An email that was sent days ago can bounce now, and stands where it stood.
+    fn unsettled_for(&self) -> Duration {
+        Duration::from_secs(3 * 86_400)
+    }
+
+    /// A cursor is the id of the last email that was read.
+    fn stretch<'a>(
+        &'a self,
+        span: Span,
+        cursor: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Stretch, Trouble>> {
+        Box::pin(async move {
+            let after =
+                cursor.map(|id| format!("&after={}", http::encoded(id))).unwrap_or_default();
+            let answer = self
+                .http
+                .ask_for(self, &Request::get(format!("/emails?limit={PAGE}{after}")), MAX_PAGE)
+                .await?;
+            let Listed { mut data, has_more } = http::parsed(&answer)?;
+            let last = data.last().and_then(|email| email["id"].as_str()).map(str::to_owned);
+            let is_old = |email: &Value| time(email).is_some_and(|at| at < span.from);
+            let goes_on = has_more && !data.last().is_some_and(is_old);
+            if goes_on && last.is_none() {
+                let what =
+                    "the list has more emails, and its last one has no id to ask for them by";
+                return Err(Trouble::Failing(Refusal::new(Reason::NoReply, "", what)));
+            }
+            data.retain(|email| !is_old(email));
+            let entries = data.into_iter().map(|value| Entry { list: "emails", value }).collect();
+            Ok(Stretch {
+                entries,
+                next: last.filter(|_| goes_on),
+                clock: answer.clock(),
+                ..Stretch::default()
+            })
+        })
+    }
+}
+
+/// When an email was created: `2026-04-03T22:13:42.674981+00:00`, or with a space and an offset of
+/// hours alone.
+fn time(email: &Value) -> Option<Timestamp> {
+    let text = email["created_at"].as_str()?.trim();
+    text.parse().ok().or_else(|| format!("{text}:00").parse().ok())
+}

@@ -1,0 +1,126 @@
+//! Resend's webhooks, signed by Svix.
+//!
+//! Documentation: <https://resend.com/docs/dashboard/webhooks/event-types>. Only a bounce of type
+//! `Permanent` says that the address is of no use.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::event::{Event, EventKind};
+use crate::provider::webhook::reading::{
+    Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text,
+    time, token_in,
+};
+use crate::provider::webhook::scheme::{standard, standard_key_fits};
+use crate::provider::webhook::{Log, Webhook};
+
+pub(super) const WEBHOOK: Webhook = Webhook {
+    kind: "resend",
+    verify: Some(standard),
+    read,
+    secret: "the webhook's signing secret, whsec_...",
+    usable: standard_key_fits,
+    token: None,
+    log: Some(Log { read: logged, shares_ids: false }),
+    looks_like: |value| {
+        value.get("type").is_some()
+            && value.get("created_at").is_some()
+            && value.pointer("/data/email_id").is_some()
+    },
+};
+
+fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+    let value = object(body)?;
+    let word = text(&value, "/type");
+    let mut event = event(
+        kind_of(&word),
+        time(&value, &["/created_at", "/data/created_at"]).unwrap_or(now),
+        body,
+    );
+    match event.kind {
+        EventKind::Bounced => {
+            let told = if text(&value, "/data/bounce/type") == "Permanent" {
+                Told::Hard
+            } else {
+                Told::Soft
+            };
+            let said = first(&value, &["/data/bounce/diagnosticCode/0", "/data/bounce/message"]);
+            bounced(&mut event, told, "", &said);
+        }
+        EventKind::Deferred => deferred(
+            &mut event,
+            "",
+            &first(&value, &["/data/delivery_delayed/reason", "/data/reason"]),
+        ),
+        EventKind::Complained => {
+            event.class = Some(complaint_class(&text(&value, "/data/complaint/type")))
+        }
+        EventKind::Clicked => event.reason = text(&value, "/data/click/link"),
+        EventKind::Rejected => {
+            event.reason = first(
+                &value,
+                &["/data/failed/reason", "/data/suppressed/reason", "/data/suppressed/message"],
+            )
+        }
+        EventKind::Unknown
+            if word == "contact.updated"
+                && value.pointer("/data/unsubscribed").and_then(Value::as_bool) == Some(true) =>
+        {
+            event.kind = EventKind::Unsubscribed;
+        }
+        EventKind::Unknown => event.reason = word,
+        _ => {}
+    }
+    event.recipient = recipient(&value, &["/data/to/0", "/data/to", "/data/email"]);
+    event.provider_id = text(&value, "/data/email_id");
+    event.message_id = bare(&text(&value, "/data/message_id"));
+    event.token = token_in(value.pointer("/data/tags"));
+    let is_about_one =
+        value.pointer("/data/to").and_then(Value::as_array).is_none_or(|to| to.len() <= 1);
+    if is_about_one {
+        event.id = id_of(event.kind, &event.provider_id);
+    }
+    Ok(vec![event])
+}
+
+/// What happens to an email once at most is named after it, so that the webhook and the list of
+/// emails tell one event.
+fn id_of(kind: EventKind, email: &str) -> String {
+    let happens_once = matches!(
+        kind,
+        EventKind::Sent
+            | EventKind::Delivered
+            | EventKind::Bounced
+            | EventKind::Complained
+            | EventKind::Rejected
+    );
+    if happens_once && !email.is_empty() { format!("{email}-{kind}") } else { String::new() }
+}
+
+/// An entry of the emails sent: `{"id":"…","to":["…"],"created_at":"…","last_event":"delivered"}`.
+/// Whether a bounce is hard is not told, so the webhook's word about it stays another event, and
+/// can still suppress.
+fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
+    let (email, word) = (text(entry, "/id"), text(entry, "/last_event"));
+    let kind = kind_of(&word);
+    let mut event = event(kind, time(entry, &["/created_at"]).unwrap_or(now), raw);
+    event.id = match id_of(kind, &email) {
+        named if !named.is_empty() && kind != EventKind::Bounced => named,
+        _ if !email.is_empty() => format!("{email}-last-{word}"),
+        _ => String::new(),
+    };
+    match kind {
+        EventKind::Bounced => {
+            bounced(&mut event, Told::Soft, "", "");
+            event.reason = "the list of emails does not tell why".to_owned();
+        }
+        EventKind::Complained => event.class = Some(complaint_class("")),
+        EventKind::Unknown => event.reason = word,
+        _ => {}
+    }
+    event.recipient = recipient(entry, &["/to/0", "/to"]);
+    event.provider_id = email;
+    event.message_id = bare(&text(entry, "/message_id"));
+    event.token = token_in(entry.get("tags"));
+    event
+}

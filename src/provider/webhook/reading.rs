@@ -1,0 +1,181 @@
+//! What the readers of all providers share: fields out of JSON, times in every form, the words for
+//! types, and how a bounce is judged.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::event::{Bounce, Class, Event, EventKind, Source};
+use crate::replies::bounce::judge;
+
+/// The text at a JSON pointer; empty where there is none. Numbers are texts too.
+pub(in crate::provider) fn text(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// The first text that is not empty.
+pub(in crate::provider) fn first(value: &Value, pointers: &[&str]) -> String {
+    pointers
+        .iter()
+        .map(|pointer| text(value, pointer))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+/// The JSON value of a body.
+pub(in crate::provider) fn json(body: &[u8]) -> Result<Value, String> {
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|e| format!("the body is no JSON: line {}, column {}", e.line(), e.column()))?;
+    if value.is_object() || value.is_array() {
+        Ok(value)
+    } else {
+        Err("the body is neither a JSON object nor an array".to_owned())
+    }
+}
+
+/// The JSON object of a body.
+pub(in crate::provider) fn object(body: &[u8]) -> Result<Value, String> {
+    let value = json(body)?;
+    if value.is_object() { Ok(value) } else { Err("the body is no JSON object".to_owned()) }
+}
+
+/// A time in RFC 3339, or in seconds since 1970 as a number or a text.
+pub(in crate::provider) fn time(value: &Value, pointers: &[&str]) -> Option<Timestamp> {
+    pointers.iter().find_map(|pointer| match value.pointer(pointer)? {
+        Value::Number(number) => seconds(number.as_f64()?),
+        // Some write a space between date and time, or an offset of hours alone.
+        Value::String(text) => text
+            .trim()
+            .parse()
+            .ok()
+            .or_else(|| format!("{}:00", text.trim()).parse().ok())
+            .or_else(|| seconds(text.trim().parse().ok()?)),
+        _ => None,
+    })
+}
+
+fn seconds(seconds: f64) -> Option<Timestamp> {
+    // Milliseconds are told from seconds by their size: as seconds they would lie beyond the year 5000.
+    let seconds = if seconds > 1e11 { seconds / 1000.0 } else { seconds };
+    (seconds.is_finite() && seconds > 0.0)
+        .then(|| Timestamp::from_microsecond((seconds * 1e6) as i64).ok())?
+}
+
+/// An event of this type about nobody yet, with what the provider sent.
+pub(in crate::provider) fn event(kind: EventKind, at: Timestamp, raw: &[u8]) -> Event {
+    let mut event = Event::new(kind, Source::Webhook, at);
+    event.keep_raw(raw);
+    event
+}
+
+/// The address of the first field that has one.
+pub(in crate::provider) fn recipient(value: &Value, pointers: &[&str]) -> Option<String> {
+    Some(first(value, pointers)).filter(|address| !address.is_empty())
+}
+
+/// The type for a provider's word, with `email.` or `message.` before it or without.
+pub(in crate::provider) fn kind_of(word: &str) -> EventKind {
+    let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+    let word =
+        word.strip_prefix("email.").or_else(|| word.strip_prefix("message.")).unwrap_or(&word);
+    match word {
+        "accepted" | "queued" | "processed" | "scheduled" => EventKind::Queued,
+        "sent" | "send" | "sending" => EventKind::Sent,
+        "delivered" | "delivery" => EventKind::Delivered,
+        "bounce" | "bounced" | "out_of_band_bounce" | "hard_bounced" | "soft_bounced"
+        | "hard_bounce" | "soft_bounce" => EventKind::Bounced,
+        "deferred" | "delivery_delayed" | "deliverydelay" | "delayed" => EventKind::Deferred,
+        "complaint" | "complained" | "spamreport" => EventKind::Complained,
+        "unsubscribe"
+        | "unsubscribed"
+        | "list_unsubscribed"
+        | "group_unsubscribe"
+        | "contact.unsubscribed" => EventKind::Unsubscribed,
+        "open" | "opened" => EventKind::Opened,
+        "click" | "clicked" => EventKind::Clicked,
+        "rejected" | "reject" | "dropped" | "failed" | "suppressed" | "canceled"
+        | "rendering_failure" => EventKind::Rejected,
+        _ => EventKind::Unknown,
+    }
+}
+
+/// What a provider says of a bounce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provider) enum Told {
+    /// The address is of no use.
+    Hard,
+    /// Another message may arrive.
+    Soft,
+    /// Nothing: the texts decide.
+    Unsaid,
+}
+
+/// Makes an event a bounce. The provider knows best whether an address is of no use, but for
+/// policy: that is about the sender, whatever the provider calls it.
+pub(in crate::provider) fn bounced(event: &mut Event, told: Told, status: &str, said: &str) {
+    let judged = judge(status, said, "");
+    event.kind = EventKind::Bounced;
+    event.status = judged.status;
+    event.code = judged.code;
+    event.class = Some(judged.class);
+    event.reason = said.to_owned();
+    event.bounce = Some(match told {
+        Told::Hard if judged.class != Class::Policy => Bounce::Hard,
+        Told::Hard | Told::Soft => Bounce::Soft,
+        Told::Unsaid => judged.bounce,
+    });
+    if event.bounce == Some(Bounce::Hard) && judged.class == Class::Other {
+        event.class = Some(Class::MailboxGone);
+    }
+}
+
+/// Fills in status and code of a message that waits.
+pub(in crate::provider) fn deferred(event: &mut Event, status: &str, said: &str) {
+    let judged = judge(status, said, "");
+    (event.status, event.code, event.class) = (judged.status, judged.code, Some(judged.class));
+    event.reason = said.to_owned();
+}
+
+/// The class of a complaint by the word of RFC 5965 for it.
+pub(in crate::provider) fn complaint_class(word: &str) -> Class {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "" | "abuse" => Class::Abuse,
+        "fraud" => Class::Fraud,
+        "virus" => Class::Virus,
+        "not-spam" | "not_spam" => Class::NotSpam,
+        _ => Class::Other,
+    }
+}
+
+/// The value of our correlation id among tags, written as an object, as a list of names and values,
+/// or as an object of lists.
+pub(in crate::provider) fn token_in(tags: Option<&Value>) -> String {
+    const NAME: &str = "mailbatch_id";
+    let found = match tags {
+        Some(Value::Object(all)) => all
+            .get(NAME)
+            .map(|value| value.as_array().and_then(|list| list.first()).unwrap_or(value)),
+        Some(Value::Array(all)) => {
+            let named = all.iter().find(|tag| {
+                ["/name", "/Name"]
+                    .iter()
+                    .any(|at| tag.pointer(at).and_then(Value::as_str) == Some(NAME))
+            });
+            named.and_then(|tag| tag.pointer("/value").or_else(|| tag.pointer("/Value")))
+        }
+        _ => None,
+    };
+    found
+        .and_then(Value::as_str)
+        .filter(|token| crate::message::is_token(token))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// A Message-ID without angle brackets.
+pub(in crate::provider) fn bare(message_id: &str) -> String {
+    message_id.trim().trim_matches(['<', '>']).to_owned()
+}

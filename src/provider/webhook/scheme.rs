@@ -1,0 +1,170 @@
+//! Signature schemes that several providers share, and the compares they need.
+
+use axum::http::HeaderMap;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
+
+use super::{Refusal, TOLERANCE};
+use crate::secret::Secret;
+
+/// A header as text.
+pub(in crate::provider) fn header<'h>(
+    headers: &'h HeaderMap,
+    name: &'static str,
+) -> Result<&'h str, Refusal> {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| !text.is_empty())
+        .ok_or(Refusal::Unsigned(name))
+}
+
+/// Refuses a time in seconds since 1970 that is too far from now.
+pub(in crate::provider) fn fresh(seconds: &str, now: Timestamp) -> Result<(), Refusal> {
+    let seconds: i64 = seconds.trim().parse().map_err(|_| Refusal::Wrong)?;
+    let at = Timestamp::from_second(seconds).map_err(|_| Refusal::Wrong)?;
+    within(at, now, TOLERANCE)
+}
+
+/// Refuses a time that lies further back than `past`, or further ahead than [`TOLERANCE`].
+pub(in crate::provider) fn within(
+    at: Timestamp,
+    now: Timestamp,
+    past: SignedDuration,
+) -> Result<(), Refusal> {
+    let age = now.duration_since(at);
+    match age {
+        _ if age > past => Err(Refusal::Stale(age, past)),
+        _ if age < -TOLERANCE => Err(Refusal::Stale(age, TOLERANCE)),
+        _ => Ok(()),
+    }
+}
+
+/// HMAC-SHA256 over parts; the compare takes the same time wherever the two differ.
+pub(in crate::provider) fn hmac_fits(
+    key: &[u8],
+    parts: &[&[u8]],
+    tag: &[u8],
+) -> Result<(), Refusal> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::verify(&key, &parts.concat(), tag).map_err(|_| Refusal::Wrong)
+}
+
+/// The most signatures of a request that are looked at: two while a secret is being exchanged. A
+/// header has room for a thousand.
+const MOST_SIGNATURES: usize = 8;
+
+/// HMAC-SHA256 over parts, computed once however many tags there are to compare it with.
+pub(in crate::provider) fn any_hmac_fits(
+    key: &[u8],
+    parts: &[&[u8]],
+    tags: impl Iterator<Item = Vec<u8>>,
+) -> Result<(), Refusal> {
+    let expected = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &parts.concat());
+    if tags.take(MOST_SIGNATURES).any(|tag| equal(expected.as_ref(), &tag)) {
+        Ok(())
+    } else {
+        Err(Refusal::Wrong)
+    }
+}
+
+/// Whether two texts are equal, told in the same time wherever they differ.
+pub(in crate::provider) fn equal(expected: &[u8], given: &[u8]) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
+    hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()
+}
+
+/// Hexadecimal digits as octets; `None` for anything else.
+pub(in crate::provider) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim().as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
+    digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+/// Standard Webhooks, and Svix, which is the same under other names of headers: a base64
+/// HMAC-SHA256 over id, time and body, one of several where a secret is being exchanged.
+pub(in crate::provider) fn standard(
+    secret: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let names = match headers.contains_key("svix-id") {
+        true => ["svix-id", "svix-timestamp", "svix-signature"],
+        false => ["webhook-id", "webhook-timestamp", "webhook-signature"],
+    };
+    let [id, at, signatures] = names.map(|name| header(headers, name));
+    let (id, at, signatures) = (id?, at?, signatures?);
+    let key =
+        standard_key(secret.expose()).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
+    let given = signatures
+        .split(' ')
+        .filter_map(|entry| BASE64_STANDARD.decode(entry.strip_prefix("v1,")?).ok());
+    any_hmac_fits(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body], given)?;
+    fresh(at, now)
+}
+
+fn standard_key(secret: &str) -> Option<Vec<u8>> {
+    let key = secret.trim();
+    BASE64_STANDARD.decode(key.strip_prefix("whsec_").unwrap_or(key)).ok()
+}
+
+/// Whether a text can be a secret of Standard Webhooks, which has 24 to 64 bytes.
+pub(in crate::provider) fn standard_key_fits(secret: &str) -> Result<(), &'static str> {
+    let key = standard_key(secret).ok_or("it is not whsec_ and base64")?;
+    if key.len() < 16 { Err("its key has fewer than 16 bytes, and can be guessed") } else { Ok(()) }
+}
+
+/// Whether a secret that is used as it is can be guessed.
+pub(in crate::provider) fn long_enough(secret: &str) -> Result<(), &'static str> {
+    if secret.trim().len() < 8 {
+        Err("it has fewer than 8 characters, and can be guessed")
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::provider::table::{webhook, webhooks};
+
+    #[test]
+    fn secrets_that_are_empty_or_short_can_be_none_of_any_provider() {
+        for webhook in webhooks().filter(|webhook| webhook.verify.is_some()) {
+            for short in [
+                "",
+                "          ",
+                "\n",
+                ":",
+                "::",
+                "whsec_",
+                "whsec_\n",
+                "u:p",
+                "user:",
+                "secret",
+                "AAAA",
+            ] {
+                assert!((webhook.usable)(short).is_err(), "{}: {short:?}", webhook.kind);
+            }
+        }
+        for (kind, wrong) in [
+            ("resend", "whsec_c2VjcmV0"),
+            ("resend", "not base64, but long enough"),
+            ("postmark", ":password"),
+            ("postmark", "password"),
+        ] {
+            assert!((webhook(kind).unwrap().usable)(wrong).is_err(), "{kind}: {wrong}");
+        }
+        for (kind, good) in [
+            ("resend", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            ("postmark", "user:pass:word"),
+            ("mailgun", "signing-key"),
+        ] {
+            assert_eq!((webhook(kind).unwrap().usable)(good), Ok(()), "{kind}");
+        }
+    }
+}
