@@ -11,7 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{BoxFuture, Health, Refusal, Verdict};
+use super::types::BoxFuture;
+use super::verdict::{Health, Refusal, Verdict};
 use crate::model::outcome::Reason;
 
 /// The most octets of a page of a log: some hundred entries with the words of a receiving server,

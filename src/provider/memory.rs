@@ -1,6 +1,6 @@
 //! What providers keep from one run of the workspace to the next.
 
-use super::BoxFuture;
+use super::types::BoxFuture;
 
 /// Whether a fact may be stored, decided from all facts of its kind, as subject and value.
 pub(crate) type Condition = Box<dyn Fn(&[(String, String)]) -> bool + Send>;

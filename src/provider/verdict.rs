@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::RowNumber;
+use super::types::RowNumber;
 use crate::model::outcome::{Outcome, Reason};
 
 /// A provider's words about one message, and what they come to.

@@ -8,7 +8,8 @@ use super::client::Http;
 use crate::content::Needs;
 use crate::model::error::Result;
 use crate::provider::account::AccountApi;
-use crate::provider::{BoxFuture, Capabilities, Claim, Provider, Reply, Wire, no_sandbox_mode};
+use crate::provider::contract::no_sandbox_mode;
+use crate::provider::{BoxFuture, Capabilities, Claim, Provider, Reply, Wire};
 
 /// What an adapter says of its service beside the API; the rest of a provider follows.
 pub(in crate::provider) trait Service: Api + AccountApi {
