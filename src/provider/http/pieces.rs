@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use data_encoding::HEXLOWER;
 use ring::digest;
 
 use super::api::Inexpressible;
@@ -133,6 +134,6 @@ impl<'a> HandOver<'a> {
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(self.claim.key.as_bytes());
         jobs.iter().for_each(|job| hash.update(&job.id.to_be_bytes()));
-        hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&hash.finish().as_ref()[..16])
     }
 }

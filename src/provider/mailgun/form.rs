@@ -1,5 +1,8 @@
 //! A form as `multipart/form-data` (RFC 7578).
 //!
+//! Names are escaped here and not by `percent-encoding`, which encodes every character beyond ASCII:
+//! browsers, and so the service, expect those as they are, and escape `"`, CR and LF alone.
+//!
 //! The rule it keeps: the same fields under the same key are the same octets.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};

@@ -6,6 +6,7 @@
 //! read on 2026-11-21.
 
 use data_encoding::HEXLOWER;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::{digest, hmac};
 
 use super::credentials::Credentials;
@@ -83,17 +84,13 @@ impl Signed<'_> {
     }
 }
 
+/// What stands for itself in a path beside letters and digits.
+const PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
 /// A path encoded once more, which every service but S3 asks for.
 fn encoded(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for octet in path.bytes() {
-        if octet.is_ascii_alphanumeric() || b"-._~/".contains(&octet) {
-            out.push(char::from(octet));
-        } else {
-            out.push_str(&format!("%{octet:02X}"));
-        }
-    }
-    out
+    utf8_percent_encode(path, PATH).to_string()
 }
 
 #[cfg(test)]

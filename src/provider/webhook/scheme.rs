@@ -2,6 +2,7 @@
 
 use axum::http::HeaderMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 
@@ -75,14 +76,9 @@ pub(in crate::provider) fn equal(expected: &[u8], given: &[u8]) -> bool {
     hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()
 }
 
-/// Hexadecimal digits as octets; `None` for anything else.
+/// Hexadecimal digits as bytes; `None` for anything else.
 pub(in crate::provider) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim().as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
-    digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+    HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()
 }
 
 /// Standard Webhooks, and Svix, which is the same under other names of headers: a base64
