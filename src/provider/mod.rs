@@ -15,6 +15,7 @@ mod job;
 mod mailersio;
 mod mailgun;
 pub(crate) mod memory;
+mod pending;
 mod postmark;
 mod proxies;
 mod resend;

@@ -11,10 +11,11 @@ use crate::model::outcome::Reason;
 use crate::provider::BoxFuture;
 use crate::provider::account::{InDoubt, Log, Logged, Trouble, Unfinished};
 use crate::provider::http;
+use crate::provider::pending::Pending;
 
 impl Log for MailersIo {
     fn unfinished(&self, detail: &str) -> Option<Unfinished> {
-        results::batch_of(detail).map(|_| Unfinished { every: self.every, patience: self.patience })
+        Pending::of(detail).map(|_| Unfinished { every: self.every, patience: self.patience })
     }
 
     /// Reads the batch that the doubt names. Where there is none, nothing can be asked.
@@ -23,7 +24,7 @@ impl Log for MailersIo {
         about: &'a InDoubt<'a>,
     ) -> BoxFuture<'a, Result<Option<Logged>, Trouble>> {
         Box::pin(async move {
-            let Some(id) = results::batch_of(about.detail) else { return Ok(None) };
+            let Some(Pending { batch: id }) = Pending::of(about.detail) else { return Ok(None) };
             let mut recent = self.recent.lock().await;
             if recent
                 .as_ref()

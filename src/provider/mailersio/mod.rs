@@ -38,7 +38,6 @@ use crate::model::error::Result;
 use crate::model::literal::parse_duration;
 use crate::model::outcome::Reason;
 
-const BASE: &str = "https://api.mailers.io";
 const LIMITS: Limits = Limits {
     recipients: 1_000,
     bytes: 20_000_000,
@@ -63,7 +62,7 @@ pub(super) const SPEC: ProviderSpec = ProviderSpec {
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let keys = Keys::checked(settings, SPEC.keys)?;
     let names = Names::of(&keys, settings)?;
-    let http = Http::new(settings, BASE)?;
+    let http = Http::new(settings, names::BASE)?;
     let secret = keys.secret("api_key")?;
     let unfit = |_| keys.error("api_key", "has a character that a header cannot hold");
     let mut auth = HeaderValue::from_str(&format!("{}{}", names.auth_prefix, secret.expose()))

@@ -1,6 +1,8 @@
-//! The names that Mailers.io's API is assumed to use, each of which can be changed under `names`.
+//! The names that Mailers.io's API is assumed to use: those of requests and answers, each of which
+//! can be changed under `names`, and those of the events that it posts.
 //!
-//! The rule it keeps: no name of a path, header, field or status stands anywhere else.
+//! The rule it keeps: no name of a path, header, field or status stands anywhere else (a test reads
+//! the other files of this folder for one).
 
 use reqwest::header::HeaderName;
 use serde::Deserialize;
@@ -9,6 +11,9 @@ use serde_json::Value;
 use crate::model::error::Result;
 use crate::provider::ProviderSettings;
 use crate::provider::http::Keys;
+
+/// Where the service is.
+pub(super) const BASE: &str = "https://api.mailers.io";
 
 /// Declares the names with what is assumed for each.
 macro_rules! names {
@@ -20,7 +25,7 @@ macro_rules! names {
         pub(super) struct Names { $($(#[$meta])* pub(super) $name: String,)+ }
 
         /// Every key of `names`.
-        const ALL: &[&str] = &[$(stringify!($name),)+];
+        pub(super) const ALL: &[&str] = &[$(stringify!($name),)+];
 
         impl Default for Names {
             fn default() -> Self {
@@ -62,6 +67,27 @@ names! {
     rejected = "rejected",
     error_code = "error.code",
     error_message = "error.message",
+}
+
+/// Where an event that is posted to us says what, as JSON pointers; of several the first that is
+/// filled counts. Those from [`SAID`](posted::SAID) on are below [`DATA`](posted::DATA), where there
+/// is such an object.
+pub(super) mod posted {
+    pub(in super::super) const KIND: [&str; 2] = ["/type", "/event"];
+    pub(in super::super) const ID: &str = "/id";
+    pub(in super::super) const AT: [&str; 3] = ["/timestamp", "/created_at", "/data/timestamp"];
+    pub(in super::super) const BATCH: [&str; 2] = ["/batch_id", "/data/batch_id"];
+    pub(in super::super) const DATA: &str = "/data";
+    pub(in super::super) const SAID: [&str; 3] = ["/diagnostic", "/reason", "/message"];
+    pub(in super::super) const BOUNCE_TYPE: [&str; 2] = ["/bounce_type", "/bounce/type"];
+    pub(in super::super) const HARD: [&str; 2] = ["hard", "permanent"];
+    pub(in super::super) const SOFT: [&str; 2] = ["soft", "transient"];
+    pub(in super::super) const STATUS: &str = "/status";
+    pub(in super::super) const FEEDBACK_TYPE: &str = "/feedback_type";
+    pub(in super::super) const URL: &str = "/url";
+    pub(in super::super) const RECIPIENT: [&str; 3] = ["/email", "/recipient", "/to"];
+    pub(in super::super) const MESSAGE_ID: [&str; 2] = ["/message_id", "/id"];
+    pub(in super::super) const METADATA: &str = "/metadata";
 }
 
 impl Names {

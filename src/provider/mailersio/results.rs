@@ -12,6 +12,7 @@ use super::names::{Names, find, text};
 use crate::model::address::key_of;
 use crate::model::outcome::Reason;
 use crate::provider::http::{Answer, Later, Read};
+use crate::provider::pending::Pending;
 use crate::provider::{Job, Verdict};
 
 /// The last answer about a batch: many recipients of one are asked about, one after the other.
@@ -22,23 +23,9 @@ pub(super) struct Recent {
     pub(super) body: Value,
 }
 
-/// Why the members of a batch that is being worked on are in doubt.
-fn unfinished(id: &str) -> String {
-    format!("batch {id} was taken and not completed while it was asked for")
-}
-
-/// The id of the batch that is being worked on, where that is why somebody is in doubt: what
-/// [`unfinished`] has written.
-pub(super) fn batch_of(detail: &str) -> Option<&str> {
-    let id = detail
-        .strip_prefix("batch ")?
-        .strip_suffix(" was taken and not completed while it was asked for")?;
-    Some(id).filter(|id| !id.is_empty())
-}
-
 /// What is known of a batch that has just been taken.
 pub(super) fn nothing_yet(jobs: &[&Job], id: &str) -> Vec<Verdict> {
-    let detail = unfinished(id);
+    let detail = Pending { batch: id }.to_string();
     jobs.iter().map(|_| Verdict::Unknown { detail: detail.clone() }).collect()
 }
 
@@ -97,7 +84,7 @@ pub(super) fn read(
     let known: Vec<Option<Verdict>> = jobs.iter().map(verdict).collect();
     let detail = match is_completed {
         true => format!("batch {} is completed without a result that can be read", later.handle),
-        false => unfinished(&later.handle),
+        false => Pending { batch: &later.handle }.to_string(),
     };
     let so_far = known
         .into_iter()

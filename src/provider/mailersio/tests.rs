@@ -1,8 +1,10 @@
 //! Literal replies in the assumed form.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
+use crate::content::{Content, Party};
 use crate::provider::Verdict;
 use crate::provider::http::testing::answer;
 use crate::provider::testing::{job, settings};
@@ -11,7 +13,7 @@ fn adapter(more: &str) -> MailersIo {
     let settings = settings(&format!("api_key = {{ env = \"k\" }}\n{more}"), Path::new("/nowhere"));
     let keys = Keys::of(&settings);
     MailersIo {
-        http: Http::new(&settings, BASE).unwrap(),
+        http: Http::new(&settings, names::BASE).unwrap(),
         names: Names::of(&keys, &settings).unwrap(),
         auth: (HeaderName::from_static("authorization"), HeaderValue::from_static("Bearer k")),
         key_header: HeaderName::from_static("idempotency-key"),
@@ -172,20 +174,69 @@ fn wrong_keys_are_refused() {
     }
 }
 
+/// Every name of the table under another one, as the configuration has them.
+fn renamed() -> String {
+    let other = |name: &&str| match *name {
+        "path" => "path = \"/other-path\"".to_owned(),
+        name => format!("{name} = \"other-{}\"", name.replace('_', "-")),
+    };
+    format!("names = {{ {} }}", names::ALL.iter().map(other).collect::<Vec<_>>().join(", "))
+}
+
 #[test]
-fn the_batch_that_somebody_is_in_doubt_for_is_read_back_out_of_the_doubt() {
-    let jobs = members(&["ann@x.example"]);
-    for id in ["batch_42", "7", "a was taken and not completed while it was asked for b"] {
-        let doubts = super::results::nothing_yet(&jobs.iter().collect::<Vec<_>>(), id);
-        let [Verdict::Unknown { detail }] = doubts.as_slice() else { panic!("{doubts:?}") };
-        assert_eq!(super::results::batch_of(detail), Some(id));
+fn a_service_that_renames_everything_is_spoken_to_by_its_names_alone() {
+    let settings =
+        settings(&format!("api_key = {{ env = \"k\" }}\n{}", renamed()), Path::new("/nowhere"));
+    let keys = Keys::of(&settings);
+    let api = MailersIo { names: Names::of(&keys, &settings).unwrap(), ..adapter("") };
+    let content = Content {
+        from: Arc::new(Party { name: "Acme".into(), address: "news@acme.example".into() }),
+        reply_to: None,
+        to_name: "Ann".into(),
+        subject: "Hi".into(),
+        text: "Dear Ann".into(),
+        html: Some("<p>Dear Ann</p>".into()),
+        headers: vec![("Feedback-ID".into(), "spring".into())],
+        attachments: Arc::new([]),
+    };
+    let job = Job { content: Some(Arc::new(content)), ..job(1, "ann@x.example", "") };
+    let request = api.request(&[&job], "key").unwrap();
+    assert_eq!(request.path, "/other-path");
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    let recipient = &body["other-recipients"][0];
+    for keys in [&body, recipient] {
+        let keys: Vec<&String> = keys.as_object().unwrap().keys().collect();
+        assert!(keys.iter().all(|key| key.starts_with("other-")), "{keys:?}");
     }
-    for other in [
-        "",
-        "the process ended before the answer",
-        "batch b is completed without a result that can be read",
-        "no answer within the time limit",
-    ] {
-        assert_eq!(super::results::batch_of(other), None, "{other}");
+    assert_eq!(recipient["other-email"], "ann@x.example");
+    let told = json!({ "other-id": "b", "other-status": "other-completed",
+        "other-results": [{ "other-result-email": "ann@x.example", "other-result-status": "other-sent", "other-message-id": "m" }] });
+    let read = api.read(&[&job], &answer(200, &[], &told.to_string()));
+    assert!(
+        matches!(&read, Read::Each(verdicts) if matches!(&verdicts[..], [Verdict::Accepted { provider_id: Some(id), .. }] if id == "m")),
+        "{read:?}"
+    );
+}
+
+#[test]
+fn no_name_of_the_service_stands_outside_of_the_table() {
+    /// Keys of mailbatch.toml, and what every service has.
+    const OURS: [&str; 8] =
+        ["mailersio", "names", "patience", "poll", "api_key", "Reply-To", "true", "{}/{}"];
+    let files = [
+        include_str!("mod.rs"),
+        include_str!("account.rs"),
+        include_str!("log.rs"),
+        include_str!("results.rs"),
+        include_str!("webhook.rs"),
+    ];
+    for text in files {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = code.collect::<Vec<_>>().join("\n");
+        // Of what stands between quotes, sentences are ours.
+        let literals = code.split('"').skip(1).step_by(2).filter(|text| !text.contains(' '));
+        let names: Vec<&str> =
+            literals.filter(|text| !text.is_empty() && !OURS.contains(text)).collect();
+        assert!(names.is_empty(), "{names:?}");
     }
 }

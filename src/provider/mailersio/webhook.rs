@@ -7,6 +7,7 @@
 
 use jiff::Timestamp;
 
+use super::names::posted;
 use crate::model::event::{Event, EventKind};
 use crate::provider::webhook::Webhook;
 use crate::provider::webhook::reading::{
@@ -24,42 +25,40 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     token: None,
     log: None,
     looks_like: |value| {
-        value.get("type").is_some()
-            && (value.get("batch_id").is_some() || value.pointer("/data/batch_id").is_some())
+        value.pointer(posted::KIND[0]).is_some()
+            && posted::BATCH.iter().any(|place| value.pointer(place).is_some())
     },
 };
 
 fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     let value = object(body)?;
-    let word = first(&value, &["/type", "/event"]);
-    let data = value.get("data").unwrap_or(&value);
-    let mut event = event(
-        kind_of(&word),
-        time(&value, &["/timestamp", "/created_at", "/data/timestamp"]).unwrap_or(now),
-        body,
-    );
-    let said = first(data, &["/diagnostic", "/reason", "/message"]);
+    let word = first(&value, &posted::KIND);
+    let data = value.pointer(posted::DATA).unwrap_or(&value);
+    let mut event = event(kind_of(&word), time(&value, &posted::AT).unwrap_or(now), body);
+    let said = first(data, &posted::SAID);
     match event.kind {
         EventKind::Bounced => {
-            let told = match first(data, &["/bounce_type", "/bounce/type"])
-                .to_ascii_lowercase()
-                .as_str()
-            {
-                "hard" | "permanent" => Told::Hard,
-                "soft" | "transient" => Told::Soft,
-                _ => Told::Unsaid,
+            let how = first(data, &posted::BOUNCE_TYPE).to_ascii_lowercase();
+            let told = if posted::HARD.contains(&how.as_str()) {
+                Told::Hard
+            } else if posted::SOFT.contains(&how.as_str()) {
+                Told::Soft
+            } else {
+                Told::Unsaid
             };
-            bounced(&mut event, told, &text(data, "/status"), &said);
+            bounced(&mut event, told, &text(data, posted::STATUS), &said);
         }
         EventKind::Deferred => deferred(&mut event, "", &said),
-        EventKind::Complained => event.class = Some(complaint_class(&text(data, "/feedback_type"))),
-        EventKind::Clicked => event.reason = text(data, "/url"),
+        EventKind::Complained => {
+            event.class = Some(complaint_class(&text(data, posted::FEEDBACK_TYPE)))
+        }
+        EventKind::Clicked => event.reason = text(data, posted::URL),
         EventKind::Unknown => event.reason = word,
         _ => event.reason = said,
     }
-    event.recipient = recipient(data, &["/email", "/recipient", "/to"]);
-    event.provider_id = first(data, &["/message_id", "/id"]);
-    event.token = token_in(data.get("metadata"));
-    event.id = text(&value, "/id");
+    event.recipient = recipient(data, &posted::RECIPIENT);
+    event.provider_id = first(data, &posted::MESSAGE_ID);
+    event.token = token_in(data.pointer(posted::METADATA));
+    event.id = text(&value, posted::ID);
     Ok(vec![event])
 }
