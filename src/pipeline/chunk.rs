@@ -160,7 +160,7 @@ pub(crate) async fn dispatch(
         rows: Arc::clone(&rows),
         next_row: AtomicUsize::new(0),
     };
-    let claim = Claim { batch, key, generation: 0, claimed_at, jobs, is_replay: false };
+    let claim = Claim { batch, key, claimed_at, jobs, is_replay: false };
     let mut sending = configured.provider.send(&claim, &wire);
     let reply = std::future::poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);

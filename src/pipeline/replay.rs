@@ -132,7 +132,6 @@ pub(crate) async fn replay(
     let claim = Claim {
         batch: batch.batch,
         key: batch.key.clone(),
-        generation: batch.generation,
         claimed_at: batch.claimed_at,
         jobs,
         is_replay: true,

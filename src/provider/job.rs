@@ -79,9 +79,8 @@ pub(crate) fn lines_stand(message: &[u8]) -> bool {
 pub struct Claim {
     /// The batch's number in the ledger.
     pub batch: i64,
-    /// The idempotency key: a function of environment, campaign, members, body and generation.
+    /// The idempotency key: a function of environment, campaign, members and body.
     pub key: String,
-    pub generation: u32,
     pub claimed_at: Timestamp,
     pub jobs: Vec<Job>,
     /// It was handed over before, under the same key and octet for octet, and is in doubt: nothing

@@ -127,7 +127,6 @@ pub(crate) fn claim(jobs: Vec<Job>) -> Claim {
     Claim {
         batch: 1,
         key: "key".into(),
-        generation: 0,
         claimed_at: jiff::Timestamp::UNIX_EPOCH,
         jobs,
         is_replay: false,

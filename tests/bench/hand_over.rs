@@ -139,7 +139,6 @@ fn claim(batch: u64) -> Result<Claim> {
     Ok(Claim {
         batch: i64::try_from(batch)?,
         key: String::new(),
-        generation: 0,
         claimed_at: jiff::Timestamp::now(),
         jobs,
         is_replay: false,

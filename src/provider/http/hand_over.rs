@@ -139,25 +139,27 @@ impl<'a> HandOver<'a> {
                 self.http.is_the_api.store(true, Ordering::Release);
                 self.ease(&verdicts);
                 self.note_size(&verdicts);
-                going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
+                self.settle_each(&going, verdicts);
+                Ok(())
             }
             Ended::Read(Read::EachAndStop(verdicts, refusal)) => {
                 self.http.is_the_api.store(true, Ordering::Release);
-                going
-                    .iter()
-                    .zip(verdicts)
-                    .try_for_each(|(job, verdict)| self.settle(job, verdict))?;
+                self.settle_each(&going, verdicts);
                 self.fares(stops(refusal))
             }
             Ended::Read(Read::Later(later)) => {
                 let verdicts = follow(self.http, self.api, self.wire, &going, later).await;
-                going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
+                self.settle_each(&going, verdicts);
+                Ok(())
             }
             // It was refused the first time too; who is to blame was found out then, by other
             // requests.
             Ended::Read(Read::Unnamed(_)) if self.claim.is_replay && going.len() > 1 => Ok(()),
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
-                [job] => self.settle(job, Verdict::Rejected(refusal)),
+                [job] => {
+                    self.settle(job, Verdict::Rejected(refusal));
+                    Ok(())
+                }
                 _ => {
                     going.iter().try_for_each(|job| self.trace(job, &not_taken(&refusal)))?;
                     self.was_too_large |= refusal.code.starts_with(TOO_LARGE);
@@ -169,9 +171,9 @@ impl<'a> HandOver<'a> {
             Ended::Read(Read::Named(refused)) => self.without(&going, refused),
             Ended::Read(Read::Doubt(refusal)) => {
                 let detail = format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
-                going.iter().try_for_each(|job| {
-                    self.settle(job, Verdict::Unknown { detail: detail.clone() })
-                })?;
+                for job in &going {
+                    self.settle(job, Verdict::Unknown { detail: detail.clone() });
+                }
                 self.fares(Health::Failing(without_addresses(refusal)))
             }
             Ended::Read(Read::Stop(refusal)) => {
@@ -392,13 +394,17 @@ impl<'a> HandOver<'a> {
         refusal: &Refusal,
         health: Health,
     ) -> Result<(), Halt> {
-        let settled = jobs.iter().try_for_each(|job| self.settle(job, not_taken(refusal)));
+        jobs.iter().for_each(|job| self.settle(job, not_taken(refusal)));
         self.fares(health)?;
-        settled?;
         Err(Halt)
     }
 
-    pub(super) fn settle(&mut self, job: &Job, verdict: Verdict) -> Result<(), Halt> {
+    fn settle_each(&mut self, jobs: &[&Job], verdicts: Vec<Verdict>) {
+        jobs.iter().zip(verdicts).for_each(|(job, verdict)| self.settle(job, verdict));
+    }
+
+    /// Takes down a verdict. Where the trace cannot be written, nothing more of the claim is begun.
+    pub(super) fn settle(&mut self, job: &Job, verdict: Verdict) {
         // What was not answered is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) {
             Ok(())
@@ -411,7 +417,6 @@ impl<'a> HandOver<'a> {
             self.reply.health = untraced(&error);
             self.todo.clear();
         }
-        Ok(())
     }
 
     /// Records that a member was not taken, before it goes once more.

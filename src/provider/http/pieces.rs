@@ -56,7 +56,7 @@ impl<'a> HandOver<'a> {
         let others_fate = Refusal::new(Reason::Session, "", "refused with others of its request");
         for (place, job) in jobs.iter().copied().enumerate() {
             match refused.remove(&place) {
-                Some(refusal) => self.settle(job, Verdict::Rejected(refusal))?,
+                Some(refusal) => self.settle(job, Verdict::Rejected(refusal)),
                 None => others.push(job),
             }
         }

@@ -222,7 +222,7 @@ fn a_service_that_renames_everything_is_spoken_to_by_its_names_alone() {
 fn no_name_of_the_service_stands_outside_of_the_table() {
     /// Keys of mailbatch.toml, and what every service has.
     const OURS: [&str; 8] =
-        ["mailersio", "names", "patience", "poll", "api_key", "Reply-To", "true", "{}/{}"];
+        ["mailersio", "names", "patience", "poll", "api_key", "Reply-To", "{}{}", "{}/{}"];
     let files = [
         include_str!("mod.rs"),
         include_str!("account.rs"),
@@ -234,6 +234,7 @@ fn no_name_of_the_service_stands_outside_of_the_table() {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let code = code.collect::<Vec<_>>().join("\n");
         // Of what stands between quotes, sentences are ours.
+        let code = code.replace("\\\"", "'");
         let literals = code.split('"').skip(1).step_by(2).filter(|text| !text.contains(' '));
         let names: Vec<&str> =
             literals.filter(|text| !text.is_empty() && !OURS.contains(text)).collect();

@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::reply::Answer;
 use super::settings::{Encryption, Settings, address_literal};
 use super::step::Step;
-use super::tls;
+use super::tls::{self, Unencrypted};
 use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Health, Refusal};
 
@@ -73,7 +73,7 @@ pub(super) async fn greet(
     let stream = match settings.encryption {
         Encryption::Implicit => shake_hands(settings, stream)
             .await
-            .map_err(|health| is_final(named_scheme(settings, health)))?,
+            .map_err(|why| is_final(named_scheme(settings, why)))?,
         _ => Stream::Plain(stream),
     };
     let limit = settings.limits.answer(Step::Greeting);
@@ -100,15 +100,18 @@ pub(super) async fn greet(
 }
 
 /// A TLS handshake, within the time for connecting.
-pub(super) async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {
+pub(super) async fn shake_hands(
+    settings: &Settings,
+    stream: TcpStream,
+) -> Result<Stream, Unencrypted> {
     let limit = settings.limits.connect;
     match timeout(limit, settings.tls.upgrade(stream)).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream?))),
-        Err(_) => Err(Health::Failing(Refusal::new(
+        Err(_) => Err(Unencrypted::Failed(Health::Failing(Refusal::new(
             Reason::Session,
             "",
             format!("the TLS handshake took longer than {limit:?}"),
-        ))),
+        )))),
     }
 }
 
@@ -215,12 +218,10 @@ async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tr
 
 /// What a handshake came to that began the session: where the server does not know what TLS is
 /// there, another scheme is meant.
-fn named_scheme(settings: &Settings, health: Health) -> Health {
-    match health {
-        Health::Stop(refusal) if refusal.detail == tls::NO_TLS => {
-            wrong_scheme(settings, &refusal.detail, "smtp+starttls")
-        }
-        other => other,
+fn named_scheme(settings: &Settings, why: Unencrypted) -> Health {
+    match why {
+        Unencrypted::NotSpoken => wrong_scheme(settings, tls::NOT_SPOKEN, "smtp+starttls"),
+        Unencrypted::Failed(health) => health,
     }
 }
 

@@ -146,7 +146,8 @@ impl Session {
             let plain = connection
                 .into_plain()
                 .ok_or_else(|| Health::Stop(Refusal::new(Reason::Session, "", injected)))?;
-            connection = Connection::new(shake_hands(settings, plain).await?, limits);
+            connection =
+                Connection::new(shake_hands(settings, plain).await.map_err(Health::from)?, limits);
             extensions = hello(&mut connection, helo).await?;
             is_encrypted = true;
         }

@@ -34,13 +34,16 @@ impl Tls {
     }
 
     /// Shakes hands over `stream`; without a time limit of its own.
-    pub(super) async fn upgrade(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Health> {
+    pub(super) async fn upgrade(
+        &self,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Unencrypted> {
         let config = match self.config.get() {
             Some(config) => Arc::clone(config),
             None => {
                 let config = Arc::new(
                     roots::client_config(&self.extra_roots)
-                        .map_err(|error| stop(&error.to_string()))?,
+                        .map_err(|error| Unencrypted::Failed(stop(&error.to_string())))?,
                 );
                 Arc::clone(self.config.get_or_init(|| config))
             }
@@ -55,25 +58,48 @@ impl Tls {
     pub(super) async fn is_spoken(&self, stream: TcpStream) -> bool {
         match self.upgrade(stream).await {
             Ok(_) => true,
-            Err(health) => matches!(health, Health::Stop(refusal) if refusal.detail != NO_TLS),
+            Err(Unencrypted::NotSpoken) => false,
+            Err(Unencrypted::Failed(health)) => matches!(health, Health::Stop(_)),
         }
     }
 }
 
-/// What is said of an answer to a handshake that is none.
-pub(super) const NO_TLS: &str = "the server answers the TLS handshake with something else";
+/// Why a handshake came to nothing.
+#[derive(Debug)]
+pub(super) enum Unencrypted {
+    /// The server answers with something that is not TLS.
+    NotSpoken,
+    /// Anything else, and what it says about the provider.
+    Failed(Health),
+}
+
+/// What is said of a server that does not speak TLS where it should.
+pub(super) const NOT_SPOKEN: &str = "the server answers the TLS handshake with something else";
+
+impl From<Unencrypted> for Health {
+    fn from(why: Unencrypted) -> Self {
+        match why {
+            Unencrypted::NotSpoken => stop(NOT_SPOKEN),
+            Unencrypted::Failed(health) => health,
+        }
+    }
+}
 
 /// A certificate that does not verify will not verify the next time either; anything else may be a
 /// passing failure.
-fn diagnose(error: &std::io::Error) -> Health {
+fn diagnose(error: &std::io::Error) -> Unencrypted {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(why)) => stop(&format!(
+        Some(rustls::Error::InvalidCertificate(why)) => Unencrypted::Failed(stop(&format!(
             "the server's certificate does not verify: {why}; name its root under ca_file"
-        )),
-        Some(rustls::Error::InvalidMessage(_)) => stop(NO_TLS),
-        Some(other) => Health::Failing(refusal(&format!("the TLS handshake failed: {other}"))),
-        None => Health::Failing(refusal(&format!("the TLS handshake failed: {error}"))),
+        ))),
+        Some(rustls::Error::InvalidMessage(_)) => Unencrypted::NotSpoken,
+        Some(other) => failing(&format!("the TLS handshake failed: {other}")),
+        None => failing(&format!("the TLS handshake failed: {error}")),
     }
+}
+
+fn failing(detail: &str) -> Unencrypted {
+    Unencrypted::Failed(Health::Failing(refusal(detail)))
 }
 
 fn stop(detail: &str) -> Health {
