@@ -12,6 +12,7 @@ mod drin;
 mod emitlo;
 mod http;
 mod job;
+mod keys;
 mod mailersio;
 mod mailgun;
 pub(crate) mod memory;

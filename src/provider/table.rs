@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::webhook::Webhook;
 use super::ProviderSpec;
+use super::webhook::Webhook;
 use crate::model::event::{Event, Source};
 
 /// Every kind of provider there is.

@@ -12,9 +12,9 @@ use url::Url;
 
 use super::answer::{Answer, Fault, clean};
 use super::request::Request;
-use super::settings::Keys;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
+use crate::provider::keys::Keys;
 use crate::provider::{Health, ProviderSettings, Refusal, proxies, roots};
 use crate::secret::Secret;
 
@@ -61,7 +61,7 @@ impl Http {
     ) -> Result<Self> {
         let keys = Keys::of(settings);
         let timeouts = keys.timeouts()?;
-        let tls = roots::client_config(&keys.extra_roots()?)
+        let tls = roots::client_config(&keys.extra_roots("service")?)
             .map_err(|e| Error::internal(format!("TLS cannot be set up: {e}")))?;
         let base = keys.base_url(default_base)?;
         let client = proxies::direct_on_loopback(reqwest::Client::builder(), &base)

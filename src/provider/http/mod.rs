@@ -36,5 +36,6 @@ pub(super) use self::client::{BEARER, Http};
 pub(super) use self::lists::{ListedAddress, ListedPage, next_page, page_path};
 pub(super) use self::request::Request;
 pub(super) use self::service::Service;
-pub(super) use self::settings::{Keys, bare, keys};
+pub(super) use self::settings::{bare, keys};
 pub(super) use self::share::{Mark, Shared, shape};
+pub(super) use super::keys::Keys;

@@ -1,18 +1,14 @@
-//! The keys of mailbatch.toml that every HTTP provider has, and how single keys are read.
+//! The keys of mailbatch.toml that every HTTP provider has.
 //!
 //! The rule it keeps: no error repeats a value, for it may be a secret in the wrong place.
 
 use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
-use toml::Value;
 use url::Url;
 
-use crate::model::error::{Error, Result};
-use crate::model::literal::parse_duration;
-use crate::model::shown::Shown;
-use crate::provider::{ProviderSettings, proxies, roots};
-use crate::secret::Secret;
+use crate::model::error::Result;
+use crate::provider::keys::Keys;
+use crate::provider::proxies;
 
 /// The keys that every HTTP provider has, and those of one.
 macro_rules! keys {
@@ -33,84 +29,7 @@ pub(super) struct Timeouts {
     pub(super) total: Duration,
 }
 
-/// Reads single keys and names them in errors.
-pub(in crate::provider) struct Keys<'a> {
-    pub(super) settings: &'a ProviderSettings,
-}
-
-impl<'a> Keys<'a> {
-    /// The keys of a provider.
-    pub(in crate::provider) fn of(settings: &'a ProviderSettings) -> Self {
-        Self { settings }
-    }
-
-    /// The same, where all of them are known.
-    pub(in crate::provider) fn checked(
-        settings: &'a ProviderSettings,
-        known: &[&str],
-    ) -> Result<Self> {
-        settings.refuse_unknown_keys(known)?;
-        Ok(Self::of(settings))
-    }
-
-    /// Takes a field out of `options` that goes into each message by itself. `refused` is what is
-    /// wrong with one that `read` makes nothing of, and what to write.
-    pub(in crate::provider) fn take<T: Default>(
-        &self,
-        options: &mut serde_json::Map<String, serde_json::Value>,
-        name: &str,
-        refused: (&str, &str),
-        read: impl FnOnce(serde_json::Value) -> Option<T>,
-    ) -> Result<T> {
-        let Some(value) = options.remove(name) else { return Ok(T::default()) };
-        read(value).ok_or_else(|| self.error(&format!("options.{name}"), refused.0).hint(refused.1))
-    }
-
-    fn name(&self, key: &str) -> String {
-        format!("providers.{}.{key}", self.settings.name)
-    }
-
-    /// An error about a key: exit 2.
-    pub(in crate::provider) fn error(&self, key: &str, what: &str) -> Error {
-        Error::usage(format!("{}: {what}", self.name(key)))
-    }
-
-    /// A text.
-    pub(in crate::provider) fn text(&self, key: &str) -> Result<Option<&'a str>> {
-        match self.settings.keys.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(self.error(key, "not a text").hint(format!("write {key} = \"…\""))),
-        }
-    }
-
-    /// Yes or no, and `default` where nothing is said.
-    pub(in crate::provider) fn flag(&self, key: &str, default: bool) -> Result<bool> {
-        match self.settings.keys.get(key) {
-            None => Ok(default),
-            Some(Value::Boolean(yes)) => Ok(*yes),
-            Some(_) => Err(self
-                .error(key, "neither true nor false")
-                .hint(format!("write {key} = {}", !default))),
-        }
-    }
-
-    /// A secret that must be there.
-    pub(in crate::provider) fn secret(&self, key: &str) -> Result<Secret> {
-        let Some(value) = self.settings.keys.get(key) else {
-            return Err(self
-                .error(key, "missing")
-                .hint(format!("write {key} = {{ env = \"NAME\" }}")));
-        };
-        let secret = self.settings.secrets.resolve(&self.name(key), value)?;
-        if secret.expose().is_empty() || !secret.expose().bytes().all(|b| matches!(b, 33..=126)) {
-            return Err(self
-                .error(key, "the secret is empty, or holds a space, a line break or a character that is not ASCII")
-                .hint("store the bare key"));
-        }
-        Ok(secret)
-    }
-
+impl Keys<'_> {
     /// The table `options`, to be laid into each request. A field that mailbatch writes itself is
     /// refused in any case and with any marks between its words, for services read `From` and
     /// `reply-to` as they read `from` and `replyTo`; and a field that mailbatch adds its own to
@@ -180,39 +99,19 @@ impl<'a> Keys<'a> {
         Ok(url)
     }
 
+    /// The key `timeouts`.
     pub(super) fn timeouts(&self) -> Result<Timeouts> {
         let [connect, read, total] = [10, 60, 120].map(Duration::from_secs);
         let mut timeouts = Timeouts { connect, read, total };
-        let Some(value) = self.settings.keys.get("timeouts") else { return Ok(timeouts) };
-        let example = "write timeouts = { connect = \"10s\", read = \"60s\", total = \"2m\" }";
-        let table =
-            value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
-        for (key, value) in table {
-            let name = format!("timeouts.{key}");
-            let limit = match key.as_str() {
-                "connect" => &mut timeouts.connect,
-                "read" => &mut timeouts.read,
-                "total" => &mut timeouts.total,
-                _ => return Err(self.error(&name, "unknown key").hint(example)),
-            };
-            let text =
-                value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
-            *limit = parse_duration(text).map_err(|what| self.error(&name, &what).hint(example))?;
-            if limit.is_zero() {
-                return Err(self.error(&name, "nothing can happen in no time").hint(example));
-            }
-        }
+        self.durations(
+            "write timeouts = { connect = \"10s\", read = \"60s\", total = \"2m\" }",
+            &mut [
+                ("connect", &mut timeouts.connect),
+                ("read", &mut timeouts.read),
+                ("total", &mut timeouts.total),
+            ],
+        )?;
         Ok(timeouts)
-    }
-
-    pub(super) fn extra_roots(&self) -> Result<Vec<CertificateDer<'static>>> {
-        let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
-        let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
-        let path = workspace.join(path);
-        roots::read_roots(&path).map_err(|what| {
-            self.error("ca_file", &format!("{}: {what}", path.shown()))
-                .hint("name a PEM file with the service's root certificate")
-        })
     }
 }
 
@@ -277,7 +176,7 @@ mod tests {
             let settings = settings(toml, dir);
             let keys = Keys::of(&settings);
             keys.timeouts()
-                .and_then(|_| keys.extra_roots())
+                .and_then(|_| keys.extra_roots("service"))
                 .and_then(|_| keys.options(&["to", "replyTo"], &["tags"]))
                 .and_then(|_| keys.secret("api_key"))
                 .err()

@@ -7,18 +7,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use toml::Value;
-
 use super::auth::{Credentials, Mechanism};
 use super::limits::Limits;
 use super::pipelining::Mode;
 use super::tls::Tls;
 use super::url::{self, Scheme};
 use crate::model::address::domain_to_ascii;
-use crate::model::error::{Error, Result};
-use crate::model::literal::parse_duration;
-use crate::model::shown::Shown;
+use crate::model::error::Result;
 use crate::provider::ProviderSettings;
+use crate::provider::keys::Keys;
 
 /// The keys besides those that every provider has.
 pub(super) const KEYS: &[&str] = &[
@@ -80,8 +77,7 @@ impl Settings {
 
     /// Checks every key, resolves the password and reads `ca_file`.
     pub(super) fn read(settings: &ProviderSettings) -> Result<Self> {
-        settings.refuse_unknown_keys(KEYS)?;
-        let keys = Keys { settings };
+        let keys = Keys::checked(settings, KEYS)?;
         let url = match keys.text("url")? {
             Some(url) => {
                 url::parse(url).map_err(|(what, hint)| keys.error("url", what).hint(hint))?
@@ -116,7 +112,7 @@ impl Settings {
             window: keys.window()?,
             pipelining: keys.pipelining()?,
             limits: keys.limits()?,
-            tls: Arc::new(Tls::new(url.server_name, keys.extra_roots()?)),
+            tls: Arc::new(Tls::new(url.server_name, keys.extra_roots("relay")?)),
             encryption,
             host: url.host,
             port: url.port,
@@ -124,28 +120,7 @@ impl Settings {
     }
 }
 
-/// Reads single keys and names them in errors.
-struct Keys<'a> {
-    settings: &'a ProviderSettings,
-}
-
-impl<'a> Keys<'a> {
-    fn name(&self, key: &str) -> String {
-        format!("providers.{}.{key}", self.settings.name)
-    }
-
-    fn error(&self, key: &str, what: &str) -> Error {
-        Error::usage(format!("{}: {what}", self.name(key)))
-    }
-
-    fn text(&self, key: &str) -> Result<Option<&'a str>> {
-        match self.settings.keys.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(self.error(key, "not a text").hint(format!("write {key} = \"…\""))),
-        }
-    }
-
+impl Keys<'_> {
     fn credentials(&self, user: Option<String>) -> Result<Option<Credentials>> {
         match (user, self.settings.keys.get("password")) {
             (None, None) => Ok(None),
@@ -230,37 +205,16 @@ impl<'a> Keys<'a> {
 
     fn limits(&self) -> Result<Limits> {
         let mut limits = Limits::default();
-        let Some(value) = self.settings.keys.get("timeouts") else { return Ok(limits) };
-        let example = "write timeouts = { connect = \"30s\", command = \"60s\", data = \"3m\", final = \"10m\" }";
-        let table =
-            value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
-        for (key, value) in table {
-            let name = format!("timeouts.{key}");
-            let limit = match key.as_str() {
-                "connect" => &mut limits.connect,
-                "command" => &mut limits.command,
-                "data" => &mut limits.data,
-                "final" => &mut limits.last,
-                _ => return Err(self.error(&name, "unknown key").hint(example)),
-            };
-            let text =
-                value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
-            *limit = parse_duration(text).map_err(|what| self.error(&name, &what).hint(example))?;
-            if limit.is_zero() {
-                return Err(self.error(&name, "nothing can happen in no time").hint(example));
-            }
-        }
+        self.durations(
+            "write timeouts = { connect = \"30s\", command = \"60s\", data = \"3m\", final = \"10m\" }",
+            &mut [
+                ("connect", &mut limits.connect),
+                ("command", &mut limits.command),
+                ("data", &mut limits.data),
+                ("final", &mut limits.last),
+            ],
+        )?;
         Ok(limits)
-    }
-
-    fn extra_roots(&self) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>> {
-        let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
-        let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
-        let path = workspace.join(path);
-        crate::provider::roots::read_roots(&path).map_err(|what| {
-            self.error("ca_file", &format!("{}: {what}", path.shown()))
-                .hint("name a PEM file with the relay's root certificate")
-        })
     }
 }
 

@@ -1,0 +1,127 @@
+//! How the keys of a provider in mailbatch.toml are read, one by one.
+//!
+//! The rule it keeps: no error repeats a value, for it may be a secret in the wrong place.
+
+use std::time::Duration;
+
+use rustls_pki_types::CertificateDer;
+use toml::Value;
+
+use super::roots;
+use super::settings::ProviderSettings;
+use crate::model::error::{Error, Result};
+use crate::model::literal::parse_duration;
+use crate::model::shown::Shown;
+use crate::secret::Secret;
+
+/// Reads single keys and names them in errors.
+pub(super) struct Keys<'a> {
+    pub(super) settings: &'a ProviderSettings,
+}
+
+impl<'a> Keys<'a> {
+    /// The keys of a provider.
+    pub(super) fn of(settings: &'a ProviderSettings) -> Self {
+        Self { settings }
+    }
+
+    /// The same, where all of them are known.
+    pub(super) fn checked(settings: &'a ProviderSettings, known: &[&str]) -> Result<Self> {
+        settings.refuse_unknown_keys(known)?;
+        Ok(Self::of(settings))
+    }
+
+    /// Takes a field out of `options` that goes into each message by itself. `refused` is what is
+    /// wrong with one that `read` makes nothing of, and what to write.
+    pub(super) fn take<T: Default>(
+        &self,
+        options: &mut serde_json::Map<String, serde_json::Value>,
+        name: &str,
+        refused: (&str, &str),
+        read: impl FnOnce(serde_json::Value) -> Option<T>,
+    ) -> Result<T> {
+        let Some(value) = options.remove(name) else { return Ok(T::default()) };
+        read(value).ok_or_else(|| self.error(&format!("options.{name}"), refused.0).hint(refused.1))
+    }
+
+    pub(super) fn name(&self, key: &str) -> String {
+        format!("providers.{}.{key}", self.settings.name)
+    }
+
+    /// An error about a key: exit 2.
+    pub(super) fn error(&self, key: &str, what: &str) -> Error {
+        Error::usage(format!("{}: {what}", self.name(key)))
+    }
+
+    /// A text.
+    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>> {
+        match self.settings.keys.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(self.error(key, "not a text").hint(format!("write {key} = \"…\""))),
+        }
+    }
+
+    /// Yes or no, and `default` where nothing is said.
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.settings.keys.get(key) {
+            None => Ok(default),
+            Some(Value::Boolean(yes)) => Ok(*yes),
+            Some(_) => Err(self
+                .error(key, "neither true nor false")
+                .hint(format!("write {key} = {}", !default))),
+        }
+    }
+
+    /// A secret that must be there.
+    pub(super) fn secret(&self, key: &str) -> Result<Secret> {
+        let Some(value) = self.settings.keys.get(key) else {
+            return Err(self
+                .error(key, "missing")
+                .hint(format!("write {key} = {{ env = \"NAME\" }}")));
+        };
+        let secret = self.settings.secrets.resolve(&self.name(key), value)?;
+        if secret.expose().is_empty() || !secret.expose().bytes().all(|b| matches!(b, 33..=126)) {
+            return Err(self
+                .error(key, "the secret is empty, or holds a space, a line break or a character that is not ASCII")
+                .hint("store the bare key"));
+        }
+        Ok(secret)
+    }
+
+    /// The table `timeouts`, each entry into the limit of its name. `example` is what to write.
+    pub(super) fn durations(
+        &self,
+        example: &str,
+        limits: &mut [(&str, &mut Duration)],
+    ) -> Result<()> {
+        let Some(value) = self.settings.keys.get("timeouts") else { return Ok(()) };
+        let table =
+            value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
+        for (key, value) in table {
+            let name = format!("timeouts.{key}");
+            let Some((_, limit)) = limits.iter_mut().find(|(known, _)| known == key) else {
+                return Err(self.error(&name, "unknown key").hint(example));
+            };
+            let text =
+                value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
+            **limit =
+                parse_duration(text).map_err(|what| self.error(&name, &what).hint(example))?;
+            if limit.is_zero() {
+                return Err(self.error(&name, "nothing can happen in no time").hint(example));
+            }
+        }
+        Ok(())
+    }
+
+    /// The certificates of `ca_file`, besides the system's; `of` is what they belong to.
+    pub(super) fn extra_roots(&self, of: &str) -> Result<Vec<CertificateDer<'static>>> {
+        let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
+        let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
+        let path = workspace.join(path);
+        roots::read_roots(&path).map_err(|what| {
+            self.error("ca_file", &format!("{}: {what}", path.shown()))
+                .hint(format!("name a PEM file with the {of}'s root certificate"))
+        })
+    }
+}
