@@ -1,8 +1,8 @@
-//! What an operator does with a provider by hand, beside sending: looking whether it would take
-//! mail, reading its log, and comparing suppressions.
+//! What a provider's API offers an operator beside sending: whether it would take mail, its logs,
+//! and its suppressions.
 //!
-//! The rules it keeps: what an API cannot tell is said to be untold and never guessed; nothing here
-//! sends mail; no finding holds a secret.
+//! The rules it keeps: what an API does not report is said to be not reported, and never guessed;
+//! nothing here sends mail; no finding holds a secret.
 //!
 //! A provider that says nothing about itself needs nothing of this: every method has a default.
 
@@ -15,7 +15,7 @@ use super::types::BoxFuture;
 use super::verdict::{Health, Refusal, Verdict};
 use crate::model::outcome::Reason;
 
-/// The most octets of a page of a log: some hundred entries with the words of a receiving server,
+/// The most bytes of a page of a log: some hundred entries with the words of a receiving server,
 /// which are long now and then.
 pub(crate) const MAX_PAGE: usize = 16 * 1024 * 1024;
 
@@ -35,7 +35,7 @@ pub trait AccountApi: Send + Sync {
 
     /// Asks the provider about itself: whether the credentials hold, whether it takes mail from
     /// `sender`, what may be sent and has been, how old the key is. What is left out of the answer
-    /// is added as untold.
+    /// is added as not reported.
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(std::future::ready(Vec::new()))
     }
@@ -98,7 +98,7 @@ pub enum State {
     Good,
     /// Mail would be refused for it.
     Bad,
-    /// The API does not tell, or could not be asked.
+    /// The API does not report it, or could not be asked.
     NotReported,
 }
 
@@ -113,7 +113,7 @@ impl State {
     }
 }
 
-/// One thing that a provider told about itself, or did not.
+/// One thing that a provider reports about itself, or does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub about: About,
@@ -133,13 +133,13 @@ impl Finding {
         Self { about, state: State::Bad, detail: detail.into() }
     }
 
-    /// The API does not tell.
+    /// The API does not report it.
     pub fn not_reported(about: About, detail: impl Into<String>) -> Self {
         Self { about, state: State::NotReported, detail: detail.into() }
     }
 
     /// What a question about credentials that failed comes to: those of a provider that cannot be
-    /// reached are untold, and the connection is bad.
+    /// reached are not reported, and the connection is bad.
     pub fn of_trouble(trouble: &Trouble) -> Self {
         match trouble {
             Trouble::Refused(refusal)
@@ -162,7 +162,7 @@ pub(crate) fn in_words(refusal: &Refusal) -> String {
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Until somebody mends it: credentials, permissions, the address of the service.
+    /// Until an operator mends it: credentials, permissions, the address of the service.
     Refused(Refusal),
     /// It may do better later: no connection, throttled for long, a reply that cannot be read.
     Failing(Refusal),
@@ -199,7 +199,7 @@ pub struct Theirs {
     pub note: String,
 }
 
-/// One address of ours that a provider may be told.
+/// One address of ours that may be sent to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ours {
     pub email: String,
@@ -239,7 +239,7 @@ pub struct Unfinished {
 /// A provider's log of messages.
 pub trait Log: Send + Sync {
     /// How to go on asking about a hand-over that is in doubt for this reason; `None` where asking
-    /// again soon tells nothing new.
+    /// again soon gives nothing new.
     fn unfinished(&self, _detail: &str) -> Option<Unfinished> {
         None
     }
@@ -313,13 +313,13 @@ pub struct Page {
 pub trait RemoteList: Send + Sync {
     /// The piece that begins at `cursor`, the first one without it.
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>>;
-    /// Whether the API can be told of an address with this reason.
+    /// Whether the API takes an address with this reason.
     fn takes(&self, reason: Reason) -> bool;
     /// The most entries of one [`RemoteList::push`].
     fn most_pushed(&self) -> usize {
         1
     }
-    /// Tells the provider of these addresses, all with reasons that it takes. Telling it twice does
-    /// no harm. Returns how many it did not take although the others were taken.
+    /// Sends these addresses to the provider, all with reasons that it takes. Sending them twice
+    /// does no harm. Returns how many it did not take although the others were taken.
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>>;
 }

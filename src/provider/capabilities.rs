@@ -14,7 +14,7 @@ pub struct Capabilities {
     /// Recipients that one request can hold: claims are not cut smaller than this to share the rest
     /// of a list among connections.
     pub per_request: usize,
-    /// The most octets of one request; `None` where the server says it for each message.
+    /// The most bytes of one request; `None` where the server says it for each message.
     pub request_bytes: Option<usize>,
     /// Whether a lost reply may be asked for again under the same key, and for how long.
     pub idempotency_window: Option<Duration>,
@@ -36,7 +36,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Of whoever takes any message whole and one at a time.
+    /// Of a provider that takes any message whole and one at a time.
     pub const fn mime() -> Self {
         Self {
             max_recipients: 100,
@@ -108,7 +108,7 @@ pub enum UnsubscribeHeaders {
     Ours,
     /// The provider adds its own and takes none of ours.
     Provider,
-    /// Nobody can: marketing mail is refused.
+    /// Neither can: marketing mail is refused.
     None,
 }
 

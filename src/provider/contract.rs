@@ -15,10 +15,10 @@ use super::wire::Wire;
 use crate::content::Needs;
 use crate::model::error::{Error, Result};
 
-/// Whoever takes mail: a relay, an API, the sandbox.
+/// What takes mail: a relay, an API, the sandbox.
 pub trait Provider: Send + Sync {
     fn capabilities(&self) -> &Capabilities;
-    /// Hears what the message needs, before anything is sent. Fails with exit 4 and names the first
+    /// Gets what the message needs, before anything is sent. Fails with exit 4 and names the first
     /// thing that cannot be expressed; `name` is the provider's under `[providers]`.
     fn prepare(&mut self, name: &str, needs: &Needs) -> Result<()> {
         self.capabilities().refuse_inexpressible(name, needs)

@@ -19,7 +19,7 @@ pub struct Job {
     /// The whole message, CRLF line ends, not dot-stuffed; empty where the provider takes
     /// [`Form::Parts`](super::Form::Parts) alone.
     pub message: Vec<u8>,
-    /// Where the message has octets above ASCII.
+    /// Where the message has bytes above ASCII.
     pub eight_bit: EightBit,
     /// As [`lines_stand`] says of the message.
     pub lines_stand: bool,
@@ -29,7 +29,7 @@ pub struct Job {
     pub message_id: String,
 }
 
-/// Where a message has octets above ASCII, which not every server takes.
+/// Where a message has bytes above ASCII, which not every server takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EightBit {
     Nowhere,
@@ -51,21 +51,21 @@ impl EightBit {
 }
 
 /// Whether every line ends in CRLF and none begins with a dot, so that what follows DATA is the
-/// message octet for octet (RFC 5321 sections 2.3.8 and 4.5.2).
+/// message byte for byte (RFC 5321 sections 2.3.8 and 4.5.2).
 pub(crate) fn lines_stand(message: &[u8]) -> bool {
     /// So many at once, without branches, which the compiler makes vector instructions.
     const TOGETHER: usize = 64;
-    let is_broken = |before: u8, octet: u8| {
-        u8::from((octet == b'\n') != (before == b'\r'))
-            | (u8::from(before == b'\n') & u8::from(octet == b'.'))
+    let is_broken = |before: u8, byte: u8| {
+        u8::from((byte == b'\n') != (before == b'\r'))
+            | (u8::from(before == b'\n') & u8::from(byte == b'.'))
     };
     let Some(after_first) = message.get(1..) else { return false };
     let (before, _) = message.as_chunks::<TOGETHER>();
-    let (octets, last) = after_first.as_chunks::<TOGETHER>();
+    let (bytes, last) = after_first.as_chunks::<TOGETHER>();
     let mut broken = 0;
-    for (before, octets) in before.iter().zip(octets) {
+    for (before, bytes) in before.iter().zip(bytes) {
         for i in 0..TOGETHER {
-            broken |= is_broken(before[i], octets[i]);
+            broken |= is_broken(before[i], bytes[i]);
         }
     }
     let last = message.len() - 1 - last.len();
@@ -83,7 +83,7 @@ pub struct Claim {
     pub key: String,
     pub claimed_at: Timestamp,
     pub jobs: Vec<Job>,
-    /// It was handed over before, under the same key and octet for octet, and is in doubt: nothing
+    /// It was handed over before, under the same key and byte for byte, and is in doubt: nothing
     /// but an answer about its members settles them, and it goes as the one request that it was.
     pub is_replay: bool,
 }

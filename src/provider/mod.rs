@@ -1,8 +1,8 @@
-//! The seam to whoever takes the mail. The pipeline knows only what this file exports.
+//! The seam to the services that take mail. The pipeline knows only what this file exports.
 //!
 //! A provider is handed a claim (a batch whose members are durable in the ledger) and answers with
 //! one verdict for each member it began. A member that the reply does not name was never begun: not
-//! one octet that could have completed it was written.
+//! one byte that could have completed it was written.
 
 pub(crate) mod account;
 mod bird;

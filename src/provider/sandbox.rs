@@ -128,7 +128,7 @@ impl Sandbox {
                 wire.answered(job.id, &verdict)
             };
             reply.items.push((job.id, verdict));
-            reply.feedback.extend(feedback.map(|told| (job.id, told)));
+            reply.feedback.extend(feedback.map(|feedback| (job.id, feedback)));
             if let Err(error) = traced {
                 reply.health = Health::Failing(trace_refusal(&error));
             }

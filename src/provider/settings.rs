@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::error::{Error, Result};
 
-/// What every provider is told when it is connected; its own keys stand in `settings`.
+/// What every provider is given when it is connected; its own keys stand in `settings`.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
     /// The name under `[providers]`.

@@ -13,8 +13,7 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::secret::Secret;
 
-/// A wire that lets everybody through, except whom it is told about, and remembers what it was
-/// asked and told.
+/// A wire that lets every recipient through, except those in `suppressed`, and remembers each call.
 #[derive(Default)]
 pub(crate) struct Recorder {
     /// Members that have been suppressed since the claim.
@@ -31,7 +30,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// All that was asked and told, in order.
+    /// All calls, in order.
     pub(crate) fn events(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }

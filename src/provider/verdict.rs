@@ -45,7 +45,7 @@ pub enum Verdict {
     /// Certainly not taken, and worth another attempt. `counts` is false where the failure was the
     /// connection's and not the recipient's.
     NotTaken { refusal: Refusal, counts: bool },
-    /// It may have been taken: the last octet was handed over and no answer was understood.
+    /// It may have been taken: the last byte was handed over and no answer was understood.
     Unknown { detail: String },
 }
 
@@ -77,12 +77,12 @@ pub enum Health {
     /// The quota of a day, plan or credit is used up: takes nothing more in this run, and no
     /// recipient is to blame.
     Exhausted(Refusal),
-    /// Will not take anything until somebody mends it: credentials, account, TLS that does not
+    /// Will not take anything until an operator mends it: credentials, account, TLS that does not
     /// verify.
     Stop(Refusal),
 }
 
-/// Something the provider told about a recipient after taking the message.
+/// Something the provider reports about a recipient after taking the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {
     Delivered,
@@ -117,12 +117,11 @@ pub struct Reply {
     /// The most recipients of one request, where the account turned out to be allowed fewer than
     /// the API.
     pub most_per_request: Option<usize>,
-    /// What the provider told at once about messages that it took (the sandbox).
+    /// What the provider reports at once about messages that it took (the sandbox).
     pub feedback: Vec<(RowNumber, Feedback)>,
 }
 
-/// The same refusal with whom it is about left out: what is held against a provider is shown to
-/// everybody who looks.
+/// The same refusal without addresses: what is held against a provider is shown to every operator.
 pub(crate) fn without_addresses(refusal: Refusal) -> Refusal {
     let hidden = |word: &str| match word.rsplit_once('@') {
         Some((_, domain)) => format!("…@{domain}"),

@@ -1,4 +1,4 @@
-//! What a provider asks the run, and tells it, while it sends.
+//! What a provider asks the run, and reports to it, while it sends.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::verdict::Verdict;
 /// For how long a request is repeated at most while the provider says that nothing of it was taken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a provider asks and tells while it sends.
+/// What a provider asks the run and reports to it while it sends.
 pub trait Wire: Send + Sync {
     /// Waits until `job` may be begun by every limit, and screens it a last time. To be asked right
-    /// before the first octet of the job's transaction is written.
+    /// before the first byte of the job's transaction is written.
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>>;
     /// The same where the answer can be had without waiting, so that a session may keep its pipe
     /// full; `None` where it would have to wait, and nothing has been granted.
@@ -21,20 +21,20 @@ pub trait Wire: Send + Sync {
     fn fit(&self, jobs: &[&Job]) -> usize;
     /// Waits until all these jobs may go at one instant by every limit, the request they make
     /// included, and screens each a last time. Returns who may go. To be asked right before the
-    /// first octet of their request is written.
+    /// first byte of their request is written.
     fn together<'a>(
         &'a self,
         jobs: &'a [&'a Job],
     ) -> BoxFuture<'a, Result<Vec<RowNumber>, Stopped>>;
-    /// The same before a request goes once more: nobody is screened, for they belong to one
+    /// The same before a request goes once more: no recipient is screened, for they belong to one
     /// hand-over. Where a repeat lifts a doubt it goes although the run stops.
     fn again<'a>(
         &'a self,
         jobs: &'a [&'a Job],
         lifts_doubt: bool,
     ) -> BoxFuture<'a, Result<(), Stopped>>;
-    /// The provider asks for less at a time, and for `quiet` without anything first. Told at once,
-    /// where a session goes on by itself.
+    /// The provider asks for less at a time, and for `quiet` without anything first. Called at
+    /// once, where a session goes on by itself.
     fn throttled(&self, quiet: Duration);
     /// How many recipients of the run are left besides those of claims under way; what is tried out
     /// on a server has to be worth it for so many. By default none, and nothing is tried out.

@@ -10,11 +10,12 @@
 //!   message is not documented, so it is bisected.
 //! - Idempotency: the header `Idempotency-Key`, known for about 3 hours; a lost reply is asked for
 //!   again.
-//! - Quirks: `category` decides whom Bird suppresses and is always written. Marketing mail gets
-//!   Bird's own unsubscribe headers and is refused with ours; transactional mail keeps ours. A key
-//!   works in its own region alone. Errors come nested under `error` and, in older descriptions,
-//!   bare. A refusal is remembered under its key as success is, and `Idempotency-Replay: true`
-//!   marks what is said again: then the first request was refused, and nobody is in doubt.
+//! - Quirks: `category` decides which recipients Bird suppresses and is always written. Marketing
+//!   mail gets Bird's own unsubscribe headers and is refused with ours; transactional mail keeps
+//!   ours. A key works in its own region alone. Errors come nested under `error` and, in older
+//!   descriptions, bare. A refusal is remembered under its key as success is, and
+//!   `Idempotency-Replay: true` marks what is said again: then the first request was refused, and
+//!   no recipient is in doubt.
 
 mod account;
 mod suppressions;
@@ -68,7 +69,7 @@ const RESERVED: [&str; 13] = [
     "content-type",
     "received",
 ];
-/// Takes everything and tells that it was delivered.
+/// Takes everything and reports that it was delivered.
 const SANDBOX: &str = "delivered@messagebird.dev";
 const CAPABILITIES: Capabilities = Capabilities {
     attachments: false,
@@ -243,7 +244,7 @@ fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
         ("html", content.html.as_deref().unwrap_or_default(), MAX_BODY),
     ];
     for (name, value, most) in parts.into_iter().chain(headers) {
-        // There are at least as many octets as characters, and those are counted already.
+        // There are at least as many bytes as characters, and those are counted already.
         let characters = if value.len() > most { value.chars().count() } else { 0 };
         if characters > most {
             let words = format!("{name} has {characters} characters, the service takes {most}");
@@ -385,8 +386,8 @@ fn failure(sent: usize, answer: &Answer) -> Read {
 }
 
 fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Refusal) -> Read {
-    // One suppressed recipient refuses the batch; which of Bird's reasons it was is not documented
-    // to be told, and not guessed. The name is not documented either; an event about the same says
+    // One suppressed recipient refuses the batch; which of Bird's reasons it was is not documented,
+    // and not guessed. The name is not documented either; an event about the same says
     // `recipient_suppressed`.
     if problem.is_about("suppress") || problem.words.to_ascii_lowercase().contains("suppressed") {
         return match sent {
@@ -398,7 +399,7 @@ fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Ref
     if problem.concerns("to") || problem.is_about("recipient") {
         return Read::Unnamed(refusal(Reason::BadAddress));
     }
-    // The sender is the same for everybody. An event about the same says `domain_unverified`.
+    // The sender is the same for every recipient. An event about the same says `domain_unverified`.
     if problem.concerns("from") || (problem.is_about("domain") && problem.is_about("verified")) {
         return Read::Stop(refusal(Reason::Policy));
     }

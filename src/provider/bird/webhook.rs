@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::model::event::{Class, Event, EventKind};
 use crate::provider::webhook::Webhook;
 use crate::provider::webhook::reading::{
-    Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time,
-    token_in,
+    Severity, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text,
+    time, token_in,
 };
 use crate::provider::webhook::scheme::{standard, standard_key_fits};
 
@@ -42,7 +42,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
             let how = text(&value, "/data/bounce_type");
             bounced(
                 &mut event,
-                if how == "hard" { Told::Hard } else { Told::Soft },
+                if how == "hard" { Severity::Hard } else { Severity::Soft },
                 "",
                 said.trim(),
             );
@@ -58,7 +58,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
         EventKind::Rejected => event.reason = text(&value, "/data/rejection_reason"),
         EventKind::Unknown if word == "email_suppression.created" => {
             match text(&value, "/data/reason").as_str() {
-                "hard_bounce" => bounced(&mut event, Told::Hard, "", "hard_bounce"),
+                "hard_bounce" => bounced(&mut event, Severity::Hard, "", "hard_bounce"),
                 "complaint" => {
                     (event.kind, event.class) = (EventKind::Complained, Some(Class::Abuse))
                 }

@@ -1,7 +1,7 @@
 //! Mail through Drin's API.
 //!
 //! - API: <https://drin.run/docs/api-reference/emails/batch>, read on 2026-11-21.
-//! - Limits: 100 messages of a request. No limit on its octets is documented; 20 MB is ours, and a
+//! - Limits: 100 messages of a request. No limit on its bytes is documented; 20 MB is ours, and a
 //!   413 halves the batch.
 //! - One request: up to 100 messages with one recipient each, rendered here; attachments may be
 //!   among them.
@@ -11,8 +11,8 @@
 //! - Idempotency: the header `Idempotency-Key`, known to the project for 24 hours; a lost reply is
 //!   asked for again.
 //! - Quirks: a quota that is used up is 403 and not 429. 409 is a key used for another body, or
-//!   that everybody is suppressed, told apart by `type`. A key for the whole account needs
-//!   `project`.
+//!   that every recipient is suppressed, which `type` distinguishes. A key for the whole account
+//!   needs `project`.
 
 mod account;
 mod suppressions;
@@ -240,7 +240,7 @@ impl Problem {
         })
     }
 
-    /// Whether the same would be said of everybody: credentials, project, quota, the sender.
+    /// Whether the same would be said of every recipient: credentials, project, quota, the sender.
     fn is_nobodys_own(&self) -> bool {
         match self.r#type.as_str() {
             "authentication_error" | "permission_error" | "not_found" => true,
@@ -255,8 +255,7 @@ impl Problem {
             "rate_limited" => Reason::Rate,
             "internal_error" => Reason::Session,
             "validation_error" if self.is_about("to") => Reason::BadAddress,
-            // The reasons are those of its suppressions; where none is told, it is somebody's
-            // decision.
+            // The reasons are those of its suppressions; where none is given, a person decided it.
             "suppressed" => match self.code() {
                 "hard_bounce" => Reason::HardBounce,
                 "complaint" => Reason::Complaint,
@@ -287,7 +286,7 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
         }
     }
     let items: Vec<Item> = places.into_iter().flatten().collect();
-    // Nothing was taken, and nobody among them is to blame.
+    // Nothing was taken, and none of them is to blame.
     let shared = items
         .iter()
         .all(|item| item.id.is_none() && item.error.as_ref().is_some_and(Problem::is_nobodys_own));

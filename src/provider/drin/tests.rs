@@ -92,7 +92,7 @@ fn a_reply_that_does_not_account_for_everybody_concludes_nothing() {
 }
 
 #[test]
-fn failures_are_told_apart_by_status_and_type() {
+fn failures_are_distinguished_by_status_and_type() {
     let of = |status: u16, kind: &str, more: &str| {
         read(status, &format!(r#"{{"error":{{"type":"{kind}","message":"words{more}"}}}}"#))
     };

@@ -2,17 +2,17 @@
 //! body.
 //!
 //! Documentation: <https://drin.run/docs/webhooks>. Two forms are published, `delivery` with
-//! `data.messageId` and `email.delivered` with `data.id`; both are read. Which octets are signed is
+//! `data.messageId` and `email.delivered` with `data.id`; both are read. Which bytes are signed is
 //! not said in so many words: what is verified here is the scheme that the header's form is known
-//! from. A bounce is hard unless it says otherwise, as Drin suppresses whoever bounces.
+//! from. A bounce is hard unless it says otherwise, as Drin suppresses every address that bounces.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
 use crate::model::event::{Event, EventKind};
 use crate::provider::webhook::reading::{
-    Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time,
-    token_in,
+    Severity, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text,
+    time, token_in,
 };
 use crate::provider::webhook::scheme::{any_hmac_fits, fresh, from_hex, header, long_enough};
 use crate::provider::webhook::{Refusal, Webhook};
@@ -71,13 +71,13 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
         EventKind::Bounced => {
             let how = first(&value, &["/data/bounceType", "/data/bounce/type", "/data/severity"])
                 .to_ascii_lowercase();
-            let told = if ["soft", "transient", "temporary", "undetermined"].contains(&how.as_str())
-            {
-                Told::Soft
-            } else {
-                Told::Hard
-            };
-            bounced(&mut event, told, &text(&value, "/data/status"), &said);
+            let severity =
+                if ["soft", "transient", "temporary", "undetermined"].contains(&how.as_str()) {
+                    Severity::Soft
+                } else {
+                    Severity::Hard
+                };
+            bounced(&mut event, severity, &text(&value, "/data/status"), &said);
         }
         EventKind::Deferred => deferred(&mut event, "", &said),
         EventKind::Complained => {

@@ -1,7 +1,7 @@
 //! Mail through Emitlo's API.
 //!
 //! - API: <https://emitlo-docs.pages.dev/api/send-email/>, read on 2026-11-21.
-//! - Limits: 500 messages of a request. No limit on its octets is documented; 10 MB are kept to.
+//! - Limits: 500 messages of a request. No limit on its bytes is documented; 10 MB are kept to.
 //!   How many messages a minute, an hour and a day stands in Emitlo's dashboard alone.
 //! - One request: up to 500 messages with one recipient each, rendered here. A message is HTML: one
 //!   that is only text is sent as preformatted HTML, and the text beside an HTML body is not sent.
@@ -132,7 +132,7 @@ impl Api for Emitlo {
     }
 
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
-        // The reply names people by address alone, so each stands once in a request; whoever asks
+        // The reply names people by address alone, so each stands once in a request; the hand-over
         // cuts the members into halves.
         let mut seen = HashSet::with_capacity(jobs.len());
         if !jobs.iter().all(|job| seen.insert(name(job))) {
@@ -210,7 +210,7 @@ struct Named {
 }
 
 /// Ids belong to those who are not suppressed, in order. Where the ids are not as many, they are
-/// left empty; where the counts do not account for everybody, only a count of all of them says
+/// left empty; where the counts do not account for every member, only a count of all of them says
 /// anything.
 fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
@@ -264,7 +264,7 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     Read::Each(who.into_iter().map(verdict).collect())
 }
 
-/// Emitlo's reasons are our words; any other is told and concludes nothing.
+/// Emitlo's reasons are our words; any other is repeated and concludes nothing.
 fn refusal(named: &Named, answer: &Answer) -> Refusal {
     let word = named.reason.as_deref().unwrap_or_default();
     let reason = match word.parse() {
@@ -314,7 +314,7 @@ fn failure(answer: &Answer) -> Read {
     };
     let refusal = |reason: Reason| answer.refusal(reason, &code, words.trim_start_matches("; "));
     match (answer.status, code.as_str()) {
-        // The same for everybody: the sender, and the files.
+        // The same for every recipient: the sender, and the files.
         (StatusCode::UNPROCESSABLE_ENTITY, _) if concerns(&["from_email", "from_name"]) => {
             Read::Stop(refusal(Reason::Policy))
         }

@@ -151,7 +151,7 @@ fn an_address_stands_once_in_a_request() {
 }
 
 #[test]
-fn failures_are_told_apart_by_code_and_field() {
+fn failures_are_distinguished_by_code_and_field() {
     let read = |status: u16, code: &str, details: &str| {
         let body = format!(
             r#"{{"status":"error","error":{{"code":"{code}","message":"Words.","details":{details}}}}}"#

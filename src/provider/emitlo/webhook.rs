@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::event::{Class, Event, EventKind};
 use crate::provider::webhook::reading::{
-    Told, bounced, deferred, event, first, kind_of, object, recipient, text, time,
+    Severity, bounced, deferred, event, first, kind_of, object, recipient, text, time,
 };
 use crate::provider::webhook::scheme::{from_hex, header, hmac_fits, long_enough};
 use crate::provider::webhook::{Refusal, Webhook};
@@ -46,12 +46,12 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     let status = text(&value, "/data/dsn_status");
     match event.kind {
         EventKind::Bounced => {
-            let told = match word.as_str() {
-                "hard_bounced" => Told::Hard,
-                "soft_bounced" => Told::Soft,
-                _ => Told::Unsaid,
+            let severity = match word.as_str() {
+                "hard_bounced" => Severity::Hard,
+                "soft_bounced" => Severity::Soft,
+                _ => Severity::Unsaid,
             };
-            bounced(&mut event, told, &status, &said);
+            bounced(&mut event, severity, &status, &said);
         }
         EventKind::Deferred => deferred(&mut event, &status, &said),
         EventKind::Complained => event.class = Some(Class::Abuse),

@@ -129,7 +129,7 @@ impl Answer {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(in crate::provider) enum Fault {
-    /// Not one octet of the request was written.
+    /// Not one byte of the request was written.
     NotWritten(Health),
     /// The request, or part of it, was written.
     Lost(Refusal),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_told_from_an_answer() {
+    fn a_page_is_distinguished_from_an_answer() {
         assert!(answer("1", " \n<!doctype html><html>").is_html());
         assert!(!answer("1", "{\"a\":\"<p>\"}").is_html());
         let declared = |body: &'static str| {

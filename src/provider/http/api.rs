@@ -22,12 +22,12 @@ pub(in crate::provider) trait Api: Send + Sync {
     fn limits(&self) -> &Limits;
 
     /// The request that hands over these members, at most as many as the limits say. The same
-    /// members and key give the same octets.
+    /// members and key give the same bytes.
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible>;
 
-    /// What tells members apart that cannot share a request, or hardly, from those that can: where
-    /// a request cannot be made, the members of each number are tried by themselves. By default
-    /// nothing, and members are halved.
+    /// What distinguishes members that cannot share a request, or hardly, from those that can:
+    /// where a request cannot be made, the members of each number are tried by themselves. By
+    /// default nothing, and members are halved.
     fn kind_of(&self, _job: &Job) -> u64 {
         0
     }
@@ -42,9 +42,9 @@ pub(in crate::provider) trait Api: Send + Sync {
         false
     }
 
-    /// What an answer to [`Later::ask`] means; nobody asks an API that says everything at once.
+    /// What an answer to [`Later::ask`] means; an API that says everything at once is not asked.
     fn progress(&self, _jobs: &[&Job], answer: &Answer, _later: &Later) -> Read {
-        Read::Doubt(answer.refusal(Reason::NoReply, "", "an answer that nobody asked for"))
+        Read::Doubt(answer.refusal(Reason::NoReply, "", "an answer without a question"))
     }
 
     /// Headers that belong to this attempt alone, such as a signature with its time; none by
@@ -63,7 +63,7 @@ pub(in crate::provider) trait Api: Send + Sync {
 pub(in crate::provider) struct Limits {
     /// The most recipients of one request.
     pub(in crate::provider) recipients: usize,
-    /// The most octets of one request's body.
+    /// The most bytes of one request's body.
     pub(in crate::provider) bytes: usize,
     /// For how long the service knows an idempotency key; `None` where a repeat is a second send.
     pub(in crate::provider) idempotency_window: Option<Duration>,
@@ -78,10 +78,10 @@ pub(in crate::provider) struct Inexpressible(pub(in crate::provider) Refusal);
 pub(in crate::provider) enum Read {
     /// One verdict for each member, in the order of the request.
     Each(Vec<Verdict>),
-    /// The same, and nothing more will be taken until somebody mends it. Whom that concerns already
-    /// is `NotTaken`.
+    /// The same, and nothing more will be taken until an operator mends it. The members that this
+    /// concerns already are `NotTaken`.
     EachAndStop(Vec<Verdict>, Refusal),
-    /// It was taken as a whole, and what becomes of each member is told later.
+    /// It was taken as a whole, and what becomes of each member is reported later.
     Later(Later),
     /// Nothing was taken; the same request may go again, after so long where the service says.
     /// Throttling, and a first request that is still being worked on. Who concludes it from results
@@ -96,8 +96,8 @@ pub(in crate::provider) enum Read {
     /// Nothing was taken, because the account may have no more than so many recipients in a
     /// request; the members may go again in smaller ones.
     TooMany(usize, Refusal),
-    /// Nothing was taken, and nothing will be until somebody mends it: credentials, account, quota,
-    /// a defect of ours.
+    /// Nothing was taken, and nothing will be until an operator mends it: credentials, account,
+    /// quota, a defect of ours.
     Stop(Refusal),
     /// It may have been taken.
     Doubt(Refusal),

@@ -21,7 +21,7 @@ use crate::provider::{Refusal, without_addresses};
 
 /// How often a question is asked at most.
 const TIMES: u32 = 5;
-/// The longest wait before it is asked again; who asks for more is told about.
+/// The longest wait before it is asked again; a service that asks for more is reported.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Http {
@@ -35,7 +35,7 @@ impl Http {
         self.ask_for(api, request, MAX_REPLY).await
     }
 
-    /// The same where the answer may have up to `most` octets.
+    /// The same where the answer may have up to `most` bytes.
     pub(in crate::provider) async fn ask_for(
         &self,
         api: &dyn Api,
@@ -124,8 +124,8 @@ pub(in crate::provider) fn succeeded(answer: &Answer) -> Result<(), Trouble> {
 const WORDS: [&str; 6] =
     ["/message", "/Message", "/error/message", "/errors/0/message", "/error/detail", "/detail"];
 
-/// What an answer says against the question; whom it is about is left out, for it is shown to
-/// everybody who looks.
+/// What an answer says against the question; the addresses are left out, for it is shown to every
+/// operator.
 fn refusal(answer: &Answer, reason: Reason) -> Refusal {
     let body: Value = answer.json().unwrap_or_default();
     let words = WORDS
@@ -155,7 +155,8 @@ pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Find
     }
 }
 
-/// The reason of a suppression in a service's words; what is not known is somebody's decision.
+/// The reason of a suppression in a service's words; what is not known counts as a person's
+/// decision.
 pub(in crate::provider) fn suppression_reason(word: &str) -> Reason {
     match word.parse() {
         Ok(reason @ (Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe)) => reason,

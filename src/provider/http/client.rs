@@ -18,7 +18,7 @@ use crate::provider::keys::Keys;
 use crate::provider::{Health, ProviderSettings, Refusal, proxies, roots};
 use crate::secret::Secret;
 
-/// The most octets of a reply that are read; what comes after them is not waited for.
+/// The most bytes of a reply that are read; what comes after them is not waited for.
 pub(super) const MAX_REPLY: usize = 1024 * 1024;
 /// Idle connections are closed after this long: before most servers do it, for a request into a
 /// closing connection is in doubt.
@@ -149,7 +149,7 @@ impl Http {
         self.account_with(&[])
     }
 
-    /// The same with what tells parts of an account apart.
+    /// The same with what distinguishes parts of an account.
     pub(in crate::provider) fn account_with(&self, more: &[&str]) -> [u8; 32] {
         let secrets = self.secrets();
         let parts = std::iter::once(self.base.as_str())
@@ -183,7 +183,7 @@ impl Http {
         self.exchange_up_to(request, signed, MAX_REPLY).await
     }
 
-    /// The same where up to `most` octets of the answer are read.
+    /// The same where up to `most` bytes of the answer are read.
     pub(super) async fn exchange_up_to(
         &self,
         request: &Request,

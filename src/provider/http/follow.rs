@@ -16,8 +16,8 @@ use super::api::{Api, Later, Read};
 use super::client::{FIRST_WAIT, Http};
 use crate::provider::{Job, RowNumber, Verdict, Wire};
 
-/// For so long a batch is still asked for when the run stops; after that whoever has no result is
-/// in doubt, and the next start goes on.
+/// For so long a batch is still asked for when the run stops; after that a member without a result
+/// is in doubt, and the next start goes on.
 const AFTER_STOP: Duration = Duration::from_secs(10);
 /// The longest pause between two questions then.
 const HURRY: Duration = Duration::from_secs(1);

@@ -44,8 +44,8 @@ impl Http {
             ..page()
         };
         match answer.status {
-            // Who has answered as the API before may have taken the mail and lost its tongue behind
-            // some gateway.
+            // Who has answered as the API before may have taken the mail, and a gateway may have
+            // replaced its reply.
             status if status.is_success() && self.is_the_api.load(Ordering::Acquire) => {
                 Some(Read::Doubt(page()))
             }

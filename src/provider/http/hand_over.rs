@@ -2,7 +2,7 @@
 //! [`pieces`](super::pieces) cuts them.
 //!
 //! The rules it keeps:
-//! - A repeat after doubt is the same octets under the same key, within a minute of the first
+//! - A repeat after doubt is the same bytes under the same key, within a minute of the first
 //!   attempt, and only where the service knows keys.
 //! - A service that takes nothing of a request for as long as the wire has patience has failed; a
 //!   wait that it names is throttling.
@@ -12,8 +12,9 @@
 //! - A replay begins in doubt, and is never cut.
 //! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its
 //!   own.
-//! - What is told later is asked for by [`follow`]; the batch never goes again for it.
-//! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
+//! - What is reported later is asked for by [`follow`]; the batch never goes again for it.
+//! - No recipient is blamed for what is the service's: credentials, quota, a page instead of an
+//!   answer.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -36,7 +37,7 @@ use crate::replies::{Meaning, Place, Reading, classify};
 /// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
 const SAME_HAND_OVER: Duration = Duration::from_secs(60);
 /// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a
-/// signal to stop is heard meanwhile.
+/// signal to stop is noticed meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How the code of a refusal begins that is about the size of a request.
 const TOO_LARGE: &str = "413";
@@ -276,7 +277,8 @@ impl<'a> HandOver<'a> {
                     held_up = refusal;
                 }
                 (Read::Doubt(refusal), _) => {
-                    // The first doubt is the one that matters; what comes after tells why it could
+                    // The first doubt is the one that matters; what comes after says why it could
+
                     // not be lifted.
                     doubt.get_or_insert(refusal);
                 }
@@ -336,19 +338,19 @@ impl<'a> HandOver<'a> {
             .http
             .foreign(answer)
             .unwrap_or_else(|| about_us(self.api.read(jobs, answer), answer));
-        let told = match &read {
+        let count = match &read {
             Read::Each(verdicts)
             | Read::EachAndStop(verdicts, _)
             | Read::Later(Later { so_far: verdicts, .. }) => verdicts.len(),
             _ => jobs.len(),
         };
-        if told == jobs.len() {
+        if count == jobs.len() {
             return read;
         }
         Read::Doubt(answer.refusal(
             Reason::NoReply,
             "",
-            &format!("{told} results for {} messages", jobs.len()),
+            &format!("{count} results for {} messages", jobs.len()),
         ))
     }
 

@@ -5,8 +5,8 @@
 //! once unless this module decides otherwise; a reply is read to a limit; no secret and, at the
 //! default level, no address leaves it.
 //!
-//! An adapter is a [`Service`] with an [`Api`]: it says what a request for some members looks like and what an answer
-//! means. It never sends by itself.
+//! An adapter is a [`Service`] with an [`Api`]: it says what a request for some members looks like
+//! and what an answer means. It never sends by itself.
 
 mod answer;
 mod api;

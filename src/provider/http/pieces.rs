@@ -25,10 +25,10 @@ impl<'a> HandOver<'a> {
             .request(jobs, &self.key(jobs))
             .map(|request| (request.body.len(), request))
         {
-            Ok((octets, request)) if octets <= most => return Ok(Some(request)),
-            Ok((octets, _)) => {
-                let words = format!("the request has {octets} octets, the service takes {most}");
-                (Refusal::new(Reason::Content, "", words), octets.div_ceil(most.max(1)))
+            Ok((bytes, request)) if bytes <= most => return Ok(Some(request)),
+            Ok((bytes, _)) => {
+                let words = format!("the request has {bytes} bytes, the service takes {most}");
+                (Refusal::new(Reason::Content, "", words), bytes.div_ceil(most.max(1)))
             }
             Err(Inexpressible(refusal)) => (refusal, 2),
         };
@@ -60,7 +60,7 @@ impl<'a> HandOver<'a> {
                 None => others.push(job),
             }
         }
-        // An answer that names nobody of the request would have it go for ever.
+        // An answer that names no member of the request would have it go for ever.
         if others.len() == jobs.len() {
             return self.refused(jobs, &others_fate, Health::Fine);
         }

@@ -1,7 +1,6 @@
 //! One request to a service, as its adapter makes it.
 //!
-//! The rule it keeps: the body is serialised once, so that whatever goes again goes octet for
-//! octet.
+//! The rule it keeps: the body is serialised once, so that whatever goes again goes byte for byte.
 
 use std::io::Write as _;
 

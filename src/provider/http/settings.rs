@@ -115,7 +115,7 @@ impl Keys<'_> {
     }
 }
 
-/// Whoever is mailed has been screened, so no service may be given anybody else.
+/// Every recipient has been screened, so no service may be given another address.
 const RECIPIENTS: [&str; 3] = ["to", "cc", "bcc"];
 
 /// A field's name without what services overlook: case, and marks between words.

@@ -119,7 +119,7 @@ pub(in crate::provider) fn shape(content: &Content) -> u64 {
     hash.finish()
 }
 
-/// The octets of the characters that two texts begin with in common.
+/// The bytes of the characters that two texts begin with in common.
 fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
     one.zip(other).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum()
 }

@@ -80,9 +80,9 @@ impl Server {
 }
 
 async fn read(stream: &mut tokio::net::TcpStream) -> Option<(String, String)> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     loop {
-        let text = String::from_utf8_lossy(&octets).into_owned();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let header = |name: &str| {
                 head.lines().find_map(|line| {
@@ -97,7 +97,7 @@ async fn read(stream: &mut tokio::net::TcpStream) -> Option<(String, String)> {
         }
         let mut piece = [0; 4_096];
         match stream.read(&mut piece).await {
-            Ok(n) if n > 0 => octets.extend_from_slice(&piece[..n]),
+            Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
             _ => return None,
         }
     }
@@ -182,7 +182,7 @@ fn words(reply: &Reply) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn requests_are_cut_by_count_and_by_octets() {
+async fn requests_are_cut_by_count_and_by_bytes() {
     let server = Server::start(&[TAKEN]).await;
     let long = "x".repeat(30);
     let reply = send(
@@ -243,7 +243,7 @@ async fn the_suppressed_are_left_out_under_another_key_and_a_stop_begins_nobody(
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_asked_for_again_with_the_same_octets_where_there_are_keys() {
+async fn a_lost_reply_is_asked_for_again_with_the_same_bytes_where_there_are_keys() {
     let server = Server::start(&[LOST, FAILED, TAKEN]).await;
     let reply = send(&server, &["a", "b"], true, &Recorder::default()).await;
     assert_eq!(words(&reply), ["1 accepted", "2 accepted"]);
@@ -521,7 +521,7 @@ impl Api for Slow {
 const QUEUED: &str = "HTTP/1.1 202 Later\r\ncontent-length: 2\r\n\r\n{}";
 
 #[tokio::test]
-async fn what_is_told_later_is_asked_for_until_it_is_known_and_the_batch_goes_once() {
+async fn what_is_reported_later_is_asked_for_until_it_is_known_and_the_batch_goes_once() {
     const REFUSED_KEY: &str = "HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n";
     const PAGE: &str =
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>Hi</html>";

@@ -2,14 +2,14 @@
 //!
 //! - API: <https://mailers.io/api>, read on 2026-11-21. It names two calls and no fields: what is
 //!   used here is assumed, and every name can be changed under `names`.
-//! - Limits: 1,000 messages of a batch. No limit on its octets is documented; 20 MB is ours, and a
+//! - Limits: 1,000 messages of a batch. No limit on its bytes is documented; 20 MB is ours, and a
 //!   413 halves the batch.
 //! - One request: up to 1,000 recipients, each with a subject, html and text of its own, rendered
 //!   here. No attachments.
 //! - Partial failure: a batch is taken as a whole and answered with its id; what became of each
-//!   recipient is asked for until the batch is completed. Whoever has no result when `patience`
-//!   ends, or then, is `Unknown`, with the batch's id in the detail, by which the next start or
-//!   `reconcile` goes on asking.
+//!   recipient is asked for until the batch is completed. A recipient without a result when
+//!   `patience` ends, or then, is `Unknown`, with the batch's id in the detail, by which the next
+//!   start or `reconcile` goes on asking.
 //! - Idempotency: a header, assumed to be known for 24 hours; a lost reply is asked for again and
 //!   gives the same batch. A question that fails is asked again and submits nothing.
 //! - Quirks: results are found by address, for they need not come in the order of the request. A

@@ -70,8 +70,8 @@ names! {
 }
 
 /// Where an event that is posted to us says what, as JSON pointers; of several the first that is
-/// filled counts. Those from [`SAID`](posted::SAID) on are below [`DATA`](posted::DATA), where there
-/// is such an object.
+/// filled counts. Those from [`SAID`](posted::SAID) on are below [`DATA`](posted::DATA), where
+/// there is such an object.
 pub(super) mod posted {
     pub(in super::super) const KIND: [&str; 2] = ["/type", "/event"];
     pub(in super::super) const ID: &str = "/id";

@@ -1,7 +1,7 @@
-//! What an answer of Mailers.io tells about each recipient of a batch.
+//! What an answer of Mailers.io says about each recipient of a batch.
 //!
-//! The rule it keeps: whoever is not named with a status that is known, or not as often as the
-//! batch has them, is in doubt.
+//! The rule it keeps: a recipient that is not named with a status that is known, or not as often as
+//! the batch has it, is in doubt.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -29,7 +29,7 @@ pub(super) fn nothing_yet(jobs: &[&Job], id: &str) -> Vec<Verdict> {
     jobs.iter().map(|_| Verdict::Unknown { detail: detail.clone() }).collect()
 }
 
-/// What a batch tells about one address; `None` where its end is not known, or several results for
+/// What a batch says about one address; `None` where its end is not known, or several results for
 /// it differ.
 pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) -> Option<Verdict> {
     let is_theirs =
@@ -42,7 +42,7 @@ pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) ->
     }
     let verdict = one(names, answer, results.first()?)?;
     Some(match verdict {
-        // Which of several is whose is not told.
+        // Which of several is whose is not said.
         Verdict::Accepted { code, detail, .. } if results.len() > 1 => {
             Verdict::Accepted { provider_id: None, code, detail }
         }
@@ -60,19 +60,19 @@ pub(super) fn read(
     later: Later,
 ) -> Read {
     let is_completed = text(body, &names.status) == names.completed;
-    let mut told: HashMap<String, Vec<&Value>> = HashMap::new();
+    let mut listed: HashMap<String, Vec<&Value>> = HashMap::new();
     for result in find(body, &names.results).and_then(Value::as_array).into_iter().flatten() {
-        told.entry(key_of(text(result, &names.result_email))).or_default().push(result);
+        listed.entry(key_of(text(result, &names.result_email))).or_default().push(result);
     }
     let mut times: HashMap<String, usize> = HashMap::new();
     jobs.iter().for_each(|job| *times.entry(job.to.folded()).or_default() += 1);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let verdict = |job: &&Job| {
         let address = job.to.folded();
-        let results = told.get(&address).map(Vec::as_slice).unwrap_or_default();
+        let results = listed.get(&address).map(Vec::as_slice).unwrap_or_default();
         let place = seen.entry(address.clone()).or_default();
         *place += 1;
-        // Whose a result is cannot be told where one address has several that differ.
+        // Whose a result is cannot be known where one address has several that differ.
         let agree = results.iter().all(|result| {
             text(result, &names.result_status) == text(results[0], &names.result_status)
         });
@@ -97,7 +97,7 @@ pub(super) fn read(
 fn one(names: &Names, answer: &Answer, result: &Value) -> Option<Verdict> {
     let status = text(result, &names.result_status);
     // The words of a report, where the service should use them.
-    let told: Option<Reason> = text(result, &names.result_reason).parse().ok();
+    let given: Option<Reason> = text(result, &names.result_reason).parse().ok();
     let words = Some(text(result, &names.error_message))
         .filter(|words| !words.is_empty())
         .unwrap_or(status);
@@ -111,13 +111,13 @@ fn one(names: &Names, answer: &Answer, result: &Value) -> Option<Verdict> {
         });
     }
     if status == names.suppressed {
-        let reason = told.filter(|reason| {
+        let reason = given.filter(|reason| {
             matches!(reason, Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe)
         });
         return Some(Verdict::Suppressed(refusal(reason.unwrap_or(Reason::Manual))));
     }
     if status == names.rejected {
-        let reason = told.filter(|reason| {
+        let reason = given.filter(|reason| {
             matches!(reason, Reason::BadAddress | Reason::Content | Reason::Policy)
         });
         return Some(Verdict::Rejected(refusal(reason.unwrap_or(Reason::Policy))));

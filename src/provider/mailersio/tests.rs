@@ -128,7 +128,7 @@ fn an_address_that_is_there_twice_needs_two_results_that_agree() {
 }
 
 #[test]
-fn failures_are_told_apart_by_status() {
+fn failures_are_distinguished_by_status() {
     let of = |status: u16| submitted(status, r#"{"error":{"code":"some_code","message":"words"}}"#);
     for status in [401, 403, 404, 409] {
         assert!(

@@ -11,8 +11,8 @@ use super::names::posted;
 use crate::model::event::{Event, EventKind};
 use crate::provider::webhook::Webhook;
 use crate::provider::webhook::reading::{
-    Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time,
-    token_in,
+    Severity, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text,
+    time, token_in,
 };
 use crate::provider::webhook::scheme::{standard, standard_key_fits};
 
@@ -39,14 +39,14 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     match event.kind {
         EventKind::Bounced => {
             let how = first(data, &posted::BOUNCE_TYPE).to_ascii_lowercase();
-            let told = if posted::HARD.contains(&how.as_str()) {
-                Told::Hard
+            let severity = if posted::HARD.contains(&how.as_str()) {
+                Severity::Hard
             } else if posted::SOFT.contains(&how.as_str()) {
-                Told::Soft
+                Severity::Soft
             } else {
-                Told::Unsaid
+                Severity::Unsaid
             };
-            bounced(&mut event, told, &text(data, posted::STATUS), &said);
+            bounced(&mut event, severity, &text(data, posted::STATUS), &said);
         }
         EventKind::Deferred => deferred(&mut event, "", &said),
         EventKind::Complained => {

@@ -22,7 +22,7 @@ struct Domain {
 
 impl AccountApi for Mailgun {
     fn reply(&self) -> &'static str {
-        "one id for the whole request; a refusal names nobody, so the request is halved until it is found"
+        "one id for the whole request; a refusal names no recipient, so the request is halved until it is found"
     }
 
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {

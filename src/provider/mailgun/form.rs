@@ -1,9 +1,9 @@
 //! A form as `multipart/form-data` (RFC 7578).
 //!
-//! Names are escaped here and not by `percent-encoding`, which encodes every character beyond ASCII:
-//! browsers, and so the service, expect those as they are, and escape `"`, CR and LF alone.
+//! Names are escaped here and not by `percent-encoding`, which encodes every character beyond
+//! ASCII: browsers, and so the service, expect those as they are, and escape `"`, CR and LF alone.
 //!
-//! The rule it keeps: the same fields under the same key are the same octets.
+//! The rule it keeps: the same fields under the same key are the same bytes.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -16,7 +16,7 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// An empty form. `key` is a hash that nobody who writes a message knows beforehand, so what it
+    /// An empty form. `key` is a hash that no writer of a message knows beforehand, so what it
     /// makes cannot stand in one.
     pub(super) fn new(key: &str) -> Self {
         Self { boundary: format!("mailbatch-{key}"), body: Vec::new() }

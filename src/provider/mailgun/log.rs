@@ -34,7 +34,7 @@ struct Events {
 }
 
 impl Log for Mailgun {
-    /// Searches the events of the address for our id, which they all have. A rejected event tells
+    /// Searches the events of the address for our id, which they all have. A rejected event says
     /// that the message was not taken, and proves nothing about another that was.
     fn look_up<'a>(
         &'a self,

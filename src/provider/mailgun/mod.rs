@@ -6,17 +6,17 @@
 //! - Limits: 1,000 recipients and 25 MB of a request; 16 KB for all `o:`, `h:` and `v:` fields
 //!   together.
 //! - One request: one form for up to 1,000 recipients. What they share stands in it once, what
-//!   differs in `recipient-variables`, which every request has: without them everybody would see
-//!   the whole list.
+//!   differs in `recipient-variables`, which every request has: without them every recipient would
+//!   see the whole list.
 //! - Partial failure: none, a request is taken or refused as a whole, and one bad address refuses
 //!   it without being named.
 //! - Idempotency: none. A request that was written and not answered leaves its recipients
 //!   `Unknown`, and so does any 5xx.
 //! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API".
 //!   Limits of the hour are 420 as well as 429, and how long to wait stands in the prose, as
-//!   seconds or as a date. Suppressed addresses are taken, and told about later. An address twice
+//!   seconds or as a date. Suppressed addresses are taken, and reported later. An address twice
 //!   in a request is mailed once. An account on probation may have ten recipients in a request,
-//!   which only a refusal tells.
+//!   which only a refusal says.
 
 mod account;
 mod form;
@@ -49,7 +49,7 @@ const BASE: &str = "https://api.mailgun.net";
 const BASE_EU: &str = "https://api.eu.mailgun.net";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 25_000_000, idempotency_window: None };
 const CAPABILITIES: Capabilities = http::capabilities(&LIMITS);
-/// The most octets of all options, headers and custom data.
+/// The most bytes of all options, headers and custom data.
 const MAX_OPTIONS: usize = 16 * 1024;
 /// The status of a limit of the hour, which no standard knows.
 const LIMITED: u16 = 420;
@@ -147,7 +147,7 @@ impl Service for Mailgun {
         &CAPABILITIES
     }
 
-    /// `o:testmode`: messages are processed, told about in events, charged for, and not delivered.
+    /// `o:testmode`: messages are processed, reported in events, charged for, and not delivered.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.options.retain(|(name, _)| name != "o:testmode");
         self.options.push(("o:testmode".into(), "yes".into()));
@@ -163,7 +163,7 @@ impl Api for Mailgun {
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = contents.first() else {
-            return Err(inexpressible(Reason::Session, "nobody to mail"));
+            return Err(inexpressible(Reason::Session, "there is no recipient"));
         };
         fits_one_form(jobs, &contents)?;
         let mut shared = Shared::new(
@@ -273,7 +273,7 @@ fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressib
             "the text %recipient stands in the message, which Mailgun would replace",
         ));
     }
-    // Whoever stands in a request twice is mailed once.
+    // An address that stands in a request twice is mailed once.
     let people: BTreeSet<String> =
         jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
     let [first, others @ ..] = contents else { return Ok(()) };
@@ -322,7 +322,7 @@ fn taken(sent: usize, answer: &Answer) -> Read {
     Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"))
 }
 
-/// `{"message":"…"}`, or a bare text. There is no code, so 400 is told apart by prose.
+/// `{"message":"…"}`, or a bare text. There is no code, so only prose says which 400 it is.
 fn failure(answer: &Answer) -> Read {
     let Words { message, .. } = answer.json().unwrap_or_default();
     let bare = answer.json::<String>();
@@ -344,7 +344,7 @@ fn failure(answer: &Answer) -> Read {
         StatusCode::BAD_REQUEST => match parameter(message) {
             Some("to") => Read::Unnamed(refusal(Reason::BadAddress)),
             Some("from") => Read::Stop(refusal(Reason::Policy)),
-            // The domain is the same for everybody.
+            // The domain is the same for every recipient.
             _ if message.contains("is not allowed to send") => match wait {
                 Some(_) => Read::Again { wait, refusal: refusal(Reason::Rate) },
                 None => Read::Stop(refusal(Reason::Policy)),

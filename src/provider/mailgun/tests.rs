@@ -134,7 +134,7 @@ fn what_is_alike_stands_once() {
     assert_eq!(
         request.body,
         mailgun(&[]).request(&jobs, "key").unwrap().body,
-        "the same octets again"
+        "the same bytes again"
     );
     let fields = fields(&request);
     assert!(
@@ -224,7 +224,7 @@ fn success_is_an_id_and_the_word_queued() {
 }
 
 #[test]
-fn failures_are_told_apart_by_status_and_prose() {
+fn failures_are_distinguished_by_status_and_prose() {
     let read = |status: u16, message: &str| {
         failure(&answer(status, &[], &format!(r#"{{"message":"{message}"}}"#)))
     };

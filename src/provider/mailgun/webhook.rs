@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 
 use crate::model::event::{Class, Event, EventKind};
 use crate::provider::webhook::reading::{
-    Told, bare, bounced, deferred, event, first, kind_of, object, recipient, text, time, token_in,
+    Severity, bare, bounced, deferred, event, first, kind_of, object, recipient, text, time,
+    token_in,
 };
 use crate::provider::webhook::scheme::{fresh, from_hex, hmac_fits, long_enough};
 use crate::provider::webhook::{Log, Refusal, Webhook};
@@ -102,12 +103,12 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
         }
         ("failed", "permanent") => {
             // `old` was tried for as long as Mailgun tries, `generic` may be anything.
-            let told = match reason.as_str() {
-                "bounce" => Told::Hard,
-                "old" => Told::Soft,
-                _ => Told::Unsaid,
+            let severity = match reason.as_str() {
+                "bounce" => Severity::Hard,
+                "old" => Severity::Soft,
+                _ => Severity::Unsaid,
             };
-            bounced(&mut event, told, &status, coded.trim());
+            bounced(&mut event, severity, &status, coded.trim());
             if reason == "old" {
                 event.class = Some(Class::Expired);
             }
@@ -118,7 +119,7 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
         }
         // Mailgun documents no such word, but its meaning is plain.
         _ if event.kind == EventKind::Bounced => {
-            bounced(&mut event, Told::Unsaid, &status, coded.trim())
+            bounced(&mut event, Severity::Unsaid, &status, coded.trim())
         }
         ("complained", _) => event.class = Some(Class::Abuse),
         ("clicked", _) => event.reason = text(data, "/url"),

@@ -51,7 +51,7 @@ impl AccountApi for Postmark {
                 self.examined_stream().await,
                 Finding::not_reported(
                     About::Sender,
-                    "signatures and domains are told to an account's token only, which mailbatch does not have",
+                    "signatures and domains can be read with an account's token only, which mailbatch does not have",
                 ),
             ]
         })
@@ -77,7 +77,7 @@ impl Postmark {
 
     async fn examined_stream(&self) -> Finding {
         let name = &self.stream;
-        let told = |answer: Answer| match answer.status {
+        let read = |answer: Answer| match answer.status {
             StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
                 Ok(Finding::bad(About::Stream, format!("the server has no stream {name}")))
             }
@@ -92,7 +92,7 @@ impl Postmark {
             }
         };
         let found: Result<Finding, Trouble> =
-            self.http.ask(self, &json_only(Request::get(self.stream_path()))).await.and_then(told);
+            self.http.ask(self, &json_only(Request::get(self.stream_path()))).await.and_then(read);
         found.unwrap_or_else(|trouble| {
             Finding::not_reported(About::Stream, in_words(trouble.refusal()))
         })

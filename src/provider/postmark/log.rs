@@ -1,5 +1,5 @@
 //! Postmark's logs: the bounces, complaints among them, and the messages that it has sent.
-//! Deliveries are told by webhooks alone.
+//! Deliveries are reported by webhooks alone.
 //!
 //! API: <https://postmarkapp.com/developer/api/bounce-api#bounces> and
 //! <https://postmarkapp.com/developer/api/messages-api>. Both are asked for by days of Eastern
@@ -60,7 +60,7 @@ impl Place {
 
 impl EventLog for Postmark {
     fn holds(&self) -> &'static str {
-        "bounces, complaints and messages sent; deliveries and unsubscribes are told by webhooks"
+        "bounces, complaints and messages sent; deliveries and unsubscribes are reported by webhooks"
     }
 
     fn whose(&self) -> [u8; 32] {

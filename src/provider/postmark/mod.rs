@@ -6,8 +6,8 @@
 //!   texts may have 5 MB.
 //! - One request: up to 500 messages with one recipient each, rendered here.
 //! - Partial failure: each element of the reply has an `ErrorCode` of its own, inside HTTP 200.
-//!   During incidents it is absent, and the message was taken. Failed elements name nobody, so
-//!   elements are told apart by their place.
+//!   During incidents it is absent, and the message was taken. Failed elements name no recipient,
+//!   so elements are known by their place.
 //! - Idempotency: none. A request that was written and not answered leaves its recipients
 //!   `Unknown`.
 //! - Quirks: an `ErrorCode` imitates a status and means something else, so the two are never mixed.
@@ -40,7 +40,7 @@ use crate::secret::Secret;
 const BASE: &str = "https://api.postmarkapp.com";
 const PATH: &str = "/email/batch";
 const LIMITS: Limits = Limits { recipients: 500, bytes: 50_000_000, idempotency_window: None };
-/// The most octets of one text of a message, and of a message with its attachments.
+/// The most bytes of one text of a message, and of a message with its attachments.
 const MAX_TEXT: usize = 5 * 1024 * 1024;
 const MAX_MESSAGE: usize = 10 * 1024 * 1024;
 /// The header that carries the server's token, and the token that every server takes for tests.
@@ -227,7 +227,7 @@ impl Postmark {
     }
 }
 
-/// The least octets of a message in a request.
+/// The least bytes of a message in a request.
 fn size(content: &Content) -> usize {
     let attached: usize = content.attachments.iter().map(|file| file.data.len()).sum();
     content.text.len() + content.html.as_ref().map_or(0, String::len) + attached
@@ -273,11 +273,11 @@ impl Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     /// The stream suppresses this recipient. Whether for a bounce, a complaint or by hand is not
-    /// told.
+    /// said.
     Inactive,
     /// This message is refused for good.
     Refused(Reason),
-    /// The same for everybody, until somebody mends it.
+    /// The same for every recipient, until an operator mends it.
     Stop(Reason),
     /// Not now.
     Again(Reason),
@@ -301,7 +301,7 @@ impl Says {
                     }
                     _ => None,
                 });
-                // What is the same for everybody blames nobody, whatever else is wrong.
+                // What is the same for every recipient blames none, whatever else is wrong.
                 inner
                     .reduce(|one, other| if matches!(other, Self::Stop(_)) { other } else { one })
                     .unwrap_or(Self::Refused(Reason::Policy))

@@ -78,7 +78,8 @@ impl RemoteList for Postmark {
         })
     }
 
-    /// An address that is added counts there as suppressed by hand, which stops all mail of the stream.
+    /// An address that is added counts there as suppressed by hand, which stops all mail of the
+    /// stream.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
             || self.capabilities.unsubscribe_headers == UnsubscribeHeaders::Provider

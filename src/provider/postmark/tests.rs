@@ -187,7 +187,7 @@ fn several_errors_are_looked_into() {
 }
 
 #[test]
-fn failures_are_told_apart_by_status_and_only_then_by_code() {
+fn failures_are_distinguished_by_status_and_only_then_by_code() {
     assert!(
         matches!(read(422, &failed(300, "Invalid 'To' address")), Read::Unnamed(r) if r.reason == Reason::BadAddress)
     );
@@ -273,11 +273,11 @@ fn postmark() -> Postmark {
     }
 }
 
-fn with_content(text: String, octets: usize) -> Job {
+fn with_content(text: String, bytes: usize) -> Job {
     let file = Attachment {
         name: "a.txt".into(),
         content_type: "text/plain".into(),
-        data: "A".repeat(octets / 3 * 4),
+        data: "A".repeat(bytes / 3 * 4),
     };
     let content = Content {
         from: Arc::new(Party { name: "Acme, Inc.".into(), address: "news@acme.example".into() }),
@@ -287,7 +287,7 @@ fn with_content(text: String, octets: usize) -> Job {
         text,
         html: Some("<p>Hi</p>".into()),
         headers: vec![("X-A".into(), "b".into())],
-        attachments: if octets > 0 { Arc::from([file]) } else { Arc::from([]) },
+        attachments: if bytes > 0 { Arc::from([file]) } else { Arc::from([]) },
     };
     Job { content: Some(Arc::new(content)), ..job(7, "ann@x.example", "") }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::model::event::{Class, Event, EventKind};
 use crate::provider::webhook::reading::{
-    Told, bounced, event, object, recipient, text, time, token_in,
+    Severity, bounced, event, object, recipient, text, time, token_in,
 };
 use crate::provider::webhook::scheme::{equal, header, long_enough};
 use crate::provider::webhook::{Log, Refusal, Webhook};
@@ -65,7 +65,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     Ok(vec![one(&text(&value, "/RecordType"), &value, body, now)])
 }
 
-/// An entry of the bounces has all that the webhook tells but its type, one of the messages says
+/// An entry of the bounces has all that the webhook says but its type, one of the messages says
 /// that it was sent.
 fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     one(if list == "bounces" { "Bounce" } else { "Message" }, entry, raw, now)
@@ -143,13 +143,15 @@ fn bounce(event: &mut Event, value: &Value) {
             return;
         }
         _ => {
-            let told = match kind.as_str() {
-                "HardBounce" | "BadEmailAddress" => Told::Hard,
-                "Blocked" | "SpamNotification" | "DMARCPolicy" | "VirusNotification" => Told::Soft,
-                _ if is_inactive => Told::Hard,
-                _ => Told::Soft,
+            let severity = match kind.as_str() {
+                "HardBounce" | "BadEmailAddress" => Severity::Hard,
+                "Blocked" | "SpamNotification" | "DMARCPolicy" | "VirusNotification" => {
+                    Severity::Soft
+                }
+                _ if is_inactive => Severity::Hard,
+                _ => Severity::Soft,
             };
-            bounced(event, told, "", &said);
+            bounced(event, severity, "", &said);
             match kind.as_str() {
                 "BadEmailAddress" => event.class = Some(Class::BadAddress),
                 "Blocked" | "SpamNotification" | "DMARCPolicy" => event.class = Some(Class::Policy),
@@ -168,7 +170,7 @@ fn subscription(event: &mut Event, value: &Value) {
         return;
     }
     match reason.as_str() {
-        "HardBounce" => bounced(event, Told::Hard, "", "HardBounce"),
+        "HardBounce" => bounced(event, Severity::Hard, "", "HardBounce"),
         "SpamComplaint" => complaint(event),
         _ => event.kind = EventKind::Unsubscribed,
     }

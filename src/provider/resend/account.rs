@@ -40,14 +40,14 @@ impl Domains {
     }
 }
 
-/// Only used counts are told, and only in headers.
+/// Only used counts are reported, and only in headers.
 fn quota(answer: &Answer) -> Option<Finding> {
     let [day, month] = ["x-resend-daily-quota", "x-resend-monthly-quota"]
         .map(|name| answer.clean(answer.header(name)));
     (!day.is_empty() || !month.is_empty()).then(|| {
         Finding::good(
             About::Quota,
-            format!("{day} used today, {month} this month; what the plan allows is not told")
+            format!("{day} used today, {month} this month; what the plan allows is not reported")
                 .replace(" ,", ","),
         )
     })
@@ -74,7 +74,7 @@ impl AccountApi for Resend {
                     Finding::good(About::Credentials, "the key is accepted and may only send"),
                     Finding::not_reported(
                         About::Sender,
-                        "a key that may only send is not told of domains",
+                        "a key that may only send cannot read domains",
                     ),
                 ];
             }

@@ -1,8 +1,8 @@
 //! Resend's list of sent emails, newest first, each with the last that happened to it.
 //!
 //! API: <https://resend.com/docs/api-reference/emails/list-emails>. Whether a bounce is hard does
-//! not stand there, so a bounce that is only read here suppresses nobody: the team's suppressions
-//! tell that.
+//! not stand there, so a bounce that is only read here suppresses no address: the team's
+//! suppressions say that.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ struct Listed {
 
 impl EventLog for Resend {
     fn holds(&self) -> &'static str {
-        "the last event of each email sent; whether a bounce is hard is told by webhooks and by `suppress sync`"
+        "the last event of each email sent; whether a bounce is hard is reported by webhooks and by `suppress sync`"
     }
 
     fn whose(&self) -> [u8; 32] {

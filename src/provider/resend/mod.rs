@@ -2,7 +2,7 @@
 //!
 //! - API: <https://resend.com/docs/api-reference/emails/send-batch-emails>, read on 2026-11-21.
 //! - Limits: 100 messages of a request; five requests a second for a team where nothing else has
-//!   been agreed. No limit on a request's octets is documented; 40 MB is what one message may have.
+//!   been agreed. No limit on a request's bytes is documented; 40 MB is what one message may have.
 //! - One request: up to 100 messages with one recipient each, rendered here. A batch takes no
 //!   attachments.
 //! - Partial failure: in permissive mode, `data` has an id for each message that was taken and
@@ -10,8 +10,8 @@
 //!   together must be as many as the request, or nothing is concluded.
 //! - Idempotency: the header `Idempotency-Key`, known for 24 hours; a lost reply is asked for
 //!   again.
-//! - Quirks: 429 is a rate (wait) or a quota (stop), told apart by `name`; a suppressed address is
-//!   taken, and told about later.
+//! - Quirks: 429 is a rate (wait) or a quota (stop), which `name` distinguishes; a suppressed
+//!   address is taken, and reported later.
 
 mod account;
 mod log;
@@ -211,9 +211,9 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     Read::Each(bad.into_iter().map(verdict).collect())
 }
 
-/// What one message was refused for, told only in prose: "Invalid `to` field. The email address
+/// What one message was refused for, which only prose says: "Invalid `to` field. The email address
 /// needs to follow the `email@example.com` or `Name <email@example.com>` format." Anything else may
-/// be the same for everybody.
+/// be the same for every recipient.
 fn blames(message: &str) -> Reason {
     if message.contains("`to`") { Reason::BadAddress } else { Reason::Policy }
 }
@@ -239,7 +239,7 @@ fn failure(answer: &Answer) -> Read {
             Read::Stop(refusal(Reason::Session))
         }
         // The sender's domain, the account, or a mode in which only its owner can be reached: the
-        // same for everybody.
+        // same for every recipient.
         "invalid_from_address"
         | "invalid_access"
         | "invalid_region"

@@ -45,7 +45,7 @@ fn a_reply_that_does_not_account_for_everybody_concludes_nothing() {
 }
 
 #[test]
-fn failures_are_told_apart_by_name() {
+fn failures_are_distinguished_by_name() {
     let named = |status: u16, name: &str| {
         read(status, &format!(r#"{{"statusCode":{status},"name":"{name}","message":"words"}}"#))
     };

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::model::event::{Event, EventKind};
 use crate::provider::webhook::reading::{
-    Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text,
-    time, token_in,
+    Severity, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient,
+    text, time, token_in,
 };
 use crate::provider::webhook::scheme::{standard, standard_key_fits};
 use crate::provider::webhook::{Log, Webhook};
@@ -39,13 +39,13 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     );
     match event.kind {
         EventKind::Bounced => {
-            let told = if text(&value, "/data/bounce/type") == "Permanent" {
-                Told::Hard
+            let severity = if text(&value, "/data/bounce/type") == "Permanent" {
+                Severity::Hard
             } else {
-                Told::Soft
+                Severity::Soft
             };
             let said = first(&value, &["/data/bounce/diagnosticCode/0", "/data/bounce/message"]);
-            bounced(&mut event, told, "", &said);
+            bounced(&mut event, severity, "", &said);
         }
         EventKind::Deferred => deferred(
             &mut event,
@@ -98,8 +98,8 @@ fn id_of(kind: EventKind, email: &str) -> String {
 }
 
 /// An entry of the emails sent: `{"id":"…","to":["…"],"created_at":"…","last_event":"delivered"}`.
-/// Whether a bounce is hard is not told, so the webhook's word about it stays another event, and
-/// can still suppress.
+/// Whether a bounce is hard is not reported, so the webhook's word about it stays another event,
+/// and can still suppress.
 fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     let (email, word) = (text(entry, "/id"), text(entry, "/last_event"));
     let kind = kind_of(&word);
@@ -111,7 +111,7 @@ fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     };
     match kind {
         EventKind::Bounced => {
-            bounced(&mut event, Told::Soft, "", "");
+            bounced(&mut event, Severity::Soft, "", "");
             event.reason = "the list of emails does not tell why".to_owned();
         }
         EventKind::Complained => event.class = Some(complaint_class("")),

@@ -1,6 +1,6 @@
 //! SendGrid's dated lists of bounces, blocks, invalid addresses, spam reports and unsubscribes.
-//! Deliveries, opens and clicks are told by its event webhook alone, or by the activity feed, which
-//! is sold apart and answers six questions a minute.
+//! Deliveries, opens and clicks are reported by its event webhook alone, or by the activity feed,
+//! which is sold apart and answers six questions a minute.
 //!
 //! API: <https://www.twilio.com/docs/sendgrid/api-reference/bounces-api>.
 
@@ -17,7 +17,7 @@ const PAGE: usize = 500;
 
 impl EventLog for SendGrid {
     fn holds(&self) -> &'static str {
-        "bounces, blocks, invalid addresses, spam reports and unsubscribes; deliveries are told by webhooks"
+        "bounces, blocks, invalid addresses, spam reports and unsubscribes; deliveries are reported by webhooks"
     }
 
     fn whose(&self) -> [u8; 32] {

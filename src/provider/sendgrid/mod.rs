@@ -2,9 +2,9 @@
 //!
 //! - API: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send>, read on 2026-11-21.
 //! - Limits: 20 MB of a request (30 MB are documented in one place, 20 MB in another), 1,000
-//!   recipients, each address once, and less than 10,000 octets of substitutions of each.
+//!   recipients, each address once, and less than 10,000 bytes of substitutions of each.
 //! - One request: one message to up to 1,000 recipients. Bodies are shared: what differs stands in
-//!   the `substitutions` of each, under tags that nobody can know beforehand; subjects and headers
+//!   the `substitutions` of each, under tags that cannot be known beforehand; subjects and headers
 //!   are each one's own. With `gzip = true` it travels compressed, which the page documents as
 //!   "mail body compression" for accounts that have it enabled.
 //! - Partial failure: none, a request is taken or refused as a whole; `field` says what was wrong
@@ -13,7 +13,7 @@
 //!   `Unknown`.
 //! - Quirks: one id for all of a request. Success is 202 with an empty body and the id in
 //!   `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed addresses are taken,
-//!   and told about later. Display names may hold neither `;` nor `,`.
+//!   and reported later. Display names may hold neither `;` nor `,`.
 
 mod account;
 mod log;
@@ -48,7 +48,7 @@ const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotenc
 const CAPABILITIES: Capabilities =
     Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
 
-/// Substitutions of one recipient have fewer octets than this.
+/// Substitutions of one recipient have fewer bytes than this.
 const MAX_SUBSTITUTIONS: usize = 10_000;
 
 /// SendGrid's row in the table of providers.
@@ -202,7 +202,7 @@ impl Api for SendGrid {
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = contents.first() else {
-            return Err(inexpressible(Reason::Session, "nobody to mail"));
+            return Err(inexpressible(Reason::Session, "there is no recipient"));
         };
         fit_one_request(jobs, &contents)?;
         let tags = Tags::of(key, &contents)?;
@@ -220,14 +220,14 @@ impl Api for SendGrid {
         for ((job, content), variables) in jobs.iter().zip(&contents).zip(shared.variables()) {
             let substitutions: Map<String, Value> =
                 variables.into_iter().map(|(name, value)| (tags.tag(&name), value)).collect();
-            let octets: usize = substitutions
+            let bytes: usize = substitutions
                 .iter()
                 .map(|(tag, value)| tag.len() + value.as_str().map_or(0, str::len))
                 .sum();
-            if octets >= MAX_SUBSTITUTIONS {
+            if bytes >= MAX_SUBSTITUTIONS {
                 return Err(inexpressible(
                     Reason::Content,
-                    "what differs is larger than 10,000 octets",
+                    "what differs is larger than 10,000 bytes",
                 ));
             }
             personalizations.push(Personalization {
@@ -274,7 +274,7 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(reason, "", what))
 }
 
-/// The tags of a request. Each holds a part of the request's key, a hash that nobody who writes a
+/// The tags of a request. Each holds a part of the request's key, a hash that no writer of a
 /// message or a value knows beforehand, so neither holds a tag, nor becomes one where they meet.
 struct Tags {
     before: String,
@@ -308,7 +308,7 @@ impl Tags {
 /// Fails where these members cannot go together.
 fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
     let Some((first, others)) = contents.split_first() else { return Ok(()) };
-    // Whoever stands in a request twice refuses it.
+    // An address that stands in a request twice has all of it refused.
     let people: BTreeSet<String> = jobs.iter().map(|job| job.to.as_str().to_lowercase()).collect();
     let is_empty =
         |content: &Content| (content.text.is_empty(), content.html.as_ref().map(String::is_empty));
@@ -382,7 +382,7 @@ fn failure(jobs: &[&Job], answer: &Answer) -> Read {
             named(jobs.len(), answer, &errors)
                 .unwrap_or_else(|| Read::Unnamed(refusal(Reason::BadAddress)))
         }
-        // The sender is the same for everybody.
+        // The sender is the same for every recipient.
         StatusCode::BAD_REQUEST if field.split('.').next() == Some("from") => {
             Read::Stop(refusal(Reason::Policy))
         }

@@ -19,7 +19,7 @@ fn an_id_is_kept_and_a_reply_that_is_not_sendgrids_concludes_nothing() {
 }
 
 #[test]
-fn failures_are_told_apart_by_status_and_field() {
+fn failures_are_distinguished_by_status_and_field() {
     let body = |field: &str| {
         format!(
             r#"{{"errors":[{{"message":"Does not contain a valid address.","field":{field},"help":"http://x"}}]}}"#

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::model::event::{Bounce, Class, Event, EventKind};
 use crate::provider::webhook::reading::{
-    Told, bare, bounced, deferred, event, first, kind_of, recipient, text, time, token_in,
+    Severity, bare, bounced, deferred, event, first, kind_of, recipient, text, time, token_in,
 };
 use crate::provider::webhook::scheme::{fresh, header};
 use crate::provider::webhook::{Log, Refusal, Webhook};
@@ -34,7 +34,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
 const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
 const TIMESTAMP: &str = "x-twilio-email-event-webhook-timestamp";
 
-/// The octets of a SubjectPublicKeyInfo of P-256 before its uncompressed point (RFC 5480 section
+/// The bytes of a SubjectPublicKeyInfo of P-256 before its uncompressed point (RFC 5480 section
 /// 2).
 const SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
@@ -96,8 +96,8 @@ fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     match list {
         "spam_reports" => event.class = Some(Class::Abuse),
         "unsubscribes" => {}
-        "blocks" => bounced(&mut event, Told::Soft, &status, &said),
-        _ => bounced(&mut event, Told::Hard, &status, &said),
+        "blocks" => bounced(&mut event, Severity::Soft, &status, &said),
+        _ => bounced(&mut event, Severity::Hard, &status, &said),
     }
     if list == "invalid_emails" {
         (event.bounce, event.class) = (Some(Bounce::Hard), Some(Class::BadAddress));
@@ -118,8 +118,9 @@ fn one(raw: &str, now: Timestamp) -> Result<Event, String> {
     let status = text(&item, "/status");
     match event.kind {
         EventKind::Bounced => {
-            let told = if text(&item, "/type") == "blocked" { Told::Soft } else { Told::Hard };
-            bounced(&mut event, told, &status, &said);
+            let severity =
+                if text(&item, "/type") == "blocked" { Severity::Soft } else { Severity::Hard };
+            bounced(&mut event, severity, &status, &said);
         }
         EventKind::Deferred => deferred(&mut event, &status, &said),
         EventKind::Complained => event.class = Some(Class::Abuse),

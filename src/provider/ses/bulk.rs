@@ -8,11 +8,11 @@
 //!   value arrives as it is. A template inside the request knows simple substitution alone
 //!   (`EmailTemplateContent` in API_Template.html), and is refused where a name has more than
 //!   letters and digits (<https://github.com/aws/aws-sdk-js-v3/issues/6657>). A value that is
-//!   missing makes SES take the message and never deliver it, so everybody has every value.
+//!   missing makes SES take the message and never deliver it, so every recipient has every value.
 //! - Limits: 1 MB for a template inside the request, 262,144 characters for the values of one
 //!   recipient, 15 headers with at most 995 characters of ASCII.
 //!
-//! The rule it keeps: what SES would put together is what was rendered, octet for octet, or it goes
+//! The rule it keeps: what SES would put together is what was rendered, byte for byte, or it goes
 //! by itself and whole. A message in which something reads as a template goes so too.
 
 use std::collections::hash_map::DefaultHasher;
@@ -45,7 +45,7 @@ pub(super) const OPTIONS: [&str; 7] = [
     "TenantName",
 ];
 
-/// The most octets of a request with a template inside.
+/// The most bytes of a request with a template inside.
 const MAX_BYTES: usize = 1_000_000;
 /// The most characters of one recipient's values.
 const MAX_VALUES: usize = 262_144;
@@ -154,7 +154,7 @@ impl Ses {
     pub(super) fn bulk(&self, jobs: &[&Job]) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
         let (Some(first), Some(content)) = (jobs.first(), contents.first()) else {
-            return Err(inexpressible("nobody to mail"));
+            return Err(inexpressible("there is no recipient"));
         };
         if jobs.iter().any(|job| !goes_in_bulk(job)) {
             return Err(inexpressible("the message goes by itself"));
@@ -246,7 +246,7 @@ fn mark() -> Mark {
     Mark { before: OPEN.into(), after: "}}", edges: &['{', '}', '\\'] }
 }
 
-/// What tells members apart that cannot share a request.
+/// What differs between members that cannot share a request.
 pub(super) fn kind_of(job: &Job) -> u64 {
     let Some(content) = job.content.as_deref().filter(|_| goes_in_bulk(job)) else { return 0 };
     let mut hash = DefaultHasher::new();
@@ -261,16 +261,14 @@ fn goes_in_bulk(job: &Job) -> bool {
     let texts = [&content.subject, &content.text].into_iter().chain(&content.html);
     let is_tag = |text: &str| {
         (1..=MAX_TAG).contains(&text.len())
-            && text
-                .bytes()
-                .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     let is_header = |(name, value): &(String, String)| {
         (1..=MAX_HEADER_NAME).contains(&name.len())
             && (1..=MAX_HEADER_VALUE).contains(&value.len())
             && name.len() + value.len() <= MAX_HEADER
-            && name.bytes().all(|octet| matches!(octet, 33..=126) && octet != b':')
-            && value.bytes().all(|octet| matches!(octet, 32..=126))
+            && name.bytes().all(|byte| matches!(byte, 33..=126) && byte != b':')
+            && value.bytes().all(|byte| matches!(byte, 32..=126))
     };
     let is_file = |file: &Attachment| {
         (1..=MAX_FILE_NAME).contains(&file.name.len())
@@ -291,7 +289,7 @@ fn goes_in_bulk(job: &Job) -> bool {
     {
         return false;
     }
-    // A redirected message still names in To whom it was meant for.
+    // A redirected message still names in To the recipient that it was meant for.
     let bare = |to: &str| {
         to.strip_suffix('>').and_then(|to| to.rsplit_once('<')).map_or(to, |(_, address)| address)
             == job.to.as_str()
@@ -335,7 +333,7 @@ fn inexpressible(what: &str) -> Inexpressible {
 /// in the order of the entries.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Told {
+struct Results {
     bulk_email_entry_results: Vec<Outcome>,
 }
 
@@ -353,22 +351,22 @@ struct Outcome {
 /// What became of an entry.
 enum Fate {
     Known(Verdict),
-    /// The account is out of something, or the request names what is not there: nobody else is
-    /// taken either.
+    /// The account is out of something, or the request names what is not there: no other recipient
+    /// is taken either.
     Stop(Refusal),
 }
 
-/// What a 200 to so many entries means. Where there are not as many results, none of them tells
-/// whose it is: nothing is concluded, and so nobody goes again.
+/// What a 200 to so many entries means. Where there are not as many results, none of them says
+/// whose it is: nothing is concluded, and so no message goes again.
 pub(super) fn read(sent: usize, answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
-    let Some(Told { bulk_email_entry_results: told }) = answer.json() else {
+    let Some(Results { bulk_email_entry_results: results }) = answer.json() else {
         return doubt("the reply cannot be read");
     };
-    if told.len() != sent {
-        return doubt(&format!("{} results for {sent} messages", told.len()));
+    if results.len() != sent {
+        return doubt(&format!("{} results for {sent} messages", results.len()));
     }
-    let fates: Vec<Fate> = told.into_iter().map(|outcome| fate(outcome, answer)).collect();
+    let fates: Vec<Fate> = results.into_iter().map(|outcome| fate(outcome, answer)).collect();
     let throttled = |fate: &Fate| match fate {
         Fate::Known(Verdict::NotTaken { refusal, .. }) if refusal.reason == Reason::Rate => {
             Some(refusal.clone())
@@ -430,7 +428,7 @@ fn fate(Outcome { status, error, message_id }: Outcome, answer: &Answer) -> Fate
         | "ACCOUNT_SUSPENDED"
         | "ACCOUNT_SENDING_PAUSED"
         | "CONFIGURATION_SET_SENDING_PAUSED" => Fate::Stop(refusal(Reason::Policy)),
-        // `FAILED` does not say how far it came, and what nobody has documented says even less.
+        // `FAILED` does not say how far it came, and what is not documented says even less.
         _ => {
             let Refusal { code, detail, .. } = refusal(Reason::NoReply);
             Fate::Known(Verdict::Unknown { detail: format!("{code} {detail}").trim().to_owned() })

@@ -37,14 +37,14 @@ impl Credentials {
         };
         let is_bare = |secret: &Secret| {
             !secret.expose().is_empty()
-                && secret.expose().bytes().all(|octet| matches!(octet, 33..=126))
+                && secret.expose().bytes().all(|byte| matches!(byte, 33..=126))
         };
         if !is_bare(&key)
             || !token.as_ref().is_none_or(is_bare)
             || !id
                 .expose()
                 .bytes()
-                .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         {
             return Err("a value is empty, or holds a space, a line break or another character that no AWS key has".into());
         }

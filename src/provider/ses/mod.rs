@@ -11,7 +11,7 @@
 //!   whole.
 //! - Idempotency: none. A request that was written and not answered leaves its recipient `Unknown`.
 //! - Quirks: what is wrong stands in the type of the error, not in the status: throttling comes as
-//!   400 or 429. Suppressed addresses are taken, and told about later. SES puts a Message-ID and a
+//!   400 or 429. Suppressed addresses are taken, and reported later. SES puts a Message-ID and a
 //!   Date of its own into what it delivers. The local part of an address must be ASCII. Each
 //!   request is signed with its time, so a clock that is wrong by minutes is refused.
 
@@ -244,7 +244,7 @@ struct Mail<'a> {
     options: &'a serde_json::Map<String, Value>,
 }
 
-/// The envelope: whatever the message's headers say, it goes to nobody else.
+/// The envelope: whatever the message's headers say, it goes to no other address.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Destination<'a> {
@@ -398,7 +398,7 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     let refusal = |reason: Reason| answer.refusal(reason, name, message);
     let slow_down = || Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Rate) };
     match name {
-        // What is told apart only in prose: "Daily message quota exceeded" and "Maximum sending
+        // What only prose distinguishes: "Daily message quota exceeded" and "Maximum sending
         // rate exceeded".
         "LimitExceeded" | "TooManyRequests" | "Throttling"
             if message.to_ascii_lowercase().contains("quota exceeded") =>
@@ -430,8 +430,8 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
         "BadRequest" | "Validation" | "ValidationError" | "InvalidParameterValue" => {
             Read::Unnamed(refusal(blames(message)))
         }
-        // Documented as a request that never came in whole; but whoever says so may have heard more
-        // than it knows.
+        // Documented as a request that never came in whole; but a server that says so may have
+        // received more than it knows.
         "RequestTimeout" => Read::Doubt(refusal(Reason::NoReply)),
         "ServiceUnavailable" if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
@@ -440,7 +440,7 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     }
 }
 
-/// Whether it is the sender who is not verified, told only in prose: "Email address is not
+/// Whether it is the sender that is not verified, which only prose says: "Email address is not
 /// verified. The following identities failed the check in region EU-WEST-1: news@acme.example,
 /// ann@x.example". In the sandbox recipients must be verified as well; one who is not is refused
 /// alone.
@@ -472,9 +472,9 @@ fn names_the_sender(jobs: &[&Job], message: &str) -> bool {
     jobs.iter().all(|job| job.envelope_sender.as_ref().is_some_and(names) && !names(&job.to))
 }
 
-/// What a request was refused for, told only in prose: "Missing final '@domain'", "Domain contains
-/// illegal character", "Local address contains control or whitespace", "Illegal address". The
-/// recipient's address is the only one outside the message.
+/// What a request was refused for, which only prose says: "Missing final '@domain'", "Domain
+/// contains illegal character", "Local address contains control or whitespace", "Illegal address".
+/// The recipient's address is the only one outside the message.
 fn blames(message: &str) -> Reason {
     let message = message.to_ascii_lowercase();
     if message.contains("address") || message.contains("domain") {

@@ -31,16 +31,16 @@ fn word(draws: &mut Draws, characters: &[char], most: u64) -> String {
 
 /// Encoded as a part of a path or a query is on the wire.
 fn encoded(text: &str) -> String {
-    let octet = |octet: u8| match octet {
-        b'-' | b'_' | b'.' | b'~' => char::from(octet).to_string(),
-        _ if octet.is_ascii_alphanumeric() => char::from(octet).to_string(),
+    let byte = |byte: u8| match byte {
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         _ => format!(
             "%{}{}",
-            char::from(HEX[usize::from(octet >> 4)]),
-            char::from(HEX[usize::from(octet & 15)])
+            char::from(HEX[usize::from(byte >> 4)]),
+            char::from(HEX[usize::from(byte & 15)])
         ),
     };
-    text.bytes().map(octet).collect()
+    text.bytes().map(byte).collect()
 }
 
 /// A request as botocore is asked about it.

@@ -44,7 +44,7 @@ const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a container's agent is asked; it may just be starting.
 const ATTEMPTS: u32 = 3;
-/// The most octets of an answer; credentials have about 2,000.
+/// The most bytes of an answer; credentials have about 2,000.
 const MAX_ANSWER: usize = 64 * 1024;
 /// So long before they expire credentials are fetched anew.
 const BEFORE: Duration = Duration::from_secs(600);
@@ -221,7 +221,7 @@ async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
     // IAM's own rule for names of roles; anything else would lead to another path.
     if role.is_empty()
         || role.starts_with('.')
-        || !role.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+=,.@_-".contains(&octet))
+        || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
     {
         return Err("the instance has no role".into());
     }

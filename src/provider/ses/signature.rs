@@ -1,4 +1,4 @@
-//! Signature Version 4 of AWS: what proves that a request comes from whoever holds the secret key.
+//! Signature Version 4 of AWS: what proves that a request comes from the holder of the secret key.
 //!
 //! The rule it keeps: the same request, credentials and time give the same signature, and the
 //! secret key never leaves this module.

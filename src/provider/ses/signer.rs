@@ -131,7 +131,7 @@ impl Signer {
     pub(super) fn renew(&self, key: Option<&str>, http: &Http) -> bool {
         let found = self.files.as_ref().map(Files::credentials);
         let mut state = self.state();
-        // It was signed before they were renewed; or somebody else has just been told the same, and
+        // It was signed before they were renewed; or another task has just got the same answer, and
         // the role is being asked.
         if !state.is_at_hand(key) || (self.role.is_some() && state.due.is_none()) {
             return true;

@@ -40,8 +40,8 @@ pub(super) enum Source {
     Role(Role),
 }
 
-/// Finds the credentials of a provider, or whom to ask for them; exit 2 where there are none.
-/// Touches no network.
+/// Finds the credentials of a provider, or the service to ask for them; exit 2 where there are
+/// none. Touches no network.
 pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     let keys = Keys::of(settings);
     if let Some(key) = OWN.iter().find(|key| settings.keys.contains_key(**key)) {
@@ -85,7 +85,7 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
         "not in the environment ({}), not under [{name}] in {} or {}",
         VARIABLES[0], paths[0], paths[1]
     );
-    // Whoever asks for a profile that is not there has mistyped it.
+    // A profile that is asked for and is not there was mistyped.
     let is_there = files.profile == "default"
         || !files.entries().map_err(|what| keys.error("profile", &what))?.is_empty();
     let role = if is_there {
@@ -122,8 +122,8 @@ pub(super) fn region(settings: &ProviderSettings) -> Result<String> {
     match region {
         Some(region)
             if !region.is_empty()
-                && region.bytes().all(|octet| {
-                    octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-'
+                && region.bytes().all(|byte| {
+                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
                 }) =>
         {
             Ok(region)

@@ -271,7 +271,7 @@ fn failed(status: u16, kind: &str, message: &str) -> Read {
 }
 
 #[test]
-fn failures_are_told_apart_by_type_whatever_their_status() {
+fn failures_are_distinguished_by_type_whatever_their_status() {
     for (status, kind, message, reason) in [
         (400, "AccountSuspendedException", "account suspended", Reason::Policy),
         (400, "SendingPausedException", "Sending paused for this account.", Reason::Policy),

@@ -16,7 +16,7 @@ use super::sns::{Envelope, Purpose};
 use crate::model::event::{Event, EventKind};
 use crate::provider::webhook::Webhook;
 use crate::provider::webhook::reading::{
-    Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, text, time,
+    Severity, bare, bounced, complaint_class, deferred, event, first, kind_of, object, text, time,
     token_in,
 };
 
@@ -31,8 +31,8 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     looks_like: |value| value.get("TopicArn").is_some() && value.get("MessageId").is_some(),
 };
 
-/// An event without its envelope, as an export or a log keeps it. Nobody has signed it, so no
-/// endpoint reads it.
+/// An event without its envelope, as an export or a log keeps it. It is not signed, so no endpoint
+/// reads it.
 pub(super) const BARE: Webhook = Webhook {
     read: |body, now| Ok(each(&object(body)?, "", None, body, now)),
     looks_like: |value| {
@@ -47,12 +47,14 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     if envelope.purpose != Purpose::Notification {
         return Ok(Vec::new());
     }
-    let told = envelope.time();
+    let posted_at = envelope.time();
     match serde_json::from_str::<Value>(&envelope.message) {
-        Ok(event) if event.get("mail").is_some() => Ok(each(&event, &envelope.id, told, body, now)),
+        Ok(event) if event.get("mail").is_some() => {
+            Ok(each(&event, &envelope.id, posted_at, body, now))
+        }
         // A new subscription is greeted with a sentence.
         _ => {
-            let mut said = event(EventKind::Unknown, told.unwrap_or(now), body);
+            let mut said = event(EventKind::Unknown, posted_at.unwrap_or(now), body);
             said.reason = envelope.message;
             said.id = envelope.id;
             Ok(vec![said])
@@ -60,7 +62,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     }
 }
 
-/// Whom an event is about: those that its own part names, else the destination.
+/// The recipients that an event is about: those that its own part names, else the destination.
 fn recipients(value: &Value) -> Vec<Value> {
     let named = [
         "/bounce/bouncedRecipients",
@@ -77,7 +79,7 @@ fn recipients(value: &Value) -> Vec<Value> {
 fn each(
     value: &Value,
     id: &str,
-    told: Option<Timestamp>,
+    posted_at: Option<Timestamp>,
     raw: &[u8],
     now: Timestamp,
 ) -> Vec<Event> {
@@ -86,7 +88,7 @@ fn each(
         who.push(Value::Null);
     }
     let of = |(place, recipient): (usize, &Value)| {
-        let mut event = one(value, recipient, told, raw, now);
+        let mut event = one(value, recipient, posted_at, raw, now);
         if !id.is_empty() {
             event.id = if who.len() == 1 { id.to_owned() } else { format!("{id}-{place}") };
         }
@@ -98,7 +100,7 @@ fn each(
 fn one(
     value: &Value,
     recipient: &Value,
-    told: Option<Timestamp>,
+    posted_at: Option<Timestamp>,
     raw: &[u8],
     now: Timestamp,
 ) -> Event {
@@ -106,18 +108,18 @@ fn one(
     let own = ["bounce", "complaint", "delivery", "deliveryDelay", "open", "click", "subscription"]
         .map(|part| format!("/{part}/timestamp"));
     let at = time(value, &own.each_ref().map(String::as_str))
-        .or(told)
+        .or(posted_at)
         .or_else(|| time(value, &["/mail/timestamp"]));
     let mut event = event(kind_of(&word), at.unwrap_or(now), raw);
     let (status, said) = (text(recipient, "/status"), text(recipient, "/diagnosticCode"));
     match event.kind {
         EventKind::Bounced => {
-            let told = if text(value, "/bounce/bounceType") == "Permanent" {
-                Told::Hard
+            let severity = if text(value, "/bounce/bounceType") == "Permanent" {
+                Severity::Hard
             } else {
-                Told::Soft
+                Severity::Soft
             };
-            bounced(&mut event, told, &status, &said);
+            bounced(&mut event, severity, &status, &said);
             let kind = format!(
                 "{} {}",
                 text(value, "/bounce/bounceType"),
@@ -151,7 +153,7 @@ fn one(
     event
 }
 
-/// Somebody has changed what they are subscribed to.
+/// A recipient has changed what they are subscribed to.
 fn subscription(event: &mut Event, value: &Value) {
     let all =
         value.pointer("/subscription/newTopicPreferences/unsubscribeAll").and_then(Value::as_bool)

@@ -1,4 +1,4 @@
-//! A relay by hand: connect, TLS, EHLO, AUTH and QUIT. No transaction is begun.
+//! Whether a relay would take mail: connect, TLS, EHLO, AUTH and QUIT. No transaction is begun.
 
 use super::extensions::Extensions;
 use super::pipelining::{Mode, Stage, WORTHWHILE};

@@ -1,6 +1,6 @@
 //! AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and XOAUTH2.
 //!
-//! The rule it keeps: what a server says while it is told a secret is repeated without that secret.
+//! The rule it keeps: what a server says while it gets a secret is repeated without that secret.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -76,7 +76,7 @@ pub(super) async fn authenticate(
     let secrets: Vec<String> = responses.iter().cloned().chain([password.to_owned()]).collect();
     responses.reverse();
     let mut command = format!("AUTH {}", mechanism.keyword());
-    // RFC 4954 section 4: an initial response must fit the 512 octets of a command line, its CRLF
+    // RFC 4954 section 4: an initial response must fit the 512 bytes of a command line, its CRLF
     // included.
     if mechanism != Mechanism::Login
         && responses.last().is_some_and(|first| command.len() + 1 + first.len() <= 510)
@@ -87,8 +87,8 @@ pub(super) async fn authenticate(
     let mut answer = exchange(connection, &command, &secrets).await?;
     let mut is_cancelled = false;
     while answer.code == 334 && !is_cancelled {
-        // XOAUTH2 tells its error in a challenge, and the refusal only after an empty response. Any
-        // other challenge beyond what the mechanism has is answered likewise, once.
+        // XOAUTH2 reports its error in a challenge, and the refusal only after an empty response.
+        // Any other challenge beyond what the mechanism has is answered likewise, once.
         let response = responses.pop();
         is_cancelled = response.is_none();
         answer = exchange(connection, &response.unwrap_or_default(), &secrets).await?;

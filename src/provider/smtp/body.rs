@@ -1,7 +1,7 @@
 //! A message as it goes on the wire: lines end in CRLF; after DATA a leading dot is doubled (RFC
-//! 5321 section 4.5.2) and a lone dot ends it, after BDAT (RFC 3030) the number of octets does.
+//! 5321 section 4.5.2) and a lone dot ends it, after BDAT (RFC 3030) the number of bytes does.
 //!
-//! The rule it keeps: no content can end the message early, and both ways deliver the same octets.
+//! The rule it keeps: no content can end the message early, and both ways deliver the same bytes.
 //! A bare CR or LF, which some servers take for a line end, becomes CRLF.
 
 /// Appends `message` and the line that ends it to `out`.
@@ -19,9 +19,9 @@ pub(crate) fn append(out: &mut Vec<u8>, message: &[u8]) {
 
 /// Appends `message` as one chunk, which is also the last, with the command that announces it.
 pub(crate) fn append_chunk(out: &mut Vec<u8>, message: &[u8]) {
-    let octets: usize = lines(message).map(|line| line.len() + 2).sum();
-    out.extend_from_slice(format!("BDAT {octets} LAST\r\n").as_bytes());
-    out.reserve(octets);
+    let bytes: usize = lines(message).map(|line| line.len() + 2).sum();
+    out.extend_from_slice(format!("BDAT {bytes} LAST\r\n").as_bytes());
+    out.reserve(bytes);
     for line in lines(message) {
         out.extend_from_slice(line);
         out.extend_from_slice(b"\r\n");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_counted_in_octets_and_stuffs_no_dots() {
+    fn a_chunk_is_counted_in_bytes_and_stuffs_no_dots() {
         for (message, expected) in [
             ("a\r\n", "BDAT 3 LAST\r\na\r\n"),
             (".a\r\n.\r\n", "BDAT 7 LAST\r\n.a\r\n.\r\n"),

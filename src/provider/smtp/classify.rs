@@ -2,9 +2,9 @@
 //! read by [`crate::replies`].
 //!
 //! The rules it keeps: the first digit of the code decides whether a refusal is transient or
-//! permanent, what it means decides the cause; where the code and the enhanced code disagree nobody
-//! is suppressed, and neither is anybody for policy or reputation. What is known to be about the
-//! provider stops it at the first, and is never a recipient's.
+//! permanent, what it means decides the cause; where the code and the enhanced code disagree no
+//! address is suppressed, and neither is one for policy or reputation. What is known to be about
+//! the provider stops it at the first, and is never a recipient's.
 
 use super::reply::{Answer, Enhanced};
 use super::sender::names_our_sender;
@@ -24,8 +24,8 @@ pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     if let Some(health) = of_provider(reading, &refusal, is_permanent) {
         return (blameless(&refusal), health);
     }
-    // A refused MAIL would be refused for everybody, so it is held against the provider and not
-    // written into each recipient's row: the breaker sees the same failure again and stops. A
+    // A refused MAIL would be refused for every recipient, so it is held against the provider and
+    // not written into each recipient's row: the breaker sees the same failure again and stops. A
     // message that is too large is the exception.
     let is_systemic = answer.code == 421
         || (step == Step::Mail && reading.means != Meaning::Content)
@@ -215,7 +215,7 @@ mod tests {
     }
 
     /// The verdict in a few words.
-    fn told(step: Step, line: &str) -> String {
+    fn outcome(step: Step, line: &str) -> String {
         let (verdict, health) = judge(step, &answer(line));
         let verdict = match verdict {
             Verdict::Rejected(r) => {
@@ -293,15 +293,15 @@ mod tests {
             (Message, "550 5.4.5 Daily user sending limit exceeded.", "not taken cap, used up"),
             (Mail, "454 4.7.0 later", "not taken policy, failing"),
         ] {
-            assert_eq!(told(step, line), expected, "{step}: {line}");
+            assert_eq!(outcome(step, line), expected, "{step}: {line}");
         }
     }
 
     #[test]
     fn nobody_is_suppressed_where_the_digits_disagree() {
-        assert_eq!(told(Step::Rcpt, "550 4.1.1 no such user"), "rejected mailbox_gone");
+        assert_eq!(outcome(Step::Rcpt, "550 4.1.1 no such user"), "rejected mailbox_gone");
         assert_eq!(
-            told(Step::Rcpt, "450 5.1.1 no such user"),
+            outcome(Step::Rcpt, "450 5.1.1 no such user"),
             "not taken mailbox_transient counts"
         );
     }
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn rate_is_a_word_and_not_a_part_of_one() {
         assert_eq!(
-            told(Step::Rcpt, "451 4.7.0 please separate and moderate"),
+            outcome(Step::Rcpt, "451 4.7.0 please separate and moderate"),
             "not taken policy counts"
         );
     }

@@ -1,8 +1,8 @@
-//! One connection: octets out in groups, replies in, and the queue that tells which reply belongs
+//! One connection: bytes out in groups, replies in, and the queue that knows which reply belongs
 //! to which command.
 //!
 //! The rules it keeps: commands that may share a write leave in one write; every wait is bounded; a
-//! reply nobody waits for is never taken for the answer to something else.
+//! reply that is not awaited is never taken for the answer to something else.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -22,7 +22,7 @@ use super::reply::{Answer, ReplyBuffer};
 use super::step::Step;
 use crate::provider::Job;
 
-/// The most octets of one write; larger groups take several.
+/// The most bytes of one write; larger groups take several.
 const SLICE: usize = 64 * 1024;
 
 /// The most pieces that are read at once; no server has more to say to all that can be under way.
@@ -72,22 +72,22 @@ impl AsyncWrite for Stream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[IoSlice<'_>],
+        bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, octets),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, octets),
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
         }
     }
 
@@ -117,7 +117,7 @@ impl AsyncWrite for Stream {
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) fault: Fault,
-    /// Whether the last octet of the group's message (of the group, where it holds none) may have
+    /// Whether the last byte of the group's message (of the group, where it holds none) may have
     /// left all the same.
     pub(super) may_have_left: bool,
 }
@@ -149,7 +149,7 @@ pub(super) struct Connection {
     has_read: bool,
 }
 
-/// A process that was stopped finds its time limits over before it has heard what came meanwhile;
+/// A process that was stopped finds its time limits over before it has read what came meanwhile;
 /// it looks once more for so long.
 const GRACE: Duration = Duration::from_millis(20);
 
@@ -227,7 +227,7 @@ impl Connection {
         self.outbox.len()
     }
 
-    /// The octets of the outbox, those that `exchange` has handed over included; none once it has
+    /// The bytes of the outbox, those that `exchange` has handed over included; none once it has
     /// handed over all.
     pub(super) fn queued(&self) -> usize {
         self.outbox.len()
@@ -271,10 +271,10 @@ impl Connection {
     /// Reads all that is there, so that a connection that is closed already is seen to be before
     /// more is begun on it.
     fn poll_inbox(&mut self, cx: &mut Context<'_>, broken: &mut Broken) -> Poll<()> {
-        let mut octets = [0; 8192];
+        let mut bytes = [0; 8192];
         let mut has_read = Poll::Pending;
         for _ in 0..MOST_PIECES {
-            let mut piece = ReadBuf::new(&mut octets);
+            let mut piece = ReadBuf::new(&mut bytes);
             match Pin::new(&mut self.stream).poll_read(cx, &mut piece) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(())) if piece.filled().is_empty() => {
@@ -361,15 +361,15 @@ impl Connection {
             // The kernel has taken exactly what it says; a TLS write that fails may have encrypted
             // and sent all that it was given.
             let may_have_left = sent >= message_end || (self.stream.is_tls() && end >= message_end);
-            let octets = [
+            let bytes = [
                 IoSlice::new(&before[sent.min(before.len())..end.min(before.len())]),
                 IoSlice::new(
                     &self.outbox
                         [sent.saturating_sub(before.len())..end.saturating_sub(before.len())],
                 ),
             ];
-            let first = usize::from(octets[0].is_empty());
-            let fault = match within(limit, self.stream.write_vectored(&octets[first..])).await {
+            let first = usize::from(bytes[0].is_empty());
+            let fault = match within(limit, self.stream.write_vectored(&bytes[first..])).await {
                 Some(Ok(n)) if n > 0 => {
                     sent += n;
                     continue;

@@ -8,7 +8,7 @@ use super::settings::Settings;
 /// Whether the operator knows that a window does nothing here.
 #[derive(Debug, Default)]
 pub(super) struct Experience {
-    has_been_told: AtomicBool,
+    is_reported: AtomicBool,
 }
 
 impl Experience {
@@ -18,7 +18,7 @@ impl Experience {
             return None;
         }
         if !(session.extensions.chunking && session.groups) {
-            if !self.has_been_told.swap(true, Ordering::Relaxed) {
+            if !self.is_reported.swap(true, Ordering::Relaxed) {
                 tracing::info!(
                     server = settings.host,
                     "`window` does nothing here: the server does not announce both CHUNKING and PIPELINING"

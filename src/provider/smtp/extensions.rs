@@ -8,9 +8,9 @@ use super::reply::Answer;
 pub(super) struct Extensions {
     /// RFC 2920: commands may be sent without waiting for each answer.
     pub(super) pipelining: bool,
-    /// RFC 3030: a message may be sent as a chunk of so many octets.
+    /// RFC 3030: a message may be sent as a chunk of so many bytes.
     pub(super) chunking: bool,
-    /// RFC 1870; the largest message in octets, 0 where the server names none.
+    /// RFC 1870; the largest message in bytes, 0 where the server names none.
     pub(super) size: Option<u64>,
     /// RFC 6152.
     pub(super) eight_bit_mime: bool,
@@ -54,10 +54,10 @@ impl Extensions {
         found
     }
 
-    /// The limit that a message of `octets` exceeds, if it does.
-    pub(super) fn exceeded_by(&self, octets: usize) -> Option<u64> {
+    /// The limit that a message of `bytes` exceeds, if it does.
+    pub(super) fn exceeded_by(&self, bytes: usize) -> Option<u64> {
         self.size
-            .filter(|&limit| limit > 0 && u64::try_from(octets).is_ok_and(|octets| octets > limit))
+            .filter(|&limit| limit > 0 && u64::try_from(bytes).is_ok_and(|bytes| bytes > limit))
     }
 }
 

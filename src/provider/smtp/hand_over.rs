@@ -280,7 +280,7 @@ impl<'a> HandOver<'a> {
             // Of several that went wrong at once none was about one recipient.
             self.reply.concerns = self.at_hand.take().filter(|_| self.reply.health == Health::Fine);
         }
-        // Of several that went wrong at once, what tells most.
+        // Of several that went wrong at once, the gravest.
         if gravity(&health) > gravity(&self.reply.health) {
             self.reply.health = health;
         }

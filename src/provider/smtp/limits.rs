@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::step::Step;
 
-/// The longest waits, after RFC 5321 section 4.5.3.2 and shorter where nobody waits that long
-/// today.
+/// The longest waits, after RFC 5321 section 4.5.3.2 and shorter where servers no longer take that
+/// long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Looking the name up, connecting, and the TLS handshake: each.

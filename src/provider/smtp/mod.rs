@@ -2,7 +2,7 @@
 //!
 //! The rules it keeps: never more than `in_flight` connections, idle ones included; a connection
 //! that was left in the middle of anything, as when a send is dropped, is closed and never used
-//! again; a closed connection is nobody's fault.
+//! again; a closed connection is held against no recipient.
 //!
 //! - Limits: `SIZE` as the server announces it; `per_connection` messages over one connection.
 //! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a
@@ -10,7 +10,7 @@
 //!   (`pipelining`). With `window = N`, where the server announces CHUNKING too, up to N messages
 //!   are under way on a connection, each as one chunk; elsewhere `window` does nothing.
 //! - Partial failure: none, since every transaction has one recipient.
-//! - Idempotency: none. A message whose last octet was written and not answered is `Unknown`; with
+//! - Idempotency: none. A message whose last byte was written and not answered is `Unknown`; with
 //!   a window that can be N on each connection.
 //! - Quirks: a server may close at any time with 421, or silently when idle; the same message then
 //!   goes over a new connection, once.

@@ -104,7 +104,7 @@ impl Pipelining {
             .is_ok()
     }
 
-    /// Takes the trial for one connection. What it was before, if nobody else has it.
+    /// Takes the trial for one connection. What it was before, if no other connection has it.
     pub(super) fn take(&self) -> Option<Stage> {
         [Stage::Begun, Stage::Untried]
             .into_iter()

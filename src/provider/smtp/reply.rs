@@ -1,13 +1,13 @@
-//! Replies of an SMTP server (RFC 5321 section 4.2), read from octets as they arrive.
+//! Replies of an SMTP server (RFC 5321 section 4.2), read from bytes as they arrive.
 //!
 //! The rule it keeps: what comes out is well formed and free of control characters, and what is too
 //! long to be a reply is an error, never a growing buffer.
 
 use std::fmt;
 
-/// The longest line taken; RFC 5321 section 4.5.3.1.5 allows 512 octets, real servers exceed it.
+/// The longest line taken; RFC 5321 section 4.5.3.1.5 allows 512 bytes, real servers exceed it.
 const MAX_LINE: usize = 4_096;
-/// The octets that are read at once, at least.
+/// The bytes that are read at once, at least.
 const PIECE: usize = 1_024;
 /// The most lines of one reply.
 const MAX_LINES: usize = 200;
@@ -112,10 +112,10 @@ fn split_enhanced(line: &str) -> Option<(Enhanced, &str)> {
     (matches!(code.class, 2 | 4 | 5) && parts.next().is_none()).then_some((code, &line[end..]))
 }
 
-/// Collects octets into replies.
+/// Collects bytes into replies.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyBuffer {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     /// Where the next line begins.
     start: usize,
     code: Option<u16>,
@@ -124,30 +124,30 @@ pub(crate) struct ReplyBuffer {
 
 impl ReplyBuffer {
     /// Adds what was read.
-    pub(crate) fn extend(&mut self, octets: &[u8]) {
-        self.room().extend_from_slice(octets);
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        self.room().extend_from_slice(bytes);
     }
 
     /// Where what is read is to be appended, with room for some.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {
-            self.octets.drain(..self.start);
+            self.bytes.drain(..self.start);
             self.start = 0;
         }
-        self.octets.reserve(PIECE);
-        &mut self.octets
+        self.bytes.reserve(PIECE);
+        &mut self.bytes
     }
 
     /// Whether nothing is left that has not been given out as a reply.
     pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.octets.len() && self.lines.is_empty()
+        self.start == self.bytes.len() && self.lines.is_empty()
     }
 
     /// The next complete reply, `None` while there is none yet; the error says what is wrong with
     /// what came instead.
     pub(crate) fn next(&mut self) -> Result<Option<Answer>, &'static str> {
         loop {
-            let rest = &self.octets[self.start..];
+            let rest = &self.bytes[self.start..];
             let Some(length) = memchr::memchr(b'\n', rest) else {
                 return if rest.len() > MAX_LINE {
                     Err("a line that is too long")
@@ -198,9 +198,9 @@ mod tests {
 
     use super::*;
 
-    fn read(octets: &[u8]) -> Result<Option<Answer>, &'static str> {
+    fn read(bytes: &[u8]) -> Result<Option<Answer>, &'static str> {
         let mut buffer = ReplyBuffer::default();
-        buffer.extend(octets);
+        buffer.extend(bytes);
         buffer.next()
     }
 
@@ -267,14 +267,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_octets_make_it_panic_and_pieces_read_like_the_whole(octets in proptest::collection::vec(any::<u8>(), 0..200), cut in 0_usize..200) {
-            let whole = read(&octets);
-            let cut = cut.min(octets.len());
+        fn no_bytes_make_it_panic_and_pieces_read_like_the_whole(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut in 0_usize..200) {
+            let whole = read(&bytes);
+            let cut = cut.min(bytes.len());
             let mut buffer = ReplyBuffer::default();
-            buffer.extend(&octets[..cut]);
+            buffer.extend(&bytes[..cut]);
             let mut pieces = buffer.next();
             if pieces == Ok(None) {
-                buffer.extend(&octets[cut..]);
+                buffer.extend(&bytes[cut..]);
                 pieces = buffer.next();
             }
             prop_assert_eq!(pieces, whole);

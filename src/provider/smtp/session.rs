@@ -54,7 +54,7 @@ pub(super) struct Session {
     pub(super) relay: Arc<Relay>,
     /// Whether MAIL, RCPT and DATA may share a write.
     pub(super) groups: bool,
-    /// Whether an envelope behind the final dot that is not taken is held against nobody.
+    /// Whether an envelope behind the final dot that is not taken is held against no recipient.
     pub(super) is_auto: bool,
     /// What stands behind the final dot is being tried on this connection.
     pub(super) trial: Option<Trial>,

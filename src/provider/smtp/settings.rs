@@ -37,7 +37,7 @@ const MAX_WINDOW: usize = 64;
 /// How a session comes to be encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
-    /// TLS from the first octet (`smtps://`).
+    /// TLS from the first byte (`smtps://`).
     Implicit,
     /// STARTTLS, always (`smtp+starttls://`, `tls = "required"`).
     Required,

@@ -15,9 +15,9 @@ pub(crate) enum Step {
     Mail,
     Rcpt,
     Data,
-    /// The octets up to the final dot, and the answer to it.
+    /// The bytes up to the final dot, and the answer to it.
     Message,
-    /// A dot alone, which ends a DATA that nobody is to receive (RFC 2920 section 3.1).
+    /// A dot alone, which ends a DATA without a recipient (RFC 2920 section 3.1).
     LoneDot,
     Quit,
 }

@@ -1,8 +1,8 @@
 //! One message over a session: MAIL, RCPT, DATA, the message, its answer.
 //!
 //! The rules it keeps: one recipient in each transaction; without PIPELINING one command at a time;
-//! the trace is told before the write that holds the final dot; what is certain is said, and what
-//! is not is `Unknown`.
+//! the trace is written before the write that holds the final dot; what is certain is said, and
+//! what is not is `Unknown`.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -57,14 +57,14 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
         return rejected(
             Reason::Content,
             "552 5.3.4",
-            format!("message is {} octets, the server takes {limit}", job.message.len()),
+            format!("message is {} bytes, the server takes {limit}", job.message.len()),
         );
     }
     if job.eight_bit != EightBit::Nowhere && !offered.eight_bit_mime {
         return rejected(
             Reason::Content,
             "554 5.6.1",
-            "message has 8-bit octets, the server lacks 8BITMIME".into(),
+            "message has 8-bit bytes, the server lacks 8BITMIME".into(),
         );
     }
     if offered.smtputf8 {
@@ -355,8 +355,8 @@ impl Session {
         if envelope.is_recipient_taken {
             return false;
         }
-        // RFC 2920 section 3.1: DATA left with RCPT and the server opened it although it has nobody
-        // to deliver to. Whatever it answers to an empty message, nobody gets it.
+        // RFC 2920 section 3.1: DATA left with RCPT and the server opened it although it has no
+        // recipient. Whatever it answers to an empty message, no recipient gets it.
         self.connection.queue(Step::LoneDot, ".");
         let answered = match self.connection.flush().await {
             Ok(()) => self.connection.next().await,

@@ -1,8 +1,8 @@
 //! The URL of a relay.
 //!
 //! Read here and not by the crate `url`, which leaves the host of a scheme that is not the web's
-//! opaque: it escapes a name beyond ASCII in place of turning it into its form in DNS, recognises no
-//! IPv4 address, and knows no default port.
+//! opaque: it escapes a name beyond ASCII in place of turning it into its form in DNS, recognises
+//! no IPv4 address, and knows no default port.
 //!
 //! The rule it keeps: what is wrong is said without a word of the URL, because a password may have
 //! been put there.
@@ -87,7 +87,8 @@ pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
 
 /// Decodes `%40` and the like; `None` where an escape is torn, or control characters come out.
 fn decoded(text: &str) -> Option<String> {
-    // The crate leaves a torn escape as it stands; here it is more likely a slip than a user's name.
+    // The crate leaves a torn escape as it stands; here it is more likely a slip than a user's
+    // name.
     let is_whole = |rest: &str| {
         rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };

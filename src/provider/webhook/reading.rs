@@ -58,13 +58,14 @@ pub(in crate::provider) fn time(value: &Value, pointers: &[&str]) -> Option<Time
 }
 
 fn seconds(seconds: f64) -> Option<Timestamp> {
-    // Milliseconds are told from seconds by their size: as seconds they would lie beyond the year 5000.
+    // Milliseconds differ from seconds by their size: as seconds they would lie beyond the year
+    // 5000.
     let seconds = if seconds > 1e11 { seconds / 1000.0 } else { seconds };
     (seconds.is_finite() && seconds > 0.0)
         .then(|| Timestamp::from_microsecond((seconds * 1e6) as i64).ok())?
 }
 
-/// An event of this type about nobody yet, with what the provider sent.
+/// An event of this type without a recipient yet, with what the provider sent.
 pub(in crate::provider) fn event(kind: EventKind, at: Timestamp, raw: &[u8]) -> Event {
     let mut event = Event::new(kind, Source::Webhook, at);
     event.keep_raw(raw);
@@ -104,7 +105,7 @@ pub(in crate::provider) fn kind_of(word: &str) -> EventKind {
 
 /// What a provider says of a bounce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::provider) enum Told {
+pub(in crate::provider) enum Severity {
     /// The address is of no use.
     Hard,
     /// Another message may arrive.
@@ -115,17 +116,22 @@ pub(in crate::provider) enum Told {
 
 /// Makes an event a bounce. The provider knows best whether an address is of no use, but for
 /// policy: that is about the sender, whatever the provider calls it.
-pub(in crate::provider) fn bounced(event: &mut Event, told: Told, status: &str, said: &str) {
+pub(in crate::provider) fn bounced(
+    event: &mut Event,
+    severity: Severity,
+    status: &str,
+    said: &str,
+) {
     let judged = judge(status, said, "");
     event.kind = EventKind::Bounced;
     event.status = judged.status;
     event.code = judged.code;
     event.class = Some(judged.class);
     event.reason = said.to_owned();
-    event.bounce = Some(match told {
-        Told::Hard if judged.class != Class::Policy => Bounce::Hard,
-        Told::Hard | Told::Soft => Bounce::Soft,
-        Told::Unsaid => judged.bounce,
+    event.bounce = Some(match severity {
+        Severity::Hard if judged.class != Class::Policy => Bounce::Hard,
+        Severity::Hard | Severity::Soft => Bounce::Soft,
+        Severity::Unsaid => judged.bounce,
     });
     if event.bounce == Some(Bounce::Hard) && judged.class == Class::Other {
         event.class = Some(Class::MailboxGone);

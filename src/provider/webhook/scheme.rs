@@ -70,7 +70,7 @@ pub(in crate::provider) fn any_hmac_fits(
     }
 }
 
-/// Whether two texts are equal, told in the same time wherever they differ.
+/// Whether two texts are equal, compared in the same time wherever they differ.
 pub(in crate::provider) fn equal(expected: &[u8], given: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
     hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()

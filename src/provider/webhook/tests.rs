@@ -13,13 +13,13 @@ fn read(kind: &str, payload: &Value) -> Vec<Event> {
     webhook(kind).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
 }
 
-/// The events of a payload in an export, whoever's it is.
+/// The events of a payload in an export of any provider.
 fn exported(payload: &Value) -> Vec<Event> {
     recognise(payload).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
 }
 
 /// Type, class, status, address, provider's id and our token of the one event that a payload is.
-fn told(kind: &str, payload: &Value) -> String {
+fn in_words(kind: &str, payload: &Value) -> String {
     let events = read(kind, payload);
     assert_eq!(events.len(), 1, "{payload}");
     line(&events[0])
@@ -29,10 +29,10 @@ fn line(event: &Event) -> String {
     assert!(!event.id.is_empty() && event.raw.is_some());
     let class = event.class.map_or("-", |class| class.as_str());
     let status = if event.status.is_empty() { "-" } else { &event.status };
-    let whom = event.recipient.as_deref().unwrap_or("-");
+    let recipient = event.recipient.as_deref().unwrap_or("-");
     let suppresses = event.suppresses().map_or(String::new(), |reason| format!(" => {reason}"));
     let token = if event.token == TOKEN { " ours" } else { "" };
-    format!("{} {class} {status} {whom} {}{token}{suppresses}", event.word(), event.provider_id)
+    format!("{} {class} {status} {recipient} {}{token}{suppresses}", event.word(), event.provider_id)
 }
 
 fn with(mut base: Value, more: Value) -> Value {
@@ -99,7 +99,7 @@ fn sendgrids_types() {
         ),
         (json!({"event": "brand_new"}), "unknown - - a@example.com 14c5d75ce93 ours"),
     ] {
-        assert_eq!(told("sendgrid", &json!([with(base.clone(), more)])), expected);
+        assert_eq!(in_words("sendgrid", &json!([with(base.clone(), more)])), expected);
     }
     let events = read(
         "sendgrid",
@@ -168,9 +168,9 @@ fn mailguns_types() {
         (json!({"event": "list_uploaded"}), "unknown - - a@example.com 2018.1@acme.example ours"),
     ] {
         let data = with(base.clone(), more);
-        assert_eq!(told("mailgun", &json!({"signature": {}, "event-data": data})), expected);
+        assert_eq!(in_words("mailgun", &json!({"signature": {}, "event-data": data})), expected);
         // The event log has the same objects by themselves.
-        assert_eq!(told("mailgun", &data), expected);
+        assert_eq!(in_words("mailgun", &data), expected);
     }
     // Mailgun's ids are unique within a day.
     assert_eq!(
@@ -256,10 +256,10 @@ fn postmarks_types() {
         ),
         (with(base, json!({"RecordType": "New"})), "unknown - -"),
     ] {
-        let told = told("postmark", &payload);
+        let said = in_words("postmark", &payload);
         assert!(
-            told.starts_with(&format!("{expected} a@example.com 883953f4 ours")),
-            "{told}: {payload}"
+            said.starts_with(&format!("{expected} a@example.com 883953f4 ours")),
+            "{said}: {payload}"
         );
     }
     assert_eq!(read("postmark", &bounce("HardBounce", "", true))[0].id, "bounce-42");
@@ -345,11 +345,11 @@ fn sess_types() {
                 .unwrap()
                 .read(event.to_string().as_bytes(), NOW.parse().unwrap())
                 .is_err(),
-            "nobody has signed it"
+            "it carries no signature"
         );
         let envelope = json!({"Type": "Notification", "MessageId": "19ba9823", "TopicArn": "arn", "Message": event.to_string() + "\n",
             "Timestamp": "2018-03-26T17:58:59.675Z"});
-        assert_eq!(told("ses", &envelope), expected);
+        assert_eq!(in_words("ses", &envelope), expected);
         let read = read("ses", &envelope);
         assert_eq!(
             (read[0].id.as_str(), read[0].message_id.as_str()),
@@ -365,7 +365,7 @@ fn sess_types() {
             (with(greeting.clone(), forged), "unknown - - - "),
         ] {
             assert_eq!(
-                (told("ses", &said), exported(&said).iter().map(line).collect::<Vec<_>>()),
+                (in_words("ses", &said), exported(&said).iter().map(line).collect::<Vec<_>>()),
                 (expected.to_owned(), vec![expected.to_owned()])
             );
         }
@@ -381,7 +381,7 @@ fn sess_types() {
             ("m-1".to_owned(), "b@example.com".to_owned())
         ]
     );
-    assert_eq!(told("ses", &greeting), "unknown - - - ");
+    assert_eq!(in_words("ses", &greeting), "unknown - - - ");
     assert!(read("ses", &json!({"Type": "SubscriptionConfirmation", "MessageId": "m"})).is_empty());
 }
 
@@ -422,14 +422,14 @@ fn resends_types() {
         ("contact.updated", json!({"unsubscribed": true}), "unsubscribed - -"),
         ("contact.updated", json!({"unsubscribed": false}), "unknown - -"),
     ] {
-        let told = told("resend", &payload(word, more));
+        let said = in_words("resend", &payload(word, more));
         assert!(
-            told.starts_with(&format!("{expected} a@example.com 56761188 ours")),
-            "{word}: {told}"
+            said.starts_with(&format!("{expected} a@example.com 56761188 ours")),
+            "{word}: {said}"
         );
     }
     let listed = payload("email.sent", json!({"tags": [{"name": "mailbatch_id", "value": TOKEN}]}));
-    assert_eq!(told("resend", &listed), "sent - - a@example.com 56761188 ours");
+    assert_eq!(in_words("resend", &listed), "sent - - a@example.com 56761188 ours");
 }
 
 #[test]
@@ -488,8 +488,8 @@ fn birds_types() {
         ("email_suppression.created", json!({"reason": "manual"}), "unknown - -"),
         ("domain.verified", json!({}), "unknown - -"),
     ] {
-        let told = told("bird", &payload(word, more));
-        assert!(told.starts_with(&format!("{expected} a@example.com em_1 ours")), "{word}: {told}");
+        let said = in_words("bird", &payload(word, more));
+        assert!(said.starts_with(&format!("{expected} a@example.com em_1 ours")), "{word}: {said}");
     }
 }
 
@@ -527,10 +527,10 @@ fn drins_types_in_both_published_forms() {
         let first = json!({"id": "evt_1", "type": guide, "createdAt": "2026-11-21T10:00:00Z", "data": with(data.clone(), json!({"messageId": "msg_1"}))});
         let second = json!({"id": "evt_1", "type": product, "created_at": "2026-11-21T10:00:00Z", "data": with(data, json!({"id": "msg_1"}))});
         for payload in [first, second] {
-            let told = told("drin", &payload);
+            let said = in_words("drin", &payload);
             assert!(
-                told.starts_with(&format!("{expected} a@example.com msg_1 ours")),
-                "{payload}: {told}"
+                said.starts_with(&format!("{expected} a@example.com msg_1 ours")),
+                "{payload}: {said}"
             );
             assert_eq!(read("drin", &payload)[0].id, "evt_1");
         }
@@ -561,11 +561,11 @@ fn emitlos_and_mailersios_types() {
     ] {
         let data =
             with(json!({"message_id": "uuid", "to_email": "a@example.com", "subject": "s"}), more);
-        let told = told(
+        let said = in_words(
             "emitlo",
             &json!({"event_type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}),
         );
-        assert!(told.starts_with(&format!("{expected} a@example.com uuid")), "{word}: {told}");
+        assert!(said.starts_with(&format!("{expected} a@example.com uuid")), "{word}: {said}");
     }
     for (word, more, expected) in [
         ("message.delivered", json!({}), "delivered - -"),
@@ -582,11 +582,11 @@ fn emitlos_and_mailersios_types() {
             json!({"batch_id": "b", "message_id": "m", "email": "a@example.com", "metadata": {"mailbatch_id": TOKEN}}),
             more,
         );
-        let told = told(
+        let said = in_words(
             "mailersio",
             &json!({"id": "evt", "type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}),
         );
-        assert!(told.starts_with(&format!("{expected} a@example.com m ours")), "{word}: {told}");
+        assert!(said.starts_with(&format!("{expected} a@example.com m ours")), "{word}: {said}");
     }
 }
 

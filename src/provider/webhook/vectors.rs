@@ -1,4 +1,4 @@
-//! Signatures that the providers' own libraries are tested with: each verifies, and with one octet
+//! Signatures that the providers' own libraries are tested with: each verifies, and with one byte
 //! changed none does.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -39,15 +39,15 @@ fn verify(
     webhook(kind).unwrap().verify.unwrap()(&Secret::new(secret), &headers(all), body, at(now))
 }
 
-/// The text with the octet at `place` replaced by another one that may stand there.
+/// The text with the byte at `place` replaced by another one that may stand there.
 fn changed(text: &str, place: usize) -> String {
-    let mut octets = text.as_bytes().to_vec();
+    let mut bytes = text.as_bytes().to_vec();
     // Hexadecimal digits may be of either case.
-    octets[place] = if octets[place].eq_ignore_ascii_case(&b'A') { b'B' } else { b'A' };
-    String::from_utf8(octets).unwrap()
+    bytes[place] = if bytes[place].eq_ignore_ascii_case(&b'A') { b'B' } else { b'A' };
+    String::from_utf8(bytes).unwrap()
 }
 
-/// Every place of a short text, and one in each seven octets of a long one.
+/// Every place of a short text, and one in each seven bytes of a long one.
 fn places(text: &str) -> impl Iterator<Item = usize> {
     let step = if text.len() > 200 { 7 } else { 1 };
     let ascii: Vec<usize> =
@@ -56,7 +56,7 @@ fn places(text: &str) -> impl Iterator<Item = usize> {
 }
 
 #[test]
-fn sendgrids_vectors_verify_and_with_one_octet_changed_they_do_not() {
+fn sendgrids_vectors_verify_and_with_one_byte_changed_they_do_not() {
     const NAMES: [&str; 2] =
         ["x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp"];
     let vectors: Vec<Value> = serde_json::from_str(SENDGRID).unwrap();
@@ -115,7 +115,7 @@ fn sendgrids_vectors_verify_and_with_one_octet_changed_they_do_not() {
 
 /// svix/svix-webhooks, python/tests/test_webhooks.py and its siblings.
 #[test]
-fn svixs_vector_verifies_and_with_one_octet_changed_it_does_not() {
+fn svixs_vector_verifies_and_with_one_byte_changed_it_does_not() {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
     const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
@@ -189,7 +189,7 @@ fn svixs_vector_verifies_and_with_one_octet_changed_it_does_not() {
 }
 
 #[test]
-fn the_vectors_of_snss_validator_verify_and_with_one_octet_changed_they_do_not() {
+fn the_vectors_of_snss_validator_verify_and_with_one_byte_changed_they_do_not() {
     let messages: Vec<Value> = serde_json::from_str(SNS).unwrap();
     let versions: Vec<&str> =
         messages.iter().map(|message| message["SignatureVersion"].as_str().unwrap()).collect();
@@ -253,7 +253,7 @@ fn the_vectors_of_snss_validator_verify_and_with_one_octet_changed_they_do_not()
 /// The rule of Mailgun's documentation, which publishes no signature: computed by an independent
 /// implementation of HMAC.
 #[test]
-fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_octet_changed_they_do_not() {
+fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_byte_changed_they_do_not() {
     // printf %s 1534108637651869375b9df3c98fc15c4889b102119add1235c38fc92824 | openssl dgst -sha256
     // -hmac TEST_WEBHOOK_SIGNING_KEY
     let body = |token: &str, signature: &str| {

@@ -55,7 +55,7 @@ fn put_together(template: &str, values: &Map<String, Value>) -> String {
         let (name, after) = after.split_once("}}").expect("a variable ends");
         assert!(!before.ends_with(['\\', '{']) && !after.starts_with('}'), "{template}");
         assert!(
-            !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric()),
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             "{name}"
         );
         out.push_str(before);

@@ -1,4 +1,4 @@
-//! Whom a certificate of SNS has to come from: a root of Amazon's own authority, by a chain that
+//! Where a certificate of SNS has to come from: a root of Amazon's own authority, by a chain that
 //! holds at the time of the message.
 //!
 //! SNS serves its certificate without that of the issuer. The issuers that Amazon has had since

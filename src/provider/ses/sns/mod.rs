@@ -275,7 +275,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 continue;
             };
             let raw = map.next_value::<&RawValue>()?.get();
-            // Which of two is meant, and which was signed, cannot be told.
+            // Which of two is meant, and which was signed, cannot be known.
             if fields.0.contains_key(name) {
                 return Err(A::Error::custom(format_args!("{name} stands twice")));
             }
@@ -315,8 +315,9 @@ fn suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") { ".amazonaws.com.cn" } else { ".amazonaws.com" }
 }
 
-/// Whom a certificate that signs in a region may be issued to: one name for most regions, and names
-/// of their own for those that an account has to ask for, for China, and for the government's.
+/// The names that a certificate which signs in a region may be issued to: one name for most
+/// regions, and names of their own for those that an account has to ask for, for China, and for the
+/// government's.
 fn signers(region: &str) -> Vec<String> {
     let suffix = suffix(region);
     let mut names = vec![

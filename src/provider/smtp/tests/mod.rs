@@ -168,18 +168,18 @@ impl Peer {
 
     async fn chunk(&mut self) {
         let command = self.line().await;
-        let octets = command
+        let bytes = command
             .strip_prefix("BDAT ")
             .and_then(|rest| rest.strip_suffix(" LAST"))
-            .expect("BDAT with its octets, and the last");
-        let octets: usize = octets.parse().unwrap();
-        while self.buffer.len() < octets {
+            .expect("BDAT with its bytes, and the last");
+        let bytes: usize = bytes.parse().unwrap();
+        while self.buffer.len() < bytes {
             let mut piece = [0; 4_096];
             let n = self.stream.read(&mut piece).await.unwrap();
             assert!(n > 0, "the client closed in a chunk");
             self.buffer.extend_from_slice(&piece[..n]);
         }
-        self.heard.push(String::from_utf8(self.buffer.drain(..octets).collect()).unwrap());
+        self.heard.push(String::from_utf8(self.buffer.drain(..bytes).collect()).unwrap());
     }
 
     async fn body(&mut self) {

@@ -402,7 +402,7 @@ async fn what_the_server_cannot_take_is_refused_without_the_wire() {
     let Verdict::Rejected(refusal) = &ran.reply.items[0].1 else { panic!("{:?}", ran.reply) };
     assert_eq!(
         (refusal.code.as_str(), refusal.detail.as_str()),
-        ("552 5.3.4", "message is 22 octets, the server takes 20")
+        ("552 5.3.4", "message is 22 bytes, the server takes 20")
     );
 
     let jobs = vec![

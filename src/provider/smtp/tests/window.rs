@@ -502,12 +502,12 @@ async fn a_server_that_answers_before_it_reads_on_does_not_stop_the_pipe() {
     });
     let provider = connect(&settings(&url, Path::new("/nowhere/state"))).unwrap();
     let (job, wire) = (large(1), Recorder::default());
-    let octets = job.message.len();
+    let bytes = job.message.len();
     let sent = async { provider.send(&claim(vec![job]), &wire).await };
     let reply = tokio::time::timeout(Duration::from_secs(30), sent)
         .await
         .expect("both sides wait for the other to read");
-    assert_eq!((words(&reply), server.await.unwrap()), (vec!["1 accepted".to_owned()], octets));
+    assert_eq!((words(&reply), server.await.unwrap()), (vec!["1 accepted".to_owned()], bytes));
 }
 
 #[tokio::test]

@@ -66,13 +66,13 @@ impl Server {
                     self.say("250 ok");
                 }
                 ("RCPT", to) => self.rcpt(to),
-                ("BDAT", octets) => {
-                    let octets = octets
+                ("BDAT", bytes) => {
+                    let bytes = bytes
                         .trim()
                         .strip_suffix(" LAST")
                         .and_then(|n| n.parse().ok())
                         .expect("BDAT N LAST");
-                    let message = read_octets(&mut peer, octets).await?;
+                    let message = read_bytes(&mut peer, bytes).await?;
                     self.message(&message);
                     if self.draws.one_in(self.fault) {
                         return self.fail(&mut peer).await;
@@ -151,11 +151,11 @@ async fn read_line(peer: &mut Peer) -> Option<String> {
     Some(peer.line().await)
 }
 
-async fn read_octets(peer: &mut Peer, octets: usize) -> Option<String> {
-    while peer.buffer.len() < octets {
+async fn read_bytes(peer: &mut Peer, bytes: usize) -> Option<String> {
+    while peer.buffer.len() < bytes {
         more(peer).await?;
     }
-    Some(String::from_utf8(peer.buffer.drain(..octets).collect()).unwrap())
+    Some(String::from_utf8(peer.buffer.drain(..bytes).collect()).unwrap())
 }
 
 /// Sends to everybody in claims until each has a final word, and judges by what the server has

@@ -1,6 +1,6 @@
 //! What answers come to for the messages under way, and what the want of them does.
 //!
-//! The rule it keeps: an answer that cannot be one to its step is believed by nobody, and nor is
+//! The rule it keeps: an answer that cannot be one to its step is never believed, and nor is
 //! any that follows it.
 
 use std::sync::atomic::Ordering;
@@ -69,7 +69,7 @@ impl<'a> HandOver<'a> {
         let was_used = std::mem::replace(&mut pipe.was_used, true);
         pipe.session.needs_reset = true;
         let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
-        let (step, told) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
+        let (step, refusal) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
         if matches!(answer.code, 500 | 502) {
             // A server that does not know the command reads what follows it, the message itself, as
             // commands.
@@ -77,7 +77,7 @@ impl<'a> HandOver<'a> {
         }
         let leaves_sender = step == Step::Rcpt
             && is_whole
-            && told.code != 421
+            && refusal.code != 421
             && !matches!(answer.code, 421 | 500 | 502);
         if leaves_sender && !pipe.flights.is_empty() {
             pipe.session.spare_resets += 1;
@@ -90,17 +90,22 @@ impl<'a> HandOver<'a> {
             pipe.again.push(flight.job);
             return Ok(());
         }
-        if is_spent(step, &told) && is_whole {
-            self.left_for_another_connection(pipe, flight.job, Fault::Spent(step, told), was_used);
+        if is_spent(step, &refusal) && is_whole {
+            self.left_for_another_connection(
+                pipe,
+                flight.job,
+                Fault::Spent(step, refusal),
+                was_used,
+            );
             return Ok(());
         }
-        let (verdict, health) = judge_chunk(flight.job, step, &told);
+        let (verdict, health) = judge_chunk(flight.job, step, &refusal);
         pipe.is_held |= self
             .settle_at(
                 flight.job,
                 verdict,
                 health,
-                step.names_a_recipient(&told) || names_our_sender(&told, flight.job),
+                step.names_a_recipient(&refusal) || names_our_sender(&refusal, flight.job),
             )
             .is_err();
         match answer.code {
@@ -158,8 +163,8 @@ impl<'a> HandOver<'a> {
             ));
         }
         if flight.refused.is_some() && flight.is_recipient_taken {
-            // Refused and taken: the sender of another transaction was in force. Nobody can say who
-            // has got it.
+            // Refused and taken: the sender of another transaction was in force. It cannot be known
+            // who has got it.
             flight.refused = None;
             return Err(Fault::Garbled(
                 Step::Message,
@@ -168,10 +173,10 @@ impl<'a> HandOver<'a> {
         }
         let Some(flight) = pipe.flights.pop_front() else { return Ok(()) };
         pipe.was_used = true;
-        if let Some((step, told)) = flight.refused {
-            // Taken for nobody.
+        if let Some((step, refusal)) = flight.refused {
+            // Taken for no recipient.
             pipe.session.needs_reset = true;
-            let (verdict, health) = judge_chunk(flight.job, step, &told);
+            let (verdict, health) = judge_chunk(flight.job, step, &refusal);
             self.conclude(pipe, flight.job, verdict, health);
             return Ok(());
         }

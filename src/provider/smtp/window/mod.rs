@@ -2,7 +2,7 @@
 //! chunk (RFC 3030), with no wait between them.
 //!
 //! The rules it keeps: answers come in the order of the commands, so each belongs to a known step
-//! of a known message; the trace is told before the write that holds a message's last octet, and
+//! of a known message; the trace is written before the write that holds a message's last byte, and
 //! whatever was handed over whole and not answered is `Unknown`; after any refusal nothing more is
 //! begun until all that is under way has been answered and RSET too; an answer that cannot belong
 //! to its step closes the connection at once.
@@ -37,7 +37,7 @@ use super::step::Step;
 use super::transaction::{Followed, check};
 use crate::provider::{BoxFuture, Health, Job, Stopped, Verdict};
 
-/// With more octets than this waiting to be written, no message is put behind them.
+/// With more bytes than this waiting to be written, no message is put behind them.
 const MOST_QUEUED: usize = 256 * 1024;
 
 /// A session that has been idle for longer has to show first that it is still there, because all
@@ -228,7 +228,7 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// The trace is broken: whoever is not handed over whole was never begun.
+    /// The trace is broken: a message that is not handed over whole was never begun.
     fn give_up_untraced(&mut self, pipe: &mut Pipe<'a>, error: &std::io::Error) {
         pipe.is_held = true;
         // The slice that was to be traced has not been written.

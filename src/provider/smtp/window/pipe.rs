@@ -109,7 +109,7 @@ impl<'a> Pipe<'a> {
         self.session.transactions += 1;
     }
 
-    /// Tells the trace whom the next write can complete.
+    /// Announces to the trace the messages that the next write can complete.
     pub(super) fn trace(&mut self, wire: &dyn Wire) -> std::io::Result<()> {
         self.slice_end = self.session.connection.slice_end();
         let completed = |flight: &&mut Flight<'_>| {
