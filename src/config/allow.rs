@@ -5,7 +5,7 @@ use crate::model::address::{Address, domain_to_ascii};
 /// One entry of `allow`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AllowRule {
-    /// Everybody at this domain, not at its subdomains.
+    /// Every address at this domain, not at its subdomains.
     Domain(String),
     /// One address, in any case.
     Address(String),

@@ -15,7 +15,7 @@ use crate::model::error::Result;
 /// The settings of the web endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ListenSettings {
-    /// Where it listens; loopback unless told otherwise.
+    /// Where it listens; loopback by default.
     pub addr: SocketAddr,
     /// What the world calls it, without a slash at the end.
     pub public_url: Option<String>,

@@ -65,7 +65,7 @@ pub(crate) struct Settings {
     pub listen: ListenSettings,
     /// Watched while the rest of a run goes out.
     pub pause: Vec<PauseRule>,
-    /// Nobody else can be reached; `None` for no such limit.
+    /// No other address can be reached; `None` for no such limit.
     pub allow: Option<Vec<AllowRule>>,
     written: Vec<Shown>,
 }
@@ -208,8 +208,8 @@ impl Settings {
         }
     }
 
-    /// Through whom a send goes: the provider that is named, else those of `[route]`, else the only
-    /// one; exit 2 where that is not clear.
+    /// The providers that a send goes through: the one that is named, else those of `[route]`, else
+    /// the only one; exit 2 where that is not clear.
     pub(crate) fn chosen(&self, name: Option<&str>) -> Result<Chosen<'_>> {
         match (&self.route, name) {
             (Some(route), None) => Ok(Chosen { providers: route.providers(), route: Some(route) }),
@@ -236,7 +236,7 @@ impl Settings {
         let key = Secrets::new(self.workspace.root.clone()).resolve(KEY, value)?;
         if key.expose().len() < SHORTEST_KEY {
             return Err(Error::usage(format!("{KEY}: shorter than {SHORTEST_KEY} characters"))
-                .hint("make one by `openssl rand -hex 32`; whoever guesses it can unsubscribe anybody"));
+                .hint("make one by `openssl rand -hex 32`; a person who guesses it can unsubscribe any address"));
         }
         Ok(Some(key))
     }

@@ -1,9 +1,9 @@
 //! Who besides its owner can change what a workspace is run by.
 //!
 //! A configuration names commands that are run and places that secrets are sent to, and the state
-//! directory holds who has been reached. Where everybody on the machine can change them, everybody
-//! can do what the one who runs mailbatch can: both are refused, as ssh refuses its own. On a file
-//! system that gives every file such a mode nobody could mend it; there it is said.
+//! directory holds who has been reached. Where every user of the machine can change them, every
+//! user can do what the one who runs mailbatch can: both are refused, as ssh refuses its own. On a
+//! file system that gives every file such a mode it could not be mended; there it is reported.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -15,7 +15,7 @@ use crate::model::error::{Error, Result};
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Refuses (exit 2) a configuration or a state directory that everybody can change.
+/// Refuses (exit 2) a configuration or a state directory that every user can change.
 pub(super) fn check(workspace: &Workspace) -> Result<()> {
     let file = &workspace.config_file;
     // What cannot be looked at is an error where it is read.
@@ -63,7 +63,7 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
     let mode = about.permissions().mode() & 0o7777;
     if is_forced(if about.is_dir() { path } else { path.parent().unwrap_or(path) }) {
         tracing::warn!(
-            "{shown}: everybody on this machine can change {what}; its file system gives every file such a mode ({mode:03o})"
+            "{shown}: every user on this machine can change {what}; its file system gives every file such a mode ({mode:03o})"
         );
         return Ok(());
     }
@@ -73,7 +73,7 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
         format!(" (it belongs to user {})", about.uid())
     };
     Err(Error::usage(format!(
-        "{shown}: everybody on this machine can change {what} (mode {mode:03o})"
+        "{shown}: every user on this machine can change {what} (mode {mode:03o})"
     ))
     .hint(format!("chmod o-w {shown}{owner}")))
 }
@@ -81,7 +81,7 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
 /// In a directory such as /tmp anybody can leave a configuration for others to find.
 fn another_users(workspace: &Workspace, file: &Path, owner: u32) -> Error {
     let shown = named(workspace, file);
-    Error::usage(format!("{shown}: it belongs to user {owner}, and lies in a directory in which everybody can write"))
+    Error::usage(format!("{shown}: it belongs to user {owner}, and lies in a directory in which every user can write"))
         .hint("if it is meant, copy it into a directory of your own and start there; -C DIR and -c FILE name another")
 }
 
@@ -94,7 +94,7 @@ fn is_read_only(path: &Path) -> bool {
         .is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
-/// Whether a file that is made here with mode 0600 can be written by everybody all the same.
+/// Whether a file that is made here with mode 0600 can be written by every user all the same.
 fn is_forced(dir: &Path) -> bool {
     let made = tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").tempfile_in(dir);
     made.and_then(|file| file.as_file().metadata())

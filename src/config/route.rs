@@ -1,5 +1,5 @@
-//! `[route]`: through whom a recipient goes first, and who takes over. Every name in it is a
-//! configured provider.
+//! `[route]`: the provider that a recipient goes through first, and those that take over. Every
+//! name in it is a configured provider.
 
 use super::keys;
 use super::section::Section;
@@ -18,12 +18,14 @@ pub(crate) struct Route {
     pub domains: Vec<(String, String)>,
     /// The first choice of the canary; it comes before all others.
     pub canary: Option<String>,
-    /// The first choice of everybody beyond the canary; it comes before domains, weights and order.
+    /// The first choice of every recipient beyond the canary; it comes before domains, weights and
+    /// order.
     pub rest: Option<String>,
 }
 
 impl Route {
-    /// Everybody named, each once: those of the order, then those who are only a first choice.
+    /// Every provider named, each once: those of the order, then those that are only a first
+    /// choice.
     pub(crate) fn providers(&self) -> Vec<&str> {
         let mut all: Vec<&str> = self.order.iter().map(String::as_str).collect();
         for name in self.domains.iter().map(|(_, name)| name).chain(&self.canary).chain(&self.rest)
@@ -69,7 +71,7 @@ impl Route {
                 .error_on(section.line, "[route] says neither order nor weights")
                 .hint(hint));
         }
-        // Whoever has a share takes over for the others, after those that the order names.
+        // A provider with a share takes over for the others, after those that the order names.
         let more: Vec<String> = weights
             .iter()
             .map(|(name, _)| name.clone())
@@ -114,7 +116,7 @@ fn weights(
     }
     match section.get("weights") {
         Some(node) if weights.iter().all(|(_, weight)| *weight == 0) => Err(section
-            .error(node, "route.weights gives nobody a share")
+            .error(node, "route.weights gives no provider a share")
             .hint("give at least one provider a weight of 1 or more")),
         _ => Ok(weights),
     }

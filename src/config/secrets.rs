@@ -84,7 +84,7 @@ impl Secrets {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             let read = stdout.take(MOST_BYTES + 1).read_to_end(&mut bytes);
-            // Nobody listens any more when the deadline has passed.
+            // The receiver is gone when the deadline has passed.
             let _ = done.send(read.map(|_| bytes));
         });
         let late = || {
@@ -163,7 +163,7 @@ fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
 }
 
 /// Whether only those can read a secret who are meant to, as far as its mode says: its owner; root
-/// and a group, as an orchestrator mounts it; or everybody in this container, where the mount is
+/// and a group, as an orchestrator mounts it; or every user in this container, where the mount is
 /// read-only or under /run/secrets, and its mode cannot be changed.
 fn is_private(path: &Path, file: &File, owner: u32, mode: u32) -> bool {
     let others_can_write = mode & 0o022 != 0;

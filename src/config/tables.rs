@@ -46,14 +46,13 @@ pub(crate) struct CanarySettings {
     pub size: Option<CanarySize>,
     /// `None`: ask on a terminal, continue elsewhere.
     pub then: Option<Then>,
-    /// The largest share of attempted recipients that may have failed, 5% unless told otherwise.
+    /// The largest share of attempted recipients that may have failed, 5% by default.
     pub max_failed: Percent,
-    /// The largest share of accepted recipients that may have bounced, 2% unless told otherwise.
+    /// The largest share of accepted recipients that may have bounced, 2% by default.
     pub max_bounced: Percent,
-    /// The largest share of accepted recipients that may have complained, 0.1% unless told
-    /// otherwise.
+    /// The largest share of accepted recipients that may have complained, 0.1% by default.
     pub max_complained: Percent,
-    /// How long bounces and complaints are waited for. `None`: 15 minutes where something tells of
+    /// How long bounces and complaints are waited for. `None`: 15 minutes where something reports
     /// them, else not at all.
     pub wait: Option<Duration>,
     /// How long complaints are waited for, where that is another time.

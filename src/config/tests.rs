@@ -135,7 +135,11 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[state]\nurl = \"postgres://user@host/mailbatch\"", 2, "not built yet"),
         ("[route]\norder = []", 2, "route.order is empty"),
         ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\", \"r\"]", 4, "names r twice"),
-        ("[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = 0 }", 4, "gives nobody a share"),
+        (
+            "[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = 0 }",
+            4,
+            "gives no provider a share",
+        ),
         (
             "[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = -1 }",
             4,

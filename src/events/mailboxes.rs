@@ -61,7 +61,7 @@ fn each_below(
         }
         return each_in_directory(path, shown, depth, take);
     }
-    // Opening a pipe waits until somebody writes to it; one that was named is meant, one that lies
+    // Opening a pipe waits until a process writes to it; one that was named is meant, one that lies
     // in a directory is not.
     if !metadata.is_file() && depth > 0 {
         return take(failed(io::Error::other("is no file")));
@@ -205,7 +205,7 @@ fn each_in(
     }
     let mut raw = before.bytes;
     let read = input.by_ref().take(LOOKED_AT as u64).read_to_end(&mut raw);
-    // Whoever pipes a message in must not meet a closed pipe.
+    // A program that pipes a message in must not meet a closed pipe.
     let mut rest = LeftOut::default();
     match read.and_then(|_| io::copy(&mut input.take(most), &mut rest)) {
         Ok(length) if length == most => take(Letter {
@@ -355,7 +355,7 @@ impl<R: BufRead> Mbox<R> {
 
     /// Whether a header follows. A sentence may begin with From and a date.
     fn is_header_ahead(&mut self) -> bool {
-        // What cannot be read is met again by whoever asks for the next line.
+        // What cannot be read is met again by the caller that asks for the next line.
         let read = self.input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut self.ahead);
         let name = self.ahead.split(|byte| *byte == b':').next().unwrap_or_default();
         let is_field = name.len() < self.ahead.len()

@@ -7,7 +7,7 @@
 //! a message that needs one more waits for its turn, for as long as its sender does. Forged
 //! messages can name certificates without end, and none of them takes a turn for longer than SNS
 //! takes to answer. What an envelope says has no part in whether a certificate is kept, because
-//! whoever sends a forged one must not make a good one be refused.
+//! a forged one must not make a good one be refused.
 
 use std::collections::HashMap;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! Whether the ledger answers, asked at most once a second however often somebody wants to know.
+//! Whether the ledger answers, asked at most once a second however often it is wanted.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long the ledger may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The last answer. Whoever asks while the ledger is being asked waits for its answer.
+/// The last answer. A request that comes while the ledger is being asked waits for its answer.
 #[derive(Default)]
 pub(super) struct Health(Mutex<Option<(Instant, bool)>>);
 

@@ -75,7 +75,7 @@ impl Intake {
     }
 
     /// Appends to the suppression file whatever is learned, beginning with what an earlier process
-    /// left, and once more when it is told that nothing more will come. It is not to be dropped
+    /// left, and once more when nothing more will come. It is not to be dropped
     /// before: an append that is not waited for would take no turns with others.
     pub(super) async fn keep_filing(&self, mut ended: watch::Receiver<bool>) {
         while !*ended.borrow() {

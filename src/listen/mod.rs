@@ -70,7 +70,7 @@ pub(crate) struct Listening {
     secure: bool,
     sources: Vec<String>,
     has_links: bool,
-    /// Tells runs that somebody listens; `None` where no provider's events are taken, for
+    /// Shows runs that an endpoint listens; `None` where no provider's events are taken, for
     /// unsubscribes say nothing about bounces.
     presence: Option<Presence>,
     stop: watch::Sender<bool>,

@@ -1,6 +1,6 @@
 //! Whether anybody listens for a workspace: each endpoint that takes events holds a shared lock
-//! while it runs, so that a run knows whether it will be told of bounces. The operating system lets
-//! go of it when the process ends, however it ends.
+//! while it runs, so that a run knows whether bounces will be reported to it. The operating system
+//! lets go of it when the process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::holder;
 
-/// Whoever looks holds the lock for a moment, and others who look at the same time must not take
-/// that for an endpoint.
+/// A process that looks holds the lock for a moment, and others who look at the same time must not
+/// take that for an endpoint.
 const LOOKS: u32 = 10;
 /// How long another process is waited for that keeps it.
 const TURN: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ impl Presence {
             .truncate(false)
             .mode(0o600)
             .open(path(state_dir))?;
-        // Whoever looks is gone in a moment.
+        // A process that looks is gone in a moment.
         if !holder::shared_within(&file, &path(state_dir), TURN)? {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,

@@ -39,7 +39,7 @@ pub(super) struct Room {
     most: usize,
     stay: Duration,
     state: Mutex<State>,
-    /// Somebody has left, or can be asked to leave now.
+    /// A connection has left, or can be asked to leave now.
     changed: Notify,
 }
 
@@ -127,7 +127,7 @@ impl Room {
             state.make_room(self.stay, |guest| guest.peer == peer)?;
             has_closed = true;
         } else if state.guests.len() >= self.most {
-            // Whoever has most makes room first.
+            // The peer with most connections makes room first.
             let greatest = state.peers.values().copied().max().unwrap_or_default();
             let fullest: Vec<IpAddr> = state
                 .peers
@@ -294,7 +294,7 @@ impl Place {
     }
 
     /// Something is being written down until the guard is dropped: meanwhile the connection is not
-    /// closed. That is no merit of the peer's, for whoever has a link of ours can unsubscribe over
+    /// closed. That is no merit of the peer's, for anyone with a link of ours can unsubscribe over
     /// and over.
     pub(super) fn busy(&self) -> Busy {
         self.with(|guest| guest.is_busy = true);
@@ -308,7 +308,7 @@ impl Place {
     }
 
     /// Room for `bytes` more of a body. Others that have waited longer make room where there is too
-    /// little. False when nobody can, or when this connection had to go itself.
+    /// little. False when none can, or when this connection had to go itself.
     fn hold(&self, bytes: usize) -> bool {
         let mut state = self.0.room.state();
         let Some(guest) = state.guests.get_mut(&self.0.number) else { return false };

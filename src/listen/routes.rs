@@ -68,7 +68,7 @@ async fn whole(
     let collected = async {
         let (mut body, mut bytes, mut held) = (body, BytesMut::new(), place.body());
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            // A body that breaks off has nobody left to answer.
+            // A body that breaks off has no peer left to answer.
             let Ok(part) = frame
                 .map_err(|_| plain(StatusCode::BAD_REQUEST, "the body broke off"))?
                 .into_data()
@@ -329,7 +329,7 @@ async fn unsubscribe(
     }
     let now = Timestamp::now();
     let mut event = Event::new(EventKind::Unsubscribed, crate::model::event::Source::Webhook, now);
-    // Whoever was taken off the list by hand since, and presses again, is meant again.
+    // A recipient who was taken off the list by hand since, and presses again, means it again.
     event.id = format!("unsubscribe-{token}-{}", now.as_second());
     event.reason = "unsubscribe link".to_owned();
     event.token = token;

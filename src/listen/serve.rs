@@ -79,7 +79,7 @@ pub(super) fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes connections until it is told to stop, then lets those in progress end and files what was
+/// Takes connections until it is asked to stop, then lets those in progress end and files what was
 /// learned.
 pub(super) async fn run(
     listener: TcpListener,
@@ -92,16 +92,16 @@ pub(super) async fn run(
     let mut connections = JoinSet::new();
     let (end, ended) = watch::channel(false);
     let taking = async {
-        let mut told = stopped.clone();
+        let mut stop = stopped.clone();
         loop {
             let (stream, peer) = tokio::select! {
                 // When the sender is gone, that is a reason to stop too.
-                _ = told.changed() => break,
+                _ = stop.changed() => break,
                 Some(_) = connections.join_next() => continue,
                 next = accept(&listener, &room, &shared) => next,
             };
             let (place, has_closed) = tokio::select! {
-                _ = told.changed() => break,
+                _ = stop.changed() => break,
                 admitted = room.admit(peer.ip()) => admitted,
             };
             if has_closed {
