@@ -79,3 +79,74 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
             .unwrap_or_default();
     Ok(vec![event])
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::provider::webhook::testing::{TOKEN, in_words, with};
+
+    #[test]
+    fn birds_types() {
+        let payload = |word: &str, more: Value| {
+            let data = with(
+                json!({"email_id": "em_1", "workspace_id": "w", "recipient": "a@example.com", "metadata": {"mailbatch_id": TOKEN}}),
+                more,
+            );
+            json!({"type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data})
+        };
+        for (word, more, expected) in [
+            ("email.accepted", json!({}), "queued - -"),
+            ("email.scheduled", json!({}), "queued - -"),
+            ("email.processed", json!({}), "queued - -"),
+            ("email.delivered", json!({}), "delivered - -"),
+            (
+                "email.deferred",
+                json!({"bounce_code": "451", "bounce_description": "4.7.1 try later"}),
+                "deferred policy 4.7.1",
+            ),
+            (
+                "email.bounced",
+                json!({"bounce_type": "hard", "bounce_code": "550", "bounce_description": "5.1.1 unknown"}),
+                "bounced(hard) mailbox_gone 5.1.1",
+            ),
+            (
+                "email.bounced",
+                json!({"bounce_type": "soft", "bounce_description": "mailbox full"}),
+                "bounced(soft) mailbox_full -",
+            ),
+            ("email.bounced", json!({"bounce_type": "block"}), "bounced(soft) policy -"),
+            ("email.bounced", json!({"bounce_type": "admin"}), "bounced(soft) other -"),
+            ("email.bounced", json!({"bounce_type": "undetermined"}), "bounced(soft) other -"),
+            (
+                "email.out_of_band_bounce",
+                json!({"bounce_type": "hard"}),
+                "bounced(hard) mailbox_gone -",
+            ),
+            ("email.rejected", json!({"rejection_reason": "recipient_suppressed"}), "rejected - -"),
+            ("email.canceled", json!({}), "rejected - -"),
+            ("email.complained", json!({"feedback_type": "abuse"}), "complained abuse -"),
+            ("email.complained", json!({"feedback_type": "not-spam"}), "complained not_spam -"),
+            ("email.opened", json!({}), "opened - -"),
+            ("email.clicked", json!({"url": "https://acme.example"}), "clicked - -"),
+            ("email.unsubscribed", json!({}), "unsubscribed - -"),
+            ("email.list_unsubscribed", json!({}), "unsubscribed - -"),
+            ("email.received", json!({}), "unknown - -"),
+            (
+                "email_suppression.created",
+                json!({"reason": "hard_bounce"}),
+                "bounced(hard) mailbox_gone -",
+            ),
+            ("email_suppression.created", json!({"reason": "complaint"}), "complained abuse -"),
+            ("email_suppression.created", json!({"reason": "unsubscribe"}), "unsubscribed - -"),
+            ("email_suppression.created", json!({"reason": "manual"}), "unknown - -"),
+            ("domain.verified", json!({}), "unknown - -"),
+        ] {
+            let said = in_words("bird", &payload(word, more));
+            assert!(
+                said.starts_with(&format!("{expected} a@example.com em_1 ours")),
+                "{word}: {said}"
+            );
+        }
+    }
+}

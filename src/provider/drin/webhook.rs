@@ -99,3 +99,59 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     event.id = text(&value, "/id");
     Ok(vec![event])
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::provider::webhook::testing::{TOKEN, in_words, read, with};
+
+    #[test]
+    fn drins_types_in_both_published_forms() {
+        for (guide, product, more, expected) in [
+            ("accepted", "email.accepted", json!({}), "queued - -"),
+            ("queued", "email.queued", json!({}), "queued - -"),
+            ("sending", "email.sending", json!({}), "sent - -"),
+            ("sent", "email.sent", json!({}), "sent - -"),
+            ("delivery", "email.delivered", json!({}), "delivered - -"),
+            ("delivery_delayed", "email.delivery_delayed", json!({}), "deferred other -"),
+            ("bounce", "email.bounced", json!({}), "bounced(hard) mailbox_gone -"),
+            (
+                "bounce",
+                "email.bounced",
+                json!({"bounceType": "Transient"}),
+                "bounced(soft) other -",
+            ),
+            (
+                "bounce",
+                "email.bounced",
+                json!({"reason": "550 5.7.1 refused by policy"}),
+                "bounced(soft) policy 5.7.1",
+            ),
+            ("complaint", "email.complained", json!({}), "complained abuse -"),
+            ("open", "email.opened", json!({}), "opened - -"),
+            ("click", "email.clicked", json!({}), "clicked - -"),
+            ("rejected", "email.rejected", json!({}), "rejected - -"),
+            ("rendering_failure", "email.rendering_failure", json!({}), "rejected - -"),
+            ("failed", "email.failed", json!({}), "rejected - -"),
+            ("inbound_received", "inbound.received", json!({}), "unknown - -"),
+            ("inbound_rejected", "inbound.rejected", json!({}), "unknown - -"),
+            ("contact.unsubscribed", "contact.unsubscribed", json!({}), "unsubscribed - -"),
+        ] {
+            let data = with(
+                json!({"email": "a@example.com", "tags": [{"name": "mailbatch_id", "value": TOKEN}]}),
+                more,
+            );
+            let first = json!({"id": "evt_1", "type": guide, "createdAt": "2026-11-21T10:00:00Z", "data": with(data.clone(), json!({"messageId": "msg_1"}))});
+            let second = json!({"id": "evt_1", "type": product, "created_at": "2026-11-21T10:00:00Z", "data": with(data, json!({"id": "msg_1"}))});
+            for payload in [first, second] {
+                let said = in_words("drin", &payload);
+                assert!(
+                    said.starts_with(&format!("{expected} a@example.com msg_1 ours")),
+                    "{payload}: {said}"
+                );
+                assert_eq!(read("drin", &payload)[0].id, "evt_1");
+            }
+        }
+    }
+}

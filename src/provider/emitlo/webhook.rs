@@ -63,3 +63,44 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     event.provider_id = text(&value, "/data/message_id");
     Ok(vec![event])
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::provider::webhook::testing::{in_words, with};
+
+    #[test]
+    fn emitlos_types() {
+        for (word, more, expected) in [
+            ("delivered", json!({"tls": true}), "delivered - -"),
+            (
+                "soft_bounced",
+                json!({"dsn_status": "4.2.2", "dsn_message": "full"}),
+                "bounced(soft) mailbox_full 4.2.2",
+            ),
+            (
+                "hard_bounced",
+                json!({"dsn_status": "5.1.1", "dsn_action": "failed", "dsn_message": "unknown"}),
+                "bounced(hard) mailbox_gone 5.1.1",
+            ),
+            ("bounced", json!({"dsn_status": "5.1.1"}), "bounced(hard) mailbox_gone 5.1.1"),
+            ("complained", json!({}), "complained abuse -"),
+            ("opened", json!({}), "opened - -"),
+            ("clicked", json!({}), "clicked - -"),
+            ("unsubscribed", json!({}), "unsubscribed - -"),
+            ("deferred", json!({"dsn_status": "4.4.1"}), "deferred routing 4.4.1"),
+            ("new", json!({}), "unknown - -"),
+        ] {
+            let data = with(
+                json!({"message_id": "uuid", "to_email": "a@example.com", "subject": "s"}),
+                more,
+            );
+            let said = in_words(
+                "emitlo",
+                &json!({"event_type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}),
+            );
+            assert!(said.starts_with(&format!("{expected} a@example.com uuid")), "{word}: {said}");
+        }
+    }
+}

@@ -62,3 +62,38 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     event.id = text(&value, posted::ID);
     Ok(vec![event])
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::provider::webhook::testing::{TOKEN, in_words, with};
+
+    #[test]
+    fn mailersios_types() {
+        for (word, more, expected) in [
+            ("message.delivered", json!({}), "delivered - -"),
+            ("message.bounced", json!({"bounce_type": "hard"}), "bounced(hard) mailbox_gone -"),
+            ("message.bounced", json!({"reason": "mailbox full"}), "bounced(soft) mailbox_full -"),
+            ("message.complained", json!({}), "complained abuse -"),
+            ("message.opened", json!({}), "opened - -"),
+            ("message.clicked", json!({}), "clicked - -"),
+            ("message.unsubscribed", json!({}), "unsubscribed - -"),
+            ("batch.progress", json!({}), "unknown - -"),
+            ("batch.completed", json!({}), "unknown - -"),
+        ] {
+            let data = with(
+                json!({"batch_id": "b", "message_id": "m", "email": "a@example.com", "metadata": {"mailbatch_id": TOKEN}}),
+                more,
+            );
+            let said = in_words(
+                "mailersio",
+                &json!({"id": "evt", "type": word, "timestamp": "2026-11-21T10:00:00Z", "data": data}),
+            );
+            assert!(
+                said.starts_with(&format!("{expected} a@example.com m ours")),
+                "{word}: {said}"
+            );
+        }
+    }
+}

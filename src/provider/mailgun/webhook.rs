@@ -137,3 +137,82 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
     };
     event
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::provider::webhook::testing::{TOKEN, in_words, read, with};
+
+    #[test]
+    fn mailguns_types() {
+        let base = json!({"id": "hTWCTD81RtiDN", "timestamp": 1534108637.153125, "recipient": "a@example.com", "log-level": "info",
+            "user-variables": {"mailbatch_id": TOKEN}, "message": {"headers": {"message-id": "2018.1@acme.example"}}});
+        for (more, expected) in [
+            (json!({"event": "accepted"}), "queued - - a@example.com 2018.1@acme.example ours"),
+            (
+                json!({"event": "delivered", "delivery-status": {"code": 250, "message": "OK"}}),
+                "delivered - - a@example.com 2018.1@acme.example ours",
+            ),
+            (
+                json!({"event": "failed", "severity": "permanent", "reason": "bounce", "delivery-status": {"code": 550,
+                    "message": "5.1.1 The email account that you tried to reach does not exist. Please try\n5.1.1 double-checking"}}),
+                "bounced(hard) mailbox_gone 5.1.1 a@example.com 2018.1@acme.example ours => hard_bounce",
+            ),
+            (
+                json!({"event": "failed", "severity": "permanent", "reason": "suppress-bounce", "delivery-status": {"code": 605, "message": "Not delivering"}}),
+                "rejected - - a@example.com 2018.1@acme.example ours",
+            ),
+            (
+                json!({"event": "failed", "severity": "permanent", "reason": "old", "delivery-status": {"code": 602, "message": "Too old"}}),
+                "bounced(soft) expired - a@example.com 2018.1@acme.example ours",
+            ),
+            (
+                json!({"event": "failed", "severity": "permanent", "reason": "generic", "delivery-status": {"code": 550, "message": "5.7.1 spam"}}),
+                "bounced(soft) policy 5.7.1 a@example.com 2018.1@acme.example ours",
+            ),
+            (
+                json!({"event": "failed", "severity": "temporary", "reason": "greylisted", "delivery-status": {"code": 450, "message": "4.2.0 Greylisted"}}),
+                "deferred rate 4.2.0 a@example.com 2018.1@acme.example ours",
+            ),
+            (
+                json!({"event": "failed", "severity": "temporary", "delivery-status": null}),
+                "deferred other - a@example.com 2018.1@acme.example ours",
+            ),
+            (
+                json!({"event": "rejected", "reject": {"reason": "Sandbox subdomains"}}),
+                "rejected - - a@example.com 2018.1@acme.example ours",
+            ),
+            (json!({"event": "opened"}), "opened - - a@example.com 2018.1@acme.example ours"),
+            (
+                json!({"event": "clicked", "url": "https://acme.example/"}),
+                "clicked - - a@example.com 2018.1@acme.example ours",
+            ),
+            (
+                json!({"event": "unsubscribed"}),
+                "unsubscribed - - a@example.com 2018.1@acme.example ours => unsubscribe",
+            ),
+            (
+                json!({"event": "complained"}),
+                "complained abuse - a@example.com 2018.1@acme.example ours => complaint",
+            ),
+            (
+                json!({"event": "list_uploaded"}),
+                "unknown - - a@example.com 2018.1@acme.example ours",
+            ),
+        ] {
+            let data = with(base.clone(), more);
+            assert_eq!(
+                in_words("mailgun", &json!({"signature": {}, "event-data": data})),
+                expected
+            );
+            // The event log has the same objects by themselves.
+            assert_eq!(in_words("mailgun", &data), expected);
+        }
+        // Mailgun's ids are unique within a day.
+        assert_eq!(
+            read("mailgun", &with(base, json!({"event": "opened"})))[0].id,
+            "20180812-hTWCTD81RtiDN"
+        );
+    }
+}

@@ -176,3 +176,105 @@ fn subscription(event: &mut Event, value: &Value) {
     }
     event.reason = format!("{reason} by {}", text(value, "/Origin"));
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::provider::webhook::testing::{TOKEN, in_words, read, with};
+
+    #[test]
+    fn postmarks_types() {
+        let base = json!({"MessageID": "883953f4", "Metadata": {"mailbatch_id": TOKEN}, "Recipient": "a@example.com"});
+        let bounce = |kind: &str, details: &str, inactive: bool| {
+            json!({"RecordType": "Bounce", "ID": 42, "Type": kind, "TypeCode": 1, "MessageID": "883953f4", "Email": "a@example.com", "Inactive": inactive,
+                "BouncedAt": "2019-11-05T16:33:54.9070259Z", "Details": details, "Metadata": {"mailbatch_id": TOKEN}})
+        };
+        for (payload, expected) in [
+            (
+                with(
+                    base.clone(),
+                    json!({"RecordType": "Delivery", "DeliveredAt": "2014-08-01T13:28:10.2735393-04:00", "Details": "Test"}),
+                ),
+                "delivered - -",
+            ),
+            (
+                bounce("HardBounce", "smtp;550 5.1.1 unknown", true),
+                "bounced(hard) mailbox_gone 5.1.1",
+            ),
+            (bounce("BadEmailAddress", "", true), "bounced(hard) bad_address -"),
+            (
+                bounce("SoftBounce", "smtp;452 4.2.2 full", false),
+                "bounced(soft) mailbox_full 4.2.2",
+            ),
+            (bounce("Transient", "", false), "bounced(soft) other -"),
+            (bounce("DnsError", "", false), "bounced(soft) other -"),
+            (bounce("Blocked", "550 5.7.1 listed", false), "bounced(soft) policy 5.7.1"),
+            (bounce("SpamNotification", "", true), "bounced(soft) policy -"),
+            (bounce("DMARCPolicy", "", false), "bounced(soft) policy -"),
+            (bounce("VirusNotification", "", false), "bounced(soft) content -"),
+            (bounce("ManuallyDeactivated", "", true), "bounced(hard) mailbox_gone -"),
+            (bounce("Unknown", "", false), "bounced(soft) other -"),
+            (bounce("AutoResponder", "I am away", false), "unknown - -"),
+            (bounce("ChallengeVerification", "", false), "unknown - -"),
+            (bounce("AddressChange", "", false), "unknown - -"),
+            (bounce("Unsubscribe", "", false), "unsubscribed - -"),
+            (bounce("TemplateRenderingFailed", "", false), "rejected - -"),
+            (bounce("SpamComplaint", "", true), "complained abuse -"),
+            (
+                with(base.clone(), json!({"RecordType": "SpamComplaint", "Type": "SpamComplaint"})),
+                "complained abuse -",
+            ),
+            (
+                with(
+                    base.clone(),
+                    json!({"RecordType": "SubscriptionChange", "SuppressSending": true, "SuppressionReason": "ManualSuppression", "Origin": "Recipient"}),
+                ),
+                "unsubscribed - -",
+            ),
+            (
+                with(
+                    base.clone(),
+                    json!({"RecordType": "SubscriptionChange", "SuppressSending": true, "SuppressionReason": "HardBounce", "Origin": "Recipient"}),
+                ),
+                "bounced(hard) mailbox_gone -",
+            ),
+            (
+                with(
+                    base.clone(),
+                    json!({"RecordType": "SubscriptionChange", "SuppressSending": true, "SuppressionReason": "SpamComplaint"}),
+                ),
+                "complained abuse -",
+            ),
+            (
+                with(
+                    base.clone(),
+                    json!({"RecordType": "SubscriptionChange", "SuppressSending": false, "SuppressionReason": null}),
+                ),
+                "unknown - -",
+            ),
+            (
+                with(
+                    base.clone(),
+                    json!({"RecordType": "Open", "ReceivedAt": "2014-06-01T12:00:00Z"}),
+                ),
+                "opened - -",
+            ),
+            (
+                with(
+                    base.clone(),
+                    json!({"RecordType": "Click", "OriginalLink": "https://acme.example"}),
+                ),
+                "clicked - -",
+            ),
+            (with(base, json!({"RecordType": "New"})), "unknown - -"),
+        ] {
+            let said = in_words("postmark", &payload);
+            assert!(
+                said.starts_with(&format!("{expected} a@example.com 883953f4 ours")),
+                "{said}: {payload}"
+            );
+        }
+        assert_eq!(read("postmark", &bounce("HardBounce", "", true))[0].id, "bounce-42");
+    }
+}

@@ -124,3 +124,62 @@ fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     event.token = token_in(entry.get("tags"));
     event
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::provider::webhook::testing::{TOKEN, in_words, with};
+
+    #[test]
+    fn resends_types() {
+        let payload = |word: &str, more: Value| {
+            let data = with(
+                json!({"email_id": "56761188", "to": ["a@example.com"], "created_at": "2026-11-22T23:41:11.894719+00:00",
+                "tags": {"mailbatch_id": TOKEN}}),
+                more,
+            );
+            json!({"type": word, "created_at": "2026-11-22T23:41:12.126Z", "data": data})
+        };
+        let bounce = |kind: &str, message: &str| json!({"bounce": {"type": kind, "subType": "General", "message": message, "diagnosticCode": []}});
+        for (word, more, expected) in [
+            ("email.sent", json!({}), "sent - -"),
+            ("email.delivered", json!({}), "delivered - -"),
+            ("email.delivery_delayed", json!({}), "deferred other -"),
+            ("email.scheduled", json!({}), "queued - -"),
+            (
+                "email.bounced",
+                bounce("Permanent", "The recipient does not exist"),
+                "bounced(hard) mailbox_gone -",
+            ),
+            (
+                "email.bounced",
+                bounce("Transient", "The mailbox is full"),
+                "bounced(soft) mailbox_full -",
+            ),
+            ("email.bounced", bounce("Undetermined", ""), "bounced(soft) other -"),
+            ("email.complained", json!({}), "complained abuse -"),
+            ("email.opened", json!({}), "opened - -"),
+            ("email.clicked", json!({"click": {"link": "https://acme.example"}}), "clicked - -"),
+            ("email.failed", json!({"failed": {"reason": "reached_daily_quota"}}), "rejected - -"),
+            (
+                "email.suppressed",
+                json!({"suppressed": {"reason": "previous_bounce"}}),
+                "rejected - -",
+            ),
+            ("email.received", json!({}), "unknown - -"),
+            ("domain.updated", json!({}), "unknown - -"),
+            ("contact.updated", json!({"unsubscribed": true}), "unsubscribed - -"),
+            ("contact.updated", json!({"unsubscribed": false}), "unknown - -"),
+        ] {
+            let said = in_words("resend", &payload(word, more));
+            assert!(
+                said.starts_with(&format!("{expected} a@example.com 56761188 ours")),
+                "{word}: {said}"
+            );
+        }
+        let listed =
+            payload("email.sent", json!({"tags": [{"name": "mailbatch_id", "value": TOKEN}]}));
+        assert_eq!(in_words("resend", &listed), "sent - - a@example.com 56761188 ours");
+    }
+}

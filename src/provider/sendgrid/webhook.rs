@@ -137,3 +137,81 @@ fn one(raw: &str, now: Timestamp) -> Result<Event, String> {
     event.id = text(&item, "/sg_event_id");
     Ok(event)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::provider::webhook::testing::{TOKEN, in_words, read, with};
+
+    #[test]
+    fn sendgrids_types() {
+        let base = json!({"email": "a@example.com", "timestamp": 1513299569, "sg_event_id": "sg", "sg_message_id": "14c5d75ce93.filter0001.16648.0",
+            "smtp-id": "<14c5d75ce93.dfd.64b469@ismtpd-555>", "mailbatch_id": TOKEN});
+        for (more, expected) in [
+            (json!({"event": "processed"}), "queued - - a@example.com 14c5d75ce93 ours"),
+            (
+                json!({"event": "deferred", "response": "400 try again later", "attempt": "5"}),
+                "deferred routing - a@example.com 14c5d75ce93 ours",
+            ),
+            (
+                json!({"event": "delivered", "response": "250 OK"}),
+                "delivered - - a@example.com 14c5d75ce93 ours",
+            ),
+            (
+                json!({"event": "bounce", "type": "bounce", "reason": "550 5.1.1 no such user", "status": "5.1.1"}),
+                "bounced(hard) mailbox_gone 5.1.1 a@example.com 14c5d75ce93 ours => hard_bounce",
+            ),
+            (
+                json!({"event": "bounce", "type": "bounce", "reason": "500 unknown recipient", "status": "5.0.0"}),
+                "bounced(hard) mailbox_gone 5.0.0 a@example.com 14c5d75ce93 ours => hard_bounce",
+            ),
+            (
+                json!({"event": "bounce", "type": "bounce", "reason": "550 5.7.1 blocked by policy", "status": "5.7.1"}),
+                "bounced(soft) policy 5.7.1 a@example.com 14c5d75ce93 ours",
+            ),
+            (
+                json!({"event": "bounce", "type": "blocked", "reason": "552 5.2.2 over quota", "status": "5.2.2"}),
+                "bounced(soft) mailbox_full 5.2.2 a@example.com 14c5d75ce93 ours",
+            ),
+            (
+                json!({"event": "dropped", "reason": "Bounced Address", "status": "5.0.0"}),
+                "rejected - - a@example.com 14c5d75ce93 ours",
+            ),
+            (
+                json!({"event": "spamreport"}),
+                "complained abuse - a@example.com 14c5d75ce93 ours => complaint",
+            ),
+            (
+                json!({"event": "unsubscribe"}),
+                "unsubscribed - - a@example.com 14c5d75ce93 ours => unsubscribe",
+            ),
+            (
+                json!({"event": "group_unsubscribe", "asm_group_id": 10}),
+                "unsubscribed - - a@example.com 14c5d75ce93 ours => unsubscribe",
+            ),
+            (
+                json!({"event": "group_resubscribe", "asm_group_id": 10}),
+                "unknown - - a@example.com 14c5d75ce93 ours",
+            ),
+            (json!({"event": "open"}), "opened - - a@example.com 14c5d75ce93 ours"),
+            (
+                json!({"event": "click", "url": "https://acme.example/"}),
+                "clicked - - a@example.com 14c5d75ce93 ours",
+            ),
+            (json!({"event": "brand_new"}), "unknown - - a@example.com 14c5d75ce93 ours"),
+        ] {
+            assert_eq!(in_words("sendgrid", &json!([with(base.clone(), more)])), expected);
+        }
+        let events = read(
+            "sendgrid",
+            &json!([
+                with(base.clone(), json!({"event": "open"})),
+                with(base, json!({"event": "click", "sg_event_id": "b"}))
+            ]),
+        );
+        assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["sg", "b"]);
+        assert_eq!(events[0].at, "2017-12-15T00:59:29Z".parse().unwrap());
+        assert_eq!(events[0].message_id, "14c5d75ce93.dfd.64b469@ismtpd-555");
+    }
+}

@@ -177,3 +177,135 @@ fn header(value: &Value, name: &str) -> String {
         .find(|header| text(header, "/name").eq_ignore_ascii_case(name));
     bare(&found.map(|header| text(header, "/value")).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::provider::table::webhook;
+    use crate::provider::webhook::testing::{NOW, TOKEN, exported, in_words, line, read, with};
+
+    #[test]
+    fn sess_types() {
+        let mail = json!({"messageId": "0000", "timestamp": "2016-01-27T14:59:38.237Z", "destination": ["a@example.com"], "tags": {"mailbatch_id": [TOKEN]},
+            "headers": [{"name": "Message-ID", "value": "<x@acme.example>"}]});
+        let bounce = |kind: &str, sub: &str, status: &str, said: &str| {
+            json!({"eventType": "Bounce", "bounce": {"bounceType": kind, "bounceSubType": sub, "timestamp": "2016-01-27T14:59:44.101Z",
+                "bouncedRecipients": [{"emailAddress": "a@example.com", "status": status, "diagnosticCode": said}]}})
+        };
+        let greeting = json!({"Type": "Notification", "MessageId": "m", "TopicArn": "arn",
+            "Message": "Successfully validated SNS topic for Amazon SES event publishing."});
+        let complaint = |kind: &str| json!({"notificationType": "Complaint", "complaint": {"complainedRecipients": [{"emailAddress": "a@example.com"}], "complaintFeedbackType": kind}});
+        for (payload, expected) in [
+            (json!({"eventType": "Send", "send": {}}), "sent - - a@example.com 0000 ours"),
+            (
+                json!({"eventType": "Delivery", "delivery": {"recipients": ["a@example.com"], "smtpResponse": "250 ok"}}),
+                "delivered - - a@example.com 0000 ours",
+            ),
+            (
+                bounce("Permanent", "General", "5.1.1", "smtp; 550 5.1.1 unknown"),
+                "bounced(hard) mailbox_gone 5.1.1 a@example.com 0000 ours => hard_bounce",
+            ),
+            (
+                bounce("Permanent", "OnAccountSuppressionList", "", ""),
+                "bounced(hard) mailbox_gone - a@example.com 0000 ours => hard_bounce",
+            ),
+            (
+                bounce("Permanent", "General", "5.7.1", "smtp; 550 5.7.1 blocked"),
+                "bounced(soft) policy 5.7.1 a@example.com 0000 ours",
+            ),
+            (
+                bounce("Transient", "MailboxFull", "4.2.2", ""),
+                "bounced(soft) mailbox_full 4.2.2 a@example.com 0000 ours",
+            ),
+            (
+                bounce("Undetermined", "Undetermined", "", ""),
+                "bounced(soft) other - a@example.com 0000 ours",
+            ),
+            (complaint("abuse"), "complained abuse - a@example.com 0000 ours => complaint"),
+            (complaint("fraud"), "complained fraud - a@example.com 0000 ours => complaint"),
+            (complaint("virus"), "complained virus - a@example.com 0000 ours => complaint"),
+            (complaint("auth-failure"), "complained other - a@example.com 0000 ours => complaint"),
+            (complaint("other"), "complained other - a@example.com 0000 ours => complaint"),
+            (complaint("not-spam"), "complained not_spam - a@example.com 0000 ours"),
+            (
+                json!({"eventType": "Reject", "reject": {"reason": "Bad content"}}),
+                "rejected - - a@example.com 0000 ours",
+            ),
+            (
+                json!({"eventType": "Open", "open": {"timestamp": "2017-08-09T22:00:19.652Z"}}),
+                "opened - - a@example.com 0000 ours",
+            ),
+            (
+                json!({"eventType": "Click", "click": {"link": "https://acme.example"}}),
+                "clicked - - a@example.com 0000 ours",
+            ),
+            (
+                json!({"eventType": "Rendering Failure", "failure": {"errorMessage": "no such"}}),
+                "rejected - - a@example.com 0000 ours",
+            ),
+            (
+                json!({"eventType": "DeliveryDelay", "deliveryDelay": {"delayType": "TransientCommunicationFailure",
+                    "delayedRecipients": [{"emailAddress": "a@example.com", "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 timeout"}]}}),
+                "deferred routing 4.4.1 a@example.com 0000 ours",
+            ),
+            (
+                json!({"eventType": "Subscription", "subscription": {"source": "UnsubscribeHeader", "newTopicPreferences": {"unsubscribeAll": true}}}),
+                "unsubscribed - - a@example.com 0000 ours => unsubscribe",
+            ),
+            (
+                json!({"eventType": "Subscription", "subscription": {"newTopicPreferences": {"unsubscribeAll": false}}}),
+                "unknown - - a@example.com 0000 ours",
+            ),
+        ] {
+            let event = with(payload, json!({"mail": mail}));
+            assert_eq!(exported(&event).iter().map(line).collect::<Vec<_>>(), [expected]);
+            assert!(
+                webhook("ses")
+                    .unwrap()
+                    .read(event.to_string().as_bytes(), NOW.parse().unwrap())
+                    .is_err(),
+                "it carries no signature"
+            );
+            let envelope = json!({"Type": "Notification", "MessageId": "19ba9823", "TopicArn": "arn", "Message": event.to_string() + "\n",
+                "Timestamp": "2018-03-26T17:58:59.675Z"});
+            assert_eq!(in_words("ses", &envelope), expected);
+            let read = read("ses", &envelope);
+            assert_eq!(
+                (read[0].id.as_str(), read[0].message_id.as_str()),
+                ("19ba9823", "x@acme.example")
+            );
+            // What stands beside the fields that are signed.
+            let forged = with(
+                complaint("abuse"),
+                json!({"mail": {"messageId": "0001", "destination": ["victim@example.com"]}}),
+            );
+            for (said, expected) in [
+                (with(envelope.clone(), forged.clone()), expected),
+                (with(greeting.clone(), forged), "unknown - - - "),
+            ] {
+                assert_eq!(
+                    (in_words("ses", &said), exported(&said).iter().map(line).collect::<Vec<_>>()),
+                    (expected.to_owned(), vec![expected.to_owned()])
+                );
+            }
+        }
+        let two = json!({"Type": "Notification", "MessageId": "m", "Message": json!({"notificationType": "Bounce", "mail": mail, "bounce":
+            {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "a@example.com"}, {"emailAddress": "b@example.com"}]}}).to_string()});
+        let both: Vec<_> = read("ses", &two)
+            .into_iter()
+            .map(|event| (event.id, event.recipient.unwrap()))
+            .collect();
+        assert_eq!(
+            both,
+            [
+                ("m-0".to_owned(), "a@example.com".to_owned()),
+                ("m-1".to_owned(), "b@example.com".to_owned())
+            ]
+        );
+        assert_eq!(in_words("ses", &greeting), "unknown - - - ");
+        assert!(
+            read("ses", &json!({"Type": "SubscriptionConfirmation", "MessageId": "m"})).is_empty()
+        );
+    }
+}

@@ -8,8 +8,10 @@
 //! id is a function of the signed body alone, so a replay is the same event whatever stands in its
 //! headers.
 
-pub(in crate::provider) mod reading;
-pub(in crate::provider) mod scheme;
+pub(super) mod reading;
+pub(super) mod scheme;
+#[cfg(test)]
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -86,7 +88,7 @@ type ReadLog = fn(list: &str, entry: &serde_json::Value, raw: &[u8], now: Timest
 /// How the log of a kind of provider is read.
 #[derive(Debug)]
 pub struct Log {
-    pub(in crate::provider) read: ReadLog,
+    pub(super) read: ReadLog,
     /// Whether each of its events has the id under which the webhook reports it.
     pub shares_ids: bool,
 }
@@ -99,7 +101,7 @@ pub struct Webhook {
     /// How its requests are verified; `None` for SNS, whose certificate has to be fetched first
     /// ([`Envelope`]).
     pub verify: Option<Verify>,
-    pub(in crate::provider) read: Read,
+    pub(super) read: Read,
     /// What `webhook_secret` is there.
     pub secret: &'static str,
     /// Whether a text can be that secret, or says what is wrong with it: one that is empty or short
@@ -109,7 +111,7 @@ pub struct Webhook {
     pub token: Option<Token>,
     /// How its log is read; `None` where its API has none.
     pub log: Option<Log>,
-    pub(in crate::provider) looks_like: fn(&serde_json::Value) -> bool,
+    pub(super) looks_like: fn(&serde_json::Value) -> bool,
 }
 
 impl Webhook {
