@@ -33,6 +33,7 @@ mod limits;
 mod logins;
 mod pipelining;
 mod pool;
+mod queue_id;
 mod relay;
 pub(crate) mod reply;
 mod room;

@@ -12,10 +12,10 @@ use crate::model::outcome::Reason;
 use crate::provider::smtp::classify::{is_spent, judge_for};
 use crate::provider::smtp::fault::Fault;
 use crate::provider::smtp::hand_over::{HandOver, untraced};
+use crate::provider::smtp::queue_id::queue_id;
 use crate::provider::smtp::reply::Answer;
 use crate::provider::smtp::sender::names_our_sender;
 use crate::provider::smtp::step::Step;
-use crate::provider::smtp::transaction::queue_id;
 use crate::provider::{Health, Job, Refusal, Verdict};
 
 impl<'a> HandOver<'a> {
