@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::commands::events::cursor::Cursor;
 use crate::commands::suppress::sync::progress::{Head, Progress};
-use crate::ledger::words;
+use crate::ledger::codes;
 use crate::model::outcome::{Outcome, Reason};
 use crate::provider::smtp::classify;
 use crate::provider::smtp::reply::{Answer, ReplyBuffer};
@@ -166,31 +166,31 @@ pub type Word<T> = Option<(T, i64)>;
 
 /// The words that stand behind a number in the ledger: of an outcome, and of a reason.
 pub fn ledger_words(number: i64) -> (Word<Outcome>, Word<Reason>) {
-    let outcome = words::outcome(Some(number))
+    let outcome = codes::outcome(Some(number))
         .ok()
         .flatten()
-        .map(|outcome| (outcome, words::outcome_number(outcome)));
-    let reason = words::reason(Some(number))
+        .map(|outcome| (outcome, codes::outcome_number(outcome)));
+    let reason = codes::reason(Some(number))
         .ok()
         .flatten()
-        .map(|reason| (reason, words::reason_number(reason)));
+        .map(|reason| (reason, codes::reason_number(reason)));
     (outcome, reason)
 }
 
 /// The time behind a number in the ledger; `None` where it is none.
 pub fn ledger_time(micros: i64) -> Option<Timestamp> {
-    words::time(micros).ok()
+    codes::time(micros).ok()
 }
 
 /// The members of a batch out of the ledger's bytes, and the bytes of them again.
 pub fn ledger_members(bytes: &[u8]) -> (Vec<RowNumber>, Vec<u8>) {
-    let members: Vec<RowNumber> = words::unpack(bytes).collect();
-    let packed = words::pack(members.iter().copied());
+    let members: Vec<RowNumber> = codes::unpack(bytes).collect();
+    let packed = codes::pack(members.iter().copied());
     (members, packed)
 }
 
 /// The run and the row of the id of a recipient; `None` where the row is beyond what a run can
 /// hold.
 pub fn ledger_id(run: i64, row: RowNumber) -> Option<(i64, RowNumber)> {
-    words::id_of(run, row).ok().map(|id| (words::seq_of(id), words::row_of(id)))
+    codes::id_of(run, row).ok().map(|id| (codes::seq_of(id), codes::row_of(id)))
 }

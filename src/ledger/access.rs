@@ -1,5 +1,5 @@
 //! Why a file of a state directory cannot be used by this process, and what mends it. The files are
-//! there and whole: none of them is to be moved away for that.
+//! complete: do not move any of them away for this reason.
 
 use std::fs::{File, Metadata};
 use std::io;

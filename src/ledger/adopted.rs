@@ -16,7 +16,7 @@ pub struct Adopted {
     pub outcome: Option<(Outcome, Option<Reason>)>,
 }
 
-/// Whom a run that the ledger has lost reached, as far as what lies beside the ledger says. What
+/// The recipients that a lost run reached, as far as what lies beside the ledger says. What
 /// nothing says is `None`, and then every question is answered as if it were the same.
 #[derive(Clone, Debug)]
 pub struct LostPeople {

@@ -1,5 +1,5 @@
-//! What a run's refusals are worth as evidence, and taking back what was charged to recipients for
-//! a provider's own fault.
+//! Refusals of a run as evidence about a provider, and reversing what recipients were charged with
+//! for a provider's own fault.
 
 use crate::provider::RowNumber;
 
@@ -8,7 +8,7 @@ use crate::provider::RowNumber;
 pub struct Refusals {
     /// Whether it has accepted a message of the run.
     pub has_accepted: bool,
-    /// Whom it refused for good since it last accepted one, oldest first.
+    /// The recipients that it refused for good since it last accepted one, oldest first.
     pub since: Vec<Refused>,
     /// Recipients that a person has opened again after they were rejected.
     pub retried: Vec<RowNumber>,

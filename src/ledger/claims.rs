@@ -1,5 +1,5 @@
-//! Claims: which recipients may be claimed, what a claim makes durable, and what becomes of its
-//! members.
+//! Claims: which recipients may be claimed, what a claim makes durable, and how its members are
+//! settled.
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ pub enum Through {
     #[default]
     Any,
     Only(String),
-    /// Everybody but those of these providers.
+    /// All but those of these providers.
     Not(Vec<String>),
 }
 
@@ -59,8 +59,8 @@ pub struct Draft {
     pub caps: Vec<Rate>,
     /// The most hand-overs on each of the provider's first days; checked as caps are.
     pub ramp: Vec<u32>,
-    /// Whom the members were to go through, and why they do not; `None` where this provider is the
-    /// one.
+    /// The provider that the members were planned for, and why it is not used; `None` where this
+    /// one is the one.
     pub instead_of: Option<InsteadOf>,
 }
 

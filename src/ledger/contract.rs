@@ -2,8 +2,8 @@
 //! the program; [`Ledger`] is all of them.
 //!
 //! Every call is one transaction (or takes part in one group commit) and has reached the disk when
-//! its future resolves. None of them names a database, a file or a connection. The suite in
-//! `conformance` holds every implementation to what is written here.
+//! its future resolves. No call names a database, a file or a connection. The suite in
+//! `conformance` tests every implementation against these descriptions.
 
 use jiff::Timestamp;
 
@@ -99,19 +99,19 @@ pub trait ClaimStore {
     /// Settles the open claims of a run whose process is gone, with the help of the traces. The
     /// caller holds the campaign's lock.
     fn recover(&self, run: &str) -> BoxFuture<'_, LedgerResult<Recovered>>;
-    /// What the answers that such a process had heard and not settled teach; changes nothing. To be
-    /// asked before `recover`.
+    /// What follows from the answers that such a process had received and not settled; changes
+    /// nothing. To be asked before `recover`.
     fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
     /// Leases part of a rate's window, shared by all runs of the workspace, and takes back what is
     /// left of earlier leases. `key` names the rate (`relay`, `relay/gmail.com`).
     fn lease(&self, key: &str, rate: Rate, wish: Wish) -> BoxFuture<'_, LedgerResult<Leased>>;
-    /// Takes back what is left of leases of this key that nobody uses any more.
+    /// Takes back what is left of leases of this key that no process uses any more.
     fn take_back(&self, key: &str, spent: Vec<Spent>) -> BoxFuture<'_, LedgerResult<()>>;
 }
 
 /// How a run is held, opened again, judged and ended.
 pub trait RunStore {
-    /// Remembers a decision about everybody of a run who has no outcome, for `why`.
+    /// Remembers a decision about all recipients of a run without an outcome, for `why`.
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>>;
     /// Stores the gate of a run.
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
@@ -251,18 +251,20 @@ pub trait FeedbackStore {
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>>;
     /// Records that writing these to the file begins (`done` false), or that they are in it.
     fn filed(&self, numbers: Vec<i64>, done: bool) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Whom a token (`message::token_of`) names, also for 400 days after its run was removed.
+    /// The recipient that a token (`message::token_of`) names, also for 400 days after its run was
+    /// removed.
     fn person(&self, token: &str) -> BoxFuture<'_, LedgerResult<Option<Person>>>;
 }
 
-/// Recipients of whom it is not known whether they were taken.
+/// Recipients whose outcome is unknown.
 pub trait UnknownStore {
-    /// Events which prove that recipients of whom it was unknown were taken: one for each.
+    /// Events which prove that unknown recipients were accepted: one for each.
     fn proofs(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<Proof>>>;
     /// A batch of a run; `None` where it has none with this number.
     fn batch(&self, run: &str, batch: i64) -> BoxFuture<'_, LedgerResult<Option<BatchRecord>>>;
     /// Settles recipients whose outcome is `unknown`, each with its evidence, in this run and
-    /// wherever the campaign has carried the doubt. Returns how many of this run were settled.
+    /// wherever the campaign has carried the unknown outcome. Returns how many of this run were
+    /// settled.
     fn reconcile(&self, run: &str, verdicts: Vec<Reconciled>) -> BoxFuture<'_, LedgerResult<u64>>;
 }
 
@@ -294,8 +296,8 @@ pub trait LossStore {
         run: &str,
         rows: Vec<(RowNumber, Outcome, Option<Reason>)>,
     ) -> BoxFuture<'_, LedgerResult<Vec<u64>>>;
-    /// Keeps whom a lost run reached, for the question whether most people of another list had the
-    /// message.
+    /// Keeps the recipients that a lost run reached, for the question whether most of another list
+    /// had the message.
     fn keep_lost(&self, lost: LostPeople) -> BoxFuture<'_, LedgerResult<()>>;
     /// Records that what these lost runs did has been taken over: what names them is no sign of a
     /// loss any more.

@@ -47,7 +47,7 @@ pub enum LedgerError {
 pub enum Leaves {
     /// Reports, traces or records of its runs.
     Runs,
-    /// Locks alone: something was sent, and nothing says to whom.
+    /// Locks alone: something was sent, and nothing names its recipients.
     Locks,
     Nothing,
 }
@@ -62,11 +62,11 @@ impl From<LedgerError> for Error {
                 Error::internal(error.to_string()).hint("nothing was handed over without a record; free some space and run the same command again")
             }
             LedgerError::Locked { .. } => Error::internal(error.to_string()).hint(
-                "let that process end (a VACUUM, a backup, an open sqlite3 session), then run the same command again: whatever was answered is on record, and nobody is mailed twice",
+                "let that process end (a VACUUM, a backup, an open sqlite3 session), then run the same command again: whatever was answered is on record, and no recipient is mailed twice",
             ),
             LedgerError::Newer { .. } => Error::usage(error.to_string()).hint("use the newer mailbatch that wrote it"),
             LedgerError::Lost { .. } => Error::usage(error.to_string()).hint(
-                "restore the newest ledger.db from a backup; without one, `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody \
+                "restore the newest ledger.db from a backup; without one, `mailbatch send LIST --ledger-lost` reads the reports first, so that no recipient \
                  in them is mailed again (a workspace that is to begin anew needs another state directory: move .mailbatch away)",
             ),
             LedgerError::LostWithoutTrace { .. } => Error::usage(error.to_string()).hint(
@@ -78,7 +78,7 @@ impl From<LedgerError> for Error {
                 Error::usage(error.to_string()).hint(match leaves {
                     Leaves::Runs => format!(
                         "{away}; then restore the newest ledger.db from a backup, or without a backup `mailbatch send LIST --ledger-lost` reads the \
-                         reports of earlier runs first, so that nobody in them is mailed again"
+                         reports of earlier runs first, so that no recipient in them is mailed again"
                     ),
                     Leaves::Locks => format!(
                         "{away}, and restore the newest ledger.db from a backup; a workspace that is to begin anew, although people may then be mailed \
@@ -92,7 +92,7 @@ impl From<LedgerError> for Error {
             }
             LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
             LedgerError::Broken { .. } => Error::internal(error.to_string())
-                .hint("restore the newest ledger.db from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody in them is mailed again"),
+                .hint("restore the newest ledger.db from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first, so that no recipient in them is mailed again"),
             LedgerError::Denied { ref mend, .. } => Error::internal(error.to_string()).hint(mend.clone()),
             LedgerError::Gone(_) => Error::internal(error.to_string()),
         }

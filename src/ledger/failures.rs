@@ -1,4 +1,5 @@
-//! Where the failures are that a gate or a pause rule is judged by, and what is said of them most.
+//! The failures that a gate or a pause rule counts: their receiving domains and most frequent
+//! replies.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ pub struct FailuresQuery {
     pub watched: Watched,
     /// Only of this cohort.
     pub cohort: Option<Cohort>,
-    /// Only of those whom this provider had.
+    /// Only of recipients that this provider had.
     pub provider: Option<String>,
     /// Only at this receiving domain.
     pub domain: Option<String>,

@@ -22,7 +22,7 @@ pub enum LinkedBy {
 }
 
 impl LinkedBy {
-    /// Whether it names one message of ours, which nobody could have guessed, and not just a
+    /// Whether it names one message of ours, which cannot be guessed, and not just a
     /// person.
     pub fn is_exact(self) -> bool {
         self != Self::Address
@@ -40,10 +40,10 @@ pub struct Seen {
     /// What was learned from it and was not known before. It waits to be written to the suppression
     /// file.
     pub learned: Option<LedgerSuppression>,
-    /// It would have suppressed somebody, had it not come by mail about a person whom the ledger
+    /// It would have suppressed an address, had it not come by mail about one that the ledger
     /// does not know.
     pub doubted: bool,
-    /// Nothing but words told it; it is kept and was linked to nobody.
+    /// Free text alone reported it; it is kept and linked to no recipient.
     pub is_hearsay: bool,
 }
 
@@ -83,7 +83,7 @@ pub struct Unfiled {
     pub entry: LedgerSuppression,
 }
 
-/// Whom a token names.
+/// The recipient that a token names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     pub campaign: String,

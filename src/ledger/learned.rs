@@ -1,8 +1,8 @@
 //! Suppressions that the ledger keeps, and what an answer at hand-over teaches about a person.
 //!
 //! The rule it keeps: only what is certain is learned, namely a mailbox that is gone and a
-//! suppression whose reason is told. What is said about policy or reputation never suppresses
-//! anybody.
+//! suppression whose reason the provider gave. What is said about policy or reputation never
+//! suppresses an address.
 
 use jiff::Timestamp;
 
@@ -65,7 +65,7 @@ mod tests {
         };
         let refusal = |reason: Reason| Refusal::new(reason, "550 5.1.1", "no such user");
         for reason in [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual] {
-            let kept = learned(Verdict::Suppressed(refusal(reason))).expect("it is told");
+            let kept = learned(Verdict::Suppressed(refusal(reason))).expect("it is learned");
             assert_eq!(
                 (kept.entry.as_str(), kept.reason, kept.source.as_str(), kept.note.as_str()),
                 ("ann@x.example", reason, "relay", "550 5.1.1")

@@ -1,5 +1,5 @@
-//! What lies beside the ledger and names its runs: reports, traces, records and locks. By these a
-//! ledger that is gone, or that an older copy has replaced, is noticed.
+//! The files beside the ledger that name its runs: reports, traces, records and locks. They show
+//! when a ledger was lost, or replaced by an older copy.
 //!
 //! The rule it keeps: what lies beside the ledger is read first and the ledger afterwards, because
 //! a run is in the ledger before anything else names it, and a batch before a trace does. Names and
@@ -98,8 +98,8 @@ impl Remains {
             let path = traces.join(&name);
             let has_records =
                 std::fs::metadata(&path).is_ok_and(|about| about.len() > trace::HEADER_LENGTH);
-            // One that cannot be read proves nothing here; whoever needs what it says reports the
-            // error.
+            // One that cannot be read proves nothing here; the code that needs what it says reports
+            // the error.
             let last_batch =
                 if has_records { Trace::last_batch(&path).ok().flatten() } else { None };
             remains.traces.entry(run.to_owned()).or_default().push(TraceFile {

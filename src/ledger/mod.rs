@@ -1,7 +1,7 @@
-//! The durable truth: who goes, who was claimed, what came of it. The seam that the pipeline and
-//! the commands know.
+//! The durable state: which recipients are planned, claimed and settled, and with which outcome.
+//! The interface that the pipeline and the commands use.
 //!
-//! [`Ledger`] is what they hold, and `opening` the only place that says which database is behind
+//! [`Ledger`] is the trait they hold; `opening` is the only file that names the database behind
 //! it. One thread owns the only writing connection of a process to an SQLite ledger; several
 //! processes may share the file.
 
@@ -65,7 +65,7 @@ pub(crate) use seal::APART_SANDBOX;
 pub(crate) use seal::Seal;
 pub(crate) use sketch::People;
 pub(crate) use sketch::{Sketch, person_of, person_seed};
-pub(crate) use sqlite::words;
+pub(crate) use sqlite::codes;
 pub(crate) use tokens::UsedToken;
 pub(crate) use trend::Trend;
 pub(crate) use unknown::Interrupted;

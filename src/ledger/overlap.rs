@@ -1,5 +1,5 @@
-//! The question whether the people of a planned run had the same message under another campaign, or
-//! are about to get it.
+//! Whether the recipients of a planned run got the same message under another campaign, or are
+//! about to get it.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Who has stopped what: pauses of the workspace or of a part of it, and what holds a run. Each is
+//! Pauses of the workspace or of a part of it, their authors, and what holds a run. Each is
 //! a row that stays when it is over.
 
 use jiff::Timestamp;
@@ -99,7 +99,7 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// Since when, by whom, until when and why, for people.
+    /// The start, the author, the end and the reason, for people.
     pub fn words(&self) -> String {
         let by = match (self.author.as_str(), self.host.as_str()) {
             ("", _) => String::new(),
@@ -124,7 +124,7 @@ impl Pause {
     }
 }
 
-/// Recipients of one run whom a provider has been given, and whose outcome is not known yet.
+/// Recipients of one run that were handed to a provider, and whose outcome is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnderWay {
     pub run: String,

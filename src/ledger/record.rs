@@ -1,9 +1,9 @@
 //! One small file for each run beside the ledger: which campaign the run belongs to and how far the
 //! ledger had come.
 //!
-//! Reports name people and no campaign. Should the ledger be lost, these records say whose campaign
-//! a report belongs to, and a ledger that is older than a record is recognised by the number of its
-//! last batch. They hold no addresses.
+//! Reports name recipients and no campaign. If the ledger is lost, these records name the campaign
+//! that a report belongs to. A ledger that is older than a record is recognised by the number of
+//! its last batch. They hold no addresses.
 
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -17,8 +17,8 @@ use crate::ledger::RunId;
 /// `message_fingerprint` nor `apart`, version 2 no `report`.
 const VERSION: u32 = 3;
 
-/// The word in `apart` for a run whose mail reached nobody of its list: redirected, or handed to a
-/// provider's own sandbox.
+/// The word in `apart` for a run whose mail reached no recipient of its list: redirected, or handed
+/// to a provider's own sandbox.
 pub(crate) const UNREACHED: &str = "unreached";
 
 /// What is known of a run without the ledger.

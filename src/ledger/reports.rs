@@ -3,8 +3,8 @@
 //! `RUN.latest.csv` is a symbolic link to the newest.
 //!
 //! While a run changes, its newest report lies aside as `.RUN.csv.before` and there is no link:
-//! after a kill nothing claims to say how the run stands, and who was reached can still be read,
-//! should the ledger be lost meanwhile.
+//! after a kill no file claims to be current, and the recipients reached can still be read,
+//! even if the ledger is lost meanwhile.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -74,7 +74,7 @@ pub struct Standing {
     pub rejected_here: u64,
     /// Outcomes by reason.
     pub reasons: BTreeMap<(Outcome, Reason), u64>,
-    /// How many recipients have heard each word of `mb_feedback` said about them.
+    /// How many recipients each word of `mb_feedback` is recorded for.
     pub feedback: BTreeMap<String, u64>,
 }
 

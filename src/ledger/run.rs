@@ -43,8 +43,8 @@ pub struct RunHead {
 }
 
 impl RunHead {
-    /// The campaign as people see it: without the fingerprint of paths that an unnamed one is told
-    /// apart by.
+    /// The campaign as people see it: without the fingerprint of paths that
+    /// separates unnamed ones.
     pub fn name(&self) -> &str {
         self.campaign.split('#').next().unwrap_or(&self.campaign)
     }

@@ -16,8 +16,8 @@ pub struct Seal {
     pub limit: Option<u64>,
     /// First choices of whole cohorts, which come before those of the rows.
     pub cohorts: Vec<(Cohort, String)>,
-    /// Whom the run is for, and the word that keeps it apart from runs of another sort; `None`
-    /// where the list's people are not reached.
+    /// The recipients of the run, and the word that keeps it apart from runs of another sort;
+    /// `None` where the list's people are not reached.
     pub people: Option<(String, People)>,
     /// What is asked before, in the same transaction; `None` where it has been answered.
     pub overlap: Option<OverlapQuery>,

@@ -1,4 +1,4 @@
-//! Who a run is for, small enough to be compared with other runs: the recipients with the lowest
+//! The recipients of a run, reduced so that runs can be compared: those with the lowest
 //! keyed hashes of their addresses.
 //!
 //! A list of up to [`MOST`] recipients is held whole. Of a longer one the lowest hashes are a fair
@@ -68,7 +68,7 @@ impl Sketch {
 pub struct People {
     /// Hash and row, by hash.
     pub members: Vec<(u64, RowNumber)>,
-    /// Everybody whose hash is up to this one is a member.
+    /// Each recipient whose hash is up to this one is a member.
     pub bound: u64,
     /// How many there are, members or not.
     pub count: u64,

@@ -1,11 +1,11 @@
-//! The un-synced log beside the ledger that narrows what a crash leaves in doubt.
+//! The un-synced log beside the ledger that narrows what a crash leaves unknown.
 //!
 //! Before a write that can complete a message the process appends "crossing", by `write(2)` to a
 //! file opened for appending, so that it survives the process; sessions whose messages leave at one
 //! moment share that write. A power cut may lose it, which is why a reader asks for the boot id
 //! first. "Answered" is appended with the next "crossing", or before its claim waits for anything
-//! while nobody is about to write one, so that messages cost less than a write each. A process
-//! killed between an answer and that write leaves a doubt, never a second message.
+//! while no session is about to write one, so that messages cost less than a write each. A process
+//! killed between an answer and that write leaves an unknown outcome, never a second message.
 //!
 //! The file is text: a line that names format and version, then one line for each record: eight
 //! hexadecimal digits (the low half of the xxh3-64 of what follows the space), a space, the record
@@ -62,7 +62,7 @@ struct Appender {
     torn: bool,
 }
 
-/// What a trace tells about each member of each batch.
+/// What a trace records about each member of each batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TraceState {
     /// The last thing recorded is this answer.
@@ -71,7 +71,7 @@ pub struct TraceState {
     pub crossing: HashSet<(i64, RowNumber)>,
 }
 
-/// The octets of a line before its JSON, and what the JSON of an announcement begins with.
+/// The bytes of a line before its JSON, and what the JSON of an announcement begins with.
 const CHECKSUM: usize = 9;
 const CROSSING: &[u8] = b"{\"crossing\"";
 
@@ -81,7 +81,7 @@ enum Record {
     Crossing(i64, Vec<RowNumber>),
     #[serde(rename = "answered")]
     Answered(i64, RowNumber, Words),
-    /// Taken as a whole; what becomes of each member is told later, to whoever asks by what stands
+    /// Accepted as a whole; the provider reports each member later, when it is asked by what stands
     /// here.
     #[serde(rename = "pending")]
     Pending(i64, Vec<RowNumber>, String),
@@ -219,8 +219,8 @@ impl Trace {
         if appender.announces { Ok(()) } else { appender.write(&self.path) }
     }
 
-    /// Writes what has been recorded, also where somebody who announced a write will never ask for
-    /// it.
+    /// Writes what has been recorded, also where the session that announced a write will never ask
+    /// for it.
     pub fn flush(&self) -> io::Result<()> {
         self.appender().write(&self.path)
     }
@@ -259,7 +259,7 @@ impl Trace {
             )
         };
         let mut state = TraceState::default();
-        let mut lines = text.split_inclusive(|octet| *octet == b'\n').enumerate();
+        let mut lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
         match lines.next() {
             Some((_, header)) if header.strip_suffix(b"\n") == Some(HEADER.as_bytes()) => {}
             // Nothing can have been handed over before the header was complete.
@@ -344,7 +344,8 @@ impl Appender {
             }
             Err(e) => e,
         };
-        // Nobody asks about a write that announced nothing, and answers are tried again each time.
+        // No session asks about a write that announced nothing, and answers are tried again each
+        // time.
         if announced {
             self.failed.push(ticket);
         }
@@ -357,18 +358,18 @@ impl Appender {
     fn keep_answers(&mut self) {
         let is_announcement =
             |line: &[u8]| line.get(CHECKSUM..).is_some_and(|json| json.starts_with(CROSSING));
-        let lines = self.pending.split_inclusive(|octet| *octet == b'\n');
+        let lines = self.pending.split_inclusive(|byte| *byte == b'\n');
         self.pending = lines
             .filter(|line| *line != b"\n" && !is_announcement(line))
             .collect::<Vec<_>>()
             .concat();
     }
 
-    /// Takes the last octets back, which are a part of a write only: a line that is cut short in
+    /// Takes the last bytes back, which are a part of a write only: a line that is cut short in
     /// the middle would make a reader distrust all.
-    fn take_back(&self, octets: usize) -> bool {
+    fn take_back(&self, bytes: usize) -> bool {
         let length = self.file.metadata().map(|about| about.len());
-        length.is_ok_and(|length| self.file.set_len(length.saturating_sub(octets as u64)).is_ok())
+        length.is_ok_and(|length| self.file.set_len(length.saturating_sub(bytes as u64)).is_ok())
     }
 }
 
@@ -492,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_taken_as_a_whole_is_in_doubt_with_what_to_ask_by_until_there_is_an_answer() {
+    fn members_taken_as_a_whole_are_unknown_until_there_is_an_answer() {
         let (_dir, trace) = written();
         trace.crossed(trace.announce(1, &[7, 8]).unwrap()).unwrap();
         trace.pending(1, &[7, 8], "batch b1 was taken").unwrap();
@@ -516,7 +517,7 @@ mod tests {
         trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
         trace.answered(1, 1, &taken).unwrap();
         let ticket = trace.announce(1, &[2]).unwrap();
-        // A file that is open for reading takes no octets, as a full disk does.
+        // A file that is open for reading takes no bytes, as a full disk does.
         trace.appender().file = File::open(&trace.path).unwrap();
         trace.crossed(ticket).unwrap_err();
         trace.rest().unwrap_err();

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct Trend {
     /// When the week begins: Monday, 00:00 UTC.
     pub week: Timestamp,
-    /// Empty where mail told of somebody whom the ledger does not know.
+    /// Empty where mail reported an address that the ledger does not know.
     pub provider: String,
     /// Empty where it is not known any more.
     pub domain: String,

@@ -1,24 +1,24 @@
-//! What lifts the doubt about recipients of whom it is not known whether they were taken.
+//! What resolves recipients whose outcome is unknown.
 
 use jiff::Timestamp;
 
 use super::Settled;
 use crate::provider::RowNumber;
 
-/// What recovery says of a recipient of whose batch nothing tells how far it came, nor as which
+/// What recovery says of a recipient where nothing shows how far its batch came, nor as which
 /// requests it went.
 const UNTRACED: &str =
     "the machine or the process stopped before the answer, and no trace tells how far it came";
-/// The same where the trace tells that it may have been taken.
+/// The same where the trace shows that it may have been accepted.
 const UNANSWERED: &str = "the process ended before the answer";
 
 /// Why recovery left a recipient `unknown`. The ledger keeps it as the text in `detail`, as all
 /// versions have written it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupted {
-    /// No trace tells how far its batch came, nor as which requests it went.
+    /// No trace shows how far its batch came, nor as which requests it went.
     Untraced,
-    /// The trace tells that it was on its way, and no answer.
+    /// The trace shows that it was on its way, and no answer.
     Unanswered,
 }
 
@@ -37,7 +37,7 @@ impl Interrupted {
     }
 }
 
-/// An event which proves that a recipient in doubt was taken.
+/// An event which proves that an unknown recipient was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     pub row: RowNumber,
@@ -46,7 +46,7 @@ pub struct Proof {
     pub at: Timestamp,
     /// Where it came from, such as `webhook`.
     pub source: String,
-    /// The provider that told it; empty for mail.
+    /// The provider that reported it; empty for mail.
     pub provider: String,
     /// The provider's name for the message; may be empty.
     pub provider_id: String,
@@ -65,11 +65,11 @@ pub struct BatchRecord {
     pub members: Vec<RowNumber>,
 }
 
-/// What was found out about a recipient in doubt.
+/// What was found out about an unknown recipient.
 #[derive(Clone, Debug)]
 pub struct Reconciled {
     pub row: RowNumber,
-    /// What it becomes; anything that is not final leaves it in doubt.
+    /// What it becomes; anything that is not final leaves it unknown.
     pub settled: Settled,
     /// How that is known, or whose word it is.
     pub evidence: String,

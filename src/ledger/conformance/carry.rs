@@ -70,7 +70,11 @@ pub(in crate::ledger) async fn a_removed_run_is_remembered(open: Open) {
     assert_eq!(bed.row(&run, 1).await.detail, "accepted in a removed run");
     let other =
         bed.sealed(RunHead { campaign: "summer".into(), ..head() }, same_people(), seal()).await;
-    assert_eq!(bed.outcomes(&other).await, [(None, None); 6], "another campaign reaches everybody");
+    assert_eq!(
+        bed.outcomes(&other).await,
+        [(None, None); 6],
+        "another campaign reaches all of them"
+    );
 }
 
 pub(in crate::ledger) async fn removing_an_unfinished_run_remembers_open_claims_as_unknown(

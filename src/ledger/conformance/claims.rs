@@ -118,7 +118,7 @@ pub(in crate::ledger) async fn nobody_is_claimed_twice_and_nothing_is_settled_tw
     assert_eq!(
         bed.outcomes(&run).await[2].0,
         None,
-        "a verdict about somebody else counts for nothing"
+        "a verdict about another recipient counts for nothing"
     );
     assert!(
         bed.ledger.claim(draft(&run, &[1])).await.is_err(),

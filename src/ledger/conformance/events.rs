@@ -1,4 +1,4 @@
-//! What comes back, whom it is about, and what is learned from it.
+//! What comes back, which recipient it is about, and what is learned from it.
 
 use data_encoding::HEXLOWER;
 
@@ -14,14 +14,14 @@ fn id_for(email: &str) -> String {
     message_id("spring", None, email, "acme.example", &SECRET)
 }
 
-fn told(kind: EventKind, source: Source, email: &str) -> Event {
+fn reported(kind: EventKind, source: Source, email: &str) -> Event {
     let mut event = Event::new(kind, source, "2026-11-21T12:00:00Z".parse().unwrap());
     event.recipient = (!email.is_empty()).then(|| email.to_owned());
     event
 }
 
 fn hard(source: Source, email: &str) -> Event {
-    let mut event = told(EventKind::Bounced, source, email);
+    let mut event = reported(EventKind::Bounced, source, email);
     (event.bounce, event.class, event.status) =
         (Some(Bounce::Hard), Some(Class::MailboxGone), "5.1.1".into());
     event
@@ -67,7 +67,7 @@ pub(in crate::ledger) async fn an_event_finds_its_recipient_by_the_most_exact_na
 ) {
     let bed = Bed::new(open).await;
     let run = accepted_run(&bed, 120).await;
-    let bare = || told(EventKind::Delivered, Source::Webhook, "");
+    let bare = || reported(EventKind::Delivered, Source::Webhook, "");
     let cases: [(Event, Option<(RowNumber, LinkedBy)>); 10] = [
         (Event { message_id: id_for("u7@example.com"), ..bare() }, Some((7, LinkedBy::MessageId))),
         (
@@ -130,12 +130,13 @@ pub(in crate::ledger) async fn what_is_claimed_later_is_found_and_so_are_ids_tha
     let Claimed::Batch(batch) = bed.ledger.claim(draft(&run, &[2])).await.unwrap() else {
         panic!()
     };
-    let early = Event { message_id: "2@id".into(), ..told(EventKind::Queued, Source::Webhook, "") };
+    let early =
+        Event { message_id: "2@id".into(), ..reported(EventKind::Queued, Source::Webhook, "") };
     assert_eq!(see(&bed, &early).await.about, Some((run.clone(), 2)));
     assert_eq!(
         see(
             &bed,
-            &Event { provider_id: "q1".into(), ..told(EventKind::Sent, Source::Webhook, "") }
+            &Event { provider_id: "q1".into(), ..reported(EventKind::Sent, Source::Webhook, "") }
         )
         .await
         .about,
@@ -146,7 +147,7 @@ pub(in crate::ledger) async fn what_is_claimed_later_is_found_and_so_are_ids_tha
     assert_eq!(
         see(
             &bed,
-            &Event { provider_id: "q1".into(), ..told(EventKind::Opened, Source::Webhook, "") }
+            &Event { provider_id: "q1".into(), ..reported(EventKind::Opened, Source::Webhook, "") }
         )
         .await
         .about,
@@ -233,7 +234,7 @@ pub(in crate::ledger) async fn soft_bounces_add_up_within_their_time_in_whatever
         mail_about_anybody: false,
     };
     let soft = |email: &str, day: i64, class| {
-        let mut event = told(EventKind::Bounced, Source::Dsn, email);
+        let mut event = reported(EventKind::Bounced, Source::Dsn, email);
         (event.bounce, event.class) = (Some(Bounce::Soft), Some(class));
         event.at += jiff::SignedDuration::from_hours(24 * day);
         event
@@ -294,9 +295,9 @@ pub(in crate::ledger) async fn what_a_provider_tells_with_its_reply_is_an_event_
     let bed = Bed::new(open).await;
     let run = bed.simple(2).await;
     let batch = bed.claimed(&run, &[1, 2]).await;
-    let told =
+    let reported =
         vec![(1, Feedback::BouncedHard), (1, Feedback::Complained), (2, Feedback::Delivered)];
-    bed.ledger.settle(&run, batch, vec![(1, accepted()), (2, accepted())], told).await.unwrap();
+    bed.ledger.settle(&run, batch, vec![(1, accepted()), (2, accepted())], reported).await.unwrap();
     let feedback: Vec<_> = bed.ledger.standing(&run).await.unwrap().feedback.into_iter().collect();
     assert_eq!(
         feedback,
@@ -320,14 +321,14 @@ pub(in crate::ledger) async fn an_event_finds_a_recipient_however_either_of_them
         .sealed(head(), rows.iter().zip(1..).map(|(email, n)| row(n, email)).collect(), seal())
         .await;
     bed.settled(&run, (1..=3).map(|n| (n, accepted())).collect()).await;
-    for (told, row, entry) in [
+    for (reported, row, entry) in [
         ("ann@example.com", 1, "ann@example.com"),
         ("Jörg@example.com", 2, "jörg@example.com"),
         ("\"Be\\n\"@example.com", 3, "ben@example.com"),
     ] {
-        let seen = see(&bed, &hard(Source::Webhook, told)).await;
-        assert_eq!(seen.about, Some((run.clone(), row)), "{told}");
-        assert_eq!(seen.learned.map(|learned| learned.entry).as_deref(), Some(entry), "{told}");
-        assert!(!bed.ledger.why(&run, told).await.unwrap().is_empty(), "{told}");
+        let seen = see(&bed, &hard(Source::Webhook, reported)).await;
+        assert_eq!(seen.about, Some((run.clone(), row)), "{reported}");
+        assert_eq!(seen.learned.map(|learned| learned.entry).as_deref(), Some(entry), "{reported}");
+        assert!(!bed.ledger.why(&run, reported).await.unwrap().is_empty(), "{reported}");
     }
 }

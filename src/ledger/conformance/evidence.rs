@@ -1,4 +1,4 @@
-//! What gates and pause rules are judged by, and whom they hold.
+//! What gates and pause rules are judged by, and which recipients they hold.
 
 use super::*;
 use crate::model::event::{Bounce, Class, EventKind, Source};
@@ -39,7 +39,7 @@ pub(in crate::ledger) async fn each_person_counts_once_and_only_after_acceptance
     happened(&bed, EventKind::Complained, Class::NotSpam, 2, "e4").await;
     assert!(
         !bed.ledger.has_heard(ago(60)).await.unwrap(),
-        "webhooks are heard only while somebody listens"
+        "webhooks arrive only while a process listens"
     );
     let mut polled = Event::new(EventKind::Delivered, Source::Poll, Timestamp::now());
     polled.identify();
@@ -103,7 +103,7 @@ pub(in crate::ledger) async fn evidence_about_the_canary_is_that_of_its_members(
     assert_eq!(
         bed.ledger.extend_canary(&run, 100, None).await.unwrap(),
         9,
-        "nobody is drawn who has gone"
+        "no recipient is drawn that has gone"
     );
 }
 

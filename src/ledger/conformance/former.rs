@@ -43,7 +43,7 @@ pub(in crate::ledger) async fn who_is_held_before_another_attempt_keeps_the_outc
         .await
         .unwrap()
         .into_iter()
-        .map(|told| (told.what, told.detail))
+        .map(|entry| (entry.what, entry.detail))
         .collect();
     let words: Vec<&str> = story.iter().map(|(what, _)| what.as_str()).collect();
     assert_eq!(

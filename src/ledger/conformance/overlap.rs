@@ -15,7 +15,7 @@ async fn people(bed: &Bed, numbers: std::ops::RangeInclusive<u64>) -> People {
     sketch.finish()
 }
 
-/// A run of `count` people of whom so many have been accepted.
+/// A run of `count` recipients, so many of them accepted.
 async fn run_of(bed: &Bed, head: RunHead, count: u64, accepted_to: u64, sketched: bool) -> RunId {
     let people = if sketched { Some((String::new(), people(bed, 1..=count).await)) } else { None };
     let rows = (1..=count).map(|n| row(n, &format!("U{n}@example.com"))).collect();

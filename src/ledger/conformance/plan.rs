@@ -258,7 +258,7 @@ pub(in crate::ledger) async fn held_rows_can_be_opened_again_and_why_tells_both(
     assert_eq!(bed.ledger.run(&run).await.unwrap().unwrap().state, RunState::Open);
     assert_eq!(bed.next(&run).await, [2, 3, 4]);
     bed.settled(&run, vec![(2, accepted()), (4, accepted())]).await;
-    let told = async |email: &str| {
+    let history = async |email: &str| {
         bed.ledger
             .why(&run, email)
             .await
@@ -267,9 +267,9 @@ pub(in crate::ledger) async fn held_rows_can_be_opened_again_and_why_tells_both(
             .map(|decision| decision.what)
             .collect::<Vec<_>>()
     };
-    assert_eq!(told("U1@example.com").await, ["planned", "claimed in batch 1", "accepted"]);
+    assert_eq!(history("U1@example.com").await, ["planned", "claimed in batch 1", "accepted"]);
     assert_eq!(
-        told("u2@example.com").await,
+        history("u2@example.com").await,
         [
             "planned",
             "claimed in batch 1",
@@ -280,12 +280,12 @@ pub(in crate::ledger) async fn held_rows_can_be_opened_again_and_why_tells_both(
         ]
     );
     assert_eq!(
-        told("u3@example.com").await,
+        history("u3@example.com").await,
         ["planned", "claimed in batch 2", "not taken", "held", "opened again"]
     );
     assert_eq!(
-        told("u4@example.com").await,
+        history("u4@example.com").await,
         ["planned", "held", "opened again", "claimed in batch 3", "accepted"]
     );
-    assert!(told("nobody@example.com").await.is_empty());
+    assert!(history("nobody@example.com").await.is_empty());
 }

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::codes::{self, OPEN};
 use super::facts;
 use super::fault::Result;
 use super::run_row::seq_of;
-use super::words::{self, OPEN};
 use crate::ledger::{Fact, Refusals, Refused};
 use crate::model::outcome::Outcome;
 use crate::provider::RowNumber;
@@ -27,10 +27,10 @@ pub(super) fn refusals(
     if !has_history {
         return Ok(Refusals { domains: domains(conn, seq)?, ..Refusals::default() });
     }
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let accepted_at: Option<i64> = conn
         .prepare_cached("SELECT max(last_at) FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3 AND provider = ?4")?
-        .query_row(params![first, last, words::outcome_number(Outcome::Accepted), provider], |row| row.get(0))?;
+        .query_row(params![first, last, codes::outcome_number(Outcome::Accepted), provider], |row| row.get(0))?;
     let mut since = conn.prepare_cached(
         "SELECT id, email, domain, code, detail FROM recipients
          WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3 AND provider = ?4 AND carried_from IS NULL AND last_at > ?5
@@ -39,10 +39,10 @@ pub(super) fn refusals(
     let after = accepted_at.unwrap_or(i64::MIN);
     let since = since
         .query_map(
-            params![first, last, words::outcome_number(Outcome::Rejected), provider, after, MOST],
+            params![first, last, codes::outcome_number(Outcome::Rejected), provider, after, MOST],
             |row| {
                 Ok(Refused {
-                    row: words::row_of(row.get(0)?),
+                    row: codes::row_of(row.get(0)?),
                     email: row.get(1)?,
                     domain: row.get(2)?,
                     code: row.get(3)?,
@@ -62,18 +62,18 @@ pub(super) fn refusals(
 
 /// Whether a provider has accepted a message of a run.
 pub(super) fn has_accepted(conn: &Connection, seq: i64, provider: &str) -> Result<bool> {
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let mut any =
         conn.prepare_cached("SELECT 1 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3 AND provider = ?4 LIMIT 1")?;
-    Ok(any.exists(params![first, last, words::outcome_number(Outcome::Accepted), provider])?)
+    Ok(any.exists(params![first, last, codes::outcome_number(Outcome::Accepted), provider])?)
 }
 
 fn reopened(conn: &Connection, seq: i64, why: &str) -> Result<Vec<RowNumber>> {
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let mut rows =
         conn.prepare_cached("SELECT DISTINCT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = 'reopened' AND detail = ?3")?;
     Ok(rows
-        .query_map(params![first, last, why], |row| row.get(0).map(words::row_of))?
+        .query_map(params![first, last, why], |row| row.get(0).map(codes::row_of))?
         .collect::<rusqlite::Result<_>>()?)
 }
 
@@ -104,14 +104,14 @@ pub(super) fn absolve(
     let seq = seq_of(conn, run)?;
     let mut opened = 0;
     for row in rows {
-        let id = words::id_of(seq, *row)?;
+        let id = codes::id_of(seq, *row)?;
         let changed = conn
             .prepare_cached(
                 "UPDATE recipients SET state = ?2, outcome = NULL, reason = NULL, next_at = NULL, attempts = max(attempts - 1, 0),
                    first_at = CASE WHEN attempts > 1 THEN first_at END
                  WHERE id = ?1 AND state = 0 AND outcome = ?3",
             )?
-            .execute(params![id, OPEN, words::outcome_number(Outcome::Rejected)])?;
+            .execute(params![id, OPEN, codes::outcome_number(Outcome::Rejected)])?;
         if changed > 0 {
             opened += 1;
             conn.prepare_cached(

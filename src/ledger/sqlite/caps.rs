@@ -39,7 +39,7 @@ pub(super) fn check(
     }
     refusal
         .map(|(room, cap, until)| {
-            Ok(Claimed::Capped { cap: cap.to_string(), room, until: super::words::time(until)? })
+            Ok(Claimed::Capped { cap: cap.to_string(), room, until: super::codes::time(until)? })
         })
         .transpose()
 }

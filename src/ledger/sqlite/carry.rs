@@ -1,8 +1,8 @@
 //! What a run inherits from earlier runs of its campaign, and what is kept of them when they are
 //! removed.
 //!
-//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 octets),
-//! so that what outlives a removed run tells nobody an address. An accepted recipient stays
+//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 bytes),
+//! so that what outlives a removed run reveals no address. An accepted recipient stays
 //! accepted whatever came later; otherwise the newest run decides, and one that left the recipient
 //! `deferred` or `held` lets this run send.
 
@@ -12,7 +12,7 @@ use ring::hmac;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::fault::Result;
-use super::{aliases, words};
+use super::{aliases, codes};
 use crate::model::address::{Address, key_of, older_spellings};
 use crate::model::outcome::{Outcome, Reason};
 
@@ -194,18 +194,18 @@ fn gather(
     old: i64,
     oldest: bool,
 ) -> Result<()> {
-    let accepted = words::outcome_number(Outcome::Accepted);
+    let accepted = codes::outcome_number(Outcome::Accepted);
     let kept = [
         accepted,
-        words::outcome_number(Outcome::Rejected),
-        words::outcome_number(Outcome::Unknown),
+        codes::outcome_number(Outcome::Rejected),
+        codes::outcome_number(Outcome::Unknown),
     ];
-    let (first, last) = words::ids_of(old);
+    let (first, last) = codes::ids_of(old);
     let mut read = kept.to_vec();
     if !oldest {
         read.extend([
-            words::outcome_number(Outcome::Deferred),
-            words::outcome_number(Outcome::Held),
+            codes::outcome_number(Outcome::Deferred),
+            codes::outcome_number(Outcome::Held),
         ]);
     }
     let read: Vec<String> = read.iter().map(i64::to_string).collect();
@@ -274,7 +274,7 @@ impl<'a> Lookup<'a> {
         if let Some(id) = recipient {
             let mut rows = self.row.query([id])?;
             if let Some(row) = rows.next()?
-                && let Some(outcome) = words::outcome(row.get(0)?)?
+                && let Some(outcome) = codes::outcome(row.get(0)?)?
             {
                 found = Some(Found {
                     outcome,
@@ -296,7 +296,7 @@ impl<'a> Lookup<'a> {
         let kept: Option<(i64, Option<i64>)> =
             removed.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         if let Some((outcome, reason)) = kept
-            && let Some(outcome) = words::outcome(Some(outcome))?
+            && let Some(outcome) = codes::outcome(Some(outcome))?
             && (found.is_none() || outcome == Outcome::Accepted)
         {
             found = Some(Found {
@@ -319,10 +319,10 @@ fn apply(
     compare: &Compare,
     seq: i64,
 ) -> Result<()> {
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let mut rows = conn.prepare(&format!(
         "SELECT id, state, key, email FROM recipients WHERE id > ?1 AND id <= ?2 AND key <> '' AND (state = 1 OR outcome = {}) ORDER BY id LIMIT 1000",
-        words::outcome_number(Outcome::Suppressed)
+        codes::outcome_number(Outcome::Suppressed)
     ))?;
     let mut update =
         conn.prepare("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = ?4, detail = ?5, carried_from = ?6 WHERE id = ?1")?;
@@ -365,8 +365,8 @@ fn apply(
             let from = found.from.clone().unwrap_or_else(named);
             if found.outcome == Outcome::Accepted {
                 let (outcome, reason) = (
-                    words::outcome_number(Outcome::AlreadyAccepted),
-                    words::reason_number(Reason::EarlierRun),
+                    codes::outcome_number(Outcome::AlreadyAccepted),
+                    codes::reason_number(Reason::EarlierRun),
                 );
                 update.execute(params![
                     id,
@@ -376,10 +376,10 @@ fn apply(
                     format!("accepted in {from}"),
                     from
                 ])?;
-            } else if state == words::OPEN {
+            } else if state == codes::OPEN {
                 update.execute(params![
                     id,
-                    words::outcome_number(found.outcome),
+                    codes::outcome_number(found.outcome),
                     found.reason,
                     found.code,
                     found.detail,
@@ -409,8 +409,8 @@ pub(super) fn leave_out(
     conn.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS left_over(hash BLOB PRIMARY KEY, recipient INTEGER NOT NULL) WITHOUT ROWID; DELETE FROM temp.left_over;",
     )?;
-    let not_reached = [Outcome::Deferred, Outcome::Held].map(words::outcome_number);
-    let (first, last) = words::ids_of(before);
+    let not_reached = [Outcome::Deferred, Outcome::Held].map(codes::outcome_number);
+    let (first, last) = codes::ids_of(before);
     let mut keep =
         conn.prepare("INSERT OR IGNORE INTO temp.left_over(hash, recipient) VALUES (?1, ?2)")?;
     let mut rows =
@@ -422,7 +422,7 @@ pub(super) fn leave_out(
             keep.execute(params![hash, id])?;
         }
     }
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let open: Vec<(i64, String, String)> = conn
         .prepare("SELECT id, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 1")?
         .query_map([first, last], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
@@ -444,11 +444,11 @@ pub(super) fn leave_out(
         }
         match found {
             Some((_, outcome))
-                if only.iter().any(|only| words::outcome_number(*only) == outcome) => {}
+                if only.iter().any(|only| codes::outcome_number(*only) == outcome) => {}
             Some((old, _)) => drop(close.execute(params![id, old])?),
             None => {
                 let (outcome, reason) =
-                    (words::outcome_number(Outcome::Held), words::reason_number(Reason::Limit));
+                    (codes::outcome_number(Outcome::Held), codes::reason_number(Reason::Limit));
                 hold.execute(params![id, outcome, reason, "not in the run that is retried"])?;
             }
         }
@@ -471,7 +471,7 @@ impl<'a> Keeper<'a> {
         campaign: &str,
         env: Option<&str>,
     ) -> Result<Self> {
-        let accepted = words::outcome_number(Outcome::Accepted);
+        let accepted = codes::outcome_number(Outcome::Accepted);
         let keep = conn.prepare(&format!(
             "INSERT INTO reached(hash, outcome, reason) VALUES (?1, ?2, ?3)
              ON CONFLICT(hash) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason WHERE outcome <> {accepted}"
@@ -494,8 +494,8 @@ impl<'a> Keeper<'a> {
                 Some((outcome, reason)) => {
                     self.keep.execute(params![
                         hash,
-                        words::outcome_number(outcome),
-                        reason.map(words::reason_number)
+                        codes::outcome_number(outcome),
+                        reason.map(codes::reason_number)
                     ])?;
                 }
                 None => {
@@ -512,15 +512,15 @@ impl<'a> Keeper<'a> {
 pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Scope { campaign, env, .. } = scope(conn, seq)?;
     let hasher = Hasher::new(key, &campaign, env.as_deref());
-    let unknown = words::outcome_number(Outcome::Unknown);
-    let accepted = words::outcome_number(Outcome::Accepted);
-    let (first, last) = words::ids_of(seq);
+    let unknown = codes::outcome_number(Outcome::Unknown);
+    let accepted = codes::outcome_number(Outcome::Accepted);
+    let (first, last) = codes::ids_of(seq);
     let mut rows = conn.prepare(&format!(
         "SELECT coalesce(outcome, {unknown}), coalesce(reason, {}), key, email, outcome = {accepted} FROM recipients
          WHERE id BETWEEN ?1 AND ?2 AND key <> '' AND (state = {} OR outcome IN ({accepted}, {}, {unknown}))",
-        words::reason_number(Reason::NoReply),
-        words::CLAIMED,
-        words::outcome_number(Outcome::Rejected),
+        codes::reason_number(Reason::NoReply),
+        codes::CLAIMED,
+        codes::outcome_number(Outcome::Rejected),
     ))?;
     let mut keep = conn.prepare(&format!(
         "INSERT INTO reached(hash, outcome, reason) VALUES (?1, ?2, ?3)

@@ -1,18 +1,18 @@
 //! Claim and settle: what is durable before the wire is touched, and what came of it.
 //!
 //! A recipient is claimed only while it is open or waiting, and settled only by the batch that
-//! holds its claim; anything else is an error, so that no defect elsewhere mails somebody twice.
+//! holds its claim; anything else is an error, so that no defect elsewhere mails a recipient twice.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
+use super::codes::{self, FINAL, WAITING};
 use super::events;
 use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
 use super::run_row::seq_of;
-use super::words::{self, FINAL, WAITING};
 use super::{caps, pauses, ramp};
 use crate::ledger::{Claimed, Draft, Settled};
 use crate::model::outcome::{Outcome, Reason};
@@ -46,7 +46,7 @@ pub(super) fn claim(
         return Ok(Claimed::Paused(Box::new(pause)));
     }
     for (row, reason, detail) in &draft.suppressed {
-        screen(conn, words::id_of(seq, *row)?, *reason, detail, now)?;
+        screen(conn, codes::id_of(seq, *row)?, *reason, detail, now)?;
     }
     if draft.members.is_empty() {
         return Ok(Claimed::Nothing);
@@ -70,7 +70,7 @@ pub(super) fn claim(
         draft.generation,
         draft.claimed_at.as_microsecond(),
         draft.members.len() as i64,
-        words::pack(draft.members.iter().map(|member| member.row)),
+        codes::pack(draft.members.iter().map(|member| member.row)),
         trace_number(conn, origin)?,
     ])?;
     let batch = conn.last_insert_rowid();
@@ -80,7 +80,7 @@ pub(super) fn claim(
     for (done, member) in draft.members.iter().enumerate() {
         make_way(done);
         if take.execute(params![
-            words::id_of(seq, member.row)?,
+            codes::id_of(seq, member.row)?,
             batch,
             draft.provider,
             member.message_id
@@ -98,11 +98,11 @@ pub(super) fn claim(
                 "{} instead of {}: {}",
                 draft.provider, passed_over.provider, passed_over.why
             );
-            // The batch tells its claim by itself; `code` keeps the first choice, which the row no
+            // The batch itself shows the claim; `code` keeps the first choice, which the row no
             // longer does.
             remember(
                 conn,
-                words::id_of(seq, member.row)?,
+                codes::id_of(seq, member.row)?,
                 None,
                 now,
                 "failover",
@@ -140,7 +140,7 @@ fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timesta
             "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, last_at = ?5, next_at = NULL
              WHERE id = ?1 AND state IN (1, 2)",
         )?
-        .execute(params![id, words::outcome_number(Outcome::of_screening(reason)), words::reason_number(reason), detail, now.as_microsecond()])?;
+        .execute(params![id, codes::outcome_number(Outcome::of_screening(reason)), codes::reason_number(reason), detail, now.as_microsecond()])?;
     if changed > 0 {
         remember(conn, id, None, now, "screened", Some(reason), "", detail)?;
     }
@@ -170,7 +170,7 @@ fn remember(
     detail: &str,
 ) -> Result<()> {
     conn.prepare_cached("INSERT INTO attempts(recipient, batch, at, what, reason, code, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![id, batch, at.as_microsecond(), what, reason.map(words::reason_number), code, detail])?;
+        .execute(params![id, batch, at.as_microsecond(), what, reason.map(codes::reason_number), code, detail])?;
     Ok(())
 }
 
@@ -187,7 +187,7 @@ struct Change<'a> {
     /// Whether a hand-over was begun, which caps count.
     begun: bool,
     next_at: Option<Timestamp>,
-    /// What `why` calls it; nothing where the row itself tells.
+    /// What `why` calls it; nothing where the row itself shows it.
     what: Option<&'static str>,
 }
 
@@ -290,7 +290,7 @@ pub(super) fn settle(
     let seq = seq_of(conn, run)?;
     let found = conn
         .prepare_cached("SELECT claimed_at, members FROM batches WHERE id = ?1 AND run = ?2 AND settled_at IS NULL")?
-        .query_row([batch, seq], |row| Ok((row.get(0)?, words::unpack(row.get_ref(1)?.as_blob()?).collect())))
+        .query_row([batch, seq], |row| Ok((row.get(0)?, codes::unpack(row.get_ref(1)?.as_blob()?).collect())))
         .optional()?;
     let Some((claimed_at, members)) = found else {
         return Err(Fault::Damaged(format!(
@@ -298,8 +298,8 @@ pub(super) fn settle(
         )));
     };
     close(conn, seq, &OpenBatch { id: batch, claimed_at, members }, items, now)?;
-    for (row, told) in feedback {
-        events::told_at_once(conn, seq, words::id_of(seq, *row)?, *told, now)?;
+    for (row, feedback) in feedback {
+        events::with_reply(conn, seq, codes::id_of(seq, *row)?, *feedback, now)?;
     }
     Ok(())
 }
@@ -328,7 +328,7 @@ pub(super) fn close(
         let settled = by_row.remove(row).unwrap_or(&Settled::Void);
         let change = Change::of(settled, now);
         begun += i64::from(change.begun);
-        let id = words::id_of(seq, *row)?;
+        let id = codes::id_of(seq, *row)?;
         if let Settled::Screened { reason, detail } = settled
             && former::keep_claimed(
                 conn,
@@ -366,11 +366,11 @@ pub(super) fn close(
 fn expire(conn: &Connection, id: i64, batch: i64, now: Timestamp) -> Result<()> {
     let changed = conn
         .prepare_cached("UPDATE recipients SET state = 0, outcome = ?3, next_at = NULL WHERE id = ?1 AND state = 3 AND batch = ?2")?
-        .execute(params![id, batch, words::outcome_number(Outcome::Deferred)])?;
+        .execute(params![id, batch, codes::outcome_number(Outcome::Deferred)])?;
     if changed != 1 {
         return Err(Fault::Damaged(format!(
             "row {} is not claimed by batch {batch}, so it cannot be settled",
-            words::row_of(id)
+            codes::row_of(id)
         )));
     }
     remember(
@@ -418,8 +418,8 @@ fn apply(
             id,
             batch.id,
             change.state,
-            change.outcome.map(words::outcome_number),
-            change.reason.map(words::reason_number),
+            change.outcome.map(codes::outcome_number),
+            change.reason.map(codes::reason_number),
             change.code,
             change.detail,
             change.provider_id,
@@ -440,7 +440,7 @@ fn apply(
     if changed != 1 {
         return Err(Fault::Damaged(format!(
             "row {} is not claimed by batch {}, so it cannot be settled",
-            words::row_of(id),
+            codes::row_of(id),
             batch.id
         )));
     }
@@ -450,7 +450,7 @@ fn apply(
     Ok(())
 }
 
-/// Gives a recipient in doubt what was found out about it, with the evidence. An open one stays as
+/// Gives an unknown recipient what was found out about it, with the evidence. An open one stays as
 /// it is.
 pub(super) fn reconcile(
     conn: &Connection,
@@ -471,13 +471,13 @@ pub(super) fn reconcile(
         )?
         .execute(params![
             id,
-            change.outcome.map(words::outcome_number),
-            change.reason.map(words::reason_number),
+            change.outcome.map(codes::outcome_number),
+            change.reason.map(codes::reason_number),
             change.code,
             change.detail,
             now.as_microsecond(),
             change.provider_id,
-            words::outcome_number(Outcome::Unknown),
+            codes::outcome_number(Outcome::Unknown),
         ])?;
     if changed > 0 {
         let outcome = change.outcome.map_or("", Outcome::as_str);

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::fault::{Fault, Result};
 use super::names::{self, Found};
 use super::run_row::seq_of;
-use super::{words, workspace};
+use super::{codes, workspace};
 use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
 use crate::model::address::{Address, key_of};
 use crate::model::event::{
@@ -57,8 +57,8 @@ pub(super) fn take(
     } else {
         None
     };
-    // Where the message is ours beyond doubt, the person we mailed is meant, whatever address a
-    // forward has made of it.
+    // Where the message is certainly ours, the recipient that we mailed is meant, whatever address
+    // a forward has made of it.
     let email = match (&found, &kept) {
         (Some(found), _) if found.by.is_exact() => key_of(&found.email),
         (_, Some(kept)) => kept.entry.clone(),
@@ -84,9 +84,9 @@ fn about(conn: &Connection, recipient: Option<i64>) -> Result<Option<(String, u6
     let Some(id) = recipient else { return Ok(None) };
     let run = conn
         .prepare_cached("SELECT id FROM runs WHERE seq = ?1")?
-        .query_row([words::seq_of(id)], |row| row.get(0))
+        .query_row([codes::seq_of(id)], |row| row.get(0))
         .optional()?;
-    Ok(run.map(|run| (run, words::row_of(id))))
+    Ok(run.map(|run| (run, codes::row_of(id))))
 }
 
 fn word_of(by: LinkedBy) -> Result<String> {
@@ -122,7 +122,7 @@ fn write(
         event.class.map(|class| class.as_str()),
         event.at.as_microsecond(),
         now.as_microsecond(),
-        found.map(|found| words::seq_of(found.id)),
+        found.map(|found| codes::seq_of(found.id)),
         found.map(|found| found.id),
         found.map(|found| word_of(found.by)).transpose()?,
         event.recipient,
@@ -139,7 +139,7 @@ fn write(
     Ok(())
 }
 
-/// Keeps a raw payload once, whatever number of events it tells. Returns its number.
+/// Keeps a raw payload once, whatever number of events it reports. Returns its number.
 fn keep_payload(conn: &Connection, raw: &Raw) -> Result<i64> {
     let hash = raw.hash();
     let mut find = conn.prepare_cached("SELECT id FROM payloads WHERE hash = ?1")?;
@@ -163,15 +163,15 @@ fn tell(conn: &Connection, id: i64, word: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the provider told with its reply about a message that it took.
-pub(super) fn told_at_once(
+/// What the provider reported with its reply about a message that it accepted.
+pub(super) fn with_reply(
     conn: &Connection,
     seq: i64,
     id: i64,
-    told: Feedback,
+    feedback: Feedback,
     now: Timestamp,
 ) -> Result<()> {
-    let (kind, bounce) = match told {
+    let (kind, bounce) = match feedback {
         Feedback::Delivered => (EventKind::Delivered, None),
         Feedback::BouncedHard => (EventKind::Bounced, Some(Bounce::Hard)),
         Feedback::Complained => (EventKind::Complained, None),
@@ -187,8 +187,8 @@ pub(super) fn told_at_once(
     Ok(())
 }
 
-/// Keeps the suppression that follows from an event; says whether one was left out because nobody
-/// vouches for the event.
+/// Keeps the suppression that follows from an event; says whether one was left out because no
+/// recipient vouches for the event.
 fn learn(
     conn: &Connection,
     event: &Event,
@@ -197,7 +197,7 @@ fn learn(
     believe: Believe,
     now: Timestamp,
 ) -> Result<(Option<LedgerSuppression>, bool)> {
-    // Of whoever was mailed by a run that has been removed only the hash is left.
+    // Of a recipient of a removed run only the hash is left.
     if Address::parse(email).is_err() && !email.starts_with("sha256:") {
         return Ok((None, false));
     }
@@ -239,7 +239,7 @@ fn learn(
         return Ok((None, false));
     }
     conn.prepare_cached("INSERT OR IGNORE INTO unfiled(suppression) SELECT id FROM suppressions WHERE entry = ?1 AND reason = ?2 AND scope = ''")?
-        .execute(params![learned.entry, words::reason_number(reason)])?;
+        .execute(params![learned.entry, codes::reason_number(reason)])?;
     Ok((Some(learned), false))
 }
 
@@ -300,7 +300,7 @@ pub(super) fn filed(conn: &Connection, numbers: &[i64], done: bool) -> Result<()
     Ok(())
 }
 
-/// How many recipients of a run have heard each word.
+/// How many recipients of a run each word of feedback is recorded for.
 pub(super) fn counts(conn: &Connection, seq: i64) -> Result<BTreeMap<String, u64>> {
     let mut query = conn.prepare_cached("SELECT type, bounce, count(DISTINCT recipient) FROM events WHERE run = ?1 GROUP BY type, bounce")?;
     let mut rows = query.query([seq])?;
@@ -352,9 +352,9 @@ fn kept(row: &Row<'_>) -> Result<KeptEvent> {
     Ok(KeptEvent {
         number: row.get(0)?,
         run: row.get(1)?,
-        row: row.get::<_, Option<i64>>(2)?.map(words::row_of),
+        row: row.get::<_, Option<i64>>(2)?.map(codes::row_of),
         linked_by: linked_by(row.get::<_, Option<String>>(3)?.as_deref())?,
-        received_at: words::time(row.get(4)?)?,
+        received_at: codes::time(row.get(4)?)?,
         event: Event {
             v: VERSION,
             kind: word(row, 5)?.ok_or_else(|| damaged("type"))?,
@@ -363,7 +363,7 @@ fn kept(row: &Row<'_>) -> Result<KeptEvent> {
             code: row.get(8)?,
             status: row.get(9)?,
             reason: row.get(10)?,
-            at: words::time(row.get(11)?)?,
+            at: codes::time(row.get(11)?)?,
             provider: row.get(12)?,
             source: word(row, 13)?.ok_or_else(|| damaged("source"))?,
             recipient: row.get(14)?,
@@ -387,7 +387,7 @@ pub(super) fn forget(conn: &Connection, seq: i64) -> Result<()> {
         [seq],
     )?;
     conn.execute("DELETE FROM payloads WHERE id NOT IN (SELECT payload FROM events WHERE payload IS NOT NULL)", [])?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     conn.execute("DELETE FROM names WHERE recipient BETWEEN ?1 AND ?2", [first, last])?;
     Ok(())
 }

@@ -10,25 +10,25 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::canary::EXTENDED;
+use super::codes;
 use super::fault::Result;
 use super::former::{self, NotTried};
 use super::read::by_provider;
 use super::run_row::seq_of;
-use super::words;
 use crate::ledger::{CanaryEvidence, Hold, Through};
 use crate::model::event::{Class, EventKind, Source};
 use crate::model::outcome::{Outcome, Reason};
 use crate::model::pause::{Fared, Watched};
 use crate::provider::RowNumber;
 
-/// The events that count as one kind. Whoever says that a message is no spam has not complained.
+/// The events that count as one kind. A report that a message is no spam is no complaint.
 fn counts_as(kind: EventKind) -> String {
     format!("e.type = '{kind}' AND coalesce(e.class, '') <> '{}'", Class::NotSpam)
 }
 
 pub(super) fn has_heard(conn: &Connection, since: Timestamp) -> Result<bool> {
-    // The newest events are looked at first; of those told with a reply, or by webhook, there may
-    // be many.
+    // The newest events are looked at first; of those reported with a reply, or by webhook, there
+    // may be many.
     let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000)
                WHERE source NOT IN (?1, ?2) AND received_at >= ?3 LIMIT 1";
     Ok(conn.prepare_cached(sql)?.exists(params![
@@ -40,7 +40,7 @@ pub(super) fn has_heard(conn: &Connection, since: Timestamp) -> Result<bool> {
 
 pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {
     let seq = seq_of(conn, run)?;
-    let accepted = words::outcome_number(Outcome::Accepted);
+    let accepted = codes::outcome_number(Outcome::Accepted);
     let count = |kind: EventKind| -> Result<u64> {
         let sql = format!(
             "SELECT count(DISTINCT r.id) FROM events e JOIN recipients r ON r.id = e.recipient
@@ -63,21 +63,21 @@ pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {
     })
 }
 
-/// How many of the canary's recipients who were accepted are at each of these domains, those with
-/// nobody left out.
+/// How many accepted recipients of the canary are at each of these domains; domains without one are
+/// left out.
 pub(super) fn canary_at(
     conn: &Connection,
     run: &str,
     domains: &[&str],
 ) -> Result<Vec<(String, u64)>> {
     let seq = seq_of(conn, run)?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let sql = "SELECT domain, count(*) FROM recipients
                WHERE id BETWEEN ?1 AND ?2 AND cohort = 0 AND state = 0 AND outcome = ?3 AND domain IN (SELECT value FROM json_each(?4))
                GROUP BY domain ORDER BY 2 DESC, 1";
     let domains = serde_json::json!(domains).to_string();
     let mut query = conn.prepare_cached(sql)?;
-    let accepted = words::outcome_number(Outcome::Accepted);
+    let accepted = codes::outcome_number(Outcome::Accepted);
     let rows = query.query_map(params![first, last, accepted, domains], |row| {
         Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0) as u64))
     })?;
@@ -92,11 +92,11 @@ pub(super) fn fared(
     least: u64,
 ) -> Result<Vec<Fared>> {
     let seq = seq_of(conn, run)?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let failed = [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
     let outcomes = match watched {
-        Watched::Failed => words::list_of(failed.iter().chain(&[Outcome::Accepted])),
-        Watched::Bounced | Watched::Complained => words::list_of(&[Outcome::Accepted]),
+        Watched::Failed => codes::list_of(failed.iter().chain(&[Outcome::Accepted])),
+        Watched::Bounced | Watched::Complained => codes::list_of(&[Outcome::Accepted]),
     };
     let handed_over =
         format!("r.state = 0 AND r.outcome IN ({outcomes}) AND r.attempts > 0 AND r.last_at >= ?3");
@@ -115,7 +115,7 @@ pub(super) fn fared(
             "SELECT r.provider, r.domain, count(*) FROM recipients r
              WHERE r.id IN (SELECT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND at >= ?3) AND ?4 = r.run AND {handed_over}
                AND r.outcome IN ({}) GROUP BY r.provider, r.domain",
-            words::list_of(&failed)
+            codes::list_of(&failed)
         ),
     };
     let sent = format!(
@@ -167,12 +167,12 @@ pub(super) fn hold(
         Hold::Through(_) => None,
     };
     let (provider, providers) = by_provider(&through, "?3")?;
-    let except = except.iter().map(|row| words::id_of(seq, *row)).collect::<Result<Vec<_>>>()?;
+    let except = except.iter().map(|row| codes::id_of(seq, *row)).collect::<Result<Vec<_>>>()?;
     let except = serde_json::to_string(&except)?;
     let (outcome, reason) =
-        (words::outcome_number(Outcome::Held), words::reason_number(Reason::Paused));
+        (codes::outcome_number(Outcome::Held), codes::reason_number(Reason::Paused));
     let mut held = 0;
-    for state in [words::OPEN, words::WAITING] {
+    for state in [codes::OPEN, codes::WAITING] {
         let who = format!(
             "r.run = ?1 AND r.cohort IN (0, 1) AND r.state = {state} AND (?2 IS NULL OR r.domain = ?2) AND {provider}
              AND r.id NOT IN (SELECT value FROM json_each(?4))"

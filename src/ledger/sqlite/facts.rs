@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::codes;
 use super::fault::Result;
-use super::words;
 use crate::ledger::Fact;
 
 pub(super) fn remember(conn: &Connection, fact: &Fact) -> Result<()> {
@@ -34,7 +34,7 @@ pub(super) fn recall(conn: &Connection, kind: &str) -> Result<Vec<Fact>> {
     let mut rows = query.query([kind])?;
     let mut facts = Vec::new();
     while let Some(row) = rows.next()? {
-        let at: Timestamp = words::time(row.get(2)?)?;
+        let at: Timestamp = codes::time(row.get(2)?)?;
         facts.push(Fact { kind: kind.to_owned(), subject: row.get(0)?, value: row.get(1)?, at });
     }
     Ok(facts)

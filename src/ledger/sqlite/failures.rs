@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
+use super::codes;
 use super::fault::Result;
 use super::read::{RECIPIENT, row_of};
 use super::run_row::seq_of;
-use super::words;
 use crate::ledger::{Failures, FailuresQuery, LedgerRow, RunId};
 use crate::model::address::{Address, key_of};
 use crate::model::event::{Class, EventKind};
@@ -17,7 +17,7 @@ use crate::model::pause::Watched;
 /// The domain with the most failures, and the words that were said most.
 pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> Result<Failures> {
     let seq = seq_of(conn, run)?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let who = "r.id BETWEEN ?1 AND ?2 AND r.state = 0 AND r.attempts > 0 AND r.last_at >= ?3 AND (?4 IS NULL OR r.cohort = ?4)
                AND (?5 IS NULL OR r.provider = ?5) AND (?6 IS NULL OR r.domain = ?6)";
     let event = |kind: EventKind| {
@@ -25,18 +25,18 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
             "SELECT r.domain, trim(max(e.code || ' ' || e.status)), coalesce(max(e.class), '') FROM events e JOIN recipients r ON r.id = e.recipient
              WHERE e.run = {seq} AND e.type = '{kind}' AND coalesce(e.class, '') <> '{}' AND r.outcome = {} AND {who} GROUP BY r.id",
             Class::NotSpam,
-            words::outcome_number(Outcome::Accepted)
+            codes::outcome_number(Outcome::Accepted)
         )
     };
     let rows = match query.watched {
         Watched::Failed => format!(
             "SELECT r.domain, r.code, r.reason FROM recipients r WHERE r.outcome IN ({}) AND {who}",
-            words::list_of(&[Outcome::Rejected, Outcome::Deferred, Outcome::Unknown])
+            codes::list_of(&[Outcome::Rejected, Outcome::Deferred, Outcome::Unknown])
         ),
         Watched::Bounced => event(EventKind::Bounced),
         Watched::Complained => event(EventKind::Complained),
     };
-    let cohort = query.cohort.map(words::cohort_number);
+    let cohort = query.cohort.map(codes::cohort_number);
     let since = query.since.as_microsecond();
     let (mut domains, mut said): (BTreeMap<String, u64>, BTreeMap<String, u64>) =
         (BTreeMap::new(), BTreeMap::new());
@@ -49,7 +49,7 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
         let words = match query.watched {
             _ if !code.is_empty() => code,
             Watched::Failed => {
-                words::reason(row.get(2)?)?.map_or_else(String::new, |reason| reason.to_string())
+                codes::reason(row.get(2)?)?.map_or_else(String::new, |reason| reason.to_string())
             }
             _ => row.get(2)?,
         };
@@ -57,7 +57,7 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
         *domains.entry(domain).or_default() += 1;
         *said.entry(words).or_default() += 1;
     }
-    // Of several with as many, the first by name, so that the same failures are told alike.
+    // Of several with as many, the first by name, so that the same failures read alike.
     let most = |counts: BTreeMap<String, u64>| {
         counts.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or_default()
     };

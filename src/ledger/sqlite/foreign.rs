@@ -1,4 +1,4 @@
-//! What stands in the place of the ledger's file, found before SQLite is let at it: that would make
+//! What a file in the ledger's place is, checked before SQLite opens it: SQLite would make
 //! a database of a short file, and change the journal of another program's.
 
 use std::fs::File;

@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::codes::{self, FINAL};
 use super::fault::Result;
 use super::run_row::{note, seq_of};
-use super::words::{self, FINAL};
 use crate::model::outcome::{Outcome, Reason};
 
 /// How `attempts.what` names the fact beside the outcome that is kept; `code` is the outcome.
@@ -40,7 +40,7 @@ pub(super) fn remember(
     .execute(params![
         first,
         last,
-        words::outcome_number(outcome),
+        codes::outcome_number(outcome),
         now.as_microsecond(),
         outcome.as_str()
     ])?;
@@ -48,7 +48,7 @@ pub(super) fn remember(
         "INSERT INTO attempts(recipient, at, what, code, detail)
          SELECT id, ?4, 'reopened', code, ?5 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3",
     )?
-    .execute(params![first, last, words::outcome_number(outcome), now.as_microsecond(), outcome.as_str()])?;
+    .execute(params![first, last, codes::outcome_number(outcome), now.as_microsecond(), outcome.as_str()])?;
     Ok(())
 }
 
@@ -60,7 +60,7 @@ pub(super) fn keep_all(
     why: &NotTried<'_>,
     now: Timestamp,
 ) -> Result<u64> {
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let reopened: Vec<i64> = conn
         .prepare_cached("SELECT DISTINCT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = 'reopened'")?
         .query_map([first, last], |row| row.get(0))?
@@ -101,7 +101,7 @@ pub(super) fn keep_claimed(
 /// Recipients that were given back what they were since then, by why they were not attempted, the
 /// most first.
 pub(super) fn kept(conn: &Connection, run: &str, since: Timestamp) -> Result<Vec<(Reason, u64)>> {
-    let (first, last) = words::ids_of(seq_of(conn, run)?);
+    let (first, last) = codes::ids_of(seq_of(conn, run)?);
     let mut query = conn.prepare(
         "SELECT reason, count(DISTINCT recipient) FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = ?3 AND at >= ?4
          GROUP BY reason ORDER BY 2 DESC, 1",
@@ -110,7 +110,7 @@ pub(super) fn kept(conn: &Connection, run: &str, since: Timestamp) -> Result<Vec
     let mut kept = Vec::new();
     while let Some(row) = rows.next()? {
         let count: i64 = row.get(1)?;
-        kept.extend(words::reason(row.get(0)?)?.map(|reason| (reason, count.unsigned_abs())));
+        kept.extend(codes::reason(row.get(0)?)?.map(|reason| (reason, count.unsigned_abs())));
     }
     Ok(kept)
 }
@@ -134,7 +134,7 @@ fn give_back(
         .prepare_cached(&format!(
             "UPDATE recipients SET state = {FINAL}, outcome = ?2, reason = ?3, code = ?4, detail = ?5, next_at = NULL WHERE id = ?1 AND {state}"
         ))?
-        .execute(params![id, words::outcome_number(outcome), reason, code, detail])?;
+        .execute(params![id, codes::outcome_number(outcome), reason, code, detail])?;
     if changed == 0 {
         return Ok(false);
     }
@@ -142,7 +142,7 @@ fn give_back(
         id,
         now.as_microsecond(),
         KEPT,
-        words::reason_number(why.reason),
+        codes::reason_number(why.reason),
         outcome.as_str(),
         said(why)
     ])?;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
 use super::run_row::seq_of;
-use super::{carry, words, workspace};
+use super::{carry, codes, workspace};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::RunRecord;
 use crate::ledger::{Adopted, RunId, person_of, person_seed};
@@ -134,7 +134,7 @@ pub(super) fn adopt_rows(
     let mut reached = Vec::new();
     for (row, outcome, reason) in rows {
         let found: Option<(String, String)> = person
-            .query_row([words::id_of(seq, *row)?], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([codes::id_of(seq, *row)?], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         if let Some((key, email)) = found {
             keeper.keep(&key, &email, Some((*outcome, *reason)))?;

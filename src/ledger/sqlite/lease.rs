@@ -4,17 +4,17 @@
 //! hand-overs is granted only if those leases that end less than one window before its start hold
 //! at most `count - n` together. Whenever the holder uses its hand-overs between start and end, no
 //! window of length `per` can then hold more than `count`: all leases that touch such a window were
-//! counted when the last of them was granted, also where they overlap. What is given up for this is
-//! the length of one lease in each window, and where whole batches are asked for, what is too
-//! little for one more of them. A holder who needed less of a lease gives the rest back.
+//! counted when the last of them was granted, also where they overlap. The cost is the length of
+//! one lease in each window, and where whole batches are asked for, the rest that is too small for
+//! another batch. A holder that needed less of a lease returns the rest.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::codes;
 use super::fault::Result;
-use super::words;
 use crate::ledger::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 use crate::model::literal::Rate;
 
@@ -96,7 +96,7 @@ pub(super) fn lease(
         })?
         .collect::<rusqlite::Result<_>>()?;
     match decide(&spans, earliest, rate, wish.portion, wish.slice) {
-        Decision::Wait(until) => Ok(Leased::NotBefore(words::time(until)?)),
+        Decision::Wait(until) => Ok(Leased::NotBefore(codes::time(until)?)),
         Decision::Grant { starts, ends, count } => {
             conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND ends < ?2")?
                 .execute(params![key, now.saturating_sub(per.max(KEEP))])?;
@@ -106,8 +106,8 @@ pub(super) fn lease(
             .execute(params![key, starts, ends, count])?;
             Ok(Leased::Granted(Lease {
                 count: count as u32,
-                from: words::time(starts)?,
-                until: words::time(ends)?,
+                from: codes::time(starts)?,
+                until: codes::time(ends)?,
             }))
         }
     }
@@ -393,7 +393,7 @@ mod tests {
             let mut now = 0;
             let mut used: Vec<i64> = Vec::new();
             // What holders have to tell, and from when on they know it.
-            let mut told: Vec<(i64, Spent)> = Vec::new();
+            let mut reported: Vec<(i64, Spent)> = Vec::new();
             for (pause, want, second, when, whole, after, quarters, rests) in asks {
                 let after = Duration::from_millis(after.saturating_sub(2_000));
                 now += pause;
@@ -401,7 +401,7 @@ mod tests {
                 // ask for the past.
                 let asked_at = if second { now - pause / 2 } else { now };
                 let portion = if whole { Portion::Whole(want) } else { Portion::UpTo(want) };
-                let spent = told.extract_if(.., |(known, _)| *known <= now).map(|(_, spent)| spent).collect();
+                let spent = reported.extract_if(.., |(known, _)| *known <= now).map(|(_, spent)| spent).collect();
                 let wish = Wish { portion, slice: Duration::from_millis(slice), asked: at(asked_at), after, spent };
                 if let Leased::Granted(lease) = lease(&conn, "relay", rate, &wish, at(asked_at)).unwrap() {
                     prop_assert!(lease.count >= 1 && lease.count <= want);
@@ -418,9 +418,9 @@ mod tests {
                         _ => from + (done - from) * n / i64::from(lease.count),
                     }));
                     if going == lease.count {
-                        told.push((done, Spent { lease, used: going, until: at(done) }));
+                        reported.push((done, Spent { lease, used: going, until: at(done) }));
                     } else {
-                        told.push((until, Spent { lease, used: going, until: at(until) }));
+                        reported.push((until, Spent { lease, used: going, until: at(until) }));
                     }
                 }
             }

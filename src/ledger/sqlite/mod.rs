@@ -11,6 +11,7 @@ mod canary;
 mod caps;
 mod carry;
 mod claim;
+pub(crate) mod codes;
 mod copy;
 mod events;
 mod evidence;
@@ -39,7 +40,6 @@ mod threads;
 mod trend;
 mod used_tokens;
 mod why;
-pub(crate) mod words;
 mod workspace;
 
 use std::path::{Path, PathBuf};

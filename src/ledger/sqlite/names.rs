@@ -1,4 +1,4 @@
-//! Whom an event is about: recipients found by token, Message-ID, provider's id, key or address.
+//! Which recipient an event is about: found by token, Message-ID, provider's id, key or address.
 //!
 //! Sending writes none of this. Batches are gathered into `names` when an event first asks, a part
 //! at a time, and a hash there is only a hint: the recipient's own row says whether it has the
@@ -10,16 +10,16 @@ use ring::digest;
 use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::codes;
 use super::fault::Result;
-use super::words;
 use crate::ledger::{LinkedBy, Person};
 use crate::message::{is_token, token_of};
 use crate::model::address::{key_of, older_spellings};
 use crate::model::event::Event;
 
 /// How many recipients are gathered in one transaction. Hashes fall anywhere, so that a transaction
-/// writes most pages of the table however few it adds; and nobody else writes while it goes on,
-/// some 150 ms.
+/// writes most pages of the table however few it adds; and no other process writes while it goes
+/// on, some 150 ms.
 const AT_ONCE: usize = 25_000;
 
 /// How long the token of a removed run still names its person. Mail is kept and unsubscribed from
@@ -66,9 +66,9 @@ pub(super) fn gather(conn: &Connection) -> Result<bool> {
             break;
         }
         let (batch, seq, settled): (i64, i64, bool) = (row.get(0)?, row.get(1)?, row.get(3)?);
-        for job in words::unpack(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?) {
+        for job in codes::unpack(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?) {
             members += 1;
-            name(conn, words::id_of(seq, job)?, &mut hashes)?;
+            name(conn, codes::id_of(seq, job)?, &mut hashes)?;
         }
         conn.prepare_cached("INSERT INTO named(batch, settled) VALUES (?1, ?2) ON CONFLICT(batch) DO UPDATE SET settled = excluded.settled")?
             .execute(params![batch, settled])?;
@@ -209,7 +209,7 @@ fn by_correlation(conn: &Connection, run: &str, key: &str) -> Result<Option<(i64
         .query_row([run], |row| row.get(0))
         .optional()?;
     let Some(seq) = found else { return Ok(None) };
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let sql = "SELECT r.id, r.email FROM names n JOIN recipients r ON r.id = n.recipient
          WHERE n.hash IN (?1, ?2) AND n.recipient BETWEEN ?3 AND ?4 AND r.key = ?5 LIMIT 1";
     Ok(conn
@@ -221,14 +221,14 @@ fn by_correlation(conn: &Connection, run: &str, key: &str) -> Result<Option<(i64
 }
 
 /// A provider may give one id to all recipients of a request, so the address decides among them
-/// where it is told.
+/// where the event gives one.
 fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, String)>> {
     let mut query = conn.prepare_cached(
         "SELECT r.id, r.email, r.provider FROM names n JOIN recipients r ON r.id = n.recipient WHERE n.hash = ?1 AND r.provider_id = ?2
          ORDER BY n.recipient DESC",
     )?;
     let mut rows = query.query(params![hash(b'p', &event.provider_id), event.provider_id])?;
-    let told = event.recipient.as_deref().map(key_of);
+    let named = event.recipient.as_deref().map(key_of);
     let mut only = None;
     let mut count = 0;
     while let Some(row) = rows.next()? {
@@ -236,18 +236,19 @@ fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, Strin
         if !event.provider.is_empty() && provider != event.provider {
             continue;
         }
-        if told.as_deref() == Some(key_of(&email).as_str()) {
+        if named.as_deref() == Some(key_of(&email).as_str()) {
             return Ok(Some((id, email)));
         }
         count += 1;
         only.get_or_insert((id, email));
     }
-    // One message that the provider knows: whatever address it tells, such as that of a forward,
-    // ours is the one that was mailed.
+    // One message that the provider knows: whatever address the event gives, such as that of a
+    // forward, ours is the one that was mailed.
     Ok(only.filter(|_| count == 1))
 }
 
-/// Whom a token names. `None` when names have to be gathered first; then it is to be asked again.
+/// The recipient that a token names. `None` when names have to be gathered first; then it is to be
+/// asked again.
 pub(super) fn person(
     conn: &Connection,
     token: &str,
@@ -259,9 +260,9 @@ pub(super) fn person(
     if let Some((id, email)) = by_token(conn, token)? {
         let found = conn
             .prepare_cached("SELECT id, campaign, env FROM runs WHERE seq = ?1")?
-            .query_row([words::seq_of(id)], |row| {
+            .query_row([codes::seq_of(id)], |row| {
                 Ok(Person {
-                    about: Some((row.get(0)?, words::row_of(id))),
+                    about: Some((row.get(0)?, codes::row_of(id))),
                     campaign: row.get(1)?,
                     env: row.get(2)?,
                     entry: key_of(&email),
@@ -275,7 +276,7 @@ pub(super) fn person(
     )?;
     let mut rows = query.query(params![token, now.as_microsecond()])?;
     let Some(row) = rows.next()? else { return Ok(Some(None)) };
-    let expires_at = Some(words::time(row.get(3)?)?);
+    let expires_at = Some(codes::time(row.get(3)?)?);
     Ok(Some(Some(Person {
         campaign: row.get(0)?,
         env: row.get(1)?,
@@ -285,11 +286,11 @@ pub(super) fn person(
     })))
 }
 
-/// Keeps whom the tokens of a run name, before its rows are removed, and drops those that have
-/// expired.
+/// Keeps the recipients that the tokens of a run name, before its rows are removed, and drops those
+/// that have expired.
 pub(super) fn keep_tokens(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM tokens WHERE expires_at <= ?1", [now.as_microsecond()])?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let (campaign, env): (String, Option<String>) =
         conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| {
             Ok((row.get(0)?, row.get(1)?))

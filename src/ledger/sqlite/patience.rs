@@ -1,6 +1,6 @@
-//! How long a transaction waits for one of another process, and what is said meanwhile.
+//! How long a transaction waits for one of another process, and what is printed meanwhile.
 //!
-//! The rule it keeps: nobody waits without being told for whom, and nobody waits for ever.
+//! The rule it keeps: a command that waits names the process it waits for, and none waits for ever.
 
 use std::cell::RefCell;
 use std::path::Path;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+use super::codes;
 use super::fault::{Fault, Result};
-use super::words;
 use crate::ledger::{Gate, NewPause, Pause, PauseScope, UnderWay};
 use crate::model::outcome::Kind;
 
@@ -34,7 +34,7 @@ fn pause_of(row: &Row<'_>) -> Result<Pause> {
         "run" => PauseScope::Run(name),
         other => return Err(Fault::Damaged(format!("a pause of {other:?}"))),
     };
-    let (since, expires_at) = (words::time(row.get(2)?)?, words::times(row.get(6)?)?);
+    let (since, expires_at) = (codes::time(row.get(2)?)?, codes::times(row.get(6)?)?);
     Ok(Pause {
         scope,
         since,

@@ -1,7 +1,7 @@
 //! Whether the files that this process has open are still those under their names.
 //!
-//! What is written to a file that was unlinked or replaced is lost with the process, so nothing may
-//! be begun on its word.
+//! Writes to a file that was unlinked or replaced are lost with the process, so no work may
+//! start from such a file.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,13 @@
-//! How a run comes to be: begun, planned row by row, sealed. Also how its rows leave again.
+//! How a run is begun, planned row by row and sealed, and how its rows are held, reopened and
+//! removed.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
+use super::codes::{self, FINAL, OPEN, WAITING};
 use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
 use super::run_row::{note, seq_of, state_number};
-use super::words::{self, FINAL, OPEN, WAITING};
 use super::{
     aliases, canary, carry, events, known, names, pauses, ramp, recover, sketches, workspace,
 };
@@ -66,13 +67,13 @@ pub(super) fn begin(conn: &Connection, head: &RunHead, now: Timestamp) -> Result
     Ok(id)
 }
 
-/// A name from the clock and four characters that nobody else draws in the same second, without
+/// A name from the clock and four characters that no other run draws in the same second, without
 /// those that look alike.
 fn run_id(now: Timestamp) -> RunId {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = uuid::Uuid::now_v7().into_bytes();
     let tail: String =
-        random[12..].iter().map(|octet| char::from(LETTERS[usize::from(octet & 31)])).collect();
+        random[12..].iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect();
     format!("{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
@@ -103,13 +104,13 @@ fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
         if row.row == 0 {
             return Err(Fault::Damaged("rows are counted from 1".into()));
         }
-        let id = words::id_of(seq, row.row)?;
+        let id = codes::id_of(seq, row.row)?;
         let (state, outcome, reason, detail) = match &row.outcome {
             None => (OPEN, None, None, ""),
             Some((outcome, reason, detail)) => (
                 FINAL,
-                Some(words::outcome_number(*outcome)),
-                Some(words::reason_number(*reason)),
+                Some(codes::outcome_number(*outcome)),
+                Some(codes::reason_number(*reason)),
                 detail.as_str(),
             ),
         };
@@ -199,7 +200,7 @@ pub(super) fn seal(
             .optional()?;
         if let Some(cut) = cut {
             conn.prepare("UPDATE recipients SET state = 0, outcome = ?3, reason = ?4 WHERE run = ?1 AND state = 1 AND cohort = 1 AND id >= ?2")?
-                .execute(params![seq, cut, words::outcome_number(Outcome::Held), words::reason_number(Reason::Limit)])?;
+                .execute(params![seq, cut, codes::outcome_number(Outcome::Held), codes::reason_number(Reason::Limit)])?;
         }
     }
     let drawn = match seal.canary {
@@ -210,7 +211,7 @@ pub(super) fn seal(
         conn.prepare(
             "UPDATE recipients SET provider = ?3 WHERE run = ?1 AND cohort = ?2 AND state = 1",
         )?
-        .execute(params![seq, words::cohort_number(*cohort), provider])?;
+        .execute(params![seq, codes::cohort_number(*cohort), provider])?;
     }
     let gate = match (seal.canary, drawn) {
         (None, _) => Gate::Passed { evidence: "no canary".into(), by: None, at: None },
@@ -286,8 +287,8 @@ pub(super) fn hold(
         );
         held += conn.prepare(&sql)?.execute(params![
             seq,
-            words::outcome_number(Outcome::Held),
-            words::reason_number(reason),
+            codes::outcome_number(Outcome::Held),
+            codes::reason_number(reason),
             detail
         ])?;
     }
@@ -307,7 +308,7 @@ pub(super) fn hold(
 /// no session with the provider, stays.
 pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64> {
     let (session, auth) =
-        (words::reason_number(Reason::Session), words::reason_number(Reason::Auth));
+        (codes::reason_number(Reason::Session), codes::reason_number(Reason::Auth));
     let waiting = format!(
         "run = ?1 AND cohort IN (0, 1) AND state = {WAITING} AND reason IS NOT NULL AND (attempts > 0 OR reason NOT IN ({session}, {auth}))"
     );
@@ -319,7 +320,7 @@ pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64
         .prepare(&format!(
             "UPDATE recipients SET state = 0, outcome = ?2, next_at = NULL WHERE {waiting}"
         ))?
-        .execute(params![seq, words::outcome_number(Outcome::Deferred)])?;
+        .execute(params![seq, codes::outcome_number(Outcome::Deferred)])?;
     Ok(given_up as u64)
 }
 
@@ -331,10 +332,10 @@ pub(super) fn reopen(
     now: Timestamp,
 ) -> Result<u64> {
     let seq = seq_of(conn, run)?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let mut opened = 0;
     for outcome in outcomes {
-        let number = words::outcome_number(*outcome);
+        let number = codes::outcome_number(*outcome);
         if *outcome != Outcome::Held {
             former::remember(conn, (first, last), *outcome, now)?;
         }
@@ -429,7 +430,7 @@ fn delete(conn: &Connection, seq: i64) -> Result<()> {
         "DELETE FROM pauses WHERE scope = 'run' AND name = (SELECT id FROM runs WHERE seq = ?1)",
         [seq],
     )?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     for table in ["recipients WHERE id", "fields WHERE id", "attempts WHERE recipient"] {
         conn.execute(&format!("DELETE FROM {table} BETWEEN ?1 AND ?2"), [first, last])?;
     }

@@ -9,8 +9,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::codes;
 use super::fault::Result;
-use super::words;
 use crate::ledger::Claimed;
 
 const HOUR: i64 = 3_600 * 1_000_000;
@@ -47,7 +47,7 @@ pub(super) fn check(
         return Ok(None);
     }
     let cap = format!("{most}/day (day {} of its ramp)", day + 1);
-    Ok(Some(Claimed::Capped { cap, room, until: words::time(today + DAY)? }))
+    Ok(Some(Claimed::Capped { cap, room, until: codes::time(today + DAY)? }))
 }
 
 /// When the provider was first claimed for. Remembered, because batches of removed runs are not

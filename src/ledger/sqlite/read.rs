@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::aliases;
+use super::codes;
 use super::events;
 use super::fault::{Fault, Result};
 use super::run_row::seq_of;
-use super::words;
 use crate::ledger::{Ask, LedgerRow, Run, RunHead, RunState, Standing, Through};
 use crate::model::outcome::{Cohort, Outcome};
 use crate::provider::RowNumber;
@@ -51,8 +51,8 @@ fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
             _ => RunState::Finished,
         },
         gate: serde_json::from_str(row.get_ref(10)?.as_str().map_err(rusqlite::Error::from)?)?,
-        started_at: words::time(row.get(11)?)?,
-        finished_at: words::times(row.get(12)?)?,
+        started_at: codes::time(row.get(11)?)?,
+        finished_at: codes::times(row.get(12)?)?,
         columns: serde_json::from_str(row.get_ref(13)?.as_str().map_err(rusqlite::Error::from)?)?,
         exit: row.get(14)?,
         filtered: row.get::<_, i64>(15)?.max(0) as u64,
@@ -116,7 +116,7 @@ pub(super) struct Halves {
 
 pub(super) fn halves(conn: &Connection, run: &str) -> Result<Halves> {
     let seq = seq_of(conn, run)?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let latest: Option<i64> = conn
         .prepare_cached("SELECT max(id) FROM recipients WHERE id BETWEEN ?1 AND ?2")?
         .query_row([first, last], |row| row.get(0))?;
@@ -163,13 +163,13 @@ pub(super) fn standing(
 ) -> Result<Standing> {
     let mut standing = Standing { feedback, ..Standing::default() };
     for ((cohort, outcome, reason), group) in groups {
-        let canary = words::cohort(cohort) == Cohort::Canary;
-        let (outcome, reason) = (words::outcome(outcome)?, words::reason(reason)?);
+        let canary = codes::cohort(cohort) == Cohort::Canary;
+        let (outcome, reason) = (codes::outcome(outcome)?, codes::reason(reason)?);
         if outcome == Some(Outcome::Rejected) {
             standing.rejected_here += group.attempted;
         }
         if canary {
-            standing.canary_at = standing.canary_at.max(words::times(group.last_at)?);
+            standing.canary_at = standing.canary_at.max(codes::times(group.last_at)?);
         }
         for tally in
             std::iter::once(&mut standing.tally).chain(canary.then_some(&mut standing.canary))
@@ -188,16 +188,16 @@ pub(super) fn standing(
 
 pub(super) fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
     Ok(LedgerRow {
-        row: words::row_of(row.get(0)?),
+        row: codes::row_of(row.get(0)?),
         list: row.get(1)?,
         line: row.get::<_, i64>(2)?.max(0) as u64,
         email: row.get(3)?,
         domain: row.get(4)?,
         key: row.get(5)?,
         fields: row.get(6)?,
-        cohort: words::cohort(row.get(7)?),
-        outcome: words::outcome(row.get(8)?)?,
-        reason: words::reason(row.get(9)?)?,
+        cohort: codes::cohort(row.get(7)?),
+        outcome: codes::outcome(row.get(8)?)?,
+        reason: codes::reason(row.get(9)?)?,
         code: row.get(10)?,
         detail: row.get(11)?,
         provider: row.get(12)?,
@@ -205,8 +205,8 @@ pub(super) fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
         attempts: row.get(14)?,
         message_id: row.get(15)?,
         provider_id: row.get(16)?,
-        first_at: words::times(row.get(17)?)?,
-        last_at: words::times(row.get(18)?)?,
+        first_at: codes::times(row.get(17)?)?,
+        last_at: codes::times(row.get(18)?)?,
         feedback: row.get(19)?,
         is_retry: row.get(20)?,
         carried_from: row
@@ -226,7 +226,7 @@ pub(super) fn rows(
         "SELECT {RECIPIENT} WHERE r.id > ?1 AND r.id <= ?2 ORDER BY r.id LIMIT ?3"
     ))?;
     let mut rows =
-        query.query(params![words::id_of(seq, after)?, words::ids_of(seq).1, limit as i64])?;
+        query.query(params![codes::id_of(seq, after)?, codes::ids_of(seq).1, limit as i64])?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
         page.push(row_of(row)?);
@@ -266,7 +266,7 @@ pub(super) fn next(
         "SELECT id, id FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 1 AND id > ?5 AND {domain} AND {through} ORDER BY id LIMIT ?6"
     );
     let mut found: Vec<i64> = Vec::new();
-    let searches = [(due, now), (open, words::id_of(seq, ask.after)?)];
+    let searches = [(due, now), (open, codes::id_of(seq, ask.after)?)];
     for (sql, bound) in searches.into_iter().take(if ask.only_due { 1 } else { 2 }) {
         let missing = ask.limit.saturating_sub(found.len());
         let mut ids: Vec<(i64, i64)> = Vec::new();
@@ -275,7 +275,7 @@ pub(super) fn next(
             let rows = query.query_map(
                 params![
                     seq,
-                    words::cohort_number(*cohort),
+                    codes::cohort_number(*cohort),
                     ask.only_domain,
                     not,
                     bound,
@@ -337,8 +337,8 @@ pub(super) fn next_retry_at(
     let mut earliest: Option<i64> = None;
     for cohort in cohorts(cohort) {
         let at: Option<i64> = query
-            .query_row(params![seq, words::cohort_number(*cohort), providers], |row| row.get(0))?;
+            .query_row(params![seq, codes::cohort_number(*cohort), providers], |row| row.get(0))?;
         earliest = earliest.into_iter().chain(at).min();
     }
-    words::times(earliest)
+    codes::times(earliest)
 }

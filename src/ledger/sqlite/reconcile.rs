@@ -1,8 +1,8 @@
-//! What is learned later about recipients of whom it is not known whether they were taken.
+//! What is learned later about recipients whose outcome is unknown.
 //!
 //! The rules it keeps: only an `unknown` recipient is changed, and its evidence is kept with it.
-//! Runs of one campaign carry the same doubt over from one another, so what lifts it in one of them
-//! lifts it in all.
+//! Runs of one campaign carry the same unknown outcome over from one another, so evidence that
+//! resolves it in one of them resolves it in all.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,34 +11,34 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aliases;
 use super::claim;
+use super::codes;
 use super::fault::Result;
 use super::run_row::seq_of;
-use super::words;
 use crate::ledger::{BatchRecord, Proof, Reconciled, Settled};
 use crate::model::event::EventKind;
 use crate::model::outcome::Outcome;
 use crate::provider::{RowNumber, Verdict};
 
-/// A recipient in doubt.
-struct Doubted {
+/// A recipient whose outcome is unknown.
+struct UnknownRecipient {
     id: i64,
-    /// Whether an attempt of its own run is in doubt, and not only what it was carried over from.
+    /// Whether an attempt of its own run is unknown, and not only what it was carried over from.
     was_tried: bool,
 }
 
-/// The recipients in doubt of one run, by their keys. Several have one key where a list is not
+/// The unknown recipients of one run, by their keys. Several have one key where a list is not
 /// freed of duplicates.
-fn doubted(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<Doubted>>> {
-    let (first, last) = words::ids_of(seq);
+fn unknown(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<UnknownRecipient>>> {
+    let (first, last) = codes::ids_of(seq);
     let mut query =
         conn.prepare_cached("SELECT key, id, batch IS NOT NULL FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3")?;
-    let mut rows = query.query([first, last, words::outcome_number(Outcome::Unknown)])?;
-    let mut found: HashMap<String, Vec<Doubted>> = HashMap::new();
+    let mut rows = query.query([first, last, codes::outcome_number(Outcome::Unknown)])?;
+    let mut found: HashMap<String, Vec<UnknownRecipient>> = HashMap::new();
     while let Some(row) = rows.next()? {
         found
             .entry(row.get(0)?)
             .or_default()
-            .push(Doubted { id: row.get(1)?, was_tried: row.get(2)? });
+            .push(UnknownRecipient { id: row.get(1)?, was_tried: row.get(2)? });
     }
     Ok(found)
 }
@@ -55,12 +55,12 @@ fn of_the_campaign(conn: &Connection, seq: i64) -> Result<Vec<i64>> {
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Events that prove of recipients in doubt that they were taken: the first about each, where it
+/// Events that prove that unknown recipients were accepted: the first about each, where it
 /// names the message and not only the person.
 pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
     let seq = seq_of(conn, run)?;
-    let in_doubt = doubted(conn, seq)?;
-    if in_doubt.is_empty() {
+    let unknown = unknown(conn, seq)?;
+    if unknown.is_empty() {
         return Ok(Vec::new());
     }
     let mut query = conn.prepare(
@@ -71,8 +71,7 @@ pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
     for other in of_the_campaign(conn, seq)? {
         let mut rows = query.query([other])?;
         while let Some(row) = rows.next()? {
-            let Some(about) =
-                in_doubt.get(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)
+            let Some(about) = unknown.get(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)
             else {
                 continue;
             };
@@ -82,9 +81,9 @@ pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
                     continue;
                 }
                 let proof = Proof {
-                    row: words::row_of(person.id),
+                    row: codes::row_of(person.id),
                     kind,
-                    at: words::time(at)?,
+                    at: codes::time(at)?,
                     source: row.get(3)?,
                     provider: row.get(4)?,
                     provider_id: row.get(5)?,
@@ -108,13 +107,13 @@ pub(super) fn batch(conn: &Connection, run: &str, batch: i64) -> Result<Option<B
         provider: row.get(0)?,
         key: row.get(1)?,
         generation: row.get(2)?,
-        claimed_at: words::time(row.get(3)?)?,
-        members: words::unpack(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?).collect(),
+        claimed_at: codes::time(row.get(3)?)?,
+        members: codes::unpack(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?).collect(),
     }))
 }
 
-/// Settles recipients in doubt, and the same people wherever the campaign has carried the doubt.
-/// Returns how many of the run were settled; whoever is in doubt no more is left as it is.
+/// Settles unknown recipients, and the same ones wherever the campaign has carried them over.
+/// Returns how many of the run were settled; one that is not unknown any more is left as it is.
 pub(super) fn reconcile(
     conn: &Connection,
     run: &str,
@@ -124,21 +123,21 @@ pub(super) fn reconcile(
     let seq = seq_of(conn, run)?;
     let mut others = Vec::new();
     for other in of_the_campaign(conn, seq)?.into_iter().filter(|other| *other != seq) {
-        others.push(doubted(conn, other)?);
+        others.push(unknown(conn, other)?);
     }
     let mut settled = 0;
     for verdict in verdicts {
-        let id = words::id_of(seq, verdict.row)?;
+        let id = codes::id_of(seq, verdict.row)?;
         let found: Option<(String, bool)> = conn
             .prepare_cached("SELECT key, batch IS NOT NULL FROM recipients WHERE id = ?1 AND state = 0 AND outcome = ?2")?
-            .query_row([id, words::outcome_number(Outcome::Unknown)], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([id, codes::outcome_number(Outcome::Unknown)], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((key, was_tried)) = found else { continue };
         claim::reconcile(conn, id, &verdict.settled, &verdict.evidence, now)?;
         settled += 1;
         let is_taken = matches!(verdict.settled, Settled::Final(Verdict::Accepted { .. }));
-        for kin in others.iter().filter_map(|doubted| doubted.get(&key)).flatten() {
-            // Whoever was mailed is mailed. That one attempt was not taken says nothing about
+        for kin in others.iter().filter_map(|unknown| unknown.get(&key)).flatten() {
+            // A recipient that was mailed stays mailed. That one attempt failed says nothing about
             // another one.
             if is_taken || !was_tried || !kin.was_tried {
                 claim::reconcile(

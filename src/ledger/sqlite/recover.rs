@@ -1,8 +1,8 @@
 //! What becomes of the open claims of a process that is gone.
 //!
-//! Where the machine has not been restarted and the trace can be read, it tells what was answered,
-//! what may have been completed and what certainly was not. Without it every open claim may have
-//! been taken.
+//! Where the machine has not been restarted and the trace can be read, the trace shows what was
+//! answered, what may have been completed and what certainly was not. Without it every open claim
+//! may have been taken.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,14 +13,14 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::blame;
 use super::claim::{self, OpenBatch};
+use super::codes;
 use super::fault::Result;
 use super::run_row::seq_of;
-use super::words;
 use crate::ledger::trace::{Trace, TraceState};
 use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};
 use crate::provider::{RowNumber, Verdict};
 
-/// The boot id where the system tells none; claims made under it are judged as after a power cut.
+/// The boot id where the system gives none; claims made under it are judged as after a power cut.
 pub(super) const NO_BOOT: &str = "none";
 
 /// The id of this boot of the machine.
@@ -79,7 +79,7 @@ pub(super) fn unlearned(
         .map(|found| found.provider.clone())
         .collect();
     for Found { batch, trace, provider } in open {
-        // A provider that has taken nothing yet may refuse everybody, whatever it says about
+        // A provider that has taken nothing yet may refuse every recipient, whatever it says about
         // mailboxes.
         if !accepting.contains(&provider) && !blame::has_accepted(conn, seq, &provider)? {
             continue;
@@ -91,7 +91,7 @@ pub(super) fn unlearned(
                 continue;
             };
             let email: Option<String> =
-                email.query_row([words::id_of(seq, *row)?], |row| row.get(0)).optional()?;
+                email.query_row([codes::id_of(seq, *row)?], |row| row.get(0)).optional()?;
             learned.extend(
                 email.and_then(|email| LedgerSuppression::learned(&email, &provider, verdict, now)),
             );
@@ -131,7 +131,7 @@ fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Re
         let batch = OpenBatch {
             id: row.get(0)?,
             claimed_at: row.get(1)?,
-            members: words::unpack(row.get_ref(2)?.as_blob()?).collect(),
+            members: codes::unpack(row.get_ref(2)?.as_blob()?).collect(),
         };
         let (name, claimed_in): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
         let trace = name.zip(claimed_in).and_then(|(name, claimed_in)| {

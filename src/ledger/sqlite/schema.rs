@@ -3,7 +3,7 @@
 //!
 //! A recipient's `id` is its run's number times 2^40 plus its row, so that a run's rows lie next to
 //! each other in input order. Times are microseconds since 1970 UTC. Numbers that stand for words
-//! are listed in `words.rs`.
+//! are listed in `codes.rs`.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -127,8 +127,8 @@ CREATE TABLE suppressions(
 CREATE TABLE unsuppressed(id INTEGER PRIMARY KEY, entry TEXT NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL);
 ";
 
-/// Suppressions are numbered in the order in which they are committed, so that whoever has seen
-/// some of them reads on from there.
+/// Suppressions are numbered in the order in which they are committed, so that a reader that has
+/// seen some of them reads on from there.
 const V2: &str = "
 CREATE TABLE numbered(
   id INTEGER PRIMARY KEY AUTOINCREMENT,

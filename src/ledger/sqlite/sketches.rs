@@ -1,4 +1,4 @@
-//! Sketches of who each run is for, and the comparison of a planned run with those of other
+//! Sketches of the recipients of each run, and the comparison of a planned run with those of other
 //! campaigns.
 
 use std::collections::{HashMap, HashSet};
@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::fault::Result;
-use super::{aliases, known, words, workspace};
+use super::{aliases, codes, known, workspace};
 use crate::ledger::{
     LostPeople, OtherCampaign, Overlap, OverlapQuery, People, person_of, person_seed,
 };
@@ -43,7 +43,7 @@ pub(super) fn keep(conn: &Connection, seq: i64, apart: &str, people: &People) ->
     Ok(())
 }
 
-/// Keeps whom a run reached that the ledger does not know, in place of what was kept of it before.
+/// Keeps the recipients that a lost run reached, in place of what was kept of it before.
 pub(super) fn keep_lost(conn: &Connection, lost: &LostPeople, now: Timestamp) -> Result<()> {
     aliases::add_lost(conn, &lost.campaign)?;
     let or_any = |text: &Option<String>| text.clone().unwrap_or_else(|| ANY.to_owned());
@@ -86,7 +86,7 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     let Some(packed) = packed else { return Ok(()) };
     let (mut reached, mut latest) = (Vec::new(), i64::MIN);
     for (person, row) in People::unpack(&packed) {
-        let at = match fate(conn, words::id_of(seq, row)?)? {
+        let at = match fate(conn, codes::id_of(seq, row)?)? {
             Fate::Reached(at) => at.unwrap_or(now.as_microsecond()),
             // It may have been taken.
             Fate::Claimed => now.as_microsecond(),
@@ -120,10 +120,10 @@ enum Fate {
 
 impl Fate {
     fn of(state: i64, outcome: Option<i64>, last_at: Option<i64>) -> Result<Self> {
-        Ok(match (state, words::outcome(outcome)?) {
-            (words::FINAL, Some(Outcome::Accepted | Outcome::Unknown)) => Self::Reached(last_at),
-            (words::FINAL, _) => Self::Out,
-            (words::CLAIMED, _) => Self::Claimed,
+        Ok(match (state, codes::outcome(outcome)?) {
+            (codes::FINAL, Some(Outcome::Accepted | Outcome::Unknown)) => Self::Reached(last_at),
+            (codes::FINAL, _) => Self::Out,
+            (codes::CLAIMED, _) => Self::Claimed,
             _ => Self::Ahead,
         })
     }
@@ -137,7 +137,7 @@ fn fate(conn: &Connection, id: i64) -> Result<Fate> {
     found.map_or(Ok(Fate::Out), |(state, outcome, last_at)| Fate::of(state, outcome, last_at))
 }
 
-/// People whom a run of another campaign has reached or is about to reach.
+/// Recipients that a run of another campaign has reached or is about to reach.
 struct Found {
     campaign: String,
     run: String,
@@ -179,7 +179,7 @@ impl Found {
     }
 }
 
-/// Compares the people of a planned run with those whom other campaigns have reached with the same
+/// Compares the recipients of a planned run with those that other campaigns reached with the same
 /// message.
 pub(super) fn overlap(
     conn: &Connection,
@@ -200,7 +200,7 @@ pub(super) fn overlap(
     }
     let mut found = sketched(conn, query, &people, now)?;
     found.extend(unsketched(conn, query, &people, now)?);
-    // What is certain comes first; runs whose message nothing tells are counted only where that
+    // What is certain comes first; runs whose message is not known are counted only where that
     // alone is not enough.
     let certain: Vec<Found>;
     (certain, found) = found.into_iter().partition(|found| found.is_message_known);
@@ -254,7 +254,7 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
         by_campaign.into_iter().filter(|(_, (people, ..))| *people > 0).collect();
     others.sort_by_key(|(_, (people, at, _))| std::cmp::Reverse((*people, *at)));
     let (campaign, (_, at, run)) = *others.first()?;
-    let at = words::time(at).ok()?;
+    let at = codes::time(at).ok()?;
     let other = |(campaign, (people, _, run)): &(&str, (usize, i64, &str))| OtherCampaign {
         campaign: (*campaign).to_owned(),
         run: (*run).to_owned(),
@@ -309,7 +309,7 @@ fn sketched(
         for (person, row) in both(people, members) {
             let fate = match removed {
                 Some(at) => Fate::Reached(Some(at)),
-                None => fate(conn, words::id_of(seq, row)?)?,
+                None => fate(conn, codes::id_of(seq, row)?)?,
             };
             found.add(person, &fate, since, now);
         }
@@ -367,7 +367,7 @@ fn unsketched(
             continue;
         }
         let mut found = Found::new(row.get(1)?, row.get(2)?, u64::MAX, true);
-        let (first, last) = words::ids_of(seq);
+        let (first, last) = codes::ids_of(seq);
         let mut members = recipients.query([first, last])?;
         while let Some(member) = members.next()? {
             let fate = Fate::of(member.get(1)?, member.get(2)?, member.get(3)?)?;

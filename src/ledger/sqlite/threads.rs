@@ -2,8 +2,8 @@
 //! that read beside it.
 //!
 //! A request that fails takes back only what it did itself; a commit that fails fails every request
-//! of its group. Nobody is answered before the commit has reached the disk, but for what means
-//! nothing until a later request has been committed, see [`Worker::ask_early`].
+//! of its group. No request is answered before its commit has reached the disk, except for what
+//! means nothing until a later request has been committed, see [`Worker::ask_early`].
 
 use std::cell::Cell;
 use std::sync::Arc;

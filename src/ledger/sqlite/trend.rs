@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::codes;
 use super::fault::Result;
-use super::words;
 use crate::ledger::Trend;
 use crate::model::event::Class;
 use crate::model::outcome::Outcome;
@@ -30,7 +30,7 @@ pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec
     let mut found: BTreeMap<(i64, String, String), Trend> = BTreeMap::new();
     let mut add =
         |week: i64, provider: String, domain: String, change: &dyn Fn(&mut Trend)| -> Result<()> {
-            let begins = words::time((week * WEEK - FIRST_MONDAY) * 1_000_000)?;
+            let begins = codes::time((week * WEEK - FIRST_MONDAY) * 1_000_000)?;
             let entry = found.entry((week, provider.clone(), domain.clone()));
             change(entry.or_insert_with(|| Trend {
                 week: begins,
@@ -47,9 +47,9 @@ pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec
     );
     let mut query = conn.prepare(&sql)?;
     let mut rows = query.query(params![
-        words::outcome_number(Outcome::Accepted),
+        codes::outcome_number(Outcome::Accepted),
         since,
-        words::outcome_number(Outcome::Rejected)
+        codes::outcome_number(Outcome::Rejected)
     ])?;
     while let Some(row) = rows.next()? {
         let (is_accepted, count): (bool, u64) = (row.get(3)?, row.get::<_, i64>(4)?.max(0) as u64);
@@ -59,7 +59,7 @@ pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec
         add(row.get(0)?, row.get(1)?, row.get(2)?, &change)?;
     }
     // A source whose clock is ahead cannot tell of what is still to come. Who hears of a run that
-    // was removed has no name any more, so each event is somebody.
+    // was removed has no name any more, so each event counts as one recipient.
     let sql = format!(
         "SELECT {}, coalesce(r.provider, e.provider), coalesce(r.domain, substr(e.email, instr(e.email, '@') + 1)), e.type, e.bounce,
            count(DISTINCT CASE WHEN e.recipient IS NOT NULL THEN 'r' || e.recipient WHEN e.email <> '' THEN 'e' || e.email ELSE 'n' || e.id END)

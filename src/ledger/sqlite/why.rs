@@ -1,4 +1,4 @@
-//! The story of one recipient, put together from its row, its batches and its attempts.
+//! The history of one recipient, from its row, its batches and its attempts.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
 use super::run_row::seq_of;
-use super::{former, words};
+use super::{codes, former};
 use crate::ledger::Decision;
 use crate::model::address::key_of;
 use crate::model::outcome::Outcome;
@@ -29,7 +29,7 @@ struct Person {
     next_at: Option<i64>,
 }
 
-/// Something that happened, with the order in which things of one moment are told.
+/// Something that happened, with the order in which things of one moment are listed.
 struct Event {
     at: i64,
     order: u8,
@@ -40,7 +40,7 @@ struct Event {
 /// Every decision about the rows of a run with this address, oldest first.
 pub(super) fn why(conn: &Connection, run: &str, email: &str) -> Result<Vec<Decision>> {
     let seq = seq_of(conn, run)?;
-    let (first, last) = words::ids_of(seq);
+    let (first, last) = codes::ids_of(seq);
     let wanted = key_of(email);
     let mut ids = Vec::new();
     let mut all = conn.prepare("SELECT id, email FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
@@ -55,8 +55,8 @@ pub(super) fn why(conn: &Connection, run: &str, email: &str) -> Result<Vec<Decis
         for event in events(conn, seq, *id)? {
             let detail = match (ids.len(), event.detail.is_empty()) {
                 (1, _) => event.detail,
-                (_, true) => format!("row {}", words::row_of(*id)),
-                (_, false) => format!("row {}: {}", words::row_of(*id), event.detail),
+                (_, true) => format!("row {}", codes::row_of(*id)),
+                (_, false) => format!("row {}: {}", codes::row_of(*id), event.detail),
             };
             story.push((event.at, event.what, detail));
         }
@@ -65,7 +65,7 @@ pub(super) fn why(conn: &Connection, run: &str, email: &str) -> Result<Vec<Decis
     story.sort_by_key(|(at, ..)| *at);
     story
         .into_iter()
-        .map(|(at, what, detail)| Ok(Decision { at: words::time(at)?, what, detail }))
+        .map(|(at, what, detail)| Ok(Decision { at: codes::time(at)?, what, detail }))
         .collect()
 }
 
@@ -81,8 +81,8 @@ fn person(conn: &Connection, id: i64) -> Result<Person> {
         list: row.get::<_, i64>(0)?.max(0) as usize,
         line: row.get(1)?,
         cohort: row.get(2)?,
-        outcome: words::outcome(row.get(3)?)?,
-        reason: words::reason(row.get(4)?)?.map_or_else(String::new, |reason| reason.to_string()),
+        outcome: codes::outcome(row.get(3)?)?,
+        reason: codes::reason(row.get(4)?)?.map_or_else(String::new, |reason| reason.to_string()),
         code: row.get(5)?,
         detail: row.get(6)?,
         batch: row.get(7)?,
@@ -149,7 +149,7 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
     let lists: Vec<String> = serde_json::from_str(&lists)?;
     let place =
         lists.get(person.list).map_or_else(String::new, |list| format!("{list}:{}", person.line));
-    let cohort = format!("cohort {}", words::cohort(person.cohort));
+    let cohort = format!("cohort {}", codes::cohort(person.cohort));
     let first = first_choice(conn, seq, person.id)?
         .map_or_else(String::new, |name| format!("first choice {name}"));
     let mut events = vec![Event {
@@ -157,7 +157,7 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
         order: 0,
         what: "planned".into(),
         detail: joined(&[
-            &format!("row {}", words::row_of(person.id)),
+            &format!("row {}", codes::row_of(person.id)),
             &place,
             &cohort,
             &first,
@@ -206,13 +206,13 @@ fn with_version(conn: &Connection, from: &str) -> Result<String> {
         Some((message, at)) => format!(
             "{from}, message {} of {:.0}",
             message.get(..12).unwrap_or(&message),
-            words::time(at)?
+            codes::time(at)?
         ),
         None => from.to_owned(),
     })
 }
 
-/// Whom the recipient was planned for, where the run has several providers to choose from.
+/// The provider that the recipient was planned for, where the run has several.
 fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> {
     let settings: String =
         conn.query_row("SELECT settings FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
@@ -220,7 +220,7 @@ fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> 
     if settings.get("route").is_none_or(serde_json::Value::is_null) {
         return Ok(None);
     }
-    // The row tells who had it last; a failover remembers who was to have it.
+    // The row names the provider that had it last; a failover remembers the planned one.
     let passed_over = conn
         .query_row("SELECT code FROM attempts WHERE recipient = ?1 AND what = 'failover' ORDER BY id LIMIT 1", [id], |row| row.get(0))
         .optional()?;
@@ -237,7 +237,7 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
     while let Some(row) = rows.next()? {
         let (batch, at, what): (Option<i64>, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let reason =
-            words::reason(row.get(3)?)?.map_or_else(String::new, |reason| reason.to_string());
+            codes::reason(row.get(3)?)?.map_or_else(String::new, |reason| reason.to_string());
         let (code, detail): (String, String) = (row.get(4)?, row.get(5)?);
         let (order, what, detail) = match what.as_str() {
             "reopened" => {
@@ -265,11 +265,11 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
     Ok(events)
 }
 
-/// The claim by the latest batch, unless an attempt has told it.
-fn claims(conn: &Connection, person: &Person, told: &[Event]) -> Result<Option<Event>> {
-    let told: BTreeSet<&str> = told.iter().map(|event| event.what.as_str()).collect();
+/// The claim by the latest batch, unless an attempt is listed already.
+fn claims(conn: &Connection, person: &Person, listed: &[Event]) -> Result<Option<Event>> {
+    let listed: BTreeSet<&str> = listed.iter().map(|event| event.what.as_str()).collect();
     let Some(batch) = person.batch else { return Ok(None) };
-    Ok(claim(conn, batch)?.filter(|event| !told.contains(event.what.as_str())))
+    Ok(claim(conn, batch)?.filter(|event| !listed.contains(event.what.as_str())))
 }
 
 fn claim(conn: &Connection, batch: i64) -> Result<Option<Event>> {

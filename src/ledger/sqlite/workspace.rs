@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::codes;
 use super::fault::{Fault, Result};
-use super::words;
 use crate::ledger::LedgerSuppression;
 use crate::model::address::key_of;
 
@@ -23,7 +23,7 @@ pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Resu
     let mut new = 0;
     for entry in entries {
         let (reason, expires_at) =
-            (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
+            (codes::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
         replace.execute(params![entry.entry, reason, entry.scope, expires_at])?;
         new += insert.execute(params![
             entry.entry,
@@ -51,7 +51,7 @@ pub(super) fn not_kept(
     let mut new = Vec::new();
     for entry in entries {
         let (reason, expires_at) =
-            (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
+            (codes::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
         let is_kept: bool = kept
             .query_row(params![entry.entry, reason, entry.scope, expires_at], |row| row.get(0))?;
         if !is_kept && seen.insert((entry.entry.clone(), reason, entry.scope.clone())) {
@@ -111,12 +111,12 @@ pub(super) fn suppressions(
 pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppression> {
     Ok(LedgerSuppression {
         entry: row.get(first)?,
-        reason: words::reason(row.get(first + 1)?)?
+        reason: codes::reason(row.get(first + 1)?)?
             .ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
         scope: row.get(first + 2)?,
         source: row.get(first + 3)?,
-        created_at: words::time(row.get(first + 4)?)?,
-        expires_at: words::times(row.get(first + 5)?)?,
+        created_at: codes::time(row.get(first + 4)?)?,
+        expires_at: codes::times(row.get(first + 5)?)?,
         note: row.get(first + 6)?,
     })
 }

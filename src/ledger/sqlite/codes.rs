@@ -1,5 +1,5 @@
-//! How words and times are written in the tables. The numbers are on disk: lists only grow, at
-//! their end.
+//! How outcomes, reasons and times are stored in the tables. The numbers are on disk: lists only
+//! grow, at their end.
 
 use jiff::Timestamp;
 
@@ -132,7 +132,7 @@ pub(crate) fn seq_of(id: i64) -> i64 {
     id >> ROW_BITS
 }
 
-/// The members of a batch as its row holds them: eight octets for each, little-endian.
+/// The members of a batch as its row holds them: eight bytes for each, little-endian.
 pub(crate) fn pack(members: impl Iterator<Item = RowNumber>) -> Vec<u8> {
     members.flat_map(RowNumber::to_le_bytes).collect()
 }
