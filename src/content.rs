@@ -49,7 +49,7 @@ pub(crate) fn push_phrase(out: &mut String, name: &str) {
 pub struct Attachment {
     pub name: String,
     pub content_type: String,
-    /// The octets in base64, in one line.
+    /// The bytes in base64, in one line.
     pub data: String,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Debug for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "Attachment({:?}, {}, {} octets)",
+            "Attachment({:?}, {}, {} bytes)",
             self.name,
             self.content_type,
             self.data.len() / 4 * 3

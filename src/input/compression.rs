@@ -1,4 +1,4 @@
-//! gzip and zstd, told by the suffix or by the first bytes, decompressed while they are read.
+//! gzip and zstd, known by the suffix or by the first bytes, decompressed while they are read.
 
 use std::io::{self, BufReader, Chain, Cursor, ErrorKind, Read};
 

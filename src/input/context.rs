@@ -42,7 +42,7 @@ impl Hasher for NameHasher {
         self.0 = xxh3_64_with_seed(bytes, self.0);
     }
 
-    /// A text is followed by an octet that ends it; with one text there is nothing to keep apart.
+    /// A text is followed by a byte that ends it; with one text there is nothing to keep apart.
     fn write_u8(&mut self, _: u8) {}
 
     fn finish(&self) -> u64 {

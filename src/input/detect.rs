@@ -1,5 +1,6 @@
-//! Which encoding bytes are in that no mark and no flag names. UTF-8 and UTF-16 are known; anything
-//! else is only a guess, shown with lines as read and never mailed by itself.
+//! Finds the encoding of bytes without a byte order mark or a flag. UTF-8 and UTF-16 are
+//! recognised; any other is only a guess, shown with lines as read and never mailed without
+//! consent.
 
 use chardetng::EncodingDetector;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};

@@ -2,7 +2,7 @@
 //! named by its label.
 //!
 //! Text is never repaired: a byte that does not fit stops the list, since a replaced character
-//! might stand in somebody's address.
+//! might stand in an address.
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
@@ -60,7 +60,7 @@ impl Text {
                 Detected::Unknown => return Err(no_text()),
             },
             // A mark knows better than a label: nothing else begins with one, and `utf-16` does not
-            // tell the order of its octets.
+            // show the order of its bytes.
             (Some(_), Some((marked, mark))) => (marked, mark, KnownBy::Mark),
             (Some(label), None) => {
                 if label != UTF_8 && is_utf_8_beyond_ascii(first) {

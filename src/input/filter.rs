@@ -1,4 +1,4 @@
-//! `--where EXPR`: which rows of a list are meant at all. The expression must say true or false, so
+//! `--where EXPR`: which rows of a list are used. The expression must be true or false, so
 //! that no row is let through by mistake.
 
 use std::sync::{Arc, LazyLock};

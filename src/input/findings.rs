@@ -203,7 +203,7 @@ impl Findings {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Counts one, on this line; one that decides who is mailed is told at level info, each of
+    /// Counts one, on this line; one that decides who is mailed is logged at level info, each of
     /// them.
     pub(super) fn add(&mut self, kind: Kind, line: u64) {
         if kind.changes_who() {

@@ -1,4 +1,5 @@
-//! Files that are no list, known by their first bytes, so that they are called what they are.
+//! Files that are not lists, recognised by their first bytes, so that the error can name their
+//! format.
 
 /// What a file is, and how to make a list of it.
 pub(crate) struct Foreign {

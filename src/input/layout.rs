@@ -1,4 +1,4 @@
-//! What stands where in a delimited text, found in a sample of its beginning: the delimiter, the
+//! Finds the layout of a delimited text from a sample of its beginning: the delimiter, the
 //! lines before the header, the header.
 //!
 //! The delimiter is the split that yields a column of addresses. The header is the first line with
@@ -352,7 +352,7 @@ impl Split {
         let heads: Vec<Head<'_>> =
             starts.iter().filter_map(|&(at, _)| Head::at(text, at, delimiter, email)).collect();
         let heading = pick(&heads);
-        // Somebody before the header would be lost with the lines that are skipped.
+        // A recipient before the header would be lost with the lines that are skipped.
         let is_lost = |place: usize, before: usize| {
             heads[..before]
                 .iter()

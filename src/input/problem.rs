@@ -1,4 +1,4 @@
-//! What makes a list unreadable: where in it, what, and how to mend it. Never quotes a cell, since
+//! Why a list cannot be read: where, what, and how to fix it. It never quotes a cell, since
 //! cells are personal data.
 
 use std::fmt;

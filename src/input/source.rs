@@ -51,7 +51,7 @@ impl Source {
             _ => Error::refused(format!("{name}: cannot be opened: {error}")).hint("name a file that can be read"),
         }
         };
-        // Looked at before it is opened: opening a pipe waits until somebody writes to it.
+        // Looked at before it is opened: opening a pipe waits until a process writes to it.
         let metadata = std::fs::metadata(path).map_err(cannot)?;
         if metadata.is_dir() {
             return Err(Error::refused(format!("{name}: is a directory, not a list"))

@@ -1,5 +1,5 @@
-//! What becomes of a row of a delimited list before it is used: filled, cut, unwrapped, or left
-//! out. Each of it is counted.
+//! Cleans a row of a delimited list before it is used: filled up, cut, unwrapped, or left
+//! out. Each change is counted.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ pub(super) struct Tidy {
     pub(super) is_last_open: bool,
 }
 
-/// Rows that begin with `#` and data, as order names do: told apart from rows that were struck out
+/// Rows that begin with `#` and data, as order names do: kept apart from rows that were struck out
 /// by what the others look like.
 #[derive(Debug, Default)]
 pub(super) struct Marked {
@@ -180,8 +180,8 @@ impl Tidy {
     fn is_footer(&self, record: &StringRecord) -> bool {
         let mut texts = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
         let (Some((place, text)), None) = (texts.next(), texts.next()) else { return false };
-        // Where the addresses stand first, a line of one cell is told from a row whose address is
-        // wrong.
+        // Where the addresses stand first, a line of one cell is kept apart from a row whose
+        // address is wrong.
         let is_elsewhere = self.email.is_some_and(|email| email != place || record.len() == 1);
         self.width > 1 && is_elsewhere && !text.contains('@')
     }

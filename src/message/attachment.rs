@@ -21,13 +21,13 @@ use super::keys::AttachmentKey;
 pub(super) struct Attachment {
     pub(super) name: String,
     pub(super) content_type: String,
-    /// The octets in base64.
+    /// The bytes in base64.
     pub(super) data: String,
 }
 
 impl fmt::Debug for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Attachment({:?}, {}, {} octets)", self.name, self.content_type, self.octets())
+        write!(f, "Attachment({:?}, {}, {} bytes)", self.name, self.content_type, self.bytes())
     }
 }
 
@@ -54,8 +54,8 @@ impl Attachment {
         Ok(attachment)
     }
 
-    /// How many octets the file has.
-    pub(super) fn octets(&self) -> usize {
+    /// How many bytes the file has.
+    pub(super) fn bytes(&self) -> usize {
         self.data.len() / 4 * 3
     }
 

@@ -1,4 +1,4 @@
-//! A message as its parts, for providers that take structured content instead of octets.
+//! A message as its parts, for providers that take structured content instead of bytes.
 //!
 //! The rule it keeps: the same templates in the same order as `render`, so that what one form
 //! refuses the other refuses too.

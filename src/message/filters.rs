@@ -1,4 +1,4 @@
-//! Filters of the engine that would make something of an undefined value, and are strict here: an
+//! Filters of the engine that would accept an undefined value, made strict: an
 //! undefined name is an error wherever it stands, as what a filter is applied to, as one of its
 //! arguments, and in a list that it joins.
 

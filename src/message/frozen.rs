@@ -64,7 +64,7 @@ impl Frozen {
     }
 }
 
-/// Hashes a list of texts; lengths go first, so that no two lists are the same octets.
+/// Hashes a list of texts; lengths go first, so that no two lists are the same bytes.
 struct Hash(digest::Context);
 
 impl Hash {

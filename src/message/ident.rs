@@ -1,5 +1,5 @@
-//! The names of one mail: its Message-ID and the boundaries inside it, functions of who it is for
-//! and never of chance.
+//! The identifiers of one mail: its Message-ID and the boundaries inside it, computed from the
+//! recipient and never random.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::{digest, hmac};
 
-/// What makes one recipient's message that message. The same values give the same octets.
+/// What makes one recipient's message that message. The same values give the same bytes.
 #[derive(Clone, Copy)]
 pub struct Ident<'a> {
     pub campaign: &'a str,
     pub env: Option<&'a str>,
     /// The recipient's key.
     pub key: &'a str,
-    /// The workspace's secret key: without it nobody can compute a Message-ID from an address.
+    /// The workspace's secret key: without it a Message-ID cannot be computed from an address.
     pub secret: &'a [u8; 32],
     /// What the Date header says.
     pub date: Timestamp,
@@ -41,7 +41,7 @@ pub(crate) fn message_id(
 ) -> String {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
     for part in ["message-id", env.unwrap_or_default(), campaign, key] {
-        // The length goes first, so that no two lists of parts are the same octets.
+        // The length goes first, so that no two lists of parts are the same bytes.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
@@ -52,7 +52,7 @@ pub(crate) fn message_id(
     id
 }
 
-/// The part of a Message-ID of ours that names campaign and recipient to whoever has the ledger,
+/// The part of a Message-ID of ours that names campaign and recipient to a reader of the ledger,
 /// and nothing to anybody else. It may stand in an envelope sender or a link. `None` for a
 /// Message-ID that [`message_id`] cannot have made.
 pub fn token_of(message_id: &str) -> Option<&str> {

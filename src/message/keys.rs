@@ -1,4 +1,4 @@
-//! What can be said about a message, in its front matter, in mailbatch.toml or by flags, and which
+//! The keys of a message, from its front matter, mailbatch.toml or flags, and which
 //! of the three wins.
 
 use std::fmt;

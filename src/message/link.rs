@@ -1,5 +1,5 @@
 //! The links of our own unsubscribe page: `PUBLIC_URL/u/TOKEN-SIGNATURE`. A link carries no
-//! address, and nobody without the key can make one.
+//! address, and only the holder of the key can make one.
 //!
 //! `{token}` in `unsubscribe_url` stands for the token of the mail's Message-ID with its signature;
 //! where the message has no `unsubscribe_url` of its own, marketing mail gets that of the page.
@@ -15,9 +15,9 @@ use crate::model::outcome::Kind;
 use crate::secret::Secret;
 
 /// What stands for a Message-ID where a row is only tried.
-pub(super) const NOBODY: &str = "000000000000000000000000@invalid";
+pub(super) const SAMPLE: &str = "000000000000000000000000@invalid";
 
-/// How many octets of the HMAC stand in a link: 128 bits.
+/// How many bytes of the HMAC stand in a link: 128 bits.
 const SIGNATURE: usize = 16;
 
 /// Makes and checks links.
@@ -135,9 +135,9 @@ mod tests {
             links.verify(url.strip_prefix("https://a.example/u/").unwrap()),
             Some("00112233445566778899aabb")
         );
-        assert_eq!(fill("https://a.example/u/7", Some(&links), NOBODY), "https://a.example/u/7");
+        assert_eq!(fill("https://a.example/u/7", Some(&links), SAMPLE), "https://a.example/u/7");
         assert!(
-            fill("https://a.example/u/{token}", Some(&links), NOBODY).len()
+            fill("https://a.example/u/{token}", Some(&links), SAMPLE).len()
                 > "https://a.example/u/".len() + 50
         );
     }

@@ -41,7 +41,7 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
         None => from.address.clone(),
         Some(text) => envelope_sender(text).map_err(|why| {
             Error::usage(format!("{}: {why}", places.at("envelope_sender")))
-                .hint("write an address such as bounces@acme.example, or bounce+{token}@acme.example to know by each bounce whom it is about")
+                .hint("write an address such as bounces@acme.example, or bounce+{token}@acme.example to know by each bounce which recipient it is about")
         })?,
     };
     let mut headers: Vec<(String, Source)> = Vec::new();
@@ -208,7 +208,7 @@ fn envelope_sender(text: &str) -> std::result::Result<Address, String> {
         return Err("has {token} in its domain".to_owned());
     }
     let address = Address::parse(text).map_err(|why| why.to_string())?;
-    // Behind another sign the token could not be told from what is around it.
+    // Behind another sign the token could not be separated from what is around it.
     match address.local().split_once("{token}") {
         Some((before, after))
             if !(before.is_empty() || before.ends_with(['+', '-', '=', '.', '_']))

@@ -1,6 +1,6 @@
-//! The octets of one mail: a header block of our own over parts that lettre encodes.
+//! The bytes of one mail: a header block of our own over parts that lettre encodes.
 //!
-//! Lines end in CRLF and are at most 998 octets long, and equal input gives equal octets.
+//! Lines end in CRLF and are at most 998 bytes long, and equal input gives equal bytes.
 
 use lettre::message::header::ContentType;
 use lettre::message::{MultiPart, SinglePart};

@@ -2,7 +2,7 @@
 //!
 //! A message is loaded once (front matter, templates, attachments), frozen with the run, and
 //! rendered for each row from its frozen form alone. The rules it keeps: equal input gives equal
-//! octets, a value never makes a header nor HTML, and no error shows a value.
+//! bytes, a value never makes a header nor HTML, and no error shows a value.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
@@ -59,7 +59,7 @@ const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
 
 /// The longest subject that most readers show whole, in characters.
 const LONG_SUBJECT: usize = 78;
-/// Attachments beyond this many octets are refused by many receivers.
+/// Attachments beyond this many bytes are refused by many receivers.
 const HEAVY_ATTACHMENTS: usize = 10 * 1024 * 1024;
 
 /// A message, compiled and ready to be rendered for any row, from any thread.
@@ -97,7 +97,7 @@ impl std::fmt::Debug for Encoded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Encoded")
             .field("message_id", &self.message_id)
-            .field("octets", &self.bytes.len())
+            .field("bytes", &self.bytes.len())
             .finish()
     }
 }
@@ -123,7 +123,7 @@ impl std::fmt::Debug for Rendered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rendered")
             .field("message_id", &self.message_id)
-            .field("octets", &self.bytes.len())
+            .field("bytes", &self.bytes.len())
             .finish_non_exhaustive()
     }
 }
@@ -252,10 +252,9 @@ impl Message {
                     .to_owned(),
             );
         }
-        let octets: usize =
-            self.frozen.attachments.iter().map(attachment::Attachment::octets).sum();
-        if octets > HEAVY_ATTACHMENTS {
-            found.push(format!("the attachments are {} MiB: many receivers refuse that, and every recipient gets a copy", octets / 1024 / 1024));
+        let bytes: usize = self.frozen.attachments.iter().map(attachment::Attachment::bytes).sum();
+        if bytes > HEAVY_ATTACHMENTS {
+            found.push(format!("the attachments are {} MiB: many receivers refuse that, and every recipient gets a copy", bytes / 1024 / 1024));
         }
         found
     }
@@ -264,7 +263,7 @@ impl Message {
     /// its cost.
     pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields) -> Result<(), RenderError> {
         let row = Row::new(index, fields);
-        let url = self.unsubscribe_url(&row, link::NOBODY)?;
+        let url = self.unsubscribe_url(&row, link::SAMPLE)?;
         let names = self.headers.iter().map(|(_, template)| template.as_str());
         let to_name = self.frozen.to_name.as_ref().map(|_| TO_NAME);
         std::iter::once(SUBJECT)
@@ -274,7 +273,7 @@ impl Message {
         self.frozen.body.probe(&self.templates, &row.with_unsubscribe_url(url.as_deref()))
     }
 
-    /// Renders a row and encodes it, into `room` if that serves: the octets of `render`, by what
+    /// Renders a row and encodes it, into `room` if that serves: the bytes of `render`, by what
     /// has been prepared for the run where that can be.
     pub fn encode(
         &self,
@@ -304,7 +303,7 @@ impl Message {
             .map(|whole| Encoded { bytes: whole.bytes, message_id: whole.message_id })
     }
 
-    /// Renders a row whole. The same arguments give the same octets.
+    /// Renders a row whole. The same arguments give the same bytes.
     pub fn render(
         &self,
         index: &Arc<ColumnIndex>,
@@ -428,7 +427,7 @@ fn check_url(url: &str) -> Result<(), &'static str> {
         return Err("holds a character that a URL cannot hold; use {{ name | urlencode }}");
     }
     if url.len() > header::LONGEST_TOKEN {
-        return Err("is longer than 900 octets");
+        return Err("is longer than 900 bytes");
     }
     Ok(())
 }

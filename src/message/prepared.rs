@@ -1,7 +1,7 @@
 //! Text parts whose fixed lines are encoded once; only lines with values in them are encoded for
 //! each recipient.
 //!
-//! The rule it keeps: the octets are those of building the part whole (`mime::text_part`). Where
+//! The rule it keeps: the bytes are those of building the part whole (`mime::text_part`). Where
 //! that cannot be promised cheaply, as for a value with a line break or a part that wants base64,
 //! `push` says so and the caller builds it whole.
 
@@ -12,7 +12,7 @@ use super::mime::with_crlf;
 use super::plain::Piece;
 use super::template::Escape;
 
-/// From this many octets on, the line break before included, the builder takes a line for too long
+/// From this many bytes on, the line break before included, the builder takes a line for too long
 /// to go unencoded.
 const LONG: usize = 76;
 
@@ -24,9 +24,9 @@ pub(super) struct PreparedPart {
     quoted_head: Vec<u8>,
     runs: Vec<Run>,
     escape: Escape,
-    /// Octets of the fixed text, line breaks included, and how many of them are not printable
+    /// Bytes of the fixed text, line breaks included, and how many of them are not printable
     /// ASCII.
-    octets: usize,
+    bytes: usize,
     unprintable: usize,
     /// Whether the fixed lines and texts are ASCII and short.
     is_plain: bool,
@@ -45,10 +45,10 @@ enum Run {
 struct Line {
     pieces: Vec<Piece>,
     is_last: bool,
-    /// The most octets that go unencoded.
+    /// The most bytes that go unencoded.
     longest: usize,
     /// What its fixed texts have been counted as already.
-    octets: usize,
+    bytes: usize,
     unprintable: usize,
 }
 
@@ -73,7 +73,7 @@ impl PreparedPart {
             quoted_head: head(ContentTransferEncoding::QuotedPrintable),
             runs: Vec::new(),
             escape,
-            octets: 0,
+            bytes: 0,
             unprintable: 0,
             is_plain: true,
         };
@@ -86,16 +86,16 @@ impl PreparedPart {
 
     fn push_line(&mut self, pieces: Vec<Piece>, is_first: bool, is_last: bool) {
         // The builder counts a line's break only where there is one, and that of the line before as
-        // one octet.
+        // one byte.
         let longest = LONG - 1 - usize::from(!is_first) - usize::from(!is_last);
         let line_break: &[u8] = if is_last { b"" } else { b"\r\n" };
-        let (octets, unprintable) = (self.octets, self.unprintable);
+        let (bytes, unprintable) = (self.bytes, self.unprintable);
         for piece in &pieces {
             if let Piece::Text(text) = piece {
                 self.count(text.as_bytes());
             }
         }
-        let (octets, unprintable) = (self.octets - octets, self.unprintable - unprintable);
+        let (bytes, unprintable) = (self.bytes - bytes, self.unprintable - unprintable);
         self.count(line_break);
         let fixed = match &pieces[..] {
             [] => "",
@@ -105,7 +105,7 @@ impl PreparedPart {
                     matches!(piece, Piece::Slot(_))
                         || matches!(piece, Piece::Text(text) if text.is_ascii())
                 });
-                self.runs.push(Run::Filled(Line { pieces, is_last, longest, octets, unprintable }));
+                self.runs.push(Run::Filled(Line { pieces, is_last, longest, bytes, unprintable }));
                 return;
             }
         };
@@ -122,11 +122,11 @@ impl PreparedPart {
     }
 
     fn count(&mut self, text: &[u8]) {
-        self.octets += text.len();
+        self.bytes += text.len();
         self.unprintable += unprintable(text);
     }
 
-    /// About how many octets it has with values of ordinary length; never less than its fixed
+    /// About how many bytes it has with values of ordinary length; never less than its fixed
     /// lines.
     pub(super) fn usual_size(&self) -> usize {
         let runs = self.runs.iter().map(|run| match run {
@@ -178,7 +178,7 @@ impl PreparedPart {
 
     fn push_quoted(&self, out: &mut Vec<u8>, values: &[&str]) -> bool {
         out.extend_from_slice(&self.quoted_head);
-        let (mut octets, mut not_printable) = (self.octets, self.unprintable);
+        let (mut bytes, mut not_printable) = (self.bytes, self.unprintable);
         let mut filled = String::with_capacity(2 * LONG);
         for run in &self.runs {
             match run {
@@ -187,7 +187,7 @@ impl PreparedPart {
                     if !self.fill(line, values, &mut filled) {
                         return false;
                     }
-                    octets += filled.len() - line.octets;
+                    bytes += filled.len() - line.bytes;
                     not_printable += push_quoted_line(out, filled.as_bytes()) - line.unprintable;
                     out.extend_from_slice(line.line_break());
                 }
@@ -195,7 +195,7 @@ impl PreparedPart {
         }
         out.extend_from_slice(b"\r\n");
         // Beyond a third the builder takes base64.
-        not_printable <= octets / 3
+        not_printable <= bytes / 3
     }
 
     /// Fills a line; false where its values could change the lines themselves.
@@ -260,8 +260,8 @@ fn unprintable(text: &[u8]) -> usize {
 }
 
 /// Appends a line as quoted-printable (RFC 2045 section 6.7). Most lines only have to be cut, which
-/// needs no look at each octet: a piece has 75 octets and `=`, the last one up to 76. Returns how
-/// many of its octets are not printable.
+/// needs no look at each byte: a piece has 75 bytes and `=`, the last one up to 76. Returns how
+/// many of its bytes are not printable.
 fn push_quoted_line(out: &mut Vec<u8>, line: &[u8]) -> usize {
     let stands_for_itself =
         line.iter().fold(true, |all, &b| all & matches!(b, b' '..=b'~') & (b != b'='));

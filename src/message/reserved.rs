@@ -88,7 +88,7 @@ fn without_tags(template: &str) -> String {
     out
 }
 
-/// Whether nobody can own a domain: it is for examples, tests, or the machine itself.
+/// Whether a domain is reserved: it is for examples, tests, or the machine itself.
 fn is_reserved(domain: &str) -> bool {
     const NAMES: [&str; 7] =
         ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];

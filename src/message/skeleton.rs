@@ -1,8 +1,8 @@
 //! A message prepared for a run: everything that is the same for all recipients encoded once, for
 //! messages of plain templates.
 //!
-//! The rule it keeps: the octets are those of `mime::assemble`; where they might not be, `assemble`
-//! gives nothing and that does it.
+//! The rule it keeps: the bytes are those of `mime::assemble`; where they might not be, `assemble`
+//! returns `None` and the caller uses `mime::assemble`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use super::template::{Escape, HTML_BODY, MARKDOWN_BODY, TEXT_BODY, Templates};
 /// converted one by one.
 const MOST_SHAPES: usize = 64;
 
-/// More octets than a line with a boundary has.
+/// More bytes than a line with a boundary has.
 const BOUNDARY_LINE: usize = 64;
 
 /// A prepared message.
@@ -33,7 +33,7 @@ pub(super) struct Skeleton {
     attachments: Vec<Vec<u8>>,
     mixed: Frame,
     alternative: Frame,
-    /// The most octets of what is neither header nor text nor HTML.
+    /// The most bytes of what is neither header nor text nor HTML.
     fixed: usize,
 }
 

@@ -21,7 +21,7 @@ use super::plain::{Piece, Plain};
 use super::row::Row;
 use super::{filters, markdown};
 
-/// The most octets of a template that an error quotes.
+/// The most bytes of a template that an error quotes.
 const LONGEST_EXCERPT: usize = 200;
 const MARKDOWN: &str = "markdown";
 /// The names of the bodies among a message's templates.

@@ -1,4 +1,4 @@
-//! Whole messages: from files and keys to octets, read back with a parser that is not ours.
+//! Whole messages: from files and keys to bytes, read back with a parser that is not ours.
 
 use std::path::PathBuf;
 

@@ -18,7 +18,7 @@ use crate::model::recipient::Fields;
 const PLACES: usize = 3;
 /// Rows with several addresses that are looked at to know which columns have some.
 const LOOKED_AT: u32 = 1_000;
-/// Sets of columns that are told apart: a hostile list could make every row different.
+/// Sets of columns that are kept apart: a hostile list could make every row different.
 const SETS: usize = 256;
 /// Fewer empty cells than these at the end, or full ones above, may stand so by chance.
 const TAIL: u64 = 20;

@@ -46,7 +46,7 @@ pub(crate) struct Lists {
     /// In order, with the names that people typed.
     pub sources: Vec<(Source, String)>,
     pub options: ReadOptions,
-    /// The name of the e-mail column, when it is told.
+    /// The name of the e-mail column, when it is given.
     pub email: Option<String>,
     /// The name of the id column, when there is one.
     pub id: Option<String>,
@@ -266,7 +266,7 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// Takes a row; false when nobody wants more.
+    /// Takes a row; false when no more are wanted.
     fn push(&mut self, row: OnItsWay) -> bool {
         self.chunk.push(row);
         self.chunk.len() < TOGETHER || self.hand_on()

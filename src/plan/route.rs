@@ -1,11 +1,11 @@
-//! Through whom a recipient goes first. The same recipient gets the same answer in every run of the
-//! workspace under the same policy.
+//! Through which provider a recipient goes first. The same recipient gets the same answer in every
+//! run of the workspace under the same policy.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::Route;
 
-/// A policy with the workspace's key, so that nobody outside can choose where an address ends up.
+/// A policy with the workspace's key, so that no outsider can choose where an address ends up.
 #[derive(Debug)]
 pub(crate) struct Router<'a> {
     route: &'a Route,
@@ -16,7 +16,7 @@ pub(crate) struct Router<'a> {
 
 impl<'a> Router<'a> {
     pub(crate) fn new(route: &'a Route, secret: &[u8; 32]) -> Self {
-        let seed = u64::from_le_bytes(secret[..8].try_into().expect("the key has 32 octets"));
+        let seed = u64::from_le_bytes(secret[..8].try_into().expect("the key has 32 bytes"));
         Self {
             route,
             seed: xxh3_64_with_seed(b"route", seed),

@@ -16,7 +16,7 @@ use crate::suppression::Suppressions;
 /// What rows are screened by.
 pub(crate) struct Screening<'a> {
     pub suppressions: &'a Suppressions,
-    /// Nobody else can be reached, where it is given.
+    /// Only these can be reached, where it is given.
     pub allow: Option<&'a [AllowRule]>,
     pub dedupe: Dedupe,
     /// In every canary.
@@ -25,7 +25,7 @@ pub(crate) struct Screening<'a> {
     /// The workspace's key, for draws.
     pub secret: [u8; 32],
     pub campaign: &'a str,
-    /// Chooses who goes through whom first; `None` where there is one provider.
+    /// Chooses the first provider of each recipient; `None` where there is one provider.
     pub router: Option<Router<'a>>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Screen<'a> {
 
 impl<'a> Screen<'a> {
     pub(crate) fn new(by: &'a Screening<'a>) -> Self {
-        let seed = u64::from_le_bytes(by.secret[..8].try_into().expect("the key has 32 octets"));
+        let seed = u64::from_le_bytes(by.secret[..8].try_into().expect("the key has 32 bytes"));
         let always = by.always.iter().map(Address::folded).collect();
         let draws = xxh3_64_with_seed(by.campaign.as_bytes(), seed);
         let numbered = || Numbered::new(seed);

@@ -16,7 +16,7 @@ use crate::plan::missing;
 const PLACES: usize = 3;
 /// The same for rows for which the message cannot be rendered, which stop the list.
 const UNRENDERED_PLACES: usize = 10;
-/// Kinds that are told apart: a hostile list could make every message different.
+/// Kinds that are kept apart: a hostile list could make every message different.
 const KINDS: usize = 20;
 
 /// One kind of reason why rows cannot be mailed.
@@ -191,7 +191,8 @@ impl Survey {
         self.defects.iter().map(defect).collect()
     }
 
-    /// The refusal of a list whose encoding is only a guess, where nobody has agreed to it.
+    /// The refusal of a list whose encoding is only a guess, where the operator has not agreed to
+    /// it.
     pub(crate) fn judge_encoding(&self) -> Result<(), Error> {
         match self.guesses.first() {
             Some((list, guess)) => {
@@ -285,7 +286,7 @@ impl Survey {
         Error::refused(what).hint(format!("{fix}; --skip-unrendered leaves these rows out{all}"))
     }
 
-    /// The refusals that can be told only when the last row has been read: a wrong or truncated
+    /// The refusals that are known only when the last row has been read: a wrong or truncated
     /// list. `listed` names the file in which the command has written the bad rows, if it is one
     /// that does; it is empty where it could not.
     pub(crate) fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {

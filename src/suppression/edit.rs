@@ -68,7 +68,7 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     } else {
         let records =
             Records::new(Range::from(&locked, 0).take(whole), Position::default(), Tail::Take);
-        // A first line that is no entry leaves the columns in doubt; guessing would make a second
+        // A first line that is no entry leaves the columns unknown; guessing would make a second
         // bad line.
         records
             .learn_columns()
@@ -88,7 +88,7 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     }
     let count = lines.len() as u64;
     if length > 0 && !is_torn_header && !ends_line(&locked, length).map_err(failed)? {
-        // Half a line of ours is completed; anything else is somebody's last line without its end.
+        // Half a line of ours is completed; anything else is a foreign last line without its end.
         if let Some(torn) = lines
             .iter()
             .position(|(line, _)| !tail.is_empty() && line.as_bytes().starts_with(&tail))
@@ -232,7 +232,7 @@ pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     out.flush().map_err(failed)?;
     drop(out);
     copy.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
-    // Only root may give a file away; for everybody else the owner is the same already or cannot be
+    // Only root may give a file away; for other users the owner is the same already or cannot be
     // kept.
     let _ = fchown(copy.as_file(), Some(metadata.uid()), Some(metadata.gid()));
     copy.as_file().sync_all().map_err(failed)?;
@@ -513,7 +513,7 @@ mod tests {
         assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o640);
         let removed = remove(&file, &["@x.org".to_owned(), "bob@x.org".to_owned()]).expect("room");
         assert_eq!(removed, Removed { lines: 2, domains: Vec::new() });
-        assert_eq!(remove(&file, &["nobody@y.org".to_owned()]).expect("room"), Removed::default());
+        assert_eq!(remove(&file, &["absent@y.org".to_owned()]).expect("room"), Removed::default());
         assert!(text(&file).ends_with("broken@@line,d\r\n\r\n"));
     }
 

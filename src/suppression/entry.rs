@@ -1,4 +1,4 @@
-//! One suppression: whom it names, why, and for which kind of mail.
+//! One suppression: the address it names, why, and for which kind of mail.
 
 use std::fmt;
 
@@ -115,7 +115,7 @@ impl Entry {
 
 impl From<&LedgerSuppression> for Entry {
     /// A scope word that is not known counts as `all`, an entry that cannot be read as a lowercased
-    /// address: doubt suppresses.
+    /// address: when unsure, it suppresses.
     fn from(kept: &LedgerSuppression) -> Self {
         Self {
             entry: parse_entry(&kept.entry)
@@ -246,18 +246,17 @@ fn sha256_key(text: &str) -> u128 {
 mod tests {
     use super::*;
 
-    const SOMEBODY: &str =
-        "sha256:4D4A9C3C1F4A1B1FDFC0DC0A5CD4DD95F7EB9D8C6C9B37A0C8B2E1B4C2F3A5D6";
+    const HASHED: &str = "sha256:4D4A9C3C1F4A1B1FDFC0DC0A5CD4DD95F7EB9D8C6C9B37A0C8B2E1B4C2F3A5D6";
 
     #[test]
     fn entries_are_brought_into_one_form() {
         assert_eq!(parse_entry("  Ann@EXAMPLE.com "), Ok("ann@example.com".to_owned()));
         assert_eq!(parse_entry("JÖSÉ@exämple.com"), Ok("jösé@xn--exmple-cua.com".to_owned()));
         assert_eq!(parse_entry("@Exämple.COM"), Ok("@xn--exmple-cua.com".to_owned()));
-        assert_eq!(parse_entry(SOMEBODY), Ok(SOMEBODY.to_ascii_lowercase()));
+        assert_eq!(parse_entry(HASHED), Ok(HASHED.to_ascii_lowercase()));
         assert_eq!(
-            parse_entry(&SOMEBODY.replace("sha256:", "SHA256: ")),
-            Ok(SOMEBODY.to_ascii_lowercase())
+            parse_entry(&HASHED.replace("sha256:", "SHA256: ")),
+            Ok(HASHED.to_ascii_lowercase())
         );
     }
 
@@ -289,7 +288,7 @@ mod tests {
         assert!(covers(&format!("sha256:{hex}")));
         assert!(!covers("@www.example.com"));
         assert!(!covers("anna@example.com"));
-        assert!(!covers(SOMEBODY));
+        assert!(!covers(HASHED));
     }
 
     #[test]

@@ -115,7 +115,7 @@ const REASON_NAMES: [&str; 4] = ["reason", "type", "suppressionreason", "status"
 const CREATED_NAMES: [&str; 7] =
     ["createdat", "created", "createdtime", "timestamp", "date", "lastupdatetime", "suppressedat"];
 
-/// Reads a CSV of suppressions, ours or somebody else's: a column of addresses, and if there are
+/// Reads a CSV of suppressions, ours or a foreign one: a column of addresses, and if there are
 /// any, columns of reasons and dates under their usual names; without a header the first field of
 /// each line. It is read as a list is. All or nothing: a row that cannot be understood is an error
 /// with exit 4.
@@ -278,7 +278,8 @@ fn foreign_reason(word: &str) -> Option<Reason> {
     })
 }
 
-/// A time as exports have it: RFC 3339, a date, a date and a time (taken as UTC), or seconds since 1970.
+/// A time as exports have it: RFC 3339, a date, a date and a time (taken as UTC), or seconds since
+/// 1970.
 pub(super) fn foreign_time(text: &str) -> Option<Timestamp> {
     if text.len() >= 9 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Timestamp::from_second(text.parse().ok()?).ok();
@@ -361,7 +362,7 @@ mod tests {
         }
     }
 
-    fn told(text: &str, how: &Import<'_>) -> Result<Vec<(String, Reason, String)>, String> {
+    fn imported(text: &str, how: &Import<'_>) -> Result<Vec<(String, Reason, String)>, String> {
         let entries = import(std::io::Cursor::new(text.to_owned()), how)
             .map_err(|why| why.to_string())?
             .entries;
@@ -379,7 +380,7 @@ mod tests {
     fn exports_of_others_are_understood() {
         let now = "2026-11-21T12:00:00Z";
         assert_eq!(
-            told(
+            imported(
                 "\u{feff}status,\"Email Address\",created\nBounced,Ann@X.org,1767225600\nspam report,b@x.org,2026-01-02 03:04:05\n,c@x.org,\n",
                 &how()
             ),
@@ -391,18 +392,18 @@ mod tests {
         );
         let bounces = Import { reason: Some(Reason::HardBounce), ..how() };
         assert_eq!(
-            told("ann@x.org\n@y.org\n", &bounces),
+            imported("ann@x.org\n@y.org\n", &bounces),
             Ok(vec![
                 row("ann@x.org", Reason::HardBounce, now),
                 row("@y.org", Reason::HardBounce, now)
             ])
         );
         assert_eq!(
-            told("kind,who\nx,ann@x.org\n", &Import { column: Some("Who"), ..how() }),
+            imported("kind,who\nx,ann@x.org\n", &Import { column: Some("Who"), ..how() }),
             Ok(vec![row("ann@x.org", Reason::Manual, now)])
         );
-        assert!(told("", &how()).expect_err("nothing").starts_with("theirs.csv: is empty"));
-        assert_eq!(told("email\n", &how()), Ok(Vec::new()));
+        assert!(imported("", &how()).expect_err("nothing").starts_with("theirs.csv: is empty"));
+        assert_eq!(imported("email\n", &how()), Ok(Vec::new()));
     }
 
     #[test]
@@ -434,12 +435,16 @@ mod tests {
             assert_eq!(read, wanted, "{}", String::from_utf8_lossy(text));
         }
         assert_eq!(
-            told("@y.org\nann@x.org\n", &how()).map(|found| found.len()),
+            imported("@y.org\nann@x.org\n", &how()).map(|found| found.len()),
             Ok(2),
             "a first line that is an entry is no header"
         );
         let marked = "name,email\n*VIP Ann,ann@x.org\n";
-        assert_eq!(told(marked, &how()).map(|found| found.len()), Ok(1), "in doubt, it suppresses");
+        assert_eq!(
+            imported(marked, &how()).map(|found| found.len()),
+            Ok(1),
+            "when unsure, it suppresses"
+        );
     }
 
     #[test]
@@ -453,7 +458,7 @@ mod tests {
             ("'person@x.org\nb@x.org\n", 1, "spreadsheet's text mark"),
             ("email,scope\nperson@x.org,some\n", 2, "scope is none of"),
         ] {
-            let message = told(text, &how()).expect_err(text);
+            let message = imported(text, &how()).expect_err(text);
             assert!(
                 message.starts_with(&format!("theirs.csv:{line}: ")) && message.contains(what),
                 "{message}"

@@ -35,7 +35,7 @@ pub(super) enum Column {
     CreatedAt,
     ExpiresAt,
     Note,
-    /// A column of somebody else: left alone.
+    /// A foreign column: left alone.
     Other,
 }
 
@@ -530,7 +530,7 @@ mod tests {
         }
 
         #[test]
-        fn the_fast_path_names_whom_the_reader_of_addresses_names(text in "[a-zA-Z0-9.+_@'#*!/ -]{0,6}@[a-zA-Z0-9._-]{1,9}[.][a-z]{1,3}|\\PC{1,5}@\\PC{1,8}[.]org|[!-~]{5,140}") {
+        fn the_fast_path_names_what_the_reader_of_addresses_names(text in "[a-zA-Z0-9.+_@'#*!/ -]{0,6}@[a-zA-Z0-9._-]{1,9}[.][a-z]{1,3}|\\PC{1,5}@\\PC{1,8}[.]org|[!-~]{5,140}") {
             if let Some(hash) = hash_plain_address(text.as_bytes()) {
                 prop_assert_eq!(crate::model::address::Address::parse(&text).map(|address| xxh3_128(address.folded().as_bytes())), Ok(hash));
             }

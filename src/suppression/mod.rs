@@ -1,12 +1,12 @@
-//! Who must not be mailed: the suppression files, what the ledger has learned, and the index both
-//! are screened by.
+//! The addresses that must not be mailed: the suppression files, what the ledger has learned, and
+//! the index both are screened by.
 //!
-//! The rules it keeps: a line that cannot be understood stops the send, because it may be somebody
-//! who must not be mailed; while a run goes on entries are only ever added; and no message names an
-//! address, only a file and a line.
+//! The rules it keeps: a line that cannot be understood stops the send, because it may name a
+//! recipient who must not be mailed; while a run goes on entries are only ever added; and no
+//! message names an address, only a file and a line.
 //!
 //! `entry` is one entry as a value, `format` the columns and quoting of a file, `records` reads it,
-//! `gathering` does so into the index, `index` answers look-ups, `sorting` puts its keys in order,
+//! `gathering` does so into the index, `index` answers look-ups,
 //! `watched` notices what changes in it, `screening` joins files and ledger, `edit` is the only
 //! writer of a suppression file, `exchange` speaks to people and other tools, and `preset` reads
 //! what certain services export.

@@ -1,5 +1,5 @@
-//! Fields of a suppression file that are beyond doubt, judged where they lie in the buffer; `None`
-//! leaves a field to the careful way.
+//! Fields of a suppression file that are certain, judged where they lie in the buffer; `None`
+//! leaves a field to the slower, complete check.
 
 use memchr::memchr;
 use xxhash_rust::xxh3::xxh3_128;
@@ -80,7 +80,7 @@ pub(super) fn is_plain_time(field: &[u8]) -> bool {
 const LONGEST: usize = 128;
 const LANE: usize = 32;
 
-/// The hash of an address that is beyond doubt: letters, digits, `.`, `-`, `_` and, before the `@`,
+/// The hash of an address that is certain: letters, digits, `.`, `-`, `_` and, before the `@`,
 /// `+`; no two of `.`, `-`, `@` side by side (which leaves `xn--` to the careful path), none at
 /// either end, one `@`, a short domain that ends in a letter.
 #[inline]

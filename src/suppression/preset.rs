@@ -1,15 +1,15 @@
-//! What other services export of whom they do not mail, read as each of them writes it.
+//! The suppression exports of other services, read as each of them writes them.
 //!
 //! The rule it keeps: a file that is not that export is refused, and a row that says nothing about
 //! all mail to a person is left out and counted. What is said about policy and reputation
-//! suppresses nobody.
+//! suppresses no address.
 //!
 //! - HubSpot:
-//!   <https://knowledge.hubspot.com/contacts/what-do-the-columns-mean-in-csv-i-receive-when-i-export-unsubscribes-and-bounces>.
+//! <https://knowledge.hubspot.com/contacts/what-do-the-columns-mean-in-csv-i-receive-when-i-export-unsubscribes-and-bounces>.
 //! - Mailchimp: the files of unsubscribed and of cleaned contacts in an audience's export,
 //!   <https://mailchimp.com/help/view-export-contacts/>.
 //! - SendGrid: the CSV of each page under Suppressions. Bounces and blocks have the same columns
-//!   and are told apart by their status.
+//!   and are distinguished by their status.
 //! - SES: what `list-suppressed-destinations` has, or the two columns without a header that an
 //!   import job takes,
 //!   <https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html>. All read on
@@ -120,7 +120,7 @@ struct Columns {
 
 impl Columns {
     /// The columns, and whether this first row is a header. The columns that a person can make in
-    /// HubSpot and Mailchimp are passed over; elsewhere a column that is not known is somebody
+    /// HubSpot and Mailchimp are passed over; elsewhere a column that is not known is a foreign
     /// else's file.
     fn of(preset: Preset, first: &[&str]) -> Result<(Self, bool), Flaw> {
         let names: Vec<String> = first.iter().map(|name| plain_name(name)).collect();
@@ -239,7 +239,7 @@ impl Columns {
             Preset::Mailchimp if !self.text(row, &["cleantime"]).is_empty() => {
                 Some(Reason::HardBounce)
             }
-            // The file itself says what everybody in it did.
+            // The file itself says what all recipients in it did.
             Preset::Mailchimp if has("unsubtime") => Some(Reason::Unsubscribe),
             Preset::Mailchimp => Some(Reason::HardBounce),
             Preset::SendGrid if has("ip") => Some(Reason::Complaint),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn hubspot_tells_by_columns_and_opting_out_of_some_mail_is_left_out() {
+    fn hubspot_is_known_by_columns_and_opting_out_of_some_mail_is_left_out() {
         let text = "Email,Portal Bounce,Portal Unsubscribe,Portal Spam Report,Global Bounce,Marketing Information,Our News\n\
                     a@x.example,550 no such user,,,,,\nb@x.example,,TRUE,,,TRUE,\nC@X.example,TRUE,TRUE,TRUE,,,\nd@x.example,false,,,TRUE,,\n\
                     e@x.example,,FALSE,,,TRUE,TRUE\n";
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn mailchimp_tells_by_the_file() {
+    fn mailchimp_is_known_by_the_file() {
         let left = "Email Address,First Name,MEMBER_RATING,UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_CAMPAIGN_ID,UNSUB_REASON,UNSUB_REASON_OTHER,LEID,EUID\n\
                     a@x.example,Ann,2,2021-03-04 05:06:07,Spring,1,NORMAL,,1,1\nb@x.example,Ben,2,2021-03-04 05:06:07,,,ABUSE,,1,1\n";
         reasons(
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn sendgrid_tells_by_columns_and_blocks_suppress_nobody() {
+    fn sendgrid_is_known_by_columns_and_its_blocks_suppress_no_address() {
         let bounces = "status,reason,email,created\n5.1.1,550 no such user,a@x.example,1700000000\n5.7.1,blocked,b@x.example,1700000000\n4.0.0,later,c@x.example,1700000000\n";
         reasons(Preset::SendGrid, bounces, &[("a@x.example", "hard_bounce")], 2);
         reasons(

@@ -15,7 +15,7 @@ use crate::model::address::{Note, has_unseen_ends};
 const BLOCK: usize = 1 << 17;
 /// No entry is longer than this; what looks longer is not a suppression file.
 const LONGEST_LINE: usize = 1 << 20;
-/// No note has more lines than this; what looks longer is a quote that nobody closed.
+/// No note has more lines than this; what looks longer is a quote that was not closed.
 const MOST_LINES: usize = 100;
 
 /// Why a file cannot be read to its end.
@@ -37,7 +37,7 @@ impl From<io::Error> for Trouble {
 pub(super) enum Tail {
     /// It is complete.
     Take,
-    /// Somebody may still be writing it.
+    /// Another process may still be writing it.
     Leave,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Tail {
 pub(super) struct Position {
     pub(super) offset: u64,
     pub(super) lines: u64,
-    /// The columns, once a complete first record has told them.
+    /// The columns, once a complete first record has named them.
     pub(super) columns: Option<Columns>,
 }
 
@@ -195,7 +195,7 @@ impl<R: Read> Records<R> {
         &self.record
     }
 
-    /// Reads the first record and tells the columns; `None` if the file has none.
+    /// Reads the first record and returns the columns; `None` if the file has none.
     pub(super) fn learn_columns(mut self) -> Result<Option<Columns>, Trouble> {
         while self.columns.is_none() && self.careful()?.is_some() {}
         Ok(self.columns)

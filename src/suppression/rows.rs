@@ -1,4 +1,4 @@
-//! The rows of somebody else's CSV, read as a list is: all of them, or an error that names the
+//! The rows of a foreign CSV, read as a list is: all of them, or an error that names the
 //! line.
 
 use std::io::Read;

@@ -28,7 +28,7 @@ pub struct Hit {
     pub detail: String,
 }
 
-/// Everybody who must not get mail of one kind. It can be shared between threads; entries are added
+/// All who must not get mail of one kind. It can be shared between threads; entries are added
 /// and never removed.
 pub struct Suppressions {
     rule: Rule,
@@ -44,7 +44,7 @@ pub struct Suppressions {
 }
 
 impl fmt::Debug for Suppressions {
-    /// Shows the number of entries alone; ten million keys help nobody.
+    /// Shows the number of entries alone; ten million keys are of no use in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Suppressions")
             .field("kind", &self.rule.kind)
@@ -173,7 +173,7 @@ impl Suppressions {
                 );
             })
         });
-        // What was read before the trouble is kept: it may be somebody who must not be mailed.
+        // What was read before the trouble is kept: it may name a recipient who must not be mailed.
         let is_new = self.take(fresh, forms);
         outcome.map(|()| is_new)
     }
@@ -183,7 +183,7 @@ impl Suppressions {
         self.learned_up_to.load(Ordering::Acquire)
     }
 
-    /// Takes in what somebody has put into the ledger since.
+    /// Takes in what any process has put into the ledger since.
     pub fn learn(&self, page: &[(i64, LedgerSuppression)]) {
         page.iter().for_each(|(_, kept)| self.add(kept));
         if let Some((number, _)) = page.last() {
@@ -205,7 +205,7 @@ impl Suppressions {
         (self.loaded.len() + more) as u64
     }
 
-    /// Whether nobody is suppressed.
+    /// Whether nothing is suppressed.
     pub fn is_empty(&self) -> bool {
         self.loaded.len() == 0 && self.additions().is_empty()
     }

@@ -19,7 +19,7 @@ use crate::model::shown::Shown;
 /// as merely grown.
 const SEAM: u64 = 4_096;
 
-/// What tells that a file has changed.
+/// What shows that a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -129,7 +129,9 @@ pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
         Trouble::Io(why) if why.kind() == io::ErrorKind::NotFound => Error::refused(format!(
             "suppression file {path} does not exist"
         ))
-        .hint("correct its path, or make one with the header email if nobody is suppressed yet"),
+        .hint(
+            "correct its path, or make one with the header email if no address is suppressed yet",
+        ),
         Trouble::Io(why) => {
             Error::refused(format!("suppression file {path} cannot be read: {why}"))
                 .hint("name a readable file")
