@@ -355,7 +355,7 @@ impl<R: BufRead> Mbox<R> {
 
     /// Whether a header follows. A sentence may begin with From and a date.
     fn is_header_ahead(&mut self) -> bool {
-        // What cannot be read is met again by the caller that asks for the next line.
+        // What cannot be read is met again when the next line is read.
         let read = self.input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut self.ahead);
         let name = self.ahead.split(|byte| *byte == b':').next().unwrap_or_default();
         let is_field = name.len() < self.ahead.len()

@@ -9,10 +9,11 @@
 //! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which
 //!   they were said. Such a reading is believed about one recipient; several equal ones in a row
 //!   prove more, which is judged where they can be counted.
-//! - Where those say nothing of the reason, the words about recipients decide ([`words`]), which
+//! - Where those say nothing of the reason, the words about recipients decide ([`text_reason`]),
+//! which
 //!   bounces are read by too.
 //! - Words of other languages than English count at hand-over only beside a word for the recipient
-//!   ([`tongues`]); one for the sender near by makes it a sentence about the sender, in bounces
+//!   ([`languages`]); one for the sender near by makes it a sentence about the sender, in bounces
 //!   too.
 //! - What the first sentence about the recipient says outranks what later ones, links and help say
 //!   about the provider ([`recipient`]).
@@ -22,6 +23,7 @@
 mod absent;
 pub(crate) mod bounce;
 mod known;
+mod languages;
 mod normal;
 mod phrase;
 mod prose;
@@ -30,18 +32,17 @@ mod recipient;
 mod sentence;
 mod sign;
 mod table;
-mod tongues;
+mod text_reason;
 mod unknown;
 mod wait;
-mod words;
 
+pub(crate) use languages::{labels_recipient, says_not_yet, says_undelivered};
 pub(crate) use normal::{forms, normal, without_addresses};
 use prose::prose;
 pub(crate) use sign::{anonymous, sign};
-pub(crate) use tongues::{labels_recipient, says_not_yet, says_undelivered};
-pub(crate) use unknown::says_nobody;
+pub(crate) use text_reason::{TextReason, gives_reason, text_reason};
+pub(crate) use unknown::says_absent;
 pub(crate) use wait::named_wait;
-pub(crate) use words::{Spoken, gives_reason, spoken};
 
 /// Where something was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ pub(crate) enum Meaning {
     Policy,
     /// The address is malformed.
     Address,
-    /// The message, whoever it is for.
+    /// The message, for any recipient.
     Content,
     /// The message is too large.
     Size,
@@ -119,7 +120,7 @@ pub(crate) enum Meaning {
     Session,
 }
 
-/// Whom a refusal is about.
+/// What a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     Provider,
@@ -129,7 +130,7 @@ pub(crate) enum About {
 }
 
 impl Meaning {
-    /// Whom it is about.
+    /// What it is about.
     pub(crate) fn about(self) -> About {
         match self {
             Self::Rate
@@ -157,7 +158,7 @@ impl Meaning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) means: Meaning,
-    /// An entry of the table says so, and not the code alone: whoever sends may act at the first of
+    /// An entry of the table says so, and not the code alone: the sender may act at the first of
     /// these.
     pub(crate) is_known: bool,
 }
@@ -190,13 +191,13 @@ fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
 /// What the words say about a recipient, where they can mean nothing else, or name what a mailbox
 /// is or is not.
 fn in_words(text: &str) -> Option<Meaning> {
-    let spoken = spoken(&normal(text), 0, None);
-    if spoken.is_loose {
+    let stated = text_reason(&normal(text), 0, None);
+    if stated.is_loose {
         return None;
     }
-    match spoken.means? {
+    match stated.means? {
         Meaning::Domain => Some(Meaning::Gone),
-        Meaning::Policy if !spoken.is_clear => None,
+        Meaning::Policy if !stated.is_clear => None,
         means @ (Meaning::Gone
         | Meaning::Full
         | Meaning::Disabled

@@ -18,7 +18,7 @@ pub(super) struct Section {
     /// They mean it beside any status.
     pub(super) is_clear: bool,
     /// They are of other languages than English.
-    pub(super) is_abroad: bool,
+    pub(super) is_foreign: bool,
     /// They say no more than that something was refused.
     pub(super) is_mere: bool,
     phrases: Vec<String>,
@@ -45,7 +45,7 @@ fn sections(text: &str) -> Vec<Section> {
             sections.push(Section {
                 means,
                 is_clear,
-                is_abroad: name == "abroad",
+                is_foreign: name == "foreign",
                 is_mere: name == "refusal",
                 phrases: Vec::new(),
             });

@@ -8,29 +8,29 @@ use super::normal::unaccented;
 use super::reasons::section;
 use super::sentence::sentences;
 use super::table::KNOWN;
-use super::unknown::{is_about_many, says_nobody};
-use super::{Meaning, phrase, tongues};
+use super::unknown::{is_about_many, says_absent};
+use super::{Meaning, languages, phrase};
 
-/// Whether a lowercase sentence says what is wrong with the recipient: nobody there, a full or a
+/// Whether a lowercase sentence says what is wrong with the recipient: not there, a full or a
 /// closed mailbox. "Mailbox unavailable" says nothing, for it stands before many a reason (RFC 5321
 /// section 4.2.3), and neither does what is said of the sender.
 pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
     const OURS: [&str; 8] =
         ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
     let sentence = unaccented(sentence);
-    if tongues::of_mailbox(&sentence) == Some(Meaning::Sender) {
+    if languages::of_mailbox(&sentence) == Some(Meaning::Sender) {
         return false;
     }
     let is_ours = || OURS.iter().any(|word| sentence.contains(word));
     let Some(found) = section(&sentence) else {
-        return says_nobody(&sentence) || (says_full(&sentence) && !is_ours());
+        return says_absent(&sentence) || (says_full(&sentence) && !is_ours());
     };
     match found.means {
         Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address => {
-            says_nobody(&sentence)
+            says_absent(&sentence)
                 || !(sentence.contains("unavailable") || is_about_many(&sentence) || is_ours())
         }
-        _ => says_nobody(&sentence) && !found.is_clear,
+        _ => says_absent(&sentence) && !found.is_clear,
     }
 }
 

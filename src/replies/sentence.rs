@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// How a sentence begins that helps and tells nothing.
+/// How a sentence begins that only helps its reader.
 const HELP: [&str; 27] = [
     "for more",
     "for further",

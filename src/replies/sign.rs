@@ -1,4 +1,4 @@
-//! The sign of a refusal: what is the same about it for one recipient after the other.
+//! The signature of a refusal: the part that repeats from recipient to recipient.
 
 use super::prose::prose;
 

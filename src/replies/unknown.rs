@@ -1,4 +1,4 @@
-//! Whether a sentence says that there is nobody with an address, however it says it: a word for a
+//! Whether a sentence says that an address does not exist, in any words: a word for a
 //! mailbox beside a word for its absence.
 //!
 //! Systems say it in more ways than a list can hold ("no mail box available for this user", "this
@@ -8,7 +8,7 @@
 /// How many words may stand between the two.
 const NEAR: usize = 6;
 
-/// A word for whom the message was for.
+/// A word for the recipient of the message.
 const NOUNS: [&str; 25] = [
     "user",
     "users",
@@ -146,7 +146,7 @@ const OTHERS: [&str; 20] = [
 ];
 
 /// Whether a text in the form of [`super::normal()`] says so.
-pub(crate) fn says_nobody(text: &str) -> bool {
+pub(crate) fn says_absent(text: &str) -> bool {
     let text = text.replace("mail box", "mailbox").replace("local part", "localpart");
     text.split(['.', ';', '!', '?']).filter(|sentence| !is_about_many(sentence)).any(|sentence| {
         let words: Vec<&str> = sentence
@@ -160,7 +160,7 @@ pub(crate) fn says_nobody(text: &str) -> bool {
 
 /// Whether a sentence is about how many of our recipients are unknown, and not about this one.
 pub(super) fn is_about_many(sentence: &str) -> bool {
-    // How often a system tried to deliver this message is about nobody else.
+    // How often a system tried to deliver this message is about no other recipient.
     const TRIES: [&str; 6] = [
         "delivery attempts",
         "attempts to deliver",
@@ -186,7 +186,7 @@ fn is_absent(words: &[&str], at: usize) -> bool {
     let spaced = |words: &[&str]| format!(" {} ", words.join(" "));
     let near = spaced(&before[before.len().saturating_sub(4)..]);
     let follows = spaced(after);
-    // "no mailbox": the word for nobody stands right before.
+    // "no mailbox": the word for the absence stands right before.
     before.last() == Some(&"no")
         || BEFORE.iter().any(|word| near.contains(word))
         || AFTER.iter().any(|word| follows.contains(word))
@@ -208,7 +208,7 @@ mod tests {
             "the addressee is, sadly, unknown",
             "unrecognised account",
         ] {
-            assert!(says_nobody(text), "{text}");
+            assert!(says_absent(text), "{text}");
         }
     }
 
@@ -225,7 +225,7 @@ mod tests {
             "blocked after attempts to reach invalid users",
             "",
         ] {
-            assert!(!says_nobody(text), "{text}");
+            assert!(!says_absent(text), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long a server asks to wait, in words.
+//! How long the text of a reply asks to wait.
 
 use std::time::Duration;
 

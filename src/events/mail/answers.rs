@@ -1,12 +1,12 @@
 //! Automatic answers in many languages, none of which is a bounce: absences, people who have left,
 //! tickets, challenges, receipts.
 //!
-//! The rule they are there for: whatever an automatic answer says, whomever it names and whatever
-//! it quotes, it suppresses nobody.
+//! The rule they are there for: whatever an automatic answer says, whichever address it names and
+//! whatever it quotes, it suppresses no address.
 
 use super::*;
 
-/// Language, subject, body. The bodies say what bounces say too: that somebody is not there any
+/// Language, subject, body. The bodies say what bounces say too: that a person is not there any
 /// more, that something was not possible.
 const ANSWERS: &[(&str, &str, &str)] = &[
     (
@@ -286,10 +286,10 @@ fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever
         for (program, header) in HEADERS {
             for (number, quoted) in QUOTED.iter().enumerate() {
                 if subject.starts_with("Fwd:") && quoted.contains("MAILER-DAEMON") {
-                    // That is a bounce which somebody passes on.
+                    // That is a bounce which a person passes on.
                     continue;
                 }
-                // A person is never told of in an answer of a help desk either.
+                // An answer of a help desk never reports a recipient either.
                 let from = ["Ann <ann@example.com>", "Desk <desk@example.com>"][number % 2];
                 let raw = format!(
                     "{header}From: {from}\nTo: bounce+89abcdef0123456789abcdef@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
@@ -392,7 +392,7 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
     }
 }
 
-/// Whom a message would suppress, by itself or where the ledger knows the person.
+/// The recipients that a message would suppress, by itself or where the ledger knows the person.
 fn suppressed(raw: &str) -> Vec<String> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let believed =

@@ -14,7 +14,7 @@ pub(super) struct Complaint {
     pub(super) class: Class,
     /// RFC 5965 has no word for it, and yet loops send it: the person asks to be taken off.
     pub(super) is_opt_out: bool,
-    /// Reports about our authentication (RFC 6591) and the like, which nobody complained in.
+    /// Reports about our authentication (RFC 6591) and the like, which contain no complaint.
     pub(super) is_no_complaint: bool,
     pub(super) recipients: Vec<String>,
     pub(super) said: String,
@@ -86,7 +86,7 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
             recipients = named(name);
         }
     }
-    // A field that cannot be read is about a person who is not known, and not about those whom the
+    // A field that cannot be read is about an unknown recipient, and not about those that the
     // message names.
     let is_unreadable = fields
         .iter()
@@ -128,7 +128,7 @@ fn of_hotmail(parts: &Parts) -> Option<Complaint> {
     Some(Complaint::of_abuse(recipients, "feedback loop: junk mail report"))
 }
 
-/// SpamCop sends a text with the message below, and takes out whom it was for; its Message-ID is
+/// SpamCop sends a text with the message below, and takes out its recipient; its Message-ID is
 /// left.
 fn of_spamcop(parts: &Parts) -> Option<Complaint> {
     let from = addresses::all_in(parts.get("from")?);

@@ -42,7 +42,7 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
     if evidence == Evidence::None {
         return Parsed::Nothing("no report about a delivery");
     }
-    // Nothing leads to the person whom the message was for.
+    // Nothing leads to the recipient of the message.
     let is_lost =
         token(parts).is_none() && parts.original.is_empty() && bounce.message_id.is_empty();
     let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
@@ -77,8 +77,8 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
         }
         event.is_hearsay = evidence == Evidence::Words;
         event.recipient = (!address.is_empty()).then_some(address);
-        let is_of_nobody = is_lost && event.recipient.is_none();
-        event.bounce = (kind == EventKind::Bounced).then_some(if is_of_nobody {
+        let names_no_recipient = is_lost && event.recipient.is_none();
+        event.bounce = (kind == EventKind::Bounced).then_some(if names_no_recipient {
             Bounce::Soft
         } else {
             judged.bounce

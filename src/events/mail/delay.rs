@@ -1,4 +1,4 @@
-//! Warnings of systems that have not given up yet.
+//! Warnings of systems that still try to deliver.
 
 use super::phrases::{List, holds};
 use super::subjects::is_delay_subject;

@@ -83,7 +83,7 @@ pub(super) fn is_status(text: &str) -> bool {
 }
 
 /// The recipients that a report names, in order. The fields of one may come in any order; blocks
-/// that run into each other are told apart by the field that begins one, and fields that a stray
+/// that run into each other are separated by the field that begins one, and fields that a stray
 /// empty line has cut off go to the recipient beside them.
 pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     let mut found: Vec<Recipient> = Vec::new();
@@ -128,7 +128,7 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     found
 }
 
-/// What a report says about somebody whom it does not name.
+/// What a report says about a recipient that it does not name.
 pub(super) fn nameless(text: &str) -> Option<Recipient> {
     let mut recipient = Recipient::default();
     for (name, value) in blocks(text).iter().flatten() {

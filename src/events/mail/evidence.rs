@@ -1,7 +1,7 @@
-//! Who wrote a message in the words of a bounce: a mail system, or a person who tells of one, asks
+//! Who wrote a message in the words of a bounce: a mail system, or a person who mentions one, asks
 //! about one or passes one on.
 //!
-//! The rule it keeps: words alone suppress nobody. What is learned needs something that only
+//! The rule it keeps: words alone suppress no address. What is learned needs something that only
 //! programs do: the null path (RFC 5321 section 4.5.5), the address of a mailer daemon, a header
 //! that calls the message automatic, a report, or the message that came back, returned by a mail
 //! system. Whatever else reads like a bounce is an event all the same, and hearsay.
@@ -18,7 +18,7 @@ use super::sentences::{has_signature, quotes_reply, says_failure, unquoted};
 use super::subjects::is_answer;
 use super::text::Bounce;
 use crate::replies::bounce::codes_in;
-use crate::replies::{Meaning, gives_reason, normal, spoken, without_addresses};
+use crate::replies::{Meaning, gives_reason, normal, text_reason, without_addresses};
 
 /// What a message in free text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     let says_failure = signed || says_failure(&said);
     let is_warning = is_delay(&parts.subject, &said);
     let quotes_reply = quotes_reply(&said);
-    let tells_why = tells_why(bounce);
+    let gives_why = gives_why(bounce);
     let is_program = is_from_program(parts);
     if is_from_mail_system(parts) {
         // Words that are no known sentence are those of a program only where nothing is answered.
@@ -53,7 +53,7 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
             () if subject
                 || says_failure
                 || quotes_reply
-                || tells_why
+                || gives_why
                 || is_refusal(bounce, &said) =>
             {
                 Evidence::Words
@@ -76,7 +76,7 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
         };
     }
     let is_by_hand = is_answering(parts) || (is_ordinary_path(parts) && !bounce.has_original);
-    let is_returned = names_original || (bounce.has_original && tells_why);
+    let is_returned = names_original || (bounce.has_original && gives_why);
     if says_failure && (is_returned || subject) && !is_by_hand {
         Evidence::Words
     } else {
@@ -84,23 +84,23 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     }
 }
 
-/// Whether what is said about somebody holds a reply code or a reason.
-fn tells_why(bounce: &Bounce) -> bool {
+/// Whether what is said about a recipient holds a reply code or a reason.
+fn gives_why(bounce: &Bounce) -> bool {
     bounce.recipients.iter().take(20).any(|(_, about)| {
         !codes_in(about).code.is_empty() || gives_reason(&without_addresses(&normal(about)))
     })
 }
 
-/// Whether a short text that names an address says that there is nobody, or no room.
+/// Whether a short text that names an address says that it does not exist, or is full.
 pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     const SHORT: usize = 600;
     said.len() < SHORT && !bounce.recipients.is_empty() && {
-        let words = spoken(&without_addresses(&normal(said)), 0, None);
-        words.says_nobody || words.means == Some(Meaning::Full)
+        let words = text_reason(&without_addresses(&normal(said)), 0, None);
+        words.says_absent || words.means == Some(Meaning::Full)
     }
 }
 
-/// Whether it left with a path to which somebody can answer, as people's mail does.
+/// Whether it left with a path to which a recipient can answer, as people's mail does.
 fn is_ordinary_path(parts: &Parts) -> bool {
     const MACHINES: [&str; 9] =
         ["daemon", "gateway", "virus", "smtp", "mailer", "noreply", "no-reply", "system", "master"];
@@ -110,7 +110,7 @@ fn is_ordinary_path(parts: &Parts) -> bool {
     })
 }
 
-/// Whether a message comes from the very person whom it says to be out of reach, as an answer does
+/// Whether a message comes from the address that it says is out of reach, as an answer does
 /// and no bounce.
 fn is_own_answer(parts: &Parts, bounce: &Bounce) -> bool {
     let from = parts.get("from").map(all_in).unwrap_or_default();

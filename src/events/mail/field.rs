@@ -9,7 +9,7 @@ fn now() -> Timestamp {
 }
 
 /// `word class recipient`, or `word class recipient (hearsay)`, of each event.
-fn told(raw: &str) -> Vec<String> {
+fn lines_of(raw: &str) -> Vec<String> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let line = |event: &Event| {
         let class = event.class.map_or("", |class| class.as_str());
@@ -93,13 +93,13 @@ fn a_status_that_sendmail_made_of_a_bare_reply_code_gives_way_to_the_words() {
     ] {
         let said = transcript(reply, own);
         let fields = failed("RFC822; ann@example.net", status, &format!("SMTP; {reply}"));
-        assert_eq!(told(&report(&said, &fields, "ann@example.net")), [expected], "{reply}");
+        assert_eq!(lines_of(&report(&said, &fields, "ann@example.net")), [expected], "{reply}");
         let alone = format!(
             "{}{}",
             text("Returned mail: see transcript for details", &said),
             original("ann@example.net")
         );
-        assert_eq!(told(&alone), [expected], "{alone}");
+        assert_eq!(lines_of(&alone), [expected], "{alone}");
     }
 }
 
@@ -121,9 +121,9 @@ fn an_address_that_is_only_mentioned_is_never_the_one_that_bounced() {
                 "Return-Path: <>\nFrom: {from}\nTo: bounce@acme.example\nSubject: Undeliverable: Spring\n\n{said}\n"
             );
             assert!(
-                told(&raw).iter().all(|line| !line.contains("carol")),
+                lines_of(&raw).iter().all(|line| !line.contains("carol")),
                 "{raw}: {:?}",
-                told(&raw)
+                lines_of(&raw)
             );
         }
     }
@@ -144,7 +144,7 @@ fn a_field_that_cannot_be_read_names_nobody_and_signs_stay_where_they_are() {
         ("rfc822;{ann@example.net", "bounced(hard) domain_gone -"),
     ] {
         let raw = report("x", &failed(field, "5.1.2", "smtp; 550 Host unknown"), "ann@example.net");
-        assert_eq!(told(&raw), [expected], "{field}");
+        assert_eq!(lines_of(&raw), [expected], "{field}");
         let Parsed::Events(events) = read(raw.as_bytes(), now()) else { panic!("{raw}") };
         assert!(events[0].recipient.is_some() || events[0].message_id.is_empty(), "{raw}");
     }
@@ -167,13 +167,13 @@ fn an_international_address_is_read_whole_in_fields_texts_and_complaints() {
             let fields =
                 failed(&format!("{kind}{written}"), "5.1.1", "smtp; 550 5.1.1 no such user");
             let raw = report("Nicht zugestellt.", &fields, "ann@example.com");
-            assert_eq!(told(&raw), [gone.as_str()], "{raw}");
+            assert_eq!(lines_of(&raw), [gone.as_str()], "{raw}");
             let global = raw.replace(
                 "message/delivery-status",
                 "message/global-delivery-status\nContent-Transfer-Encoding: 8bit",
             );
             assert_eq!(
-                told(&global.replace("report-type=delivery", "report-type=global-delivery")),
+                lines_of(&global.replace("report-type=delivery", "report-type=global-delivery")),
                 [gone.as_str()],
                 "{global}"
             );
@@ -187,13 +187,13 @@ fn an_international_address_is_read_whole_in_fields_texts_and_complaints() {
                 "Your message could not be delivered to one or more recipients.\n\n  {written}\n    Unknown user"
             ),
         ] {
-            assert_eq!(told(&text("failure notice", &said)), [gone.as_str()], "{said}");
+            assert_eq!(lines_of(&text("failure notice", &said)), [gone.as_str()], "{said}");
         }
         let complaint = format!(
             "From: fbl@example.net\nTo: bounce@acme.example\nSubject: complaint\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n\
              --b\n\nx\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\nUser-Agent: x\nOriginal-Rcpt-To: <{written}>\n\n--b--\n"
         );
-        assert_eq!(told(&complaint), [format!("complained abuse {person}")], "{complaint}");
+        assert_eq!(lines_of(&complaint), [format!("complained abuse {person}")], "{complaint}");
     }
 }
 
@@ -234,7 +234,7 @@ fn each_reason_stands_below_its_own_address() {
             text("Mail delivery failed: returning message to sender", &format!("{head}{said}\n")),
             original("ann@example.net, bob@example.net")
         );
-        assert_eq!(told(&raw), expected, "{raw}");
+        assert_eq!(lines_of(&raw), expected, "{raw}");
     }
 }
 
@@ -261,12 +261,12 @@ fn the_reason_decides_and_not_what_stands_in_every_bounce_of_a_system() {
             text("Undelivered mail", &format!("{boilerplate}{said}")),
             original("ann@example.net")
         );
-        assert_eq!(told(&raw), [expected], "{raw}");
+        assert_eq!(lines_of(&raw), [expected], "{raw}");
     }
     let catch_all = "Hi. This is the qmail-send program at mx.example.com.\nI'm afraid I wasn't able to deliver your message to the following addresses.\n\n\
         <ann@example.net>:\nuser does not exist, but will deliver to /home/vpopmail/domains/example.net/bob/\ncan not open new email file errno=2\nsystem error\n";
     let raw = format!("{}{}", text("failure notice", catch_all), original("ann@example.net"));
-    assert_eq!(told(&raw), ["bounced(soft) system ann@example.net"], "{raw}");
+    assert_eq!(lines_of(&raw), ["bounced(soft) system ann@example.net"], "{raw}");
 }
 
 #[test]
@@ -285,8 +285,11 @@ fn class_4_is_for_now_whatever_the_words() {
         ("4.1.3", "smtp; 450 4.1.3 malformed address"),
         ("4.2.1", "smtp; 450 4.2.1 no such user"),
     ] {
-        let found =
-            told(&report("x", &failed("rfc822; ann@example.net", status, said), "ann@example.net"));
+        let found = lines_of(&report(
+            "x",
+            &failed("rfc822; ann@example.net", status, said),
+            "ann@example.net",
+        ));
         assert!(
             found.len() == 1
                 && found[0].starts_with("bounced(soft) ")
@@ -307,10 +310,12 @@ fn reports_of_exchange_that_answer_the_message_are_reports() {
         )
     };
     assert_eq!(
-        told(&from("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e")),
+        lines_of(&from("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e")),
         ["bounced(hard) mailbox_gone ann@example.net"]
     );
-    assert!(told(&from("microsoftexchange.fan")).iter().all(|line| line.ends_with("(hearsay)")));
+    assert!(
+        lines_of(&from("microsoftexchange.fan")).iter().all(|line| line.ends_with("(hearsay)"))
+    );
 }
 
 #[test]
@@ -323,7 +328,11 @@ fn a_refusal_in_one_line_is_no_automatic_answer() {
         let raw = format!(
             "Return-Path: <>\nFrom: <>\nTo: bounce@acme.example\nSubject: \nAuto-Submitted: auto-replied\nIn-Reply-To: <m1@acme.example>\n\n{said}\n"
         );
-        assert_eq!(told(&raw), ["bounced(hard) mailbox_gone ann@example.net (hearsay)"], "{said}");
+        assert_eq!(
+            lines_of(&raw),
+            ["bounced(hard) mailbox_gone ann@example.net (hearsay)"],
+            "{said}"
+        );
     }
 }
 
@@ -334,12 +343,14 @@ fn the_footer_of_a_mailing_list_names_nobody() {
         "The following recipient(s) could not be reached:\n\nann@example.net\n   Remote server replied: 550 no such user\n\n{footer}"
     );
     assert_eq!(
-        told(&text("Message undeliverable: Spring", &said)),
+        lines_of(&text("Message undeliverable: Spring", &said)),
         ["bounced(hard) mailbox_gone ann@example.net"]
     );
     let said = format!("Your message could not be delivered.\n\n{footer}");
     assert!(
-        told(&text("Message undeliverable: Spring", &said)).iter().all(|line| !line.contains('@')),
+        lines_of(&text("Message undeliverable: Spring", &said))
+            .iter()
+            .all(|line| !line.contains('@')),
         "{said}"
     );
 }
@@ -352,7 +363,7 @@ fn a_report_that_names_an_alias_gets_the_reason_below_the_address_it_went_to() {
     let raw = report(said, fields, "list@example.net")
         .replace("To: bounce", "X-Failed-Recipients: bob@example.net\nTo: bounce");
     assert_eq!(
-        told(&raw),
+        lines_of(&raw),
         ["bounced(hard) mailbox_gone ann@example.net", "bounced(soft) other eve@example.net"]
     );
 }
@@ -361,7 +372,7 @@ fn a_report_that_names_an_alias_gets_the_reason_below_the_address_it_went_to() {
 fn a_short_refusal_for_want_of_room_is_one_and_hearsay() {
     let raw = "Return-Path: <root@mx.example.net>\nFrom: <MAILER-DAEMON@mx.example.net>\nTo: bounce@acme.example\nSubject: Spring\n\
         In-Reply-To: <m1@acme.example>\n\nYour message to ann@example.net was rejected due to the user exceeding its mailbox quota\n";
-    assert_eq!(told(raw), ["bounced(soft) mailbox_full ann@example.net (hearsay)"]);
+    assert_eq!(lines_of(raw), ["bounced(soft) mailbox_full ann@example.net (hearsay)"]);
 }
 
 #[test]
@@ -373,7 +384,7 @@ fn a_system_that_goes_on_trying_has_not_given_up() {
         "Zustellung an <ann@example.net> war bisher nicht möglich: Postfach voll. Es wird weiterhin versucht.",
     ] {
         let raw = format!("{}{}", text("Mail Delivery System", said), original("ann@example.net"));
-        assert_eq!(told(&raw), ["deferred mailbox_full ann@example.net"], "{raw}");
+        assert_eq!(lines_of(&raw), ["deferred mailbox_full ann@example.net"], "{raw}");
     }
 }
 
@@ -415,7 +426,7 @@ fn a_rejection_in_the_form_of_a_receipt_is_a_bounce_and_never_a_hard_one() {
             vec![],
         ),
     ] {
-        assert_eq!(told(&raw(subject, &said, disposition)), expected, "{subject} {said}");
+        assert_eq!(lines_of(&raw(subject, &said, disposition)), expected, "{subject} {said}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Mail that is made, or torn, so that a reader fails: it is read within bounds, and says no more
+//! Mail that is made, or torn, so that a reader fails: it is read within bounds, and yields no more
 //! than it holds.
 
 use std::path::Path;
@@ -82,10 +82,10 @@ fn made_to_fail() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn a_message_made_to_stop_the_reader_is_read_within_bounds() {
     for (name, raw) in made_to_fail() {
-        let told = read_on_a_small_stack(raw);
+        let parsed = read_on_a_small_stack(raw);
         assert!(
-            !matches!(&told, Parsed::Events(events) if events.iter().any(|event| event.suppresses().is_some())),
-            "{name}: {told:?}"
+            !matches!(&parsed, Parsed::Events(events) if events.iter().any(|event| event.suppresses().is_some())),
+            "{name}: {parsed:?}"
         );
     }
 }

@@ -6,7 +6,7 @@ use super::addresses::{MOST, all_in};
 use super::mention::asks;
 use super::phrases::{List, holds};
 use crate::replies::{
-    Meaning, labels_recipient, normal, says_undelivered, spoken, without_addresses,
+    Meaning, labels_recipient, normal, says_undelivered, text_reason, without_addresses,
 };
 
 /// Words before a recipient.
@@ -167,32 +167,32 @@ fn is_heading(line: &str) -> bool {
     // What stands before the last sentence says nothing of what stands behind it.
     let last = normal(clause.rsplit_once(". ").map_or(clause, |(_, last)| last));
     // One word is the name of a field, in scripts that put spaces between words.
-    (last.contains(' ') || !last.is_ascii()) && fails_somebody(&last) && !asks(&last)
+    (last.contains(' ') || !last.is_ascii()) && says_failure_of_recipient(&last) && !asks(&last)
 }
 
-/// Whether a sentence says that something was not delivered, or that there is nobody or no room.
-/// What else went wrong may be told of others.
-fn fails_somebody(sentence: &str) -> bool {
+/// Whether a sentence says that something was not delivered, or that a mailbox is missing or full.
+/// What else went wrong may be about others.
+fn says_failure_of_recipient(sentence: &str) -> bool {
     holds(sentence, List::Sentences)
         || holds(sentence, List::Delays)
         || says_undelivered(sentence)
-        || tells_of_mailbox(sentence)
+        || is_about_mailbox(sentence)
 }
 
-/// Whether a sentence says that there is nobody or no room.
-fn tells_of_mailbox(sentence: &str) -> bool {
+/// Whether a sentence says that a mailbox is missing or full.
+fn is_about_mailbox(sentence: &str) -> bool {
     let is_of_mailbox = |means: Meaning| {
         matches!(means, Meaning::Gone | Meaning::Domain | Meaning::Full | Meaning::Disabled)
     };
-    spoken(sentence, 0, None).means.is_some_and(is_of_mailbox)
+    text_reason(sentence, 0, None).means.is_some_and(is_of_mailbox)
 }
 
 /// The only address in a subject that says what is wrong with it: `User ann@example.com not listed
 /// in Domino Directory`. The subject of the returned message may name others.
 pub(super) fn in_subject(subject: &str) -> Option<String> {
     let mut addresses = all_in(subject);
-    let told = normal(subject);
-    (addresses.len() == 1 && tells_of_mailbox(&without_addresses(&told)) && !asks(&told))
+    let text = normal(subject);
+    (addresses.len() == 1 && is_about_mailbox(&without_addresses(&text)) && !asks(&text))
         .then(|| addresses.remove(0))
 }
 
@@ -251,8 +251,8 @@ impl<'l> Place<'l> {
             || self.is_labelled()
     }
 
-    /// Several behind a label and nothing between them but signs. Behind "to" may stand whom else
-    /// the message went to.
+    /// Several behind a label and nothing between them but signs. Behind "to" may stand the others
+    /// that the message went to.
     fn is_enumeration(&self, addresses: &[String]) -> bool {
         let rest = &self.low[self.low.find(self.bare.as_str()).unwrap_or(self.low.len())..];
         let rest = addresses

@@ -1,10 +1,10 @@
-//! What the sentence that names an address says of it: that something went wrong with it, or that
-//! it is one to turn to.
+//! What a sentence says about the address that it names: that something went wrong with it, or that
+//! it is a contact.
 
 use super::phrases::{List, holds};
-use crate::replies::{gives_reason, normal, says_nobody, says_undelivered};
+use crate::replies::{gives_reason, normal, says_absent, says_undelivered};
 
-/// What asks to turn to somebody.
+/// What asks to turn to another person.
 const ASKS: [&str; 17] = [
     "please",
     "contact",
@@ -25,7 +25,7 @@ const ASKS: [&str; 17] = [
     "rivolg",
 ];
 
-/// What stands right before whom a message was for.
+/// What stands right before the recipient of a message.
 const ADDRESSED: [&str; 16] = [
     "addressed to",
     "sent mail to",
@@ -45,9 +45,9 @@ const ADDRESSED: [&str; 16] = [
     "message a",
 ];
 
-/// Whether a sentence in the form of [`normal`] asks to turn to somebody.
+/// Whether a sentence in the form of [`normal`] asks to turn to another person.
 pub(super) fn asks(sentence: &str) -> bool {
-    // Whom it did not reach is nobody to turn to.
+    // The recipient that it did not reach is no person to turn to.
     let sentence = sentence.replace("not reach", "").replace("not be reached", "");
     ASKS.iter().any(|word| sentence.contains(word))
 }
@@ -56,7 +56,7 @@ pub(super) fn asks(sentence: &str) -> bool {
 fn says_failure(sentence: &str) -> bool {
     gives_reason(sentence)
         || [List::Sentences, List::Delays].iter().any(|list| holds(sentence, *list))
-        || says_nobody(sentence)
+        || says_absent(sentence)
         || says_undelivered(sentence)
 }
 

@@ -1,7 +1,7 @@
 //! A message cut at its boundaries (RFC 2046): the parts that hold something, in order, with their
 //! encodings taken off.
 //!
-//! Nothing here calls itself, and what is cut off is a view of the message and no copy: a message
+//! Nothing here is recursive, and a part is a view of the message and no copy: a message
 //! made of twenty thousand messages within messages costs what its bytes cost. A message within the
 //! message is one part, which is taken apart only where it is asked for.
 

@@ -3,7 +3,7 @@
 //!
 //! The rule it keeps: what a person or a program answered is no bounce. A message counts as one
 //! when a machine's report says so, or when a mail system wrote it and it says that something could
-//! not be delivered; everything else is nothing, with a reason.
+//! not be delivered; everything else yields nothing, with a reason.
 
 mod addresses;
 mod arf;
@@ -159,22 +159,22 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
     let from_system = origin::is_from_mail_system(&parts);
     let inner: Vec<&Bytes> = parts.nested.iter().filter(|_| depth < DEEPEST).collect();
     // A gateway has put the report into an attachment.
-    if let Some(told) = inner
+    if let Some(parsed) = inner
         .iter()
         .filter(|nested| has_status(nested))
         .find_map(|nested| events_of(nested, now, depth))
     {
-        return told;
+        return parsed;
     }
     let in_text = in_text(&parts, now);
     if from_system || matches!(in_text, Parsed::Events(_)) {
         return in_text;
     }
-    // Whatever a program quotes in its answer has been told before.
+    // What a program quotes in its answer was reported before.
     if replies::why_no_feedback(&parts).is_some() {
         return in_text;
     }
-    // Only a report is believed in a forward; the words of a message that somebody passes on prove
+    // Only a report is believed in a forward; the words of a message that a person passes on prove
     // nothing.
     let forwarded = inner
         .iter()
@@ -193,11 +193,11 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
         Parsed::Nothing(_) if parts.is_cut_short => {
             Parsed::Nothing("no report; its parts are too many or nested too deep to read them all")
         }
-        told => told,
+        parsed => parsed,
     }
 }
 
-/// What SES says by way of SNS, which mails its notifications as JSON to whoever subscribed with an
+/// What SES says by way of SNS, which mails its notifications as JSON to a subscriber with an
 /// address. They are no more believed than other mail, and never taken for those of the webhook.
 fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
     // A name may be anything, so the address is looked at, and where there are several, each.
@@ -234,10 +234,10 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
 }
 
 fn events_of(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
-    Some(read_within(raw, now, depth + 1)).filter(|told| matches!(told, Parsed::Events(_)))
+    Some(read_within(raw, now, depth + 1)).filter(|parsed| matches!(parsed, Parsed::Events(_)))
 }
 
-/// What somebody passes on as text. It may be about mail of his own, unless it names a message of
+/// What a person passes on as text. It may be about mail of their own, unless it names a message of
 /// ours.
 fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     let Parsed::Events(mut events) = events_of(raw, now, depth)? else { return None };

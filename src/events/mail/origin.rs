@@ -31,13 +31,13 @@ pub(super) fn is_from_program(parts: &Parts) -> bool {
             .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
 }
 
-/// Whether nobody but a mail system can be meant by its addresses and fields.
+/// Whether its addresses and fields can only be those of a mail system.
 fn is_named_as_program(parts: &Parts) -> bool {
     ["return-path", "from", "sender"].iter().filter_map(|name| parts.get(name)).any(is_program)
         || parts.get("x-failed-recipients").is_some()
 }
 
-/// Whether a field holds an address from which nobody writes by hand. A postmaster is often a
+/// Whether a field holds an address from which no person writes. A postmaster is often a
 /// person.
 fn is_program(field: &str) -> bool {
     const PROGRAMS: [&str; 8] = [

@@ -1,5 +1,6 @@
-//! What tells a bounce, an absence or a receipt from other mail, in the languages of mail systems:
-//! the phrases of `phrases.txt`. What the reasons in them mean is known to [`crate::replies`].
+//! What separates a bounce, an absence or a receipt from other mail, in the languages of mail
+//! systems: the phrases of `phrases.txt`. What the reasons in them mean is known to
+//! [`crate::replies`].
 //!
 //! A phrase may end in a space, where only the end of the word makes it one. Accents make no
 //! difference: many systems write none.
@@ -26,7 +27,7 @@ fn lists(text: &'static str) -> Vec<(&'static str, Vec<String>)> {
     lists
 }
 
-/// What a message is told by.
+/// What a message is known by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum List {
     /// Lines after which the returned message stands.

@@ -14,7 +14,8 @@ use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 use crate::replies::bounce::judge;
 use crate::replies::normal;
 
-/// The rejections that a message tells; none where it is a receipt of another kind, or no receipt.
+/// The rejections that a message reports; none where it is a receipt of another kind, or no
+/// receipt.
 pub(super) fn rejections(parts: &Parts, now: Timestamp) -> Vec<Event> {
     if !is_rejection(parts) {
         return Vec::new();

@@ -1,6 +1,6 @@
-//! Refusals as receiving systems write them, each in the frames of the systems that report them:
-//! who is gone is hard, and nobody is gone for words that say something else, or that are not
-//! understood.
+//! Refusals as receiving systems write them, each in the frames of the systems that report them: a
+//! missing recipient is hard, and none is missing for words that say something else, or that are
+//! not understood.
 
 use super::*;
 use crate::model::event::Bounce;
@@ -92,7 +92,7 @@ fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
             (events[0].bounce != Some(wanted))
                 .then(|| format!("{:?} {:?}", events[0].bounce, events[0].class))
         }
-        told => Some(format!("{told:?}")),
+        other => Some(format!("{other:?}")),
     };
     let of = |reply: &&str| {
         let found: Vec<String> = frames(reply)
@@ -105,7 +105,7 @@ fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
     replies.iter().filter_map(of).collect()
 }
 
-/// Somebody is not there, or a domain is not.
+/// A recipient is not there, or a domain is not.
 const GONE: &[&str] = &[
     "550 5.1.1 <ann.lee@example.net>: Recipient address rejected: User unknown in virtual mailbox table",
     "550-Callout verification failed:\n550 no such user here",

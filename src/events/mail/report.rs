@@ -18,10 +18,10 @@ use crate::replies::bounce::Judge;
 pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     let mut recipients: Vec<Recipient> =
         parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
-    let is_told = parts.report_type == "delivery-status" || origin::is_from_mail_system(parts);
+    let is_reported = parts.report_type == "delivery-status" || origin::is_from_mail_system(parts);
     let mut is_hearsay = false;
     if recipients.is_empty()
-        && (is_told || (is_bounce_subject(&parts.subject) && !is_answer(&parts.subject)))
+        && (is_reported || (is_bounce_subject(&parts.subject) && !is_answer(&parts.subject)))
     {
         // A gateway has made text of the machine's part.
         recipients = parts
@@ -36,13 +36,13 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     }
     let human = text::read(parts, &own_addresses(parts));
     if recipients.is_empty() && human.recipients.len() == 1 {
-        // A report that names nobody, and the person stands in the text or in a field of the
+        // A report that names no recipient, and the address stands in the text or in a field of the
         // header.
         recipients =
             parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
     }
-    // Whom the report itself was sent to, such as a list, is not the person whom the message was
-    // for.
+    // The address that the report itself was sent to, such as a list, is not that of the message's
+    // recipient.
     let own: HashSet<String> =
         own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
     let mut sent_to: Vec<String> =
@@ -50,7 +50,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
     let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
     let alone = recipients.len() == 1;
-    // Where the mail of some arrived, those of whom others are told are members of a list or an
+    // Where the mail of some arrived, the others that are reported are members of a list or an
     // alias, and the person we wrote to is not meant.
     let arrived: HashSet<String> = recipients
         .iter()
@@ -76,7 +76,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
             named.retain(|address| !has_arrived(address));
         }
-        // Some put the sender into the field, to whom the report goes, and the recipient into the
+        // Some put the sender, who gets the report, into the field, and the recipient into the
         // text.
         let is_own = |address: &String| {
             own.contains(&address.to_ascii_lowercase())
@@ -106,7 +106,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         let Some(blank) = blanks.iter().find(|blank| blank.kind == kind) else { continue };
         let mut event = Event { is_hearsay, ..blank.clone() };
         if is_unreadable {
-            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one whom
+            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one that
             // the message was for.
             event.message_id.clear();
             event.token.clear();
@@ -133,7 +133,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             event.class = Some(judged.class);
         }
         if kind != EventKind::Delivered && !arrived.is_empty() {
-            is_told_of_another(
+            assign_to_another(
                 &mut event,
                 address.as_ref().filter(|address| !has_arrived(address)),
                 &addressed,
@@ -159,9 +159,9 @@ fn kind_of(recipient: &Recipient) -> Option<EventKind> {
     })
 }
 
-/// Takes out of a failure what would make it one of the person whom the message was for, unless it
-/// names that person. `named` is the address, if it is of nobody whose mail arrived.
-fn is_told_of_another(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
+/// Takes out of a failure what would make it one of the message's recipient, unless it
+/// names that recipient. `named` is the address, if mail to it did not arrive.
+fn assign_to_another(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
     if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
         return;
     }
@@ -187,7 +187,7 @@ fn whole(
         .and_then(|address| address.split('@').next())
         .map(str::to_ascii_lowercase)
         .or_else(|| local(recipient));
-    // A text may name others too, such as whom to ask for help.
+    // A text may name others too, such as a help desk.
     let mut all = sent_to
         .iter()
         .filter(|_| sent_to.len() == 1)

@@ -39,7 +39,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             if ["from", "to", "subject", "date"]
                 .iter()
                 .all(|name| names.iter().any(|known| known == name))
-                && tells_who(&text[..first_header])
+                && names_recipient(&text[..first_header])
             {
                 return (&text[..first_header], &text[first_header..]);
             }
@@ -139,9 +139,9 @@ fn reason_below(text: &str) -> Option<(&str, &str)> {
     (has_signature(first) && first.contains('@')).then_some((rest, header))
 }
 
-/// Whether what stands above a header names somebody and gives a reason, so that the header is that
-/// of the message. Some list the message's sender and subject first.
-fn tells_who(before: &str) -> bool {
+/// Whether what stands above a header names a recipient and gives a reason, so that the header is
+/// that of the message. Some list the message's sender and subject first.
+fn names_recipient(before: &str) -> bool {
     const LAST: usize = 4_096;
     let last = &before[before.floor_char_boundary(before.len().saturating_sub(LAST))..];
     gives_reason(&normal(last)) && !listed(last).is_empty()

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::model::event::Bounce;
 
-/// Word, class (`*` for any) and recipient of each event that a message tells.
+/// Word, class (`*` for any) and recipient of each event that a message reports.
 type Expected = &'static [(&'static str, &'static str, &'static str)];
 
 const MESSAGES: &[(&str, Expected)] = &[
@@ -99,7 +99,7 @@ fn fixture(name: &str) -> Vec<u8> {
     .unwrap()
 }
 
-fn told(raw: &[u8]) -> Vec<(String, String, String)> {
+fn found_in(raw: &[u8]) -> Vec<(String, String, String)> {
     match read(raw, now()) {
         Parsed::Nothing(_) => vec![("none".into(), String::new(), String::new())],
         Parsed::Events(events) => {
@@ -122,7 +122,7 @@ fn told(raw: &[u8]) -> Vec<(String, String, String)> {
 #[test]
 fn every_form_is_read_with_its_recipient_and_class() {
     for (name, expected) in MESSAGES {
-        let found = told(&fixture(name));
+        let found = found_in(&fixture(name));
         let fits = |(found, expected): (&(String, String, String), &(&str, &str, &str))| {
             found.0 == expected.0
                 && (expected.1 == "*" || found.1 == expected.1)
@@ -147,7 +147,7 @@ fn line_ends_of_any_kind_make_no_difference() {
         let raw = fixture(name);
         let crlf = String::from_utf8_lossy(&raw).replace('\n', "\r\n");
         if std::str::from_utf8(&raw).is_ok() {
-            assert_eq!(told(crlf.as_bytes()), told(&raw), "{name}");
+            assert_eq!(found_in(crlf.as_bytes()), found_in(&raw), "{name}");
         }
     }
 }
@@ -228,7 +228,7 @@ fn free_text_about_thousands_of_people_tells_of_each() {
             .collect::<String>()
     };
     let head = "From: MAILER-DAEMON@mx.example.net\nTo: bounces@acme.example\nSubject: Undelivered Mail Returned to Sender\n\n";
-    let many = told(format!("{head}{}", people(1_000)).as_bytes());
+    let many = found_in(format!("{head}{}", people(1_000)).as_bytes());
     assert_eq!((many.len(), many[999].2.as_str()), (1_000, "person999@example.com"));
 }
 
@@ -244,11 +244,11 @@ fn thousands_of_people_on_one_line_are_told_of() {
         people.join(" "),
         people.join(", ")
     );
-    assert_eq!(told(raw.as_bytes()).len(), 2_000);
+    assert_eq!(found_in(raw.as_bytes()).len(), 2_000);
 }
 
-/// Whom a message would suppress, with the Message-ID by which the ledger finds the person whom it
-/// was for.
+/// The recipients that a message would suppress, with the Message-ID by which the ledger finds the
+/// one that it was for.
 fn suppressed(raw: &str) -> Vec<(String, String)> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let hard = events.into_iter().filter(|event| event.suppresses().is_some());
@@ -348,7 +348,7 @@ fn a_member_of_a_list_that_reached_others_takes_nobody_along() {
                 vec![],
             ),
             (format!("{}\n\nFinal-Recipient: x400; /S=Carl/\n{gone}", took("ann")), vec![]),
-            // She was not reached, whoever else was.
+            // She was not reached, whatever other recipients were.
             (
                 format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("bea")),
                 vec![("ann@example.com", ours)],

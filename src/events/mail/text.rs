@@ -1,4 +1,5 @@
-//! Bounces in free text: whether a message is one, whom it is about, and what was said about each.
+//! Bounces in free text: whether a message is one, which recipients it is about, and what was said
+//! about each.
 //!
 //! The text before the returned message is read, never the returned message itself, which holds
 //! addresses and words of its own.
@@ -30,11 +31,11 @@ pub(super) struct Bounce {
     pub(super) has_original: bool,
     /// The Message-ID of that message, where it stands in the text; empty where it does not.
     pub(super) message_id: String,
-    /// The text names somebody whom that message went to.
+    /// The text names a recipient of that message.
     pub(super) names_recipient_of_original: bool,
 }
 
-/// A message that somebody passes on as quoted text, with the marks of the quotation taken off.
+/// A message that a person passes on as quoted text, with the marks of the quotation taken off.
 pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
     for text in &parts.texts {
         let mut lines = text.lines().enumerate();
@@ -97,8 +98,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         let low = address.to_ascii_lowercase();
         (ours.contains(&low) || senders.contains(&low)) && !addressed.contains(&low)
     };
-    // Whom the report itself was sent to is not the person, unless it stands where a recipient
-    // does.
+    // The address that the report itself was sent to is not meant, unless it stands where a
+    // recipient does.
     let is_report_to = |address: &str| ours.contains(&address.to_ascii_lowercase());
     let candidate =
         |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
@@ -110,26 +111,26 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             .flat_map(all_in)
             .collect();
     let mut recipients: Vec<String> = named;
-    let mut told: &str = &said;
+    let mut relevant: &str = &said;
     if recipients.is_empty() {
-        // Some tell first what was sent, To included, and then who did not get it.
+        // Some show first what was sent, To included, and then who did not get it.
         const AFTER: [&str; 3] = [
             "did not reach the following recipient",
             "could not be delivered to the following",
             "cannot be delivered to the following recipients",
         ];
         let low = said.to_ascii_lowercase();
-        told = AFTER
+        relevant = AFTER
             .iter()
             .find_map(|words| low.find(words))
             .map(|at| &said[at..])
             .filter(|rest| rest.contains('@'))
             .unwrap_or(&said);
-        let listed = listed(told);
-        // Of a long list nobody is asked for.
+        let listed = listed(relevant);
+        // A long list names no contact.
         let may_ask = sent_to.len() == 1 && listed.len() < 5;
         let is_meant =
-            |address: &String| !may_ask || is_to(address) || !is_asked_for(told, address);
+            |address: &String| !may_ask || is_to(address) || !is_asked_for(relevant, address);
         let listed = listed
             .into_iter()
             .filter(|(address, is_sure)| *is_sure || (candidate(address) && is_meant(address)));
@@ -137,7 +138,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     }
     if recipients.is_empty() {
         let mentioned: Vec<String> =
-            all_in(told).into_iter().filter(|address| candidate(address)).collect();
+            all_in(relevant).into_iter().filter(|address| candidate(address)).collect();
         let both: Vec<String> =
             mentioned.iter().filter(|address| is_to(address)).cloned().collect();
         // Who is only mentioned may be a colleague who is to be asked instead, and who was written
@@ -146,13 +147,13 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             _ if !both.is_empty() => both,
             [only] if !is_daemon(only) && !is_report_to(only) => {
                 let meant =
-                    mentioned.into_iter().take(20).find(|address| is_said_of(told, address));
+                    mentioned.into_iter().take(20).find(|address| is_said_of(relevant, address));
                 vec![meant.unwrap_or_else(|| only.clone())]
             }
             _ => mentioned
                 .into_iter()
                 .take(20)
-                .find(|address| is_said_of(told, address))
+                .find(|address| is_said_of(relevant, address))
                 .into_iter()
                 .collect(),
         };
@@ -165,14 +166,16 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         recipients.clone_from(&sent_to);
     }
     if recipients.is_empty() {
-        // Somebody may be called by a role, where the sentence says so in as many words, or where a
-        // recipient stands.
-        let below = below_heading(told);
-        recipients = all_in(told)
+        // A recipient may be called by a role, where the sentence says so in as many words, or
+        // where a recipient stands.
+        let below = below_heading(relevant);
+        recipients = all_in(relevant)
             .into_iter()
             .take(20)
             .filter(|address| is_role(address) && !is_ours(address))
-            .filter(|address| is_said_anywhere(told, address) || below.as_ref() == Some(address))
+            .filter(|address| {
+                is_said_anywhere(relevant, address) || below.as_ref() == Some(address)
+            })
             .take(1)
             .collect();
     }
@@ -184,8 +187,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         recipients.clone_from(&sent_to);
     }
     if recipients.is_empty() {
-        // Somebody who wrote to himself, or a list that bounces to itself. Without that message
-        // only its place tells it from a mention.
+        // A sender who wrote to himself, or a list that bounces to itself. Without that message
+        // only its place separates it from a mention.
         let is_meant = |address: &String| {
             !is_machine(address) && !is_daemon(address) && is_said_of(&said, address)
         };

@@ -32,7 +32,7 @@
 //! | 5.y.z | a reply code for now, 4yz | as the prose, for now | soft |
 //! | 5.1.1 | both "user unknown" and a word of policy, as in the address of a help page | `mailbox_gone` | hard |
 //!
-//! Whatever the class, nobody is suppressed by a status of 5.7.z
+//! Whatever the class, no address is suppressed by a status of 5.7.z
 //! ([`Event::suppresses`](crate::model::event::Event::suppresses)).
 
 use std::collections::HashMap;
@@ -41,7 +41,8 @@ use super::status::{codes_in, is_generic};
 use super::wording::{gives_none, whole, without_frame, without_own_words, without_repeated};
 use crate::model::event::{Bounce, Class};
 use crate::replies::{
-    Meaning, Place, Spoken, Status, classify, normal, says_nobody, spoken, without_addresses,
+    Meaning, Place, Status, TextReason, classify, normal, says_absent, text_reason,
+    without_addresses,
 };
 
 /// What is concluded about one recipient.
@@ -79,13 +80,13 @@ impl Judge {
 
     fn found(&mut self, text: &str, code: u16, status: Option<Status>) -> Found {
         if text.len() > LONGEST_REMEMBERED {
-            return Found::of(spoken(text, code, status));
+            return Found::of(text_reason(text, code, status));
         }
         let key = format!("{code} {status:?} {text}");
         if let Some(found) = self.found.get(&key) {
             return *found;
         }
-        let found = Found::of(spoken(text, code, status));
+        let found = Found::of(text_reason(text, code, status));
         if self.found.len() < MOST_REMEMBERED {
             self.found.insert(key, found);
         }
@@ -182,8 +183,8 @@ struct Found {
     class: Option<Class>,
     /// It cannot be a way of speaking.
     is_clear: bool,
-    /// It says that there is nobody, whatever else it says.
-    says_nobody: bool,
+    /// It says that the recipient does not exist, whatever else it says.
+    says_absent: bool,
     /// It names a cause, and does not only refuse.
     names_cause: bool,
 }
@@ -191,7 +192,7 @@ struct Found {
 impl Found {
     /// The cause that it names, where it is neither the recipient nor the way of giving up.
     fn other_cause(&self) -> Option<Class> {
-        let class = self.class.filter(|_| self.names_cause && !self.says_nobody)?;
+        let class = self.class.filter(|_| self.names_cause && !self.says_absent)?;
         matches!(
             class,
             Class::Policy
@@ -204,12 +205,12 @@ impl Found {
         .then_some(class)
     }
 
-    fn of(spoken: Spoken) -> Self {
+    fn of(stated: TextReason) -> Self {
         Self {
-            class: spoken.means.map(class_of),
-            is_clear: spoken.is_clear,
-            says_nobody: spoken.says_nobody,
-            names_cause: spoken.names_cause,
+            class: stated.means.map(class_of),
+            is_clear: stated.is_clear,
+            says_absent: stated.says_absent,
+            names_cause: stated.names_cause,
         }
     }
 }
@@ -254,7 +255,7 @@ fn decide(
 ) -> Class {
     // A program that the mail was piped to failed, whatever it says of users.
     let is_told_by_program =
-        said.starts_with("x-unix;") && !(status == "5.1.1" && says_nobody(said));
+        said.starts_with("x-unix;") && !(status == "5.1.1" && says_absent(said));
     if is_told_by_program || is_failed_program(said) {
         return Class::System;
     }
@@ -275,7 +276,7 @@ fn decide(
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;
     }
-    // Whoever could not ask for the domain does not know that it is gone.
+    // A system that could not look the domain up does not know that it is gone.
     if found.class == Some(Class::DomainGone) && !found.is_clear && has_no_answer(&said) {
         return Class::Routing;
     }
@@ -284,19 +285,19 @@ fn decide(
         return Class::System;
     }
     // A relay that forwards may give any failure of its own the status of a missing mailbox.
-    if said.contains("certificate") && !found.says_nobody {
+    if said.contains("certificate") && !found.says_absent {
         return Class::System;
     }
     if let Some(class) = of_status(status, &found, &said) {
         return class;
     }
-    // For now only, although nobody says what is wrong: the address may be there tomorrow.
+    // For now only, although no reason is given: the address may be there tomorrow.
     if is_for_now(status, code, &said)
         && matches!(found.class, Some(Class::MailboxGone | Class::BadAddress | Class::DomainGone))
     {
         return Class::System;
     }
-    // The reply of one large filter for people whom it does not know.
+    // The reply of one large filter for recipients that it does not know.
     if code == "542" && !found.is_clear {
         return Class::MailboxGone;
     }
@@ -322,7 +323,7 @@ fn decide(
     {
         return Class::Policy;
     }
-    // A status that names another cause outranks what the text says of whoever else.
+    // A status that names another cause outranks what the text says of any other.
     let names_cause = !status.ends_with(".0") && enhanced.is_some_and(|status| status.subject > 1);
     let is_of_address =
         |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
@@ -334,7 +335,7 @@ fn decide(
     }
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
-        // What is refused after the sender or the message was told is not the recipient.
+        // What is refused after the sender or the message was named is not the recipient.
         ("550" | "551" | "553", None)
             if ["end of data", "mail from command", "transfer of mail text"]
                 .iter()
@@ -367,7 +368,7 @@ fn is_failed_program(said: &str) -> bool {
         || (said.contains("sh: ") && said.contains("not found"))
 }
 
-/// Whether a system says that it could not find out whether somebody is there.
+/// Whether a system says that it could not find out whether a recipient exists.
 fn could_not_look_up(said: &str) -> bool {
     ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"]
         .iter()
@@ -398,27 +399,27 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let is_permanent = class == "5";
     // Prose that cannot be a way of speaking.
-    let spoken = found.class;
-    let clear = spoken.filter(|_| found.is_clear);
+    let stated = found.class;
+    let clear = stated.filter(|_| found.is_clear);
     Some(match (subject, detail) {
         ("7", _)
             if is_permanent
-                && spoken == Some(Class::MailboxGone)
-                && found.says_nobody
+                && stated == Some(Class::MailboxGone)
+                && found.says_absent
                 && !said.contains("denied") =>
         {
             Class::MailboxGone
         }
         ("7", _) => Class::Policy,
         ("1", "1" | "10")
-            if !is_permanent && clear.is_none() && found.says_nobody && could_not_look_up(said) =>
+            if !is_permanent && clear.is_none() && found.says_absent && could_not_look_up(said) =>
         {
             Class::System
         }
-        ("1", "1" | "10") if is_permanent && clear == Some(Class::Policy) && found.says_nobody => {
+        ("1", "1" | "10") if is_permanent && clear == Some(Class::Policy) && found.says_absent => {
             Class::MailboxGone
         }
-        ("1", "1" | "0" | "4" | "6" | "10") => match (clear, spoken) {
+        ("1", "1" | "0" | "4" | "6" | "10") => match (clear, stated) {
             (Some(class), _) => class,
             (
                 None,
@@ -430,11 +431,11 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
                 return found.other_cause();
             }
             // For now only, and nothing says that the mailbox is not there.
-            (None, spoken) if !is_permanent => spoken.unwrap_or(Class::System),
+            (None, stated) if !is_permanent => stated.unwrap_or(Class::System),
             _ => Class::MailboxGone,
         },
         ("1", "2") if is_permanent => clear.or(found.other_cause()).unwrap_or(Class::DomainGone),
-        ("1", "2") => spoken.unwrap_or(Class::Routing),
+        ("1", "2") => stated.unwrap_or(Class::Routing),
         ("1", "3") => clear.or(found.other_cause()).unwrap_or(Class::BadAddress),
         ("1", "7" | "8" | "9") => Class::Policy,
         ("2", "2") | ("3", "1") => Class::MailboxFull,
@@ -445,8 +446,8 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
         }
         ("4", "7") => Class::Expired,
         ("4", "6") => Class::Routing,
-        ("4", "4") if is_permanent => spoken.unwrap_or(Class::DomainGone),
-        ("3", "2") if is_permanent && spoken == Some(Class::DomainGone) => Class::DomainGone,
+        ("4", "4") if is_permanent => stated.unwrap_or(Class::DomainGone),
+        ("3", "2") if is_permanent && stated == Some(Class::DomainGone) => Class::DomainGone,
         _ => return None,
     })
 }

@@ -117,7 +117,7 @@ fn code_in(text: &str) -> String {
 }
 
 /// The reply codes of RFC 5321 section 4.2.3 and its extensions, and a few that are seen although
-/// nobody defined them.
+/// no standard defines them.
 fn is_smtp(three: &[u8]) -> bool {
     const KNOWN: [&[u8; 3]; 27] = [
         b"421", b"422", b"431", b"441", b"442", b"446", b"447", b"449", b"450", b"451", b"452",

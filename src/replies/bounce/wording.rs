@@ -2,7 +2,7 @@
 //! reports it, and the reply code in each line.
 //!
 //! The rule it keeps: a bare code may be believed where the system adds nothing to it. Words that
-//! are not understood are a reason all the same, and nobody knows which.
+//! are not understood are an unknown reason all the same.
 
 /// What the reporting system writes around a reply, and what says nothing of the recipient.
 const FRAMES: [&str; 17] = [

@@ -1,5 +1,5 @@
-//! What mail systems say of a recipient and of a delivery in many languages: words of `tongues.txt`
-//! that stand near each other.
+//! What mail systems say of a recipient and of a delivery in many languages: words of
+//! `languages.txt` that stand near each other.
 //!
 //! The rules it keeps: words count together in one sentence and one language; a word for the sender
 //! near by makes it a sentence about the sender, and one that begins with an "if" says nothing.
@@ -40,7 +40,7 @@ enum Kind {
 #[derive(Debug)]
 struct Stem {
     text: String,
-    tongue: usize,
+    language: usize,
     kind: Kind,
     /// It may stand in the middle of a word.
     is_inner: bool,
@@ -53,14 +53,14 @@ struct Stem {
 struct Hit {
     start: usize,
     end: usize,
-    tongue: usize,
+    language: usize,
     kind: Kind,
 }
 
 /// The stems by their first two bytes.
 static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     let mut stems: HashMap<[u8; 2], Vec<Stem>> = HashMap::new();
-    for stem in stems_of(include_str!("tongues.txt")) {
+    for stem in stems_of(include_str!("languages.txt")) {
         if let [first, second, ..] = stem.text.as_bytes() {
             stems.entry([*first, *second]).or_default().push(stem);
         }
@@ -68,15 +68,15 @@ static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     stems
 });
 
-/// The tongue whose words are looked for in labels and deliveries alone: what English says of a
-/// mailbox is known to [`super::words`].
+/// The language whose words are looked for in labels and deliveries alone: what English says of a
+/// mailbox is known to [`super::text_reason`].
 const ENGLISH: usize = 1;
 
 fn stems_of(text: &str) -> Vec<Stem> {
     let mut stems = Vec::new();
-    let mut tongue = 0;
+    let mut language = 0;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        tongue += usize::from(line.starts_with('['));
+        language += usize::from(line.starts_with('['));
         let Some((kind, words)) =
             line.split_once(": ").and_then(|(name, words)| Some((kind_of(name)?, words)))
         else {
@@ -86,7 +86,7 @@ fn stems_of(text: &str) -> Vec<Stem> {
             let text = word.trim_start_matches('*').trim_end_matches('_');
             Stem {
                 text: unaccented(text),
-                tongue,
+                language,
                 kind,
                 is_inner: word.starts_with('*'),
                 is_whole: word.ends_with('_'),
@@ -138,7 +138,7 @@ fn hits(sentence: &str) -> Vec<Hit> {
         {
             let end = start + stem.text.len();
             if !(stem.is_whole && sentence[end..].starts_with(char::is_alphanumeric)) {
-                hits.push(Hit { start, end, tongue: stem.tongue, kind: stem.kind });
+                hits.push(Hit { start, end, language: stem.language, kind: stem.kind });
             }
         }
         if hits.len() >= MOST {
@@ -146,7 +146,7 @@ fn hits(sentence: &str) -> Vec<Hit> {
         }
     }
     let is_within = |hit: &Hit, other: &Hit| {
-        other.tongue == hit.tongue
+        other.language == hit.language
             && other.start <= hit.start
             && hit.end <= other.end
             && other.end - other.start > hit.end - hit.start
@@ -176,16 +176,16 @@ pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
         let is_of_sender =
             |state: &Hit| hits.iter().any(|hit| hit.kind == Kind::Sender && is_near(hit, state));
         let about_mail = |state: &Hit| {
-            hits.iter().any(|hit| hit.kind == Kind::Mail && hit.tongue == state.tongue)
+            hits.iter().any(|hit| hit.kind == Kind::Mail && hit.language == state.language)
         };
         let says = |wanted: Kind| {
             let mut states = hits.iter().filter(|state| {
-                state.kind == wanted && state.tongue != ENGLISH && !is_of_sender(state)
+                state.kind == wanted && state.language != ENGLISH && !is_of_sender(state)
             });
             states.any(|state| {
                 let mut people = hits
                     .iter()
-                    .filter(|hit| hit.kind == Kind::Recipient && hit.tongue == state.tongue);
+                    .filter(|hit| hit.kind == Kind::Recipient && hit.language == state.language);
                 people.any(|hit| is_near(hit, state))
                     && !(wanted == Kind::Deleted && about_mail(state))
             })
@@ -205,7 +205,7 @@ pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
             |kind: Kind| matches!(kind, Kind::Gone | Kind::Closed | Kind::Refused | Kind::Deleted);
         of_sender |= hits
             .iter()
-            .any(|state| is_state(state.kind) && state.tongue != ENGLISH && is_of_sender(state));
+            .any(|state| is_state(state.kind) && state.language != ENGLISH && is_of_sender(state));
     }
     of_sender.then_some(Meaning::Sender)
 }
@@ -215,7 +215,7 @@ pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
 pub(super) fn in_single_words(text: &str) -> Option<Meaning> {
     let has = |kinds: &[Kind]| {
         said(text)
-            .any(|hits| hits.iter().any(|hit| hit.tongue != ENGLISH && kinds.contains(&hit.kind)))
+            .any(|hits| hits.iter().any(|hit| hit.language != ENGLISH && kinds.contains(&hit.kind)))
     };
     match () {
         () if has(&[Kind::Refused, Kind::Closed]) => Some(Meaning::Policy),
@@ -238,24 +238,24 @@ pub(crate) fn says_not_yet(text: &str) -> bool {
 /// Whether a word is one for a delivery that another one denies, or for a refusal, in a sentence
 /// about a message or a mailbox.
 fn is_denied_delivery(hit: &Hit, hits: &[Hit], denial: Kind) -> bool {
-    let of_tongue = |kinds: &[Kind]| {
+    let of_language = |kinds: &[Kind]| {
         hits.iter()
-            .filter(|other| other.tongue == hit.tongue && kinds.contains(&other.kind))
+            .filter(|other| other.language == hit.language && kinds.contains(&other.kind))
             .copied()
             .collect::<Vec<_>>()
     };
     let is_denied = match hit.kind {
         Kind::Undelivered | Kind::Refused => denial == Kind::Failed,
-        Kind::Deliver => of_tongue(&[denial]).iter().any(|other| is_near(other, hit)),
+        Kind::Deliver => of_language(&[denial]).iter().any(|other| is_near(other, hit)),
         _ => false,
     };
     let wanted: &[Kind] =
         if hit.kind == Kind::Refused { &[Kind::Mail] } else { &[Kind::Mail, Kind::Recipient] };
-    is_denied && !of_tongue(wanted).is_empty()
+    is_denied && !of_language(wanted).is_empty()
 }
 
-/// Whether a short text in the form of [`super::normal()`] is a label of whom a message was for,
-/// and not of its sender or of whom to ask.
+/// Whether a short text in the form of [`super::normal()`] is a label of a message's recipient,
+/// and not of its sender or of a contact.
 pub(crate) fn labels_recipient(label: &str) -> bool {
     let hits = hits(label);
     hits.iter().any(|hit| hit.kind == Kind::Recipient)
@@ -268,8 +268,8 @@ mod tests {
     use crate::replies::normal;
 
     #[test]
-    fn every_tongue_has_a_source_and_words_of_each_kind_that_is_needed() {
-        let text = include_str!("tongues.txt");
+    fn every_language_has_a_source_and_words_of_each_kind_that_is_needed() {
+        let text = include_str!("languages.txt");
         let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
         assert_eq!(text.lines().find(|line| line.starts_with('[')), Some("[en]"));
         for name in

@@ -1,22 +1,22 @@
-//! What is said in words about a recipient, in the languages of mail systems: the phrases of
-//! `reasons.txt`, and sentences that no list can hold.
+//! The reason that a text gives about a recipient, in the languages of mail systems: the phrases of
+//! `reasons.txt`, and sentences too varied for a list.
 
 use super::absent::of_another;
 use super::reasons::section;
 use super::recipient::up_to_recipient;
 use super::sentence::sentences;
-use super::unknown::{is_about_many, says_nobody};
-use super::{Meaning, Place, Status, known, tongues};
+use super::unknown::{is_about_many, says_absent};
+use super::{Meaning, Place, Status, known, languages};
 
-/// What a system said in words.
+/// The reason in the text of a reply or a bounce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spoken {
+pub(crate) struct TextReason {
     /// `None` where the words give no reason.
     pub(crate) means: Option<Meaning>,
     /// It cannot be a way of speaking.
     pub(crate) is_clear: bool,
-    /// It says that there is nobody, whatever else it says.
-    pub(crate) says_nobody: bool,
+    /// It says that the recipient does not exist, whatever else it says.
+    pub(crate) says_absent: bool,
     /// Words of another language say it, and none of them is for a recipient: it counts in a bounce
     /// only, which is about nothing else.
     pub(crate) is_loose: bool,
@@ -25,36 +25,36 @@ pub(crate) struct Spoken {
     pub(crate) names_cause: bool,
 }
 
-impl Spoken {
-    fn clear(means: Meaning, says_nobody: bool) -> Self {
-        Self { means: Some(means), is_clear: true, says_nobody, is_loose: false, names_cause: true }
+impl TextReason {
+    fn clear(means: Meaning, says_absent: bool) -> Self {
+        Self { means: Some(means), is_clear: true, says_absent, is_loose: false, names_cause: true }
     }
 }
 
 /// Reads words in the form of [`super::normal()`] without addresses. The code may be 0.
-pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
-    let another = if says_nobody(text) { None } else { of_another(text) };
+pub(crate) fn text_reason(text: &str, code: u16, status: Option<Status>) -> TextReason {
+    let another = if says_absent(text) { None } else { of_another(text) };
     if is_about_sender(text) || another == Some(Meaning::Sender) {
-        return Spoken::clear(Meaning::Sender, false);
+        return TextReason::clear(Meaning::Sender, false);
     }
     if is_either(text) || is_about_harvest(text) {
-        return Spoken::clear(Meaning::Policy, false);
+        return TextReason::clear(Meaning::Policy, false);
     }
     let text = up_to_recipient(text);
-    let abroad = tongues::of_mailbox(text);
-    let nobody = says_nobody(text);
-    if abroad == Some(Meaning::Sender) && !nobody {
-        return Spoken::clear(Meaning::Sender, false);
+    let foreign = languages::of_mailbox(text);
+    let is_absent = says_absent(text);
+    if foreign == Some(Meaning::Sender) && !is_absent {
+        return TextReason::clear(Meaning::Sender, false);
     }
     if is_about_room(text) {
-        return Spoken::clear(Meaning::Full, nobody);
+        return TextReason::clear(Meaning::Full, is_absent);
     }
-    let nobody = nobody || abroad == Some(Meaning::Gone);
+    let is_absent = is_absent || foreign == Some(Meaning::Gone);
     let found = listed(text, code, status);
     let is_clear = found.is_some_and(|found| found.is_clear);
-    let means = match (found.map(|found| found.means), abroad) {
+    let means = match (found.map(|found| found.means), foreign) {
         // "Not found" is said of what is not there, and that is a thing.
-        (Some(Meaning::Gone), _) if another.is_some() && !is_clear && !nobody => another,
+        (Some(Meaning::Gone), _) if another.is_some() && !is_clear && !is_absent => another,
         // What may pass outranks what may be a way of speaking.
         (Some(Meaning::Gone) | None, Some(means @ (Meaning::Full | Meaning::Disabled))) => {
             Some(means)
@@ -71,18 +71,18 @@ pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
             )
             | None,
             _,
-        ) if nobody && !is_clear => Some(Meaning::Gone),
-        (None, _) => tongues::in_single_words(text),
+        ) if is_absent && !is_clear => Some(Meaning::Gone),
+        (None, _) => languages::in_single_words(text),
         (means, _) => means,
     };
-    let is_loose = abroad.is_none() && !nobody && found.is_none_or(|found| found.is_abroad);
+    let is_loose = foreign.is_none() && !is_absent && found.is_none_or(|found| found.is_foreign);
     let names_cause = found.is_some_and(|found| !found.is_mere);
-    Spoken { means, is_clear, says_nobody: nobody, is_loose, names_cause }
+    TextReason { means, is_clear, says_absent: is_absent, is_loose, names_cause }
 }
 
 /// Whether a text in the form of [`super::normal()`] holds a phrase that gives a reason.
 pub(crate) fn gives_reason(text: &str) -> bool {
-    listed(text, 0, None).is_some() || tongues::of_mailbox(text).is_some()
+    listed(text, 0, None).is_some() || languages::of_mailbox(text).is_some()
 }
 
 /// What the first phrase that is known means.
@@ -92,14 +92,14 @@ struct Listed {
     /// It can mean nothing else.
     is_clear: bool,
     /// It is of another language than English.
-    is_abroad: bool,
+    is_foreign: bool,
     /// It says no more than that something was refused.
     is_mere: bool,
 }
 
 impl Listed {
     fn known(means: Meaning, is_clear: bool) -> Self {
-        Self { means, is_clear, is_abroad: false, is_mere: false }
+        Self { means, is_clear, is_foreign: false, is_mere: false }
     }
 }
 
@@ -114,7 +114,7 @@ fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
         (Some(found), _) => Some(Listed {
             means: found.means,
             is_clear: found.is_clear,
-            is_abroad: found.is_abroad,
+            is_foreign: found.is_foreign,
             is_mere: found.is_mere,
         }),
         (None, known) => known.map(|means| Listed::known(means, false)),
@@ -130,8 +130,8 @@ fn is_about_harvest(text: &str) -> bool {
     is_about_many(text) && sentences(text).into_iter().any(|range| is_so(&text[range]))
 }
 
-/// Whether a sentence leaves it open if there is nobody or if we are not let in: "mailbox
-/// unavailable or access denied".
+/// Whether a sentence leaves it open if the recipient is missing or the sender is not let in:
+/// "mailbox unavailable or access denied".
 fn is_either(text: &str) -> bool {
     const ABSENT: [&str; 8] = [
         "unavailable",
