@@ -5,7 +5,7 @@
 //! suppresses no address.
 //!
 //! - HubSpot:
-//! <https://knowledge.hubspot.com/contacts/what-do-the-columns-mean-in-csv-i-receive-when-i-export-unsubscribes-and-bounces>.
+//!   <https://knowledge.hubspot.com/contacts/what-do-the-columns-mean-in-csv-i-receive-when-i-export-unsubscribes-and-bounces>.
 //! - Mailchimp: the files of unsubscribed and of cleaned contacts in an audience's export,
 //!   <https://mailchimp.com/help/view-export-contacts/>.
 //! - SendGrid: the CSV of each page under Suppressions. Bounces and blocks have the same columns
