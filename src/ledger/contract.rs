@@ -8,11 +8,12 @@
 use jiff::Timestamp;
 
 use super::{
-    Adopted, Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, ExitReason,
-    Fact, FactCondition, Failures, FailuresQuery, Gate, Hold, KeptEvent, Leased, LedgerResult,
-    LedgerRow, LedgerSuppression, LostPeople, NewPause, Overlap, OverlapQuery, Pause, PauseScope,
-    Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId, RunState,
-    Seal, Seen, Settled, Spent, Standing, Through, Trend, UnderWay, Unfiled, UsedToken, Wish,
+    Adopted, Ask, BatchRecord, CanaryEvidence, CarryQuery, Claimed, Decision, Draft, EventQuery,
+    ExitReason, Fact, FactCondition, Failures, FailuresQuery, Gate, Hold, KeptEvent, Leased,
+    LedgerResult, LedgerRow, LedgerSuppression, LostPeople, NewPause, Overlap, OverlapQuery, Pause,
+    PauseScope, Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId,
+    RunState, Seal, Seen, Settled, Spent, Standing, Through, Trend, UnderWay, Unfiled, UsedToken,
+    Wish,
 };
 use crate::model::event::{Believe, Event};
 use crate::model::literal::Rate;
@@ -60,6 +61,13 @@ pub trait PlanStore {
     /// `seal.overlap` finds something, nothing is changed and that is returned; of two runs that
     /// are sealed at once, the second one finds the first.
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
+    /// What `seal` would carry over to a run of these recipients, by the same rules: the outcome of
+    /// each, `None` for one that keeps its own. Plans and changes nothing. `None` where nothing can
+    /// be carried over, whoever the recipients are.
+    fn foresee(
+        &self,
+        query: CarryQuery,
+    ) -> BoxFuture<'_, LedgerResult<Option<Vec<Option<Outcome>>>>>;
     /// Drops a run that was never sealed.
     fn discard(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
     /// Whether most of these people had the same message under another campaign.

@@ -8,6 +8,7 @@
 pub(crate) mod access;
 mod adopted;
 mod blame;
+mod carry;
 mod claims;
 #[cfg(test)]
 mod conformance;
@@ -38,6 +39,7 @@ mod unknown;
 
 pub(crate) use adopted::{Adopted, LostPeople};
 pub(crate) use blame::{Refusals, Refused};
+pub(crate) use carry::{CarryQuery, PlannedPerson};
 pub(crate) use claims::{Ask, Claimed, Draft, InsteadOf, Member, Recovered, Settled, Through};
 pub(crate) use contract::{
     ClaimStore, FeedbackStore, Ledger, LossStore, PlanStore, ReadStore, RunStore, UnknownStore,

@@ -136,6 +136,13 @@ impl Tally {
         self.counts[outcome as usize] += n;
     }
 
+    /// The same with `n` recipients less that have `outcome`.
+    pub fn without(mut self, outcome: Outcome, n: u64) -> Self {
+        let count = &mut self.counts[outcome as usize];
+        *count = count.saturating_sub(n);
+        self
+    }
+
     /// One open recipient gets its outcome.
     pub fn settle(&mut self, outcome: Outcome) {
         self.open = self.open.saturating_sub(1);

@@ -1,22 +1,27 @@
-//! `send --dry-run`: everything but the wire. Writes nothing but what it prints, and the reports
+//! `send --dry-run`: every step except sending. Writes nothing but what it prints, and the reports
 //! for CI that were asked for.
+//!
+//! The rule it keeps: what earlier runs decided is not judged here. The ledger is asked what it
+//! would carry over, and a run that a send would go on with is read as it stands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ledger::{Ledger, People, PlannedRow, Run, RunState};
-use crate::model::address::key_of;
-use crate::model::error::{Error, Result};
+use crate::cli::OnUnknown;
+use crate::ledger::{CarryQuery, Ledger, People, PlannedPerson, PlannedRow, Run};
+use crate::model::address::Address;
+use crate::model::error::Result;
 use crate::model::exit::Exit;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Tally};
 use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
 use crate::plan::{self, Survey};
 use crate::report::{self, ci};
-use crate::run::campaign::argument;
+use crate::run::campaign::{argument, shown};
 use crate::run::lists::{judgement, say_without_rows, survey_notes};
-use crate::run::reports::format_of;
+use crate::run::reports::{each_row, format_of};
 use crate::run::request::SendRequest;
+use crate::suppression::Suppressions;
 
 /// Reads, screens and renders everything, and says what a send would do and how long it would take
 /// under the limits.
@@ -33,19 +38,12 @@ pub(crate) async fn run(
     let suppressions = context
         .suppressions(&request.args.list.screening.suppress, ledger, request.message.kind())
         .await?;
-    let reached = match ledger {
-        Some(ledger) => Reached::read(ledger, request).await?,
-        None => Reached::default(),
-    };
-    let mut earlier = 0;
-    // How many would go through each provider first; under no name where there is only one.
-    let mut by_provider: BTreeMap<String, u64> = BTreeMap::new();
+    let mut planned = Planned::default();
+    if let Some(ledger) = ledger {
+        planned.is_kept = ledger.foresee(query(request, Vec::new())).await?.is_some();
+    }
     let mut sink = |rows: Vec<PlannedRow>| {
-        for row in rows.iter().filter(|row| row.outcome.is_none() && !reached.has(row)) {
-            *by_provider.entry(row.provider.clone()).or_default() += 1;
-        }
-        earlier +=
-            rows.iter().filter(|row| row.outcome.is_none() && reached.has(row)).count() as u64;
+        rows.into_iter().for_each(|row| planned.add(row));
         Ok(())
     };
     let screening = request.screening(&suppressions, secret);
@@ -56,69 +54,251 @@ pub(crate) async fn run(
     say_without_rows(context, &survey);
 
     let people = std::mem::take(&mut survey.people).finish();
-    let warning = match ledger {
-        Some(ledger) => twice(ledger, request, people).await?,
-        None => None,
-    };
     let mut notes = survey_notes(&survey);
-    notes.extend(warning);
-
-    let sendable = survey.tally.open - earlier;
-    let going = request.args.limit.map_or(sendable, |limit| limit.min(sendable));
-    let size = request.args.canary.or(context.settings.canary.size);
-    let canary = size.map(|size| size.of(going));
-    let seconds = seconds_under_limits(request, &by_provider, going, sendable)?;
-    notes.extend(write_checks(request, &survey, going)?);
-
-    if context.globals.json {
-        let counts: serde_json::Map<_, _> = Outcome::ALL
-            .iter()
-            .map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into()))
-            .collect();
-        let object = serde_json::json!({
-            "v": 1, "type": "dry_run", "campaign": crate::run::campaign::shown(&request.campaign.id), "input": survey.rows(), "counts": counts,
-            "already_reached": earlier, "would_send": going, "canary": canary, "provider": request.chosen.label(),
-            "seconds_under_limits": seconds, "filtered": survey.filtered, "notes": notes,
-        });
-        context.print(&format!("{object}\n"))?;
-        return Ok(Exit::OK);
-    }
-    let mut text = format!(
-        "dry run of {}: nothing is sent, nothing is written\n",
-        crate::run::campaign::shown(&request.campaign.id)
-    );
-    for (outcome, count) in survey.tally.non_zero() {
-        text.push_str(&format!("  {count:>9}  {outcome}\n"));
-    }
-    if earlier > 0 {
-        text.push_str(&format!("  {earlier:>9}  decided by an earlier run of the campaign\n"));
-    }
-    if going < sendable {
-        text.push_str(&format!("  {:>9}  held by --limit\n", sendable - going));
-    }
-    text.push_str(&format!("  {going:>9}  would go through {}", request.chosen.label()));
-    text.push_str(&canary.map_or_else(
-        || "\n".to_owned(),
-        |canary| format!(", {canary} of them as a canary first\n"),
-    ));
-    text.push_str(&format!("  {:>9}  rows in\n", survey.rows()));
-    if survey.filtered > 0 {
-        text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
-    }
-    match seconds {
-        Some(seconds) => {
-            let time = jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-            text.push_str(&format!("under the limits this takes {time:#} or longer\n"));
+    let prediction = match ledger {
+        Some(ledger) => {
+            notes.extend(twice(ledger, request, people).await?);
+            predict(request, ledger, &survey, planned, &suppressions).await?
         }
-        None => {
-            text.push_str("no rate and no cap is configured: as fast as the provider takes it\n")
-        }
-    }
-    for note in request.message.lint().iter().chain(&notes) {
-        text.push_str(&format!("note: {note}\n"));
-    }
+        None => Prediction::new(survey.tally, planned.by_provider, request.args.limit),
+    };
+    notes.extend(write_checks(request, &survey, &prediction)?);
+    let text = match context.globals.json {
+        true => prediction.json(request, &survey, &notes)?,
+        false => prediction.text(request, &survey, &notes)?,
+    };
     context.print(&text)?;
     Ok(Exit::OK)
+}
+
+/// The question to the ledger what it would carry over to these people.
+fn query(request: &SendRequest<'_>, people: Vec<PlannedPerson>) -> CarryQuery {
+    CarryQuery {
+        campaign: request.campaign.id.clone(),
+        env: request.context.settings.env.clone(),
+        dedupe: request.args.list.screening.dedupe,
+        people,
+    }
+}
+
+/// The rows of a plan, as far as the prediction needs them.
+#[derive(Default)]
+struct Planned {
+    /// Rows are only kept where something may be carried over to them.
+    is_kept: bool,
+    people: Vec<PlannedPerson>,
+    /// The provider that each of them would go through first, by its place in `providers`.
+    through: Vec<usize>,
+    providers: Vec<String>,
+    /// How many would go through each provider first; under no name where there is only one.
+    by_provider: BTreeMap<String, u64>,
+}
+
+impl Planned {
+    fn add(&mut self, row: PlannedRow) {
+        let is_open = row.outcome.is_none();
+        let is_suppressed = matches!(row.outcome, Some((Outcome::Suppressed, ..)));
+        if is_open {
+            *self.by_provider.entry(row.provider.clone()).or_default() += 1;
+        }
+        if !self.is_kept || row.key.is_empty() || !(is_open || is_suppressed) {
+            return;
+        }
+        let known = self.providers.iter().position(|known| *known == row.provider);
+        self.through.push(known.unwrap_or(self.providers.len()));
+        if known.is_none() {
+            self.providers.push(row.provider);
+        }
+        self.people.push(PlannedPerson { key: row.key, email: row.email, is_open });
+    }
+}
+
+/// What a send would do.
+struct Prediction {
+    /// The outcomes that the screening gives, but for those that earlier runs decide.
+    tally: Tally,
+    /// Recipients that earlier runs of the campaign have decided about.
+    earlier: u64,
+    by_provider: BTreeMap<String, u64>,
+    /// Recipients that would be handed over.
+    would_send: u64,
+    /// Recipients that `--limit` holds.
+    held: u64,
+}
+
+impl Prediction {
+    fn new(tally: Tally, by_provider: BTreeMap<String, u64>, limit: Option<u64>) -> Self {
+        let open: u64 = by_provider.values().sum();
+        let would_send = limit.map_or(open, |limit| limit.min(open));
+        Self { tally, earlier: 0, by_provider, would_send, held: open - would_send }
+    }
+}
+
+/// Predicts by what the ledger knows of the campaign.
+async fn predict(
+    request: &SendRequest<'_>,
+    ledger: &dyn Ledger,
+    survey: &Survey,
+    planned: Planned,
+    suppressions: &Suppressions,
+) -> Result<Prediction> {
+    let env = request.context.settings.env.as_deref();
+    if let Some(run) = ledger.latest_run(&request.campaign.id, env).await?
+        && request.goes_on(ledger, &run, &request.changes(&run, &survey.fingerprint)).await?
+    {
+        let by_provider = left_of(request, ledger, &run, suppressions).await?;
+        let left: u64 = by_provider.values().sum();
+        let mut prediction = Prediction::new(survey.tally, by_provider, request.args.limit);
+        prediction.earlier = survey.tally.open.saturating_sub(left);
+        return Ok(prediction);
+    }
+    let Planned { people, through, providers, by_provider, .. } = planned;
+    let is_open: Vec<bool> = people.iter().map(|person| person.is_open).collect();
+    let Some(outcomes) = ledger.foresee(query(request, people)).await? else {
+        return Ok(Prediction::new(survey.tally, by_provider, request.args.limit));
+    };
+    let mut by_provider: BTreeMap<String, u64> = BTreeMap::new();
+    let (mut earlier, mut unsuppressed, mut opened_again) = (0, 0, 0);
+    let retries = request.args.sending.on_unknown == OnUnknown::Retry;
+    for ((outcome, is_open), through) in outcomes.into_iter().zip(is_open).zip(through) {
+        match outcome {
+            // Opened again once the limit has been applied.
+            Some(Outcome::Unknown) if retries => opened_again += 1,
+            Some(_) => earlier += 1,
+            None if is_open => *by_provider.entry(providers[through].clone()).or_default() += 1,
+            None => {}
+        }
+        unsuppressed += u64::from(outcome.is_some() && !is_open);
+    }
+    let tally = survey.tally.without(Outcome::Suppressed, unsuppressed);
+    let mut prediction = Prediction::new(tally, by_provider, request.args.limit);
+    prediction.earlier = earlier;
+    prediction.would_send += opened_again;
+    Ok(prediction)
+}
+
+/// The recipients that a send would open again and go on with, by provider; those that are
+/// suppressed by now are not sent to.
+async fn left_of(
+    request: &SendRequest<'_>,
+    ledger: &dyn Ledger,
+    run: &Run,
+    suppressions: &Suppressions,
+) -> Result<BTreeMap<String, u64>> {
+    let retries = request.args.sending.on_unknown == OnUnknown::Retry;
+    let mut left: BTreeMap<String, u64> = BTreeMap::new();
+    each_row(ledger, &run.id, |row| {
+        let is_opened = match row.outcome {
+            None | Some(Outcome::Held | Outcome::Deferred) => true,
+            Some(Outcome::Unknown) => retries,
+            Some(_) => false,
+        };
+        let is_sendable =
+            || Address::parse(&row.email).is_ok_and(|to| suppressions.screen(&to).is_none());
+        if is_opened && is_sendable() {
+            let is_chosen = request.chosen.providers.contains(&row.provider.as_str());
+            let name = if is_chosen { row.provider } else { String::new() };
+            *left.entry(name).or_default() += 1;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(left)
+}
+
+impl Prediction {
+    /// How many go as a canary first; `None` for no canary.
+    fn canary(&self, request: &SendRequest<'_>) -> Option<u64> {
+        let size = request.args.canary.or(request.context.settings.canary.size);
+        size.map(|size| size.of(self.would_send))
+    }
+
+    fn json(&self, request: &SendRequest<'_>, survey: &Survey, notes: &[String]) -> Result<String> {
+        let counts: serde_json::Map<_, _> = Outcome::ALL
+            .iter()
+            .map(|outcome| (outcome.to_string(), self.tally.get(*outcome).into()))
+            .collect();
+        let object = serde_json::json!({
+            "v": 1,
+            "type": "dry_run",
+            "campaign": shown(&request.campaign.id),
+            "input": survey.rows(),
+            "counts": counts,
+            "already_reached": self.earlier,
+            "would_send": self.would_send,
+            "canary": self.canary(request),
+            "provider": request.chosen.label(),
+            "seconds_under_limits": self.seconds_under_limits(request)?,
+            "filtered": survey.filtered,
+            "notes": notes,
+        });
+        Ok(format!("{object}\n"))
+    }
+
+    fn text(&self, request: &SendRequest<'_>, survey: &Survey, notes: &[String]) -> Result<String> {
+        let mut text = format!(
+            "dry run of {}: nothing is sent, nothing is written\n",
+            shown(&request.campaign.id)
+        );
+        for (outcome, count) in self.tally.non_zero() {
+            text.push_str(&format!("  {count:>9}  {outcome}\n"));
+        }
+        if self.earlier > 0 {
+            let earlier = self.earlier;
+            text.push_str(&format!("  {earlier:>9}  decided by an earlier run of the campaign\n"));
+        }
+        if self.held > 0 {
+            text.push_str(&format!("  {:>9}  held by --limit\n", self.held));
+        }
+        let label = request.chosen.label();
+        text.push_str(&format!("  {:>9}  would go through {label}", self.would_send));
+        text.push_str(&self.canary(request).map_or_else(
+            || "\n".to_owned(),
+            |canary| format!(", {canary} of them as a canary first\n"),
+        ));
+        text.push_str(&format!("  {:>9}  rows in\n", survey.rows()));
+        if survey.filtered > 0 {
+            text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
+        }
+        text.push_str(&match self.seconds_under_limits(request)? {
+            Some(seconds) => {
+                let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+                let time = jiff::SignedDuration::from_secs(seconds);
+                format!("under the limits this takes {time:#} or longer\n")
+            }
+            None => {
+                "no rate and no cap is configured: as fast as the provider takes it\n".to_owned()
+            }
+        });
+        for note in request.message.lint().iter().chain(notes) {
+            text.push_str(&format!("note: {note}\n"));
+        }
+        Ok(text)
+    }
+
+    /// How long the slowest provider needs for its share of the recipients; `None` where none of
+    /// them is limited.
+    fn seconds_under_limits(&self, request: &SendRequest<'_>) -> Result<Option<u64>> {
+        let mut longest: Option<u64> = None;
+        let open: u64 = self.by_provider.values().sum();
+        for (name, count) in &self.by_provider {
+            let name = if name.is_empty() {
+                request.chosen.providers.first().copied()
+            } else {
+                Some(name.as_str())
+            };
+            let (_, config) = request.context.settings.provider(name)?;
+            let rate = [config.rate, request.args.sending.rate]
+                .into_iter()
+                .flatten()
+                .min_by(|a, b| a.per_second().total_cmp(&b.per_second()));
+            let limits = rate.iter().chain(&config.caps);
+            let slowest = limits.map(|rate| rate.per_second()).min_by(f64::total_cmp);
+            let share = *count as f64 * self.would_send as f64 / open.max(1) as f64;
+            longest = longest.max(slowest.map(|per_second| (share / per_second).ceil() as u64));
+        }
+        Ok(longest)
+    }
 }
 
 /// Writes the checks of the dry run into the reports for CI that were asked for. Returns a line
@@ -126,7 +306,7 @@ pub(crate) async fn run(
 fn write_checks(
     request: &SendRequest<'_>,
     survey: &Survey,
-    would_send: u64,
+    prediction: &Prediction,
 ) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for path in &request.args.sending.report {
@@ -145,9 +325,9 @@ fn write_checks(
         let text = ci::dry_run(
             format,
             &ci::class(path),
-            (&survey.tally, survey.unrendered),
+            (&prediction.tally, survey.unrendered),
             survey.filtered,
-            would_send,
+            prediction.would_send,
         );
         report::write_text(&target, format, &text)?;
     }
@@ -165,79 +345,4 @@ async fn twice(
     let is_allowed = question.is_again || (question.is_named && !found.is_refused_under_a_name());
     let refused = format!("; a send is refused without {} or --again", argument(&found.campaign));
     Ok(Some(if is_allowed { found.what } else { found.what + &refused }))
-}
-
-/// How long the slowest provider needs for its share of those who go; `None` where none of them is
-/// limited.
-fn seconds_under_limits(
-    request: &SendRequest<'_>,
-    by_provider: &BTreeMap<String, u64>,
-    going: u64,
-    sendable: u64,
-) -> Result<Option<u64>> {
-    let mut longest: Option<u64> = None;
-    for (name, count) in by_provider {
-        let name = if name.is_empty() {
-            request.chosen.providers.first().copied()
-        } else {
-            Some(name.as_str())
-        };
-        let (_, config) = request.context.settings.provider(name)?;
-        let rate = [config.rate, request.args.sending.rate]
-            .into_iter()
-            .flatten()
-            .min_by(|a, b| a.per_second().total_cmp(&b.per_second()));
-        let slowest =
-            rate.iter().chain(&config.caps).map(|rate| rate.per_second()).min_by(f64::total_cmp);
-        let share = *count as f64 * going as f64 / sendable.max(1) as f64;
-        longest = longest.max(slowest.map(|per_second| (share / per_second).ceil() as u64));
-    }
-    Ok(longest)
-}
-
-/// Whom earlier runs of the campaign have settled for good, by hashes of their keys and addresses.
-#[derive(Default)]
-struct Reached {
-    settled: HashMap<u64, ()>,
-}
-
-impl Reached {
-    async fn read(ledger: &dyn Ledger, request: &SendRequest<'_>) -> Result<Self> {
-        let mut reached = Self::default();
-        let ours = |run: &Run| {
-            request.campaign.ids.contains(&run.head.campaign)
-                && run.head.env == request.context.settings.env
-                && run.state != RunState::Planning
-        };
-        let runs = ledger.runs().await?;
-        for run in runs.iter().filter(|run| ours(run)) {
-            crate::run::reports::each_row(ledger, &run.id, |row| {
-                if matches!(
-                    row.outcome,
-                    Some(
-                        Outcome::Accepted
-                            | Outcome::Rejected
-                            | Outcome::Unknown
-                            | Outcome::AlreadyAccepted
-                    )
-                ) {
-                    reached.settled.insert(hash(&row.key), ());
-                    reached.settled.insert(hash(&key_of(&row.email)), ());
-                }
-                Ok::<(), Error>(())
-            })
-            .await?;
-        }
-        Ok(reached)
-    }
-
-    fn has(&self, row: &PlannedRow) -> bool {
-        !self.settled.is_empty()
-            && (self.settled.contains_key(&hash(&row.key))
-                || self.settled.contains_key(&hash(&key_of(&row.email))))
-    }
-}
-
-fn hash(text: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }

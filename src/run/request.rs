@@ -14,7 +14,7 @@ use crate::model::outcome::Outcome;
 use crate::plan::{self, Lists, Router, Screening};
 use crate::run::apart;
 use crate::run::campaign::{self, Campaign};
-use crate::run::changes::{self, has};
+use crate::run::changes::{self, has, is_abandoned};
 use crate::run::context::Context;
 use crate::run::overlap::Question;
 use crate::suppression::Suppressions;
@@ -61,6 +61,17 @@ impl SendRequest<'_> {
     /// What differs from an earlier run of the campaign, in words.
     pub(crate) fn changes(&self, run: &Run, list_fingerprint: &str) -> Vec<&'static str> {
         changes::changes(run, list_fingerprint, &self.message.fingerprint())
+    }
+
+    /// Whether the send goes on with an earlier run of the campaign instead of planning a new one:
+    /// nothing has changed, and that run was not abandoned.
+    pub(crate) async fn goes_on(
+        &self,
+        ledger: &dyn Ledger,
+        run: &Run,
+        changed: &[&'static str],
+    ) -> Result<bool> {
+        Ok(changed.is_empty() && self.replans.is_none() && !is_abandoned(ledger, run).await?)
     }
 
     /// Why a campaign may not go on with what has changed; `None` where it may.

@@ -10,7 +10,7 @@ use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::outcome::Outcome;
 use crate::run::campaign;
-use crate::run::changes::{is_abandoned, warn_of_left_out};
+use crate::run::changes::warn_of_left_out;
 use crate::run::execution::Execution;
 use crate::run::gates::latched;
 use crate::run::learning::recover;
@@ -133,10 +133,7 @@ impl SendRequest<'_> {
             } else {
                 self.changes(&run, &self.fingerprint()?)
             };
-            if changed.is_empty()
-                && self.replans.is_none()
-                && !is_abandoned(ledger.as_ref(), &run).await?
-            {
+            if self.goes_on(ledger.as_ref(), &run, &changed).await? {
                 if let Some(taken) = taken.take() {
                     taken.finish(&*ledger, state_dir, None).await?;
                 }

@@ -33,6 +33,7 @@ mod odds;
 mod outputs;
 mod pauses;
 mod peers;
+mod predicted;
 mod preview;
 mod providers;
 mod rates;

@@ -35,6 +35,43 @@ fn what_a_later_run_does() -> [(Option<Outcome>, Option<Reason>); 6] {
     ]
 }
 
+pub(in crate::ledger) async fn what_is_foreseen_is_what_a_seal_carries_over(open: Open) {
+    let bed = Bed::new(open).await;
+    let query = |people: Vec<PlannedPerson>| CarryQuery {
+        campaign: head().campaign,
+        env: head().env,
+        dedupe: crate::model::address::Dedupe::Ci,
+        people,
+    };
+    bed.ledger.secret_key().await.unwrap();
+    let none = bed.ledger.foresee(query(Vec::new())).await.unwrap();
+    assert_eq!(none, None, "without an earlier run nothing is carried over");
+    let old = earlier(&bed).await;
+    let people = |is_open| {
+        let person = |row: PlannedRow| PlannedPerson { key: row.key, email: row.email, is_open };
+        same_people().into_iter().map(person).collect::<Vec<_>>()
+    };
+    let carried = what_a_later_run_does().map(|(outcome, _)| outcome).to_vec();
+    let only_accepted = carried
+        .iter()
+        .map(|outcome| outcome.filter(|outcome| *outcome == Outcome::AlreadyAccepted));
+    let only_accepted: Vec<Option<Outcome>> = only_accepted.collect();
+    for is_removed in [false, true] {
+        let before = bed.ledger.runs().await.unwrap().len();
+        let foreseen = bed.ledger.foresee(query(people(true))).await.unwrap();
+        assert_eq!(foreseen, Some(carried.clone()), "{is_removed}");
+        let foreseen = bed.ledger.foresee(query(people(false))).await.unwrap();
+        assert_eq!(foreseen, Some(only_accepted.clone()), "{is_removed}");
+        assert_eq!(bed.ledger.runs().await.unwrap().len(), before);
+        if !is_removed {
+            bed.ledger.remove(&old).await.unwrap();
+        }
+    }
+    let run = bed.sealed(head(), same_people(), seal()).await;
+    let sealed = bed.outcomes(&run).await.into_iter().map(|(outcome, _)| outcome);
+    assert_eq!(sealed.collect::<Vec<_>>(), carried);
+}
+
 pub(in crate::ledger) async fn a_later_run_keeps_who_was_accepted_rejected_or_is_unknown_and_sends_the_others(
     open: Open,
 ) {

@@ -45,6 +45,7 @@ macro_rules! conformance_of {
     ($open:path) => {
         $crate::ledger::conformance::conformance_of! { $open;
             carry {
+                what_is_foreseen_is_what_a_seal_carries_over,
                 a_later_run_keeps_who_was_accepted_rejected_or_is_unknown_and_sends_the_others,
                 a_removed_run_is_remembered,
                 removing_an_unfinished_run_remembers_open_claims_as_unknown,

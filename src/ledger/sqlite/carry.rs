@@ -1,8 +1,8 @@
 //! What a run inherits from earlier runs of its campaign, and what is kept of them when they are
 //! removed.
 //!
-//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 bytes),
-//! so that what outlives a removed run reveals no address. An accepted recipient stays
+//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 octets),
+//! so that what outlives a removed run tells nobody an address. An accepted recipient stays
 //! accepted whatever came later; otherwise the newest run decides, and one that left the recipient
 //! `deferred` or `held` lets this run send.
 
@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::fault::Result;
 use super::{aliases, codes};
-use crate::model::address::{Address, key_of, older_spellings};
+use crate::model::address::{Address, Dedupe, key_of, older_spellings};
 use crate::model::outcome::{Outcome, Reason};
 
 type Hash = [u8; 16];
@@ -127,16 +127,26 @@ fn key_in_one_spelling<'a>(key: &'a str, email: &str) -> Cow<'a, str> {
 }
 
 /// What besides the key makes two recipients the same.
-enum Compare {
+pub(super) enum Compare {
     KeyOnly,
     Exact,
     Folded,
 }
 
-struct Scope {
-    campaign: String,
-    env: Option<String>,
-    compare: Compare,
+/// Which runs a run takes over from, and which recipients are the same.
+pub(super) struct Scope {
+    pub(super) campaign: String,
+    pub(super) env: Option<String>,
+    pub(super) compare: Compare,
+}
+
+/// How recipients are compared that were planned under a way of finding duplicates.
+pub(super) fn compare(dedupe: Dedupe) -> Compare {
+    match dedupe {
+        Dedupe::Off => Compare::KeyOnly,
+        Dedupe::Exact => Compare::Exact,
+        Dedupe::Ci => Compare::Folded,
+    }
 }
 
 fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
@@ -145,44 +155,112 @@ fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
     let settings: serde_json::Value = serde_json::from_str(&settings)?;
-    let compare = match settings.get("dedupe").and_then(serde_json::Value::as_str) {
-        Some("off") => Compare::KeyOnly,
-        Some("exact") => Compare::Exact,
-        _ => Compare::Folded,
-    };
+    let dedupe = settings.get("dedupe").and_then(serde_json::Value::as_str);
+    let compare = compare(dedupe.and_then(|word| word.parse().ok()).unwrap_or_default());
     Ok(Scope { campaign, env, compare })
 }
 
 /// Settles the rows of a run that is being sealed by what became of the same recipients before.
 pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
-    let Scope { campaign, env, compare } = scope(conn, seq)?;
-    let kin = aliases::kin(conn, &campaign)?;
-    let earlier: Vec<i64> = conn
-        .prepare("SELECT seq FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND seq < ?3 AND state <> 0 ORDER BY seq")?
-        .query_map(params![serde_json::to_string(&kin)?, env, seq], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let removed = conn.prepare("SELECT 1 FROM reached LIMIT 1")?.exists([])?;
-    if earlier.is_empty() && !removed {
-        return Ok(());
+    let Some(earlier) = Earlier::find(conn, key, scope(conn, seq)?, seq)? else { return Ok(()) };
+    earlier.gather(conn)?;
+    apply(conn, &earlier, seq)?;
+    earlier.forget(conn)
+}
+
+/// Earlier runs of a campaign, and what is left of removed ones.
+pub(super) struct Earlier {
+    /// Their numbers, oldest first.
+    runs: Vec<i64>,
+    compare: Compare,
+    /// Under the campaign's own id.
+    own: Hasher,
+    /// Under its other ids, which are only needed where removed runs went under them.
+    others: Vec<Hasher>,
+    has_removed: bool,
+}
+
+impl Earlier {
+    /// Finds the runs that were planned before the run with number `before`; `None` where there is
+    /// none and none was removed.
+    pub(super) fn find(
+        conn: &Connection,
+        key: &[u8; 32],
+        Scope { campaign, env, compare }: Scope,
+        before: i64,
+    ) -> Result<Option<Self>> {
+        let kin = aliases::kin(conn, &campaign)?;
+        let runs: Vec<i64> = conn
+            .prepare("SELECT seq FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND seq < ?3 AND state <> 0 ORDER BY seq")?
+            .query_map(params![serde_json::to_string(&kin)?, env, before], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        let has_removed = conn.prepare("SELECT 1 FROM reached LIMIT 1")?.exists([])?;
+        if runs.is_empty() && !has_removed {
+            return Ok(None);
+        }
+        // The campaign's own id stands first.
+        let mut hashers = kin.iter().map(|id| Hasher::new(key, id, env.as_deref()));
+        let Some(own) = hashers.next() else { return Ok(None) };
+        let others = if has_removed { hashers.collect() } else { Vec::new() };
+        Ok(Some(Self { runs, compare, own, others, has_removed }))
     }
-    let hashers: Vec<Hasher> =
-        kin.iter().map(|campaign| Hasher::new(key, campaign, env.as_deref())).collect();
-    // The campaign's own id stands first; the others are only needed where removed runs went under
-    // them.
-    let Some((hasher, others)) = hashers.split_first() else { return Ok(()) };
-    let others = if removed { others } else { &[] };
-    // The cache holds the hashes of a large run, which are looked up in no order.
-    conn.execute_batch(
-        "PRAGMA temp.cache_size = -16384;
-         CREATE TEMP TABLE IF NOT EXISTS earlier(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
-         DELETE FROM temp.earlier;",
-    )?;
-    for (place, old) in earlier.iter().enumerate() {
-        gather(conn, hasher, &compare, *old, place == 0)?;
+
+    /// Gathers what the runs decided in a table of this connection.
+    pub(super) fn gather(&self, conn: &Connection) -> Result<()> {
+        // The cache holds the hashes of a large run, which are looked up in no order.
+        conn.execute_batch(
+            "PRAGMA temp.cache_size = -16384;
+             CREATE TEMP TABLE IF NOT EXISTS earlier(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
+             DELETE FROM temp.earlier;",
+        )?;
+        for (place, old) in self.runs.iter().enumerate() {
+            gather(conn, &self.own, &self.compare, *old, place == 0)?;
+        }
+        Ok(())
     }
-    apply(conn, &mut Lookup::new(conn, removed)?, (hasher, others), &compare, seq)?;
-    conn.execute_batch("DELETE FROM temp.earlier; PRAGMA shrink_memory")?;
-    Ok(())
+
+    /// Frees what was gathered.
+    pub(super) fn forget(&self, conn: &Connection) -> Result<()> {
+        Ok(conn.execute_batch("DELETE FROM temp.earlier; PRAGMA shrink_memory")?)
+    }
+
+    pub(super) fn lookup<'a>(&self, conn: &'a Connection) -> Result<Lookup<'a>> {
+        Lookup::new(conn, self.has_removed)
+    }
+
+    /// What was decided about a recipient; an acceptance comes before all else.
+    pub(super) fn decision(
+        &self,
+        lookup: &mut Lookup<'_>,
+        key: &str,
+        email: &str,
+    ) -> Result<Option<Found>> {
+        let older = |hasher: &Hasher| match self.has_removed {
+            true => hasher.older(&self.compare, key, email),
+            false => Vec::new(),
+        };
+        let all = std::iter::once(&self.own)
+            .chain(&self.others)
+            .flat_map(|hasher| hasher.wanted(&self.compare, key, email).chain(older(hasher)));
+        let mut best: Option<Found> = None;
+        for hash in all {
+            if let Some(found) = lookup.find(&hash)?
+                && (best.is_none() || found.outcome == Outcome::Accepted)
+            {
+                best = Some(found);
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// The outcome that a recipient takes over: an acceptance in any case, anything else only where it
+/// is open and not suppressed.
+pub(super) fn taken_over(found: &Found, is_open: bool) -> Option<Outcome> {
+    match found.outcome {
+        Outcome::Accepted => Some(Outcome::AlreadyAccepted),
+        outcome => is_open.then_some(outcome),
+    }
 }
 
 /// Adds what one earlier run decided to the gathered decisions; runs come oldest first, and the
@@ -238,7 +316,7 @@ fn gather(
 }
 
 /// What an earlier run says about a recipient of this one.
-struct Found {
+pub(super) struct Found {
     outcome: Outcome,
     reason: Option<i64>,
     code: String,
@@ -250,7 +328,7 @@ struct Found {
 }
 
 /// Finds what earlier runs say about a hash.
-struct Lookup<'a> {
+pub(super) struct Lookup<'a> {
     live: Statement<'a>,
     row: Statement<'a>,
     removed: Option<Statement<'a>>,
@@ -312,13 +390,8 @@ impl<'a> Lookup<'a> {
     }
 }
 
-fn apply(
-    conn: &Connection,
-    lookup: &mut Lookup<'_>,
-    (hasher, others): (&Hasher, &[Hasher]),
-    compare: &Compare,
-    seq: i64,
-) -> Result<()> {
+fn apply(conn: &Connection, earlier: &Earlier, seq: i64) -> Result<()> {
+    let mut lookup = earlier.lookup(conn)?;
     let (first, last) = codes::ids_of(seq);
     let mut rows = conn.prepare(&format!(
         "SELECT id, state, key, email FROM recipients WHERE id > ?1 AND id <= ?2 AND key <> '' AND (state = 1 OR outcome = {}) ORDER BY id LIMIT 1000",
@@ -338,22 +411,8 @@ fn apply(
         let Some((newest, ..)) = page.last() else { return Ok(()) };
         after = *newest;
         for (id, state, key, email) in page {
-            let mut best: Option<Found> = None;
-            let is_removed = lookup.removed.is_some();
-            let older = |hasher: &Hasher| {
-                if is_removed { hasher.older(compare, &key, &email) } else { Vec::new() }
-            };
-            let all = std::iter::once(hasher)
-                .chain(others)
-                .flat_map(|hasher| hasher.wanted(compare, &key, &email).chain(older(hasher)));
-            for hash in all {
-                if let Some(found) = lookup.find(&hash)?
-                    && (best.is_none() || found.outcome == Outcome::Accepted)
-                {
-                    best = Some(found);
-                }
-            }
-            let Some(found) = best else { continue };
+            let Some(found) = earlier.decision(&mut lookup, &key, &email)? else { continue };
+            let Some(outcome) = taken_over(&found, state == codes::OPEN) else { continue };
             let named = || {
                 if found.run.is_empty() {
                     "a removed run".to_owned()
@@ -363,29 +422,16 @@ fn apply(
             };
             // The run that decided, and not one that has taken it over as well.
             let from = found.from.clone().unwrap_or_else(named);
-            if found.outcome == Outcome::Accepted {
-                let (outcome, reason) = (
-                    codes::outcome_number(Outcome::AlreadyAccepted),
-                    codes::reason_number(Reason::EarlierRun),
-                );
-                update.execute(params![
-                    id,
-                    outcome,
-                    reason,
-                    "",
+            let (reason, code, detail) = match outcome {
+                Outcome::AlreadyAccepted => (
+                    Some(codes::reason_number(Reason::EarlierRun)),
+                    String::new(),
                     format!("accepted in {from}"),
-                    from
-                ])?;
-            } else if state == codes::OPEN {
-                update.execute(params![
-                    id,
-                    codes::outcome_number(found.outcome),
-                    found.reason,
-                    found.code,
-                    found.detail,
-                    from
-                ])?;
-            }
+                ),
+                _ => (found.reason, found.code, found.detail),
+            };
+            let outcome = codes::outcome_number(outcome);
+            update.execute(params![id, outcome, reason, code, detail, from])?;
         }
     }
 }

@@ -19,6 +19,7 @@ mod facts;
 mod failures;
 mod fault;
 mod foreign;
+mod foresee;
 mod former;
 mod known;
 mod lease;

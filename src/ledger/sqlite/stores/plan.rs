@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use crate::ledger::sqlite::plan::Sealed;
-use crate::ledger::sqlite::{SqliteLedger, aliases, plan, sketches};
+use crate::ledger::sqlite::{SqliteLedger, aliases, foresee, plan, sketches};
 use crate::ledger::{
-    LedgerResult, Overlap, OverlapQuery, PlanStore, PlannedRow, RunHead, RunId, Seal,
+    CarryQuery, LedgerResult, Overlap, OverlapQuery, PlanStore, PlannedRow, RunHead, RunId, Seal,
 };
+use crate::model::outcome::Outcome;
 use crate::provider::BoxFuture;
 
 impl PlanStore for SqliteLedger {
@@ -37,6 +38,13 @@ impl PlanStore for SqliteLedger {
             }
             Ok(None)
         })
+    }
+
+    fn foresee(
+        &self,
+        query: CarryQuery,
+    ) -> BoxFuture<'_, LedgerResult<Option<Vec<Option<Outcome>>>>> {
+        self.long(move |conn| foresee::foresee(conn, &query))
     }
 
     fn discard(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>> {
