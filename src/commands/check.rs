@@ -104,7 +104,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     });
     context.warn_of_unwritable_suppressions();
     let lines = table(&survey, &odd, foreseen.as_ref());
-    tell(&context, &survey, &written, lines, (&suppressions, &odd))?;
+    print(&context, &survey, &written, lines, (&suppressions, &odd))?;
     say_decisive(&context, &survey);
     context.note_all(&survey.with_another());
     context.note_all(survey.trimmed_note().as_slice());
@@ -365,7 +365,7 @@ fn encodings_in_json(survey: &Survey) -> Vec<serde_json::Value> {
     survey.encodings.iter().map(object).collect()
 }
 
-fn tell(
+fn print(
     context: &Context,
     survey: &Survey,
     written: &[PathBuf],

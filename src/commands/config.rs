@@ -49,17 +49,17 @@ pub(crate) fn init(
         return Err(Error::usage(format!("{}: there is one already", configuration.shown()))
             .hint("edit it, or name another directory"));
     }
-    let mut told = format!("wrote {}\n", configuration.shown());
+    let mut summary = format!("wrote {}\n", configuration.shown());
     let (mut wrote, mut kept) = (vec![configuration], Vec::new());
     for (name, mode, text) in others {
         let path = dir.join(name);
         let (word, files) =
             if create(&path, mode, &text)? { ("wrote", &mut wrote) } else { ("kept", &mut kept) };
-        told.push_str(&format!("{word} {}\n", path.shown()));
+        summary.push_str(&format!("{word} {}\n", path.shown()));
         files.push(path);
     }
-    told.push_str("it sends no mail: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
-    told.push_str(&format!(
+    summary.push_str("it sends no mail: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
+    summary.push_str(&format!(
         "next: mailbatch check {}\n",
         list.map_or("LIST".into(), Path::to_string_lossy)
     ));
@@ -72,7 +72,7 @@ pub(crate) fn init(
             ),
         )?;
     } else if !globals.quiet {
-        say(out, &told)?;
+        say(out, &summary)?;
     }
     Ok(Exit::OK)
 }

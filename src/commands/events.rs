@@ -72,8 +72,8 @@ impl Counts {
     fn text(&self, one: &str, many: &str, read: u64, dry_run: bool) -> String {
         let words: Vec<String> =
             self.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
-        let told = if words.is_empty() { "no events".to_owned() } else { words.join(", ") };
-        let mut text = format!("{read} {} read: {told}", if read == 1 { one } else { many });
+        let found = if words.is_empty() { "no events".to_owned() } else { words.join(", ") };
+        let mut text = format!("{read} {} read: {found}", if read == 1 { one } else { many });
         if self.messages > 0 {
             text.push_str(&format!("; {} without feedback", self.nothing));
         }
@@ -88,17 +88,20 @@ impl Counts {
             return text;
         }
         text.push_str(&format!(
-            "\n{} new, {} known before, {} about nobody in the ledger; {} suppressed\n",
+            "\n{} new, {} known before, {} about no recipient in the ledger; {} suppressed\n",
             self.new, self.again, self.strangers, self.learned
         ));
         if self.doubted > 0 {
             text.push_str(&format!(
-                "{} would have suppressed people whom this workspace never mailed; --any-recipient believes such mail\n",
+                "{} would have suppressed people that this workspace never mailed; --any-recipient believes such mail\n",
                 self.doubted
             ));
         }
         if self.hearsay > 0 {
-            text.push_str(&format!("{} told by nothing but words, which anybody can write: kept, and believed about nobody\n", self.hearsay));
+            text.push_str(&format!(
+                "{} unverifiable bounces: recorded, not acted on\n",
+                self.hearsay
+            ));
         }
         text
     }
@@ -128,7 +131,7 @@ impl Intake {
     }
 
     /// An export names its kind of provider: where the configuration has one of that kind, it is
-    /// meant, so that what its webhook told is known to be the same.
+    /// meant, so that what its webhook reported is known to be the same.
     fn name_provider(&self, event: &mut Event) {
         let mut of_kind = self
             .context
@@ -220,7 +223,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     Ok(if counts.unreadable + counts.left_out > 0 { Exit::RETRYABLE } else { Exit::OK })
 }
 
-/// What a message or a provider's JSON object tells.
+/// What a message or a provider's JSON object reports.
 fn read(raw: &[u8]) -> Parsed {
     if raw.first() != Some(&b'{') {
         return mail::read(raw, Timestamp::now());
@@ -266,7 +269,7 @@ fn tally(
     }
 }
 
-/// Prints what a letter tells, a line for each event.
+/// Prints what a letter reports, a line for each event.
 fn print(
     out: &mut impl Write,
     globals: &Globals,
@@ -290,7 +293,7 @@ fn print(
             .iter()
             .map(|event| {
                 let class = event.class.map_or("", |class| class.as_str());
-                let recipient = event.recipient.as_deref().unwrap_or("(address not told)");
+                let recipient = event.recipient.as_deref().unwrap_or("(address not reported)");
                 let hearsay = if event.is_hearsay { " (hearsay)" } else { "" };
                 clean(&format!(
                     "{place}: {} {class} {recipient} {} {}{hearsay}",

@@ -1,4 +1,4 @@
-//! `mailbatch listen`: the web endpoint, until somebody ends it.
+//! `mailbatch listen`: the web endpoint, until a signal ends it.
 
 use crate::cli::{Globals, ListenArgs};
 use crate::listen::Listening;

@@ -262,7 +262,7 @@ impl Drain<'_> {
             }
             tokio::time::sleep(EVERY).await;
         }
-        self.tell(begun.elapsed(), concerned, &left_behind).await
+        self.print(begun.elapsed(), concerned, &left_behind).await
     }
 
     fn concerns(&self, claimed: &UnderWay) -> bool {
@@ -270,7 +270,7 @@ impl Drain<'_> {
             || self.scope.holds_provider(&claimed.provider)
     }
 
-    async fn tell(
+    async fn print(
         &self,
         took: Duration,
         concerned: BTreeSet<String>,

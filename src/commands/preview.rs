@@ -45,7 +45,7 @@ struct Shown {
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
     let (message, source) = context.message(&args.message)?;
-    // A ledger that cannot be read keeps nobody from looking at a message.
+    // A ledger that cannot be read is no reason not to show a message.
     let ledger = context.readable_ledger().unwrap_or_else(|error| {
         context.warn(&format!(
             "warning: {}; what earlier runs decided is not known here",

@@ -99,7 +99,7 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
     }
     let bytes = capabilities
         .request_bytes
-        .map_or_else(|| "what the server announces".to_owned(), |bytes| format!("{bytes} octets"));
+        .map_or_else(|| "what the server announces".to_owned(), |bytes| format!("{bytes} bytes"));
     let window = window.map_or_else(
         || "none: a lost reply leaves recipients unknown".to_owned(),
         |seconds| format!("{} hours", seconds / 3_600),
@@ -179,8 +179,8 @@ async fn test(context: &Context, name: &str) -> Result<Exit> {
         }
     }
     let text = if context.globals.json {
-        let told: Vec<Value> = findings.iter().map(|f| json!({ "about": f.about.as_str(), "state": f.state.as_str(), "detail": f.detail })).collect();
-        let object = json!({ "v": 1, "type": "provider.test", "provider": name, "kind": config.kind, "usable": is_usable, "findings": told });
+        let shown: Vec<Value> = findings.iter().map(|f| json!({ "about": f.about.as_str(), "state": f.state.as_str(), "detail": f.detail })).collect();
+        let object = json!({ "v": 1, "type": "provider.test", "provider": name, "kind": config.kind, "usable": is_usable, "findings": shown });
         format!("{object}\n")
     } else {
         let lines: String = findings

@@ -68,7 +68,7 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
         writer.finish().and_then(|mut out| out.flush()).map_err(closed)
     };
     match written.await {
-        // Whoever read it has seen enough.
+        // The reader has seen enough.
         Err(error) if error.exit() == Exit::OK => Ok(Exit::OK),
         Err(error) => Err(error),
         Ok(()) => Ok(Exit::OK),

@@ -67,7 +67,9 @@ async fn remove(context: &Context, name: &str, yes: bool) -> Result<Exit> {
     ledger.remove(&run.id).await?;
     // The report holds addresses too.
     remove_files(context, &run)?;
-    context
-        .note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
+    context.note(&format!(
+        "mailbatch: run {} is removed; the recipients that it reached stay reached",
+        run.id
+    ));
     Ok(Exit::OK)
 }

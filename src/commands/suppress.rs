@@ -187,7 +187,7 @@ async fn import(context: &Context, args: &ImportArgs) -> Result<Exit> {
     let also = match left_out {
         0 => String::new(),
         rows => {
-            format!("; {rows} rows left out, which are about some mail only or suppress nobody")
+            format!("; {rows} rows left out, which are about some mail only or suppress no address")
         }
     };
     context.note(&format!(
@@ -204,7 +204,7 @@ fn say_what_was_found(context: &Context, findings: &[Finding]) {
             Kind::Struck => {
                 let places = finding.places.join(", ");
                 format!(
-                    "mailbatch: rows struck out by #, //, --, * or ! are left out and suppress nobody ({}): {places}",
+                    "mailbatch: rows struck out by #, //, --, * or ! are left out and suppress no address ({}): {places}",
                     finding.count
                 )
             }

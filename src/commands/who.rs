@@ -110,7 +110,7 @@ fn outcome(row: &LedgerRow) -> String {
         .join(" ")
 }
 
-/// The beginning of a message's fingerprint, which tells its versions apart.
+/// The beginning of a message's fingerprint, which distinguishes its versions.
 fn version(run: &Run) -> String {
     run.head.message_fingerprint.chars().take(12).collect()
 }
@@ -172,7 +172,7 @@ impl Known {
             let parts = [
                 class.to_owned(),
                 format!("{} {}", event.code, event.status).trim().to_owned(),
-                format!("told by {from}"),
+                format!("reported by {from}"),
             ];
             moments.push(Moment {
                 at: Some(event.at),

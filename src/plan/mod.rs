@@ -244,7 +244,7 @@ pub(crate) fn read(
             Queue { sender, message: screening.message, chunk: Vec::with_capacity(TOGETHER) },
         );
         let screened = screener.join().map_err(|_| Error::internal("screening stopped"))?;
-        // An error of the screening or of the sink ends the reading too, and is the one to tell.
+        // An error of the screening or of the sink ends the reading too, and is the one to report.
         let mut survey = screened?;
         let read = read?;
         survey.columns = read.columns;

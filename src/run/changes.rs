@@ -68,7 +68,7 @@ pub(crate) fn refusal(
         ));
     }
     if changed.contains(&"the message") && !is_accepted {
-        return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew".into());
+        return refuse("--accept-changes sends the changed message to recipients that have not been reached, a new campaign name begins anew".into());
     }
     None
 }
@@ -108,8 +108,8 @@ pub(crate) async fn warn_of_left_out(
     Ok(())
 }
 
-/// A run that was closed by hand is not continued: the same command plans anew, and whoever was
-/// reached stays reached.
+/// A run that was abandoned is not continued: the same command plans anew, and recipients that were
+/// reached stay reached.
 pub(crate) async fn is_abandoned(
     ledger: &dyn Ledger,
     run: &Run,

@@ -235,7 +235,7 @@ fn signal_words(exit: Exit) -> &'static str {
     }
 }
 
-/// Recipients whom an attempt has settled.
+/// Recipients that an attempt has settled.
 fn attempted(standing: &Standing) -> u64 {
     [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown]
         .iter()

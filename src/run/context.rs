@@ -205,7 +205,7 @@ impl Context {
         Ok(loaded)
     }
 
-    /// Everybody who must not be mailed: the configured files, `more`, and what the ledger has
+    /// All addresses that must not be mailed: the configured files, `more`, and what the ledger has
     /// learned.
     pub(crate) async fn suppressions(
         &self,
@@ -236,7 +236,7 @@ impl Context {
                 format!("{} {entries} {what}: {}{more}", found.count, places.join(", "))
             };
             if noted.is_blank {
-                self.warn(&format!("warning: suppression file {file} is empty and suppresses nobody; has its export failed?"));
+                self.warn(&format!("warning: suppression file {file} is empty and suppresses no address; has its export failed?"));
             }
             if noted.unseen_ends.count > 0 {
                 let line = named(

@@ -14,16 +14,16 @@ use crate::model::pause::Watched;
 use crate::pipeline::CanaryRule;
 use crate::run::context::Context;
 
-/// How long bounces and complaints are waited for where something tells of them and nobody says how
-/// long.
+/// How long bounces and complaints are waited for where a source reports them and no setting says
+/// how long.
 const WAIT: Duration = Duration::from_secs(15 * 60);
-/// What has told of something within this time will tell again.
+/// A source that reported something within this time will report again.
 const LATELY: Duration = Duration::from_secs(30 * 86_400);
 
-/// What tells of bounces and complaints about an execution.
+/// Where bounces and complaints about an execution come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FeedbackSource {
-    /// The sandbox tells with its replies.
+    /// The sandbox reports with its replies.
     Sandbox,
     /// Mail or an event log that was taken in lately.
     Events,
@@ -34,8 +34,7 @@ pub(crate) enum FeedbackSource {
 }
 
 impl FeedbackSource {
-    /// Finds out. What webhooks told lately says nothing: without an endpoint that runs now, nobody
-    /// hears them.
+    /// Finds out. Recent webhooks prove nothing: without an endpoint that runs now, none arrives.
     pub(crate) async fn find(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<Self> {
         let settings = &context.settings;
         if settings
@@ -48,8 +47,8 @@ impl FeedbackSource {
         if tokio::task::block_in_place(|| listen::is_present(&state_dir)) {
             return Ok(Self::Endpoint);
         }
-        let heard = ledger.has_heard(Timestamp::now() - LATELY).await?;
-        Ok(if heard { Self::Events } else { Self::Nothing })
+        let has_events = ledger.has_heard(Timestamp::now() - LATELY).await?;
+        Ok(if has_events { Self::Events } else { Self::Nothing })
     }
 }
 

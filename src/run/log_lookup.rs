@@ -1,5 +1,5 @@
-//! What providers' logs know of recipients in doubt: asked once by `reconcile`, and again by the
-//! next start where a provider was still at work when it was asked last.
+//! What providers' logs know of recipients whose outcome is unknown: asked once by `reconcile`, and
+//! again by the next start where a provider was still at work when it was asked last.
 //!
 //! The rule it keeps: nothing but questions leaves the machine, and what proves nothing settles
 //! nobody.
@@ -98,7 +98,7 @@ pub(crate) async fn keep_what_it_teaches(
     if learned.is_empty() { Ok(()) } else { keep_learned(ledger, &learn, learned).await }
 }
 
-/// Goes on asking about recipients whom a provider took and was still at work on when the process
+/// Goes on asking about recipients that a provider took and was still processing when the process
 /// that asked ended: for as long after the claim as that process would have, and once at least. The
 /// caller holds the campaign's lock.
 pub(crate) async fn follow_up(
@@ -121,7 +121,8 @@ pub(crate) async fn follow_up(
     .await?;
     let mut settled = 0;
     for (name, mut rows) in by_provider {
-        // Who cannot be connected to is told when mail is to go there, or by `reconcile`.
+        // A provider that cannot be connected to is an error when mail is to go there, and a note
+        // of `reconcile`.
         let Ok(provider) = tokio::task::block_in_place(|| context.settings.connect(&name)) else {
             continue;
         };
@@ -163,7 +164,7 @@ async fn follow(
         return Ok(0);
     };
     context.note(&format!(
-        "mailbatch: asking {name} what became of {} recipients whom it was at work on",
+        "mailbatch: asking {name} about {} recipients that it was still processing",
         rows.len()
     ));
     let mut claimed = Timestamp::UNIX_EPOCH;

@@ -44,8 +44,8 @@ pub(crate) async fn nothing_to_do(
         (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
     let is_over = held + deferred == 0;
     let mut verdict = earned(standing, sending);
-    // Those whom a person has closed the run without, or who were not asked for, are no verdict of
-    // this command.
+    // Recipients that a person closed the run without, or that were not asked for, are no verdict
+    // of this command.
     verdict.retain(|(exit, _)| *exit != Exit::RETRYABLE);
     let ended = verdict.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(", ");
     let ended = if ended.is_empty() { ended } else { format!("\n{ended}, as when it ended") };

@@ -24,8 +24,8 @@ pub(crate) struct Question<'a> {
     pub(crate) is_named: bool,
     /// `--again` was given.
     pub(crate) is_again: bool,
-    /// With which runs it is compared; `None` where nobody of the list is reached, so that there is
-    /// nothing to compare.
+    /// With which runs it is compared; `None` where no recipient of the list is reached, so that
+    /// there is nothing to compare.
     pub(crate) apart: Option<&'static str>,
     pub(crate) message_fingerprint: String,
 }
@@ -123,8 +123,8 @@ impl Question<'_> {
     }
 
     /// The run that reaches most of these people and began after this command did: of the campaigns
-    /// that have at least half of them and ten in such runs. Of one that began before, whoever gave
-    /// this one a name could know.
+    /// that have at least half of them and ten in such runs. Of one that began before, the
+    /// operator who named this one could know.
     async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
         let state_dir = &self.context.settings.workspace.state_dir;
         let (mut people, mut first) = (0, None);
@@ -146,7 +146,7 @@ impl Question<'_> {
         self.answer(&found)
     }
 
-    /// The same about a lost run of which is known what left and not to whom.
+    /// The same about a lost run whose messages are counted and whose recipients are not known.
     pub(crate) fn judge_unread(&self, unread: &Unread) -> Result<()> {
         let Unread { run, campaign, messages } = unread;
         if self.is_again || *messages < MANY {

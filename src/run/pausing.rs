@@ -9,7 +9,7 @@ use crate::model::outcome::Kind;
 pub(crate) struct Start<'a> {
     pub(crate) campaign: &'a str,
     pub(crate) kind: Kind,
-    /// Through whom it may go; empty where that does not matter.
+    /// The providers it may go through; empty where that does not matter.
     pub(crate) providers: Vec<&'a str>,
 }
 

@@ -1,4 +1,5 @@
-//! Through whom a send goes: the chosen providers, connected, each told what the message needs.
+//! The providers that a send goes through: chosen, connected, and prepared for what the message
+//! needs.
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::provider::Provider;
 use crate::run::context::Context;
 use crate::run::settings::{RunRoute, RunSettings};
 
-/// The providers that a run goes through: those frozen with it, as far as they are still configured.
+/// The providers that a run goes through: those frozen with it, as far as they are still
+/// configured.
 fn route_of(settings: &Settings, run: &Run, frozen: Option<&RunRoute>) -> Result<RunRoute> {
     let Some(frozen) = frozen else {
         let (name, _) = settings.provider(Some(&run.head.provider))?;
@@ -103,7 +105,8 @@ pub(crate) fn refuse_examples_of_run(
     refuse_examples(settings, &route_of(settings, run, frozen.route.as_ref())?.providers, message)
 }
 
-/// A provider that is told what the message needs, and whether everything goes to its own sandbox.
+/// A provider that is prepared for what the message needs, in its own sandbox where that is asked
+/// for.
 fn prepared(
     settings: &Settings,
     name: &str,

@@ -79,7 +79,7 @@ struct Unknowns<'a> {
 }
 
 impl Unknowns<'_> {
-    /// Everybody who is in doubt now, in input order.
+    /// All recipients whose outcome is unknown now, in input order.
     async fn rows(&self) -> Result<Vec<LedgerRow>> {
         let mut rows = Vec::new();
         each_row(self.ledger.as_ref(), &self.run.id, |row| {
@@ -105,7 +105,7 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// The recipients in doubt with these addresses; exit 2 where one of them is not in doubt.
+    /// The unknown recipients with these addresses; exit 2 where the outcome of one is known.
     async fn named(&self, emails: &[String]) -> Result<HashSet<RowNumber>> {
         let mut wanted: BTreeMap<String, bool> =
             emails.iter().map(|email| (key_of(email), false)).collect();
@@ -203,7 +203,7 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// Sends batches that are in doubt as a whole once more, where their provider knows idempotency
+    /// Sends batches that are unknown as a whole once more, where their provider knows idempotency
     /// keys.
     async fn by_replay(&mut self) -> Result<()> {
         let mut by_batch: BTreeMap<i64, HashMap<RowNumber, LedgerRow>> = BTreeMap::new();
@@ -269,7 +269,7 @@ impl Unknowns<'_> {
             }
             if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced))
             {
-                self.notes.push(refuse("no trace tells as which requests it went"));
+                self.notes.push(refuse("no trace says in which requests it went"));
                 continue;
             }
             match replay(&source, &configured, &batch, &members).await? {
@@ -293,7 +293,7 @@ impl Unknowns<'_> {
                         reply.items.into_iter().filter_map(verdict).collect();
                     if verdicts.len() < members.len() {
                         self.notes
-                            .push(format!("batch {number} was sent again, and {} of its members are still in doubt", members.len() - verdicts.len()));
+                            .push(format!("batch {number} was sent again, and {} of its members are still unknown", members.len() - verdicts.len()));
                     }
                     self.settle("replay", verdicts).await?;
                 }
@@ -328,7 +328,7 @@ impl Unknowns<'_> {
         }
     }
 
-    /// Settles whoever is left, or those who were named, on a person's word.
+    /// Settles the recipients that are left, or those that were named, on a person's word.
     async fn by_word(&mut self, word: Assumed, named: &HashSet<RowNumber>) -> Result<()> {
         let by = std::env::var("USER")
             .ok()
@@ -363,7 +363,7 @@ fn taken(provider_id: Option<String>) -> Settled {
     Settled::Final(Verdict::Accepted { provider_id, code: String::new(), detail: String::new() })
 }
 
-/// What an answer about one member makes of it; `None` where it is in doubt as before.
+/// What an answer about one member makes of it; `None` where it is unknown as before.
 fn settled(verdict: Verdict) -> Option<Settled> {
     match verdict {
         Verdict::Unknown { .. } => None,

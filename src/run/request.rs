@@ -29,7 +29,7 @@ pub(crate) struct SendRequest<'a> {
     pub(crate) lists: Lists,
     pub(crate) filter: Option<Filter>,
     pub(crate) campaign: Campaign,
-    /// Through whom it goes.
+    /// The providers it goes through.
     pub(crate) chosen: Chosen<'a>,
     /// It plans the rest of an earlier run anew: of those outcomes only, where there are any.
     /// `None` for a send that was typed.

@@ -159,12 +159,12 @@ pub(crate) async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<(
     let (name, newer) = (run.head.name(), newer.id);
     let typed = campaign::argument(&campaign::typable(ledger, &run.head.campaign).await?);
     Err(Error::usage(format!("run {} is over: run {newer} of {name} has taken its recipients over, and may have reached them", run.id)).hint(format!(
-        "`mailbatch resume {newer}` and `mailbatch retry {newer}` go on; people whom only the earlier list has are reached by sending that list with \
+        "`mailbatch resume {newer}` and `mailbatch retry {newer}` go on; people that only the earlier list has are reached by sending that list with \
          {typed}"
     )))
 }
 
-/// Closes a run: whoever is left is held, and the next send of the campaign plans anew.
+/// Closes a run: recipients that are left are held, and the next send of the campaign plans anew.
 pub(crate) async fn abandon(
     context: &Context,
     ledger: &dyn Ledger,

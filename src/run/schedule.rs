@@ -1,7 +1,7 @@
 //! How the system schedules a process that sends.
 //!
-//! The rule it keeps: whoever started mailbatch with a policy or a niceness of their own has
-//! chosen; only what nobody chose is changed.
+//! The rule it keeps: a policy or a niceness that mailbatch was started with is a choice; only the
+//! default is changed.
 
 /// Asks the system to take this thread, and all that it starts from now on, for a batch job
 /// (`SCHED_BATCH`, sched(7)). Woken by an answer, it then does not push aside what runs on that
@@ -70,9 +70,9 @@ mod tests {
     }
 
     #[test]
-    fn a_niceness_that_somebody_chose_stays_with_its_policy() {
+    fn a_niceness_that_was_chosen_stays_with_its_policy() {
         let (before, after) = in_a_thread(|| {
-            rustix::process::nice(3).expect("anybody may step back");
+            rustix::process::nice(3).expect("a process may lower its priority");
             let before = scheduled();
             super::as_batch();
             (before, scheduled())

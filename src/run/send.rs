@@ -227,7 +227,7 @@ impl SendRequest<'_> {
         if self.args.sending.on_unknown == OnUnknown::Retry {
             open.push(Outcome::Unknown);
         }
-        // A finished run has nobody else to open again.
+        // A finished run has no other recipient to open again.
         if run.state == RunState::Open || self.args.sending.on_unknown == OnUnknown::Retry {
             forget_report(self.context, &run)?;
         }
@@ -251,7 +251,7 @@ impl SendRequest<'_> {
     }
 
     /// An unfinished run goes on as it was planned: another provider is refused, another canary or
-    /// way of finding duplicates is told.
+    /// way of finding duplicates is noted.
     fn keeps_what_was_frozen(
         &self,
         run: &Run,

@@ -1,8 +1,8 @@
 //! `send --ledger-lost`: goes on after the ledger was lost, on the word of the reports that lie
 //! beside it.
 //!
-//! The rule it keeps: a run counts as taken over only when everybody whom it may have reached is on
-//! record again. Everything is kept as keyed hashes, as of a run that was removed.
+//! The rule it keeps: a run counts as taken over only when every recipient it may have reached is
+//! on record again. Everything is kept as keyed hashes, as of a run that was removed.
 
 mod proof;
 
@@ -55,7 +55,7 @@ pub(crate) struct TakenOver {
     traced: Vec<Traced>,
 }
 
-/// People of a run whom only their row numbers name.
+/// People of a run that are known by their row numbers alone.
 struct Traced {
     run: RunId,
     record: Option<RunRecord>,
@@ -63,15 +63,15 @@ struct Traced {
     reached: Reached,
 }
 
-/// Messages of another campaign's run that left after its last report. To whom is known once that
-/// campaign is sent.
+/// Messages of another campaign's run that left after its last report. Their recipients are known
+/// once that campaign is sent.
 pub(crate) struct Unread {
     pub(crate) run: RunId,
     pub(crate) campaign: String,
     pub(crate) messages: u64,
 }
 
-/// Whom a lost run has reached, as far as that has been read.
+/// The people a lost run has reached, as far as that has been read.
 #[derive(Clone, Default)]
 struct Reached {
     people: Sketch,
@@ -79,7 +79,7 @@ struct Reached {
 }
 
 impl Reached {
-    /// Nothing where the run's mail reached nobody of its list.
+    /// Nothing where the run's mail reached no recipient of its list.
     fn lost_people(
         self,
         run: &str,
@@ -295,7 +295,7 @@ impl Takeover<'_> {
         for file in self.remains.traces.get(run).into_iter().flatten() {
             let path = trace::directory(self.state_dir).join(&file.name);
             let state = Trace::read(&path).map_err(|e| {
-                Error::usage(format!("{e}; whom run {run} reached cannot be read from it")).hint(format!(
+                Error::usage(format!("{e}; the recipients of run {run} cannot be read from it")).hint(format!(
                     "restore it or the ledger from a backup; moving {} away gives up what it says, and people may be mailed twice",
                     path.shown()
                 ))
@@ -325,7 +325,7 @@ impl TakenOver {
     /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and
     /// records that the lost runs are taken over. Returns the runs of other campaigns that may have
     /// reached people with this message, compared with runs of the sort `apart`. Errs with exit 2
-    /// where messages left after a run's last report and nothing says to whom.
+    /// where messages left after a run's last report and nothing names their recipients.
     pub(crate) async fn finish(
         self,
         ledger: &dyn Ledger,
@@ -374,7 +374,7 @@ impl TakenOver {
     }
 }
 
-/// Keeps whom a lost run reached.
+/// Keeps the people that a lost run reached.
 async fn keep(
     ledger: &dyn Ledger,
     run: &str,
@@ -399,12 +399,12 @@ fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
         && apart != UNREACHED
 }
 
-/// Messages left, and nothing says to whom.
+/// Messages left, and nothing names their recipients.
 fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Error {
     let trace = trace::directory(state_dir).join(format!("{run}-*.log"));
     Error::usage(format!(
         "run {run} handed {messages} messages over after its last report, and {}",
-        if has_record { "the list has changed since" } else { "nothing says to whom: its record is missing" }
+        if has_record { "the list has changed since" } else { "nothing names their recipients: its record is missing" }
     ))
     .hint(format!(
         "send the list as it was then, or restore the ledger; moving {} away gives up what it says, and these people may be mailed twice",

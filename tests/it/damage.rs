@@ -469,8 +469,8 @@ fn a_suppression_file_never_loses_an_entry_silently() {
         assert!(stopped(file, 4, says).is_empty());
     }
     for (file, says) in [
-        (&b""[..], "stop.csv is empty and suppresses nobody"),
-        (b"\xef\xbb\xbf\n \n", "stop.csv is empty and suppresses nobody"),
+        (&b""[..], "stop.csv is empty and suppresses no address"),
+        (b"\xef\xbb\xbf\n \n", "stop.csv is empty and suppresses no address"),
         (b"email\nann@example\n=ben@example.com\n", "2 entries may be cut off or misspelt"),
         (b"email,note\nx@example.com,\"a note\nover lines, with boss@acme.example in it\"\n", ""),
     ] {

@@ -85,7 +85,9 @@ fn a_bounce_finds_its_person_by_the_envelope_sender_and_suppresses_once() {
     let said = ingest(&work, &["-"], &bounce);
     assert!(
         said.contains("1 bounced(hard)")
-            && said.contains("1 new, 0 known before, 0 about nobody in the ledger; 1 suppressed"),
+            && said.contains(
+                "1 new, 0 known before, 0 about no recipient in the ledger; 1 suppressed"
+            ),
         "{said}"
     );
     work.file("again/1", &bounce).file("again/2", &bounce);
@@ -134,7 +136,7 @@ fn mail_about_strangers_is_kept_and_believed_only_when_asked() {
     let stranger = bounce_to("bounces+eve=example.org@acme.example", "no such user", NOON);
     let said = ingest(&work, &["-"], &stranger);
     assert!(
-        said.contains("1 about nobody in the ledger; 0 suppressed")
+        said.contains("1 about no recipient in the ledger; 0 suppressed")
             && said.contains("--any-recipient"),
         "{said}"
     );
@@ -157,8 +159,8 @@ fn words_that_a_person_can_write_are_kept_as_hearsay_and_are_about_nobody() {
     };
     let said = ingest(&work, &["--any-recipient", "-"], &told("postmaster@example.com"));
     assert!(
-        said.contains("1 new, 0 known before, 1 about nobody in the ledger; 0 suppressed")
-            && said.contains("1 told by nothing but words"),
+        said.contains("1 new, 0 known before, 1 about no recipient in the ledger; 0 suppressed")
+            && said.contains("1 unverifiable bounces: recorded, not acted on"),
         "{said}"
     );
     let events = lines(&work, &["events", "list", "--email", "bob@example.com", "--json"]);
@@ -375,7 +377,7 @@ fn a_complaint_whose_address_is_redacted_finds_its_person_by_the_message_and_sup
     // About a message that is not ours nobody is suppressed, and it is kept.
     let said = ingest(&work, &["-"], &report);
     assert!(
-        said.contains("1 new, 0 known before, 1 about nobody in the ledger; 0 suppressed"),
+        said.contains("1 new, 0 known before, 1 about no recipient in the ledger; 0 suppressed"),
         "{said}"
     );
     let listed = lines(&work, &["events", "list", "--json"]);

@@ -102,8 +102,8 @@ impl Cursor {
     }
 
     /// Holds the place against the clock and the account, and says what is wrong with it. One that
-    /// is yet to come was kept by a clock that was ahead, and nobody knows from when on: nothing of
-    /// the last month counts as read then. Of another account nothing has been read, but the
+    /// is yet to come was kept by a clock that was ahead, and it is unknown from when on: nothing
+    /// of the last month counts as read then. Of another account nothing has been read, but the
     /// account may be the same with a new key, so it is read from the place at the latest, and from
     /// `first` before now.
     pub(crate) fn doubt(
@@ -161,7 +161,7 @@ impl Cursor {
 }
 
 /// What the place is marked with: of an account's hash so much, under the workspace's own key, that
-/// it tells nobody anything but whether two polls were of the same one.
+/// it reveals nothing but whether two polls were of the same one.
 pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
     let signed = hmac::sign(
         &hmac::Key::new(hmac::HMAC_SHA256, secret),

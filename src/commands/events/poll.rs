@@ -1,4 +1,4 @@
-//! `mailbatch events poll`: a provider's own log is read, so that what no webhook told is known
+//! `mailbatch events poll`: a provider's own log is read, so that what no webhook reported is known
 //! too.
 //!
 //! The rules it keeps: the place in the log moves only over what is in the ledger; what was told
@@ -63,7 +63,7 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
     let believe = Believe { soft: context.settings.soft_bounces, mail_about_anybody: false };
     let intake = ledger.filter(|_| !args.dry_run).map(|ledger| Intake { context, ledger, believe });
     let now = Timestamp::now();
-    let (span, told) = (Span { from: now, until: now }, Told::default());
+    let (span, progress) = (Span { from: now, until: now }, Progress::default());
     let mut poll = Poll {
         name,
         log,
@@ -74,13 +74,13 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
         account,
         doubt: None,
         intake,
-        told,
+        progress,
     };
     poll.set_out(now);
     let read = poll.read(globals).await;
     provider.close().await;
     read?;
-    poll.tell(globals)
+    poll.print(globals)
 }
 
 /// Where a poll begins.
@@ -104,7 +104,9 @@ fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) ->
         instead.push(format!("`mailbatch listen` takes its webhooks at /events/{name}"));
     }
     if provider.account_api().is_some_and(|account| account.suppressions().is_some()) {
-        instead.push(format!("`mailbatch suppress sync {name}` takes whom it suppresses"));
+        instead.push(format!(
+            "`mailbatch suppress sync {name}` takes the addresses that it suppresses"
+        ));
     }
     if instead.is_empty() {
         instead.push("`mailbatch events ingest PATH` reads the bounces and complaints that come back as mail".to_owned());
@@ -115,7 +117,7 @@ fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) ->
 
 /// What came of it beside the counts.
 #[derive(Debug, Default)]
-struct Told {
+struct Progress {
     counts: Counts,
     entries: u64,
     left_out: Vec<String>,
@@ -136,7 +138,7 @@ struct Poll<'a> {
     doubt: Option<String>,
     /// `None` writes nothing.
     intake: Option<Intake>,
-    told: Told,
+    progress: Progress,
 }
 
 impl Poll<'_> {
@@ -207,7 +209,7 @@ impl Poll<'_> {
                 flushed(out.flush())?;
             }
             self.keep(events).await?;
-            self.told.left_out.extend(stretch.left_out);
+            self.progress.left_out.extend(stretch.left_out);
             if let (Some(_), Some(read)) = (&self.intake, stretch.read_until) {
                 // What is unsettled may still come on a later page.
                 let read =
@@ -218,7 +220,7 @@ impl Poll<'_> {
             let trouble = if !cursors.insert(xxh3_128(goes_on.as_bytes())) {
                 "the log leads back to a page that has been read"
             } else if stale >= MOST_STALE {
-                "the log tells the same entries over and over"
+                "the log repeats the same entries over and over"
             } else if seen.len() >= MOST {
                 "the log is longer than one poll reads"
             } else {
@@ -239,14 +241,14 @@ impl Poll<'_> {
 
     /// The event of an entry; `None` where it cannot be read, which is counted and said.
     fn event(&mut self, entry: &Entry) -> Option<Event> {
-        self.told.entries += 1;
+        self.progress.entries += 1;
         match self.reader.read_log(entry.list, &entry.value, Timestamp::now()) {
             Ok(mut event) => {
                 event.provider.clone_from(&self.name);
                 Some(event)
             }
             Err(why) => {
-                self.told.counts.unreadable += 1;
+                self.progress.counts.unreadable += 1;
                 eprintln_quietly(&format!(
                     "mailbatch: providers.{}: {}: {why}; the rest goes on",
                     self.name, entry.list
@@ -258,9 +260,9 @@ impl Poll<'_> {
 
     /// Writes events down, and what follows from them into the suppression file.
     async fn keep(&mut self, events: Vec<Event>) -> Result<()> {
-        let Self { intake, told, reader, .. } = self;
+        let Self { intake, progress, reader, .. } = self;
         for event in &events {
-            *told.counts.words.entry(event.word()).or_default() += 1;
+            *progress.counts.words.entry(event.word()).or_default() += 1;
         }
         let Some(intake) = intake else { return Ok(()) };
         let shares_ids = reader.log.as_ref().is_some_and(|log| log.shares_ids);
@@ -273,18 +275,18 @@ impl Poll<'_> {
             if !shares_ids {
                 let were_told =
                     try_join_all(some.iter().map(|event| was_told(intake, event))).await?;
-                told.counts.again += were_told.iter().filter(|told| **told).count() as u64;
+                progress.counts.again += were_told.iter().filter(|told| **told).count() as u64;
                 let mut were_told = were_told.into_iter();
                 some.retain(|_| !were_told.next().unwrap_or(false));
             }
-            intake.write_down(some, &mut told.counts).await?;
+            intake.write_down(some, &mut progress.counts).await?;
         }
         // What an earlier process learned and could not file goes along.
         intake.file().await
     }
 
-    fn tell(&self, globals: &Globals) -> Result<Exit> {
-        let Told { counts, entries, left_out } = &self.told;
+    fn print(&self, globals: &Globals) -> Result<Exit> {
+        let Progress { counts, entries, left_out } = &self.progress;
         for what in left_out {
             eprintln_quietly(&format!("mailbatch: providers.{}: {}", self.name, clean(what)));
         }
@@ -311,7 +313,7 @@ impl Poll<'_> {
     }
 }
 
-/// Whether the ledger has heard of it under another id: the same of the same message, or of the
+/// Whether the ledger knows it under another id: the same of the same message, or of the
 /// same person at about the same time. What keeps mail from a person is never known by something
 /// that does not.
 async fn was_told(intake: &Intake, event: &Event) -> Result<bool> {
@@ -358,7 +360,7 @@ fn line(event: &Event) -> String {
 
 fn in_words(event: &Event) -> String {
     let class = event.class.map_or("", |class| class.as_str());
-    let recipient = event.recipient.as_deref().unwrap_or("(address not told)");
+    let recipient = event.recipient.as_deref().unwrap_or("(address not reported)");
     let line = format!(
         "{}  {:<14} {class:<16} {recipient}  {} {} {}",
         time(event.at),

@@ -128,7 +128,7 @@ pub(super) struct Earlier<'a> {
     dedupe: Dedupe,
     campaign: String,
     kind: Kind,
-    /// Through whom it would go; empty where the configuration names nobody.
+    /// The providers it would go through; empty where the configuration names none.
     providers: Vec<String>,
     /// The runs of the campaign, newest first.
     runs: Vec<Run>,

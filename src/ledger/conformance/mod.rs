@@ -24,10 +24,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Adopted, Ask, CanaryEvidence, Claimed, Draft, EventQuery, Fact, Gate, Hold, Ledger,
+    Adopted, Ask, CanaryEvidence, CarryQuery, Claimed, Draft, EventQuery, Fact, Gate, Hold, Ledger,
     LedgerError, LedgerRow, LedgerSuppression, LostPeople, Member, NewPause, OverlapQuery,
-    PauseScope, People, PlannedRow, Reconciled, Recovered, RunHead, RunId, RunState, Seal, Seen,
-    Settled, Sketch, Through, UsedToken, person_of, person_seed, trace,
+    PauseScope, People, PlannedPerson, PlannedRow, Reconciled, Recovered, RunHead, RunId, RunState,
+    Seal, Seen, Settled, Sketch, Through, UsedToken, person_of, person_seed, trace,
 };
 use crate::model::event::{Believe, Event};
 use crate::model::literal::CanarySize;

@@ -1,8 +1,8 @@
 //! What a run inherits from earlier runs of its campaign, and what is kept of them when they are
 //! removed.
 //!
-//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 octets),
-//! so that what outlives a removed run tells nobody an address. An accepted recipient stays
+//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 bytes),
+//! so that what outlives a removed run reveals no address. An accepted recipient stays
 //! accepted whatever came later; otherwise the newest run decides, and one that left the recipient
 //! `deferred` or `held` lets this run send.
 

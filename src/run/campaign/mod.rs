@@ -36,8 +36,8 @@ pub(crate) use typed::{argument, asked, typable};
 const SIGN: char = '#';
 
 /// The identity of a send whose mail goes to one address instead of its recipients: a campaign of
-/// its own under the same name, because it reaches nobody of the list, and what it began must never
-/// go on to them, nor the other way round.
+/// its own under the same name, because it reaches no recipient of the list, and what it began must
+/// never go on to them, nor the other way round.
 pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
     let fingerprint: String = digest::digest(&digest::SHA256, to.folded().as_bytes())
         .as_ref()
@@ -49,7 +49,7 @@ pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
 }
 
 /// The identity of a send whose mail goes to the provider's sandbox: a campaign of its own too, for
-/// it reaches nobody either.
+/// it reaches no recipient either.
 pub(crate) fn sandboxed(campaign: &str) -> String {
     format!("{campaign}{SIGN}sandbox")
 }
@@ -71,8 +71,8 @@ pub(crate) struct Lock {
     _files: Vec<File>,
 }
 
-/// Whoever only looks whether the lock is taken holds it for a moment; that must not look like a
-/// run.
+/// A process that only looks whether the lock is taken holds it for a moment; that must not look
+/// like a run.
 const GLANCE: Duration = Duration::from_millis(150);
 
 /// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 when another execution has it. A

@@ -33,7 +33,7 @@ pub(crate) fn asked(
         }
         (None, Some(files)) => Ok(Asked::Files(files)),
         (None, None) => Err(Error::usage("a list from standard input needs --campaign NAME")
-            .hint("the name is what tells a second start from a new send")),
+            .hint("the name distinguishes a second start from a new send")),
     }
 }
 

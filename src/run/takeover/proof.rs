@@ -1,6 +1,6 @@
 //! Whether what is left of a lost run's reports is all that there was.
 //!
-//! The rule it keeps: a recipient whom a report named as reached, and whom nothing names any more,
+//! The rule it keeps: a recipient that a report named as reached, and that nothing names any more,
 //! is not taken for one who was not reached. A record says what its run's newest report held. Where
 //! it does not, because an earlier version wrote it, the rows' own numbers, the link to the newest
 //! report and the number of the last batch must bear the report out.

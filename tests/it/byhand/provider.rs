@@ -339,7 +339,7 @@ fn the_list_tells_whether_secrets_resolve_and_never_what_they_are() {
 #[test]
 fn a_provider_shows_what_it_can_do() {
     for (kind, says) in [
-        ("postmark", ["up to 500 recipients", "50000000 octets", "by its place"]),
+        ("postmark", ["up to 500 recipients", "50000000 bytes", "by its place"]),
         ("emitlo", ["marketing mail", "unsubscribe headers  none", "idempotency          none"]),
         ("bird", ["up to 100 recipients", "3 hours", "unsubscribe headers  provider"]),
         ("mailersio", ["suppression list     none", "sandbox mode         none", "24 hours"]),

@@ -2,7 +2,7 @@
 //! stopped.
 //!
 //! The rule it keeps: it ends, whatever the provider answers: a cursor that comes twice and pages
-//! that bring nobody new are an error.
+//! that bring no new address are an error.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,8 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::account::{RemoteList, Theirs, Trouble};
 
-/// So many pages in a row may hold nobody new: one person can stand on several lists of a provider.
+/// So many pages in a row may hold no new address: one person can stand on several lists of a
+/// provider.
 const MOST_STALE: u32 = 10;
 
 /// By what an address is known here.
@@ -35,7 +36,7 @@ pub(super) struct Listing<'a> {
     is_over: bool,
     /// Whether nothing has been asked since the cursor was read out of a file.
     is_resumed: bool,
-    /// Whom this page has brought.
+    /// The addresses that this page has brought.
     fresh: Vec<u128>,
     seen: HashSet<u128>,
     cursors: HashSet<String>,
@@ -114,7 +115,8 @@ impl<'a> Listing<'a> {
         self.progress.add(self.cursor.as_deref(), self.fresh.drain(..))
     }
 
-    /// How many entries were no addresses, what was left out and why, and whom the list holds.
+    /// How many entries were no addresses, what was left out and why, and the addresses that the
+    /// list holds.
     pub(super) fn end(self) -> (u64, Vec<(u64, &'static str)>, HashSet<u128>) {
         (self.unreadable, self.left_out, self.seen)
     }

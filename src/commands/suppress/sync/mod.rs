@@ -1,10 +1,10 @@
 //! `mailbatch suppress sync` and `suppress diff`: our suppressions and a provider's, brought
 //! together or held against each other.
 //!
-//! The rules it keeps: nobody is ever taken off a list here, theirs or ours; a page is written down
-//! whole before the next is asked for, so that what fails leaves nothing half done and goes on from
-//! there; an address is written to a file or the ledger and shown nowhere else, except where it was
-//! asked for.
+//! The rules it keeps: no address is ever taken off a list here, theirs or ours; a page is written
+//! down whole before the next is asked for, so that what fails leaves nothing half done and goes on
+//! from there; an address is written to a file or the ledger and shown nowhere else, except where
+//! it was asked for.
 
 mod listing;
 pub(crate) mod progress;
@@ -37,7 +37,7 @@ struct Tally {
     theirs: u64,
     /// Of those, in none of our files and not in the ledger.
     pulled: u64,
-    /// Addresses of ours that they were told.
+    /// Addresses of ours that were pushed to them.
     pushed: u64,
     /// Addresses of ours that they did not take although they took others.
     refused: u64,
@@ -78,7 +78,7 @@ pub(crate) async fn sync(context: &Context, args: &SyncArgs) -> Result<Exit> {
     let (unreadable, left_out, mut known) = listing.end();
     if pushes {
         let ours = tokio::task::block_in_place(|| {
-            untold(context, ledger.as_deref(), list, &mut known, &mut tally)
+            not_reported(context, ledger.as_deref(), list, &mut known, &mut tally)
         })?;
         for piece in ours.chunks(list.most_pushed().max(1)) {
             if !args.dry_run {
@@ -92,7 +92,7 @@ pub(crate) async fn sync(context: &Context, args: &SyncArgs) -> Result<Exit> {
     }
     provider.close().await;
     progress.finish();
-    tell(context, name, args.dry_run, &tally, unreadable, left_out.as_slice())?;
+    print(context, name, args.dry_run, &tally, unreadable, left_out.as_slice())?;
     Ok(Exit::OK)
 }
 
@@ -163,10 +163,10 @@ fn address_of(entry: &Entry, now: Timestamp) -> Option<&str> {
     (is_address && !entry.has_expired(now)).then_some(entry.entry.as_str())
 }
 
-/// Addresses of ours that they do not have and can be told. What stops marketing alone is told only
-/// where their list does the same, and what is to expire not at all, because on their side it would
-/// not.
-fn untold(
+/// Addresses of ours that they lack and that can be pushed. What stops marketing alone is pushed
+/// only where their list does the same, and what is to expire not at all, because on their side it
+/// would not.
+fn not_reported(
     context: &Context,
     ledger: Option<&dyn Ledger>,
     list: &dyn RemoteList,
@@ -197,7 +197,7 @@ fn untold(
     Ok(ours)
 }
 
-fn tell(
+fn print(
     context: &Context,
     name: &str,
     dry_run: bool,
@@ -227,7 +227,7 @@ fn tell(
     also(tally.refused, "of ours were refused by the provider");
     also(
         tally.not_taken,
-        "of ours cannot be told: domains, hashes, entries that expire, and reasons that its list does not have",
+        "of ours cannot be pushed: domains, hashes, entries that expire, and reasons that its list does not have",
     );
     also(unreadable, "of theirs are no addresses");
     left_out

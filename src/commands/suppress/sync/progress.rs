@@ -1,7 +1,7 @@
 //! How far a synchronisation has come, so that the next command goes on from there:
 //! `.mailbatch/sync/NAME.ndjson`.
 //!
-//! The rule it keeps: a line is added when what it tells about is durable elsewhere. Of addresses
+//! The rule it keeps: a line is added when what it records is durable elsewhere. Of addresses
 //! it holds hashes alone.
 
 use std::collections::HashSet;
@@ -59,7 +59,7 @@ impl Head {
     }
 }
 
-/// A page that has been dealt with, or addresses that the provider was told: no cursor then.
+/// A page that has been dealt with, or addresses that were pushed to the provider: no cursor then.
 #[derive(Debug, Serialize, Deserialize)]
 struct Step {
     next: Option<String>,
@@ -96,10 +96,10 @@ impl Progress {
         };
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
-        // Nobody else's text is looked for in here: what cannot be read is begun anew.
+        // No other program's text is expected in here: what cannot be read is begun anew.
         let text = String::from_utf8(text).unwrap_or_default();
         let mut progress = Self::none();
-        // A last line without its end was not finished, and neither was what it tells about.
+        // A last line without its end was not finished, and neither was what it records.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut lines = whole.lines();
         let is_mine = lines
@@ -133,7 +133,7 @@ impl Progress {
         Ok(progress)
     }
 
-    /// Where to go on, whether all pages have been read, and whom they held.
+    /// Where to go on, whether all pages have been read, and which addresses they held.
     pub(crate) fn take(&mut self) -> (Option<String>, bool, HashSet<u128>) {
         (self.cursor.take(), self.is_over, std::mem::take(&mut self.seen))
     }
