@@ -87,7 +87,7 @@ pub mod outcome {
 }
 
 pub mod pause {
-    pub use crate::model::pause::{Fared, PauseRule};
+    pub use crate::model::pause::{FeedbackRate, PauseRule};
 }
 
 pub mod gate {

@@ -45,10 +45,10 @@ mod run;
 mod secret;
 mod suppression;
 
-#[cfg(test)]
-mod draws;
 #[doc(hidden)]
 pub mod internals;
+#[cfg(test)]
+mod rng;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -67,7 +67,7 @@ fn listen(verbose: u8) {
         _ => LevelFilter::DEBUG,
     };
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(model::shown::VisibleErrors::default)
+        .with_writer(VisibleErrors::default)
         .with_ansi(false)
         .with_target(false)
         .log_internal_errors(false);
@@ -76,6 +76,26 @@ fn listen(verbose: u8) {
     let _ = tracing::subscriber::set_global_default(
         tracing_subscriber::registry().with(lines.with_filter(own)),
     );
+}
+
+/// Standard error, on which nothing commands the terminal whatever it is made of.
+#[derive(Debug, Default)]
+struct VisibleErrors;
+
+impl Write for VisibleErrors {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        std::io::stderr()
+            .lock()
+            .write_all(model::shown::visible_lines(&String::from_utf8_lossy(bytes)).as_bytes())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().lock().flush()
+    }
 }
 
 /// Runs the program: parses the arguments, runs the command, prints an error with its hint, and

@@ -50,7 +50,6 @@ pub struct Draft {
     pub run: RunId,
     pub provider: String,
     pub key: String,
-    pub generation: u32,
     pub claimed_at: Timestamp,
     pub members: Vec<Member>,
     /// Members that are suppressed by now: settled in the same transaction, never sent.

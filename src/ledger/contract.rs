@@ -18,7 +18,7 @@ use super::{
 use crate::model::event::{Believe, Event};
 use crate::model::literal::Rate;
 use crate::model::outcome::{Cohort, Outcome, Reason};
-use crate::model::pause::{Fared, Watched};
+use crate::model::pause::{FeedbackRate, Watched};
 use crate::provider::{BoxFuture, Feedback, RowNumber};
 
 /// The durable truth of a workspace: who goes, who was claimed, what came of it. Any number of
@@ -221,13 +221,13 @@ pub trait ReadStore {
     ) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>>;
     /// How those fared who were handed over since then; empty while it has happened to fewer than
     /// `least`.
-    fn fared(
+    fn feedback_rates(
         &self,
         run: &str,
         watched: Watched,
         since: Timestamp,
         least: u64,
-    ) -> BoxFuture<'_, LedgerResult<Vec<Fared>>>;
+    ) -> BoxFuture<'_, LedgerResult<Vec<FeedbackRate>>>;
     /// Where failures of a run are, and what was said of them most.
     fn failures(&self, run: &str, query: FailuresQuery) -> BoxFuture<'_, LedgerResult<Failures>>;
     /// What was accepted and what came back in so many weeks, this one included, by week, provider

@@ -60,7 +60,6 @@ pub struct BatchRecord {
     pub batch: i64,
     pub provider: String,
     pub key: String,
-    pub generation: u32,
     pub claimed_at: Timestamp,
     pub members: Vec<RowNumber>,
 }

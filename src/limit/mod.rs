@@ -46,7 +46,7 @@ pub(crate) struct Pacer {
     lag: Lag,
     /// How long who had a slot of this rate had to wait for one of another.
     waits: Lag,
-    state: Mutex<State>,
+    state: Mutex<PacerState>,
     /// Held by the one, of all who wait for this rate alone, who is next: nobody who has a slot of
     /// another rate waits behind the others.
     queue: Mutex<()>,
@@ -57,7 +57,7 @@ pub(crate) struct Pacer {
 }
 
 #[derive(Default)]
-struct State {
+struct PacerState {
     /// In their order; the first one is in use, or will be.
     leases: VecDeque<Held>,
     /// Leases that were asked for. The question outlives whoever waits for its answer.
@@ -113,7 +113,7 @@ impl Pacer {
             clock: DefaultClock::default(),
             lag: Lag::of(5_000),
             waits: Lag::of(0),
-            state: Mutex::new(State::default()),
+            state: Mutex::new(PacerState::default()),
             queue: Mutex::new(()),
             turn: Mutex::new(()),
             spent: sync::Mutex::default(),
@@ -189,7 +189,7 @@ impl Pacer {
 
     /// The lease by which one may go, now or when it begins. Grants that were not used in time have
     /// expired: using them late is what would make a burst.
-    fn lease(&self, state: &mut State, now: Instant) -> Option<Held> {
+    fn lease(&self, state: &mut PacerState, now: Instant) -> Option<Held> {
         while let Some(over) = state.leases.pop_front_if(|lease| lease.is_over(now)) {
             self.gives_back(&over, over.lease.count - over.left, over.until);
         }
@@ -197,7 +197,7 @@ impl Pacer {
     }
 
     /// One goes now.
-    fn go(&self, state: &mut State, now: Instant) {
+    fn go(&self, state: &mut PacerState, now: Instant) {
         state.paced = false;
         if let Some(lease) = state.leases.front_mut() {
             lease.left = lease.left.saturating_sub(1);
@@ -225,7 +225,7 @@ impl Pacer {
     }
 
     /// Waits until one may go at once. It goes by `go`, or `paced` keeps its place.
-    async fn ready(self: &Arc<Self>, state: &mut State) -> LedgerResult<()> {
+    async fn ready(self: &Arc<Self>, state: &mut PacerState) -> LedgerResult<()> {
         loop {
             let lease = self.lease(state, Instant::now());
             self.ask_ahead(state).await?;
@@ -247,7 +247,7 @@ impl Pacer {
 
     /// Asks for the next leases so early that they are there when the last one ends, also where the
     /// disk is slow.
-    async fn ask_ahead(self: &Arc<Self>, state: &mut State) -> LedgerResult<()> {
+    async fn ask_ahead(self: &Arc<Self>, state: &mut PacerState) -> LedgerResult<()> {
         if state.asked.as_ref().is_some_and(JoinHandle::is_finished) {
             self.hear(state).await?;
         }
@@ -288,7 +288,7 @@ impl Pacer {
     }
 
     /// Waits for the answers to what was asked ahead.
-    async fn hear(&self, state: &mut State) -> LedgerResult<()> {
+    async fn hear(&self, state: &mut PacerState) -> LedgerResult<()> {
         let Some(asked) = state.asked.as_mut() else { return Ok(()) };
         let heard = asked.await;
         state.asked = None;
@@ -307,7 +307,7 @@ impl Pacer {
     }
 
     /// Waits for the next lease.
-    async fn renew(&self, state: &mut State) -> LedgerResult<()> {
+    async fn renew(&self, state: &mut PacerState) -> LedgerResult<()> {
         if !state.leases.is_empty() {
             return Ok(());
         }

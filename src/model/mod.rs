@@ -10,3 +10,4 @@ pub(crate) mod outcome;
 pub(crate) mod pause;
 pub(crate) mod recipient;
 pub(crate) mod shown;
+pub(crate) mod verdict;

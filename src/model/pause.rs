@@ -27,7 +27,7 @@ words! {
 
 words! {
     /// Whom a rule counts together, and whom it holds.
-    Scope {
+    RuleScope {
         /// Everybody of the run.
         Run = "run",
         /// Those whom one provider was given.
@@ -49,7 +49,7 @@ pub struct PauseRule {
     pub min_sent: u64,
     /// With fewer events among them nothing is judged.
     pub min_events: u64,
-    pub by: Scope,
+    pub by: RuleScope,
 }
 
 impl PauseRule {
@@ -74,7 +74,7 @@ impl fmt::Display for PauseRule {
             self.watched, self.over, self.min_sent, self.min_events
         )?;
         match self.by {
-            Scope::Run => Ok(()),
+            RuleScope::Run => Ok(()),
             by => write!(f, " by {by}"),
         }
     }
@@ -99,7 +99,7 @@ impl FromStr for PauseRule {
             within: parse_duration(within)?,
             min_sent: Self::LEAST.0,
             min_events: Self::LEAST.1,
-            by: Scope::Run,
+            by: RuleScope::Run,
         };
         let mut more = more;
         if let ["min", least, rest @ ..] = more {
@@ -131,7 +131,7 @@ impl FromStr for PauseRule {
 
 /// How those handed over to one provider at one receiving domain fared within a rule's time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fared {
+pub struct FeedbackRate {
     pub provider: String,
     pub domain: String,
     pub sent: u64,
@@ -142,7 +142,7 @@ pub struct Fared {
 /// Whom a broken rule holds, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
-    pub by: Scope,
+    pub by: RuleScope,
     /// The provider or the domain; empty for the run.
     pub name: String,
     /// As in `30 of 400 bounced at example.com, 7.50 %: over bounced > 5% over 1h min 200/20 by
@@ -152,13 +152,13 @@ pub struct Broken {
 
 impl PauseRule {
     /// Everybody whom this rule holds.
-    pub fn broken(&self, fared: &[Fared]) -> Vec<Broken> {
+    pub fn broken(&self, fared: &[FeedbackRate]) -> Vec<Broken> {
         let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for one in fared {
             let name = match self.by {
-                Scope::Run => "",
-                Scope::Provider => &one.provider,
-                Scope::Domain => &one.domain,
+                RuleScope::Run => "",
+                RuleScope::Provider => &one.provider,
+                RuleScope::Domain => &one.domain,
             };
             let group = groups.entry(name).or_default();
             *group = (group.0 + one.sent, group.1 + one.events);
@@ -173,9 +173,9 @@ impl PauseRule {
             .filter(|(_, counts)| is_broken(*counts))
             .map(|(name, (sent, events))| {
                 let at = match self.by {
-                    Scope::Run => String::new(),
-                    Scope::Provider => format!(" through {name}"),
-                    Scope::Domain => format!(" at {name}"),
+                    RuleScope::Run => String::new(),
+                    RuleScope::Provider => format!(" through {name}"),
+                    RuleScope::Domain => format!(" at {name}"),
                 };
                 let share = events as f64 / sent as f64 * 100.0;
                 let evidence = format!(
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_rule_holds_only_whom_it_counts_together() {
-        let of = |provider: &str, domain: &str, sent, events| Fared {
+        let of = |provider: &str, domain: &str, sent, events| FeedbackRate {
             provider: provider.into(),
             domain: domain.into(),
             sent,

@@ -47,26 +47,6 @@ impl Shown for Path {
     }
 }
 
-/// Standard error, on which nothing commands the terminal whatever it is made of.
-#[derive(Debug, Default)]
-pub(crate) struct VisibleErrors;
-
-impl std::io::Write for VisibleErrors {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.write_all(bytes).map(|()| bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        std::io::stderr()
-            .lock()
-            .write_all(visible_lines(&String::from_utf8_lossy(bytes)).as_bytes())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().lock().flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::model::outcome::Reason;
+use crate::model::verdict::{Refusal, Reply};
 use crate::pipeline::retry::RetryPolicy;
-use crate::provider::{Refusal, Reply};
 
 /// Provider-level failures in a row that open the breaker.
 const OPENS_AFTER: u32 = 5;

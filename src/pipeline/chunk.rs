@@ -13,11 +13,12 @@ use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Outcome, Reason};
+use crate::model::verdict::{Health, Reply, RowNumber};
 use crate::pipeline::render::{Renderer, idempotency_key};
 use crate::pipeline::verdicts::PendingVerdicts;
 use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{ConfiguredProvider, Parts};
-use crate::provider::{Claim, Health, Job, Reply, RowNumber};
+use crate::provider::{Claim, Job};
 
 /// Where a chunk's recipients come from and whom they go through: places among the providers, and
 /// one among the queues of the first.
@@ -102,7 +103,7 @@ pub(crate) async fn dispatch(
         .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
-    let key = idempotency_key(&parts.run, configured, &jobs, 0, claimed_at, &parts.secret);
+    let key = idempotency_key(&parts.run, configured, &jobs, claimed_at, &parts.secret);
     let taken_out: Vec<(RowNumber, Outcome)> =
         suppressed.iter().map(|(row, reason, _)| (*row, Outcome::of_screening(*reason))).collect();
     let claim = parts
@@ -111,7 +112,6 @@ pub(crate) async fn dispatch(
             run: parts.run.id.clone(),
             provider: configured.name.clone(),
             key: key.clone(),
-            generation: 0,
             claimed_at,
             members: jobs
                 .iter()

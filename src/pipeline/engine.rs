@@ -39,12 +39,12 @@ use self::view::View;
 use crate::ledger::{Claimed, Ledger, LedgerError};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Outcome;
+use crate::model::verdict::{RowNumber, Verdict};
 use crate::pipeline::chunk::{Done, Route, Sent};
 use crate::pipeline::learning;
 use crate::pipeline::settle::{self, Judge, Returned, Translated};
 use crate::pipeline::signals::{SignalRequest, Signals};
 use crate::pipeline::{Parts, Why};
-use crate::provider::{RowNumber, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);

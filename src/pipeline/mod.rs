@@ -35,8 +35,9 @@ use crate::model::address::Address;
 use crate::model::error::Error;
 use crate::model::literal::Rate;
 use crate::model::pause::PauseRule;
+use crate::model::verdict::Refusal;
 use crate::progress::Progress;
-use crate::provider::{Provider, Refusal};
+use crate::provider::Provider;
 use crate::suppression::Suppressions;
 
 pub(crate) use crate::cli::Then;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::LedgerRow;
 use crate::model::literal::Rate;
-use crate::provider::RowNumber;
+use crate::model::verdict::RowNumber;
 
 /// Transient refusals in a row that take a receiving domain out of everybody else's way; more of
 /// them where it has taken something, for full mailboxes do follow one another in a list of one

@@ -83,7 +83,7 @@ impl Renderer<'_> {
     }
 }
 
-/// A function of environment, campaign, members, generation and claim, and for a provider that
+/// A function of environment, campaign, members and claim, and for a provider that
 /// knows keys of everything that shapes the body. Each claim has a key of its own, because a
 /// service may answer from memory what it once refused, and because the bodies of two claims of the
 /// same members can differ. It ends in [`account_mark`].
@@ -91,14 +91,14 @@ pub(super) fn idempotency_key(
     run: &Run,
     configured: &ConfiguredProvider,
     jobs: &[Job],
-    generation: u32,
     claimed_at: Timestamp,
     secret: &[u8; 32],
 ) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     add(&mut hash, run.head.env.as_deref().unwrap_or(""));
     add(&mut hash, &run.head.campaign);
-    add(&mut hash, generation.to_be_bytes());
+    // The number that `batches.generation` of the ledger has, which has never been another.
+    add(&mut hash, 0_u32.to_be_bytes());
     add(&mut hash, claimed_at.as_microsecond().to_be_bytes());
     if configured.provider.capabilities().idempotency_window.is_some() {
         // From, Reply-To and the attachments are the message's own.

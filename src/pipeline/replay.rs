@@ -19,7 +19,8 @@ use crate::ledger::{BatchRecord, Ledger, LedgerRow, Pause, Run};
 use crate::message::Message;
 use crate::model::address::Address;
 use crate::model::error::Result;
-use crate::provider::{BoxFuture, Claim, Job, Reply, RowNumber, Stopped, Ticket, Verdict, Wire};
+use crate::model::verdict::{Reply, RowNumber, Verdict};
+use crate::provider::{BoxFuture, Claim, Job, Stopped, Ticket, Wire};
 use crate::suppression::Suppressions;
 
 /// What a run's batches in doubt are made of.
@@ -107,14 +108,8 @@ pub(crate) async fn replay(
         }
         jobs.push(job);
     }
-    if idempotency_key(
-        &source.run,
-        configured,
-        &jobs,
-        batch.generation,
-        batch.claimed_at,
-        &source.secret,
-    ) != batch.key
+    if idempotency_key(&source.run, configured, &jobs, batch.claimed_at, &source.secret)
+        != batch.key
     {
         return refused("the request would not be the same: the provider's configuration or this program has changed since".into());
     }

@@ -9,7 +9,7 @@ use std::collections::{HashSet, VecDeque};
 
 use crate::ledger::{LedgerRow, Refusals};
 use crate::model::outcome::Reason;
-use crate::provider::{Refusal, RowNumber, Verdict};
+use crate::model::verdict::{Refusal, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
 
 /// So many receiving domains do not agree by chance.

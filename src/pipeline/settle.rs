@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::{LedgerRow, LedgerSuppression, Settled};
 use crate::model::outcome::Reason;
+use crate::model::verdict::{Refusal, Reply, RowNumber, Verdict};
 use crate::pipeline::queues::DomainQueues;
 use crate::pipeline::retry::{RetryPolicy, draw};
 use crate::pipeline::verdicts::PendingVerdicts;
-use crate::provider::{Refusal, Reply, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
 
 /// Where a member was answered for the first time later than this after its claim, its retries

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use crate::ledger::LedgerRow;
 use crate::model::outcome::Tally;
+use crate::model::verdict::{Refusal, RowNumber, Verdict};
 use crate::pipeline::sameness::{self, Blame, Proved, Sameness};
-use crate::provider::{Refusal, RowNumber, Verdict};
 
 /// Shared by the claims on their way and the loop.
 #[derive(Debug)]

@@ -13,10 +13,11 @@ use crate::ledger::trace::Trace;
 use crate::ledger::{Ledger, LedgerResult, LedgerRow};
 use crate::limit::{Pacer, together};
 use crate::model::outcome::Reason;
+use crate::model::verdict::{RowNumber, Verdict};
 use crate::pipeline::ConfiguredProvider;
 use crate::pipeline::throttle::Throttle;
 use crate::pipeline::verdicts::PendingVerdicts;
-use crate::provider::{BoxFuture, Job, RowNumber, Stopped, Ticket, Verdict, Wire};
+use crate::provider::{BoxFuture, Job, Stopped, Ticket, Wire};
 use crate::suppression::Suppressions;
 
 /// The pacers of one provider: one for all its recipients, one for each receiving domain that has a

@@ -38,11 +38,11 @@ pub(super) fn can_be_shown() -> bool {
 pub(super) struct Bars {
     all: MultiProgress,
     _echo: NoEcho,
-    state: Mutex<State>,
+    state: Mutex<BarsState>,
 }
 
 #[derive(Default)]
-struct State {
+struct BarsState {
     phases: BTreeMap<Cohort, ProgressBar>,
     providers: BTreeMap<String, ProgressBar>,
     sent: Option<ProgressBar>,
@@ -59,7 +59,7 @@ impl Bars {
     }
 
     /// A bar for a phase, placed below the bars of earlier phases and above all lines.
-    fn phase(&self, state: &mut State, phase: Cohort, total: u64) -> ProgressBar {
+    fn phase(&self, state: &mut BarsState, phase: Cohort, total: u64) -> ProgressBar {
         if let Some(bar) = state.phases.get(&phase) {
             return bar.clone();
         }
@@ -230,7 +230,7 @@ impl Progress for Bars {
         for bar in lines {
             bar.abandon();
         }
-        *state = State::default();
+        *state = BarsState::default();
     }
 }
 

@@ -20,10 +20,10 @@ pub(super) const EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Json<W> {
     every: Duration,
     people: Box<dyn Progress>,
-    state: Mutex<State<W>>,
+    state: Mutex<JsonState<W>>,
 }
 
-struct State<W> {
+struct JsonState<W> {
     /// `None` once it has been closed.
     out: Option<W>,
     shown: Option<(Instant, Cohort)>,
@@ -35,7 +35,7 @@ impl<W: Write + Send> Json<W> {
         Self {
             every,
             people,
-            state: Mutex::new(State { out: Some(out), shown: None, unseen: None }),
+            state: Mutex::new(JsonState { out: Some(out), shown: None, unseen: None }),
         }
     }
 
@@ -54,7 +54,7 @@ impl<W: Write + Send> Json<W> {
     }
 }
 
-impl<W: Write> State<W> {
+impl<W: Write> JsonState<W> {
     fn put(&mut self, snapshot: &Snapshot) {
         let Some(out) = &mut self.out else { return };
         // One write for the whole line, so that a reader never sees half of it.

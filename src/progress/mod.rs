@@ -3,7 +3,6 @@
 //! through one place, so that bars and messages do not break each other.
 
 use std::io;
-use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -93,35 +92,6 @@ pub(crate) enum Mode {
     None,
 }
 
-impl Mode {
-    /// Every mode, in the order in which help shows them.
-    pub(crate) const ALL: [Self; 5] = [Self::Auto, Self::Bar, Self::Plain, Self::Json, Self::None];
-
-    /// The word for `--progress`.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Bar => "bar",
-            Self::Plain => "plain",
-            Self::Json => "json",
-            Self::None => "none",
-        }
-    }
-}
-
-impl FromStr for Mode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
-            format!(
-                "unknown mode {text:?}, expected one of: {}",
-                Self::ALL.map(Self::as_str).join(", ")
-            )
-        })
-    }
-}
-
 /// The observer for a mode. `quiet` silences everything for people except what the end waits for;
 /// `stats` is the time between plain lines. Bars that the terminal cannot show (no terminal,
 /// `TERM=dumb`) become plain lines.
@@ -149,19 +119,6 @@ pub(crate) fn pick(
 /// wrong line.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_mode_reads_back_its_word() {
-        for mode in Mode::ALL {
-            assert_eq!(mode.as_str().parse(), Ok(mode));
-        }
-        assert!("bars".parse::<Mode>().is_err());
-    }
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ pub(super) struct Plain<W> {
     every: Duration,
     progress: bool,
     messages: bool,
-    state: Mutex<State<W>>,
+    state: Mutex<PlainState<W>>,
 }
 
-struct State<W> {
+struct PlainState<W> {
     out: W,
     due: Option<Instant>,
     /// The latest snapshot, while it has not been shown.
@@ -34,7 +34,7 @@ impl<W: Write + Send> Plain<W> {
             every,
             progress,
             messages,
-            state: Mutex::new(State { out, due: None, unseen: None, waiting: String::new() }),
+            state: Mutex::new(PlainState { out, due: None, unseen: None, waiting: String::new() }),
         }
     }
 
@@ -54,7 +54,7 @@ impl<W: Write + Send> Plain<W> {
     }
 }
 
-impl<W: Write> State<W> {
+impl<W: Write> PlainState<W> {
     /// Writes a line with the time before it. A log that cannot be written stops no mail.
     fn say(&mut self, line: &str) {
         writeln!(self.out, "{} {}", seconds(Timestamp::now()), clean(line)).ok();

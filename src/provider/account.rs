@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::types::BoxFuture;
-use super::verdict::{Health, Refusal, Verdict};
+use crate::model::verdict::{Health, Refusal, Verdict};
 use crate::model::outcome::Reason;
 
 /// The most bytes of a page of a log: some hundred entries with the words of a receiving server,

@@ -9,7 +9,7 @@ use super::job::Claim;
 use super::memory::Memory;
 use super::settings::ProviderSettings;
 use super::types::BoxFuture;
-use super::verdict::Reply;
+use crate::model::verdict::Reply;
 use super::webhook::Webhook;
 use super::wire::Wire;
 use crate::content::Needs;

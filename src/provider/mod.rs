@@ -30,7 +30,6 @@ pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 mod types;
-mod verdict;
 mod wait;
 pub(crate) mod webhook;
 mod wire;
@@ -44,7 +43,7 @@ pub(crate) use self::roots::client_config as tls_client_config;
 pub use self::settings::{ProviderSettings, SecretSource};
 pub(crate) use self::types::Ticket;
 pub use self::types::{BoxFuture, RowNumber};
-pub(crate) use self::verdict::{Feedback, Reply, SLOW_DOWN, without_addresses};
-pub use self::verdict::{Health, Refusal, Verdict};
+pub(crate) use crate::model::verdict::{Feedback, Reply, SLOW_DOWN, without_addresses};
+pub use crate::model::verdict::{Health, Refusal, Verdict};
 pub(crate) use self::wire::PATIENCE;
 pub use self::wire::Wire;

@@ -6,7 +6,6 @@ use std::pin::Pin;
 /// A boxed future, so that providers can be a table.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A recipient of a run: the number of its input row.
-pub type RowNumber = u64;
+pub use crate::model::verdict::RowNumber;
 /// The write to the trace that an announcement leaves with, counted from 0.
 pub(crate) type Ticket = u64;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::job::{Job, Stopped};
 use super::types::{BoxFuture, RowNumber, Ticket};
-use super::verdict::Verdict;
+use crate::model::verdict::Verdict;
 
 /// For how long a request is repeated at most while the provider says that nothing of it was taken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -9,7 +9,6 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
-use std::str::FromStr;
 
 use crate::ledger::Standing;
 use crate::model::outcome::{Outcome, Reason};
@@ -62,10 +61,6 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Every format, in the order in which help shows them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Table, Self::Csv, Self::Ndjson, Self::Json, Self::Html, Self::Junit, Self::Markdown];
-
     /// The word for `--format`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -97,19 +92,6 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|f| f.as_str() == text).ok_or_else(|| {
-            format!(
-                "unknown format {text:?}, expected one of: {}",
-                Self::ALL.map(Self::as_str).join(", ")
-            )
-        })
     }
 }
 
@@ -230,14 +212,6 @@ mod tests {
         assert_eq!(of("a.txt"), Some(Format::Table));
         assert_eq!(of("a.pdf"), None);
         assert_eq!(of("a"), None);
-    }
-
-    #[test]
-    fn every_format_reads_back_its_word() {
-        for format in Format::ALL {
-            assert_eq!(format.as_str().parse(), Ok(format));
-        }
-        assert!("pdf".parse::<Format>().is_err());
     }
 
     #[test]

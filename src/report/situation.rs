@@ -30,7 +30,7 @@ pub(crate) struct Situation<'a> {
 
 /// What a run does or waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Stage {
     /// Its rows are being read.
     Planning,
     Sending,
@@ -48,7 +48,7 @@ enum State {
     Finished,
 }
 
-impl State {
+impl Stage {
     /// The word in JSON; people read it in capitals.
     const fn as_str(self) -> &'static str {
         match self {
@@ -128,7 +128,7 @@ fn clock(at: Timestamp, now: &Zoned) -> String {
 
 impl Situation<'_> {
     /// What the run does or waits for, and why, for people.
-    fn state(&self, run: &Run, standing: &Standing) -> (State, String) {
+    fn state(&self, run: &Run, standing: &Standing) -> (Stage, String) {
         let split = Split::new(standing, self.under_way, self.is_sending);
         let under_way = if split.under_way > 0 {
             format!(" · {} still under way", grouped(split.under_way))
@@ -141,20 +141,20 @@ impl Situation<'_> {
             } else {
                 ": not planned to its end, and nothing was sent"
             };
-            return (State::Planning, cause.to_owned());
+            return (Stage::Planning, cause.to_owned());
         }
         if !self.is_sending && is_over(run, standing) {
             return self.over(run, standing, &split);
         }
         if let Some(pause) = &self.stopped_by {
-            return (State::Paused, self.of_pause(pause) + &under_way);
+            return (Stage::Paused, self.of_pause(pause) + &under_way);
         }
         if self.is_sending {
-            return (State::Sending, sending(run, standing, &split) + &under_way);
+            return (Stage::Sending, sending(run, standing, &split) + &under_way);
         }
         if standing.tally.open > 0 && !is_latched(run) {
             return (
-                State::Interrupted,
+                Stage::Interrupted,
                 ": the process that sent it has ended without closing it".to_owned(),
             );
         }
@@ -185,7 +185,7 @@ impl Situation<'_> {
         format!(" {}{by}{of}{until}{reason}", clock(pause.since, &self.now))
     }
 
-    fn over(&self, run: &Run, standing: &Standing, split: &Split) -> (State, String) {
+    fn over(&self, run: &Run, standing: &Standing, split: &Split) -> (Stage, String) {
         let at = run.finished_at.map(|at| format!(" {}", clock(at, &self.now))).unwrap_or_default();
         if split.not_sent == 0 {
             let words = super::text::counts(
@@ -194,20 +194,20 @@ impl Situation<'_> {
             );
             let words =
                 if words.is_empty() { "nobody was to be sent to".to_owned() } else { words };
-            return (State::Finished, format!("{at}: {words}"));
+            return (Stage::Finished, format!("{at}: {words}"));
         }
         let by = match (&self.newer, &run.gate) {
             (Some(newer), _) => {
-                return (State::Closed, format!("{at}: run {newer} has taken its recipients over"));
+                return (Stage::Closed, format!("{at}: run {newer} has taken its recipients over"));
             }
             (None, Gate::Passed { by: Some(by), .. }) => format!(" by {by}"),
             (None, _) => String::new(),
         };
-        (State::Closed, format!("{at}{by}: {} were not sent to", grouped(split.not_sent)))
+        (Stage::Closed, format!("{at}{by}: {} were not sent to", grouped(split.not_sent)))
     }
 
     /// What keeps a run that nothing sends from going on.
-    fn left(&self, run: &Run, standing: &Standing) -> (State, String) {
+    fn left(&self, run: &Run, standing: &Standing) -> (Stage, String) {
         let at = self
             .latched
             .as_ref()
@@ -215,29 +215,29 @@ impl Situation<'_> {
             .unwrap_or_default();
         match &run.gate {
             Gate::Failed { evidence } => {
-                return (State::Stopped, format!("{at} by the canary: {evidence}"));
+                return (Stage::Stopped, format!("{at} by the canary: {evidence}"));
             }
             Gate::Stopped { evidence } => {
-                return (State::Stopped, format!("{at} by a pause rule: {evidence}"));
+                return (Stage::Stopped, format!("{at} by a pause rule: {evidence}"));
             }
             Gate::Waiting { evidence } => {
-                return (State::Waiting, format!("{at} for a person, canary: {evidence}"));
+                return (Stage::Waiting, format!("{at} for a person, canary: {evidence}"));
             }
             Gate::Ahead | Gate::Passed { .. } => {}
         }
         let why = run.exit.map(|code| exit_why(run, standing, code)).unwrap_or_default();
         match run.exit.and_then(Exit::from_code) {
             Some(Exit::OK) | None => {
-                (State::Unfinished, format!(": {} were left for later", left_words(standing)))
+                (Stage::Unfinished, format!(": {} were left for later", left_words(standing)))
             }
             Some(Exit::RETRYABLE | Exit::REJECTED | Exit::UNKNOWN) => {
-                (State::Unfinished, format!(": {why}"))
+                (Stage::Unfinished, format!(": {why}"))
             }
-            Some(Exit::WAITING) => (State::Waiting, format!(": {why}")),
+            Some(Exit::WAITING) => (Stage::Waiting, format!(": {why}")),
             Some(Exit::HUNG_UP | Exit::INTERRUPTED | Exit::TERMINATED) => {
-                (State::Interrupted, format!(": {why}"))
+                (Stage::Interrupted, format!(": {why}"))
             }
-            Some(_) => (State::Stopped, format!(": {why}")),
+            Some(_) => (Stage::Stopped, format!(": {why}")),
         }
     }
 
@@ -280,9 +280,9 @@ impl Situation<'_> {
             return Some((self.command)(&format!("mailbatch status {newer}")));
         }
         Some(match self.state(run, standing).0 {
-            State::Planning => (self.command)("mailbatch send LIST"),
-            State::Sending => return None,
-            State::Closed => format!("{resume}    # opens it again"),
+            Stage::Planning => (self.command)("mailbatch send LIST"),
+            Stage::Sending => return None,
+            Stage::Closed => format!("{resume}    # opens it again"),
             _ => {
                 let lift = self
                     .stopped_by

@@ -27,7 +27,7 @@ use crate::model::error::{Error, Result};
 use crate::model::event::{Bounce, EventKind, feedback_word};
 use crate::model::outcome::{Outcome, Reason};
 use crate::model::shown::Shown;
-use crate::provider::{RowNumber, Verdict};
+use crate::provider::RowNumber;
 
 /// How many people are handed to the ledger at once.
 const PAGE: usize = 1_000;
@@ -304,11 +304,10 @@ impl Takeover<'_> {
                 .crossing
                 .iter()
                 .map(|(_, row)| (*row, Outcome::Unknown, Some(Reason::NoReply)));
-            let answered = state.answered.iter().filter_map(|((_, row), verdict)| match verdict {
-                Verdict::Accepted { .. } => Some((*row, Outcome::Accepted, None)),
-                Verdict::Rejected(refusal) => Some((*row, Outcome::Rejected, Some(refusal.reason))),
-                Verdict::Unknown { .. } => Some((*row, Outcome::Unknown, Some(Reason::NoReply))),
-                Verdict::Suppressed(_) | Verdict::NotTaken { .. } => None,
+            let answered = state.answered.iter().filter_map(|((_, row), verdict)| {
+                let reached =
+                    verdict.outcome().filter(|outcome| *outcome != Outcome::Suppressed)?;
+                Some((*row, reached, verdict.reason()))
             });
             for (row, outcome, reason) in crossing.chain(answered) {
                 let kept = rows.entry(row).or_insert((outcome, reason));

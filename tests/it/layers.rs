@@ -18,7 +18,7 @@ const LAYERS: &[&str] = &[
     "secret",
     "output",
     "process",
-    "draws",
+    "rng",
     // A recipient's way: list, message, provider.
     "guides",
     "input",

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use mailbatch::internals::gate::{Growth, Next, Proof, measure, next};
 use mailbatch::internals::literal::Percent;
-use mailbatch::internals::pause::{Fared, PauseRule};
+use mailbatch::internals::pause::{FeedbackRate, PauseRule};
 
 /// How many canaries are drawn for each number of a table, and how many runs.
 const CANARIES: u64 = 2_000;
@@ -169,7 +169,7 @@ fn is_broken(rule: &PauseRule, draws: &mut Draws, share: f64, size: u64) -> bool
             return false;
         }
         events += 1;
-        let fared = [Fared { provider: String::new(), domain: String::new(), sent, events }];
+        let fared = [FeedbackRate { provider: String::new(), domain: String::new(), sent, events }];
         if !rule.broken(&fared).is_empty() {
             return true;
         }

@@ -46,26 +46,29 @@ pub(in crate::ledger) async fn each_person_counts_once_and_only_after_acceptance
     bed.ledger.event(polled, Believe::default()).await.unwrap();
     assert!(bed.ledger.has_heard(ago(60)).await.unwrap());
     assert!(!bed.ledger.has_heard(ago(-60)).await.unwrap());
-    let fared = async |watched, since, least| {
-        let fared = bed.ledger.fared(&run, watched, since, least).await.unwrap();
-        fared
+    let feedback_rates = async |watched, since, least| {
+        let rates = bed.ledger.feedback_rates(&run, watched, since, least).await.unwrap();
+        rates
             .into_iter()
             .map(|one| (one.provider, one.domain, one.sent, one.events))
             .collect::<Vec<_>>()
     };
     let of = |domain: &str, sent, events| ("relay".to_owned(), domain.to_owned(), sent, events);
     assert_eq!(
-        fared(Watched::Bounced, ago(60), 1).await,
+        feedback_rates(Watched::Bounced, ago(60), 1).await,
         [of("a.example", 1, 0), of("b.example", 2, 1)]
     );
     assert!(
-        fared(Watched::Bounced, ago(60), 2).await.is_empty(),
+        feedback_rates(Watched::Bounced, ago(60), 2).await.is_empty(),
         "two events of one person are one"
     );
-    assert!(fared(Watched::Bounced, ago(-60), 1).await.is_empty(), "handed over before");
-    assert!(fared(Watched::Complained, ago(60), 1).await.is_empty(), "that was no complaint");
+    assert!(feedback_rates(Watched::Bounced, ago(-60), 1).await.is_empty(), "handed over before");
+    assert!(
+        feedback_rates(Watched::Complained, ago(60), 1).await.is_empty(),
+        "that was no complaint"
+    );
     assert_eq!(
-        fared(Watched::Failed, ago(60), 2).await,
+        feedback_rates(Watched::Failed, ago(60), 2).await,
         [of("a.example", 2, 1), of("b.example", 3, 1)]
     );
 }

@@ -296,7 +296,6 @@ pub(super) fn draft(run: &str, rows: &[RowNumber]) -> Draft {
         run: run.to_owned(),
         provider: "relay".into(),
         key: "key".into(),
-        generation: 0,
         claimed_at: Timestamp::now(),
         members: rows
             .iter()

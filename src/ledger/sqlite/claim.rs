@@ -61,13 +61,12 @@ pub(super) fn claim(
         return Ok(capped);
     }
     conn.prepare_cached(
-        "INSERT INTO batches(run, provider, key, generation, claimed_at, size, members, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO batches(run, provider, key, generation, claimed_at, size, members, trace) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         seq,
         draft.provider,
         draft.key,
-        draft.generation,
         draft.claimed_at.as_microsecond(),
         draft.members.len() as i64,
         codes::pack(draft.members.iter().map(|member| member.row)),

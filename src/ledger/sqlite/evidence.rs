@@ -18,7 +18,7 @@ use super::run_row::seq_of;
 use crate::ledger::{CanaryEvidence, Hold, Through};
 use crate::model::event::{Class, EventKind, Source};
 use crate::model::outcome::{Outcome, Reason};
-use crate::model::pause::{Fared, Watched};
+use crate::model::pause::{FeedbackRate, Watched};
 use crate::provider::RowNumber;
 
 /// The events that count as one kind. A report that a message is no spam is no complaint.
@@ -84,13 +84,13 @@ pub(super) fn canary_at(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn fared(
+pub(super) fn feedback_rates(
     conn: &Connection,
     run: &str,
     watched: Watched,
     since: Timestamp,
     least: u64,
-) -> Result<Vec<Fared>> {
+) -> Result<Vec<FeedbackRate>> {
     let seq = seq_of(conn, run)?;
     let (first, last) = codes::ids_of(seq);
     let failed = [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
@@ -133,11 +133,11 @@ pub(super) fn fared(
     if happened.iter().map(|(.., count)| count).sum::<u64>() < least {
         return Ok(Vec::new());
     }
-    let mut found: BTreeMap<(String, String), Fared> = BTreeMap::new();
+    let mut found: BTreeMap<(String, String), FeedbackRate> = BTreeMap::new();
     for (provider, domain, sent) in ask(&sent)? {
         found.insert(
             (provider.clone(), domain.clone()),
-            Fared { provider, domain, sent, events: 0 },
+            FeedbackRate { provider, domain, sent, events: 0 },
         );
     }
     for (provider, domain, count) in happened {

@@ -99,16 +99,17 @@ pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
 /// A batch as it was claimed.
 pub(super) fn batch(conn: &Connection, run: &str, batch: i64) -> Result<Option<BatchRecord>> {
     let seq = seq_of(conn, run)?;
-    let mut query = conn.prepare_cached("SELECT provider, key, generation, claimed_at, members FROM batches WHERE id = ?1 AND run = ?2")?;
+    let mut query = conn.prepare_cached(
+        "SELECT provider, key, claimed_at, members FROM batches WHERE id = ?1 AND run = ?2",
+    )?;
     let mut rows = query.query([batch, seq])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(BatchRecord {
         batch,
         provider: row.get(0)?,
         key: row.get(1)?,
-        generation: row.get(2)?,
-        claimed_at: codes::time(row.get(3)?)?,
-        members: codes::unpack(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?).collect(),
+        claimed_at: codes::time(row.get(2)?)?,
+        members: codes::unpack(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?).collect(),
     }))
 }
 

@@ -14,9 +14,9 @@ use super::shared::Shared;
 use crate::ledger::{Ask, LedgerRow};
 use crate::model::error::Result;
 use crate::model::outcome::Cohort;
+use crate::model::verdict::RowNumber;
 use crate::pipeline::Why;
 use crate::pipeline::chunk::{self, Buffers, ChunkContext, Done, Route};
-use crate::provider::RowNumber;
 
 mod next;
 

@@ -17,10 +17,12 @@ use crate::ledger::{LedgerSuppression, Refusals};
 use crate::model::address::Address;
 use crate::model::error::Result;
 use crate::model::outcome::Reason;
+use crate::model::verdict::{
+    Health, Refusal, Reply, RowNumber, SLOW_DOWN, Verdict, without_addresses,
+};
 use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::sameness::{Blame, Proved, Sameness};
 use crate::pipeline::{Parts, brake, learning};
-use crate::provider::{Health, Refusal, Reply, RowNumber, SLOW_DOWN, Verdict, without_addresses};
 use crate::replies;
 
 /// A wait that a provider names is remembered for later runs from this length on.

@@ -7,9 +7,9 @@ use super::exceptions::{CONTRASTS, RefusedFor};
 use super::shared::Shared;
 use crate::ledger::{Ask, LedgerRow, Settled};
 use crate::model::error::Result;
+use crate::model::verdict::{Health, Refusal, Reply, Verdict};
 use crate::pipeline::chunk::Route;
 use crate::pipeline::settle::Translated;
-use crate::provider::{Health, Refusal, Reply, Verdict};
 
 /// A receiving domain of which nothing was taken for as long as retries last.
 pub(super) struct GivenUp {

@@ -1,7 +1,7 @@
 //! The providers and receiving domains that a broken pause rule holds.
 
 use crate::ledger::{Hold, LedgerRow};
-use crate::model::pause::{Broken, Scope};
+use crate::model::pause::{Broken, RuleScope};
 use crate::pipeline::Why;
 use crate::pipeline::chunk::Route;
 
@@ -46,7 +46,9 @@ impl Holds {
 
     /// Whether this receiving domain is held.
     pub(super) fn covers_domain(&self, domain: &str) -> bool {
-        self.all.iter().any(|held| held.broken.by == Scope::Domain && held.broken.name == domain)
+        self.all
+            .iter()
+            .any(|held| held.broken.by == RuleScope::Domain && held.broken.name == domain)
     }
 
     /// The evidence of all holds in one text.

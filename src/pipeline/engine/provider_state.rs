@@ -11,6 +11,7 @@ use super::exceptions::Exceptions;
 use super::trust::Trust;
 use crate::ledger::{LedgerSuppression, Pause, Through};
 use crate::model::outcome::Reason;
+use crate::model::verdict::{Health, Refusal, Reply, RowNumber, Verdict};
 use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::breaker::{Breaker, BreakerState, ENOUGH_AT_FIRST, Failure};
 use crate::pipeline::queues::DomainQueues;
@@ -18,7 +19,7 @@ use crate::pipeline::sameness::Sameness;
 use crate::pipeline::verdicts::PendingVerdicts;
 use crate::pipeline::wire::{AFTER_PUT_OFF, FirstRequest, Pacers};
 use crate::pipeline::{ConfiguredProvider, Parts, retry};
-use crate::provider::{Health, PATIENCE, Refusal, Reply, RowNumber, Verdict};
+use crate::provider::PATIENCE;
 
 /// A claim of single messages is for so long at most while retries are due soon, which wait for the
 /// claims before them.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ledger::{LedgerRow, Settled};
+use crate::model::verdict::RowNumber;
 use crate::pipeline::settle::Anew;
-use crate::provider::RowNumber;
 
 /// An attempt that was due before the end of retries may begin so much later, and none after that:
 /// its claim may have had to wait.
@@ -172,7 +172,7 @@ impl WaitingRetries {
 mod tests {
     use super::*;
     use crate::model::outcome::Reason;
-    use crate::provider::Refusal;
+    use crate::model::verdict::Refusal;
 
     fn retry(at: i64, counts: bool) -> Settled {
         let at = Timestamp::from_second(at).expect("in range");

@@ -17,9 +17,9 @@ use super::shared::Shared;
 use crate::ledger::{FailuresQuery, Gate, Hold, with_failures};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Cohort, Outcome};
-use crate::model::pause::{Broken, Scope};
+use crate::model::pause::{Broken, RuleScope};
+use crate::model::verdict::RowNumber;
 use crate::pipeline::{Parts, Why};
-use crate::provider::RowNumber;
 
 /// The rules are looked at no more often than this.
 const LOOK: Duration = Duration::from_millis(500);
@@ -84,10 +84,12 @@ impl RuleWatch {
                 for rule in rules {
                     let from = Timestamp::now().checked_sub(rule.within).unwrap_or(Timestamp::MIN);
                     let from = since.map_or(from, |since| since.max(from));
-                    let fared = ledger.fared(&run, rule.watched, from, rule.min_events).await?;
+                    let fared =
+                        ledger.feedback_rates(&run, rule.watched, from, rule.min_events).await?;
                     for mut one in rule.broken(&fared) {
-                        let name = |scope: Scope| (one.by == scope).then(|| one.name.clone());
-                        let (provider, domain) = (name(Scope::Provider), name(Scope::Domain));
+                        let name = |scope: RuleScope| (one.by == scope).then(|| one.name.clone());
+                        let (provider, domain) =
+                            (name(RuleScope::Provider), name(RuleScope::Domain));
                         let query = FailuresQuery {
                             watched: rule.watched,
                             cohort: None,
@@ -157,14 +159,14 @@ async fn apply(shared: &mut Shared, broken: Broken) -> Result<()> {
         return Ok(());
     }
     let (place, hold) = match broken.by {
-        Scope::Run => {
+        RuleScope::Run => {
             let evidence = broken.evidence;
             shared.latch(Gate::Stopped { evidence: evidence.clone() }).await?;
             shared.stop_for(Why::Rule(evidence));
             return Ok(());
         }
-        Scope::Domain => (None, Hold::Domain(broken.name.clone())),
-        Scope::Provider => {
+        RuleScope::Domain => (None, Hold::Domain(broken.name.clone())),
+        RuleScope::Provider => {
             // One that an earlier execution went through takes nothing of this one.
             let Some(place) = shared
                 .parts

@@ -13,9 +13,9 @@ use super::retries::Retries;
 use crate::ledger::Gate;
 use crate::model::error::Result;
 use crate::model::outcome::Cohort;
+use crate::model::verdict::{Health, Refusal, Reply, RowNumber};
 use crate::pipeline::chunk::Route;
 use crate::pipeline::{Parts, Why};
-use crate::provider::{Health, Refusal, Reply, RowNumber};
 
 /// The state of an execution that more than one part of the loop reads.
 pub(super) struct Shared {

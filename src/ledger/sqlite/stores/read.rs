@@ -10,7 +10,7 @@ use crate::ledger::{
     CanaryEvidence, Decision, Failures, FailuresQuery, LedgerResult, LedgerRow, Pause, ReadStore,
     Run, RunId, Standing, Trend, UnderWay,
 };
-use crate::model::pause::{Fared, Watched};
+use crate::model::pause::{FeedbackRate, Watched};
 use crate::provider::{BoxFuture, RowNumber};
 
 impl ReadStore for SqliteLedger {
@@ -87,15 +87,15 @@ impl ReadStore for SqliteLedger {
         self.long(move |conn| evidence::canary_at(conn, &run, domains))
     }
 
-    fn fared(
+    fn feedback_rates(
         &self,
         run: &str,
         watched: Watched,
         since: Timestamp,
         least: u64,
-    ) -> BoxFuture<'_, LedgerResult<Vec<Fared>>> {
+    ) -> BoxFuture<'_, LedgerResult<Vec<FeedbackRate>>> {
         let run = run.to_owned();
-        self.long(move |conn| evidence::fared(conn, &run, watched, since, least))
+        self.long(move |conn| evidence::feedback_rates(conn, &run, watched, since, least))
     }
 
     fn failures(&self, run: &str, query: FailuresQuery) -> BoxFuture<'_, LedgerResult<Failures>> {

@@ -4,7 +4,7 @@
 //! `MAILBATCH_SEED` repeats an earlier run.
 
 use super::*;
-use crate::draws::Draws;
+use crate::rng::Rng;
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -99,13 +99,13 @@ async fn no_sliding_hour_or_day_of_any_history_holds_more_than_a_cap() {
         |text| text.parse::<u64>().unwrap(),
     );
     println!("MAILBATCH_SEED={seed} repeats this run");
-    let mut draws = Draws(seed);
+    let mut draws = Rng(seed);
     for _ in 0..4 {
         a_history(&mut draws).await;
     }
 }
 
-async fn a_history(draws: &mut Draws) {
+async fn a_history(draws: &mut Rng) {
     const ROWS: u64 = 1_200;
     let bed = Bed::new(here).await;
     let run = bed.simple(ROWS).await;
@@ -213,7 +213,7 @@ async fn settle(
     run: &str,
     done: OnTheWire,
     at: Timestamp,
-    draws: &mut Draws,
+    draws: &mut Rng,
     taken: &mut [Vec<i64>; 2],
     free: &mut Vec<RowNumber>,
 ) {

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::Admission;
 use crate::ledger::{Ask, LedgerRow};
 use crate::model::error::Result;
+use crate::model::verdict::RowNumber;
 use crate::pipeline::engine::shared::Shared;
 use crate::pipeline::retry;
-use crate::provider::RowNumber;
 
 /// Chunks that are read from the plan at once.
 const READ_AHEAD: usize = 8;

@@ -10,14 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::draws::Draws;
+use crate::rng::Rng;
 
 /// Who got which message, in the order in which they were taken.
 type Taken = Arc<Mutex<Vec<(String, String)>>>;
 
 /// One connection to a server that follows RFC 3030, and on which anything may happen.
 struct Server {
-    draws: Draws,
+    draws: Rng,
     taken: Taken,
     /// A refused recipient leaves the sender in force, as with Exim; else the end of the message
     /// clears all, as with Postfix.
@@ -161,7 +161,7 @@ async fn read_bytes(peer: &mut Peer, bytes: usize) -> Option<String> {
 /// Sends to everybody in claims until each has a final word, and judges by what the server has
 /// taken.
 async fn judge(seed: u64) {
-    let mut draws = Draws(seed);
+    let mut draws = Rng(seed);
     let (window, fault, keeps_sender) =
         (2 + draws.below(15), [20, 60, 1_000][draws.below(3) as usize], draws.one_in(2));
     let fates = ["user", "user", "user", "gone", "busy", "spam", "late"];
@@ -178,7 +178,7 @@ async fn judge(seed: u64) {
     let server = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
-            let (draws, taken) = (Draws(fresh.below(u64::MAX)), Arc::clone(&theirs));
+            let (draws, taken) = (Rng(fresh.below(u64::MAX)), Arc::clone(&theirs));
             let server = Server {
                 draws,
                 taken,

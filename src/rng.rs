@@ -2,9 +2,9 @@
 
 /// A small generator (SplitMix64), so that a seed gives the same draws everywhere.
 #[derive(Clone)]
-pub(crate) struct Draws(pub(crate) u64);
+pub(crate) struct Rng(pub(crate) u64);
 
-impl Draws {
+impl Rng {
     /// A number below `most`, which is not zero.
     pub(crate) fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

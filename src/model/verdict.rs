@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::types::RowNumber;
 use crate::model::outcome::{Outcome, Reason};
+
+/// A recipient of a run: the number of its input row.
+pub type RowNumber = u64;
 
 /// A provider's words about one message, and what they come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,17 @@ impl Verdict {
             Self::Suppressed(_) => Some(Outcome::Suppressed),
             Self::Unknown { .. } => Some(Outcome::Unknown),
             Self::NotTaken { .. } => None,
+        }
+    }
+
+    /// The reason beside the outcome; `None` where the message was accepted.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Rejected(refusal)
+            | Self::Suppressed(refusal)
+            | Self::NotTaken { refusal, .. } => Some(refusal.reason),
+            Self::Unknown { .. } => Some(Reason::NoReply),
         }
     }
 }
