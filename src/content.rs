@@ -65,7 +65,7 @@ impl fmt::Debug for Attachment {
     }
 }
 
-/// One recipient's message. To whom it goes stands beside it, since mail may be redirected.
+/// One recipient's message. Its recipient stands beside it, since mail may be redirected.
 #[derive(Clone, Debug)]
 pub struct Content {
     pub from: Arc<Party>,
@@ -80,7 +80,7 @@ pub struct Content {
     pub attachments: Arc<[Attachment]>,
 }
 
-/// Whether a header tells how to unsubscribe (RFC 2369, RFC 8058).
+/// Whether a header says how to unsubscribe (RFC 2369, RFC 8058).
 pub(crate) fn is_unsubscribe_header(name: &str) -> bool {
     ["List-Unsubscribe", "List-Unsubscribe-Post"]
         .iter()

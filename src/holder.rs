@@ -18,8 +18,8 @@ const TICKS: i64 = 100;
 /// Who waits for a lock says so after this.
 const SAID_AFTER: Duration = Duration::from_secs(3);
 
-/// Locks a file for this process alone, waiting up to `longest` for whoever has it; false where
-/// somebody has it still. A wait that lasts is said, with who is waited for.
+/// Locks a file for this process alone, waiting up to `longest` for its holder; false where it
+/// is held still. A wait that lasts is reported, with the holder.
 pub(crate) fn locked_within(file: &File, path: &Path, longest: Duration) -> io::Result<bool> {
     tried_within(path, longest, || file.try_lock())
 }
@@ -77,7 +77,7 @@ pub(crate) struct Holder {
 
 /// A lock as the system lists it: `1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120`.
 pub(crate) struct Held {
-    /// Whether nobody else may have it beside its holder.
+    /// Whether no other process may have it beside its holder.
     pub(crate) is_exclusive: bool,
     pub(crate) bytes: (u64, u64),
 }

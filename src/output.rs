@@ -263,7 +263,7 @@ impl Target {
     }
 }
 
-/// Whether an output of this name is written in place, and its format cannot be told by a suffix.
+/// Whether an output of this name is written in place, and its format cannot be known from a suffix.
 pub(crate) fn is_in_place(path: &Path) -> bool {
     stream(path).is_some()
         || fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())

@@ -391,7 +391,7 @@ fn wrap(
             }
             before(&args)?;
             let made = state.apply_filter(&inner, &args)?;
-            // What is worked out later would be counted by nobody.
+            // What is worked out later would not be counted.
             let made = if matches!(name, "chain" | "zip") && made.kind() == ValueKind::Iterable {
                 size(&made).and_then(make)?;
                 filters::list(state, made)?

@@ -47,12 +47,12 @@ pub(crate) struct Pacer {
     /// How long who had a slot of this rate had to wait for one of another.
     waits: Lag,
     state: Mutex<PacerState>,
-    /// Held by the one, of all who wait for this rate alone, who is next: nobody who has a slot of
-    /// another rate waits behind the others.
+    /// Held by the one, of all who wait for this rate alone, who is next: no caller that has a slot
+    /// of another rate waits behind the others.
     queue: Mutex<()>,
-    /// Held by whoever asks for a whole batch until it may go.
+    /// Held by the caller that asks for a whole batch, until it may go.
     turn: Mutex<()>,
-    /// What the ledger is told of with the next question.
+    /// What the next request reports to the ledger.
     spent: sync::Mutex<Vec<Spent>>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Pacer {
 struct PacerState {
     /// In their order; the first one is in use, or will be.
     leases: VecDeque<Held>,
-    /// Leases that were asked for. The question outlives whoever waits for its answer.
+    /// Leases that were asked for. The request outlives the caller that waits for its answer.
     asked: Option<JoinHandle<LedgerResult<Vec<Granted>>>>,
     /// The window is full until then.
     not_before: Option<Instant>,
@@ -68,7 +68,7 @@ struct PacerState {
     paced: bool,
 }
 
-/// A lease with its bounds on the clock that nobody sets.
+/// A lease with its bounds on the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     lease: Lease,
@@ -155,8 +155,8 @@ impl Pacer {
             // Where the wait was longer than the lease, another one may come while the other rate's
             // still holds.
             let over = wider.lease(&mut other, Instant::now()).map_or(ready, |lease| lease.until);
-            if let Ok(heard) = tokio::time::timeout_at(over, self.ready(&mut own)).await {
-                heard?;
+            if let Ok(ready) = tokio::time::timeout_at(over, self.ready(&mut own)).await {
+                ready?;
                 let now = Instant::now();
                 if [self.lease(&mut own, now), wider.lease(&mut other, now)]
                     .iter()
@@ -174,7 +174,7 @@ impl Pacer {
     pub(crate) async fn close(&self) -> LedgerResult<()> {
         // Who still waits for a slot keeps what there is.
         if let Ok(mut state) = self.state.try_lock() {
-            self.hear(&mut state).await?;
+            self.collect(&mut state).await?;
             for lease in mem::take(&mut state.leases) {
                 self.gives_back(
                     &lease,
@@ -249,14 +249,14 @@ impl Pacer {
     /// disk is slow.
     async fn ask_ahead(self: &Arc<Self>, state: &mut PacerState) -> LedgerResult<()> {
         if state.asked.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.hear(state).await?;
+            self.collect(state).await?;
         }
         let now = Instant::now();
         let (lag, patience) = (self.lag.double(), self.waits.double());
         let single = self.pace(1) > self.slice;
         if single && lag <= self.pace(1) && !state.leases.is_empty() {
-            // There is time for it when the one has gone, and what its lease is too long has gone
-            // back.
+            // There is time for it when the one has gone and the unused part of its lease has been
+            // returned.
             return Ok(());
         }
         // A lease of one is as long as it may have to wait for another rate. Leases of more follow
@@ -288,11 +288,11 @@ impl Pacer {
     }
 
     /// Waits for the answers to what was asked ahead.
-    async fn hear(&self, state: &mut PacerState) -> LedgerResult<()> {
+    async fn collect(&self, state: &mut PacerState) -> LedgerResult<()> {
         let Some(asked) = state.asked.as_mut() else { return Ok(()) };
-        let heard = asked.await;
+        let answer = asked.await;
         state.asked = None;
-        let answers = heard.map_err(|e| {
+        let answers = answer.map_err(|e| {
             LedgerError::Gone(format!("a lease was not asked for to the end: {e}"))
         })??;
         for granted in answers {
@@ -312,7 +312,7 @@ impl Pacer {
             return Ok(());
         }
         if state.asked.is_some() {
-            self.hear(state).await?;
+            self.collect(state).await?;
         } else if let Some(then) = state.not_before {
             tokio::time::sleep(
                 then.duration_since(Instant::now()).saturating_sub(self.lag.double()),
@@ -333,8 +333,8 @@ impl Pacer {
         let (asked_at, asked) = (Timestamp::now(), Instant::now());
         let wish = Wish { portion, slice, asked: asked_at, after, spent };
         let leased = self.ledger.lease(&self.key, self.rate, wish).await?;
-        let (heard_at, heard) = (Timestamp::now(), Instant::now());
-        self.lag.learn(heard - asked);
+        let (answered_at, answered) = (Timestamp::now(), Instant::now());
+        self.lag.learn(answered - asked);
         // The clock may have been set between question and answer, before or after the ledger
         // looked at it: what is sooner is right, or is over. Bounded, so that no clock can stop the
         // run for much longer than the window.
@@ -343,8 +343,9 @@ impl Pacer {
                 .unwrap_or(Duration::ZERO)
                 .min(self.rate.per + LEASED_AHEAD)
         };
-        let when =
-            |then: Timestamp| (asked + since(then, asked_at)).min(heard + since(then, heard_at));
+        let when = |then: Timestamp| {
+            (asked + since(then, asked_at)).min(answered + since(then, answered_at))
+        };
         Ok(match leased {
             Leased::Granted(lease) => Granted::Lease(Held {
                 lease,
@@ -353,7 +354,7 @@ impl Pacer {
                 until: when(lease.until),
             }),
             Leased::NotBefore(then) => {
-                Granted::NotBefore(when(then).max(heard + Duration::from_micros(200)))
+                Granted::NotBefore(when(then).max(answered + Duration::from_micros(200)))
             }
         })
     }

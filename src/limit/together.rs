@@ -19,7 +19,7 @@ impl Leave {
 }
 
 /// Waits until each of these rates lets so many go, all at one instant; the slowest comes first.
-/// More than a rate's number can never go at once: whoever asks cuts batches to fit.
+/// More than a rate's number can never go at once: the caller cuts batches to fit.
 pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
     match shares {
         [] => return Ok(()),

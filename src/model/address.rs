@@ -237,7 +237,7 @@ impl Address {
         &self.text[usize::from(self.at) + 1..]
     }
 
-    /// The whole address in lowercase: what suppression entries and, unless told otherwise,
+    /// The whole address in lowercase: what suppression entries and, unless set otherwise,
     /// duplicates are compared by.
     pub fn folded(&self) -> String {
         spellings::fold(&self.text)

@@ -41,7 +41,7 @@ words! {
 
 impl EventKind {
     /// Whether it proves that the provider took the message. What it refused proves nothing: by
-    /// this word Mailgun tells what it never took, and others what they dropped after they had
+    /// this word Mailgun reports what it never took, and others what they dropped after they had
     /// taken it.
     pub const fn proves_taken(self) -> bool {
         match self {
@@ -72,7 +72,7 @@ words! {
 words! {
     /// Why it happened, in a word that programs can compare.
     Class {
-        /// Nobody has this address (RFC 3463 X.1.1, X.1.6, X.1.10).
+        /// No user has this address (RFC 3463 X.1.1, X.1.6, X.1.10).
         MailboxGone = "mailbox_gone",
         /// The domain does not exist or takes no mail at all (X.1.2, X.1.10 of RFC 7505).
         DomainGone = "domain_gone",
@@ -105,7 +105,7 @@ words! {
         Fraud = "fraud",
         /// A complaint about malware (`virus`).
         Virus = "virus",
-        /// Somebody took the message out of the spam folder (`not-spam`).
+        /// The recipient took the message out of the spam folder (`not-spam`).
         NotSpam = "not_spam",
         /// The source gives no reason.
         Other = "other",
@@ -125,7 +125,7 @@ words! {
         Poll = "poll",
         /// A file that a person exported from a provider.
         Export = "export",
-        /// Told by the provider with its reply.
+        /// Reported by the provider with its reply.
         Reply = "reply",
     }
 }
@@ -137,7 +137,7 @@ impl Source {
     }
 }
 
-/// Whom an event is about, where its source names our own run and recipient.
+/// The recipient that an event is about, where its source names our own run and recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correlation {
     /// The run.
@@ -178,8 +178,8 @@ pub struct Event {
     /// there is none.
     pub token: String,
     pub correlation: Option<Correlation>,
-    /// What tells this event from all others of the provider; filled in by [`Event::identify`]
-    /// where the source has no name for it.
+    /// What distinguishes this event from all others of the provider; filled in by
+    /// [`Event::identify`] where the source has no name for it.
     pub id: String,
     /// Only free text reports it, which any sender can write: it is kept, belongs to no recipient
     /// and suppresses none.
@@ -262,7 +262,7 @@ impl Event {
             &self.status,
             &self.reason,
         ] {
-            // The length goes first, so that no two lists of parts are the same octets.
+            // The length goes first, so that no two lists of parts are the same bytes.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }

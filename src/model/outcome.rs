@@ -110,13 +110,13 @@ words! {
     Cohort {
         /// Sent and judged first.
         Canary = "canary",
-        /// Everybody else.
+        /// All others.
         Rest = "rest",
     }
 }
 
 impl Outcome {
-    /// What a recipient becomes whom the last screening keeps back for this reason.
+    /// The outcome of a recipient that the last screening keeps back for this reason.
     pub fn of_screening(reason: Reason) -> Self {
         if reason == Reason::BadAddress { Self::Invalid } else { Self::Suppressed }
     }

@@ -1,7 +1,7 @@
 //! Pause rules: what stops mail while the rest of a run goes out, as it is written, and how it is
 //! judged.
 //!
-//! A share is that of the recipients handed over within the rule's time to whom it has happened
+//! A share is that of the recipients handed over within the rule's time to which it has happened
 //! since, so that a bounce counts with the message that it is about, whenever it arrives.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::model::outcome::words;
 words! {
     /// What a rule counts.
     Watched {
-        /// Recipients of whom a bounce was reported, hard or soft.
+        /// Recipients with a reported bounce, hard or soft.
         Bounced = "bounced",
         /// Recipients who complained.
         Complained = "complained",
@@ -26,11 +26,11 @@ words! {
 }
 
 words! {
-    /// Whom a rule counts together, and whom it holds.
+    /// Which recipients a rule counts together and holds.
     RuleScope {
-        /// Everybody of the run.
+        /// All of the run.
         Run = "run",
-        /// Those whom one provider was given.
+        /// Those that one provider was given.
         Provider = "provider",
         /// Those at one receiving domain.
         Domain = "domain",
@@ -139,7 +139,7 @@ pub struct FeedbackRate {
     pub events: u64,
 }
 
-/// Whom a broken rule holds, and why.
+/// What a broken rule holds, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     pub by: RuleScope,
@@ -151,7 +151,7 @@ pub struct Broken {
 }
 
 impl PauseRule {
-    /// Everybody whom this rule holds.
+    /// What this rule holds.
     pub fn broken(&self, fared: &[FeedbackRate]) -> Vec<Broken> {
         let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for one in fared {

@@ -78,7 +78,7 @@ impl Verdict {
 /// How long a provider is left alone that is sent too much and names no time.
 pub(crate) const SLOW_DOWN: Duration = Duration::from_secs(30);
 
-/// How the provider itself fares, beside the verdicts.
+/// The health of the provider itself, beside the verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Health {
     #[default]

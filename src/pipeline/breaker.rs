@@ -32,7 +32,7 @@ pub(crate) enum BreakerState {
     GaveUp(Refusal),
     /// The provider's own quota is used up.
     Exhausted(Refusal),
-    /// Nobody but a person can mend it.
+    /// Only a person can mend it.
     Broken(Refusal),
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Breaker {
     quiet_until: Option<Instant>,
     is_open: bool,
     last: Option<Refusal>,
-    /// With what it asked to be left alone, until something is taken.
+    /// The answer by which it asked for less, until something is taken.
     asked_for_less: Option<Refusal>,
     gave_up: Option<Refusal>,
     exhausted: Option<Refusal>,
@@ -150,7 +150,7 @@ impl Breaker {
         wait
     }
 
-    /// The provider will take nothing until somebody mends it.
+    /// The provider will take nothing until a person mends its configuration or account.
     pub(crate) fn stop(&mut self, refusal: Refusal) {
         self.broken = Some(refusal);
     }
@@ -178,8 +178,7 @@ impl Breaker {
         }
     }
 
-    /// Whether it has failed so often in a row that others take over until it is heard to take mail
-    /// again.
+    /// Whether it has failed so often in a row that others take over until it takes mail again.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }

@@ -20,14 +20,14 @@ use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::{Claim, Job};
 
-/// Where a chunk's recipients come from and whom they go through: places among the providers, and
+/// Where a chunk's recipients come from and which provider they go through: places among these, and
 /// one among the queues of the first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
-    /// Who was to have them.
+    /// The first choice.
     pub(crate) first: usize,
     pub(crate) queue: usize,
-    /// Who gets them.
+    /// The provider that gets them.
     pub(crate) through: usize,
 }
 
@@ -61,14 +61,14 @@ pub(crate) struct Sent {
 /// What a chunk needs besides the parts of the run.
 pub(crate) struct ChunkContext {
     pub(crate) route: Route,
-    /// Who is passed over for the one it goes through.
+    /// The provider that is passed over for the one it goes through.
     pub(crate) instead_of: Option<InsteadOf>,
     pub(crate) pacers: Pacers,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) opened: watch::Receiver<()>,
     pub(crate) patience: Duration,
     pub(crate) first_request: Option<FirstRequest>,
-    /// Until when those who were put off before may be attempted again.
+    /// Until when members that were put off before may be attempted again.
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
     /// Chunks that may be rendered at once.
     pub(crate) render_permits: Arc<Semaphore>,
@@ -198,7 +198,7 @@ pub(crate) async fn dispatch(
 pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
-    /// The largest buffer that is kept, in octets.
+    /// The largest buffer that is kept, in bytes.
     const LARGEST: usize = 64 * 1024;
 
     fn take(&self) -> Vec<u8> {

@@ -31,15 +31,15 @@ pub(crate) struct CanaryRule {
     pub wait: Duration,
     /// How long complaints are waited for after the last hand-over.
     pub wait_complained: Duration,
-    /// Whether anything tells of bounces and complaints at all. Without that, their absence proves
+    /// Whether any source reports bounces and complaints. Without one, their absence proves
     /// nothing.
     pub has_feedback: bool,
     /// Whether bounces must be reported for the canary to pass, and nothing does: without a bounce
     /// it waits for a person.
     pub lacks_bounces: bool,
-    /// How far the canary may grow by itself while it cannot tell; `None` for not at all.
+    /// How far the canary may grow by itself while it proves nothing; `None` for not at all.
     pub extend: Option<CanarySize>,
-    /// Through whom those go who are drawn into it later; `None` for the first choice of each.
+    /// The provider of the recipients drawn into it later; `None` for the first choice of each.
     pub provider: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct CanaryRule {
 pub(crate) enum Replies {
     Passed(String),
     Failed(String),
-    /// Nobody of the canary could be attempted, so there is nothing to judge by.
+    /// No member of the canary could be attempted, so there is nothing to judge by.
     NoEvidence(String),
 }
 
@@ -171,7 +171,7 @@ pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> M
 pub enum Next {
     /// A share is over its limit, and that is no chance.
     Failed,
-    /// So many more are to be drawn into it, for it cannot tell.
+    /// So many more are to be drawn into it, for it proves nothing yet.
     Grow(u64),
     /// A share is over its limit, and so few prove nothing.
     Unclear,
@@ -205,8 +205,8 @@ pub fn next<const N: usize>(
 }
 
 impl Measured {
-    /// How many more it takes to tell: as many again where the share is over the limit, else what
-    /// would prove one like it to be under.
+    /// How many more it takes to prove something: as many again where the share is over the limit,
+    /// else what would prove one like it to be under.
     fn wanted(&self, growth: Growth) -> u64 {
         match self.proof {
             Proof::Open { is_over: true } => growth.size,

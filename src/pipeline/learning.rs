@@ -1,5 +1,5 @@
-//! What providers say about people at hand-over is written down: in the first suppression file and
-//! in the ledger, once.
+//! Suppressions that follow from a provider's answers are recorded once: in the first suppression
+//! file and in the ledger.
 //!
 //! The rule it keeps: the file comes first and the verdict's own settlement last, so that whatever
 //! a process leaves undone is still in its trace and done by the next one.
@@ -38,8 +38,8 @@ pub(crate) async fn keep_learned(
     suppress(ledger, new).await
 }
 
-/// Keeps what a process that is gone had heard about people and not settled. To be called before
-/// its claims are recovered.
+/// Keeps the suppressions that follow from answers which a process that is gone had not settled. To
+/// be called before its claims are recovered.
 pub(crate) async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
     let learned = ledger.unlearned(run).await?;
     if learned.is_empty() {
@@ -71,7 +71,7 @@ fn listed(file: PathBuf) -> Result<HashSet<(String, crate::model::outcome::Reaso
 }
 
 /// Appends to the file where that can be written. Where it cannot, the ledger alone keeps what was
-/// learned, and nobody is mailed for want of a file: the ledger is always consulted.
+/// learned, and a missing file mails no suppressed recipient: the ledger is always consulted.
 async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) {
     static WARNED: std::sync::Once = std::sync::Once::new();
     let Some(file) = file.filter(|_| !entries.is_empty()) else { return };

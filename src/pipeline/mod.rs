@@ -1,4 +1,4 @@
-//! The one loop: it admits chunks, collects verdicts and has_feedback the stop signal; it never touches
+//! The one loop: it admits chunks, collects verdicts and obeys the stop signal; it never touches
 //! single messages on the wire.
 //!
 //! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an
@@ -86,9 +86,10 @@ pub(crate) struct Limits {
 /// Everything an execution of a run needs.
 pub(crate) struct Parts {
     pub ledger: Arc<dyn Ledger>,
-    /// Never empty. Each may be somebody's first choice.
+    /// Never empty. Each may be the first choice of some recipients.
     pub configured: Vec<ConfiguredProvider>,
-    /// Who takes over for one that takes nothing, in this order: places in `configured`.
+    /// The providers that take over for one that takes nothing, in this order: places in
+    /// `configured`.
     pub order: Vec<usize>,
     pub limits: Limits,
     pub message: Arc<Message>,
@@ -105,13 +106,13 @@ pub(crate) struct Parts {
     /// All mail goes here instead (`--redirect-all-to`).
     pub redirect: Option<Address>,
     pub canary: CanaryRule,
-    /// Whether the endpoint that tells of bounces is still there; `None` where something else
-    /// tells, or nothing.
+    /// Whether the endpoint that receives bounces is still there; `None` where bounces come from
+    /// elsewhere, or not at all.
     pub is_listened: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// Watched while the rest goes out.
     pub rules: Vec<PauseRule>,
     pub then: Then,
-    /// Asks a person whether the rest may go; `None` where there is nobody to ask.
+    /// Asks a person whether the rest may go; `None` where no person can be asked.
     pub ask: Option<fn(&str) -> bool>,
     pub progress: Arc<dyn Progress>,
 }

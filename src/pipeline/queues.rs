@@ -1,5 +1,5 @@
-//! Who may be claimed next: a queue for each receiving domain that has a rate or is held, and one
-//! for everybody else.
+//! Which recipients may be claimed next: a queue for each receiving domain that has a rate or is
+//! held, and one for all others.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::ledger::LedgerRow;
 use crate::model::literal::Rate;
 use crate::model::verdict::RowNumber;
 
-/// Transient refusals in a row that take a receiving domain out of everybody else's way; more of
+/// Transient refusals in a row that put a receiving domain into a queue of its own; more of
 /// them where it has taken something, for full mailboxes do follow one another in a list of one
 /// domain.
 const HOLDS_AFTER: u32 = 3;
@@ -26,7 +26,7 @@ const AHEAD: Duration = Duration::from_millis(20);
 /// One queue over the plan.
 #[derive(Debug)]
 pub(crate) struct DomainQueue {
-    /// `None` for everybody who has no queue.
+    /// `None` for the recipients of all other domains.
     pub(crate) domain: Option<String>,
     /// Rows up to this one have been handed out.
     pub(crate) cursor: RowNumber,
@@ -35,7 +35,7 @@ pub(crate) struct DomainQueue {
     rate: Option<Rate>,
     /// When its rate lets the next one go.
     paced_until: Option<Instant>,
-    /// It refused again and again: nobody goes for the first time before then. Retries have their
+    /// It refused again and again: no first attempt begins before then. Retries have their
     /// own times.
     held_until: Option<Instant>,
     busy: bool,
@@ -88,7 +88,7 @@ impl DomainQueues {
         {
             return index;
         }
-        // Its rows are not everybody else's any more.
+        // Its rows leave the queue of all others.
         self.queues.iter_mut().for_each(|queue| queue.ahead.clear());
         self.queues.push(DomainQueue::new(Some(domain.to_owned()), None));
         self.queues.len() - 1
@@ -134,9 +134,9 @@ impl DomainQueues {
         queue.ahead.drain(..most.min(queue.ahead.len())).collect()
     }
 
-    /// The queues that may be asked now, each once, in turn; a queue of a domain sends one chunk at a
-    /// time. One that is held is asked for retries alone, and only where it has a rate: the others'
-    /// are asked for together.
+    /// The queues that may be asked now, each once, in turn; a queue of a domain sends one chunk at
+    /// a time. One that is held is asked for retries alone, and only where it has a rate: the
+    /// others' are asked for together.
     pub(crate) fn ready(&mut self, now: Instant) -> Vec<usize> {
         let count = self.queues.len();
         self.turn = (self.turn + 1) % count;
@@ -167,7 +167,7 @@ impl DomainQueues {
     }
 
     /// `count` rows up to `last` have been handed out. A queue with a rate then waits here for its
-    /// next turn and not on the wire, where it would keep a connection from everybody else.
+    /// next turn and not on the wire, where it would keep a connection from the others.
     pub(crate) fn advanced(&mut self, index: usize, last: RowNumber, count: usize, now: Instant) {
         let queue = &mut self.queues[index];
         queue.cursor = queue.cursor.max(last);
@@ -205,8 +205,8 @@ impl DomainQueues {
         }
     }
 
-    /// Takes note of a recipient's answer: a domain that refuses transiently again and again is
-    /// held, and holds nobody else up.
+    /// Records a recipient's answer: a domain that refuses transiently again and again is held, and
+    /// delays no other.
     pub(crate) fn answered(
         &mut self,
         domain: &str,
@@ -267,7 +267,7 @@ impl DomainQueue {
         }
     }
 
-    /// Whether nobody may go for the first time now.
+    /// Whether no first attempt may begin now.
     pub(crate) fn is_held(&self, now: Instant) -> bool {
         self.held_until.is_some_and(|until| until > now)
     }
@@ -286,7 +286,7 @@ mod tests {
             queues.answered("slow.example", true, now, |_| Duration::from_secs(9));
         }
         assert_eq!(queues.domains(), ["slow.example"]);
-        assert_eq!(queues.ready(now), [0], "everybody else goes on");
+        assert_eq!(queues.ready(now), [0], "the others go on");
         assert_eq!(queues.opens_at(now), Some(now + Duration::from_secs(9)));
         assert_eq!(queues.ready(now + Duration::from_secs(9)).len(), 2);
     }

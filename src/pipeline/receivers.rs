@@ -1,5 +1,5 @@
-//! Receivers that report no single complaint: who of their people calls a message unwanted is never
-//! known, so that complaints among them are no part of what a canary is judged by.
+//! Receivers that report no single complaint: which of their users call a message unwanted is never
+//! known, so complaints among them are no part of what a canary is judged by.
 //!
 //! Only addresses under the receivers' own names are counted. Which other domains they host is not
 //! known without asking the DNS.
@@ -14,8 +14,7 @@ use crate::model::figures::grouped;
 pub(crate) const NO_SINGLE_COMPLAINTS: &[&str] =
     &["gmail.com", "googlemail.com", "icloud.com", "me.com", "mac.com"];
 
-/// What is to be said about so many accepted recipients of whom so many are at these domains; empty
-/// where none is.
+/// A note on how many of the accepted recipients are at these domains; empty where none is.
 pub(crate) fn no_feedback_note(at: &[(String, u64)], accepted: u64) -> String {
     let count: u64 = at.iter().map(|(_, count)| count).sum();
     if count == 0 || accepted == 0 {

@@ -1,6 +1,6 @@
 //! A row becomes the job of a claim, and a claim gets its key.
 //!
-//! The rule it keeps: the same run, row, time of claim and provider give the same octets and the
+//! The rule it keeps: the same run, row, time of claim and provider give the same bytes and the
 //! same key, however much later.
 
 use std::sync::Arc;
@@ -117,8 +117,7 @@ pub(super) fn idempotency_key(
 }
 
 /// What a key ends in for a provider that knows keys: the account it is good for, under the
-/// workspace's own key, so that it tells nobody anything but whether two claims went to the same
-/// one.
+/// workspace's own key, so that it reveals only whether two claims went to the same one.
 pub(super) fn account_mark(configured: &ConfiguredProvider, secret: &[u8; 32]) -> String {
     let keyed = configured
         .provider
@@ -130,7 +129,7 @@ pub(super) fn account_mark(configured: &ConfiguredProvider, secret: &[u8; 32]) -
     format!("-{}", HEXLOWER.encode(&signed.as_ref()[..6]))
 }
 
-/// The length goes first, so that no two lists of parts are the same octets.
+/// The length goes first, so that no two lists of parts are the same bytes.
 fn add(hash: &mut digest::Context, part: impl AsRef<[u8]>) {
     let part = part.as_ref();
     hash.update(&(part.len() as u64).to_be_bytes());

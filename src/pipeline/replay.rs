@@ -1,7 +1,7 @@
-//! A batch in doubt goes once more: under the same key, octet for octet, and only while the
-//! provider knows the key.
+//! A batch with unknown outcomes is sent once more: under the same key, byte for byte, and only
+//! while the provider knows the key.
 //!
-//! The rule it keeps: what goes is what went and to whom it went, or nothing goes. The key is a
+//! The rule it keeps: the same content goes to the same recipients, or nothing goes. The key is a
 //! function of everything that shapes the request, so a request that would differ is found by a key
 //! that differs.
 
@@ -23,7 +23,7 @@ use crate::model::verdict::{Reply, RowNumber, Verdict};
 use crate::provider::{BoxFuture, Claim, Job, Stopped, Ticket, Wire};
 use crate::suppression::Suppressions;
 
-/// What a run's batches in doubt are made of.
+/// What the batches of a run are made of.
 pub(crate) struct ReplaySource {
     pub ledger: Arc<dyn Ledger>,
     pub run: Run,
@@ -41,11 +41,11 @@ pub(crate) struct ReplaySource {
 pub(crate) enum Replayed {
     /// It did not go, and why.
     Refused(String),
-    /// It went; who is not named, or named as `Unknown`, is as much in doubt as before.
+    /// It went; members that the reply does not name, or names as `Unknown`, stay unknown.
     Answered(Reply),
 }
 
-/// Sends a batch once more. `rows` are all its members, in its order, every one of them in doubt.
+/// Sends a batch once more. `rows` are all its members, in its order, each of them unknown.
 pub(crate) async fn replay(
     source: &ReplaySource,
     configured: &ConfiguredProvider,
@@ -67,7 +67,7 @@ pub(crate) async fn replay(
         ));
     }
     // A key rotated within one account looks no different from another account, which would mail
-    // everybody again.
+    // all members again.
     let mark = account_mark(configured, &source.secret);
     if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
         let name = &configured.name;
@@ -134,16 +134,16 @@ pub(crate) async fn replay(
     Ok(Replayed::Answered(configured.provider.send(&claim, &wire).await))
 }
 
-/// Keeps the limits. Nothing is traced: whoever is in doubt is in doubt in the ledger already,
-/// until the answer is in it.
+/// Keeps the limits. Nothing is traced: the members are unknown in the ledger already, until the
+/// answer is in it.
 struct ReplayWire {
     pacers: Pacers,
 }
 
 impl ReplayWire {
     async fn granted(&self, jobs: &[&Job]) -> Result<(), Stopped> {
-        // Who cannot be granted anything, because the ledger fails, is told so when the answer is
-        // to be kept.
+        // Where the ledger fails and grants nothing, the error is reported when the answer is to be
+        // recorded.
         self.pacers.together(jobs).await.map_err(|_| Stopped::Run)
     }
 }

@@ -1,5 +1,5 @@
-//! Refusals that are the same for one recipient after the other prove that the provider refuses,
-//! whatever its words say.
+//! Refusals that are the same for one recipient after the other prove that the provider refuses
+//! mail as a whole, whatever its text says.
 //!
 //! The rules it keeps: each recipient counts once; an acceptance between begins the count anew; a
 //! recipient that a person sends to again after a rejection proves nothing, nor does one that was
@@ -33,7 +33,7 @@ const LATEST: usize = 64;
 /// What several refusals have proved.
 #[derive(Clone, Debug)]
 pub(crate) enum Proved {
-    /// The provider refuses everybody: nothing more is to be begun.
+    /// The provider refuses every recipient: nothing more is to be begun.
     Refuses(Blame),
     /// The provider wants less for now.
     Slow(Blame),
@@ -58,7 +58,7 @@ pub(crate) struct Sameness {
     few: Option<Vec<(String, bool)>>,
     /// The receiving domain of all mail, where it is redirected.
     redirected: Option<String>,
-    /// What the provider refused everybody with when it was last stopped.
+    /// The refusal with which the provider was last stopped.
     brake: Option<String>,
     retried: HashSet<RowNumber>,
     absolved: HashSet<RowNumber>,
@@ -177,12 +177,12 @@ impl Sameness {
         self.few.as_ref().is_some_and(|few| few.len() == 1)
     }
 
-    /// Whether this recipient was opened again because a provider refused everybody.
+    /// Whether this recipient was opened again because a provider refused every recipient.
     pub(crate) fn is_absolved(&self, row: RowNumber) -> bool {
         self.absolved.contains(&row)
     }
 
-    /// Recipients that were opened again because another provider refused everybody.
+    /// Recipients that were opened again because another provider refused every recipient.
     pub(crate) fn absolve(&mut self, rows: &[RowNumber]) {
         self.absolved.extend(rows);
     }

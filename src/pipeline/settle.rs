@@ -1,5 +1,5 @@
-//! Verdicts become outcomes: retries are scheduled, what was learned is kept, nobody who was begun
-//! is forgotten.
+//! Verdicts become outcomes: retries are scheduled, what was learned is kept, and no recipient that
+//! was begun is lost.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ pub(crate) struct Returned<'a> {
     pub(crate) screened: Vec<(RowNumber, Reason, String)>,
     /// Members whose retries were over before they could be attempted once more.
     pub(crate) expired: Vec<RowNumber>,
-    /// When those were answered who were not taken.
+    /// When the members that were not taken were answered.
     pub(crate) put_off: &'a HashMap<RowNumber, Timestamp>,
 }
 

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::model::exit::Exit;
 
-/// What somebody wants.
+/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignalRequest {
     /// Drain and end with this code; a second one gives up waiting.
@@ -49,8 +49,8 @@ impl Signals {
     }
 }
 
-/// Whoever asks for the status before a run goes on, or after it, gets no answer; without this the
-/// question would end the process.
+/// A SIGUSR1 before a run goes on, or after it, prints no status; without this handler the signal
+/// would end the process.
 pub(crate) fn install_sigusr1_handler() -> io::Result<()> {
     // The handler stays when the listener goes.
     signal(SignalKind::user_defined1()).map(drop)
@@ -65,8 +65,8 @@ async fn hung_up(listener: &mut Option<Signal>) {
     }
 }
 
-/// Whether the process was started with this signal ignored. Only Linux tells; elsewhere the answer
-/// is no.
+/// Whether the process was started with this signal ignored. Only Linux reports it; elsewhere the
+/// answer is no.
 fn is_ignored(kind: SignalKind) -> bool {
     std::fs::read_to_string("/proc/self/status")
         .is_ok_and(|status| ignores(&status, kind.as_raw_value()))

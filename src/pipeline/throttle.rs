@@ -102,7 +102,7 @@ impl Slowed {
     }
 }
 
-/// A decrease that has not been told, in recipients a second.
+/// A decrease that has not been reported, in recipients a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Change {
     pub(crate) before: f64,
@@ -215,7 +215,7 @@ impl Throttle {
         (state.slowed, state.log) = (None, Log::default());
     }
 
-    /// Whether it holds anybody up: cheap, for it is asked for each message.
+    /// Whether it delays any message: cheap, for it is asked for each of them.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Acquire)
     }
@@ -235,7 +235,7 @@ impl Throttle {
         if self.is_active() { self.state().news.take() } else { None }
     }
 
-    /// Takes the turn of `count` recipients that go at once, and tells how long it is until then.
+    /// Takes the turn of `count` recipients that go at once, and returns how long it is until then.
     fn turn(&self, count: usize, now: Instant) -> Duration {
         let mut state = self.state();
         let Some(speed) = state.speed(now) else {

@@ -1,8 +1,8 @@
-//! What the wire has heard and the loop has not settled yet: claims come back whole, and one to a
-//! slow server takes a while.
+//! Verdicts that have come in and that the loop has not settled yet: claims come back whole, and
+//! one to a slow server takes a while.
 //!
-//! An observer but for one thing: a refusal that everybody gets stops all claims at once, before
-//! the rest of each has met it too.
+//! It observes, with one exception: a refusal that every recipient gets stops all claims at once,
+//! before the rest of each has met it too.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +77,7 @@ impl PendingVerdicts {
         self.state().batches.remove(&batch);
     }
 
-    /// The refusal that everybody gets, once that is clear.
+    /// The refusal that every recipient gets, once that is clear.
     pub(crate) fn everybody_refused(&self) -> Option<Blame> {
         self.state().refuses.clone()
     }
@@ -128,7 +128,7 @@ impl PendingVerdicts {
         self.state().same.is_open(row)
     }
 
-    /// Whether this recipient's refusal helped to prove that a provider refuses everybody.
+    /// Whether this recipient's refusal helped to prove that a provider refuses every recipient.
     pub(crate) fn is_absolved(&self, row: RowNumber) -> bool {
         self.state().same.is_absolved(row)
     }
@@ -138,7 +138,7 @@ impl PendingVerdicts {
         self.state().same.absolve(rows);
     }
 
-    /// The answers that the loop does not know of yet.
+    /// The answers whose claims have not come back yet.
     pub(crate) fn tally(&self) -> Tally {
         let mut sum = Tally::default();
         self.state().batches.values().for_each(|batch| sum.foresee(batch));

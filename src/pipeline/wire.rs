@@ -207,14 +207,14 @@ pub(crate) struct ClaimWire {
     pub(crate) first_request: Option<FirstRequest>,
     /// Members that were suppressed between claim and hand-over.
     pub(crate) screened: Mutex<Vec<(RowNumber, Reason, String)>>,
-    /// Until when those who were put off before may be attempted again.
+    /// Until when members that were put off before may be attempted again.
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
     /// The member of a claim with deadlines that was let go last.
     pub(crate) last_in_time: AtomicU64,
     /// Members that reached theirs before they were begun.
     pub(crate) expired: Mutex<Vec<RowNumber>>,
-    /// When those were answered who were not taken: their waits begin then, however long the rest
-    /// of the claim goes on.
+    /// When the members that were not taken were answered: their waits begin then, however long the
+    /// rest of the claim goes on.
     pub(crate) put_off: Mutex<HashMap<RowNumber, Timestamp>>,
     pub(crate) cut: Cut,
     /// How many recipients of the run were left when the claim was made.
@@ -306,7 +306,7 @@ impl Wire for ClaimWire {
                 return Ok(());
             }
             self.unless_stopped(self.granted(job)).await?;
-            // The wait may have been long enough for somebody to be suppressed.
+            // The recipient may have been suppressed during the wait.
             self.screen(job)
         })
     }
@@ -339,7 +339,7 @@ impl Wire for ClaimWire {
             if !going.is_empty() {
                 self.unless_stopped(self.pacers.together(&going)).await?;
             }
-            // The wait may have been long enough for somebody to be suppressed.
+            // The recipient may have been suppressed during the wait.
             Ok(going.into_iter().filter(|job| self.screen(job).is_ok()).map(|job| job.id).collect())
         })
     }

@@ -63,7 +63,7 @@ impl Snapshot {
     }
 }
 
-/// Somebody who looks on. Calls return at once; how often they lead to output is the observer's
+/// An observer of a run. Calls return at once; how often they lead to output is the observer's
 /// affair.
 pub(crate) trait Progress: Send + Sync {
     /// Sending begins.

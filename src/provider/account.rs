@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::types::BoxFuture;
-use crate::model::verdict::{Health, Refusal, Verdict};
 use crate::model::outcome::Reason;
+use crate::model::verdict::{Health, Refusal, Verdict};
 
 /// The most bytes of a page of a log: some hundred entries with the words of a receiving server,
 /// which are long now and then.

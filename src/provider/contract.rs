@@ -9,11 +9,11 @@ use super::job::Claim;
 use super::memory::Memory;
 use super::settings::ProviderSettings;
 use super::types::BoxFuture;
-use crate::model::verdict::Reply;
 use super::webhook::Webhook;
 use super::wire::Wire;
 use crate::content::Needs;
 use crate::model::error::{Error, Result};
+use crate::model::verdict::Reply;
 
 /// What takes mail: a relay, an API, the sandbox.
 pub trait Provider: Send + Sync {

@@ -1,5 +1,5 @@
-//! What became of everybody: CSV, NDJSON, JSON, HTML, JUnit, Markdown and tables, and the words
-//! that close a run.
+//! What became of each recipient: CSV, NDJSON, JSON, HTML, JUnit, Markdown and tables, and the
+//! words that close a run.
 //!
 //! Reports are pushed row by row, so that memory does not grow with the list: read the ledger in
 //! pages, hand each row to a [`Writer`] or a [`ReportFile`], and finish it. There is one line for
@@ -95,7 +95,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// What of a report is wanted, and for whom.
+/// What of a report is wanted, and for which reader.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// Only rows with one of these outcomes; `None` for all rows, unsettled ones included.

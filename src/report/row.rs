@@ -83,7 +83,7 @@ impl From<LedgerRow> for ReportRow {
             reason: row.reason.filter(|_| row.outcome != Some(Outcome::Accepted)),
             code: row.code,
             detail: row.detail,
-            // Whom a recipient is only planned for has done nothing.
+            // A provider that a recipient is only planned for has done nothing.
             provider: if row.batch.is_some() { row.provider } else { String::new() },
             batch: row.batch,
             attempts: row.attempts,

@@ -19,7 +19,7 @@ pub(crate) struct Situation<'a> {
     pub stopped_by: Option<Pause>,
     /// What latched its gate, as far as that is recorded.
     pub latched: Option<Pause>,
-    /// Recipients whom a provider was given and about whom there is no answer yet.
+    /// Recipients that a provider was given and that have no answer yet.
     pub under_way: u64,
     /// The run of the campaign that has taken its recipients over.
     pub newer: Option<RunId>,
@@ -105,7 +105,7 @@ impl Split {
         }
     }
 
-    /// Everybody who is or was to be sent to.
+    /// All recipients that are or were to be sent to.
     pub(super) fn to_send(self) -> u64 {
         self.handed_over + self.in_doubt + self.under_way + self.not_sent
     }
@@ -344,7 +344,7 @@ fn left_words(standing: &Standing) -> String {
 }
 
 /// What earned this exit code of the run's last execution. One of an earlier version did not record
-/// it: then the gate and the rows tell.
+/// it: then the gate and the rows show it.
 pub(super) fn exit_why(run: &Run, standing: &Standing, code: u8) -> String {
     if let Some(reason) = run.exit_reasons.iter().find(|reason| reason.exit == code) {
         return reason.why.clone();

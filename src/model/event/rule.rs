@@ -1,4 +1,4 @@
-//! What is learned from events: whom to believe, and how many soft bounces make a hard one.
+//! What is learned from events: which to believe, and how many soft bounces make a hard one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -71,7 +71,7 @@ impl FromStr for SoftBounces {
 pub struct Believe {
     /// `None` never takes soft bounces for a hard one.
     pub soft: Option<SoftBounces>,
-    /// Also about people whom the ledger does not know, where the event came by mail.
+    /// Also about people that the ledger does not know, where the event came by mail.
     pub mail_about_anybody: bool,
 }
 

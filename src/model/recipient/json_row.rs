@@ -15,7 +15,7 @@ pub struct JsonRow {
     numbers: Vec<Box<str>>,
 }
 
-/// A key stands twice in an object inside the row, so that its numbers cannot be told apart.
+/// A key stands twice in an object inside the row, so that its numbers cannot be distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key stands twice in an object inside it")]
 pub struct RepeatedKey;

@@ -157,8 +157,8 @@ impl Admission {
         Ok(wake)
     }
 
-    /// Sends rows that no queue handed out. A queue may have read them ahead, so what was read ahead
-    /// is read again.
+    /// Sends rows that no queue handed out. A queue may have read them ahead, so what was read
+    /// ahead is read again.
     fn send_out_of_turn(
         &mut self,
         shared: &mut Shared,
@@ -210,8 +210,8 @@ impl Admission {
         self.chunks.spawn(chunk::dispatch(shared.parts.clone(), rows, context));
     }
 
-    /// How many recipients are left besides those under way; none while a canary is out, on whom
-    /// nothing is tried.
+    /// How many recipients are left besides those under way; none while a canary is out,
+    /// which is no place for trials.
     fn left_behind(&self, shared: &Shared) -> u64 {
         match shared.counts.phase {
             Cohort::Canary => 0,

@@ -83,8 +83,8 @@ fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(RowNumber, LedgerSuppr
     .collect()
 }
 
-/// Takes note of what the answers of a provider have proved by now, and returns how it fares.
-/// `has_accepted` tells whether it has just accepted something.
+/// Takes note of what the answers of a provider have proved by now, and returns its health.
+/// `has_accepted` is whether it has just accepted something.
 pub(super) async fn weigh(
     shared: &mut Shared,
     settlement: &mut Settlement,
@@ -142,7 +142,7 @@ pub(super) async fn keep_wait(shared: &mut Shared, through: usize, reply: &Reply
     Ok(())
 }
 
-/// Opens the recipients again whose refusals have proved that the provider refuses everybody.
+/// Opens the recipients again whose refusals have proved that the provider refuses every recipient.
 async fn take_back(
     shared: &mut Shared,
     settlement: &mut Settlement,
@@ -168,8 +168,8 @@ async fn take_back(
     Ok(())
 }
 
-/// What a provider's answers teach about people, as far as they cannot turn out to be its own
-/// fault any more.
+/// The suppressions that follow from a provider's answers, as far as these cannot turn out to be
+/// its own fault any more.
 pub(super) fn learned(
     shared: &mut Shared,
     through: usize,
@@ -189,7 +189,7 @@ pub(super) fn learned(
 }
 
 /// Keeps what is left to be learned at the end: of providers that have accepted something and
-/// were not found to refuse everybody.
+/// were not found to refuse every recipient.
 pub(super) async fn learn_rest(shared: &mut Shared) -> Result<()> {
     for provider in &mut shared.providers {
         let learned = std::mem::take(&mut provider.to_learn);

@@ -2,7 +2,7 @@
 //! once. Those who are put off count as they stand, and are sent to again beside the rest.
 //!
 //! The rule it keeps: what the canary failed by, or a person has to decide, is in the ledger before
-//! anybody is told.
+//! it is shown.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,7 +78,7 @@ impl CanaryPhase {
                 if shared.counts.phase_tally().open > 0 && !shared.canary_was_tried() {
                     // Opened again in the meantime, by a retry that came due or a claim that was
                     // not made. With nothing under way every queue may begin from the first row, so
-                    // that nobody can be passed over.
+                    // that no recipient is passed over.
                     shared.holds.note_reopened();
                     shared.rewind();
                     return Ok(false);
@@ -102,7 +102,7 @@ impl CanaryPhase {
         };
         self.waiting = None;
         shared.latch(gate).await?;
-        // A signal heard at the question is the reason already.
+        // A signal that came during the question is the reason already.
         shared.why = shared.why.take().or(why);
         shared.counts.begin_rest();
         shared.rewind();
@@ -144,7 +144,7 @@ impl CanaryPhase {
             return Ok(CanaryJudgement::Passed(with_source(replies)));
         }
         let accepted = shared.counts.standing.canary.get(Outcome::Accepted);
-        // With nobody left, or nobody accepted, there is nothing to wait for.
+        // With no recipient left, or none accepted, there is nothing to wait for.
         let nothing_to_learn = accepted == 0 || !shared.counts.rest_is_left();
         let growth = Growth {
             room: if nothing_to_learn { 0 } else { evidence::room(shared) },
@@ -204,7 +204,7 @@ impl CanaryPhase {
         wait.saturating_sub(since.max(here))
     }
 
-    /// Looks again soon, and tells once how long it is going to take.
+    /// Looks again soon, and shows once until when it waits.
     fn wait_for(&mut self, shared: &Shared, left: Duration) {
         let now = Instant::now();
         let look_at = now + left.min(LOOK);
@@ -220,7 +220,7 @@ impl CanaryPhase {
             .message(&format!("canary: waiting until {until:.0} for bounces and complaints"));
     }
 
-    /// Draws more recipients into a canary that cannot tell. Returns whether there are any.
+    /// Draws more recipients into a canary that proves nothing yet. Returns whether there are any.
     async fn extend(
         &mut self,
         shared: &mut Shared,
@@ -250,8 +250,8 @@ impl CanaryPhase {
         Ok(true)
     }
 
-    /// Fails a canary that is still going out as soon as it is proved, whatever becomes of those
-    /// who are left of it.
+    /// Fails a canary that is still going out as soon as it is proved, whatever becomes of the
+    /// recipients that are left of it.
     pub(super) async fn look_at_canary(&mut self, shared: &mut Shared) -> Result<()> {
         let is_going = shared.counts.phase == Cohort::Canary
             && shared.parts.run.gate == Gate::Ahead
@@ -285,7 +285,7 @@ async fn after_passing(
     evidence: String,
     signals: &mut Signals,
 ) -> (Gate, Option<Why>) {
-    // With nobody left there is nothing to decide.
+    // With no recipient left there is nothing to decide.
     let open = shared.counts.rest_is_left();
     let waits = |evidence: String| {
         (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)))
@@ -308,7 +308,7 @@ async fn after_passing(
     }
 }
 
-/// Asks on the terminal and has_feedback signals meanwhile: whoever leaves has not said yes.
+/// Asks on the terminal and handles signals meanwhile: a signal to stop is no consent.
 async fn asked(
     shared: &mut Shared,
     view: &View,

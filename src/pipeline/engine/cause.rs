@@ -1,5 +1,5 @@
 //! What a refusal is about that was given at one recipient and reads as if the provider refused
-//! everybody: this recipient, its receiving domain, or the provider.
+//! all mail: this recipient, its receiving domain, or the provider.
 
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use crate::model::pause::Watched;
 use crate::pipeline::gate::{self, Growth, Measured, Proof};
 use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, no_feedback_note};
 
-/// All of the evidence, with the share of those of whom no complaint could have been heard.
+/// All of the evidence, with the share of the recipients whose receivers report no complaints.
 pub(super) async fn in_words(
     shared: &Shared,
     replies: &str,
@@ -39,14 +39,14 @@ pub(super) async fn located(shared: &Shared, watched: Watched, evidence: &str) -
     Ok(with_failures(evidence, &failures))
 }
 
-/// Whether the endpoint that would have told of bounces is gone: what nobody heard is no
-/// evidence that it did not happen.
+/// Whether the endpoint that would have received bounces is gone: then their absence is no
+/// evidence.
 pub(super) async fn is_deaf(shared: &Shared) -> bool {
     let Some(is_listened) = shared.parts.is_listened.clone() else { return false };
     tokio::task::spawn_blocking(move || !is_listened()).await.unwrap_or(false)
 }
 
-/// Bounces, then complaints, among so many who were accepted.
+/// Bounces, then complaints, among so many accepted recipients.
 pub(super) fn measured(
     shared: &Shared,
     seen: CanaryEvidence,

@@ -1,5 +1,5 @@
-//! Receiving domains and single recipients that a provider refuses as if it took nothing from
-//! anybody: `421` at RCPT, or a closed connection.
+//! Receiving domains and single recipients that a provider refuses as if it took no mail at all:
+//! `421` at RCPT, or a closed connection.
 //!
 //! The rules it keeps: such an answer is held against those it was given for first, and another
 //! recipient is asked at once. Where that one is taken, all others go on as before; where it
@@ -20,7 +20,7 @@ pub(super) const CONTRASTS: u32 = 2;
 /// A refusal that was not repeated for so long says nothing any more.
 const LASTS: Duration = Duration::from_secs(60);
 
-/// Those that one provider refuses, although it may take others.
+/// The names that one provider refuses, although it may take others.
 #[derive(Debug, Default)]
 pub(super) struct Exceptions {
     /// By receiving domain, or by address where no other domain is left.

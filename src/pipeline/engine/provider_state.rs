@@ -1,5 +1,5 @@
-//! What the loop knows of one provider: whose first choice it is, how it fares, how much it may
-//! take now.
+//! What the loop knows of one provider: which recipients are planned for it, its health, how much
+//! it may take now.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub(super) struct Share {
     pub(super) fair: u64,
     /// The size of the canary, while it goes out.
     pub(super) canary: Option<u64>,
-    /// Whether somebody is to be tried again soon.
+    /// Whether a retry is due soon.
     pub(super) is_due_soon: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Share {
 pub(super) struct ProviderState {
     /// The recipients that are to go through it, by receiving domain.
     pub(super) queues: DomainQueues,
-    /// Who they are in the ledger.
+    /// How the ledger selects them.
     pub(super) recipients: Through,
     pub(super) breaker: Breaker,
     pub(super) pacers: Pacers,
@@ -48,7 +48,7 @@ pub(super) struct ProviderState {
     pub(super) verdicts: Arc<PendingVerdicts>,
     /// True as soon as nothing more may be begun there.
     pub(super) stop: watch::Sender<bool>,
-    /// Told each time the breaker opens, so that what has not been begun by then is given back.
+    /// Sent each time the breaker opens, so that what has not been begun by then is given back.
     opened: watch::Sender<()>,
     /// Whether it has taken anything in this execution.
     has_accepted: bool,
@@ -74,7 +74,8 @@ pub(super) struct ProviderState {
     wanted_less: bool,
     /// What stopped it last is remembered: one recipient at a time goes until it has accepted one.
     pub(super) is_braked: bool,
-    /// Its refusals have proved that it refuses everybody, and those recipients were opened again.
+    /// Its refusals have proved that it refuses every recipient, and those refused were opened
+    /// again.
     pub(super) is_proved: bool,
     /// What was learned and may still turn out to be its own fault.
     pub(super) to_learn: Vec<(RowNumber, LedgerSuppression)>,
@@ -83,7 +84,7 @@ pub(super) struct ProviderState {
     pub(super) trust: Trust,
     /// The ledger did not have those who are due: it is asked again then.
     pub(super) ask_due_at: Option<Instant>,
-    /// Who was last seen taking its recipients instead.
+    /// The place of the provider that took its recipients instead last.
     pub(super) instead: Option<usize>,
     /// Domains and recipients that it refuses although it takes others.
     pub(super) exceptions: Exceptions,
@@ -111,7 +112,7 @@ pub(super) enum Readiness {
 pub(super) enum Absence {
     /// The breaker is open.
     Failing(Refusal),
-    /// It will take nothing until somebody mends it.
+    /// It will take nothing until a person mends its configuration or account.
     Stopped(Refusal),
     /// It has failed for longer than retries last.
     GaveUp(Refusal),
@@ -155,8 +156,8 @@ impl ProviderState {
                 .map(|(_, other)| other.name.clone())
                 .collect()
         };
-        // Each recipient is somebody's: the first provider has those as well whose provider is not
-        // among them any more.
+        // The first provider also has the recipients whose planned provider is not configured any
+        // more, so that each recipient belongs to one.
         let recipients = match (parts.configured.len(), place) {
             (1, _) => Through::Any,
             (_, 0) => Through::Not(others()),
@@ -259,8 +260,8 @@ impl ProviderState {
         let mut most = (can.max_recipients as u64)
             .min(share.fair.max(can.per_request as u64))
             .min(self.trust.most(share.canary));
-        // A claim that is longer would be cut; claims in full spare a round trip each where nobody
-        // is put off.
+        // A claim that is longer would be cut; full claims spare a round trip each where no
+        // recipient is put off.
         if self.puts_off
             && can.per_request == 1
             && configured.rate.is_none()
@@ -377,7 +378,7 @@ impl ProviderState {
         self.opened.send_replace(());
     }
 
-    /// Hears of the breaker's opening from now on.
+    /// A receiver that sees the breaker open from now on.
     pub(super) fn opened(&self) -> watch::Receiver<()> {
         self.opened.subscribe()
     }
@@ -422,7 +423,7 @@ impl ProviderState {
         }
     }
 
-    /// Takes note of how it fares.
+    /// Records what a chunk that came back says about the provider.
     pub(super) fn update_health(&mut self, result: &ChunkResult<'_>, now: Instant) {
         self.first_request.is_over();
         self.awaits_login &= !result.was_answered();
@@ -447,8 +448,7 @@ impl ProviderState {
                     .given_back_for()
                     .unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
                 let quiet = self.breaker.throttled(refusal, *wait, result.reply, now);
-                // Two that were told to wait at about the same time may have been told different
-                // times.
+                // Two requests at about the same time may have been answered with different waits.
                 self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
                 self.pacers.throttle.slow_down(quiet, now);
                 if !self.trust.takes_batches() {

@@ -68,7 +68,7 @@ pub(super) fn chunk_size(
     usize::try_from(left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
 }
 
-/// Why a chunk does not go through its first choice; people are told when that changes.
+/// Why a chunk does not go through its first choice; progress shows when that changes.
 pub(super) fn passed_over(shared: &mut Shared, route: Route, now: Instant) -> Option<InsteadOf> {
     let (configured, first) = (&shared.parts.configured, &shared.providers[route.first]);
     let instead = (route.first != route.through).then_some(route.through);

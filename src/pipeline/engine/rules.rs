@@ -2,8 +2,8 @@
 //! domain until a person decides.
 //!
 //! The rule it keeps: a hold is latched in the ledger before anything else, so that every later
-//! start repeats it. Whoever is held has his outcome at once, but for those on their way, who go or
-//! are held when they come back.
+//! start repeats it. Held recipients have their outcome at once; those on their way go, or are held
+//! when they come back.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ impl RuleWatch {
         Self { looking: JoinSet::new(), look_at: now, since, sweep_at: now }
     }
 
-    /// Looks at the rules now and then, and holds whom they hold.
+    /// Looks at the rules now and then, and applies their holds.
     pub(super) async fn look(
         &mut self,
         shared: &mut Shared,
@@ -108,13 +108,12 @@ impl RuleWatch {
         Ok(())
     }
 
-    /// Holds everybody who is open and not on the way: at once where the hold is new, and now and
+    /// Holds each open recipient that is not on its way: at once where the hold is new, and now and
     /// then those who have come back since. All of a run's open rows are read through for each
     /// hold.
     async fn sweep(&mut self, shared: &mut Shared, under_way: &UnderWay<'_>) -> Result<()> {
         let begun = Instant::now();
-        // With nothing under way looking for them keeps nobody waiting, and nothing but them may be
-        // left.
+        // With nothing under way the search delays no recipient, and only held ones may be left.
         let is_idle = !under_way.has_chunks && under_way.is_settled;
         let again = shared.holds.has_reopened && (is_idle || begun >= self.sweep_at);
         if shared.holds.all.is_empty()

@@ -16,8 +16,8 @@ use crate::model::error::Result;
 use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::Provider;
 
-/// Recipients of the trial: what refuses everybody must not burn the list, and what leaves its
-/// request in doubt not much of it.
+/// Recipients of the trial: a provider that refuses all of them must not burn the list, and a
+/// request without an answer must leave few of them unknown.
 const TRIAL: u64 = 10;
 /// Recipients of the first chunks of a provider that takes single messages; the number doubles with
 /// each of which something was accepted.
@@ -61,7 +61,8 @@ pub(super) struct Trust {
     /// What the ledger has.
     kept: Shown,
     singles: u64,
-    /// A request ended in doubt since something was accepted last: the next one is a trial again.
+    /// A request ended without an answer since something was accepted last: the next one is a trial
+    /// again.
     has_unknown: bool,
     /// The account's own limit of one request.
     most: Option<u64>,
@@ -94,7 +95,7 @@ impl Trust {
         self.takes_batches
     }
 
-    /// Takes in what an earlier run found out.
+    /// Recalls what an earlier run found out.
     pub(super) async fn recall(&mut self, parts: &Parts, provider: &dyn Provider) -> Result<()> {
         if !self.takes_batches {
             return Ok(());
@@ -146,7 +147,7 @@ impl Trust {
         self.shown = if self.shown == Shown::Nothing { Shown::Trial } else { Shown::Full };
     }
 
-    /// A request of it is in doubt: another one like it must not be much of the list.
+    /// A request of it had no answer: another one like it must not be much of the list.
     pub(super) fn request_unknown(&mut self) {
         self.has_unknown = true;
     }

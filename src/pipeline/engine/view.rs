@@ -86,7 +86,7 @@ impl View {
                 (shared.counts.rest_total, shared.counts.rest_total.saturating_sub(phase.open))
             }
         };
-        // Those who wait do not move at the rate of the others.
+        // Recipients that wait for a retry do not move at the rate of the others.
         let moving = phase.open.saturating_sub(shared.retries.waiting.count());
         let eta = match shared.retries.waiting.until() {
             Some(until) if moving == 0 => {
@@ -110,15 +110,14 @@ impl View {
     }
 }
 
-/// The answers that the loop does not know of yet.
+/// The answers whose claims have not come back yet.
 fn unsettled(shared: &Shared) -> Tally {
     let mut sum = Tally::default();
     shared.providers.iter().for_each(|provider| sum.foresee(&provider.verdicts.tally()));
     sum
 }
 
-/// Tells people of every provider that has asked to slow down since, and remembers it for those
-/// who are open.
+/// Shows each provider that has asked to slow down since, and records it in the ledger.
 pub(super) async fn report_slowdowns(shared: &Shared) -> Result<()> {
     for (configured, provider) in shared.parts.configured.iter().zip(&shared.providers) {
         let Some(Change { before, after }) = provider.pacers.throttle.news() else { continue };
@@ -133,7 +132,8 @@ pub(super) async fn report_slowdowns(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// How many wait for another attempt, until when; and for whom, where nothing else goes on.
+/// How many recipients wait for another attempt, until when; and when the next is due, where
+/// nothing else goes on.
 fn note_of_retries(shared: &Shared) -> Option<String> {
     let (count, until) = (shared.retries.waiting.count(), shared.retries.waiting.until()?);
     let next = match shared.retries.waiting.next_at() {

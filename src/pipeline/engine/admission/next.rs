@@ -49,8 +49,8 @@ impl Admission {
         Ok(rows.into_iter().find(|row| !verdicts.is_absolved(row.row)))
     }
 
-    /// Up to `most` recipients of this provider who are due again, whatever queue holds those who go
-    /// for the first time. One that takes batches gets them together with those. None of the
+    /// Up to `most` recipients of this provider who are due again, whatever queue holds those who
+    /// go for the first time. One that takes batches gets them together with those. None of the
     /// domains in `not`.
     pub(super) async fn next_due_rows(
         &mut self,
@@ -166,8 +166,8 @@ impl Admission {
         let due = due.map(|at| {
             let mut wait =
                 Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
-            // No retry is ever put off for so long: the clock was set back since, and everybody who
-            // waits was to wait until then at most.
+            // No retry is ever put off for so long: the clock was set back since, and each retry is
+            // due by then at the latest.
             if wait > longest + Duration::from_secs(1) {
                 self.due_by = at.checked_add(longest).ok();
                 wait = Duration::ZERO;
