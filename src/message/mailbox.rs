@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::address::Address;
+use crate::model::address::{Address, key_of};
 
 use super::header;
 
@@ -37,6 +37,19 @@ impl Mailbox {
     pub(super) fn push_header(&self, out: &mut String, header: &str) {
         header::push_mailbox(out, header, &self.name, self.address.as_str());
     }
+}
+
+/// The bare address of a mailbox that a provider names, where it stands in angle brackets: behind a
+/// name, behind itself, or alone. `None` for a bare address, for several, and for what is none.
+pub(crate) fn bracketed_address(text: &str) -> Option<Address> {
+    let (name, address) = text.trim().strip_suffix('>')?.rsplit_once('<')?;
+    if let Ok(mailbox) = Mailbox::parse(text) {
+        return Some(mailbox.address);
+    }
+    // Many programs take the address for the name of a recipient who has none.
+    let address = Address::parse(address.trim()).ok()?;
+    let name = Address::parse(name.trim().trim_matches('\'')).ok()?;
+    (key_of(name.as_str()) == key_of(address.as_str())).then_some(address)
 }
 
 impl fmt::Display for Mailbox {
@@ -96,6 +109,29 @@ mod tests {
                 Ok(mailbox),
                 "its own text reads back"
             );
+        }
+    }
+
+    #[test]
+    fn an_address_is_taken_out_of_its_brackets_where_it_is_the_only_one() {
+        for (text, address) in [
+            ("<ann@d.example>", Some("ann@d.example")),
+            (" Ann Lee <Ann@D.example>\r\n", Some("Ann@d.example")),
+            ("\"Lee, Ann\" <ann@d.example>", Some("ann@d.example")),
+            ("\"ann@d.example\" <ann@d.example>", Some("ann@d.example")),
+            ("ann@d.example <Ann@d.example>", Some("Ann@d.example")),
+            ("'ann@d.example' <ann@d.example>", Some("ann@d.example")),
+            ("=?utf-8?q?Zo=C3=AB?= <zoe@d.example>", Some("zoe@d.example")),
+            ("ann@d.example", None),
+            ("bob@d.example <ann@d.example>", None),
+            ("Ann <ann@d.example>, Bob <bob@d.example>", None),
+            ("Ann <ann>", None),
+            ("<>", None),
+            (">", None),
+            ("", None),
+        ] {
+            let found = bracketed_address(text);
+            assert_eq!(found.as_ref().map(Address::as_str), address, "{text}");
         }
     }
 

@@ -44,6 +44,7 @@ pub(crate) use ident::message_id;
 pub use ident::{Ident, is_token, token_of};
 pub use keys::MessageKeys;
 pub use link::Links;
+pub(crate) use mailbox::bracketed_address;
 pub use source::MessageSource;
 pub(crate) use template::RenderError;
 

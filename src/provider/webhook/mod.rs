@@ -23,6 +23,7 @@ use axum::http::HeaderMap;
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::message::bracketed_address;
 use crate::model::event::Event;
 use crate::secret::Secret;
 
@@ -118,7 +119,11 @@ impl Webhook {
     /// The events of a body in their order, each with an id.
     pub fn read(&self, body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
         let mut events = (self.read)(body, now)?;
-        events.iter_mut().for_each(Event::identify);
+        for event in &mut events {
+            // The id stays a function of what the provider wrote.
+            event.identify();
+            take_out_of_brackets(event);
+        }
         Ok(events)
     }
 
@@ -136,11 +141,19 @@ impl Webhook {
         let raw = entry.to_string();
         let mut event = (log.read)(list, entry, raw.as_bytes(), now);
         event.source = crate::model::event::Source::Poll;
+        take_out_of_brackets(&mut event);
         if event.id.is_empty() {
             // What is read again is the same event, also where it says nothing of when it happened.
             let hash = ring::digest::digest(&ring::digest::SHA256, raw.as_bytes());
             event.id = format!("{list}-{}", HEXLOWER.encode(&hash.as_ref()[..16]));
         }
         Ok(event)
+    }
+}
+
+/// Leaves the bare address of a recipient that the provider writes as `Ann <ann@example.com>`.
+fn take_out_of_brackets(event: &mut Event) {
+    if let Some(address) = event.recipient.as_deref().and_then(bracketed_address) {
+        event.recipient = Some(address.into_string());
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::testing::{NOW, exported, read};
 use crate::model::event::RAW_LIMIT;
-use crate::provider::table::{PROVIDERS, recognise, webhooks};
+use crate::provider::table::{PROVIDERS, recognise, webhook, webhooks};
 
 #[test]
 fn a_body_of_another_form_is_refused_and_never_a_panic() {
@@ -72,4 +72,62 @@ fn the_same_body_is_the_same_event_and_exports_are_known_by_their_form() {
     }
     assert_eq!(samples.len(), webhooks().count());
     assert!(recognise(&json!({"hello": "world"})).is_none() && recognise(&json!(7)).is_none());
+}
+
+#[test]
+fn the_recipient_of_every_providers_event_is_the_bare_address() {
+    let now: Timestamp = NOW.parse().unwrap();
+    let ses = |email: &str| {
+        json!({"eventType": "Bounce", "mail": {"messageId": "m", "destination": [email]},
+            "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": email}]}})
+    };
+    let posted = |email: &str| {
+        vec![
+            ("sendgrid", json!([{"email": email, "event": "spamreport", "sg_event_id": "x"}])),
+            (
+                "mailgun",
+                json!({"event-data": {"event": "complained", "id": "x", "timestamp": 1534108637, "recipient": email}}),
+            ),
+            ("postmark", json!({"RecordType": "SpamComplaint", "MessageID": "m", "Email": email})),
+            (
+                "ses",
+                json!({"Type": "Notification", "MessageId": "m", "TopicArn": "arn", "Message": ses(email).to_string()}),
+            ),
+            ("resend", json!({"type": "email.complained", "data": {"to": [email]}})),
+            ("bird", json!({"type": "email.complained", "data": {"recipient": email}})),
+            ("drin", json!({"id": "e", "type": "complaint", "data": {"email": email}})),
+            ("emitlo", json!({"event_type": "complained", "data": {"to_email": email}})),
+            ("mailersio", json!({"type": "message.complained", "data": {"email": email}})),
+        ]
+    };
+    let logged = |email: &str| {
+        vec![
+            ("sendgrid", "bounces", json!({"email": email})),
+            ("mailgun", "events", json!({"event": "complained", "recipient": email})),
+            ("postmark", "bounces", json!({"Type": "SpamComplaint", "Email": email})),
+            ("resend", "emails", json!({"to": [email], "last_event": "complained"})),
+        ]
+    };
+    for (written, bare) in [
+        ("Ann Lee <ann@example.com>", "ann@example.com"),
+        ("<ann@example.com>", "ann@example.com"),
+        ("\"Lee, Ann\" <ann@example.com>", "ann@example.com"),
+        ("Ann@example.com", "Ann@example.com"),
+        // What is no address stays as it was written.
+        ("Ann <ann>", "Ann <ann>"),
+    ] {
+        let samples = posted(written);
+        assert_eq!(samples.len(), webhooks().count());
+        for (kind, payload) in samples {
+            let events = read(kind, &payload);
+            let recipients: Vec<_> =
+                events.iter().map(|event| event.recipient.as_deref()).collect();
+            assert_eq!(recipients, [Some(bare)], "{kind}");
+        }
+        assert_eq!(exported(&ses(written))[0].recipient.as_deref(), Some(bare));
+        for (kind, list, entry) in logged(written) {
+            let event = webhook(kind).unwrap().read_log(list, &entry, now).unwrap();
+            assert_eq!(event.recipient.as_deref(), Some(bare), "log of {kind}");
+        }
+    }
 }

@@ -386,3 +386,25 @@ fn an_export_is_read_as_the_webhook_is_and_what_the_webhook_told_is_known() {
     assert_eq!(told, [("news", "webhook"), ("news", "export"), ("news", "export")]);
     assert_eq!(work.read("suppressions.csv").lines().count(), 4);
 }
+
+#[test]
+fn a_recipient_with_a_display_name_is_suppressed_by_the_bare_address() {
+    let work = prepared("smtp://127.0.0.1:9");
+    work.file(
+        "named.json",
+        format!(
+            "[{},\n{}]",
+            event("email.complained", "Ann Lee <ann@example.com>", 1),
+            event("email.complained", "<bob@example.com>", 2)
+        ),
+    );
+    work.run(&["events", "ingest", "named.json"]).ends(0).says("2 new");
+    let kept = lines(&work, &["events", "list", "--json"]);
+    assert!(kept.iter().all(|e| e["recipient"].as_str().is_some_and(|email| !email.contains('<'))));
+    let filed = work.read("suppressions.csv");
+    for email in ["ann@example.com", "bob@example.com"] {
+        let line = filed.lines().find(|line| line.contains(email));
+        let is_bare = |line: &str| line.contains("complaint") && !line.contains('<');
+        assert!(line.is_some_and(is_bare), "{filed}");
+    }
+}
