@@ -85,6 +85,7 @@ impl Remains {
         }
         for name in names(&record::directory(state_dir))? {
             if let Some(run) = name.strip_suffix(".json").filter(|run| is_run_id(run)) {
+                record::refuse_others(state_dir, run)?;
                 remains.records.insert(run.to_owned(), RunRecord::read(state_dir, run));
             }
         }

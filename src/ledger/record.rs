@@ -11,11 +11,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::ledger::RunId;
+use crate::model::shown::Shown;
 
 /// The version that this program writes; later versions only add fields. Version 1 had neither
 /// `message_fingerprint` nor `apart`, version 2 no `report`.
 const VERSION: u32 = 3;
+
+/// The most that a record may have, in bytes: many times what is written.
+const MOST: u64 = 1 << 20;
 
 /// The word in `apart` for a run whose mail reached no recipient of its list: redirected, or handed
 /// to a provider's own sandbox.
@@ -88,8 +93,20 @@ impl RunRecord {
 
     /// Reads a record; `None` for one that is damaged or of another form.
     pub(crate) fn read(state_dir: &Path, run: &str) -> Option<Self> {
-        let text = std::fs::read(path(state_dir, run)).ok()?;
+        let text = files::read(&path(state_dir, run), MOST).ok()?;
         serde_json::from_slice::<Self>(&text).ok().filter(|record| record.run == run)
+    }
+}
+
+/// Errs with [`io::ErrorKind::InvalidInput`] where something else than a file stands in the place
+/// of a record. A directory there is a record that cannot be read.
+pub(crate) fn refuse_others(state_dir: &Path, run: &str) -> io::Result<()> {
+    let path = path(state_dir, run);
+    match files::open(&path) {
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput && !path.is_dir() => {
+            Err(io::Error::new(e.kind(), format!("{}: {e}", path.shown())))
+        }
+        _ => Ok(()),
     }
 }
 

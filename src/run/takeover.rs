@@ -4,16 +4,17 @@
 //! The rule it keeps: a run counts as taken over only when every recipient it may have reached is
 //! on record again. Everything is kept as keyed hashes, as of a run that was removed.
 
+mod bounded_rows;
 mod proof;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::files;
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::{self, RunRecord, UNREACHED};
 use crate::ledger::reports::Reports;
@@ -28,6 +29,8 @@ use crate::model::event::{Bounce, EventKind, feedback_word};
 use crate::model::outcome::{Outcome, Reason};
 use crate::model::shown::Shown;
 use crate::provider::RowNumber;
+
+use bounded_rows::BoundedRows;
 
 /// How many people are handed to the ledger at once.
 const PAGE: usize = 1_000;
@@ -294,7 +297,9 @@ impl Takeover<'_> {
         let mut rows = HashMap::new();
         for file in self.remains.traces.get(run).into_iter().flatten() {
             let path = trace::directory(self.state_dir).join(&file.name);
-            let state = Trace::read(&path).map_err(|e| {
+            let opened = files::open(&path)
+                .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", path.shown())));
+            let state = opened.and_then(|_| Trace::read(&path)).map_err(|e| {
                 Error::usage(format!("{e}; the recipients of run {run} cannot be read from it")).hint(format!(
                     "restore it or the ledger from a backup; moving {} away gives up what it says, and people may be mailed twice",
                     path.shown()
@@ -426,7 +431,7 @@ fn may_be_same(one: (&str, Option<&str>), other: (&str, Option<&str>)) -> bool {
 /// A report in CSV that is read back.
 struct Report {
     path: PathBuf,
-    reader: csv::Reader<File>,
+    reader: csv::Reader<BoundedRows>,
     columns: Columns,
     /// How often a key has been seen: under `--dedupe off` the second one has a key of its own.
     occurrences: HashMap<u64, u32>,
@@ -450,8 +455,8 @@ struct Columns {
 
 impl Report {
     fn open(path: PathBuf, id: Option<&str>) -> Result<Self> {
-        let file = File::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
-        let mut reader = csv::ReaderBuilder::new().from_reader(file);
+        let file = files::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let mut reader = csv::ReaderBuilder::new().from_reader(BoundedRows::of(file));
         let header = reader.headers().map_err(|e| unreadable(&path, &e.to_string()))?.clone();
         // Our columns stand last; a list may have columns of the same names.
         let at = |name: &str| {
@@ -475,16 +480,17 @@ impl Report {
         Ok(Self { path, reader, columns, occurrences: HashMap::new(), latest: None })
     }
 
+    /// Reads the next row; false at the end.
+    fn next(&mut self, record: &mut csv::StringRecord) -> Result<bool> {
+        self.reader.get_mut().begin_row();
+        self.reader.read_record(record).map_err(|e| unreadable(&self.path, &e.to_string()))
+    }
+
     /// The next people, and what their rows teach; empty at the end.
     fn page(&mut self) -> Result<(Vec<Adopted>, Vec<LedgerSuppression>)> {
         let (mut people, mut learned) = (Vec::with_capacity(PAGE), Vec::new());
         let mut record = csv::StringRecord::new();
-        while people.len() < PAGE
-            && self
-                .reader
-                .read_record(&mut record)
-                .map_err(|e| unreadable(&self.path, &e.to_string()))?
-        {
+        while people.len() < PAGE && self.next(&mut record)? {
             let line = record.position().map_or(0, csv::Position::line);
             let outcome = self.outcome(&record, line)?;
             let Some(outcome) = outcome else { continue };

@@ -571,3 +571,38 @@ fn too_few_threads_are_named_as_what_they_are() {
     let ran = run(after(&work, &line(1), &["status"]));
     refused(ran, 1, "this process may not have the 16 threads");
 }
+
+#[test]
+fn what_never_ends_is_refused_in_the_place_of_a_record_and_of_a_report() {
+    let work = sandbox();
+    work.run(&["send", "list.csv"]).ends(0);
+    let run = work.newest_run();
+    let stand_in = |place: &str, what: &str| {
+        let _ = fs::remove_file(work.join(place));
+        match what {
+            "fifo" => fifo(&work, place),
+            "sparse" => File::create(work.join(place)).unwrap().set_len(1 << 33).unwrap(),
+            device => symlink(device, work.join(place)).unwrap(),
+        }
+    };
+    let place = format!(".mailbatch/runs/{run}.json");
+    let record = work.read(&place);
+    for (what, says) in [("fifo", "FIFO"), ("/dev/zero", "device")] {
+        stand_in(&place, what);
+        for arguments in [&["status"] as &[&str], &["send", "list.csv"]] {
+            let ran = work.run(arguments).says(&place);
+            refused(ran, 1, says);
+        }
+    }
+    fs::remove_file(work.join(&place)).unwrap();
+    work.file(&place, record).run(&["status"]).ends(0);
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(work.join(".mailbatch").join(name));
+    }
+    let place = format!(".mailbatch/reports/{run}.csv");
+    for (what, says) in [("fifo", "FIFO"), ("/dev/zero", "device"), ("sparse", "longer than")] {
+        stand_in(&place, what);
+        let ran = work.run(&["send", "list.csv", "--ledger-lost"]).says(&place);
+        refused(ran, 2, says);
+    }
+}

@@ -145,7 +145,14 @@ impl SqliteLedger {
 }
 
 fn read_remains(state_dir: &Path) -> LedgerResult<Remains> {
-    Remains::read(state_dir).map_err(|e| io_error(&state_dir.shown(), &e))
+    Remains::read(state_dir).map_err(|e| match e.kind() {
+        io::ErrorKind::InvalidInput => LedgerError::Denied {
+            ledger: state_dir.shown(),
+            why: e.to_string(),
+            mend: "put the file back that mailbatch wrote there, or move what is there away: while ledger.db is sound nothing is lost by that".to_owned(),
+        },
+        _ => io_error(&state_dir.shown(), &e),
+    })
 }
 
 /// Whether there is no ledger: no file, or an empty one.

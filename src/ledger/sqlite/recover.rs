@@ -16,8 +16,10 @@ use super::claim::{self, OpenBatch};
 use super::codes;
 use super::fault::Result;
 use super::run_row::seq_of;
+use crate::files;
 use crate::ledger::trace::{Trace, TraceState};
 use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};
+use crate::model::shown::Shown;
 use crate::provider::{RowNumber, Verdict};
 
 /// The boot id where the system gives none; claims made under it are judged as after a power cut.
@@ -149,11 +151,14 @@ fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Re
 }
 
 fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
-    match Trace::read(&trace_dir.join(name)) {
+    let path = trace_dir.join(name);
+    // A FIFO would be waited for, and a device has no end.
+    match files::open(&path).and_then(|_| Trace::read(&path)) {
         Ok(state) => Some(state),
         Err(e) => {
             tracing::warn!(
-                "the trace of an interrupted run cannot be read ({e}); every claim of it counts as unknown"
+                "{}: the trace of an interrupted run cannot be read ({e}); every claim of it counts as unknown",
+                path.shown()
             );
             None
         }
@@ -169,5 +174,25 @@ fn judge(batch: i64, row: RowNumber, state: Option<&TraceState>, now: Timestamp)
         Some(verdict) => Settled::Final(verdict.clone()),
         None if state.crossing.contains(&(batch, row)) => unknown(Interrupted::Unanswered),
         None => claim::open_again(now, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_that_is_no_file_proves_nothing_and_is_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let fifo = dir.path().join("fifo");
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, 0o600.into(), 0).expect("a FIFO");
+        for device in ["zero", "null"] {
+            std::os::unix::fs::symlink(format!("/dev/{device}"), dir.path().join(device))
+                .expect("writable");
+        }
+        for name in ["fifo", "zero", "null", "missing"] {
+            assert!(read(dir.path(), name).is_none(), "{name}");
+        }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use super::{Report, unreadable};
+use super::Report;
 use crate::ledger::record::{self, ReportMark, RunRecord};
 use crate::ledger::reports::Reports;
 use crate::model::error::{Error, Result};
@@ -152,7 +152,7 @@ fn count(path: &Path) -> Result<Counted> {
     let mut report = Report::open(path.to_owned(), None)?;
     let (mut counted, mut last_row) = (Counted::default(), 0);
     let mut row = csv::StringRecord::new();
-    while report.reader.read_record(&mut row).map_err(|e| unreadable(path, &e.to_string()))? {
+    while report.next(&mut row)? {
         let cell = |at: usize| row.get(at).unwrap_or_default();
         let batch = cell(report.columns.batch);
         counted.rows += 1;
