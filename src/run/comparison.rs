@@ -4,7 +4,7 @@
 //! be ignored in silence.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -66,13 +66,7 @@ impl Comparison<'_> {
         if let (Some(inputs), Some(args)) = (&self.frozen.inputs, &args) {
             self.lists(inputs, args, &mut changed).await?;
             self.providers(inputs, args, &mut changed);
-            let now = &self.context.settings.suppression_files;
-            changed.suppression_files = inputs
-                .suppression_files
-                .iter()
-                .filter(|file| !now.contains(file))
-                .cloned()
-                .collect();
+            changed.suppression_files = self.dropped(inputs);
             let shown = |file: &PathBuf| self.context.settings.workspace.shown(file);
             let gone: Vec<String> = changed.suppression_files.iter().map(shown).collect();
             changed.what.extend(gone.iter().map(|file| {
@@ -80,6 +74,41 @@ impl Comparison<'_> {
             }));
         }
         Ok(changed)
+    }
+
+    /// The suppression files that the configuration names no more. One below a workspace that was
+    /// moved or copied since is named where the configuration names the same place below it.
+    fn dropped(&self, inputs: &Inputs) -> Vec<PathBuf> {
+        let settings = &self.context.settings;
+        let root = &settings.workspace.root;
+        let is_there = |file: &Path, now: &Path| now.exists() || !file.exists();
+        let is_moved = |file: &Path, now: &PathBuf| {
+            let Ok(below) = now.strip_prefix(root) else { return false };
+            // What lies beside the workspace is another file beside its new place.
+            if !below.components().all(|part| matches!(part, Component::Normal(_))) {
+                return false;
+            }
+            let was = file.ancestors().find(|dir| dir.join(below) == file);
+            was.is_some_and(|was| self.lay_at(inputs, was)) && is_there(file, now)
+        };
+        let is_named = |file: &PathBuf| {
+            let now = &settings.suppression_files;
+            now.contains(file) || now.iter().any(|now| is_moved(file, now))
+        };
+        inputs.suppression_files.iter().filter(|file| !is_named(file)).cloned().collect()
+    }
+
+    /// Whether the workspace lay in this directory when the run was planned. A run of an earlier
+    /// version shows it by the files that it was planned from: they lay below the directory, and
+    /// below the workspace there are files in the same places.
+    fn lay_at(&self, inputs: &Inputs, dir: &Path) -> bool {
+        if let Some(root) = &inputs.root {
+            return root == dir;
+        }
+        let root = &self.context.settings.workspace.root;
+        let is_here =
+            |file: &PathBuf| file.strip_prefix(dir).is_ok_and(|below| root.join(below).is_file());
+        self.frozen.message_file.iter().chain(&self.frozen.lists).any(is_here)
     }
 
     fn message(&self, args: Option<&SendArgs>, changed: &mut Changed) -> Result<()> {

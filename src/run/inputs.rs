@@ -29,6 +29,9 @@ pub(crate) struct Inputs {
     pub(crate) kinds: Vec<(String, String)>,
     /// The suppression files of the configuration.
     pub(crate) suppression_files: Vec<PathBuf>,
+    /// Where the workspace lay; `None` for a run of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 impl Inputs {
@@ -48,6 +51,7 @@ impl Inputs {
             })?,
             kinds: kinds(settings, &settings.chosen(args.target.provider.as_deref())?.providers),
             suppression_files: settings.suppression_files.clone(),
+            root: Some(settings.workspace.root.clone()),
         })
     }
 

@@ -427,3 +427,40 @@ fn the_next_command_says_which_text_it_sends() {
     work.run(&arguments).ends(0);
     once(&server, &everybody(12));
 }
+
+#[test]
+fn a_workspace_that_was_moved_or_copied_goes_on_and_a_file_that_is_dropped_there_is_noticed() {
+    for (how, version) in [("mv", "this"), ("mv", "earlier"), ("cp", "this"), ("cp", "earlier")] {
+        let server = Recorder::start();
+        let work = relayed(&server, "", 6);
+        let with = |files: &str| {
+            format!("{}[suppression]\nfiles = [{files}]\n", work.read("mailbatch.toml"))
+        };
+        std::fs::create_dir(work.join("old")).expect("writable");
+        work.file("old/mailbatch.toml", with("\"stop/main.csv\", \"vip.csv\""))
+            .file("old/message.md", work.read("message.md"))
+            .file("old/list.csv", work.read("list.csv"))
+            .file("old/vip.csv", "email\n")
+            .file("old/stop/main.csv", "email\n");
+        work.run(&["-C", "old", "send", "list.csv", "--message", "message.md", "--limit", "2"])
+            .ends(0);
+        if version == "earlier" {
+            Connection::open(work.join("old/.mailbatch/ledger.db"))
+                .expect("a ledger")
+                .execute("UPDATE runs SET settings = json_remove(settings, '$.inputs.root')", [])
+                .expect("writable");
+        }
+        let moved = std::process::Command::new(how)
+            .args(if how == "cp" { &["-a"][..] } else { &[] })
+            .args([work.join("old"), work.join("new")])
+            .status();
+        assert!(moved.expect(how).success());
+        work.file("new/mailbatch.toml", with("\"stop/main.csv\""));
+        let said =
+            work.run(&["-C", "new", "resume"]).ends(14).says("vip.csv is not configured any more");
+        assert!(!said.err.contains("main.csv is not"), "{}", said.err);
+        work.file("new/mailbatch.toml", with("\"stop/main.csv\", \"vip.csv\""));
+        work.run(&["-C", "new", "resume"]).ends(0);
+        once(&server, &everybody(6));
+    }
+}
