@@ -97,8 +97,7 @@ impl Remains {
                 continue;
             };
             let path = traces.join(&name);
-            let has_records =
-                std::fs::metadata(&path).is_ok_and(|about| about.len() > trace::HEADER_LENGTH);
+            let has_records = Trace::has_records(&path);
             // One that cannot be read proves nothing here; the code that needs what it says reports
             // the error.
             let last_batch =

@@ -7,9 +7,11 @@
 //! while no session is about to write one, so that messages cost less than a write each. A process
 //! killed between an answer and that write leaves an unknown outcome, never a second message.
 //!
-//! The file is text: a line that names format and version, then one line for each record: eight
-//! hexadecimal digits (the low half of the xxh3-64 of what follows the space), a space, the record
-//! as a JSON array. It holds row numbers, and no addresses of ours.
+//! The file is text: a line that names format and version, the file itself and the mount it was
+//! written through, then one line for each record: eight hexadecimal digits (the low half of the
+//! xxh3-64 of what follows the space), a space, the record as a JSON array. It holds row numbers,
+//! and no addresses of ours. The first line is synced before the first claim: a trace without it
+//! has lost what it held.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -21,14 +23,19 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::host::mount_id;
 use crate::model::outcome::Reason;
 use crate::model::shown::Shown;
 use crate::provider::{Refusal, RowNumber, Ticket, Verdict};
 
-const HEADER: &str = "mailbatch-trace 1";
+/// The first line of version 1, which names neither the file nor the mount.
+const HEADER_1: &str = "mailbatch-trace 1";
 
-/// The length of a trace that holds no record, in bytes.
-pub(crate) const HEADER_LENGTH: u64 = HEADER.len() as u64 + 1;
+/// What the first line of version 2 begins with; the name of the file and the mount follow.
+const HEADER_2: &str = "mailbatch-trace 2 ";
+
+/// The most bytes of a first line.
+const LONGEST_HEADER: u64 = 512;
 
 /// How much of the end of a trace is read for its last batches, in bytes: the records of a few
 /// thousand recipients.
@@ -162,8 +169,13 @@ impl Trace {
                 torn: false,
             }),
         };
-        trace.appender().pending.extend_from_slice(format!("{HEADER}\n").as_bytes());
+        let mount = mount_id(&directory);
+        let mount = mount.as_deref().unwrap_or(UNKNOWN_MOUNT);
+        let header = format!("{HEADER_2}{} {mount}\n", trace.name);
+        trace.appender().pending.extend_from_slice(header.as_bytes());
         trace.rest()?;
+        trace.appender().file.sync_all()?;
+        File::open(&directory)?.sync_all()?;
         Ok(trace)
     }
 
@@ -247,6 +259,45 @@ impl Trace {
         Ok(lines.filter_map(batch_of).max())
     }
 
+    /// Whether a trace holds more than its first line. False where it cannot be read.
+    pub(crate) fn has_records(path: &Path) -> bool {
+        let first = || -> io::Result<(Vec<u8>, u64)> {
+            let file = File::open(path)?;
+            let length = file.metadata()?.len();
+            let mut first = Vec::new();
+            file.take(LONGEST_HEADER).read_to_end(&mut first)?;
+            Ok((first, length))
+        };
+        first().is_ok_and(|(first, length)| {
+            let end = first.iter().position(|byte| *byte == b'\n');
+            end.is_some_and(|end| length > end as u64 + 1)
+        })
+    }
+
+    /// Reads the trace of that name where it proves which messages had left: the one that its first
+    /// line names, on a file system that has not been mounted anew since, which may have lost what
+    /// was not synced. Errs as [`Trace::read`] does, and where it proves nothing.
+    pub(crate) fn proof(directory: &Path, name: &str) -> io::Result<TraceState> {
+        let path = directory.join(name);
+        let distrusted = |why: &str| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.shown()))
+        };
+        let mut first = Vec::new();
+        File::open(&path)?.take(LONGEST_HEADER).read_to_end(&mut first)?;
+        let Some(end) = first.iter().position(|byte| *byte == b'\n') else {
+            return Err(distrusted("the first line is gone, so records may be gone"));
+        };
+        match Header::of(&first[..end]) {
+            Some(Header::V2 { name: named, .. }) if named != name => {
+                Err(distrusted("this is the trace of another run or process"))
+            }
+            Some(Header::V2 { mount, .. }) if is_mounted_anew(directory, mount) => {
+                Err(distrusted("its file system has been mounted anew, so records may be gone"))
+            }
+            _ => Self::read(&path),
+        }
+    }
+
     /// Reads a trace. A last line without its end is left out, since the process died before it
     /// went on; anything else that cannot be understood is an error, and the trace proves nothing
     /// then.
@@ -261,14 +312,9 @@ impl Trace {
         let mut state = TraceState::default();
         let mut lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
         match lines.next() {
-            Some((_, header)) if header.strip_suffix(b"\n") == Some(HEADER.as_bytes()) => {}
-            // Nothing can have been handed over before the header was complete.
+            Some((_, header)) if header.strip_suffix(b"\n").and_then(Header::of).is_some() => {}
             None => return Ok(state),
-            Some((_, header))
-                if !header.ends_with(b"\n") && HEADER.as_bytes().starts_with(header) =>
-            {
-                return Ok(state);
-            }
+            Some((_, header)) if is_cut_header(header) => return Ok(state),
             Some(_) => return Err(damaged(1)),
         }
         for (i, line) in lines {
@@ -297,6 +343,52 @@ impl Trace {
         }
         Ok(state)
     }
+}
+
+/// The first line of a trace.
+#[derive(Debug, PartialEq, Eq)]
+enum Header<'l> {
+    V1,
+    V2 { name: &'l str, mount: &'l str },
+}
+
+impl<'l> Header<'l> {
+    fn of(line: &'l [u8]) -> Option<Self> {
+        let line = std::str::from_utf8(line).ok()?;
+        if line == HEADER_1 {
+            return Some(Self::V1);
+        }
+        let (name, mount) = line.strip_prefix(HEADER_2)?.split_once(' ')?;
+        (!name.is_empty() && !mount.is_empty() && !mount.contains(' '))
+            .then_some(Self::V2 { name, mount })
+    }
+}
+
+/// Whether bytes are the beginning of a first line.
+fn is_cut_header(bytes: &[u8]) -> bool {
+    let begins = |header: &str| {
+        let shared = bytes.len().min(header.len());
+        bytes[..shared] == header.as_bytes()[..shared]
+    };
+    !bytes.contains(&b'\n')
+        && bytes.len() < LONGEST_HEADER as usize
+        && (begins(HEADER_2) || bytes.len() <= HEADER_1.len() && begins(HEADER_1))
+}
+
+/// Stands in the first line where the system names no mount.
+const UNKNOWN_MOUNT: &str = "-";
+
+/// Whether the file system of a directory is another mount than the one that a first line names, as
+/// far as the two can be compared: another mount namespace, as that of a container that was started
+/// again, names the same mount differently.
+fn is_mounted_anew(directory: &Path, then: &str) -> bool {
+    let Some(now) = mount_id(directory) else { return false };
+    let (Some((space, id)), Some((space_then, id_then))) =
+        (now.split_once(':'), then.split_once(':'))
+    else {
+        return false;
+    };
+    space == space_then && id != id_then
 }
 
 impl Appender {
@@ -529,7 +621,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_end_is_left_out_at_every_octet_and_damage_before_it_is_an_error() {
+    fn a_torn_end_is_left_out_at_every_byte_and_damage_before_it_is_an_error() {
         let (dir, trace) = written();
         trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
         let before = std::fs::read(&trace.path).unwrap();
@@ -551,6 +643,39 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_proves_something_only_where_it_is_whole_its_own_and_on_the_same_mount() {
+        let (dir, trace) = written();
+        trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
+        let traces = directory(dir.path());
+        assert!(Trace::has_records(&trace.path));
+        let proof = |name: &str| Trace::proof(&traces, name).map(|state| state.crossing);
+        assert_eq!(proof(trace.name()).unwrap(), HashSet::from([(1, 1)]));
+        let whole = std::fs::read_to_string(&trace.path).unwrap();
+        let put = |name: &str, text: &str| {
+            std::fs::write(traces.join(name), text).unwrap();
+            proof(name)
+        };
+        for end in [0, 1, HEADER_2.len(), whole.find('\n').unwrap()] {
+            put("cut.log", &whole[..end]).unwrap_err();
+            assert!(!Trace::has_records(&traces.join("cut.log")));
+        }
+        put("other.log", &whole).unwrap_err();
+        let (header, rest) = whole.split_once('\n').unwrap();
+        if let Some((space, id)) = mount_id(&traces).as_deref().and_then(|id| id.split_once(':')) {
+            let mounted = header.rsplit_once(' ').unwrap().0;
+            let other = format!("{mounted} {space}:{}\n{rest}", id.parse::<u64>().unwrap() + 1);
+            put(trace.name(), &other).unwrap_err();
+            // Another namespace, as a container's that was started again, proves nothing against
+            // it.
+            let elsewhere = format!("{mounted} 1:{id}\n{rest}");
+            assert_eq!(put(trace.name(), &elsewhere).unwrap(), HashSet::from([(1, 1)]));
+        }
+        // A trace that an older version left says what it always said.
+        let old = format!("{HEADER_1}\n{rest}");
+        assert_eq!(put("old.log", &old).unwrap(), HashSet::from([(1, 1)]));
+    }
+
+    #[test]
     fn only_the_owner_can_read_it_and_removing_leaves_nothing() {
         use std::os::unix::fs::PermissionsExt;
         let (dir, trace) = written();
@@ -564,18 +689,20 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_of_version_1_stays_readable() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger/v1.trace");
-        let state = Trace::read(&path).unwrap();
-        assert_eq!(state.crossing, HashSet::from([(3, 12)]));
-        assert_eq!(
-            state.answered[&(3, 10)],
-            Verdict::Accepted {
-                provider_id: Some("queued as 4A".into()),
-                code: "250 2.0.0".into(),
-                detail: "ok".into()
-            }
-        );
-        assert_eq!(state.answered[&(3, 11)], Verdict::Rejected(refusal()));
+    fn traces_of_every_version_stay_readable() {
+        for version in ["v1", "v2"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger");
+            let state = Trace::read(&path.join(format!("{version}.trace"))).unwrap();
+            assert_eq!(state.crossing, HashSet::from([(3, 12)]));
+            assert_eq!(
+                state.answered[&(3, 10)],
+                Verdict::Accepted {
+                    provider_id: Some("queued as 4A".into()),
+                    code: "250 2.0.0".into(),
+                    detail: "ok".into()
+                }
+            );
+            assert_eq!(state.answered[&(3, 11)], Verdict::Rejected(refusal()));
+        }
     }
 }

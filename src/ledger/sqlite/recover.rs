@@ -151,14 +151,13 @@ fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Re
 }
 
 fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
-    let path = trace_dir.join(name);
     // A FIFO would be waited for, and a device has no end.
-    match files::open(&path).and_then(|_| Trace::read(&path)) {
+    match files::open(&trace_dir.join(name)).and_then(|_| Trace::proof(trace_dir, name)) {
         Ok(state) => Some(state),
         Err(e) => {
             tracing::warn!(
-                "{}: the trace of an interrupted run cannot be read ({e}); every claim of it counts as unknown",
-                path.shown()
+                "{}: the trace of an interrupted run proves nothing ({e}); every claim of it counts as unknown",
+                trace_dir.join(name).shown()
             );
             None
         }
