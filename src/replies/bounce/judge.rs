@@ -98,16 +98,14 @@ impl Judge {
 type Look<'l> = &'l mut dyn FnMut(&str, u16, Option<Status>) -> Found;
 
 fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
-    let from_field = of_failure(codes_in(status).status);
+    let from_field = codes_in(status).status;
     let mut codes = codes_in(said);
-    codes.status = of_failure(codes.status);
     // What the remote system said is nearer to the cause than what the reporting one made of it.
     if is_generic(&codes.status) && !is_generic(&from_field) || codes.status.is_empty() {
         codes.status.clone_from(&from_field);
     }
     if codes.status.is_empty() && codes.code.is_empty() && said.len() < 4 {
         codes = codes_in(around);
-        codes.status = of_failure(codes.status);
     }
     let whole = whole(said, &codes.code, around);
     let said_low = normal(whole.as_deref().unwrap_or(said));
@@ -129,6 +127,15 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         Class::DomainGone if codes.code.starts_with('4') => Class::Routing,
         class => class,
     };
+    // A failure with a status of success contradicts itself, so it proves nothing of a mailbox.
+    let class = match class {
+        Class::MailboxGone | Class::BadAddress | Class::DomainGone
+            if codes.status.starts_with('2') =>
+        {
+            Class::System
+        }
+        class => class,
+    };
     // What was refused before a recipient was named is not the recipient.
     let class = match class {
         Class::MailboxGone | Class::BadAddress | Class::DomainGone
@@ -143,12 +150,6 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         _ => Bounce::Soft,
     };
     Judged { class, bounce, status: codes.status, code: codes.code }
-}
-
-/// The status, unless it is one of success (RFC 3463 section 3.1), which a report of a failure
-/// copies from the step before the one that failed.
-fn of_failure(status: String) -> String {
-    if status.starts_with('2') { String::new() } else { status }
 }
 
 /// Whether a system says that the greeting or the sender was refused, in the exchange of commands.
@@ -457,11 +458,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_of_success_is_none_of_a_failure() {
-        let judged = judge("2.1.5 5.1.2", "smtp; 250 2.1.5 ok. Host or domain name not found", "");
-        assert_eq!((judged.status.as_str(), judged.bounce), ("", Bounce::Hard));
-        let judged = judge("2.0.0", "550 5.1.1 user unknown", "");
-        assert_eq!((judged.status.as_str(), judged.bounce), ("5.1.1", Bounce::Hard));
+    fn a_failure_with_a_status_of_success_proves_nothing_of_a_mailbox() {
+        for (status, said, want, bounce) in [
+            ("2.1.5 5.1.2", "250 2.1.5 ok. Host or domain name not found", "2.1.5", Bounce::Soft),
+            ("5.1.1", "smtp; 250 2.1.5 Ok", "2.1.5", Bounce::Soft),
+            ("2.0.0", "550 5.1.1 user unknown", "5.1.1", Bounce::Hard),
+        ] {
+            let judged = judge(status, said, "");
+            assert_eq!((judged.status.as_str(), judged.bounce), (want, bounce), "{status} {said}");
+        }
     }
 
     #[test]
