@@ -53,8 +53,36 @@ pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static st
     if events.is_empty() { Err("a message of the provider's about no mail") } else { Ok(events) }
 }
 
+/// The kinds in the order in which an export's form is tried: some forms fit objects of others too,
+/// and an object must stay the same provider's from version to version.
+const TRIED: [&str; 9] =
+    ["ses", "sendgrid", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio", "resend"];
+
 /// Whose form a JSON value out of an export has; `None` where no provider's form fits.
 pub fn recognise(value: &Value) -> Option<&'static Webhook> {
-    let all = PROVIDERS.iter().flat_map(|spec| spec.webhooks.iter().copied());
-    { all }.find(|webhook| (webhook.looks_like)(value))
+    let of = |kind: &&str| PROVIDERS.iter().find(|spec| spec.kind == *kind);
+    let specs = || TRIED.iter().filter_map(of);
+    let first = specs().filter_map(|spec| spec.webhooks.first().copied());
+    let others = specs().flat_map(|spec| spec.webhooks.iter().skip(1).copied());
+    first.chain(others).find(|webhook| (webhook.looks_like)(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_that_fits_several_forms_stays_the_same_providers() {
+        let mut tried = TRIED.to_vec();
+        tried.sort_unstable();
+        let with = PROVIDERS.iter().filter(|spec| !spec.webhooks.is_empty());
+        let mut with: Vec<&str> = with.map(|spec| spec.kind).collect();
+        with.sort_unstable();
+        assert_eq!(tried, with, "each kind with webhooks is tried");
+        let both = serde_json::json!({
+            "id": "evt_1", "type": "email.bounced", "created_at": "2026-11-21T03:45:00Z",
+            "data": { "email_id": "e", "email": "ann@example.com" },
+        });
+        assert_eq!(recognise(&both).map(|webhook| webhook.kind), Some("drin"));
+    }
 }

@@ -1,24 +1,35 @@
 //! The suppressions of Bird's workspace.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::Bird;
 use crate::model::outcome::Reason;
 use crate::provider::BoxFuture;
 use crate::provider::account::{Ours, Page, RemoteList, Trouble};
-use crate::provider::http::{ListedPage, Request, next_page, page_path};
+use crate::provider::http::{ListedAddress, ListedPage, Request, next_page, page_path};
 
 pub(super) const SUPPRESSIONS: &str = "/v1/email/suppressions";
 /// The most entries of a page; more is not documented to be taken.
 const PAGE: &str = "limit=100";
 
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    listed: ListedAddress,
+    #[serde(default)]
+    origin: Option<String>,
+}
+
 impl RemoteList for Bird {
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
             let path = page_path(SUPPRESSIONS, PAGE, "starting_after", cursor);
-            let (listed, answer): (ListedPage, _) =
+            let (listed, answer): (ListedPage<Entry>, _) =
                 self.http.fetch(self, &Request::get(path)).await?;
-            let entries = listed.data.into_iter().map(|entry| entry.theirs(&answer)).collect();
+            let theirs =
+                |entry: Entry| entry.listed.theirs(&answer, &entry.origin.unwrap_or_default());
+            let entries = listed.data.into_iter().map(theirs).collect();
             Ok(Page { entries, left_out: None, next: next_page(listed.next_cursor) })
         })
     }

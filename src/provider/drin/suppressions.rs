@@ -18,7 +18,7 @@ impl RemoteList for Drin {
             let path = page_path(SUPPRESSIONS, PAGE, "cursor", cursor);
             let (listed, answer): (ListedPage, _) =
                 self.http.fetch(self, &self.of_project(Request::get(path))).await?;
-            let entries = listed.data.into_iter().map(|entry| entry.theirs(&answer)).collect();
+            let entries = listed.data.into_iter().map(|entry| entry.theirs(&answer, "")).collect();
             Ok(Page { entries, left_out: None, next: next_page(listed.next_cursor) })
         })
     }

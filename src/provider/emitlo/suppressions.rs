@@ -36,7 +36,7 @@ impl RemoteList for Emitlo {
                 missing,
                 "not listed by the API, which documents no way to ask for them",
             ));
-            let entries = suppressions.into_iter().map(|entry| entry.theirs(&answer)).collect();
+            let entries = suppressions.into_iter().map(|entry| entry.theirs(&answer, "")).collect();
             Ok(Page { entries, left_out, next: None })
         })
     }

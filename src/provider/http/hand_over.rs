@@ -41,6 +41,7 @@ const SAME_HAND_OVER: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How the code of a refusal begins that is about the size of a request.
 const TOO_LARGE: &str = "413";
+
 impl Http {
     /// Hands over one claim in as many requests as the API's limits demand.
     pub(in crate::provider) async fn hand_over(
@@ -278,7 +279,6 @@ impl<'a> HandOver<'a> {
                 }
                 (Read::Doubt(refusal), _) => {
                     // The first doubt is the one that matters; what comes after says why it could
-
                     // not be lifted.
                     doubt.get_or_insert(refusal);
                 }
@@ -405,7 +405,7 @@ impl<'a> HandOver<'a> {
         jobs.iter().zip(verdicts).for_each(|(job, verdict)| self.settle(job, verdict));
     }
 
-    /// Takes down a verdict. Where the trace cannot be written, nothing more of the claim is begun.
+    /// Records a verdict. Where the trace cannot be written, nothing more of the claim is begun.
     pub(super) fn settle(&mut self, job: &Job, verdict: Verdict) {
         // What was not answered is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) {

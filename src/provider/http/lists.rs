@@ -32,8 +32,8 @@ pub(in crate::provider) fn next_page(cursor: Option<String>) -> Option<String> {
 
 /// A page of suppressions whose entries are under `data`.
 #[derive(Deserialize)]
-pub(in crate::provider) struct ListedPage {
-    pub(in crate::provider) data: Vec<ListedAddress>,
+pub(in crate::provider) struct ListedPage<E = ListedAddress> {
+    pub(in crate::provider) data: Vec<E>,
     #[serde(default, alias = "nextCursor")]
     pub(in crate::provider) next_cursor: Option<String>,
 }
@@ -44,19 +44,17 @@ pub(in crate::provider) struct ListedAddress {
     email: String,
     #[serde(default)]
     reason: String,
-    #[serde(default)]
-    origin: Option<String>,
     #[serde(default, alias = "createdAt")]
     created_at: String,
 }
 
 impl ListedAddress {
-    /// The entry in our terms.
-    pub(in crate::provider) fn theirs(self, answer: &Answer) -> Theirs {
+    /// The entry in our terms. `origin` is what the service adds to the reason.
+    pub(in crate::provider) fn theirs(self, answer: &Answer, origin: &str) -> Theirs {
         Theirs {
             reason: suppression_reason(&self.reason),
             created_at: self.created_at.parse().ok(),
-            note: answer.clean(&format!("{} {}", self.reason, self.origin.unwrap_or_default())),
+            note: answer.clean(&format!("{} {origin}", self.reason)),
             email: self.email,
         }
     }

@@ -17,6 +17,7 @@ const LISTS: [(&str, Reason); 3] = [
 ];
 /// The most entries of a page, and of an addition.
 const PAGE: usize = 1_000;
+
 #[derive(Deserialize)]
 struct Listed {
     items: Vec<Item>,

@@ -9,6 +9,7 @@ use crate::provider::account::{About, AccountApi, EventLog, Finding, RemoteList}
 use crate::provider::http::{self, Answer, Request};
 
 const DOMAINS: &str = "/domains?limit=100";
+
 #[derive(Deserialize)]
 struct Domains {
     data: Vec<Domain>,

@@ -11,6 +11,7 @@ const SCOPES: &str = "/v3/scopes";
 const DOMAINS: &str = "/v3/whitelabel/domains";
 const SENDERS: &str = "/v3/verified_senders";
 const CREDITS: &str = "/v3/user/credits";
+
 #[derive(Deserialize)]
 struct Scopes {
     scopes: Vec<String>,

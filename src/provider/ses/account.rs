@@ -10,6 +10,7 @@ use crate::provider::http::{self, Request};
 
 const ACCOUNT: &str = "/v2/email/account";
 const IDENTITIES: &str = "/v2/email/identities/";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Account {

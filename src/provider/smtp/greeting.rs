@@ -153,7 +153,7 @@ async fn first_words(
             biased;
             greeting = &mut greeting => Err(greeting),
             tried = tries_tls(settings, peer, limit), if begins_plain => match tried {
-                Tried::TextReason => return Err(wants_tls()),
+                Tried::Spoken => return Err(wants_tls()),
                 // Where a greeting came before, this one is only slow.
                 Tried::Unanswered(handshake) if !known.have_greeted() && limit >= LONG_ENOUGH => Ok(handshake),
                 Tried::Unanswered(_) | Tried::NotSpoken => Err(greeting.await),
@@ -187,7 +187,7 @@ async fn first_words(
 
 /// What a TLS handshake beside a silent connection came to.
 enum Tried {
-    TextReason,
+    Spoken,
     NotSpoken,
     /// No answer yet; this resolves when there is one.
     Unanswered(BoxFuture<'static, bool>),
@@ -210,7 +210,7 @@ async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tr
     });
     let longest = if is_its_port { HANDSHAKE_ON_ITS_PORT } else { HANDSHAKE };
     match timeout(longest.min(limit.mul_f64(0.3)), &mut handshake).await {
-        Ok(true) => Tried::TextReason,
+        Ok(true) => Tried::Spoken,
         Ok(false) => Tried::NotSpoken,
         Err(_) => Tried::Unanswered(handshake),
     }
