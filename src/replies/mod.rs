@@ -10,8 +10,7 @@
 //!   they were said. Such a reading is believed about one recipient; several equal ones in a row
 //!   prove more, which is judged where they can be counted.
 //! - Where those say nothing of the reason, the words about recipients decide ([`text_reason`]),
-//!   which
-//!   bounces are read by too.
+//!   which bounces are read by too.
 //! - Words of other languages than English count at hand-over only beside a word for the recipient
 //!   ([`languages`]); one for the sender near by makes it a sentence about the sender, in bounces
 //!   too.

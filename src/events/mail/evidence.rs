@@ -100,7 +100,7 @@ pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     }
 }
 
-/// Whether it left with a path to which a recipient can answer, as people's mail does.
+/// Whether it left with a return path that takes replies, as people's mail does.
 fn is_ordinary_path(parts: &Parts) -> bool {
     const MACHINES: [&str; 9] =
         ["daemon", "gateway", "virus", "smtp", "mailer", "noreply", "no-reply", "system", "master"];

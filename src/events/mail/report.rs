@@ -133,7 +133,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             event.class = Some(judged.class);
         }
         if kind != EventKind::Delivered && !arrived.is_empty() {
-            assign_to_another(
+            unlink_unless_addressed(
                 &mut event,
                 address.as_ref().filter(|address| !has_arrived(address)),
                 &addressed,
@@ -159,9 +159,9 @@ fn kind_of(recipient: &Recipient) -> Option<EventKind> {
     })
 }
 
-/// Takes out of a failure what would make it one of the message's recipient, unless it
-/// names that recipient. `named` is the address, if mail to it did not arrive.
-fn assign_to_another(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
+/// Takes out of a failure what would link it to the message's recipient, unless it names that
+/// recipient. `named` is the address, unless the report says that mail to it was delivered.
+fn unlink_unless_addressed(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
     if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
         return;
     }
