@@ -166,7 +166,7 @@ pub struct ManArgs {
     pub dir: PathBuf,
 }
 
-/// What stands below the flags in `--help`: the guides and the table of exit codes.
+/// The text below the flags in `--help`: the guides and the table of exit codes.
 fn after_help() -> String {
     format!("{}\n\n{}", help::guides(), exit_codes())
 }

@@ -1,7 +1,7 @@
 //! One recipient's message as its parts, for services that put the mail together themselves.
 //!
-//! The rule it keeps: what stands here has been made fit for headers already; no value holds a line
-//! break that could begin another one.
+//! The rule it keeps: all values here have been made fit for headers already; none holds a line
+//! break that could begin another header.
 
 use std::fmt;
 use std::sync::Arc;

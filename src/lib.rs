@@ -55,9 +55,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Messages for whoever looks for a cause, on standard error: warnings always, with `-v` what is
-/// done, with `-vv` every step and addresses. Only mailbatch itself speaks, for what libraries tell
-/// of a connection could hold a secret.
+/// Diagnostic messages, on standard error: warnings always, with `-v` what is done, with `-vv`
+/// every step and addresses. Only mailbatch's own messages are shown: what libraries write about a
+/// connection could hold a secret.
 fn listen(verbose: u8) {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -72,7 +72,7 @@ fn listen(verbose: u8) {
         .with_target(false)
         .log_internal_errors(false);
     let own = Targets::new().with_target("mailbatch", level);
-    // Somebody who uses this as a library may have set up their own.
+    // A program that uses this as a library may have set up its own.
     let _ = tracing::subscriber::set_global_default(
         tracing_subscriber::registry().with(lines.with_filter(own)),
     );

@@ -201,8 +201,8 @@ pub(crate) fn write(value: &Value) -> Result<(), Exceeded> {
     make(written(value)?)
 }
 
-/// Errs where lists and maps lie too deep in each other, or hold too many in all: they are taken
-/// apart as deep as they lie, and what stands in several places is looked at in each of them.
+/// Errs where lists and maps are nested too deep, or hold too many elements in all: the engine
+/// follows the nesting to its end, and visits a value in each of the places that hold it.
 fn bounded_depth(value: &Value) -> Result<(), Exceeded> {
     descend(value, DEEPEST, &mut 0)
 }
@@ -415,7 +415,7 @@ fn json(args: &[Value]) -> Result<(), Exceeded> {
     make(written(value)?.saturating_mul(6).saturating_mul(1 + largest(how)))
 }
 
-/// The elements of a list with what stands between them.
+/// The elements of a list with a separator between them.
 fn joined(args: &[Value]) -> Result<(), Exceeded> {
     let [list, how @ ..] = args else { return Ok(()) };
     let between = how.first().filter(|value| !value.is_kwargs()).map_or(Ok(0), written)?;

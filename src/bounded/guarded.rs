@@ -334,7 +334,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// What stands in brackets, up to behind the closing one.
+    /// Scans the tokens in brackets, the closing one included.
     fn group(&mut self, closes: fn(&Token<'_>) -> bool) {
         if self.depth == DEEPEST {
             (self.is_too_deep, self.at) = (true, self.tokens.len());

@@ -130,7 +130,7 @@ pub(crate) fn encoding(text: &str) -> Result<&'static Encoding, String> {
         .ok_or_else(|| "unknown encoding; write utf-8, utf-16le, windows-1252, windows-1251, windows-1250, shift_jis, gbk or the like; convert cp850 and cp437 first: iconv -f CP850 -t UTF-8".to_owned())
 }
 
-/// What stands between fields: one character, or its name.
+/// The delimiter between fields: one character, or its name.
 pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
     match text {
         "tab" | "\\t" => Ok(b'\t'),

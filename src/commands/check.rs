@@ -300,8 +300,8 @@ fn odd_fix(what: &str) -> &'static str {
     "nothing to do if these people asked for the mail"
 }
 
-/// Addresses and entries that had invisible characters at an end, for JSON; people are told in a
-/// sentence.
+/// Addresses and entries that had invisible characters at an end, for JSON; the text output has a
+/// sentence for them.
 fn unseen_ends(context: &Context, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
     let kind = Kind::UnseenEnds;
     let line = |rule, count, places| Line {

@@ -33,7 +33,7 @@ struct Known {
 pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.used_ledger_to_read()?;
-    // What stands in a list and is no address has rows too, and neither events nor suppressions.
+    // A cell of a list that is no address has rows too, and neither events nor suppressions.
     let address = Address::parse(&args.email).ok();
     let email = address.as_ref().map_or_else(|| args.email.clone(), ToString::to_string);
     let known = Known {

@@ -128,7 +128,7 @@ pub(crate) fn is_about_mail(name: &str) -> bool {
     is_email_heading(name) || WORDS.iter().any(|word| normal.contains(word))
 }
 
-/// Whether a heading is none that means an address, so that a column is taken by what stands in it.
+/// Whether a heading does not mean an address, so that the column was chosen by its values.
 pub(super) fn is_by_content(name: &str) -> bool {
     !is_email_heading(name)
 }

@@ -44,7 +44,7 @@ pub enum Kind {
     OddEntry,
     /// Values beyond the last column of the header.
     Beyond,
-    /// The column of the addresses is known by what stands in it.
+    /// The column of the addresses was recognised by its values.
     ByContent,
 }
 

@@ -2,7 +2,7 @@
 //! lines before the header, the header.
 //!
 //! The delimiter is the split that yields a column of addresses. The header is the first line with
-//! a heading that means an address; what stands before it is skipped, unless it is a recipient: a
+//! a heading that means an address; the lines before it are skipped, unless one is a recipient: a
 //! list without a header keeps its first row.
 
 use std::collections::BTreeMap;

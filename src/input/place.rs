@@ -12,7 +12,7 @@ use crate::model::recipient::Fields;
 pub(crate) struct Place {
     at: usize,
     name: String,
-    /// Whether it was chosen by what stands in it, since no column has the name of one.
+    /// Whether it was chosen by its values, since no heading means an address.
     is_by_content: bool,
 }
 

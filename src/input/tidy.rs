@@ -341,8 +341,8 @@ fn is_stump(address: &str, next: &str) -> bool {
     !domain.contains('.') && is_end
 }
 
-/// What stands in a cell that a spreadsheet was kept from reading as a number: `00123` of
-/// `="00123"`, `= "00123"` or `=T("00123")`.
+/// The value of a cell that is written as a formula, so that a spreadsheet does not read it as a
+/// number: `00123` of `="00123"`, `= "00123"` or `=T("00123")`.
 pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     let formula = cell.trim().strip_prefix('=')?.trim();
     let formula = formula

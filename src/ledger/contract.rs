@@ -63,7 +63,7 @@ pub trait PlanStore {
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
     /// What `seal` would carry over to a run of these recipients, by the same rules: the outcome of
     /// each, `None` for one that keeps its own. Plans and changes nothing. `None` where nothing can
-    /// be carried over, whoever the recipients are.
+    /// be carried over to any recipient at all.
     fn foresee(
         &self,
         query: CarryQuery,

@@ -34,7 +34,7 @@ pub(crate) fn open_copy(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Ledger>
     Ok(SqliteLedger::open_copy(state_dir)?.map(shared))
 }
 
-/// Whether there is a ledger, be it usable or not.
+/// Whether there is a ledger, usable or not.
 pub(crate) fn exists(state_dir: &Path) -> bool {
     SqliteLedger::path(state_dir).exists()
 }

@@ -16,10 +16,11 @@ pub struct Seal {
     pub limit: Option<u64>,
     /// First choices of whole cohorts, which come before those of the rows.
     pub cohorts: Vec<(Cohort, String)>,
-    /// The recipients of the run, and the word that keeps it apart from runs of another sort;
-    /// `None` where the list's people are not reached.
+    /// The recipients of the run, and the word that keeps it apart from runs of another kind;
+    /// `None` where the run reaches no recipient of its list.
     pub people: Option<(String, People)>,
-    /// What is asked before, in the same transaction; `None` where it has been answered.
+    /// The overlap to ask for before sealing, in the same transaction; `None` where it has been
+    /// answered.
     pub overlap: Option<OverlapQuery>,
     /// Only the recipients go that the campaign's run before left with one of these outcomes, the
     /// rejected included; all others keep the outcome that they have there, or are held. `None`

@@ -88,8 +88,8 @@ enum Record {
     Crossing(i64, Vec<RowNumber>),
     #[serde(rename = "answered")]
     Answered(i64, RowNumber, Words),
-    /// Accepted as a whole; the provider reports each member later, when it is asked by what stands
-    /// here.
+    /// Accepted as a whole; the text is what the provider is asked with later, when it reports on
+    /// each member.
     #[serde(rename = "pending")]
     Pending(i64, Vec<RowNumber>, String),
 }
@@ -274,9 +274,9 @@ impl Trace {
         })
     }
 
-    /// Reads the trace of that name where it proves which messages had left: the one that its first
-    /// line names, on a file system that has not been mounted anew since, which may have lost what
-    /// was not synced. Errs as [`Trace::read`] does, and where it proves nothing.
+    /// Reads the trace of that name if it can prove which messages had left. It proves nothing if
+    /// its first line names another trace, or if its file system has been mounted anew since, which
+    /// may have lost what was not synced. Errs then, and as [`Trace::read`] does.
     pub(crate) fn proof(directory: &Path, name: &str) -> io::Result<TraceState> {
         let path = directory.join(name);
         let distrusted = |why: &str| {

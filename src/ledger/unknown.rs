@@ -31,7 +31,7 @@ impl Interrupted {
         }
     }
 
-    /// The cause behind what stands in `detail`; `None` for any other text.
+    /// The cause whose words `detail` holds; `None` for any other text.
     pub(crate) fn of(detail: &str) -> Option<Self> {
         [Self::Untraced, Self::Unanswered].into_iter().find(|cause| cause.words() == detail)
     }

@@ -44,11 +44,11 @@ pub(crate) struct Pacer {
     spread: DefaultDirectRateLimiter,
     clock: DefaultClock,
     lag: Lag,
-    /// How long who had a slot of this rate had to wait for one of another.
+    /// How long callers that had a slot of this rate had to wait for one of another.
     waits: Lag,
     state: Mutex<PacerState>,
-    /// Held by the one, of all who wait for this rate alone, who is next: no caller that has a slot
-    /// of another rate waits behind the others.
+    /// Held by the caller that is next, among those that wait for this rate alone: a caller that
+    /// already has a slot of another rate does not wait behind them.
     queue: Mutex<()>,
     /// Held by the caller that asks for a whole batch, until it may go.
     turn: Mutex<()>,

@@ -60,8 +60,8 @@ pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> 
 }
 
 impl Pacer {
-    /// Leave for so many, that begins at `at` or later and is so many moments long. It is told in
-    /// time for so many `others` to be asked.
+    /// Leave to send `count` at once, in a time that begins at `at` or later and is `moments`
+    /// slices long. Returns early enough before it for so many `others` to be asked.
     async fn leave(
         &self,
         count: u32,

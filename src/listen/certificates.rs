@@ -206,7 +206,7 @@ impl Certificates {
         self.visit(url).await.map(drop)
     }
 
-    /// What stands at an address of SNS or of Amazon's authority.
+    /// Fetches the document at an address of SNS or of Amazon's authority.
     async fn visit(&self, url: &Url) -> std::result::Result<Bytes, String> {
         // The address may hold a token, so it is left out of what is said.
         let failed = |e: reqwest::Error| {

@@ -43,7 +43,7 @@ impl<S> Attended<S> {
         }
     }
 
-    /// The peer has taken everything.
+    /// The peer has taken all of the answer: the deadline is over.
     fn flowing(&mut self) {
         self.deadline = None;
         self.place.set_blocked(false);

@@ -39,8 +39,7 @@ impl Body {
     /// Compiles the templates.
     pub(super) fn compile(&self, templates: &mut Templates) -> Result<()> {
         if let Self::Html { html, text: None } = self {
-            // What stands in the file is in each message, so it is refused before any of them is
-            // made.
+            // The file's HTML is in each message, so it is refused before any of them is made.
             let refused = |why| {
                 Error::refused(format!("{HTML_BODY}: {why}"))
                     .hint("lay the message out with fewer elements, or write it in Markdown")

@@ -113,7 +113,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
 
-/// What follows a comment, of which `comment` is what stands behind its `<!--`.
+/// The text after a comment; `comment` is the text after its `<!--`.
 fn behind_the_comment(comment: &str) -> &str {
     for at_once in [">", "->"] {
         if let Some(after) = comment.strip_prefix(at_once) {
@@ -127,8 +127,8 @@ fn behind_the_comment(comment: &str) -> &str {
     end.unwrap_or_default()
 }
 
-/// What follows a tag, of which `attributes` is what stands behind its name: a value in quotes may
-/// hold anything.
+/// The text after a tag; `attributes` is the text after its name. A value in quotes may hold
+/// anything.
 fn behind_the_tag(attributes: &str) -> &str {
     #[derive(Clone, Copy)]
     enum In {

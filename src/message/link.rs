@@ -14,7 +14,7 @@ use crate::model::error::{Error, Result};
 use crate::model::outcome::Kind;
 use crate::secret::Secret;
 
-/// What stands for a Message-ID where a row is only tried.
+/// The Message-ID of a row whose templates are only tried.
 pub(super) const SAMPLE: &str = "000000000000000000000000@invalid";
 
 /// How many bytes of the HMAC stand in a link: 128 bits.

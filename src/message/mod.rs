@@ -83,7 +83,7 @@ pub struct Message {
     links: Option<Links>,
 }
 
-/// What stands for the recipient in an envelope sender.
+/// The placeholder for the recipient in an envelope sender.
 const TOKEN: &str = "{token}";
 
 /// One recipient's mail as it goes out.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Message, TOKEN};
 use crate::model::address::Address;
 
-/// What stands where a row fills in a value, which no template writes.
+/// The placeholder for a value that a row fills in; no template writes this character.
 const FILLED: &str = "\u{1}";
 
 impl Message {

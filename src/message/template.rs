@@ -34,7 +34,7 @@ pub(super) const MARKDOWN_BODY: &str = "body";
 #[serde(deny_unknown_fields)]
 pub(super) struct Source {
     pub(super) text: String,
-    /// The file it stands in; `None` for mailbatch.toml and flags.
+    /// The file that holds it; `None` for mailbatch.toml and flags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<String>,
     /// The line of that file on which it begins, from 1.

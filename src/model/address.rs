@@ -227,7 +227,7 @@ impl Address {
         self.text.into()
     }
 
-    /// What stands before the `@`, in its one spelling.
+    /// The part before the `@`, in its one spelling.
     pub fn local(&self) -> &str {
         &self.text[..usize::from(self.at)]
     }

@@ -16,10 +16,10 @@ const HOLDS_LATER: u32 = 12;
 /// A queue with a rate claims so much of it at once, so that a slow queue never keeps a connection
 /// for long.
 const QUEUE_SLICE: Duration = Duration::from_millis(250);
-/// Rows that were read ahead are good for so long: a retry that has come due meanwhile goes before
-/// them.
+/// How long rows that were read ahead may be used: a retry that has fallen due meanwhile goes
+/// before them.
 const FRESH: Duration = Duration::from_millis(200);
-/// A chunk of a queue with a rate is admitted so long before its turn, which is what rendering and
+/// How long before its turn a chunk of a queue with a rate is admitted: the time that rendering and
 /// claiming it may take.
 const AHEAD: Duration = Duration::from_millis(20);
 

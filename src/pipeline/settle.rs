@@ -62,7 +62,7 @@ pub(crate) struct Returned<'a> {
     pub(crate) claimed_at: Timestamp,
     pub(crate) reply: &'a Reply,
     pub(crate) screened: Vec<(RowNumber, Reason, String)>,
-    /// Members whose retries were over before they could be attempted once more.
+    /// Members whose deadline for retries passed before they could be attempted once more.
     pub(crate) expired: Vec<RowNumber>,
     /// When the members that were not taken were answered.
     pub(crate) put_off: &'a HashMap<RowNumber, Timestamp>,

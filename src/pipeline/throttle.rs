@@ -27,18 +27,19 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// The slowest for single messages, in recipients a second; who takes batches gets at least one a
 /// minute. A service that wants less asks for a wait.
 const SLOWEST: f64 = 1.0 / 120.0;
-/// The most that what was taken slows at once, as a share of the speed before, and the least.
+/// A slowdown by measured acceptances leaves at least the first share of the speed before, and at
+/// most the second.
 const STEEPEST: f64 = 0.05;
 const GENTLEST: f64 = 0.95;
 /// Where growth by acceptances becomes slow, as a share of the speed that was refused, and how
 /// slow.
 const KNEE: f64 = 0.7;
 const NEAR: f64 = 0.1;
-/// What is asked for of a known allowance, for clocks differ, and for how many windows nothing more
-/// is tried.
+/// The share of a known allowance that is used, since clocks differ; and for how many windows no
+/// more than that is tried.
 const SAFE: f64 = 0.98;
 const WINDOWS: u64 = 10;
-/// Until this share of the configured rate it can be slowed.
+/// A provider can always be slowed to this share of its configured rate.
 const LEAST_SHARE: f64 = 0.1;
 
 /// How fast one provider is given recipients in this execution.
@@ -220,7 +221,7 @@ impl Throttle {
         self.is_active.load(Ordering::Acquire)
     }
 
-    /// Recipients a second that have been handed over of late; `None` before the first.
+    /// Recipients per second handed over of late; `None` before the first.
     pub(crate) fn measured(&self, now: Instant) -> Option<f64> {
         Some(self.state().meter.per_second(now)).filter(|speed| *speed > 0.0)
     }

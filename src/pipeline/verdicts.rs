@@ -133,12 +133,12 @@ impl PendingVerdicts {
         self.state().same.is_absolved(row)
     }
 
-    /// Another provider refused these for its own fault.
+    /// Notes that another provider refused these recipients because of its own fault.
     pub(crate) fn absolve(&self, rows: &[RowNumber]) {
         self.state().same.absolve(rows);
     }
 
-    /// The answers whose claims have not come back yet.
+    /// The outcomes answered so far in claims that have not come back yet.
     pub(crate) fn tally(&self) -> Tally {
         let mut sum = Tally::default();
         self.state().batches.values().for_each(|batch| sum.foresee(batch));

@@ -201,7 +201,7 @@ pub(crate) struct ClaimWire {
     pub(crate) stop: watch::Receiver<bool>,
     /// Changes when the provider's breaker opens: what has not been begun by then is given back.
     pub(crate) opened: watch::Receiver<()>,
-    /// For how long a request is repeated of which nothing was taken.
+    /// For how long a request is repeated while the provider takes nothing of it.
     pub(crate) patience: Duration,
     /// Until the provider has taken anything.
     pub(crate) first_request: Option<FirstRequest>,
@@ -211,7 +211,7 @@ pub(crate) struct ClaimWire {
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
     /// The member of a claim with deadlines that was let go last.
     pub(crate) last_in_time: AtomicU64,
-    /// Members that reached theirs before they were begun.
+    /// Members whose deadline passed before they were begun.
     pub(crate) expired: Mutex<Vec<RowNumber>>,
     /// When the members that were not taken were answered: their waits begin then, however long the
     /// rest of the claim goes on.

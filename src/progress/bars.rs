@@ -93,7 +93,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are well-formed")
 }
 
-/// What stands right of a bar, always equally wide, so that the bars of both phases end in one
+/// The text to the right of a bar, always equally wide, so that the bars of both phases end in one
 /// column.
 fn numbers(done: u64, total: u64, end: &str) -> String {
     format!(

@@ -23,12 +23,12 @@ pub(crate) const MAX_PAGE: usize = 16 * 1024 * 1024;
 /// where fewer are deleted between the two, none is passed over.
 pub(crate) const OVERLAP: usize = 50;
 
-/// How the replies of a provider are read that answers for each message on its own.
+/// How replies are matched to recipients where each message has an answer of its own.
 pub(crate) const EACH_ITS_OWN: &str = "each message has an answer of its own";
 
 /// What a provider's API offers besides taking mail.
 pub trait AccountApi: Send + Sync {
-    /// How what it answers is found to belong to a recipient, in a few words.
+    /// How an answer is matched to its recipient, in a few words.
     fn reply(&self) -> &'static str {
         EACH_ITS_OWN
     }
@@ -275,19 +275,19 @@ pub struct Stretch {
     pub next: Option<String>,
     /// Everything up to here has been read; `None` where that is not known before the end.
     pub read_until: Option<Timestamp>,
-    /// What cannot be read, in words for people.
+    /// What part of the log cannot be read, as a text to show.
     pub left_out: Option<String>,
-    /// What time it was there; `None` where the service does not say.
+    /// The provider's clock; `None` where the service does not say.
     pub clock: Option<Timestamp>,
 }
 
 /// A provider's log of what became of messages, read in pieces.
 pub trait EventLog: Send + Sync {
-    /// What stands in it, in a few words.
+    /// What the log contains, in a few words.
     fn holds(&self) -> &'static str;
     /// A hash of which log it is and of the credentials, the same for the same log and key.
     fn whose(&self) -> [u8; 32];
-    /// For how long after it happened something may come to stand in the log, or change there.
+    /// For how long after an event its entry may still appear in the log, or change there.
     fn unsettled_for(&self) -> Duration {
         Duration::from_secs(3_600)
     }

@@ -80,8 +80,8 @@ pub struct ProviderSpec {
     pub keys: &'static [&'static str],
     /// Whether mail really leaves: a person is asked before it does. The sandbox keeps it here.
     pub leaves_the_machine: bool,
-    /// How events are read that it posts to our endpoint, first; then the forms that only its
-    /// exports and logs have. Empty where it posts none.
+    /// The readers of its events: first the one for what it posts to our endpoint, then those for
+    /// the forms that only its exports and logs have. Empty where it posts none.
     pub webhooks: &'static [&'static Webhook],
     /// Checks the keys and builds the provider; touches no network.
     pub connect: fn(&ProviderSettings) -> Result<Box<dyn Provider>>,

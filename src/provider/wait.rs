@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// What stands before the wait, in lowercase.
+/// The words before a wait, in lowercase.
 const BEFORE: [&str; 8] = [
     "try again after ",
     "try again in ",

@@ -117,7 +117,7 @@ const RECIPIENT: [&str; 14] = [
     "account",
 ];
 
-/// What stands behind something that is not there.
+/// The words behind something that does not exist.
 const ABSENT: [&str; 18] = [
     "not exist",
     "doesn't exist",
@@ -139,7 +139,7 @@ const ABSENT: [&str; 18] = [
     "not be found",
 ];
 
-/// What stands right before it.
+/// The words right before it.
 const BEFORE: [&str; 9] = [
     "unknown",
     "invalid",

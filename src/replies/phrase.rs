@@ -93,7 +93,7 @@ fn few_words(clause: &str, word: &str) -> Option<usize> {
     (words().count() <= GAP && !is_denied).then_some(at)
 }
 
-/// Whether what stands from `at` to `end` is neither denied nor imagined.
+/// Whether the phrase from `at` to `end` is neither denied nor imagined.
 fn is_said(text: &str, at: usize, end: usize) -> bool {
     let before = since_last(&text[..at], |_, c| c == ',');
     let denied = words_of(before)

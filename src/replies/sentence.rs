@@ -78,7 +78,7 @@ pub(super) fn is_help(sentence: &str) -> bool {
     HELP.iter().any(|opener| sentence.starts_with(opener))
 }
 
-/// Whether what stands at `at` is part of a link.
+/// Whether the text at `at` is part of a link.
 pub(super) fn is_in_link(text: &str, at: usize) -> bool {
     let start = text[..at].rfind(' ').map_or(0, |space| space + 1);
     let end = text[at..].find(' ').map_or(text.len(), |space| at + space);

@@ -37,7 +37,7 @@ const NOUNS: [&str; 25] = [
     "destinatario",
 ];
 
-/// What stands after such a word.
+/// The words after such a word.
 const AFTER: [&str; 55] = [
     " unknown ",
     " invalid ",
@@ -96,7 +96,7 @@ const AFTER: [&str; 55] = [
     " reserved by rfc ",
 ];
 
-/// What stands before it.
+/// The words before it.
 const BEFORE: [&str; 21] = [
     " no such ",
     " unknown ",

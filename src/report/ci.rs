@@ -10,7 +10,7 @@ use super::{Format, Layout, junit, markdown};
 use crate::model::error::Subject;
 use crate::model::outcome::Tally;
 
-/// What stands in the file until the command has ended.
+/// The content of the file until the command has ended.
 const UNFINISHED: &str =
     "the command has not ended, or was stopped before it could say how it went";
 

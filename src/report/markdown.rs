@@ -16,7 +16,7 @@ use crate::model::outcome::Outcome;
 /// The first line, by which a report is known; a page does not show it.
 pub(super) const MARK: &str = "<!-- mailbatch report -->";
 
-/// What stands before the reason of a check that fails.
+/// The text before the reason of a check that fails.
 pub(super) const FAILED: &str = "**failed**";
 
 /// More rows than this are counted, not shown.

@@ -12,11 +12,11 @@ use crate::run::context::Context;
 use crate::run::reports::record_end;
 use crate::run::verdict;
 
-/// What an execution came to.
+/// How an execution ended.
 pub(crate) struct Conclusion {
     pub(crate) run: Run,
     pub(crate) standing: Standing,
-    /// Handed over by this self.
+    /// Recipients handed over by this execution.
     pub(crate) handed_over: u64,
     /// The exit codes that it earned, and what earned each.
     pub(crate) earned: Vec<(Exit, String)>,

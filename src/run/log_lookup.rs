@@ -1,8 +1,8 @@
 //! What providers' logs know of recipients whose outcome is unknown: asked once by `reconcile`, and
 //! again by the next start where a provider was still at work when it was asked last.
 //!
-//! The rule it keeps: nothing but questions leaves the machine, and what proves nothing settles
-//! nobody.
+//! The rules it keeps: only questions leave the machine; a log entry that proves nothing settles no
+//! recipient.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;

@@ -54,8 +54,8 @@ pub(crate) async fn each_row(
         if page.is_empty() {
             break;
         }
-        // Rows are numbered without gaps; were there one, those beyond the page come again with the
-        // next.
+        // Rows are numbered without gaps. If there were a gap, the rows beyond the page are left to
+        // the next page.
         page.into_iter()
             .take_while(|row| row.row <= after + PAGE as RowNumber)
             .try_for_each(&mut visit)?;

@@ -392,8 +392,8 @@ async fn keep(
     }
 }
 
-/// Whether a lost run may have handed over the message of a planned one, to people with whom it is
-/// compared.
+/// Whether a lost run may have handed over the message of a planned run, in the same environment,
+/// and to a kind of recipients (`apart`) that the planned run is compared with.
 fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
     let is_or_unknown =
         |known: &Option<String>, text: &str| known.as_deref().is_none_or(|known| known == text);
@@ -511,8 +511,8 @@ impl Report {
         Ok((people, learned))
     }
 
-    /// What a row says became of its person; `None` for a row that reached nobody and holds nobody
-    /// back.
+    /// The outcome that a row gives its recipient; `None` for a row that reached no recipient and
+    /// holds none back.
     fn outcome(&self, record: &csv::StringRecord, line: u64) -> Result<Option<Kept>> {
         let word = record.get(self.columns.outcome).unwrap_or_default();
         let reason =

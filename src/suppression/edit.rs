@@ -115,8 +115,8 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     Ok(count)
 }
 
-/// Takes out what stands in the first `length` bytes of a file, as the same line or as an entry
-/// with the same reason.
+/// Removes from `lines` those that the first `length` bytes of the file hold already, as the same
+/// line or as an entry with the same reason.
 fn leave_out_present(
     file: &File,
     length: u64,

@@ -15,7 +15,7 @@ const CONFIGURATION: &str = include_str!("mailbatch.toml");
 const MESSAGE: &str = include_str!("welcome.md");
 const SUPPRESSIONS: &str = "email,reason,scope,source,created_at,expires_at,note\n";
 
-/// What stands in the samples where a list is named, and what it is replaced by.
+/// Texts in the samples that are replaced where a list is named.
 const LINK: &str = "https://acme.example/unsubscribe";
 const COLUMN: &str = "# email = \"email\" ";
 const GREETING: &str = "It is good to have you with us.";

@@ -28,7 +28,7 @@ pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// happened to a message.
 const FAR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
-/// What stands in the file.
+/// The content of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     v: u32,

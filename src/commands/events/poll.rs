@@ -1,8 +1,9 @@
-//! `mailbatch events poll`: a provider's own log is read, so that what no webhook reported is known
-//! too.
+//! `mailbatch events poll`: reads a provider's own log, so that events that no webhook reported are
+//! known too.
 //!
-//! The rules it keeps: the place in the log moves only over what is in the ledger; what was told
-//! before, by whatever way, is one event; it ends, whatever the provider answers.
+//! The rules it keeps: the place in the log moves only past events that are in the ledger; an event
+//! that was reported before, by whatever way, is one event; the command ends, whatever the provider
+//! answers.
 
 use std::collections::HashSet;
 use std::io::{BufWriter, Write};

@@ -63,7 +63,7 @@ fn value_of(value: &str) -> &str {
     typed(value).map_or(value, |(_, rest)| rest).trim()
 }
 
-/// A field's type and what stands behind it. What is no atom is no type: `m&uuml;ller@example.com`.
+/// A field's type and its value. A type is an atom, which excludes `m&uuml;ller@example.com`.
 fn typed(value: &str) -> Option<(&str, &str)> {
     value.split_once(';').filter(|(kind, _)| {
         kind.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
@@ -194,7 +194,7 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let end = end_of_domain(after);
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
     let behind = text[at + 1 + domain.len()..].trim_start_matches(['.', '-', '_']).chars().next();
-    // `"ann@example.com"@example.net`: what stands in quotation marks is part of a local part.
+    // `"ann@example.com"@example.net`: the text in quotation marks is part of a local part.
     if text[at + 1 + domain.len()..]
         .strip_prefix("\"@")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric()))
@@ -246,8 +246,8 @@ fn within_signs(local: &str, behind: Option<char>) -> &str {
         .map_or(local, |(open, _)| local.trim_start_matches(*open))
 }
 
-/// Whether what stands before may be the beginning of a longer local part: a sign or an escape of
-/// some form (`m&uuml;ller@`, `o’brien@`), and not the opening sign of a quotation.
+/// Whether the text before may be the beginning of a longer local part: it ends with a sign or an
+/// escape of some form (`m&uuml;ller@`, `o’brien@`), and not with the opening sign of a quotation.
 fn goes_on_before(before: &str) -> bool {
     let mut chars = before.chars().rev();
     let Some(last) = chars.next() else { return false };

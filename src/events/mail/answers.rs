@@ -266,7 +266,7 @@ const HEADERS: [(&str, &str); 7] = [
     ),
 ];
 
-/// What stands below the answer.
+/// The quoted text below the answer.
 const QUOTED: [&str; 5] = [
     "",
     "\n> From: News <news@acme.example>\n> To: ann@example.com\n> Subject: November news\n>\n> Hello Ann\n",

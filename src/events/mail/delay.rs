@@ -4,7 +4,7 @@ use super::phrases::{List, holds};
 use super::subjects::is_delay_subject;
 use crate::replies::{normal, says_not_yet};
 
-/// Whether a system only says that it goes on trying.
+/// Whether a report says only that the system still tries to deliver.
 pub(super) fn is_delay(subject: &str, said: &str) -> bool {
     let said = normal(said);
     is_delay_subject(subject) || holds(&said, List::Delays) || says_not_yet(&said)

@@ -111,7 +111,8 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
                     }
                     found.push(recipient);
                 }
-                // What stands behind a name is nearer to it than what stands before.
+                // Fields after a recipient's name are more likely its own than fields before the
+                // name.
                 Some(last) if last.says_nothing() || is_filled_from_above => {
                     is_filled_from_above = false;
                     let named = std::mem::take(last);

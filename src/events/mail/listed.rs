@@ -84,7 +84,7 @@ fn begins_with_code(text: &str) -> bool {
     digits == 3 && text.starts_with(['4', '5'])
 }
 
-/// What stands right before a recipient, at the beginning of a line.
+/// The words right before a recipient, at the beginning of a line.
 const BEFORE: &[&str] = &[
     "re: message to ",
     "message to ",
@@ -164,7 +164,7 @@ fn is_heading(line: &str) -> bool {
         return false;
     }
     let Some(clause) = line.trim_end().strip_suffix([':', '\u{ff1a}']) else { return false };
-    // What stands before the last sentence says nothing of what stands behind it.
+    // Only the last sentence counts: the ones before it say nothing of what follows.
     let last = normal(clause.rsplit_once(". ").map_or(clause, |(_, last)| last));
     // One word is the name of a field, in scripts that put spaces between words.
     (last.contains(' ') || !last.is_ascii()) && says_failure_of_recipient(&last) && !asks(&last)

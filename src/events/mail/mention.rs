@@ -25,7 +25,7 @@ const ASKS: [&str; 17] = [
     "rivolg",
 ];
 
-/// What stands right before the recipient of a message.
+/// The words right before the recipient of a message.
 const ADDRESSED: [&str; 16] = [
     "addressed to",
     "sent mail to",
@@ -60,8 +60,8 @@ fn says_failure(sentence: &str) -> bool {
         || says_undelivered(sentence)
 }
 
-/// The sentence that names an address: what stands before and what behind it, in the form of
-/// [`normal`].
+/// The sentence that names an address, as its text before and its text after the address, in the
+/// form of [`normal`].
 fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
     let at = text
         .find(address)

@@ -163,7 +163,7 @@ fn report_type(kind: &ContentType<'_>) -> String {
     kind.attribute("report-type").unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The header of a piece and what stands behind it.
+/// The header of a piece and the body after it.
 fn split_header(piece: &Piece) -> (Bytes, Bytes) {
     let bytes = &piece.bytes;
     let first = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -179,8 +179,8 @@ fn split_header(piece: &Piece) -> (Bytes, Bytes) {
     (bytes.slice(..header.len()), bytes.slice(header.len() + empty.len()..))
 }
 
-/// What stands between the lines of a boundary; nothing where none of them comes. What comes before
-/// the first and behind the last is for readers that know no parts.
+/// The pieces between the lines of a boundary; none where there is no such line. The text before
+/// the first line and after the last is for readers that know no parts.
 fn between(body: &Bytes, boundary: &[u8]) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     let mut begins = None;

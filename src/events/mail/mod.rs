@@ -68,11 +68,10 @@ pub(crate) const LOOKED_AT: usize = 64 << 20;
 /// What some editors put before UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reports in forwards are looked for this deep.
+/// How many levels of forwards are searched for reports.
 const DEEPEST: usize = 4;
 
-/// Reads one message as it was received. `now` is the time of events whose message does not tell
-/// one.
+/// Reads one message as it was received. `now` is the time of events whose message gives none.
 pub fn read(raw: &[u8], now: Timestamp) -> Parsed {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
     let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);

@@ -59,7 +59,7 @@ fn is_rejection(parts: &Parts) -> bool {
             || parts.texts.iter().any(|text| reason(text).is_some()))
 }
 
-/// What stands behind the sentence that names the recipient.
+/// The text after the sentence that names the recipient.
 fn reason(text: &str) -> Option<&str> {
     const SENTENCES: [&str; 3] = [
         "was automatically rejected:",

@@ -125,8 +125,8 @@ pub(super) fn without_rule(text: &str) -> &str {
     }
 }
 
-/// What stands below an indented header, and that header, where a report begins with it and gives
-/// its reason afterwards.
+/// The text below an indented header, and that header, where a report begins with it and gives its
+/// reason afterwards.
 fn reason_below(text: &str) -> Option<(&str, &str)> {
     const FIRST: usize = 4_096;
     let length: usize = text
@@ -139,8 +139,8 @@ fn reason_below(text: &str) -> Option<(&str, &str)> {
     (has_signature(first) && first.contains('@')).then_some((rest, header))
 }
 
-/// Whether what stands above a header names a recipient and gives a reason, so that the header is
-/// that of the message. Some list the message's sender and subject first.
+/// Whether the text above a header names a recipient and gives a reason, so that the header is that
+/// of the message. Some list the message's sender and subject first.
 fn names_recipient(before: &str) -> bool {
     const LAST: usize = 4_096;
     let last = &before[before.floor_char_boundary(before.len().saturating_sub(LAST))..];

@@ -17,7 +17,8 @@ use super::returned::{split_original, without_footer, without_rule};
 use super::said::about;
 use crate::replies::normal;
 
-/// How much of what stands before the returned message is read: a hundred thousand recipients.
+/// How much of the text before the returned message is read: enough for a hundred thousand
+/// recipients.
 const MOST_SAID: usize = 16 << 20;
 
 /// A bounce in free text.

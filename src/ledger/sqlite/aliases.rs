@@ -4,12 +4,12 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 
-/// An identity that begins so says how a campaign was spelled once. It joins nothing: what it names
-/// may have changed since.
+/// The prefix of an identity that records how a campaign was spelled once. It joins nothing: the
+/// files that it names may have changed since.
 const SPELLED: &str = "s:";
 
-/// An identity that begins so names the id of a campaign whose runs the ledger has lost, so that
-/// the id can still be typed. It joins nothing.
+/// The prefix of an identity that names the id of a campaign whose runs the ledger has lost, so
+/// that the id can still be typed. It joins nothing.
 const LOST: &str = "l:";
 
 /// Records the id of a campaign whose runs the ledger has lost.

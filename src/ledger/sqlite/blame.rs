@@ -92,8 +92,8 @@ fn domains(conn: &Connection, seq: i64) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Opens rows again that were rejected for a provider's fault, takes back the attempt of those that
-/// wait, and remembers the fact.
+/// Reopens rows that were rejected because of a provider's fault, takes back the attempt of rows
+/// that wait for a retry, and remembers the fact.
 pub(super) fn absolve(
     conn: &Connection,
     run: &str,

@@ -18,7 +18,7 @@ use crate::model::outcome::{Outcome, Reason};
 
 type Hash = [u8; 16];
 
-/// Hashes of recipients of one campaign in one environment.
+/// Makes the hashes of the recipients of one campaign in one environment.
 struct Hasher {
     key: hmac::Key,
     scope: Vec<u8>,
@@ -133,14 +133,14 @@ pub(super) enum Compare {
     Folded,
 }
 
-/// Which runs a run takes over from, and which recipients are the same.
+/// From which campaign and environment a run takes over outcomes, and how recipients are compared.
 pub(super) struct Scope {
     pub(super) campaign: String,
     pub(super) env: Option<String>,
     pub(super) compare: Compare,
 }
 
-/// How recipients are compared that were planned under a way of finding duplicates.
+/// How recipients are compared, by the way in which their run found duplicates.
 pub(super) fn compare(dedupe: Dedupe) -> Compare {
     match dedupe {
         Dedupe::Off => Compare::KeyOnly,
@@ -175,7 +175,7 @@ pub(super) struct Earlier {
     compare: Compare,
     /// Under the campaign's own id.
     own: Hasher,
-    /// Under its other ids, which are only needed where removed runs went under them.
+    /// Under its other ids; needed only where removed runs were recorded under them.
     others: Vec<Hasher>,
     has_removed: bool,
 }
@@ -527,8 +527,8 @@ impl<'a> Keeper<'a> {
         Ok(Self { hasher: Hasher::new(key, campaign, env), keep, forget })
     }
 
-    /// Keeps one outcome under the hashes of key and address; without an outcome the person may be
-    /// mailed, unless they were accepted.
+    /// Keeps one outcome under the hashes of key and address. Without an outcome the recipient may
+    /// be mailed, unless it was accepted before.
     pub(super) fn keep(
         &mut self,
         key: &str,

@@ -114,8 +114,8 @@ pub(super) fn claim(
     Ok(Claimed::Batch(batch))
 }
 
-/// Lets the wire go first now and then, should it wait for this core: a claim takes longer than a
-/// message.
+/// Yields every few rows, so that a sender that waits for this core goes first: a claim takes
+/// longer than a message.
 fn make_way(rows_done: usize) {
     const ROWS: usize = 16;
     if rows_done % ROWS == ROWS - 1 {
@@ -123,8 +123,8 @@ fn make_way(rows_done: usize) {
     }
 }
 
-/// Settles a member that was suppressed before it was claimed. One that is no longer open keeps
-/// what it has.
+/// Settles a member that was suppressed before it was claimed. A member that is no longer open
+/// keeps its outcome.
 fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<()> {
     if former::keep(
         conn,

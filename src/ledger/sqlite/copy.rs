@@ -1,8 +1,8 @@
 //! A ledger that can be read and not written is opened as a copy.
 //!
-//! SQLite cannot open a database with a log where it can make no files. The copy lies in a
-//! directory of its own that only this user can enter, and loses its name as soon as it is open, so
-//! that nothing remains of it when the process ends or is killed.
+//! SQLite cannot open a database with a write-ahead log in a directory where it cannot create
+//! files. The copy lies in a directory of its own that only this user can enter, and loses its name
+//! as soon as it is open, so that nothing remains of it when the process ends or is killed.
 
 use std::fs::File;
 use std::io::{self, Read};

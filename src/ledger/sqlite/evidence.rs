@@ -27,8 +27,8 @@ fn counts_as(kind: EventKind) -> String {
 }
 
 pub(super) fn has_heard(conn: &Connection, since: Timestamp) -> Result<bool> {
-    // The newest events are looked at first; of those reported with a reply, or by webhook, there
-    // may be many.
+    // Only the newest events are searched: there may be many that came with a reply or by webhook,
+    // which do not count here.
     let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000)
                WHERE source NOT IN (?1, ?2) AND received_at >= ?3 LIMIT 1";
     Ok(conn.prepare_cached(sql)?.exists(params![

@@ -78,7 +78,7 @@ fn kind_of(start: &[u8]) -> &'static str {
     }
 }
 
-/// The length that a header gives the file, in bytes; `None` where it does not say.
+/// The length of the file by its header, in bytes; `None` where the header does not say.
 fn whole_length(header: &[u8; HEADER]) -> Option<u64> {
     let number = |at: usize| {
         header[at..at + 4].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte))

@@ -149,8 +149,8 @@ fn give_back(
     Ok(true)
 }
 
-/// The outcome that the latest opening ended, and the number of that entry. One that was opened for
-/// a provider's fault had none of its own.
+/// The outcome that the latest reopening ended, and the number of that entry; `None` where it ended
+/// none, as after a provider's fault.
 fn before(conn: &Connection, id: i64) -> Result<Option<(Outcome, i64)>> {
     let latest: Option<(String, i64)> = conn
         .prepare_cached("SELECT detail, id FROM attempts WHERE recipient = ?1 AND what = 'reopened' ORDER BY id DESC LIMIT 1")?

@@ -111,7 +111,7 @@ impl SqliteLedger {
         Box::pin(self.long.ask(work))
     }
 
-    /// Deletes the traces of a run none of whose claims is open.
+    /// Deletes the traces of a run that has no open claims.
     fn sweep(&self, run: &str) {
         recover::sweep(&self.trace_dir, run, self.origin().trace.as_deref());
     }

@@ -42,7 +42,7 @@ fn hash(kind: u8, name: &str) -> i64 {
     xxh3_64(&text).cast_signed()
 }
 
-/// What stands for a Message-ID: its token, or all of it where another program made it.
+/// The name stored for a Message-ID: its token, or all of it where another program made it.
 fn message_name(message_id: &str) -> &str {
     token_of(message_id).unwrap_or(message_id)
 }

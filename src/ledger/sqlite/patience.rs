@@ -102,7 +102,7 @@ pub(super) fn holder(path: &str) -> String {
     shared.push("-shm");
     let shared = Path::new(&shared);
     let writes = holder::of_file(shared, |held| held.is_exclusive && held.covers(WRITE_LOCK));
-    // A process may also keep the whole database to itself, or be mending its log.
+    // A process may also keep the whole database to itself, or be repairing its log.
     let keeps = || holder::of_file(Path::new(path), |held| held.is_exclusive);
     let mends = || holder::of_file(shared, |held| held.is_exclusive);
     writes

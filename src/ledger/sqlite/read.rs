@@ -128,7 +128,7 @@ pub(super) fn halves(conn: &Connection, run: &str) -> Result<Halves> {
     })
 }
 
-/// Counts the rows with these ids that are alike.
+/// Counts the rows with these ids by cohort, outcome and reason.
 pub(super) fn alike(
     conn: &Connection,
     ids: &RangeInclusive<i64>,

@@ -216,7 +216,7 @@ CREATE TABLE facts(
 ) WITHOUT ROWID;
 ";
 
-/// Which ids are one campaign, and whom each run is for, in a form that can be compared.
+/// Which ids are one campaign, and the recipients of each run, in a form that can be compared.
 const V5: &str = "
 -- identity: `p:` and a hash of the canonical paths of message and lists, `n:` and a name, or `s:` and a hash of the paths as they were typed.
 CREATE TABLE aliases(identity TEXT NOT NULL, campaign TEXT NOT NULL, PRIMARY KEY (identity, campaign)) WITHOUT ROWID;

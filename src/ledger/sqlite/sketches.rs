@@ -106,7 +106,7 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     Ok(())
 }
 
-/// What a run means for one of its recipients.
+/// What became of one recipient of a run.
 enum Fate {
     /// Accepted or unknown, and since when, if that is known.
     Reached(Option<i64>),

@@ -287,8 +287,8 @@ fn claim(conn: &Connection, batch: i64) -> Result<Option<Event>> {
         .optional()?)
 }
 
-/// Adds the decisions about all open rows of the run that met this one while it was open, and about
-/// held ones while it was held.
+/// Adds the run's decisions that applied to this row: decisions about all open rows, where it was
+/// open then, and about all held rows, where it was held then.
 fn with_decisions_of_the_run(
     conn: &Connection,
     seq: i64,

@@ -51,7 +51,7 @@ const WRITTEN_TOGETHER: [&[Script]; 3] = [
     &[Script::Han, Script::Hangul],
 ];
 
-/// Judges one word: a label of a domain, or what stands between signs of a local part.
+/// Judges one word: a label of a domain, or the text between signs of a local part.
 pub(super) fn mix(word: &str) -> Mix {
     let own =
         |c: &char| !matches!(script_of(*c), Script::Common | Script::Inherited) || is_bound(*c);

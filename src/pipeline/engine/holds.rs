@@ -19,7 +19,7 @@ pub(super) struct Held {
     pub(super) broken: Broken,
     /// It has not been applied to the ledger yet.
     pub(super) is_new: bool,
-    /// The place of a provider.
+    /// The index of the provider; `None` for a hold of a domain.
     pub(super) place: Option<usize>,
     pub(super) hold: Hold,
 }

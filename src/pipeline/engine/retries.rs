@@ -20,10 +20,11 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What an execution knows of retries.
 pub(super) struct Retries {
     pub(super) waiting: WaitingRetries,
-    /// The recipients that were passed on in this execution, or whose retries count anew for
-    /// another reason.
+    /// The recipients that were passed on to another provider in this execution, or whose retries
+    /// count anew for another reason.
     pub(super) starts: HashMap<RowNumber, Anew>,
-    /// From which provider to which recipients were passed on, as far as progress has named it.
+    /// The pairs of providers between which recipients were passed on, as far as progress has named
+    /// them.
     pub(super) failovers: HashSet<(usize, usize)>,
     /// When this execution began.
     pub(super) began: Timestamp,

@@ -53,8 +53,8 @@ impl Shown {
 /// What one provider is trusted with.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// Its name, and a keyed hash of where it sends, how and as whom: another account has shown
-    /// nothing.
+    /// The provider's name, and a keyed hash of where it sends, how, and with which account:
+    /// another account has shown nothing.
     subject: String,
     takes_batches: bool,
     shown: Shown,

@@ -374,8 +374,8 @@ fn failure(sent: usize, answer: &Answer) -> Read {
             Read::Stop(refusal(Reason::Cap))
         }
         StatusCode::UNPROCESSABLE_ENTITY => unprocessable(sent, &problem, &refusal),
-        // Nothing was taken and the key is free again, as Bird itself says; a gateway's words would
-        // prove nothing.
+        // This is Bird's own answer: nothing was taken, and the key may be used again. The same
+        // status from a gateway would prove nothing.
         StatusCode::SERVICE_UNAVAILABLE if problem.class == "service_unavailable_error" => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
         }

@@ -164,7 +164,7 @@ pub(in crate::provider) fn suppression_reason(word: &str) -> Reason {
     }
 }
 
-/// What stands for itself in a path or a query beside letters and digits (RFC 3986 section 2.3).
+/// What is escaped in a path or a query: all but the unreserved characters (RFC 3986 section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A part of a path or query, escaped.

@@ -29,7 +29,7 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How most services want their key: the header, and what stands before the key.
+/// How most services want their key: the header, and the text before the key.
 pub(in crate::provider) const BEARER: (&str, &str) = ("authorization", "Bearer ");
 
 /// The connections to one service.

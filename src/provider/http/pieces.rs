@@ -60,7 +60,7 @@ impl<'a> HandOver<'a> {
                 None => others.push(job),
             }
         }
-        // An answer that names no member of the request would have it go for ever.
+        // If the answer names no member of the request, sending the others again would never end.
         if others.len() == jobs.len() {
             return self.refused(jobs, &others_fate, Health::Fine);
         }
@@ -114,8 +114,7 @@ impl<'a> HandOver<'a> {
             .collect();
     }
 
-    /// Puts several members in front of what is still to be done, in so many pieces of about the
-    /// same number.
+    /// Puts members in front of the remaining work, cut into `pieces` requests of about equal size.
     pub(super) fn cut(&mut self, jobs: &[&'a Job], pieces: usize) {
         let pieces = pieces.max(2).min(jobs.len());
         for piece in (0..pieces).rev() {

@@ -16,7 +16,7 @@ use crate::content::Content;
 /// How a service writes a variable.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Mark {
-    /// What stands before and after its name.
+    /// The text before and after a variable's name.
     pub(in crate::provider) before: String,
     pub(in crate::provider) after: &'static str,
     /// Right beside a variable these could be taken for a part of it, or keep it from being one.

@@ -57,7 +57,7 @@ names! {
     completed = "completed",
     /// The list of recipients in an answer.
     results = "recipients",
-    /// Of a recipient in an answer.
+    /// The fields of one recipient in an answer.
     result_email = "email",
     result_status = "status",
     result_reason = "reason",

@@ -166,7 +166,7 @@ fn may_be_asked(url: &Url) -> bool {
     url.scheme() == "https" || url.scheme() == "http" && (is_loopback || AGENTS.contains(&host))
 }
 
-/// Scheme, host and port; what stands behind them may be a secret.
+/// Scheme, host and port; the rest of a URL may be a secret.
 fn authority(url: &Url) -> String {
     format!("{}://{}", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default())
 }

@@ -84,7 +84,7 @@ impl Signed<'_> {
     }
 }
 
-/// What stands for itself in a path beside letters and digits.
+/// What is escaped in a path: all but the unreserved characters and the slash.
 const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 

@@ -20,7 +20,7 @@ use crate::replies;
 pub(super) enum After {
     /// The message goes over another connection.
     Change(Change),
-    /// Another message is finding out whether that helps.
+    /// Another message is trying whether another connection helps.
     Unclear,
     Nothing,
 }

@@ -15,7 +15,7 @@ use super::extensions::Extensions;
 use super::pipelining::{Known, Pipelining, Stage};
 use crate::provider::memory::Memory;
 
-/// The kind of the facts about what stands behind the final dot; the values are [`Stage`]'s words.
+/// The kind of the facts about envelopes behind the final dot; the values are [`Stage`]'s words.
 const BEHIND: &str = "smtp.behind_the_dot";
 /// The kind of the facts about chunks; the only value is [`BROKEN`].
 const CHUNKS: &str = "smtp.chunks";
@@ -143,8 +143,8 @@ impl Relays {
         self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records how far the trial of what stands behind the dot has come. False where that is not on
-    /// record.
+    /// Records how far the trial of an envelope behind the final dot is. False where that could not
+    /// be recorded.
     pub(super) async fn record(&self, relay: &Relay, stage: Stage) -> bool {
         self.remember(BEHIND, relay, stage.word()).await
     }

@@ -54,11 +54,12 @@ pub(super) struct Session {
     pub(super) relay: Arc<Relay>,
     /// Whether MAIL, RCPT and DATA may share a write.
     pub(super) groups: bool,
-    /// Whether an envelope behind the final dot that is not taken is held against no recipient.
+    /// Whether an envelope behind the final dot that the server does not take counts against no
+    /// recipient.
     pub(super) is_auto: bool,
-    /// What stands behind the final dot is being tried on this connection.
+    /// The trial of an envelope behind the final dot, while it is on this connection.
     pub(super) trial: Option<Trial>,
-    /// Whether the message was taken that the envelope which is out stands behind.
+    /// Whether the server took the message before the envelope that is out.
     pub(super) dot_went_well: bool,
     /// Whether the last envelope behind a final dot was answered as any other, and the message
     /// before it was taken.

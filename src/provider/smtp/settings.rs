@@ -31,7 +31,7 @@ pub(super) const KEYS: &[&str] = &[
     "pipelining",
 ];
 
-/// The largest window. All of it can be in doubt on each connection when something breaks.
+/// The largest window. When something breaks, all its messages may be unknown, on each connection.
 const MAX_WINDOW: usize = 64;
 
 /// How a session comes to be encrypted.

@@ -455,8 +455,9 @@ impl Session {
     }
 }
 
-/// Whether a message was refused because of what stands behind its final dot: by the code of a
-/// wrong sequence or protocol, or in words; and in a trial also by a server that closes.
+/// Whether a message was refused because an envelope followed its final dot: the answer has the
+/// code of a wrong sequence or protocol, or says so in words. In a trial a server that closes
+/// counts too.
 fn is_about_what_follows(answer: &Answer, is_trial: bool) -> bool {
     const WORDS: [&str; 3] = ["pipelin", "synchroni", "protocol"];
     let is_of_the_protocol =

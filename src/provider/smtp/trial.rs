@@ -1,4 +1,4 @@
-//! The one trial of what stands behind the final dot, in the hands of one connection.
+//! The one trial of an envelope behind the final dot, owned by one connection.
 
 use std::sync::Arc;
 

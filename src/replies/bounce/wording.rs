@@ -1,5 +1,5 @@
-//! What a refusal says beside what stands in every refusal of a kind: the words of the system that
-//! reports it, and the reply code in each line.
+//! What a refusal says without the parts that every refusal of its kind has: the words of the
+//! system that reports it, and the reply code in each line.
 //!
 //! The rule it keeps: a bare code may be believed where the system adds nothing to it. Words that
 //! are not understood are an unknown reason all the same.

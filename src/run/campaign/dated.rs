@@ -10,7 +10,7 @@ use crate::model::error::Result;
 use crate::model::outcome::Outcome;
 use crate::run::context::Context;
 
-/// What stands for a date in a typed name, and the form of what replaces it: `0` is any digit.
+/// The placeholders of a date in a typed name, each with the form of its value: `0` is any digit.
 const SIGNS: [(&str, &str); 3] =
     [("{date}", "0000-00-00"), ("{week}", "0000-W00"), ("{month}", "0000-00")];
 

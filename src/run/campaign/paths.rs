@@ -29,7 +29,7 @@ impl Root {
         &self.path
     }
 
-    /// What stands for an absolute path: its part below the workspace, or all of it for a file
+    /// The key of an absolute path: its part below the workspace, or all of it for a file
     /// elsewhere. Text is in NFC.
     fn key(&self, path: &Path) -> Vec<u8> {
         let below = match path.strip_prefix(&self.path) {

@@ -101,7 +101,7 @@ struct Here<'a> {
     context: &'a Context,
     file: Option<std::path::PathBuf>,
     ledger: Option<Arc<dyn Ledger>>,
-    /// What stands in the files, by entry and reason; read when it is first asked for.
+    /// The contents of the files, by entry and reason; read when they are first needed.
     known: Option<HashSet<(u128, Reason)>>,
     writes: bool,
 }
@@ -144,8 +144,8 @@ impl Here<'_> {
     }
 }
 
-/// What stands in the configured files and has not expired; a first file that does not exist yet is
-/// empty.
+/// The entries of the configured files that have not expired; a first file that does not exist yet
+/// counts as empty.
 fn in_files(context: &Context) -> Result<HashSet<(u128, Reason)>> {
     let now = Timestamp::now();
     let files: Vec<_> =

@@ -163,8 +163,8 @@ impl Progress {
     }
 }
 
-/// Opens the file and locks it; `None` where another command keeps it. Whoever has just ended is
-/// waited for.
+/// Opens the file and locks it; `None` where another command keeps the lock. A command that is just
+/// ending is waited for.
 fn locked(path: &Path) -> std::io::Result<Option<File>> {
     loop {
         let file =
@@ -172,8 +172,8 @@ fn locked(path: &Path) -> std::io::Result<Option<File>> {
         if !holder::locked_within(&file, path, MOMENT)? {
             return Ok(None);
         }
-        // A command that came to its end took the file away, and nobody would ever find what is
-        // written to it now.
+        // A command that ended has removed this file: what is written to it now would never be
+        // found again.
         let (ours, there) = (file.metadata()?, std::fs::metadata(path));
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
             return Ok(Some(file));

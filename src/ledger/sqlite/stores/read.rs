@@ -1,4 +1,4 @@
-//! How runs and recipients stand.
+//! Reads the state of runs and recipients.
 
 use futures_util::future::try_join;
 use jiff::Timestamp;
