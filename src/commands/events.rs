@@ -182,10 +182,10 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     let reader = tokio::task::spawn_blocking(move || {
         for (path, shown) in &paths {
             let going = each_letter(path, shown, &mut |letter| {
-                let told = letter.raw.as_deref().ok().map(read);
+                let parsed = letter.raw.as_deref().ok().map(read);
                 // What was read is no longer needed, and may be large.
                 let letter = Letter { raw: letter.raw.map(|_| Vec::new()), ..letter };
-                sender.blocking_send((letter, told)).is_ok()
+                sender.blocking_send((letter, parsed)).is_ok()
             });
             if !going {
                 break;
@@ -195,8 +195,8 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     let mut counts = Counts::default();
     let mut out = BufWriter::new(std::io::stdout());
     let mut waiting: Vec<Event> = Vec::new();
-    while let Some((letter, told)) = letters.recv().await {
-        let events = tally(&letter, told, &mut counts);
+    while let Some((letter, parsed)) = letters.recv().await {
+        let events = tally(&letter, parsed, &mut counts);
         if args.dry_run || globals.json {
             print(&mut out, globals, &letter, &events)?;
         }
@@ -234,7 +234,7 @@ fn read(raw: &[u8]) -> Parsed {
 /// The events of a letter, or why there are none.
 fn tally(
     letter: &Letter,
-    told: Option<Parsed>,
+    parsed: Option<Parsed>,
     counts: &mut Counts,
 ) -> std::result::Result<Vec<Event>, String> {
     if let Err(why) = &letter.raw {
@@ -254,7 +254,7 @@ fn tally(
             letter.left_out
         ));
     }
-    match told {
+    match parsed {
         Some(Parsed::Events(events)) => {
             for event in &events {
                 *counts.words.entry(event.word()).or_default() += 1;

@@ -274,11 +274,11 @@ impl Poll<'_> {
                 break;
             }
             if !shares_ids {
-                let were_told =
-                    try_join_all(some.iter().map(|event| was_told(intake, event))).await?;
-                progress.counts.again += were_told.iter().filter(|told| **told).count() as u64;
-                let mut were_told = were_told.into_iter();
-                some.retain(|_| !were_told.next().unwrap_or(false));
+                let were_known =
+                    try_join_all(some.iter().map(|event| was_known(intake, event))).await?;
+                progress.counts.again += were_known.iter().filter(|known| **known).count() as u64;
+                let mut were_known = were_known.into_iter();
+                some.retain(|_| !were_known.next().unwrap_or(false));
             }
             intake.write_down(some, &mut progress.counts).await?;
         }
@@ -317,7 +317,7 @@ impl Poll<'_> {
 /// Whether the ledger knows it under another id: the same of the same message, or of the
 /// same person at about the same time. What keeps mail from a person is never known by something
 /// that does not.
-async fn was_told(intake: &Intake, event: &Event) -> Result<bool> {
+async fn was_known(intake: &Intake, event: &Event) -> Result<bool> {
     let Some(email) = event.recipient.clone() else { return Ok(false) };
     let is_it = |kept: &KeptEvent| {
         let known = &kept.event;
