@@ -49,6 +49,11 @@ impl Fault {
                 let detail = format!("{} holds the ledger's write lock, and has held it for too long", super::patience::holder(&path));
                 LedgerError::Locked { ledger: path, detail }
             }
+            Self::Sql(e) if is_short_of_memory(&e) => LedgerError::Denied {
+                ledger: path,
+                why: format!("there is not enough memory to open or read it ({e})"),
+                mend: "raise the memory limit (`ulimit -v`) and run the same command again; the ledger is not damaged".into(),
+            },
             Self::Sql(e) if is_denial(&e) => denial(&path, &e.to_string()),
             Self::Sql(e) => LedgerError::Broken { ledger: path, detail: e.to_string() },
             Self::NoLog(mode) => LedgerError::Denied {
@@ -63,6 +68,15 @@ impl Fault {
             Self::Damaged(detail) => LedgerError::Broken { ledger: path, detail },
         }
     }
+}
+
+/// Whether the system gave SQLite no memory, which says nothing against what the file holds.
+fn is_short_of_memory(error: &rusqlite::Error) -> bool {
+    // SQLITE_IOERR_NOMEM, SQLITE_IOERR_SHMMAP and SQLITE_IOERR_MMAP.
+    const EXTENDED: [i32; 3] = [3082, 5386, 6154];
+    error
+        .sqlite_error()
+        .is_some_and(|e| e.code == ErrorCode::OutOfMemory || EXTENDED.contains(&e.extended_code))
 }
 
 /// Whether SQLite was kept from using the file, which says nothing against what it holds.
@@ -101,5 +115,22 @@ impl From<rusqlite::Error> for Fault {
 impl From<serde_json::Error> for Fault {
     fn from(e: serde_json::Error) -> Self {
         Self::Damaged(e.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_is_no_damage() {
+        for (code, is_damage) in
+            [(7, false), (3082, false), (5386, false), (6154, false), (11, true)]
+        {
+            let fault =
+                Fault::Sql(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+            let error = fault.at("ledger.db");
+            assert_eq!(matches!(error, LedgerError::Broken { .. }), is_damage, "{code}: {error}");
+        }
     }
 }
