@@ -80,7 +80,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l then -d 'Wh
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Extend an inconclusive canary automatically, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
@@ -109,7 +109,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on-em
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s y -l yes -d 'Ask nothing'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s y -l yes -d 'Do not ask for confirmation'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l no-learn -d 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s q -l quiet -d 'Say nothing unless something is wrong'
@@ -179,7 +179,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l then -d '
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Extend an inconclusive canary automatically, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
@@ -200,12 +200,12 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s C -l dire
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l continue -d 'Send the rest although the canary failed or waits for a person'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l abandon -d 'Close the run; recipients who were not reached stay held, which means not sent'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l as-planned -d 'Continue with the planned message and rows; ignore changes to the files'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l accept-changes -d 'Plan the recipients who were not reached again, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s y -l yes -d 'Ask nothing'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s y -l yes -d 'Do not ask for confirmation'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l no-learn -d 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s q -l quiet -d 'Say nothing unless something is wrong'
@@ -216,7 +216,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l then -d 'W
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Extend an inconclusive canary automatically, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
@@ -235,12 +235,12 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l fail-over 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l wait-lock -d 'Wait this long for another run of the campaign to end, instead of exit 11 at once' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l as-planned -d 'Continue with the planned message and rows; ignore changes to the files'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l accept-changes -d 'Plan the recipients who were not reached again, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s y -l yes -d 'Ask nothing'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s y -l yes -d 'Do not ask for confirmation'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l no-learn -d 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s q -l quiet -d 'Say nothing unless something is wrong'
@@ -257,7 +257,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s v -l v
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l campaign -d 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l kind -d 'Only mail of this kind: marketing, transactional' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l provider -d 'Only what goes through this provider, by its name under [providers]' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l provider -d 'Only mail through this provider (its name under [providers])' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l reason -d 'The reason, which is shown wherever the pause stops something' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l for -d 'End the pause by itself after this time: 30m, 2h' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l timeout -d 'Wait no longer than this, then exit 10; the pause stays' -r
@@ -270,7 +270,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s v -l verbo
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l campaign -d 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l kind -d 'Only mail of this kind: marketing, transactional' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l provider -d 'Only what goes through this provider, by its name under [providers]' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l provider -d 'Only mail through this provider (its name under [providers])' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l json -d 'Write results to standard output as JSON, one object a line'
@@ -300,7 +300,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "list" -d 'List every run, newest first (the default)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "show" -d 'Show one run'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "rm" -d 'Remove a run\'s rows; recipients it reached are still not mailed twice'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
@@ -316,14 +316,14 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Ask nothing'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Do not ask for confirmation'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every run, newest first (the default)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one run'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove a run\'s rows; recipients it reached are still not mailed twice'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l trend -d 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l format -d 'The report\'s format (default: by the suffix of -o, else table)' -r -f -a "table\t''
@@ -556,7 +556,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fi
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l list -d 'Write a sample with the columns of this list' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l email -d 'The column of that list that holds the address, where it is not clear' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l email -d 'The address column of that list, if it cannot be detected' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l json -d 'Write results to standard output as JSON, one object a line'

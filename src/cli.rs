@@ -121,7 +121,7 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "LIST")]
         list: Option<PathBuf>,
 
-        /// The column of that list that holds the address, where it is not clear
+        /// The address column of that list, if it cannot be detected
         #[arg(long, value_name = "COLUMN", requires = "list")]
         email: Option<String>,
     },

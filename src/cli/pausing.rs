@@ -58,7 +58,7 @@ pub struct PauseScopeArgs {
     #[arg(long, value_name = "KIND", value_parser = words::kind)]
     pub kind: Option<Kind>,
 
-    /// Only what goes through this provider, by its name under [providers]
+    /// Only mail through this provider (its name under [providers])
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
 }

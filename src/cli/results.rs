@@ -56,11 +56,11 @@ pub enum RunsCommand {
         /// The run
         run: String,
     },
-    /// Remove a run's rows; who was reached is still never mailed twice
+    /// Remove a run's rows; recipients it reached are still not mailed twice
     Rm {
         /// The run
         run: String,
-        /// Ask nothing
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
     },
@@ -74,7 +74,7 @@ Examples:
   mailbatch report --since 24h --domain yahoo.com --outcome rejected
   mailbatch report --trend 8w")]
 pub struct ReportArgs {
-    /// The runs; with --since, all of them if left out
+    /// The runs to report (with --since: all if omitted)
     #[arg(value_name = "RUN", required_unless_present_any = ["trend", "since"])]
     pub runs: Vec<String>,
 

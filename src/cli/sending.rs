@@ -186,7 +186,7 @@ pub struct ResumeArgs {
 /// with (default: stop with exit 14).
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ChangesArgs {
-    /// Go on with the message and the rows as they were planned, whatever the files say now
+    /// Continue with the planned message and rows; ignore changes to the files
     #[arg(long, conflicts_with = "accept_changes")]
     pub as_planned: bool,
 
@@ -352,7 +352,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
     pub canary_wait: Option<Duration>,
 
-    /// Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number
+    /// Extend an inconclusive canary automatically, up to this size: 25%, or a number
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "25%")]
     pub canary_extend: Option<CanarySize>,
 
@@ -425,7 +425,7 @@ pub struct SendingArgs {
     #[arg(long)]
     pub spreadsheet_safe: bool,
 
-    /// Ask nothing
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
 

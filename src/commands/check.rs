@@ -200,14 +200,16 @@ fn write_rejected(
     }
     let mut written = Vec::new();
     for (list, rows) in by_list {
-        let list = lists.get(list as usize).ok_or_else(|| Error::internal("a row of no list"))?;
+        let list = lists
+            .get(list as usize)
+            .ok_or_else(|| Error::internal("a row refers to a list that was not read"))?;
         let name =
             if list.as_os_str() == "-" { "stdin".into() } else { list.clone().into_os_string() };
         let mut name = name;
         name.push(".rejected.csv");
         let path = PathBuf::from(name);
         if is_in_place(&context.settings.workspace.path_from_arguments(&path)) {
-            return Err(Error::usage(format!("{}: is no regular file", path.shown())));
+            return Err(Error::usage(format!("{} is not a regular file", path.shown())));
         }
         let target = target(context, "the file of bad rows,", &path, own)?;
         let mut file =

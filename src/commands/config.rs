@@ -42,7 +42,8 @@ pub(crate) fn init(
     let [(_, mode, text), others @ ..] = sample::files(columns.as_ref())?;
     let dir = base.join(dir.unwrap_or(Path::new("")));
     std::fs::create_dir_all(&dir).map_err(|e| {
-        Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory that can be made")
+        Error::usage(format!("{}: {e}", dir.shown()))
+            .hint("name a directory in which you may write")
     })?;
     let configuration = dir.join(FILE_NAME);
     if !create(&configuration, mode, &text)? {

@@ -65,7 +65,7 @@ fn run_command(cli: &Cli) -> Result<Exit> {
         .max_blocking_threads(64)
         .enable_all()
         .build()
-        .map_err(|e| Error::internal(format!("cannot start: {e}")))?;
+        .map_err(|e| Error::internal(format!("the async runtime cannot start: {e}")))?;
     let exit = runtime.block_on(dispatch(cli));
     // After a second Ctrl-C a blocking task may still hang on a file; nothing is waited for.
     runtime.shutdown_background();

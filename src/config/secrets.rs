@@ -107,10 +107,9 @@ impl Secrets {
             Error::usage(format!("{key}: the command's output cannot be read: {e}")).hint(hint)
         })?;
         let status = loop {
-            match child
-                .try_wait()
-                .map_err(|e| Error::usage(format!("{key}: the command is lost: {e}")).hint(hint))?
-            {
+            match child.try_wait().map_err(|e| {
+                Error::usage(format!("{key}: waiting for the command failed: {e}")).hint(hint)
+            })? {
                 Some(status) => break status,
                 None if Instant::now() >= deadline => {
                     stop(&mut child);

@@ -60,7 +60,7 @@ pub(crate) fn replies(canary: &Tally, max_failed: Percent) -> Replies {
     let attempted = failed + canary.get(Outcome::Accepted);
     if attempted == 0 {
         return Replies::NoEvidence(
-            "nobody of the canary could be attempted, so it proves nothing".into(),
+            "no recipient of the canary could be attempted, so it proves nothing".into(),
         );
     }
     let share = failed as f64 / attempted as f64;

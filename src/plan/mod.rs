@@ -243,7 +243,8 @@ pub(crate) fn read(
             filter,
             Queue { sender, message: screening.message, chunk: Vec::with_capacity(TOGETHER) },
         );
-        let screened = screener.join().map_err(|_| Error::internal("screening stopped"))?;
+        let screened =
+            screener.join().map_err(|_| Error::internal("the screening thread stopped"))?;
         // An error of the screening or of the sink ends the reading too, and is the one to report.
         let mut survey = screened?;
         let read = read?;

@@ -192,8 +192,11 @@ impl Situation<'_> {
                 &standing.tally,
                 &[Outcome::Accepted, Outcome::Rejected, Outcome::Unknown],
             );
-            let words =
-                if words.is_empty() { "nobody was to be sent to".to_owned() } else { words };
+            let words = if words.is_empty() {
+                "there were no recipients to send to".to_owned()
+            } else {
+                words
+            };
             return (Stage::Finished, format!("{at}: {words}"));
         }
         let by = match (&self.newer, &run.gate) {

@@ -156,7 +156,7 @@ impl Question<'_> {
             "{messages} messages left after the last report of run {run} of {campaign}, and these people may have had them"
         );
         let hint = format!(
-            "send the list of {campaign} with --ledger-lost first: then it is known to whom; --again sends to all of these people all the same"
+            "send the list of {campaign} with --ledger-lost first: that shows which recipients had them; --again sends to all of them anyway"
         );
         self.answer(&Finding { what, hint, campaign: campaign.clone(), exit: Exit::CHANGED })
     }

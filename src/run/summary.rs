@@ -53,10 +53,10 @@ impl Summary<'_> {
         .await;
         notes.extend(self.given_back(&run).await?);
         if self.frozen.provider_sandbox {
-            notes.push("handed to the provider's sandbox: nobody got mail; a send without --provider-sandbox begins anew".into());
+            notes.push("handed to the provider's sandbox: no recipient got mail; a send without --provider-sandbox begins anew".into());
         }
         if self.frozen.redirect.is_some() {
-            notes.push("redirected: nobody of the list was reached; a send without --redirect-all-to begins anew".into());
+            notes.push("redirected: no recipient of the list was reached; a send without --redirect-all-to begins anew".into());
         }
         let next = match next {
             Some(next) => with_version(&next, &run),

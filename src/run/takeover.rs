@@ -301,7 +301,7 @@ impl Takeover<'_> {
                 .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", path.shown())));
             let state = opened.and_then(|_| Trace::read(&path)).map_err(|e| {
                 Error::usage(format!("{e}; the recipients of run {run} cannot be read from it")).hint(format!(
-                    "restore it or the ledger from a backup; moving {} away gives up what it says, and people may be mailed twice",
+                    "restore it or the ledger from a backup; moving {} away discards its records, so recipients may be mailed twice",
                     path.shown()
                 ))
             })?;

@@ -607,7 +607,7 @@ fn files_that_are_no_list_are_called_what_they_are() {
     ws.run(&["check", "list.csv", "--max-invalid", "50%"])
         .ends(0)
         .says("1  sendable")
-        .says("is no regular file");
+        .says("is not a regular file");
     ws.run(&["check", "list.csv", "--suppress", "stop.csv"]).ends(4).says("it is a FIFO");
 }
 

@@ -60,7 +60,7 @@ impl FromStr for SoftBounces {
         let count: u32 = count.trim().parse().map_err(|_| wrong())?;
         let within = parse_duration(within.trim())?;
         if count == 0 || within.is_zero() {
-            return Err(format!("{text:?} would suppress everybody"));
+            return Err(format!("{text:?} would suppress every recipient"));
         }
         Ok(Self { count, within })
     }

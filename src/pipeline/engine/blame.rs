@@ -157,7 +157,7 @@ async fn take_back(
     tracing::info!(
         provider = name,
         opened,
-        "the provider refuses everybody: its refusals are taken back"
+        "the provider refuses every recipient: its refusals are withdrawn"
     );
     for provider in &mut shared.providers {
         provider.verdicts.absolve(&blame.rows);

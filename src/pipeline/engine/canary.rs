@@ -184,7 +184,7 @@ impl CanaryPhase {
         }
         if !nothing_to_learn && evidence::is_deaf(shared).await {
             return Ok(CanaryJudgement::Unclear(format!(
-                "{words}; nobody listens to webhooks any more"
+                "{words}; no webhook listener is running any more"
             )));
         }
         Ok(if next == Next::Unclear && !nothing_to_learn {

@@ -123,7 +123,7 @@ fn each_provider_is_handed_what_its_documentation_says_and_nobody_else_is_named(
     ] {
         let server = HttpServer::start(move |_, request| Act::Answer(answer(kind, request)));
         let work = at(kind, &server.url(), "", &LIST);
-        work.run(&["send", "list.csv", "--provider-sandbox"]).ends(0).says("nobody got mail");
+        work.run(&["send", "list.csv", "--provider-sandbox"]).ends(0).says("no recipient got mail");
         assert_eq!(work.report().counts()["accepted"], 2, "{kind}");
         let mut all = Vec::new();
         for request in server.requests() {

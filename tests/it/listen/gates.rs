@@ -267,7 +267,7 @@ fn a_canary_whose_endpoint_ended_waits_for_a_person() {
     running
         .ends(13)
         .says("0 of 20 bounced, at most 13.91 %: passes 30 %")
-        .says("nobody listens to webhooks any more");
+        .says("no webhook listener is running any more");
     assert_eq!(server.count(), 20, "what nobody heard is no evidence that it did not happen");
     work.run(&["resume"]).ends(13);
     work.run(&["resume", "--continue"]).ends(0);
