@@ -221,10 +221,12 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
         return None;
     }
     for event in &mut events {
-        // No address has so many bytes (RFC 5321, 4.5.3.1), and anybody can write this.
-        event
-            .recipient
-            .take_if(|recipient| recipient.len() > LONGEST || recipient.contains(char::is_control));
+        // Anyone can write this, and no address has so many bytes (RFC 5321, 4.5.3.1).
+        event.recipient.take_if(|recipient| {
+            recipient.len() > LONGEST
+                || recipient.contains(char::is_control)
+                || !recipient.contains('@')
+        });
         event.source = Source::Dsn;
         event.provider.clear();
         event.id.clear();

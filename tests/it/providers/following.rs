@@ -112,7 +112,7 @@ fn a_batch_that_is_not_done_is_waited_for_by_the_next_start_and_what_it_refuses_
     assert!(wait_for(|| slow.questions() >= asked + 3, LONG), "it goes on: {}", again.err());
     slow.tell();
     let ran = again.ends(0);
-    assert!(ran.err.contains("what became of 2 recipients"), "{}", ran.err);
+    assert!(ran.err.contains("about 2 recipients that it was still processing"), "{}", ran.err);
     let report = work.report();
     let outcomes: Vec<&str> = report.column("mb_outcome");
     assert_eq!(outcomes, ["rejected", "suppressed"]);
