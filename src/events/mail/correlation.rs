@@ -5,6 +5,9 @@ use super::addresses;
 use super::parts::Parts;
 use crate::message::is_token;
 
+/// The most characters of a message id that is kept.
+pub(super) const LONGEST_ID: usize = 250;
+
 pub(super) fn bare_id(text: &str) -> String {
     let id = text.trim();
     id.split_once('<')
@@ -12,7 +15,7 @@ pub(super) fn bare_id(text: &str) -> String {
         .map_or(id, |(inner, _)| inner)
         .trim()
         .chars()
-        .take(250)
+        .take(LONGEST_ID)
         .collect()
 }
 

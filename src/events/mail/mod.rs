@@ -49,9 +49,9 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::digest;
 
-use self::blank::blank;
+use self::blank::{blank, shortened};
 use self::bounce::in_text;
-use self::correlation::verp;
+use self::correlation::{LONGEST_ID, verp};
 pub use self::parsed::Parsed;
 use self::parts::Parts;
 use self::phrases::{List, holds};
@@ -227,6 +227,8 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
                 || recipient.contains(char::is_control)
                 || !recipient.contains('@')
         });
+        event.reason = shortened(&event.reason);
+        event.message_id = event.message_id.chars().take(LONGEST_ID).collect();
         event.source = Source::Dsn;
         event.provider.clear();
         event.id.clear();
@@ -270,7 +272,7 @@ fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Parse
     let kind = if complaint.is_opt_out { EventKind::Unsubscribed } else { EventKind::Complained };
     let mut event = blank(parts, kind, Source::Arf, now);
     event.class = Some(complaint.class);
-    event.reason = complaint.said;
+    event.reason = shortened(&complaint.said);
     if event.message_id.is_empty() {
         event.message_id = complaint.message_id;
     }
