@@ -181,11 +181,11 @@ impl<'a> HandOver<'a> {
 
     /// Whether the server serves as many connections as it wants to, which some say only when there
     /// is a message, and has others of ours.
-    fn has_no_room(&self, step: Step, answer: &Answer) -> bool {
+    pub(super) fn has_no_room(&self, step: Step, answer: &Answer) -> bool {
         matches!(step, Step::Mail | Step::Data | Step::Message)
             && answer.class() == 4
             && is_crowded(answer)
-            && self.smtp.room.has_others()
+            && self.smtp.has_others()
     }
 
     /// Waits until the job may be begun, unless it has its slot.
@@ -230,7 +230,7 @@ impl<'a> HandOver<'a> {
     pub(super) fn opened(&mut self, session: Result<Session, Unopened>) -> Result<Session, Halt> {
         session.map_err(|unopened| {
             match unopened {
-                Unopened::Crowded(_) if self.smtp.room.has_others() => self.is_crowded = true,
+                Unopened::Crowded(_) if self.smtp.has_others() => self.is_crowded = true,
                 Unopened::Crowded(health) | Unopened::Other(health) => self.reply.health = health,
             }
             Halt
@@ -289,7 +289,7 @@ impl<'a> HandOver<'a> {
 }
 
 /// The same verdict, charged to no recipient.
-fn blameless(verdict: Verdict) -> Verdict {
+pub(super) fn blameless(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::NotTaken { refusal, .. } => Verdict::NotTaken { refusal, counts: false },
         other => other,

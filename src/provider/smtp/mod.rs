@@ -97,8 +97,9 @@ impl Provider for Smtp {
                 self.room.is_smaller(permit);
             }
             // An envelope that is out belongs to a job of this claim; nothing else may follow it on
-            // this connection.
-            self.idle().extend(session.filter(|session| !session.envelope_is_out));
+            // this connection. One that the server has no room for is not kept before those that
+            // it serves.
+            self.idle().extend(session.filter(|session| !session.envelope_is_out && !is_crowded));
             reply
         })
     }

@@ -55,6 +55,12 @@ impl Smtp {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there are connections beside the one that asks, idle ones included: a server counts
+    /// those too.
+    pub(super) fn has_others(&self) -> bool {
+        self.room.has_others() || !self.idle().is_empty()
+    }
+
     /// How many messages may be under way on this session as chunks; `None` where it is to be one
     /// at a time by DATA.
     pub(super) fn width(&self, session: &Session) -> Option<usize> {

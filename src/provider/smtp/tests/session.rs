@@ -336,3 +336,68 @@ async fn there_are_never_more_connections_than_in_flight() {
     server.await.unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
+
+/// Two connections take one message each and more of them none; the next is refused by these acts.
+async fn left_for_the_other(
+    connections: usize,
+    keys: &str,
+    hello: &[Act],
+    taken: &[Act],
+    no_room: &[Act],
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (hello, taken, no_room) = (hello.to_vec(), taken.to_vec(), no_room.to_vec());
+    let server = tokio::spawn(async move {
+        // Both are open before one of them takes anything.
+        let open = Arc::new(tokio::sync::Barrier::new(2));
+        let mut served = tokio::task::JoinSet::new();
+        for number in 0..connections {
+            let (stream, _) = listener.accept().await.unwrap();
+            let open = Arc::clone(&open);
+            let (hello, no_room) = (hello.clone(), no_room.clone());
+            let taken = if number < 2 { taken.clone() } else { Vec::new() };
+            served.spawn(async move {
+                let mut peer =
+                    Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
+                for act in hello {
+                    peer.act(act).await;
+                }
+                if !taken.is_empty() {
+                    open.wait().await;
+                }
+                for act in [taken, no_room].concat() {
+                    peer.act(act).await;
+                }
+            });
+        }
+        served.join_all().await;
+    });
+    let keys = format!("url = \"smtp://127.0.0.1:{port}\"\n{keys}");
+    let provider =
+        connect(&ProviderSettings { in_flight: 2, ..settings(&keys, Path::new("/nowhere/state")) })
+            .unwrap();
+    let claim = claim(jobs(&["a@x.example"]));
+    let wire = Recorder::default();
+    let (one, other) = tokio::join!(provider.send(&claim, &wire), provider.send(&claim, &wire));
+    assert_eq!([words(&one), words(&other)], [["1 accepted"], ["1 accepted"]]);
+    let reply = provider.send(&claim, &wire).await;
+    assert_eq!((words(&reply).join(""), reply.health), ("1 not taken 432".into(), Health::Fine));
+    // The other one is all that is left.
+    let reply = provider.send(&claim, &wire).await;
+    assert!(matches!(reply.health, Health::SlowDown(_)), "{:?}", reply.health);
+    provider.close().await;
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_left_for_one_that_is_idle() {
+    let no_room =
+        [Together(GROUP), Say("432 concurrent connections limit exceeded\r\n503 no\r\n503 no")];
+    // Without a window another connection is tried before the rate is blamed.
+    left_for_the_other(3, "", PIPELINING, TAKEN, &no_room).await;
+    let chunking = [Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250-PIPELINING\r\n250 CHUNKING")];
+    let taken = [Chunks(1), Say("250 ok\r\n250 ok\r\n250 ok")];
+    let no_room = [Chunks(1), Say("432 concurrent connections limit exceeded\r\n503 no\r\n503 no")];
+    left_for_the_other(2, "window = 3", &chunking, &taken, &no_room).await;
+}

@@ -11,7 +11,7 @@ use super::pipe::Pipe;
 use crate::model::outcome::Reason;
 use crate::provider::smtp::classify::{is_spent, judge_for};
 use crate::provider::smtp::fault::Fault;
-use crate::provider::smtp::hand_over::{HandOver, untraced};
+use crate::provider::smtp::hand_over::{HandOver, blameless, untraced};
 use crate::provider::smtp::queue_id::queue_id;
 use crate::provider::smtp::reply::Answer;
 use crate::provider::smtp::sender::names_our_sender;
@@ -100,6 +100,13 @@ impl<'a> HandOver<'a> {
             return Ok(());
         }
         let (verdict, health) = judge_chunk(flight.job, step, &refusal);
+        if is_whole && refusal.code != 421 && self.has_no_room(step, &refusal) {
+            // Nothing more of the claim goes over this connection.
+            self.is_crowded = true;
+            pipe.is_stopped = true;
+            self.conclude(pipe, flight.job, blameless(verdict), Health::Fine);
+            return Ok(());
+        }
         pipe.is_held |= self
             .settle_at(
                 flight.job,
