@@ -15,6 +15,11 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::header;
 use super::keys::AttachmentKey;
 
+/// The type of an attached message.
+const MESSAGE: &str = "message/rfc822";
+/// RFC 5322 section 2.1.1: the most bytes of a line without its line end.
+const LONGEST_LINE: usize = 998;
+
 /// An attachment as the ledger keeps it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,24 +64,58 @@ impl Attachment {
         self.data.len() / 4 * 3
     }
 
-    /// The MIME part, encoded; the error is a fragment.
+    /// The MIME part, encoded; the error is a fragment. Text in UTF-8 says so, and a message goes
+    /// as it is, because RFC 2046 section 5.2.1 allows no encoding of it.
     pub(super) fn part(&self) -> Result<SinglePart, String> {
-        let is_ours = ["multipart/", "message/"]
-            .iter()
-            .any(|prefix| self.content_type.to_ascii_lowercase().starts_with(prefix));
+        let lower = self.content_type.to_ascii_lowercase();
+        let is_message = lower == MESSAGE;
+        let is_ours = !is_message
+            && ["multipart/", "message/"].iter().any(|prefix| lower.starts_with(prefix));
         if is_ours
             || !self.content_type.contains('/')
             || self.content_type.chars().any(|c| c.is_control() || !c.is_ascii())
         {
             return Err("`content_type` must be a type such as application/pdf".to_owned());
         }
-        let content_type = ContentType::parse(&self.content_type)
-            .map_err(|_| "`content_type` must be a type such as application/pdf".to_owned())?;
         let data = BASE64_STANDARD.decode(&self.data).map_err(|_| "its content is not base64")?;
-        let body = Body::new_with_encoding(data, ContentTransferEncoding::Base64)
-            .map_err(|_| "it cannot be encoded")?;
+        let is_text = lower.starts_with("text/") && !lower.contains("charset");
+        let content_type = if is_text && std::str::from_utf8(&data).is_ok() {
+            ContentType::parse(&format!("{}; charset=utf-8", self.content_type))
+        } else {
+            ContentType::parse(&self.content_type)
+        };
+        let content_type = content_type
+            .map_err(|_| "`content_type` must be a type such as application/pdf".to_owned())?;
+        let body = if is_message {
+            whole_message(&data)?
+        } else {
+            Body::new_with_encoding(data, ContentTransferEncoding::Base64)
+                .map_err(|_| "it cannot be encoded")?
+        };
         Ok(LettreAttachment::new(self.name.clone()).body(body, content_type))
     }
+}
+
+/// A message with CRLF line ends, as 7bit or 8bit; the error is a fragment.
+fn whole_message(data: &[u8]) -> Result<Body, String> {
+    let mut out = Vec::with_capacity(data.len() + data.len() / 32);
+    for line in data.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.len() > LONGEST_LINE || text.iter().any(|byte| matches!(byte, 0 | b'\r')) {
+            return Err("a message with lines over 998 bytes, NUL or a lone CR cannot go as message/rfc822; set `content_type = \"application/octet-stream\"`".to_owned());
+        }
+        out.extend_from_slice(text);
+        if line.ends_with(b"\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    let encoding = if out.is_ascii() {
+        ContentTransferEncoding::SevenBit
+    } else {
+        ContentTransferEncoding::EightBit
+    };
+    Ok(Body::dangerous_pre_encoded(out, encoding))
 }
 
 fn guess(name: &str) -> &'static str {
@@ -92,6 +131,7 @@ fn guess(name: &str) -> &'static str {
         "csv" => "text/csv",
         "html" | "htm" => "text/html",
         "ics" => "text/calendar",
+        "eml" => MESSAGE,
         "vcf" => "text/vcard",
         "json" => "application/json",
         "xml" => "application/xml",
@@ -130,13 +170,45 @@ mod tests {
             error.exit() == crate::model::exit::Exit::REFUSED
                 && error.to_string().contains("none.pdf")
         );
-        for content_type in ["pdf", "multipart/mixed", "a/b\r\nBcc: x"] {
+        for content_type in ["pdf", "multipart/mixed", "message/partial", "a/b\r\nBcc: x"] {
             let attachment = Attachment {
                 name: "a".into(),
                 content_type: content_type.into(),
                 data: String::new(),
             };
             assert!(attachment.part().is_err(), "{content_type:?}");
+        }
+    }
+
+    /// The part of a file of this name.
+    fn part_of(name: &str, data: &[u8]) -> Result<String, String> {
+        let attachment = Attachment {
+            name: name.to_owned(),
+            content_type: guess(name).to_owned(),
+            data: BASE64_STANDARD.encode(data),
+        };
+        attachment.part().map(|part| String::from_utf8(part.formatted()).expect("UTF-8"))
+    }
+
+    #[test]
+    fn text_in_utf_8_says_so_and_other_text_does_not() {
+        let part = part_of("a.csv", "name\nZoë\n".as_bytes()).expect("a part");
+        assert!(part.contains("Content-Type: text/csv; charset=utf-8\r\n"), "{part}");
+        let part = part_of("a.csv", b"name\nZo\xeb\n").expect("a part");
+        assert!(part.contains("Content-Type: text/csv\r\n"), "{part}");
+    }
+
+    #[test]
+    fn a_message_is_attached_as_it_is() {
+        let part = part_of("a.eml", b"Subject: x\n\nHello\r\n").expect("a part");
+        assert!(part.contains("Content-Type: message/rfc822\r\n"), "{part}");
+        assert!(part.contains("Content-Transfer-Encoding: 7bit\r\n"), "{part}");
+        assert!(part.contains("\r\n\r\nSubject: x\r\n\r\nHello\r\n"), "{part}");
+        let part = part_of("a.EML", "Subject: x\n\nZoë".as_bytes()).expect("a part");
+        assert!(part.contains("Content-Transfer-Encoding: 8bit\r\n"), "{part}");
+        for data in [[b'x'; 999].as_slice(), b"a\rb", b"a\0"] {
+            let why = part_of("a.eml", data).expect_err("not as it is");
+            assert!(why.contains("content_type"), "{why}");
         }
     }
 }
