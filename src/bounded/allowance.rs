@@ -146,32 +146,6 @@ fn elements(value: &Value) -> Result<usize, Exceeded> {
     Ok(count)
 }
 
-/// What a template has written, up to the most that it may.
-#[derive(Debug, Default)]
-pub(crate) struct Written(Vec<u8>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MOST {
-            return Err(io::Error::other(Exceeded::Text));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Written {
-    /// All of it; the engine writes text alone.
-    pub(crate) fn into_text(self) -> String {
-        String::from_utf8(self.0)
-            .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
-    }
-}
-
 /// Takes text up to an end and keeps nothing.
 struct Counter {
     left: usize,

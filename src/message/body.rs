@@ -1,13 +1,19 @@
 //! Bodies: from the templates of a message to its text part and its HTML part.
 
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Error, Result};
 
 use super::elements;
 use super::markdown;
+use super::piece::{As, Piece, Values, push_text};
+use super::recorder::Fixed;
 use super::row::Row;
-use super::template::{HTML_BODY, MARKDOWN_BODY, RenderError, Source, TEXT_BODY, Templates};
+use super::template::{HTML_BODY, MARKDOWN_BODY, Print, RenderError, Source, TEXT_BODY, Templates};
+use super::variants::{Part, Variant, Variants};
 
 /// The columns at which text made from HTML is wrapped.
 const TEXT_WIDTH: usize = 78;
@@ -27,12 +33,6 @@ pub(super) enum Body {
     Text(Source),
     Markdown(Source),
     Html { html: Source, text: Option<Source> },
-}
-
-/// A rendered body.
-pub(super) struct Parts {
-    pub(super) text: String,
-    pub(super) html: Option<String>,
 }
 
 impl Body {
@@ -61,41 +61,231 @@ impl Body {
         std::iter::once(first).chain(second)
     }
 
-    /// Finds whatever `render` would refuse but for HTML of which no text can be made.
-    pub(super) fn probe(&self, templates: &Templates, row: &Row<'_>) -> Result<(), RenderError> {
-        self.templates().try_for_each(|(name, _)| templates.probe(name, row))
+    /// The templates ready for rows, the one of the text part first.
+    pub(super) fn printers(&self) -> Vec<Printer> {
+        let printer = |name, makes| Printer {
+            name,
+            makes,
+            plain: OnceLock::new(),
+            variants: Variants::default(),
+        };
+        match self {
+            Self::Text(_) => vec![printer(TEXT_BODY, Makes::Text)],
+            Self::Markdown(_) => vec![printer(MARKDOWN_BODY, Makes::Markdown)],
+            Self::Html { text: None, .. } => vec![printer(HTML_BODY, Makes::HtmlWithText)],
+            Self::Html { text: Some(_), .. } => {
+                vec![printer(TEXT_BODY, Makes::Text), printer(HTML_BODY, Makes::Html)]
+            }
+        }
+    }
+}
+
+/// What becomes of what a template prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Makes {
+    Text,
+    Html,
+    HtmlWithText,
+    Markdown,
+}
+
+/// A body's template with its variants.
+#[derive(Debug)]
+pub(super) struct Printer {
+    name: &'static str,
+    makes: Makes,
+    /// The only variant of a plain template.
+    plain: OnceLock<Arc<Variant>>,
+    variants: Variants,
+}
+
+impl Printer {
+    fn print(&self, templates: &Templates, row: &Row<'_>) -> Result<Sheet, RenderError> {
+        let (variant, values) = match templates.print(self.name, row)? {
+            Print::Plain(values) => (self.plain(templates)?, values),
+            Print::Recorded(fixed, values) => {
+                let make = |fixed: &Fixed| self.variant(&templates.pieces(self.name, fixed));
+                (self.variants.get(fixed, make)?, values)
+            }
+        };
+        Ok(Sheet { variant, values })
     }
 
-    /// Renders both parts.
-    pub(super) fn render(
-        &self,
-        templates: &Templates,
-        row: &Row<'_>,
-    ) -> Result<Parts, RenderError> {
-        Ok(match self {
-            Self::Text(_) => Parts { text: templates.render(TEXT_BODY, row)?, html: None },
-            Self::Markdown(_) => {
-                let rendered = templates.render(MARKDOWN_BODY, row)?;
-                Parts {
-                    text: markdown::to_text(&rendered),
-                    html: Some(markdown::to_html(&rendered)),
-                }
-            }
-            Self::Html { text, .. } => {
-                let html = templates.render(HTML_BODY, row)?;
-                let text = if text.is_some() {
-                    templates.render(TEXT_BODY, row)?
-                } else {
-                    html_to_text(&html)?
+    /// Finds whatever `print` would refuse.
+    pub(super) fn probe(&self, templates: &Templates, row: &Row<'_>) -> Result<(), RenderError> {
+        match templates.probe(self.name, row)? {
+            Some(fixed) if self.makes == Makes::HtmlWithText => {
+                let check = |fixed: &Fixed| {
+                    Placeholders::new(&templates.pieces(self.name, fixed)).bounded_html().map(drop)
                 };
-                Parts { text, html: Some(html) }
+                self.variants.check(&fixed, check)
             }
+            _ => Ok(()),
+        }
+    }
+
+    fn plain(&self, templates: &Templates) -> Result<Arc<Variant>, RenderError> {
+        if let Some(variant) = self.plain.get() {
+            return Ok(Arc::clone(variant));
+        }
+        let variant = Arc::new(self.variant(templates.plain_pieces(self.name))?);
+        Ok(Arc::clone(self.plain.get_or_init(|| variant)))
+    }
+
+    fn variant(&self, pieces: &[Piece]) -> Result<Variant, RenderError> {
+        let html = |pieces| Some(Part::new("html", pieces));
+        let text = |pieces| Some(Part::new("plain", pieces));
+        let own = pieces.to_vec();
+        Ok(match self.makes {
+            Makes::Text => Variant { text: text(own), html: None },
+            Makes::Html => Variant { text: None, html: html(own) },
+            Makes::HtmlWithText => Variant { text: text(text_of(pieces)?), html: html(own) },
+            Makes::Markdown => Variant {
+                text: text(markdown::to_text(pieces)),
+                html: html(markdown::to_html(pieces)),
+            },
         })
     }
 }
 
+/// What one template printed for a row.
+struct Sheet {
+    variant: Arc<Variant>,
+    values: Values,
+}
+
+/// A row's body.
+pub(super) struct Printed(Vec<Sheet>);
+
+impl Printed {
+    /// Renders the templates.
+    pub(super) fn new(
+        printers: &[Printer],
+        templates: &Templates,
+        row: &Row<'_>,
+    ) -> Result<Self, RenderError> {
+        let sheets = printers.iter().map(|printer| printer.print(templates, row));
+        sheets.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn text_part(&self) -> Option<(&Part, &Values)> {
+        self.0.iter().find_map(|sheet| Some((sheet.variant.text.as_ref()?, &sheet.values)))
+    }
+
+    fn html_part(&self) -> Option<(&Part, &Values)> {
+        self.0.iter().find_map(|sheet| Some((sheet.variant.html.as_ref()?, &sheet.values)))
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.text_part().map(|(part, values)| part.fill(values)).unwrap_or_default()
+    }
+
+    pub(super) fn html(&self) -> Option<String> {
+        self.html_part().map(|(part, values)| part.fill(values))
+    }
+
+    pub(super) fn has_html(&self) -> bool {
+        self.html_part().is_some()
+    }
+
+    /// Appends the MIME part of the text.
+    pub(super) fn push_text(&self, out: &mut Vec<u8>) {
+        if let Some((part, values)) = self.text_part() {
+            part.push(out, values);
+        }
+    }
+
+    /// Appends the MIME part of the HTML.
+    pub(super) fn push_html(&self, out: &mut Vec<u8>) {
+        if let Some((part, values)) = self.html_part() {
+            part.push(out, values);
+        }
+    }
+
+    /// About how many bytes these have.
+    pub(super) fn usual_size(&self) -> usize {
+        let parts = self.text_part().into_iter().chain(self.html_part());
+        parts.map(|(part, _)| part.usual_size()).sum()
+    }
+}
+
+/// HTML with placeholders for its values.
+struct Placeholders {
+    html: String,
+    open: char,
+    close: char,
+}
+
+impl Placeholders {
+    /// A placeholder is a number between two private characters that the HTML does not hold, be it
+    /// as references.
+    fn new(pieces: &[Piece]) -> Self {
+        let mut held = HashSet::new();
+        for piece in pieces {
+            if let Piece::Text(text) = piece {
+                held.extend(text.chars().filter(|c| *c >= '\u{e000}'));
+                held.extend(text.split("&#").skip(1).filter_map(referred));
+            }
+        }
+        let mut free = private().filter(|c| !held.contains(c));
+        // There are more of them than the text part's bounds let HTML hold.
+        let (open, close) = free.next().zip(free.next()).unwrap_or(('\u{f8f0}', '\u{f8f1}'));
+        let mut html = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => html.push_str(text),
+                Piece::Slot(place, _) => html.push_str(&format!("{open}{place}{close}")),
+            }
+        }
+        Self { html, open, close }
+    }
+
+    /// The HTML, unless it is more than a text can be made of.
+    fn bounded_html(&self) -> Result<&str, RenderError> {
+        elements::bounded(&self.html).map_err(|why| RenderError::of(HTML_BODY, None, why))?;
+        Ok(&self.html)
+    }
+
+    /// A text made of the HTML, in pieces.
+    fn pieces_of(&self, text: &str) -> Vec<Piece> {
+        let (mut pieces, mut rest) = (Vec::new(), text);
+        while let Some((before, behind)) = rest.split_once(self.open) {
+            push_text(&mut pieces, before);
+            let (place, after) = behind.split_once(self.close).unwrap_or((behind, ""));
+            // Where a long line was broken in it.
+            let digits: String = place.chars().filter(char::is_ascii_digit).collect();
+            pieces.extend(digits.parse().ok().map(|place| Piece::Slot(place, As::Line)));
+            rest = after;
+        }
+        push_text(&mut pieces, rest);
+        pieces
+    }
+}
+
+/// Private characters, first those that are the least used.
+fn private() -> impl Iterator<Item = char> {
+    let numbers = (0xf8f0..=0xf8ff).chain(0xe000..=0xf8ef).chain(0xf_0000..=0xf_fffd);
+    numbers.filter_map(char::from_u32)
+}
+
+/// The character of a reference by number; `text` is what follows its `&#`.
+fn referred(text: &str) -> Option<char> {
+    let (radix, digits) = match text.strip_prefix(['x', 'X']) {
+        Some(digits) => (16, digits),
+        None => (10, text),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    u32::from_str_radix(&digits[..end], radix).ok().and_then(char::from_u32)
+}
+
+/// The text part of HTML.
+fn text_of(pieces: &[Piece]) -> Result<Vec<Piece>, RenderError> {
+    let placeholders = Placeholders::new(pieces);
+    let text = html_to_text(placeholders.bounded_html()?)?;
+    Ok(placeholders.pieces_of(&text))
+}
+
 fn html_to_text(html: &str) -> Result<String, RenderError> {
-    elements::bounded(html).map_err(|why| RenderError::of(HTML_BODY, None, why))?;
     html2text::config::plain()
         .allow_width_overflow()
         .no_table_borders()

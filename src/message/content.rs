@@ -1,19 +1,12 @@
 //! A message as its parts, for providers that take structured content instead of bytes.
-//!
-//! The rule it keeps: the same templates in the same order as `render`, so that what one form
-//! refuses the other refuses too.
 
 use std::sync::Arc;
 
 use crate::content::{Attachment, Content, Needs, Party};
-use crate::input::context::ColumnIndex;
 use crate::model::outcome::Kind;
-use crate::model::recipient::Fields;
 
 use super::mailbox::Mailbox;
-use super::row::Row;
-use super::template::RenderError;
-use super::{Ident, Message, SUBJECT, TO_NAME, header};
+use super::{Filled, Message, header, unsubscribe_headers};
 
 /// What is the same in every recipient's content.
 #[derive(Debug)]
@@ -46,53 +39,32 @@ impl Shared {
     }
 }
 
-impl Message {
-    /// Renders a row into its parts and names it: what `render` would encode, and the Message-ID
-    /// that goes with it.
-    pub fn content(
-        &self,
-        index: &Arc<ColumnIndex>,
-        fields: &Fields,
-        ident: &Ident<'_>,
-    ) -> Result<(Content, String), RenderError> {
-        let row = Row::new(index, fields);
-        let message_id = self.message_id(ident);
-        let url = self.unsubscribe_url(&row, &message_id)?;
-        let subject = self.templates.render(SUBJECT, &row)?;
-        let name = if self.frozen.to_name.is_some() {
-            self.templates.render(TO_NAME, &row)?
-        } else {
-            String::new()
-        };
-        let mut headers: Vec<(String, String)> = url
-            .as_deref()
-            .into_iter()
-            .flat_map(super::unsubscribe_headers)
+impl Filled<'_> {
+    /// The row in its parts: what `encode` encodes.
+    pub(crate) fn content(&self) -> Content {
+        let own = self.headers.iter().map(|(name, value)| (*name, header::sanitise(value)));
+        let own = own.filter(|(_, value)| !value.is_empty());
+        let headers = self
+            .unsubscribe_url
+            .iter()
+            .flat_map(|url| unsubscribe_headers(url))
             .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        for (name, template) in &self.headers {
-            let value = self.templates.render(template, &row)?;
-            let value = header::sanitise(&value);
-            if !value.is_empty() {
-                headers.push((name.clone(), value.into_owned()));
-            }
-        }
-        let parts =
-            self.frozen.body.render(&self.templates, &row.with_unsubscribe_url(url.as_deref()))?;
-        let shared = self.shared.get_or_init(|| Shared::of(self));
-        let content = Content {
+            .chain(own.map(|(name, value)| (name.to_owned(), value.into_owned())));
+        let shared = self.message.shared.get_or_init(|| Shared::of(self.message));
+        Content {
             from: Arc::clone(&shared.from),
             reply_to: shared.reply_to.clone(),
-            to_name: header::sanitise(&name).into_owned(),
-            subject: header::sanitise(&subject).into_owned(),
-            text: parts.text,
-            html: parts.html,
-            headers,
+            to_name: self.to_name.clone(),
+            subject: self.subject.clone(),
+            text: self.body.text(),
+            html: self.body.html(),
+            headers: headers.collect(),
             attachments: Arc::clone(&shared.attachments),
-        };
-        Ok((content, message_id))
+        }
     }
+}
 
+impl Message {
     /// What a provider must be able to do for this message.
     pub fn needs(&self) -> Needs {
         Needs {

@@ -1,6 +1,14 @@
-//! Text in HTML.
+//! Text in HTML, and how a template's values are written.
 
 use std::fmt;
+
+/// How a template's values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Escape {
+    None,
+    Html,
+    Markdown,
+}
 
 /// Appends text so that it is text in HTML elements and in quoted attributes.
 pub(super) fn push_html_escaped(out: &mut impl fmt::Write, text: &str) -> fmt::Result {

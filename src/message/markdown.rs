@@ -1,208 +1,175 @@
-//! Markdown bodies: one rendering gives the text part (the source with its values) and the HTML
-//! part.
+//! Markdown bodies: the text part is the source with its values, the HTML part what Markdown makes
+//! of the source over placeholders for them.
 //!
-//! The rule it keeps: a value is text and never structure. While the template is rendered each
-//! value is put between two marks; for HTML the marked values are taken out, the rest becomes HTML,
-//! and only then are they put back, escaped. A value that the template marks as `safe` is Markdown
-//! of the author's and takes part like the rest.
+//! The rule it keeps: a value is text and never structure. In what a template keeps (`{% set %}`,
+//! macros) values stand between two marks, which are taken out again when it is printed. A value
+//! that the template marks as `safe` is Markdown of the author's and takes part like the rest.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use pulldown_cmark::{Options, Parser, html};
 
-use super::escape::push_html_escaped;
-use super::plain::Piece;
+use super::piece::{As, Piece, push_text};
 
 /// Unicode noncharacters, which no text to be exchanged may hold.
 const OPEN: char = '\u{fdd0}';
 const CLOSE: char = '\u{fdd1}';
 
 /// Writes a value between marks.
-pub(super) fn push_slot(out: &mut impl fmt::Write, value: &str) -> fmt::Result {
+pub(super) fn push_marked(out: &mut impl fmt::Write, value: &str) -> fmt::Result {
     if value.is_empty() {
         return Ok(());
     }
     out.write_char(OPEN)?;
-    if value.contains([OPEN, CLOSE]) {
-        out.write_str(&value.replace([OPEN, CLOSE], ""))?;
-    } else {
-        out.write_str(value)?;
-    }
+    out.write_str(&without_marks(value))?;
     out.write_char(CLOSE)
 }
 
-/// The text part: the rendered source without the marks.
-pub(super) fn to_text(rendered: &str) -> String {
-    rendered.replace([OPEN, CLOSE], "")
+/// A text without marks.
+pub(super) fn without_marks(text: &str) -> Cow<'_, str> {
+    if text.contains([OPEN, CLOSE]) {
+        Cow::Owned(text.replace([OPEN, CLOSE], ""))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
-/// The HTML part, a whole document.
-pub(super) fn to_html(rendered: &str) -> String {
-    let slots = Slots::take_out(rendered);
-    let mut out = String::with_capacity(rendered.len() * 2 + 128);
-    for part in slots.convert() {
-        match part {
-            Part::Html(html) => out.push_str(&html),
-            Part::Value(slot) => push_html_escaped(&mut out, slots.values[slot].1)
-                .expect("a String takes everything"),
-        }
+/// Hands on the stretches of a text with marks, and whether each is a value.
+pub(super) fn take_apart(
+    text: &str,
+    mut each: impl FnMut(&str, bool) -> fmt::Result,
+) -> fmt::Result {
+    let mut rest = text;
+    while let Some((before, marked)) = rest.split_once(OPEN) {
+        each(&without_marks(before), false)?;
+        let (value, after) = marked.split_once(CLOSE).unwrap_or((marked, ""));
+        each(&without_marks(value), true)?;
+        rest = after;
     }
-    out
+    each(&without_marks(rest), false)
 }
 
-/// The HTML part of a plain template for values of these shapes, in pieces: what `to_html` gives,
-/// with slots where the values come.
-pub(super) fn html_pieces(template: &[Piece], shapes: &[Shape]) -> Vec<Piece> {
-    let mut rendered = String::new();
-    let mut places = Vec::new();
-    for piece in template {
-        match piece {
-            Piece::Text(text) => rendered.push_str(text),
-            Piece::Slot(place) => {
-                push_slot(&mut rendered, shapes[*place].example())
-                    .expect("a String takes everything");
-                if shapes[*place] != Shape::Empty {
-                    places.push(*place);
-                }
-            }
-        }
+const URL_FORM: &str = "https://";
+
+/// The form of a value behind a `<`: a URL and an address make a link, a word does not.
+pub(super) fn form_of(value: &str) -> As {
+    if value.bytes().any(|b| b <= b' ' || b == b'<' || b == b'>') {
+        As::Text
+    } else if value.starts_with(URL_FORM) || value.starts_with("http://") {
+        As::Url
+    } else if value.contains('@') {
+        As::Mail
+    } else {
+        As::Text
     }
-    let piece = |part| match part {
-        Part::Html(html) => Piece::Text(html),
-        Part::Value(slot) => Piece::Slot(places[slot]),
+}
+
+/// The text part of a source in pieces.
+pub(super) fn to_text(source: &[Piece]) -> Vec<Piece> {
+    let piece = |piece: &Piece| match piece {
+        Piece::Text(text) => Piece::Text(without_marks(text).into_owned()),
+        slot => slot.clone(),
     };
-    Slots::take_out(&rendered).convert().into_iter().map(piece).collect()
+    source.iter().map(piece).collect()
 }
 
-/// How a value looks to Markdown while it is taken out: in `<...>` a URL and an address make a
-/// link, and a word does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Shape {
-    /// Nothing at all, not even a placeholder.
-    Empty,
-    Word,
-    Url,
-    Mail,
-}
-
-impl Shape {
-    fn of(value: &str) -> Self {
-        if value.is_empty() {
-            Self::Empty
-        } else if value.bytes().any(|b| b <= b' ' || b == b'<' || b == b'>') {
-            Self::Word
-        } else if value.starts_with(URL_SHAPE) || value.starts_with("http://") {
-            Self::Url
-        } else if value.contains('@') {
-            Self::Mail
-        } else {
-            Self::Word
+/// The HTML part, a whole document, of a source in pieces.
+pub(super) fn to_html(source: &[Piece]) -> Vec<Piece> {
+    let (prefix, markdown, forms) = with_placeholders(source);
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let mut converted = String::with_capacity(markdown.len() * 2);
+    html::push_html(&mut converted, Parser::new_ext(&markdown, options));
+    let mut pieces = Vec::new();
+    push_text(
+        &mut pieces,
+        "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"></head>\n<body>\n",
+    );
+    let (mut rest, mut place) = (converted.as_str(), Place::Text);
+    while let Some((before, placeholder)) = rest.split_once(prefix.as_str()) {
+        let digits = placeholder.bytes().take_while(u8::is_ascii_digit).count();
+        rest = placeholder[digits..].strip_prefix('x').unwrap_or(&placeholder[digits..]);
+        let slot = placeholder[..digits].parse().ok();
+        let form = slot.and_then(|slot: usize| forms.get(slot));
+        let before = match form {
+            Some(As::Url) => before.strip_suffix(URL_FORM).unwrap_or(before),
+            _ => before,
+        };
+        if form == Some(&As::Mail) {
+            let behind = rest.strip_prefix('@').and_then(|rest| rest.strip_prefix(prefix.as_str()));
+            rest = behind.unwrap_or(rest);
+        }
+        push_text(&mut pieces, before);
+        place = place.after(before);
+        if let (Some(slot), Some(_)) = (slot, form) {
+            let how = if place == Place::Text { As::HtmlLines } else { As::HtmlLine };
+            pieces.push(Piece::Slot(slot, how));
         }
     }
+    push_text(&mut pieces, rest);
+    push_text(&mut pieces, "</body>\n</html>\n");
+    pieces
+}
 
-    /// A value of this shape.
-    fn example(self) -> &'static str {
-        match self {
-            Self::Empty => "",
-            Self::Word => "word",
-            Self::Url => URL_SHAPE,
-            Self::Mail => "@",
-        }
+/// What begins every placeholder and stands nowhere else, the source with a placeholder for each
+/// value, and the forms of those.
+fn with_placeholders(source: &[Piece]) -> (String, String, Vec<As>) {
+    // A digit first, so that behind a `<` none is the name of an element.
+    let mut prefix = "0mbslot".to_owned();
+    while source.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(&prefix))) {
+        prefix.push('q');
     }
-}
-
-/// The shape of a value; `None` for one that holds a mark or the beginning of a placeholder.
-pub(super) fn shape_of(value: &str) -> Option<Shape> {
-    (!has_marks(value) && !value.contains(PREFIX)).then(|| Shape::of(value))
-}
-
-/// Whether a text holds what marks a value.
-pub(super) fn has_marks(text: &str) -> bool {
-    text.contains([OPEN, CLOSE])
-}
-
-/// A stretch of converted Markdown.
-enum Part {
-    Html(String),
-    /// The value of a slot, to be escaped.
-    Value(usize),
-}
-
-const URL_SHAPE: &str = "https://";
-const PREFIX: &str = "mbslot";
-
-struct Slots<'a> {
-    /// Starts every placeholder; occurs nowhere else in `markdown`.
-    prefix: String,
-    values: Vec<(Shape, &'a str)>,
-    markdown: String,
-}
-
-impl<'a> Slots<'a> {
-    fn take_out(rendered: &'a str) -> Self {
-        let mut prefix = PREFIX.to_owned();
-        while rendered.contains(&prefix) {
-            prefix.push('q');
-        }
-        let mut values = Vec::new();
-        let mut markdown = String::with_capacity(rendered.len());
-        let mut rest = rendered;
-        while let Some((before, marked)) = rest.split_once(OPEN) {
-            markdown.push_str(before);
-            let (value, after) = marked.split_once(CLOSE).unwrap_or((marked, ""));
-            let shape = Shape::of(value);
-            if shape == Shape::Url {
-                markdown.push_str(URL_SHAPE);
+    let (mut markdown, mut forms) = (String::new(), Vec::new());
+    for piece in source {
+        let (place, form) = match piece {
+            Piece::Text(text) => {
+                markdown.push_str(&without_marks(text));
+                continue;
             }
-            markdown.push_str(&format!("{prefix}{}x", values.len()));
-            if shape == Shape::Mail {
-                markdown.push('@');
-                markdown.push_str(&prefix);
-            }
-            values.push((shape, value));
-            rest = after;
+            Piece::Slot(place, form) => (*place, *form),
+        };
+        if forms.len() <= place {
+            forms.resize(place + 1, As::Text);
         }
-        markdown.push_str(rest);
-        Self { prefix, values, markdown }
+        forms[place] = form;
+        if form == As::Url {
+            markdown.push_str(URL_FORM);
+        }
+        markdown.push_str(&format!("{prefix}{place}x"));
+        if form == As::Mail {
+            markdown.push('@');
+            markdown.push_str(&prefix);
+        }
     }
+    (prefix, markdown, forms)
+}
 
-    /// The whole document, in parts.
-    fn convert(&self) -> Vec<Part> {
-        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-        let mut converted = String::with_capacity(self.markdown.len() * 2);
-        html::push_html(&mut converted, Parser::new_ext(&self.markdown, options));
-        let mut parts = Vec::new();
-        let mut html =
-            "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"></head>\n<body>\n".to_owned();
-        let mut rest = converted.as_str();
-        while let Some((before, placeholder)) = rest.split_once(self.prefix.as_str()) {
-            html.push_str(before);
-            let digits = placeholder.bytes().take_while(u8::is_ascii_digit).count();
-            rest = placeholder[digits..].strip_prefix('x').unwrap_or(&placeholder[digits..]);
-            let slot = placeholder[..digits]
-                .parse::<usize>()
-                .ok()
-                .filter(|slot| *slot < self.values.len());
-            let Some(slot) = slot else { continue };
-            match self.values[slot].0 {
-                Shape::Word | Shape::Empty => {}
-                Shape::Url => {
-                    html.truncate(html.strip_suffix(URL_SHAPE).map_or(html.len(), str::len))
+/// Where in HTML a text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Text,
+    Tag,
+    Quotes(char),
+}
+
+impl Place {
+    fn after(self, html: &str) -> Self {
+        let mut place = self;
+        for (at, c) in html.char_indices() {
+            place = match (place, c) {
+                (Self::Text, '<')
+                    if html[at + 1..]
+                        .starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c)) =>
+                {
+                    Self::Tag
                 }
-                Shape::Mail => {
-                    rest = rest
-                        .strip_prefix('@')
-                        .and_then(|rest| rest.strip_prefix(self.prefix.as_str()))
-                        .unwrap_or(rest)
-                }
-            }
-            parts.push(Part::Html(std::mem::take(&mut html)));
-            parts.push(Part::Value(slot));
+                (Self::Tag, '>') => Self::Text,
+                (Self::Tag, '"' | '\'') => Self::Quotes(c),
+                (Self::Quotes(quote), _) if c == quote => Self::Tag,
+                _ => place,
+            };
         }
-        html.push_str(rest);
-        html.push_str("</body>\n</html>\n");
-        parts.push(Part::Html(html));
-        parts
+        place
     }
 }
 
@@ -210,12 +177,18 @@ impl<'a> Slots<'a> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::escape::push_html_escaped;
+    use super::super::piece::{Values, fill};
     use super::*;
 
     fn body(source: &str, value: &str) -> String {
-        let mut slot = String::new();
-        push_slot(&mut slot, value).expect("a String takes everything");
-        let whole = to_html(&source.replace("{}", &slot));
+        let (before, after) = source.split_once("{}").expect("a place");
+        let form = if before.ends_with('<') { form_of(value) } else { As::Text };
+        let pieces =
+            [Piece::Text(before.to_owned()), Piece::Slot(0, form), Piece::Text(after.to_owned())];
+        let mut values = Values::default();
+        values.push(value);
+        let whole = fill(&to_html(&pieces), &values);
         let (_, body) = whole.split_once("<body>\n").expect("a body");
         body.strip_suffix("</body>\n</html>\n").expect("an end").to_owned()
     }
@@ -226,10 +199,15 @@ mod tests {
             ("Hi {}!", "Zoë", "<p>Hi Zoë!</p>\n"),
             ("Hi **{}**", "*a* _b_", "<p>Hi <strong>*a* _b_</strong></p>\n"),
             ("{} x", "# no heading", "<p># no heading x</p>\n"),
+            ("{}# x", "", "<p># x</p>\n"),
             ("Hi {}", "[click](http://evil.example)", "<p>Hi [click](http://evil.example)</p>\n"),
             ("Hi {}", "<script>", "<p>Hi &lt;script&gt;</p>\n"),
-            ("Hi {}", "a\n\n- b", "<p>Hi a\n\n- b</p>\n"),
+            ("Hi <{}>", "script", "<p>Hi &lt;script&gt;</p>\n"),
+            ("Hi {}", "a\n\n- b", "<p>Hi a<br><br>- b</p>\n"),
             ("`{}`", "a*b`c", "<p><code>a*b`c</code></p>\n"),
+            ("    {}", "a\nb", "<pre><code>a<br>b</code></pre>\n"),
+            ("<i title=\"{}\">x</i>", "a\nb", "<p><i title=\"a b\">x</i></p>\n"),
+            ("![{}](a.png)", "a\nb", "<p><img src=\"a.png\" alt=\"a b\" /></p>\n"),
             (
                 "[x](https://a.example/?q={})",
                 "\"><b>",
@@ -246,27 +224,33 @@ mod tests {
                 "<p><a href=\"https://a.example/u\">https://a.example/u</a></p>\n",
             ),
             ("<{}>", "a@b.example", "<p><a href=\"mailto:a@b.example\">a@b.example</a></p>\n"),
-            ("mbslot0x {}", "y", "<p>mbslot0x y</p>\n"),
+            ("0mbslot0x {}", "y", "<p>0mbslot0x y</p>\n"),
         ] {
-            assert_eq!(body(source, value), expected);
+            assert_eq!(body(source, value), expected, "{source}");
         }
     }
 
     #[test]
-    fn the_text_part_is_the_source_with_its_values() {
-        let mut rendered = "**Hi** ".to_owned();
-        push_slot(&mut rendered, "<Zoë>").expect("a String takes everything");
-        assert_eq!(to_text(&rendered), "**Hi** <Zoë>");
+    fn marks_part_what_a_template_kept() {
+        let mut kept = "**Hi** ".to_owned();
+        push_marked(&mut kept, "<Zoë\u{fdd1}>").expect("a String takes everything");
+        let mut found = Vec::new();
+        let each = |text: &str, is_value| {
+            found.push((text.to_owned(), is_value));
+            Ok(())
+        };
+        take_apart(&kept, each).expect("takes everything");
+        let part = |text: &str, is_value| (text.to_owned(), is_value);
+        assert_eq!(found, [part("**Hi** ", false), part("<Zoë>", true), part("", false)]);
     }
 
     proptest! {
         #[test]
         fn any_value_comes_out_as_its_escaped_self(value in any::<String>()) {
-            let clean: String = value.chars().filter(|c| ![OPEN, CLOSE].contains(c)).collect();
-            prop_assume!(!clean.is_empty());
+            let one_line = value.replace(|c: char| c.is_control() || "\u{2028}\u{2029}".contains(c), "");
             let mut escaped = String::new();
-            push_html_escaped(&mut escaped, &clean).expect("a String takes everything");
-            prop_assert_eq!(body("a {} b", &value), format!("<p>a {escaped} b</p>\n"));
+            push_html_escaped(&mut escaped, &one_line).expect("a String takes everything");
+            prop_assert_eq!(body("a {} b", &one_line), format!("<p>a {escaped} b</p>\n"));
         }
     }
 }

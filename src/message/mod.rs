@@ -7,8 +7,6 @@
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
 
-use lettre::message::SinglePart;
-
 use crate::input::context::ColumnIndex;
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
@@ -32,13 +30,15 @@ mod load;
 mod mailbox;
 mod markdown;
 mod mime;
+mod piece;
 mod plain;
 mod prepared;
+mod recorder;
 mod reserved;
 mod row;
-mod skeleton;
 mod source;
 mod template;
+mod variants;
 
 pub(crate) use ident::message_id;
 pub use ident::{Ident, is_token, token_of};
@@ -48,10 +48,10 @@ pub(crate) use mailbox::bracketed_address;
 pub use source::MessageSource;
 pub(crate) use template::RenderError;
 
+use body::{Printed, Printer};
 use frozen::{Frozen, VERSION};
 use mailbox::Mailbox;
 use row::Row;
-use skeleton::Skeleton;
 use template::Templates;
 
 const SUBJECT: &str = "subject";
@@ -73,9 +73,10 @@ pub struct Message {
     templates: Templates,
     /// The custom headers: their names, and the names of their templates.
     headers: Vec<(String, String)>,
-    attachments: Vec<SinglePart>,
-    /// What is encoded once for all recipients, where that can be done.
-    skeleton: Option<Skeleton>,
+    /// The attachments, encoded.
+    attachments: Vec<Vec<u8>>,
+    /// The body's templates.
+    printers: Vec<Printer>,
     /// What is the same in every recipient's content, made when content is first asked for.
     shared: OnceLock<content::Shared>,
     odd: Vec<String>,
@@ -85,23 +86,6 @@ pub struct Message {
 
 /// The placeholder for the recipient in an envelope sender.
 const TOKEN: &str = "{token}";
-
-/// One recipient's mail as it goes out.
-pub struct Encoded {
-    /// The whole message, CRLF line ends, not dot-stuffed.
-    pub bytes: Vec<u8>,
-    /// Without angle brackets.
-    pub message_id: String,
-}
-
-impl std::fmt::Debug for Encoded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoded")
-            .field("message_id", &self.message_id)
-            .field("bytes", &self.bytes.len())
-            .finish()
-    }
-}
 
 /// One recipient's mail with what people see of it.
 #[derive(Clone)]
@@ -173,8 +157,11 @@ impl Message {
             headers.push((name.clone(), template));
         }
         frozen.body.compile(&mut templates)?;
-        let attachments =
-            frozen.attachments.iter().map(|a| a.part()).collect::<Result<Vec<_>, _>>();
+        let attachments = frozen
+            .attachments
+            .iter()
+            .map(|a| a.part().map(|part| part.formatted()))
+            .collect::<Result<Vec<_>, _>>();
         let attachments = attachments.map_err(|why| damaged(format!("attachment: {why}")))?;
         Ok(Self {
             from: Mailbox::parse(&frozen.from).map_err(|why| damaged(format!("from {why}")))?,
@@ -186,7 +173,7 @@ impl Message {
                 .map_err(|why| damaged(format!("reply_to {why}")))?,
             envelope_sender: Address::parse(&frozen.envelope_sender)
                 .map_err(|why| damaged(format!("envelope_sender: {why}")))?,
-            skeleton: Skeleton::new(&frozen.body, &templates, &attachments),
+            printers: frozen.body.printers(),
             attachments,
             shared: OnceLock::new(),
             templates,
@@ -270,41 +257,37 @@ impl Message {
         std::iter::once(SUBJECT)
             .chain(to_name)
             .chain(names)
-            .try_for_each(|name| self.templates.probe(name, &row))?;
-        self.frozen.body.probe(&self.templates, &row.with_unsubscribe_url(url.as_deref()))
+            .try_for_each(|name| self.templates.probe(name, &row).map(drop))?;
+        let row = row.with_unsubscribe_url(url.as_deref());
+        self.printers.iter().try_for_each(|printer| printer.probe(&self.templates, &row))
     }
 
-    /// Renders a row and encodes it, into `room` if that serves: the bytes of `render`, by what
-    /// has been prepared for the run where that can be.
-    pub fn encode(
+    /// Renders a row's templates.
+    pub(crate) fn fill(
         &self,
         index: &Arc<ColumnIndex>,
         fields: &Fields,
-        to: &Address,
         ident: &Ident<'_>,
-        mut room: Vec<u8>,
-    ) -> Result<Encoded, RenderError> {
-        if let Some(skeleton) = &self.skeleton {
-            let row = Row::new(index, fields);
-            let message_id = self.message_id(ident);
-            let url = self.unsubscribe_url(&row, &message_id)?;
-            let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
-            room.clear();
-            if skeleton.assemble(
-                &mut room,
-                &head.block,
-                &self.templates,
-                &row.with_unsubscribe_url(url.as_deref()),
-                &message_id,
-            ) {
-                return Ok(Encoded { bytes: room, message_id });
-            }
+    ) -> Result<Filled<'_>, RenderError> {
+        let row = Row::new(index, fields);
+        let message_id = self.message_id(ident);
+        let unsubscribe_url = self.unsubscribe_url(&row, &message_id)?;
+        let clean = |text: String| header::sanitise(&text).into_owned();
+        let subject = self.templates.render(SUBJECT, &row).map(clean)?;
+        let to_name = match self.frozen.to_name {
+            Some(_) => self.templates.render(TO_NAME, &row).map(clean)?,
+            None => String::new(),
+        };
+        let mut headers = Vec::with_capacity(self.headers.len());
+        for (name, template) in &self.headers {
+            headers.push((name.as_str(), self.templates.render(template, &row)?));
         }
-        self.render(index, fields, to, ident)
-            .map(|whole| Encoded { bytes: whole.bytes, message_id: whole.message_id })
+        let row = row.with_unsubscribe_url(unsubscribe_url.as_deref());
+        let body = Printed::new(&self.printers, &self.templates, &row)?;
+        Ok(Filled { message: self, message_id, unsubscribe_url, subject, to_name, headers, body })
     }
 
-    /// Renders a row whole. The same arguments give the same bytes.
+    /// Renders a row. The same arguments give the same bytes.
     pub fn render(
         &self,
         index: &Arc<ColumnIndex>,
@@ -312,67 +295,22 @@ impl Message {
         to: &Address,
         ident: &Ident<'_>,
     ) -> Result<Rendered, RenderError> {
-        let row = Row::new(index, fields);
-        let message_id = self.message_id(ident);
-        let url = self.unsubscribe_url(&row, &message_id)?;
-        let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
-        let parts =
-            self.frozen.body.render(&self.templates, &row.with_unsubscribe_url(url.as_deref()))?;
-        let bytes = mime::assemble(&head.block, &parts, &self.attachments, &message_id);
+        let filled = self.fill(index, fields, ident)?;
+        let mut bytes = Vec::new();
+        filled.encode(to, ident, &mut bytes);
         Ok(Rendered {
             bytes,
-            message_id,
-            subject: head.subject,
             from: self.from.to_string(),
-            to: head.to.to_string(),
-            html: parts.html,
-            text: Some(parts.text),
+            to: Mailbox { name: filled.to_name, address: to.clone() }.to_string(),
+            html: filled.body.html(),
+            text: Some(filled.body.text()),
+            message_id: filled.message_id,
+            subject: filled.subject,
         })
     }
 
     fn message_id(&self, ident: &Ident<'_>) -> String {
         message_id(ident.campaign, ident.env, ident.key, self.from.address.domain(), ident.secret)
-    }
-
-    /// The header block but for MIME-Version and what follows it.
-    fn head(
-        &self,
-        row: &Row<'_>,
-        to: &Address,
-        unsubscribe_url: Option<&str>,
-        message_id: &str,
-        ident: &Ident<'_>,
-    ) -> Result<Head, RenderError> {
-        let subject = self.templates.render(SUBJECT, row)?;
-        let subject = header::sanitise(&subject).into_owned();
-        let name = if self.frozen.to_name.is_some() {
-            self.templates.render(TO_NAME, row)?
-        } else {
-            String::new()
-        };
-        let to = Mailbox { name: header::sanitise(&name).into_owned(), address: to.clone() };
-        let mut block = String::with_capacity(512);
-        self.from.push_header(&mut block, "From");
-        to.push_header(&mut block, "To");
-        if let Some(reply_to) = &self.reply_to {
-            reply_to.push_header(&mut block, "Reply-To");
-        }
-        header::push_text(&mut block, "Subject", &subject);
-        put(
-            &mut block,
-            format_args!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")),
-        );
-        put(&mut block, format_args!("Message-ID: <{message_id}>\r\n"));
-        for (name, value) in unsubscribe_url.into_iter().flat_map(unsubscribe_headers) {
-            put(&mut block, format_args!("{name}: {value}\r\n"));
-        }
-        for (name, template) in &self.headers {
-            let value = self.templates.render(template, row)?;
-            if !header::sanitise(&value).is_empty() {
-                header::push_custom(&mut block, name, &value);
-            }
-        }
-        Ok(Head { block, subject, to })
     }
 
     fn unsubscribe_url(
@@ -394,6 +332,54 @@ impl Message {
     }
 }
 
+/// A row whose templates are rendered.
+pub(crate) struct Filled<'m> {
+    message: &'m Message,
+    /// Without angle brackets.
+    pub(crate) message_id: String,
+    unsubscribe_url: Option<String>,
+    subject: String,
+    to_name: String,
+    /// The custom headers, as they were rendered.
+    headers: Vec<(&'m str, String)>,
+    body: Printed,
+}
+
+impl Filled<'_> {
+    /// Writes the whole message: CRLF line ends, not dot-stuffed.
+    pub(crate) fn encode(&self, to: &Address, ident: &Ident<'_>, out: &mut Vec<u8>) {
+        let (head, message) = (self.head(to, ident), self.message);
+        out.clear();
+        mime::assemble(out, &head, &self.body, &message.attachments, &self.message_id);
+    }
+
+    /// The header block but for MIME-Version and what follows it.
+    fn head(&self, to: &Address, ident: &Ident<'_>) -> String {
+        let to = Mailbox { name: self.to_name.clone(), address: to.clone() };
+        let mut block = String::with_capacity(512);
+        self.message.from.push_header(&mut block, "From");
+        to.push_header(&mut block, "To");
+        if let Some(reply_to) = &self.message.reply_to {
+            reply_to.push_header(&mut block, "Reply-To");
+        }
+        header::push_text(&mut block, "Subject", &self.subject);
+        put(
+            &mut block,
+            format_args!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")),
+        );
+        put(&mut block, format_args!("Message-ID: <{}>\r\n", self.message_id));
+        for (name, value) in self.unsubscribe_url.iter().flat_map(|url| unsubscribe_headers(url)) {
+            put(&mut block, format_args!("{name}: {value}\r\n"));
+        }
+        for (name, value) in &self.headers {
+            if !header::sanitise(value).is_empty() {
+                header::push_custom(&mut block, name, value);
+            }
+        }
+        block
+    }
+}
+
 /// Appends what is formatted. Writing to a text does not fail.
 fn put(block: &mut String, text: fmt::Arguments<'_>) {
     let _ = block.write_fmt(text);
@@ -406,12 +392,6 @@ fn unsubscribe_headers(url: &str) -> impl Iterator<Item = (&'static str, String)
     let post =
         one_click.then(|| ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
     std::iter::once(("List-Unsubscribe", format!("<{url}>"))).chain(post)
-}
-
-struct Head {
-    block: String,
-    subject: String,
-    to: Mailbox,
 }
 
 fn check_url(url: &str) -> Result<(), &'static str> {

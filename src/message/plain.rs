@@ -1,9 +1,11 @@
-//! Plain templates: text and `{{ name }}`, nothing else. They are filled without the engine, with
-//! what the engine would give.
+//! Plain templates: text and `{{ name }}`, nothing else. They have one variant, known beforehand,
+//! and are filled without the engine, with what the engine would give.
 //!
 //! The rule it keeps: where the two could differ, a template is not plain or a row has no plain
 //! values, and the engine does it.
 
+use super::escape::Escape;
+use super::piece::{As, Piece, Values, push_text};
 use super::row::Row;
 
 /// Names that mean something of their own in a template.
@@ -12,27 +14,24 @@ const RESERVED: &[&str] = &[
     "loop", "self", "super",
 ];
 
-/// A stretch of a plain template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
-    Text(String),
-    /// The value of a name, by its place among the template's names.
-    Slot(usize),
-}
-
 /// A template of which every tag is `{{ name }}`.
 #[derive(Debug)]
 pub(super) struct Plain {
     names: Vec<String>,
-    pieces: Vec<Piece>,
+    pub(super) pieces: Vec<Piece>,
 }
 
 impl Plain {
     /// Reads a template that the engine has compiled; `None` where it is not plain.
-    pub(super) fn parse(source: &str) -> Option<Self> {
-        if source.contains("{%") || source.contains("{#") {
+    pub(super) fn parse(source: &str, escape: Escape) -> Option<Self> {
+        // What follows a `<` of Markdown can be a link or not.
+        if source.contains("{%")
+            || source.contains("{#")
+            || (escape == Escape::Markdown && source.contains("<{{"))
+        {
             return None;
         }
+        let how = if escape == Escape::Html { As::Html } else { As::Text };
         // The engine takes one line break off the end of every template.
         let source = source.strip_suffix('\n').unwrap_or(source);
         let mut rest = source.strip_suffix('\r').unwrap_or(source);
@@ -43,36 +42,26 @@ impl Plain {
             if !is_name(name) {
                 return None;
             }
-            plain.push_text(text);
-            plain.push_slot(name);
+            push_text(&mut plain.pieces, text);
+            let place = plain.names.iter().position(|known| known == name).unwrap_or_else(|| {
+                plain.names.push(name.to_owned());
+                plain.names.len() - 1
+            });
+            plain.pieces.push(Piece::Slot(place, how));
             rest = after;
         }
-        plain.push_text(rest);
+        push_text(&mut plain.pieces, rest);
         Some(plain)
-    }
-
-    fn push_text(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.pieces.push(Piece::Text(text.to_owned()));
-        }
-    }
-
-    fn push_slot(&mut self, name: &str) {
-        let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.names.push(name.to_owned());
-            self.names.len() - 1
-        });
-        self.pieces.push(Piece::Slot(place));
-    }
-
-    pub(super) fn pieces(&self) -> &[Piece] {
-        &self.pieces
     }
 
     /// The value of each name for a row; `None` where one of them is for the engine to find or to
     /// miss.
-    pub(super) fn values<'a>(&self, row: &Row<'a>) -> Option<Vec<&'a str>> {
-        self.names.iter().map(|name| row.text(name)).collect()
+    pub(super) fn values(&self, row: &Row<'_>) -> Option<Values> {
+        let mut values = Values::for_values(self.names.len());
+        for name in &self.names {
+            values.push(row.text(name)?);
+        }
+        Some(values)
     }
 
     /// Whether `values` would find them all.
@@ -94,14 +83,16 @@ mod tests {
 
     #[test]
     fn text_and_names_are_plain_and_nothing_else_is() {
-        let plain = Plain::parse("Hi {{ name }},\r\n{{name}} {{\tid }}\r\n").expect("plain");
+        let parse = |source: &str| Plain::parse(source, Escape::None);
+        let plain = parse("Hi {{ name }},\r\n{{name}} {{\tid }}\r\n").expect("plain");
         let text = |text: &str| Piece::Text(text.to_owned());
+        let slot = |place| Piece::Slot(place, As::Text);
         assert_eq!(
-            plain.pieces(),
-            [text("Hi "), Piece::Slot(0), text(",\r\n"), Piece::Slot(0), text(" "), Piece::Slot(1)]
+            plain.pieces,
+            [text("Hi "), slot(0), text(",\r\n"), slot(0), text(" "), slot(1)]
         );
         assert_eq!(plain.names, ["name", "id"]);
-        assert_eq!(Plain::parse("").expect("plain").pieces(), []);
+        assert_eq!(parse("").expect("plain").pieces, []);
         for source in [
             "{{ a.b }}",
             "{{ a | upper }}",
@@ -115,7 +106,7 @@ mod tests {
             "{{ ä }}",
             "{{ a",
         ] {
-            assert!(Plain::parse(source).is_none(), "{source}");
+            assert!(parse(source).is_none(), "{source}");
         }
     }
 }

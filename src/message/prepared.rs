@@ -1,296 +1,321 @@
-//! Text parts whose fixed lines are encoded once; only lines with values in them are encoded for
-//! each recipient.
+//! Text parts of which the fixed text is encoded once: for each row its bytes are copied, and only
+//! the values are encoded.
 //!
-//! The rule it keeps: the bytes are those of building the part whole (`mime::text_part`). Where
-//! that cannot be promised cheaply, as for a value with a line break or a part that wants base64,
-//! `push` says so and the caller builds it whole.
+//! The rule it keeps: the bytes are a function of pieces and values. A part goes as 7bit where all
+//! its lines are ASCII and short, as base64 where more than a third of it would have to be quoted,
+//! else as quoted-printable (RFC 2045). There a long stretch of fixed text behind a value begins a
+//! line of its own, so that it is the same bytes whatever the value.
 
-use lettre::message::SinglePart;
-use lettre::message::header::{ContentTransferEncoding, ContentType};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use super::mime::with_crlf;
-use super::plain::Piece;
-use super::template::Escape;
+use super::piece::{As, Piece, Values};
 
-/// From this many bytes on, the line break before included, the builder takes a line for too long
-/// to go unencoded.
-const LONG: usize = 76;
+/// The most bytes of a line (RFC 2045 section 6.7), and of one that goes on.
+const LONGEST: usize = 76;
+const GOING_ON: usize = LONGEST - 1;
+/// So many bytes make a line of base64.
+const BASE64_BYTES: usize = 57;
+const CRLF: &str = "\r\n";
 
-/// A part of which the fixed lines are encoded.
+/// A part of which the fixed text is encoded.
 #[derive(Debug)]
-pub(super) struct PreparedPart {
-    /// The part's header block with the empty line, as 7bit and as quoted-printable.
-    plain_head: Vec<u8>,
-    quoted_head: Vec<u8>,
-    runs: Vec<Run>,
-    escape: Escape,
-    /// Bytes of the fixed text, line breaks included, and how many of them are not printable
-    /// ASCII.
+pub(super) struct Prepared {
+    spans: Vec<Span>,
+    /// Bytes of the fixed text, and how many of them have to be quoted.
     bytes: usize,
-    unprintable: usize,
-    /// Whether the fixed lines and texts are ASCII and short.
+    quoted: usize,
+    /// Whether the fixed text may go as it is.
     is_plain: bool,
 }
 
-/// Whole lines.
 #[derive(Debug)]
-enum Run {
-    /// Without values, each with its line break but for the part's last line.
-    Fixed { plain: Vec<u8>, quoted: Vec<u8> },
-    /// One line with values.
-    Filled(Line),
+enum Span {
+    /// Text within one line, or text that begins with a line break: as it is and encoded from the
+    /// beginning of a line, and how long the last line of each is.
+    Text {
+        plain: String,
+        quoted: Vec<u8>,
+        columns: (usize, usize),
+    },
+    Slot(usize, As),
 }
 
-#[derive(Debug)]
-struct Line {
-    pieces: Vec<Piece>,
-    is_last: bool,
-    /// The most bytes that go unencoded.
-    longest: usize,
-    /// What its fixed texts have been counted as already.
-    bytes: usize,
-    unprintable: usize,
-}
-
-impl PreparedPart {
-    /// Encodes what is fixed. `None` where a line break might be made of a value and the text
-    /// around it.
-    pub(super) fn new(
-        pieces: &[Piece],
-        escape: Escape,
-        content_type: &ContentType,
-    ) -> Option<Self> {
-        let lines = lines(pieces)?;
-        let head = |encoding| {
-            let empty = lettre::message::Body::dangerous_pre_encoded(Vec::new(), encoding);
-            let mut head =
-                SinglePart::builder().header(content_type.clone()).body(empty).formatted();
-            head.truncate(head.len() - 2);
-            head
-        };
-        let mut part = Self {
-            plain_head: head(ContentTransferEncoding::SevenBit),
-            quoted_head: head(ContentTransferEncoding::QuotedPrintable),
-            runs: Vec::new(),
-            escape,
-            bytes: 0,
-            unprintable: 0,
-            is_plain: true,
-        };
-        let last = lines.len() - 1;
-        for (i, line) in lines.into_iter().enumerate() {
-            part.push_line(line, i == 0, i == last);
-        }
-        Some(part)
-    }
-
-    fn push_line(&mut self, pieces: Vec<Piece>, is_first: bool, is_last: bool) {
-        // The builder counts a line's break only where there is one, and that of the line before as
-        // one byte.
-        let longest = LONG - 1 - usize::from(!is_first) - usize::from(!is_last);
-        let line_break: &[u8] = if is_last { b"" } else { b"\r\n" };
-        let (bytes, unprintable) = (self.bytes, self.unprintable);
-        for piece in &pieces {
-            if let Piece::Text(text) = piece {
-                self.count(text.as_bytes());
+impl Prepared {
+    /// Encodes what is fixed.
+    pub(super) fn new(pieces: &[Piece]) -> Self {
+        let mut part = Self { spans: Vec::new(), bytes: 0, quoted: 0, is_plain: true };
+        for piece in pieces {
+            match piece {
+                Piece::Slot(place, how) => part.spans.push(Span::Slot(*place, *how)),
+                Piece::Text(text) => {
+                    let text = with_crlf(text);
+                    let (line, lines) = text.split_at(text.find(CRLF).unwrap_or(text.len()));
+                    part.push_text(line);
+                    part.push_text(lines);
+                }
             }
         }
-        let (bytes, unprintable) = (self.bytes - bytes, self.unprintable - unprintable);
-        self.count(line_break);
-        let fixed = match &pieces[..] {
-            [] => "",
-            [Piece::Text(text)] => text.as_str(),
-            _ => {
-                self.is_plain &= pieces.iter().all(|piece| {
-                    matches!(piece, Piece::Slot(_))
-                        || matches!(piece, Piece::Text(text) if text.is_ascii())
-                });
-                self.runs.push(Run::Filled(Line { pieces, is_last, longest, bytes, unprintable }));
+        part
+    }
+
+    fn push_text(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        self.bytes += text.len();
+        self.quoted += count_quoted(text);
+        self.is_plain &= text.is_ascii() && text.split(CRLF).all(|line| line.len() <= LONGEST);
+        let mut quoted = Vec::with_capacity(text.len() + text.len() / 8);
+        let mut line = Quoted { out: &mut quoted, column: 0 };
+        line.push_lines(text);
+        let columns = (text.rsplit(CRLF).next().map_or(0, str::len), line.column);
+        self.spans.push(Span::Text { plain: text.to_owned(), quoted, columns });
+    }
+
+    /// About how many bytes it has with values of ordinary length.
+    pub(super) fn usual_size(&self) -> usize {
+        let spans = self.spans.iter().map(|span| match span {
+            Span::Text { plain, .. } if self.is_plain => plain.len(),
+            Span::Text { quoted, .. } => quoted.len(),
+            Span::Slot(..) => LONGEST,
+        });
+        spans.sum::<usize>() + 4 * LONGEST
+    }
+
+    /// Appends the part with these values.
+    pub(super) fn push(&self, out: &mut Vec<u8>, subtype: &str, values: &Values) {
+        let start = out.len();
+        for encoding in ["7bit", "quoted-printable", "base64"] {
+            let head = ["Content-Type: text/", subtype, "; charset=utf-8\r\n"];
+            let encoded = ["Content-Transfer-Encoding: ", encoding, "\r\n\r\n"];
+            head.iter().chain(&encoded).for_each(|text| out.extend_from_slice(text.as_bytes()));
+            let body = out.len();
+            let is_done = match encoding {
+                "7bit" => self.is_plain && self.push_plain(out, values),
+                "quoted-printable" => self.push_quoted(out, values),
+                _ => self.push_base64(out, values),
+            };
+            if is_done {
+                // The part's end is a line break.
+                if !out[body..].ends_with(CRLF.as_bytes()) {
+                    out.extend_from_slice(CRLF.as_bytes());
+                }
                 return;
             }
-        };
-        self.is_plain &= fixed.is_ascii() && fixed.len() <= longest;
-        if !matches!(self.runs.last(), Some(Run::Fixed { .. })) {
-            self.runs.push(Run::Fixed { plain: Vec::new(), quoted: Vec::new() });
-        }
-        if let Some(Run::Fixed { plain, quoted }) = self.runs.last_mut() {
-            plain.extend_from_slice(fixed.as_bytes());
-            plain.extend_from_slice(line_break);
-            quoted.extend_from_slice(&quoted_printable::encode(fixed));
-            quoted.extend_from_slice(line_break);
-        }
-    }
-
-    fn count(&mut self, text: &[u8]) {
-        self.bytes += text.len();
-        self.unprintable += unprintable(text);
-    }
-
-    /// About how many bytes it has with values of ordinary length; never less than its fixed
-    /// lines.
-    pub(super) fn usual_size(&self) -> usize {
-        let runs = self.runs.iter().map(|run| match run {
-            Run::Fixed { plain, quoted } => plain.len().max(quoted.len()),
-            Run::Filled(_) => 2 * LONG,
-        });
-        self.plain_head.len().max(self.quoted_head.len()) + runs.sum::<usize>()
-    }
-
-    /// Appends the part with these values. Returns false, and leaves `out` as it was, where the
-    /// part has to be built whole.
-    pub(super) fn push(&self, out: &mut Vec<u8>, values: &[&str]) -> bool {
-        let start = out.len();
-        if self.is_plain {
-            if let Some(done) = self.push_plain(out, values) {
-                return done;
-            }
             out.truncate(start);
         }
-        let done = self.push_quoted(out, values);
-        if !done {
-            out.truncate(start);
-        }
-        done
     }
 
-    /// `None` where it has to be encoded, `Some(false)` where it has to be built whole.
-    fn push_plain(&self, out: &mut Vec<u8>, values: &[&str]) -> Option<bool> {
-        out.extend_from_slice(&self.plain_head);
-        let mut filled = String::with_capacity(2 * LONG);
-        for run in &self.runs {
-            match run {
-                Run::Fixed { plain, .. } => out.extend_from_slice(plain),
-                Run::Filled(line) => {
-                    if !self.fill(line, values, &mut filled) {
-                        return Some(false);
+    /// False where it has to be encoded.
+    fn push_plain(&self, out: &mut Vec<u8>, values: &Values) -> bool {
+        let (mut column, mut value) = (0, String::new());
+        for span in &self.spans {
+            match span {
+                Span::Text { plain, columns: (last, _), .. } => {
+                    if !plain.starts_with(CRLF) {
+                        column += plain.len();
+                    } else if column > LONGEST {
+                        return false;
+                    } else {
+                        column = *last;
                     }
-                    if filled.len() > line.longest || !filled.is_ascii() {
-                        return None;
+                    out.extend_from_slice(plain.as_bytes());
+                }
+                Span::Slot(place, how) => {
+                    let value = written(&mut value, *how, values.get(*place));
+                    for (number, line) in value.split(CRLF).enumerate() {
+                        if number > 0 && std::mem::take(&mut column) > LONGEST {
+                            return false;
+                        }
+                        column += line.len();
                     }
-                    out.extend_from_slice(filled.as_bytes());
-                    out.extend_from_slice(line.line_break());
+                    if !value.is_ascii() {
+                        return false;
+                    }
+                    out.extend_from_slice(value.as_bytes());
                 }
             }
         }
-        out.extend_from_slice(b"\r\n");
-        Some(true)
+        column <= LONGEST
     }
 
-    fn push_quoted(&self, out: &mut Vec<u8>, values: &[&str]) -> bool {
-        out.extend_from_slice(&self.quoted_head);
-        let (mut bytes, mut not_printable) = (self.bytes, self.unprintable);
-        let mut filled = String::with_capacity(2 * LONG);
-        for run in &self.runs {
-            match run {
-                Run::Fixed { quoted, .. } => out.extend_from_slice(quoted),
-                Run::Filled(line) => {
-                    if !self.fill(line, values, &mut filled) {
-                        return false;
-                    }
-                    bytes += filled.len() - line.bytes;
-                    not_printable += push_quoted_line(out, filled.as_bytes()) - line.unprintable;
-                    out.extend_from_slice(line.line_break());
+    /// False where too much of it has to be quoted.
+    fn push_quoted(&self, out: &mut Vec<u8>, values: &Values) -> bool {
+        let (mut bytes, mut quoted, mut value) = (self.bytes, self.quoted, String::new());
+        let mut line = Quoted { out, column: 0 };
+        for span in &self.spans {
+            match span {
+                Span::Text { plain, quoted, columns: (_, column) } => {
+                    line.push_encoded(plain, quoted, *column)
+                }
+                Span::Slot(place, how) => {
+                    let value = written(&mut value, *how, values.get(*place));
+                    bytes += value.len();
+                    quoted += count_quoted(value);
+                    line.push_lines(value);
                 }
             }
         }
-        out.extend_from_slice(b"\r\n");
-        // Beyond a third the builder takes base64.
-        not_printable <= bytes / 3
+        line.end();
+        quoted <= bytes / 3
     }
 
-    /// Fills a line; false where its values could change the lines themselves.
-    fn fill(&self, line: &Line, values: &[&str], filled: &mut String) -> bool {
-        filled.clear();
-        for piece in &line.pieces {
-            match piece {
-                Piece::Text(text) => filled.push_str(text),
-                Piece::Slot(place) => {
-                    let value = values[*place];
-                    if memchr::memchr3(b'\r', b'\n', b'\0', value.as_bytes()).is_some() {
-                        return false;
-                    }
-                    if self.escape.push(filled, value).is_err() {
-                        return false;
-                    }
-                }
-            }
+    fn push_base64(&self, out: &mut Vec<u8>, values: &Values) -> bool {
+        let (mut text, mut value) = (String::new(), String::new());
+        for span in &self.spans {
+            text.push_str(match span {
+                Span::Text { plain, .. } => plain,
+                Span::Slot(place, how) => written(&mut value, *how, values.get(*place)),
+            });
         }
-        // The break before an empty last line is left out.
-        !(line.is_last && filled.is_empty())
+        let text = text.strip_suffix(CRLF).unwrap_or(&text);
+        let mut line = String::with_capacity(LONGEST + CRLF.len());
+        for bytes in text.as_bytes().chunks(BASE64_BYTES) {
+            line.clear();
+            BASE64_STANDARD.encode_string(bytes, &mut line);
+            line.push_str(CRLF);
+            out.extend_from_slice(line.as_bytes());
+        }
+        true
     }
 }
 
-impl Line {
-    fn line_break(&self) -> &'static [u8] {
-        if self.is_last { b"" } else { b"\r\n" }
+/// A value as it is written, with its line breaks as CRLF and without NUL.
+fn written<'b>(buffer: &'b mut String, how: As, value: &str) -> &'b str {
+    buffer.clear();
+    how.push(buffer, value);
+    if memchr::memchr3(b'\r', b'\n', b'\0', buffer.as_bytes()).is_some() {
+        *buffer = with_crlf(buffer);
     }
+    buffer
 }
 
-/// The pieces of each line, without the breaks. An empty last line is left out, as `with_crlf`
-/// does.
-fn lines(pieces: &[Piece]) -> Option<Vec<Vec<Piece>>> {
-    let mut lines = vec![Vec::new()];
-    for piece in pieces {
-        let Piece::Text(text) = piece else {
-            lines.last_mut()?.push(piece.clone());
-            continue;
+/// The text with every line break as CRLF and without NUL.
+fn with_crlf(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 32);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\r' | '\n' => {
+                chars.next_if(|next| c == '\r' && *next == '\n');
+                out.push_str(CRLF);
+            }
+            '\0' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn count_quoted(text: &str) -> usize {
+    text.bytes().filter(|b| !matches!(b, b'\t' | b'\r' | b'\n' | b' '..=b'~')).count()
+}
+
+/// Writes lines as quoted-printable.
+struct Quoted<'o> {
+    out: &'o mut Vec<u8>,
+    column: usize,
+}
+
+impl Quoted<'_> {
+    /// Text without line breaks.
+    fn push(&mut self, text: &[u8]) {
+        let is_literal = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~') && *byte != b'=';
+        let mut rest = text;
+        while let Some(first) = rest.first() {
+            // A dot that begins a line would be doubled on the wire.
+            let is_escaped = !is_literal(first) || (*first == b'.' && self.column == 0);
+            if self.column + if is_escaped { 3 } else { 1 } > GOING_ON {
+                self.go_on();
+            } else if is_escaped {
+                self.push_escaped(*first);
+                rest = &rest[1..];
+            } else {
+                let room = rest.len().min(GOING_ON - self.column);
+                let length = rest[..room].iter().take_while(|byte| is_literal(byte)).count();
+                let (literal, after) = rest.split_at(length);
+                self.out.extend_from_slice(literal);
+                self.column += length;
+                rest = after;
+            }
+        }
+    }
+
+    fn push_lines(&mut self, text: &str) {
+        for (number, line) in text.split(CRLF).enumerate() {
+            if number > 0 {
+                self.end();
+                self.out.extend_from_slice(CRLF.as_bytes());
+                self.column = 0;
+            }
+            self.push(line.as_bytes());
+        }
+    }
+
+    /// Text that is encoded already, from the beginning of a line.
+    fn push_encoded(&mut self, plain: &str, quoted: &[u8], column: usize) {
+        if plain.starts_with(CRLF) {
+            self.end();
+        } else if self.column > 0 && plain.len() < GOING_ON {
+            return self.push(plain.as_bytes());
+        } else if self.column > 0 {
+            self.go_on();
+        }
+        self.out.extend_from_slice(quoted);
+        self.column = column;
+    }
+
+    fn push_escaped(&mut self, byte: u8) {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+        self.out.extend_from_slice(&[b'=', high, low]);
+        self.column += 3;
+    }
+
+    fn go_on(&mut self) {
+        self.out.extend_from_slice(b"=\r\n");
+        self.column = 0;
+    }
+
+    /// A blank that ends a line is quoted.
+    fn end(&mut self) {
+        let last = self.out.last().copied();
+        let Some(blank) = last.filter(|last| self.column > 0 && b" \t".contains(last)) else {
+            return;
         };
-        // A value may turn out empty, and a line feed after it would then belong to this.
-        if text.ends_with('\r') {
-            return None;
+        self.out.pop();
+        self.column -= 1;
+        if self.column + 3 > LONGEST {
+            self.go_on();
         }
-        // `with_crlf` takes the last break off again.
-        for (i, part) in with_crlf(&format!("{text}\n")).split("\r\n").enumerate() {
-            if i > 0 {
-                lines.push(Vec::new());
-            }
-            if !part.is_empty() {
-                lines.last_mut()?.push(Piece::Text(part.to_owned()));
-            }
-        }
+        self.push_escaped(blank);
     }
-    if lines.len() > 1 && lines.last().is_some_and(Vec::is_empty) {
-        lines.pop();
-    }
-    Some(lines)
-}
-
-fn unprintable(text: &[u8]) -> usize {
-    text.iter().filter(|&&b| !matches!(b, b'\t' | b' '..=b'~')).count()
-}
-
-/// Appends a line as quoted-printable (RFC 2045 section 6.7). Most lines only have to be cut, which
-/// needs no look at each byte: a piece has 75 bytes and `=`, the last one up to 76. Returns how
-/// many of its bytes are not printable.
-fn push_quoted_line(out: &mut Vec<u8>, line: &[u8]) -> usize {
-    let stands_for_itself =
-        line.iter().fold(true, |all, &b| all & matches!(b, b' '..=b'~') & (b != b'='));
-    if !stands_for_itself || line.ends_with(b" ") {
-        out.extend_from_slice(&quoted_printable::encode(line));
-        return unprintable(line);
-    }
-    let mut rest = line;
-    while let Some((piece, more)) = rest.split_at_checked(75).filter(|(_, more)| more.len() > 1) {
-        out.extend_from_slice(piece);
-        out.extend_from_slice(b"=\r\n");
-        rest = more;
-    }
-    out.extend_from_slice(rest);
-    0
 }
 
 #[cfg(test)]
 mod tests {
+    use mail_parser::decoders::quoted_printable::quoted_printable_decode;
     use proptest::prelude::*;
 
     use super::*;
 
+    #[test]
+    fn every_kind_of_line_break_becomes_crlf() {
+        assert_eq!(with_crlf("a\r\nb\rc\nd\r\r\ne\0f\n"), "a\r\nb\r\nc\r\nd\r\n\r\ne f\r\n");
+        assert_eq!(with_crlf(""), "");
+    }
+
     proptest! {
         #[test]
-        fn a_line_is_cut_where_the_encoder_cuts_it(line in "[a-z ]{0,70}[a-z =é\t]{0,2}[a-z ]{0,170}") {
+        fn a_line_reads_back_and_is_never_too_long(line in "[a-z .]{0,80}[a-z =é.\t]{0,9}[a-z. ]{0,170}") {
             let mut out = Vec::new();
-            push_quoted_line(&mut out, line.as_bytes());
-            prop_assert_eq!(String::from_utf8(out), String::from_utf8(quoted_printable::encode(&line)));
+            let mut quoted = Quoted { out: &mut out, column: 0 };
+            quoted.push(line.as_bytes());
+            quoted.end();
+            prop_assert_eq!(quoted_printable_decode(&out), Some(line.into_bytes()));
+            for line in String::from_utf8(out).expect("ASCII").split("\r\n") {
+                prop_assert!(line.len() <= 76 && !line.starts_with('.') && !line.ends_with([' ', '\t']), "{line:?}");
+            }
         }
     }
 }

@@ -6,20 +6,22 @@
 use std::fmt;
 use std::ops::Range;
 
-use minijinja::value::{Value, ValueKind};
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::allowance::{self, Exceeded, Written};
+use crate::bounded::allowance::{self, Exceeded};
 use crate::bounded::chains;
 use crate::bounded::guarded::Guarded;
-use crate::input::context::{Doubt, float_text};
+use crate::input::context::Doubt;
 use crate::model::error::{Error, Result};
 
-use super::escape::push_html_escaped;
-use super::plain::{Piece, Plain};
+use super::escape::Escape;
+use super::filters;
+use super::piece::{Piece, Values, fill};
+use super::plain::Plain;
+use super::recorder::{Fixed, Marks, Recorder, write_value};
 use super::row::Row;
-use super::{filters, markdown};
 
 /// The most bytes of a template that an error quotes.
 const LONGEST_EXCERPT: usize = 200;
@@ -82,31 +84,20 @@ pub(super) struct Templates {
     guarded: Vec<Option<Guarded>>,
 }
 
-/// How a template's values are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Escape {
-    None,
-    Html,
-    Markdown,
+/// How the values of a template are written.
+fn escape_of(name: &str) -> Escape {
+    match name {
+        HTML_BODY => Escape::Html,
+        MARKDOWN_BODY => Escape::Markdown,
+        _ => Escape::None,
+    }
 }
 
-impl Escape {
-    fn of(name: &str) -> Self {
-        match name {
-            HTML_BODY => Self::Html,
-            MARKDOWN_BODY => Self::Markdown,
-            _ => Self::None,
-        }
-    }
-
-    /// Appends a text value.
-    pub(super) fn push(self, out: &mut impl fmt::Write, value: &str) -> fmt::Result {
-        match self {
-            Self::None => out.write_str(value),
-            Self::Html => push_html_escaped(out, value),
-            Self::Markdown => markdown::push_slot(out, value),
-        }
-    }
+/// What a template printed for a row.
+pub(super) enum Print {
+    /// The values of a plain template, by the numbers of its slots.
+    Plain(Values),
+    Recorded(Fixed, Values),
 }
 
 impl fmt::Debug for Templates {
@@ -123,7 +114,7 @@ impl Templates {
         // Without this, errors in release builds know neither the place nor the name.
         env.set_debug(true);
         env.set_fuel(Some(allowance::fuel(0)));
-        env.set_auto_escape_callback(|name| match Escape::of(name) {
+        env.set_auto_escape_callback(|name| match escape_of(name) {
             Escape::Html => AutoEscape::Html,
             Escape::Markdown => AutoEscape::Custom(MARKDOWN.into()),
             Escape::None => AutoEscape::None,
@@ -159,7 +150,7 @@ impl Templates {
                 .hint("values stand between {{ and }}, conditions and loops between {% and %}"));
         }
         self.sources.push((name.to_owned(), source.clone()));
-        self.plain.push(Plain::parse(&source.text));
+        self.plain.push(Plain::parse(&source.text, escape_of(name)));
         let kept = self
             .guarded
             .iter()
@@ -173,53 +164,88 @@ impl Templates {
     }
 
     /// A template that needs no engine.
-    pub(super) fn plain(&self, name: &str) -> Option<&Plain> {
-        let place = self.sources.iter().position(|(known, _)| known == name)?;
-        self.plain[place].as_ref()
+    fn plain(&self, name: &str) -> Option<&Plain> {
+        self.plain[self.place(name)?].as_ref()
+    }
+
+    /// The pieces of a template that has one variant.
+    pub(super) fn plain_pieces(&self, name: &str) -> &[Piece] {
+        self.plain(name).map_or(&[], |plain| &plain.pieces)
+    }
+
+    /// What a template printed, in pieces.
+    pub(super) fn pieces(&self, name: &str, fixed: &Fixed) -> Vec<Piece> {
+        let text = self.place(name).map(|place| match &self.guarded[place] {
+            Some(guarded) => guarded.text.as_str(),
+            None => self.sources[place].1.text.as_str(),
+        });
+        fixed.pieces(text.unwrap_or_default())
     }
 
     /// Renders one template for one row.
+    pub(super) fn print(&self, name: &str, row: &Row<'_>) -> Result<Print, RenderError> {
+        match self.plain(name).and_then(|plain| plain.values(row)) {
+            Some(values) => Ok(Print::Plain(values)),
+            None => self.record(name, row.value()),
+        }
+    }
+
+    /// The same as one text.
     pub(super) fn render(&self, name: &str, row: &Row<'_>) -> Result<String, RenderError> {
-        if let Some((plain, values)) =
-            self.plain(name).and_then(|plain| Some((plain, plain.values(row)?)))
-        {
-            let mut out = String::new();
-            for piece in plain.pieces() {
-                match piece {
-                    Piece::Text(text) => out.push_str(text),
-                    Piece::Slot(place) => Escape::of(name)
-                        .push(&mut out, values[*place])
-                        .expect("a String takes everything"),
-                }
-            }
-            return Ok(out);
-        }
-        self.render_by_engine(name, row.value())
+        Ok(match self.print(name, row)? {
+            Print::Plain(values) => fill(self.plain_pieces(name), &values),
+            Print::Recorded(fixed, values) => fill(&self.pieces(name, &fixed), &values),
+        })
     }
 
-    /// Finds whatever `render` would refuse.
-    pub(super) fn probe(&self, name: &str, row: &Row<'_>) -> Result<(), RenderError> {
+    /// Finds whatever `render` would refuse; what was printed, where the engine was asked.
+    pub(super) fn probe(&self, name: &str, row: &Row<'_>) -> Result<Option<Fixed>, RenderError> {
         if self.plain(name).is_some_and(|plain| plain.is_filled_by(row)) {
-            Ok(())
-        } else {
-            self.render(name, row).map(drop)
+            return Ok(None);
+        }
+        match self.record(name, row.value())? {
+            Print::Recorded(fixed, _) => Ok(Some(fixed)),
+            Print::Plain(_) => Ok(None),
         }
     }
 
-    fn render_by_engine(&self, name: &str, context: &Value) -> Result<String, RenderError> {
+    fn record(&self, name: &str, context: &Value) -> Result<Print, RenderError> {
+        let run = |marks| {
+            allowance::begin();
+            let recorded = self.env.get_template(name).and_then(|template| {
+                let mut recorder = Recorder::new(template.source(), escape_of(name), marks);
+                template.render_captured_to(context, &mut recorder)?;
+                Ok((recorder.used_marks(), recorder.fixed, recorder.values))
+            });
+            recorded.map_err(|why| self.explain(name, &why))
+        };
+        let (used_marks, fixed, values) = run(Marks::Unused)?;
+        if used_marks {
+            // What is printed is the same without marks, or the template's code has seen some.
+            let (_, unmarked, plain_values) = run(Marks::Never)?;
+            let text = |fixed: &Fixed, values: &Values| fill(&self.pieces(name, fixed), values);
+            if text(&fixed, &values) != text(&unmarked, &plain_values) {
+                return Ok(Print::Recorded(unmarked, plain_values));
+            }
+        }
+        Ok(Print::Recorded(fixed, values))
+    }
+
+    /// What the engine alone gives.
+    #[cfg(test)]
+    pub(super) fn by_engine(&self, name: &str, row: &Row<'_>) -> String {
         allowance::begin();
-        let mut written = Written::default();
-        let rendered = self
-            .env
-            .get_template(name)
-            .and_then(|template| template.render_captured_to(context, &mut written).map(drop));
-        rendered.map(|()| written.into_text()).map_err(|why| self.explain(name, &why))
+        let template = self.env.get_template(name).expect("a template");
+        template.render(row.value()).expect("renders")
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.sources.iter().position(|(known, _)| known == name)
     }
 
     /// A range of the compiled text in the text as it was written.
     fn original(&self, name: &str, range: Range<usize>) -> Range<usize> {
-        let place = self.sources.iter().position(|(known, _)| known == name);
-        match place.and_then(|place| self.guarded[place].as_ref()) {
+        match self.place(name).and_then(|place| self.guarded[place].as_ref()) {
             Some(guarded) => guarded.original(range),
             None => range,
         }
@@ -231,7 +257,7 @@ impl Templates {
     }
 
     fn source(&self, name: &str) -> Option<&Source> {
-        self.sources.iter().find(|(known, _)| known == name).map(|(_, source)| source)
+        self.place(name).map(|place| &self.sources[place].1)
     }
 
     fn explain(&self, name: &str, why: &minijinja::Error) -> RenderError {
@@ -317,38 +343,6 @@ fn column(text: &str, offset: usize) -> usize {
     before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1
 }
 
-fn write_value(
-    out: &mut Output<'_>,
-    state: &mut State<'_, '_>,
-    value: &Value,
-) -> Result<(), minijinja::Error> {
-    if value.is_none() {
-        return Err(minijinja::Error::from(ErrorKind::UndefinedError));
-    }
-    allowance::write(value)?;
-    // What an `if` expression without `else` leaves; ordinary undefined values have been refused
-    // before.
-    if value.is_undefined() {
-        return Ok(());
-    }
-    if value.kind() == ValueKind::Bool {
-        return out
-            .write_str(if value.is_true() { "true" } else { "false" })
-            .map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure));
-    }
-    let escape = match state.auto_escape() {
-        _ if value.is_safe() || value.is_number() => Escape::None,
-        AutoEscape::Html => Escape::Html,
-        AutoEscape::Custom(_) => Escape::Markdown,
-        _ => Escape::None,
-    };
-    let written = match value.as_str() {
-        Some(text) => escape.push(out, text),
-        None => escape.push(out, &float_text(state, value).unwrap_or_else(|| value.to_string())),
-    };
-    written.map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure))
-}
-
 #[cfg(test)]
 mod tests {
     use minijinja::context;
@@ -367,7 +361,11 @@ mod tests {
     }
 
     fn render(name: &str, text: &str, context: Value) -> Result<String, RenderError> {
-        with(name, text).render_by_engine(name, &context)
+        let templates = with(name, text);
+        match templates.record(name, &context)? {
+            Print::Plain(_) => unreachable!("the engine records"),
+            Print::Recorded(fixed, values) => Ok(fill(&templates.pieces(name, &fixed), &values)),
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::*;
 use crate::model::exit::Exit;
 use crate::model::recipient::Columns;
 
+mod variants;
+
 const DATE: &str = "2026-11-21T03:45:00Z";
 const V1: &str = include_str!("fixtures/frozen-v1.json");
 
@@ -59,18 +61,12 @@ fn render(message: &Message, name: &str) -> Result<Rendered, RenderError> {
     };
     let whole = message.render(&index, &fields, &to, &ident);
     assert_eq!(message.probe(&index, &fields).is_err(), whole.is_err(), "probe and render agree");
-    let encoded = message.encode(&index, &fields, &to, &ident, b"what was here before".to_vec());
-    assert_eq!(encoded.as_ref().err(), whole.as_ref().err());
-    if let (Ok(encoded), Ok(whole)) = (encoded, &whole) {
-        let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(shown(&encoded.bytes), shown(&whole.bytes), "prepared and whole are the same");
-        assert_eq!(encoded.message_id, whole.message_id);
-    }
-    let content = message.content(&index, &fields, &ident);
-    assert_eq!(content.as_ref().err(), whole.as_ref().err());
-    if let (Ok((content, message_id)), Ok(whole)) = (content, &whole) {
+    let filled = message.fill(&index, &fields, &ident);
+    assert_eq!(filled.as_ref().err(), whole.as_ref().err());
+    if let (Ok(filled), Ok(whole)) = (filled, &whole) {
+        let content = filled.content();
         assert_eq!(
-            (&content.subject, &content.html, &message_id),
+            (&content.subject, &content.html, &filled.message_id),
             (&whole.subject, &whole.html, &whole.message_id)
         );
         assert_eq!(
@@ -382,68 +378,6 @@ proptest! {
         let to = parsed.to().and_then(|to| to.first()).expect("a mailbox");
         prop_assert_eq!(to.name.as_deref().unwrap_or_default(), header::sanitise(&name));
     }
-}
-
-/// Lines of every length around the limits, of every kind of character, with values in between.
-fn any_template() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        4 => "[a-z .=]{0,40}",
-        2 => Just("{{ name }}".to_owned()),
-        2 => prop_oneof![Just("\n"), Just("\r\n"), Just("\r"), Just("\n\n"), Just(" \n")].prop_map(str::to_owned),
-        1 => "[é日🦆\t\x00\x7f<&\"']{1,6}",
-        1 => "[x]{60,80}",
-        1 => "[#*_`>\\[\\]()-]{1,3}",
-    ];
-    proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
-}
-
-fn any_name() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => "[a-zA-Z ]{0,20}",
-        2 => "[é日🦆=. \t<&\"']{0,30}",
-        1 => "[x]{50,90}",
-        1 => any::<String>(),
-        1 => prop_oneof![Just("https://a.example/?a=1&b=2"), Just("a@b.example"), Just("mbslot0x"), Just("a\n\nb"), Just("\u{fdd0}")].prop_map(str::to_owned),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-    #[test]
-    fn prepared_text_and_html_are_what_building_them_whole_gives(text in any_template(), html in any_template(), name in any_name()) {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f");
-        let parts = [format!("text = {}", quoted(&text)), format!("text = {}\nhtml = {}", quoted(&text), quoted(&html))];
-        for keys in parts {
-            // An empty body and the like are refused when the message is loaded.
-            if let Ok(message) = inline(&format!("from = 'a@acme.example'\nkind = 'transactional'\nsubject = 'Hi {{{{ name }}}}'\n{keys}")) {
-                let _ = render(&message, &name);
-            }
-        }
-    }
-
-    #[test]
-    fn prepared_markdown_is_what_building_it_whole_gives(body in any_template(), name in any_name(), other in any_name()) {
-        let mut frozen = from_file("m.md", "+++\nfrom = 'a@acme.example'\nkind = 'transactional'\nsubject = 'x'\n+++\nx").expect("valid").frozen;
-        frozen.body = body::Body::Markdown(template::Source { text: body, file: None, line: 1 });
-        let message = Message::compile(frozen, Vec::new()).expect("compiles");
-        for name in [&name, &other, &name] {
-            let _ = render(&message, name);
-        }
-    }
-}
-
-#[test]
-fn a_message_of_plain_templates_is_prepared_and_others_are_not() {
-    assert!(simple("text = 'Hi {{ name }}'").skeleton.is_some());
-    assert!(simple("text = 'Hi {{ name }}'\nhtml = '<p>{{ name }}</p>'").skeleton.is_some());
-    assert!(
-        simple("html = '<p>{{ name }}</p>'").skeleton.is_none(),
-        "its text is made from the rendered HTML"
-    );
-    assert!(simple("text = 'Hi {{ name | upper }}'").skeleton.is_none());
-    let markdown = from_file("m.md", "+++\nfrom = 'a@acme.example'\nkind = 'transactional'\nsubject = 'x'\n+++\nHi **{{ name }}**").expect("valid");
-    assert!(markdown.skeleton.is_some());
 }
 
 #[test]

@@ -54,22 +54,21 @@ impl Renderer<'_> {
             secret: self.secret,
             date: claimed_at,
         };
-        let encoded = || {
-            self.message.encode(index, &fields, to, &ident, room).map_err(|e| at_row(e.to_string()))
-        };
-        let parts = || {
-            let (mut content, message_id) =
-                self.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
+        let filled =
+            self.message.fill(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
+        let mut message = Vec::new();
+        if can.form != Form::Parts {
+            message = room;
+            filled.encode(to, &ident, &mut message);
+        }
+        let content = (can.form != Form::Mime).then(|| {
+            let mut content = filled.content();
             if can.unsubscribe_headers != UnsubscribeHeaders::Ours {
                 content.headers.retain(|(name, _)| !is_unsubscribe_header(name));
             }
-            Ok::<_, Error>((Some(Arc::new(content)), message_id))
-        };
-        let (message, (content, message_id)) = match can.form {
-            Form::Mime => encoded().map(|encoded| (encoded.bytes, (None, encoded.message_id)))?,
-            Form::Parts => (Vec::new(), parts()?),
-            Form::Both => (encoded()?.bytes, parts()?),
-        };
+            Arc::new(content)
+        });
+        let message_id = filled.message_id;
         Ok(Job {
             id: row.row,
             to: to.clone(),

@@ -1,0 +1,288 @@
+//! What a template prints for a row, split into fixed text and values while it is printed.
+//!
+//! The rule it keeps: only what goes straight into the message is split. What the template keeps
+//! (`{% set %}`, macros, `{% filter %}`) is written as before, since its own code reads it.
+
+use std::cell::Cell;
+use std::io;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Error, ErrorKind, Output, State};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::bounded::allowance::{self, Exceeded};
+use crate::input::context::float_text;
+
+use super::escape::{Escape, push_html_escaped};
+use super::markdown;
+use super::piece::{As, Piece, Values, push_text};
+
+/// What is written next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Fixed,
+    /// An empty text, by which the recorder is asked whether it would get what is written.
+    Question,
+    Answered,
+    Value,
+    /// A number of Markdown, which can begin an item of a list.
+    Number,
+}
+
+/// What values are written between that a Markdown template keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marks {
+    Unused,
+    Used,
+    /// They are written as they are, and what was kept is one value when it is printed.
+    Never,
+}
+
+thread_local! {
+    /// Between `write_value` and the recorder behind it; a thread renders one template at a time.
+    static TURN: Cell<Turn> = const { Cell::new(Turn::Fixed) };
+    /// How the values of the template that this thread renders are written.
+    static ESCAPE: Cell<Escape> = const { Cell::new(Escape::None) };
+    static MARKS: Cell<Marks> = const { Cell::new(Marks::Unused) };
+}
+
+/// A stretch of what was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// A place in the template's text, and the bytes from there.
+    Template(u32, u32),
+    /// So many bytes of text from elsewhere: markup of a value, another template.
+    Other(u32),
+    Value(As),
+}
+
+/// The fixed texts that a template printed, which make the variant, and where values stand.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Fixed {
+    pub(super) hash: u64,
+    parts: Vec<Part>,
+    others: String,
+}
+
+impl Fixed {
+    fn push(&mut self, part: Part, number: u64) {
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.hash = (self.hash.rotate_left(5) ^ number).wrapping_mul(FACTOR);
+        self.parts.push(part);
+    }
+
+    /// What was printed in pieces; `template` is the text that was rendered.
+    pub(super) fn pieces(&self, template: &str) -> Vec<Piece> {
+        let (mut pieces, mut others, mut slots) = (Vec::new(), self.others.as_str(), 0..);
+        for part in &self.parts {
+            match *part {
+                Part::Template(at, length) => {
+                    let (at, length) = (at as usize, length as usize);
+                    push_text(&mut pieces, template.get(at..at + length).unwrap_or_default());
+                }
+                Part::Other(length) => {
+                    let (text, rest) = others.split_at(length as usize);
+                    push_text(&mut pieces, text);
+                    others = rest;
+                }
+                Part::Value(how) => {
+                    pieces.extend(slots.next().map(|place| Piece::Slot(place, how)));
+                }
+            }
+        }
+        pieces
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.others.len() + self.parts.len() * size_of::<Part>()
+    }
+}
+
+/// Takes what a template prints.
+pub(super) struct Recorder<'t> {
+    template: &'t str,
+    escape: Escape,
+    pub(super) fixed: Fixed,
+    pub(super) values: Values,
+    written: usize,
+    /// Of Markdown: whether the line so far has neither letter nor digit, and whether it ends in
+    /// `<`.
+    is_bare: bool,
+    is_angled: bool,
+}
+
+impl<'t> Recorder<'t> {
+    /// For a template with this text, as the engine has it, on this thread.
+    pub(super) fn new(template: &'t str, escape: Escape, marks: Marks) -> Self {
+        TURN.set(Turn::Fixed);
+        ESCAPE.set(escape);
+        MARKS.set(marks);
+        Self {
+            template,
+            escape,
+            fixed: Fixed::default(),
+            values: Values::default(),
+            written: 0,
+            is_bare: true,
+            is_angled: false,
+        }
+    }
+
+    /// Whether the template kept values between marks, which its code may have seen.
+    pub(super) fn used_marks(&self) -> bool {
+        MARKS.get() == Marks::Used
+    }
+
+    fn push_fixed(&mut self, text: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(text.len()).map_err(io::Error::other)?;
+        // Text at an address within the template is the template's, which lives on and is never
+        // changed: its place says what it is, and no byte of it need be looked at.
+        let at = text.as_ptr().addr().wrapping_sub(self.template.as_ptr().addr());
+        let is_within = at.checked_add(text.len()).is_some_and(|end| end <= self.template.len());
+        match u32::try_from(at) {
+            Ok(at) if is_within => {
+                self.fixed.push(Part::Template(at, length), u64::from(at) << 32 | u64::from(length))
+            }
+            _ => {
+                self.fixed.push(Part::Other(length), !xxh3_64(text));
+                self.fixed.others.push_str(as_text(text)?);
+            }
+        }
+        if self.escape == Escape::Markdown {
+            let line = memchr::memrchr(b'\n', text).map(|at| &text[at + 1..]);
+            self.is_bare = (self.is_bare || line.is_some())
+                && !line.unwrap_or(text).iter().any(u8::is_ascii_alphanumeric);
+            self.is_angled = text.last().map_or(self.is_angled, |last| *last == b'<');
+        }
+        Ok(())
+    }
+
+    fn push_value(&mut self, value: &[u8]) -> io::Result<()> {
+        let value = as_text(value)?;
+        let how = match self.escape {
+            Escape::Html => As::Html,
+            Escape::Markdown if self.is_angled => markdown::form_of(value),
+            Escape::Markdown | Escape::None => As::Text,
+        };
+        self.fixed.push(Part::Value(how), 1 + how as u64);
+        self.values.push(value);
+        (self.is_bare, self.is_angled) = (false, false);
+        Ok(())
+    }
+}
+
+fn as_text(bytes: &[u8]) -> io::Result<&str> {
+    std::str::from_utf8(bytes).map_err(io::Error::other)
+}
+
+impl io::Write for Recorder<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written += bytes.len();
+        if self.written > allowance::MOST {
+            return Err(io::Error::other(Exceeded::Text));
+        }
+        match TURN.get() {
+            Turn::Question => TURN.set(Turn::Answered),
+            Turn::Value => self.push_value(bytes)?,
+            Turn::Number if !self.is_bare => self.push_value(bytes)?,
+            _ => self.push_fixed(bytes)?,
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a text in a turn.
+fn write_as(out: &mut Output<'_>, turn: Turn, text: &str) -> std::fmt::Result {
+    TURN.set(turn);
+    let written = out.write_str(text);
+    TURN.set(Turn::Fixed);
+    written
+}
+
+/// Whether what is written goes into the message, and not into something that the template keeps.
+fn is_recorded(out: &mut Output<'_>) -> bool {
+    TURN.set(Turn::Question);
+    let asked = out.write_str("");
+    asked.is_ok() && TURN.replace(Turn::Fixed) == Turn::Answered
+}
+
+/// Writes a value that a template prints.
+pub(super) fn write_value(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), Error> {
+    if value.is_none() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    allowance::write(value)?;
+    // What an `if` expression without `else` leaves; ordinary undefined values have been refused
+    // before.
+    if value.is_undefined() {
+        return Ok(());
+    }
+    let is_text = value.kind() != ValueKind::Bool && !value.is_number();
+    let own = match value.kind() {
+        ValueKind::Bool => Some(if value.is_true() { "true" } else { "false" }.to_owned()),
+        _ if value.as_str().is_some() => None,
+        _ => Some(float_text(state, value).unwrap_or_else(|| value.to_string())),
+    };
+    let text = own.as_deref().or_else(|| value.as_str()).unwrap_or_default();
+    let escape = match state.auto_escape() {
+        _ if value.is_safe() || !is_text => Escape::None,
+        AutoEscape::Html => Escape::Html,
+        AutoEscape::Custom(_) => Escape::Markdown,
+        _ => Escape::None,
+    };
+    let written = if is_recorded(out) {
+        write_recorded(out, escape, text, is_text)
+    } else {
+        match escape {
+            Escape::None => out.write_str(text),
+            Escape::Html => push_html_escaped(out, text),
+            Escape::Markdown if MARKS.get() == Marks::Never => out.write_str(text),
+            Escape::Markdown => {
+                MARKS.set(Marks::Used);
+                markdown::push_marked(out, text)
+            }
+        }
+    };
+    written.map_err(|_| Error::from(ErrorKind::WriteFailure))
+}
+
+/// Writes a value into the message: as a value, which the place it gets escapes, or as fixed text
+/// where it can be markup of the author's.
+fn write_recorded(
+    out: &mut Output<'_>,
+    escape: Escape,
+    text: &str,
+    is_text: bool,
+) -> std::fmt::Result {
+    match (ESCAPE.get(), escape) {
+        (Escape::None, Escape::Html) => {
+            let mut escaped = String::with_capacity(text.len() + 16);
+            push_html_escaped(&mut escaped, text)?;
+            write_as(out, Turn::Value, &escaped)
+        }
+        (Escape::Html, Escape::None) if text.contains(['&', '<', '>', '"', '\'']) => {
+            write_as(out, Turn::Fixed, text)
+        }
+        (Escape::Markdown, Escape::None) if is_text => {
+            markdown::take_apart(text, |text, is_value| {
+                write_as(out, if is_value { Turn::Value } else { Turn::Fixed }, text)
+            })
+        }
+        (Escape::Markdown, Escape::None) if !is_text => write_as(out, Turn::Number, text),
+        (Escape::Markdown, _) => write_as(out, Turn::Value, &markdown::without_marks(text)),
+        (Escape::None | Escape::Html, _) => write_as(out, Turn::Value, text),
+    }
+}

@@ -1,0 +1,225 @@
+//! One invariant: whatever a template prints for a row, and whichever rows came before, the message
+//! is the one that is built for that row alone, byte for byte, and reads back as what the engine
+//! prints.
+
+use super::super::body::Body;
+use super::super::template::{HTML_BODY, Source, TEXT_BODY};
+use super::*;
+
+fn message(body: Body) -> Option<Message> {
+    let mut frozen = simple("text = 'x'\nto_name = '{{ name }}'").frozen;
+    frozen.body = body;
+    Message::compile(frozen, Vec::new()).ok()
+}
+
+fn source(text: &str) -> Source {
+    Source { text: text.to_owned(), file: None, line: 1 }
+}
+
+fn html(text: &str) -> Message {
+    message(Body::Html { html: source(text), text: None }).expect("compiles")
+}
+
+fn markdown(text: &str) -> Message {
+    message(Body::Markdown(source(text))).expect("compiles")
+}
+
+fn parts(mail: &Rendered) -> (String, String) {
+    let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
+    let part = |wanted: fn(&PartType<'_>) -> Option<String>| {
+        parsed.parts.iter().find_map(|part| wanted(&part.body)).unwrap_or_default()
+    };
+    let text = part(|body| match body {
+        PartType::Text(text) => Some(text.to_string()),
+        _ => None,
+    });
+    let html = part(|body| match body {
+        PartType::Html(html) => Some(html.to_string()),
+        _ => None,
+    });
+    (text, html)
+}
+
+/// A text as it is read out of a message.
+fn read(text: &str) -> String {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', " ");
+    lines.trim_end_matches('\n').to_owned()
+}
+
+/// Renders a row for a message that may have met others, and checks all that is promised of it.
+fn check(message: &Message, name: &str) {
+    let Ok(mail) = render(message, name) else { return };
+    check_octets(&mail.bytes);
+    let alone = Message::compile(message.frozen.clone(), Vec::new()).expect("compiles");
+    let alone = render(&alone, name).expect("renders");
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(shown(&mail.bytes), shown(&alone.bytes));
+    assert_eq!((&mail.text, &mail.html), (&alone.text, &alone.html));
+    let (index, fields) = row(name);
+    let row = Row::new(&index, &fields);
+    for (template, _) in message.frozen.body.templates() {
+        let printed = message.templates.by_engine(template, &row);
+        match template {
+            TEXT_BODY => assert_eq!(mail.text.as_deref(), Some(printed.as_str())),
+            HTML_BODY => assert_eq!(mail.html.as_deref(), Some(printed.as_str())),
+            // There it is HTML, and in the text a text.
+            _ if message
+                .frozen
+                .body
+                .templates()
+                .any(|(_, source)| source.text.contains("'html'")) => {}
+            _ => assert_eq!(
+                mail.text.as_deref().map(super::super::markdown::without_marks),
+                Some(super::super::markdown::without_marks(&printed))
+            ),
+        }
+    }
+    // Where a break is made of a value and what stands beside it, it may be two.
+    if !name.contains('\r') {
+        let (text, html) = parts(&mail);
+        assert_eq!(read(&text), read(mail.text.as_deref().unwrap_or_default()));
+        assert_eq!(read(&html), read(mail.html.as_deref().unwrap_or_default()));
+    }
+}
+
+/// Lines of every length around the limits, of every kind of character, with values, conditions,
+/// loops, filters, macros and what is kept in between.
+fn any_template() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => "[a-z .=]{0,40}",
+        3 => Just("{{ name }}".to_owned()),
+        2 => prop_oneof![Just("\n"), Just("\r\n"), Just("\n\n"), Just(" \n")].prop_map(str::to_owned),
+        1 => "[é日🦆\t\x00\x7f<&\"'\u{f8f0}\u{f8f1}\u{fdd0}]{1,6}",
+        1 => "[x]{60,180}",
+        1 => "[#*_`>\\[\\]()-]{1,3}",
+        6 => prop::sample::select(vec![
+            "{{ name | upper }}",
+            "{{ name | e }}",
+            "{{ name | safe }}",
+            "{{ name | length }}",
+            "{{ name | tojson }}",
+            "{{ name ~ '!' }}",
+            "{{ email if name else 'none' }}",
+            "{{ 'yes' if name }}",
+            "{% if name %}some{% else %}none{% endif %}",
+            "{% if name | length > 5 %}<p>long {{ name }}</p>{% endif %}",
+            "{% for c in name %}{{ loop.index }}. {{ c }}\n{% endfor %}",
+            "{% for c in ['a', name, '<i>'] %}<li>{{ c }}</li>{% endfor %}",
+            "{% set x = name %}{{ x }}",
+            "{% set x %}<b>{{ name }}</b> *a*{% endset %}{{ x }}{{ x }}",
+            "{% set x %}{{ name }}{% endset %}{{ x | trim }}{{ x ~ name }}",
+            "{% macro m(a) %}<i>{{ a }}</i> **b**{% endmacro %}{{ m(name) }}",
+            "{% macro m(a) %}({{ caller() }}{{ a }}){% endmacro %}{% call m(name) %}[{{ name }}]{% endcall %}",
+            "{% filter upper %}q {{ name }}{% endfilter %}",
+            "{% filter replace('a', 'bb') %}a {{ name }}{% endfilter %}",
+            "{% autoescape false %}{{ name }}{% endautoescape %}",
+            "{% autoescape 'html' %}{{ name }}{% endautoescape %}",
+            "{% raw %}{{ name }}{% endraw %}",
+            "<a href=\"https://a.example/{{ name | urlencode }}?a=1&amp;b={{ name }}\">{{ name }}</a>",
+            "<img alt=\"{{ name }}\" src=a.png>",
+            "<p style=\"color:{{ name }}\">",
+            "<{{ name }}>",
+            "<https://a.example/{{ name }}>",
+            "&#xF8F0;0&#63729;",
+            "{{ 12 }}",
+            "{{ true }}",
+            "{#- note -#}",
+        ]).prop_map(str::to_owned),
+    ];
+    proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-zA-Z ]{0,20}",
+        2 => "[é日🦆=. \t<&\"'\n]{0,30}",
+        1 => "[x]{50,190}",
+        1 => any::<String>(),
+        2 => prop::sample::select(vec![
+            "", "https://a.example/?a=1&b=2", "a@b.example", "0mbslot0x", "a\n\nb", "\u{fdd0}", "a\nb\n", "\n",
+            "<b>x</b>", "--><script>", "{{ email }}", "\u{f8f0}0\u{f8f1}", "\u{ad}\u{2028}", "# x", "1. ", ".",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_message_is_what_building_it_alone_gives(
+        first in any_template(),
+        second in any_template(),
+        names in proptest::collection::vec(any_name(), 1..4),
+    ) {
+        let bodies = [
+            Body::Text(source(&first)),
+            Body::Html { html: source(&second), text: Some(source(&first)) },
+            Body::Html { html: source(&first), text: None },
+            Body::Markdown(source(&first)),
+        ];
+        for message in bodies.into_iter().filter_map(message) {
+            for name in names.iter().chain(&names) {
+                check(&message, name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_template_that_prints_another_text_for_each_row_gives_each_its_own() {
+    let message = html("<p>{{ name | safe }}{% for i in range(name | length) %}.{% endfor %}</p>");
+    for number in 0..300 {
+        check(&message, &format!("<b>{number}</b>{}", "x".repeat(number)));
+    }
+    check(&message, "<b>0</b>");
+}
+
+#[test]
+fn no_value_makes_structure_of_a_text_or_of_html() {
+    let mail = |message: &Message, name: &str| {
+        let mail = render(message, name).expect("renders");
+        (mail.text.unwrap_or_default(), mail.html.unwrap_or_default())
+    };
+    let message = html("<p>Hi {{ name }}</p><p>Bye</p>");
+    assert_eq!(mail(&message, "a\n\nb").0.trim(), "Hi a  b\n\nBye");
+    assert_eq!(mail(&message, "<h1>&amp;").0.trim(), "Hi <h1>&amp;\n\nBye");
+    // The private characters of a template and of a value are text.
+    let message = html("<p>\u{f8f0}0\u{f8f1}&#xf8f2;0&#63731; {{ name }}</p>");
+    assert_eq!(
+        mail(&message, "\u{f8f0}0\u{f8f1}").0.trim(),
+        "\u{f8f0}0\u{f8f1}\u{f8f2}0\u{f8f3} \u{f8f0}0\u{f8f1}"
+    );
+    let message = markdown("{% macro m(a) %}**{{ a }}**{% endmacro %}{{ m(name) }}\n\n{{ 1 }}. x");
+    let (text, html) = mail(&message, "*x* <i>\ny");
+    assert_eq!(text, "***x* <i>\ny**\n\n1. x");
+    assert!(html.contains("<strong>*x* &lt;i&gt;<br>y</strong>"), "{html}");
+    assert!(html.contains("<ol>\n<li>x</li>"), "{html}");
+}
+
+#[test]
+fn what_a_template_keeps_is_never_marked() {
+    let kept = "{% set x %}{{ name }}{% endset %}{{ x | length }} {{ x == name }} {{ x | upper }}";
+    for body in [
+        Body::Text(source(kept)),
+        Body::Html { html: source(kept), text: None },
+        Body::Markdown(source(kept)),
+    ] {
+        let mail = render(&message(body).expect("compiles"), "Ann").expect("renders");
+        assert!(mail.text.as_deref().is_some_and(|text| text.trim() == "3 true ANN"), "{mail:?}");
+    }
+}
+
+#[test]
+fn a_long_line_is_encoded_the_same_whatever_its_values() {
+    let long = "0123456789".repeat(30);
+    let message = html(&format!("<p>{long}{{{{ name }}}}{long}{{{{ name }}}}.</p>"));
+    let lines = |name: &str| {
+        let mail = render(&message, name).expect("renders");
+        let text = String::from_utf8(mail.bytes).expect("ASCII");
+        let (_, html) = text.split_once("text/html").expect("HTML");
+        html.lines()
+            .filter(|line| line.starts_with("012345"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines("Ann"), lines("a much longer name than that, with Zoë in it"));
+    assert!(!lines("Ann").is_empty());
+}

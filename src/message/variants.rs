@@ -1,0 +1,216 @@
+//! Variants: what a template prints between its values, which conditions and loops decide. What is
+//! made of that is made once for each, and shared by the rows and threads that meet it.
+//!
+//! The rule it keeps: what is kept is what would be made anew, so nothing depends on whether it is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::piece::{Piece, Values, fill};
+use super::prepared::Prepared;
+use super::recorder::Fixed;
+
+/// The most variants of a template that are kept, and about the most bytes they may take.
+const MOST: usize = 64;
+const MOST_BYTES: usize = 16 << 20;
+/// What is kept takes about so many times the bytes of its texts.
+const COPIES: usize = 4;
+/// So many that came once are remembered; the second time they are kept.
+const MOST_SEEN: usize = 8192;
+
+/// The parts that become of what a template printed.
+#[derive(Debug)]
+pub(super) struct Variant {
+    pub(super) text: Option<Part>,
+    pub(super) html: Option<Part>,
+}
+
+impl Variant {
+    fn bytes(&self) -> usize {
+        self.text.iter().chain(&self.html).map(Part::bytes).sum()
+    }
+}
+
+/// A text or HTML part.
+#[derive(Debug)]
+pub(super) struct Part {
+    subtype: &'static str,
+    pieces: Vec<Piece>,
+    /// Made when the first message is.
+    prepared: OnceLock<Prepared>,
+}
+
+impl Part {
+    /// A part of `text/plain` or `text/html`.
+    pub(super) fn new(subtype: &'static str, pieces: Vec<Piece>) -> Self {
+        Self { subtype, pieces, prepared: OnceLock::new() }
+    }
+
+    fn prepared(&self) -> &Prepared {
+        self.prepared.get_or_init(|| Prepared::new(&self.pieces))
+    }
+
+    /// The text of a row.
+    pub(super) fn fill(&self, values: &Values) -> String {
+        fill(&self.pieces, values)
+    }
+
+    /// Appends the MIME part of a row.
+    pub(super) fn push(&self, out: &mut Vec<u8>, values: &Values) {
+        self.prepared().push(out, self.subtype, values);
+    }
+
+    /// About how many bytes that has.
+    pub(super) fn usual_size(&self) -> usize {
+        self.prepared().usual_size()
+    }
+
+    fn bytes(&self) -> usize {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.len() * COPIES + size_of::<Piece>(),
+            Piece::Slot(..) => 2 * size_of::<Piece>(),
+        });
+        pieces.sum()
+    }
+}
+
+/// The variants of a template that are kept: those that were met last.
+#[derive(Debug, Default)]
+pub(super) struct Variants(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    variants: HashMap<u64, Entry>,
+    bytes: usize,
+    seen: HashSet<u64>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    fixed: Fixed,
+    variant: Arc<Variant>,
+    bytes: usize,
+    met: u64,
+}
+
+impl Variants {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        // Entries are added and taken out whole, so a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The variant with these fixed texts, from what is kept or by `make`.
+    pub(super) fn get<E>(
+        &self,
+        fixed: Fixed,
+        make: impl FnOnce(&Fixed) -> Result<Variant, E>,
+    ) -> Result<Arc<Variant>, E> {
+        if let Some(known) = self.kept().find(&fixed) {
+            return Ok(known);
+        }
+        // Without the lock: others go on.
+        let variant = Arc::new(make(&fixed)?);
+        self.kept().add(fixed, &variant);
+        Ok(variant)
+    }
+
+    /// Runs `check` on fixed texts that have not been met before; those that pass count as met.
+    pub(super) fn check<E>(
+        &self,
+        fixed: &Fixed,
+        check: impl FnOnce(&Fixed) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.kept().knows(fixed.hash) {
+            return Ok(());
+        }
+        check(fixed)?;
+        self.kept().note(fixed.hash);
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn find(&mut self, fixed: &Fixed) -> Option<Arc<Variant>> {
+        self.clock += 1;
+        let entry = self.variants.get_mut(&fixed.hash).filter(|entry| entry.fixed == *fixed)?;
+        entry.met = self.clock;
+        Some(Arc::clone(&entry.variant))
+    }
+
+    fn knows(&self, hash: u64) -> bool {
+        self.variants.contains_key(&hash) || self.seen.contains(&hash)
+    }
+
+    /// Whether it was noted before.
+    fn note(&mut self, hash: u64) -> bool {
+        if self.seen.len() >= MOST_SEEN {
+            self.seen.clear();
+        }
+        !self.seen.insert(hash)
+    }
+
+    fn add(&mut self, fixed: Fixed, variant: &Arc<Variant>) {
+        let bytes = fixed.bytes() + variant.bytes();
+        if self.variants.contains_key(&fixed.hash)
+            || !self.note(fixed.hash)
+            || bytes > MOST_BYTES / 2
+        {
+            return;
+        }
+        while self.variants.len() >= MOST || self.bytes + bytes > MOST_BYTES {
+            let oldest = self.variants.iter().min_by_key(|(_, entry)| entry.met);
+            let Some(hash) = oldest.map(|(hash, _)| *hash) else { break };
+            self.bytes -= self.variants.remove(&hash).map_or(0, |entry| entry.bytes);
+        }
+        self.bytes += bytes;
+        let variant = Arc::clone(variant);
+        self.variants.insert(fixed.hash, Entry { fixed, variant, bytes, met: self.clock });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::super::escape::Escape;
+    use super::super::recorder::{Marks, Recorder};
+    use super::*;
+
+    fn fixed(text: &str) -> Fixed {
+        let mut recorder = Recorder::new("", Escape::None, Marks::Unused);
+        recorder.write_all(text.as_bytes()).expect("taken");
+        recorder.fixed
+    }
+
+    #[test]
+    fn a_variant_is_kept_from_its_second_row_on_until_others_push_it_out() {
+        let variants = Variants::default();
+        let made = std::cell::Cell::new(0);
+        let get = |text: &str| {
+            let make = |fixed: &Fixed| {
+                made.set(made.get() + 1);
+                let part = Part::new("plain", fixed.pieces(""));
+                Ok::<_, ()>(Variant { text: Some(part), html: None })
+            };
+            let variant = variants.get(fixed(text), make).expect("made");
+            variant.text.as_ref().expect("a part").fill(&Values::default())
+        };
+        let count = |text: &str, times: usize| {
+            made.set(0);
+            (0..times).for_each(|_| assert_eq!(get(text), text));
+            made.get()
+        };
+        assert_eq!(count("a", 5), 2);
+        for number in 0..1000 {
+            assert_eq!(get(&number.to_string()), number.to_string());
+        }
+        assert_eq!(count("a", 1), 0, "what came once pushes nothing out");
+        for number in 0..MOST {
+            count(&format!("x{number}"), 2);
+        }
+        assert_eq!(count("a", 1), 1);
+        let large = "x".repeat(MOST_BYTES / COPIES);
+        assert_eq!(count(&large, 3), 3, "too large to be kept");
+    }
+}
