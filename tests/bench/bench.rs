@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::list;
 use crate::measure::{self, Cost};
+use crate::message::Form;
 use crate::row::{Row, Side};
 use crate::smtp_sink::SmtpSink;
 use crate::table::Skipped;
@@ -50,7 +51,18 @@ impl Bench {
 
     /// Sends `list` with mailbatch through a provider with these keys, in a new workspace.
     pub(crate) fn send(&self, provider: &str, list: &Path, more: &[&str]) -> Result<Cost> {
-        let workspace = Workspace::new(&self.dir, provider)?;
+        self.send_as(Form::Apart, provider, list, more)
+    }
+
+    /// The same with the message in this form.
+    pub(crate) fn send_as(
+        &self,
+        form: Form,
+        provider: &str,
+        list: &Path,
+        more: &[&str],
+    ) -> Result<Cost> {
+        let workspace = Workspace::new(&self.dir, provider, form)?;
         let list = list.display().to_string();
         let words: Vec<&str> = ["send", &list].iter().chain(more).copied().collect();
         measure::run(&workspace.command(&self.mailbatch, &words))

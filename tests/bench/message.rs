@@ -1,5 +1,5 @@
-//! The message that everybody sends: text and HTML with six variables, about 5 KiB as it goes over
-//! the wire.
+//! The messages that are sent: text and HTML with six variables, about 5 KiB as it goes over the
+//! wire, and the same content in the forms that people keep it in; and newsletters.
 
 /// The subject; `{{ … }}` means the same to mailbatch, to mailmerge and to the scripts under
 /// `peers/`.
@@ -46,5 +46,84 @@ pub(crate) fn html() -> String {
         html.push_str("</p>\n");
     }
     html.push_str("<p>Your plan is {{ plan }}, your number is {{ id }}.</p>\n<p>This went to {{ email }}.</p>\n</body></html>\n");
+    html
+}
+
+/// In which form a message is given to mailbatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Text and HTML apart, in the configuration.
+    Apart,
+    /// One `.html` file, from which the text part is made.
+    Html,
+    /// The same with a condition and a filter.
+    Conditions,
+    /// One `.md` file.
+    Markdown,
+    /// An `.html` file of about so many bytes as MJML makes it, with a link for every 580 of them
+    /// and a condition.
+    Newsletter(usize),
+}
+
+impl Form {
+    /// The keys under `[message]` that name the body.
+    pub(crate) fn keys(self) -> String {
+        match self {
+            Self::Apart => {
+                format!("text = \"\"\"\n{}\"\"\"\nhtml = \"\"\"\n{}\"\"\"\n", text(), html())
+            }
+            _ => format!("file = \"{}\"\n", self.file_name()),
+        }
+    }
+
+    fn file_name(self) -> &'static str {
+        if self == Self::Markdown { "message.md" } else { "message.html" }
+    }
+
+    /// The message file and its content.
+    pub(crate) fn file(self) -> Option<(&'static str, String)> {
+        let content = match self {
+            Self::Apart => return None,
+            Self::Html => html(),
+            Self::Conditions => conditions(),
+            Self::Markdown => text(),
+            Self::Newsletter(bytes) => newsletter(bytes),
+        };
+        Some((self.file_name(), content))
+    }
+}
+
+fn conditions() -> String {
+    html().replace(
+        "<p>Your plan is {{ plan }},",
+        "{% if plan == 'basic' %}<p>There is more in the next plan.</p>{% endif %}\n\
+         <p>Your plan is {{ plan | upper }},",
+    )
+}
+
+/// A newsletter in nested tables with inline styles.
+pub(crate) fn newsletter(bytes: usize) -> String {
+    let mut html = String::from(
+        "<!doctype html>\n<html lang=\"en\"><head><title>News</title>\
+         <!--[if mso]><xml><o:OfficeDocumentSettings></o:OfficeDocumentSettings></xml><![endif]-->\n\
+         <style type=\"text/css\">\n#outlook a { padding: 0; }\nbody { margin: 0; }\n\
+         @media only screen and (min-width: 480px) { .mj-column-per-50 { width: 50% !important; } }\n\
+         </style></head>\n<body style=\"word-spacing: normal\">\n\
+         <div style=\"display:none;max-height:0;overflow:hidden\">What is new this month</div>\n\
+         <h1>Hello {{ name }}</h1>\n{% if plan == 'basic' %}<p>There is more in the next plan of {{ company }}.</p>{% endif %}\n",
+    );
+    for (i, line) in filler(usize::MAX).enumerate() {
+        if html.len() + 300 > bytes {
+            break;
+        }
+        html.push_str(&format!(
+            "<table align=\"center\" border=\"0\" cellpadding=\"0\" cellspacing=\"0\" role=\"presentation\" style=\"width:100%;\">\n\
+             <tbody><tr><td style=\"direction:ltr;font-size:0px;padding:20px 0;text-align:center;\">\n\
+             <div class=\"mj-column-per-50\" style=\"font-family:Helvetica, Arial, sans-serif;font-size:13px;\">\n\
+             <a href=\"https://acme.example/news/{i}?utm_source=news\" style=\"color:#1155cc;text-decoration:none\">Part {i} of the catalogue</a>\n\
+             <p style=\"margin:10px 0\">{line}</p></div></td></tr></tbody></table>\n"
+        ));
+    }
+    html.push_str("<p>Your plan is {{ plan }}, your number is {{ id }}, in {{ city }}.</p>\n<p>This went to {{ email }}.</p>\n</body></html>\n");
     html
 }

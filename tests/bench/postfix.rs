@@ -66,6 +66,17 @@ pub(crate) fn source() -> Option<PathBuf> {
 /// `smtp-source` with `sessions` connections that stay open, `messages` messages of 5 KiB, to
 /// `server`.
 pub(crate) fn send(source: &Path, server: SocketAddr, sessions: u32, messages: u64) -> Command {
+    send_long(source, server, sessions, messages, 5_120)
+}
+
+/// The same with messages of so many bytes.
+pub(crate) fn send_long(
+    source: &Path,
+    server: SocketAddr,
+    sessions: u32,
+    messages: u64,
+    bytes: usize,
+) -> Command {
     let mut command = Command::new(source);
     command.args([
         "-4",
@@ -75,7 +86,7 @@ pub(crate) fn send(source: &Path, server: SocketAddr, sessions: u32, messages: u
         "-m",
         &messages.to_string(),
         "-l",
-        "5120",
+        &bytes.to_string(),
     ]);
     command.args(["-f", "news@acme.example", "-t", "user@dest.example", &server.to_string()]);
     command

@@ -24,11 +24,20 @@ use crate::message;
 /// The first argument of a process that runs a loop; the loop's name and the file follow.
 pub(crate) const FLAG: &str = "--reference";
 const RENDER: &str = "render";
+const NEWSLETTER: &str = "newsletter";
 const HASH: &str = "hash";
 
 /// Parses the list and renders text and HTML for each row.
 pub(crate) fn render(list: &Path) -> Result<Command> {
     command(RENDER, list)
+}
+
+/// Parses the list on one thread and renders a newsletter of so many bytes for each row on as many
+/// threads as there are cores.
+pub(crate) fn newsletter(list: &Path, bytes: usize) -> Result<Command> {
+    let mut command = command(NEWSLETTER, list)?;
+    command.arg(bytes.to_string());
+    Ok(command)
 }
 
 /// Reads the file line by line, lowercases each and hashes it.
@@ -49,6 +58,10 @@ pub(crate) fn run(mut words: impl Iterator<Item = OsString>) -> Result<()> {
     let file = File::open(&path).with_context(|| path.display().to_string())?;
     match name.to_str() {
         Some(RENDER) => render_all(file),
+        Some(NEWSLETTER) => {
+            let bytes = words.next().unwrap_or_default();
+            newsletter_for_all(file, bytes.to_string_lossy().parse()?)
+        }
         Some(HASH) => hash_all(file),
         _ => bail!("there is no loop {}", name.display()),
     }
@@ -63,6 +76,20 @@ struct Row<'a> {
     company: &'a str,
     city: &'a str,
     plan: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn of(record: &'a ByteRecord) -> Result<Self> {
+        let field = |place: usize| std::str::from_utf8(&record[place]);
+        Ok(Self {
+            email: field(0)?,
+            id: field(1)?,
+            name: field(2)?,
+            company: field(3)?,
+            city: field(4)?,
+            plan: field(5)?,
+        })
+    }
 }
 
 fn render_all(file: File) -> Result<()> {
@@ -82,20 +109,56 @@ fn render_all(file: File) -> Result<()> {
     );
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record)? {
-        let field = |place: usize| std::str::from_utf8(&record[place]);
-        let row = Row {
-            email: field(0)?,
-            id: field(1)?,
-            name: field(2)?,
-            company: field(3)?,
-            city: field(4)?,
-            plan: field(5)?,
-        };
+        let row = Row::of(&record)?;
         let row = Value::from(Serde(&row));
         black_box(text.render(row.clone())?);
         black_box(html.render(row)?);
     }
     Ok(())
+}
+
+/// Rows that are handed to a thread at once.
+const ROWS: usize = 256;
+
+fn newsletter_for_all(file: File, bytes: usize) -> Result<()> {
+    let html = message::newsletter(bytes);
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("html", &html)?;
+    let html = environment.get_template("html")?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (sender, receiver) = std::sync::mpsc::sync_channel::<Vec<ByteRecord>>(2 * cores);
+    let receiver = std::sync::Mutex::new(receiver);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores)
+            .map(|_| {
+                scope.spawn(|| -> Result<()> {
+                    loop {
+                        let rows = match receiver.lock() {
+                            Ok(receiver) => receiver.recv(),
+                            Err(_) => bail!("another thread has failed"),
+                        };
+                        let Ok(rows) = rows else { return Ok(()) };
+                        for record in rows {
+                            black_box(html.render(Value::from(Serde(&Row::of(&record)?)))?);
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut reader = csv::Reader::from_reader(BufReader::with_capacity(1 << 16, file));
+        let mut rows = Vec::with_capacity(ROWS);
+        for record in reader.byte_records() {
+            rows.push(record?);
+            if rows.len() == ROWS {
+                sender.send(std::mem::replace(&mut rows, Vec::with_capacity(ROWS)))?;
+            }
+        }
+        sender.send(rows)?;
+        drop(sender);
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no panic"))
+    })
 }
 
 fn hash_all(file: File) -> Result<()> {

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::message;
+use crate::message::{self, Form};
 
 /// A directory with a `mailbatch.toml`; it goes when this is dropped.
 pub(crate) struct Workspace {
@@ -17,14 +17,16 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     /// Makes a workspace under `parent` whose only provider has these keys.
-    pub(crate) fn new(parent: &Path, provider: &str) -> Result<Self> {
+    pub(crate) fn new(parent: &Path, provider: &str, form: Form) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("workspace-").tempdir_in(parent)?;
-        let (from, subject, text, html) =
-            (message::FROM, message::SUBJECT, message::text(), message::html());
+        let (from, subject, body) = (message::FROM, message::SUBJECT, form.keys());
         let toml = format!(
             "[message]\nkind = \"transactional\"\nfrom = \"{from}\"\nsubject = \"{subject}\"\n\
-             text = \"\"\"\n{text}\"\"\"\nhtml = \"\"\"\n{html}\"\"\"\n\n[providers.bench]\n{provider}\n",
+             {body}\n[providers.bench]\n{provider}\n",
         );
+        if let Some((name, content)) = form.file() {
+            fs::write(dir.path().join(name), content)?;
+        }
         fs::write(dir.path().join("mailbatch.toml"), toml)?;
         Ok(Self { dir })
     }

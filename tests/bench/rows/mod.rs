@@ -1,5 +1,6 @@
 //! The rows of the table, one file for each kind of work.
 
+mod forms;
 mod http;
 mod peers;
 mod scale;
@@ -37,6 +38,21 @@ pub(crate) const GROUPS: &[Group] = &[
         name: "window",
         about: "20 ms away, CHUNKING with window = 16, over smtp-source",
         run: wire::window,
+    },
+    Group {
+        name: "forms",
+        about: "one HTML file, conditions and Markdown, over text and HTML apart",
+        run: forms::html,
+    },
+    Group {
+        name: "newsletter",
+        about: "newsletters of 51 and 100 KiB, over smtp-source with as many bytes",
+        run: forms::newsletters,
+    },
+    Group {
+        name: "dry-newsletter",
+        about: "a dry run of the newsletter over a bare loop on all cores",
+        run: forms::dry_run,
     },
     Group {
         name: "http",

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 
 use crate::bench::{Bench, Finding, counted};
 use crate::measure;
+use crate::message::Form;
 use crate::postfix;
 use crate::row::{Bound, Row, Side, Unit};
 use crate::rtt_proxy::RttProxy;
@@ -15,7 +16,7 @@ use crate::smtp_sink::SmtpSink;
 use crate::workspace::Workspace;
 
 /// Connections of either side.
-const CONNECTIONS: u32 = 10;
+pub(super) const CONNECTIONS: u32 = 10;
 const RTT: Duration = Duration::from_millis(20);
 
 /// The provider: a relay at `address`. Connections are kept as long as there is something to send,
@@ -26,7 +27,7 @@ pub(super) fn relay(address: SocketAddr, connections: u32) -> String {
     )
 }
 
-fn source_missing(what: &str) -> Result<Vec<Finding>> {
+pub(super) fn source_missing(what: &str) -> Result<Vec<Finding>> {
     Ok(vec![Finding::skipped(what, "smtp-source is not installed (package postfix)")])
 }
 
@@ -138,7 +139,7 @@ pub(super) fn window(bench: &Bench) -> Result<Vec<Finding>> {
 
 /// Why this mailbatch does not take the provider's keys, if it does not.
 fn refusal(bench: &Bench, provider: &str) -> Result<Option<String>> {
-    let workspace = Workspace::new(&bench.dir, provider)?;
+    let workspace = Workspace::new(&bench.dir, provider, Form::Apart)?;
     let list = bench.list(10)?.display().to_string();
     let (_, code, errors) =
         measure::run_to_any_end(&workspace.command(&bench.mailbatch, &["send", &list]))?;
