@@ -3,4 +3,9 @@
 
 pub(crate) mod allowance;
 pub(crate) mod chains;
+pub(crate) mod counted;
 pub(crate) mod guarded;
+pub(crate) mod weight;
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,8 @@ use minijinja::{Environment, ErrorKind, Expression, UndefinedBehavior};
 use super::ListRow;
 use super::context::{ColumnIndex, row_value};
 use crate::bounded::allowance::{self, Exceeded};
-use crate::bounded::chains;
-use crate::bounded::guarded::Guarded;
+use crate::bounded::guarded::{self, Guarded};
+use crate::bounded::{chains, counted};
 use crate::model::error::{Error, Result};
 
 /// How many steps one row may take; ordinary expressions take a few dozen.
@@ -22,7 +22,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     // Without this, errors in release builds have no position.
     environment.set_debug(true);
-    allowance::install(&mut environment, |_, _, _| Ok(()));
+    counted::install(&mut environment, |_, _, _| Ok(()));
     environment
 });
 
@@ -44,12 +44,16 @@ impl Filter {
             return Err(Error::usage(what)
                 .hint(r#"a list may be as long as it likes: country in ["AT", "FI"]"#));
         }
-        let guarded = Guarded::of(source, true)
+        let expression = Guarded::of(source, true)
             .and_then(|guarded| ENVIRONMENT.compile_expression_owned(guarded.text).ok());
+        if let Some(expression) = expression {
+            return Ok(Self { expression });
+        }
         // What is wrong with it is said of the text as it was typed.
-        let expression = guarded
-            .map_or_else(|| ENVIRONMENT.compile_expression_owned(source.to_owned()), Ok)
-            .map_err(|error| {
+        Err(match ENVIRONMENT.compile_expression_owned(source.to_owned()) {
+            Ok(_) => Error::usage(format!("--where: {}", guarded::TOO_DEEP))
+                .hint("write lists and brackets less deep in each other"),
+            Err(error) => {
                 let column = error
                     .range()
                     .and_then(|range| source.get(..range.start))
@@ -57,8 +61,8 @@ impl Filter {
                 let place = column.map(|column| format!(" (column {column})")).unwrap_or_default();
                 Error::usage(format!("--where: {}{place}", described(&error)))
                     .hint(r#"an example: --where 'country == "AT" and plan != "free"'"#)
-            })?;
-        Ok(Self { expression })
+            }
+        })
     }
 
     /// Whether the row belongs to the list. Errs with exit 2 where the expression fails on it or is

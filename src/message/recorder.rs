@@ -11,6 +11,7 @@ use minijinja::{AutoEscape, Error, ErrorKind, Output, State};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bounded::allowance::{self, Exceeded};
+use crate::bounded::weight;
 use crate::input::context::float_text;
 
 use super::escape::{Escape, push_html_escaped};
@@ -224,7 +225,7 @@ pub(super) fn write_value(
     if value.is_none() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
-    allowance::write(value)?;
+    weight::write(value)?;
     // What an `if` expression without `else` leaves; ordinary undefined values have been refused
     // before.
     if value.is_undefined() {

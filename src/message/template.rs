@@ -11,8 +11,8 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::allowance::{self, Exceeded};
-use crate::bounded::chains;
-use crate::bounded::guarded::Guarded;
+use crate::bounded::guarded::{self, Guarded};
+use crate::bounded::{chains, counted};
 use crate::input::context::Doubt;
 use crate::model::error::{Error, Result};
 
@@ -120,7 +120,7 @@ impl Templates {
             Escape::None => AutoEscape::None,
         });
         env.set_formatter(write_value);
-        allowance::install(&mut env, filters::refuse_undefined);
+        counted::install(&mut env, filters::refuse_undefined);
         Self { env, sources: Vec::new(), plain: Vec::new(), guarded: Vec::new() }
     }
 
@@ -139,10 +139,12 @@ impl Templates {
         let guarded = Guarded::of(&source.text, false).filter(|guarded| {
             self.env.add_template_owned(name.to_owned(), guarded.text.clone()).is_ok()
         });
-        // What is wrong with it is said of the text as it was written.
-        if guarded.is_none()
-            && let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone())
-        {
+        if guarded.is_none() {
+            // What is wrong with it is said of the text as it was written.
+            let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone()) else {
+                return Err(refusal(name, source, (1, 1), guarded::TOO_DEEP)
+                    .hint("take it apart: {% set part = ... %}"));
+            };
             let column = why.range().map_or(1, |range| column(&source.text, range.start));
             let what = why.detail().map_or_else(|| why.kind().to_string(), str::to_owned);
             let refused = refusal(name, source, (why.line().unwrap_or(1), column), &what);

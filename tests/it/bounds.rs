@@ -527,6 +527,31 @@ fn a_template_that_makes_much_of_little_is_refused_for_its_rows() {
 }
 
 #[test]
+fn a_template_that_looks_through_much_or_cannot_be_bounded_is_refused() {
+    let work = sandbox();
+    let refused_rows = [
+        (
+            "{% set l = range(90000)|list %}{% for i in l %}{{ '' if -1 in l }}{% endfor %}",
+            "second's work",
+        ),
+        ("{{ (['x' * 10000000] * 1000)|sum(start='') }}", "64 MiB"),
+        ("{% for i in [1] %}{{ loop.cycle() }}{% endfor %}", "loop.cycle()"),
+    ];
+    for (template, says) in refused_rows {
+        work.message("Hi", &format!("Hello {{{{ name }}}}\n{template}"));
+        let ran = run(after(&work, "ulimit -v 4000000", &["check", "list.csv"])).ends(4);
+        let why = work.read("list.csv.rejected.csv");
+        assert!(why.contains(says) && !ran.err.contains("panicked"), "{why}\n{}", ran.err);
+    }
+    // The engine takes as many brackets in each other, and not with the checks.
+    let deep = format!("{}1{}", "[".repeat(60), "]".repeat(60));
+    work.message("Hi", &format!("{{% set d = {deep} %}}{{{{ 'x' * 90000000 }}}}"));
+    refused(work.run(&["check", "list.csv"]), 4, "brackets lie too deep");
+    work.message("Hi", "Hello");
+    refused(work.run(&["check", "list.csv", "--where", &format!("name in {deep}")]), 2, "too deep");
+}
+
+#[test]
 fn a_stream_without_an_end_is_no_import() {
     let work = sandbox();
     let ran = run(after(&work, "ulimit -v 4000000; exec </dev/zero", &["suppress", "import", "-"]));

@@ -1,0 +1,397 @@
+//! The filters and tests of templates, made to count what they take and make.
+//!
+//! Every filter that can make much of little is asked beforehand what it would make, every one that
+//! compares or that does something for each element is asked what it would look at, and all others
+//! are counted by what they took and made. Operators have no filter; [`super::guarded`] gives them
+//! one of those below. What the engine would work out anew each time it is used, a sequence that is
+//! mapped, turned round or cut, is worked out at once, where it is counted.
+
+use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, filters, functions, tests};
+
+use super::allowance::{Exceeded, MOST, look_at, make, pop_factor, push_factor};
+use super::weight::{
+    ELEMENT, MOST_ELEMENTS, bounded_depth, elements, size, weigh, weigh_for_order, write, written,
+};
+
+/// Filters of ours that give back what they were given, and count it.
+pub(super) const JOINED: &str = "_mb_joined";
+pub(super) const ADDED: &str = "_mb_added";
+pub(super) const FACTOR: &str = "_mb_factor";
+pub(super) const TIMES: &str = "_mb_times";
+pub(super) const MADE: &str = "_mb_made";
+pub(super) const COMPARED: &str = "_mb_compared";
+pub(super) const INDEXED: &str = "_mb_indexed";
+pub(super) const NESTED: &str = "_mb_nested";
+pub(super) const HELD: &str = "_mb_held";
+/// Works a sequence out; everything else stays as it is.
+pub(super) const LISTED: &str = "_mb_listed";
+/// Refuses to give no argument at all.
+pub(super) const SOME: &str = "_mb_some";
+
+/// What is asked before a filter is run, of what it is given.
+type Before = fn(&[Value]) -> Result<(), Exceeded>;
+
+/// What is asked of a filter and its arguments beside that: whether they are all there.
+pub(crate) type Check = fn(&mut State<'_, '_>, &str, &[Value]) -> Result<(), Error>;
+
+/// Gives an environment the filters that count, and makes those of the engine count. `check` is
+/// asked before any of those is run.
+pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
+    pass(env, JOINED, write);
+    pass(env, ADDED, |value| make(size(value)?));
+    pass(env, NESTED, bounded_depth);
+    pass(env, FACTOR, |value| {
+        push_factor(value.clone());
+        Ok(())
+    });
+    pass(env, TIMES, times);
+    pass_all(env, COMPARED, |value| weigh(&value).map(|_| value));
+    pass_all(env, HELD, |value| bounded_depth(&value).map(|()| value));
+    pass_all(env, INDEXED, |value| indexed(&value).map(|()| value));
+    env.add_filter(MADE, |state: &mut State<'_, '_>, value: Value| {
+        make(size(&value)?)?;
+        worked_out(state, value)
+    });
+    env.add_filter(LISTED, |state: &mut State<'_, '_>, value: Value| worked_out(state, value));
+    env.add_filter(SOME, |value: Value| {
+        weigh(&value)?;
+        match value.len() {
+            Some(0) => Err(Error::new(ErrorKind::MissingArgument, "nothing to choose from")),
+            _ => Ok(value),
+        }
+    });
+    // It shows all that the template can see, as deep as it lies.
+    env.remove_global("debug");
+    hold(env, "dict", |env, inner| env.add_function(inner, functions::dict));
+    hold(env, "namespace", |env, inner| env.add_function(inner, functions::namespace));
+    count_filters(env, check);
+    count_tests(env);
+}
+
+/// A filter that counts a value and gives it back. It refuses an undefined one, as the operator
+/// would.
+fn pass(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    count: fn(&Value) -> Result<(), Exceeded>,
+) {
+    env.add_filter(name, move |value: Value| count(&value).map(|()| value).map_err(Error::from));
+}
+
+/// The same, also of what is undefined: the operator says which name that is.
+fn pass_all(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    count: fn(Value) -> Result<Value, Exceeded>,
+) {
+    env.add_filter(name, move |args: Rest<ValueOrKwargs>| {
+        let value = args.0.into_iter().next().map(ValueOrKwargs::into_value).unwrap_or_default();
+        count(value).map_err(Error::from)
+    });
+}
+
+/// The right-hand side of a product.
+fn times(right: &Value) -> Result<(), Exceeded> {
+    let left = pop_factor().unwrap_or_default();
+    let times = |text: &Value, count: &Value| {
+        let repeated = text.as_bytes().map(<[u8]>::len).or_else(|| {
+            text.as_object().and_then(|_| text.len()).map(|n| n.saturating_mul(ELEMENT))
+        });
+        repeated.map_or(0, |bytes| bytes.saturating_mul(count.as_usize().unwrap_or_default()))
+    };
+    if times(&left, right).max(times(right, &left)) > MOST { Err(Exceeded::Text) } else { Ok(()) }
+}
+
+/// What is given with a place in brackets: the characters of a text are counted up to that place,
+/// and so are the elements of what has no places of its own.
+fn indexed(value: &Value) -> Result<(), Exceeded> {
+    match value.kind() {
+        ValueKind::String | ValueKind::Bytes | ValueKind::Iterable => look_at(size(value)?),
+        _ => Ok(()),
+    }
+}
+
+/// What the engine would work out each time that it is used, worked out.
+fn worked_out(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
+    if value.kind() == ValueKind::Iterable { filters::list(state, value) } else { Ok(value) }
+}
+
+fn count_filters(env: &mut Environment<'static>, check: Check) {
+    macro_rules! count {
+        ($before:expr, $($filter:ident)*) => {
+            $(wrap(env, stringify!($filter), ($before, check), |env, inner| env.add_filter(inner, filters::$filter));)*
+        };
+    }
+    count!(|_| Ok(()), upper lower title capitalize string safe length first last float int round abs attr bool);
+    count!(trimmed, trim);
+    count!(summed, sum);
+    count!(ordered, sort unique dictsort groupby min max);
+    count!(for_each, select selectattr reject rejectattr map);
+    count!(spread, reverse list items split lines chain zip);
+    count!(few, slice batch);
+    count!(replaced, replace);
+    count!(indented, indent);
+    count!(formatted, format);
+    count!(
+        |args| args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(4))),
+        pprint
+    );
+    count!(escaped, urlencode escape);
+    count!(json, tojson);
+    count!(joined, join);
+    wrap(env, "e", (escaped, check), |env, inner| env.add_filter(inner, filters::escape));
+    wrap(env, "count", (|_| Ok(()), check), |env, inner| env.add_filter(inner, filters::length));
+}
+
+/// Makes each test that looks at all of a text or a list count both. Filters such as `select` run
+/// tests by name, so the tests count wherever they stand.
+fn count_tests(env: &mut Environment<'static>) {
+    macro_rules! count {
+        ($($test:ident: $($name:literal)*;)*) => {
+            $($(count_test(env, $name, |env, inner| env.add_test(inner, tests::$test));)*)*
+        };
+    }
+    count! {
+        is_eq: "eq" "equalto" "==";
+        is_ne: "ne" "!=";
+        is_lt: "lt" "lessthan" "<";
+        is_le: "le" "<=";
+        is_gt: "gt" "greaterthan" ">";
+        is_ge: "ge" ">=";
+        is_in: "in";
+        is_sameas: "sameas";
+        is_startingwith: "startingwith";
+        is_endingwith: "endingwith";
+        is_lower: "lower";
+        is_upper: "upper";
+    }
+}
+
+fn count_test(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    add: impl FnOnce(&mut Environment<'static>, String),
+) {
+    let inner = format!("_mb_{name}");
+    add(env, inner.clone());
+    env.add_test(
+        name,
+        move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<bool, Error> {
+            let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
+            for arg in &args {
+                weigh(arg)?;
+            }
+            state.perform_test(&inner, &args)
+        },
+    );
+}
+
+/// Makes a function that keeps what it is given look at how deep that lies.
+fn hold(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    add: impl FnOnce(&mut Environment<'static>, String),
+) {
+    let inner = format!("_mb_{name}");
+    add(env, inner.clone());
+    env.add_function(
+        name,
+        move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
+            args.iter().try_for_each(bounded_depth)?;
+            let function = state.lookup(&inner).unwrap_or_default();
+            function.call(state, &args)
+        },
+    );
+}
+
+/// Filters that take apart what lies in a list, and those that put lists into a list.
+const DEEP: [&str; 10] =
+    ["sum", "join", "string", "pprint", "tojson", "batch", "slice", "zip", "items", "replace"];
+
+/// A text that is taken apart into its characters, lines or words.
+fn spread(args: &[Value]) -> Result<(), Exceeded> {
+    args.first()
+        .and_then(Value::as_str)
+        .map_or(Ok(()), |text| make(text.len().saturating_mul(ELEMENT)))
+}
+
+/// Each character at an end of a text is looked for among those that are taken off.
+fn trimmed(args: &[Value]) -> Result<(), Exceeded> {
+    let [text, characters, ..] = args else { return Ok(()) };
+    look_at(size(text)?.saturating_mul(size(characters)?))
+}
+
+/// What is compared with each other.
+fn ordered(args: &[Value]) -> Result<(), Exceeded> {
+    args.first().map_or(Ok(()), weigh_for_order)?;
+    for_each(args)
+}
+
+/// What is done for each element: the way to an attribute is gone, or an argument is looked at.
+fn for_each(args: &[Value]) -> Result<(), Exceeded> {
+    spread(args)?;
+    let [list, how @ ..] = args else { return Ok(()) };
+    let texts = how.iter().map(texts).fold(0, usize::saturating_add);
+    look_at(elements(list)?.saturating_mul(texts))
+}
+
+/// The bytes of an argument that is a text, or of all those with names that are.
+fn texts(arg: &Value) -> usize {
+    let bytes = |value: &Value| value.as_bytes().map_or(0, <[u8]>::len);
+    if !arg.is_kwargs() {
+        return bytes(arg);
+    }
+    let names = arg.try_iter().into_iter().flatten();
+    names.filter_map(|name| Some(bytes(&arg.get_item(&name).ok()?))).fold(0, usize::saturating_add)
+}
+
+/// A sum that begins with a text or a list: each step makes another, longer one.
+fn summed(args: &[Value]) -> Result<(), Exceeded> {
+    let [list, how @ ..] = args else { return Ok(()) };
+    let named = |arg: &Value| arg.is_kwargs().then(|| arg.get_attr("start").ok()).flatten();
+    let start = how.iter().find_map(named).or_else(|| how.get(1).cloned());
+    let Some(start) = start.filter(|start| {
+        matches!(start.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable)
+    }) else {
+        return for_each(args);
+    };
+    for_each(args)?;
+    let mut sum = size(&start)?;
+    for item in list.try_iter().into_iter().flatten() {
+        sum = sum.saturating_add(weigh(&item)?);
+        if sum > MOST {
+            return Err(Exceeded::Text);
+        }
+        look_at(sum)?;
+    }
+    Ok(())
+}
+
+fn replaced(args: &[Value]) -> Result<(), Exceeded> {
+    let [text, from, to, ..] = args else { return Ok(()) };
+    let (text, from) = (text.as_str().unwrap_or_default(), from.as_str().unwrap_or_default());
+    let count = if from.is_empty() { text.len() + 1 } else { text.matches(from).count() };
+    make(text.len().saturating_add(count.saturating_mul(written(to)?)))
+}
+
+fn indented(args: &[Value]) -> Result<(), Exceeded> {
+    let [text, how @ ..] = args else { return Ok(()) };
+    let lines = text.as_str().unwrap_or_default().bytes().filter(|byte| *byte == b'\n').count() + 2;
+    make(lines.saturating_mul(largest(how)))
+}
+
+fn formatted(args: &[Value]) -> Result<(), Exceeded> {
+    let [format, values @ ..] = args else { return Ok(()) };
+    let text = format.as_str().unwrap_or_default();
+    let starred = if text.contains('*') { largest(values) } else { 0 };
+    // The engine cannot write a number with more places.
+    if numbers(text).chain([starred]).any(|places| places > usize::from(u16::MAX)) {
+        return Err(Exceeded::Text);
+    }
+    let widths = numbers(text).fold(starred.saturating_mul(text.len()), usize::saturating_add);
+    let given = values.iter().map(written).sum::<Result<usize, _>>()?;
+    make(widths.saturating_add(given.saturating_mul(2)))
+}
+
+/// Makes a filter count what it takes and makes. `add` adds it under another name, and the two
+/// others are asked before it is run.
+fn wrap(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    (before, check): (Before, Check),
+    add: impl FnOnce(&mut Environment<'static>, String),
+) {
+    let inner = format!("_mb_{name}");
+    add(env, inner.clone());
+    env.add_filter(
+        name,
+        move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
+            check(state, name, &args)?;
+            for arg in args.iter() {
+                look_at(size(arg)?)?;
+                if DEEP.contains(&name) {
+                    bounded_depth(arg)?;
+                }
+            }
+            before(&args)?;
+            let made = state.apply_filter(&inner, &args)?;
+            let made = if name == "chain" && made.kind() == ValueKind::Map {
+                merged(&made)?
+            } else {
+                worked_out(state, made)?
+            };
+            size(&made).and_then(make)?;
+            Ok(made)
+        },
+    );
+}
+
+/// Maps that are chained, as one: the engine would ask one after the other for each name.
+fn merged(maps: &Value) -> Result<Value, Error> {
+    let names = maps.try_iter()?;
+    let pairs = names.map(|name| Ok((name.clone(), maps.get_item(&name)?)));
+    Ok(Value::from_pairs(pairs.collect::<Result<Vec<_>, Error>>()?))
+}
+
+/// What is escaped may become six times as long.
+fn escaped(args: &[Value]) -> Result<(), Exceeded> {
+    args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(6)))
+}
+
+/// JSON, with its indentation.
+fn json(args: &[Value]) -> Result<(), Exceeded> {
+    let [value, how @ ..] = args else { return Ok(()) };
+    make(written(value)?.saturating_mul(6).saturating_mul(1 + largest(how)))
+}
+
+/// The elements of a list with a separator between them.
+fn joined(args: &[Value]) -> Result<(), Exceeded> {
+    let [list, how @ ..] = args else { return Ok(()) };
+    let between = how.first().filter(|value| !value.is_kwargs()).map_or(Ok(0), written)?;
+    if size(list)? > MOST {
+        return Err(Exceeded::Text);
+    }
+    let mut bytes = 0_usize;
+    if let (ValueKind::Seq | ValueKind::Iterable, Ok(items)) = (list.kind(), list.try_iter()) {
+        for item in items {
+            bytes = bytes.saturating_add(written(&item)?).saturating_add(between);
+            if bytes > MOST {
+                return Err(Exceeded::Text);
+            }
+        }
+    } else {
+        bytes = written(list)?.saturating_mul(between.saturating_add(1));
+    }
+    make(bytes)
+}
+
+/// The number of parts that a list is cut into, or of elements in each.
+fn few(args: &[Value]) -> Result<(), Exceeded> {
+    let count = largest(args.get(1..).unwrap_or_default());
+    if count > MOST_ELEMENTS { Err(Exceeded::Text) } else { make(count.saturating_mul(ELEMENT)) }
+}
+
+/// The largest number among arguments, those with names included.
+fn largest(args: &[Value]) -> usize {
+    let named = |arg: &Value| {
+        arg.try_iter()
+            .into_iter()
+            .flatten()
+            .filter_map(|name| arg.get_item(&name).ok()?.as_usize())
+            .max()
+    };
+    args.iter()
+        .filter_map(|arg| if arg.is_kwargs() { named(arg) } else { arg.as_usize() })
+        .max()
+        .unwrap_or_default()
+}
+
+/// The numbers in a text; one that is too large for any is the largest.
+fn numbers(text: &str) -> impl Iterator<Item = usize> + '_ {
+    text.split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| digits.parse().unwrap_or(usize::MAX))
+}
