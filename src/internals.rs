@@ -66,7 +66,8 @@ pub mod ledger {
     pub use crate::ledger::{LedgerSuppression, open};
 
     pub mod trace {
-        pub use crate::ledger::trace::{Trace, TraceState, directory};
+        pub use crate::ledger::trace::proof::{self, TraceState};
+        pub use crate::ledger::trace::{Trace, directory};
     }
 }
 

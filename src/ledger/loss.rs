@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::ledger::record::{self, RunRecord};
 use crate::ledger::reports::Name;
 use crate::ledger::state_files::{RUN_ID, is_run_id, names, report_directory};
-use crate::ledger::trace::{self, Trace};
+use crate::ledger::trace;
 use crate::ledger::{Leaves, RunId};
 
 /// The runs that the files of a state directory name.
@@ -97,11 +97,11 @@ impl Remains {
                 continue;
             };
             let path = traces.join(&name);
-            let has_records = Trace::has_records(&path);
+            let has_records = trace::proof::has_records(&path);
             // One that cannot be read proves nothing here; the code that needs what it says reports
             // the error.
             let last_batch =
-                if has_records { Trace::last_batch(&path).ok().flatten() } else { None };
+                if has_records { trace::proof::last_batch(&path).ok().flatten() } else { None };
             remains.traces.entry(run.to_owned()).or_default().push(TraceFile {
                 name,
                 has_records,

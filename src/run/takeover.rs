@@ -19,7 +19,7 @@ use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::{self, RunRecord, UNREACHED};
 use crate::ledger::reports::Reports;
 use crate::ledger::state_files::report_directory;
-use crate::ledger::trace::{self, Trace};
+use crate::ledger::trace;
 use crate::ledger::{
     Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of,
     person_seed,
@@ -299,7 +299,7 @@ impl Takeover<'_> {
             let path = trace::directory(self.state_dir).join(&file.name);
             let opened = files::open(&path)
                 .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", path.shown())));
-            let state = opened.and_then(|_| Trace::read(&path)).map_err(|e| {
+            let state = opened.and_then(|_| trace::proof::read(&path)).map_err(|e| {
                 Error::usage(format!("{e}; the recipients of run {run} cannot be read from it")).hint(format!(
                     "restore it or the ledger from a backup; moving {} away discards its records, so recipients may be mailed twice",
                     path.shown()

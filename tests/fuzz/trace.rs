@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use mailbatch::internals::ledger::trace::{Trace, TraceState, directory};
+use mailbatch::internals::ledger::trace::{Trace, TraceState, directory, proof};
 use mailbatch::internals::outcome::Reason;
 use mailbatch::internals::provider::{Refusal, Verdict};
 
@@ -42,8 +42,8 @@ fn check(document: &[u8]) {
 /// A file that may be anything.
 fn check_file(path: &Path, document: &[u8]) {
     std::fs::write(path, document).expect("room");
-    let _ = Trace::last_batch(path).expect("a file that can be read");
-    match Trace::read(path) {
+    let _ = proof::last_batch(path).expect("a file that can be read");
+    match proof::read(path) {
         Err(why) => assert!(why.to_string().contains("damaged trace"), "{why}"),
         Ok(state) => {
             let told = state.answered.len() + state.crossing.len();
@@ -55,7 +55,7 @@ fn check_file(path: &Path, document: &[u8]) {
             // What stands behind the last line break proves nothing.
             let whole = document.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             std::fs::write(path, &document[..whole]).expect("room");
-            assert_eq!(Trace::read(path).expect("complete lines"), state);
+            assert_eq!(proof::read(path).expect("complete lines"), state);
         }
     }
 }
@@ -110,7 +110,7 @@ fn check_story(dir: &Path, document: &[u8]) {
     }
     trace.rest().expect("room");
     assert_eq!(
-        Trace::read(&path).expect("a trace of ours"),
+        proof::read(&path).expect("a trace of ours"),
         expected,
         "what was recorded reads back"
     );
@@ -118,7 +118,7 @@ fn check_story(dir: &Path, document: &[u8]) {
     let cut = document.last().map_or(0, |byte| usize::from(*byte) * whole.len() / 256);
     let copy = dir.join("copy.log");
     std::fs::write(&copy, &whole[..cut]).expect("room");
-    let torn = Trace::read(&copy).expect("a trace that was cut short is no damage");
+    let torn = proof::read(&copy).expect("a trace that was cut short is no damage");
     assert!(torn.answered.len() + torn.crossing.len() <= 16);
     // What the first line names is checked where a trace is asked for proof.
     let first = whole.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -126,6 +126,6 @@ fn check_story(dir: &Path, document: &[u8]) {
         let mut damaged = whole.clone();
         damaged[cut] ^= 1;
         std::fs::write(&copy, &damaged).expect("room");
-        assert!(Trace::read(&copy).is_err(), "a flipped bit at {cut} is believed");
+        assert!(proof::read(&copy).is_err(), "a flipped bit at {cut} is believed");
     }
 }

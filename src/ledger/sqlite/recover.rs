@@ -17,7 +17,7 @@ use super::codes;
 use super::fault::Result;
 use super::run_row::seq_of;
 use crate::files;
-use crate::ledger::trace::{Trace, TraceState};
+use crate::ledger::trace::proof::{self, TraceState};
 use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};
 use crate::model::shown::Shown;
 use crate::provider::{RowNumber, Verdict};
@@ -152,7 +152,7 @@ fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Re
 
 fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
     // A FIFO would be waited for, and a device has no end.
-    match files::open(&trace_dir.join(name)).and_then(|_| Trace::proof(trace_dir, name)) {
+    match files::open(&trace_dir.join(name)).and_then(|_| proof::prove(trace_dir, name)) {
         Ok(state) => Some(state),
         Err(e) => {
             tracing::warn!(
