@@ -16,8 +16,8 @@ use crate::ledger::RunId;
 use crate::model::shown::Shown;
 
 /// The version that this program writes; later versions only add fields. Version 1 had neither
-/// `message_fingerprint` nor `apart`, version 2 no `report`.
-const VERSION: u32 = 3;
+/// `message_fingerprint` nor `apart`, version 2 no `report`, version 3 no `report.digest`.
+const VERSION: u32 = 4;
 
 /// The most that a record may have, in bytes: many times what is written.
 const MOST: u64 = 1 << 20;
@@ -61,6 +61,9 @@ pub(crate) struct ReportMark {
     pub rows: u64,
     /// How many of them are of recipients who were reached or may have been.
     pub reached: u64,
+    /// The digest of its cells, whatever the order of its rows; `None` in a record of version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<u64>,
 }
 
 impl RunRecord {
@@ -138,5 +141,12 @@ mod tests {
             (record.batches, record.message_fingerprint, record.apart, record.report),
             (7, None, None, None)
         );
+    }
+
+    #[test]
+    fn a_record_of_version_3_has_no_digest() {
+        let mark: ReportMark = serde_json::from_str(r#"{"number":2,"rows":9,"reached":7}"#)
+            .expect("what version 3 wrote");
+        assert_eq!(mark, ReportMark { number: 2, rows: 9, reached: 7, digest: None });
     }
 }

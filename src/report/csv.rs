@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::row::Union;
 use super::{Head, Layout, NAMES, Options, ReportRow};
@@ -22,6 +23,32 @@ pub(super) struct Csv {
     first_at: LastTime,
     last_at: LastTime,
     as_of: Option<String>,
+    digest: Digest,
+}
+
+/// The digest of a report: the same for the same cells, in whatever order the rows stand and
+/// however the cells are quoted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Digest(u64);
+
+impl Digest {
+    fn line(&mut self, line: &[u8]) {
+        self.0 = self.0.wrapping_add(xxh3_64(line));
+    }
+
+    /// Adds a row, or the header, that is read back. `line` is room to write it in.
+    pub(crate) fn row(&mut self, row: &::csv::StringRecord, line: &mut Vec<u8>) {
+        line.clear();
+        row.iter().for_each(|text| cell(line, text, false));
+        line.pop();
+        line.push(b'\n');
+        self.line(line);
+    }
+
+    /// The number that a run's record keeps.
+    pub(crate) const fn value(self) -> u64 {
+        self.0
+    }
 }
 
 impl Csv {
@@ -34,6 +61,7 @@ impl Csv {
             first_at: LastTime::default(),
             last_at: LastTime::default(),
             as_of: head.as_of.map(time),
+            digest: Digest::default(),
         }
     }
 
@@ -59,6 +87,7 @@ impl Csv {
         // Every cell has left a comma behind it.
         self.line.pop();
         self.line.push(b'\n');
+        self.digest.line(&self.line);
         out.write_all(&self.line)?;
         self.line.clear();
         Ok(())
@@ -106,6 +135,10 @@ impl Layout for Csv {
 
     fn end(&mut self, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
+    }
+
+    fn digest(&self) -> Option<u64> {
+        Some(self.digest.value())
     }
 }
 
@@ -181,6 +214,29 @@ mod tests {
         eve@example.net,"Zoë ""Z""",,4,list.csv,5,eve@example.net,,,,,relay,1,1,m4@mailbatch,,rest,2026-11-21T03:45:01.000Z,2026-11-21T03:45:01.250Z,,2026-11-21T03:48:00.000Z,m of 2026-11-21T03:45:00Z
         kim@example.com,,41,5,more.ndjson,1,kim@example.com,suppressed,unsubscribe,,,,,0,,,,,,,2026-11-21T03:48:00.000Z,
         "#);
+    }
+
+    #[test]
+    fn a_report_that_is_read_back_has_the_digest_of_the_one_that_was_written() {
+        let (head, standing, rows) = fixture::run();
+        let options = Options { spreadsheet_safe: true, ..Options::default() };
+        let mut writer =
+            super::super::Writer::new(Format::Csv, &head, &standing, options, Vec::new()).unwrap();
+        rows.iter().for_each(|row| writer.row(row).unwrap());
+        let (written, text) = (writer.digest(), writer.finish().unwrap());
+        let read = |text: &[u8]| {
+            let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(text);
+            let (mut digest, mut line) = (Digest::default(), Vec::new());
+            for row in reader.records() {
+                digest.row(&row.unwrap(), &mut line);
+            }
+            Some(digest.value())
+        };
+        assert_eq!(read(&text), written);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(read(text.replace('\n', "\r\n").as_bytes()), written);
+        assert_ne!(read(text.replacen("bob@", "rob@", 1).as_bytes()), written);
+        assert_ne!(read(text.replacen(",rejected,", ",accepted,", 1).as_bytes()), written);
     }
 
     #[test]

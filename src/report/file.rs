@@ -47,6 +47,11 @@ impl ReportFile {
         self.writer.row(row).map_err(|e| unwritable(&self.path, &e))
     }
 
+    /// The digest of what has been written so far, by which a report in CSV is known again.
+    pub(crate) fn digest(&self) -> Option<u64> {
+        self.writer.digest()
+    }
+
     /// Syncs the report and puts it in its place.
     pub(crate) fn finish(self) -> Result<PathBuf> {
         let Self { path, writer } = self;

@@ -15,7 +15,7 @@ use crate::model::outcome::{Outcome, Reason};
 
 mod checks;
 pub(crate) mod ci;
-mod csv;
+pub(crate) mod csv;
 mod file;
 mod html;
 mod json;
@@ -150,6 +150,11 @@ trait Layout: Send {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()>;
     fn row(&mut self, row: &ReportRow, out: &mut dyn Write) -> io::Result<()>;
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The digest of what has been written, where the format can be read back.
+    fn digest(&self) -> Option<u64> {
+        None
+    }
 }
 
 fn layout(format: Format, head: &Head, standing: &Standing, options: &Options) -> Box<dyn Layout> {
@@ -189,6 +194,11 @@ impl<W: Write> Writer<W> {
     /// are damaged.
     pub(crate) fn row(&mut self, row: &ReportRow) -> io::Result<()> {
         if self.options.wants(row.outcome) { self.layout.row(row, &mut self.out) } else { Ok(()) }
+    }
+
+    /// The digest of the rows so far; `None` for a format that is never read back.
+    pub(crate) fn digest(&self) -> Option<u64> {
+        self.layout.digest()
     }
 
     /// Ends the report, flushes, and gives back what was written to.

@@ -168,6 +168,7 @@ async fn write_reports(
         files.iter_mut().try_for_each(|file| file.row(&row))
     })
     .await?;
+    let digest = files.first().and_then(ReportFile::digest);
     let number = standard
         .and_then(Path::file_name)
         .and_then(|name| Name::parse(name.to_str()?))
@@ -176,7 +177,7 @@ async fn write_reports(
         // Before the report is in its place: one that appears is described by the record, whatever
         // comes between.
         write_record(context, run, |record| {
-            record.report = Some(ReportMark { number, rows, reached })
+            record.report = Some(ReportMark { number, rows, reached, digest })
         })?;
     }
     for file in files {

@@ -7,12 +7,13 @@
 
 use std::path::Path;
 
-use super::Report;
+use super::report::Report;
 use crate::ledger::record::{self, ReportMark, RunRecord};
 use crate::ledger::reports::Reports;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Outcome;
 use crate::model::shown::Shown;
+use crate::report::csv::Digest;
 use crate::run::reports::is_reached;
 
 /// What a report holds.
@@ -23,6 +24,7 @@ struct Counted {
     /// Rows that are missing between others, by their numbers.
     gaps: u64,
     last_batch: i64,
+    digest: Digest,
 }
 
 /// Errs with exit 2 where a report of the run is missing or was shortened, or where nothing shows
@@ -71,6 +73,18 @@ pub(super) fn prove(
                     mark.reached,
                     counted.reached,
                     mark.reached.saturating_sub(counted.reached)
+                ),
+                number,
+            )
+        }
+        Some(mark)
+            if mark.number == number
+                && mark.digest.is_some_and(|digest| digest != counted.digest.value()) =>
+        {
+            refuse(
+                format!(
+                    "its report {} is not as it was written: it has as many rows as it had, and one or more of them were changed",
+                    name(&reports.place(number))
                 ),
                 number,
             )
@@ -151,8 +165,10 @@ fn name(path: &Path) -> String {
 fn count(path: &Path) -> Result<Counted> {
     let mut report = Report::open(path.to_owned(), None)?;
     let (mut counted, mut last_row) = (Counted::default(), 0);
-    let mut row = csv::StringRecord::new();
+    let (mut row, mut line) = (report.header()?, Vec::new());
+    counted.digest.row(&row, &mut line);
     while report.next(&mut row)? {
+        counted.digest.row(&row, &mut line);
         let cell = |at: usize| row.get(at).unwrap_or_default();
         let batch = cell(report.columns.batch);
         counted.rows += 1;

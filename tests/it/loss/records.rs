@@ -58,6 +58,32 @@ fn locks_alone_are_nothing_to_go_on_by() {
     work.run(&["send", "list.csv"]).ends(0);
 }
 
+#[test]
+fn a_report_whose_rows_were_changed_is_not_believed() {
+    let work = sandbox(6);
+    work.run(&["send", "list.csv"]).ends(0);
+    let path = format!(".mailbatch/reports/{}.csv", work.newest_run());
+    let report = work.read(&path);
+    lose(&work);
+    let rows: Vec<&str> = report.lines().collect();
+    let doubled = report.replace(rows[2], rows[1]);
+    let another = report.replacen(".example", ".exbmple", 2);
+    let outcome = report.replacen(",accepted,", ",held,", 1);
+    for changed in [doubled, another, outcome] {
+        assert_ne!(changed, report, "nothing was changed");
+        work.file(&path, changed);
+        work.run(&["send", "list.csv", "--ledger-lost"])
+            .ends(2)
+            .says("is not as it was written")
+            .says(".csv or the newest ledger.db from a backup");
+    }
+    assert_eq!(work.outbox().len(), 6);
+    // Other line ends and quotes are the same report.
+    work.file(&path, report.replace('\n', "\r\n"));
+    work.run(&["send", "list.csv", "--ledger-lost"]).ends(0);
+    assert_eq!(work.outbox().len(), 6, "nobody is mailed twice");
+}
+
 /// Rewrites the record of a run.
 fn record(
     work: &Workspace,

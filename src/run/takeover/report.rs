@@ -1,0 +1,187 @@
+//! A report that is read back after the ledger was lost: whom it names as reached or refused, and
+//! who is to be suppressed by what it says.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::bounded_rows::BoundedRows;
+use crate::files;
+use crate::ledger::{Adopted, LedgerSuppression};
+use crate::model::error::{Error, Result};
+use crate::model::event::{Bounce, EventKind, feedback_word};
+use crate::model::outcome::{Outcome, Reason};
+use crate::model::shown::Shown;
+
+/// How many people a page of a report has.
+const PAGE: usize = 1_000;
+
+/// A report in CSV that is read back.
+pub(super) struct Report {
+    path: PathBuf,
+    reader: csv::Reader<BoundedRows>,
+    pub(super) columns: Columns,
+    /// How often a key has been seen: under `--dedupe off` the second one has a key of its own.
+    occurrences: HashMap<u64, u32>,
+    /// The latest hand-over so far.
+    pub(super) latest: Option<Timestamp>,
+}
+
+/// Where the columns are that matter here.
+pub(super) struct Columns {
+    pub(super) row: Option<usize>,
+    email: usize,
+    pub(super) outcome: usize,
+    reason: usize,
+    provider: usize,
+    code: usize,
+    pub(super) batch: usize,
+    feedback: usize,
+    last_at: Option<usize>,
+    id: Option<usize>,
+}
+
+impl Report {
+    /// Opens a report. `id` names the column of the list that holds the recipients' ids. Errs with
+    /// exit 2 where the file is no report.
+    pub(super) fn open(path: PathBuf, id: Option<&str>) -> Result<Self> {
+        let file = files::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let mut reader = csv::ReaderBuilder::new().from_reader(BoundedRows::of(file));
+        let header = reader.headers().map_err(|e| unreadable(&path, &e.to_string()))?.clone();
+        // Our columns stand last; a list may have columns of the same names.
+        let at = |name: &str| {
+            header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at)
+        };
+        let ours = |name: &str| {
+            at(name).ok_or_else(|| unreadable(&path, &format!("it has no column {name}")))
+        };
+        let columns = Columns {
+            row: at("mb_row"),
+            email: ours("mb_email")?,
+            outcome: ours("mb_outcome")?,
+            reason: ours("mb_reason")?,
+            provider: ours("mb_provider")?,
+            code: ours("mb_code")?,
+            batch: ours("mb_batch")?,
+            feedback: ours("mb_feedback")?,
+            last_at: at("mb_last_at"),
+            id: id.and_then(|id| header.iter().position(|column| column == id)),
+        };
+        Ok(Self { path, reader, columns, occurrences: HashMap::new(), latest: None })
+    }
+
+    /// The names of the columns.
+    pub(super) fn header(&mut self) -> Result<csv::StringRecord> {
+        self.reader.headers().cloned().map_err(|e| unreadable(&self.path, &e.to_string()))
+    }
+
+    /// Reads the next row; false at the end.
+    pub(super) fn next(&mut self, record: &mut csv::StringRecord) -> Result<bool> {
+        self.reader.get_mut().begin_row();
+        self.reader.read_record(record).map_err(|e| unreadable(&self.path, &e.to_string()))
+    }
+
+    /// The next people, and what their rows teach; empty at the end.
+    pub(super) fn page(&mut self) -> Result<(Vec<Adopted>, Vec<LedgerSuppression>)> {
+        let (mut people, mut learned) = (Vec::with_capacity(PAGE), Vec::new());
+        let mut record = csv::StringRecord::new();
+        while people.len() < PAGE && self.next(&mut record)? {
+            let line = record.position().map_or(0, csv::Position::line);
+            let outcome = self.outcome(&record, line)?;
+            let Some(outcome) = outcome else { continue };
+            let cell = |at: usize| record.get(at).unwrap_or_default();
+            self.latest =
+                self.latest.max(self.columns.last_at.and_then(|at| cell(at).parse().ok()));
+            let email = unguarded(cell(self.columns.email)).to_owned();
+            let key = match self.columns.id.map(cell).filter(|id| !id.trim().is_empty()) {
+                Some(id) => unguarded(id).to_owned(),
+                None => email.to_lowercase(),
+            };
+            learned.extend(suppressions(&email, &record, &self.columns));
+            let seen = self.occurrences.entry(xxh3_64(key.as_bytes())).or_default();
+            *seen += 1;
+            let key = if *seen > 1 { format!("{key}#{seen}") } else { key };
+            people.push(Adopted { key, email, outcome: outcome.0 });
+        }
+        Ok((people, learned))
+    }
+
+    /// The outcome that a row gives its recipient; `None` for a row that reached no recipient and
+    /// holds none back.
+    fn outcome(&self, record: &csv::StringRecord, line: u64) -> Result<Option<Kept>> {
+        let word = record.get(self.columns.outcome).unwrap_or_default();
+        let reason =
+            || record.get(self.columns.reason).and_then(|reason| reason.parse::<Reason>().ok());
+        if word.is_empty() {
+            // Under way when the report was written, or not begun.
+            let was_claimed = record.get(self.columns.batch).is_some_and(|batch| !batch.is_empty());
+            return Ok(Some(Kept(
+                was_claimed.then_some((Outcome::Unknown, Some(Reason::NoReply))),
+            )));
+        }
+        let outcome: Outcome = word
+            .parse()
+            .map_err(|_| unreadable(&self.path, &format!("line {line}: {word:?} is no outcome")))?;
+        Ok(match outcome {
+            Outcome::Accepted | Outcome::AlreadyAccepted => {
+                Some(Kept(Some((Outcome::Accepted, None))))
+            }
+            Outcome::Rejected => Some(Kept(Some((Outcome::Rejected, reason())))),
+            Outcome::Unknown => {
+                Some(Kept(Some((Outcome::Unknown, reason().or(Some(Reason::NoReply))))))
+            }
+            Outcome::Deferred | Outcome::Held => Some(Kept(None)),
+            Outcome::Suppressed | Outcome::Invalid | Outcome::Duplicate => None,
+        })
+    }
+}
+
+/// What is kept of a person; nothing where they may be mailed.
+struct Kept(Option<(Outcome, Option<Reason>)>);
+
+/// The suppressions that a row of a report proves: a mailbox that was gone at hand-over, and what
+/// came back later.
+fn suppressions(
+    email: &str,
+    record: &csv::StringRecord,
+    columns: &Columns,
+) -> Vec<LedgerSuppression> {
+    let cell = |at: usize| record.get(at).unwrap_or_default();
+    let mut reasons = Vec::new();
+    if cell(columns.outcome) == Outcome::Rejected.as_str()
+        && cell(columns.reason) == Reason::MailboxGone.as_str()
+    {
+        reasons.push(Reason::HardBounce);
+    }
+    reasons.extend(cell(columns.feedback).split_whitespace().filter_map(|word| match word {
+        word if word == feedback_word(EventKind::Bounced, Some(Bounce::Hard)) => {
+            Some(Reason::HardBounce)
+        }
+        word if word == EventKind::Complained.as_str() => Some(Reason::Complaint),
+        word if word == EventKind::Unsubscribed.as_str() => Some(Reason::Unsubscribe),
+        _ => None,
+    }));
+    reasons.dedup();
+    let entry = |reason| LedgerSuppression {
+        entry: email.to_lowercase(),
+        reason,
+        scope: String::new(),
+        source: cell(columns.provider).to_owned(),
+        created_at: Timestamp::now(),
+        expires_at: None,
+        note: cell(columns.code).to_owned(),
+    };
+    reasons.into_iter().map(entry).collect()
+}
+
+/// A cell without the guard of `--spreadsheet-safe`.
+fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
+}
+
+fn unreadable(path: &Path, why: &str) -> Error {
+    Error::usage(format!("{}: this is not a report as it was written: {why}", path.shown()))
+        .hint("restore it from a backup; moving it away gives up what it says, and the people in it may be mailed twice")
+}
