@@ -54,13 +54,13 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "completions" -d
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "man" -d 'Write the man pages, guides included, into a directory'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "help" -d 'Print a guide, such as `help runbook`, or the help of a command'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l email-column -l email -d 'The column that holds the address' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l format -d 'How the list is written, where neither its name nor its content shows it' -r -f -a "csv\t''
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l format -d 'The list\'s format, if neither its name nor its content shows it' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l encoding -d 'The list\'s character encoding, where it is not clear: utf-8, utf-16le, windows-1252' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l delimiter -d 'What stands between the fields of a CSV list, where it is not clear: one character, or tab' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l encoding -d 'The list\'s character encoding, if it is not clear: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l delimiter -d 'The delimiter of a CSV list, if it is not clear: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-lines -d 'The number of lines before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-invalid -d 'Refuse the list when more of its rows are invalid; rows without any address count only where they point at a fault' -r
@@ -73,13 +73,13 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l subject -d 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are filled in' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider -d 'The provider, by its name under [providers]' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary -d 'Send to a first few, judge them, then go on: 5%, 5pct, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary -d 'Send to a few first, check the outcome, then send the rest: 5%, 5pct, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l limit -d 'Send to at most this many; the others are held' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l redirect-all-to -d 'Send every message to this address instead of its recipient' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long to wait for bounces and complaints about the canary before the rest is sent (default: 15m where bounces are reported)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Extend an inconclusive canary automatically, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
@@ -87,7 +87,7 @@ wait\t'Wait until there is room'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-unknown -d 'What to do with recipients who may have been reached by an earlier attempt' -r -f -a "keep\t'Leave them unknown (the default)'
 retry\t'Send to them again, at the risk of mailing a recipient twice'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l report -d 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l progress -d 'How to show where the run stands' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l progress -d 'How to show the progress of the run' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
 bar\t''
 plain\t''
 json\t'NDJSON on standard output'
@@ -106,7 +106,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l again -d 'S
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider-sandbox -d 'Hand everything to the provider\'s own sandbox or simulator, so that no recipient gets mail; refused where it has none'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l ledger-lost -d 'The ledger is lost: read the reports of earlier runs into a new one first, so that no recipient in them is mailed again'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on-empty -d 'Exit 9 when there was no recipient to send to'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l listen -d 'Receive events and unsubscribes over HTTP while the run lasts, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s y -l yes -d 'Do not ask for confirmation'
@@ -116,13 +116,13 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s q -l quiet 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l email-column -l email -d 'The column that holds the address' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l format -d 'How the list is written, where neither its name nor its content shows it' -r -f -a "csv\t''
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l format -d 'The list\'s format, if neither its name nor its content shows it' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l encoding -d 'The list\'s character encoding, where it is not clear: utf-8, utf-16le, windows-1252' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l delimiter -d 'What stands between the fields of a CSV list, where it is not clear: one character, or tab' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l encoding -d 'The list\'s character encoding, if it is not clear: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l delimiter -d 'The delimiter of a CSV list, if it is not clear: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-lines -d 'The number of lines before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-invalid -d 'Refuse the list when more of its rows are invalid; rows without any address count only where they point at a fault' -r
@@ -152,13 +152,13 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l out -d '
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email-column -d 'The column that holds the address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l dedupe -d 'When two addresses are one person, as for send: ci (in any case), exact, off' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l suppress -d 'Another suppression file, beside those of the configuration (repeatable)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l format -d 'How the list is written, where neither its name nor its content shows it' -r -f -a "csv\t''
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l format -d 'The list\'s format, if neither its name nor its content shows it' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l encoding -d 'The list\'s character encoding, where it is not clear: utf-8, utf-16le, windows-1252' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l delimiter -d 'What stands between the fields of a CSV list, where it is not clear: one character, or tab' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l encoding -d 'The list\'s character encoding, if it is not clear: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l delimiter -d 'The delimiter of a CSV list, if it is not clear: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l skip-lines -d 'The number of lines before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l message -d 'The message file: .md, .html or .txt' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l from -d 'The From header' -r
@@ -178,7 +178,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s h -l hel
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long to wait for bounces and complaints about the canary before the rest is sent (default: 15m where bounces are reported)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Extend an inconclusive canary automatically, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
@@ -186,7 +186,7 @@ wait\t'Wait until there is room'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-unknown -d 'What to do with recipients who may have been reached by an earlier attempt' -r -f -a "keep\t'Leave them unknown (the default)'
 retry\t'Send to them again, at the risk of mailing a recipient twice'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l report -d 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l progress -d 'How to show where the run stands' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l progress -d 'How to show the progress of the run' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
 bar\t''
 plain\t''
 json\t'NDJSON on standard output'
@@ -201,8 +201,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s c -l conf
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l continue -d 'Send the rest although the canary failed or waits for a person'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l abandon -d 'Close the run; recipients who were not reached stay held, which means not sent'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l as-planned -d 'Continue with the planned message and rows; ignore changes to the files'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l accept-changes -d 'Plan the recipients who were not reached again, with message, list and configuration as they are now'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l accept-changes -d 'Plan the unreached recipients anew, with the current message, list and configuration'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l listen -d 'Receive events and unsubscribes over HTTP while the run lasts, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s y -l yes -d 'Do not ask for confirmation'
@@ -215,7 +215,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l only -d 'W
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long to wait for bounces and complaints about the canary before the rest is sent (default: 15m where bounces are reported)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Extend an inconclusive canary automatically, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
@@ -223,7 +223,7 @@ wait\t'Wait until there is room'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-unknown -d 'What to do with recipients who may have been reached by an earlier attempt' -r -f -a "keep\t'Leave them unknown (the default)'
 retry\t'Send to them again, at the risk of mailing a recipient twice'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l report -d 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l progress -d 'How to show where the run stands' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l progress -d 'How to show the progress of the run' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
 bar\t''
 plain\t''
 json\t'NDJSON on standard output'
@@ -236,8 +236,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l wait-lock 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l as-planned -d 'Continue with the planned message and rows; ignore changes to the files'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l accept-changes -d 'Plan the recipients who were not reached again, with message, list and configuration as they are now'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l accept-changes -d 'Plan the unreached recipients anew, with the current message, list and configuration'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l listen -d 'Receive events and unsubscribes over HTTP while the run lasts, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s y -l yes -d 'Do not ask for confirmation'
@@ -335,7 +335,7 @@ junit\t''
 md\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l outcome -d 'Only these outcomes, such as rejected,unknown' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l domain -d 'Only recipients at these receiving domains' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l since -d 'Only recipients whose last attempt was not before this time: 24h, 2027-01-31' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l since -d 'Only recipients last attempted since this time: 24h, 2027-01-31' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -s o -l output -d 'Write to FILE instead of standard output' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F

@@ -95,7 +95,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "DOMAINS", value_delimiter = ',', value_parser = words::domain)]
     pub domain: Vec<String>,
 
-    /// Only recipients whose last attempt was not before this time: 24h, 2027-01-31
+    /// Only recipients last attempted since this time: 24h, 2027-01-31
     #[arg(long, value_name = "TIME", value_parser = words::since)]
     pub since: Option<Timestamp>,
 

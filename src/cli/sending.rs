@@ -26,7 +26,7 @@ pub struct SendArgs {
     #[command(flatten)]
     pub target: TargetArgs,
 
-    /// Send to a first few, judge them, then go on: 5%, 5pct, or a number
+    /// Send to a few first, check the outcome, then send the rest: 5%, 5pct, or a number
     #[arg(long, value_name = "SIZE", env = "MAILBATCH_CANARY", hide_env_values = true)]
     pub canary: Option<CanarySize>,
 
@@ -182,16 +182,15 @@ pub struct ResumeArgs {
     pub sending: SendingArgs,
 }
 
-/// What happens where message, list, suppression files or provider are not what a run was planned
-/// with (default: stop with exit 14).
+/// What to do when message, list, suppression files or provider have changed since the run was
+/// planned (default: stop with exit 14).
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ChangesArgs {
     /// Continue with the planned message and rows; ignore changes to the files
     #[arg(long, conflicts_with = "accept_changes")]
     pub as_planned: bool,
 
-    /// Plan the recipients who were not reached again, with message, list and configuration as they
-    /// are now
+    /// Plan the unreached recipients anew, with the current message, list and configuration
     #[arg(long)]
     pub accept_changes: bool,
 }
@@ -240,19 +239,19 @@ pub struct ListArgs {
 /// How the rows of a list are read.
 #[derive(Args, Clone, Debug)]
 pub struct ReadingArgs {
-    /// How the list is written, where neither its name nor its content shows it
+    /// The list's format, if neither its name nor its content shows it
     #[arg(long, value_name = "FORMAT", env = "MAILBATCH_FORMAT", hide_env_values = true)]
     pub format: Option<ListFormat>,
 
-    /// The list's character encoding, where it is not clear: utf-8, utf-16le, windows-1252
+    /// The list's character encoding, if it is not clear: utf-8, utf-16le, windows-1252
     #[arg(long, value_name = "LABEL", value_parser = words::encoding, env = "MAILBATCH_ENCODING", hide_env_values = true)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
-    /// What stands between the fields of a CSV list, where it is not clear: one character, or tab
+    /// The delimiter of a CSV list, if it is not clear: one character, or tab
     #[arg(long, value_name = "CHAR", value_parser = words::delimiter, env = "MAILBATCH_DELIMITER", hide_env_values = true)]
     pub delimiter: Option<u8>,
 
-    /// How many lines stand before the header of a CSV list
+    /// The number of lines before the header of a CSV list
     #[arg(long, value_name = "N", env = "MAILBATCH_SKIP_LINES", hide_env_values = true)]
     pub skip_lines: Option<u64>,
 
@@ -261,7 +260,7 @@ pub struct ReadingArgs {
     pub filter: Option<String>,
 }
 
-/// Who of a list may be mailed, and when the list is refused.
+/// Which rows of a list may be mailed, and when the list is refused.
 #[derive(Args, Clone, Debug)]
 pub struct ScreeningArgs {
     /// When two addresses are one person: ci (in any case), exact, off
@@ -308,7 +307,7 @@ pub struct ScreeningArgs {
     pub suppress: Vec<PathBuf>,
 }
 
-/// The message, and what stands above its own front matter.
+/// The message, and flags that take precedence over its front matter.
 #[derive(Args, Clone, Debug, Default)]
 pub struct MessageArgs {
     /// The message file: .md, .html or .txt
@@ -324,7 +323,7 @@ pub struct MessageArgs {
     pub subject: Option<String>,
 }
 
-/// Under which name, in which environment and through which provider.
+/// The campaign, the environment and the provider.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TargetArgs {
     /// The campaign's name; {date}, {week} and {month} are filled in
@@ -347,7 +346,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "WHAT", env = "MAILBATCH_THEN", hide_env_values = true)]
     pub then: Option<Then>,
 
-    /// How long bounces and complaints about the canary are waited for before the rest goes
+    /// How long to wait for bounces and complaints about the canary before the rest is sent
     /// (default: 15m where bounces are reported)
     #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
     pub canary_wait: Option<Duration>,
@@ -356,7 +355,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "25%")]
     pub canary_extend: Option<CanarySize>,
 
-    /// Take events and unsubscribes over the web for as long as the run goes, as `listen` does
+    /// Receive events and unsubscribes over HTTP while the run lasts, as `listen` does
     #[arg(long)]
     pub listen: bool,
 
@@ -383,7 +382,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
 
-    /// How to show where the run stands
+    /// How to show the progress of the run
     #[arg(
         long,
         value_name = "HOW",

@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::cli::{Globals, PauseArgs, PauseScopeArgs, UnpauseArgs};
-use crate::run::campaign::{Asked, asked};
 
 use crate::host;
 use crate::input::nearest_name;
@@ -18,7 +17,7 @@ use crate::model::exit::Exit;
 use crate::pipeline::LEFT_ALONE;
 use crate::report;
 use crate::report::text::tally_words;
-use crate::run::campaign;
+use crate::run::campaign::{self, CampaignChoice};
 use crate::run::context::Context;
 
 /// How often it is looked whether everything has drained.
@@ -134,9 +133,9 @@ fn scope(context: &Context, typed: &PauseScopeArgs) -> Result<PauseScope> {
     }
     match &typed.campaign {
         None => Ok(PauseScope::Workspace),
-        Some(name) => match asked(context, Some(name), None, &[])? {
-            Asked::Named { name, .. } => Ok(PauseScope::Campaign(name)),
-            Asked::Files(_) => Ok(PauseScope::Workspace),
+        Some(name) => match campaign::choice(context, Some(name), None, &[])? {
+            CampaignChoice::Named { name, .. } => Ok(PauseScope::Campaign(name)),
+            CampaignChoice::Files(_) => Ok(PauseScope::Workspace),
         },
     }
 }

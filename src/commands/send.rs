@@ -37,7 +37,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         &message,
         (args.provider_sandbox, args.sending.allow_example),
     )?;
-    let asked = campaign::asked(
+    let choice = campaign::choice(
         &context,
         args.target.campaign.as_deref(),
         source.file.clone(),
@@ -68,7 +68,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         add_inputs(&mut own, &context, &args.list.lists, &args.list.screening.suppress, &source);
         check_reports(&context, &args.sending, &own, !args.dry_run)?;
     }
-    let campaign = asked.find(known, &context.settings.workspace, &apart).await?;
+    let campaign = choice.find(known, &context.settings.workspace, &apart).await?;
     let mut request = SendRequest {
         context: &context,
         args,

@@ -78,11 +78,11 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
     .hint(format!("chmod o-w {shown}{owner}")))
 }
 
-/// In a directory such as /tmp anybody can leave a configuration for others to find.
+/// Any user can leave a configuration in a directory such as /tmp, for others to find.
 fn another_users(workspace: &Workspace, file: &Path, owner: u32) -> Error {
     let shown = named(workspace, file);
-    Error::usage(format!("{shown}: it belongs to user {owner}, and lies in a directory in which every user can write"))
-        .hint("if it is meant, copy it into a directory of your own and start there; -C DIR and -c FILE name another")
+    Error::usage(format!("{shown} belongs to user {owner}, and is in a directory that every user can write to"))
+        .hint("if you trust it, copy it to a directory of your own and run mailbatch there; or name another with -C DIR or -c FILE")
 }
 
 fn is_trusted(owner: u32) -> bool {

@@ -68,7 +68,9 @@ impl Secrets {
         let child =
             command.current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let child = child.map_err(|e| {
-            Error::usage(format!("{key}: the command cannot be started: {e}")).hint(WRITE)
+            Error::usage(format!("{key}: the command cannot be started: {e}")).hint(
+                "name a program in PATH, or its path; it runs in the directory of mailbatch.toml",
+            )
         })?;
         text(key, "the command's output", self.output(key, child)?)
     }

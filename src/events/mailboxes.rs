@@ -250,7 +250,7 @@ fn skip_blanks(input: &mut impl BufRead, most: u64) -> io::Result<Before> {
     Err(too_long("what stands before the first line", most))
 }
 
-/// Counts the recipients of a report in what is not looked at.
+/// Counts the recipients that a bounce report names in the part of a mail that is not read.
 #[derive(Default)]
 struct LeftOut {
     count: u64,

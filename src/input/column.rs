@@ -177,16 +177,16 @@ pub(crate) fn guess_email_column(
         ([], Some((at, name))) if is_about_mail(name) => return Ok(at),
         ([], Some((at, ""))) => {
             let what = format!(
-                "{list_name}: no column is called email; addresses stand in column {}, which has no name",
+                "{list_name}: no column is called email; the addresses are in column {}, which has no name",
                 at + 1
             );
             return Err(Error::refused(what).hint(
-                "is the header missing? name the columns in a first line, e.g. email,first_name",
+                "if the list has no header, add a first line that names the columns, such as email,first_name",
             ));
         }
         ([], Some((_, name))) => {
             format!(
-                "{list_name}: no column is called email; addresses stand in {name:?} alone (its columns: {})",
+                "{list_name}: no column is called email; only {name:?} holds addresses (its columns: {})",
                 listed(names)
             )
         }
@@ -345,14 +345,13 @@ mod tests {
         );
         let error = by(&["id", "owner"], Some(1)).unwrap_err().to_string();
         assert!(
-            error.contains("addresses stand in \"owner\" alone")
-                && error.contains("--email-column"),
+            error.contains("only \"owner\" holds addresses") && error.contains("--email-column"),
             "{error}"
         );
         let error = by(&["id", ""], Some(1)).unwrap_err().to_string();
         assert!(
-            error.contains("addresses stand in column 2, which has no name")
-                && error.contains("is the header missing?"),
+            error.contains("the addresses are in column 2, which has no name")
+                && error.contains("if the list has no header"),
             "{error}"
         );
     }

@@ -219,8 +219,8 @@ pub trait ReadStore {
         run: &str,
         domains: &'static [&'static str],
     ) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>>;
-    /// How those fared who were handed over since then; empty while it has happened to fewer than
-    /// `least`.
+    /// How many of those handed over since then bounced or complained, by provider and domain; empty
+    /// while fewer than `least` did.
     fn feedback_rates(
         &self,
         run: &str,
@@ -253,7 +253,7 @@ pub trait FeedbackStore {
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>>;
     /// Whether an event was received since then by mail, out of an event log or an export: not with
     /// a reply, and not by a webhook.
-    fn has_heard(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>>;
+    fn has_feedback(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>>;
     /// Suppressions learned from events that still have to be written to the suppression file,
     /// oldest first.
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>>;

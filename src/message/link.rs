@@ -88,7 +88,7 @@ impl Message {
                 .is_some_and(|source| source.text.contains(TOKEN))
         {
             return Err(Error::usage(format!(
-                "unsubscribe_url holds {TOKEN}, and there is no key to sign it with"
+                "unsubscribe_url contains {TOKEN}, but no key is configured to sign it"
             ))
             .hint("write unsubscribe_key = { file = \"unsubscribe.key\" } under [listen]"));
         }

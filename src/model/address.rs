@@ -106,13 +106,13 @@ pub enum AddressError {
     Domain,
     #[error("domain holds {}, which IDNA2008 does not allow there", Named(*.0))]
     Disallowed(char),
-    #[error("domain is an IP address; mail goes to names")]
+    #[error("domain is an IP address; use a domain name")]
     Literal,
-    #[error("address comes with a display name; keep only what stands between < and >")]
+    #[error("address has a display name; keep only the part between < and >")]
     DisplayName,
     #[error("address begins with mailto:; keep only what follows it")]
     Mailto,
-    #[error("address stands in quotation marks, brackets, or behind a spreadsheet's text mark; remove the {}", Named(*.0))]
+    #[error("address is in quotation marks or brackets, or follows a spreadsheet's text mark; remove the {}", Named(*.0))]
     Wrapped(char),
     #[error("address ends in {}; remove it", Named(*.0))]
     Trailing(char),

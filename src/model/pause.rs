@@ -129,7 +129,8 @@ impl FromStr for PauseRule {
     }
 }
 
-/// How those handed over to one provider at one receiving domain fared within a rule's time.
+/// How many of those handed over to one provider at one receiving domain bounced or complained
+/// within a rule's time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeedbackRate {
     pub provider: String,
@@ -152,9 +153,9 @@ pub struct Broken {
 
 impl PauseRule {
     /// What this rule holds.
-    pub fn broken(&self, fared: &[FeedbackRate]) -> Vec<Broken> {
+    pub fn broken(&self, rates: &[FeedbackRate]) -> Vec<Broken> {
         let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-        for one in fared {
+        for one in rates {
             let name = match self.by {
                 RuleScope::Run => "",
                 RuleScope::Provider => &one.provider,
@@ -240,13 +241,13 @@ mod tests {
             sent,
             events,
         };
-        let fared = [
+        let rates = [
             of("a", "x.example", 150, 3),
             of("a", "y.example", 100, 15),
             of("b", "x.example", 250, 2),
         ];
         let names = |text: &str| {
-            rule(text).broken(&fared).into_iter().map(|broken| broken.name).collect::<Vec<_>>()
+            rule(text).broken(&rates).into_iter().map(|broken| broken.name).collect::<Vec<_>>()
         };
         assert_eq!(names("bounced > 3.9% over 1h min 200/20"), [""], "20 of 500 are 4 %");
         assert!(
@@ -257,7 +258,7 @@ mod tests {
         assert!(names("bounced > 1% over 1h min 501/20").is_empty());
         assert_eq!(names("bounced > 5% over 1h min 200/5 by provider"), ["a"]);
         assert_eq!(names("bounced > 5% over 1h min 50/5 by domain"), ["y.example"]);
-        let said = &rule("bounced > 5% over 1h min 50/5 by domain").broken(&fared)[0].evidence;
+        let said = &rule("bounced > 5% over 1h min 50/5 by domain").broken(&rates)[0].evidence;
         assert_eq!(
             said,
             "15 of 100 bounced at y.example, 15.00 %: bounced > 5% over 1h min 50/5 by domain"

@@ -199,7 +199,7 @@ impl OfList {
                 .and_then(|(places, _)| columns.get(*places.first()?));
             let other = most.filter(|name| !name.is_empty());
             let there =
-                other.map(|other| format!("; addresses stand in {other:?}")).unwrap_or_default();
+                other.map(|other| format!("; the addresses are in {other:?}")).unwrap_or_default();
             judged
                 .why
                 .push(format!("{name}: no row has an address in its column {column:?}{there}"));

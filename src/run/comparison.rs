@@ -29,7 +29,7 @@ pub(crate) struct Changed {
     pub(crate) what: Vec<(&'static str, String)>,
     /// What could not be compared, and is as planned.
     pub(crate) notes: Vec<String>,
-    /// Execution on as planned is not possible, because a provider is of another kind now.
+    /// The run cannot go on as planned, because a provider is of another kind now.
     pub(crate) cannot_go_as_planned: bool,
     /// Suppression files that the configuration does not name any more.
     pub(crate) suppression_files: Vec<PathBuf>,

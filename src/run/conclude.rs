@@ -24,7 +24,7 @@ pub(crate) struct Conclusion {
     pub(crate) next: Option<String>,
 }
 
-/// What follows from what stopped an self.
+/// What follows from what stopped an execution.
 #[derive(Debug, Default)]
 struct Stop {
     earned: Option<(Exit, String)>,
@@ -174,7 +174,7 @@ impl Ending<'_> {
         }
         earned.extend(verdict::earned(&standing, self.sending));
         if self.error_on_empty && before.tally.open == 0 {
-            earned.push((Exit::EMPTY, "there was nobody to send to".to_owned()));
+            earned.push((Exit::EMPTY, "no recipient was left to send to".to_owned()));
         }
         if let Some(error) = stop.error {
             // What is open in this process is complete: the report that is written from it names

@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, People};
 use crate::message::{Message, MessageSource};
 use crate::model::error::{Error, Result};
 use crate::run::apart;
-use crate::run::campaign::{Apart, argument, asked, typable};
+use crate::run::campaign::{self, Apart, argument, typable};
 use crate::run::changes::{changes, is_abandoned, refusal};
 use crate::run::context::Context;
 use crate::run::overlap::Question;
@@ -48,9 +48,9 @@ pub(crate) async fn look(
         return Ok(None);
     }
     let env = context.settings.env.as_deref();
-    let asked = asked(context, target.campaign.as_deref(), source.file.clone(), lists)?;
+    let choice = campaign::choice(context, target.campaign.as_deref(), source.file.clone(), lists)?;
     let plain = Apart { env, redirect: None, provider_sandbox: false };
-    let campaign = asked.find(Some(ledger), &context.settings.workspace, &plain).await?;
+    let campaign = choice.find(Some(ledger), &context.settings.workspace, &plain).await?;
     let fingerprint = message.fingerprint();
     if let Some(run) = ledger.latest_run(&campaign.id, env).await? {
         let changed = changes(&run, list_fingerprint, &fingerprint);

@@ -47,7 +47,7 @@ impl FeedbackSource {
         if tokio::task::block_in_place(|| listen::is_present(&state_dir)) {
             return Ok(Self::Endpoint);
         }
-        let has_events = ledger.has_heard(Timestamp::now() - LATELY).await?;
+        let has_events = ledger.has_feedback(Timestamp::now() - LATELY).await?;
         Ok(if has_events { Self::Events } else { Self::Nothing })
     }
 }

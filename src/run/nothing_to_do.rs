@@ -52,7 +52,7 @@ pub(crate) async fn nothing_to_do(
     let says_what_fails = !(sending.error_on.is_empty() && sending.fail_on.is_empty());
     verdict.retain(|(exit, _)| says_what_fails || *exit == Exit::UNKNOWN);
     if error_on_empty {
-        verdict.push((Exit::EMPTY, "there was nobody to send to".to_owned()));
+        verdict.push((Exit::EMPTY, "no recipient was left to send to".to_owned()));
     }
     let exit = most_telling(&verdict);
     let reasons = verdict.iter().map(|(_, why)| why.clone()).collect();

@@ -108,7 +108,7 @@ fn the_share_of_bad_addresses_is_of_those_that_are_there() {
 fn a_list_without_any_address_is_refused_with_the_column_that_has_some() {
     let row = |n: u32, address: &str| format!("{n},,{address}");
     let says = [
-        "no row has an address in its column \"Email\"; addresses stand in \"Owner\"",
+        "no row has an address in its column \"Email\"; the addresses are in \"Owner\"",
         "--email-column \"Owner\"",
     ];
     refuses(&rows("id,Email,Owner", 30, |_| false, row, ""), &[], &says);

@@ -429,7 +429,7 @@ fn the_only_column_with_addresses_is_taken_where_its_heading_is_about_mail() {
     let owners = "name,Owner\nAnn,boss@acme.example\nBen,boss@acme.example\n";
     refuses(
         owners,
-        &["no column is called email; addresses stand in \"Owner\" alone", "--email-column COLUMN"],
+        &["no column is called email; only \"Owner\" holds addresses", "--email-column COLUMN"],
     );
     refuses(
         "name,Mail A,Mail B\nAnn,ann@example.com,a@example.org\n",

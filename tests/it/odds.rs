@@ -169,8 +169,8 @@ fn is_broken(rule: &PauseRule, draws: &mut Draws, share: f64, size: u64) -> bool
             return false;
         }
         events += 1;
-        let fared = [FeedbackRate { provider: String::new(), domain: String::new(), sent, events }];
-        if !rule.broken(&fared).is_empty() {
+        let rates = [FeedbackRate { provider: String::new(), domain: String::new(), sent, events }];
+        if !rule.broken(&rates).is_empty() {
             return true;
         }
     }

@@ -14,7 +14,7 @@ use crate::model::address::{Address, Dedupe, key_of};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Kind, Outcome, Reason};
 use crate::plan::{Screen, Screened, Screening};
-use crate::run::campaign::{Apart, Campaign, asked};
+use crate::run::campaign::{self, Apart, Campaign};
 use crate::run::context::Context;
 use crate::run::gates::latched;
 use crate::run::pausing::{Start, refuse_while_paused};
@@ -147,12 +147,12 @@ impl<'a> Earlier<'a> {
         if campaign.is_none() && args.list.as_os_str() == "-" {
             return Ok(None);
         }
-        let asked =
-            asked(context, campaign, source.file.clone(), std::slice::from_ref(&args.list))?;
+        let lists = std::slice::from_ref(&args.list);
+        let choice = campaign::choice(context, campaign, source.file.clone(), lists)?;
         let env = context.settings.env.as_deref();
         let apart = Apart { env, redirect: None, provider_sandbox: false };
         let Campaign { id, ids, .. } =
-            asked.find(Some(ledger), &context.settings.workspace, &apart).await?;
+            choice.find(Some(ledger), &context.settings.workspace, &apart).await?;
         let mut runs = ledger.runs().await?;
         runs.retain(|run| {
             ids.contains(&run.head.campaign)

@@ -32,20 +32,20 @@ pub(in crate::ledger) async fn each_person_counts_once_and_only_after_acceptance
         vec![(1, accepted()), (2, accepted()), (3, accepted()), (4, rejected()), (5, unknown())],
     )
     .await;
-    assert!(!bed.ledger.has_heard(ago(60)).await.unwrap());
+    assert!(!bed.ledger.has_feedback(ago(60)).await.unwrap());
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 1, "e1").await;
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 1, "e2").await;
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 4, "e3").await;
     happened(&bed, EventKind::Complained, Class::NotSpam, 2, "e4").await;
     assert!(
-        !bed.ledger.has_heard(ago(60)).await.unwrap(),
+        !bed.ledger.has_feedback(ago(60)).await.unwrap(),
         "webhooks arrive only while a process listens"
     );
     let mut polled = Event::new(EventKind::Delivered, Source::Poll, Timestamp::now());
     polled.identify();
     bed.ledger.event(polled, Believe::default()).await.unwrap();
-    assert!(bed.ledger.has_heard(ago(60)).await.unwrap());
-    assert!(!bed.ledger.has_heard(ago(-60)).await.unwrap());
+    assert!(bed.ledger.has_feedback(ago(60)).await.unwrap());
+    assert!(!bed.ledger.has_feedback(ago(-60)).await.unwrap());
     let feedback_rates = async |watched, since, least| {
         let rates = bed.ledger.feedback_rates(&run, watched, since, least).await.unwrap();
         rates

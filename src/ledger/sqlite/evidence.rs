@@ -26,7 +26,7 @@ fn counts_as(kind: EventKind) -> String {
     format!("e.type = '{kind}' AND coalesce(e.class, '') <> '{}'", Class::NotSpam)
 }
 
-pub(super) fn has_heard(conn: &Connection, since: Timestamp) -> Result<bool> {
+pub(super) fn has_feedback(conn: &Connection, since: Timestamp) -> Result<bool> {
     // Only the newest events are searched: there may be many that came with a reply or by webhook,
     // which do not count here.
     let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000)
@@ -141,8 +141,8 @@ pub(super) fn feedback_rates(
         );
     }
     for (provider, domain, count) in happened {
-        if let Some(fared) = found.get_mut(&(provider, domain)) {
-            fared.events = count;
+        if let Some(rate) = found.get_mut(&(provider, domain)) {
+            rate.events = count;
         }
     }
     Ok(found.into_values().collect())

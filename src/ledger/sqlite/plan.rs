@@ -216,7 +216,7 @@ pub(super) fn seal(
     let gate = match (seal.canary, drawn) {
         (None, _) => Gate::Passed { evidence: "no canary".into(), by: None, at: None },
         (Some(_), 0) => {
-            Gate::Passed { evidence: "nobody to draw a canary from".into(), by: None, at: None }
+            Gate::Passed { evidence: "no recipients for a canary".into(), by: None, at: None }
         }
         (Some(_), _) => Gate::Ahead,
     };

@@ -182,7 +182,7 @@ impl CanaryPhase {
         if let (Next::Failed, Some(watched)) = (&next, evidence::over(&measured)) {
             return Ok(CanaryJudgement::Failed(evidence::located(shared, watched, &words).await?));
         }
-        if !nothing_to_learn && evidence::is_deaf(shared).await {
+        if !nothing_to_learn && evidence::has_no_listener(shared).await {
             return Ok(CanaryJudgement::Unclear(format!(
                 "{words}; no webhook listener is running any more"
             )));

@@ -41,7 +41,7 @@ pub(super) async fn located(shared: &Shared, watched: Watched, evidence: &str) -
 
 /// Whether the endpoint that would have received bounces is gone: then their absence is no
 /// evidence.
-pub(super) async fn is_deaf(shared: &Shared) -> bool {
+pub(super) async fn has_no_listener(shared: &Shared) -> bool {
     let Some(is_listened) = shared.parts.is_listened.clone() else { return false };
     tokio::task::spawn_blocking(move || !is_listened()).await.unwrap_or(false)
 }

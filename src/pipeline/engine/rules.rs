@@ -84,9 +84,9 @@ impl RuleWatch {
                 for rule in rules {
                     let from = Timestamp::now().checked_sub(rule.within).unwrap_or(Timestamp::MIN);
                     let from = since.map_or(from, |since| since.max(from));
-                    let fared =
+                    let rates =
                         ledger.feedback_rates(&run, rule.watched, from, rule.min_events).await?;
-                    for mut one in rule.broken(&fared) {
+                    for mut one in rule.broken(&rates) {
                         let name = |scope: RuleScope| (one.by == scope).then(|| one.name.clone());
                         let (provider, domain) =
                             (name(RuleScope::Provider), name(RuleScope::Domain));

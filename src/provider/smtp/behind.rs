@@ -68,7 +68,7 @@ impl<'a> HandOver<'a> {
             if relay.behind.failed() {
                 tracing::warn!(
                     server = self.smtp.settings.host,
-                    "the server does not take what stands behind the final dot; from now on, and in later runs, each envelope waits for it"
+                    "the server does not accept an envelope right after the final dot of a message; from now on, and in later runs, each envelope waits for the reply"
                 );
                 self.smtp.relays.record(&relay, Stage::Refuses).await;
             }
@@ -76,7 +76,7 @@ impl<'a> HandOver<'a> {
             if session.behind_went_well && relay.behind.passed() {
                 tracing::info!(
                     server = self.smtp.settings.host,
-                    "the server takes what stands behind the final dot"
+                    "the server accepts an envelope right after the final dot of a message"
                 );
                 self.smtp.relays.record(&relay, Stage::Takes).await;
             }

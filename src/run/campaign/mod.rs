@@ -4,7 +4,7 @@
 //! went out under it. What was asked for, a name or the files of message and lists, is an identity;
 //! the ledger's table of aliases says which ids it stands for.
 
-mod asked;
+mod choice;
 mod dated;
 mod named;
 mod older;
@@ -28,9 +28,9 @@ use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 use crate::run::state_dir::make_private_dir;
 
-pub(crate) use asked::{Apart, Asked, Campaign};
+pub(crate) use choice::{Apart, Campaign, CampaignChoice};
 pub(crate) use dated::name_unfinished;
-pub(crate) use typed::{argument, asked, typable};
+pub(crate) use typed::{argument, choice, typable};
 
 /// The part of a campaign's id behind this sign is a fingerprint, and not shown.
 const SIGN: char = '#';

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::asked::{Apart, Book, Campaign};
+use super::choice::{Apart, Book, Campaign};
 use super::paths::Identity;
 use super::spelling::{cleaned, is_joining, no_name};
 use super::{SIGN, argument, shown};

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::asked::Asked;
+use super::choice::CampaignChoice;
 use super::paths::Files;
 use super::{SIGN, shown};
 use crate::ledger::{Ledger, Run};
@@ -12,12 +12,12 @@ use crate::run::context::Context;
 use crate::run::settings::RunSettings;
 
 /// What a send of these lists is called by. Paths are as typed.
-pub(crate) fn asked(
+pub(crate) fn choice(
     context: &Context,
     campaign: Option<&str>,
     message: Option<PathBuf>,
     lists: &[PathBuf],
-) -> Result<Asked> {
+) -> Result<CampaignChoice> {
     let workspace = &context.settings.workspace;
     let is_piped = lists.iter().any(|list| list.as_os_str() == "-");
     let files = (!is_piped && !lists.is_empty()).then(|| Files {
@@ -29,9 +29,9 @@ pub(crate) fn asked(
         (Some(typed), files) => {
             let zone =
                 context.settings.list.zone.clone().unwrap_or_else(jiff::tz::TimeZone::system);
-            Asked::named(typed, &jiff::Timestamp::now().to_zoned(zone), files)
+            CampaignChoice::named(typed, &jiff::Timestamp::now().to_zoned(zone), files)
         }
-        (None, Some(files)) => Ok(Asked::Files(files)),
+        (None, Some(files)) => Ok(CampaignChoice::Files(files)),
         (None, None) => Err(Error::usage("a list from standard input needs --campaign NAME")
             .hint("the name distinguishes a second start from a new send")),
     }

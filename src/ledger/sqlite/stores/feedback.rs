@@ -43,8 +43,8 @@ impl FeedbackStore for SqliteLedger {
         self.long(move |conn| events::list(conn, &query))
     }
 
-    fn has_heard(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>> {
-        self.quick(move |conn| evidence::has_heard(conn, since))
+    fn has_feedback(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>> {
+        self.quick(move |conn| evidence::has_feedback(conn, since))
     }
 
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>> {

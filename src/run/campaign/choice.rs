@@ -1,4 +1,5 @@
-//! From what was typed to the campaign in the ledger.
+//! How a command names its campaign, by name or by its files, and which campaign of the ledger that
+//! is.
 
 use std::collections::BTreeSet;
 
@@ -18,9 +19,9 @@ use crate::run::settings::RunSettings;
 /// The most old campaigns whose paths are looked for.
 const MOST_OLD: usize = 200;
 
-/// What was asked for.
+/// How a command names its campaign.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked {
+pub(crate) enum CampaignChoice {
     /// `--campaign`, with `{date} {week} {month}` filled in; and the files, where there are some
     /// that can be read twice.
     Named { name: String, files: Option<Files> },
@@ -41,7 +42,7 @@ pub(crate) struct Campaign {
     pub(crate) respelled: Option<String>,
 }
 
-impl Asked {
+impl CampaignChoice {
     /// The name as typed under `--campaign`, with `{date} {week} {month}` filled in.
     pub(crate) fn named(typed: &str, now: &Zoned, files: Option<Files>) -> Result<Self> {
         let name = cleaned(&dated::filled(typed, now));
@@ -239,8 +240,8 @@ mod tests {
     #[test]
     fn names_are_filled_in_and_odd_ones_refused() {
         let now: Zoned = "2026-11-21T10:00:00[UTC]".parse().expect("a time");
-        let named = |typed: &str| match Asked::named(typed, &now, None) {
-            Ok(Asked::Named { name, .. }) => Some(name),
+        let named = |typed: &str| match CampaignChoice::named(typed, &now, None) {
+            Ok(CampaignChoice::Named { name, .. }) => Some(name),
             _ => None,
         };
         assert_eq!(
