@@ -102,6 +102,7 @@ impl Write for VisibleErrors {
 /// returns the exit code.
 pub fn run() -> ExitCode {
     process::prepare();
+    process::name_lack_of_threads();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

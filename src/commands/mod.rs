@@ -52,6 +52,7 @@ fn run_command(cli: &Cli) -> Result<Exit> {
     crate::process::needs_files(0)?;
     crate::process::needs_threads()?;
     if matches!(cli.command, Command::Send(_) | Command::Resume(_) | Command::Retry(_)) {
+        crate::process::needs_room_in_files()?;
         schedule::as_batch();
     }
     // One thread for the wire, which wakes no other for it; reading, rendering and SQLite have

@@ -19,6 +19,7 @@ use super::{SqliteLedger, known, patience, recover, schema};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{Leaves, LedgerError, LedgerResult, RunId, trace};
 use crate::model::shown::Shown;
+use crate::process::MORE_THREADS;
 
 impl SqliteLedger {
     /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one
@@ -114,7 +115,13 @@ impl SqliteLedger {
         let place = Arc::new(Place::of(path));
         let shared: Arc<str> = shown.into();
         let is_hurried = Arc::new(AtomicBool::new(false));
-        let thread = |made: io::Result<Worker>| made.map_err(|e| io_error(shown, &e));
+        let thread = |made: io::Result<Worker>| {
+            made.map_err(|e| LedgerError::Denied {
+                ledger: shown.to_owned(),
+                why: format!("no thread can be started to use it: {e}"),
+                mend: format!("{MORE_THREADS}; the ledger is not damaged"),
+            })
+        };
         let ledger = Self {
             writer: thread(Worker::writer(writer, shared.clone(), Arc::clone(&is_hurried)))?,
             quick: thread(Worker::reader(quick, shared.clone()))?,

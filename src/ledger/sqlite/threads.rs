@@ -127,8 +127,7 @@ impl Worker {
         body: impl FnOnce(mpsc::Receiver<Box<dyn Work>>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let thread =
-            std::thread::Builder::new().name(name.to_owned()).spawn(move || body(receiver))?;
+        let thread = crate::process::start_thread(name, move || body(receiver))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), path })
     }
 
