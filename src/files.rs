@@ -10,6 +10,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::model::error::Error;
+use crate::model::shown::Shown;
 
 /// The most that a configuration may have, in bytes.
 pub(crate) const CONFIGURATION: u64 = 4 << 20;
@@ -20,6 +24,37 @@ pub(crate) const ATTACHMENT: u64 = 128 << 20;
 /// The most that a file of certificates or keys may have, in bytes. A system's whole set of roots
 /// has a quarter of a megabyte.
 pub(crate) const CERTIFICATES: u64 = 16 << 20;
+
+/// The error for a file or directory of the workspace that cannot be made or opened, with what mends
+/// it. Exit 1.
+pub(crate) fn unusable(path: &Path, why: &io::Error) -> Error {
+    use io::ErrorKind::{
+        AlreadyExists, IsADirectory, NotADirectory, PermissionDenied, QuotaExceeded,
+        ReadOnlyFilesystem, StorageFull,
+    };
+    let shown = path.shown();
+    let is_loop = why.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    let hint = match why.kind() {
+        StorageFull | QuotaExceeded => {
+            "free some space, or some inodes (`df -i`), and run the same command again".to_owned()
+        }
+        AlreadyExists | NotADirectory | IsADirectory => in_its_place(&shown),
+        _ if is_loop => in_its_place(&shown),
+        PermissionDenied | ReadOnlyFilesystem => {
+            format!(
+                "this user must be able to write there: see `ls -ld {shown}` and `findmnt -T {shown}`"
+            )
+        }
+        _ => format!("`ls -ld {shown}` and `df {shown}` show what is there"),
+    };
+    Error::internal(format!("{shown}: {why}")).hint(hint)
+}
+
+fn in_its_place(shown: &str) -> String {
+    format!(
+        "something else is in the place of {shown}: move it away, and run the same command again"
+    )
+}
 
 /// Opens a regular file. What is none is not opened: that would wait for the writer of a FIFO, and
 /// moves some devices.

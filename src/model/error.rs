@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::model::exit::Exit;
-use crate::model::shown::visible_lines;
+use crate::model::shown::{bounded_lines, visible_lines};
 
 /// The part of a send that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +76,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&visible_lines(&self.message))?;
+        f.write_str(&bounded_lines(&visible_lines(&self.message)))?;
         match &self.hint {
-            Some(hint) => write!(f, "\nhint: {}", visible_lines(hint)),
+            Some(hint) => write!(f, "\nhint: {}", bounded_lines(&visible_lines(hint))),
             None => Ok(()),
         }
     }

@@ -23,6 +23,26 @@ pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'))
 }
 
+/// The text with what is beyond measure taken out of the middle of each line: an error may quote a
+/// value of any length.
+pub(crate) fn bounded_lines(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 4_000;
+    const BEGINNING: usize = 2_000;
+    const END: usize = 500;
+    if text.lines().all(|line| line.len() <= LONGEST) {
+        return Cow::Borrowed(text);
+    }
+    let bounded = |line: &str| {
+        if line.len() <= LONGEST {
+            return line.to_owned();
+        }
+        let (first, last) =
+            (line.floor_char_boundary(BEGINNING), line.ceil_char_boundary(line.len() - END));
+        format!("{} … ({} bytes) … {}", &line[..first], last - first, &line[last..])
+    };
+    Cow::Owned(text.split('\n').map(bounded).collect::<Vec<_>>().join("\n"))
+}
+
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_harmful = |c: char| is_harmful(c) && !stays(c);
     if !text.contains(is_harmful) {
@@ -50,6 +70,17 @@ impl Shown for Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_in_its_middle_and_nothing_else_is_changed() {
+        let ordinary = "one\ntwo\n";
+        assert_eq!(bounded_lines(ordinary), ordinary);
+        let long = format!("before\nkey = {}é end\nafter", "é".repeat(500_000));
+        let bounded = bounded_lines(&long);
+        assert!(bounded.len() < 3_000, "{}", bounded.len());
+        assert!(bounded.starts_with("before\nkey = é") && bounded.ends_with("é end\nafter"));
+        assert!(bounded.contains(" bytes) … "));
+    }
 
     #[test]
     fn a_name_can_neither_command_a_terminal_nor_forge_a_line() {

@@ -7,14 +7,14 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::cli::{OnCap, ProgressMode, SendingArgs, Then};
-use crate::ledger::trace::Trace;
+use crate::files;
+use crate::ledger::trace::{self, Trace};
 use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState, Standing};
 use crate::listen;
 use crate::message::Message;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::outcome::Reason;
-use crate::model::shown::Shown;
 use crate::pipeline::{Limits, Parts, execute};
 use crate::progress::{self, Mode, Start};
 use crate::run::conclude::Ending;
@@ -174,7 +174,7 @@ impl Execution<'_> {
             providers::connect(settings, &self.run, frozen, self.sending.rate, &needs, &ledger)?;
         let state_dir = &settings.workspace.state_dir;
         let trace = Trace::create(state_dir, &self.run.id)
-            .map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").shown())))?;
+            .map_err(|e| files::unusable(&trace::directory(state_dir), &e))?;
         self.ledger.set_trace(trace.name());
         let can_ask = self.context.has_person() && !self.sending.yes;
         let then = self.sending.then.or(settings.canary.then);

@@ -598,6 +598,43 @@ fn too_few_threads_are_named_as_what_they_are() {
 }
 
 #[test]
+fn too_little_address_space_ends_no_command_in_a_crash() {
+    let work = sandbox();
+    // Room for what is reserved at the start, and hardly any for threads: some of these work.
+    for limit in [1_200_000, 1_400_000, 1_450_000, 1_500_000, 1_550_000, 1_600_000] {
+        let ran = run(after(&work, &format!("ulimit -v {limit}"), &["check", "list.csv"]));
+        if ran.code != 0 {
+            let ran = ran.ends(1).says("ulimit -v").says("hint: ");
+            assert!(!ran.err.contains("panicked") && !ran.err.contains("backup"), "{}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn too_small_files_and_what_stands_in_the_place_of_a_directory_have_a_hint() {
+    let work = sandbox();
+    let small = run(after(&work, "ulimit -f 3", &["send", "list.csv"]));
+    refused(small, 1, "too few for a ledger");
+    work.run(&["send", "list.csv"]).ends(0);
+    for name in ["trace", "locks"] {
+        let place = work.join(".mailbatch").join(name);
+        fs::remove_dir_all(&place).unwrap();
+        fs::write(&place, "").unwrap();
+        let ran = work.run(&["send", "list.csv", "--campaign", "next", "--again"]);
+        refused(ran, 1, &format!("something else is in the place of {}", place.display()));
+        fs::remove_file(&place).unwrap();
+    }
+    // A value of any length is quoted in part.
+    work.config(&format!(
+        "{}[list]\nencoding = \"{}\"\n",
+        work.read("mailbatch.toml"),
+        "x".repeat(1 << 20)
+    ));
+    let ran = work.run(&["check", "list.csv"]).ends(2);
+    assert!(ran.err.len() < 10_000, "{} bytes", ran.err.len());
+}
+
+#[test]
 fn what_never_ends_is_refused_in_the_place_of_a_record_and_of_a_report() {
     let work = sandbox();
     work.run(&["send", "list.csv"]).ends(0);

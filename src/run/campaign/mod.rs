@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 
 use ring::digest;
 
+use crate::files;
 use crate::holder;
 use crate::ledger::{Ledger, Run};
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
-use crate::model::shown::Shown;
 use crate::run::state_dir::make_private_dir;
 
 pub(crate) use choice::{Apart, Campaign, CampaignChoice};
@@ -130,7 +130,7 @@ pub(crate) fn is_running(state_dir: &Path, campaign: &str, env: Option<&str>) ->
     match File::open(&path) {
         Ok(file) => Ok(file.try_lock_shared().is_err()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(Error::internal(format!("{}: {e}", path.shown()))),
+        Err(e) => Err(files::unusable(&path, &e)),
     }
 }
 
@@ -142,7 +142,7 @@ fn open(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<File> {
         .append(true)
         .mode(0o600)
         .open(&path)
-        .map_err(|e| Error::internal(format!("{}: {e}", path.shown())))
+        .map_err(|e| files::unusable(&path, &e))
 }
 
 fn path(state_dir: &Path, campaign: &str, env: Option<&str>) -> PathBuf {
