@@ -1,54 +1,13 @@
 //! Markdown bodies: the text part is the source with its values, the HTML part what Markdown makes
 //! of the source over placeholders for them.
 //!
-//! The rule it keeps: a value is text and never structure. In what a template keeps (`{% set %}`,
-//! macros) values stand between two marks, which are taken out again when it is printed. A value
-//! that the template marks as `safe` is Markdown of the author's and takes part like the rest.
-
-use std::borrow::Cow;
-use std::fmt;
+//! The rule it keeps: a value is text and never structure. A value that the template marks as
+//! `safe` is Markdown of the author's and takes part like the rest.
 
 use pulldown_cmark::{Options, Parser, html};
 
+use super::marks;
 use super::piece::{As, Piece, push_text};
-
-/// Unicode noncharacters, which no text to be exchanged may hold.
-const OPEN: char = '\u{fdd0}';
-const CLOSE: char = '\u{fdd1}';
-
-/// Writes a value between marks.
-pub(super) fn push_marked(out: &mut impl fmt::Write, value: &str) -> fmt::Result {
-    if value.is_empty() {
-        return Ok(());
-    }
-    out.write_char(OPEN)?;
-    out.write_str(&without_marks(value))?;
-    out.write_char(CLOSE)
-}
-
-/// A text without marks.
-pub(super) fn without_marks(text: &str) -> Cow<'_, str> {
-    if text.contains([OPEN, CLOSE]) {
-        Cow::Owned(text.replace([OPEN, CLOSE], ""))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// Hands on the stretches of a text with marks, and whether each is a value.
-pub(super) fn take_apart(
-    text: &str,
-    mut each: impl FnMut(&str, bool) -> fmt::Result,
-) -> fmt::Result {
-    let mut rest = text;
-    while let Some((before, marked)) = rest.split_once(OPEN) {
-        each(&without_marks(before), false)?;
-        let (value, after) = marked.split_once(CLOSE).unwrap_or((marked, ""));
-        each(&without_marks(value), true)?;
-        rest = after;
-    }
-    each(&without_marks(rest), false)
-}
 
 const URL_FORM: &str = "https://";
 
@@ -68,7 +27,7 @@ pub(super) fn form_of(value: &str) -> As {
 /// The text part of a source in pieces.
 pub(super) fn to_text(source: &[Piece]) -> Vec<Piece> {
     let piece = |piece: &Piece| match piece {
-        Piece::Text(text) => Piece::Text(without_marks(text).into_owned()),
+        Piece::Text(text) => Piece::Text(marks::without(text).into_owned()),
         slot => slot.clone(),
     };
     source.iter().map(piece).collect()
@@ -123,7 +82,7 @@ fn with_placeholders(source: &[Piece]) -> (String, String, Vec<As>) {
     for piece in source {
         let (place, form) = match piece {
             Piece::Text(text) => {
-                markdown.push_str(&without_marks(text));
+                markdown.push_str(&marks::without(text));
                 continue;
             }
             Piece::Slot(place, form) => (*place, *form),
@@ -228,20 +187,6 @@ mod tests {
         ] {
             assert_eq!(body(source, value), expected, "{source}");
         }
-    }
-
-    #[test]
-    fn marks_part_what_a_template_kept() {
-        let mut kept = "**Hi** ".to_owned();
-        push_marked(&mut kept, "<Zoë\u{fdd1}>").expect("a String takes everything");
-        let mut found = Vec::new();
-        let each = |text: &str, is_value| {
-            found.push((text.to_owned(), is_value));
-            Ok(())
-        };
-        take_apart(&kept, each).expect("takes everything");
-        let part = |text: &str, is_value| (text.to_owned(), is_value);
-        assert_eq!(found, [part("**Hi** ", false), part("<Zoë>", true), part("", false)]);
     }
 
     proptest! {

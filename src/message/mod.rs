@@ -29,6 +29,7 @@ mod link;
 mod load;
 mod mailbox;
 mod markdown;
+mod marks;
 mod mime;
 mod piece;
 mod plain;

@@ -1,7 +1,8 @@
 //! What a template prints for a row, split into fixed text and values while it is printed.
 //!
-//! The rule it keeps: only what goes straight into the message is split. What the template keeps
-//! (`{% set %}`, macros, `{% filter %}`) is written as before, since its own code reads it.
+//! The rule it keeps: only what goes into the message is split. In what the template keeps (`{% set
+//! %}`, macros, `{% filter %}`), values stand between marks until that is printed; where its code
+//! has seen these, the row is rendered without them.
 
 use std::cell::Cell;
 use std::io;
@@ -14,9 +15,9 @@ use crate::bounded::allowance::{self, Exceeded};
 use crate::bounded::weight;
 use crate::input::context::float_text;
 
-use super::escape::{Escape, push_html_escaped};
-use super::markdown;
+use super::escape::{self, Escape};
 use super::piece::{As, Piece, Values, push_text};
+use super::{markdown, marks};
 
 /// What is written next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +31,13 @@ enum Turn {
     Number,
 }
 
-/// What values are written between that a Markdown template keeps.
+/// Whether values that a template keeps are written between marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marks {
     Unused,
     Used,
-    /// They are written as they are, and what was kept is one value when it is printed.
+    /// They are not. What was kept is printed as it is; in Markdown, where it could be structure
+    /// made of values, as one value.
     Never,
 }
 
@@ -247,17 +249,20 @@ pub(super) fn write_value(
     let written = if is_recorded(out) {
         write_recorded(out, escape, text, is_text)
     } else {
-        match escape {
-            Escape::None => out.write_str(text),
-            Escape::Html => push_html_escaped(out, text),
-            Escape::Markdown if MARKS.get() == Marks::Never => out.write_str(text),
-            Escape::Markdown => {
-                MARKS.set(Marks::Used);
-                markdown::push_marked(out, text)
-            }
-        }
+        write_kept(out, escape, text)
     };
     written.map_err(|_| Error::from(ErrorKind::WriteFailure))
+}
+
+/// Writes a value into something that the template keeps: between marks where the template's own
+/// escape is used, so that it is a value still when that is printed.
+fn write_kept(out: &mut Output<'_>, escape: Escape, text: &str) -> std::fmt::Result {
+    let is_marked = escape != Escape::None && escape == ESCAPE.get() && MARKS.get() != Marks::Never;
+    if is_marked && !text.is_empty() {
+        MARKS.set(Marks::Used);
+        return marks::push(out, escape, text);
+    }
+    escape.push(out, text)
 }
 
 /// Writes a value into the message: as a value, which the place it gets escapes, or as fixed text
@@ -271,19 +276,37 @@ fn write_recorded(
     match (ESCAPE.get(), escape) {
         (Escape::None, Escape::Html) => {
             let mut escaped = String::with_capacity(text.len() + 16);
-            push_html_escaped(&mut escaped, text)?;
+            escape.push(&mut escaped, text)?;
             write_as(out, Turn::Value, &escaped)
+        }
+        (Escape::None, _) => write_as(out, Turn::Value, text),
+        (own @ (Escape::Html | Escape::Markdown), Escape::None)
+            if MARKS.get() == Marks::Used && marks::are_in(text) =>
+        {
+            write_stretches(out, own, text)
         }
         (Escape::Html, Escape::None) if text.contains(['&', '<', '>', '"', '\'']) => {
             write_as(out, Turn::Fixed, text)
         }
-        (Escape::Markdown, Escape::None) if is_text => {
-            markdown::take_apart(text, |text, is_value| {
-                write_as(out, if is_value { Turn::Value } else { Turn::Fixed }, text)
-            })
+        (Escape::Markdown, Escape::None) if is_text && MARKS.get() != Marks::Never => {
+            write_as(out, Turn::Fixed, text)
         }
         (Escape::Markdown, Escape::None) if !is_text => write_as(out, Turn::Number, text),
-        (Escape::Markdown, _) => write_as(out, Turn::Value, &markdown::without_marks(text)),
-        (Escape::None | Escape::Html, _) => write_as(out, Turn::Value, text),
+        // What was kept and then changed, by a filter for one.
+        (Escape::Html | Escape::Markdown, _) if MARKS.get() == Marks::Used => {
+            write_as(out, Turn::Value, &marks::without(text))
+        }
+        (Escape::Html | Escape::Markdown, _) => write_as(out, Turn::Value, text),
     }
+}
+
+/// Writes what a template kept: what stood between marks as values.
+fn write_stretches(out: &mut Output<'_>, escape: Escape, text: &str) -> std::fmt::Result {
+    marks::take_apart(text, |stretch, is_value| match is_value {
+        true if escape == Escape::Html => {
+            write_as(out, Turn::Value, &escape::without_references(stretch))
+        }
+        true => write_as(out, Turn::Value, stretch),
+        false => write_as(out, Turn::Fixed, stretch),
+    })
 }

@@ -3,7 +3,7 @@
 //! prints.
 
 use super::super::body::Body;
-use super::super::template::{HTML_BODY, Source, TEXT_BODY};
+use super::super::template::{HTML_BODY, Print, Source, TEXT_BODY};
 use super::*;
 
 fn message(body: Body) -> Option<Message> {
@@ -69,8 +69,8 @@ fn check(message: &Message, name: &str) {
                 .templates()
                 .any(|(_, source)| source.text.contains("'html'")) => {}
             _ => assert_eq!(
-                mail.text.as_deref().map(super::super::markdown::without_marks),
-                Some(super::super::markdown::without_marks(&printed))
+                mail.text.as_deref().map(super::super::marks::without),
+                Some(super::super::marks::without(&printed))
             ),
         }
     }
@@ -204,6 +204,28 @@ fn what_a_template_keeps_is_never_marked() {
     ] {
         let mail = render(&message(body).expect("compiles"), "Ann").expect("renders");
         assert!(mail.text.as_deref().is_some_and(|text| text.trim() == "3 true ANN"), "{mail:?}");
+    }
+    let message = markdown("{% set x %}{{ name }}{% endset %}{{ x }} {{ x | length }}");
+    let mail = render(&message, "**x**").expect("renders");
+    assert!(mail.html.is_some_and(|html| html.contains("<p>**x** 5</p>")));
+}
+
+#[test]
+fn values_that_a_template_keeps_are_values_when_they_are_printed() {
+    let kept =
+        "{% macro m(a) %}<b>{{ a }}</b>{% endmacro %}{% set x %}{{ m(name) }}!{% endset %}{{ x }}";
+    let message = html(kept);
+    let printed = |name: &str| {
+        let (index, fields) = row(name);
+        let row = Row::new(&index, &fields);
+        match message.templates.print(HTML_BODY, &row).expect("renders") {
+            Print::Recorded(fixed, _) => fixed,
+            Print::Plain(_) => panic!("not plain"),
+        }
+    };
+    assert_eq!(printed("Ann"), printed("<Zoë> & co"), "one variant");
+    for name in ["Ann", "<Zoë> & co", "&lt;b&gt;", "\u{fdd0}", ""] {
+        check(&message, name);
     }
 }
 
