@@ -1,4 +1,6 @@
 //! Literals that people type: durations, rates, percentages, counts. Parsed once, at the edge.
+//!
+//! By hand, because each is a few lines and its error names the forms that are taken.
 
 use std::fmt;
 use std::num::NonZeroU32;

@@ -71,13 +71,6 @@ pub(crate) async fn nothing_to_do(
         _ => format!("mailbatch reconcile {}", run.id),
     };
     let next = context.command(&next);
-    let what = match (run.state, is_over) {
-        (_, true) => "is finished".to_owned(),
-        (RunState::Finished, false) => {
-            format!("was closed; {held} held and {deferred} deferred were not mailed")
-        }
-        (_, false) => format!("has {held} held and {deferred} deferred, who were not asked for"),
-    };
     if context.globals.json || sending.progress == ProgressMode::Json {
         let notes = vec!["nothing to do".into()];
         let extra = SummaryExtra {
@@ -91,19 +84,33 @@ pub(crate) async fn nothing_to_do(
         };
         say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(run, standing, &extra)))?;
     } else {
-        let doubt = if unknown > 0 {
-            format!("; {unknown} may have been taken and are not sent again by guess")
-        } else {
-            String::new()
-        };
+        let how = how_it_stands(run, standing);
         context.note_about(
             exit,
             &format!(
-                "mailbatch: nothing to do: run {} of {} {what}{doubt}{ended}\nnext: {next}",
+                "mailbatch: nothing to do: run {} of {} {how}{ended}\nnext: {next}",
                 run.id,
                 run.head.name()
             ),
         );
     }
     Ok(exit)
+}
+
+/// How the run stands for which there is nothing to do, in words.
+fn how_it_stands(run: &Run, standing: &Standing) -> String {
+    let count = |outcome| standing.tally.get(outcome);
+    let (unknown, held, deferred) =
+        (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
+    let what = match (run.state, held + deferred == 0) {
+        (_, true) => "is finished".to_owned(),
+        (RunState::Finished, false) => {
+            format!("was closed; {held} held and {deferred} deferred were not mailed")
+        }
+        (_, false) => format!("has {held} held and {deferred} deferred, who were not asked for"),
+    };
+    match unknown {
+        0 => what,
+        n => format!("{what}; {n} may have been taken and are not sent again by guess"),
+    }
 }

@@ -61,14 +61,11 @@ impl SendRequest<'_> {
         Ok(taken)
     }
 
-    async fn send_locked(
-        &self,
-        ledger: Arc<dyn Ledger>,
-        lost: Option<(Remains, Loss)>,
-    ) -> Result<Exit> {
+    /// Takes the campaign's lock, and finds out whether it may be sent now.
+    async fn begin(&self, ledger: &Arc<dyn Ledger>) -> Result<campaign::Lock> {
         let context = self.context;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
-        let _lock = campaign::lock(
+        let lock = campaign::lock(
             &context.settings.workspace.state_dir,
             &self.campaign.ids,
             context.settings.env.as_deref(),
@@ -92,6 +89,38 @@ impl SendRequest<'_> {
             &self.campaign.id,
         )
         .await?;
+        Ok(lock)
+    }
+
+    /// Settles what a lost ledger left behind for the run that is about to be sealed. Drops that
+    /// run where it must not be sent.
+    async fn settle_lost(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        taken: TakenOver,
+        planned: &Run,
+    ) -> Result<()> {
+        let state_dir = &self.context.settings.workspace.state_dir;
+        let apart = self.question().apart.unwrap_or(UNREACHED);
+        let taken = taken.finish(&**ledger, state_dir, Some((planned, apart))).await;
+        let judged = taken.and_then(|unread| {
+            unread.iter().try_for_each(|unread| self.question().judge_unread(unread))
+        });
+        if judged.is_err() {
+            // The refusal is what matters; a run that stays behind unsealed is dropped at the next
+            // start.
+            let _ = ledger.discard(&planned.id).await;
+        }
+        judged
+    }
+
+    async fn send_locked(
+        &self,
+        ledger: Arc<dyn Ledger>,
+        lost: Option<(Remains, Loss)>,
+    ) -> Result<Exit> {
+        let context = self.context;
+        let _lock = self.begin(&ledger).await?;
         let mut taken = match lost {
             Some(lost) => Some(self.take_over(&ledger, lost).await?),
             None => None,
@@ -149,22 +178,7 @@ impl SendRequest<'_> {
             None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
         };
         if let Some(taken) = taken {
-            let taken = taken
-                .finish(
-                    &*ledger,
-                    state_dir,
-                    Some((&planned.run, self.question().apart.unwrap_or(UNREACHED))),
-                )
-                .await;
-            let judged = taken.and_then(|unread| {
-                unread.iter().try_for_each(|unread| self.question().judge_unread(unread))
-            });
-            if let Err(error) = judged {
-                // The refusal is what matters; a run that stays behind unsealed is dropped at the
-                // next start.
-                let _ = ledger.discard(&planned.run.id).await;
-                return Err(error);
-            }
+            self.settle_lost(&ledger, taken, &planned.run).await?;
         }
         let (run, frozen) = self.seal(&ledger, planned).await?;
         record(context, &*ledger, &run).await?;
