@@ -7,16 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Error, Result};
 
-use super::elements;
 use super::markdown;
 use super::piece::{As, Piece, Values, push_text};
 use super::recorder::Fixed;
 use super::row::Row;
 use super::template::{HTML_BODY, MARKDOWN_BODY, Print, RenderError, Source, TEXT_BODY, Templates};
 use super::variants::{Part, Variant, Variants};
-
-/// The columns at which text made from HTML is wrapped.
-const TEXT_WIDTH: usize = 78;
+use super::{derived, elements};
 
 /// What a message file's body is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,9 +249,7 @@ impl Placeholders {
         while let Some((before, behind)) = rest.split_once(self.open) {
             push_text(&mut pieces, before);
             let (place, after) = behind.split_once(self.close).unwrap_or((behind, ""));
-            // Where a long line was broken in it.
-            let digits: String = place.chars().filter(char::is_ascii_digit).collect();
-            pieces.extend(digits.parse().ok().map(|place| Piece::Slot(place, As::Line)));
+            pieces.extend(place.parse().ok().map(|place| Piece::Slot(place, As::Line)));
             rest = after;
         }
         push_text(&mut pieces, rest);
@@ -281,17 +276,8 @@ fn referred(text: &str) -> Option<char> {
 /// The text part of HTML.
 fn text_of(pieces: &[Piece]) -> Result<Vec<Piece>, RenderError> {
     let placeholders = Placeholders::new(pieces);
-    let text = html_to_text(placeholders.bounded_html()?)?;
+    let text = derived::text_of(placeholders.bounded_html()?);
     Ok(placeholders.pieces_of(&text))
-}
-
-fn html_to_text(html: &str) -> Result<String, RenderError> {
-    html2text::config::plain()
-        .allow_width_overflow()
-        .no_table_borders()
-        .no_link_wrapping()
-        .string_from_read(html.as_bytes(), TEXT_WIDTH)
-        .map_err(|_| RenderError::of(HTML_BODY, None, "no text part can be made of this HTML"))
 }
 
 #[cfg(test)]
@@ -302,8 +288,6 @@ mod tests {
     fn html_gives_text_with_its_links() {
         let html = "<html><head><title>t</title><style>p{}</style></head><body><h1>Hi</h1><p>Zoë &amp; co</p>\
                     <table><tr><td><a href=\"https://acme.example/x\">Shop</a></td></tr></table></body></html>";
-        let text = html_to_text(html).expect("text");
-        assert!(text.contains("Zoë & co") && text.contains("https://acme.example/x"), "{text}");
-        assert!(!text.contains('<') && !text.contains("p{}"), "{text}");
+        assert_eq!(derived::text_of(html), "Hi\n\nZoë & co\n\nShop <https://acme.example/x>");
     }
 }

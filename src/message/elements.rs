@@ -6,6 +6,8 @@
 /// other.
 const MOST: usize = 100_000;
 const DEEPEST: usize = 1_000;
+/// The most attributes of an element: a reader of HTML compares each with all before it.
+const MOST_ATTRIBUTES: usize = 250;
 
 const NO_CONTENT: [&str; 14] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
@@ -83,7 +85,13 @@ pub(super) fn bounded(html: &str) -> Result<(), String> {
                 .position(|byte| is_space(byte) || matches!(byte, b'>' | b'/'))
                 .unwrap_or(from.len()),
         );
-        rest = behind_the_tag(attributes);
+        let has;
+        (rest, has) = behind_the_tag(attributes);
+        if has > MOST_ATTRIBUTES {
+            return Err(format!(
+                "no text part can be made of HTML that has an element with more than {MOST_ATTRIBUTES} attributes"
+            ));
+        }
         let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
         let is_drawing = open
             .iter()
@@ -127,9 +135,9 @@ fn behind_the_comment(comment: &str) -> &str {
     end.unwrap_or_default()
 }
 
-/// The text after a tag; `attributes` is the text after its name. A value in quotes may hold
-/// anything.
-fn behind_the_tag(attributes: &str) -> &str {
+/// The text after a tag, and how many attributes it has; `attributes` is the text after its name. A
+/// value in quotes may hold anything.
+fn behind_the_tag(attributes: &str) -> (&str, usize) {
     #[derive(Clone, Copy)]
     enum In {
         Gap,
@@ -139,9 +147,9 @@ fn behind_the_tag(attributes: &str) -> &str {
         Value,
         Quotes(u8),
     }
-    let mut state = In::Gap;
+    let (mut state, mut count) = (In::Gap, 0);
     for (at, byte) in attributes.bytes().enumerate() {
-        state = match (state, byte) {
+        let next = match (state, byte) {
             (In::Quotes(quote), _) => {
                 if byte == quote {
                     In::Gap
@@ -149,7 +157,7 @@ fn behind_the_tag(attributes: &str) -> &str {
                     state
                 }
             }
-            (_, b'>') => return &attributes[at + 1..],
+            (_, b'>') => return (&attributes[at + 1..], count),
             (In::BeforeValue, b'"' | b'\'') => In::Quotes(byte),
             (In::BeforeValue, _) if is_space(byte) => state,
             (In::BeforeValue, _) => In::Value,
@@ -166,8 +174,11 @@ fn behind_the_tag(attributes: &str) -> &str {
             (_, _) if is_space(byte) => In::BehindName,
             _ => In::Name,
         };
+        let begins = matches!(next, In::Name) && !matches!(state, In::Name);
+        count += usize::from(begins);
+        state = next;
     }
-    ""
+    ("", count)
 }
 
 /// The end of an element ends those that were opened in it, unless a block stands between; the end
@@ -230,6 +241,9 @@ mod tests {
             let why = bounded(&html).expect_err(part);
             assert!(why.contains("more than 1000 deep"), "{part}: {why}");
         }
+        let attributes: String = (0..1_000).map(|n| format!(" a{n}='x>' b{n}")).collect();
+        let why = bounded(&format!("<p{attributes}>")).expect_err("many attributes");
+        assert!(why.contains("more than 250 attributes"), "{why}");
         assert!(
             bounded(&format!("<table><tr>{}", "<td>x".repeat(200_000)))
                 .expect_err("many")

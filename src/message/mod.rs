@@ -16,6 +16,7 @@ use crate::model::recipient::Fields;
 mod attachment;
 mod body;
 mod content;
+mod derived;
 mod difference;
 mod elements;
 mod escape;
