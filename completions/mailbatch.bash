@@ -269,7 +269,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__check)
-            opts="-C -c -q -v -h --email --email-column --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --max-empty --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --allow-example --rejected --spreadsheet-safe --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --email --email-column --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --max-empty --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --allow-example --allow-no-unsubscribe --rejected --spreadsheet-safe --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1385,7 +1385,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__resume)
-            opts="-y -C -c -q -v -h --continue --abandon --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --continue --abandon --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --allow-no-unsubscribe --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1467,7 +1467,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__retry)
-            opts="-y -C -c -q -v -h --only --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --only --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --allow-no-unsubscribe --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1743,7 +1743,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__send)
-            opts="-y -C -c -q -v -h --email --email-column --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --max-empty --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --email --email-column --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --max-empty --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --allow-no-unsubscribe --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

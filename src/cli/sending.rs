@@ -83,6 +83,10 @@ pub struct CheckArgs {
     #[arg(long)]
     pub allow_example: bool,
 
+    /// Do not refuse marketing mail without an unsubscribe link of the recipient's own
+    #[arg(long)]
+    pub allow_no_unsubscribe: bool,
+
     /// Write the bad rows of all lists to FILE (default: LIST.rejected.csv beside each list)
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
@@ -419,6 +423,10 @@ pub struct SendingArgs {
     /// example.com
     #[arg(long)]
     pub allow_example: bool,
+
+    /// Send marketing mail although it has no unsubscribe link of the recipient's own
+    #[arg(long)]
+    pub allow_no_unsubscribe: bool,
 
     /// Guard cells of CSV reports that a spreadsheet would take for a formula
     #[arg(long)]

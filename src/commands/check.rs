@@ -8,7 +8,7 @@ use crate::cli::{CheckArgs, Globals};
 use crate::run::foresight::{self, Foreseen};
 use crate::run::lists::{judgement, lists, say_decisive};
 use crate::run::own_files::{add_inputs, own_files, target};
-use crate::run::providers;
+use crate::run::providers::{self, Waived};
 
 use crate::input::{Filter, Kind, ReadAs};
 use crate::ledger::{PlannedRow, Standing};
@@ -34,7 +34,11 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         &context,
         &context.settings.chosen(args.target.provider.as_deref())?,
         &message,
-        (false, args.allow_example),
+        Waived {
+            is_sandboxed: false,
+            examples: args.allow_example,
+            unsubscribe: args.allow_no_unsubscribe,
+        },
     )?;
     let mut lists = lists(&context, &args.list.lists, &args.list.reading, args.list.email.clone());
     // All that can be found is found first; the guess is refused at the end.

@@ -13,7 +13,7 @@ use crate::run::context::Context;
 use crate::run::dry_run;
 use crate::run::lists::{agreed_to_guesses, lists};
 use crate::run::own_files::{add_inputs, own_files};
-use crate::run::providers;
+use crate::run::providers::{self, Waived};
 use crate::run::reports::{check_reports, format_of};
 use crate::run::request::SendRequest;
 
@@ -31,12 +31,8 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     }
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = context.settings.chosen(args.target.provider.as_deref())?;
-    providers::check(
-        &context,
-        &chosen,
-        &message,
-        (args.provider_sandbox, args.sending.allow_example),
-    )?;
+    let waived = Waived::of(&args.sending, args.provider_sandbox);
+    providers::check(&context, &chosen, &message, waived)?;
     let choice = campaign::choice(
         &context,
         args.target.campaign.as_deref(),

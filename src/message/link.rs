@@ -56,6 +56,11 @@ impl Links {
     }
 }
 
+/// Whether a URL is one that one click can be posted to (RFC 8058 section 3.1).
+pub(super) fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+}
+
 /// Puts the signed token of a Message-ID into a URL.
 pub(super) fn fill(url: &str, links: Option<&Links>, message_id: &str) -> String {
     match (links, token_of(message_id)) {
@@ -76,6 +81,26 @@ impl Message {
             self.frozen.unsubscribe_url = Some(source);
         }
         self.signed_by(links)
+    }
+
+    /// What keeps a recipient of marketing mail from leaving by one click (RFC 8058), as far as the
+    /// message shows it before rows are put in; `None` where nothing does.
+    pub fn lacks_one_click(&self) -> Option<&'static str> {
+        if self.frozen.kind != Kind::Marketing {
+            return None;
+        }
+        let Some(source) = &self.frozen.unsubscribe_url else {
+            return Some("has no unsubscribe link");
+        };
+        let url = source.text.trim();
+        // Where it begins with a value, the row says what it is.
+        if !is_https(url) && !url.starts_with('{') {
+            Some("has an unsubscribe link that is not https")
+        } else if !url.contains("{{") && !url.contains(TOKEN) {
+            Some("has the same unsubscribe link for every recipient")
+        } else {
+            None
+        }
     }
 
     /// Signs links as [`Message::with_links`] does, and leaves the message as it was planned.

@@ -389,10 +389,8 @@ fn put(block: &mut String, text: fmt::Arguments<'_>) {
 
 /// The headers that carry an unsubscribe URL.
 fn unsubscribe_headers(url: &str) -> impl Iterator<Item = (&'static str, String)> {
-    // RFC 8058 section 3.1: one click works over https only.
-    let one_click = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
-    let post =
-        one_click.then(|| ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    let post = link::is_https(url)
+        .then(|| ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
     std::iter::once(("List-Unsubscribe", format!("<{url}>"))).chain(post)
 }
 

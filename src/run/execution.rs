@@ -22,7 +22,7 @@ use crate::run::console;
 use crate::run::context::{Context, column_indexes};
 use crate::run::gates::{FeedbackSource, canary_rule, inert};
 use crate::run::learning::{learn, recover};
-use crate::run::providers;
+use crate::run::providers::{self, Waived};
 use crate::run::reports::{forget_report, record_end, rewrite_report};
 use crate::run::settings::RunSettings;
 use crate::run::summary::Summary;
@@ -68,12 +68,13 @@ impl Execution<'_> {
     async fn execute(self) -> Result<Exit> {
         let (started, since) = (Instant::now(), Timestamp::now());
         let before = self.ledger.standing(&self.run.id).await?;
-        providers::refuse_examples_of_run(
+        let waived = Waived::of(self.sending, self.frozen.provider_sandbox);
+        providers::check_of_run(
             &self.context.settings,
             &self.run,
             &self.frozen,
             &self.message,
-            self.sending.allow_example,
+            waived,
         )?;
         if !self.confirmed(&before)? {
             self.ledger.hold_rest(&self.run.id, Reason::Interrupted, "not confirmed").await?;

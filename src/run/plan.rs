@@ -43,6 +43,7 @@ impl SendRequest<'_> {
             dedupe: screening.dedupe,
             provider_sandbox: self.args.provider_sandbox,
             allow_example: self.args.sending.allow_example,
+            allow_no_unsubscribe: self.args.sending.allow_no_unsubscribe,
             redirect: self.args.redirect_all_to.clone(),
             suppress: screening
                 .suppress

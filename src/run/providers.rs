@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::cli::SendingArgs;
 use crate::config::{Chosen, ProviderConfig, Settings};
 use crate::content::Needs;
 use crate::ledger::{Ledger, Run};
@@ -12,7 +13,7 @@ use crate::model::literal::Rate;
 use crate::model::outcome::Cohort;
 use crate::pipeline::{ConfiguredProvider, LedgerMemory, RetryPolicy};
 use crate::process;
-use crate::provider::Provider;
+use crate::provider::{Provider, UnsubscribeHeaders};
 use crate::run::context::Context;
 use crate::run::settings::{RunRoute, RunSettings};
 
@@ -47,29 +48,64 @@ pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
         .collect()
 }
 
-/// Finds secrets and keys wanting, what any of the providers cannot express, and names for examples
-/// that would leave the machine, unless they may, before the list is read.
+/// What is not refused before a send, because a flag says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waived {
+    /// Everything goes to the provider's own sandbox, where all of this is harmless.
+    pub(crate) is_sandboxed: bool,
+    /// Names that are reserved for examples.
+    pub(crate) examples: bool,
+    /// Marketing mail without an unsubscribe link of the recipient's own.
+    pub(crate) unsubscribe: bool,
+}
+
+impl Waived {
+    /// As the flags of a command say.
+    pub(crate) fn of(sending: &SendingArgs, is_sandboxed: bool) -> Self {
+        Self {
+            is_sandboxed,
+            examples: sending.allow_example,
+            unsubscribe: sending.allow_no_unsubscribe,
+        }
+    }
+}
+
+/// Finds secrets and keys wanting, what any of the providers cannot express, and what may not leave
+/// the machine unless that is waived, before the list is read.
 pub(crate) fn check(
     context: &Context,
     chosen: &Chosen<'_>,
     message: &Message,
-    (sandbox, may_be_example): (bool, bool),
+    waived: Waived,
 ) -> Result<()> {
     let needs = message.needs();
-    chosen
-        .providers
-        .iter()
-        .try_for_each(|name| prepared(&context.settings, name, &needs, sandbox).map(drop))?;
-    if sandbox || may_be_example {
-        Ok(())
-    } else {
-        refuse_examples(&context.settings, &chosen.providers, message)
+    let settings = &context.settings;
+    for name in &chosen.providers {
+        prepared(settings, name, &needs, waived.is_sandboxed)?;
     }
+    refuse(settings, &chosen.providers, message, waived)
+}
+
+/// Refuses (exit 4) what may not leave the machine through any of these providers, unless it is
+/// waived.
+fn refuse(
+    settings: &Settings,
+    providers: &[impl AsRef<str>],
+    message: &Message,
+    waived: Waived,
+) -> Result<()> {
+    if waived.is_sandboxed {
+        return Ok(());
+    }
+    if !waived.examples {
+        refuse_examples(settings, providers, message)?;
+    }
+    if waived.unsubscribe { Ok(()) } else { refuse_no_unsubscribe(settings, providers, message) }
 }
 
 /// Refuses (exit 4) a message with reserved names that would leave the machine through any of these
 /// providers.
-pub(crate) fn refuse_examples(
+fn refuse_examples(
     settings: &Settings,
     providers: &[impl AsRef<str>],
     message: &Message,
@@ -90,19 +126,47 @@ pub(crate) fn refuse_examples(
     Ok(())
 }
 
-/// The same for a run that was planned when another provider was configured, or by an earlier
-/// version.
-pub(crate) fn refuse_examples_of_run(
+/// Refuses (exit 4) marketing mail that a recipient cannot leave by one click, where one of these
+/// providers sends it and does not see to that itself. A relay on this machine passes it on.
+fn refuse_no_unsubscribe(
+    settings: &Settings,
+    providers: &[impl AsRef<str>],
+    message: &Message,
+) -> Result<()> {
+    let Some(what) = message.lacks_one_click() else { return Ok(()) };
+    for name in providers {
+        let (name, config) = settings.provider(Some(name.as_ref()))?;
+        let writes_its_own = || {
+            settings.connect(name).map(|provider| {
+                provider.capabilities().unsubscribe_headers == UnsubscribeHeaders::Provider
+            })
+        };
+        if config.leaves_the_machine() && !writes_its_own()? {
+            return Err(Error::refused(format!(
+                "marketing mail through {name} {what}, and large receivers demand that each recipient can unsubscribe by one click"
+            ))
+            .hint("write unsubscribe_url = \"https://acme.example/u/{{ id }}\" under [message] with your page and a column, or public_url and unsubscribe_key under [listen] for mailbatch's own page; --allow-no-unsubscribe sends it as it is")
+            .about(Subject::Template));
+        }
+    }
+    Ok(())
+}
+
+/// The same as [`check`] refuses for a run that was planned when another provider was configured,
+/// or by an earlier version.
+pub(crate) fn check_of_run(
     settings: &Settings,
     run: &Run,
     frozen: &RunSettings,
     message: &Message,
-    may_be_example: bool,
+    typed: Waived,
 ) -> Result<()> {
-    if may_be_example || frozen.allow_example || frozen.provider_sandbox {
-        return Ok(());
-    }
-    refuse_examples(settings, &route_of(settings, run, frozen.route.as_ref())?.providers, message)
+    let waived = Waived {
+        is_sandboxed: frozen.provider_sandbox,
+        examples: typed.examples || frozen.allow_example,
+        unsubscribe: typed.unsubscribe || frozen.allow_no_unsubscribe,
+    };
+    refuse(settings, &route_of(settings, run, frozen.route.as_ref())?.providers, message, waived)
 }
 
 /// A provider that is prepared for what the message needs, in its own sandbox where that is asked

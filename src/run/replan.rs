@@ -12,7 +12,7 @@ use crate::model::outcome::Outcome;
 use crate::run::campaign::Campaign;
 use crate::run::context::Context;
 use crate::run::lists::lists;
-use crate::run::providers;
+use crate::run::providers::{self, Waived};
 use crate::run::request::SendRequest;
 use crate::run::settings::RunSettings;
 
@@ -28,16 +28,14 @@ pub(crate) async fn replan(
     only: Vec<Outcome>,
 ) -> Result<Exit> {
     args.sending = sending.clone();
-    args.sending.allow_example |= RunSettings::of(run)?.allow_example;
+    let frozen = RunSettings::of(run)?;
+    args.sending.allow_example |= frozen.allow_example;
+    args.sending.allow_no_unsubscribe |= frozen.allow_no_unsubscribe;
     args.target.campaign = Some(run.head.name().to_owned());
     let (message, source) = context.message(&args.message)?;
     let chosen = context.settings.chosen(args.target.provider.as_deref())?;
-    providers::check(
-        context,
-        &chosen,
-        &message,
-        (args.provider_sandbox, args.sending.allow_example),
-    )?;
+    let waived = Waived::of(&args.sending, args.provider_sandbox);
+    providers::check(context, &chosen, &message, waived)?;
     let ids = ledger.kin(&run.head.campaign).await?;
     let campaign =
         Campaign { id: run.head.campaign.clone(), ids, aliases: Vec::new(), respelled: None };

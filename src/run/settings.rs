@@ -37,6 +37,9 @@ pub(crate) struct RunSettings {
     /// Names that are reserved for examples may leave the machine.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) allow_example: bool,
+    /// Marketing mail may go without an unsubscribe link of the recipient's own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) allow_no_unsubscribe: bool,
     /// Suppression files given by flag.
     pub(crate) suppress: Vec<PathBuf>,
     #[serde(with = "text_if_any")]
@@ -65,6 +68,7 @@ impl Default for RunSettings {
             redirect: None,
             provider_sandbox: false,
             allow_example: false,
+            allow_no_unsubscribe: false,
             suppress: Vec::new(),
             canary: None,
             message: String::new(),

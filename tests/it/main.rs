@@ -30,6 +30,7 @@ mod loss;
 mod mailboxes;
 mod nested;
 mod odds;
+mod one_click;
 mod outputs;
 mod pauses;
 mod peers;
