@@ -2,17 +2,22 @@
 //!
 //! The rule it keeps: no error repeats a value, for it may be a secret in the wrong place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use toml::Value;
 
+use super::renewable::{Fetch, Renewable};
 use super::roots;
 use super::settings::ProviderSettings;
 use crate::model::error::{Error, Result};
 use crate::model::literal::parse_duration;
 use crate::model::shown::Shown;
 use crate::secret::Secret;
+
+/// What is wrong with a secret, and what to do about it.
+pub(super) type IsFit = fn(&Secret) -> Result<(), (&'static str, &'static str)>;
 
 /// Reads single keys and names them in errors.
 pub(super) struct Keys<'a> {
@@ -75,18 +80,44 @@ impl<'a> Keys<'a> {
 
     /// A secret that must be there.
     pub(super) fn secret(&self, key: &str) -> Result<Secret> {
-        let Some(value) = self.settings.keys.get(key) else {
-            return Err(self
-                .error(key, "missing")
-                .hint(format!("write {key} = {{ env = \"NAME\" }}")));
+        Ok(self.key(key)?.current().secret)
+    }
+
+    /// The same, to be fetched anew where it expires.
+    pub(super) fn key(&self, key: &str) -> Result<Renewable> {
+        let is_fit = |secret: &Secret| {
+            let is_bare = !secret.expose().is_empty()
+                && secret.expose().bytes().all(|b| matches!(b, 33..=126));
+            if is_bare {
+                Ok(())
+            } else {
+                Err((
+                    "the secret is empty, or holds a space, a line break or a character that is not ASCII",
+                    "store the bare key",
+                ))
+            }
         };
-        let secret = self.settings.secrets.resolve(&self.name(key), value)?;
-        if secret.expose().is_empty() || !secret.expose().bytes().all(|b| matches!(b, 33..=126)) {
-            return Err(self
-                .error(key, "the secret is empty, or holds a space, a line break or a character that is not ASCII")
-                .hint("store the bare key"));
-        }
-        Ok(secret)
+        self.renewable(key, is_fit)?.ok_or_else(|| {
+            self.error(key, "missing").hint(format!("write {key} = {{ env = \"NAME\" }}"))
+        })
+    }
+
+    /// A secret that may be missing; what `is_fit` has against it goes for each that is fetched.
+    pub(super) fn renewable(&self, key: &str, is_fit: IsFit) -> Result<Option<Renewable>> {
+        let Some(value) = self.settings.keys.get(key).cloned() else { return Ok(None) };
+        // A variable stays what it was for as long as the process lives.
+        let is_fixed = value.get("env").is_some();
+        let (name, secrets) = (self.name(key), Arc::clone(&self.settings.secrets));
+        let fetch = move || {
+            let secret = secrets.resolve(&name, &value)?;
+            match is_fit(&secret) {
+                Ok(()) => Ok(secret),
+                Err((what, hint)) => Err(Error::usage(format!("{name}: {what}")).hint(hint)),
+            }
+        };
+        let secret = fetch()?;
+        let fetch: Option<Fetch> = if is_fixed { None } else { Some(Arc::new(fetch)) };
+        Ok(Some(Renewable::new(self.name(key), secret, fetch)))
     }
 
     /// The table `timeouts`, each entry into the limit of its name. `example` is what to write.

@@ -19,6 +19,7 @@ pub(crate) mod memory;
 mod pending;
 mod postmark;
 mod proxies;
+mod renewable;
 mod resend;
 mod roots;
 pub(crate) mod sandbox;

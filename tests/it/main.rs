@@ -15,6 +15,7 @@ mod empties;
 mod events;
 mod evidence;
 mod examples;
+mod expiring;
 mod faults;
 mod history;
 mod identity;

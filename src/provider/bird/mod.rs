@@ -91,8 +91,8 @@ pub(super) const SPEC: ProviderSpec = ProviderSpec {
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let keys = Keys::checked(settings, SPEC.keys)?;
-    let key = keys.secret("api_key")?;
-    let mut http = Http::new(settings, base(key.expose()))?;
+    let key = keys.key("api_key")?;
+    let mut http = Http::new(settings, base(key.current().secret.expose()))?;
     http.send_key(&keys, http::BEARER, key)?;
     let owned = [
         "from",

@@ -32,6 +32,8 @@ pub(in crate::provider) struct Answer {
     pub(in crate::provider) is_whole: bool,
     /// What the request was signed with, where each request is signed by itself.
     pub(in crate::provider) authorization: Option<HeaderValue>,
+    /// The number of the key that went with the request.
+    pub(super) key: u64,
     pub(super) secrets: Vec<Secret>,
 }
 
@@ -162,6 +164,7 @@ mod tests {
             body: body.into(),
             is_whole: true,
             authorization: None,
+            key: 0,
             secrets: vec![Secret::new("hunter2")],
         }
     }

@@ -45,9 +45,14 @@ impl Http {
         let mut wait = FIRST_WAIT;
         let mut times = TIMES;
         loop {
-            times -= 1;
             let signed = api.sign(request, Timestamp::now()).await.map_err(Trouble::Refused)?;
             let (trouble, asked) = match self.exchange_up_to(request, signed, most).await {
+                Ok(answer)
+                    if answer.status == StatusCode::UNAUTHORIZED
+                        && self.has_another_key(&answer).await =>
+                {
+                    continue;
+                }
                 Ok(answer) => match self.sort(answer) {
                     Sorted::Answer(answer) => return Ok(answer),
                     Sorted::Wait(trouble, asked) => (trouble, asked),
@@ -59,6 +64,7 @@ impl Http {
                 },
                 Err(Fault::Lost(refusal)) => (Trouble::Failing(refusal), None),
             };
+            times -= 1;
             let pause = asked.unwrap_or(wait);
             if times == 0 || pause > LONGEST_WAIT {
                 return Err(trouble);

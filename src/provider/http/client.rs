@@ -12,9 +12,11 @@ use url::Url;
 
 use super::answer::{Answer, Fault, clean};
 use super::request::Request;
+use super::sent_key::SentKey;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 use crate::provider::keys::Keys;
+use crate::provider::renewable::Renewable;
 use crate::provider::{Health, ProviderSettings, Refusal, proxies, roots};
 use crate::secret::Secret;
 
@@ -37,7 +39,11 @@ pub(in crate::provider) struct Http {
     client: reqwest::Client,
     pub(super) base: Url,
     headers: HeaderMap,
+    /// What goes with every request beside them, where it can be fetched anew.
+    key: Option<SentKey>,
     secrets: RwLock<Vec<Secret>>,
+    /// Those that were fetched later: the account is known by the first ones.
+    fetched: RwLock<Vec<Secret>>,
     /// Nothing goes before then: the service asked to be left alone.
     pub(super) quiet_until: Mutex<Option<Instant>>,
     /// Whether anything there has ever answered as the API would.
@@ -88,7 +94,9 @@ impl Http {
             client,
             base,
             headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
+            key: None,
             secrets: RwLock::default(),
+            fetched: RwLock::default(),
             quiet_until: Mutex::new(None),
             is_the_api: AtomicBool::new(false),
             most: AtomicUsize::new(usize::MAX),
@@ -98,18 +106,48 @@ impl Http {
     /// The connections to a service that takes `api_key` as a bearer token.
     pub(in crate::provider) fn with_bearer(keys: &Keys<'_>, default_base: &str) -> Result<Self> {
         let mut http = Self::new(keys.settings, default_base)?;
-        http.send_key(keys, BEARER, keys.secret("api_key")?)?;
+        http.send_key(keys, BEARER, keys.key("api_key")?)?;
         Ok(http)
     }
 
-    /// Sends what is made of `api_key` with every request, in a header and behind a prefix.
+    /// Sends `api_key` with every request, in a header and behind a prefix.
     pub(in crate::provider) fn send_key(
         &mut self,
         keys: &Keys<'_>,
-        (header, prefix): (&'static str, &str),
-        secret: Secret,
+        (header, prefix): (&'static str, &'static str),
+        key: Renewable,
     ) -> Result<()> {
-        self.secret_header(header, prefix, secret).map_err(|what| keys.error("api_key", &what))
+        self.send_key_as(keys, HeaderName::from_static(header), key, move |key| {
+            format!("{prefix}{key}")
+        })
+    }
+
+    /// Sends what `form` makes of `api_key` with every request, and keeps the key out of everything
+    /// that is shown.
+    pub(in crate::provider) fn send_key_as(
+        &mut self,
+        keys: &Keys<'_>,
+        header: HeaderName,
+        key: Renewable,
+        form: impl Fn(&str) -> String + Send + Sync + 'static,
+    ) -> Result<()> {
+        let current = key.current();
+        let sent = SentKey::new(header, key, form, &current)
+            .map_err(|what| keys.error("api_key", &what))?;
+        self.keep_secret(current.secret);
+        self.key = Some(sent);
+        Ok(())
+    }
+
+    /// Whether there is another key than the one that this answer refuses, fetched anew.
+    pub(super) async fn has_another_key(&self, refused: &Answer) -> bool {
+        let Some(sent) = &self.key else { return false };
+        if !sent.key.renew(refused.key).await {
+            return false;
+        }
+        // Nothing but a push happens under the lock.
+        self.fetched.write().unwrap_or_else(PoisonError::into_inner).extend(sent.shown_nowhere());
+        true
     }
 
     /// What answers there is the API, as an earlier run has found out.
@@ -133,6 +171,7 @@ impl Http {
         let mut value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()))
             .map_err(|_| "has a character that a header cannot hold".to_owned())?;
         value.set_sensitive(true);
+        self.key.take_if(|sent| sent.header == name);
         self.headers.insert(HeaderName::from_static(name), value);
         self.keep_secret(secret);
         Ok(())
@@ -144,14 +183,15 @@ impl Http {
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
     }
 
-    /// A hash of the service's address and all secrets so far.
+    /// A hash of the service's address and the secrets that it was set up with: a key that was
+    /// fetched in the place of an expired one is of the same account.
     pub(in crate::provider) fn account(&self) -> [u8; 32] {
         self.account_with(&[])
     }
 
     /// The same with what distinguishes parts of an account.
     pub(in crate::provider) fn account_with(&self, more: &[&str]) -> [u8; 32] {
-        let secrets = self.secrets();
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
         let parts = std::iter::once(self.base.as_str())
             .chain(secrets.iter().map(Secret::expose))
             .chain(more.iter().copied());
@@ -165,8 +205,12 @@ impl Http {
         account
     }
 
+    /// What must not be shown.
     fn secrets(&self) -> Vec<Secret> {
-        self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let of = |secrets: &RwLock<Vec<Secret>>| {
+            secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        [of(&self.secrets), of(&self.fetched)].concat()
     }
 
     pub(super) fn quiet_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
@@ -198,6 +242,14 @@ impl Http {
         url.set_path(path);
         url.set_query(query);
         let mut headers = self.headers.clone();
+        let mut number = 0;
+        if let Some(sent) = &self.key {
+            let (value, of) = sent.value().map_err(|what| {
+                Fault::NotWritten(Health::Stop(self.refusal(Reason::Auth, "", &what)))
+            })?;
+            headers.insert(sent.header.clone(), value);
+            number = of;
+        }
         headers.extend(request.headers.clone());
         let authorization = signed.get(AUTHORIZATION).cloned();
         headers.extend(signed);
@@ -245,8 +297,13 @@ impl Http {
         if body.starts_with(BYTE_ORDER_MARK) {
             body.drain(..BYTE_ORDER_MARK.len());
         }
-        let secrets = self.secrets();
-        Ok(Answer { status, headers, body: body.into(), is_whole, authorization, secrets })
+        if status.is_success()
+            && let Some(sent) = &self.key
+        {
+            sent.key.worked(number);
+        }
+        let (key, secrets) = (number, self.secrets());
+        Ok(Answer { status, headers, body: body.into(), is_whole, authorization, key, secrets })
     }
 
     fn fault(&self, error: &reqwest::Error) -> Fault {

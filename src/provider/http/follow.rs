@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reqwest::StatusCode;
 use tokio::time::Instant;
 
 use super::answer::Answer;
@@ -83,6 +84,11 @@ pub(super) async fn follow(
 /// The answer to a question that is asked after a pause.
 async fn ask(http: &Http, api: &dyn Api, later: &Later, pause: Duration) -> Option<Answer> {
     tokio::time::sleep(pause).await;
-    let signed = api.sign(&later.ask, Timestamp::now()).await.ok()?;
-    http.exchange(&later.ask, signed).await.ok()
+    loop {
+        let signed = api.sign(&later.ask, Timestamp::now()).await.ok()?;
+        let answer = http.exchange(&later.ask, signed).await.ok()?;
+        if answer.status != StatusCode::UNAUTHORIZED || !http.has_another_key(&answer).await {
+            return Some(answer);
+        }
+    }
 }

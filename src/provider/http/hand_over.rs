@@ -13,6 +13,7 @@
 //! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its
 //!   own.
 //! - What is reported later is asked for by [`follow`]; the batch never goes again for it.
+//! - A request that is refused for its key goes again with one that was fetched anew, once.
 //! - No recipient is blamed for what is the service's: credentials, quota, a page instead of an
 //!   answer.
 
@@ -234,7 +235,15 @@ impl<'a> HandOver<'a> {
             let is_final = matches!(&answered, Ok(answer) if answer.status.is_success());
             let is_the_firsts = matches!(&answered, Ok(answer) if self.api.is_replay(answer));
             let read = match answered {
-                Ok(answer) => self.read(jobs, &answer),
+                Ok(answer) => match self.read(jobs, &answer) {
+                    Read::Stop(refusal)
+                        if refusal.reason == Reason::Auth
+                            && self.http.has_another_key(&answer).await =>
+                    {
+                        Read::Again { wait: None, refusal }
+                    }
+                    read => read,
+                },
                 Err(Fault::Lost(refusal)) => Read::Doubt(refusal),
                 Err(Fault::NotWritten(health)) if doubt.is_none() => {
                     return Ended::NotWritten(health);

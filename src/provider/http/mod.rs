@@ -18,6 +18,7 @@ mod hand_over;
 mod lists;
 mod pieces;
 mod request;
+mod sent_key;
 mod service;
 mod settings;
 mod share;

@@ -20,6 +20,7 @@ pub(in crate::provider) fn answer(
         body: body.to_owned().into(),
         is_whole: true,
         authorization: None,
+        key: 0,
         secrets: Vec::new(),
     }
 }

@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+mod expiring;
+
 use super::answer::{Answer, Fault};
 use super::api::*;
 use super::client::Http;
@@ -30,8 +32,8 @@ const BUSY: &str = "HTTP/1.1 429 Slow\r\nretry-after: 0\r\ncontent-length: 2\r\n
 /// Closes without a word.
 const LOST: &str = "";
 
-/// A request as it came: its key and its body.
-type Seen = Arc<Mutex<Vec<(String, String)>>>;
+/// A request as it came: its key and its body, and who it says it is from.
+type Seen = Arc<Mutex<Vec<((String, String), String)>>>;
 
 struct Server {
     port: u16,
@@ -71,7 +73,12 @@ impl Server {
     }
 
     fn seen(&self) -> Vec<(String, String)> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap().iter().map(|(request, _)| request.clone()).collect()
+    }
+
+    /// The header `authorization` of each request, in lowercase.
+    fn authorized(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|(_, authorization)| authorization.clone()).collect()
     }
 
     fn bodies(&self) -> Vec<String> {
@@ -79,7 +86,7 @@ impl Server {
     }
 }
 
-async fn read(stream: &mut tokio::net::TcpStream) -> Option<(String, String)> {
+async fn read(stream: &mut tokio::net::TcpStream) -> Option<((String, String), String)> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -92,7 +99,9 @@ async fn read(stream: &mut tokio::net::TcpStream) -> Option<(String, String)> {
             let length: usize =
                 header("content-length:").map_or(0, |length| length.parse().unwrap());
             if body.len() >= length {
-                return Some((header("idempotency-key:").unwrap_or_default(), body.to_owned()));
+                let header = |name: &str| header(name).unwrap_or_default();
+                let request = (header("idempotency-key:"), body.to_owned());
+                return Some((request, header("authorization:")));
             }
         }
         let mut piece = [0; 4_096];

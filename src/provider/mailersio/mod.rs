@@ -62,17 +62,14 @@ pub(super) const SPEC: ProviderSpec = ProviderSpec {
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let keys = Keys::checked(settings, SPEC.keys)?;
     let names = Names::of(&keys, settings)?;
-    let http = Http::new(settings, names::BASE)?;
-    let secret = keys.secret("api_key")?;
-    let unfit = |_| keys.error("api_key", "has a character that a header cannot hold");
-    let mut auth = HeaderValue::from_str(&format!("{}{}", names.auth_prefix, secret.expose()))
-        .map_err(unfit)?;
-    auth.set_sensitive(true);
-    http.keep_secret(secret);
+    let mut http = Http::new(settings, names::BASE)?;
     let header = |name: &str| HeaderName::try_from(name).expect("the names have been checked");
+    let prefix = names.auth_prefix.clone();
+    http.send_key_as(&keys, header(&names.auth_header), keys.key("api_key")?, move |key| {
+        prefix.clone() + key
+    })?;
     let provider = MailersIo {
         http,
-        auth: (header(&names.auth_header), auth),
         key_header: header(&names.key_header),
         options: keys.options(
             &[
@@ -108,7 +105,6 @@ fn duration(keys: &Keys<'_>, key: &str, default: Duration) -> Result<Duration> {
 struct MailersIo {
     http: Http,
     names: Names,
-    auth: (HeaderName, HeaderValue),
     key_header: HeaderName,
     /// More fields of each batch: `tags`, `metadata`, `provider_policy`.
     options: Map<String, Value>,
@@ -140,7 +136,7 @@ impl Api for MailersIo {
             batch.insert(self.names.from.clone(), http::content(job)?.from.to_string().into());
         }
         batch.insert(self.names.recipients.clone(), recipients.into());
-        let mut request = self.authorized(Request::json(self.names.path.clone(), &batch));
+        let mut request = Request::json(self.names.path.clone(), &batch);
         if let Ok(key) = HeaderValue::from_str(key) {
             request.headers.insert(self.key_header.clone(), key);
         }
@@ -187,13 +183,7 @@ impl Api for MailersIo {
 impl MailersIo {
     /// Asks how far a batch is.
     fn question(&self, id: &str) -> Request {
-        self.authorized(Request::get(format!("{}/{}", self.names.path, http::encoded(id))))
-    }
-
-    fn authorized(&self, mut request: Request) -> Request {
-        let (name, value) = self.auth.clone();
-        request.headers.insert(name, value);
-        request
+        Request::get(format!("{}/{}", self.names.path, http::encoded(id)))
     }
 
     fn recipient(&self, job: &Job) -> Result<Value, Inexpressible> {

@@ -15,7 +15,6 @@ fn adapter(more: &str) -> MailersIo {
     MailersIo {
         http: Http::new(&settings, names::BASE).unwrap(),
         names: Names::of(&keys, &settings).unwrap(),
-        auth: (HeaderName::from_static("authorization"), HeaderValue::from_static("Bearer k")),
         key_header: HeaderName::from_static("idempotency-key"),
         options: Map::new(),
         patience: PATIENCE,

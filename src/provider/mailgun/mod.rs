@@ -31,6 +31,7 @@ use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use reqwest::StatusCode;
+use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -79,10 +80,10 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         return Err(keys.error("domain", "not a domain").hint(example));
     }
     let mut http = Http::new(settings, region(&keys)?)?;
-    let key = keys.secret("api_key")?;
-    let credentials = BASE64_STANDARD.encode(format!("api:{}", key.expose()).as_bytes());
-    http.send_key(&keys, ("authorization", "Basic "), Secret::new(credentials))?;
-    http.keep_secret(key);
+    let key = keys.key("api_key")?;
+    let credentials = |key: &str| BASE64_STANDARD.encode(format!("api:{key}").as_bytes());
+    http.keep_secret(Secret::new(credentials(key.current().secret.expose())));
+    http.send_key_as(&keys, AUTHORIZATION, key, move |key| format!("Basic {}", credentials(key)))?;
     Ok(Box::new(Mailgun {
         http,
         path: format!("/v3/{domain}/messages"),

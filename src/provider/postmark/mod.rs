@@ -79,7 +79,7 @@ pub(super) const SPEC: ProviderSpec = ProviderSpec {
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let keys = Keys::checked(settings, SPEC.keys)?;
     let mut http = Http::new(settings, BASE)?;
-    http.send_key(&keys, (TOKEN, ""), keys.secret("api_key")?)?;
+    http.send_key(&keys, (TOKEN, ""), keys.key("api_key")?)?;
     let stream = keys.text("stream")?.unwrap_or("outbound");
     let unsubscribe_headers = match keys.text("unsubscribe_headers")? {
         None if stream == BROADCAST => UnsubscribeHeaders::Provider,

@@ -9,6 +9,7 @@ use super::extensions::Extensions;
 use super::fault::Fault;
 use super::reply::Answer;
 use super::step::Step;
+use crate::provider::renewable::Renewable;
 use crate::secret::Secret;
 
 /// How to say who we are.
@@ -50,27 +51,34 @@ impl Mechanism {
 #[derive(Clone, Debug)]
 pub(super) struct Credentials {
     pub(super) user: String,
-    pub(super) password: Secret,
+    /// The password, or the token.
+    pub(super) password: Renewable,
+}
+
+/// Whether an answer refuses the password, and not the mechanism or the command.
+pub(super) fn refuses_password(answer: &Answer) -> bool {
+    answer.class() == 5 && !matches!(answer.code, 500..=504 | 534 | 538)
 }
 
 /// Says who we are. The answer is the server's last word, with anything secret taken out.
 pub(super) async fn authenticate(
     connection: &mut Connection,
     mechanism: Mechanism,
-    who: &Credentials,
+    user: &str,
+    password: &Secret,
 ) -> Result<Answer, Fault> {
-    let password = who.password.expose();
+    let password = password.expose();
     let mut responses = match mechanism {
         Mechanism::Plain => {
-            vec![BASE64_STANDARD.encode(format!("\0{}\0{password}", who.user).as_bytes())]
+            vec![BASE64_STANDARD.encode(format!("\0{user}\0{password}").as_bytes())]
         }
         Mechanism::Login => vec![
-            BASE64_STANDARD.encode(who.user.as_bytes()),
+            BASE64_STANDARD.encode(user.as_bytes()),
             BASE64_STANDARD.encode(password.as_bytes()),
         ],
         Mechanism::XOAuth2 => vec![
             BASE64_STANDARD
-                .encode(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes()),
+                .encode(format!("user={user}\x01auth=Bearer {password}\x01\x01").as_bytes()),
         ],
     };
     let secrets: Vec<String> = responses.iter().cloned().chain([password.to_owned()]).collect();

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::provider::Health;
+use crate::provider::renewable::Renewable;
+
 /// A login that has passed vouches for others for so long.
 const VOUCHES_FOR: Duration = Duration::from_secs(1);
 
@@ -16,6 +19,8 @@ const VOUCHES_FOR: Duration = Duration::from_secs(1);
 pub(super) struct Logins {
     turn: tokio::sync::Mutex<()>,
     last: Mutex<Last>,
+    /// What the server said to a password that cannot be had anew.
+    verdict: Mutex<Option<Health>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +65,22 @@ impl Logins {
             () if self.are_vouched_for() => Ok(None),
             () => Ok(Some(turn)),
         }
+    }
+
+    /// What the server said to this password, where it will say the same again: it has stopped us,
+    /// and there is no other password to try.
+    pub(super) fn verdict(&self, password: &Renewable) -> Option<Health> {
+        if !password.is_spent() {
+            return None;
+        }
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The server has refused a login for good.
+    pub(super) fn stopped(&self, health: &Health) {
+        // One value, written whole.
+        let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        *verdict = Some(health.clone()).filter(|health| matches!(health, Health::Stop(_)));
     }
 
     /// A login has passed, or was refused.

@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
 use super::addresses::{self, Addresses};
-use super::auth::{Mechanism, authenticate};
+use super::auth::{Mechanism, authenticate, refuses_password};
 use super::classify::judge_session;
 use super::connection::Connection;
 use super::extensions::Extensions;
@@ -26,11 +26,15 @@ use super::settings::{Encryption, Settings};
 use super::step::Step;
 use super::trial::Trial;
 use crate::model::outcome::Reason;
+use crate::provider::renewable::Current;
 use crate::provider::{Health, Refusal};
 
 /// Servers and what lies between forget idle connections, some of them silently; this is well below
 /// what they wait.
 const MAX_IDLE: Duration = Duration::from_secs(30);
+/// How many logins are tried for one session: with the password, and with one fetched in its place,
+/// unless another connection has found that expired too.
+const LOGINS: u32 = 3;
 
 /// A session that is ready for a transaction.
 pub(super) struct Session {
@@ -93,12 +97,33 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Session {
-    /// Opens a session at one of the relay's addresses, for a claim that began then. Where that
-    /// fails it says how the provider fares.
+    /// Opens a session at one of the relay's addresses, for a claim that began then; once more
+    /// where the password was refused and another has been fetched in its place. Where that fails
+    /// it says how the provider fares.
     pub(super) async fn open(
         surroundings: Surroundings<'_>,
         begun_at: Instant,
     ) -> Result<Self, Unopened> {
+        let Surroundings { settings, logins, .. } = surroundings;
+        if let Some(who) = &settings.credentials
+            && let Some(health) = logins.verdict(&who.password)
+        {
+            return Err(health.into());
+        }
+        for _ in 0..LOGINS {
+            if let Some(session) = Self::attempt(surroundings, begun_at).await? {
+                return Ok(session);
+            }
+        }
+        // Each was good on another connection meanwhile; what has not been begun is given back.
+        Err(Health::Fine.into())
+    }
+
+    /// `None` where the next attempt has another password.
+    async fn attempt(
+        surroundings: Surroundings<'_>,
+        begun_at: Instant,
+    ) -> Result<Option<Self>, Unopened> {
         let Surroundings { settings, known, .. } = surroundings;
         let mut left = look_up(settings, known).await?;
         loop {
@@ -126,7 +151,7 @@ impl Session {
         mut connection: Connection,
         place: Place,
         begun_at: Instant,
-    ) -> Result<Self, Health> {
+    ) -> Result<Option<Self>, Health> {
         let Surroundings { settings, relays, logins, .. } = surroundings;
         let limits = settings.limits;
         let Place { helo, is_loopback, greeting } = place;
@@ -160,19 +185,32 @@ impl Session {
             let mechanism = Mechanism::choose(settings.mechanism, &extensions)
                 .ok_or_else(|| nothing_fits(settings.mechanism, &extensions))?;
             let Ok(turn) = logins.turn(begun_at).await else { return Err(Health::Fine) };
-            let answer = match authenticate(&mut connection, mechanism, who).await {
+            let Current { secret, number } = who.password.current();
+            let said = authenticate(&mut connection, mechanism, &who.user, &secret).await;
+            let answer = match said {
                 Ok(answer) | Err(Fault::Closing(Step::Auth, answer)) => answer,
                 Err(fault) => return Err(fault.health()),
             };
+            // Who waits for the turn waits for the other password too.
+            if refuses_password(&answer) && who.password.renew(number).await {
+                drop(turn);
+                connection.quit().await;
+                return Ok(None);
+            }
+            if answer.class() == 2 {
+                who.password.worked(number);
+            }
             logins.ended(answer.class() == 2);
             drop(turn);
             if answer.class() != 2 {
-                return Err(judge_session(Step::Auth, &answer));
+                let health = judge_session(Step::Auth, &answer);
+                logins.stopped(&health);
+                return Err(health);
             }
         }
         let relay = relays.meet(&settings.place(), &greeting, &extensions).await;
         let groups = extensions.pipelining && settings.pipelining != Mode::Off;
-        Ok(Self {
+        Ok(Some(Self {
             connection,
             extensions,
             transactions: 0,
@@ -189,7 +227,7 @@ impl Session {
             behind_went_well: false,
             names_messages: false,
             used_at: Instant::now(),
-        })
+        }))
     }
 
     /// Clears away what a refusal may have left, and shows whether the server is still there and

@@ -16,6 +16,7 @@ use crate::model::address::domain_to_ascii;
 use crate::model::error::Result;
 use crate::provider::ProviderSettings;
 use crate::provider::keys::Keys;
+use crate::secret::Secret;
 
 /// The keys besides those that every provider has.
 pub(super) const KEYS: &[&str] = &[
@@ -130,16 +131,18 @@ impl Keys<'_> {
             (Some(_), None) => Err(self
                 .error("password", "missing, while the url names a user")
                 .hint("write password = { env = \"RELAY_PASSWORD\" }")),
-            (Some(user), Some(value)) => {
-                let password = self.settings.secrets.resolve(&self.name("password"), value)?;
-                if password.expose().is_empty()
-                    || password.expose().contains(['\0', '\x01', '\r', '\n'])
-                {
-                    return Err(self
-                        .error("password", "the secret is empty, or has a line break or NUL in it")
-                        .hint("store the bare secret"));
-                }
-                Ok(Some(Credentials { user, password }))
+            (Some(user), Some(_)) => {
+                let is_fit = |password: &Secret| {
+                    let password = password.expose();
+                    if password.is_empty() || password.contains(['\0', '\x01', '\r', '\n']) {
+                        let what = "the secret is empty, or has a line break or NUL in it";
+                        Err((what, "store the bare secret"))
+                    } else {
+                        Ok(())
+                    }
+                };
+                let password = self.renewable("password", is_fit)?;
+                Ok(password.map(|password| Credentials { user, password }))
             }
         }
     }
@@ -278,8 +281,10 @@ mod tests {
             "url = \"smtp://ann%40x.example@relay.example\"\npassword = { env = \"hunter2\" }",
         );
         assert_eq!(
-            read.credentials.as_ref().map(|c| (c.user.as_str(), c.password.expose())),
-            Some(("ann@x.example", "hunter2"))
+            read.credentials
+                .as_ref()
+                .map(|c| (c.user.clone(), c.password.current().secret.expose().to_owned())),
+            Some(("ann@x.example".to_owned(), "hunter2".to_owned()))
         );
         assert!(!format!("{read:?}").contains("hunter2"));
         assert!(refused("url = \"smtp://ann@relay.example\"").contains("missing"));

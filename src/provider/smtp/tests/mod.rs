@@ -2,6 +2,7 @@
 //! answers come to.
 
 mod behind;
+mod expiring;
 mod session;
 mod transaction;
 mod window;

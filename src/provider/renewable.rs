@@ -1,0 +1,218 @@
+//! Secrets that expire: a token that is refused is fetched anew from where it came from.
+//!
+//! The rules it keeps: what was refused is never tried again by itself; what came in its place is
+//! fetched once, however many connections were refused at the same time, and again only after it
+//! has been good for something; where the same comes again, or nothing, the refusal stands.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ring::digest::{SHA256, digest};
+
+use crate::model::error::Result;
+use crate::secret::Secret;
+
+/// Fetches a secret anew; blocks while a command runs.
+pub(super) type Fetch = Arc<dyn Fn() -> Result<Secret> + Send + Sync>;
+
+/// A secret, and how to fetch it again.
+#[derive(Clone)]
+pub(super) struct Renewable(Arc<Inner>);
+
+struct Inner {
+    /// As under `[providers]`, for messages.
+    name: String,
+    /// `None` for what stays the same for as long as the process lives.
+    fetch: Option<Fetch>,
+    state: Mutex<State>,
+    /// Held by the one that fetches.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+struct State {
+    current: Current,
+    /// Whether it has been accepted.
+    has_worked: bool,
+    /// Whether it was refused, and there is no other.
+    is_spent: bool,
+    /// Hashes of those that were refused.
+    refused: Vec<[u8; 32]>,
+}
+
+/// The secret in use.
+#[derive(Clone, Debug)]
+pub(super) struct Current {
+    pub(super) secret: Secret,
+    /// How many have been in use before.
+    pub(super) number: u64,
+}
+
+impl fmt::Debug for Renewable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Renewable({}, {})", self.0.name, self.state().current.number)
+    }
+}
+
+fn hash(secret: &Secret) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, secret.expose().as_bytes()).as_ref());
+    out
+}
+
+impl Renewable {
+    /// The secret of the key called `name`, which `fetch` gives anew where it can change.
+    pub(super) fn new(name: String, secret: Secret, fetch: Option<Fetch>) -> Self {
+        Self(Arc::new(Inner {
+            name,
+            fetch,
+            state: Mutex::new(State {
+                current: Current { secret, number: 0 },
+                has_worked: false,
+                is_spent: false,
+                refused: Vec::new(),
+            }),
+            fetching: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change is made at once.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The secret in use.
+    pub(super) fn current(&self) -> Current {
+        self.state().current.clone()
+    }
+
+    /// The number of the one in use.
+    pub(super) fn number(&self) -> u64 {
+        self.state().current.number
+    }
+
+    /// Whether the one in use was refused, and there is no other.
+    pub(super) fn is_spent(&self) -> bool {
+        self.state().is_spent
+    }
+
+    /// The one with this number was accepted.
+    pub(super) fn worked(&self, number: u64) {
+        let mut state = self.state();
+        if state.current.number == number {
+            (state.has_worked, state.is_spent) = (true, false);
+        }
+    }
+
+    /// The one with this number was refused: whether there is another one to try now.
+    pub(super) async fn renew(&self, number: u64) -> bool {
+        let Some(fetch) = self.0.fetch.clone() else { return false };
+        let _fetching = self.0.fetching.lock().await;
+        if let Some(known) = self.known(number) {
+            return known;
+        }
+        let fetched = tokio::task::spawn_blocking(move || fetch()).await;
+        let name = &self.0.name;
+        let mut state = self.state();
+        let before = hash(&state.current.secret);
+        state.refused.push(before);
+        match fetched {
+            Ok(Ok(secret)) if state.refused.contains(&hash(&secret)) => {
+                state.is_spent = true;
+                tracing::warn!("{name}: it was refused, and fetched anew it is the same");
+                false
+            }
+            Ok(Ok(secret)) => {
+                state.current = Current { secret, number: number + 1 };
+                state.has_worked = false;
+                tracing::info!("{name}: it was refused, and has been fetched anew");
+                true
+            }
+            Ok(Err(error)) => {
+                state.is_spent = true;
+                tracing::warn!("{name}: it was refused, and cannot be fetched anew: {error}");
+                false
+            }
+            Err(error) => {
+                state.is_spent = true;
+                tracing::warn!("{name}: it was refused, and cannot be fetched anew: {error}");
+                false
+            }
+        }
+    }
+
+    /// The answer of [`Self::renew`] where nothing has to be fetched for it.
+    fn known(&self, number: u64) -> Option<bool> {
+        let mut state = self.state();
+        // Another connection has had it fetched since, or has seen that there is no other.
+        if state.current.number != number || state.is_spent {
+            return Some(!state.is_spent);
+        }
+        let is_first = number == 0 && state.refused.is_empty();
+        if state.has_worked || is_first {
+            return None;
+        }
+        state.is_spent = true;
+        Some(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::model::error::Error;
+
+    /// A secret whose later values are these; an empty one is an error. And how often it has been
+    /// fetched.
+    fn renewable(later: &'static [&'static str]) -> (Renewable, Arc<AtomicUsize>) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let fetch = move || match later.get(counted.fetch_add(1, Ordering::SeqCst)) {
+            Some(text) if !text.is_empty() => Ok(Secret::new(*text)),
+            _ => Err(Error::usage("the command failed")),
+        };
+        (Renewable::new("k".into(), Secret::new("a"), Some(Arc::new(fetch))), count)
+    }
+
+    fn text(renewable: &Renewable) -> String {
+        renewable.current().secret.expose().to_owned()
+    }
+
+    #[tokio::test]
+    async fn all_that_were_refused_at_once_share_one_fetch() {
+        let (secret, count) = renewable(&["b"]);
+        let renewed = futures_util::future::join_all((0..8).map(|_| secret.renew(0))).await;
+        assert_eq!((renewed, count.load(Ordering::SeqCst)), (vec![true; 8], 1));
+        assert_eq!(text(&secret), "b");
+        assert!(!format!("{secret:?} {:?}", secret.current()).contains("\"b\""));
+    }
+
+    #[tokio::test]
+    async fn one_that_has_worked_may_expire_again_and_one_that_never_did_may_not() {
+        let (secret, count) = renewable(&["b", "c"]);
+        assert!(secret.renew(0).await);
+        secret.worked(1);
+        assert!(secret.renew(1).await);
+        // What came in its place is refused too; and so is each that still had the one before.
+        assert!(!secret.renew(2).await);
+        assert!(!secret.renew(1).await && !secret.renew(0).await);
+        assert_eq!((text(&secret).as_str(), count.load(Ordering::SeqCst)), ("c", 2));
+    }
+
+    #[tokio::test]
+    async fn the_same_again_or_an_older_one_or_none_is_no_other() {
+        for later in [&["a"][..], &[""]] {
+            let (secret, count) = renewable(later);
+            assert!(!secret.renew(0).await && !secret.renew(0).await);
+            assert_eq!((text(&secret).as_str(), count.load(Ordering::SeqCst)), ("a", 1));
+        }
+        let (secret, _) = renewable(&["b", "a"]);
+        assert!(secret.renew(0).await);
+        secret.worked(1);
+        assert!(!secret.renew(1).await);
+        assert_eq!(text(&secret), "b");
+        let fixed = Renewable::new("k".into(), Secret::new("a"), None);
+        assert!(!fixed.renew(0).await);
+    }
+}
