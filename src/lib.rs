@@ -21,6 +21,7 @@ mod cli;
 mod commands;
 mod config;
 mod content;
+mod dkim;
 mod events;
 mod files;
 mod fuzzing;

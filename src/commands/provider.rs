@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cli::{Globals, MessageArgs, ProviderArgs, ProviderCommand};
+use crate::dkim::Signer;
 use crate::model::error::Result;
 use crate::model::exit::Exit;
 use crate::pipeline::LedgerMemory;
@@ -85,15 +86,23 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
         Form::Parts => ("parts", "as its parts"),
         Form::Both => ("both", "as its parts; encoded by mailbatch (MIME) what cannot go so"),
     };
+    let records: Vec<(String, String)> = provider
+        .dkim()
+        .map(|signers| signers.0.iter().map(Signer::record).collect())
+        .unwrap_or_default();
     let window = capabilities.idempotency_window.map(|window| window.as_secs());
     let cannot = inexpressible(&capabilities);
     if context.globals.json {
-        let object = json!({
+        let mut object = json!({
             "v": 1, "type": "provider.show", "provider": name, "kind": config.kind, "summary": summary,
             "recipients_per_request": capabilities.per_request, "bytes_per_request": capabilities.request_bytes,
             "recipients_per_claim": capabilities.max_recipients, "idempotency_seconds": window, "reply": reply, "form": form,
             "unsubscribe_headers": unsubscribe, "cannot_express": cannot, "suppressions": suppressions, "sandbox": has_sandbox,
         });
+        if !records.is_empty() {
+            let record = |(name, text): &(String, String)| json!({ "name": name, "txt": text });
+            object["dkim"] = records.iter().map(record).collect();
+        }
         say(&mut std::io::stdout(), &format!("{object}\n"))?;
         return Ok(Exit::OK);
     }
@@ -121,7 +130,11 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
         ("suppression list", yes(suppressions, &format!("mailbatch suppress sync {name}"))),
         ("sandbox mode", yes(has_sandbox, "--provider-sandbox")),
     ];
-    let text: String = lines.iter().map(|(what, value)| format!("{what:<20} {value}\n")).collect();
+    let mut text: String =
+        lines.iter().map(|(what, value)| format!("{what:<20} {value}\n")).collect();
+    for (name, record) in &records {
+        text.push_str(&format!("{:<20} {name} TXT \"{record}\"\n", "signs, so publish"));
+    }
     say(&mut std::io::stdout(), &format!("{name}\n{text}"))?;
     Ok(Exit::OK)
 }

@@ -453,6 +453,15 @@ pub const OF_PROVIDERS: &[ProviderKey] = &[
     of(
         &["smtp"],
         key(
+            "dkim",
+            "{ domain = \"acme.example\", selector = \"spring\", key = { file = \"dkim.pem\" } }",
+            "the relay signs",
+            "Signs each message by DKIM, for a relay that does not; a list of tables signs with several keys. See `mailbatch help providers`.",
+        ),
+    ),
+    of(
+        &["smtp"],
+        key(
             "timeouts",
             "{ connect = \"30s\", command = \"60s\", data = \"3m\", final = \"10m\" }",
             "as shown",

@@ -13,6 +13,9 @@ use crate::model::error::Result;
 use crate::model::literal::{Rate, parse_duration};
 use crate::provider::{ProviderSpec, table};
 
+/// The key whose tables hold private keys.
+const DKIM: &str = "dkim";
+
 /// Known to providers that have an API, and read here for all of them.
 const REQUEST_RATE: &str = "request_rate";
 
@@ -70,6 +73,10 @@ impl ProviderConfig {
         let common = keys::names(keys::COMMON);
         let known: Vec<&str> =
             common.iter().chain(&WEBHOOK_KEYS).chain(spec.keys).copied().collect();
+        if let Some(node) = section.get(DKIM).filter(|_| !spec.keys.contains(&DKIM)) {
+            let what = format!("{} is for kind smtp; {}", section.name(DKIM), signs(spec));
+            return Err(section.error(node, what).hint("leave it out"));
+        }
         section.check_keys(&known, &[])?;
         let mut own = toml::Table::new();
         for key in spec.keys.iter().filter(|key| !common.contains(key)) {
@@ -80,6 +87,12 @@ impl ProviderConfig {
             {
                 secrets::source_of(&section.name(key), &value)
                     .map_err(|e| section.error(node, e))?;
+            }
+            if *key == DKIM {
+                dkim_keys(&value).try_for_each(|source| {
+                    let name = format!("{}.key", section.name(key));
+                    secrets::source_of(&name, source).map(drop).map_err(|e| section.error(node, e))
+                })?;
             }
             if value.as_str().is_some_and(has_password) {
                 let name = section.name(key);
@@ -225,6 +238,24 @@ fn positive(text: &str) -> Result<Duration, String> {
     parse_duration(text).and_then(|time| {
         if time.is_zero() { Err("a wait of zero would never let go".to_owned()) } else { Ok(time) }
     })
+}
+
+/// Who signs the mail of a kind that knows no `dkim`.
+fn signs(spec: &ProviderSpec) -> String {
+    if spec.leaves_the_machine {
+        format!("{} signs the mail that it sends itself", spec.kind)
+    } else {
+        format!("mail of {} stays on this machine", spec.kind)
+    }
+}
+
+/// The private keys that `dkim`, a table or a list of them, points to.
+fn dkim_keys(value: &toml::Value) -> impl Iterator<Item = &toml::Value> {
+    let tables = match value {
+        toml::Value::Array(tables) => tables.as_slice(),
+        table => std::slice::from_ref(table),
+    };
+    tables.iter().filter_map(|table| table.get("key"))
 }
 
 /// Whether a key holds a secret, by its name.

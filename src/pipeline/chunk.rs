@@ -233,7 +233,7 @@ fn draft(
     mut rows: Vec<LedgerRow>,
     claimed_at: Timestamp,
 ) -> Result<Drafted> {
-    let can = configured.provider.capabilities();
+    let provider = configured.provider.as_ref();
     let renderer = Renderer {
         message: &parts.message,
         columns: &parts.columns,
@@ -259,7 +259,7 @@ fn draft(
             taken_out.insert(row.row);
             continue;
         }
-        let mut job = renderer.job(row, &to, claimed_at, can, buffers.take())?;
+        let mut job = renderer.job(row, &to, claimed_at, provider, buffers.take())?;
         if let Some(redirect) = &parts.redirect {
             recipients.insert(row.row, to);
             job.to = redirect.clone();

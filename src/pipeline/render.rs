@@ -17,7 +17,7 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::recipient::Fields;
 use crate::pipeline::ConfiguredProvider;
-use crate::provider::{Capabilities, EightBit, Form, Job, UnsubscribeHeaders, lines_stand};
+use crate::provider::{EightBit, Form, Job, Provider, UnsubscribeHeaders, lines_stand};
 
 /// What the jobs of a run are made of besides their rows.
 pub(super) struct Renderer<'a> {
@@ -30,16 +30,17 @@ pub(super) struct Renderer<'a> {
 }
 
 impl Renderer<'_> {
-    /// Renders a row for a provider with these capabilities, into `room` if that serves. It has
-    /// been rendered once while planning, so an error here is a defect.
+    /// Renders a row for a provider and signs it, into `room` if that serves. It has been rendered
+    /// once while planning, so an error here is a defect.
     pub(super) fn job(
         &self,
         row: &LedgerRow,
         to: &Address,
         claimed_at: Timestamp,
-        can: &Capabilities,
+        provider: &dyn Provider,
         room: Vec<u8>,
     ) -> Result<Job> {
+        let can = provider.capabilities();
         let at_row = |what: String| Error::internal(format!("row {}: {what}", row.row));
         let fields = Fields::decode(&row.fields).map_err(|e| at_row(e.to_string()))?;
         let index = self
@@ -60,6 +61,9 @@ impl Renderer<'_> {
         if can.form != Form::Parts {
             message = room;
             filled.encode(to, &ident, &mut message);
+            if let Some(signers) = provider.dkim() {
+                signers.sign(&mut message, claimed_at.as_second())?;
+            }
         }
         let content = (can.form != Form::Mime).then(|| {
             let mut content = filled.content();

@@ -53,7 +53,8 @@ pub(crate) async fn replay(
     rows: &[LedgerRow],
 ) -> Result<Replayed> {
     let refused = |why: String| Ok(Replayed::Refused(why));
-    let can = configured.provider.capabilities();
+    let provider = configured.provider.as_ref();
+    let can = provider.capabilities();
     let Some(window) = can.idempotency_window else {
         return refused(format!("{} knows no idempotency keys", configured.name));
     };
@@ -102,7 +103,7 @@ pub(crate) async fn replay(
                 row.row
             ));
         }
-        let mut job = renderer.job(row, &to, batch.claimed_at, can, Vec::new())?;
+        let mut job = renderer.job(row, &to, batch.claimed_at, provider, Vec::new())?;
         if let Some(redirect) = &source.redirect {
             job.to = redirect.clone();
         }

@@ -12,6 +12,7 @@ use super::types::BoxFuture;
 use super::webhook::Webhook;
 use super::wire::Wire;
 use crate::content::Needs;
+use crate::dkim::Signers;
 use crate::model::error::{Error, Result};
 use crate::model::verdict::Reply;
 
@@ -53,6 +54,11 @@ pub trait Provider: Send + Sync {
     /// provider's under `[providers]`.
     fn enter_sandbox(&mut self, name: &str) -> Result<()> {
         Err(no_sandbox_mode(name))
+    }
+    /// What signs the encoded messages that it is handed; by default nothing, since a service that
+    /// is not a relay signs them itself.
+    fn dkim(&self) -> Option<&Signers> {
+        None
     }
     /// Says good-bye and closes what is open, within a second or so.
     fn close(&self) -> BoxFuture<'_, ()>;

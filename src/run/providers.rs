@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::cli::SendingArgs;
 use crate::config::{Chosen, ProviderConfig, Settings};
 use crate::content::Needs;
+use crate::dkim::{Signers, is_aligned};
 use crate::ledger::{Ledger, Run};
 use crate::message::Message;
+use crate::model::address::{Address, domain_to_ascii};
 use crate::model::error::{Error, Result, Subject};
 use crate::model::literal::Rate;
 use crate::model::outcome::Cohort;
@@ -71,7 +73,8 @@ impl Waived {
 }
 
 /// Finds secrets and keys wanting, what any of the providers cannot express, and what may not leave
-/// the machine unless that is waived, before the list is read.
+/// the machine unless that is waived, before the list is read. Says which signatures do not speak
+/// for From.
 pub(crate) fn check(
     context: &Context,
     chosen: &Chosen<'_>,
@@ -81,9 +84,26 @@ pub(crate) fn check(
     let needs = message.needs();
     let settings = &context.settings;
     for name in &chosen.providers {
-        prepared(settings, name, &needs, waived.is_sandboxed)?;
+        let provider = prepared(settings, name, &needs, waived.is_sandboxed)?;
+        context.note_all(&unaligned(name, provider.as_ref(), message.from_address()));
     }
     refuse(settings, &chosen.providers, message, waived)
+}
+
+/// The signatures of a provider that do not speak for From, so that DMARC counts none of them.
+fn unaligned(name: &str, provider: &dyn Provider, from: &Address) -> Vec<String> {
+    let Some(Signers(signers)) = provider.dkim() else { return Vec::new() };
+    let domain = domain_to_ascii(from.domain()).unwrap_or_else(|_| from.domain().to_owned());
+    signers
+        .iter()
+        .filter(|signer| !is_aligned(&domain, &signer.domain))
+        .map(|signer| {
+            format!(
+                "providers.{name}.dkim signs for {}, and From is under {domain}: receivers count no such signature for DMARC",
+                signer.domain
+            )
+        })
+        .collect()
 }
 
 /// Refuses (exit 4) what may not leave the machine through any of these providers, unless it is

@@ -16,6 +16,7 @@ const LAYERS: &[&str] = &[
     "host",
     "content",
     "secret",
+    "dkim",
     "output",
     "process",
     "rng",

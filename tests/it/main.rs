@@ -10,6 +10,7 @@ mod byhand;
 mod canary;
 mod changed;
 mod damage;
+mod dkim;
 mod docs;
 mod empties;
 mod events;

@@ -12,6 +12,7 @@
 //! - Partial failure: none, since every transaction has one recipient.
 //! - Idempotency: none. A message whose last byte was written and not answered is `Unknown`; with
 //!   a window that can be N on each connection.
+//! - Signatures: by `dkim`, put above the message where it is rendered.
 //! - Quirks: a server may close at any time with 421, or silently when idle; the same message then
 //!   goes over a new connection, once.
 
@@ -24,6 +25,7 @@ mod change;
 mod changes;
 pub(crate) mod classify;
 mod connection;
+mod dkim;
 mod experience;
 mod extensions;
 mod fault;
@@ -55,6 +57,7 @@ use self::settings::Settings;
 use super::{
     BoxFuture, Capabilities, Claim, Provider, ProviderSettings, ProviderSpec, Reply, Wire,
 };
+use crate::dkim::Signers;
 use crate::model::error::Result;
 
 /// SMTP's row in the table of providers.
@@ -106,6 +109,10 @@ impl Provider for Smtp {
 
     fn logs_in(&self) -> bool {
         self.settings.credentials.is_some()
+    }
+
+    fn dkim(&self) -> Option<&Signers> {
+        self.settings.dkim.as_ref()
     }
 
     fn account_api(&self) -> Option<&dyn super::account::AccountApi> {

@@ -12,6 +12,7 @@ use super::limits::Limits;
 use super::pipelining::Mode;
 use super::tls::Tls;
 use super::url::{self, Scheme};
+use crate::dkim::Signers;
 use crate::model::address::domain_to_ascii;
 use crate::model::error::Result;
 use crate::provider::ProviderSettings;
@@ -30,6 +31,7 @@ pub(super) const KEYS: &[&str] = &[
     "timeouts",
     "window",
     "pipelining",
+    "dkim",
 ];
 
 /// The largest window. When something breaks, all its messages may be unknown, on each connection.
@@ -68,6 +70,8 @@ pub(super) struct Settings {
     /// What may leave together; auto by default.
     pub(super) pipelining: Mode,
     pub(super) limits: Limits,
+    /// What signs its mail, where that is not left to the relay.
+    pub(super) dkim: Option<Signers>,
 }
 
 impl Settings {
@@ -113,6 +117,7 @@ impl Settings {
             window: keys.window()?,
             pipelining: keys.pipelining()?,
             limits: keys.limits()?,
+            dkim: keys.dkim()?,
             tls: Arc::new(Tls::new(url.server_name, keys.extra_roots("relay")?)),
             encryption,
             host: url.host,

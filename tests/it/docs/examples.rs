@@ -191,7 +191,12 @@ fn every_configuration_that_is_shown_is_valid() {
                 .file("welcome.md", "Hello\n")
                 .file("suppressions.csv", "email\n");
             for secret in named(&block.text, "{ file") {
-                ws.file(secret, "0123456789abcdef0123456789abcdef\n");
+                let text = if secret.ends_with(".pem") {
+                    include_str!("../../fixtures/dkim/ed25519.pem")
+                } else {
+                    "0123456789abcdef0123456789abcdef\n"
+                };
+                ws.file(secret, text);
                 std::fs::set_permissions(ws.join(secret), std::fs::Permissions::from_mode(0o600))
                     .expect("a mode");
             }

@@ -13,6 +13,7 @@ mod require;
 mod services;
 mod smtp_sink;
 mod tls;
+mod verifiers;
 
 pub(crate) use aiosmtpd::Aiosmtpd;
 pub(crate) use chromium::Chromium;
@@ -24,6 +25,7 @@ use require::unpacked;
 pub(crate) use services::Service;
 pub(crate) use smtp_sink::SmtpSink;
 pub(crate) use tls::Authority;
+pub(crate) use verifiers::Verifier;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

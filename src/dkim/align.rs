@@ -1,0 +1,51 @@
+//! Whether a signature speaks for the From header as DMARC asks for it (RFC 9989).
+
+/// Second labels below which others register their domains, as in `co.uk`.
+const PUBLIC: [&str; 18] = [
+    "ac", "co", "com", "edu", "go", "gob", "gov", "id", "ltd", "me", "mil", "ne", "net", "nom",
+    "or", "org", "plc", "sch",
+];
+
+/// Whether two domains, in lowercase ASCII, belong to one organization as far as their names show
+/// it, which is DMARC's relaxed alignment. Where that needs a look at DNS, yes.
+pub(crate) fn is_aligned(from: &str, signed: &str) -> bool {
+    let common = from
+        .rsplit('.')
+        .zip(signed.rsplit('.'))
+        .take_while(|(one, other)| one == other)
+        .map(|(label, _)| label)
+        .collect::<Vec<_>>();
+    match common.as_slice() {
+        [] => false,
+        // A name without a dot is of this network.
+        [_] => from == signed,
+        [top, second] => from == signed || !(top.len() == 2 && PUBLIC.contains(second)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_of_one_organization_are_aligned() {
+        for (from, signed, expected) in [
+            ("acme.example", "acme.example", true),
+            ("news.acme.example", "acme.example", true),
+            ("acme.example", "mail.acme.example", true),
+            ("news.acme.example", "mail.acme.example", true),
+            ("news.acme.co.uk", "mail.acme.co.uk", true),
+            ("acme.de", "acme.de", true),
+            ("co.uk", "co.uk", true),
+            ("localhost", "localhost", true),
+            ("acme.example", "acme.test", false),
+            ("acme.example", "evil.example", false),
+            ("notacme.example", "acme.example", false),
+            ("acme.co.uk", "other.co.uk", false),
+            ("acme.com", "esp.com", false),
+        ] {
+            assert_eq!(is_aligned(from, signed), expected, "{from} {signed}");
+        }
+    }
+}

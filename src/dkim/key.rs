@@ -1,0 +1,259 @@
+//! Keys to sign with: RSA by PKCS#8 or PKCS#1, Ed25519 by PKCS#8, each in PEM.
+//!
+//! The rule it keeps: no error repeats anything of what it was read from.
+
+use std::fmt;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ring::digest::{SHA256, digest};
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use secrecy::zeroize::Zeroizing;
+
+use super::der;
+use crate::secret::Secret;
+
+/// The shortest and the longest RSA key, in bits. Receivers need not verify with longer ones
+/// (RFC 8301), and with shorter ones many do not.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+
+const MAKE_ONE: &str = "make one: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out dkim.pem, or openssl genpkey -algorithm ed25519 -out dkim.pem";
+
+/// Why a text is no key to sign with.
+#[derive(Debug)]
+pub(crate) struct Unfit {
+    pub(crate) what: String,
+    pub(crate) hint: &'static str,
+}
+
+fn unfit(what: impl Into<String>, hint: &'static str) -> Unfit {
+    Unfit { what: what.into(), hint }
+}
+
+/// A private key.
+pub(crate) enum Key {
+    Rsa(RsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.algorithm())
+    }
+}
+
+impl Key {
+    /// Reads the one private key of a text in PEM.
+    pub(crate) fn parse(text: &Secret) -> Result<Self, Unfit> {
+        let sections = sections(text.expose())?;
+        let mut private = sections.iter().filter(|section| section.label.ends_with("PRIVATE KEY"));
+        let (Some(section), None) = (private.next(), private.next()) else {
+            return Err(match (sections.len(), sections.first()) {
+                (_, None) => unfit("holds no key in PEM", MAKE_ONE),
+                (1, Some(section)) if section.label.ends_with("PUBLIC KEY") => unfit(
+                    "is a public key, which belongs into DNS",
+                    "name the private key that belongs to it",
+                ),
+                (1, Some(section)) if section.label == "CERTIFICATE" => {
+                    unfit("is a certificate", "name the private key; DKIM needs no certificate")
+                }
+                (1, _) => unfit("holds no private key", MAKE_ONE),
+                _ => unfit(
+                    "holds several keys, or none that is private",
+                    "keep the one private key that signs",
+                ),
+            });
+        };
+        if section.is_encrypted || section.label == "ENCRYPTED PRIVATE KEY" {
+            return Err(unfit(
+                "is encrypted",
+                "decrypt it into a file of mode 600: openssl pkey -in OLD -out NEW; or decrypt it by key = { command = \"...\" }",
+            ));
+        }
+        let der = section.der()?;
+        match section.label {
+            "RSA PRIVATE KEY" => rsa(&der),
+            "PRIVATE KEY" => pkcs8(&der),
+            label => Err(unfit(
+                format!("is an {label}, which DKIM has no signature for"),
+                "write a key for RSA or Ed25519 in PKCS#8: openssl pkey -in OLD -out NEW converts one",
+            )),
+        }
+    }
+
+    /// As `a=` and the DNS record name it.
+    pub(super) fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Rsa(_) => "rsa",
+            Self::Ed25519(_) => "ed25519",
+        }
+    }
+
+    /// Signs header data: RSA signs its hash itself, Ed25519 is given the hash (RFC 8463 section
+    /// 3).
+    pub(super) fn sign(&self, data: &[u8]) -> Result<Vec<u8>, ring::error::Unspecified> {
+        match self {
+            Self::Rsa(pair) => {
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature)?;
+                Ok(signature)
+            }
+            Self::Ed25519(pair) => Ok(pair.sign(digest(&SHA256, data).as_ref()).as_ref().to_vec()),
+        }
+    }
+
+    /// The text of the DNS record that receivers verify with.
+    pub(super) fn record(&self) -> String {
+        let public = match self {
+            Self::Rsa(pair) => der::rsa_public_key_info(pair.public_key().as_ref()),
+            Self::Ed25519(pair) => pair.public_key().as_ref().to_vec(),
+        };
+        format!("v=DKIM1; k={}; p={}", self.algorithm(), BASE64_STANDARD.encode(public))
+    }
+}
+
+fn pkcs8(der: &[u8]) -> Result<Key, Unfit> {
+    let damaged = || unfit("is damaged: it is no private key in PKCS#8", MAKE_ONE);
+    let (algorithm, inner) = der::private_key_info(der).ok_or_else(damaged)?;
+    match algorithm {
+        der::RSA => rsa(inner),
+        der::ED25519 => {
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Key::Ed25519).map_err(|_| damaged())
+        }
+        _ => Err(unfit("is neither an RSA nor an Ed25519 key", MAKE_ONE)),
+    }
+}
+
+fn rsa(der: &[u8]) -> Result<Key, Unfit> {
+    let damaged = || unfit("is damaged: its numbers are not those of an RSA key", MAKE_ONE);
+    let bits = der::rsa_bits(der).ok_or_else(damaged)?;
+    if !RSA_BITS.contains(&bits) {
+        return Err(unfit(
+            format!(
+                "is an RSA key of {bits} bits; receivers want {} to {}",
+                RSA_BITS.start(),
+                RSA_BITS.end()
+            ),
+            MAKE_ONE,
+        ));
+    }
+    RsaKeyPair::from_der(der).map(Key::Rsa).map_err(|_| damaged())
+}
+
+/// One block between BEGIN and END.
+struct Section<'a> {
+    label: &'a str,
+    is_encrypted: bool,
+    body: Vec<&'a str>,
+}
+
+impl Section<'_> {
+    fn der(&self) -> Result<Zeroizing<Vec<u8>>, Unfit> {
+        let text = Zeroizing::new(self.body.concat());
+        BASE64_STANDARD.decode(text.as_bytes()).map(Zeroizing::new).map_err(|_| {
+            unfit("is damaged: between its BEGIN and END there is no base64", MAKE_ONE)
+        })
+    }
+}
+
+/// The blocks of a text in PEM; what stands between them is left out.
+fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
+    let marked = |line: &'_ str, word: &str| -> Option<std::ops::Range<usize>> {
+        let label = line.strip_prefix("-----")?.strip_prefix(word)?.strip_suffix("-----")?;
+        let start = "-----".len() + word.len();
+        Some(start..start + label.len())
+    };
+    let mut found = Vec::new();
+    let mut open: Option<Section<'_>> = None;
+    for line in text.lines().map(str::trim) {
+        if let Some(label) = marked(line, "BEGIN ") {
+            open = Some(Section { label: &line[label], is_encrypted: false, body: Vec::new() });
+        } else if let Some(label) = marked(line, "END ") {
+            match open.take() {
+                Some(section) if section.label == &line[label.clone()] => found.push(section),
+                _ => return Err(unfit("is damaged: an END without its BEGIN", MAKE_ONE)),
+            }
+        } else if let Some(section) = &mut open {
+            // Headers of RFC 1421, of which the only ones in use are those of encrypted keys.
+            if line.contains(':') {
+                section.is_encrypted |= line.contains("ENCRYPTED");
+            } else {
+                section.body.push(line);
+            }
+        }
+    }
+    match open {
+        Some(_) => Err(unfit("is cut off: a BEGIN without its END", "copy the file whole")),
+        None => Ok(found),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Keys made for these tests alone.
+    pub(crate) const RSA: &str = include_str!("../../tests/fixtures/dkim/rsa2048.pem");
+    pub(crate) const RSA_PKCS1: &str = include_str!("../../tests/fixtures/dkim/rsa2048-pkcs1.pem");
+    pub(crate) const ED25519: &str = include_str!("../../tests/fixtures/dkim/ed25519.pem");
+
+    fn parse(text: &str) -> Result<Key, Unfit> {
+        Key::parse(&Secret::new(text))
+    }
+
+    #[test]
+    fn both_kinds_are_read_in_each_of_their_forms() {
+        let rsa = parse(RSA).unwrap();
+        assert_eq!(rsa.record(), include_str!("../../tests/fixtures/dkim/rsa2048.record").trim());
+        assert_eq!(parse(RSA_PKCS1).unwrap().record(), rsa.record());
+        let text_before = format!("Bag Attributes\n    friendlyName: x\n{ED25519}\n\n");
+        for text in [ED25519, &ED25519.replace('\n', "\r\n"), &text_before] {
+            let record = parse(text).unwrap().record();
+            assert_eq!(record, include_str!("../../tests/fixtures/dkim/ed25519.record").trim());
+        }
+        assert_eq!(format!("{rsa:?}"), "Key(rsa)");
+    }
+
+    #[test]
+    fn what_cannot_sign_is_refused_with_the_reason_and_a_hint() {
+        for (text, says) in [
+            (include_str!("../../tests/fixtures/dkim/rsa2048.pub.pem"), "is a public key"),
+            (include_str!("../../tests/fixtures/dkim/rsa1024.pem"), "of 1024 bits"),
+            (include_str!("../../tests/fixtures/dkim/rsa512.pem"), "of 512 bits"),
+            (include_str!("../../tests/fixtures/dkim/encrypted.pem"), "is encrypted"),
+            (include_str!("../../tests/fixtures/dkim/encrypted-pkcs1.pem"), "is encrypted"),
+            (include_str!("../../tests/fixtures/dkim/ec.pem"), "neither an RSA nor an Ed25519 key"),
+            (include_str!("../../tests/fixtures/dkim/ec-sec1.pem"), "EC PRIVATE KEY"),
+            (
+                include_str!("../../tests/fixtures/dkim/x25519.pem"),
+                "neither an RSA nor an Ed25519 key",
+            ),
+            ("", "no key in PEM"),
+            ("hunter2", "no key in PEM"),
+            (&format!("{RSA}{ED25519}"), "several keys"),
+            (&RSA[..RSA.len() / 2], "cut off"),
+            (&RSA.replace("BEGIN", "BEGUN"), "END without its BEGIN"),
+            (&ED25519.replace("MC4C", "MC4D"), "is damaged"),
+            (&ED25519.replace("MC4C", "M!4C"), "no base64"),
+            ("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", "is damaged"),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\nMA==\n-----END RSA PRIVATE KEY-----\n",
+                "is damaged",
+            ),
+            ("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n", "is a certificate"),
+            (
+                "-----BEGIN OPENSSH PRIVATE KEY-----\nMA==\n-----END OPENSSH PRIVATE KEY-----\n",
+                "OPENSSH",
+            ),
+        ] {
+            let error = parse(text).expect_err(says);
+            assert!(error.what.contains(says), "{says}: {}", error.what);
+            assert!(!error.hint.is_empty() && !error.what.contains("hunter2"));
+        }
+        // A number that does not fit the others.
+        let mut lines: Vec<String> = RSA.lines().map(str::to_owned).collect();
+        let line = lines[20].clone();
+        lines[20] = line.chars().rev().collect();
+        assert!(parse(&lines.join("\n")).expect_err("changed").what.contains("is damaged"));
+    }
+}

@@ -1,0 +1,159 @@
+//! DKIM signatures (RFC 6376, RFC 8301, RFC 8463): relaxed/relaxed, over the whole body.
+//!
+//! The rules it keeps: what is signed is what goes out, byte for byte; no header that receivers
+//! act on can be added behind the signature; no key is ever shown.
+
+mod align;
+mod canonical;
+mod der;
+mod key;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use crate::model::error::{Error, Result};
+
+pub(crate) use align::is_aligned;
+pub(crate) use key::Key;
+
+/// Headers of which one more cannot be added without breaking the signature (RFC 6376 section
+/// 8.15): they are named once more often than they are there.
+const OVERSIGNED: [&str; 6] =
+    ["From", "To", "Subject", "Date", "List-Unsubscribe", "List-Unsubscribe-Post"];
+
+/// Headers that are not signed, in lowercase: servers on the way write them, or take them out as
+/// they do with instructions to themselves (`x-`).
+const UNSIGNED: [&str; 7] = [
+    "return-path",
+    "received",
+    "dkim-signature",
+    "authentication-results",
+    "bcc",
+    "comments",
+    "keywords",
+];
+const UNSIGNED_PREFIXES: [&str; 3] = ["x-", "arc-", "resent-"];
+
+/// The longest line of a signature.
+const LINE: usize = 76;
+
+/// A key with the domain that it signs for and the name under which its record is found.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    /// In lowercase ASCII.
+    pub(crate) domain: String,
+    pub(crate) selector: String,
+    key: Key,
+}
+
+impl Signer {
+    /// Signs for `domain`, in lowercase ASCII.
+    pub(crate) fn new(domain: String, selector: String, key: Key) -> Self {
+        Self { domain, selector, key }
+    }
+
+    /// The DNS record that receivers verify with: its name, and its text.
+    pub(crate) fn record(&self) -> (String, String) {
+        (format!("{}._domainkey.{}", self.selector, self.domain), self.key.record())
+    }
+
+    /// The signature's header up to where its base64 begins.
+    fn header(&self, names: &str, body_hash: &str, at: i64) -> String {
+        let Self { domain, selector, key } = self;
+        format!(
+            "DKIM-Signature: v=1; a={}-sha256; c=relaxed/relaxed; d={domain};\r\n s={selector}; t={at};\r\n h={names};\r\n bh={body_hash};\r\n b=",
+            key.algorithm()
+        )
+    }
+}
+
+/// All that sign the mail of one provider.
+#[derive(Debug)]
+pub struct Signers(pub(crate) Vec<Signer>);
+
+impl Signers {
+    /// Puts one signature for each key above a whole message, as of `at` in seconds since 1970. A
+    /// bare CR or LF, which would go over the wire as CRLF, becomes one before. Errs where the
+    /// cryptography fails.
+    pub(crate) fn sign(&self, message: &mut Vec<u8>, at: i64) -> Result<()> {
+        if canonical::has_bare_ends(message) {
+            *message = canonical::with_crlf(message);
+        }
+        let (fields, body) = canonical::split(message);
+        let body_hash = BASE64_STANDARD.encode(canonical::body_hash(body));
+        let (names, mut data) = header_data(&fields);
+        let end = data.len();
+        let mut block = String::with_capacity(self.0.len() * 1024);
+        for signer in &self.0 {
+            let header = signer.header(&names, &body_hash, at);
+            data.truncate(end);
+            canonical::push_header(&mut data, header.as_bytes());
+            let signature = signer.key.sign(&data).map_err(|_| {
+                Error::internal(format!("no DKIM signature for {} can be made", signer.domain))
+            })?;
+            block.push_str(&header);
+            push_folded(&mut block, &BASE64_STANDARD.encode(signature));
+        }
+        let length = message.len();
+        message.resize(length + block.len(), 0);
+        message.copy_within(..length, block.len());
+        message[..block.len()].copy_from_slice(block.as_bytes());
+        Ok(())
+    }
+}
+
+/// The names of `h=`, folded, and the canonical headers that they stand for. A name that is there
+/// several times stands for the lowest header first (RFC 6376 section 5.4.2), so all are named from
+/// the lowest to the highest.
+fn header_data(fields: &[&[u8]]) -> (String, Vec<u8>) {
+    let mut names = String::with_capacity(512);
+    let mut data = Vec::with_capacity(2048);
+    let mut column = " h=".len();
+    let mut push_name = |name: &str| {
+        if !names.is_empty() {
+            names.push(':');
+            if column + name.len() + 2 > LINE {
+                names.push_str("\r\n ");
+                column = 1;
+            }
+        }
+        names.push_str(name);
+        column += name.len() + 1;
+    };
+    for field in fields.iter().rev() {
+        let Ok(name) = std::str::from_utf8(canonical::name_of(field)) else { continue };
+        if is_signed(name) {
+            push_name(name);
+            canonical::push_header(&mut data, field);
+            data.extend_from_slice(b"\r\n");
+        }
+    }
+    OVERSIGNED.into_iter().for_each(push_name);
+    (names, data)
+}
+
+fn is_signed(name: &str) -> bool {
+    let begins = |prefix: &&str| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    !name.is_empty()
+        && !UNSIGNED.iter().any(|known| known.eq_ignore_ascii_case(name))
+        && !UNSIGNED_PREFIXES.iter().any(begins)
+}
+
+/// Appends base64 behind `b=` on lines of its own, and the line end.
+fn push_folded(out: &mut String, base64: &str) {
+    let mut rest = base64;
+    let mut room = LINE - " b=".len();
+    while rest.len() > room {
+        let (line, behind) = rest.split_at(room);
+        out.push_str(line);
+        out.push_str("\r\n ");
+        rest = behind;
+        room = LINE - 1;
+    }
+    out.push_str(rest);
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests;
