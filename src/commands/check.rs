@@ -29,11 +29,11 @@ use crate::suppression::{Places, Suppressions};
 /// earlier runs sent.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
-    let (message, source) = context.message(&args.message)?;
+    let (mut message, source) = context.message(&args.message)?;
     providers::check(
         &context,
         &context.settings.chosen(args.target.provider.as_deref())?,
-        &message,
+        &mut message,
         Waived {
             is_sandboxed: false,
             examples: args.allow_example,

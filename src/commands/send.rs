@@ -24,7 +24,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     for path in &args.sending.report {
         format_of(&context.settings.workspace.path_from_arguments(path))?;
     }
-    let (message, source) = context.message(&args.message)?;
+    let (mut message, source) = context.message(&args.message)?;
     let mut lists = lists(&context, &args.list.lists, &args.list.reading, args.list.email.clone());
     if context.has_person() && !args.sending.yes {
         lists.options.accept_guess = agreed_to_guesses(&context, &lists)?;
@@ -32,7 +32,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = context.settings.chosen(args.target.provider.as_deref())?;
     let waived = Waived::of(&args.sending, args.provider_sandbox);
-    providers::check(&context, &chosen, &message, waived)?;
+    providers::check(&context, &chosen, &mut message, waived)?;
     let choice = campaign::choice(
         &context,
         args.target.campaign.as_deref(),

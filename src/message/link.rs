@@ -103,6 +103,11 @@ impl Message {
         }
     }
 
+    /// From now on a row of marketing mail whose link is not one for one click is refused.
+    pub fn require_one_click(&mut self) {
+        self.needs_one_click = self.frozen.kind == Kind::Marketing;
+    }
+
     /// Signs links as [`Message::with_links`] does, and leaves the message as it was planned.
     pub fn signed_by(mut self, links: Option<Links>) -> Result<Self> {
         if links.is_none()

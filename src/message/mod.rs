@@ -84,6 +84,8 @@ pub struct Message {
     odd: Vec<String>,
     /// Signs the links of our own unsubscribe page.
     links: Option<Links>,
+    /// Whether a row whose unsubscribe link is not https is refused.
+    needs_one_click: bool,
 }
 
 /// The placeholder for the recipient in an envelope sender.
@@ -183,6 +185,7 @@ impl Message {
             frozen,
             odd,
             links: None,
+            needs_one_click: false,
         })
     }
 
@@ -326,6 +329,11 @@ impl Message {
         let url = self.templates.render(UNSUBSCRIBE_URL, row)?;
         let url = link::fill(url.trim(), self.links.as_ref(), message_id);
         match check_url(&url) {
+            Ok(()) if self.needs_one_click && !link::is_https(&url) => Err(RenderError::of(
+                UNSUBSCRIBE_URL,
+                self.templates.line(UNSUBSCRIBE_URL),
+                "is not an https URL, which one click to unsubscribe needs",
+            )),
             Ok(()) => Ok(Some(url)),
             Err(why) => {
                 Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why))

@@ -74,20 +74,59 @@ impl Waived {
 
 /// Finds secrets and keys wanting, what any of the providers cannot express, and what may not leave
 /// the machine unless that is waived, before the list is read. Says which signatures do not speak
-/// for From.
+/// for From. From then on the message refuses rows for the same reasons.
 pub(crate) fn check(
     context: &Context,
     chosen: &Chosen<'_>,
-    message: &Message,
+    message: &mut Message,
     waived: Waived,
 ) -> Result<()> {
     let needs = message.needs();
     let settings = &context.settings;
+    let mut through = None;
     for name in &chosen.providers {
         let provider = prepared(settings, name, &needs, waived.is_sandboxed)?;
         context.note_all(&unaligned(name, provider.as_ref(), message.from_address()));
+        if leaves_unsubscribing_to_us(settings, name, provider.as_ref())? {
+            through.get_or_insert(*name);
+        }
     }
-    refuse(settings, &chosen.providers, message, waived)
+    if waived.is_sandboxed {
+        return Ok(());
+    }
+    if !waived.examples {
+        refuse_examples(settings, &chosen.providers, message)?;
+    }
+    match (through, message.lacks_one_click()) {
+        (Some(_), _) if waived.unsubscribe => Ok(()),
+        (Some(name), Some(what)) => Err(no_unsubscribe(name, what)),
+        (Some(_), None) => {
+            message.require_one_click();
+            Ok(())
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// Whether mail goes out through this provider, which adds no unsubscribe link of its own. A relay
+/// on this machine passes it on.
+fn leaves_unsubscribing_to_us(
+    settings: &Settings,
+    name: &str,
+    provider: &dyn Provider,
+) -> Result<bool> {
+    let (_, config) = settings.provider(Some(name))?;
+    let links = provider.capabilities().unsubscribe_headers;
+    Ok(config.leaves_the_machine() && links != UnsubscribeHeaders::Provider)
+}
+
+/// The refusal (exit 4) of marketing mail that a recipient cannot leave by one click.
+fn no_unsubscribe(name: &str, what: &str) -> Error {
+    Error::refused(format!(
+        "marketing mail through {name} {what}, and large receivers demand that each recipient can unsubscribe by one click"
+    ))
+    .hint("write unsubscribe_url = \"https://acme.example/u/{{ id }}\" under [message] with your page and a column, or public_url and unsubscribe_key under [listen] for mailbatch's own page; --allow-no-unsubscribe sends it as it is")
+    .about(Subject::Template)
 }
 
 /// The signatures of a provider that do not speak for From, so that DMARC counts none of them.
@@ -104,23 +143,6 @@ fn unaligned(name: &str, provider: &dyn Provider, from: &Address) -> Vec<String>
             )
         })
         .collect()
-}
-
-/// Refuses (exit 4) what may not leave the machine through any of these providers, unless it is
-/// waived.
-fn refuse(
-    settings: &Settings,
-    providers: &[impl AsRef<str>],
-    message: &Message,
-    waived: Waived,
-) -> Result<()> {
-    if waived.is_sandboxed {
-        return Ok(());
-    }
-    if !waived.examples {
-        refuse_examples(settings, providers, message)?;
-    }
-    if waived.unsubscribe { Ok(()) } else { refuse_no_unsubscribe(settings, providers, message) }
 }
 
 /// Refuses (exit 4) a message with reserved names that would leave the machine through any of these
@@ -146,32 +168,6 @@ fn refuse_examples(
     Ok(())
 }
 
-/// Refuses (exit 4) marketing mail that a recipient cannot leave by one click, where one of these
-/// providers sends it and does not see to that itself. A relay on this machine passes it on.
-fn refuse_no_unsubscribe(
-    settings: &Settings,
-    providers: &[impl AsRef<str>],
-    message: &Message,
-) -> Result<()> {
-    let Some(what) = message.lacks_one_click() else { return Ok(()) };
-    for name in providers {
-        let (name, config) = settings.provider(Some(name.as_ref()))?;
-        let writes_its_own = || {
-            settings.connect(name).map(|provider| {
-                provider.capabilities().unsubscribe_headers == UnsubscribeHeaders::Provider
-            })
-        };
-        if config.leaves_the_machine() && !writes_its_own()? {
-            return Err(Error::refused(format!(
-                "marketing mail through {name} {what}, and large receivers demand that each recipient can unsubscribe by one click"
-            ))
-            .hint("write unsubscribe_url = \"https://acme.example/u/{{ id }}\" under [message] with your page and a column, or public_url and unsubscribe_key under [listen] for mailbatch's own page; --allow-no-unsubscribe sends it as it is")
-            .about(Subject::Template));
-        }
-    }
-    Ok(())
-}
-
 /// The same as [`check`] refuses for a run that was planned when another provider was configured,
 /// or by an earlier version.
 pub(crate) fn check_of_run(
@@ -181,12 +177,23 @@ pub(crate) fn check_of_run(
     message: &Message,
     typed: Waived,
 ) -> Result<()> {
-    let waived = Waived {
-        is_sandboxed: frozen.provider_sandbox,
-        examples: typed.examples || frozen.allow_example,
-        unsubscribe: typed.unsubscribe || frozen.allow_no_unsubscribe,
-    };
-    refuse(settings, &route_of(settings, run, frozen.route.as_ref())?.providers, message, waived)
+    if frozen.provider_sandbox {
+        return Ok(());
+    }
+    let providers = route_of(settings, run, frozen.route.as_ref())?.providers;
+    if !(typed.examples || frozen.allow_example) {
+        refuse_examples(settings, &providers, message)?;
+    }
+    let Some(what) = message.lacks_one_click() else { return Ok(()) };
+    if typed.unsubscribe || frozen.allow_no_unsubscribe {
+        return Ok(());
+    }
+    for name in &providers {
+        if leaves_unsubscribing_to_us(settings, name, settings.connect(name)?.as_ref())? {
+            return Err(no_unsubscribe(name, what));
+        }
+    }
+    Ok(())
 }
 
 /// A provider that is prepared for what the message needs, in its own sandbox where that is asked

@@ -61,6 +61,23 @@ fn what_has_such_a_link_and_what_needs_none_goes() {
 }
 
 #[test]
+fn a_row_whose_link_is_none_of_one_click_refuses_the_list() {
+    let server = Recorder::start();
+    let work = saying(&server, "kind = \"marketing\"\nunsubscribe_url = \"{{ link }}\"");
+    work.file(
+        "list.csv",
+        "email,name,link\nann@example.com,Ann,https://acme.example/u/1\nben@example.com,Ben,http://acme.example/u/2\n",
+    );
+    for command in [&["check", "list.csv"][..], &["send", "list.csv"]] {
+        let ran = work.run(&[command, &THROUGH].concat()).ends(4);
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(said.contains("not an https URL, which one click to unsubscribe needs"), "{said}");
+    }
+    work.run(&[&["send", "list.csv", "--allow-no-unsubscribe"][..], &THROUGH].concat()).ends(0);
+    assert_eq!(server.count(), 2);
+}
+
+#[test]
 fn the_page_of_mailbatch_is_such_a_link() {
     let server = Recorder::start();
     let work = saying(&server, "kind = \"marketing\"");
