@@ -35,9 +35,24 @@ type Before = fn(&[Value]) -> Result<(), Exceeded>;
 /// What is asked of a filter and its arguments beside that: whether they are all there.
 pub(crate) type Check = fn(&mut State<'_, '_>, &str, &[Value]) -> Result<(), Error>;
 
-/// Gives an environment the filters that count, and makes those of the engine count. `check` is
-/// asked before any of those is run.
-pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
+/// What becomes of what a filter made of its arguments.
+pub(crate) type Made = fn(&State<'_, '_>, &str, &[Value], Value) -> Value;
+
+/// What is asked around the filters of the engine, by whoever renders.
+#[derive(Clone, Copy)]
+pub(crate) struct Around {
+    pub(crate) check: Check,
+    pub(crate) made: Made,
+}
+
+impl Around {
+    /// Nothing.
+    pub(crate) const NOTHING: Self = Self { check: |_, _, _| Ok(()), made: |_, _, _, made| made };
+}
+
+/// Gives an environment the filters that count, and makes those of the engine count, with what is
+/// around them.
+pub(crate) fn install(env: &mut Environment<'static>, around: Around) {
     pass(env, JOINED, write);
     pass(env, ADDED, |value| make(size(value)?));
     pass(env, NESTED, bounded_depth);
@@ -65,7 +80,7 @@ pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
     env.remove_global("debug");
     hold(env, "dict", |env, inner| env.add_function(inner, functions::dict));
     hold(env, "namespace", |env, inner| env.add_function(inner, functions::namespace));
-    count_filters(env, check);
+    count_filters(env, around);
     count_tests(env);
 }
 
@@ -117,10 +132,10 @@ fn worked_out(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
     if value.kind() == ValueKind::Iterable { filters::list(state, value) } else { Ok(value) }
 }
 
-fn count_filters(env: &mut Environment<'static>, check: Check) {
+fn count_filters(env: &mut Environment<'static>, around: Around) {
     macro_rules! count {
         ($before:expr, $($filter:ident)*) => {
-            $(wrap(env, stringify!($filter), ($before, check), |env, inner| env.add_filter(inner, filters::$filter));)*
+            $(wrap(env, stringify!($filter), ($before, around), |env, inner| env.add_filter(inner, filters::$filter));)*
         };
     }
     count!(|_| Ok(()), upper lower title capitalize string safe length first last float int round abs attr bool);
@@ -140,8 +155,8 @@ fn count_filters(env: &mut Environment<'static>, check: Check) {
     count!(escaped, urlencode escape);
     count!(json, tojson);
     count!(joined, join);
-    wrap(env, "e", (escaped, check), |env, inner| env.add_filter(inner, filters::escape));
-    wrap(env, "count", (|_| Ok(()), check), |env, inner| env.add_filter(inner, filters::length));
+    wrap(env, "e", (escaped, around), |env, inner| env.add_filter(inner, filters::escape));
+    wrap(env, "count", (|_| Ok(()), around), |env, inner| env.add_filter(inner, filters::length));
 }
 
 /// Makes each test that looks at all of a text or a list count both. Filters such as `select` run
@@ -300,7 +315,7 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
 fn wrap(
     env: &mut Environment<'static>,
     name: &'static str,
-    (before, check): (Before, Check),
+    (before, around): (Before, Around),
     add: impl FnOnce(&mut Environment<'static>, String),
 ) {
     let inner = format!("_mb_{name}");
@@ -309,7 +324,7 @@ fn wrap(
         name,
         move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
             let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
-            check(state, name, &args)?;
+            (around.check)(state, name, &args)?;
             for arg in args.iter() {
                 look_at(size(arg)?)?;
                 if DEEP.contains(&name) {
@@ -324,7 +339,7 @@ fn wrap(
                 worked_out(state, made)?
             };
             size(&made).and_then(make)?;
-            Ok(made)
+            Ok((around.made)(state, name, &args, made))
         },
     );
 }

@@ -3,7 +3,7 @@
 use minijinja::{Environment, UndefinedBehavior};
 
 use super::allowance::{Exceeded, fuel, leave};
-use super::counted::install;
+use super::counted::{Around, install};
 use super::guarded::Guarded;
 
 /// What a template gets that may look through so many bytes.
@@ -12,7 +12,7 @@ fn rendered(template: &str, bytes: usize) -> Result<String, minijinja::Error> {
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_debug(true);
     env.set_fuel(Some(fuel(0)));
-    install(&mut env, |_, _, _| Ok(()));
+    install(&mut env, Around::NOTHING);
     let text = Guarded::of(template, false).expect("a template").text;
     env.add_template_owned("t", text).unwrap_or_else(|why| panic!("{template}: {why}"));
     leave(bytes);

@@ -22,7 +22,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     // Without this, errors in release builds have no position.
     environment.set_debug(true);
-    counted::install(&mut environment, |_, _, _| Ok(()));
+    counted::install(&mut environment, counted::Around::NOTHING);
     environment
 });
 

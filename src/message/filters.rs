@@ -1,9 +1,12 @@
 //! Filters of the engine that would accept an undefined value, made strict: an
 //! undefined name is an error wherever it stands, as what a filter is applied to, as one of its
-//! arguments, and in a list that it joins.
+//! arguments, and in a list that it joins. And those that would make markup of values, which give
+//! values.
 
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{AutoEscape, Error, ErrorKind, State};
+
+use super::marks;
 
 /// Their names. The engine's other filters refuse an undefined value by themselves, `default` and
 /// `d` are there for one.
@@ -56,5 +59,42 @@ pub(super) fn refuse_undefined(
             .apply_filter("upper", &[missing])
             .err()
             .unwrap_or_else(|| Error::from(ErrorKind::UndefinedError))),
+    }
+}
+
+/// What keeps a text whole, so that the marks around its values still part them.
+const KEEPS_MARKS: [&str; 14] = [
+    "safe",
+    "string",
+    "default",
+    "d",
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "trim",
+    "indent",
+    "replace",
+    "format",
+    "join",
+    "chain",
+];
+
+/// What a filter made. In Markdown, JSON is no markup, and nor is what was taken out of a kept text
+/// that has values in it: these are values.
+pub(super) fn made(state: &State<'_, '_>, name: &str, args: &[Value], made: Value) -> Value {
+    let has_marks = || args.first().and_then(Value::as_str).is_some_and(marks::are_in);
+    if !matches!(state.auto_escape(), AutoEscape::Custom(_))
+        || !(name == "tojson" || !KEEPS_MARKS.contains(&name) && has_marks())
+    {
+        return made;
+    }
+    let value = |made: Value| match made.as_str() {
+        Some(text) => Value::from(marks::without(text)),
+        None => made,
+    };
+    match made.kind() {
+        ValueKind::Seq => made.try_iter().map_or(made.clone(), |items| items.map(value).collect()),
+        _ => value(made),
     }
 }

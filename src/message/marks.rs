@@ -26,36 +26,66 @@ pub(super) fn without(text: &str) -> Cow<'_, str> {
     if are_in(text) { Cow::Owned(text.replace([OPEN, CLOSE], "")) } else { Cow::Borrowed(text) }
 }
 
-/// Hands on the stretches of a text with marks, and whether each is a value.
+/// Hands on the stretches of a text with marks, and whether each is a value. A value in a value is
+/// part of it; where marks are missing, all of the text may be values.
 pub(super) fn take_apart(
     text: &str,
     mut each: impl FnMut(&str, bool) -> fmt::Result,
 ) -> fmt::Result {
-    let mut rest = text;
-    while let Some((before, marked)) = rest.split_once(OPEN) {
-        each(&without(before), false)?;
-        let (value, after) = marked.split_once(CLOSE).unwrap_or((marked, ""));
-        each(&without(value), true)?;
-        rest = after;
+    let mut stretches = Vec::new();
+    let (mut depth, mut from) = (0_usize, 0);
+    for (at, mark) in text.match_indices([OPEN, CLOSE]) {
+        let is_open = mark.starts_with(OPEN);
+        if depth == usize::from(!is_open) {
+            stretches.push((&text[from..at], !is_open));
+            from = at + mark.len();
+        }
+        let Some(now) = (if is_open { depth.checked_add(1) } else { depth.checked_sub(1) }) else {
+            return each(&without(text), true);
+        };
+        depth = now;
     }
-    each(&without(rest), false)
+    if depth > 0 {
+        return each(&without(text), true);
+    }
+    stretches.push((&text[from..], false));
+    stretches.into_iter().try_for_each(|(stretch, is_value)| each(&without(stretch), is_value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn marks_part_what_a_template_kept() {
-        let mut kept = "**Hi** ".to_owned();
-        push(&mut kept, Escape::Html, "<Zoë\u{fdd1}>").expect("a String takes everything");
+    fn stretches(text: &str) -> Vec<(String, bool)> {
         let mut found = Vec::new();
         let each = |text: &str, is_value| {
             found.push((text.to_owned(), is_value));
             Ok(())
         };
-        take_apart(&kept, each).expect("takes everything");
+        take_apart(text, each).expect("takes everything");
+        found
+    }
+
+    #[test]
+    fn a_value_in_a_value_is_part_of_it_and_without_a_mark_all_are_values() {
         let part = |text: &str, is_value| (text.to_owned(), is_value);
-        assert_eq!(found, [part("**Hi** ", false), part("&lt;Zoë&gt;", true), part("", false)]);
+        assert_eq!(
+            stretches("a\u{fdd0}b\u{fdd0}c\u{fdd1}d\u{fdd1}e"),
+            [part("a", false), part("bcd", true), part("e", false)]
+        );
+        for text in ["a\u{fdd0}b", "a\u{fdd1}b", "a\u{fdd1}b\u{fdd0}", "\u{fdd1}a\u{fdd0}b"] {
+            assert_eq!(stretches(text), [part(&without(text), true)], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn marks_part_what_a_template_kept() {
+        let mut kept = "**Hi** ".to_owned();
+        push(&mut kept, Escape::Html, "<Zoë\u{fdd1}>").expect("a String takes everything");
+        let part = |text: &str, is_value| (text.to_owned(), is_value);
+        assert_eq!(
+            stretches(&kept),
+            [part("**Hi** ", false), part("&lt;Zoë&gt;", true), part("", false)]
+        );
     }
 }

@@ -120,7 +120,10 @@ impl Templates {
             Escape::None => AutoEscape::None,
         });
         env.set_formatter(write_value);
-        counted::install(&mut env, filters::refuse_undefined);
+        counted::install(
+            &mut env,
+            counted::Around { check: filters::refuse_undefined, made: filters::made },
+        );
         Self { env, sources: Vec::new(), plain: Vec::new(), guarded: Vec::new() }
     }
 

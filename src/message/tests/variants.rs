@@ -195,6 +195,31 @@ fn no_value_makes_structure_of_a_text_or_of_html() {
 }
 
 #[test]
+fn no_filter_makes_markup_of_a_value_in_markdown() {
+    let keep = "{% set x %}{{ name }}{% endset %}";
+    for print in [
+        "{% for w in x | split(' ') %}{{ w }} {% endfor %}",
+        "{% for w in x | lines %}{{ w }} {% endfor %}",
+        "{% for w in x | list %}{{ w }}{% endfor %}",
+        "{{ x | reverse | reverse }}",
+        "{{ x | replace('x', 'y') }}",
+        "{{ x | replace('x', name) }}",
+        "{{ x[2:] }}",
+        "{{ name | tojson }}",
+        "{{ [x] | tojson }}",
+        "{% filter replace('x', 'y') %}{{ name }}{% endfilter %}",
+    ] {
+        let message = markdown(&format!("{keep}{print}"));
+        let mail = render(&message, "a *x* <b>x</b> [x](y) z").expect("renders");
+        let html = mail.html.unwrap_or_default();
+        assert!(!["<em>", "<b>", "<a "].iter().any(|tag| html.contains(tag)), "{print}: {html}");
+    }
+    let message = markdown(&format!("{keep}{{{{ '**b**' | safe }}}} {{{{ x | trim }}}}"));
+    let html = render(&message, "*x*").expect("renders").html.unwrap_or_default();
+    assert!(html.contains("<strong>b</strong> *x*"), "{html}");
+}
+
+#[test]
 fn what_a_template_keeps_is_never_marked() {
     let kept = "{% set x %}{{ name }}{% endset %}{{ x | length }} {{ x == name }} {{ x | upper }}";
     for body in [
