@@ -2,15 +2,20 @@
 //!
 //! The rules it keeps: what was refused is never tried again by itself; what came in its place is
 //! fetched once, however many connections were refused at the same time, and again only after it
-//! has been good for something; where the same comes again, or nothing, the refusal stands.
+//! was accepted or a minute later; where the same comes again, or nothing, the refusal stands.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
+use tokio::time::Instant;
 
 use crate::model::error::Result;
 use crate::secret::Secret;
+
+/// A secret that was fetched so long ago may have expired.
+const OLD: Duration = Duration::from_secs(60);
 
 /// Fetches a secret anew; blocks while a command runs.
 pub(super) type Fetch = Arc<dyn Fn() -> Result<Secret> + Send + Sync>;
@@ -31,6 +36,8 @@ struct Inner {
 
 struct State {
     current: Current,
+    /// When it was fetched in the place of another.
+    fetched_at: Option<Instant>,
     /// Whether it has been accepted.
     has_worked: bool,
     /// Whether it was refused, and there is no other.
@@ -67,6 +74,7 @@ impl Renewable {
             fetch,
             state: Mutex::new(State {
                 current: Current { secret, number: 0 },
+                fetched_at: None,
                 has_worked: false,
                 is_spent: false,
                 refused: Vec::new(),
@@ -124,6 +132,7 @@ impl Renewable {
             Ok(Ok(secret)) => {
                 state.current = Current { secret, number: number + 1 };
                 state.has_worked = false;
+                state.fetched_at = Some(Instant::now());
                 tracing::info!("{name}: it was refused, and has been fetched anew");
                 true
             }
@@ -148,7 +157,9 @@ impl Renewable {
             return Some(!state.is_spent);
         }
         let is_first = number == 0 && state.refused.is_empty();
-        if state.has_worked || is_first {
+        // It may have expired before it could be tried, as while a service was down.
+        let is_old = state.fetched_at.is_some_and(|at| at.elapsed() >= OLD);
+        if state.has_worked || is_first || is_old {
             return None;
         }
         state.is_spent = true;
@@ -197,6 +208,15 @@ mod tests {
         // What came in its place is refused too; and so is each that still had the one before.
         assert!(!secret.renew(2).await);
         assert!(!secret.renew(1).await && !secret.renew(0).await);
+        assert_eq!((text(&secret).as_str(), count.load(Ordering::SeqCst)), ("c", 2));
+    }
+
+    #[tokio::test]
+    async fn one_that_was_not_tried_for_a_minute_may_have_expired() {
+        let (secret, count) = renewable(&["b", "c"]);
+        assert!(secret.renew(0).await);
+        secret.state().fetched_at = Instant::now().checked_sub(OLD);
+        assert!(secret.renew(1).await);
         assert_eq!((text(&secret).as_str(), count.load(Ordering::SeqCst)), ("c", 2));
     }
 

@@ -23,6 +23,9 @@ use crate::provider::{Refusal, without_addresses};
 const TIMES: u32 = 5;
 /// The longest wait before it is asked again; a service that asks for more is reported.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A question that is refused under so many keys is refused whatever the key: others are accepted
+/// meanwhile, so each would be replaced.
+pub(super) const RENEWALS: u32 = 2;
 
 impl Http {
     /// The answer to a question: any status that says something about it, so never throttling, a
@@ -44,13 +47,16 @@ impl Http {
     ) -> Result<Answer, Trouble> {
         let mut wait = FIRST_WAIT;
         let mut times = TIMES;
+        let mut renewals = RENEWALS;
         loop {
             let signed = api.sign(request, Timestamp::now()).await.map_err(Trouble::Refused)?;
-            let (trouble, asked) = match self.exchange_up_to(request, signed, most).await {
+            let (trouble, asked) = match self.exchange_up_to(request, signed, most, None).await {
                 Ok(answer)
                     if answer.status == StatusCode::UNAUTHORIZED
+                        && renewals > 0
                         && self.has_another_key(&answer).await =>
                 {
+                    renewals -= 1;
                     continue;
                 }
                 Ok(answer) => match self.sort(answer) {

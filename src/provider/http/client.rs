@@ -224,15 +224,33 @@ impl Http {
         request: &Request,
         signed: HeaderMap,
     ) -> Result<Answer, Fault> {
-        self.exchange_up_to(request, signed, MAX_REPLY).await
+        self.exchange_up_to(request, signed, MAX_REPLY, None).await
     }
 
-    /// The same where up to `most` bytes of the answer are read.
+    /// The same under the key of this number alone: what was not answered may be repeated for the
+    /// account that it went to, and a key that was fetched since can be another's. Where it is not
+    /// the one in use, nothing is written.
+    pub(super) async fn exchange_under(
+        &self,
+        key: u64,
+        request: &Request,
+        signed: HeaderMap,
+    ) -> Result<Answer, Fault> {
+        self.exchange_up_to(request, signed, MAX_REPLY, Some(key)).await
+    }
+
+    /// The number of the key in use.
+    pub(super) fn key_number(&self) -> u64 {
+        self.key.as_ref().map_or(0, |sent| sent.key.number())
+    }
+
+    /// The same where up to `most` bytes of the answer are read, and under one key alone.
     pub(super) async fn exchange_up_to(
         &self,
         request: &Request,
         signed: HeaderMap,
         most: usize,
+        key: Option<u64>,
     ) -> Result<Answer, Fault> {
         let mut url = self.base().clone();
         let (path, query) = request
@@ -247,6 +265,10 @@ impl Http {
             let (value, of) = sent.value().map_err(|what| {
                 Fault::NotWritten(Health::Stop(self.refusal(Reason::Auth, "", &what)))
             })?;
+            if key.is_some_and(|key| key != of) {
+                let what = "the key has been fetched anew since the first request";
+                return Err(Fault::NotWritten(Health::Stop(self.refusal(Reason::Auth, "", what))));
+            }
             headers.insert(sent.header.clone(), value);
             number = of;
         }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::api::{Api, Later, Read};
+use super::ask::RENEWALS;
 use super::client::{FIRST_WAIT, Http};
 use crate::provider::{Job, RowNumber, Verdict, Wire};
 
@@ -84,11 +85,16 @@ pub(super) async fn follow(
 /// The answer to a question that is asked after a pause.
 async fn ask(http: &Http, api: &dyn Api, later: &Later, pause: Duration) -> Option<Answer> {
     tokio::time::sleep(pause).await;
+    let mut renewals = RENEWALS;
     loop {
         let signed = api.sign(&later.ask, Timestamp::now()).await.ok()?;
         let answer = http.exchange(&later.ask, signed).await.ok()?;
-        if answer.status != StatusCode::UNAUTHORIZED || !http.has_another_key(&answer).await {
+        if answer.status != StatusCode::UNAUTHORIZED
+            || renewals == 0
+            || !http.has_another_key(&answer).await
+        {
             return Some(answer);
         }
+        renewals -= 1;
     }
 }

@@ -106,7 +106,7 @@ impl<'a> HandOver<'a> {
         if let Some(wait) = self.asked_to_wait() {
             if wait > LONGEST_WAIT {
                 self.reply.is_wait_named = true;
-                return self.fares(Health::SlowDown(wait));
+                return self.note_health(Health::SlowDown(wait));
             }
             self.unless_withdrawn(tokio::time::sleep(wait)).await.ok_or(Halt)?;
         }
@@ -132,7 +132,7 @@ impl<'a> HandOver<'a> {
         }
         let ids: Vec<RowNumber> = going.iter().map(|job| job.id).collect();
         if let Err(error) = self.wire.crossing(&ids) {
-            return self.fares(untraced(&error));
+            return self.note_health(untraced(&error));
         }
         let begun = Instant::now();
         let ended = self.exchange(&going, &request).await;
@@ -148,7 +148,7 @@ impl<'a> HandOver<'a> {
             Ended::Read(Read::EachAndStop(verdicts, refusal)) => {
                 self.http.is_the_api.store(true, Ordering::Release);
                 self.settle_each(&going, verdicts);
-                self.fares(stops(refusal))
+                self.note_health(stops(refusal))
             }
             Ended::Read(Read::Later(later)) => {
                 let verdicts = follow(self.http, self.api, self.wire, &going, later).await;
@@ -177,7 +177,7 @@ impl<'a> HandOver<'a> {
                 for job in &going {
                     self.settle(job, Verdict::Unknown { detail: detail.clone() });
                 }
-                self.fares(Health::Failing(without_addresses(refusal)))
+                self.note_health(Health::Failing(without_addresses(refusal)))
             }
             Ended::Read(Read::Stop(refusal)) => {
                 self.refused(&going, &refusal, stops(refusal.clone()))
@@ -224,10 +224,19 @@ impl<'a> HandOver<'a> {
             .claim
             .is_replay
             .then(|| Refusal::new(Reason::NoReply, "", "the first request was not answered"));
+        // The key under which the request went that is in doubt: of a replay, the one that the
+        // provider was set up with.
+        let mut key = 0;
         let mut wait = FIRST_WAIT;
         loop {
             let answered = match self.api.sign(request, Timestamp::now()).await {
-                Ok(signed) => self.http.exchange(request, signed).await,
+                Ok(signed) if doubt.is_some() => {
+                    self.http.exchange_under(key, request, signed).await
+                }
+                Ok(signed) => {
+                    key = self.http.key_number();
+                    self.http.exchange(request, signed).await
+                }
                 Err(refusal) => Err(Fault::NotWritten(Health::Stop(refusal))),
             };
             // Who says that all is well and cannot be understood will say so again: repeating it
@@ -238,6 +247,7 @@ impl<'a> HandOver<'a> {
                 Ok(answer) => match self.read(jobs, &answer) {
                     Read::Stop(refusal)
                         if refusal.reason == Reason::Auth
+                            && doubt.is_none()
                             && self.http.has_another_key(&answer).await =>
                     {
                         Read::Again { wait: None, refusal }
@@ -303,7 +313,7 @@ impl<'a> HandOver<'a> {
                 }
             }
             if let Some(doubt) = &doubt
-                && (is_final || !self.may_repeat(first, pause))
+                && (is_final || key != self.http.key_number() || !self.may_repeat(first, pause))
             {
                 return Ended::Read(Read::Doubt(doubt.clone()));
             }
@@ -406,7 +416,7 @@ impl<'a> HandOver<'a> {
         health: Health,
     ) -> Result<(), Halt> {
         jobs.iter().for_each(|job| self.settle(job, not_taken(refusal)));
-        self.fares(health)?;
+        self.note_health(health)?;
         Err(Halt)
     }
 
@@ -432,11 +442,11 @@ impl<'a> HandOver<'a> {
 
     /// Records that a member was not taken, before it goes once more.
     pub(super) fn trace(&mut self, job: &Job, verdict: &Verdict) -> Result<(), Halt> {
-        self.wire.answered(job.id, verdict).or_else(|error| self.fares(untraced(&error)))
+        self.wire.answered(job.id, verdict).or_else(|error| self.note_health(untraced(&error)))
     }
 
-    /// Goes on only with a service that fares well.
-    fn fares(&mut self, health: Health) -> Result<(), Halt> {
+    /// Records how the service does; goes on only where nothing is wrong with it.
+    fn note_health(&mut self, health: Health) -> Result<(), Halt> {
         if health == Health::Fine {
             return Ok(());
         }

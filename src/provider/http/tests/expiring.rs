@@ -56,6 +56,30 @@ async fn a_fetched_key_that_is_refused_too_or_the_same_again_stops() {
     }
 }
 
+/// The fetched key may be of another account, which knows nothing of the first request.
+#[tokio::test]
+async fn a_request_in_doubt_is_never_repeated_under_another_key() {
+    let server = Server::start(&[LOST, EXPIRED, TAKEN]).await;
+    let (http, count) = expiring_http(server.port, "key-1 key-2");
+    let reply = http.hand_over(&members(&["a"]), &Recorder::default(), &letters(true)).await;
+    assert_eq!(words(&reply), ["1 unknown"]);
+    assert_eq!(
+        (server.authorized(), count.load(Ordering::SeqCst)),
+        (vec!["bearer key-1".to_owned(); 2], 1)
+    );
+    // Another claim has had a key fetched meanwhile.
+    let server = Server::start(&[EXPIRED, TAKEN, LOST, TAKEN]).await;
+    let (http, _) = expiring_http(server.port, "key-1 key-2 key-3");
+    let wire = Recorder::default();
+    assert_eq!(
+        words(&http.hand_over(&members(&["a"]), &wire, &letters(true)).await),
+        ["1 accepted"]
+    );
+    let replay = Claim { is_replay: true, ..members(&["b"]) };
+    assert_eq!(words(&http.hand_over(&replay, &wire, &letters(true)).await), ["1 unknown"]);
+    assert_eq!(server.bodies(), ["a", "a"]);
+}
+
 #[tokio::test]
 async fn a_question_and_the_account_know_a_fetched_key_too() {
     let server = Server::start(&[EXPIRED, TAKEN]).await;
