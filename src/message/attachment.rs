@@ -17,6 +17,8 @@ use super::keys::AttachmentKey;
 
 /// The type of an attached message.
 const MESSAGE: &str = "message/rfc822";
+/// The type of anything.
+const BYTES: &str = "application/octet-stream";
 /// RFC 5322 section 2.1.1: the most bytes of a line without its line end.
 const LONGEST_LINE: usize = 998;
 
@@ -51,7 +53,11 @@ impl Attachment {
         if name.is_empty() {
             return Err(Error::usage(format!("attachment {}: the name is empty", path.shown())));
         }
-        let content_type = key.content_type.clone().unwrap_or_else(|| guess(&name).to_owned());
+        let guessed = || match guess(&name) {
+            MESSAGE if whole_message(&data).is_err() => BYTES,
+            guessed => guessed,
+        };
+        let content_type = key.content_type.clone().unwrap_or_else(|| guessed().to_owned());
         let attachment = Self { name, content_type, data: BASE64_STANDARD.encode(&data) };
         attachment
             .part()
@@ -96,26 +102,22 @@ impl Attachment {
     }
 }
 
-/// A message with CRLF line ends, as 7bit or 8bit; the error is a fragment.
+/// A message with CRLF line ends, as 7bit; the error is a fragment. 8bit would be refused for every
+/// recipient by a server without 8BITMIME.
 fn whole_message(data: &[u8]) -> Result<Body, String> {
     let mut out = Vec::with_capacity(data.len() + data.len() / 32);
     for line in data.split_inclusive(|byte| *byte == b'\n') {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.len() > LONGEST_LINE || text.iter().any(|byte| matches!(byte, 0 | b'\r')) {
-            return Err("a message with lines over 998 bytes, NUL or a lone CR cannot go as message/rfc822; set `content_type = \"application/octet-stream\"`".to_owned());
+        if text.len() > LONGEST_LINE || text.iter().any(|byte| matches!(byte, 0 | b'\r' | 128..)) {
+            return Err("a message with other characters than ASCII, lines over 998 bytes, NUL or a lone CR cannot go as message/rfc822; leave `content_type` out".to_owned());
         }
         out.extend_from_slice(text);
         if line.ends_with(b"\n") {
             out.extend_from_slice(b"\r\n");
         }
     }
-    let encoding = if out.is_ascii() {
-        ContentTransferEncoding::SevenBit
-    } else {
-        ContentTransferEncoding::EightBit
-    };
-    Ok(Body::dangerous_pre_encoded(out, encoding))
+    Ok(Body::dangerous_pre_encoded(out, ContentTransferEncoding::SevenBit))
 }
 
 fn guess(name: &str) -> &'static str {
@@ -140,7 +142,7 @@ fn guess(name: &str) -> &'static str {
         "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         "pptx" => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        _ => "application/octet-stream",
+        _ => BYTES,
     }
 }
 
@@ -204,11 +206,14 @@ mod tests {
         assert!(part.contains("Content-Type: message/rfc822\r\n"), "{part}");
         assert!(part.contains("Content-Transfer-Encoding: 7bit\r\n"), "{part}");
         assert!(part.contains("\r\n\r\nSubject: x\r\n\r\nHello\r\n"), "{part}");
-        let part = part_of("a.EML", "Subject: x\n\nZoë".as_bytes()).expect("a part");
-        assert!(part.contains("Content-Transfer-Encoding: 8bit\r\n"), "{part}");
-        for data in [[b'x'; 999].as_slice(), b"a\rb", b"a\0"] {
+        for data in [[b'x'; 999].as_slice(), b"a\rb", b"a\0", "Zoë".as_bytes()] {
             let why = part_of("a.eml", data).expect_err("not as it is");
             assert!(why.contains("content_type"), "{why}");
+            let directory = tempfile::tempdir().expect("a directory");
+            std::fs::write(directory.path().join("a.EML"), data).expect("written");
+            let key = AttachmentKey { path: "a.EML".into(), name: None, content_type: None };
+            let attachment = Attachment::load(&key, directory.path()).expect("loaded");
+            assert_eq!(attachment.content_type, BYTES);
         }
     }
 }
