@@ -1,7 +1,7 @@
 //! DKIM signatures (RFC 6376, RFC 8301, RFC 8463): relaxed/relaxed, over the whole body.
 //!
-//! The rules it keeps: what is signed is what goes out, byte for byte; no header that receivers
-//! act on can be added behind the signature; no key is ever shown.
+//! The rules it keeps: what is signed is what goes out, byte for byte; none of six headers that
+//! readers see or act on can be added behind the signature; no key is ever shown.
 
 mod align;
 mod canonical;
@@ -135,7 +135,9 @@ fn is_signed(name: &str) -> bool {
     let begins = |prefix: &&str| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
+    // A semicolon would end the list of names.
     !name.is_empty()
+        && !name.contains(';')
         && !UNSIGNED.iter().any(|known| known.eq_ignore_ascii_case(name))
         && !UNSIGNED_PREFIXES.iter().any(begins)
 }
