@@ -14,7 +14,7 @@ mod reconcile;
 mod results;
 mod sending;
 mod suppress;
-mod words;
+mod values;
 
 pub(crate) use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs, PollArgs};
 pub(crate) use help::HelpArgs;
@@ -32,10 +32,10 @@ pub(crate) use sending::{
 pub(crate) use suppress::{
     AddArgs, DiffArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand, SyncArgs,
 };
-pub(crate) use words::{
+pub(crate) use values::{
     ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Then,
 };
-pub(crate) use words::{delimiter, encoding};
+pub(crate) use values::{delimiter, encoding};
 
 /// Bulk e-mail from the command line: no recipient twice, none who must not be mailed, each
 /// accounted for.

@@ -38,7 +38,7 @@ pub(crate) type Check = fn(&mut State<'_, '_>, &str, &[Value]) -> Result<(), Err
 /// What becomes of what a filter made of its arguments.
 pub(crate) type Made = fn(&State<'_, '_>, &str, &[Value], Value) -> Value;
 
-/// What is asked around the filters of the engine, by whoever renders.
+/// What the renderer does around each filter of the engine.
 #[derive(Clone, Copy)]
 pub(crate) struct Around {
     pub(crate) check: Check,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::words;
+use super::values;
 use crate::model::event::EventKind;
 use crate::model::literal::parse_wait;
 
@@ -77,7 +77,7 @@ pub struct EventListArgs {
     pub run: Option<String>,
 
     /// Only this type: delivered, bounced, complained, ...
-    #[arg(long = "type", value_name = "TYPE", value_parser = words::event_kind)]
+    #[arg(long = "type", value_name = "TYPE", value_parser = values::event_kind)]
     pub kind: Option<EventKind>,
 
     /// Only events about this address, in any case

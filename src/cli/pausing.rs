@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::words;
+use super::values;
 use crate::model::literal::parse_duration;
 use crate::model::outcome::Kind;
 
@@ -45,7 +45,7 @@ pub struct UnpauseArgs {
     pub scope: PauseScopeArgs,
 }
 
-/// What is stopped; everything where none of them is given.
+/// What is stopped: everything, unless one of these flags is given.
 #[derive(Args, Clone, Debug, Default)]
 #[group(multiple = false)]
 pub struct PauseScopeArgs {
@@ -55,7 +55,7 @@ pub struct PauseScopeArgs {
     pub campaign: Option<String>,
 
     /// Only mail of this kind: marketing, transactional
-    #[arg(long, value_name = "KIND", value_parser = words::kind)]
+    #[arg(long, value_name = "KIND", value_parser = values::kind)]
     pub kind: Option<Kind>,
 
     /// Only mail through this provider (its name under [providers])

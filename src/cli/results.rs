@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::words::{self, ReportFormat};
+use super::values::{self, ReportFormat};
 use crate::model::literal::parse_duration;
 use crate::model::outcome::Outcome;
 
@@ -80,7 +80,7 @@ pub struct ReportArgs {
 
     /// Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving
     /// domain, over the last TIME: 8w
-    #[arg(long, value_name = "TIME", value_parser = words::weeks, conflicts_with_all = ["runs", "since", "outcome", "spreadsheet_safe"])]
+    #[arg(long, value_name = "TIME", value_parser = values::weeks, conflicts_with_all = ["runs", "since", "outcome", "spreadsheet_safe"])]
     pub trend: Option<u32>,
 
     /// The report's format (default: by the suffix of -o, else table)
@@ -92,24 +92,24 @@ pub struct ReportArgs {
     pub outcome: Vec<Outcome>,
 
     /// Only recipients at these receiving domains
-    #[arg(long, value_name = "DOMAINS", value_delimiter = ',', value_parser = words::domain)]
+    #[arg(long, value_name = "DOMAINS", value_delimiter = ',', value_parser = values::domain)]
     pub domain: Vec<String>,
 
     /// Only recipients last attempted since this time: 24h, 2027-01-31
-    #[arg(long, value_name = "TIME", value_parser = words::since)]
+    #[arg(long, value_name = "TIME", value_parser = values::since)]
     pub since: Option<Timestamp>,
 
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Guard cells that a spreadsheet would take for a formula
+    /// Put ' before cells that a spreadsheet would run as a formula
     #[arg(long)]
     pub spreadsheet_safe: bool,
 }
 
-/// Show one person over all runs: what was sent, what came of it and back, suppressions; newest
-/// first
+/// Show one person over all runs: what was sent, the outcomes, bounces and complaints,
+/// suppressions; newest first
 #[derive(Args, Clone, Debug)]
 pub struct WhoArgs {
     /// The address, in any case

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::words::{self, ListFormat, OnCap, OnUnknown, ProgressMode, Then};
+use super::values::{self, ListFormat, OnCap, OnUnknown, ProgressMode, Then};
 use crate::model::address::{Address, Dedupe};
 use crate::model::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait};
 use crate::model::outcome::Outcome;
@@ -47,7 +47,7 @@ pub struct SendArgs {
     pub again: bool,
 
     /// Send every message to this address instead of its recipient
-    #[arg(long, value_name = "ADDRESS", value_parser = words::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
+    #[arg(long, value_name = "ADDRESS", value_parser = values::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
     pub redirect_all_to: Option<Address>,
 
     /// Hand everything to the provider's own sandbox or simulator, so that no recipient gets mail;
@@ -91,7 +91,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
 
-    /// Guard cells that a spreadsheet would take for a formula
+    /// Put ' before cells that a spreadsheet would run as a formula
     #[arg(long)]
     pub spreadsheet_safe: bool,
 }
@@ -112,7 +112,7 @@ pub struct PreviewArgs {
     pub row: Option<u64>,
 
     /// The recipient with this address (--email-column names the column)
-    #[arg(long, value_name = "ADDRESS", group = "who", value_parser = words::recipient)]
+    #[arg(long, value_name = "ADDRESS", group = "who", value_parser = values::recipient)]
     pub email: Option<Address>,
 
     /// N recipients, spread over the list
@@ -248,11 +248,11 @@ pub struct ReadingArgs {
     pub format: Option<ListFormat>,
 
     /// The list's character encoding, if it is not clear: utf-8, utf-16le, windows-1252
-    #[arg(long, value_name = "LABEL", value_parser = words::encoding, env = "MAILBATCH_ENCODING", hide_env_values = true)]
+    #[arg(long, value_name = "LABEL", value_parser = values::encoding, env = "MAILBATCH_ENCODING", hide_env_values = true)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
     /// The delimiter of a CSV list, if it is not clear: one character, or tab
-    #[arg(long, value_name = "CHAR", value_parser = words::delimiter, env = "MAILBATCH_DELIMITER", hide_env_values = true)]
+    #[arg(long, value_name = "CHAR", value_parser = values::delimiter, env = "MAILBATCH_DELIMITER", hide_env_values = true)]
     pub delimiter: Option<u8>,
 
     /// The number of lines before the header of a CSV list
@@ -428,7 +428,7 @@ pub struct SendingArgs {
     #[arg(long)]
     pub allow_no_unsubscribe: bool,
 
-    /// Guard cells of CSV reports that a spreadsheet would take for a formula
+    /// In CSV reports, put ' before cells that a spreadsheet would run as a formula
     #[arg(long)]
     pub spreadsheet_safe: bool,
 

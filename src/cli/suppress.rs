@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::words::{self, ExportFormat, Preset, Scope};
+use super::values::{self, ExportFormat, Preset, Scope};
 use crate::model::outcome::Reason;
 
 /// Keep the list of those who must not be mailed
@@ -44,7 +44,7 @@ pub struct AddArgs {
     pub entries: Vec<String>,
 
     /// hard_bounce, complaint, unsubscribe or manual
-    #[arg(long, value_name = "REASON", default_value = "manual", value_parser = words::suppression_reason)]
+    #[arg(long, value_name = "REASON", default_value = "manual", value_parser = values::suppression_reason)]
     pub reason: Reason,
 
     /// Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)
@@ -56,7 +56,7 @@ pub struct AddArgs {
     pub note: String,
 
     /// Until when: 2027-01-31 or 2027-01-31T09:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = words::moment)]
+    #[arg(long, value_name = "TIME", value_parser = values::moment)]
     pub expires: Option<Timestamp>,
 
     /// The suppression file to add to (default: the configuration's first)
@@ -90,7 +90,7 @@ pub struct ImportArgs {
     pub preset: Option<Preset>,
 
     /// For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual
-    #[arg(long, value_name = "REASON", default_value = "manual", value_parser = words::suppression_reason)]
+    #[arg(long, value_name = "REASON", default_value = "manual", value_parser = values::suppression_reason)]
     pub reason: Reason,
 
     /// The column that holds the addresses, where several could be meant
@@ -98,11 +98,11 @@ pub struct ImportArgs {
     pub column: Option<String>,
 
     /// The file's character encoding, where it is not clear: utf-8, utf-16le, windows-1252
-    #[arg(long, value_name = "LABEL", value_parser = words::encoding)]
+    #[arg(long, value_name = "LABEL", value_parser = values::encoding)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
     /// What stands between its fields, where it is not clear: one character, or tab
-    #[arg(long, value_name = "CHAR", value_parser = words::delimiter)]
+    #[arg(long, value_name = "CHAR", value_parser = values::delimiter)]
     pub delimiter: Option<u8>,
 
     /// How many lines stand before its header

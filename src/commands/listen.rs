@@ -17,7 +17,7 @@ pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
     while signals.next().await == SignalRequest::Status {
         context.note(&listening.describe());
     }
-    context.note("ending: requests in progress are answered");
+    context.note("stopping: waiting for requests in progress to finish");
     tokio::select! {
         () = listening.stop() => {}
         // A second signal gives up waiting; what was answered is in the ledger.

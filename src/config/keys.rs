@@ -147,7 +147,7 @@ pub(super) const LIST: &[Key] = &[
         "zone",
         "\"Europe/Berlin\"",
         "the host's",
-        "The time zone whose date `{date}`, `{week}` and `{month}` in a campaign's name are.",
+        "The time zone in which `{date}`, `{week}` and `{month}` in a campaign's name are filled in.",
     ),
 ];
 

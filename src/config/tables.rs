@@ -34,8 +34,8 @@ pub(crate) struct ListSettings {
     pub delimiter: Option<u8>,
     /// How many lines stand before the header of CSV lists; found when absent.
     pub skip_lines: Option<u64>,
-    /// The zone whose date `{date}`, `{week}` and `{month}` of a campaign's name are; the host's
-    /// when absent.
+    /// The time zone in which `{date}`, `{week}` and `{month}` of a campaign's name are filled in;
+    /// the host's when absent.
     pub zone: Option<jiff::tz::TimeZone>,
 }
 

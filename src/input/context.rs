@@ -24,8 +24,8 @@ pub struct ColumnIndex {
     columns: Columns,
     places: Places,
     aliases: Places,
-    /// Names that stand more than once, with their first two places: which one is meant cannot be
-    /// known.
+    /// Column names that occur more than once, with their first two positions: such a name is
+    /// ambiguous.
     repeated: HashMap<String, (usize, usize)>,
 }
 

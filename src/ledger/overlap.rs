@@ -30,7 +30,7 @@ pub struct Overlap {
     pub reached: u64,
     /// How many more are planned or under way in a run that is not finished.
     pub coming: u64,
-    /// How many people there are.
+    /// How many recipients the question is about.
     pub of: u64,
     /// Whether the numbers were counted; they are estimates otherwise.
     pub is_exact: bool,

@@ -32,9 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a message waits for its turn to have a certificate fetched. SNS waits 15 s for an
 /// answer, then delivers it again.
 const QUEUE: Duration = Duration::from_secs(12);
-/// The most bytes of an answer, the most certificates, and the most that are fetched at once.
+/// The largest answer, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
+/// The most certificates that are kept.
 const MOST: usize = 64;
+/// The most that are fetched at the same time.
 const AT_ONCE: usize = 8;
 /// The most certificates between the one that signs and a root that are fetched.
 const ISSUERS: usize = 2;

@@ -104,7 +104,7 @@ impl Intake {
                 self.metrics.add(FILING_FAILED, &[], 1);
                 if !self.has_warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "the suppression file: {why}; the ledger knows what was learned, and it is tried again"
+                        "the suppression file cannot be written: {why}; the new entries are in the ledger, and writing is tried again"
                     );
                 }
                 false

@@ -139,7 +139,7 @@ impl Message {
         }
         let frozen: Frozen = serde::Deserialize::deserialize(frozen).map_err(|_| {
             Error::internal("the run's message cannot be read back from the ledger")
-                .hint("plan the run anew with `mailbatch send`")
+                .hint("plan the run again with `mailbatch send`")
         })?;
         Self::compile(frozen, Vec::new())
     }

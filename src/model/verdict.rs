@@ -1,5 +1,5 @@
-//! What a provider says of one claim: a verdict for each member that was begun, and how the
-//! provider itself fares.
+//! What a provider says of one claim: a verdict for each member that was begun, and the
+//! health of the provider itself.
 
 use std::time::Duration;
 

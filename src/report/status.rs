@@ -254,7 +254,7 @@ fn state(run: &Run, standing: &Standing) -> &'static str {
 fn gate(run: &Run) -> String {
     match &run.gate {
         Gate::Ahead => "not judged yet".to_owned(),
-        Gate::Passed { evidence, by: Some(by), .. } => format!("let go by {}: {}", by, evidence),
+        Gate::Passed { evidence, by: Some(by), .. } => format!("approved by {}: {}", by, evidence),
         Gate::Passed { evidence, by: None, .. } => format!("passed: {}", evidence),
         Gate::Failed { evidence } => format!("failed: {}", evidence),
         Gate::Waiting { evidence } => format!("waiting for a person: {}", evidence),

@@ -31,7 +31,8 @@ const COLUMNS: [&str; 9] = [
 pub(crate) fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String> {
     match format {
         Format::Table => Ok(table(rows, width)),
-        Format::Csv => csv(rows).map_err(|e| Error::internal(format!("the trend as CSV: {e}"))),
+        Format::Csv => csv(rows)
+            .map_err(|e| Error::internal(format!("the trend cannot be written as CSV: {e}"))),
         Format::Ndjson => Ok(rows.iter().map(|row| format!("{}\n", object(row))).collect()),
         Format::Json => {
             let rows: Vec<Value> = rows.iter().map(object).collect();

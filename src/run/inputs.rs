@@ -66,7 +66,7 @@ impl Inputs {
         match Cli::try_parse_from(words).map(|cli| cli.command) {
             Ok(Command::Send(args)) => Ok(*args),
             _ => Err(Error::internal("the flags of the run cannot be read back from the ledger")
-                .hint("plan the run anew with `mailbatch send`")),
+                .hint("plan the run again with `mailbatch send`")),
         }
     }
 }

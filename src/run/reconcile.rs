@@ -162,7 +162,7 @@ impl Unknowns<'_> {
                 Ok(provider) => provider,
                 Err(error) => {
                     self.notes.push(format!(
-                        "providers.{name} cannot be asked: {}",
+                        "providers.{name} cannot be asked what became of these recipients: {}",
                         error.to_string().lines().next().unwrap_or_default()
                     ));
                     continue;
@@ -184,7 +184,7 @@ impl Unknowns<'_> {
             .await?;
             if let Some(trouble) = trouble {
                 self.notes.push(format!(
-                    "providers.{name} cannot be asked: {}",
+                    "providers.{name} cannot be asked what became of these recipients: {}",
                     in_words(trouble.refusal())
                 ));
             }

@@ -26,14 +26,15 @@ use crate::run::own_files::{own_files, target};
 pub(crate) fn kept_reports(context: &Context, run: &str) -> Result<Reports> {
     let dir = report_directory(&context.settings.workspace.state_dir);
     crate::run::state_dir::make_private_dir(&dir)?;
-    Reports::of(&dir, run).map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
+    Reports::of(&dir, run)
+        .map_err(|e| Error::internal(format!("the reports of {run} cannot be kept: {e}")))
 }
 
 /// Makes a report the newest of its run.
 pub(crate) fn publish(context: &Context, run: &str, report: &Path) -> Result<()> {
     kept_reports(context, run)?
         .publish(report)
-        .map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
+        .map_err(|e| Error::internal(format!("the reports of {run} cannot be kept: {e}")))
 }
 
 /// Reads the rows of a run some pages ahead, two of them side by side, while earlier ones are
@@ -68,7 +69,7 @@ pub(crate) async fn each_row(
 pub(crate) fn forget_report(context: &Context, run: &Run) -> Result<()> {
     kept_reports(context, &run.id)?
         .lay_aside()
-        .map_err(|e| Error::internal(format!("the report of {}: {e}", run.id)))
+        .map_err(|e| Error::internal(format!("the report of {} cannot be kept: {e}", run.id)))
 }
 
 /// Removes everything of a run that lies beside the ledger, because it holds addresses or would

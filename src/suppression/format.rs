@@ -62,7 +62,7 @@ pub(super) enum Unsplit {
     Astray,
 }
 
-/// What the fast path makes of a line.
+/// An entry as the fast path reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plain {
     pub(super) hash: u128,

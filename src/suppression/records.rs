@@ -248,7 +248,7 @@ impl<R: Read> Records<R> {
         match why {
             LineError::Io(why) => Trouble::Io(why),
             LineError::TooLong => {
-                let hint = "a suppression file has one entry a line, as plain UTF-8 text";
+                let hint = "a suppression file has one entry per line, as plain UTF-8 text";
                 Trouble::Line(
                     self.lines.number + 1,
                     Problem::new("line is longer than 1 MiB", hint),
@@ -414,7 +414,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// What a record is, and what it says of the columns.
+/// A record that was read, and the columns if it is a header.
 struct Found {
     step: Step,
     columns: Option<Columns>,

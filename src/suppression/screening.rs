@@ -211,7 +211,7 @@ impl Suppressions {
     }
 
     fn additions(&self) -> RwLockReadGuard<'_, HashMap<u128, u8>> {
-        // Nothing that holds the lock leaves the map half changed.
+        // A poisoned lock is ignored: no holder leaves the map half changed.
         self.added.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -149,8 +149,8 @@ fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
         }
         let Some(block) = blocks.last_mut() else { continue };
         let read = field(line.trim());
-        // Some indent all of it, so an indented line that begins with a known name is no folded
-        // one.
+        // Some systems indent the whole report, so an indented line that begins with a known
+        // field name is a new field and no continuation.
         if (line.starts_with([' ', '\t']) || read.is_none())
             && read.as_ref().is_none_or(|(name, _)| !is_known(name))
             && let Some((_, value)) = block.last_mut()

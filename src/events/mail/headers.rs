@@ -5,7 +5,7 @@
 /// only looks like part of a quotation (`> To: ...`) is read without its mark.
 pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    // Some quote a whole header with an indent.
+    // Some systems quote a header by indenting all of its lines.
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let indent = &first[..first.len() - first.trim_start().len()];
     for line in text.lines() {

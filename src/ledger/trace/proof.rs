@@ -53,7 +53,7 @@ pub(crate) fn has_records(path: &Path) -> bool {
 }
 
 /// Reads the trace of that name if it can prove which messages had left. It proves nothing if
-/// its first line names another trace, or if its file system has been mounted anew since, which
+/// its first line names another trace, or if its file system has been mounted again since, which
 /// may have lost what was not synced. Errs then, and as [`read`] does.
 pub(crate) fn prove(directory: &Path, name: &str) -> io::Result<TraceState> {
     let path = directory.join(name);
@@ -69,7 +69,7 @@ pub(crate) fn prove(directory: &Path, name: &str) -> io::Result<TraceState> {
             Err(distrusted("this is the trace of another run or process"))
         }
         Some(Header::V2 { mount, .. }) if is_mounted_anew(directory, mount) => {
-            Err(distrusted("its file system has been mounted anew, so records may be gone"))
+            Err(distrusted("its file system has been mounted again, so records may be gone"))
         }
         _ => read(&path),
     }

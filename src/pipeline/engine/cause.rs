@@ -17,7 +17,7 @@ pub(super) struct GivenUp {
     refusal: Refusal,
 }
 
-/// Decides what a refusal is about that makes up how a provider fares and was given at one
+/// Decides what a refusal is about that makes up the health of a provider and was given at one
 /// recipient. What is not the provider's is taken out of its health. Returns the domain that is
 /// given up.
 pub(super) async fn find(

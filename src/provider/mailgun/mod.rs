@@ -99,7 +99,7 @@ fn region(keys: &Keys<'_>) -> Result<&'static str> {
         Some("eu") => Ok(BASE_EU),
         Some(_) => Err(keys
             .error("region", "neither us nor eu")
-            .hint("write region = \"eu\" for a domain that lives there")),
+            .hint("write region = \"eu\" for a domain in the EU region")),
     }
 }
 

@@ -157,7 +157,7 @@ impl Ses {
             return Err(inexpressible("there is no recipient"));
         };
         if jobs.iter().any(|job| !goes_in_bulk(job)) {
-            return Err(inexpressible("the message goes by itself"));
+            return Err(inexpressible("this message cannot share a request"));
         }
         if !contents.iter().all(|other| is_alike(other, content)) {
             return Err(inexpressible("the messages cannot share a request"));

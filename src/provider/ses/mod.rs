@@ -134,7 +134,7 @@ impl Ses {
             let what = format!("SendBulkEmail has no field {key}, which stands in options");
             return Err(keys
                 .error("bulk", &what)
-                .hint("leave bulk out, and each message goes by itself"));
+                .hint("leave bulk out; each message then gets its own request"));
         }
         let host = match (http.base().host_str().unwrap_or_default(), http.base().port()) {
             (host, Some(port)) => format!("{host}:{port}"),

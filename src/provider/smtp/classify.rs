@@ -111,7 +111,7 @@ pub(super) fn spent_at_once() -> Health {
     Health::SlowDown(SLOW_DOWN)
 }
 
-/// How the provider fares where a refusal is about the provider for certain: by what is known, or
+/// The health of the provider where a refusal is about the provider for certain: by what is known, or
 /// because nothing was said of a recipient yet.
 fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Option<Health> {
     match reading.means {

@@ -74,7 +74,7 @@ impl<'a> HandOver<'a> {
         if let Some((verdict, health)) = check(&session, job) {
             self.session = Some(session);
             self.reply.items.push((job.id, verdict));
-            return self.fares(health);
+            return self.note_health(health);
         }
         let mut may_reconnect = true;
         let mut change: Option<Change> = None;
@@ -118,7 +118,7 @@ impl<'a> HandOver<'a> {
                         After::Change(begun) => {
                             (change, may_reconnect) = (Some(begun), false);
                             if let Err(error) = self.wire.answered(job.id, &blameless(verdict)) {
-                                return self.fares(untraced(&error));
+                                return self.note_health(untraced(&error));
                             }
                             drop(session);
                             session = self.opened(self.smtp.open(self.begun_at).await)?;
@@ -154,7 +154,7 @@ impl<'a> HandOver<'a> {
                             &Verdict::NotTaken { refusal: fault.refusal(), counts: false },
                         )
                     {
-                        return self.fares(untraced(&error));
+                        return self.note_health(untraced(&error));
                     }
                     drop(session);
                     session = self.opened(self.smtp.open(self.begun_at).await)?;
@@ -169,12 +169,12 @@ impl<'a> HandOver<'a> {
                     }
                     return self.settle_at(job, verdict, fault.health(), fault.is_at_a_recipient());
                 }
-                // Nothing of it was begun; alone it fares like any other.
+                // Nothing of it was begun; alone it goes like any other.
                 Ended::NotBehind => {
                     drop(session);
                     session = self.opened(self.smtp.open(self.begun_at).await)?;
                 }
-                Ended::Untraced(error) => return self.fares(untraced(&error)),
+                Ended::Untraced(error) => return self.note_health(untraced(&error)),
             }
         }
     }
@@ -253,8 +253,8 @@ impl<'a> HandOver<'a> {
             self.smtp.refused_outright.store(0, Ordering::Relaxed);
         }
         self.reply.items.push((job.id, verdict));
-        self.fares(health)?;
-        traced.or_else(|error| self.fares(untraced(&error)))
+        self.note_health(health)?;
+        traced.or_else(|error| self.note_health(untraced(&error)))
     }
 
     /// Settles a job whose answer may be about its recipient alone.
@@ -271,8 +271,8 @@ impl<'a> HandOver<'a> {
         settled
     }
 
-    /// Goes on only with a provider that fares well.
-    pub(super) fn fares(&mut self, health: Health) -> Result<(), Halt> {
+    /// Records how the provider does; goes on only where nothing is wrong with it.
+    pub(super) fn note_health(&mut self, health: Health) -> Result<(), Halt> {
         // What may be about one recipient is weighed where others are known.
         let health = if self.at_hand.is_some() { health } else { self.smtp.weighed(health) };
         let is_fine = health == Health::Fine;

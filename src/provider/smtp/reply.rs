@@ -178,7 +178,7 @@ impl ReplyBuffer {
 }
 
 fn parse_line(line: &[u8]) -> Result<(u16, bool, &[u8]), &'static str> {
-    let wrong = Err("something that is no SMTP reply");
+    let wrong = Err("a line without a valid reply code");
     let Some((digits, rest)) = line.split_first_chunk::<3>() else { return wrong };
     if !(b'2'..=b'5').contains(&digits[0]) || !digits.iter().all(u8::is_ascii_digit) {
         return wrong;

@@ -99,7 +99,7 @@ pub(super) struct Surroundings<'a> {
 impl Session {
     /// Opens a session at one of the relay's addresses, for a claim that began then; once more
     /// where the password was refused and another has been fetched in its place. Where that fails
-    /// it says how the provider fares.
+    /// it says how the provider does.
     pub(super) async fn open(
         surroundings: Surroundings<'_>,
         begun_at: Instant,

@@ -172,7 +172,7 @@ impl Keys<'_> {
         }
         let ascii = domain_to_ascii(name).map_err(|why| {
             self.error("helo", &why.to_string())
-                .hint("write this machine's name in DNS, or [192.0.2.1]")
+                .hint("set it to this machine's DNS name, such as mail.acme.example, or to its IP address in brackets, such as [192.0.2.1]")
         })?;
         Ok(Some(ascii))
     }

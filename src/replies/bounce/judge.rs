@@ -254,10 +254,11 @@ fn decide(
     around: impl FnOnce() -> String,
     look: Look<'_>,
 ) -> Class {
-    // A program that the mail was piped to failed, whatever it says of users.
-    let is_told_by_program =
+    // The mail was piped to a program, and that failed. What it says about users does not count,
+    // but for 5.1.1 with words for an absent user.
+    let is_said_by_program =
         said.starts_with("x-unix;") && !(status == "5.1.1" && says_absent(said));
-    if is_told_by_program || is_failed_program(said) {
+    if is_said_by_program || is_failed_program(said) {
         return Class::System;
     }
     let said = without_repeated(&without_frame(&without_addresses(said)), code);

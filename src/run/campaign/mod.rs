@@ -106,7 +106,9 @@ pub(crate) fn lock(
                 )
                 .hint("`mailbatch status` shows it; --wait-lock 10m waits for it"));
             }
-            Err(e) => return Err(Error::internal(format!("the campaign's lock: {e}"))),
+            Err(e) => {
+                return Err(Error::internal(format!("the campaign's lock cannot be taken: {e}")));
+            }
         }
     }
     Ok(Lock { _files: files })

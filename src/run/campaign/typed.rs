@@ -75,7 +75,7 @@ pub(crate) fn argument(name: &str) -> String {
     let is_plain = name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
     let quoted =
         if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
-    // A name that begins as a flag does would be taken for one.
+    // A name that begins with - would be read as a flag.
     if name.starts_with('-') {
         format!("--campaign={quoted}")
     } else {

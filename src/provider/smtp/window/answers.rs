@@ -144,7 +144,7 @@ impl<'a> HandOver<'a> {
         if was_used {
             match self.wire.answered(job.id, &verdict) {
                 Ok(()) => self.todo.push_front(job),
-                Err(error) => pipe.is_stopped |= self.fares(untraced(&error)).is_err(),
+                Err(error) => pipe.is_stopped |= self.note_health(untraced(&error)).is_err(),
             }
         } else {
             self.conclude(pipe, job, verdict, fault.health());

@@ -61,7 +61,7 @@ impl<'a> HandOver<'a> {
         if let Some((verdict, health)) = check(&session, job) {
             self.session = Some(session);
             self.reply.items.push((job.id, verdict));
-            return self.fares(health);
+            return self.note_health(health);
         }
         if let Err(stopped) = self.permitted(job).await {
             self.session = Some(session);
@@ -89,7 +89,7 @@ impl<'a> HandOver<'a> {
                     if matches!(fault, Fault::Spent(..))
                         && let Err(error) = self.wire.answered(job.id, &verdict)
                     {
-                        return self.fares(untraced(&error));
+                        return self.note_health(untraced(&error));
                     }
                     drop(session);
                     session = self.opened(self.smtp.open(self.begun_at).await)?;
@@ -179,7 +179,7 @@ impl<'a> HandOver<'a> {
             if let Some((verdict, health)) = check(&pipe.session, job) {
                 self.todo.pop_front();
                 self.reply.items.push((job.id, verdict));
-                pipe.is_held |= self.fares(health).is_err();
+                pipe.is_held |= self.note_health(health).is_err();
                 continue;
             }
             let Some(permitted) = self.wire.slot_now(job) else { return Some(job) };
@@ -239,7 +239,7 @@ impl<'a> HandOver<'a> {
         ));
         pipe.cut.clear();
         // The provider's health says what stops the claim.
-        let _ = self.fares(untraced(error));
+        let _ = self.note_health(untraced(error));
     }
 
     fn finish(&mut self, mut pipe: Pipe<'a>) -> Result<(), Halt> {

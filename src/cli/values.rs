@@ -1,4 +1,4 @@
-//! Words that flags accept, and the parsers of values that are no type of their own.
+//! The values that flags accept, and the parsers of values that are no type of their own.
 
 use clap::ValueEnum;
 use encoding_rs::Encoding;
