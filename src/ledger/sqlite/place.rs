@@ -46,9 +46,7 @@ impl Place {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             match std::fs::metadata(file) {
                 Ok(about) if (about.dev(), about.ino()) == (*device, *inode) => {
-                    if number == 0
-                        && self.length.fetch_max(about.len(), Ordering::Relaxed) > about.len()
-                    {
+                    if number == 0 && self.is_cut_short(file, about.len()) {
                         return Some(format!(
                             "{name} was overwritten or cut short while it was in use"
                         ));
@@ -67,8 +65,36 @@ impl Place {
         None
     }
 
+    /// Whether the database, which had so many bytes a moment ago, has become shorter. Another
+    /// thread may have seen it grow since, so it is looked at once more.
+    fn is_cut_short(&self, file: &Path, bytes: u64) -> bool {
+        let longest = self.length.fetch_max(bytes, Ordering::Relaxed);
+        longest > bytes && !std::fs::metadata(file).is_ok_and(|now| now.len() >= longest)
+    }
+
     /// Errs with `Fault::Lost` when one of the files is gone.
     pub(super) fn check(&self) -> Result<()> {
         self.lost().map_or(Ok(()), |what| Err(Fault::Lost(what)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_grew_while_it_was_looked_at_is_not_cut_short() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path();
+        std::fs::write(path, [0; 200]).expect("written");
+        let place = Place::of(path);
+        assert_eq!(place.lost(), None);
+        assert!(!place.is_cut_short(path, 100), "another thread saw 200 bytes meanwhile");
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|file| file.set_len(100))
+            .expect("cut");
+        assert!(place.lost().is_some_and(|what| what.contains("cut short")));
     }
 }
