@@ -1,5 +1,5 @@
-//! A report that is read back after the ledger was lost: whom it names as reached or refused, and
-//! who is to be suppressed by what it says.
+//! A report that is read back after the ledger was lost: the recipients that it names as reached
+//! or refused, and those to suppress by what it says.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
