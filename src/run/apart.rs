@@ -1,11 +1,12 @@
-//! Which runs are compared with each other: real mail with real mail, the sandbox with the sandbox.
+//! Which earlier runs a run is compared with. Runs that sent real mail are compared with each
+//! other, and so are sandbox runs.
 
 use crate::config::Settings;
 use crate::ledger::record::UNREACHED;
 use crate::ledger::{APART_SANDBOX, Run};
 use crate::run::settings::RunSettings;
 
-/// The names of providers that are the sandbox.
+/// The names of the providers of kind `sandbox`.
 pub(crate) fn sandboxes(settings: &Settings) -> Vec<String> {
     settings
         .providers
@@ -15,7 +16,7 @@ pub(crate) fn sandboxes(settings: &Settings) -> Vec<String> {
         .collect()
 }
 
-/// The word for runs through these providers.
+/// The label of runs through these providers: runs with the same label are compared.
 pub(crate) fn of_providers<'a>(
     settings: &Settings,
     mut providers: impl Iterator<Item = &'a str>,
@@ -28,7 +29,7 @@ pub(crate) fn of_providers<'a>(
     }
 }
 
-/// The word for a run that has been planned, as its record has it.
+/// The label of a run that has been planned.
 pub(crate) fn of_run(settings: &Settings, run: &Run) -> &'static str {
     if RunSettings::of(run).is_ok_and(|frozen| !frozen.reaches_list()) {
         UNREACHED

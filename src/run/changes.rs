@@ -1,5 +1,5 @@
-//! What differs between a campaign's latest run and what is to be sent now, and whether a send may
-//! go on with that.
+//! The differences between a campaign's latest run and the inputs of a new send, and whether the
+//! send may continue in spite of them.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::model::exit::Exit;
 use crate::model::outcome::Outcome;
 use crate::run::context::Context;
 
-/// What differs from an earlier run of the campaign, in words.
+/// The inputs that differ from an earlier run of the campaign, for messages.
 pub(crate) fn changes(
     run: &Run,
     list_fingerprint: &str,
@@ -27,13 +27,14 @@ pub(crate) fn changes(
     changed
 }
 
-/// What has changed, as the subject of a sentence with its verb.
+/// What has changed, as a subject with its verb, for example `the list has`.
 pub(crate) fn has(changed: &[&'static str]) -> String {
     format!("{} {}", changed.join(" and "), if changed.len() > 1 { "have" } else { "has" })
 }
 
-/// Why a campaign may not go on with what has changed; `None` where it may. `typed` is what to type
-/// for it, `is_named` says that `--campaign` was given, `is_accepted` that `--accept-changes` was.
+/// The refusal to continue a campaign with changed inputs; `None` if it may continue. `typed` is
+/// the `--campaign` argument for the hint. `is_named`: `--campaign` was given. `is_accepted`:
+/// `--accept-changes` was given.
 pub(crate) fn refusal(
     run: &Run,
     typed: &str,
@@ -64,17 +65,17 @@ pub(crate) fn refusal(
             _ => String::new(),
         };
         return refuse(format!(
-            "name the campaign: {typed} goes on with it and sends to added rows only, a new name begins anew{unreached}"
+            "name the campaign: {typed} continues it and sends to added rows only; a new name starts a new campaign{unreached}"
         ));
     }
     if changed.contains(&"the message") && !is_accepted {
-        return refuse("--accept-changes sends the changed message to recipients that have not been reached, a new campaign name begins anew".into());
+        return refuse("--accept-changes sends the changed message to the recipients not yet reached; a new campaign name sends it to all recipients".into());
     }
     None
 }
 
-/// Says, also under `-q`, how many recipients an unfinished run leaves behind because the list of
-/// the run that takes over has them no more.
+/// Warns, even under `-q`, if an unfinished run had recipients that are missing from the list of
+/// the new run that replaces it.
 pub(crate) async fn warn_of_left_out(
     context: &Context,
     ledger: &dyn Ledger,
@@ -108,8 +109,8 @@ pub(crate) async fn warn_of_left_out(
     Ok(())
 }
 
-/// A run that was abandoned is not continued: the same command plans anew, and recipients that were
-/// reached stay reached.
+/// Whether the run was abandoned. An abandoned run is not continued: the same command plans a new
+/// run, which skips recipients already reached.
 pub(crate) async fn is_abandoned(
     ledger: &dyn Ledger,
     run: &Run,

@@ -1,6 +1,5 @@
-//! The report files of a command that a CI job reads. They exist in every case: a command that is
-//! refused, or killed, must leave no report of an earlier one behind, for that would be taken for
-//! its own.
+//! Keeps the report files that a CI job reads up to date. If a command is refused or killed, the
+//! job must not find the report of an earlier command and take it for the new one.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use crate::report::{self, Format};
 use crate::run::console::eprintln_quietly;
 use crate::run::own_files::of_workspace;
 
-/// The reports for CI that a command was asked for.
+/// The CI reports that a command was asked to write.
 pub(crate) struct CiReports {
     places: Vec<Place>,
 }
@@ -28,9 +27,8 @@ struct Place {
 }
 
 impl CiReports {
-    /// Those of a command that is about to begin; each says from now on that it has not ended,
-    /// unless something lies there that may be no report: that is replaced once the command has
-    /// found the place fit.
+    /// Marks the CI reports of a starting command as unfinished. A file that may not be a report is
+    /// left alone for now; it is replaced after the command has checked the place.
     pub(crate) fn begin(globals: &Globals, command: &Command) -> Self {
         let (reports, format, inputs) = asked(command);
         Self::of(globals, &reports, format, &inputs)
@@ -49,7 +47,7 @@ impl CiReports {
         own.add_state_dir(&base.join(".mailbatch"));
         inputs.iter().for_each(|input| own.add(&base.join(input), "an input of this command"));
         let places = forms.into_iter().filter_map(|(typed, format)| {
-            // A place that is unfit is refused by the command itself.
+            // The command itself refuses a place that it cannot write to.
             let target = Target::of(&base.join(typed), &typed.shown(), &own).ok()?;
             Some(Place { typed: typed.to_owned(), format, target })
         });
@@ -58,8 +56,8 @@ impl CiReports {
             if !is_in_place(place.target.path())
                 && ci::is_replaceable(place.target.path(), place.format)
             {
-                // Where nothing can be written, nothing of an earlier command may stay either; the
-                // command says what is wrong there.
+                // If the place cannot be written, remove the report of the earlier command. The
+                // command itself reports the error.
                 if begin(&place.target, place.format).is_err() {
                     let _ = std::fs::remove_file(place.target.path());
                 }
@@ -68,8 +66,8 @@ impl CiReports {
         reports
     }
 
-    /// Writes why a command ended that has not written its report, or has written a good one before
-    /// it failed.
+    /// Writes the reason why a command ended into each report that the command has not written, or
+    /// has written as passed before it failed.
     pub(crate) fn end(&self, ended: Result<Exit>) -> Result<Exit> {
         for place in &self.places {
             place.end(&ended);
@@ -86,8 +84,8 @@ impl Place {
         };
         let (subject, why) = match (ended, content) {
             (Err(error), Content::Missing | Content::Unfinished | Content::Passing) => {
-                // Whatever is refused before sending and is neither message nor suppression file is
-                // the list.
+                // An input refused before sending that is neither the message nor a suppression
+                // file is the list.
                 let list = (error.exit() == Exit::REFUSED).then_some(Subject::List);
                 (error.subject().or(list), format!("exit {}: {error}", error.exit().code()))
             }
@@ -96,19 +94,20 @@ impl Place {
             }
             (Err(_), Content::Foreign) => {
                 return eprintln_quietly(&format!(
-                    "mailbatch: {}: what lies there is no report and was left as it is; this command did not come to write one",
+                    "mailbatch: {}: what lies there is no report, so it was not replaced; this command ended before it could write one",
                     self.typed.shown()
                 ));
             }
             (Err(_), Content::Failing) | (Ok(_), _) => return,
         };
         let text = ci::refusal(self.format, &ci::class(&self.typed), subject, &why);
-        // The error itself is what the command ends with.
+        // Errors are ignored: the command already ends with an error.
         let _ = report::write_text(&self.target, self.format, &text);
     }
 }
 
-/// Says in the place of a report for CI, which has been found fit, that the command has not ended.
+/// Writes a CI report that says that the command has not ended. The place must have been checked
+/// before.
 pub(crate) fn begin(target: &Target, format: Format) -> Result<()> {
     if !is_for_ci(format) || is_in_place(target.path()) {
         return Ok(());
@@ -116,8 +115,8 @@ pub(crate) fn begin(target: &Target, format: Format) -> Result<()> {
     report::write_text(target, format, &ci::unfinished(format, &ci::class(target.typed())))
 }
 
-/// The reports that a command was asked for, their form where a flag names it, and the files that
-/// it reads.
+/// The reports that a command was asked to write, the format if a flag names it, and the files that
+/// the command reads.
 fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
     match command {
         Command::Send(args) => {
@@ -143,7 +142,7 @@ fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
             let format = args.format.map(|format| match format {
                 ReportFormat::Junit => Format::Junit,
                 ReportFormat::Md => Format::Markdown,
-                // No CI job reads the others.
+                // CI jobs do not read the other formats.
                 _ => Format::Csv,
             });
             (args.output.iter().map(PathBuf::as_path).collect(), format, Vec::new())
@@ -152,8 +151,8 @@ fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
     }
 }
 
-/// Writes that a command line could not be read into the reports for CI that it names. `typed`
-/// begins with the program's name.
+/// Writes into the CI reports on a command line that the command line is invalid. `typed` starts
+/// with the program's name.
 pub(crate) fn refuse_command_line(typed: &[OsString], why: &str) {
     let sends =
         |argument: &OsString| ["send", "resume", "retry"].iter().any(|word| argument == word);
@@ -177,7 +176,7 @@ pub(crate) fn refuse_command_line(typed: &[OsString], why: &str) {
     let _ = CiReports::of(&globals, &reports, None, &others).end(Err(Error::usage(why)));
 }
 
-/// A flag and what is written behind its `=`.
+/// Splits a flag from the value after its `=`.
 fn flag_and_value(argument: &OsStr) -> (&str, Option<&str>) {
     let text = argument.to_str().unwrap_or_default();
     match text.split_once('=') {

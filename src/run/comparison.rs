@@ -1,7 +1,7 @@
-//! What a run was planned from, compared with what is there now.
+//! Compares the inputs that a run was planned from with their present state.
 //!
-//! A run goes on from the ledger alone, so a message or a list that was corrected meanwhile would
-//! be ignored in silence.
+//! A run continues from the ledger alone. Without this comparison, it would silently ignore a
+//! message or list that was corrected in the meantime.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -22,20 +22,20 @@ use crate::run::reports::each_row;
 use crate::run::settings::RunRoute;
 use crate::run::settings::RunSettings;
 
-/// What is not as it was when a run was planned.
+/// The differences between a run's plan and the present inputs.
 #[derive(Default)]
 pub(crate) struct Changed {
-    /// A line for each difference, by what it is about.
+    /// One line for each difference, with the input that it is about.
     pub(crate) what: Vec<(&'static str, String)>,
-    /// What could not be compared, and is as planned.
+    /// Inputs that could not be compared and are used as planned.
     pub(crate) notes: Vec<String>,
-    /// The run cannot go on as planned, because a provider is of another kind now.
+    /// The run cannot continue as planned, because a provider has another kind now.
     pub(crate) cannot_go_as_planned: bool,
-    /// Suppression files that the configuration does not name any more.
+    /// Suppression files that the configuration no longer names.
     pub(crate) suppression_files: Vec<PathBuf>,
 }
 
-/// Compares what a run was planned from with what is there now.
+/// The comparison of a run's planned inputs with the present ones.
 pub(crate) struct Comparison<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: &'a dyn Ledger,
@@ -44,8 +44,8 @@ pub(crate) struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// The arguments with which the run was planned; `None` for one of an earlier version, and
-    /// where a list came from standard input or is gone.
+    /// The arguments that the run was planned with. `None` for a run of an earlier version, or if a
+    /// list came from standard input or no longer exists.
     pub(crate) fn send_args(&self) -> Result<Option<SendArgs>> {
         let Some(inputs) = &self.frozen.inputs else { return Ok(None) };
         let lists: Vec<PathBuf> = inputs.lists.iter().map(|(list, _)| list.clone()).collect();
@@ -76,15 +76,15 @@ impl Comparison<'_> {
         Ok(changed)
     }
 
-    /// The suppression files that the configuration names no more. One below a workspace that was
-    /// moved or copied since is named where the configuration names the same place below it.
+    /// The suppression files that the configuration no longer names. If the workspace was moved or
+    /// copied, a file still counts as named if the configuration names the same relative path.
     fn dropped(&self, inputs: &Inputs) -> Vec<PathBuf> {
         let settings = &self.context.settings;
         let root = &settings.workspace.root;
         let is_there = |file: &Path, now: &Path| now.exists() || !file.exists();
         let is_moved = |file: &Path, now: &PathBuf| {
             let Ok(below) = now.strip_prefix(root) else { return false };
-            // What lies beside the workspace is another file beside its new place.
+            // A file outside the workspace does not move with the workspace.
             if !below.components().all(|part| matches!(part, Component::Normal(_))) {
                 return false;
             }
@@ -98,9 +98,9 @@ impl Comparison<'_> {
         inputs.suppression_files.iter().filter(|file| !is_named(file)).cloned().collect()
     }
 
-    /// Whether the workspace lay in this directory when the run was planned. A run of an earlier
-    /// version shows it by the files that it was planned from: they lay below the directory, and
-    /// below the workspace there are files in the same places.
+    /// Whether the workspace was in this directory when the run was planned. Runs of earlier
+    /// versions did not record the directory. For them, the answer is yes if an input file was
+    /// below it and the workspace has a file at the same relative path.
     fn lay_at(&self, inputs: &Inputs, dir: &Path) -> bool {
         if let Some(root) = &inputs.root {
             return root == dir;
@@ -122,7 +122,7 @@ impl Comparison<'_> {
         };
         let typed = match args {
             Some(args) => args.message.clone(),
-            // An earlier version has not kept what was typed.
+            // Earlier versions did not record the arguments.
             None => {
                 MessageArgs { message: self.frozen.message_file.clone(), ..MessageArgs::default() }
             }
@@ -130,7 +130,7 @@ impl Comparison<'_> {
         let file = typed.message.clone().or_else(configured);
         if let Some(file) = file.as_deref().filter(|file| !file.exists()) {
             changed.notes.push(format!(
-                "{} is gone: the message goes as it was planned",
+                "{} no longer exists: the message is sent as planned",
                 settings.workspace.shown(file)
             ));
             return Ok(());
@@ -147,7 +147,7 @@ impl Comparison<'_> {
                 ));
             }
             Err(error) => changed.notes.push(format!(
-                "the message cannot be compared with what it is now: {}",
+                "the message cannot be compared with its present version: {}",
                 error.parts().0
             )),
         }
@@ -157,15 +157,14 @@ impl Comparison<'_> {
     async fn lists(&self, inputs: &Inputs, args: &SendArgs, changed: &mut Changed) -> Result<()> {
         let shown = |path: &Path| self.context.settings.workspace.shown(path);
         if let Some((gone, _)) = inputs.lists.iter().find(|(list, _)| !list.exists()) {
-            changed.notes.push(format!(
-                "{} is gone: the recipients are those that were planned",
-                shown(gone)
-            ));
+            changed
+                .notes
+                .push(format!("{} no longer exists: the planned recipients are used", shown(gone)));
             return Ok(());
         }
         let is_same =
             |(list, digest): &(PathBuf, String)| digest_of(list).is_ok_and(|now| now == *digest);
-        // Standard input cannot be read again.
+        // Standard input cannot be read a second time.
         let has_all = !inputs.lists.is_empty() && inputs.lists.len() == self.run.head.lists.len();
         if !has_all || tokio::task::block_in_place(|| inputs.lists.iter().all(is_same)) {
             return Ok(());
@@ -196,7 +195,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// How many rows were added, removed and changed since they were planned.
+    /// How many rows were added, removed and changed since the run was planned.
     async fn rows(&self, mut now: HashMap<u64, Vec<u64>>) -> Result<String> {
         let (mut removed, mut altered) = (0_u64, 0_u64);
         each_row(self.ledger, &self.run.id, |row| {
@@ -217,7 +216,7 @@ impl Comparison<'_> {
         let parts: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         Ok(if parts.is_empty() {
-            "its rows are in another order, or its columns have other names".to_owned()
+            "its rows are in a different order, or its columns have different names".to_owned()
         } else {
             format!("rows: {}", parts.join(", "))
         })
@@ -236,7 +235,7 @@ impl Comparison<'_> {
                 changed.cannot_go_as_planned = true;
             }
         }
-        // One that was typed is not chosen by the configuration.
+        // If `--provider` was given, the configuration does not choose.
         let Ok(chosen) = settings.chosen(args.target.provider.as_deref()) else { return };
         if chosen.label() != self.run.head.provider || RunRoute::of(&chosen) != self.frozen.route {
             let order = |route: &RunRoute| route.order.join(", ");
@@ -246,7 +245,7 @@ impl Comparison<'_> {
             changed.what.push((
                 "the provider",
                 format!(
-                    "it was {was} and the configuration now chooses {}",
+                    "it was {was}, and the configuration now chooses {}",
                     is.unwrap_or_else(|| chosen.label())
                 ),
             ));
@@ -254,7 +253,7 @@ impl Comparison<'_> {
     }
 }
 
-/// A row is known by the address in it.
+/// Rows are matched by a hash of the normalized address.
 fn person(email: &str) -> u64 {
     xxh3_64(key_of(email).as_bytes())
 }

@@ -1,5 +1,5 @@
-//! How an execution ends: from what stopped it to the rows that are left, the exit code, what
-//! earned it, and the command that goes on.
+//! Ends an execution: gives the remaining rows an outcome, and determines the exit code, its
+//! reasons, and the command to type next.
 
 use crate::cli::SendingArgs;
 use crate::ledger::{ExitReason, Ledger, Run, RunState, Standing};
@@ -12,35 +12,36 @@ use crate::run::context::Context;
 use crate::run::reports::record_end;
 use crate::run::verdict;
 
-/// How an execution ended.
+/// The result of an execution.
 pub(crate) struct Conclusion {
     pub(crate) run: Run,
     pub(crate) standing: Standing,
-    /// Recipients handed over by this execution.
+    /// Recipients submitted to a provider by this execution.
     pub(crate) handed_over: u64,
-    /// The exit codes that it earned, and what earned each.
+    /// The exit codes that apply, each with its reason.
     pub(crate) earned: Vec<(Exit, String)>,
-    /// The command that goes on; `None` where nothing is left to do.
+    /// The command to type next; `None` if nothing is left to do.
     pub(crate) next: Option<String>,
 }
 
-/// What follows from what stopped an execution.
+/// The consequences of the reason that stopped an execution.
 #[derive(Debug, Default)]
 struct Stop {
     earned: Option<(Exit, String)>,
-    /// Why the rows that are left are held, and in whose words.
+    /// Why the remaining rows are held: the reason, and the detail shown for it.
     held: Option<(Reason, String)>,
-    /// The command that goes on.
+    /// The command to type next.
     next: Option<String>,
-    /// Recipients that wait for another attempt become deferred first.
+    /// Recipients that wait for another attempt first become deferred.
     gives_up: bool,
-    /// A signal: what became of the batches on the wire belongs to its reason.
+    /// The reason is a signal, so the text also says what happened to the batches on the wire.
     is_signal: bool,
-    /// What the execution fails with, once the rows are held.
+    /// The error that the execution ends with, after the rows have been held.
     error: Option<Error>,
 }
 
-/// The table of stops. `run` names the run, `resume` is the command that goes on with it.
+/// The consequences of each reason to stop. `run` is the run's id, `resume` the command that
+/// continues it.
 fn stop(why: Why, run: &str, resume: &str) -> Stop {
     let ends = |exit: Exit, why: String, next: String, held: Option<(Reason, String)>| Stop {
         earned: Some((exit, why)),
@@ -69,8 +70,8 @@ fn stop(why: Why, run: &str, resume: &str) -> Stop {
             format!("{resume}    # once the provider accepts mail again"),
             refusals.into_iter().next().map(|(_, refusal)| (refusal.reason, refusal.words())),
         ),
-        // A recipient that a provider deferred has been tried for as long as retries last, whatever
-        // the other providers answered.
+        // A recipient that a provider deferred has been tried for the whole retry period, even if
+        // the other providers failed for different reasons.
         Why::Failing(refusals) => Stop {
             gives_up: true,
             ..ends(
@@ -80,7 +81,7 @@ fn stop(why: Why, run: &str, resume: &str) -> Stop {
                 refusals.into_iter().next().map(|(_, refusal)| (Reason::Session, refusal.words())),
             )
         },
-        // The canary was judged with those that wait as failures.
+        // The judgement of the canary counted the waiting recipients as failures.
         Why::CanaryFailed(evidence) => Stop {
             gives_up: true,
             ..ends(
@@ -94,7 +95,7 @@ fn stop(why: Why, run: &str, resume: &str) -> Stop {
         },
         Why::Waiting(evidence) => ends(
             Exit::WAITING,
-            format!("waiting for a person: {evidence}"),
+            format!("waiting for a person to decide: {evidence}"),
             decide,
             Some((Reason::Canary, evidence)),
         ),
@@ -136,22 +137,22 @@ fn stop(why: Why, run: &str, resume: &str) -> Stop {
     }
 }
 
-/// An execution whose loop has ended.
+/// The inputs needed to end an execution after its loop has finished.
 pub(crate) struct Ending<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: &'a dyn Ledger,
     pub(crate) run: &'a Run,
     pub(crate) sending: &'a SendingArgs,
-    /// Exit 9 where no recipient was left to send to.
+    /// Exit 9 if there was no recipient to send to.
     pub(crate) error_on_empty: bool,
-    /// The command that opens the same recipients again, where `resume` would not.
+    /// The command that reopens the same recipients, if `resume` would not.
     pub(crate) again: Option<&'a str>,
-    /// How the run stood when the execution began.
+    /// The state of the run's rows when the execution began.
     pub(crate) before: &'a Standing,
 }
 
 impl Ending<'_> {
-    /// Gives every row that is left an outcome, finishes the run in the ledger, and works out the
+    /// Gives every remaining row an outcome, finishes the run in the ledger, and determines the
     /// exit codes.
     pub(crate) async fn conclude(&self, why: Option<Why>) -> Result<Conclusion> {
         let (ledger, before, id) = (self.ledger, self.before, self.run.id.as_str());
@@ -177,8 +178,8 @@ impl Ending<'_> {
             earned.push((Exit::EMPTY, "no recipient was left to send to".to_owned()));
         }
         if let Some(error) = stop.error {
-            // What is open in this process is complete: the report that is written from it names
-            // each recipient that was reached.
+            // The ledger file was lost, but this process still has it open and complete: the report
+            // written from it names each recipient that was reached.
             return Err(error);
         }
         let left = standing.tally.get(Outcome::Held) + standing.tally.get(Outcome::Deferred);
@@ -201,7 +202,7 @@ impl Ending<'_> {
     }
 }
 
-/// Errs where rows are missing or have no outcome.
+/// Returns an error if rows are missing or have no outcome.
 fn refuse_wrong_sum(id: &str, before: &Standing, after: &Standing) -> Result<()> {
     let (rows, open, total) = (before.tally.total(), after.tally.open, after.tally.total());
     if open == 0 && total == rows {
@@ -215,27 +216,27 @@ fn refuse_wrong_sum(id: &str, before: &Standing, after: &Standing) -> Result<()>
     ))
 }
 
-/// What became of the batches that were on the wire when a signal came.
+/// What happened to the batches that were on the wire when the signal arrived.
 fn on_the_wire(id: &str, before: &Standing, after: &Standing) -> String {
     let unknown = |standing: &Standing| standing.tally.get(Outcome::Unknown);
     match unknown(after).saturating_sub(unknown(before)) {
-        0 => "; what was on the wire has been answered".to_owned(),
+        0 => "; all messages on the wire have been answered".to_owned(),
         n => format!(
             "; {n} on the wire had no answer: `mailbatch report {id} --outcome unknown` names them"
         ),
     }
 }
 
-/// Which signal ended an execution, for people.
+/// The signal that ended an execution, for messages.
 fn signal_words(exit: Exit) -> &'static str {
     match exit {
         Exit::HUNG_UP => "the terminal was closed (SIGHUP)",
-        Exit::TERMINATED => "another process ended it (SIGTERM)",
+        Exit::TERMINATED => "ended by another process (SIGTERM)",
         _ => "interrupted at the terminal (Ctrl-C, SIGINT)",
     }
 }
 
-/// Recipients that an attempt has settled.
+/// The number of recipients with an outcome from an attempt.
 fn attempted(standing: &Standing) -> u64 {
     [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown]
         .iter()
@@ -243,7 +244,7 @@ fn attempted(standing: &Standing) -> u64 {
         .sum()
 }
 
-/// What each provider did, and the code, if it has one, and words of its refusal.
+/// For each provider: its name, `did`, and the code and text of its refusal.
 fn each(refusals: &[(String, Refusal)], did: &str) -> String {
     let in_words = |(name, refusal): &(String, Refusal)| {
         format!("{name} {did}: {}", format!("{} {}", refusal.code, refusal.detail).trim())
@@ -251,7 +252,7 @@ fn each(refusals: &[(String, Refusal)], did: &str) -> String {
     refusals.iter().map(in_words).collect::<Vec<_>>().join("; ")
 }
 
-/// An error without its hint.
+/// The first line of an error, without its hint.
 fn first_line(error: &Error) -> String {
     error.parts().0.lines().next().unwrap_or_default().to_owned()
 }

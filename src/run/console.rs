@@ -1,11 +1,12 @@
-//! The terminal, pipes and log of the person who started the command.
+//! Standard output, standard error and questions on the terminal.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::model::error::{Error, Result};
 use crate::model::shown::visible_lines;
 
-/// Writes to standard output what was asked for; a reader that has left is no error.
+/// Writes the command's output to standard output. A reader that has closed the pipe is not an
+/// error.
 pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
@@ -15,19 +16,20 @@ pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
     }
 }
 
-/// Writes a line to standard error; one that is closed is no error.
+/// Writes a line to standard error. A closed standard error is not an error.
 pub(crate) fn eprintln_quietly(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible_lines(line));
 }
 
-/// Whether a person sits there: standard input and standard error are a terminal.
+/// Whether an operator can be asked: standard input and standard error are terminals.
 pub(crate) fn has_person() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a yes-or-no question on the terminal; everything but yes is no.
+/// Asks a yes-or-no question on the terminal; any answer but yes counts as no.
 pub(crate) fn ask(question: &str) -> bool {
-    // Not locked while the answer is awaited: other threads write there meanwhile.
+    // Standard error is not locked while waiting for the answer, because other threads may write to
+    // it.
     let mut err = std::io::stderr();
     if write!(err, "{question} [y/N] ").and_then(|()| err.flush()).is_err() {
         return false;
@@ -37,7 +39,7 @@ pub(crate) fn ask(question: &str) -> bool {
         && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Columns of the terminal; 100 without one.
+/// The width of the terminal in columns; 100 if there is no terminal.
 pub(crate) fn width() -> u16 {
     console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns)
 }

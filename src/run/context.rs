@@ -1,4 +1,4 @@
-//! What nearly every command needs: the settings, the ledger, and where to speak.
+//! What most commands need: the settings, access to the ledger, and output to the operator.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use crate::run::console::{self, eprintln_quietly};
 use crate::run::emptied;
 use crate::suppression::{Places, Suppressions};
 
-/// The settings of the workspace and what was typed for all commands.
+/// The workspace's settings and the global flags.
 pub(crate) struct Context {
     pub(crate) globals: Globals,
     pub(crate) settings: Settings,
-    /// When the command began.
+    /// When the command started.
     pub(crate) began: jiff::Timestamp,
 }
 
@@ -39,7 +39,7 @@ impl Context {
         Ok(Self { globals: globals.clone(), settings, began })
     }
 
-    /// Opens the ledger, making it if there is none.
+    /// Opens the ledger; creates it if it does not exist.
     pub(crate) fn ledger(&self) -> Result<Arc<dyn Ledger>> {
         ledger::open(&self.settings.workspace.state_dir).map_err(|error| {
             let error = Error::from(error);
@@ -51,13 +51,13 @@ impl Context {
         })
     }
 
-    /// Opens the ledger of a workspace that has lost an earlier one, making it if there is none.
+    /// Opens the ledger of a workspace that has lost an earlier one; creates it if it does not
+    /// exist.
     pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<dyn Ledger>, Remains, Loss)> {
         Ok(ledger::open_after_loss(&self.settings.workspace.state_dir)?)
     }
 
-    /// Why the state directory cannot be written, found without changing anything; `None` where it
-    /// can be.
+    /// Why the state directory cannot be written; `None` if it can. Changes nothing on disk.
     pub(crate) fn unwritable_state(&self) -> Option<String> {
         access::denied(&self.settings.workspace.state_dir, Need::Write)
             .map(|denied| self.unwritable(&denied))
@@ -76,46 +76,46 @@ impl Context {
         format!("{what} {} cannot be written: {why}", workspace.shown(path))
     }
 
-    /// Exit 1 where the state directory, or one inside it, cannot be written: what a send finds out
-    /// would be lost.
+    /// Refuses with exit 1 if the state directory, or a directory in it, cannot be written: the
+    /// results of a send would be lost.
     pub(crate) fn refuse_unwritable_state(&self) -> Result<()> {
         access::denied(&self.settings.workspace.state_dir, Need::Write).map_or(Ok(()), |denied| {
             let hint = format!(
-                "{}; ledger, trace and reports are written before and after anything is sent",
+                "{}; mailbatch writes the ledger, trace and reports before and after it sends",
                 denied.mend
             );
             Err(Error::internal(self.unwritable(&denied)).hint(hint))
         })
     }
 
-    /// Refuses to begin a second ledger for a configuration that is a link into a workspace with a
-    /// ledger: neither would know the people that the other one has reached. Where both are there
-    /// already it is a warning.
+    /// Refuses to create a second ledger if the configuration file is a link into another workspace
+    /// that has one: neither ledger would know the recipients reached by the other. If both ledgers
+    /// exist already, this is only a warning.
     pub(crate) fn refuse_second_ledger(&self) -> Result<()> {
         let workspace = &self.settings.workspace;
         let Some(other) = workspace.behind_link() else { return Ok(()) };
         let (file, other) = (workspace.shown(&workspace.config_file), other.shown());
         let what = format!("{file} is a link into {other}, which has a ledger of its own");
         if ledger::exists(&workspace.state_dir) {
-            self.warn(&format!("warning: {what}: the people that one of the two has reached are not known to the other one"));
+            self.warn(&format!("warning: {what}: neither ledger knows the recipients that the other one has reached"));
             return Ok(());
         }
-        Err(Error::usage(format!("{what}: the people that it has reached would get the message again"))
-            .hint(format!("`mailbatch -C {other}` sends from there; a workspace of its own takes a copy of the configuration")))
+        Err(Error::usage(format!("{what}: recipients already reached from there would get the message again"))
+            .hint(format!("send from there with `mailbatch -C {other}`, or replace the link by a copy of the configuration for a separate workspace")))
     }
 
-    /// Opens the ledger if there is one.
+    /// Opens the ledger if it exists.
     pub(crate) fn existing_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
         Ok(ledger::open_existing(&self.settings.workspace.state_dir)?)
     }
 
-    /// The ledger of a workspace that has sent something; exit 2 otherwise.
+    /// Opens the ledger of a workspace that has sent something; exit 2 if it has not.
     pub(crate) fn used_ledger(&self) -> Result<Arc<dyn Ledger>> {
         self.existing_ledger()?.ok_or_else(nothing_sent)
     }
 
-    /// Opens the ledger, if there is one, for a command that only reads: where it cannot be
-    /// written, a copy of it as it is now.
+    /// Opens the ledger, if it exists, for a command that only reads. If the ledger cannot be
+    /// written, opens a temporary copy.
     pub(crate) fn ledger_to_read(&self) -> Result<Option<Arc<dyn Ledger>>> {
         if self.unwritable_state().is_none() {
             return self.existing_ledger();
@@ -123,17 +123,18 @@ impl Context {
         Ok(ledger::open_copy(&self.settings.workspace.state_dir)?)
     }
 
-    /// The same for a workspace that has sent something; exit 2 otherwise.
+    /// As `ledger_to_read`, with exit 2 if the workspace has sent nothing.
     pub(crate) fn used_ledger_to_read(&self) -> Result<Arc<dyn Ledger>> {
         self.ledger_to_read()?.ok_or_else(nothing_sent)
     }
 
-    /// The ledger for another look: a copy shows what was there when it was made.
+    /// Returns the ledger for another look. A copy is made again, because it shows the state at the
+    /// time of copying.
     pub(crate) fn read_on(&self, ledger: Arc<dyn Ledger>) -> Result<Arc<dyn Ledger>> {
         if ledger.is_copy() { self.used_ledger_to_read() } else { Ok(ledger) }
     }
 
-    /// The run called `name`, or the newest one; `latest` is the newest too.
+    /// The run called `name`; the newest run without a name or for `latest`.
     pub(crate) async fn run(&self, ledger: &dyn Ledger, name: Option<&str>) -> Result<Run> {
         let found = match name {
             Some(name) if name != "latest" => ledger.run(name).await?,
@@ -146,11 +147,11 @@ impl Context {
             Some(name) => {
                 Error::usage(format!("there is no run {name}")).hint("`mailbatch runs` lists them")
             }
-            None => Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"),
+            None => Error::usage("there is no run yet").hint("`mailbatch send LIST` starts one"),
         })
     }
 
-    /// Loads the message of the configuration, with what was typed above it.
+    /// Loads the configured message; values from the command line take precedence.
     pub(crate) fn message(
         &self,
         args: &crate::cli::MessageArgs,
@@ -188,12 +189,13 @@ impl Context {
         Ok((message, source))
     }
 
-    /// What signs the links of the unsubscribe page, if the configuration names a key.
+    /// The signer of unsubscribe links, if the configuration has a key.
     pub(crate) fn links(&self) -> Result<Option<Links>> {
         Ok(self.settings.unsubscribe_key()?.as_ref().map(Links::new))
     }
 
-    /// The same for a run, which remembers the files that hold entries.
+    /// As `suppressions`, for a run: also records which files have entries, to detect a file that
+    /// is empty later.
     pub(crate) async fn suppressions_of_run(
         &self,
         more: &[std::path::PathBuf],
@@ -205,8 +207,8 @@ impl Context {
         Ok(loaded)
     }
 
-    /// All addresses that must not be mailed: the configured files, `more`, and what the ledger has
-    /// learned.
+    /// Loads all suppressed addresses: the configured files, the files in `more`, and the learned
+    /// entries of the ledger.
     pub(crate) async fn suppressions(
         &self,
         more: &[std::path::PathBuf],
@@ -236,7 +238,7 @@ impl Context {
                 format!("{} {entries} {what}: {}{more}", found.count, places.join(", "))
             };
             if noted.is_blank {
-                self.warn(&format!("warning: suppression file {file} is empty and suppresses no address; has its export failed?"));
+                self.warn(&format!("warning: suppression file {file} is empty and suppresses no address; did its export fail?"));
             }
             if noted.unseen_ends.count > 0 {
                 let line = named(
@@ -246,15 +248,15 @@ impl Context {
                 self.note(&format!("mailbatch: {line}"));
             }
             if noted.odd.count > 0 {
-                let what = "may be cut off or misspelt (a domain without a dot, an unusual sign), and suppress only what is written";
+                let what = "may be cut off or misspelt (a domain without a dot, an unusual sign), and are used exactly as written";
                 self.warn(&format!("warning: {}", named(&noted.odd, what)));
             }
         }
         Ok(loaded)
     }
 
-    /// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be
-    /// written, there is a warning and none.
+    /// Opens the ledger for its suppressions. If it cannot be opened because its directory is not
+    /// writable, warns and returns `None`.
     pub(crate) fn readable_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
         let unwritable = self.unwritable_state();
         match (self.ledger_to_read(), unwritable) {
@@ -264,37 +266,37 @@ impl Context {
                 Ok(ledger)
             }
             (Err(_), Some(why)) => {
-                self.warn(&format!("warning: {why}; `send` would refuse to begin, and what the ledger suppresses is not counted here"));
+                self.warn(&format!("warning: {why}; `send` would refuse to begin, and the ledger's suppressions are not counted here"));
                 Ok(None)
             }
             (Err(error), None) => Err(error),
         }
     }
 
-    /// What was asked for, on standard output.
+    /// Prints the command's output to standard output.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
         console::say(&mut std::io::stdout(), text)
     }
 
-    /// One line for people on standard error, also under `-q`.
+    /// Prints one line to standard error, even under `-q`.
     pub(crate) fn warn(&self, line: &str) {
         eprintln_quietly(&format!("mailbatch: {line}"));
     }
 
-    /// Says before anything leaves that what is learned cannot be written to the first suppression
+    /// Warns before sending if learned suppressions cannot be appended to the first suppression
     /// file.
     pub(crate) fn warn_of_unwritable_suppressions(&self) {
         let Some(file) = self.settings.suppression_files.first() else { return };
         if let Some(why) = crate::suppression::unwritable(file) {
             self.warn(&format!(
-                "warning: suppression file {} cannot be written ({why}): what is learned from bounces is kept in the ledger alone",
+                "warning: suppression file {} cannot be written ({why}): suppressions learned from bounces are kept in the ledger only",
                 self.settings.workspace.shown(file)
             ));
         }
     }
 
-    /// What a command ends with: on standard output, or under `-q` where it failed and on standard
-    /// error, which is what a cron job mails.
+    /// Prints the closing summary to standard output. Under `-q` it is printed only after a
+    /// failure, to standard error, which a cron job mails.
     pub(crate) fn summarise(&self, summary: &str, exit: Exit) -> Result<()> {
         if !self.globals.quiet {
             return self.print(summary);
@@ -305,34 +307,34 @@ impl Context {
         Ok(())
     }
 
-    /// One line for people on standard error, under `-q` only where the command failed.
+    /// Prints one line to standard error; under `-q` only if the command failed.
     pub(crate) fn note_about(&self, exit: Exit, line: &str) {
         if exit == Exit::OK { self.note(line) } else { eprintln_quietly(line) }
     }
 
-    /// One line for people on standard error, unless `-q`.
+    /// Prints one line to standard error, unless `-q` is given.
     pub(crate) fn note(&self, line: &str) {
         if !self.globals.quiet {
             eprintln_quietly(line);
         }
     }
 
-    /// What was found, a line each, on standard error, unless `-q`.
+    /// Prints each note on its own line to standard error, unless `-q` is given.
     pub(crate) fn note_all(&self, notes: &[String]) {
         notes.iter().for_each(|note| self.note(&format!("mailbatch: {note}")));
     }
 
-    /// Whether a person can be asked on the terminal.
+    /// Whether an operator can be asked on the terminal.
     pub(crate) fn has_person(&self) -> bool {
         console::has_person()
     }
 
-    /// Asks a yes-or-no question on the terminal; everything but yes is no.
+    /// Asks a yes-or-no question on the terminal; any answer but yes counts as no.
     pub(crate) fn ask(&self, question: &str) -> bool {
         console::ask(question)
     }
 
-    /// A command as it must be typed from where the program was started.
+    /// Adds the given `-C` and `-c` to a command, so that it works from the current directory.
     pub(crate) fn command(&self, command: &str) -> String {
         let quoted = |path: &Path| {
             let text = path.shown();
@@ -348,11 +350,12 @@ impl Context {
 }
 
 fn nothing_sent() -> Error {
-    Error::usage("nothing has been sent from this workspace").hint("`mailbatch send LIST` begins")
+    Error::usage("nothing has been sent from this workspace")
+        .hint("start with `mailbatch send LIST`")
 }
 
-/// Every suppression in the ledger with its number, a page at a time; for threads that may block.
-/// Ends after the first error.
+/// Iterates over all suppressions in the ledger with their numbers, reading page by page; only for
+/// threads that may block. Stops after the first error.
 pub(crate) fn learned(
     ledger: &dyn Ledger,
 ) -> impl Iterator<Item = Result<(i64, LedgerSuppression)>> {
@@ -379,7 +382,7 @@ pub(crate) fn learned(
     })
 }
 
-/// The columns of each list of a run, ready for rendering.
+/// The column indexes of a run's lists, for rendering.
 pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
     run.columns
         .iter()

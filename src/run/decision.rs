@@ -1,5 +1,5 @@
-//! What `resume` and `retry` do about inputs that are not as the run was planned: they stop until
-//! it is said which are meant.
+//! Decides how `resume` and `retry` treat inputs that have changed since the run was planned:
+//! without `--as-planned` or `--accept-changes` they stop.
 
 use std::path::PathBuf;
 
@@ -12,16 +12,16 @@ use crate::run::comparison::{Changed, Comparison};
 use crate::run::context::Context;
 use crate::run::settings::RunSettings;
 
-/// How a run goes on.
+/// How a run continues.
 pub(crate) enum GoesOn {
-    /// From the ledger alone; screened by these suppression files too.
+    /// From the ledger alone. The listed suppression files are used in addition.
     AsPlanned(Vec<PathBuf>),
-    /// The recipients that it has not reached are planned anew, from what is there now.
+    /// With a new plan for the recipients not yet reached, from the present inputs.
     Anew(Box<SendArgs>),
 }
 
-/// Compares, and stops with exit 14 where something differs and it was not said what is meant.
-/// `command` is what was typed, such as `resume RUN`.
+/// Compares the inputs, and stops with exit 14 if one differs and no flag says which version to
+/// use. `command` is the command as typed, for example `resume RUN`.
 pub(crate) async fn decide(
     context: &Context,
     ledger: &dyn Ledger,
@@ -47,12 +47,12 @@ pub(crate) async fn decide(
     }
     if typed.as_planned && !changed.cannot_go_as_planned {
         context.note(&format!(
-            "mailbatch: run {} goes on as planned, with message {}; not used:\n{}",
+            "mailbatch: run {} continues as planned, with message {}; these changes are not used:\n{}",
             run.id,
             run.message_version(),
             lines(&changed)
         ));
-        // One that is gone from the disk too screens by nothing.
+        // A file that no longer exists cannot be used.
         return Ok(GoesOn::AsPlanned(
             changed.suppression_files.into_iter().filter(|file| file.exists()).collect(),
         ));
@@ -71,25 +71,26 @@ fn lines(changed: &Changed) -> String {
 
 fn differs(context: &Context, run: &Run, changed: &Changed, command: &str) -> Error {
     let what = format!(
-        "not everything is as it was when run {} of {} was planned:\n{}",
+        "these inputs have changed since run {} of {} was planned:\n{}",
         run.id,
         run.head.name(),
         lines(changed)
     );
     let command = context.command(&format!("mailbatch {command}"));
     let anew = format!(
-        "`{command} --accept-changes` plans those who were not reached anew, with everything as it is now"
+        "`{command} --accept-changes` plans the recipients not yet reached again, with the present inputs"
     );
     Error::new(Exit::CHANGED, what).hint(match changed.cannot_go_as_planned {
         true => format!("configure the provider as it was; {anew}"),
         false => format!(
-            "`{command} --as-planned` goes on with message {} and what else was planned; {anew}",
+            "`{command} --as-planned` goes on with message {} and the other inputs as planned; {anew}",
             run.message_version()
         ),
     })
 }
 
-/// The rest cannot be planned anew without the list.
+/// The refusal if the remaining recipients cannot be planned again, because the list cannot be
+/// read.
 fn no_list(context: &Context, run: &Run, typed: &str, changed: &Changed) -> Error {
     let id = &run.id;
     let rest =
@@ -98,11 +99,11 @@ fn no_list(context: &Context, run: &Run, typed: &str, changed: &Changed) -> Erro
     Error::new(
         Exit::CHANGED,
         format!(
-            "the list of run {id} cannot be read again, so its rest cannot be planned anew:\n{}",
+            "the list of run {id} cannot be read again, so its remaining recipients cannot be planned again:\n{}",
             lines(changed)
         ),
     )
     .hint(format!(
-        "`{rest}` writes its rest into a list, and `{send}` sends that with everything as it is now"
+        "`{rest}` writes the remaining recipients to a list; `{send}` sends to them with the present inputs"
     ))
 }

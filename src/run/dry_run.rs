@@ -1,8 +1,9 @@
-//! `send --dry-run`: every step except sending. Writes nothing but what it prints, and the reports
-//! for CI that were asked for.
+//! `send --dry-run`: every step except sending. It writes only its output and the requested CI
+//! reports.
 //!
-//! The rule it keeps: what earlier runs decided is not judged here. The ledger is asked what it
-//! would carry over, and a run that a send would go on with is read as it stands.
+//! The rule it keeps: no second copy of the rules about earlier runs. The ledger computes what a
+//! new run would carry over, and the rows of a run that the send would continue are read as they
+//! are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::run::reports::{each_row, format_of};
 use crate::run::request::SendRequest;
 use crate::suppression::Suppressions;
 
-/// Reads, screens and renders everything, and says what a send would do and how long it would take
+/// Reads, screens and renders everything. Prints what a send would do, and how long it would take
 /// under the limits.
 pub(crate) async fn run(
     request: &SendRequest<'_>,
@@ -71,7 +72,7 @@ pub(crate) async fn run(
     Ok(Exit::OK)
 }
 
-/// The question to the ledger what it would carry over to these people.
+/// The query that asks the ledger which outcomes of earlier runs a new run would carry over.
 fn query(request: &SendRequest<'_>, people: Vec<PlannedPerson>) -> CarryQuery {
     CarryQuery {
         campaign: request.campaign.id.clone(),
@@ -81,16 +82,17 @@ fn query(request: &SendRequest<'_>, people: Vec<PlannedPerson>) -> CarryQuery {
     }
 }
 
-/// The rows of a plan, as far as the prediction needs them.
+/// A summary of the planned rows for the prediction.
 #[derive(Default)]
 struct Planned {
-    /// Rows are only kept where something may be carried over to them.
+    /// Whether to keep the rows: only if outcomes of earlier runs may apply.
     is_kept: bool,
     people: Vec<PlannedPerson>,
-    /// The provider that each of them would go through first, by its place in `providers`.
+    /// The planned provider of each of `people`, as an index into `providers`.
     through: Vec<usize>,
     providers: Vec<String>,
-    /// How many would go through each provider first; under no name where there is only one.
+    /// The number of recipients planned for each provider; the name is empty if there is only one
+    /// provider.
     by_provider: BTreeMap<String, u64>,
 }
 
@@ -113,16 +115,16 @@ impl Planned {
     }
 }
 
-/// What a send would do.
+/// The predicted result of a send.
 struct Prediction {
-    /// The outcomes that the screening gives, but for those that earlier runs decide.
+    /// The outcomes of the screening, without those that earlier runs determine.
     tally: Tally,
-    /// Recipients that earlier runs of the campaign have decided about.
+    /// Recipients whose outcome an earlier run of the campaign determines.
     earlier: u64,
     by_provider: BTreeMap<String, u64>,
-    /// Recipients that would be handed over.
+    /// Recipients that would be submitted to a provider.
     would_send: u64,
-    /// Recipients that `--limit` holds.
+    /// Recipients that `--limit` would hold.
     held: u64,
 }
 
@@ -134,7 +136,7 @@ impl Prediction {
     }
 }
 
-/// Predicts by what the ledger knows of the campaign.
+/// Predicts the result with the ledger's knowledge of the campaign.
 async fn predict(
     request: &SendRequest<'_>,
     ledger: &dyn Ledger,
@@ -162,7 +164,8 @@ async fn predict(
     let retries = request.args.sending.on_unknown == OnUnknown::Retry;
     for ((outcome, is_open), through) in outcomes.into_iter().zip(is_open).zip(through) {
         match outcome {
-            // Opened again once the limit has been applied.
+            // Reopened recipients are counted after the limit has been applied, because the limit
+            // does not cover them.
             Some(Outcome::Unknown) if retries => opened_again += 1,
             Some(_) => earlier += 1,
             None if is_open => *by_provider.entry(providers[through].clone()).or_default() += 1,
@@ -177,8 +180,8 @@ async fn predict(
     Ok(prediction)
 }
 
-/// The recipients that a send would open again and go on with, by provider; those that are
-/// suppressed by now are not sent to.
+/// The recipients that a send would reopen in an unfinished run, by provider. Recipients suppressed
+/// since then are left out.
 async fn left_of(
     request: &SendRequest<'_>,
     ledger: &dyn Ledger,
@@ -207,7 +210,7 @@ async fn left_of(
 }
 
 impl Prediction {
-    /// How many go as a canary first; `None` for no canary.
+    /// The number of recipients in the canary; `None` without a canary.
     fn canary(&self, request: &SendRequest<'_>) -> Option<u64> {
         let size = request.args.canary.or(request.context.settings.canary.size);
         size.map(|size| size.of(self.would_send))
@@ -245,7 +248,9 @@ impl Prediction {
         }
         if self.earlier > 0 {
             let earlier = self.earlier;
-            text.push_str(&format!("  {earlier:>9}  decided by an earlier run of the campaign\n"));
+            text.push_str(&format!(
+                "  {earlier:>9}  with an outcome from an earlier run of the campaign\n"
+            ));
         }
         if self.held > 0 {
             text.push_str(&format!("  {:>9}  held by --limit\n", self.held));
@@ -258,7 +263,7 @@ impl Prediction {
         ));
         text.push_str(&format!("  {:>9}  rows in\n", survey.rows()));
         if survey.filtered > 0 {
-            text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
+            text.push_str(&format!("  {:>9}  more rows left out by --where\n", survey.filtered));
         }
         text.push_str(&match self.seconds_under_limits(request)? {
             Some(seconds) => {
@@ -267,7 +272,7 @@ impl Prediction {
                 format!("under the limits this takes {time:#} or longer\n")
             }
             None => {
-                "no rate and no cap is configured: as fast as the provider takes it\n".to_owned()
+                "no rate and no cap is configured: as fast as the provider accepts it\n".to_owned()
             }
         });
         for note in request.message.lint().iter().chain(notes) {
@@ -276,8 +281,7 @@ impl Prediction {
         Ok(text)
     }
 
-    /// How long the slowest provider needs for its share of the recipients; `None` where none of
-    /// them is limited.
+    /// How long the slowest provider needs for its recipients; `None` if no provider has a limit.
     fn seconds_under_limits(&self, request: &SendRequest<'_>) -> Result<Option<u64>> {
         let mut longest: Option<u64> = None;
         let open: u64 = self.by_provider.values().sum();
@@ -301,8 +305,8 @@ impl Prediction {
     }
 }
 
-/// Writes the checks of the dry run into the reports for CI that were asked for. Returns a line
-/// about each report of another form, which would name outcomes that there are not.
+/// Writes the results into the requested CI reports. Returns a note for each report of another
+/// format, because such a report would list outcomes that do not exist in a dry run.
 fn write_checks(
     request: &SendRequest<'_>,
     survey: &Survey,
@@ -319,7 +323,7 @@ fn write_checks(
             ));
             continue;
         }
-        // Found fit before the lists were read.
+        // The place was checked before the lists were read.
         let target =
             Target::of(&place, &format!("--report {}", path.shown()), &OwnFiles::default())?;
         let text = ci::dry_run(
@@ -334,7 +338,7 @@ fn write_checks(
     Ok(notes)
 }
 
-/// What a send would say about people who had the message under another campaign.
+/// The note about people who received the message under another campaign.
 async fn twice(
     ledger: &dyn Ledger,
     request: &SendRequest<'_>,

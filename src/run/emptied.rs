@@ -1,5 +1,5 @@
-//! A suppression file that held entries and holds nothing any more: an export that failed leaves
-//! just that.
+//! Detects a suppression file that had entries in an earlier run and is empty now, as after a
+//! failed export.
 
 use jiff::Timestamp;
 
@@ -8,11 +8,13 @@ use crate::ledger::{Fact, Ledger};
 use crate::model::error::{Error, Result};
 use crate::suppression::Suppressions;
 
-/// The files that held entries in an earlier run, by their path; the value is their number then.
+/// The kind of the fact that a file had entries in an earlier run. Its subject is the path, its
+/// value the number of entries.
 const KIND: &str = "suppression_file";
 
-/// Refuses a file without header and entries that held some in an earlier run: those people must
-/// not be mailed because an export failed. A ledger that does not answer knows of none.
+/// Refuses a file without header and entries if it had entries in an earlier run: the export may
+/// have failed, and its addresses must not be mailed. If the ledger cannot be read, nothing is
+/// refused.
 pub(crate) async fn refuse(
     workspace: &Workspace,
     loaded: &Suppressions,
@@ -27,12 +29,14 @@ pub(crate) async fn refuse(
     let Some(fact) = known.iter().find(|fact| blank.contains(&fact.subject)) else { return Ok(()) };
     let (file, entries) = (&fact.subject, &fact.value);
     let what = format!(
-        "suppression file {file} is empty, and held {entries} entries in an earlier run: has its export failed?"
+        "suppression file {file} is empty, and held {entries} entries in an earlier run: did its export fail?"
     );
-    Err(Error::refused(what).hint("write the file again, or leave its header, email, if it is to suppress no address from now on"))
+    Err(Error::refused(what).hint(
+        "write the file again, or leave its header, email, to confirm that it is meant to be empty",
+    ))
 }
 
-/// Remembers which files hold entries.
+/// Records which files have entries.
 pub(crate) async fn remember(
     workspace: &Workspace,
     loaded: &Suppressions,
@@ -41,7 +45,7 @@ pub(crate) async fn remember(
     let known = ledger.recall(KIND).await?;
     for (file, entries) in loaded.held().iter().filter(|(_, entries)| *entries > 0) {
         let subject = workspace.shown(file);
-        // One write a file, not one a run.
+        // Written once per file, not once per run.
         if known.iter().all(|fact| fact.subject != subject) {
             let fact = Fact {
                 kind: KIND.to_owned(),

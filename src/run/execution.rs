@@ -1,5 +1,4 @@
-//! One execution of a run, from the ledger to the exit code: what `send`, `resume` and `retry`
-//! share.
+//! One execution of a run, from the ledger to the exit code. `send`, `resume` and `retry` share it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,37 +27,37 @@ use crate::run::settings::RunSettings;
 use crate::run::summary::Summary;
 use crate::suppression::Suppressions;
 
-/// An execution that is about to begin. The caller holds the campaign's lock.
+/// An execution that is about to start. The caller holds the campaign's lock.
 pub(crate) struct Execution<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) run: Run,
-    /// What is frozen with the run.
+    /// The settings frozen with the run.
     pub(crate) frozen: RunSettings,
     pub(crate) message: Arc<Message>,
     pub(crate) suppressions: Arc<Suppressions>,
     pub(crate) sending: &'a SendingArgs,
     pub(crate) limit: Option<u64>,
-    /// Exit 9 where no recipient is left to send to.
+    /// Exit 9 if there is no recipient to send to.
     pub(crate) error_on_empty: bool,
     pub(crate) continued: bool,
-    /// The workspace's key.
+    /// The workspace's secret key.
     pub(crate) secret: [u8; 32],
     pub(crate) notes: Vec<String>,
-    /// The command that opens the same recipients again, where `resume` would not: a recipient that
-    /// keeps its outcome is not held.
+    /// The command that reopens the same recipients, if `resume` would not: a recipient that keeps
+    /// its earlier outcome is not held.
     pub(crate) again: Option<String>,
 }
 
 impl Execution<'_> {
-    /// Sends what is open, writes the reports, prints the summary, and returns the exit code.
+    /// Sends to the open recipients, writes the reports, prints the summary, and returns the exit
+    /// code.
     pub(crate) async fn run(self) -> Result<Exit> {
         let (context, ledger, run) = (self.context, Arc::clone(&self.ledger), self.run.clone());
         let ended = self.execute().await;
         if ended.is_err() {
-            // How the run stands now, and how far this process has come: another file may have
-            // taken the ledger's place. Where this fails too, the next command about the run writes
-            // it.
+            // Write the run's record and report even after an error: another file may have replaced
+            // the ledger. If this fails too, the next command about the run writes them.
             let _ = record_end(context, &*ledger, &run).await;
             let _ = rewrite_report(context, ledger.as_ref(), &run.id).await;
         }
@@ -86,7 +85,7 @@ impl Execution<'_> {
                 .finish(&self.run.id, RunState::Open, Exit::WAITING.code(), vec![not_confirmed])
                 .await?;
             return Err(Error::new(Exit::WAITING, "nothing was sent")
-                .hint("the same command asks again; -y does not ask"));
+                .hint("repeat the command to be asked again; -y sends without asking"));
         }
         let feedback = FeedbackSource::find(self.context, self.ledger.as_ref(), &self.run).await?;
         inert(self.context, feedback, &self.run, &before, self.sending)
@@ -104,14 +103,14 @@ impl Execution<'_> {
             "sending begins"
         );
         forget_report(self.context, &self.run)?;
-        // On the runtime's own thread: there the sockets' news need not be carried from one thread
-        // to another.
+        // Run on one of the runtime's own threads, where socket events need no transfer between
+        // threads.
         let executed = tokio::spawn(execute(Arc::clone(&parts))).await;
         let why =
             executed.unwrap_or_else(|e| Err(Error::internal(format!("sending stopped: {e}"))));
         parts.progress.finish();
-        // What was answered is on record however this ends, also after a second Ctrl-C and where a
-        // task that announced a write has ended. Where it cannot be written, more is unknown.
+        // Write the answers to disk in every case, including after a second Ctrl-C or a failed
+        // task. If the write fails, more outcomes are unknown.
         let _ = parts.trace.flush();
         let why = match why {
             Err(error) => return Err(error),
@@ -131,7 +130,7 @@ impl Execution<'_> {
         };
         let conclusion = ending.conclude(why).await?;
         if let Ok(trace) = Arc::try_unwrap(trace) {
-            // A trace that stays behind is only clutter: its batches are settled.
+            // A trace file that cannot be removed does no harm: its batches are settled.
             let _ = trace.remove();
         }
         let summary = Summary {
@@ -139,14 +138,14 @@ impl Execution<'_> {
             ledger: self.ledger.as_ref(),
             sending: self.sending,
             frozen: &self.frozen,
-            // Only a retry gives outcomes back.
+            // Only a retry gives recipients their earlier outcome back.
             gave_back_since: self.again.is_some().then_some(since),
             elapsed: started.elapsed(),
         };
         summary.print(conclusion, self.notes).await
     }
 
-    /// Asks once on a terminal before more than a hundred leave the machine.
+    /// Asks once on a terminal before sending to more than a hundred real recipients.
     fn confirmed(&self, before: &Standing) -> Result<bool> {
         const MANY: u64 = 100;
         let open = before.tally.open;
@@ -165,7 +164,7 @@ impl Execution<'_> {
             .ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
     }
 
-    /// Everything that the loop of the execution needs.
+    /// Builds the inputs of the execution's loop.
     fn parts(&self, before: &Standing, feedback: FeedbackSource) -> Result<Arc<Parts>> {
         let settings = &self.context.settings;
         let frozen = &self.frozen;
@@ -221,7 +220,7 @@ impl Execution<'_> {
     fn progress_mode(&self) -> Mode {
         match self.sending.progress {
             ProgressMode::Auto if self.context.globals.json => Mode::Json,
-            // Bars and log lines would write over one another.
+            // A progress bar and log lines would overwrite each other.
             ProgressMode::Auto if self.context.globals.verbose > 0 => Mode::Plain,
             ProgressMode::Auto => Mode::Auto,
             ProgressMode::Bar => Mode::Bar,

@@ -1,4 +1,4 @@
-//! What a send would refuse because of what earlier runs did; for `check`, which changes nothing.
+//! Predicts for `check` what a send would refuse because of earlier runs. Changes nothing.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(crate) struct Foreseen {
     pub(crate) rule: &'static str,
     pub(crate) what: String,
     pub(crate) fix: String,
-    /// What a send without a terminal would end in; `None` for what it only warns of.
+    /// The refusal of a send without a terminal; `None` if it would only warn.
     pub(crate) refusal: Option<Error>,
 }
 
@@ -33,7 +33,8 @@ impl Foreseen {
     }
 }
 
-/// Looks at what the ledger knows of the campaign and of these people.
+/// Looks for conflicts with earlier runs of the campaign, and for people reached by other
+/// campaigns.
 pub(crate) async fn look(
     context: &Context,
     target: &TargetArgs,
@@ -44,7 +45,7 @@ pub(crate) async fn look(
 ) -> Result<Option<Foreseen>> {
     let is_named = target.campaign.is_some();
     if !is_named && lists.iter().any(|list| list.as_os_str() == "-") {
-        // A send needs a name for it, under which it may be asked about.
+        // A send from standard input needs `--campaign`, so nothing can be said without it.
         return Ok(None);
     }
     let env = context.settings.env.as_deref();
@@ -55,7 +56,7 @@ pub(crate) async fn look(
     if let Some(run) = ledger.latest_run(&campaign.id, env).await? {
         let changed = changes(&run, list_fingerprint, &fingerprint);
         if changed.is_empty() && !is_abandoned(ledger, &run).await? {
-            // It goes on with that run, or has nothing to do.
+            // The send would continue that run, or have nothing to do.
             return Ok(None);
         }
         let typed = argument(&typable(ledger, &run.head.campaign).await?);
@@ -77,7 +78,7 @@ pub(crate) async fn look(
         true => Foreseen {
             rule: "overlap",
             what: found.what,
-            fix: "nothing to do if they are to get it again".to_owned(),
+            fix: "no change is needed if these recipients should get it again".to_owned(),
             refusal: None,
         },
         false => Foreseen::refused("overlap", found.refusal()),

@@ -1,4 +1,5 @@
-//! What a canary is judged by in an execution, and the gates that an earlier one has latched.
+//! The rules that an execution judges its canary by, and the gates that earlier executions have
+//! latched.
 
 use std::time::Duration;
 
@@ -14,27 +15,28 @@ use crate::model::pause::Watched;
 use crate::pipeline::CanaryRule;
 use crate::run::context::Context;
 
-/// How long bounces and complaints are waited for where a source reports them and no setting says
-/// how long.
+/// How long to wait for bounces and complaints if a source reports them and no setting gives the
+/// time.
 const WAIT: Duration = Duration::from_secs(15 * 60);
-/// A source that reported something within this time will report again.
+/// A source that reported something within this time is expected to report again.
 const LATELY: Duration = Duration::from_secs(30 * 86_400);
 
 /// Where bounces and complaints about an execution come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FeedbackSource {
-    /// The sandbox reports with its replies.
+    /// The sandbox, which reports them with its replies.
     Sandbox,
-    /// Mail or an event log that was taken in lately.
+    /// Mail or an event log that was ingested recently.
     Events,
-    /// An endpoint that runs now, in this process or beside it.
+    /// A webhook listener that is running now, in this process or another.
     Endpoint,
-    /// Nothing: only the provider's replies are known.
+    /// No source: only the provider's replies are known.
     Nothing,
 }
 
 impl FeedbackSource {
-    /// Finds out. Recent webhooks prove nothing: without an endpoint that runs now, none arrives.
+    /// Finds the source. Recent webhooks do not count: without a running listener, no more will
+    /// arrive.
     pub(crate) async fn find(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<Self> {
         let settings = &context.settings;
         if settings
@@ -52,8 +54,7 @@ impl FeedbackSource {
     }
 }
 
-/// What the canary of a run is judged by; `route` is that of the configuration, where the run goes
-/// by one.
+/// The rules for a run's canary. `route` is the configured route, if the run uses it.
 pub(crate) fn canary_rule(
     canary: &CanarySettings,
     sending: &SendingArgs,
@@ -69,7 +70,7 @@ pub(crate) fn canary_rule(
         max_complained: canary.max_complained,
         wait,
         wait_complained: sending.canary_wait.or(canary.wait_complained).unwrap_or(wait),
-        // An operator who says how long to wait knows of a source that reports.
+        // An operator who configures a wait has a source that reports.
         has_feedback: feedback != FeedbackSource::Nothing || !wait.is_zero(),
         lacks_bounces: feedback == FeedbackSource::Nothing
             && canary.require == Some(CanaryRequires::Bounces),
@@ -78,9 +79,9 @@ pub(crate) fn canary_rule(
     }
 }
 
-/// What is said before an execution begins, under `-q` too: which gates and pause rules cannot
-/// work, as nothing reports bounces. Where it is said how long they are waited for, or that the
-/// provider's replies are enough, the canary is as it was meant.
+/// Warnings before an execution starts, even under `-q`: the gates and pause rules that cannot work
+/// because no source reports bounces. There is no warning about the canary if a wait is set, or if
+/// `require = "replies"` is set.
 pub(crate) fn inert(
     context: &Context,
     feedback: FeedbackSource,
@@ -116,12 +117,10 @@ pub(crate) fn inert(
     notes
 }
 
-/// Repeats a latched gate; a run whose gate is open passes.
+/// Repeats the refusal of a latched gate; returns `Ok` if the gate is open.
 pub(crate) fn latched(run: &Run) -> Result<()> {
-    let next = format!(
-        "mailbatch resume {} --continue lets the rest go, --abandon closes the run",
-        run.id
-    );
+    let next =
+        format!("mailbatch resume {} --continue sends the rest, --abandon closes the run", run.id);
     match &run.gate {
         Gate::Failed { evidence } => {
             Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id))

@@ -1,5 +1,5 @@
-//! What a run was planned from: the flags that were typed and what was read, frozen with the run so
-//! that it can be compared later.
+//! The inputs that a run was planned from: its flags, and digests of its files. They are frozen
+//! with the run for a later comparison.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,33 +14,34 @@ use crate::config::Settings;
 use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
-/// The version of the form below; later ones only add to it.
+/// The version of the stored form; later versions only add to it.
 const VERSION: u32 = 1;
 
-/// What a run was planned from, as far as it is not frozen otherwise.
+/// The inputs of a run's plan that are not stored elsewhere in the run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Inputs {
     v: u32,
-    /// The flags that shape who gets what, as they can be typed, with absolute paths.
+    /// The flags that affect recipients or content, as they can be typed, with absolute paths.
     flags: Vec<String>,
-    /// A digest of the bytes of each list that lies in a file.
+    /// A digest of each list's bytes, if the list is a file.
     pub(crate) lists: Vec<(PathBuf, String)>,
     /// Each provider with its kind.
     pub(crate) kinds: Vec<(String, String)>,
-    /// The suppression files of the configuration.
+    /// The configured suppression files.
     pub(crate) suppression_files: Vec<PathBuf>,
-    /// Where the workspace lay; `None` for a run of an earlier version.
+    /// The workspace's directory; `None` for a run of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) root: Option<PathBuf>,
 }
 
 impl Inputs {
-    /// What a send is about to be planned from.
+    /// Collects the inputs of a send that is about to be planned.
     pub(crate) fn of(settings: &Settings, args: &SendArgs, lists: &[PathBuf]) -> Result<Self> {
         let digest = |path: &PathBuf| {
             let digest =
                 digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.shown())))?;
-            // A link that leads elsewhere tomorrow is no correction of the list that was read.
+            // Links are resolved, so that a link that changes later does not look like a corrected
+            // list.
             Ok((path.canonicalize().unwrap_or_else(|_| path.clone()), digest))
         };
         Ok(Self {
@@ -55,7 +56,7 @@ impl Inputs {
         })
     }
 
-    /// The arguments of the send, with the lists in their place.
+    /// The arguments of the send, with these lists.
     pub(crate) fn send_args(&self, lists: &[PathBuf]) -> Result<SendArgs> {
         let lists = lists.iter().map(|path| path.as_os_str().to_owned());
         let words = ["mailbatch".into(), "send".into()]
@@ -65,7 +66,7 @@ impl Inputs {
             .chain(lists);
         match Cli::try_parse_from(words).map(|cli| cli.command) {
             Ok(Command::Send(args)) => Ok(*args),
-            _ => Err(Error::internal("the flags of the run cannot be read back from the ledger")
+            _ => Err(Error::internal("the flags of the run cannot be read from the ledger")
                 .hint("plan the run again with `mailbatch send`")),
         }
     }
@@ -81,7 +82,7 @@ fn kinds(settings: &Settings, providers: &[&str]) -> Vec<(String, String)> {
     providers.iter().filter_map(kind).collect()
 }
 
-/// The flags of a send that decide who gets what, as they can be typed.
+/// The flags of a send that affect recipients or content, as they can be typed.
 fn flags(settings: &Settings, args: &SendArgs) -> Vec<String> {
     let at = |path: &Path| settings.workspace.path_from_arguments(path).display().to_string();
     let reading = &args.list.reading;

@@ -1,4 +1,4 @@
-//! What answers of providers teach about recipients, kept as suppressions.
+//! Learns suppressions from the answers of providers.
 
 use crate::ledger::Ledger;
 use crate::ledger::Run;
@@ -7,15 +7,15 @@ use crate::pipeline::{Learn, keep_unlearned};
 use crate::run::context::Context;
 use crate::run::settings::RunSettings;
 
-/// Where learned suppressions are written, unless nothing is to be learned. Mail that does not
-/// reach the recipients of the list teaches nothing about them.
+/// Where learned suppressions are written; `None` if none are learned. Mail that is redirected or
+/// goes to a provider's sandbox proves nothing about the recipients.
 pub(crate) fn learn(context: &Context, frozen: &RunSettings, no_learn: bool) -> Option<Learn> {
     (!no_learn && frozen.reaches_list())
         .then(|| Learn { file: context.settings.suppression_files.first().cloned() })
 }
 
-/// Settles the open claims of a process that has ended, after keeping what the answers it had read
-/// teach. The caller holds the campaign's lock.
+/// Settles the open claims of a process that has ended, after recording the suppressions in the
+/// answers that it had read. The caller holds the campaign's lock.
 pub(crate) async fn recover(
     context: &Context,
     ledger: &dyn Ledger,

@@ -1,4 +1,4 @@
-//! The web endpoint beside a run (`--listen`).
+//! Runs the web endpoint during a run (`--listen`).
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::model::error::Result;
 use crate::model::exit::Exit;
 use crate::run::context::Context;
 
-/// Does some work with the endpoint running beside it, where that is `wanted`.
+/// Does `work`, with the endpoint running meanwhile if `wanted`.
 pub(crate) async fn beside(
     context: &Context,
     ledger: &Arc<dyn Ledger>,

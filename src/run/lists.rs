@@ -1,5 +1,4 @@
-//! What the commands that read lists share: how they are read as typed, when they are refused, and
-//! what is said about them.
+//! What the commands that read lists share: reading options, thresholds for refusal, and notes.
 
 use std::path::PathBuf;
 
@@ -9,7 +8,7 @@ use crate::model::error::{Error, Result};
 use crate::plan::{Judgement, Lists, Survey};
 use crate::run::context::Context;
 
-/// When the lists are refused, as typed.
+/// The thresholds for refusing the lists, from the command line.
 pub(crate) fn judgement(screening: &ScreeningArgs) -> Judgement<'_> {
     let ScreeningArgs { max_invalid, max_empty, skip_unrendered, expect_count, .. } = screening;
     Judgement {
@@ -20,7 +19,7 @@ pub(crate) fn judgement(screening: &ScreeningArgs) -> Judgement<'_> {
     }
 }
 
-/// The lists as typed, and how to read them.
+/// The lists from the command line, with their reading options.
 pub(crate) fn lists(
     context: &Context,
     lists: &[PathBuf],
@@ -55,8 +54,8 @@ pub(crate) fn lists(
     )
 }
 
-/// Asks whether lists whose encoding can only be guessed are read rightly. False where there is
-/// nothing to ask; a no refuses the list.
+/// Asks the operator to confirm lists whose encoding is only guessed. Returns false if there is
+/// nothing to confirm. An answer of no refuses the list.
 pub(crate) fn agreed_to_guesses(context: &Context, lists: &Lists) -> Result<bool> {
     let options = ReadOptions { accept_guess: true, ..lists.options.clone() };
     let mut agreed = false;
@@ -66,7 +65,7 @@ pub(crate) fn agreed_to_guesses(context: &Context, lists: &Lists) -> Result<bool
         let reader = Lists::open(source, name, &options)?;
         let Some(guess) = reader.guess() else { continue };
         if !context.ask(&format!(
-            "{name} {}\nis the text right, and may it be mailed so?",
+            "{name} {}\nis the text right, and may it be mailed like this?",
             guess.message()
         )) {
             return Err(
@@ -78,14 +77,14 @@ pub(crate) fn agreed_to_guesses(context: &Context, lists: &Lists) -> Result<bool
     Ok(agreed)
 }
 
-/// Says which lists add no recipient, also under `-q`: a cron job whose export came out empty ends
-/// well, and sends nothing.
+/// Names the lists that add no recipient, even under `-q`: a cron job with an empty export succeeds
+/// and sends nothing.
 pub(crate) fn say_without_rows(context: &Context, survey: &Survey) {
     survey.without_rows().iter().for_each(|line| context.warn(line));
 }
 
-/// Says which lists add no recipient, and what decided who is mailed where `-q` keeps the other
-/// notes back.
+/// Names the lists that add no recipient. Under `-q`, which hides the other notes, also prints the
+/// notes that explain who is mailed.
 pub(crate) fn say_decisive(context: &Context, survey: &Survey) {
     say_without_rows(context, survey);
     if context.globals.quiet {
@@ -93,7 +92,7 @@ pub(crate) fn say_decisive(context: &Context, survey: &Survey) {
     }
 }
 
-/// Lines for people about what reading the lists found.
+/// The notes about reading the lists.
 pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
     let guessed = survey.guesses.iter().map(|(list, guess)| {
         format!("{list} is read as {}, a guess that was agreed to", guess.label())

@@ -1,8 +1,8 @@
-//! What providers' logs know of recipients whose outcome is unknown: asked once by `reconcile`, and
-//! again by the next start where a provider was still at work when it was asked last.
+//! Looks up recipients with an unknown outcome in the providers' logs. `reconcile` asks once. The
+//! next start asks again if the provider was still processing the mail.
 //!
-//! The rules it keeps: only questions leave the machine; a log entry that proves nothing settles no
-//! recipient.
+//! The rules it keeps: it only queries and never sends mail, and a log entry that proves nothing
+//! settles no recipient.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -23,15 +23,15 @@ use crate::run::reports::{each_row, forget_report};
 use crate::run::settings::RunSettings;
 use crate::run::standing::keep_standing;
 
-/// What a provider's log says about recipients.
+/// The result of a log lookup.
 #[derive(Debug, Default)]
 pub(crate) struct LogLookup {
     pub(crate) found: Vec<Reconciled>,
-    /// Why the rest could not be asked about.
+    /// Why the remaining recipients could not be looked up.
     pub(crate) trouble: Option<Trouble>,
 }
 
-/// Asks the log of the provider called `name` about these recipients of a run.
+/// Looks up these recipients of a run in the log of the provider called `name`.
 pub(crate) async fn look_up(
     ledger: &dyn Ledger,
     (run, frozen): (&Run, &RunSettings),
@@ -62,8 +62,8 @@ pub(crate) async fn look_up(
                 settled: Settled::Final(logged.verdict),
                 evidence: format!("the log of {name}: {}", logged.words),
             }),
-            // A log may be behind, or have forgotten: what is not in it may have been taken all the
-            // same.
+            // A log may lag behind or drop entries: a message that is not in it may have been
+            // accepted all the same.
             Ok(None) => {}
             Err(trouble) => {
                 asked.trouble = Some(trouble);
@@ -74,7 +74,7 @@ pub(crate) async fn look_up(
     Ok(asked)
 }
 
-/// Keeps what answers say about people, unless nothing is to be learned.
+/// Records the suppressions that follow from the log entries, unless learning is off.
 pub(crate) async fn keep_what_it_teaches(
     context: &Context,
     ledger: &dyn Ledger,
@@ -98,9 +98,9 @@ pub(crate) async fn keep_what_it_teaches(
     if learned.is_empty() { Ok(()) } else { keep_learned(ledger, &learn, learned).await }
 }
 
-/// Goes on asking about recipients that a provider took and was still processing when the process
-/// that asked ended: for as long after the claim as that process would have, and once at least. The
-/// caller holds the campaign's lock.
+/// Looks up recipients that a provider had accepted and was still processing when the previous
+/// process ended. It continues for as long after the claim as that process would have, and asks at
+/// least once. The caller holds the campaign's lock.
 pub(crate) async fn follow_up(
     context: &Context,
     ledger: &Arc<dyn Ledger>,
@@ -121,8 +121,7 @@ pub(crate) async fn follow_up(
     .await?;
     let mut settled = 0;
     for (name, mut rows) in by_provider {
-        // A provider that cannot be connected to is an error when mail is to go there, and a note
-        // of `reconcile`.
+        // If the connection fails, sending and `reconcile` report it; skip the provider here.
         let Ok(provider) = tokio::task::block_in_place(|| context.settings.connect(&name)) else {
             continue;
         };
@@ -135,7 +134,7 @@ pub(crate) async fn follow_up(
     let after = ledger.standing(&run.id).await?;
     let is_over =
         after.tally.open + after.tally.get(Outcome::Held) + after.tally.get(Outcome::Deferred) == 0;
-    // A run that goes on keeps how it stands when it ends.
+    // A run that continues updates its standing when it ends.
     if settled > 0 && (is_over || run.state == RunState::Finished) {
         keep_standing(
             context,
@@ -148,7 +147,7 @@ pub(crate) async fn follow_up(
     Ok(())
 }
 
-/// Follows recipients of one provider. Returns how many were settled.
+/// Looks up recipients of one provider repeatedly. Returns how many were settled.
 async fn follow(
     context: &Context,
     ledger: &Arc<dyn Ledger>,
@@ -188,7 +187,7 @@ async fn follow(
         }
         if let Some(trouble) = trouble {
             tracing::warn!(
-                "{name} cannot be asked what became of a batch: {}",
+                "the log of {name} cannot be queried about a batch: {}",
                 in_words(trouble.refusal())
             );
             break;

@@ -1,6 +1,5 @@
-//! The life of a run, as a service below the commands: opened, planned, executed, concluded, gone on
-//! with, reconciled, tried dry. What it has to say goes through the
-//! [`Context`](context::Context) that it is given.
+//! The life of a run, as a service for the commands: open, plan, execute, conclude, resume,
+//! reconcile, dry run. Its output goes through the [`Context`](context::Context) that it is given.
 
 pub(crate) mod apart;
 pub(crate) mod campaign;

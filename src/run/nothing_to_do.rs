@@ -1,8 +1,8 @@
-//! What `send`, `resume` and `retry` say of a run with no recipient left to send to.
+//! The output of `send`, `resume` and `retry` for a run with no recipient left to send to.
 //!
-//! The rule it keeps: the same command once more says how the run that it stands on ended, in words
-//! and in the reports, and that nothing was sent. The exit code is 0, or 6 while recipients are
-//! unknown; a pipeline that says what it calls a failure gets its own.
+//! The rule it keeps: repeating a command reports again how the run ended, as text and in the
+//! reports, and that nothing was sent. The exit code is 0, or 6 while outcomes are unknown. A
+//! pipeline that defines its failures by flags gets their exit code.
 
 use std::time::Duration;
 
@@ -19,9 +19,8 @@ use crate::run::console::say;
 use crate::run::context::Context;
 use crate::run::verdict::{earned, exit_of, most_telling};
 
-/// Says that a run has no recipient to send to, and repeats its verdict; reports that were asked
-/// for are written all the same. A run that has none left, because the process ended before it
-/// could say so, is finished now.
+/// Reports that a run has no recipient to send to, repeats its verdict, and writes the requested
+/// reports. If the process was killed before it could finish the run, the run is finished now.
 pub(crate) async fn nothing_to_do(
     context: &Context,
     ledger: &dyn Ledger,
@@ -29,8 +28,8 @@ pub(crate) async fn nothing_to_do(
     sending: &SendingArgs,
     error_on_empty: bool,
 ) -> Result<Exit> {
-    // The process may have been killed between the run's end and its report, or between what was
-    // found out later and that.
+    // The process may have been killed between the end of the run, or a later settlement, and its
+    // report.
     let reports = kept_reports(context, &run.id)?;
     let missing = reports.current().is_none().then(|| reports.next());
     if let Some(report) = reports.unpublished() {
@@ -44,8 +43,8 @@ pub(crate) async fn nothing_to_do(
         (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
     let is_over = held + deferred == 0;
     let mut verdict = earned(standing, sending);
-    // Recipients that a person closed the run without, or that were not asked for, are no verdict
-    // of this command.
+    // Recipients left when the run was closed, or not selected by this command, do not affect this
+    // exit code.
     verdict.retain(|(exit, _)| *exit != Exit::RETRYABLE);
     let ended = verdict.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(", ");
     let ended = if ended.is_empty() { ended } else { format!("\n{ended}, as when it ended") };
@@ -97,7 +96,7 @@ pub(crate) async fn nothing_to_do(
     Ok(exit)
 }
 
-/// How the run stands for which there is nothing to do, in words.
+/// The state of a run with nothing to do, as text.
 fn how_it_stands(run: &Run, standing: &Standing) -> String {
     let count = |outcome| standing.tally.get(outcome);
     let (unknown, held, deferred) =
@@ -107,7 +106,9 @@ fn how_it_stands(run: &Run, standing: &Standing) -> String {
         (RunState::Finished, false) => {
             format!("was closed; {held} held and {deferred} deferred were not mailed")
         }
-        (_, false) => format!("has {held} held and {deferred} deferred, who were not asked for"),
+        (_, false) => format!(
+            "has {held} held and {deferred} deferred recipients, which this command does not select"
+        ),
     };
     match unknown {
         0 => what,

@@ -1,4 +1,4 @@
-//! The run that a command is about, with the settings of its environment.
+//! Opens the run that a command is about, with the settings of its environment.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, Run, RunState};
 use crate::model::error::{Error, Result};
 use crate::run::context::Context;
 
-/// Finds the run called `name`; without a name the newest that is not finished, else the newest.
+/// Finds the run called `name`. Without a name: the newest unfinished run, or else the newest run.
 pub(crate) async fn open(
     globals: &Globals,
     name: Option<&str>,
@@ -22,11 +22,11 @@ pub(crate) async fn open(
             let found = runs.get(unfinished).ok_or_else(|| {
                 Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one")
             })?;
-            // With its message, which the list of runs leaves out.
+            // Read again with its message, which the list of runs leaves out.
             context.run(ledger.as_ref(), Some(&found.id)).await?
         }
     };
-    // The run's environment is frozen with it: its overlay is in force again.
+    // The run's environment is frozen with it, so its configuration overlay applies.
     let context = if run.head.env.is_some() {
         Context::new(globals, run.head.env.as_deref())?
     } else {
@@ -34,10 +34,10 @@ pub(crate) async fn open(
     };
     if run.state == RunState::Planning {
         return Err(Error::usage(format!(
-            "run {} was never planned to its end; nothing was sent",
+            "the planning of run {} was interrupted; nothing was sent",
             run.id
         ))
-        .hint("run the send again"));
+        .hint("repeat the send"));
     }
     Ok((context, ledger, run))
 }

@@ -1,5 +1,5 @@
-//! Whether the people of a planned run had the same message under another campaign: asked on a
-//! terminal, refused without one.
+//! Checks whether the people of a planned run received the same message under another campaign. On
+//! a terminal the operator is asked; without one the send is refused.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,12 +11,12 @@ use crate::run::campaign::{argument, is_running, typable};
 use crate::run::context::Context;
 use crate::run::takeover::Unread;
 
-/// How far back it is looked.
+/// How far back earlier runs are considered.
 const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Fewer people than this are no question.
+/// An overlap of fewer people is ignored.
 const MANY: u64 = 10;
 
-/// What decides whether there is a question, and who answers it.
+/// The inputs of the check.
 pub(crate) struct Question<'a> {
     pub(crate) context: &'a Context,
     pub(crate) campaign: &'a str,
@@ -24,25 +24,25 @@ pub(crate) struct Question<'a> {
     pub(crate) is_named: bool,
     /// `--again` was given.
     pub(crate) is_again: bool,
-    /// With which runs it is compared; `None` where no recipient of the list is reached, so that
-    /// there is nothing to compare.
+    /// The label of the runs to compare with; `None` if this run reaches no recipient of the list,
+    /// so that there is nothing to compare.
     pub(crate) apart: Option<&'static str>,
     pub(crate) message_fingerprint: String,
 }
 
-/// What was found, in words.
+/// The result of the check, as text.
 pub(crate) struct Finding {
     pub(crate) what: String,
     pub(crate) hint: String,
     /// The other campaign as it can be typed.
     pub(crate) campaign: String,
-    /// What a send without a terminal ends in: 14, or 11 where the other campaign began in the
-    /// meantime and a name was given.
+    /// The exit code of a send without a terminal: 14, or 11 if the other campaign started at the
+    /// same time and a name was given.
     exit: Exit,
 }
 
 impl Question<'_> {
-    /// What the ledger is asked; `None` where there is nothing to compare.
+    /// The query to the ledger; `None` if there is nothing to compare.
     pub(crate) fn query(&self, people: People) -> Option<OverlapQuery> {
         Some(OverlapQuery {
             campaign: self.campaign.to_owned(),
@@ -55,7 +55,7 @@ impl Question<'_> {
         })
     }
 
-    /// Looks for other campaigns that have reached, or are about to reach, most of these people.
+    /// Looks for another campaign that has reached, or is about to reach, most of these people.
     pub(crate) async fn find(
         &self,
         ledger: &dyn Ledger,
@@ -94,7 +94,7 @@ impl Question<'_> {
         let why = if overlap.is_message_known {
             ""
         } else {
-            "; nothing that is left of the lost ledger says which message that was"
+            "; the remains of the lost ledger do not say which message that was"
         };
         let typed = argument(&campaign);
         let what = format!(
@@ -102,18 +102,17 @@ impl Question<'_> {
             reached + coming
         );
         let again = "--again sends to all of these again";
-        let hint =
-            format!("{typed} goes on with that campaign and sends only to the others; {again}");
+        let hint = format!("{typed} continues that campaign and sends only to the others; {again}");
         let found = Finding { what, hint, campaign, exit: Exit::CHANGED };
-        // With a name it would be a warning, and two that are sent at once would both reach all of
-        // these people.
+        // A named campaign gets only a warning. If two campaigns are sent at the same time, a
+        // warning would let both reach all of these people.
         let on = if self.is_named { self.going_on(ledger, overlap).await? } else { None };
         let Some(on) = on else { return Ok(found) };
         let campaign = typable(ledger, &on.head.campaign).await?;
         Ok(Finding {
             what: format!("{}; run {} began at the same moment", found.what, on.id),
             hint: format!(
-                "when run {} has ended, {} goes on with that campaign and sends only to the others; {again}",
+                "when run {} has ended, {} continues that campaign and sends only to the others; {again}",
                 on.id,
                 argument(&campaign)
             ),
@@ -122,9 +121,9 @@ impl Question<'_> {
         })
     }
 
-    /// The run that reaches most of these people and began after this command did: of the campaigns
-    /// that have at least half of them and ten in such runs. Of one that began before, the
-    /// operator who named this one could know.
+    /// The run that reaches most of these people, if it began after this command did. Considers the
+    /// campaigns of which such runs have at least half of the people, and at least ten. The
+    /// operator could know of a run that began earlier.
     async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
         let state_dir = &self.context.settings.workspace.state_dir;
         let (mut people, mut first) = (0, None);
@@ -140,23 +139,23 @@ impl Question<'_> {
         Ok(first.filter(|_| people >= MANY && 2 * people >= overlap.of))
     }
 
-    /// Refuses, asks or warns; `Ok` where it may go on.
+    /// Refuses, asks or warns. Returns `Ok` if the send may continue.
     pub(crate) async fn judge(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<()> {
         let found = self.in_words(ledger, overlap).await?;
         self.answer(&found)
     }
 
-    /// The same about a lost run whose messages are counted and whose recipients are not known.
+    /// The same for a lost run whose messages are counted but whose recipients are unknown.
     pub(crate) fn judge_unread(&self, unread: &Unread) -> Result<()> {
         let Unread { run, campaign, messages } = unread;
         if self.is_again || *messages < MANY {
             return Ok(());
         }
         let what = format!(
-            "{messages} messages left after the last report of run {run} of {campaign}, and these people may have had them"
+            "{messages} messages were sent after the last report of run {run} of {campaign}, and these people may have had them"
         );
         let hint = format!(
-            "send the list of {campaign} with --ledger-lost first: that shows which recipients had them; --again sends to all of them anyway"
+            "send the list of {campaign} with --ledger-lost first: that shows which recipients received them; --again sends to all of them anyway"
         );
         self.answer(&Finding { what, hint, campaign: campaign.clone(), exit: Exit::CHANGED })
     }
@@ -169,7 +168,7 @@ impl Question<'_> {
             self.context.note(&format!("mailbatch: warning: {}", found.what));
             return Ok(());
         }
-        // `--yes` answers how many leave, not whether they get it twice.
+        // `--yes` confirms the number of recipients, not a second message to them.
         if self.context.has_person()
             && self.context.ask(&format!("{}\nsend it to all of these again?", found.what))
         {
@@ -180,12 +179,12 @@ impl Question<'_> {
 }
 
 impl Finding {
-    /// What a send without a terminal ends in.
+    /// The error of a send without a terminal.
     pub(crate) fn refusal(&self) -> Error {
         Error::new(self.exit, self.what.clone()).hint(self.hint.clone())
     }
 
-    /// Whether also a send under `--campaign` ends here.
+    /// Whether a send with `--campaign` is refused too.
     pub(crate) fn is_refused_under_a_name(&self) -> bool {
         self.exit == Exit::LOCKED
     }

@@ -1,5 +1,5 @@
-//! Which files an output must not replace: those of the workspace, of the runs in its ledger, and
-//! of the command that is running.
+//! The files that an output must not replace: those of the workspace, of the runs in its ledger,
+//! and of the running command.
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,8 @@ const LIST: &str = "a list of this workspace";
 const MESSAGE: &str = "the message";
 const SUPPRESSIONS: &str = "a suppression file";
 
-/// What is known of a workspace before its configuration has been read: that, the state directory,
-/// and each file that it may name, also where there is none yet.
+/// The protected files known before the configuration has been read: the configuration, the state
+/// directory, and every path that the configuration may name, even if it does not exist yet.
 pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
     let mut own = OwnFiles::default();
     own.add_state_dir(&workspace.state_dir);
@@ -28,7 +28,7 @@ pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
     own
 }
 
-/// Every text of the configuration, read as a path.
+/// Every string of the configuration, read as a path.
 fn named(workspace: &Workspace) -> Vec<PathBuf> {
     let text = files::read_text(&workspace.config_file, files::CONFIGURATION).unwrap_or_default();
     let mut named = Vec::new();
@@ -36,8 +36,8 @@ fn named(workspace: &Workspace) -> Vec<PathBuf> {
     named.iter().map(|file| workspace.path_from_config(file)).collect()
 }
 
-/// The files of a workspace and of the runs that its ledger knows. A ledger that does not answer
-/// adds none: the command itself says so.
+/// The files of a workspace and of the runs in its ledger. If the ledger cannot be read, its files
+/// are left out; the command itself reports the error.
 pub(crate) async fn own_files(context: &Context, ledger: Option<&dyn Ledger>) -> OwnFiles {
     let workspace = &context.settings.workspace;
     let mut own = OwnFiles::default();
@@ -47,7 +47,7 @@ pub(crate) async fn own_files(context: &Context, ledger: Option<&dyn Ledger>) ->
         own.add(&workspace.path_from_config(file), MESSAGE);
     }
     context.settings.suppression_files.iter().for_each(|file| own.add(file, SUPPRESSIONS));
-    // Also those of other environments, attachments, keys and secrets.
+    // This includes the files of other environments, attachments, keys and secrets.
     for path in named(workspace).into_iter().filter(|path| path.is_file()) {
         own.add(&path, "a file that the configuration names");
     }
@@ -86,7 +86,7 @@ pub(crate) fn add_inputs(
     source.files().iter().for_each(|file| own.add(file, MESSAGE));
 }
 
-/// The place that a flag names.
+/// The output file that a flag names.
 pub(crate) fn target(context: &Context, flag: &str, path: &Path, own: &OwnFiles) -> Result<Target> {
     Target::of(
         &context.settings.workspace.path_from_arguments(path),
@@ -95,7 +95,7 @@ pub(crate) fn target(context: &Context, flag: &str, path: &Path, own: &OwnFiles)
     )
 }
 
-/// Adds every text in a configuration to `found`.
+/// Adds every string in a configuration to `found`.
 fn strings(value: toml::Value, found: &mut Vec<String>) {
     match value {
         toml::Value::String(text) => found.push(text),

@@ -1,20 +1,20 @@
-//! Whether a pause is in force for what is about to be sent.
+//! Checks whether a pause applies to mail that is about to be sent.
 
 use crate::ledger::{Ledger, Pause, Run};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::outcome::Kind;
 
-/// What a start would send.
+/// The mail that a start would send.
 pub(crate) struct Start<'a> {
     pub(crate) campaign: &'a str,
     pub(crate) kind: Kind,
-    /// The providers it may go through; empty where that does not matter.
+    /// The providers it may use; empty if they do not matter.
     pub(crate) providers: Vec<&'a str>,
 }
 
 impl<'a> Start<'a> {
-    /// What going on with a run would send.
+    /// The mail that continuing a run would send.
     pub(crate) fn of(run: &'a Run) -> Self {
         Self {
             campaign: &run.head.campaign,
@@ -23,7 +23,8 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// The first of these pauses that stops all of it: of the run, or of each of its providers.
+    /// The first of these pauses that stops all of the mail: a pause of the run, or pauses of all
+    /// its providers.
     pub(crate) fn stopped_by<'p>(&self, pauses: &'p [Pause]) -> Option<&'p Pause> {
         let of_run = pauses.iter().find(|pause| pause.scope.holds(self.campaign, self.kind));
         of_run.or_else(|| {
@@ -34,7 +35,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Exit 12 while a pause is in force for the start, or for each of its providers.
+/// Refuses with exit 12 while a pause applies to the start, or to each of its providers.
 pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger, start: &Start<'_>) -> Result<()> {
     match start.stopped_by(&ledger.pauses().await?) {
         None => Ok(()),
@@ -42,6 +43,6 @@ pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger, start: &Start<'_>) 
             Exit::STOPPED,
             format!("{} has been paused since {}", pause.scope.words(), pause.words()),
         )
-        .hint(format!("`{}` lets it send again", pause.scope.lift()))),
+        .hint(format!("`{}` ends the pause", pause.scope.lift()))),
     }
 }

@@ -1,4 +1,4 @@
-//! Where a suppressed address is listed.
+//! Finds where a suppressed address is listed.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,7 @@ use crate::model::error::{Error, Result};
 use crate::run::context::{Context, learned};
 use crate::suppression::{self, Entry};
 
-/// Every entry in force that covers the address, each with the file and line where it stands, or
-/// `ledger`.
+/// Every valid entry that covers the address, each with its file and line, or `ledger`.
 pub(crate) fn places(
     context: &Context,
     files: &[PathBuf],

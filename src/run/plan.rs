@@ -1,5 +1,5 @@
-//! The plan of a send: its lists read, screened and rendered into a run of the ledger, which is then
-//! sealed.
+//! Plans a send: reads, screens and renders the lists into a new run of the ledger, and seals the
+//! run.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::run::request::SendRequest;
 use crate::run::settings::{RunRoute, RunSettings};
 use crate::suppression::Suppressions;
 
-/// A run that is planned and not sealed, and the people it is for.
+/// A run that is planned but not sealed, and its people.
 pub(crate) struct Planned {
     pub(crate) run: Run,
-    /// What was frozen with it.
+    /// The settings frozen with the run.
     pub(crate) frozen: RunSettings,
     pub(crate) people: People,
 }
 
 impl SendRequest<'_> {
-    /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong
-    /// leaves no run behind.
+    /// Reads, screens and renders the lists into a run that is not sealed yet. After an error, no
+    /// run is left behind.
     pub(crate) async fn plan(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -76,8 +76,8 @@ impl SendRequest<'_> {
         {
             Ok(survey) => survey,
             Err(error) => {
-                // The refusal is what matters; a run that stays behind unsealed is dropped at the
-                // next start.
+                // Report the refusal, even if discarding fails: the next start drops an unsealed
+                // run.
                 let _ = ledger.discard(&id).await;
                 return Err(error);
             }
@@ -114,8 +114,7 @@ impl SendRequest<'_> {
         secret: [u8; 32],
     ) -> Result<Survey> {
         let handle = tokio::runtime::Handle::current();
-        // Pages are written while the next ones are read, and another one waits, so that the ledger
-        // has something to do when one is done.
+        // Two pages are written while the next one is read, so that the ledger always has work.
         const UNDER_WAY: usize = 2;
         let mut written: VecDeque<JoinHandle<LedgerResult<()>>> =
             VecDeque::with_capacity(UNDER_WAY);
@@ -139,7 +138,7 @@ impl SendRequest<'_> {
                 &mut sink,
             )
         });
-        // Whatever became of the reading, nothing is still being written afterwards.
+        // Wait for the pending pages even after an error, so that nothing is written later.
         let mut last = Ok(());
         for page in written {
             last = last.and(
@@ -151,8 +150,8 @@ impl SendRequest<'_> {
         survey.and_then(|survey| last.map(|()| survey))
     }
 
-    /// Opens the run, once it is clear that its people do not get the message from another campaign
-    /// as well.
+    /// Seals and opens the run, after checking that another campaign does not send its people the
+    /// same message.
     pub(crate) async fn seal(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -179,7 +178,7 @@ impl SendRequest<'_> {
             ledger.seal(&run.id, seal).await?;
         }
         if self.args.sending.on_unknown == OnUnknown::Retry {
-            // Unknowns of earlier runs have been carried over.
+            // The seal has carried over the unknown outcomes of earlier runs; reopen them.
             ledger.reopen(&run.id, &[Outcome::Unknown]).await?;
         }
         let sealed = ledger.run(&run.id).await?;

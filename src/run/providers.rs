@@ -1,5 +1,4 @@
-//! The providers that a send goes through: chosen, connected, and prepared for what the message
-//! needs.
+//! Chooses, connects and prepares the providers of a send.
 
 use std::sync::Arc;
 
@@ -19,8 +18,7 @@ use crate::provider::{Provider, UnsubscribeHeaders};
 use crate::run::context::Context;
 use crate::run::settings::{RunRoute, RunSettings};
 
-/// The providers that a run goes through: those frozen with it, as far as they are still
-/// configured.
+/// The providers of a run: those frozen with it that are still configured.
 fn route_of(settings: &Settings, run: &Run, frozen: Option<&RunRoute>) -> Result<RunRoute> {
     let Some(frozen) = frozen else {
         let (name, _) = settings.provider(Some(&run.head.provider))?;
@@ -40,7 +38,7 @@ fn route_of(settings: &Settings, run: &Run, frozen: Option<&RunRoute>) -> Result
     Ok(route)
 }
 
-/// First choices of whole cohorts.
+/// The provider planned for each cohort, if the route names one.
 pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
     let Some(route) = chosen.route else { return Vec::new() };
     let of = |cohort, name: &Option<String>| name.clone().map(|name| (cohort, name));
@@ -50,19 +48,19 @@ pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
         .collect()
 }
 
-/// What is not refused before a send, because a flag says so.
+/// Checks that a flag switches off.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waived {
-    /// Everything goes to the provider's own sandbox, where all of this is harmless.
+    /// All mail goes to the provider's own sandbox, where nothing can do harm.
     pub(crate) is_sandboxed: bool,
-    /// Names that are reserved for examples.
+    /// Reserved example names are allowed.
     pub(crate) examples: bool,
-    /// Marketing mail without an unsubscribe link of the recipient's own.
+    /// Marketing mail is allowed without a per-recipient unsubscribe link.
     pub(crate) unsubscribe: bool,
 }
 
 impl Waived {
-    /// As the flags of a command say.
+    /// The checks that the flags of a command switch off.
     pub(crate) fn of(sending: &SendingArgs, is_sandboxed: bool) -> Self {
         Self {
             is_sandboxed,
@@ -72,9 +70,10 @@ impl Waived {
     }
 }
 
-/// Finds secrets and keys wanting, what any of the providers cannot express, and what may not leave
-/// the machine unless that is waived, before the list is read. Says which signatures do not speak
-/// for From. From then on the message refuses rows for the same reasons.
+/// Checks the providers before the list is read: secrets and keys that are missing, message
+/// features that a provider cannot express, and content that must not leave the machine. Notes DKIM
+/// signatures that do not align with From. Afterwards, the message refuses rows for the same
+/// reasons.
 pub(crate) fn check(
     context: &Context,
     chosen: &Chosen<'_>,
@@ -108,8 +107,8 @@ pub(crate) fn check(
     }
 }
 
-/// Whether mail goes out through this provider, which adds no unsubscribe link of its own. A relay
-/// on this machine passes it on.
+/// Whether mail leaves the machine through this provider without an unsubscribe link added by the
+/// provider.
 fn leaves_unsubscribing_to_us(
     settings: &Settings,
     name: &str,
@@ -120,16 +119,17 @@ fn leaves_unsubscribing_to_us(
     Ok(config.leaves_the_machine() && links != UnsubscribeHeaders::Provider)
 }
 
-/// The refusal (exit 4) of marketing mail that a recipient cannot leave by one click.
+/// The refusal (exit 4) of marketing mail without one-click unsubscribe.
 fn no_unsubscribe(name: &str, what: &str) -> Error {
     Error::refused(format!(
-        "marketing mail through {name} {what}, and large receivers demand that each recipient can unsubscribe by one click"
+        "marketing mail through {name} {what}, and large mailbox providers require one-click unsubscribe"
     ))
-    .hint("write unsubscribe_url = \"https://acme.example/u/{{ id }}\" under [message] with your page and a column, or public_url and unsubscribe_key under [listen] for mailbatch's own page; --allow-no-unsubscribe sends it as it is")
+    .hint("set unsubscribe_url = \"https://acme.example/u/{{ id }}\" under [message] with your page and a column, or public_url and unsubscribe_key under [listen] for mailbatch's own page; --allow-no-unsubscribe sends it as it is")
     .about(Subject::Template)
 }
 
-/// The signatures of a provider that do not speak for From, so that DMARC counts none of them.
+/// The notes about a provider's DKIM signatures that do not align with From, so that DMARC ignores
+/// them.
 fn unaligned(name: &str, provider: &dyn Provider, from: &Address) -> Vec<String> {
     let Some(Signers(signers)) = provider.dkim() else { return Vec::new() };
     let domain = domain_to_ascii(from.domain()).unwrap_or_else(|_| from.domain().to_owned());
@@ -138,15 +138,15 @@ fn unaligned(name: &str, provider: &dyn Provider, from: &Address) -> Vec<String>
         .filter(|signer| !is_aligned(&domain, &signer.domain))
         .map(|signer| {
             format!(
-                "providers.{name}.dkim signs for {}, and From is under {domain}: receivers count no such signature for DMARC",
+                "providers.{name}.dkim signs for {}, and From is under {domain}: receivers ignore such a signature for DMARC",
                 signer.domain
             )
         })
         .collect()
 }
 
-/// Refuses (exit 4) a message with reserved names that would leave the machine through any of these
-/// providers.
+/// Refuses (exit 4) a message that contains reserved names if any of these providers would send it
+/// off the machine.
 fn refuse_examples(
     settings: &Settings,
     providers: &[impl AsRef<str>],
@@ -157,19 +157,19 @@ fn refuse_examples(
         let (name, config) = settings.provider(Some(name.as_ref()))?;
         if !config.is_on_this_machine() {
             let what = format!(
-                "the message holds names that are reserved for examples and tests, and would leave this machine through {name}:\n  {}",
+                "the message contains names that are reserved for examples and tests, and would leave this machine through {name}:\n  {}",
                 found.join("\n  ")
             );
             return Err(Error::refused(what)
-                .hint("write your own domain: from, reply_to and unsubscribe_url stand in mailbatch.toml or the message; --allow-example sends it as it is")
+                .hint("write your own domain: from, reply_to and unsubscribe_url are set in mailbatch.toml or in the message; --allow-example sends it as it is")
                 .about(Subject::Template));
         }
     }
     Ok(())
 }
 
-/// The same as [`check`] refuses for a run that was planned when another provider was configured,
-/// or by an earlier version.
+/// Repeats the refusals of [`check`] for a run that was planned with another provider or by an
+/// earlier version.
 pub(crate) fn check_of_run(
     settings: &Settings,
     run: &Run,
@@ -196,8 +196,7 @@ pub(crate) fn check_of_run(
     Ok(())
 }
 
-/// A provider that is prepared for what the message needs, in its own sandbox where that is asked
-/// for.
+/// Connects a provider and prepares it for the message; if `sandbox`, in its own sandbox.
 fn prepared(
     settings: &Settings,
     name: &str,
@@ -226,8 +225,8 @@ pub(crate) fn leave_the_machine(
     leave.collect::<Result<Vec<_>>>().map(|leave| leave.contains(&true))
 }
 
-/// The providers of a run, connected, and who takes over in which order. A typed rate only lowers
-/// each of theirs.
+/// Connects the providers of a run. Also returns the order in which they take over. A rate from the
+/// command line only lowers their rates.
 pub(crate) fn connect(
     settings: &Settings,
     run: &Run,
@@ -243,7 +242,8 @@ pub(crate) fn connect(
         .iter()
         .map(|name| configured(settings, name, typed, needs, sandbox, ledger))
         .collect::<Result<Vec<_>>>()?;
-    // Out of files in mid-run, connections fail one by one and the provider is blamed.
+    // Checked in advance: if the process ran out of file descriptors during a run, connections
+    // would fail and the provider would be blamed.
     let connections = |one: &ConfiguredProvider| {
         if settings.provider(Some(&one.name)).is_ok_and(|(_, config)| !config.leaves_the_machine())
         {
@@ -261,7 +261,7 @@ pub(crate) fn connect(
     Ok((configured, order))
 }
 
-/// The keys that shape a provider's requests. Those of the connection do not.
+/// The settings that affect the requests' content, without those of the connection.
 fn shape(config: &ProviderConfig, sandbox: bool) -> String {
     const OF_THE_CONNECTION: [&str; 4] = ["api_key", "base_url", "timeouts", "ca_file"];
     let mut keys: Vec<String> = config
@@ -274,7 +274,7 @@ fn shape(config: &ProviderConfig, sandbox: bool) -> String {
     format!("{} sandbox={sandbox} {}", config.kind, keys.join(" "))
 }
 
-/// A provider of the configuration, connected, with what limits it.
+/// Connects a configured provider, with its limits.
 pub(crate) fn configured(
     settings: &Settings,
     name: &str,

@@ -1,7 +1,8 @@
-//! Recipients whose outcome is unknown are settled by evidence, by a replay, or on a person's word.
+//! Settles recipients whose outcome is unknown, by evidence, by a replay, or by the operator's
+//! assertion.
 //!
-//! The rules it keeps: evidence comes before a person's word, and what proves nothing settles no
-//! recipient. Nothing but questions leaves the machine, unless a replay is asked for.
+//! The rules it keeps: evidence takes precedence over the operator's assertion, and weak evidence
+//! settles no recipient. Apart from a requested replay, it sends only queries.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -28,16 +29,16 @@ use crate::run::reports::{each_row, forget_report};
 use crate::run::settings::RunSettings;
 use crate::run::standing::keep_standing;
 
-/// What a reconciliation came to.
+/// The result of a reconciliation.
 pub(crate) struct Reconciliation {
-    /// How many have been settled as what, and by what.
+    /// How many recipients were settled, by method and outcome.
     pub(crate) settled: BTreeMap<(&'static str, Outcome), u64>,
     pub(crate) notes: Vec<String>,
-    /// How the run stands now.
+    /// The state of the run's rows now.
     pub(crate) standing: Standing,
 }
 
-/// Settles what can be settled of a run. The caller holds the campaign's lock.
+/// Settles as many recipients of a run as possible. The caller holds the campaign's lock.
 pub(crate) async fn reconcile(
     context: &Context,
     ledger: Arc<dyn Ledger>,
@@ -49,7 +50,7 @@ pub(crate) async fn reconcile(
     let frozen = RunSettings::of(run)?;
     let mut unknowns =
         Unknowns { context, ledger, run, frozen, settled: BTreeMap::new(), notes: Vec::new() };
-    // Before anything is settled, so that a mistyped address settles no recipient.
+    // Checked before anything is settled, so that a mistyped address settles no recipient.
     let named = unknowns.named(&args.emails).await?;
     unknowns.by_events().await?;
     unknowns.by_look_up().await?;
@@ -67,13 +68,13 @@ pub(crate) async fn reconcile(
     Ok(Reconciliation { settled, notes, standing })
 }
 
-/// The recipients of one run whose outcome is unknown, and how they are settled.
+/// The recipients of one run whose outcome is unknown, and the methods to settle them.
 struct Unknowns<'a> {
     context: &'a Context,
     ledger: Arc<dyn Ledger>,
     run: &'a Run,
     frozen: RunSettings,
-    /// How many have been settled as what, and by what.
+    /// How many recipients were settled, by method and outcome.
     settled: BTreeMap<(&'static str, Outcome), u64>,
     notes: Vec<String>,
 }
@@ -105,7 +106,7 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// The unknown recipients with these addresses; exit 2 where the outcome of one is known.
+    /// The unknown recipients with these addresses; exit 2 if an address has no unknown recipient.
     async fn named(&self, emails: &[String]) -> Result<HashSet<RowNumber>> {
         let mut wanted: BTreeMap<String, bool> =
             emails.iter().map(|email| (key_of(email), false)).collect();
@@ -122,16 +123,16 @@ impl Unknowns<'_> {
         let missing = wanted.values().filter(|found| !**found).count();
         if missing > 0 {
             return Err(Error::usage(format!(
-                "{missing} of the {} addresses are not unknown in run {}; nothing was changed",
+                "{missing} of the {} addresses have no unknown outcome in run {}; nothing was changed",
                 wanted.len(),
                 self.run.id
             ))
-            .hint(format!("`mailbatch report {} --outcome unknown` lists who is", self.run.id)));
+            .hint(format!("`mailbatch report {} --outcome unknown` lists those that have", self.run.id)));
         }
         Ok(named)
     }
 
-    /// What came back about a message proves that the message was taken.
+    /// Settles by events: an event about a message proves that the provider accepted it.
     async fn by_events(&mut self) -> Result<()> {
         let proofs = self.ledger.proofs(&self.run.id).await?;
         let verdict = |proof: crate::ledger::Proof| {
@@ -144,7 +145,7 @@ impl Unknowns<'_> {
         self.settle("events", proofs.into_iter().map(verdict).collect()).await
     }
 
-    /// Asks the providers that keep a log which can be searched.
+    /// Settles by the providers' logs, if they can be searched.
     async fn by_look_up(&mut self) -> Result<()> {
         let mut by_provider: BTreeMap<String, Vec<LedgerRow>> = BTreeMap::new();
         let mut carried = 0_u64;
@@ -155,14 +156,14 @@ impl Unknowns<'_> {
             }
         }
         if carried > 0 {
-            self.notes.push(format!("carried over from an earlier run, which knows who was asked to take them: {carried}; reconcile that run"));
+            self.notes.push(format!("unknowns carried over from an earlier run, which has the details: {carried}; reconcile that run"));
         }
         for (name, rows) in by_provider {
             let provider = match self.context.settings.connect(&name) {
                 Ok(provider) => provider,
                 Err(error) => {
                     self.notes.push(format!(
-                        "providers.{name} cannot be asked what became of these recipients: {}",
+                        "providers.{name}: these recipients cannot be looked up: {}",
                         error.to_string().lines().next().unwrap_or_default()
                     ));
                     continue;
@@ -184,7 +185,7 @@ impl Unknowns<'_> {
             .await?;
             if let Some(trouble) = trouble {
                 self.notes.push(format!(
-                    "providers.{name} cannot be asked what became of these recipients: {}",
+                    "providers.{name}: these recipients cannot be looked up: {}",
                     in_words(trouble.refusal())
                 ));
             }
@@ -203,8 +204,8 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// Sends batches that are unknown as a whole once more, where their provider knows idempotency
-    /// keys.
+    /// Settles by sending batches again, if all their members are unknown and their provider
+    /// supports idempotency keys.
     async fn by_replay(&mut self) -> Result<()> {
         let mut by_batch: BTreeMap<i64, HashMap<RowNumber, LedgerRow>> = BTreeMap::new();
         for row in self.rows().await? {
@@ -264,12 +265,12 @@ impl Unknowns<'_> {
             };
             if members.len() < batch.members.len() {
                 self.notes
-                    .push(refuse("some of its members are settled, and it could only go whole"));
+                    .push(refuse("some of its members are settled, and it can only be sent whole"));
                 continue;
             }
             if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced))
             {
-                self.notes.push(refuse("no trace says in which requests it went"));
+                self.notes.push(refuse("no trace says which requests it was sent in"));
                 continue;
             }
             match replay(&source, &configured, &batch, &members).await? {
@@ -303,7 +304,7 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// Keeps what the answers say about people.
+    /// Records the suppressions that follow from the answers.
     async fn learn(
         &self,
         provider: &str,
@@ -328,7 +329,7 @@ impl Unknowns<'_> {
         }
     }
 
-    /// Settles the recipients that are left, or those that were named, on a person's word.
+    /// Settles the remaining recipients, or the named ones, by the operator's assertion.
     async fn by_word(&mut self, word: Assumed, named: &HashSet<RowNumber>) -> Result<()> {
         let by = std::env::var("USER")
             .ok()
@@ -353,7 +354,7 @@ impl Unknowns<'_> {
         }
         let overruled = named.len().saturating_sub(verdicts.len());
         if overruled > 0 {
-            self.notes.push(format!("evidence came before your word: {overruled}"));
+            self.notes.push(format!("settled by evidence instead of --assume: {overruled}"));
         }
         self.settle("word", verdicts).await
     }
@@ -363,7 +364,7 @@ fn taken(provider_id: Option<String>) -> Settled {
     Settled::Final(Verdict::Accepted { provider_id, code: String::new(), detail: String::new() })
 }
 
-/// What an answer about one member makes of it; `None` where it is unknown as before.
+/// Converts the answer about a member; `None` if its outcome is still unknown.
 fn settled(verdict: Verdict) -> Option<Settled> {
     match verdict {
         Verdict::Unknown { .. } => None,

@@ -1,4 +1,4 @@
-//! The rest of a run, planned anew from what is there now: what `resume` and `retry` do with
+//! Plans the remaining recipients of a run again from the present inputs: `resume` and `retry` with
 //! `--accept-changes`.
 
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::run::providers::{self, Waived};
 use crate::run::request::SendRequest;
 use crate::run::settings::RunSettings;
 
-/// Plans the recipients anew that a run has not reached, or those that it left with one of the
-/// outcomes in `only`, from what is there now: what was typed then, with the pace and the report of
+/// Plans again the recipients that a run has not reached, or those with one of the outcomes in
+/// `only`. It uses the present inputs and the flags of the original send, with the sending flags of
 /// this command.
 pub(crate) async fn replan(
     context: &Context,

@@ -1,4 +1,4 @@
-//! The report files of a run: the one that is always written, and those that were asked for.
+//! The report files of a run: the standard report, which is always written, and the requested ones.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,8 +21,8 @@ use crate::run::ci_reports;
 use crate::run::context::Context;
 use crate::run::own_files::{own_files, target};
 
-/// The reports of a run that are always written. Makes their directory. Errs when that cannot be
-/// made or read.
+/// The standard reports of a run. Creates their directory; returns an error if it cannot be created
+/// or read.
 pub(crate) fn kept_reports(context: &Context, run: &str) -> Result<Reports> {
     let dir = report_directory(&context.settings.workspace.state_dir);
     crate::run::state_dir::make_private_dir(&dir)?;
@@ -30,15 +30,15 @@ pub(crate) fn kept_reports(context: &Context, run: &str) -> Result<Reports> {
         .map_err(|e| Error::internal(format!("the reports of {run} cannot be kept: {e}")))
 }
 
-/// Makes a report the newest of its run.
+/// Makes a report the current one of its run.
 pub(crate) fn publish(context: &Context, run: &str, report: &Path) -> Result<()> {
     kept_reports(context, run)?
         .publish(report)
         .map_err(|e| Error::internal(format!("the reports of {run} cannot be kept: {e}")))
 }
 
-/// Reads the rows of a run some pages ahead, two of them side by side, while earlier ones are
-/// visited.
+/// Visits the rows of a run in order. Some pages are read ahead, in parallel, while earlier ones
+/// are visited.
 pub(crate) async fn each_row(
     ledger: &dyn Ledger,
     run: &str,
@@ -55,8 +55,8 @@ pub(crate) async fn each_row(
         if page.is_empty() {
             break;
         }
-        // Rows are numbered without gaps. If there were a gap, the rows beyond the page are left to
-        // the next page.
+        // Rows are numbered without gaps. If there were a gap, the rows beyond this page's numbers
+        // are left to the next page.
         page.into_iter()
             .take_while(|row| row.row <= after + PAGE as RowNumber)
             .try_for_each(&mut visit)?;
@@ -64,16 +64,16 @@ pub(crate) async fn each_row(
     Ok(())
 }
 
-/// Takes the newest report of a run out of its place, before the run changes: one that no longer
-/// says how the run stands would outlast a kill.
+/// Sets the current report of a run aside before the run changes. If the process is killed, no
+/// outdated report remains current.
 pub(crate) fn forget_report(context: &Context, run: &Run) -> Result<()> {
     kept_reports(context, &run.id)?
         .lay_aside()
         .map_err(|e| Error::internal(format!("the report of {} cannot be kept: {e}", run.id)))
 }
 
-/// Removes everything of a run that lies beside the ledger, because it holds addresses or would
-/// name a run that is no longer there.
+/// Removes the files of a run outside the ledger, because they contain addresses or name a run that
+/// no longer exists.
 pub(crate) fn remove_files(context: &Context, run: &Run) -> Result<()> {
     let state_dir = &context.settings.workspace.state_dir;
     let reports = kept_reports(context, &run.id)?;
@@ -87,21 +87,20 @@ fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
     done.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
-/// Writes the record of a run anew when it has been planned: its campaign, and how far the ledger
-/// has come.
+/// Writes the record of a planned run: its campaign and the ledger's last batch number.
 pub(crate) async fn record(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.batches().await?;
     write_record(context, run, |record| record.batches = batches)
 }
 
-/// The same at the end of an execution, however it ended, with a number that no copy of the ledger
-/// knows which was made before.
+/// Writes the record at the end of an execution, whether it succeeded or not. The ledger takes a
+/// new batch number that no earlier copy of the ledger has.
 pub(crate) async fn record_end(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.close_batches().await?;
     write_record(context, run, |record| record.batches = batches)
 }
 
-/// Changes the record of a run; what else it says of batches and reports stays.
+/// Changes the record of a run, keeping its other values.
 fn write_record(context: &Context, run: &Run, change: impl FnOnce(&mut RunRecord)) -> Result<()> {
     let state_dir = &context.settings.workspace.state_dir;
     let mut record = RunRecord::new(run, apart::of_run(&context.settings, run), 0);
@@ -115,7 +114,7 @@ fn write_record(context: &Context, run: &Run, change: impl FnOnce(&mut RunRecord
     })
 }
 
-/// Writes the report that is always written anew, after something was found out about a run.
+/// Writes the standard report again after the outcome of a recipient has changed.
 pub(crate) async fn rewrite_report(
     context: &Context,
     ledger: &dyn Ledger,
@@ -135,14 +134,14 @@ pub(crate) async fn rewrite_report(
     publish(context, &run.id, &report)
 }
 
-/// The versions of the message that all runs sent, by name.
+/// The message version that each run sent, by run id.
 pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, String>> {
     let runs = ledger.runs().await?;
     Ok(runs.iter().map(|run| (run.id.clone(), run.message_version())).collect())
 }
 
-/// Writes reports of how a run stands, all in one pass over its rows: the one that is always
-/// written, which the run's record then describes, and those that were asked for.
+/// Writes reports of a run in one pass over its rows: the standard report, which the run's record
+/// then describes, and the requested ones.
 async fn write_reports(
     context: &Context,
     ledger: &dyn Ledger,
@@ -175,8 +174,8 @@ async fn write_reports(
         .and_then(|name| Name::parse(name.to_str()?))
         .map(|name| name.number);
     if let Some(number) = number {
-        // Before the report is in its place: one that appears is described by the record, whatever
-        // comes between.
+        // The record is written before the report is in place, so that it describes every report
+        // that exists, even after a crash.
         write_record(context, run, |record| {
             record.report = Some(ReportMark { number, rows, reached, digest })
         })?;
@@ -187,17 +186,16 @@ async fn write_reports(
     Ok(())
 }
 
-/// Whether a row of a report is of a recipient who was reached or may have been. One without an
-/// outcome that was claimed was under way.
+/// Whether the recipient of a report row was reached or may have been. A claimed row without an
+/// outcome was under way.
 pub(crate) fn is_reached(outcome: Option<Outcome>, was_claimed: bool) -> bool {
     outcome.map_or(was_claimed, |outcome| {
         matches!(outcome, Outcome::Accepted | Outcome::AlreadyAccepted | Outcome::Unknown)
     })
 }
 
-/// Writes the report that is always written where `standard` says so, and those that were asked
-/// for. A place that has become unfit since the start costs no other report; its error is returned
-/// at the end.
+/// Writes the standard report, if `standard` names its file, and the requested reports. If a place
+/// has become unusable, the other reports are written, and its error is returned at the end.
 pub(crate) async fn write_asked(
     context: &Context,
     ledger: &dyn Ledger,
@@ -227,13 +225,13 @@ pub(crate) async fn write_asked(
     refused.map_or(Ok(()), Err)
 }
 
-/// What the pipeline that started a command calls a failure.
+/// The outcomes that the command's flags define as failures.
 fn failing(sending: &SendingArgs) -> Failing {
     Failing { only: sending.error_on.clone(), also: sending.fail_on.clone() }
 }
 
-/// The format that a report file's suffix asks for, and CSV for a FIFO, a device and standard
-/// output, whose names say nothing; exit 2 for a suffix that there is not, before anything is sent.
+/// The report format for a file's suffix. CSV for a FIFO, a device and standard output, whose names
+/// have no suffix. Exit 2 for an unknown suffix, before anything is sent.
 pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
     let unnamed =
         || (path.extension().is_none() && is_in_place(path)).then_some(report::Format::Csv);
@@ -243,9 +241,8 @@ pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
     })
 }
 
-/// Refuses reports that could not be written or would replace a file of the workspace's own, before
-/// anything is sent. A `trial` makes missing directories and finds out whether they can be written
-/// to.
+/// Refuses reports that cannot be written or that would replace a file of the workspace, before
+/// anything is sent. With `trial`, creates missing directories and tests whether they are writable.
 pub(crate) fn check_reports(
     context: &Context,
     sending: &SendingArgs,

@@ -1,5 +1,4 @@
-//! A send as it was asked for: its message, lists, campaign and providers, before anything is
-//! planned.
+//! A send as requested: its message, lists, campaign and providers, before planning.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,27 +18,27 @@ use crate::run::context::Context;
 use crate::run::overlap::Question;
 use crate::suppression::Suppressions;
 
-/// A send with everything that was typed or configured for it.
+/// A send with its arguments and configuration.
 pub(crate) struct SendRequest<'a> {
     pub(crate) context: &'a Context,
     pub(crate) args: &'a SendArgs,
     pub(crate) message: Arc<Message>,
-    /// Where the message lies, unless it stands in the configuration.
+    /// The message's file; `None` if the message is in the configuration.
     pub(crate) message_file: Option<PathBuf>,
     pub(crate) lists: Lists,
     pub(crate) filter: Option<Filter>,
     pub(crate) campaign: Campaign,
-    /// The providers it goes through.
+    /// The providers that it may use.
     pub(crate) chosen: Chosen<'a>,
-    /// It plans the rest of an earlier run anew: of those outcomes only, where there are any.
-    /// `None` for a send that was typed.
+    /// It plans the remaining recipients of an earlier run again; a non-empty list selects their
+    /// outcomes. `None` for a normal send.
     pub(crate) replans: Option<Vec<Outcome>>,
 }
 
 impl SendRequest<'_> {
-    /// A link that has been pointed elsewhere since the campaign was last called by it: the same
-    /// rows and the same message are the same campaign all the same. Other ones are another
-    /// campaign, but not while a run that was begun so is unfinished.
+    /// Handles a path that is a link and leads to other files since the campaign's last run. If
+    /// rows and message are the same, the campaign continues. Otherwise it is another campaign,
+    /// unless the earlier one has an unfinished run: then the send is refused.
     pub(crate) async fn follow_link(&mut self, ledger: &dyn Ledger) -> Result<()> {
         let Some(old) = self.campaign.respelled.clone() else { return Ok(()) };
         let latest = ledger.latest_run(&old, self.context.settings.env.as_deref()).await?;
@@ -58,12 +57,12 @@ impl SendRequest<'_> {
         tokio::task::block_in_place(|| plan::fingerprint(&self.lists, self.filter.as_ref()))
     }
 
-    /// What differs from an earlier run of the campaign, in words.
+    /// The inputs that differ from an earlier run of the campaign, for messages.
     pub(crate) fn changes(&self, run: &Run, list_fingerprint: &str) -> Vec<&'static str> {
         changes::changes(run, list_fingerprint, &self.message.fingerprint())
     }
 
-    /// Whether the send goes on with an earlier run of the campaign instead of planning a new one:
+    /// Whether the send continues an earlier run of the campaign instead of planning a new one:
     /// nothing has changed, and that run was not abandoned.
     pub(crate) async fn goes_on(
         &self,
@@ -74,7 +73,7 @@ impl SendRequest<'_> {
         Ok(changed.is_empty() && self.replans.is_none() && !is_abandoned(ledger, run).await?)
     }
 
-    /// Why a campaign may not go on with what has changed; `None` where it may.
+    /// The refusal to continue a campaign with changed inputs; `None` if it may continue.
     pub(crate) async fn refuses(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -112,7 +111,7 @@ impl SendRequest<'_> {
         }
     }
 
-    /// Whether these people had the message under another campaign.
+    /// The check whether these people received the message under another campaign.
     pub(crate) fn question(&self) -> Question<'_> {
         let args = self.args;
         let reaches_nobody = args.redirect_all_to.is_some() || args.provider_sandbox;

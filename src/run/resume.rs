@@ -1,4 +1,4 @@
-//! A run that goes on from the ledger alone: what `resume` and `retry` share.
+//! Continues a run from the ledger alone; `resume` and `retry` share it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::run::replan::replan;
 use crate::run::reports::{check_reports, forget_report, rewrite_report, write_asked};
 use crate::run::settings::RunSettings;
 
-/// Takes the lock of the run's campaign, once the reports that were asked for can be written.
+/// Takes the lock of the run's campaign, after checking that the requested reports can be written.
 pub(crate) async fn lock(
     context: &Context,
     ledger: &dyn Ledger,
@@ -42,21 +42,21 @@ pub(crate) async fn lock(
     .await
 }
 
-/// How a command goes on with a run.
+/// How a command continues a run.
 pub(crate) struct Continuation<'a> {
-    /// What is opened again.
+    /// The outcomes to reopen.
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) changes: &'a ChangesArgs,
     pub(crate) sending: &'a SendingArgs,
-    /// What was typed, such as `resume RUN`.
+    /// The command as typed, for example `resume RUN`.
     pub(crate) command: String,
-    /// It is a retry: `resume` would not open the same recipients again.
+    /// The command is a retry: `resume` would not reopen the same recipients.
     pub(crate) is_retry: bool,
 }
 
 impl Continuation<'_> {
-    /// Whether the run goes on as planned; exit 14 where something differs and it was not said what
-    /// is meant.
+    /// How the run continues. Exit 14 if an input has changed and no flag says which version to
+    /// use.
     pub(crate) async fn decided(
         &self,
         context: &Context,
@@ -70,7 +70,7 @@ impl Continuation<'_> {
         decide(context, ledger, run, self.changes, &self.command).await
     }
 
-    /// Sends to the recipients that are opened again, as it was decided.
+    /// Sends to the reopened recipients, according to the decision.
     pub(crate) async fn run(
         &self,
         context: &Context,
@@ -88,7 +88,7 @@ impl Continuation<'_> {
                 beside(context, &ledger, self.sending.listen, work).await
             }
             GoesOn::Anew(send) => {
-                // The send takes it again.
+                // The send takes the lock again.
                 drop(lock);
                 let only = if self.is_retry { self.outcomes.clone() } else { Vec::new() };
                 replan(context, ledger, run, *send, self.sending, only).await
@@ -96,8 +96,8 @@ impl Continuation<'_> {
         }
     }
 
-    /// Goes on from the ledger alone; `suppress` names suppression files that screen besides those
-    /// of the configuration and of the run.
+    /// Continues from the ledger alone. `suppress` names suppression files to use in addition to
+    /// those of the configuration and of the run.
     async fn as_planned(
         &self,
         context: &Context,
@@ -105,7 +105,7 @@ impl Continuation<'_> {
         run: &str,
         suppress: &[PathBuf],
     ) -> Result<Exit> {
-        // No recipient is opened again before everything that this needs has been read.
+        // No recipient is reopened before all inputs have been read successfully.
         let (open, sending) = (self.outcomes.as_slice(), self.sending);
         let run = context.run(ledger.as_ref(), Some(run)).await?;
         let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(context.links()?)?);
@@ -151,20 +151,21 @@ impl Continuation<'_> {
     }
 }
 
-/// Refuses a run after which the campaign has planned another one: that has taken over what became
-/// of its recipients, and has reached others.
+/// Refuses a run if the campaign has planned a later one, which has taken over its recipients and
+/// may have reached them.
 pub(crate) async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let latest = ledger.latest_run(&run.head.campaign, run.head.env.as_deref()).await?;
     let Some(newer) = latest.filter(|latest| latest.id != run.id) else { return Ok(()) };
     let (name, newer) = (run.head.name(), newer.id);
     let typed = campaign::argument(&campaign::typable(ledger, &run.head.campaign).await?);
-    Err(Error::usage(format!("run {} is over: run {newer} of {name} has taken its recipients over, and may have reached them", run.id)).hint(format!(
-        "`mailbatch resume {newer}` and `mailbatch retry {newer}` go on; people that only the earlier list has are reached by sending that list with \
+    Err(Error::usage(format!("run {} has ended: run {newer} of {name} has taken its recipients over, and may have reached them", run.id)).hint(format!(
+        "`mailbatch resume {newer}` and `mailbatch retry {newer}` continue; to reach people that only the earlier list has, send that list with \
          {typed}"
     )))
 }
 
-/// Closes a run: recipients that are left are held, and the next send of the campaign plans anew.
+/// Closes a run: its remaining recipients are held, and the next send of the campaign plans a new
+/// run.
 pub(crate) async fn abandon(
     context: &Context,
     ledger: &dyn Ledger,

@@ -1,19 +1,19 @@
-//! How the system schedules a process that sends.
+//! The scheduling policy of the sending process.
 //!
-//! The rule it keeps: a policy or a niceness that mailbatch was started with is a choice; only the
+//! The rule it keeps: a policy or niceness that mailbatch was started with is kept; only the
 //! default is changed.
 
-/// Asks the system to take this thread, and all that it starts from now on, for a batch job
-/// (`SCHED_BATCH`, sched(7)). Woken by an answer, it then does not push aside what runs on that
-/// core: the mail server on the same machine reads on, and several answers are found at once. Where
-/// the system refuses, nothing changes.
+/// Asks the system to schedule this thread, and threads it starts later, as a batch job
+/// (`SCHED_BATCH`, sched(7)). When an answer wakes such a thread, it does not preempt the mail
+/// server running on the same core, so several answers are handled together. If the system refuses,
+/// nothing changes.
 #[cfg(target_os = "linux")]
 pub(crate) fn as_batch() {
     use thread_priority::{
         NormalThreadSchedulePolicy as Normal, ThreadPriority, ThreadSchedulePolicy as Policy,
     };
 
-    /// What the crate takes for a niceness of 0, which it sets along with the policy.
+    /// The crate's value for a niceness of 0, which it sets together with the policy.
     const NICE_0: u8 = 47;
 
     let is_ordinary =
@@ -34,13 +34,13 @@ pub(crate) fn as_batch() {
     }
 }
 
-/// Other systems know no such policy.
+/// Other systems have no such policy.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn as_batch() {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    /// Niceness and policy of the calling thread, as proc(5) numbers them: fields 19 and 41.
+    /// The niceness and policy of the calling thread: fields 19 and 41 of proc(5)'s `stat`.
     fn scheduled() -> (i32, u32) {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("readable");
         let fields: Vec<&str> =

@@ -1,4 +1,4 @@
-//! A send that is carried out: planned and executed, or gone on with where its run is unfinished.
+//! Carries out a send: plans and executes a new run, or continues an unfinished one.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::run::takeover::{TakenOver, Takeover};
 use crate::suppression::Suppressions;
 
 impl SendRequest<'_> {
-    /// Sends, with the endpoint beside it where that was asked for.
+    /// Sends, with the web endpoint running meanwhile if requested.
     pub(crate) async fn send(
         &self,
         ledger: Arc<dyn Ledger>,
@@ -40,7 +40,7 @@ impl SendRequest<'_> {
         .await
     }
 
-    /// Reads what a lost ledger left behind into the new one.
+    /// Reads the remains of a lost ledger into the new one.
     async fn take_over(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -61,7 +61,7 @@ impl SendRequest<'_> {
         Ok(taken)
     }
 
-    /// Takes the campaign's lock, and finds out whether it may be sent now.
+    /// Takes the campaign's lock, and checks whether it may be sent now.
     async fn begin(&self, ledger: &Arc<dyn Ledger>) -> Result<campaign::Lock> {
         let context = self.context;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
@@ -72,8 +72,8 @@ impl SendRequest<'_> {
             wait,
         )?;
         if !self.campaign.aliases.is_empty() {
-            // On the disk before anything is planned, so that no other spelling begins anew
-            // whatever happens from here on.
+            // Stored before anything is planned, so that a different spelling of the paths never
+            // starts a second campaign, even after a crash.
             ledger.add_aliases(self.campaign.aliases.clone()).await?;
         }
         let start = Start {
@@ -92,8 +92,8 @@ impl SendRequest<'_> {
         Ok(lock)
     }
 
-    /// Settles what a lost ledger left behind for the run that is about to be sealed. Drops that
-    /// run where it must not be sent.
+    /// Settles the remains of a lost ledger for the run that is about to be sealed. Drops the run
+    /// if it must not be sent.
     async fn settle_lost(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -107,8 +107,7 @@ impl SendRequest<'_> {
             unread.iter().try_for_each(|unread| self.question().judge_unread(unread))
         });
         if judged.is_err() {
-            // The refusal is what matters; a run that stays behind unsealed is dropped at the next
-            // start.
+            // Report the refusal, even if discarding fails: the next start drops an unsealed run.
             let _ = ledger.discard(&planned.id).await;
         }
         judged
@@ -149,8 +148,8 @@ impl SendRequest<'_> {
             latest.as_ref().filter(|run| run.state == RunState::Open).map(|run| run.id.clone());
         if let Some(run) = latest {
             let changed = if self.lists.has_stdin() {
-                // Standard input can be read only once: it is planned first, and dropped again if
-                // nothing has changed.
+                // Standard input can be read only once: it is planned first, and the plan is
+                // discarded if nothing has changed.
                 let fresh = self.plan(&ledger, &suppressions, secret, &mut notes).await?;
                 let changed = self.changes(&run, &fresh.run.head.list_fingerprint);
                 if changed.is_empty() || self.refuses(&ledger, &run, &changed).await?.is_some() {
@@ -200,7 +199,10 @@ impl SendRequest<'_> {
         limit: Option<u64>,
     ) -> Execution<'_> {
         let notes = if run.filtered > 0 {
-            vec![format!("{} rows left out by --where; they are not rows in", run.filtered)]
+            vec![format!(
+                "{} rows left out by --where; they do not count as input rows",
+                run.filtered
+            )]
         } else {
             Vec::new()
         };
@@ -221,8 +223,7 @@ impl SendRequest<'_> {
         }
     }
 
-    /// The same command once more: continues an unfinished run, and has nothing to do for a
-    /// finished one.
+    /// Handles a repeated command: continues an unfinished run; a finished one has nothing to do.
     async fn again(
         &self,
         ledger: Arc<dyn Ledger>,
@@ -241,7 +242,7 @@ impl SendRequest<'_> {
         if self.args.sending.on_unknown == OnUnknown::Retry {
             open.push(Outcome::Unknown);
         }
-        // A finished run has no other recipient to open again.
+        // A finished run can reopen only unknown recipients.
         if run.state == RunState::Open || self.args.sending.on_unknown == OnUnknown::Retry {
             forget_report(self.context, &run)?;
         }
@@ -264,8 +265,8 @@ impl SendRequest<'_> {
         .await
     }
 
-    /// An unfinished run goes on as it was planned: another provider is refused, another canary or
-    /// way of finding duplicates is noted.
+    /// Checks a new command against the settings frozen with an unfinished run. Another provider is
+    /// refused; another canary or `--dedupe` is only noted.
     fn keeps_what_was_frozen(
         &self,
         run: &Run,
@@ -287,11 +288,11 @@ impl SendRequest<'_> {
             && Some(canary) != frozen.canary
         {
             let drawn = frozen.canary.map_or_else(|| "none".to_owned(), |size| size.to_string());
-            notes.push(format!("the canary of run {} was drawn when it was planned ({drawn}); --canary changes nothing now", run.id));
+            notes.push(format!("the canary of run {} was chosen when it was planned ({drawn}); --canary changes nothing now", run.id));
         }
         if self.args.list.screening.dedupe != frozen.dedupe {
             notes.push(format!(
-                "run {} was planned with --dedupe {}; it changes nothing now",
+                "run {} was planned with --dedupe {}; another value changes nothing now",
                 run.id, frozen.dedupe
             ));
         }

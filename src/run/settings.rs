@@ -1,8 +1,8 @@
-//! What is frozen with a run beside its message and rows: one type, which goes to the ledger and
-//! comes back through serde alone.
+//! The settings frozen with a run in addition to its message and rows: one type, stored in the
+//! ledger through serde.
 //!
-//! The rule it keeps: a value is parsed once, where it was typed. Each text on disk is what can be
-//! typed for it, so that runs of every earlier version stay readable.
+//! The rule it keeps: a value is parsed once, where it was typed. On disk it has the form that can
+//! be typed, so that runs of every earlier version stay readable.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -17,45 +17,45 @@ use crate::model::error::{Error, Result};
 use crate::model::literal::CanarySize;
 use crate::run::inputs::Inputs;
 
-/// The version of the form below. Later ones only add to it; runs of before it was written down
+/// The version of the stored form. Later versions only add to it; runs from before it was stored
 /// have none.
 const VERSION: u32 = 1;
 
-/// What is frozen with a run beside its message and rows.
+/// The settings frozen with a run in addition to its message and rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RunSettings {
     pub(crate) v: u32,
-    /// How duplicates were found; the ledger reads it when it carries earlier runs over.
+    /// How duplicates were found. The ledger uses it when it carries over outcomes of earlier runs.
     #[serde(with = "text")]
     pub(crate) dedupe: Dedupe,
-    /// All mail goes here instead.
+    /// All mail goes to this address instead.
     #[serde(with = "text_if_any")]
     pub(crate) redirect: Option<Address>,
-    /// Everything goes to the provider's own sandbox.
+    /// All mail goes to the provider's own sandbox.
     pub(crate) provider_sandbox: bool,
-    /// Names that are reserved for examples may leave the machine.
+    /// Reserved example names may leave the machine.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) allow_example: bool,
-    /// Marketing mail may go without an unsubscribe link of the recipient's own.
+    /// Marketing mail may be sent without a per-recipient unsubscribe link.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) allow_no_unsubscribe: bool,
     /// Suppression files given by flag.
     pub(crate) suppress: Vec<PathBuf>,
     #[serde(with = "text_if_any")]
     pub(crate) canary: Option<CanarySize>,
-    /// The message's path as typed, for people.
+    /// The message's path as typed, for display.
     pub(crate) message: String,
-    /// Where its lists lie, absolute: no output may replace them.
+    /// The absolute paths of its lists, which no output may replace.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) lists: Vec<PathBuf>,
-    /// Where its message lies, absolute.
+    /// The absolute path of its message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message_file: Option<PathBuf>,
-    /// Its providers, where there are several to choose from.
+    /// Its providers, if a route chooses between several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) route: Option<RunRoute>,
-    /// What it was planned from; `None` for a run of an earlier version.
+    /// The inputs it was planned from; `None` for a run of an earlier version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inputs: Option<Inputs>,
 }
@@ -81,19 +81,19 @@ impl Default for RunSettings {
 }
 
 impl RunSettings {
-    /// What was frozen with a run. Errs where the ledger holds something else.
+    /// Reads the settings of a run. Returns an error if the ledger's value is invalid.
     pub(crate) fn of(run: &Run) -> Result<Self> {
         Self::deserialize(&run.head.settings)
             .map_err(|e| Error::internal(format!("run {}: {e}", run.id)))
     }
 
-    /// As the ledger keeps it.
+    /// The form stored in the ledger.
     pub(crate) fn to_json(&self) -> Result<serde_json::Value> {
         serde_json::to_value(self).map_err(|e| Error::internal(e.to_string()))
     }
 
-    /// Whether the mail of the run goes to the recipients of its list: it was neither redirected
-    /// nor handed to a provider's sandbox.
+    /// Whether the run's mail goes to the recipients of its list: it is neither redirected nor sent
+    /// to a provider's sandbox.
     pub(crate) fn reaches_list(&self) -> bool {
         self.redirect.is_none() && !self.provider_sandbox
     }
@@ -102,14 +102,15 @@ impl RunSettings {
 /// The providers of a run, as frozen with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunRoute {
-    /// Each that may be a first choice.
+    /// Every provider that the plan may choose.
     pub(crate) providers: Vec<String>,
     /// The providers that take over, in this order.
     pub(crate) order: Vec<String>,
 }
 
 impl RunRoute {
-    /// What is frozen of a choice; `None` for a single provider that was named or is the only one.
+    /// The part of a choice that is frozen; `None` if a single provider was named or is the only
+    /// one.
     pub(crate) fn of(chosen: &Chosen<'_>) -> Option<Self> {
         let route = chosen.route?;
         Some(Self {
@@ -119,7 +120,7 @@ impl RunRoute {
     }
 }
 
-/// A value as the text that can be typed for it.
+/// Stores a value as the text that can be typed for it.
 mod text {
     use super::*;
 
@@ -139,7 +140,7 @@ mod text {
     }
 }
 
-/// The same for a value that may be missing.
+/// The same for an optional value.
 mod text_if_any {
     use super::*;
 
@@ -169,8 +170,7 @@ mod tests {
 
     #[test]
     fn settings_of_every_version_are_read_and_what_is_written_reads_the_same() {
-        // As runs were frozen before there was a version, and before there were providers to
-        // choose from.
+        // The form stored before the version field and before routes existed.
         let old = serde_json::json!({
             "dedupe": "exact", "redirect": "me@example.com", "suppress": ["/ws/vip.csv"],
             "canary": "5%", "message": "welcome.md",

@@ -1,5 +1,5 @@
-//! What is known of a run besides its rows: whether a process sends it, what stops it, who decided
-//! that.
+//! The state of a run apart from its rows: whether a process is sending it, what stops it, and who
+//! decided that.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use crate::run::campaign;
 use crate::run::context::Context;
 use crate::run::pausing::Start;
 
-/// How often a followed or awaited run is looked at.
+/// How often `status --follow` and `wait` look at a run.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Finds out how a run stands; `command` gives commands as they must be typed here.
+/// Determines the state of a run. `command` adds the flags that a command needs from the current
+/// directory.
 pub(crate) async fn situation<'a>(
     context: &Context,
     ledger: &dyn Ledger,
@@ -61,7 +62,7 @@ pub(crate) async fn show(context: &Context, ledger: &dyn Ledger, run: &Run) -> R
     let situation = situation(context, ledger, run, &command).await?;
     let text = match context.globals.json {
         true => format!("{}\n", report::status_json(run, &standing, &situation)),
-        // What is not for a terminal stays on one line each.
+        // Output that is not for a terminal is not wrapped.
         false => report::status(
             run,
             &standing,
@@ -72,8 +73,8 @@ pub(crate) async fn show(context: &Context, ledger: &dyn Ledger, run: &Run) -> R
     context.print(&text)
 }
 
-/// Whether an execution of the run goes on: its campaign is locked and it has rows without an
-/// outcome.
+/// Whether an execution of the run is in progress: its campaign is locked, and it has rows without
+/// an outcome.
 pub(crate) async fn is_going(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<bool> {
     let state_dir = &context.settings.workspace.state_dir;
     if run.state == RunState::Finished

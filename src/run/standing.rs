@@ -1,4 +1,4 @@
-//! How a run stands after recipients in doubt were settled.
+//! Updates a run after recipients with an unknown outcome were settled.
 
 use crate::ledger::{Ledger, Run, RunState, Standing};
 use crate::model::error::Result;
@@ -8,7 +8,7 @@ use crate::run::context::Context;
 use crate::run::reports::rewrite_report;
 use crate::run::verdict::exit_of;
 
-/// Keeps how a run stands after some of its doubts were settled, and writes its report anew.
+/// Stores the run's new state and exit code, and writes its report again.
 pub(crate) async fn keep_standing(
     context: &Context,
     ledger: &dyn Ledger,
@@ -24,7 +24,7 @@ pub(crate) async fn keep_standing(
     } else {
         run.state
     };
-    // Whatever else ended the run did not go away.
+    // Keep an exit code that had a reason other than unknown outcomes.
     let code = match run.exit {
         Some(code) if code != Exit::UNKNOWN.code() => code,
         _ => exit_of(&standing).code(),

@@ -1,4 +1,4 @@
-//! What an execution ends with: its reports, and the summary of what became of the recipients.
+//! Ends an execution: writes its reports and prints the summary.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,20 +17,21 @@ use crate::run::reports::{kept_reports, write_asked};
 use crate::run::settings::RunSettings;
 use crate::run::verdict;
 
-/// What the summary of an execution is made from, besides its conclusion.
+/// The inputs of an execution's summary, in addition to its conclusion.
 pub(crate) struct Summary<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: &'a dyn Ledger,
     pub(crate) sending: &'a SendingArgs,
     pub(crate) frozen: &'a RunSettings,
-    /// Since when recipients may have been given their former outcome back; `None` where none was.
+    /// Only after a retry: when the execution began. Recipients may have got their earlier outcome
+    /// back since then.
     pub(crate) gave_back_since: Option<Timestamp>,
     pub(crate) elapsed: Duration,
 }
 
 impl Summary<'_> {
-    /// Writes the reports and prints the summary. Whatever becomes of the reports, the summary is
-    /// printed: the ledger has everything.
+    /// Writes the reports and prints the summary. The summary is printed even if a report fails,
+    /// because the ledger has all results.
     pub(crate) async fn print(
         &self,
         conclusion: Conclusion,
@@ -53,10 +54,10 @@ impl Summary<'_> {
         .await;
         notes.extend(self.given_back(&run).await?);
         if self.frozen.provider_sandbox {
-            notes.push("handed to the provider's sandbox: no recipient got mail; a send without --provider-sandbox begins anew".into());
+            notes.push("sent to the provider's sandbox: no recipient got mail; a send without --provider-sandbox sends to all recipients".into());
         }
         if self.frozen.redirect.is_some() {
-            notes.push("redirected: no recipient of the list was reached; a send without --redirect-all-to begins anew".into());
+            notes.push("redirected: no recipient of the list was reached; a send without --redirect-all-to sends to all recipients".into());
         }
         let next = match next {
             Some(next) => with_version(&next, &run),
@@ -81,8 +82,8 @@ impl Summary<'_> {
         written.map(|()| exit)
     }
 
-    /// Recipients that a retry opened again and did not attempt: they keep the outcome they had,
-    /// which reads as if they had been refused once more.
+    /// A note on recipients that a retry reopened but did not attempt. They keep their earlier
+    /// outcome, which looks as if they had been refused again.
     async fn given_back(&self, run: &Run) -> Result<Option<String>> {
         let Some(since) = self.gave_back_since else { return Ok(None) };
         let is_screened = |reason| {
@@ -110,7 +111,7 @@ impl Summary<'_> {
     }
 }
 
-/// A command that goes on with a run, with a remark on which text that sends.
+/// Adds the message version to a command that continues a run.
 fn with_version(next: &str, run: &Run) -> String {
     if !["mailbatch resume", "mailbatch retry"].iter().any(|command| next.contains(command)) {
         return next.to_owned();

@@ -1,8 +1,7 @@
-//! `send --ledger-lost`: goes on after the ledger was lost, on the word of the reports that lie
-//! beside it.
+//! `send --ledger-lost`: continues after the ledger was lost, using the reports stored next to it.
 //!
-//! The rule it keeps: a run counts as taken over only when every recipient it may have reached is
-//! on record again. Everything is kept as keyed hashes, as of a run that was removed.
+//! The rule it keeps: a run counts as taken over only when every recipient that it may have reached
+//! is recorded again. People are stored as keyed hashes, as for a run that was removed.
 
 mod bounded_rows;
 mod proof;
@@ -30,10 +29,10 @@ use crate::provider::RowNumber;
 
 use report::Report;
 
-/// How many people are handed to the ledger at once.
+/// How many people are passed to the ledger at once.
 const PAGE: usize = 1_000;
 
-/// What the lost ledger left behind, and whose campaign is being sent.
+/// The remains of the lost ledger, and the campaign that is being sent.
 pub(crate) struct Takeover<'a> {
     pub(crate) ledger: &'a Arc<dyn Ledger>,
     pub(crate) state_dir: &'a Path,
@@ -41,11 +40,11 @@ pub(crate) struct Takeover<'a> {
     pub(crate) loss: Loss,
     pub(crate) campaign: &'a str,
     pub(crate) env: Option<&'a str>,
-    /// The column of the list that holds the recipients' ids.
+    /// The list's column with the recipients' ids.
     pub(crate) id: Option<&'a str>,
 }
 
-/// What has been read from the reports, and what only the list can settle.
+/// The result of reading the reports, and the parts that only the list can settle.
 pub(crate) struct TakenOver {
     pub(crate) notes: Vec<String>,
     /// The campaign that is being sent.
@@ -56,7 +55,7 @@ pub(crate) struct TakenOver {
     traced: Vec<Traced>,
 }
 
-/// People of a run that are known by their row numbers alone.
+/// People of a run of whom only the row numbers are known.
 struct Traced {
     run: RunId,
     record: Option<RunRecord>,
@@ -64,15 +63,15 @@ struct Traced {
     reached: Reached,
 }
 
-/// Messages of another campaign's run that left after its last report. Their recipients are known
-/// once that campaign is sent.
+/// Messages that a run of another campaign sent after its last report. Their recipients become
+/// known when that campaign is sent.
 pub(crate) struct Unread {
     pub(crate) run: RunId,
     pub(crate) campaign: String,
     pub(crate) messages: u64,
 }
 
-/// The people a lost run has reached, as far as that has been read.
+/// The people that a lost run has reached, as far as they have been read.
 #[derive(Clone, Default)]
 struct Reached {
     people: Sketch,
@@ -80,7 +79,7 @@ struct Reached {
 }
 
 impl Reached {
-    /// Nothing where the run's mail reached no recipient of its list.
+    /// The people to store; `None` if the run's mail reached no recipient of its list.
     fn lost_people(
         self,
         run: &str,
@@ -104,7 +103,7 @@ impl Reached {
 }
 
 impl Takeover<'_> {
-    /// Reads the reports into the ledger. Errs with exit 2 for a report that cannot be read as one.
+    /// Reads the reports into the ledger. Exit 2 if a report cannot be read.
     pub(crate) async fn read(self) -> Result<TakenOver> {
         let mut taken = TakenOver {
             notes: Vec::new(),
@@ -118,7 +117,7 @@ impl Takeover<'_> {
             return Ok(taken);
         }
         let runs: Vec<RunId> = self.loss.runs().into_iter().cloned().collect();
-        // Before anything is changed.
+        // Check all runs before anything is changed.
         for run in &runs {
             self.refuse_bare_record(run)?;
             proof::prove(
@@ -131,7 +130,7 @@ impl Takeover<'_> {
         self.close_overtaken(&mut taken).await?;
         for run in runs {
             if self.loss.stale.contains(&run) {
-                // What it knows of the run is kept; the report then says what came later.
+                // The ledger's own data about the run is kept; the report adds the later outcomes.
                 self.ledger.set_aside(&run).await?;
             }
             let record = self.remains.records.get(&run).cloned().flatten();
@@ -149,7 +148,7 @@ impl Takeover<'_> {
             let whose = record.as_ref().map_or_else(
                 || {
                     format!(
-                        "{}, because nothing says of which campaign it was",
+                        "{}, because no record says which campaign it belongs to",
                         crate::run::campaign::shown(self.campaign)
                     )
                 },
@@ -167,12 +166,12 @@ impl Takeover<'_> {
 
     /// The campaign under which a run's people are compared with those of other campaigns.
     fn compared_as<'b>(&'b self, record: Option<&'b RunRecord>) -> &'b str {
-        // Where it may be the one that is being sent, it counts as that.
+        // If it may be the campaign that is being sent, it counts as that one.
         self.campaigns(record).last().map_or(self.campaign, |(campaign, _)| campaign)
     }
 
-    /// The campaigns for which a run's people count as reached: its own, and the one being sent
-    /// where that may be the same.
+    /// The campaigns for which a run's people count as reached: its own, and the one being sent if
+    /// both may be the same.
     fn campaigns<'b>(&'b self, record: Option<&'b RunRecord>) -> Vec<(&'b str, Option<&'b str>)> {
         let mine = (self.campaign, self.env);
         let Some(record) = record else { return vec![mine] };
@@ -186,8 +185,8 @@ impl Takeover<'_> {
         }
     }
 
-    /// Closes unfinished runs of the campaigns whose later runs the ledger has lost: their open
-    /// rows may have been reached by those since.
+    /// Closes unfinished runs of a campaign if the ledger has lost later runs of it, which may have
+    /// reached their open rows.
     async fn close_overtaken(&self, taken: &mut TakenOver) -> Result<()> {
         let lost: Vec<_> = self
             .loss
@@ -226,8 +225,8 @@ impl Takeover<'_> {
         Ok(())
     }
 
-    /// Refuses a run of which there is only a record: its latest execution ended without a report,
-    /// and its traces are gone too.
+    /// Refuses a run that has only a record: its latest execution ended without a report, and its
+    /// traces are missing too.
     fn refuse_bare_record(&self, run: &str) -> Result<()> {
         if self.reports(run)?.current().is_some()
             || self.remains.traces.contains_key(run)
@@ -237,7 +236,7 @@ impl Takeover<'_> {
         }
         let record = record::path(self.state_dir, run);
         Err(Error::usage(format!("run {run} has a record, but neither a report nor a trace that says which recipients it reached")).hint(format!(
-            "restore .mailbatch/reports, .mailbatch/trace or the ledger from a backup; moving {} away gives the run up, and the recipients that it \
+            "restore .mailbatch/reports, .mailbatch/trace or the ledger from a backup; moving {} away discards the run, and the recipients that it \
              reached may be mailed twice",
             record.shown()
         )))
@@ -251,8 +250,8 @@ impl Takeover<'_> {
         })
     }
 
-    /// Reads a run's newest report, if it has one. Returns how many people it names as reached or
-    /// refused, and how many of them it suppresses.
+    /// Reads a run's newest report, if it has one. Returns the number of people it lists as reached
+    /// or refused, and how many of them are suppressed.
     async fn report(
         &self,
         run: &str,
@@ -286,8 +285,8 @@ impl Takeover<'_> {
         }
     }
 
-    /// The rows that the traces of a run name as reached, refused or in doubt; none where a report
-    /// came after them.
+    /// The rows that a run's traces list as reached, refused or unknown; empty if a report was
+    /// written later.
     fn trace_rows(&self, run: &str) -> Result<Vec<(RowNumber, Outcome, Option<Reason>)>> {
         if self.reports(run)?.current().is_some() {
             return Ok(Vec::new());
@@ -324,10 +323,10 @@ impl Takeover<'_> {
 }
 
 impl TakenOver {
-    /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and
-    /// records that the lost runs are taken over. Returns the runs of other campaigns that may have
-    /// reached people with this message, compared with runs of the sort `apart`. Errs with exit 2
-    /// where messages left after a run's last report and nothing names their recipients.
+    /// Applies the traces' rows to `planned`, which is not sealed yet, and records that the lost
+    /// runs are taken over. Returns the runs of other campaigns that may have sent this message, if
+    /// they have the label `apart`. Exit 2 if messages were sent after a run's last report and
+    /// their recipients cannot be determined.
     pub(crate) async fn finish(
         self,
         ledger: &dyn Ledger,
@@ -342,7 +341,7 @@ impl TakenOver {
             let own =
                 record.as_ref().map(|record| (record.campaign.as_str(), record.env.as_deref()));
             if let Some(own) = own.filter(|own| !may_be_same(*own, mine)) {
-                // Another campaign's: it is settled when that is sent.
+                // It belongs to another campaign and is settled when that campaign is sent.
                 let is_same = |(planned, apart)| {
                     record
                         .as_ref()
@@ -376,7 +375,7 @@ impl TakenOver {
     }
 }
 
-/// Keeps the people that a lost run reached.
+/// Stores the people that a lost run reached.
 async fn keep(
     ledger: &dyn Ledger,
     run: &str,
@@ -390,8 +389,8 @@ async fn keep(
     }
 }
 
-/// Whether a lost run may have handed over the message of a planned run, in the same environment,
-/// and to a kind of recipients (`apart`) that the planned run is compared with.
+/// Whether a lost run may have sent the message of a planned run: in the same environment, and with
+/// the label (`apart`) that the planned run is compared with.
 fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
     let is_or_unknown =
         |known: &Option<String>, text: &str| known.as_deref().is_none_or(|known| known == text);
@@ -401,21 +400,22 @@ fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
         && apart != UNREACHED
 }
 
-/// Messages left, and nothing names their recipients.
+/// The error if messages were sent whose recipients cannot be determined.
 fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Error {
     let trace = trace::directory(state_dir).join(format!("{run}-*.log"));
     Error::usage(format!(
-        "run {run} handed {messages} messages over after its last report, and {}",
-        if has_record { "the list has changed since" } else { "nothing names their recipients: its record is missing" }
+        "run {run} sent {messages} messages after its last report, and {}",
+        if has_record { "the list has changed since" } else { "their recipients are unknown: its record is missing" }
     ))
     .hint(format!(
-        "send the list as it was then, or restore the ledger; moving {} away gives up what it says, and these people may be mailed twice",
+        "send the list as it was then, or restore the ledger; moving {} away discards its records, and these people may be mailed twice",
         trace.shown()
     ))
 }
 
-/// Whether two identities may be one campaign: the same, or both without a name and shown alike.
-/// Identities without a name are made of paths, which may have been written differently.
+/// Whether two campaign ids may be the same campaign. Either they are equal, or both have no name
+/// and the same display form. Ids without a name depend on paths, which may have been written
+/// differently.
 fn may_be_same(one: (&str, Option<&str>), other: (&str, Option<&str>)) -> bool {
     let shown = crate::run::campaign::shown;
     let parts = |campaign: &str| campaign.matches('#').count();

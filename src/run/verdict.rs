@@ -1,13 +1,13 @@
-//! What the outcomes of a run earn as exit codes: one verdict for the command that sent it, and for
-//! each later one that finds nothing to do.
+//! Turns the outcomes of a run into exit codes. The command that sent the run and later commands
+//! with nothing to do give the same verdict.
 
 use crate::cli::SendingArgs;
 use crate::ledger::Standing;
 use crate::model::exit::Exit;
 use crate::model::outcome::Outcome;
 
-/// The exit codes that these outcomes earn, with the words for each, by what the pipeline calls a
-/// failure.
+/// The exit codes for these outcomes, each with its reason. The flags define which outcomes are
+/// failures.
 pub(crate) fn earned(standing: &Standing, sending: &SendingArgs) -> Vec<(Exit, String)> {
     let count = |outcome| standing.tally.get(outcome);
     let (error_on, fail_on) = (&sending.error_on, &sending.fail_on);
@@ -29,7 +29,7 @@ pub(crate) fn earned(standing: &Standing, sending: &SendingArgs) -> Vec<(Exit, S
     {
         earned.push((Exit::REJECTED, format!("{} rejected", standing.rejected_here)));
     }
-    // Those that have a code of their own have earned it above.
+    // Outcomes with their own exit code have been handled above.
     let others = error_on
         .iter()
         .filter(|outcome| {
@@ -47,12 +47,12 @@ pub(crate) fn earned(standing: &Standing, sending: &SendingArgs) -> Vec<(Exit, S
     earned
 }
 
-/// The most telling of them.
+/// The exit code that takes precedence.
 pub(crate) fn most_telling(earned: &[(Exit, String)]) -> Exit {
     Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>())
 }
 
-/// The exit code that the outcomes of a run earn where no flag says what a failure is.
+/// The exit code of a run's outcomes if no flag defines failures.
 pub(crate) fn exit_of(standing: &Standing) -> Exit {
     let count = |outcome| standing.tally.get(outcome);
     match () {

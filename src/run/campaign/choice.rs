@@ -1,5 +1,5 @@
-//! How a command names its campaign, by name or by its files, and which campaign of the ledger that
-//! is.
+//! How a command selects its campaign, by name or by its files, and which campaign of the ledger
+//! that is.
 
 use std::collections::BTreeSet;
 
@@ -16,34 +16,34 @@ use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::run::settings::RunSettings;
 
-/// The most old campaigns whose paths are looked for.
+/// The most campaigns of earlier versions whose paths are checked.
 const MOST_OLD: usize = 200;
 
-/// How a command names its campaign.
+/// How a command selects its campaign.
 #[derive(Clone, Debug)]
 pub(crate) enum CampaignChoice {
-    /// `--campaign`, with `{date} {week} {month}` filled in; and the files, where there are some
-    /// that can be read twice.
+    /// By `--campaign`, with `{date} {week} {month}` filled in. `files` is `None` if they cannot be
+    /// read twice.
     Named { name: String, files: Option<Files> },
     /// By the files alone.
     Files(Files),
 }
 
-/// A campaign as a send goes on with it.
+/// The campaign that a send belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Campaign {
     /// The id under which a run is planned.
     pub(crate) id: String,
-    /// Every id whose lock belongs to it, and whose runs are its own.
+    /// Every id of the campaign: all their locks are taken, and all their runs belong to it.
     pub(crate) ids: Vec<String>,
-    /// To be recorded before anything is planned.
+    /// Pairs of identity and id, to be stored before anything is planned.
     pub(crate) aliases: Vec<(String, String)>,
-    /// A campaign that these files were once called by, through a link that has changed since.
+    /// An earlier campaign of the same path, which is a link that leads elsewhere now.
     pub(crate) respelled: Option<String>,
 }
 
 impl CampaignChoice {
-    /// The name as typed under `--campaign`, with `{date} {week} {month}` filled in.
+    /// Reads the name typed for `--campaign`, and fills in `{date} {week} {month}`.
     pub(crate) fn named(typed: &str, now: &Zoned, files: Option<Files>) -> Result<Self> {
         let name = cleaned(&dated::filled(typed, now));
         if name.is_empty() || name.contains(['{', '}']) || name.chars().any(char::is_control) {
@@ -52,7 +52,7 @@ impl CampaignChoice {
         Ok(Self::Named { name, files })
     }
 
-    /// Finds the campaign. `ledger` is `None` where there is none yet.
+    /// Finds the campaign. `ledger` is `None` if it does not exist yet.
     pub(crate) async fn find(
         &self,
         ledger: Option<&dyn Ledger>,
@@ -70,7 +70,7 @@ impl CampaignChoice {
     }
 }
 
-/// What makes a campaign of its own of the same name and files.
+/// The settings that make a separate campaign out of the same name or files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Apart<'a> {
     pub(crate) env: Option<&'a str>,
@@ -79,13 +79,13 @@ pub(crate) struct Apart<'a> {
 }
 
 impl Apart<'_> {
-    /// An id or an identity of the plain campaign, as that of this one.
+    /// The id or identity of this separate campaign, from that of the plain one.
     pub(super) fn of(&self, plain: &str) -> String {
         let id = self.redirect.map_or_else(|| plain.to_owned(), |to| redirected(plain, to));
         if self.provider_sandbox { sandboxed(&id) } else { id }
     }
 
-    /// The plain id of a run's campaign if the run is apart in the same way.
+    /// The plain id of a run's campaign, if the run has the same settings.
     pub(super) fn plain<'r>(&self, run: &'r Run) -> Option<&'r str> {
         let suffix = self.of("");
         let frozen = RunSettings::of(run).ok()?;
@@ -98,7 +98,7 @@ impl Apart<'_> {
     }
 }
 
-/// The ledger's campaigns.
+/// The campaigns in the ledger.
 pub(super) struct Book<'a> {
     pub(super) ledger: Option<&'a dyn Ledger>,
     /// Newest first.
@@ -116,8 +116,8 @@ impl<'a> Book<'a> {
         Ok(Self { ledger, runs, aliases: open.aliases().await? })
     }
 
-    /// The campaign of some ids: the newest run's id is used again, so that Message-IDs stay what
-    /// they were.
+    /// The campaign with these ids. It keeps the newest run's id, so that Message-IDs do not
+    /// change.
     pub(super) async fn campaign(
         &self,
         mut ids: Vec<String>,
@@ -138,7 +138,7 @@ impl<'a> Book<'a> {
         Ok(Campaign { id, ids, aliases, respelled: None })
     }
 
-    /// The ids that an identity stands for.
+    /// The ids stored for an identity.
     pub(super) fn known_as(&self, identity: &str) -> Vec<String> {
         self.aliases
             .iter()
@@ -147,7 +147,7 @@ impl<'a> Book<'a> {
             .collect()
     }
 
-    /// Under the files' own name.
+    /// The campaign of a send without `--campaign`.
     async fn unnamed(
         &self,
         files: &Files,
@@ -210,7 +210,7 @@ impl<'a> Book<'a> {
 }
 
 impl Campaign {
-    /// Goes on with the campaign that the same command named before, although a link on the way
+    /// Continues the campaign that the same command selected earlier, although a link in the path
     /// leads elsewhere now.
     pub(crate) fn go_on_as(&mut self, old: String, kin: Vec<String>) {
         for (_, campaign) in &mut self.aliases {
@@ -222,11 +222,12 @@ impl Campaign {
         self.respelled = None;
     }
 
-    /// The refusal where a link leads to another list while a run that it began is unfinished.
+    /// The refusal if a link leads to another list while the earlier campaign has an unfinished
+    /// run.
     pub(crate) fn is_respelled(run: &Run, what: &str) -> Error {
         Error::new(Exit::CHANGED, format!("a link leads elsewhere now, {what}, and run {} of {} is not finished", run.id, run.head.name())).hint(
             format!(
-                "`mailbatch resume {}` finishes it and `mailbatch resume {} --abandon` closes it; --campaign NAME goes on under a name",
+                "`mailbatch resume {}` finishes it and `mailbatch resume {} --abandon` closes it; --campaign NAME sends under a name of its own",
                 run.id, run.id
             ),
         )

@@ -1,5 +1,4 @@
-//! Names of campaigns that hold a date, as nightly jobs give them: filled in, and recognised on
-//! another day.
+//! Campaign names with a date, as nightly jobs use them: filled in, and recognized on other days.
 
 use jiff::Zoned;
 
@@ -10,11 +9,11 @@ use crate::model::error::Result;
 use crate::model::outcome::Outcome;
 use crate::run::context::Context;
 
-/// The placeholders of a date in a typed name, each with the form of its value: `0` is any digit.
+/// The date placeholders, each with the form of its value: `0` is any digit.
 const SIGNS: [(&str, &str); 3] =
     [("{date}", "0000-00-00"), ("{week}", "0000-W00"), ("{month}", "0000-00")];
 
-/// Fills in the date of `now`, in its zone.
+/// Fills in the date of `now`, in its time zone.
 pub(crate) fn filled(typed: &str, now: &Zoned) -> String {
     let week = now.date().iso_week_date();
     typed
@@ -23,15 +22,15 @@ pub(crate) fn filled(typed: &str, now: &Zoned) -> String {
         .replace("{month}", &now.strftime("%Y-%m").to_string())
 }
 
-/// Whether a typed name gives another one on another day.
+/// Whether the name contains a date placeholder.
 pub(crate) fn is_dated(typed: &str) -> bool {
     SIGNS.iter().any(|(sign, _)| typed.contains(sign))
 }
 
-/// Whether a campaign's name is what the typed one gives on some day.
+/// Whether `name` is the typed name with some date filled in.
 pub(crate) fn gives(typed: &str, name: &str) -> bool {
     let mut form = typed.to_owned();
-    // A digit that was typed stands for itself: it is set apart from the digits of a date first.
+    // A typed `0` stands for itself, so it is replaced first by a character that no name contains.
     form = form.chars().map(|c| if c == '0' { '\0' } else { c }).collect();
     for (sign, date) in SIGNS {
         form = form.replace(sign, date);
@@ -44,9 +43,8 @@ pub(crate) fn gives(typed: &str, name: &str) -> bool {
     form.chars().count() == name.chars().count() && form.chars().zip(name.chars()).all(is_alike)
 }
 
-/// Names the unfinished runs of other days on standard error, also under `-q`: a job that begins a
-/// new campaign each night goes on with none of them by itself. `campaign` is the one that begins
-/// now.
+/// Warns about unfinished runs of other days, even under `-q`: a job that starts a new campaign
+/// each night continues none of them. `campaign` is the one that starts now.
 pub(crate) async fn name_unfinished(
     context: &Context,
     ledger: &dyn Ledger,
@@ -82,7 +80,7 @@ pub(crate) async fn name_unfinished(
     }
     if runs.len() > MOST {
         context.warn(&format!(
-            "warning: {} more of {typed} are unfinished; `mailbatch runs` lists them",
+            "warning: {} more runs of {typed} are unfinished; `mailbatch runs` lists them",
             runs.len() - MOST
         ));
     }

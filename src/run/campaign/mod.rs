@@ -1,8 +1,8 @@
-//! Which campaign a send belongs to, and the lock that keeps two executions of it apart.
+//! The campaign that a send belongs to, and the lock that prevents two executions at the same time.
 //!
-//! A campaign's id is opaque: Message-IDs and tokens are made of it, so it never changes once mail
-//! went out under it. What was asked for, a name or the files of message and lists, is an identity;
-//! the ledger's table of aliases says which ids it stands for.
+//! A campaign's id is opaque. Message-IDs and tokens depend on it, so it never changes after mail
+//! was sent under it. An identity is the name or files that a send was started with; the ledger's
+//! alias table maps identities to ids.
 
 mod choice;
 mod dated;
@@ -32,12 +32,11 @@ pub(crate) use choice::{Apart, Campaign, CampaignChoice};
 pub(crate) use dated::name_unfinished;
 pub(crate) use typed::{argument, choice, typable};
 
-/// The part of a campaign's id behind this sign is a fingerprint, and not shown.
+/// The part of a campaign's id after this character is a fingerprint, and not displayed.
 const SIGN: char = '#';
 
-/// The identity of a send whose mail goes to one address instead of its recipients: a campaign of
-/// its own under the same name, because it reaches no recipient of the list, and what it began must
-/// never go on to them, nor the other way round.
+/// The id of a send whose mail is redirected to one address. It is a separate campaign with the
+/// same name, because it reaches no recipient of the list: neither may continue the other.
 pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
     let fingerprint: String = digest::digest(&digest::SHA256, to.folded().as_bytes())
         .as_ref()
@@ -48,8 +47,8 @@ pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
     format!("{campaign}{SIGN}{fingerprint}")
 }
 
-/// The identity of a send whose mail goes to the provider's sandbox: a campaign of its own too, for
-/// it reaches no recipient either.
+/// The id of a send to the provider's sandbox: also a separate campaign, because it reaches no
+/// recipient.
 pub(crate) fn sandboxed(campaign: &str) -> String {
     format!("{campaign}{SIGN}sandbox")
 }
@@ -59,24 +58,24 @@ pub(crate) fn is_sandboxed(campaign: &str) -> bool {
     campaign.ends_with(&sandboxed(""))
 }
 
-/// The campaign as people see it.
+/// The campaign's name as displayed.
 pub(crate) fn shown(campaign: &str) -> &str {
     campaign.split(SIGN).next().unwrap_or(campaign)
 }
 
-/// Held while an execution of the campaign goes on; the operating system lets go of it when the
-/// process ends, however it ends.
+/// The lock held by an execution of the campaign. The operating system releases it when the process
+/// ends for any reason.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _files: Vec<File>,
 }
 
-/// A process that only looks whether the lock is taken holds it for a moment; that must not look
-/// like a run.
+/// A process that only checks the lock holds it for a moment. Wait at least this long, so that the
+/// check does not look like a run.
 const GLANCE: Duration = Duration::from_millis(150);
 
-/// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 when another execution has it. A
-/// campaign with several ids has a lock under each, and all are taken, always in the same order.
+/// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 if another execution has it. A
+/// campaign with several ids has a lock for each; all are taken, always in the same order.
 pub(crate) fn lock(
     state_dir: &Path,
     ids: &[String],
@@ -102,7 +101,7 @@ pub(crate) fn lock(
                     holder.map(|holder| format!(": {holder} holds its lock")).unwrap_or_default();
                 return Err(Error::new(
                     Exit::LOCKED,
-                    format!("another run of the campaign {} is going on{by}", shown(id)),
+                    format!("another run of the campaign {} is in progress{by}", shown(id)),
                 )
                 .hint("`mailbatch status` shows it; --wait-lock 10m waits for it"));
             }
@@ -125,10 +124,10 @@ pub(crate) async fn lock_of(
     lock(state_dir, &ids, run.head.env.as_deref(), wait)
 }
 
-/// Whether an execution of the campaign of a run is going on now.
+/// Whether an execution of this campaign is in progress now.
 pub(crate) fn is_running(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<bool> {
     let path = path(state_dir, campaign, env);
-    // It is only looked at: nothing is made, also where nothing could be.
+    // Only opened for reading, so that nothing is created, even in a read-only directory.
     match File::open(&path) {
         Ok(file) => Ok(file.try_lock_shared().is_err()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),

@@ -1,8 +1,8 @@
-//! Which campaign a name stands for.
+//! Finds the campaign for a name.
 //!
-//! A name is that of a campaign which was begun under it, or else of the one without a name that is
-//! shown so. Where neither is there yet, a name that the files of this send would be shown by means
-//! the campaign of these files: with the name or without, it is one campaign.
+//! A name first matches a campaign that was started under it, then a campaign without a name whose
+//! display name it is. If neither exists, and the name is the display name of this send's files, it
+//! selects the campaign of these files. So the campaign is the same with and without `--campaign`.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +13,20 @@ use super::{SIGN, argument, shown};
 use crate::model::address::shows_nothing;
 use crate::model::error::{Error, Result};
 
-/// An identity that begins so is one of files.
+/// Identities of files start with this prefix.
 const FILES: &str = "p:";
 /// The longest name of a new campaign, in bytes.
 const LONGEST: usize = 200;
 
 impl Book<'_> {
-    /// The campaign with this name. `own` is what the files of this send are known by.
+    /// The campaign with this name. `own` is the identity of this send's files.
     pub(super) async fn named(
         &self,
         name: &str,
         own: Option<&Identity>,
         apart: &Apart<'_>,
     ) -> Result<Campaign> {
-        // An older ledger may have the name in several forms.
+        // Older ledgers may have several spellings of the name.
         let same: BTreeSet<&str> = self
             .runs
             .iter()
@@ -55,7 +55,7 @@ impl Book<'_> {
                 ids.push(id);
             }
         }
-        // A campaign whose runs have been removed is known by its id alone.
+        // A campaign whose runs have been removed can only be found by its id.
         let id = apart.of(name);
         if ids.is_empty()
             && name.contains(SIGN)
@@ -76,14 +76,15 @@ impl Book<'_> {
         }
         let mut campaign = self.campaign(kin, first.clone(), Vec::new()).await?;
         if let Some(own) = own.filter(|own| shown(&own.id) == name) {
-            // The same files without the name are another campaign, and reach the same people.
+            // The same files without the name are another campaign that reaches the same people, so
+            // its lock is taken too.
             campaign.ids.push(apart.of(&own.id));
         }
         Ok(campaign)
     }
 
-    /// The campaign of these ids, and of the files of this send where they are shown by the same
-    /// name and are not known as another one.
+    /// The campaign with these ids. It is joined with the campaign of this send's files if their
+    /// display name is the same and they do not belong to another campaign.
     async fn with_own(
         &self,
         mut ids: Vec<String>,
@@ -105,7 +106,8 @@ impl Book<'_> {
                 && known.iter().any(|id| has_runs(id) && !campaign.ids.contains(id));
             let own_ids = known.into_iter().chain([apart.of(&own.id)]);
             if is_of_others || is_another {
-                // Not joined, but both may reach the same people, so never at the same time.
+                // The campaigns are not joined. Both may reach the same people, so both locks are
+                // taken.
                 campaign.ids.extend(own_ids);
             } else {
                 ids.extend(own_ids);
@@ -121,9 +123,9 @@ impl Book<'_> {
         Ok(campaign)
     }
 
-    /// The refusal of a name that several campaigns are shown by. It names each with its lists, and
-    /// suggests the one of the files of this send only: under any other one its people would get
-    /// the message again.
+    /// The refusal of a name that several campaigns have as display name. It lists each with its
+    /// lists. It suggests a campaign only if that one has this send's files: with any other, its
+    /// people would get the message again.
     async fn several(
         &self,
         name: &str,
@@ -146,8 +148,8 @@ impl Book<'_> {
             }
         }
         let hint = match typed {
-            Some(typed) => format!("{typed} is the one of this message and these lists; `mailbatch runs` lists the runs"),
-            None => "none of them is of this message and these lists; without --campaign the send finds out which of them has reached these people"
+            Some(typed) => format!("{typed} is the campaign of this message and these lists; `mailbatch runs` lists the runs"),
+            None => "none of them is of this message and these lists; omit --campaign to let the send find out which campaign has reached these people"
                 .to_owned(),
         };
         Ok(Error::usage(format!("several campaigns are called {name}: {}", each.join("; ")))
@@ -155,8 +157,7 @@ impl Book<'_> {
     }
 }
 
-/// Refuses what cannot be the name of a campaign that begins now. One that is there can be typed
-/// whatever its name is.
+/// Refuses an invalid name for a new campaign. Existing campaigns can be selected by any name.
 fn refuse_as_new(name: &str) -> Result<()> {
     if name.contains(SIGN) || name.len() > LONGEST {
         return Err(no_name(name));
@@ -167,8 +168,8 @@ fn refuse_as_new(name: &str) -> Result<()> {
             place.and_then(|place| chars.get(place)).is_some_and(|c| !c.is_ascii())
         };
         if !is_joining(*c) || !(is_foreign(place.checked_sub(1)) || is_foreign(Some(place + 1))) {
-            return Err(Error::usage(format!("the name of a campaign holds an invisible character, U+{:04X}", u32::from(*c)))
-                .hint("write it without: a name that looks the same and is not would send to all of these people again"));
+            return Err(Error::usage(format!("the campaign name contains an invisible character, U+{:04X}", u32::from(*c)))
+                .hint("write it without the character: a different name that looks the same would send to all of these people again"));
         }
     }
     Ok(())

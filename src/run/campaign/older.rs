@@ -1,9 +1,8 @@
-//! The ids that earlier versions gave to campaigns without a name: a digest of the paths as they
-//! were typed.
+//! The ids that earlier versions gave to campaigns without a name: a digest of the paths as typed.
 //!
-//! The ledger has the lists as typed and, in the message, its file's path. What is missing is the
-//! directory that the lists were typed in; candidates are tried until one gives the id. Of a
-//! workspace that has moved since, the paths are looked for in its new place.
+//! The ledger has the lists as typed and the message's path. The directory in which they were typed
+//! is missing, so candidates are tried until one gives the id. If the workspace has moved since,
+//! the paths are looked for in its new place.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,15 +14,15 @@ use super::paths::{Files, Root, hex, lexical, nfc};
 use crate::config::Workspace;
 use crate::ledger::Run;
 
-/// The most directories of the workspace that are tried, and how deep they lie.
+/// The most workspace directories to try, and their greatest depth.
 const MOST_DIRS: usize = 500;
 const DEPTH: usize = 3;
 
-/// Where lists may have been typed.
+/// Directories in which lists may have been typed.
 pub(super) struct Places<'a> {
     workspace: &'a Workspace,
     root: &'a Root,
-    /// The workspace's directories, relative to it.
+    /// The workspace's directories, relative to the workspace.
     below: Vec<PathBuf>,
 }
 
@@ -34,9 +33,9 @@ impl<'a> Places<'a> {
         Self { workspace, root, below }
     }
 
-    /// The canonical identity of the campaign that an old run belongs to; `None` where its paths
-    /// cannot be found out. `id` is the run's campaign without what sets redirected and sandboxed
-    /// mail apart.
+    /// The canonical identity of the campaign that an old run belongs to; `None` if its paths
+    /// cannot be determined. `id` is the run's plain campaign id, without the suffix for redirected
+    /// or sandboxed mail.
     pub(super) fn identity(&self, run: &Run, id: &str) -> Option<String> {
         let (_, fingerprint) = id.rsplit_once(SIGN)?;
         let file = message_file(&run.head.message).map(PathBuf::from);
@@ -61,15 +60,15 @@ impl<'a> Places<'a> {
             .chain(start.ancestors().map(Path::to_path_buf))
             .collect();
         dirs.extend(self.below.iter().map(|below| joined(root, below)));
-        // Where the workspace was then, if the message lay in it.
+        // Directories that may have been the workspace at that time, if the message was in it.
         for old in lexical(message).ancestors().skip(1) {
             dirs.extend(self.below.iter().map(|below| joined(old, below)));
         }
         dirs
     }
 
-    /// The files where they are now; of a workspace that was moved or copied, those below its old
-    /// place are taken from its new one.
+    /// The files at their present paths. If the workspace was moved or copied, paths below its old
+    /// directory are looked for below the new one.
     fn moved_here(&self, files: Files) -> Option<Files> {
         let root = self.root.path();
         let all = || files.message.iter().chain(&files.lists).map(|path| lexical(path));
@@ -104,7 +103,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The files as they are found now; `None` where one of them is not there.
+/// The files as found now; `None` if one of them does not exist.
 fn there(files: &Files) -> Option<Files> {
     let message = match &files.message {
         Some(message) => Some(found(message)?),
@@ -114,8 +113,8 @@ fn there(files: &Files) -> Option<Files> {
     Some(Files { message, config: files.config.clone(), lists })
 }
 
-/// Where a path leads now: its names may be written in another normal form, and a directory that
-/// `..` leads out of may be gone.
+/// The present path of a file. Its names may have another Unicode normal form, and a directory
+/// before `..` may no longer exist.
 fn found(path: &Path) -> Option<PathBuf> {
     if path.exists() {
         return Some(path.to_path_buf());
@@ -134,7 +133,7 @@ fn found(path: &Path) -> Option<PathBuf> {
         .map(|entry| entry.path())
 }
 
-/// The fingerprint that earlier versions made.
+/// The fingerprint that earlier versions computed.
 fn digest_of(message: &Path, dir: &Path, lists: &[&Path]) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     for path in
@@ -146,12 +145,12 @@ fn digest_of(message: &Path, dir: &Path, lists: &[&Path]) -> String {
     hex(hash, 6)
 }
 
-/// `join` with an empty path would end in a slash.
+/// Joins two paths. A plain `join` with an empty path would add a slash.
 fn joined(dir: &Path, below: &Path) -> PathBuf {
     if below.as_os_str().is_empty() { dir.to_path_buf() } else { dir.join(below) }
 }
 
-/// The file in which the body of a frozen message stood.
+/// The file that a frozen message's body was read from.
 fn message_file(message: &serde_json::Value) -> Option<String> {
     fn file(value: &serde_json::Value) -> Option<String> {
         match value {

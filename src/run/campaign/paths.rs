@@ -1,5 +1,5 @@
-//! The files of a campaign without a name: what is the same file however it is written, and
-//! wherever the workspace lies.
+//! The files of a campaign without a name. They are identified independently of the spelling of
+//! their paths and of the workspace's location.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,10 +12,10 @@ use ring::digest;
 
 use super::SIGN;
 
-/// The workspace's directory as the file system knows it.
+/// The canonical path of the workspace's directory.
 pub(super) struct Root {
     path: PathBuf,
-    /// Device and inode: the same directory may be mounted in several places.
+    /// Device and inode, because the same directory may be mounted in several places.
     node: Option<(u64, u64)>,
 }
 
@@ -29,7 +29,7 @@ impl Root {
         &self.path
     }
 
-    /// The key of an absolute path: its part below the workspace, or all of it for a file
+    /// The key of an absolute path: the part below the workspace, or the whole path for a file
     /// elsewhere. Text is in NFC.
     fn key(&self, path: &Path) -> Vec<u8> {
         let below = match path.strip_prefix(&self.path) {
@@ -53,12 +53,12 @@ fn node(dir: &Path) -> Option<(u64, u64)> {
     fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
-/// The text in NFC, as two keyboards may write one name in two ways.
+/// The text in NFC, because the same name can be typed in different normal forms.
 pub(super) fn nfc(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }
 
-/// The path without `.` and `..`, links left as they are.
+/// The path without `.` and `..`; links are not resolved.
 pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for component in path.components() {
@@ -73,8 +73,8 @@ pub(super) fn lexical(path: &Path) -> PathBuf {
     clean
 }
 
-/// The path with all links resolved; a file that is not there is refused when it is opened, and
-/// until then stands for itself.
+/// The path with all links resolved. A file that does not exist keeps its path, and is refused when
+/// it is opened.
 fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| lexical(path))
 }
@@ -82,27 +82,27 @@ fn resolved(path: &Path) -> PathBuf {
 /// The message and the lists of a campaign without a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Files {
-    /// `None` for a message that stands in the configuration.
+    /// `None` for a message in the configuration.
     pub(super) message: Option<PathBuf>,
     pub(super) config: PathBuf,
     /// Absolute, as typed.
     pub(super) lists: Vec<PathBuf>,
 }
 
-/// What a campaign without a name is known by.
+/// The identity of a campaign without a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// Made of the canonical paths.
+    /// Computed from the canonical paths.
     pub(super) canonical: String,
-    /// Made of the paths with links left as they are, where that differs.
+    /// Computed from the paths with links unresolved, if that differs.
     pub(super) spelled: Option<String>,
-    /// The id of the campaign unless it has one already: shown as `message/list`.
+    /// The id of a new campaign; displayed as `message/list`.
     pub(super) id: String,
 }
 
 impl Files {
-    /// How these files are known in a workspace; the order of lists and a list that is given twice
-    /// make no difference.
+    /// The identity of these files in a workspace. The order of the lists and repeated lists make
+    /// no difference.
     pub(super) fn identity(&self, root: &Root) -> Identity {
         let message = self.message.as_ref().unwrap_or(&self.config);
         let real_message = resolved(message);
@@ -144,7 +144,8 @@ fn until_dot(name: &std::ffi::OsStr) -> OsString {
     )
 }
 
-/// A file's name as part of a campaign's: it can be typed under `--campaign`.
+/// A file's name as part of a campaign's name, without characters that `--campaign` does not
+/// accept.
 fn shown(name: Option<&std::ffi::OsStr>) -> String {
     let text = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     nfc(&text)
@@ -162,7 +163,7 @@ fn fingerprint<'a>(message: &'a [u8], lists: impl Iterator<Item = &'a [u8]>) -> 
     hex(hash, 16)
 }
 
-/// The first bytes of a digest.
+/// The first bytes of a digest, in hexadecimal.
 pub(super) fn hex(hash: digest::Context, bytes: usize) -> String {
     hash.finish().as_ref().iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }

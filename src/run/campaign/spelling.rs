@@ -1,16 +1,16 @@
-//! How the name of a campaign is written.
+//! The normal form of campaign names.
 
 use super::paths::nfc;
 use crate::model::address::shows_nothing;
 use crate::model::error::Error;
 
-/// A name as it is compared with others: in NFC, without what shows nothing at its ends.
+/// The name in the form used for comparison: NFC, without invisible characters at its ends.
 pub(super) fn cleaned(name: &str) -> String {
     nfc(name.trim_matches(|c| shows_nothing(c) && !is_joining(c)))
 }
 
-/// Characters that show nothing and change what a picture, or a letter of some scripts, beside them
-/// looks like.
+/// Invisible characters that change the appearance of a neighbouring emoji, or of a letter in some
+/// scripts.
 pub(super) fn is_joining(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{e0020}'..='\u{e007f}')
 }

@@ -1,5 +1,5 @@
-//! Campaigns as they are typed, and as a hint names them: what is pasted means the campaign that
-//! the hint is about.
+//! Campaigns as typed by the operator, and as suggested in hints: a pasted hint selects the
+//! campaign that the hint is about.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::model::error::{Error, Result};
 use crate::run::context::Context;
 use crate::run::settings::RunSettings;
 
-/// What a send of these lists is called by. Paths are as typed.
+/// The campaign selected by a send of these lists. Paths are as typed.
 pub(crate) fn choice(
     context: &Context,
     campaign: Option<&str>,
@@ -37,8 +37,8 @@ pub(crate) fn choice(
     }
 }
 
-/// The campaign with this id as `--campaign` takes it: its name, or the id where the name could
-/// mean another one.
+/// The value of `--campaign` that selects the campaign with this id: its name, or its id if the
+/// name is ambiguous.
 pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
     let kin = ledger.kin(id).await?;
     let runs = ledger.runs().await?;
@@ -47,7 +47,7 @@ pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
     if !plain.contains(SIGN) {
         return Ok(plain.to_owned());
     }
-    // What was redirected, or went to a provider's sandbox, is set apart by its flags.
+    // Redirected and sandboxed campaigns are told apart by their flags, not by the name.
     let is_other = |run: &Run| {
         shown(&run.head.campaign) == shown(id)
             && plain_of(run) != plain
@@ -57,8 +57,8 @@ pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
     Ok(if is_its_name { shown(id) } else { plain }.to_owned())
 }
 
-/// A run's campaign as `--campaign` takes it beside the flags that set redirected and sandboxed
-/// mail apart.
+/// A run's campaign as typed for `--campaign` together with the flags for redirected or sandboxed
+/// mail.
 fn plain_of(run: &Run) -> &str {
     let Ok(frozen) = RunSettings::of(run) else { return &run.head.campaign };
     let mut plain = run.head.campaign.as_str();
@@ -70,12 +70,12 @@ fn plain_of(run: &Run) -> &str {
     plain
 }
 
-/// `--campaign` with a name, for a shell.
+/// The `--campaign` argument with this name, quoted for a shell.
 pub(crate) fn argument(name: &str) -> String {
     let is_plain = name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
     let quoted =
         if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
-    // A name that begins with - would be read as a flag.
+    // A name that starts with `-` would be read as a flag.
     if name.starts_with('-') {
         format!("--campaign={quoted}")
     } else {

@@ -1,10 +1,9 @@
-//! The bytes of a report, of which one row takes so many at most: a sparse file is one row of
-//! terabytes.
+//! Limits the size of a row when a report is read: a sparse file can be a single row of terabytes.
 
 use std::fs::File;
 use std::io::{self, Read};
 
-/// The most bytes of a row, many times what a row of a list may have. What is read ahead counts.
+/// The most bytes of a row, many times what a list's row may have. Bytes read ahead count.
 const LONGEST: usize = 64 << 20;
 
 /// A report that is read row by row.
@@ -18,7 +17,7 @@ impl BoundedRows {
         Self { file, left: LONGEST }
     }
 
-    /// Another row is read from here on.
+    /// Starts a new row, with the full limit.
     pub(super) fn begin_row(&mut self) {
         self.left = LONGEST;
     }

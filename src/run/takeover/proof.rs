@@ -1,9 +1,9 @@
-//! Whether what is left of a lost run's reports is all that there was.
+//! Checks that the remaining reports of a lost run are complete.
 //!
-//! The rule it keeps: a recipient that a report named as reached, and that nothing names any more,
-//! is not taken for one who was not reached. A record says what its run's newest report held. Where
-//! it does not, because an earlier version wrote it, the rows' own numbers, the link to the newest
-//! report and the number of the last batch must bear the report out.
+//! The rule it keeps: a recipient that a missing report listed as reached must not count as not
+//! reached. The run's record describes its newest report. If it does not, because an earlier
+//! version wrote it, three other things are checked: the row numbers, the link to the newest
+//! report, and the last batch number.
 
 use std::path::Path;
 
@@ -16,19 +16,18 @@ use crate::model::shown::Shown;
 use crate::report::csv::Digest;
 use crate::run::reports::is_reached;
 
-/// What a report holds.
+/// The totals of a report.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     rows: u64,
     reached: u64,
-    /// Rows that are missing between others, by their numbers.
+    /// The number of rows missing in the sequence of row numbers.
     gaps: u64,
     last_batch: i64,
     digest: Digest,
 }
 
-/// Errs with exit 2 where a report of the run is missing or was shortened, or where nothing shows
-/// that it was not.
+/// Exit 2 if a report of the run is missing or shortened, or if its completeness cannot be shown.
 pub(super) fn prove(
     reports: &Reports,
     record: Option<&RunRecord>,
@@ -83,7 +82,7 @@ pub(super) fn prove(
         {
             refuse(
                 format!(
-                    "its report {} is not as it was written: it has as many rows as it had, and one or more of them were changed",
+                    "its report {} is not as it was written: it has the same number of rows, but one or more of them were changed",
                     name(&reports.place(number))
                 ),
                 number,
@@ -94,7 +93,7 @@ pub(super) fn prove(
     }
 }
 
-/// The same for a report that no record describes.
+/// The same check for a report that no record describes.
 fn prove_without_mark(
     (reports, number, counted): (&Reports, u32, Counted),
     record: Option<&RunRecord>,
@@ -105,7 +104,7 @@ fn prove_without_mark(
         let (link, gone) = (reports.link(), reports.place(linked));
         return refuse(
             format!(
-                "its newest report, {}, to which {} leads, is gone; {left}",
+                "its newest report, {}, which the link {} points to, is missing; {left}",
                 name(&gone),
                 name(&link)
             ),
@@ -118,7 +117,7 @@ fn prove_without_mark(
     if counted.gaps > 0 {
         return refuse(
             format!(
-                "its report {} lacks {} rows, by their numbers",
+                "its report {} lacks {} rows, as its row numbers show",
                 name(&reports.place(number)),
                 counted.gaps
             ),
@@ -128,7 +127,7 @@ fn prove_without_mark(
     match record {
         Some(record) if record.batches > counted.last_batch => refuse(
             format!(
-                "nothing shows that its report {} is whole and the newest: its last batch is {}, and the run's record says {}",
+                "its report {} may be incomplete or outdated: its last batch is {}, and the run's record says {}",
                 name(&reports.place(number)),
                 counted.last_batch,
                 record.batches
@@ -148,8 +147,8 @@ fn refusal(
         record.map(|run| record::path(state_dir, run).shown()).into_iter().collect::<Vec<_>>();
     away.extend(reports.linked().map(|_| reports.link().shown()));
     let go_on = match away.is_empty() {
-        true => "moving it away gives up what it says".to_owned(),
-        false => format!("moving {} away goes on with what is left", away.join(" and ")),
+        true => "moving it away discards its contents".to_owned(),
+        false => format!("moving {} away continues with the remaining reports", away.join(" and ")),
     };
     Error::usage(format!("run {run}: {what}")).hint(format!(
         "restore {} or the newest ledger.db from a backup; {go_on}, and the recipients who are missing may be mailed twice",
@@ -161,7 +160,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Counts the rows of a report. Errs with exit 2 where it cannot be read as one.
+/// Counts the rows of a report. Exit 2 if it cannot be read as a report.
 fn count(path: &Path) -> Result<Counted> {
     let mut report = Report::open(path.to_owned(), None)?;
     let (mut counted, mut last_row) = (Counted::default(), 0);
@@ -173,7 +172,7 @@ fn count(path: &Path) -> Result<Counted> {
         let batch = cell(report.columns.batch);
         counted.rows += 1;
         counted.last_batch = counted.last_batch.max(batch.parse().unwrap_or(0));
-        // What is no outcome is refused when the report is read for good.
+        // An invalid outcome is refused later, when the report is imported.
         let outcome = cell(report.columns.outcome);
         let is_known = outcome.is_empty() || outcome.parse::<Outcome>().is_ok();
         counted.reached +=

@@ -1,5 +1,5 @@
-//! A report that is read back after the ledger was lost: the recipients that it names as reached
-//! or refused, and those to suppress by what it says.
+//! Reads a report back after the ledger was lost: the recipients it lists as reached or refused,
+//! and the suppressions that follow from it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use crate::model::event::{Bounce, EventKind, feedback_word};
 use crate::model::outcome::{Outcome, Reason};
 use crate::model::shown::Shown;
 
-/// How many people a page of a report has.
+/// The number of people in a page of a report.
 const PAGE: usize = 1_000;
 
-/// A report in CSV that is read back.
+/// A CSV report that is read back.
 pub(super) struct Report {
     path: PathBuf,
     reader: csv::Reader<BoundedRows>,
     pub(super) columns: Columns,
-    /// How often a key has been seen: under `--dedupe off` the second one has a key of its own.
+    /// How often each key has been seen: under `--dedupe off`, repeated keys are numbered.
     occurrences: HashMap<u64, u32>,
-    /// The latest hand-over so far.
+    /// The latest submission seen so far.
     pub(super) latest: Option<Timestamp>,
 }
 
-/// Where the columns are that matter here.
+/// The positions of the columns that are used.
 pub(super) struct Columns {
     pub(super) row: Option<usize>,
     email: usize,
@@ -44,13 +44,13 @@ pub(super) struct Columns {
 }
 
 impl Report {
-    /// Opens a report. `id` names the column of the list that holds the recipients' ids. Errs with
-    /// exit 2 where the file is no report.
+    /// Opens a report. `id` names the list's column with the recipients' ids. Exit 2 if the file is
+    /// not a report.
     pub(super) fn open(path: PathBuf, id: Option<&str>) -> Result<Self> {
         let file = files::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
         let mut reader = csv::ReaderBuilder::new().from_reader(BoundedRows::of(file));
         let header = reader.headers().map_err(|e| unreadable(&path, &e.to_string()))?.clone();
-        // Our columns stand last; a list may have columns of the same names.
+        // The report's own columns come last; the list may have columns of the same names.
         let at = |name: &str| {
             header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at)
         };
@@ -77,13 +77,13 @@ impl Report {
         self.reader.headers().cloned().map_err(|e| unreadable(&self.path, &e.to_string()))
     }
 
-    /// Reads the next row; false at the end.
+    /// Reads the next row; returns false at the end.
     pub(super) fn next(&mut self, record: &mut csv::StringRecord) -> Result<bool> {
         self.reader.get_mut().begin_row();
         self.reader.read_record(record).map_err(|e| unreadable(&self.path, &e.to_string()))
     }
 
-    /// The next people, and what their rows teach; empty at the end.
+    /// Reads the next people, and the suppressions that follow from their rows. Empty at the end.
     pub(super) fn page(&mut self) -> Result<(Vec<Adopted>, Vec<LedgerSuppression>)> {
         let (mut people, mut learned) = (Vec::with_capacity(PAGE), Vec::new());
         let mut record = csv::StringRecord::new();
@@ -108,22 +108,22 @@ impl Report {
         Ok((people, learned))
     }
 
-    /// The outcome that a row gives its recipient; `None` for a row that reached no recipient and
-    /// holds none back.
+    /// The outcome to store for a row's recipient; `None` if the row is suppressed, invalid or a
+    /// duplicate.
     fn outcome(&self, record: &csv::StringRecord, line: u64) -> Result<Option<Kept>> {
         let word = record.get(self.columns.outcome).unwrap_or_default();
         let reason =
             || record.get(self.columns.reason).and_then(|reason| reason.parse::<Reason>().ok());
         if word.is_empty() {
-            // Under way when the report was written, or not begun.
+            // The row was under way when the report was written, or had not been started.
             let was_claimed = record.get(self.columns.batch).is_some_and(|batch| !batch.is_empty());
             return Ok(Some(Kept(
                 was_claimed.then_some((Outcome::Unknown, Some(Reason::NoReply))),
             )));
         }
-        let outcome: Outcome = word
-            .parse()
-            .map_err(|_| unreadable(&self.path, &format!("line {line}: {word:?} is no outcome")))?;
+        let outcome: Outcome = word.parse().map_err(|_| {
+            unreadable(&self.path, &format!("line {line}: {word:?} is not a valid outcome"))
+        })?;
         Ok(match outcome {
             Outcome::Accepted | Outcome::AlreadyAccepted => {
                 Some(Kept(Some((Outcome::Accepted, None))))
@@ -138,11 +138,11 @@ impl Report {
     }
 }
 
-/// What is kept of a person; nothing where they may be mailed.
+/// The outcome to store for a person; empty if the person may be mailed.
 struct Kept(Option<(Outcome, Option<Reason>)>);
 
-/// The suppressions that a row of a report proves: a mailbox that was gone at hand-over, and what
-/// came back later.
+/// The suppressions that a report row proves: a nonexistent mailbox reported at submission, and
+/// later feedback.
 fn suppressions(
     email: &str,
     record: &csv::StringRecord,
@@ -176,12 +176,12 @@ fn suppressions(
     reasons.into_iter().map(entry).collect()
 }
 
-/// A cell without the guard of `--spreadsheet-safe`.
+/// A cell without the quote added by `--spreadsheet-safe`.
 fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
 }
 
 fn unreadable(path: &Path, why: &str) -> Error {
     Error::usage(format!("{}: this is not a report as it was written: {why}", path.shown()))
-        .hint("restore it from a backup; moving it away gives up what it says, and the people in it may be mailed twice")
+        .hint("restore it from a backup; moving it away discards its contents, and the people in it may be mailed twice")
 }
