@@ -1,21 +1,21 @@
-//! How many single messages a relay takes in a window of time, found out from what it took and what
-//! it refused.
+//! Finds out how many single messages a relay accepts per time window, from its acceptances and
+//! refusals.
 //!
-//! The rule it keeps: it says something only where one usual window explains all that happened.
-//! What is asked for in that window is then spread over it, so that nothing more is refused; a
-//! relay that counts otherwise is found out by its next refusal.
+//! The rule it keeps: it gives an answer only if exactly one of the usual windows explains every
+//! answer of the relay. The throttle then spreads that many messages evenly over the window. If the
+//! guess is wrong, the relay's next refusal corrects it.
 
 use std::time::{Duration, Instant};
 
-/// The windows that relays count by, in seconds.
+/// The window lengths that relays commonly use, in seconds.
 const WINDOWS: [u64; 11] = [10, 15, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
-/// Refusals within so long of each other are one, for they were on their way together; and so much
-/// a moment may be off.
+/// Refusals closer together than this count as one, because their messages were in flight together.
+/// It is also the tolerance for the times of acceptances.
 const SLACK: Duration = Duration::from_secs(2);
-/// It is found out by few events, or not at all.
+/// The log gives up after this many acceptances or refusals.
 const MOST: usize = 256;
 
-/// What a relay took and refused since it was first asked.
+/// The acceptances and refusals of a relay since its first message.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     taken: Vec<(Instant, u64)>,
@@ -24,7 +24,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// So many were taken.
+    /// Records `count` acceptances.
     pub(super) fn took(&mut self, count: u64, now: Instant) {
         if self.is_closed || count == 0 {
             return;
@@ -35,7 +35,7 @@ impl Log {
         }
     }
 
-    /// One was refused because it was too much.
+    /// Records a refusal because of the rate.
     pub(super) fn refused(&mut self, now: Instant) {
         let is_new =
             self.refused.last().is_none_or(|last| now.saturating_duration_since(*last) > SLACK);
@@ -48,13 +48,13 @@ impl Log {
         }
     }
 
-    /// Nothing is to be found out any more.
+    /// Stops the search: from now on, no allowance is reported.
     pub(super) fn close(&mut self) {
         *self = Self { is_closed: true, ..Self::default() };
     }
 
-    /// How many are taken in which window; `None` where several windows explain what happened, or
-    /// none does.
+    /// Returns the number of messages and the window they are accepted in. `None` if no window, or
+    /// more than one, explains the relay's answers.
     pub(super) fn allowance(&self) -> Option<(u64, Duration)> {
         let mut fitting = WINDOWS
             .iter()
@@ -64,7 +64,8 @@ impl Log {
         fitting.next().is_none().then_some(found)
     }
 
-    /// How many a window of this length takes, if it can be one of this length.
+    /// Returns how many messages a window of this length allows; `None` if this length contradicts
+    /// the relay's answers.
     fn most_in(&self, window: Duration) -> Option<u64> {
         let refused_with = |at: &Instant| self.between(*at, window, SLACK);
         let most = self.refused.iter().map(refused_with).min().filter(|most| *most > 0)?;
@@ -73,7 +74,7 @@ impl Log {
         (taken_with <= most).then_some(most)
     }
 
-    /// How many were taken in the window that ends then, or so much later.
+    /// Counts the acceptances in the window that ends at `end`, extended by `later`.
     fn between(&self, end: Instant, window: Duration, later: Duration) -> u64 {
         let is_in = |at: Instant| {
             at <= end + later && end.saturating_duration_since(at) < window.saturating_sub(SLACK)

@@ -1,15 +1,15 @@
-//! How much a count proves: exact one-sided bounds on a share (C. J. Clopper and E. S. Pearson,
-//! Biometrika 26, 1934, pages 404 to 413). At `alpha` 0.05 they are 95 % bounds: a share beyond
-//! them is wrong once in twenty times.
+//! What a count proves about a share: exact one-sided bounds (C. J. Clopper and E. S. Pearson,
+//! Biometrika 26, 1934, pages 404 to 413). With `alpha` 0.05 they are 95 % bounds: the true share
+//! lies beyond the bound in at most one of twenty cases.
 //!
-//! The rule it keeps: nothing is approximated by a normal distribution, which is wrong for the few
-//! events that canaries see.
+//! The rule it keeps: no normal approximation, which is wrong for the few events that a canary
+//! sees.
 
-/// Halvings of an interval until its ends differ by less than a `f64` can tell.
+/// After this many halvings, the ends of the interval are equal in `f64` precision.
 const HALVINGS: u32 = 80;
 
-/// The largest share of which `count` or fewer events among `of` would still be seen in `alpha` of
-/// all cases; 1 where all are events.
+/// Upper bound: the largest share at which `count` or fewer events among `of` still have
+/// probability `alpha`. Returns 1 if all `of` are events.
 pub(crate) fn at_most(count: u64, of: u64, alpha: f64) -> f64 {
     if count >= of {
         return 1.0;
@@ -17,8 +17,8 @@ pub(crate) fn at_most(count: u64, of: u64, alpha: f64) -> f64 {
     bisect(|share| tails(count, of, share).0 > alpha)
 }
 
-/// The smallest share of which `count` or more events among `of` would still be seen in `alpha` of
-/// all cases; 0 without events.
+/// Lower bound: the smallest share at which `count` or more events among `of` still have
+/// probability `alpha`. Returns 0 if there are no events.
 pub(crate) fn at_least(count: u64, of: u64, alpha: f64) -> f64 {
     if count == 0 || of == 0 {
         return 0.0;
@@ -28,8 +28,8 @@ pub(crate) fn at_least(count: u64, of: u64, alpha: f64) -> f64 {
     bisect(|share| tails(count - 1, of, share).1 <= alpha)
 }
 
-/// The fewest recipients without an event that show a share to be at most this one; `None` where no
-/// number does.
+/// The smallest number of recipients, all without an event, that proves the share to be at most
+/// `share`. `None` if no number proves it.
 pub(crate) fn fewest(share: f64, alpha: f64) -> Option<u64> {
     match share {
         s if s <= 0.0 => None,
@@ -48,9 +48,9 @@ fn bisect(is_below: impl Fn(f64) -> bool) -> f64 {
     low + (high - low) / 2.0
 }
 
-/// P(X <= count) and P(X > count) of the binomial distribution, for `count` < `of`. The smaller of
-/// the two is summed, from its largest term on until what follows changes nothing, so that both are
-/// exact where they are small.
+/// P(X <= count) and P(X > count) of the binomial distribution, for `count` < `of`. Only the
+/// smaller tail is summed, from its largest term until further terms change nothing. This keeps a
+/// small tail exact.
 fn tails(count: u64, of: u64, share: f64) -> (f64, f64) {
     if share <= 0.0 {
         return (1.0, 0.0);
@@ -63,7 +63,7 @@ fn tails(count: u64, of: u64, share: f64) -> (f64, f64) {
         (ln_choose(of, k) + k as f64 * share.ln() + (of - k) as f64 * (-share).ln_1p()).exp()
     };
     if (count as f64) < of as f64 * share {
-        // Terms fall from `count` down.
+        // The terms decrease from `count` downwards.
         let (mut k, mut each) = (count, term(count));
         let mut sum = each;
         while k > 0 && each > sum * f64::EPSILON {
@@ -73,7 +73,7 @@ fn tails(count: u64, of: u64, share: f64) -> (f64, f64) {
         }
         (sum.min(1.0), 1.0 - sum.min(1.0))
     } else {
-        // Terms fall from `count + 1` up.
+        // The terms decrease from `count + 1` upwards.
         let (mut k, mut each) = (count + 1, term(count + 1));
         let mut sum = each;
         while k < of && each > sum * f64::EPSILON {
@@ -89,7 +89,7 @@ fn ln_choose(of: u64, k: u64) -> f64 {
     ln_factorial(of) - ln_factorial(k) - ln_factorial(of - k)
 }
 
-/// The logarithm of n!, by Stirling's series from 16 on, where what it leaves out is below 1e-13.
+/// The natural logarithm of n!. From 16 on it uses Stirling's series, with an error below 1e-13.
 fn ln_factorial(n: u64) -> f64 {
     if n < 16 {
         return (2..=n).map(|k| (k as f64).ln()).sum();
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn bounds_are_those_that_are_published() {
-        // 95 % one-sided are the ends of the two-sided 90 % intervals of Clopper and Pearson.
+        // A one-sided 95 % bound equals an end of the two-sided 90 % Clopper-Pearson interval.
         near(at_most(9, 2_461, ALPHA), 0.0064, 0.00005);
         near(at_most(0, 1_000, ALPHA), 0.0030, 0.00005);
         near(at_most(1, 10, ALPHA), 0.394_163, 1e-6);
@@ -151,7 +151,7 @@ mod tests {
                     "{count} of {of}: {low} to {high}"
                 );
                 near(at_least(of - count, of, ALPHA), 1.0 - high, 1e-9);
-                // The bound is where the tail has the probability that it is to have.
+                // At the bound, the tail has exactly the probability `alpha`.
                 if count < of {
                     near(tails(count, of, high).0, ALPHA, 1e-6);
                 }

@@ -1,15 +1,16 @@
-//! What stopped a provider, and until when it wants to be left alone, is remembered from one run to
-//! the next, so that the next one begins in time and with one recipient.
+//! Two facts that the ledger keeps about a provider from one run to the next: the refusal that
+//! stopped it, and the time until which it asked to be left alone. The next run waits until that
+//! time and starts with a single recipient.
 //!
-//! A fact of kind `brake` is about a provider by its name; its value is JSON: `v` is 1, `sign` the
-//! sign of the refusal, which holds no address.
+//! A fact of kind `brake` has the provider's name as its subject. Its value is JSON: `v` is 1, and
+//! `sign` is the normalized text of the refusal, without addresses.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Fact;
 
-/// The kind of the fact.
+/// The kind of the fact about the refusal that stopped a provider.
 pub(crate) const KIND: &str = "brake";
 
 #[derive(Serialize, Deserialize)]
@@ -18,12 +19,12 @@ struct Value {
     sign: String,
 }
 
-/// The kind of the fact that a provider named a time until which nothing is to go through it. It is
-/// about a provider by its name; its value is JSON: `v` is 1, `until` that time, `said` what the
-/// provider said, without addresses.
+/// The kind of the fact that a provider named a time until which it wants no mail. Its subject is
+/// the provider's name. Its value is JSON: `v` is 1, `until` is that time, `said` is the provider's
+/// reply without addresses.
 pub(crate) const LEFT_ALONE: &str = "left_alone";
 
-/// Until when a provider wants to be left alone.
+/// The time until which a provider asked for no mail, with its reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeftAlone {
     pub(crate) until: Timestamp,
@@ -38,7 +39,7 @@ struct WaitValue {
 }
 
 impl LeftAlone {
-    /// The fact to remember about this provider.
+    /// Builds the fact to store about this provider.
     pub(crate) fn fact(&self, provider: &str, now: Timestamp) -> Fact {
         let value =
             serde_json::json!(WaitValue { v: 1, until: self.until, said: self.said.clone() })
@@ -46,7 +47,7 @@ impl LeftAlone {
         Fact { kind: LEFT_ALONE.to_owned(), subject: provider.to_owned(), value, at: now }
     }
 
-    /// What a fact says; `None` for a value that a newer version wrote.
+    /// Reads a stored fact; `None` if a newer version wrote its value.
     pub(crate) fn of(fact: &Fact) -> Option<Self> {
         serde_json::from_str(&fact.value)
             .ok()
@@ -54,7 +55,7 @@ impl LeftAlone {
             .map(|WaitValue { until, said, .. }| Self { until, said })
     }
 
-    /// For people: who said what, and until when nothing goes there.
+    /// One line for the operator: which provider waits, until when, and its reply.
     pub(crate) fn words(&self, provider: &str) -> String {
         let said = if self.said.is_empty() { String::new() } else { format!(" ({})", self.said) };
         format!(
@@ -64,14 +65,14 @@ impl LeftAlone {
     }
 }
 
-/// The fact that this provider was stopped by a refusal with this sign.
+/// Builds the fact that a refusal with this sign stopped this provider.
 pub(crate) fn fact(provider: &str, sign: &str, now: Timestamp) -> Fact {
     let value = serde_json::json!(Value { v: 1, sign: sign.to_owned() }).to_string();
     Fact { kind: KIND.to_owned(), subject: provider.to_owned(), value, at: now }
 }
 
-/// The sign by which a provider was stopped. A value that a newer version wrote is a brake with a
-/// sign that nothing has.
+/// Reads the sign of the refusal that stopped the provider. For a value written by a newer version
+/// it returns an empty sign, which equals no refusal's sign.
 pub(crate) fn sign(fact: &Fact) -> String {
     serde_json::from_str::<Value>(&fact.value).map(|value| value.sign).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Stops on systemic failure of a provider, never on bad recipients.
+//! The circuit breaker of a provider: it opens on failures of the provider as a whole, never on
+//! refusals of single recipients.
 
 use std::time::{Duration, Instant};
 
@@ -6,33 +7,34 @@ use crate::model::outcome::Reason;
 use crate::model::verdict::{Refusal, Reply};
 use crate::pipeline::retry::RetryPolicy;
 
-/// Provider-level failures in a row that open the breaker.
+/// The breaker opens after this many provider-level failures in a row.
 const OPENS_AFTER: u32 = 5;
-/// One failure of this length is enough before the provider has taken anything, where another
-/// stands in for it.
+/// Before a provider's first acceptance, a failure that has lasted this long opens the breaker at
+/// once, if another provider can take over.
 pub(crate) const ENOUGH_AT_FIRST: Duration = Duration::from_secs(15);
-/// How long an open breaker waits before it lets one probe through.
+/// How long an open breaker waits before it allows one probe.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 
-/// A guess that turned out too short was short of the provider's window by what its burst took.
+/// Added to a guessed pause that proved too short: the provider's window is longer by the time that
+/// the preceding burst took.
 const BURST: Duration = Duration::from_secs(2);
 
-/// What the pipeline may do now.
+/// What the pipeline may send through the provider now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BreakerState {
     /// Admit chunks.
     Closed,
-    /// Admit nothing before then; it is tried again soon.
+    /// Admit nothing before this time; then try again. No other provider takes over.
     Waits(Instant),
-    /// Open: admit nothing before then, and others take over.
+    /// Open: admit nothing before this time; other providers take over.
     Open(Instant),
-    /// Admit one small chunk to see.
+    /// Admit one small chunk as a probe.
     HalfOpen,
-    /// It has failed for longer than retries last.
+    /// The provider has failed for longer than the retry period.
     GaveUp(Refusal),
-    /// The provider's own quota is used up.
+    /// The quota that the provider grants this account is used up.
     Exhausted(Refusal),
-    /// Only a person can mend it.
+    /// The provider refuses until an operator fixes its configuration or account.
     Broken(Refusal),
 }
 
@@ -43,15 +45,14 @@ pub(crate) struct Breaker {
     failures: u32,
     since: Option<Instant>,
     wait_until: Option<Instant>,
-    /// Since when it asks to be left alone, and has taken nothing.
+    /// Since when the provider has asked for a pause without accepting anything.
     throttled_since: Option<Instant>,
-    /// How often it has asked for that since, each time after a pause, and when the latest pause
-    /// ends.
+    /// How many pauses it has asked for in that time, and when the latest pause ends.
     dry: u32,
     quiet_until: Option<Instant>,
     is_open: bool,
     last: Option<Refusal>,
-    /// The answer by which it asked for less, until something is taken.
+    /// The reply that asked for a pause; cleared by the next acceptance.
     asked_for_less: Option<Refusal>,
     gave_up: Option<Refusal>,
     exhausted: Option<Refusal>,
@@ -77,7 +78,7 @@ impl Breaker {
         }
     }
 
-    /// A whole exchange went wrong for a reason that is not a recipient's.
+    /// Records an exchange that failed for a reason other than a single recipient.
     pub(crate) fn failed(&mut self, failure: Failure, now: Instant, draw: f64) {
         let Failure { refusal, took, is_first_chance } = failure;
         self.failures += 1;
@@ -85,8 +86,8 @@ impl Breaker {
         self.is_open |= self.failures >= OPENS_AFTER
             || (is_first_chance && now.saturating_duration_since(since) >= ENOUGH_AT_FIRST);
         let delay = match &refusal {
-            // A login that is refused for now: the pauses grow for certain, for servers lock
-            // accounts that ask too often.
+            // For a temporarily refused login the pause has no jitter and always grows: servers
+            // lock accounts that log in too often.
             refusal if refusal.reason == Reason::Auth => self.policy.ceiling(self.failures),
             _ if self.is_open => PROBE_AFTER.min(self.policy.max),
             _ => self.policy.ceiling(self.failures).mul_f64(draw),
@@ -98,7 +99,7 @@ impl Breaker {
         self.last = Some(refusal);
     }
 
-    /// The provider answered as it should.
+    /// Records that the provider answered without a failure.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
         self.since = None;
@@ -107,7 +108,7 @@ impl Breaker {
         self.last = None;
     }
 
-    /// Something was taken.
+    /// Records that the provider accepted at least one recipient.
     pub(crate) fn took_some(&mut self) {
         self.throttled_since = None;
         self.dry = 0;
@@ -115,9 +116,10 @@ impl Breaker {
         self.asked_for_less = None;
     }
 
-    /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its
-    /// own it is waited for as long as retries last. A time that is our guess doubles where nothing
-    /// was taken after two of them. Returns how long it is left alone.
+    /// Records that the provider asked for a pause of `wait`, which does not count as a failure. A
+    /// time that the provider named is kept as it is, up to the retry period. A guessed time
+    /// doubles after each pause without an acceptance, from the second pause on. Returns how long
+    /// to pause.
     pub(crate) fn throttled(
         &mut self,
         refusal: Refusal,
@@ -138,7 +140,7 @@ impl Breaker {
         if is_named {
             return wait;
         }
-        // Those who were on their way together were asked once.
+        // Requests that were in flight together count as one.
         let is_new = self.quiet_until.is_none_or(|until| now >= until);
         self.dry += u32::from(is_new);
         let burst = if self.dry > 1 { BURST } else { Duration::ZERO };
@@ -150,12 +152,13 @@ impl Breaker {
         wait
     }
 
-    /// The provider will take nothing until a person mends its configuration or account.
+    /// Records that the provider accepts nothing until an operator fixes its configuration or
+    /// account.
     pub(crate) fn stop(&mut self, refusal: Refusal) {
         self.broken = Some(refusal);
     }
 
-    /// The provider takes nothing more in this execution, because its quota is used up.
+    /// Records that the quota is used up: the provider accepts nothing more in this execution.
     pub(crate) fn exhausted(&mut self, refusal: Refusal) {
         self.exhausted = Some(refusal);
     }
@@ -178,23 +181,24 @@ impl Breaker {
         }
     }
 
-    /// Whether it has failed so often in a row that others take over until it takes mail again.
+    /// Whether the breaker is open, so that other providers take over.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// What the provider said last, while it fails.
+    /// The provider's latest reply, while it fails.
     pub(crate) fn last(&self) -> Option<&Refusal> {
         self.last.as_ref()
     }
 
-    /// What it said last where it takes nothing: a failure, or a wish to be left alone.
+    /// The provider's latest reply that explains why it accepts nothing: a failure, or a request to
+    /// pause.
     pub(crate) fn said_last(&self) -> Option<&Refusal> {
         let for_good = self.broken.as_ref().or(self.exhausted.as_ref());
         for_good.or(self.last.as_ref()).or(self.asked_for_less.as_ref())
     }
 
-    /// One line for people while it waits.
+    /// One line for the operator while the provider fails.
     pub(crate) fn note(&self) -> Option<String> {
         let last = self.last.as_ref()?;
         Some(format!("the provider fails ({}), {} in a row", last.detail, self.failures))
@@ -205,9 +209,9 @@ impl Breaker {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) refusal: Refusal,
-    /// How long it went on.
+    /// How long the exchange took.
     pub(crate) took: Duration,
-    /// The provider has taken nothing yet, and another stands in for it.
+    /// The provider has accepted nothing yet, and another provider can take over.
     pub(crate) is_first_chance: bool,
 }
 

@@ -1,5 +1,5 @@
-//! One chunk on its way: screen, render, claim, send. The loop admits it and settles what comes
-//! back.
+//! The steps of one chunk: screen, render, claim, send. The loop admits the chunk and settles its
+//! result.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -20,31 +20,31 @@ use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::{Claim, Job};
 
-/// Where a chunk's recipients come from and which provider they go through: places among these, and
-/// one among the queues of the first.
+/// Where a chunk's recipients come from and which provider sends them. Providers are indices into
+/// `Parts::configured`; `queue` is an index into the queues of `first`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
-    /// The first choice.
+    /// The provider that the plan chose for the recipients.
     pub(crate) first: usize,
     pub(crate) queue: usize,
-    /// The provider that gets them.
+    /// The provider that sends the chunk.
     pub(crate) through: usize,
 }
 
-/// How a chunk came back.
+/// The result of a chunk.
 pub(crate) enum Done {
-    /// Nothing was claimed; the rows are as they were.
+    /// Nothing was claimed; the rows did not change.
     NotClaimed {
         route: Route,
         rows: Vec<RowNumber>,
         suppressed: Vec<(RowNumber, Outcome)>,
         why: Claimed,
     },
-    /// The claim went to the provider; the loop settles it.
+    /// The claim was submitted to the provider; the loop settles it.
     Sent(Box<Sent>),
 }
 
-/// A claim that the provider has answered.
+/// A claim with the provider's reply.
 pub(crate) struct Sent {
     pub(crate) route: Route,
     pub(crate) batch: i64,
@@ -53,33 +53,33 @@ pub(crate) struct Sent {
     pub(crate) reply: Reply,
     pub(crate) screened: Vec<(RowNumber, Reason, String)>,
     pub(crate) suppressed: Vec<(RowNumber, Outcome)>,
-    /// Members whose retries were over before they could be attempted once more.
+    /// Members whose retry period ended before another attempt could start.
     pub(crate) expired: Vec<RowNumber>,
     pub(crate) put_off: HashMap<RowNumber, Timestamp>,
 }
 
-/// What a chunk needs besides the parts of the run.
+/// The inputs of a chunk in addition to [`Parts`].
 pub(crate) struct ChunkContext {
     pub(crate) route: Route,
-    /// The provider that is passed over for the one it goes through.
+    /// The preferred provider that this chunk bypasses.
     pub(crate) instead_of: Option<InsteadOf>,
     pub(crate) pacers: Pacers,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) opened: watch::Receiver<()>,
     pub(crate) patience: Duration,
     pub(crate) first_request: Option<FirstRequest>,
-    /// Until when members that were put off before may be attempted again.
+    /// For members that were attempted before: the latest time at which another attempt may start.
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
-    /// Chunks that may be rendered at once.
+    /// Limits how many chunks are rendered at once.
     pub(crate) render_permits: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) verdicts: Arc<PendingVerdicts>,
-    /// How many recipients are left besides those under way.
+    /// How many recipients remain in addition to those under way.
     pub(crate) left: u64,
 }
 
-/// Takes `rows` from the plan to the provider.
+/// Takes `rows` from the plan through screening, rendering and claiming to the provider.
 pub(crate) async fn dispatch(
     parts: Arc<Parts>,
     rows: Vec<LedgerRow>,
@@ -95,7 +95,7 @@ pub(crate) async fn dispatch(
             .render_permits
             .acquire()
             .await
-            .map_err(|_| Error::internal("nothing is rendered any more"))?;
+            .map_err(|_| Error::internal("the render queue is closed"))?;
         tokio::task::spawn_blocking(move || {
             draft(&parts, &parts.configured[route.through], &buffers, rows, claimed_at)
         })
@@ -131,8 +131,8 @@ pub(crate) async fn dispatch(
             why: claim,
         });
     };
-    // A claim that is withdrawn before there is a connection for it goes on without one: nothing of
-    // it is begun.
+    // A claim that is withdrawn while it waits for a connection continues without one: the provider
+    // starts none of its members.
     let _connection = tokio::select! {
         biased;
         () = withdrawn(&context.stop, &context.opened) => None,
@@ -164,15 +164,15 @@ pub(crate) async fn dispatch(
     let mut sending = configured.provider.send(&claim, &wire);
     let reply = std::future::poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);
-        // Whether it is over or waits for something, what was answered is on record first. Where
-        // that fails the next crossing fails too.
+        // The answers must be written to the trace before the task waits or ends. If that write
+        // fails, the next crossing fails too.
         let _ = parts.trace.rest();
         polled
     })
     .await;
     drop(sending);
     if matches!(reply.health, Health::Stop(_) | Health::Exhausted(_)) {
-        // Before the connection is another claim's: that has been made, and must not be begun.
+        // Stop before this connection passes to the next claim, which must not be started.
         wire.verdicts.stop();
     }
     context.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
@@ -192,8 +192,7 @@ pub(crate) async fn dispatch(
     })))
 }
 
-/// Room for messages, used again when they have gone: as many as were under way at once, and no
-/// large ones.
+/// Message buffers for reuse: at most as many as were in flight at once, and no large ones.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
@@ -220,12 +219,12 @@ struct Drafted {
     suppressed: Vec<(RowNumber, Reason, String)>,
 }
 
-/// After rendering so many messages the wire goes first, should it wait for this core: what it
-/// answers keeps a server busy.
+/// Rendering yields the core after this many messages, because the connections that keep a server
+/// busy may be waiting for it.
 const BEFORE_WIRE: usize = 8;
 
-/// Screens and renders a chunk. Every row has been rendered once while planning, so an error here
-/// is a defect and stops the run.
+/// Screens and renders a chunk. Planning has rendered every row once, so an error here is a defect
+/// in mailbatch and stops the run.
 fn draft(
     parts: &Parts,
     configured: &ConfiguredProvider,
@@ -245,7 +244,7 @@ fn draft(
     let mut suppressed = Vec::new();
     let mut taken_out = HashSet::new();
     for row in &rows {
-        // An earlier version may have planned what is no address any more; it is not mailed.
+        // An earlier version may have planned an address that is invalid today; it is not mailed.
         let to = match Address::parse(&row.email) {
             Ok(to) => to,
             Err(why) => {

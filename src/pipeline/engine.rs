@@ -1,7 +1,7 @@
-//! The loop itself: it admits chunks, settles what comes back, judges the canary, and stops.
+//! The loop itself: it admits chunks, settles their results, judges the canary, and stops.
 //!
-//! Three parts do the work, each with what only it knows: [`Admission`], [`Settlement`] and
-//! [`CanaryPhase`]. What more than one of them reads stands in [`Shared`].
+//! Three parts do the work, each with its own state: [`Admission`], [`Settlement`] and
+//! [`CanaryPhase`]. State that more than one of them reads is in [`Shared`].
 
 mod admission;
 mod blame;
@@ -46,13 +46,13 @@ use crate::pipeline::settle::{self, Judge, Returned, Translated};
 use crate::pipeline::signals::{SignalRequest, Signals};
 use crate::pipeline::{Parts, Why};
 
-/// How often pause, suppression files and progress are looked at.
+/// How often the loop checks for pauses, rereads the suppression files and updates progress.
 const TICK: Duration = Duration::from_millis(200);
-/// The end of an execution waits for what is still being settled for so long at most.
+/// How long the end of an execution waits for outstanding settlements at most.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Sends what is open in the run until nothing is left or something stops it. `None` when every row
-/// has been settled.
+/// Sends the run's open recipients until none is left or something stops the execution. Returns
+/// `None` if every row has been settled.
 pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut signals =
         Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
@@ -72,14 +72,14 @@ pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     engine.show();
     let shared = &engine.shared;
     why.map(|why| match why.or_else(|| shared.holds.why()) {
-        // As it is after the drain, which may have shown it.
+        // The list of failing providers is read after the drain, which may have changed it.
         Some(Why::Signal { exit, .. }) => Some(Why::Signal { exit, failing: shared.failing() }),
         other => other,
     })
 }
 
-/// Lets the ledger wait for no other process from the second signal on, also where the loop itself
-/// is waiting for the ledger then.
+/// From the second stop signal on, the ledger no longer waits for locks of other processes, even if
+/// the loop is waiting for the ledger at that moment.
 async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
     let Ok(mut signals) = Signals::listen() else { return };
     for _ in 0..2 {
@@ -88,8 +88,8 @@ async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
     ledger.hurry();
 }
 
-/// Adds the suppressions that have been put into the ledger since: they count whatever the files
-/// say.
+/// Loads the suppressions added to the ledger since the last call. They apply even if no
+/// suppression file contains them.
 async fn ingest_suppressions(parts: &Parts) -> Result<()> {
     const PAGE: usize = 1_000;
     loop {
@@ -113,7 +113,7 @@ struct Engine {
 impl Engine {
     async fn new(parts: Arc<Parts>) -> Result<Self> {
         let mut providers = blame::provider_states(&parts).await?;
-        // Recipients may have been opened again.
+        // `provider_states` may have reopened recipients, so the standing is read after it.
         let standing = parts.ledger.standing(&parts.run.id).await?;
         ingest_suppressions(&parts).await?;
         for (provider, configured) in providers.iter_mut().zip(&parts.configured) {
@@ -200,7 +200,7 @@ impl Engine {
     ) {
         let shared = &mut self.shared;
         shared.returned(route);
-        // All members were suppressed: nothing was claimed, but they have been settled.
+        // All members were suppressed. Nothing was claimed, but the ledger has settled them.
         if why == Claimed::Nothing {
             suppressed.iter().for_each(|(_, outcome)| shared.counts.settle(*outcome));
         }
@@ -239,7 +239,7 @@ impl Engine {
         shared.retries.note(route.first, &sent.rows, &translated.items, lasts);
         self.admission.give_back(translated.void.len() + sent.suppressed.len());
         count(shared, &sent, &translated);
-        // A recipient that is put off has not moved.
+        // A recipient that waits for a retry is not counted as handed over.
         let decided = |(_, verdict): &&(RowNumber, Verdict)| verdict.outcome().is_some();
         self.view.handed_over += sent.reply.items.iter().filter(decided).count() as u64;
         let provider = &mut shared.providers[through];
@@ -251,8 +251,8 @@ impl Engine {
         provider.pacers.throttle.passed(answered, accepted, Instant::now());
         let Translated { items, learned, void } = translated;
         let learned = blame::learned(shared, through, learned);
-        // The rows are open again only when this has been committed, so the cursors go back first
-        // and find them later.
+        // The rows reopen only when this settlement has been committed. The cursors are reset now,
+        // so that the next read finds the rows.
         void.iter().for_each(|row| shared.reopened(*row));
         shared.wake_queues();
         let (parts, batch) = (Arc::clone(&shared.parts), sent.batch);
@@ -271,13 +271,13 @@ impl Engine {
         if !void.is_empty() {
             return self.settlement.settle_all().await;
         }
-        // Bounded: a slow disk must not let verdicts pile up behind it.
+        // Bounded: verdicts must not pile up behind a slow disk.
         let in_flight: usize =
             shared.parts.configured.iter().map(|configured| configured.in_flight).sum();
         self.settlement.keep_bounded(2 * in_flight).await
     }
 
-    /// Whether nothing is on its way, to a provider or to the ledger.
+    /// Whether nothing is under way, to a provider or to the ledger.
     fn is_idle(&self) -> bool {
         self.admission.chunks.is_empty() && self.settlement.is_idle()
     }
@@ -287,7 +287,7 @@ impl Engine {
         self.view.show(&self.shared, self.canary.waits_until(), in_flight);
     }
 
-    /// Returns whether to leave at once.
+    /// Handles a signal. Returns whether to leave at once, without draining.
     fn on_signal(&mut self, request: SignalRequest) -> bool {
         let shared = &mut self.shared;
         match request {
@@ -300,10 +300,10 @@ impl Engine {
                 let again = matches!(shared.why, Some(Why::Signal { .. }));
                 shared.stop_for(Why::Signal { exit, failing: Vec::new() });
                 if again {
-                    // Nor is another process waited for.
+                    // Do not wait for another process's lock either.
                     shared.parts.ledger.hurry();
                     shared.parts.progress.message(
-                        "leaving at once: what is on the wire without an answer is unknown",
+                        "leaving at once: messages on the wire without an answer become unknown",
                     );
                     return true;
                 }
@@ -311,7 +311,7 @@ impl Engine {
                 if count == 0 {
                     return false;
                 }
-                shared.parts.progress.waiting(&format!("stopping: waiting for the messages on the wire in {count} batches; once more leaves at once"));
+                shared.parts.progress.waiting(&format!("stopping: waiting for the messages on the wire in {count} batches; a second signal leaves at once"));
             }
         }
         false
@@ -322,8 +322,8 @@ impl Engine {
         if let Err(error) = shared.parts.suppressions.refresh() {
             shared.stop_for(Why::Suppression(error));
         }
-        // What another process has put into the ledger counts from the next hand-over on, whatever
-        // file it stands in besides.
+        // A suppression that another process added to the ledger applies from the next submission
+        // on, whether or not a file contains it.
         ingest_suppressions(&shared.parts).await?;
         pauses::obey_pauses(shared).await?;
         self.canary.look_at_canary(shared).await?;
@@ -341,7 +341,7 @@ impl Engine {
     }
 }
 
-/// Decides what becomes of each member of a claim that has come back.
+/// Decides the result of each member of a returned claim.
 fn translate(shared: &mut Shared, sent: &mut Sent) -> Translated {
     let configured = &shared.parts.configured[sent.route.through];
     let learns = shared.parts.learn.is_some() && shared.parts.redirect.is_none();
@@ -366,7 +366,7 @@ fn translate(shared: &mut Shared, sent: &mut Sent) -> Translated {
     settle::translate(returned, judge)
 }
 
-/// Counts the outcomes of a claim, and notes whether one of its members has to be held.
+/// Counts the outcomes of a claim, and notes whether a hold may apply to one of its open members.
 fn count(shared: &mut Shared, sent: &Sent, translated: &Translated) {
     sent.suppressed.iter().for_each(|(_, outcome)| shared.counts.settle(*outcome));
     let mut is_left = !translated.void.is_empty();

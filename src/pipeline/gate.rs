@@ -1,15 +1,15 @@
-//! The canary's judgement: what the provider answered and what mailboxes said since, against what
-//! is tolerated.
+//! Judges the canary: compares the provider's replies and the later bounces and complaints with the
+//! configured limits.
 //!
-//! Bounces and complaints are a sample of what the rest will bring, so they are judged by what they
-//! prove. Too many fail the canary as soon as that is proved; too few pass only when the time for
-//! them to arrive is over.
+//! Bounces and complaints are a sample of what the rest of the list will produce, so they are
+//! judged statistically. Too many fail the canary as soon as that is proved. Few enough pass it
+//! only when the waiting time is over.
 //!
-//! The rule it keeps: a canary whose true share is at a limit or under it fails by that limit at
-//! most once in twenty times, however often it is looked at. Among recipients of one number the
-//! count only grows, so that looking more often proves nothing sooner than the last look would. A
-//! canary that grows is judged anew at each size: then each size may spend half of the error that
-//! is left, and the last one all of it.
+//! The rule it keeps: a canary whose true share is at or under a limit fails by that limit at most
+//! once in twenty times, however often it is checked. For a fixed number of recipients the count
+//! only grows, so checking more often cannot prove anything earlier than the final check. A canary
+//! that grows is judged again at each size: each size may use half of the remaining error
+//! probability, and the last size all of it.
 
 use std::time::Duration;
 
@@ -18,37 +18,39 @@ use crate::model::literal::{CanarySize, Percent};
 use crate::model::outcome::{Outcome, Tally};
 use crate::pipeline::binomial;
 
-/// What a canary is judged by.
+/// The limits and waiting times that a canary is judged by.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CanaryRule {
-    /// The largest share of (rejected + deferred + unknown) among the attempted.
+    /// The largest tolerated share of (rejected + deferred + unknown) among the attempted.
     pub max_failed: Percent,
-    /// The largest share of the accepted that may have bounced.
+    /// The largest tolerated share of bounces among the accepted.
     pub max_bounced: Percent,
-    /// The largest share of the accepted that may have complained.
+    /// The largest tolerated share of complaints among the accepted.
     pub max_complained: Percent,
-    /// How long bounces are waited for after the last hand-over.
+    /// How long to wait for bounces after the last submission.
     pub wait: Duration,
-    /// How long complaints are waited for after the last hand-over.
+    /// How long to wait for complaints after the last submission.
     pub wait_complained: Duration,
-    /// Whether any source reports bounces and complaints. Without one, their absence proves
+    /// Whether any source reports bounces or complaints. Without a source, their absence proves
     /// nothing.
     pub has_feedback: bool,
-    /// Whether bounces must be reported for the canary to pass, and nothing does: without a bounce
-    /// it waits for a person.
+    /// Bounce reports are required, but no source reports bounces. Unless a bounce arrives anyway,
+    /// the canary then waits for the operator's decision.
     pub lacks_bounces: bool,
-    /// How far the canary may grow by itself while it proves nothing; `None` for not at all.
+    /// The size up to which the canary may grow while its evidence is insufficient; `None` disables
+    /// growing.
     pub extend: Option<CanarySize>,
-    /// The provider of the recipients drawn into it later; `None` for the first choice of each.
+    /// The provider for recipients added to the canary later; `None` keeps the provider that the
+    /// plan chose for each.
     pub provider: Option<String>,
 }
 
-/// The judgement of the provider's replies, with the evidence in words.
+/// The judgement of the provider's replies, with the evidence as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Replies {
     Passed(String),
     Failed(String),
-    /// No member of the canary could be attempted, so there is nothing to judge by.
+    /// No member of the canary could be attempted, so there is no evidence.
     NoEvidence(String),
 }
 
@@ -60,7 +62,7 @@ pub(crate) fn replies(canary: &Tally, max_failed: Percent) -> Replies {
     let attempted = failed + canary.get(Outcome::Accepted);
     if attempted == 0 {
         return Replies::NoEvidence(
-            "no recipient of the canary could be attempted, so it proves nothing".into(),
+            "no recipient of the canary could be attempted, so there is no evidence".into(),
         );
     }
     let share = failed as f64 / attempted as f64;
@@ -77,57 +79,57 @@ pub(crate) fn replies(canary: &Tally, max_failed: Percent) -> Replies {
     }
 }
 
-/// What may be wrong once in twenty times.
+/// The error probability: one wrong judgement in twenty.
 const ALPHA: f64 = 0.05;
 
-/// How far a canary has grown, and how far it still may.
+/// How far a canary has grown, and how far it may still grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
-    /// How often more recipients have been drawn into it.
+    /// How often recipients have been added to it.
     pub times: u32,
-    /// How many recipients it has now.
+    /// Its number of recipients now.
     pub size: u64,
-    /// How many more it may get; 0 where it grows no more.
+    /// How many recipients may still be added; 0 if it no longer grows.
     pub room: u64,
 }
 
 impl Growth {
-    /// What is left of the error before this size is judged.
+    /// The error probability that remains before this size is judged.
     fn left(times: u32) -> f64 {
         ALPHA / 2f64.powi(times.min(1_000) as i32)
     }
 
-    /// What this size may spend of it.
+    /// The part of the remaining error probability that this size may use.
     pub fn alpha(self) -> f64 {
         let left = Self::left(self.times);
         if self.room > 0 { left / 2.0 } else { left }
     }
 }
 
-/// What a number of events among the accepted proves about a limit.
+/// What the number of events among the accepted proves about a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The share is over the limit, and that is no chance.
+    /// The share is proved to be over the limit.
     Over,
-    /// The share is at or under the limit, and that is no chance.
+    /// The share is proved to be at or under the limit.
     Under,
-    /// Either may be; the observed share is over the limit, or is not.
+    /// Neither is proved; `is_over` says whether the observed share is over the limit.
     Open { is_over: bool },
 }
 
-/// A measured share, judged.
+/// A measured share with its judgement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     pub proof: Proof,
-    /// As in `9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %`.
+    /// For example `9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %`.
     pub words: String,
     count: u64,
     of: u64,
     limit: f64,
 }
 
-/// Measures how many of the accepted have `done` what at most `limit` of them may; what is proved
-/// is wrong in `alpha` of all cases.
+/// Compares the share of accepted recipients that have `done` something (bounced, complained) with
+/// `limit`. `alpha` is the probability of a wrong proof.
 pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> Measured {
     let (count, share) = (count.min(of), limit.fraction());
     let (low, high) = (binomial::at_least(count, of, alpha), binomial::at_most(count, of, alpha));
@@ -166,20 +168,20 @@ pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> M
     Measured { proof, words, count, of, limit: share }
 }
 
-/// What follows for a canary whose time for bounces and complaints to arrive is over.
+/// What happens to a canary when the waiting time for bounces and complaints is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// A share is over its limit, and that is no chance.
+    /// A share is proved to be over its limit.
     Failed,
-    /// So many more are to be drawn into it, for it proves nothing yet.
+    /// The evidence is insufficient: add this many recipients.
     Grow(u64),
-    /// A share is over its limit, and so few prove nothing.
+    /// An observed share is over its limit, but the evidence is insufficient and cannot grow.
     Unclear,
     Passed,
 }
 
-/// Judges a canary. `measured` measures its shares, wrong in as many cases as it is given. What was
-/// measured goes back beside the judgement.
+/// Judges a canary. `measured` measures its shares with the error probability it is given. Returns
+/// the measurements with the judgement.
 pub fn next<const N: usize>(
     measured: impl Fn(f64) -> [Measured; N],
     growth: Growth,
@@ -194,7 +196,7 @@ pub fn next<const N: usize>(
     if more > 0 {
         return (shares, Next::Grow(more));
     }
-    // Nothing is drawn any more, so this is the last look.
+    // No recipient can be added any more, so this is the final judgement.
     let shares = measured(Growth { room: 0, ..growth }.alpha());
     let next = match () {
         () if has(&shares, Proof::Over) => Next::Failed,
@@ -205,8 +207,9 @@ pub fn next<const N: usize>(
 }
 
 impl Measured {
-    /// How many more it takes to prove something: as many again where the share is over the limit,
-    /// else what would prove one like it to be under.
+    /// How many more recipients would prove this share over or under its limit. If it looks too
+    /// high, the canary doubles. Otherwise, the number that would prove the same share to be under
+    /// the limit.
     fn wanted(&self, growth: Growth) -> u64 {
         match self.proof {
             Proof::Open { is_over: true } => growth.size,
@@ -215,8 +218,8 @@ impl Measured {
         }
     }
 
-    /// How many more of the accepted it takes to prove a share like the observed one to be under
-    /// the limit; 0 where the room is too small.
+    /// How many more accepted recipients would prove the observed share to be under the limit; 0 if
+    /// the canary cannot grow that far.
     fn missing(&self, growth: Growth) -> u64 {
         let next = Growth { times: growth.times + 1, ..growth };
         let most = self.of + growth.room;
@@ -227,14 +230,14 @@ impl Measured {
         enough.map_or(0, |enough| enough - self.of)
     }
 
-    /// Whether a share like the observed one among so many would be proved to be under the limit.
+    /// Whether the observed share among `of` recipients would be proved to be under the limit.
     fn proves(&self, of: u64, alpha: f64) -> bool {
         let count = (self.count as f64 / self.of.max(1) as f64 * of as f64).ceil() as u64;
         binomial::at_most(count, of, alpha) <= self.limit
     }
 
-    /// How many accepted recipients would prove a share like the observed one to be under the
-    /// limit; `None` where none would, or more than `most`.
+    /// The number of accepted recipients that would prove the observed share to be under the limit;
+    /// `None` if none does, or if it exceeds `most`.
     fn enough(&self, most: u64, alpha: f64) -> Option<u64> {
         if self.of >= most || !self.proves(most, alpha) {
             return None;
@@ -356,7 +359,8 @@ mod tests {
         assert_eq!(next(3, 100, 1, 20), Next::Grow(20));
         assert_eq!(next(3, 120, 2, 0), Next::Unclear);
         assert_eq!(next(9, 50, 0, 70), Next::Failed);
-        // What this size may not decide alone, it decides as the last one.
+        // A size that may still grow has half the error probability and proves less than the final
+        // size.
         let (alone, growing) = (next(4, 61, 0, 0), next(4, 61, 0, 100));
         assert_eq!((alone, growing), (Next::Failed, Next::Grow(61)));
     }

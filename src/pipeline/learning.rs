@@ -1,8 +1,8 @@
-//! Suppressions that follow from a provider's answers are recorded once: in the first suppression
-//! file and in the ledger.
+//! Records the suppressions that follow from a provider's answers, once each, in the first
+//! suppression file and in the ledger.
 //!
-//! The rule it keeps: the file comes first and the verdict's own settlement last, so that whatever
-//! a process leaves undone is still in its trace and done by the next one.
+//! The rule it keeps: the file is written first and the verdict settled last. If the process dies
+//! in between, the trace still has the answer, and the next process completes the work.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use crate::ledger::{Ledger, LedgerSuppression};
 use crate::model::error::{Error, Result};
 use crate::suppression;
 
-/// Keeps what was learned, for the rest of this run too. What the ledger knows already is not
-/// written to the file again.
+/// Records the learned suppressions and applies them to the rest of this run. An entry that the
+/// ledger already has is not appended to the file again.
 pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Result<()> {
     let Some(learn) = &parts.learn else { return Ok(()) };
     if learned.is_empty() {
@@ -27,7 +27,8 @@ pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Resu
     keep_learned(parts.ledger.as_ref(), learn, learned).await
 }
 
-/// Keeps what was learned. What the ledger knows already is not written to the file again.
+/// Records the learned suppressions. An entry that the ledger already has is not appended to the
+/// file again.
 pub(crate) async fn keep_learned(
     ledger: &dyn Ledger,
     learn: &Learn,
@@ -38,8 +39,8 @@ pub(crate) async fn keep_learned(
     suppress(ledger, new).await
 }
 
-/// Keeps the suppressions that follow from answers which a process that is gone had not settled. To
-/// be called before its claims are recovered.
+/// Records the suppressions that follow from answers which an ended process had not settled. Call
+/// it before recovering the claims of that process.
 pub(crate) async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
     let learned = ledger.unlearned(run).await?;
     if learned.is_empty() {
@@ -50,7 +51,7 @@ pub(crate) async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str
         Some(file) => blocking(move || listed(file)).await?,
         None => HashSet::new(),
     };
-    // The process may have died between the file and the ledger.
+    // The process may have died after it wrote the file and before it wrote the ledger.
     let missing = new
         .iter()
         .filter(|kept| !known.contains(&(kept.entry.clone(), kept.reason)))
@@ -70,8 +71,8 @@ fn listed(file: PathBuf) -> Result<HashSet<(String, crate::model::outcome::Reaso
     suppression::list(&[file]).filter_map(in_force).collect()
 }
 
-/// Appends to the file where that can be written. Where it cannot, the ledger alone keeps what was
-/// learned, and a missing file mails no suppressed recipient: the ledger is always consulted.
+/// Appends to the suppression file. If that fails, only the ledger has the entries, which is
+/// enough: every run also screens against the ledger.
 async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) {
     static WARNED: std::sync::Once = std::sync::Once::new();
     let Some(file) = file.filter(|_| !entries.is_empty()) else { return };
@@ -79,7 +80,7 @@ async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) {
         let why = error.to_string();
         WARNED.call_once(|| {
             tracing::warn!(
-                "{}; the ledger keeps what is learned, and the run goes on",
+                "{}; the ledger keeps the learned suppressions, and the run continues",
                 why.lines().next().unwrap_or_default()
             );
         });

@@ -1,4 +1,4 @@
-//! What providers remember, kept in the ledger.
+//! Stores facts that providers remember between runs in the ledger.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::ledger::{Fact, Ledger};
 use crate::provider::BoxFuture;
 use crate::provider::memory::{Condition, Memory};
 
-/// A workspace's ledger as providers see it.
+/// Gives providers access to the facts in a workspace's ledger.
 pub(crate) struct LedgerMemory(pub Arc<dyn Ledger>);
 
 impl Memory for LedgerMemory {

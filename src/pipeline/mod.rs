@@ -1,8 +1,8 @@
-//! The one loop: it admits chunks, collects verdicts and obeys the stop signal; it never touches
+//! The one loop: it admits chunks, collects verdicts and obeys the stop signal. It never handles
 //! single messages on the wire.
 //!
-//! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an
-//! observer: the loop waits for it.
+//! Rate, concurrency, canary, pause and resume are data for this loop. The loop waits for every
+//! write to the ledger.
 
 mod allowance;
 mod binomial;
@@ -50,75 +50,74 @@ pub(crate) use replay::{ReplaySource, Replayed, replay};
 pub(crate) use retry::RetryPolicy;
 pub(crate) use signals::{SignalRequest, Signals, install_sigusr1_handler};
 
-/// A provider of an execution, and what limits it.
+/// A provider of an execution, with its limits.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfiguredProvider {
-    /// As under `[providers]`.
+    /// Its name under `[providers]`.
     pub name: String,
     pub provider: Arc<dyn Provider>,
-    /// Recipients per window over all runs of the workspace.
+    /// Recipients per window, across all runs of the workspace.
     pub rate: Option<Rate>,
-    /// Recipients per hour or day, counted from the ledger.
+    /// Recipients per hour or day, counted in the ledger.
     pub caps: Vec<Rate>,
-    /// The most recipients on each of its first days, counted from the ledger; no such limit
-    /// afterwards.
+    /// The most recipients on each of the provider's first days, counted in the ledger. Later days
+    /// have no such limit.
     pub ramp: Vec<u32>,
-    /// Rates by receiving domain.
+    /// A rate for each receiving domain that has one.
     pub per_domain: Vec<(String, Rate)>,
-    /// Requests per window over all runs of the workspace.
+    /// Requests per window, across all runs of the workspace.
     pub request_rate: Option<Rate>,
-    /// Connections or requests at once.
+    /// The most connections or requests at once.
     pub in_flight: usize,
-    /// What of its configuration shapes the requests, in one text.
+    /// The settings that affect the requests' content, as one text.
     pub shape: String,
     pub retry: RetryPolicy,
 }
 
-/// What limits an execution as a whole.
+/// The limits of an execution as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// No more recipients than this in this execution (`--limit`).
+    /// The most recipients of this execution (`--limit`).
     pub limit: Option<u64>,
-    /// Wait for a cap's window instead of stopping.
+    /// Wait until a full cap has room, instead of stopping.
     pub wait_on_cap: bool,
 }
 
-/// Everything an execution of a run needs.
+/// The inputs of an execution of a run.
 pub(crate) struct Parts {
     pub ledger: Arc<dyn Ledger>,
-    /// Never empty. Each may be the first choice of some recipients.
+    /// Never empty. The plan may choose any of them for a recipient.
     pub configured: Vec<ConfiguredProvider>,
-    /// The providers that take over for one that takes nothing, in this order: places in
-    /// `configured`.
+    /// The providers that take over for a failing one, in this order, as indices into `configured`.
     pub order: Vec<usize>,
     pub limits: Limits,
     pub message: Arc<Message>,
     /// The columns of each list of the run.
     pub columns: Vec<Arc<ColumnIndex>>,
     pub suppressions: Arc<Suppressions>,
-    /// Where learned suppressions are written; `None` learns nothing.
+    /// Where learned suppressions are written; `None` if none are learned.
     pub learn: Option<Learn>,
     pub trace: Arc<Trace>,
     pub run: Run,
-    /// How its rows stand now.
+    /// The state of the run's rows at the start.
     pub standing: Standing,
     pub secret: [u8; 32],
-    /// All mail goes here instead (`--redirect-all-to`).
+    /// All mail goes to this address instead (`--redirect-all-to`).
     pub redirect: Option<Address>,
     pub canary: CanaryRule,
-    /// Whether the endpoint that receives bounces is still there; `None` where bounces come from
-    /// elsewhere, or not at all.
+    /// Whether the listener that receives bounces is still running; `None` if no listener is
+    /// needed.
     pub is_listened: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
-    /// Watched while the rest goes out.
+    /// The pause rules, checked after the canary.
     pub rules: Vec<PauseRule>,
     pub then: Then,
-    /// Asks a person whether the rest may go; `None` where no person can be asked.
+    /// Asks the operator whether to send the rest; `None` without a terminal.
     pub ask: Option<fn(&str) -> bool>,
     pub progress: Arc<dyn Progress>,
 }
 
 impl Parts {
-    /// The providers in one text.
+    /// The names of the providers, separated by commas.
     pub(crate) fn label(&self) -> String {
         self.configured
             .iter()
@@ -128,25 +127,25 @@ impl Parts {
     }
 }
 
-/// Where learned suppressions go besides the ledger.
+/// Where learned suppressions are written in addition to the ledger.
 #[derive(Clone, Debug)]
 pub(crate) struct Learn {
-    /// The first suppression file; `None` when there is none.
+    /// The first suppression file; `None` if none is configured.
     pub file: Option<std::path::PathBuf>,
 }
 
-/// Why an execution ended before every row had its outcome.
+/// Why an execution ended before every row had an outcome.
 #[derive(Debug)]
 pub(crate) enum Why {
-    /// A signal; the code says which. With the providers that were failing then, and what each said
-    /// last.
+    /// A signal, with its exit code. `failing` lists the providers that were failing, with the last
+    /// reply of each.
     Signal {
         exit: crate::model::exit::Exit,
         failing: Vec<(String, Refusal)>,
     },
-    /// No provider will take anything more; each with what it said.
+    /// No provider accepts mail any more; each with its last reply.
     NoProvider(Vec<(String, Refusal)>),
-    /// None takes anything, and at least one of them has failed for longer than retries last.
+    /// No provider accepts mail, and at least one has failed for longer than the retry period.
     Failing(Vec<(String, Refusal)>),
     CanaryFailed(String),
     Waiting(String),
@@ -154,11 +153,11 @@ pub(crate) enum Why {
     Rule(String),
     Capped(String),
     Paused(Pause),
-    /// `--limit` is reached.
+    /// The run reached `--limit`.
     Limit,
-    /// The suppression file cannot be read any more.
+    /// The suppression file has become unreadable.
     Suppression(Error),
-    /// The ledger's file is gone. What was under way has been settled in the file that is still
-    /// open.
+    /// The ledger file was removed. Answers under way have been settled in the removed file, which
+    /// is still open.
     LedgerLost(Error),
 }

@@ -1,5 +1,5 @@
-//! Which recipients may be claimed next: a queue for each receiving domain that has a rate or is
-//! held, and one for all others.
+//! Decides which recipients may be claimed next. Each receiving domain that has a rate or is held
+//! has a queue; one more queue has all other recipients.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -8,38 +8,38 @@ use crate::ledger::LedgerRow;
 use crate::model::literal::Rate;
 use crate::model::verdict::RowNumber;
 
-/// Transient refusals in a row that put a receiving domain into a queue of its own; more of
-/// them where it has taken something, for full mailboxes do follow one another in a list of one
-/// domain.
+/// A receiving domain gets its own queue after this many temporary refusals in a row. A domain that
+/// has accepted a recipient needs more, because full mailboxes can follow each other in a list of
+/// one domain.
 const HOLDS_AFTER: u32 = 3;
 const HOLDS_LATER: u32 = 12;
-/// A queue with a rate claims so much of it at once, so that a slow queue never keeps a connection
-/// for long.
+/// A queue with a rate claims at most this much time's worth of recipients at once, so that a slow
+/// queue does not occupy a connection for long.
 const QUEUE_SLICE: Duration = Duration::from_millis(250);
-/// How long rows that were read ahead may be used: a retry that has fallen due meanwhile goes
-/// before them.
+/// Rows that were read ahead expire after this time, so that retries that have come due are sent
+/// first.
 const FRESH: Duration = Duration::from_millis(200);
-/// How long before its turn a chunk of a queue with a rate is admitted: the time that rendering and
-/// claiming it may take.
+/// A chunk of a queue with a rate is admitted this early, so that there is time to render and claim
+/// it.
 const AHEAD: Duration = Duration::from_millis(20);
 
-/// One queue over the plan.
+/// The queue of one receiving domain, or of all domains without a queue.
 #[derive(Debug)]
 pub(crate) struct DomainQueue {
-    /// `None` for the recipients of all other domains.
+    /// `None` for the queue of all other domains.
     pub(crate) domain: Option<String>,
-    /// Rows up to this one have been handed out.
+    /// All rows up to this one have been assigned to chunks.
     pub(crate) cursor: RowNumber,
-    /// Nothing is left after the cursor.
+    /// No open row is left after the cursor.
     pub(crate) exhausted: bool,
     rate: Option<Rate>,
-    /// When its rate lets the next one go.
+    /// The queue's rate allows the next chunk at this time.
     paced_until: Option<Instant>,
-    /// It refused again and again: no first attempt begins before then. Retries have their
-    /// own times.
+    /// The domain refused repeatedly: first attempts wait until this time. Retries have their own
+    /// times.
     held_until: Option<Instant>,
     busy: bool,
-    /// Rows after the cursor, read from the ledger then.
+    /// Rows after the cursor, read from the ledger at `read_at`.
     ahead: VecDeque<LedgerRow>,
     read_at: Option<Instant>,
 }
@@ -49,13 +49,14 @@ pub(crate) struct DomainQueue {
 pub(crate) struct DomainQueues {
     queues: Vec<DomainQueue>,
     failures: HashMap<String, u32>,
-    /// Domains that have taken something.
+    /// Domains that have accepted at least one recipient.
     took: HashSet<String>,
     turn: usize,
 }
 
 impl DomainQueues {
-    /// DomainQueues for the domains that have a rate, and for `more`, which may repeat them.
+    /// Creates queues for the domains that have a rate and for those in `more`. `more` may repeat
+    /// them.
     pub(crate) fn new<'a>(
         rates: &[(String, Rate)],
         more: impl IntoIterator<Item = &'a String>,
@@ -72,7 +73,7 @@ impl DomainQueues {
         Self { queues, failures: HashMap::new(), took: HashSet::new(), turn: 0 }
     }
 
-    /// Domains with a rate of their own.
+    /// Domains with a configured rate.
     pub(crate) fn paced_domains(&self) -> Vec<String> {
         self.queues
             .iter()
@@ -81,25 +82,26 @@ impl DomainQueues {
             .collect()
     }
 
-    /// The queue of a domain, which gets one where it has none.
+    /// The index of a domain's queue, which is created if it does not exist.
     fn of(&mut self, domain: &str) -> usize {
         if let Some(index) =
             self.queues.iter().position(|queue| queue.domain.as_deref() == Some(domain))
         {
             return index;
         }
-        // Its rows leave the queue of all others.
+        // The domain's rows no longer belong to the common queue, so the rows read ahead are
+        // dropped.
         self.queues.iter_mut().for_each(|queue| queue.ahead.clear());
         self.queues.push(DomainQueue::new(Some(domain.to_owned()), None));
         self.queues.len() - 1
     }
 
-    /// Domains with a queue of their own.
+    /// Domains that have a queue.
     pub(crate) fn domains(&self) -> Vec<String> {
         self.queues.iter().filter_map(|queue| queue.domain.clone()).collect()
     }
 
-    /// Starts every queue from the beginning of the plan, as for the next cohort.
+    /// Restarts every queue at the beginning of the plan, for the next cohort.
     pub(crate) fn rewind(&mut self) {
         for queue in &mut self.queues {
             queue.cursor = 0;
@@ -108,7 +110,7 @@ impl DomainQueues {
         }
     }
 
-    /// Keeps rows that were read beyond what was asked for.
+    /// Keeps rows that were read ahead.
     pub(crate) fn keep_ahead(
         &mut self,
         index: usize,
@@ -120,12 +122,12 @@ impl DomainQueues {
         queue.read_at = Some(now);
     }
 
-    /// What was read ahead may not be open any more.
+    /// Drops the rows read ahead, because they may no longer be open.
     pub(crate) fn forget_ahead(&mut self) {
         self.queues.iter_mut().for_each(|queue| queue.ahead.clear());
     }
 
-    /// Up to `most` rows that were read ahead and are fresh.
+    /// Takes up to `most` of the rows read ahead, if they are recent.
     pub(crate) fn take_ahead(&mut self, index: usize, most: usize, now: Instant) -> Vec<LedgerRow> {
         let queue = &mut self.queues[index];
         if queue.read_at.is_none_or(|at| now.saturating_duration_since(at) > FRESH) {
@@ -134,9 +136,9 @@ impl DomainQueues {
         queue.ahead.drain(..most.min(queue.ahead.len())).collect()
     }
 
-    /// The queues that may be asked now, each once, in turn; a queue of a domain sends one chunk at
-    /// a time. One that is held is asked for retries alone, and only where it has a rate: the
-    /// others' are asked for together.
+    /// The queues that may send a chunk now, in rotating order. The queue of a domain sends one
+    /// chunk at a time. A held queue with a rate is included for its retries; the retries of held
+    /// queues without a rate are read together elsewhere.
     pub(crate) fn ready(&mut self, now: Instant) -> Vec<usize> {
         let count = self.queues.len();
         self.turn = (self.turn + 1) % count;
@@ -166,8 +168,8 @@ impl DomainQueues {
         }
     }
 
-    /// `count` rows up to `last` have been handed out. A queue with a rate then waits here for its
-    /// next turn and not on the wire, where it would keep a connection from the others.
+    /// Records that `count` rows up to `last` were assigned to a chunk. The next turn of a queue
+    /// with a rate is computed here, so that its chunks do not wait while they occupy a connection.
     pub(crate) fn advanced(&mut self, index: usize, last: RowNumber, count: usize, now: Instant) {
         let queue = &mut self.queues[index];
         queue.cursor = queue.cursor.max(last);
@@ -179,17 +181,17 @@ impl DomainQueues {
         }
     }
 
-    /// Nothing is left behind the queue's cursor.
+    /// Records that the queue has no row left after its cursor.
     pub(crate) fn exhausted(&mut self, index: usize) {
         self.queues[index].exhausted = true;
     }
 
-    /// The queue's chunk has come back.
+    /// Records that the queue's chunk has returned.
     pub(crate) fn returned(&mut self, index: usize) {
         self.queues[index].busy = false;
     }
 
-    /// A row is open again: its queues must look at it once more.
+    /// Records that a row is open again, and moves the cursors back to it.
     pub(crate) fn reopened(&mut self, row: RowNumber) {
         for queue in &mut self.queues {
             queue.cursor = queue.cursor.min(row.saturating_sub(1));
@@ -198,15 +200,15 @@ impl DomainQueues {
         }
     }
 
-    /// Something may be due in any queue (a retry).
+    /// Makes every queue look again, because a retry may have come due.
     pub(crate) fn wake(&mut self) {
         for queue in &mut self.queues {
             queue.exhausted = false;
         }
     }
 
-    /// Records a recipient's answer: a domain that refuses transiently again and again is held, and
-    /// delays no other.
+    /// Records a recipient's answer. A domain that refuses temporarily several times in a row is
+    /// held; other domains continue.
     pub(crate) fn answered(
         &mut self,
         domain: &str,
@@ -215,8 +217,8 @@ impl DomainQueues {
         delay: impl Fn(u32) -> Duration,
     ) {
         if !transient {
-            // The name is hashed for each message that is taken, so not where there is nothing to
-            // remove.
+            // This runs for every accepted message, so it avoids hashing the name if there are no
+            // failures to clear.
             if !self.failures.is_empty() {
                 self.failures.remove(domain);
             }
@@ -235,14 +237,14 @@ impl DomainQueues {
         self.hold(domain, until);
     }
 
-    /// No recipient of this domain goes for the first time before then.
+    /// Holds first attempts to this domain until that time.
     pub(crate) fn hold(&mut self, domain: &str, until: Instant) {
         let index = self.of(domain);
         let queue = &mut self.queues[index];
         queue.held_until = queue.held_until.max(Some(until));
     }
 
-    /// When the first held queue opens again.
+    /// When the first waiting queue may send again.
     pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
         let times = |queue: &DomainQueue| [queue.paced_until, queue.held_until];
         let opens = |queue: &DomainQueue| {
@@ -267,7 +269,7 @@ impl DomainQueue {
         }
     }
 
-    /// Whether no first attempt may begin now.
+    /// Whether first attempts have to wait now.
     pub(crate) fn is_held(&self, now: Instant) -> bool {
         self.held_until.is_some_and(|until| until > now)
     }

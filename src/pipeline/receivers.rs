@@ -1,20 +1,20 @@
-//! Receivers that report no single complaint: which of their users call a message unwanted is never
-//! known, so complaints among them are no part of what a canary is judged by.
+//! Mailbox providers that report no individual complaints. Complaints of their users never arrive,
+//! so the canary's complaint share does not cover these recipients.
 //!
-//! Only addresses under the receivers' own names are counted. Which other domains they host is not
-//! known without asking the DNS.
+//! Only addresses at the providers' own domains are counted. Customer domains that they host could
+//! only be recognized through DNS.
 
 use crate::model::figures::grouped;
 
-/// Their domains. Looked up on 2026-11-30.
+/// The domains of these mailbox providers. Looked up on 2026-11-30.
 ///
-/// - Gmail: the feedback loop gives shares for each `Feedback-ID` in Postmaster Tools, and no
-///   reports (<https://support.google.com/a/answer/6254652>).
+/// - Gmail: its feedback loop shows a share for each `Feedback-ID` in Postmaster Tools, and sends
+///   no reports (<https://support.google.com/a/answer/6254652>).
 /// - iCloud Mail: has no feedback loop (<https://support.apple.com/en-us/102322>).
 pub(crate) const NO_SINGLE_COMPLAINTS: &[&str] =
     &["gmail.com", "googlemail.com", "icloud.com", "me.com", "mac.com"];
 
-/// A note on how many of the accepted recipients are at these domains; empty where none is.
+/// A note on how many accepted recipients are at these domains; empty if none is.
 pub(crate) fn no_feedback_note(at: &[(String, u64)], accepted: u64) -> String {
     let count: u64 = at.iter().map(|(_, count)| count).sum();
     if count == 0 || accepted == 0 {

@@ -1,7 +1,7 @@
-//! A row becomes the job of a claim, and a claim gets its key.
+//! Renders the rows of a claim as jobs, and computes the claim's idempotency key.
 //!
-//! The rule it keeps: the same run, row, time of claim and provider give the same bytes and the
-//! same key, however much later.
+//! The rule it keeps: the same run, row, claim time and provider always give the same bytes and the
+//! same key.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::model::recipient::Fields;
 use crate::pipeline::ConfiguredProvider;
 use crate::provider::{EightBit, Form, Job, Provider, UnsubscribeHeaders, lines_stand};
 
-/// What the jobs of a run are made of besides their rows.
+/// The inputs of a job in addition to its row.
 pub(super) struct Renderer<'a> {
     pub(super) message: &'a Message,
     /// The columns of each list of the run.
     pub(super) columns: &'a [Arc<ColumnIndex>],
     pub(super) run: &'a Run,
-    /// The workspace's key.
+    /// The workspace's secret key.
     pub(super) secret: &'a [u8; 32],
 }
 
 impl Renderer<'_> {
-    /// Renders a row for a provider and signs it, into `room` if that serves. It has been rendered
-    /// once while planning, so an error here is a defect.
+    /// Renders a row for a provider and signs it, reusing the buffer `room` if the message has a
+    /// MIME form. Planning has rendered the row once, so an error here is a defect in mailbatch.
     pub(super) fn job(
         &self,
         row: &LedgerRow,
@@ -86,10 +86,11 @@ impl Renderer<'_> {
     }
 }
 
-/// A function of environment, campaign, members and claim, and for a provider that
-/// knows keys of everything that shapes the body. Each claim has a key of its own, because a
-/// service may answer from memory what it once refused, and because the bodies of two claims of the
-/// same members can differ. It ends in [`account_mark`].
+/// Computes the idempotency key: a hash of environment, campaign, members and claim time. If the
+/// provider supports idempotency keys, the hash also covers everything that affects the body. Each
+/// claim has its own key, for two reasons: a service may repeat an earlier refusal for the same
+/// key, and two claims of the same members can have different bodies. The key ends in
+/// [`account_mark`].
 pub(super) fn idempotency_key(
     run: &Run,
     configured: &ConfiguredProvider,
@@ -100,11 +101,11 @@ pub(super) fn idempotency_key(
     let mut hash = digest::Context::new(&digest::SHA256);
     add(&mut hash, run.head.env.as_deref().unwrap_or(""));
     add(&mut hash, &run.head.campaign);
-    // The number that `batches.generation` of the ledger has, which has never been another.
+    // The value of `batches.generation` in the ledger, which is always 0.
     add(&mut hash, 0_u32.to_be_bytes());
     add(&mut hash, claimed_at.as_microsecond().to_be_bytes());
     if configured.provider.capabilities().idempotency_window.is_some() {
-        // From, Reply-To and the attachments are the message's own.
+        // From, Reply-To and the attachments are covered by the message's fingerprint.
         add(&mut hash, env!("CARGO_PKG_VERSION"));
         add(&mut hash, &configured.shape);
         add(&mut hash, &run.head.message_fingerprint);
@@ -119,8 +120,9 @@ pub(super) fn idempotency_key(
     HEXLOWER.encode(&hash.finish().as_ref()[..16]) + &account_mark(configured, secret)
 }
 
-/// What a key ends in for a provider that knows keys: the account it is good for, under the
-/// workspace's own key, so that it reveals only whether two claims went to the same one.
+/// The suffix of a key, if the provider supports idempotency keys: a mark of the provider account.
+/// It is an HMAC under the workspace's key, so it reveals only whether two claims used the same
+/// account.
 pub(super) fn account_mark(configured: &ConfiguredProvider, secret: &[u8; 32]) -> String {
     let keyed = configured
         .provider
@@ -132,7 +134,7 @@ pub(super) fn account_mark(configured: &ConfiguredProvider, secret: &[u8; 32]) -
     format!("-{}", HEXLOWER.encode(&signed.as_ref()[..6]))
 }
 
-/// The length goes first, so that no two lists of parts are the same bytes.
+/// Hashes the length first, so that different lists of parts never give the same bytes.
 fn add(hash: &mut digest::Context, part: impl AsRef<[u8]>) {
     let part = part.as_ref();
     hash.update(&(part.len() as u64).to_be_bytes());

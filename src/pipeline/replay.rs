@@ -1,9 +1,9 @@
-//! A batch with unknown outcomes is sent once more: under the same key, byte for byte, and only
-//! while the provider knows the key.
+//! Sends a batch with unknown outcomes again: with the same key, byte for byte, and only while the
+//! provider still remembers the key.
 //!
-//! The rule it keeps: the same content goes to the same recipients, or nothing goes. The key is a
-//! function of everything that shapes the request, so a request that would differ is found by a key
-//! that differs.
+//! The rule it keeps: the same content goes to the same recipients, or nothing is sent. The key
+//! depends on everything that affects the request, so a request that would differ has a different
+//! key and is refused.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::model::verdict::{Reply, RowNumber, Verdict};
 use crate::provider::{BoxFuture, Claim, Job, Stopped, Ticket, Wire};
 use crate::suppression::Suppressions;
 
-/// What the batches of a run are made of.
+/// The inputs of a replay that all batches of a run share.
 pub(crate) struct ReplaySource {
     pub ledger: Arc<dyn Ledger>,
     pub run: Run,
@@ -31,21 +31,23 @@ pub(crate) struct ReplaySource {
     /// The columns of each list of the run.
     pub columns: Vec<Arc<ColumnIndex>>,
     pub secret: [u8; 32],
-    /// All mail went here instead.
+    /// All mail of the run was redirected to this address.
     pub redirect: Option<Address>,
     pub suppressions: Arc<Suppressions>,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Debug)]
 pub(crate) enum Replayed {
-    /// It did not go, and why.
+    /// The batch was not sent; the text gives the reason.
     Refused(String),
-    /// It went; members that the reply does not name, or names as `Unknown`, stay unknown.
+    /// The batch was sent. Members that the reply does not mention, or reports as `Unknown`, stay
+    /// unknown.
     Answered(Reply),
 }
 
-/// Sends a batch once more. `rows` are all its members, in its order, each of them unknown.
+/// Sends a batch again. `rows` are all its members in their original order, each with the outcome
+/// unknown.
 pub(crate) async fn replay(
     source: &ReplaySource,
     configured: &ConfiguredProvider,
@@ -67,8 +69,8 @@ pub(crate) async fn replay(
             configured.name
         ));
     }
-    // A key rotated within one account looks no different from another account, which would mail
-    // all members again.
+    // A rotated key of the same account cannot be told apart from another account. Another account
+    // would mail all members again.
     let mark = account_mark(configured, &source.secret);
     if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
         let name = &configured.name;
@@ -77,7 +79,9 @@ pub(crate) async fn replay(
         ));
     }
     if rows.len() > can.per_request {
-        return refused("it was more than one request, and it is not known which".into());
+        return refused(
+            "it was sent in more than one request, and the ledger does not say which".into(),
+        );
     }
     let renderer = Renderer {
         message: &source.message,
@@ -87,19 +91,20 @@ pub(crate) async fn replay(
     };
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
-        // As it went then: an earlier version may have kept another spelling of the address.
+        // Use the spelling that was sent: an earlier version may have stored a different spelling
+        // of the address.
         let to = match Address::as_planned(&row.email) {
             Ok(to) => to,
             Err(why) => {
                 return refused(format!(
-                    "row {} has no address that can be mailed now ({why}), and the batch can only go whole",
+                    "row {} has no address that can be mailed now ({why}), and the batch can only be sent whole",
                     row.row
                 ));
             }
         };
         if source.suppressions.screen(&to).is_some() {
             return refused(format!(
-                "row {} has been suppressed since, and the batch can only go whole",
+                "row {} has been suppressed since, and the batch can only be sent whole",
                 row.row
             ));
         }
@@ -112,7 +117,7 @@ pub(crate) async fn replay(
     if idempotency_key(&source.run, configured, &jobs, batch.claimed_at, &source.secret)
         != batch.key
     {
-        return refused("the request would not be the same: the provider's configuration or this program has changed since".into());
+        return refused("the request would not be the same: the provider's configuration or the mailbatch version has changed since".into());
     }
     let head = &source.run.head;
     let holds = |pause: &Pause| {
@@ -123,7 +128,7 @@ pub(crate) async fn replay(
     }
     let wire = ReplayWire { pacers: Pacers::new(&source.ledger, configured) };
     if wire.pacers.fit(&jobs.iter().collect::<Vec<_>>()) < jobs.len() {
-        return refused("the batch is larger than the rate lets go at once".into());
+        return refused("the batch is larger than the rate allows at once".into());
     }
     let claim = Claim {
         batch: batch.batch,
@@ -135,15 +140,15 @@ pub(crate) async fn replay(
     Ok(Replayed::Answered(configured.provider.send(&claim, &wire).await))
 }
 
-/// Keeps the limits. Nothing is traced: the members are unknown in the ledger already, until the
-/// answer is in it.
+/// The wire of a replay: it applies the limits and writes no trace. The ledger lists the members as
+/// unknown until the reply is recorded.
 struct ReplayWire {
     pacers: Pacers,
 }
 
 impl ReplayWire {
     async fn granted(&self, jobs: &[&Job]) -> Result<(), Stopped> {
-        // Where the ledger fails and grants nothing, the error is reported when the answer is to be
+        // If the ledger fails, nothing is granted; the error is reported when the reply is
         // recorded.
         self.pacers.together(jobs).await.map_err(|_| Stopped::Run)
     }

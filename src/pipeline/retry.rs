@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// Exponential backoff with full jitter, bounded in time from a recipient's first attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
-    /// Give up when the next attempt would be later than this after the first one.
+    /// No attempt starts later than this after the first one.
     pub give_up_after: Duration,
     /// The upper bound of the first delay.
     pub base: Duration,
@@ -26,14 +26,14 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The longest delay after `failures` failures in a row, at least one.
+    /// The longest delay after `failures` failures in a row, which must be at least one.
     pub(crate) fn ceiling(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         self.base.saturating_mul(1 << doublings).min(self.max)
     }
 
-    /// When to try again after `failures` failures; `None` when that would be too late. `draw` is
-    /// uniform in 0..1 (full jitter).
+    /// When to try again after `failures` failures; `None` if that would be after the retry period.
+    /// `draw` is uniform in 0..1 (full jitter).
     pub(crate) fn next(
         &self,
         first: Timestamp,
@@ -49,8 +49,8 @@ impl RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// When to try again after a wait that was named; `None` when that would be too late. A little
-    /// more is waited, for clocks differ.
+    /// When to try again after the wait that the server named; `None` if that would be after the
+    /// retry period. One second is added, because clocks differ.
     pub(crate) fn next_after(
         &self,
         first: Timestamp,
@@ -63,7 +63,7 @@ impl RetryPolicy {
     }
 }
 
-/// A uniform draw in 0..1 from the operating system, for jitter.
+/// A uniform random number in 0..1 from the operating system, for jitter.
 pub(crate) fn draw() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u64;
     (bits >> 11) as f64 / (1u64 << 53) as f64

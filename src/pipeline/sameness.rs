@@ -1,9 +1,10 @@
-//! Refusals that are the same for one recipient after the other prove that the provider refuses
-//! mail as a whole, whatever its text says.
+//! Detects that a provider refuses all mail: it gives the same refusal to one recipient after the
+//! other, whatever the text says.
 //!
-//! The rules it keeps: each recipient counts once; an acceptance between begins the count anew; a
-//! recipient that a person sends to again after a rejection proves nothing, nor does one that was
-//! refused like this before and is refused again by a provider that takes others.
+//! The rules it keeps: each recipient counts once, and an acceptance restarts the count. A
+//! recipient that the operator retries after a rejection does not count. Neither does a recipient
+//! that was reopened after a refusal like this one, if the provider accepts others in this
+//! execution.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -12,34 +13,34 @@ use crate::model::outcome::Reason;
 use crate::model::verdict::{Refusal, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
 
-/// So many receiving domains do not agree by chance.
+/// Refusals at this many receiving domains are not a coincidence.
 const DOMAINS: usize = 3;
-/// Permanent refusals over three domains, before anything was accepted.
+/// Permanent refusals needed before the first acceptance, at three or more domains.
 const AT_FIRST: usize = 3;
-/// The same once something has been accepted: of the sender or policy, and of mailboxes, which do
-/// fail one after the other in a bad list.
+/// Permanent refusals needed after an acceptance, at three or more domains. Mailbox refusals need
+/// more, because bad lists contain runs of dead addresses.
 const LATER: usize = 5;
 const LATER_MAILBOXES: usize = 10;
-/// Permanent refusals where the list has fewer domains.
+/// Permanent refusals needed at fewer than three domains.
 const IN_FEW_DOMAINS: usize = 20;
-/// Transient refusals over three domains, and of mailboxes that are full or busy, which do follow
-/// one another where every fifth is.
+/// Temporary refusals needed at three or more domains. Full or busy mailboxes need more, because
+/// such refusals can follow each other by chance.
 const TRANSIENT: usize = 5;
 const TRANSIENT_MAILBOXES: usize = 10;
-/// So many of the latest refusals are remembered beside the streak: what was refused in the same
-/// words while the last acceptances came in on other connections was refused for the same cause.
+/// How many of the latest refusals are remembered in addition to the streak. A refusal with the
+/// same text has the same cause, even if acceptances arrived on other connections in between.
 const LATEST: usize = 64;
 
-/// What several refusals have proved.
+/// What a series of refusals has proved.
 #[derive(Clone, Debug)]
 pub(crate) enum Proved {
-    /// The provider refuses every recipient: nothing more is to be begun.
+    /// The provider refuses every recipient: start nothing more.
     Refuses(Blame),
-    /// The provider wants less for now.
+    /// The provider asks for a lower rate for now.
     Slow(Blame),
 }
 
-/// A refusal that is the provider's, and the recipients whose refusals prove it.
+/// A refusal that is the provider's fault, and the recipients whose refusals prove it.
 #[derive(Clone, Debug)]
 pub(crate) struct Blame {
     pub(crate) refusal: Refusal,
@@ -47,24 +48,24 @@ pub(crate) struct Blame {
     pub(crate) rows: Vec<RowNumber>,
 }
 
-/// The latest refusals of one provider.
+/// The latest refusals of one provider, and the counts based on them.
 #[derive(Debug, Default)]
 pub(crate) struct Sameness {
     has_accepted: bool,
     /// Whether something was accepted in this execution.
     accepts: bool,
-    /// The receiving domains of the list, where it has fewer than three, with whether a recipient
-    /// of each was accepted.
+    /// The receiving domains of the list if there are fewer than three; `true` for a domain where a
+    /// recipient was accepted.
     few: Option<Vec<(String, bool)>>,
-    /// The receiving domain of all mail, where it is redirected.
+    /// The domain that receives all mail, if mail is redirected.
     redirected: Option<String>,
-    /// The refusal with which the provider was last stopped.
+    /// The sign of the refusal that last stopped the provider.
     brake: Option<String>,
     retried: HashSet<RowNumber>,
     absolved: HashSet<RowNumber>,
     permanent: Option<Streak>,
     transient: Option<Streak>,
-    /// How many transient refusals of that streak are the provider's.
+    /// How many refusals the transient streak needs as proof against the provider.
     transient_needed: usize,
     latest: VecDeque<(String, RowNumber)>,
 }
@@ -77,7 +78,7 @@ struct Streak {
 }
 
 impl Streak {
-    /// Adds a refusal; one with another sign begins anew.
+    /// Adds a refusal. A refusal with a different sign starts a new streak.
     fn add<'a>(
         streak: &'a mut Option<Self>,
         sign: String,
@@ -100,7 +101,7 @@ impl Streak {
     }
 }
 
-/// Whether words may be those of a relay that does not know us.
+/// Whether a reply's text suggests that the relay requires a login.
 fn may_want_login(words: &str) -> bool {
     const WORDS: [&str; 11] = [
         "relay",
@@ -119,8 +120,8 @@ fn may_want_login(words: &str) -> bool {
     WORDS.iter().any(|word| words.contains(word))
 }
 
-/// Whether an API refuses the recipient's address, which it names: a list may begin with several
-/// that it does not take.
+/// Whether an API refuses a recipient's address and quotes it. A list may start with several
+/// invalid addresses, so this proves nothing about the provider.
 fn is_of_address(refusal: &Refusal, email: &str) -> bool {
     let is_relays = refusal.code.starts_with('5');
     refusal.reason == Reason::BadAddress
@@ -128,16 +129,16 @@ fn is_of_address(refusal: &Refusal, email: &str) -> bool {
         && refusal.detail.to_lowercase().contains(&email.to_lowercase())
 }
 
-/// The sign of a refusal of this recipient.
+/// The sign of a refusal: its text without the parts that differ between recipients.
 pub(crate) fn sign_of(refusal: &Refusal, email: &str, domain: &str) -> String {
     let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
     replies::sign(&refusal.code, &refusal.detail, local, domain)
 }
 
 impl Sameness {
-    /// Goes on from what the ledger knows; `brake` is what stopped the provider last, `redirected`
-    /// the domain that all mail goes to instead of its recipients'. Returns what that proves
-    /// already.
+    /// Continues from the refusals in the ledger. `brake` is the sign of the refusal that last
+    /// stopped the provider. `redirected` is the domain that receives all mail if mail is
+    /// redirected. Returns what the refusals prove so far.
     pub(crate) fn resumed(
         refusals: &Refusals,
         brake: Option<String>,
@@ -167,7 +168,7 @@ impl Sameness {
         (same, proved)
     }
 
-    /// Whether the provider has accepted something in the run.
+    /// Whether the provider has accepted a recipient in this run.
     pub(crate) fn has_accepted(&self) -> bool {
         self.has_accepted
     }
@@ -177,12 +178,12 @@ impl Sameness {
         self.few.as_ref().is_some_and(|few| few.len() == 1)
     }
 
-    /// Whether this recipient was opened again because a provider refused every recipient.
+    /// Whether this recipient was reopened because a provider refused every recipient.
     pub(crate) fn is_absolved(&self, row: RowNumber) -> bool {
         self.absolved.contains(&row)
     }
 
-    /// Recipients that were opened again because another provider refused every recipient.
+    /// Adds recipients that were reopened because another provider refused every recipient.
     pub(crate) fn absolve(&mut self, rows: &[RowNumber]) {
         self.absolved.extend(rows);
     }
@@ -193,7 +194,8 @@ impl Sameness {
             || self.permanent.as_ref().is_some_and(|streak| streak.rows.contains(&row))
     }
 
-    /// Whether transient refusals with this sign are the provider's for now.
+    /// Whether temporary refusals with this sign are the provider's for now, and not the
+    /// recipient's.
     pub(crate) fn is_slow(&self, sign: &str) -> bool {
         self.transient.as_ref().is_some_and(|streak| {
             streak.sign == sign
@@ -202,7 +204,7 @@ impl Sameness {
         })
     }
 
-    /// Looks at the next answer, in the order in which they come.
+    /// Records an answer. Answers must be recorded in the order in which they arrive.
     pub(crate) fn answered(&mut self, row: &LedgerRow, verdict: &Verdict) -> Option<Proved> {
         match verdict {
             Verdict::Accepted { .. } => {
@@ -292,9 +294,9 @@ impl Sameness {
         let hint = match () {
             () if self.has_accepted => "",
             () if may_want_login(&words) => {
-                " (it has taken nothing in this run: is a login missing?)"
+                " (it has accepted nothing in this run: is a login missing?)"
             }
-            () => " (it has taken nothing in this run)",
+            () => " (it has accepted nothing in this run)",
         };
         let times = if count == 1 {
             "as before".to_owned()
@@ -312,7 +314,7 @@ impl Sameness {
     fn put_off(&mut self, row: &LedgerRow, refusal: &Refusal) -> Option<Proved> {
         let sign = sign_of(refusal, &row.email, &row.domain);
         let is_slow = self.is_slow(&sign);
-        // A second attempt says nothing new about the provider.
+        // The refusal of a second attempt proves nothing more about the provider.
         let means = replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means;
         if !is_slow && row.attempts > 0 || means == Meaning::Greylisted {
             return None;
@@ -386,8 +388,8 @@ pub(crate) mod tests {
         })
     }
 
-    /// How many refusals in a row it takes after `before` acceptances in a list over so many
-    /// domains; 0 where a hundred prove nothing.
+    /// How many refusals in a row are needed after `before` acceptances, in a list of `domains`
+    /// domains; 0 if a hundred do not suffice.
     fn needed(before: u64, domains: u64, verdict: &Verdict) -> u64 {
         let list = Refusals {
             domains: (0..domains.min(3)).map(|n| format!("d{n}.example")).collect(),

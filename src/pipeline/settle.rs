@@ -1,5 +1,5 @@
-//! Verdicts become outcomes: retries are scheduled, what was learned is kept, and no recipient that
-//! was begun is lost.
+//! Turns verdicts into outcomes, schedules retries and collects learned suppressions. Every member
+//! of a claim gets a result.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,62 +14,62 @@ use crate::pipeline::retry::{RetryPolicy, draw};
 use crate::pipeline::verdicts::PendingVerdicts;
 use crate::replies::{self, Meaning, Place};
 
-/// Where a member was answered for the first time later than this after its claim, its retries
-/// count from the answer.
+/// If a member's first answer comes later than this after the claim, its retry period starts at the
+/// answer.
 const CLAIM_LASTS: SignedDuration = SignedDuration::from_millis(500);
 
-/// A claim's reply, translated.
+/// A claim's reply as changes to the ledger.
 pub(crate) struct Translated {
     pub(crate) items: Vec<(RowNumber, Settled)>,
-    /// What was learned about which row.
+    /// The suppressions learned, with the row of each.
     pub(crate) learned: Vec<(RowNumber, LedgerSuppression)>,
-    /// Rows that are open again at once: never begun.
+    /// Rows that were never started and are open again at once.
     pub(crate) void: Vec<RowNumber>,
 }
 
-/// What the verdicts of a claim are judged by, and what learns from them.
+/// The policies and state that a claim's verdicts are judged by.
 pub(crate) struct Judge<'a> {
     pub(crate) policy: RetryPolicy,
-    /// Its members share requests: those who come back from one go on together.
+    /// The members share requests, so all members to retry get the same time.
     pub(crate) shares: bool,
     pub(crate) queues: &'a mut DomainQueues,
-    /// The provider that answered, where what it says about people is learned.
+    /// The name of the provider, if suppressions are learned from its answers.
     pub(crate) learn: Option<&'a str>,
-    /// What the provider's answers have proved together.
+    /// The conclusions from all of the provider's answers so far.
     pub(crate) verdicts: &'a PendingVerdicts,
-    /// Those whose retries count anew.
+    /// Recipients whose retry period starts later than their claim.
     pub(crate) anew: &'a mut HashMap<RowNumber, Anew>,
     /// When the execution began.
     pub(crate) began: Timestamp,
 }
 
-/// A recipient whose retries do not count from its claim: it was attempted in an earlier execution,
-/// or waited for its turn in the claim, or one provider did not take it for as long as retries last
-/// and it goes through another one instead.
+/// A recipient whose retry period does not start at its claim. Either an earlier execution
+/// attempted it, or it waited for its turn in the claim, or it moved to another provider after its
+/// retry period.
 #[derive(Debug)]
 pub(crate) struct Anew {
-    /// From when they count.
+    /// When its retry period starts.
     pub(crate) at: Timestamp,
-    /// Attempts until then.
+    /// Attempts before that time, which do not count.
     pub(crate) attempts: u32,
-    /// The places of the providers that it has been passed on from.
+    /// The indices of the providers that it was moved away from.
     pub(crate) from: Vec<usize>,
 }
 
-/// A claim that has come back.
+/// A claim that has returned, with its reply.
 pub(crate) struct Returned<'a> {
     pub(crate) rows: &'a [LedgerRow],
     pub(crate) claimed_at: Timestamp,
     pub(crate) reply: &'a Reply,
     pub(crate) screened: Vec<(RowNumber, Reason, String)>,
-    /// Members whose deadline for retries passed before they could be attempted once more.
+    /// Members whose retry period ended before another attempt could start.
     pub(crate) expired: Vec<RowNumber>,
-    /// When the members that were not taken were answered.
+    /// When each member that was not accepted was answered.
     pub(crate) put_off: &'a HashMap<RowNumber, Timestamp>,
 }
 
-/// Decides what becomes of each member of a claim. Members that the reply does not name were never
-/// begun.
+/// Decides the result of each member of a claim. A member that the reply does not mention was never
+/// started.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened, expired, put_off } = claim;
     let Judge { policy, shares, queues, learn, verdicts, anew, began } = judge;
@@ -84,7 +84,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
         let weighed = verdicts.weighed(row, verdict);
         if let (Verdict::Rejected(refusal), Some(_)) = (verdict, &weighed) {
-            // It is the provider's, and no wait of this recipient.
+            // The refusal is the provider's fault, so the recipient does not have to wait.
             out.items.push((
                 *job,
                 Settled::Retry {
@@ -99,8 +99,8 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         let answered = put_off.get(job).copied().unwrap_or(now);
         let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
         let named = named_wait(verdict);
-        // A second attempt that is refused says nothing new about the domain, and neither does
-        // greylisting, which is each recipient's own.
+        // The refusal of a second attempt proves nothing more about the domain. Greylisting applies
+        // to each recipient separately.
         if !transient || (row.attempts == 0 && named.is_none()) {
             queues.answered(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
         }
@@ -138,9 +138,9 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     out
 }
 
-/// When a claim came back, when one of its members was answered, for how long the answer asks to
-/// wait, and the draw for the next attempt where all members share it: drawing asks the system for
-/// randomness, which only a retry is worth.
+/// The times that a retry is computed from: when the claim returned, when the member was answered,
+/// and the wait that the answer asks for. `together` is the random number that all members share;
+/// it is drawn only for claims that share requests, because drawing costs a system call.
 #[derive(Clone, Copy)]
 struct Moment {
     now: Timestamp,
@@ -149,8 +149,8 @@ struct Moment {
     together: Option<f64>,
 }
 
-/// How long a recipient is greylisted for, as far as the server names it; zero where it does not.
-/// `None` where it is not greylisted.
+/// The wait that a greylisting server names; zero if it names none. `None` if the recipient is not
+/// greylisted.
 fn named_wait(verdict: &Verdict) -> Option<Duration> {
     let Verdict::NotTaken { refusal, counts: true } = verdict else { return None };
     let is_greylisted = replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means

@@ -1,4 +1,4 @@
-//! The one place that listens to signals.
+//! The only place that listens to signals.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::model::exit::Exit;
 
-/// What a signal asks for.
+/// The request that a signal stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignalRequest {
-    /// Drain and end with this code; a second one gives up waiting.
+    /// Drain and end with this exit code. A second signal ends without waiting.
     Stop(Exit),
     /// SIGUSR1: print the status.
     Status,
@@ -19,8 +19,8 @@ pub(crate) enum SignalRequest {
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// Absent where the process was started with hang-ups ignored, as `nohup` does: then it is to
-    /// outlive the terminal.
+    /// `None` if the process was started with SIGHUP ignored, as `nohup` does, so that it survives
+    /// the terminal.
     hang_up: Option<Signal>,
     status: Signal,
 }
@@ -49,10 +49,10 @@ impl Signals {
     }
 }
 
-/// A SIGUSR1 before a run goes on, or after it, prints no status; without this handler the signal
-/// would end the process.
+/// Installs a handler for SIGUSR1, which would otherwise end the process. Outside of sending, the
+/// signal then does nothing.
 pub(crate) fn install_sigusr1_handler() -> io::Result<()> {
-    // The handler stays when the listener goes.
+    // The handler stays installed after the listener is dropped.
     signal(SignalKind::user_defined1()).map(drop)
 }
 
@@ -65,14 +65,14 @@ async fn hung_up(listener: &mut Option<Signal>) {
     }
 }
 
-/// Whether the process was started with this signal ignored. Only Linux reports it; elsewhere the
-/// answer is no.
+/// Whether the process was started with this signal ignored. Only Linux reports this; other systems
+/// return false.
 fn is_ignored(kind: SignalKind) -> bool {
     std::fs::read_to_string("/proc/self/status")
         .is_ok_and(|status| ignores(&status, kind.as_raw_value()))
 }
 
-/// Reads the mask after `SigIgn:`, in which the lowest bit stands for signal 1.
+/// Reads the mask after `SigIgn:`; its lowest bit is signal 1.
 fn ignores(status: &str, signal: i32) -> bool {
     let mask = status
         .lines()

@@ -1,15 +1,16 @@
-//! Adaptive rate: a provider that asks to slow down is given half of what it got, and a little more
-//! each second until it takes all again.
+//! Adaptive rate. When a provider asks to slow down, the speed is halved. It then grows a little
+//! each second until it is back at the maximum.
 //!
-//! One that takes single messages, and fewer than one a second of them since it asked before, is
-//! given what it took in that time: a relay that takes five a minute takes them in a burst, so that
-//! half of the burst's speed, and half of that, would be refused many times. There the speed grows
-//! with each acceptance, and slowly near the speed that was refused. Where its answers show how
-//! many it takes in which window ([`allowance`](crate::pipeline::allowance)), it is given just
-//! that, and more only after several windows.
+//! A provider of single messages may accept fewer than one per second between two such requests. It
+//! then gets the speed it accepted in that time. Example: a relay that accepts five per minute
+//! accepts them in one burst; half of the burst's speed, and half of that, would be refused many
+//! times. The speed then grows with each acceptance, and slowly near the speed that was refused. If
+//! the answers show how many messages are accepted in which window
+//! ([`allowance`](crate::pipeline::allowance)), the provider gets exactly that rate for several
+//! windows.
 //!
-//! It only ever slows: the configured rate is kept by the limiter, whatever stands here. An
-//! observer's lock is enough, for nothing of this outlives the process.
+//! The throttle only slows down; the limiter enforces the configured rate. The state is behind a
+//! plain mutex, because none of it outlives the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,36 +19,36 @@ use std::time::{Duration, Instant};
 use crate::pipeline::allowance::Log;
 use crate::progress::RateMeter;
 
-/// What a wish to slow down leaves of the speed.
+/// A request to slow down multiplies the speed by this.
 const DECREASE: f64 = 0.5;
-/// The share of the speed before that is added each second.
+/// The share of the earlier speed that is added each second.
 const INCREASE: f64 = 0.05;
-/// Wishes that come together are one: the requests were on their way at once.
+/// Requests to slow down within this time count as one: their messages were in flight together.
 const TOGETHER: Duration = Duration::from_secs(1);
-/// The slowest for single messages, in recipients a second; who takes batches gets at least one a
-/// minute. A service that wants less asks for a wait.
+/// The minimum for single messages, in recipients per second. Batch providers get at least one
+/// batch per minute. A service that allows less asks for a pause.
 const SLOWEST: f64 = 1.0 / 120.0;
-/// A slowdown by measured acceptances leaves at least the first share of the speed before, and at
-/// most the second.
+/// When the new speed is measured from acceptances, it is at least the first and at most the second
+/// share of the speed before.
 const STEEPEST: f64 = 0.05;
 const GENTLEST: f64 = 0.95;
-/// Where growth by acceptances becomes slow, as a share of the speed that was refused, and how
-/// slow.
+/// Growth by acceptances becomes slow at this share of the refused speed; `NEAR` is the factor by
+/// which.
 const KNEE: f64 = 0.7;
 const NEAR: f64 = 0.1;
-/// The share of a known allowance that is used, since clocks differ; and for how many windows no
-/// more than that is tried.
+/// The share of a known allowance that is used, because clocks differ. `WINDOWS` is the number of
+/// windows before the speed may grow again.
 const SAFE: f64 = 0.98;
 const WINDOWS: u64 = 10;
 /// A provider can always be slowed to this share of its configured rate.
 const LEAST_SHARE: f64 = 0.1;
 
-/// How fast one provider is given recipients in this execution.
+/// The speed of one provider in this execution.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    /// The configured rate in recipients a second.
+    /// The configured rate in recipients per second.
     ceiling: Option<f64>,
-    /// Recipients of a full request.
+    /// The number of recipients in a full request.
     batch: f64,
     is_active: AtomicBool,
     state: Mutex<ThrottleState>,
@@ -57,37 +58,38 @@ pub(crate) struct Throttle {
 struct ThrottleState {
     meter: RateMeter,
     slowed: Option<Slowed>,
-    /// When the next recipient may go.
+    /// When the next recipient may be sent.
     next: Instant,
     news: Option<Change>,
-    /// Acceptances since the wish that slowed it last.
+    /// Acceptances since the last slowdown.
     accepted: u64,
-    /// The latest wish, and the first acceptance after it: what it takes was found out between the
-    /// two.
+    /// The last request to slow down, and the first acceptance after it. The pause that the
+    /// provider needed is between the two.
     refused_at: Instant,
     resumed_at: Instant,
-    /// What shows how many it takes in which window.
+    /// The acceptances and refusals that reveal the provider's allowance.
     log: Log,
 }
 
-/// From a moment on so many a second, and `step` more each second, up to `top`.
+/// A reduced speed: `from` recipients per second at `since`, growing by `step` each second up to
+/// `top`.
 #[derive(Clone, Copy, Debug)]
 struct Slowed {
     asked_at: Instant,
     since: Instant,
-    /// The speed that is too much, as far as is known.
+    /// The lowest speed that is assumed to be too high.
     too_much: f64,
     from: f64,
     step: f64,
     top: f64,
-    /// Where single messages go, the speed grows no faster than acceptances come.
+    /// For single messages: the speed grows no faster than acceptances arrive.
     is_by_acceptances: bool,
-    /// It does not grow before so many.
+    /// The speed stays constant until this many acceptances.
     steady: u64,
 }
 
 impl Slowed {
-    /// The speed after so many acceptances.
+    /// The speed after `accepted` acceptances.
     fn speed(&self, accepted: u64, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(self.since).as_secs_f64();
         if accepted < self.steady {
@@ -103,7 +105,7 @@ impl Slowed {
     }
 }
 
-/// A decrease that has not been reported, in recipients a second.
+/// A decrease not yet reported, in recipients per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Change {
     pub(crate) before: f64,
@@ -111,7 +113,8 @@ pub(crate) struct Change {
 }
 
 impl Throttle {
-    /// For a provider with this rate in recipients a second, and so many of them in a full request.
+    /// `ceiling` is the provider's rate in recipients per second, `batch` the number of recipients
+    /// in a full request.
     pub(crate) fn new(ceiling: Option<f64>, batch: usize, now: Instant) -> Self {
         let state = ThrottleState {
             meter: RateMeter::new(now),
@@ -132,11 +135,11 @@ impl Throttle {
     }
 
     fn state(&self) -> MutexGuard<'_, ThrottleState> {
-        // Whatever a panic elsewhere left half done is a speed, and bounded.
+        // A panic elsewhere cannot leave an invalid speed: all values are bounded.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many have been handed over, and so many of them accepted.
+    /// Records that `count` recipients were submitted and `accepted` of them accepted.
     pub(crate) fn passed(&self, count: u64, accepted: u64, now: Instant) {
         let mut state = self.state();
         state.meter.observe(count, now);
@@ -154,8 +157,8 @@ impl Throttle {
         }
     }
 
-    /// The provider asks to slow down, and to be left alone for `quiet` first. Wishes of messages
-    /// that were on their way are one.
+    /// Records that the provider asks to slow down, after a pause of `quiet`. Requests for messages
+    /// that were in flight together count as one.
     pub(crate) fn slow_down(&self, quiet: Duration, now: Instant) {
         let mut state = self.state();
         let state = &mut *state;
@@ -166,18 +169,19 @@ impl Throttle {
             if now < slowed.since || now.saturating_duration_since(state.refused_at) < TOGETHER {
                 return;
             }
-            // Nothing was taken since: it was asked too soon, and not too fast.
+            // Nothing was accepted since the last request: the pause was too short, but the speed
+            // may be right.
             if !takes_batches && state.accepted == 0 {
                 (slowed.since, state.refused_at) = (since, now);
                 return;
             }
         }
         if state.slowed.is_some_and(|slowed| slowed.steady > 0) {
-            // It does not count as it seemed to.
+            // The provider does not count in the window that was assumed.
             state.log.close();
         }
-        // The cautious start says little about how fast it goes, so one batch a second is the least
-        // that is halved.
+        // The cautious start says little about the possible speed, so the speed to halve is at
+        // least one batch per second.
         let ceiling = self.ceiling.unwrap_or(f64::INFINITY);
         let before = state
             .speed(now)
@@ -210,33 +214,34 @@ impl Throttle {
         self.is_active.store(true, Ordering::Release);
     }
 
-    /// The wishes so far were about single recipients: it is as before the first of them.
+    /// Undoes all slowdowns: the requests turned out to be about single recipients.
     pub(crate) fn lift(&self) {
         let mut state = self.state();
         (state.slowed, state.log) = (None, Log::default());
     }
 
-    /// Whether it delays any message: cheap, for it is asked for each of them.
+    /// Whether it delays messages. Cheap, because it is called for each message.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Acquire)
     }
 
-    /// Recipients per second handed over of late; `None` before the first.
+    /// The recent speed in recipients per second; `None` before the first submission.
     pub(crate) fn measured(&self, now: Instant) -> Option<f64> {
         Some(self.state().meter.per_second(now)).filter(|speed| *speed > 0.0)
     }
 
-    /// Recipients a second, where it is slower than it could be.
+    /// The current speed in recipients per second, if it is reduced.
     pub(crate) fn speed(&self, now: Instant) -> Option<f64> {
         if self.is_active() { self.state().speed(now) } else { None }
     }
 
-    /// The latest decrease, once.
+    /// The latest decrease; reported once.
     pub(crate) fn news(&self) -> Option<Change> {
         if self.is_active() { self.state().news.take() } else { None }
     }
 
-    /// Takes the turn of `count` recipients that go at once, and returns how long it is until then.
+    /// Reserves the turn of `count` recipients that are sent together, and returns how long to wait
+    /// for it.
     fn turn(&self, count: usize, now: Instant) -> Duration {
         let mut state = self.state();
         let Some(speed) = state.speed(now) else {
@@ -248,7 +253,7 @@ impl Throttle {
         start.saturating_duration_since(now)
     }
 
-    /// Waits for the turn of `count` recipients.
+    /// Waits for the turn of `count` recipients that are sent together.
     pub(crate) async fn wait(&self, count: usize) {
         if self.is_active() {
             let wait = self.turn(count, Instant::now());
@@ -258,15 +263,16 @@ impl Throttle {
 }
 
 impl ThrottleState {
-    /// What it took since it was slowed, where that is less than one a second. Of the pause before
-    /// it took anything half may have been too much.
+    /// The measured speed since the last slowdown, if it is below one per second. Half of the time
+    /// before the first acceptance is subtracted, because the pause may have been longer than
+    /// needed.
     fn taken_a_second(&self, now: Instant) -> Option<f64> {
         let whole = now.saturating_duration_since(self.slowed?.asked_at).as_secs_f64();
         let unsure = self.resumed_at.saturating_duration_since(self.refused_at).as_secs_f64() / 2.0;
         (self.accepted as f64 <= whole - unsure).then(|| self.accepted as f64 / (whole - unsure))
     }
 
-    /// Gives it what it takes in a window, evenly, where that is known.
+    /// Spreads a known allowance evenly over its window.
     fn spread_allowance(&mut self, now: Instant) {
         let (Some(slowed), Some((most, window))) = (&mut self.slowed, self.log.allowance()) else {
             return;
@@ -352,9 +358,9 @@ mod tests {
         assert!(throttle.speed(start + 118 * SECOND).is_some_and(|speed| speed >= SLOWEST));
     }
 
-    /// Refusals of a relay that takes `most` in any `window` until `people` are through, and how
-    /// long that takes: one message at a time, with pauses as
-    /// [`Breaker::throttled`](crate::pipeline::breaker::Breaker::throttled) makes them.
+    /// Simulates a relay that accepts `most` messages in any `window` until `people` recipients are
+    /// accepted. Returns the number of refusals and the time needed. Messages go one at a time,
+    /// with pauses as in [`Breaker::throttled`](crate::pipeline::breaker::Breaker::throttled).
     fn tried(most: usize, window: Duration, people: usize) -> (usize, Duration) {
         let start = Instant::now();
         let throttle = Throttle::new(None, 1, start);
@@ -396,7 +402,7 @@ mod tests {
                 "{most} in {window:?}: {refused} refused, {took:?}"
             );
         }
-        // At best five at once and eleven minutes later the last five.
+        // The optimum: five at once, then five per minute; the last five after eleven minutes.
         let (refused, took) = tried(5, minute, 60);
         assert!(refused <= 3 && took <= minute * 63 / 5, "{refused} refused, {took:?}");
     }

@@ -1,8 +1,8 @@
-//! Verdicts that have come in and that the loop has not settled yet: claims come back whole, and
-//! one to a slow server takes a while.
+//! Verdicts that have arrived but that the loop has not settled yet. The loop settles whole claims,
+//! and a claim to a slow server takes a while.
 //!
-//! It observes, with one exception: a refusal that every recipient gets stops all claims at once,
-//! before the rest of each has met it too.
+//! It also acts in one case: if the provider refuses every recipient, it stops all claims at once,
+//! before their remaining members are refused too.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,13 +15,13 @@ use crate::model::outcome::Tally;
 use crate::model::verdict::{Refusal, RowNumber, Verdict};
 use crate::pipeline::sameness::{self, Blame, Proved, Sameness};
 
-/// Shared by the claims on their way and the loop.
+/// Verdicts shared by the loop and the claims under way.
 #[derive(Debug)]
 pub(crate) struct PendingVerdicts {
     state: Mutex<VerdictState>,
-    /// Set when nothing more may be begun.
+    /// Set to true when nothing more may start.
     stop: watch::Sender<bool>,
-    /// Claims on their way begin nothing more: the provider wants less for now.
+    /// The provider asked for a lower rate: the claims under way start no more members.
     is_quiet: AtomicBool,
 }
 
@@ -30,7 +30,7 @@ struct VerdictState {
     same: Sameness,
     refuses: Option<Blame>,
     slow: Option<Blame>,
-    /// The answers of each batch that has not come back.
+    /// The outcomes of each batch that has not returned.
     batches: HashMap<i64, Tally>,
 }
 
@@ -44,11 +44,11 @@ impl PendingVerdicts {
     }
 
     fn state(&self) -> MutexGuard<'_, VerdictState> {
-        // Each change is one step, so a panic elsewhere leaves nothing half done.
+        // Each change is a single step, so a panic elsewhere leaves a consistent state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A member of a batch has been answered; `row` is `None` where it is not known.
+    /// Records the answer for a member of a batch. `row` is `None` if the member was not found.
     pub(crate) fn answered(&self, batch: i64, row: Option<&LedgerRow>, verdict: &Verdict) {
         let mut state = self.state();
         if let Some(outcome) = verdict.outcome() {
@@ -67,35 +67,36 @@ impl PendingVerdicts {
         }
     }
 
-    /// The provider takes nothing more: nothing is to be begun, be it claimed or not.
+    /// Records that the provider accepts nothing more: no member may start, claimed or not.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// The batch has come back: the loop counts its members from now on.
+    /// Records that the batch has returned; the loop counts its members from now on.
     pub(crate) fn batch_returned(&self, batch: i64) {
         self.state().batches.remove(&batch);
     }
 
-    /// The refusal that every recipient gets, once that is clear.
+    /// The refusal that every recipient gets, once that is proved.
     pub(crate) fn everybody_refused(&self) -> Option<Blame> {
         self.state().refuses.clone()
     }
 
-    /// What a provider said that wants less for now, once. From then on claims may begin their
-    /// members again.
+    /// The reply by which the provider asked for a lower rate; returned once. After the call,
+    /// claims may start members again.
     pub(crate) fn take_slow(&self) -> Option<Blame> {
         self.is_quiet.store(false, Ordering::Relaxed);
         self.state().slow.take()
     }
 
-    /// Whether claims on their way are to begin nothing more: cheap, for it is asked for each
-    /// message.
+    /// Whether the claims under way must not start more members. Cheap, because it is called for
+    /// each message.
     pub(crate) fn is_quiet(&self) -> bool {
         self.is_quiet.load(Ordering::Relaxed)
     }
 
-    /// The verdict as it counts: what proved to be the provider's is not charged to the recipient.
+    /// The verdict to use instead, if a refusal is the provider's fault: the recipient is not
+    /// charged for it.
     pub(crate) fn weighed(&self, row: &LedgerRow, verdict: &Verdict) -> Option<Verdict> {
         let (Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true }) = verdict
         else {
@@ -113,7 +114,7 @@ impl PendingVerdicts {
         })
     }
 
-    /// Whether the provider has accepted something in the run.
+    /// Whether the provider has accepted a recipient in this run.
     pub(crate) fn has_accepted(&self) -> bool {
         self.state().same.has_accepted()
     }
@@ -123,22 +124,22 @@ impl PendingVerdicts {
         self.state().same.has_one_domain()
     }
 
-    /// Whether what was said about this recipient may still turn out to be the provider's fault.
+    /// Whether a refusal of this recipient may still prove to be the provider's fault.
     pub(crate) fn is_open(&self, row: RowNumber) -> bool {
         self.state().same.is_open(row)
     }
 
-    /// Whether this recipient's refusal helped to prove that a provider refuses every recipient.
+    /// Whether this recipient was reopened because a provider refused every recipient.
     pub(crate) fn is_absolved(&self, row: RowNumber) -> bool {
         self.state().same.is_absolved(row)
     }
 
-    /// Notes that another provider refused these recipients because of its own fault.
+    /// Records that another provider refused these recipients through its own fault.
     pub(crate) fn absolve(&self, rows: &[RowNumber]) {
         self.state().same.absolve(rows);
     }
 
-    /// The outcomes answered so far in claims that have not come back yet.
+    /// The outcomes answered so far in claims that have not returned.
     pub(crate) fn tally(&self) -> Tally {
         let mut sum = Tally::default();
         self.state().batches.values().for_each(|batch| sum.foresee(batch));

@@ -1,4 +1,5 @@
-//! What the pipeline answers a provider while it sends: slots, the last screening, the trace.
+//! What a provider asks the pipeline while it sends: permission by the limits, the last screening,
+//! and the trace.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,18 +22,18 @@ use crate::provider::{BoxFuture, Job, Stopped, Ticket, Wire};
 use crate::suppression::Suppressions;
 
 /// The pacers of one provider: one for all its recipients, one for each receiving domain that has a
-/// rate of its own, and one for requests.
+/// rate, and one for requests.
 #[derive(Clone)]
 pub(crate) struct Pacers {
     pub(crate) all: Option<Arc<Pacer>>,
     pub(crate) domains: HashMap<String, Arc<Pacer>>,
     pub(crate) requests: Option<Arc<Pacer>>,
-    /// What the provider's wishes to slow down leave of them.
+    /// Slows down further if the provider asks for it.
     pub(crate) throttle: Arc<Throttle>,
 }
 
 impl Pacers {
-    /// What limits a provider, shared with all runs of the workspace.
+    /// Creates the pacers, whose leases are shared with all runs of the workspace.
     pub(crate) fn new(ledger: &Arc<dyn Ledger>, configured: &ConfiguredProvider) -> Self {
         let pacer = |key: String, rate| Arc::new(Pacer::new(Arc::clone(ledger), key, rate));
         let rate = configured.rate.map(|rate| rate.per_second());
@@ -54,14 +55,14 @@ impl Pacers {
         }
     }
 
-    /// Gives back what was leased and will not be used.
+    /// Returns the unused part of the leases to the ledger.
     pub(super) async fn close(&self) {
         let all = self.all.iter().chain(self.requests.iter()).chain(self.domains.values());
-        // What cannot be given back is waited for by the next run.
+        // If returning fails, the next run waits until the leases expire.
         futures_util::future::join_all(all.map(|pacer| pacer.close())).await;
     }
 
-    /// How many of these, from the first on, may go at one instant; at least one.
+    /// How many of the first `jobs` may be sent together; at least one.
     pub(super) fn fit(&self, jobs: &[&Job]) -> usize {
         let most = self
             .all
@@ -82,12 +83,13 @@ impl Pacers {
         most.max(1)
     }
 
-    /// Whether single messages go as fast as they can.
+    /// Whether no limit applies to single messages now.
     fn let_everybody_go(&self) -> bool {
         self.all.is_none() && self.domains.is_empty() && !self.throttle.is_active()
     }
 
-    /// How many each pacer has to let go for one request with these members; the slowest first.
+    /// The pacers for one request with these members, and how many slots it needs from each; the
+    /// slowest pacer first.
     fn shares(&self, jobs: &[&Job]) -> Vec<(&Arc<Pacer>, u32)> {
         let mut shares: Vec<(&Arc<Pacer>, u32)> = Vec::new();
         if !self.domains.is_empty() {
@@ -107,15 +109,15 @@ impl Pacers {
         shares
     }
 
-    /// Waits until all of them let a request with these members go at one instant.
+    /// Waits until all pacers allow a request with these members at the same time.
     pub(super) async fn together(&self, jobs: &[&Job]) -> LedgerResult<()> {
         self.throttle.wait(jobs.len()).await;
         together(&self.shares(jobs)).await
     }
 }
 
-/// When the request was written that shows whether a provider takes anything; shared by its claims
-/// and the loop.
+/// When the first request was written that will show whether the provider accepts anything. Shared
+/// by the provider's claims and the loop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FirstRequest {
     since: Arc<Mutex<Option<Instant>>>,
@@ -124,7 +126,7 @@ pub(crate) struct FirstRequest {
 
 impl FirstRequest {
     fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // One instant, written whole.
+        // The value is a single instant, so a panic elsewhere cannot leave it half written.
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,25 +137,25 @@ impl FirstRequest {
         }
     }
 
-    /// Something was taken, whenever its claim comes back.
+    /// Records an acceptance, before its claim returns.
     fn was_taken(&self) {
         self.is_answered.store(true, Ordering::Release);
         self.is_over();
     }
 
-    /// It came back, or waits for as long as the provider said.
+    /// Records that the request has ended, or waits for as long as the provider asked.
     pub(crate) fn is_over(&self) {
         *self.since() = None;
     }
 
-    /// For how long it has gone on.
+    /// How long the request has lasted so far.
     pub(crate) fn lasts(&self, now: Instant) -> Duration {
         self.since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
 
-/// Resolves when a claim's members that have not been begun are to be given back: everything stops,
-/// or the breaker has opened since. A loop that is gone has stopped.
+/// Resolves when a claim must give back the members it has not started: the run stops, or the
+/// breaker has opened since the claim was made. A dropped sender also counts as a stop.
 pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Receiver<()>) {
     let (mut stop, mut opened) = (stop.clone(), opened.clone());
     tokio::select! {
@@ -162,15 +164,16 @@ pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Rece
     }
 }
 
-/// After the first member that is put off, a claim of single messages begins others for so long: a
-/// retry is not known before the claim is back.
+/// After its first temporary refusal, a claim of single messages starts further members only for
+/// this time. The loop schedules the retry only when the claim has returned.
 pub(crate) const AFTER_PUT_OFF: Duration = Duration::from_millis(1500);
 
-/// Ends a claim early once a member of it was put off. What is not begun by then is given back.
+/// Ends a claim early after a temporary refusal. Members not started in time are given back.
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     ends_at: OnceLock<Instant>,
-    /// The member that was let go last. Its envelope may have been written, so it is let go again.
+    /// The member that was allowed last. Its envelope may have been written, so it is allowed
+    /// again.
     last: AtomicU64,
 }
 
@@ -179,7 +182,7 @@ impl Cut {
         self.ends_at.get_or_init(|| now + AFTER_PUT_OFF);
     }
 
-    /// Whether this member, which could go otherwise, is let go.
+    /// Whether this member may still start.
     fn lets_go(&self, job: RowNumber) -> bool {
         let is_over = self.ends_at.get().is_some_and(|at| *at <= Instant::now());
         if is_over {
@@ -197,42 +200,42 @@ pub(crate) struct ClaimWire {
     pub(crate) suppressions: Arc<Suppressions>,
     pub(crate) trace: Arc<Trace>,
     pub(crate) verdicts: Arc<PendingVerdicts>,
-    /// True as soon as nothing more may be begun.
+    /// True as soon as nothing more may start.
     pub(crate) stop: watch::Receiver<bool>,
-    /// Changes when the provider's breaker opens: what has not been begun by then is given back.
+    /// Changes when the provider's breaker opens; members not started by then are given back.
     pub(crate) opened: watch::Receiver<()>,
-    /// For how long a request is repeated while the provider takes nothing of it.
+    /// How long a request is repeated while the provider accepts none of it.
     pub(crate) patience: Duration,
-    /// Until the provider has taken anything.
+    /// `Some` until the provider has accepted anything.
     pub(crate) first_request: Option<FirstRequest>,
-    /// Members that were suppressed between claim and hand-over.
+    /// Members that were suppressed between claim and submission.
     pub(crate) screened: Mutex<Vec<(RowNumber, Reason, String)>>,
-    /// Until when members that were put off before may be attempted again.
+    /// For members that were attempted before: the latest time at which another attempt may start.
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
-    /// The member of a claim with deadlines that was let go last.
+    /// The member of a claim with deadlines that was allowed last.
     pub(crate) last_in_time: AtomicU64,
-    /// Members whose deadline passed before they were begun.
+    /// Members whose deadline passed before they were started.
     pub(crate) expired: Mutex<Vec<RowNumber>>,
-    /// When the members that were not taken were answered: their waits begin then, however long the
-    /// rest of the claim goes on.
+    /// When each member that was not accepted was answered. Its wait starts then, even if the claim
+    /// takes longer.
     pub(crate) put_off: Mutex<HashMap<RowNumber, Timestamp>>,
     pub(crate) cut: Cut,
     /// How many recipients of the run were left when the claim was made.
     pub(crate) left: u64,
-    /// Screens by the recipient's own address even where mail is redirected.
+    /// The recipients' own addresses, which are screened even if mail is redirected.
     pub(crate) recipients: HashMap<RowNumber, crate::model::address::Address>,
-    /// The members as the ledger has them.
+    /// The members' rows in the ledger.
     pub(crate) rows: Arc<Vec<LedgerRow>>,
-    /// Where among them the one is expected that is answered next.
+    /// The index in `rows` of the member whose answer is expected next.
     pub(crate) next_row: AtomicUsize,
 }
 
 impl ClaimWire {
-    /// Whether the member may still be begun: its retries are not over, and it has not been
+    /// Checks that the member may still start: its retry period is not over, and it has not been
     /// suppressed.
     fn screen(&self, job: &Job) -> Result<(), Stopped> {
         if !self.deadlines.is_empty() {
-            // The envelope of the one that was let go last may have been written.
+            // The envelope of the member that was allowed last may have been written.
             let is_late =
                 self.deadlines.get(&job.id).is_some_and(|until| *until < Timestamp::now());
             if is_late && self.last_in_time.load(Ordering::Relaxed) != job.id {
@@ -254,8 +257,8 @@ impl ClaimWire {
         }
     }
 
-    /// The member with this number. Replies come in about the order of the members, so it is looked
-    /// for from the last one on.
+    /// The row of a member. Replies arrive roughly in the order of the members, so the search
+    /// starts after the last one found.
     fn row_of(&self, job: RowNumber) -> Option<&LedgerRow> {
         let expected = self.next_row.load(Ordering::Relaxed).min(self.rows.len());
         let (before, from) = self.rows.split_at(expected);
@@ -266,7 +269,7 @@ impl ClaimWire {
         })
     }
 
-    /// Whether nothing more of this claim may be begun.
+    /// Whether no further member of this claim may start.
     fn is_stopped(&self) -> bool {
         self.verdicts.is_quiet() || *self.stop.borrow()
     }
@@ -280,7 +283,7 @@ impl ClaimWire {
         }
     }
 
-    /// Waits for what the limits grant, unless the claim is withdrawn before.
+    /// Waits for the limits, unless the claim is withdrawn first.
     async fn unless_stopped(
         &self,
         granted: impl Future<Output = LedgerResult<()>>,
@@ -288,8 +291,7 @@ impl ClaimWire {
         tokio::select! {
             biased;
             () = withdrawn(&self.stop, &self.opened) => Err(Stopped::Run),
-            // A ledger that can grant nothing any more stops the claim; the loop meets the same
-            // error and reports it.
+            // If the ledger fails, the claim stops; the loop meets the same error and reports it.
             granted = granted => granted.map_err(|_| Stopped::Run),
         }
     }
@@ -420,7 +422,7 @@ impl Wire for ClaimWire {
     fn stopped(&self) -> BoxFuture<'_, ()> {
         let mut stop = self.stop.clone();
         Box::pin(async move {
-            // A loop that is gone has stopped.
+            // A dropped sender also counts as a stop.
             let _ = stop.wait_for(|stopped| *stopped).await;
         })
     }

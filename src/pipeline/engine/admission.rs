@@ -1,5 +1,5 @@
-//! Which recipients go next: chunks are admitted in turn for each provider's recipients, as far as
-//! its limits and the connections let them.
+//! Decides which recipients go next. It admits chunks for each provider's recipients in turn, as
+//! far as limits and connections allow.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,26 +20,27 @@ use crate::pipeline::chunk::{self, Buffers, ChunkContext, Done, Route};
 
 mod next;
 
-/// The chunks on their way, and what decides about the next one.
+/// The chunks under way, and the state that decides about the next one.
 pub(super) struct Admission {
-    /// The provider whose recipients are looked at first.
+    /// The index of the provider whose recipients are considered first.
     turn: usize,
     render_permits: Arc<Semaphore>,
     buffers: Arc<Buffers>,
-    /// On their way beside this loop, so that none of them waits for what it asks the ledger;
-    /// dropped with it.
+    /// Chunks run as tasks, so that the loop does not wait for their ledger calls. Dropping the set
+    /// aborts them.
     pub(super) chunks: JoinSet<Result<Done>>,
-    /// Rows whose chunk has not come back: not to be handed out again.
+    /// Rows whose chunk has not returned: not to be assigned again.
     under_way: HashSet<RowNumber>,
-    /// Retries that are due by then may be handed out once, although it is in the future.
+    /// Retries due by this time may be sent once, although it is in the future. Used after the
+    /// clock was set back.
     due_by: Option<Timestamp>,
-    /// How many more recipients `--limit` lets go.
+    /// How many more recipients `--limit` allows.
     left: Option<u64>,
 }
 
 impl Admission {
     pub(super) fn new(limit: Option<u64>) -> Self {
-        // One core is for the wire and the ledger.
+        // One core is left for the connections and the ledger.
         let renderers =
             std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1));
         Self {
@@ -53,25 +54,25 @@ impl Admission {
         }
     }
 
-    /// The rows whose chunk has not come back.
+    /// The rows whose chunk has not returned.
     pub(super) fn under_way(&self) -> &HashSet<RowNumber> {
         &self.under_way
     }
 
-    /// A chunk with this row has come back.
+    /// Records that the chunk of this row has returned.
     pub(super) fn came_back(&mut self, row: RowNumber) {
         self.under_way.remove(&row);
     }
 
-    /// So many recipients that were counted against `--limit` did not go.
+    /// Records that `rows` recipients counted against `--limit` were not sent.
     pub(super) fn give_back(&mut self, rows: usize) {
         if let Some(left) = &mut self.left {
             *left += rows as u64;
         }
     }
 
-    /// Admits as many chunks as may go. Returns when to look again if nothing is in flight and
-    /// something is only waiting.
+    /// Admits as many chunks as possible. If nothing can be admitted now, returns when to try
+    /// again.
     pub(super) async fn admit(
         &mut self,
         shared: &mut Shared,
@@ -157,8 +158,8 @@ impl Admission {
         Ok(wake)
     }
 
-    /// Sends rows that no queue handed out. A queue may have read them ahead, so what was read
-    /// ahead is read again.
+    /// Sends rows that do not come from a queue's cursor. A queue may have read the same rows
+    /// ahead, so its rows are dropped and read again.
     fn send_out_of_turn(
         &mut self,
         shared: &mut Shared,
@@ -210,8 +211,8 @@ impl Admission {
         self.chunks.spawn(chunk::dispatch(shared.parts.clone(), rows, context));
     }
 
-    /// How many recipients are left besides those under way; none while a canary is out,
-    /// which is no place for trials.
+    /// How many recipients remain besides those under way. Returns 0 during a canary, where SMTP
+    /// features are not tried out.
     fn left_behind(&self, shared: &Shared) -> u64 {
         match shared.counts.phase {
             Cohort::Canary => 0,

@@ -1,9 +1,9 @@
-//! What a provider's refusals prove, and what follows: it stops, its refusals are taken back, the
-//! next start begins with one recipient.
+//! What a provider's refusals prove, and the consequences: the provider stops, its refusals are
+//! withdrawn, and the next start begins with one recipient.
 //!
-//! The rule it keeps: the recipients are opened again and the brake is remembered in one
-//! transaction of the ledger, after all that was answered before has been settled, so that a crash
-//! in between is found out at the next start by the same refusals.
+//! The rule it keeps: one ledger transaction reopens the recipients and stores the brake, after all
+//! earlier answers have been settled. After a crash in between, the next start draws the same
+//! conclusion from the same refusals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::pipeline::sameness::{Blame, Proved, Sameness};
 use crate::pipeline::{Parts, brake, learning};
 use crate::replies;
 
-/// A wait that a provider names is remembered for later runs from this length on.
+/// A wait that a provider names is stored for later runs if it is at least this long.
 const WORTH_REMEMBERING: Duration = Duration::from_secs(30);
 
-/// The states of the providers as the ledger has left them.
+/// Restores the providers' states from the ledger.
 pub(super) async fn provider_states(parts: &Parts) -> Result<Vec<ProviderState>> {
     let ledger = &parts.ledger;
     let brakes = ledger.recall(brake::KIND).await?;
@@ -42,7 +42,7 @@ pub(super) async fn provider_states(parts: &Parts) -> Result<Vec<ProviderState>>
         let (mut same, proved) = Sameness::resumed(&refusals, brake.clone(), redirected);
         let mut pending = Vec::new();
         if let Some(Proved::Refuses(blame)) = proved {
-            // The process before this one ended between the proof and what follows from it.
+            // The previous process ended after the proof and before it acted on it.
             let fact = brake::fact(&configured.name, &blame.sign, Timestamp::now());
             ledger.absolve(&parts.run.id, blame.rows, Some(fact)).await?;
             brake = Some(blame.sign);
@@ -66,7 +66,7 @@ pub(super) async fn provider_states(parts: &Parts) -> Result<Vec<ProviderState>>
     Ok(providers)
 }
 
-/// What the refusals of a provider that has accepted nothing yet would teach.
+/// The suppressions that follow from the refusals of a provider that has accepted nothing yet.
 fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(RowNumber, LedgerSuppression)> {
     let gone = refusals.since.iter().filter(|refused| replies::is_certainly_gone(&refused.code));
     gone.filter_map(|refused| {
@@ -83,8 +83,8 @@ fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(RowNumber, LedgerSuppr
     .collect()
 }
 
-/// Takes note of what the answers of a provider have proved by now, and returns its health.
-/// `has_accepted` is whether it has just accepted something.
+/// Acts on what the provider's answers have proved so far, and returns its health. `has_accepted`
+/// is true if the provider has just accepted a recipient.
 pub(super) async fn weigh(
     shared: &mut Shared,
     settlement: &mut Settlement,
@@ -120,8 +120,7 @@ pub(super) async fn weigh(
     Ok(health)
 }
 
-/// Remembers for how long a provider wants to be left alone, where it has named a time and that
-/// is no passing one.
+/// Stores a wait that the provider named, if it is long enough to matter to later runs.
 pub(super) async fn keep_wait(shared: &mut Shared, through: usize, reply: &Reply) -> Result<()> {
     let Health::SlowDown(wait) = reply.health else { return Ok(()) };
     let configured = &shared.parts.configured[through];
@@ -142,7 +141,7 @@ pub(super) async fn keep_wait(shared: &mut Shared, through: usize, reply: &Reply
     Ok(())
 }
 
-/// Opens the recipients again whose refusals have proved that the provider refuses every recipient.
+/// Reopens the recipients whose refusals have proved that the provider refuses every recipient.
 async fn take_back(
     shared: &mut Shared,
     settlement: &mut Settlement,
@@ -168,8 +167,8 @@ async fn take_back(
     Ok(())
 }
 
-/// The suppressions that follow from a provider's answers, as far as these cannot turn out to be
-/// its own fault any more.
+/// Returns the suppressions to record now. A suppression is kept back while the refusal may still
+/// prove to be the provider's fault.
 pub(super) fn learned(
     shared: &mut Shared,
     through: usize,
@@ -188,7 +187,7 @@ pub(super) fn learned(
         .collect()
 }
 
-/// Keeps what is left to be learned at the end: of providers that have accepted something and
+/// Records the remaining suppressions at the end, for providers that have accepted a recipient and
 /// were not found to refuse every recipient.
 pub(super) async fn learn_rest(shared: &mut Shared) -> Result<()> {
     for provider in &mut shared.providers {

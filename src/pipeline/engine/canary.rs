@@ -1,8 +1,9 @@
-//! From the canary to the rest: the canary is judged when each of its members has been attempted
-//! once. Those who are put off count as they stand, and are sent to again beside the rest.
+//! The step from the canary to the rest. The canary is judged when each of its members has been
+//! attempted once. Members that wait for a retry count as deferred; they are retried together with
+//! the rest.
 //!
-//! The rule it keeps: what the canary failed by, or a person has to decide, is in the ledger before
-//! it is shown.
+//! The rule it keeps: a failure, or a decision left to the operator, is recorded in the ledger
+//! before it is shown.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,32 +22,32 @@ use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
 use crate::pipeline::signals::{SignalRequest, Signals};
 use crate::pipeline::{Then, Why};
 
-/// How often the ledger is asked what has come back.
+/// How often the ledger is asked for new bounces and complaints.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The canary has gone, and what comes back is waited for.
+/// The canary has been sent, and the loop waits for bounces and complaints.
 struct CanaryWait {
     begun: Instant,
     look_at: Instant,
-    /// When the last clock ends.
+    /// When the longest wait ends.
     until: Timestamp,
 }
 
-/// What has come back about the canary, judged.
+/// The judgement of the canary so far.
 enum CanaryJudgement {
     Passed(String),
     Failed(String),
-    /// Over a limit, and so little that it proves nothing.
+    /// Over a limit, but with too little evidence to prove it.
     Unclear(String),
-    /// There is time left, or more have been drawn.
+    /// Waiting time is left, or recipients have been added.
     Later,
 }
 
-/// The canary's part of an execution.
+/// The state of the canary phase in an execution.
 pub(super) struct CanaryPhase {
-    /// For what comes back about a canary that has gone.
+    /// The wait for bounces and complaints, once the canary has been sent.
     waiting: Option<CanaryWait>,
-    /// When a canary that is going out was last looked at.
+    /// When the evidence about a canary that is still being sent was last checked.
     looked_at: Instant,
 }
 
@@ -60,8 +61,8 @@ impl CanaryPhase {
         self.waiting.as_ref().map(|waiting| waiting.until)
     }
 
-    /// Nothing is in flight and nothing waits: judges the canary, or ends. Returns whether the run
-    /// is over.
+    /// Called when nothing is in flight and no retry is due: judges the canary, or ends the run.
+    /// Returns whether the run has ended.
     pub(super) async fn phase_is_over(
         &mut self,
         shared: &mut Shared,
@@ -73,12 +74,12 @@ impl CanaryPhase {
             Some(_) => {}
             None => {
                 shared.counts.standing = shared.parts.ledger.standing(&shared.parts.run.id).await?;
-                // Nothing is in flight.
+                // `0` because nothing is in flight.
                 view.show(shared, None, 0);
                 if shared.counts.phase_tally().open > 0 && !shared.canary_was_tried() {
-                    // Opened again in the meantime, by a retry that came due or a claim that was
-                    // not made. With nothing under way every queue may begin from the first row, so
-                    // that no recipient is passed over.
+                    // A retry that came due or a claim that was not made has reopened rows. Nothing
+                    // is under way, so every queue can restart from the first row and miss no
+                    // recipient.
                     shared.holds.note_reopened();
                     shared.rewind();
                     return Ok(false);
@@ -102,14 +103,14 @@ impl CanaryPhase {
         };
         self.waiting = None;
         shared.latch(gate).await?;
-        // A signal that came during the question is the reason already.
+        // A signal during the question has set the reason already.
         shared.why = shared.why.take().or(why);
         shared.counts.begin_rest();
         shared.rewind();
         Ok(shared.why.is_some() || shared.counts.phase_tally().open == 0)
     }
 
-    /// Judges a canary all of which has gone.
+    /// Judges a canary that has been sent completely.
     async fn judge(&mut self, shared: &mut Shared) -> Result<CanaryJudgement> {
         let parts = Arc::clone(&shared.parts);
         let rule = &parts.canary;
@@ -137,14 +138,14 @@ impl CanaryPhase {
         let seen = shared.parts.ledger.canary_evidence(&shared.parts.run.id).await?;
         if rule.lacks_bounces && seen.is_none() && shared.counts.rest_is_left() {
             return Ok(CanaryJudgement::Unclear(format!(
-                "{replies}; nothing reports bounces, which [canary] require = \"bounces\" asks for"
+                "{replies}; no source reports bounces, but [canary] require = \"bounces\" needs one"
             )));
         }
         if !rule.has_feedback && seen.is_none() {
             return Ok(CanaryJudgement::Passed(with_source(replies)));
         }
         let accepted = shared.counts.standing.canary.get(Outcome::Accepted);
-        // With no recipient left, or none accepted, there is nothing to wait for.
+        // If no recipient is left, or none was accepted, waiting is pointless.
         let nothing_to_learn = accepted == 0 || !shared.counts.rest_is_left();
         let growth = Growth {
             room: if nothing_to_learn { 0 } else { evidence::room(shared) },
@@ -194,8 +195,9 @@ impl CanaryPhase {
         })
     }
 
-    /// What is left of a clock that began with the last hand-over, also when that was in an earlier
-    /// execution. A clock that was set back makes it no longer.
+    /// What is left of a wait that started at the last submission, possibly in an earlier
+    /// execution. The time since this execution began to wait also counts, so setting the clock
+    /// back does not prolong it.
     fn time_left(&self, shared: &Shared, wait: Duration) -> Duration {
         let since = shared.counts.standing.canary_at.map_or(Duration::ZERO, |at| {
             Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default()
@@ -204,7 +206,7 @@ impl CanaryPhase {
         wait.saturating_sub(since.max(here))
     }
 
-    /// Looks again soon, and shows once until when it waits.
+    /// Schedules the next check, and shows once until when the canary waits.
     fn wait_for(&mut self, shared: &Shared, left: Duration) {
         let now = Instant::now();
         let look_at = now + left.min(LOOK);
@@ -220,7 +222,8 @@ impl CanaryPhase {
             .message(&format!("canary: waiting until {until:.0} for bounces and complaints"));
     }
 
-    /// Draws more recipients into a canary that proves nothing yet. Returns whether there are any.
+    /// Adds recipients to a canary with insufficient evidence. Returns whether there were any to
+    /// add.
     async fn extend(
         &mut self,
         shared: &mut Shared,
@@ -250,8 +253,8 @@ impl CanaryPhase {
         Ok(true)
     }
 
-    /// Fails a canary that is still going out as soon as it is proved, whatever becomes of the
-    /// recipients that are left of it.
+    /// Fails a canary that is still being sent as soon as too many bounces or complaints are
+    /// proved. The proof assumes that all of its open members will be accepted.
     pub(super) async fn look_at_canary(&mut self, shared: &mut Shared) -> Result<()> {
         let is_going = shared.counts.phase == Cohort::Canary
             && shared.parts.run.gate == Gate::Ahead
@@ -285,7 +288,7 @@ async fn after_passing(
     evidence: String,
     signals: &mut Signals,
 ) -> (Gate, Option<Why>) {
-    // With no recipient left there is nothing to decide.
+    // If no recipient is left, there is nothing to decide.
     let open = shared.counts.rest_is_left();
     let waits = |evidence: String| {
         (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)))
@@ -308,7 +311,7 @@ async fn after_passing(
     }
 }
 
-/// Asks on the terminal and handles signals meanwhile: a signal to stop is no consent.
+/// Asks on the terminal and handles signals meanwhile. A stop signal counts as a refusal.
 async fn asked(
     shared: &mut Shared,
     view: &View,
@@ -323,7 +326,7 @@ async fn asked(
         tokio::select! {
             yes = &mut answer => return yes.unwrap_or(false),
             request = signals.next() => {
-                // The question's line has no end yet.
+                // End the line of the question, which has no line break yet.
                 shared.parts.progress.message("");
                 match request {
                     SignalRequest::Status => shared

@@ -1,5 +1,5 @@
-//! What a refusal is about that was given at one recipient and reads as if the provider refused
-//! all mail: this recipient, its receiving domain, or the provider.
+//! Finds the cause of a refusal given to one recipient that reads like a refusal of all mail. The
+//! cause is this recipient, its receiving domain, or the provider.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use crate::model::verdict::{Health, Refusal, Reply, Verdict};
 use crate::pipeline::chunk::Route;
 use crate::pipeline::settle::Translated;
 
-/// A receiving domain of which nothing was taken for as long as retries last.
+/// A receiving domain that accepted nothing for the whole retry period.
 pub(super) struct GivenUp {
     domain: String,
     refusal: Refusal,
 }
 
-/// Decides what a refusal is about that makes up the health of a provider and was given at one
-/// recipient. What is not the provider's is taken out of its health. Returns the domain that is
-/// given up.
+/// Decides whether a refusal at one recipient, which the provider's health is based on, is the
+/// provider's fault. If it is not, the health is set back to fine. Returns a domain that is given
+/// up.
 pub(super) async fn find(
     shared: &mut Shared,
     has_under_way: bool,
@@ -39,14 +39,14 @@ pub(super) async fn find(
     let took: Vec<&LedgerRow> = took.filter_map(|(job, _)| of(*job)).collect();
     let news = exceptions.took(&took, was_asked, now);
     if !news.is_empty() {
-        // What slowed it down was about those.
+        // The slowdown was caused by the refused names, not by the provider.
         shared.providers[route.through].pacers.throttle.lift();
     }
     for domain in news.iter().filter(|name| !name.contains('@')) {
         let configured = &shared.parts.configured[route.through];
         tracing::info!(provider = configured.name, domain, "one receiving domain is refused");
         shared.parts.progress.message(&format!(
-            "{} takes nothing for {domain} for now: its recipients wait, the others go on",
+            "{} accepts nothing for {domain} for now: its recipients wait, the others continue",
             configured.name
         ));
     }
@@ -69,7 +69,8 @@ pub(super) async fn find(
         return Ok(None);
     }
     if about == RefusedFor::Unclear {
-        // What has not been begun waits for the answer, or would be refused too.
+        // Members not yet started wait for the answer about another recipient; they might be
+        // refused too.
         provider.withdraw();
     }
     reply.health = Health::Fine;
@@ -98,10 +99,10 @@ pub(super) async fn find(
     Ok(None)
 }
 
-/// The domain that was refused, or the address where no other domain is left; and whether
-/// another recipient is left to ask. `None` where none is and nothing is known, or every domain
-/// that is left was refused. Members of its claim that were `not_begun`, and what else is under
-/// way, are asked as soon as they have come back.
+/// The name to charge the refusal to: the domain, or the address if no other domain is left. The
+/// flag says whether another recipient can be tried for comparison. `None` if there is no other
+/// recipient and no earlier evidence, or if every remaining domain was refused. Members of the
+/// claim that were `not_begun`, and rows under way, count as recipients to try.
 async fn name_of(
     shared: &Shared,
     has_under_way: bool,
@@ -144,12 +145,12 @@ async fn name_of(
     Ok(None)
 }
 
-/// The members of a claim that were not begun.
+/// The members of a claim that were not started.
 fn not_begun_of<'a>(rows: &'a [LedgerRow], reply: &Reply) -> Vec<&'a LedgerRow> {
     rows.iter().filter(|row| reply.items.iter().all(|(job, _)| *job != row.row)).collect()
 }
 
-/// What is refused for good and about the provider stops it.
+/// A permanent refusal by the provider itself stops the provider.
 fn if_for_good(health: Health) -> Health {
     match health {
         Health::Failing(refusal) if refusal.code.starts_with('5') => Health::Stop(refusal),
@@ -157,7 +158,7 @@ fn if_for_good(health: Health) -> Health {
     }
 }
 
-/// Settles those of a claim that were not begun and whose domain is given up.
+/// Settles the members of a claim that were not started and whose domain is given up.
 pub(super) fn give_up(given_up: GivenUp, rows: &[LedgerRow], translated: &mut Translated) {
     let GivenUp { domain, refusal } = given_up;
     let is_of_it = |row| rows.iter().any(|member| member.row == row && member.domain == domain);

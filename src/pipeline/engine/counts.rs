@@ -1,22 +1,22 @@
-//! How the rows of the run stand, as the loop counts them: the ledger is asked once, and each
-//! settlement is followed from then on, because counting a million rows takes it a while.
+//! The loop's counts of the run's rows. They are read from the ledger once and then updated with
+//! each settlement, because counting a million rows is slow.
 
 use crate::ledger::{Gate, Standing};
 use crate::model::outcome::{Cohort, Outcome, Tally};
 
-/// The counts of an execution, and which cohort goes now.
+/// The counts of an execution, and the cohort that is being sent.
 pub(super) struct Counts {
     pub(super) standing: Standing,
     pub(super) phase: Cohort,
-    /// Members of a canary that has been judged are sent to again beside the rest.
+    /// Members of a judged canary are still open; they are retried together with the rest.
     has_canary_beside: bool,
-    /// Rows beside the canary that had no outcome when this execution began.
+    /// Open rows that belong to the rest when this execution began.
     pub(super) rest_total: u64,
 }
 
 impl Counts {
-    /// A canary that has been judged may have members left to send to again: they go beside the
-    /// rest, and are not judged again.
+    /// If the canary has been judged and has open members, they are retried together with the rest
+    /// and not judged again.
     pub(super) fn new(standing: Standing, gate: &Gate) -> Self {
         let phase = if *gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
         let has_canary_beside = phase == Cohort::Rest && standing.canary.open > 0;
@@ -27,19 +27,19 @@ impl Counts {
         Self { standing, phase, has_canary_beside, rest_total }
     }
 
-    /// The canary has been judged: the rest goes, and what is left of the canary beside it.
+    /// Starts sending the rest, together with the canary's open members.
     pub(super) fn begin_rest(&mut self) {
         self.phase = Cohort::Rest;
         self.has_canary_beside = self.standing.canary.open > 0;
         self.rest_total += self.standing.canary.open;
     }
 
-    /// The cohort that goes now; both where some of the canary wait beside the rest.
+    /// The cohort to send now; `None` for both.
     pub(super) fn cohort(&self) -> Option<Cohort> {
         (!self.has_canary_beside).then_some(self.phase)
     }
 
-    /// The counts of what goes now.
+    /// The counts of the rows to send now.
     pub(super) fn phase_tally(&self) -> Tally {
         match self.phase {
             Cohort::Canary => self.standing.canary,
@@ -52,7 +52,7 @@ impl Counts {
         }
     }
 
-    /// One recipient has an outcome.
+    /// Counts the outcome of one recipient.
     pub(super) fn settle(&mut self, outcome: Outcome) {
         self.standing.tally.settle(outcome);
         if self.phase == Cohort::Canary {
@@ -60,7 +60,7 @@ impl Counts {
         }
     }
 
-    /// Whether recipients are left beside the canary.
+    /// Whether recipients outside the canary are left to send.
     pub(super) fn rest_is_left(&self) -> bool {
         self.standing.tally.open > self.standing.canary.open
             || self.standing.tally.get(Outcome::Held) > 0

@@ -1,4 +1,4 @@
-//! The evidence about a canary: how many bounced and complained since, and what that proves.
+//! The evidence about a canary: the bounces and complaints so far, and what they prove.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,8 @@ use crate::model::pause::Watched;
 use crate::pipeline::gate::{self, Growth, Measured, Proof};
 use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, no_feedback_note};
 
-/// All of the evidence, with the share of the recipients whose receivers report no complaints.
+/// The whole evidence as text, with the share of recipients whose mailbox providers report no
+/// complaints.
 pub(super) async fn in_words(
     shared: &Shared,
     replies: &str,
@@ -26,7 +27,8 @@ pub(super) async fn in_words(
     ))
 }
 
-/// The evidence against a canary with the domain and the words that most of the failures share.
+/// Adds to the evidence against a canary the domain and the reply that most failures have in
+/// common.
 pub(super) async fn located(shared: &Shared, watched: Watched, evidence: &str) -> Result<String> {
     let query = FailuresQuery {
         watched,
@@ -39,14 +41,14 @@ pub(super) async fn located(shared: &Shared, watched: Watched, evidence: &str) -
     Ok(with_failures(evidence, &failures))
 }
 
-/// Whether the endpoint that would have received bounces is gone: then their absence is no
-/// evidence.
+/// Whether the listener that would have received bounces has stopped: then the absence of bounces
+/// proves nothing.
 pub(super) async fn has_no_listener(shared: &Shared) -> bool {
     let Some(is_listened) = shared.parts.is_listened.clone() else { return false };
     tokio::task::spawn_blocking(move || !is_listened()).await.unwrap_or(false)
 }
 
-/// Bounces, then complaints, among so many accepted recipients.
+/// The measured bounces, then the measured complaints, among `accepted` recipients.
 pub(super) fn measured(
     shared: &Shared,
     seen: CanaryEvidence,
@@ -58,7 +60,7 @@ pub(super) fn measured(
     [bounced, gate::measure("complained", seen.complained, accepted, rule.max_complained, alpha)]
 }
 
-/// How many more the canary may get by itself.
+/// How many more recipients the canary may get automatically.
 pub(super) fn room(shared: &Shared) -> u64 {
     let canary = shared.counts.standing.canary.total();
     let rest = shared.counts.standing.tally.open - shared.counts.standing.canary.open;
@@ -77,7 +79,7 @@ pub(super) fn growth(shared: &Shared, seen: CanaryEvidence) -> Growth {
     }
 }
 
-/// The first share that is over its limit for certain.
+/// The first share that is proved to be over its limit.
 pub(super) fn over(measured: &[Measured; 2]) -> Option<Watched> {
     let watched = [Watched::Bounced, Watched::Complained];
     measured

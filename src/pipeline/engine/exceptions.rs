@@ -1,42 +1,43 @@
-//! Receiving domains and single recipients that a provider refuses as if it took no mail at all:
-//! `421` at RCPT, or a closed connection.
+//! Receiving domains and single recipients that a provider refuses with a reply that looks like a
+//! refusal of all mail: `421` at RCPT, or a closed connection.
 //!
-//! The rules it keeps: such an answer is held against those it was given for first, and another
-//! recipient is asked at once. Where that one is taken, all others go on as before; where it
-//! happens again, the domain alone waits and its recipients are charged. Where several domains, or
-//! recipients of the only one, are refused like this at the same time, it is the provider's.
+//! The rules it keeps: the reply is charged to the recipient's domain first, and another recipient
+//! is tried at once. If that one is accepted, sending continues. If this repeats, only the domain
+//! waits, and its recipients are charged. If several domains are refused like this at the same
+//! time, the provider is at fault; the same holds for several recipients of the only domain.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::ledger::LedgerRow;
 
-/// So many receiving domains are not refused at the same time by chance, and so many recipients
-/// where there is no other domain.
+/// This many receiving domains refused at the same time point to the provider. If there is no other
+/// domain, this many recipients do.
 const DOMAINS: usize = 3;
 const RECIPIENTS: usize = 2;
-/// Another one was taken right after so many refusals in a row: the refusals are about this one.
+/// If another recipient is accepted right after this many refusals in a row, the refusals concern
+/// only this name.
 pub(super) const CONTRASTS: u32 = 2;
-/// A refusal that was not repeated for so long says nothing any more.
+/// A refusal older than this is ignored.
 const LASTS: Duration = Duration::from_secs(60);
 
-/// The names that one provider refuses, although it may take others.
+/// The names that one provider refuses although it may accept others.
 #[derive(Debug, Default)]
 pub(super) struct Exceptions {
-    /// By receiving domain, or by address where no other domain is left.
+    /// By receiving domain, or by address if no other domain is left.
     by_name: HashMap<String, Trouble>,
-    /// Another recipient is to be asked, and whether it has been sent.
+    /// `Some` if another recipient is to be tried; `true` once it has been sent.
     question: Option<bool>,
 }
 
 #[derive(Debug)]
 struct Trouble {
-    /// Refusals in a row; half of them count on after an acceptance.
+    /// Refusals in a row; an acceptance halves the number.
     times: u32,
-    /// When the first of those in a row came.
+    /// The time of the first refusal in the current row.
     since: Option<Instant>,
     last: Instant,
-    /// After how many of them another one was taken.
+    /// How many of these refusals were followed by the acceptance of another name.
     contrasts: u32,
     is_contrasted: bool,
 }
@@ -56,9 +57,9 @@ impl Trouble {
 /// What a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefusedFor {
-    /// That domain or recipient, for certain.
+    /// Only that domain or recipient; proved.
     Recipient,
-    /// Another one has to be asked.
+    /// Not known until another recipient has been tried.
     Unclear,
     Provider,
 }
@@ -68,29 +69,29 @@ impl Exceptions {
         self.by_name.is_empty()
     }
 
-    /// Whether one recipient shows if the provider takes others.
+    /// Whether to send one recipient at a time, to see if the provider accepts others.
     pub(super) fn is_asking(&self) -> bool {
         self.question.is_some()
     }
 
-    /// A claim is sent with nothing else under way.
+    /// Records that a claim is sent while nothing else is under way.
     pub(super) fn sent_alone(&mut self) {
         self.question = self.question.map(|_| true);
     }
 
-    /// A claim came back. Returns whether it was the one that had been sent to ask.
+    /// Records that a claim has returned. Returns whether it was the one sent as a test.
     pub(super) fn claim_returned(&mut self) -> bool {
         let was_asked = self.question == Some(true);
         self.question = self.question.map(|_| false);
         was_asked
     }
 
-    /// There is no other one to ask.
+    /// Records that there is no other recipient to try.
     pub(super) fn has_no_other(&mut self) {
         self.question = None;
     }
 
-    /// Receiving domains that were refused last.
+    /// The receiving domains whose last answer was a refusal.
     pub(super) fn refused_domains(&self) -> Vec<String> {
         let refused = self
             .by_name
@@ -99,18 +100,18 @@ impl Exceptions {
         refused.map(|(name, _)| name.clone()).collect()
     }
 
-    /// How often a name has been refused, and when the first refusal of those in a row came.
+    /// How often a name was refused in a row, and the time of the first of these refusals.
     pub(super) fn refusals(&self, name: &str) -> Option<(u32, Option<Instant>)> {
         self.by_name.get(name).map(|trouble| (trouble.times, trouble.since))
     }
 
-    /// After how many of its refusals in a row another one was taken.
+    /// How many of its refusals in a row were followed by the acceptance of another name.
     pub(super) fn contrasts(&self, name: &str) -> u32 {
         self.by_name.get(name).map_or(0, |trouble| trouble.contrasts)
     }
 
-    /// These were taken; `was_asked` says whether that was the question. Returns the names that are
-    /// now known to be refused alone.
+    /// Records the acceptance of `rows`; `was_asked` says whether they were sent as a test. Returns
+    /// the names newly proved to be refused on their own.
     pub(super) fn took(
         &mut self,
         rows: &[&LedgerRow],
@@ -147,8 +148,8 @@ impl Exceptions {
         news
     }
 
-    /// One of this name was refused. A provider that `is_cautious` was refusing before; one
-    /// contrast is enough where no other recipient `is_left`.
+    /// Records the refusal of a name. `is_cautious`: the provider was refusing before. If no other
+    /// recipient `is_left`, a single contrast is enough.
     pub(super) fn refused(
         &mut self,
         name: &str,

@@ -1,23 +1,23 @@
-//! The providers and receiving domains that a broken pause rule holds.
+//! The providers and receiving domains held by a triggered pause rule.
 
 use crate::ledger::{Hold, LedgerRow};
 use crate::model::pause::{Broken, RuleScope};
 use crate::pipeline::Why;
 use crate::pipeline::chunk::Route;
 
-/// What pause rules hold in this execution.
+/// The holds of an execution.
 #[derive(Default)]
 pub(super) struct Holds {
     pub(super) all: Vec<Held>,
-    /// A recipient may have been reopened since the last search for held recipients: the holds have
-    /// to be applied again.
+    /// A recipient may have been reopened since the holds were last applied, so they must be
+    /// applied again.
     pub(super) has_reopened: bool,
 }
 
 /// One hold.
 pub(super) struct Held {
     pub(super) broken: Broken,
-    /// It has not been applied to the ledger yet.
+    /// Not applied to the ledger yet.
     pub(super) is_new: bool,
     /// The index of the provider; `None` for a hold of a domain.
     pub(super) place: Option<usize>,
@@ -25,12 +25,12 @@ pub(super) struct Held {
 }
 
 impl Holds {
-    /// A recipient may have been reopened: apply the holds again.
+    /// Records that a recipient may have been reopened, so that the holds are applied again.
     pub(super) fn note_reopened(&mut self) {
         self.has_reopened = true;
     }
 
-    /// Whether a hold covers one of these rows, which came back by this route.
+    /// Whether a hold covers one of these rows, which returned by this route.
     pub(super) fn may_hold(&self, rows: &[LedgerRow], route: Route) -> bool {
         let covers = |held: &Held| match &held.hold {
             Hold::Domain(domain) => rows.iter().any(|row| row.domain == *domain),
@@ -39,7 +39,7 @@ impl Holds {
         self.all.iter().any(covers)
     }
 
-    /// Whether the provider at this place is held.
+    /// Whether the provider with this index is held.
     pub(super) fn covers_provider(&self, place: usize) -> bool {
         self.all.iter().any(|held| held.place == Some(place))
     }
@@ -56,7 +56,7 @@ impl Holds {
         self.all.iter().map(|held| held.broken.evidence.as_str()).collect::<Vec<_>>().join("; ")
     }
 
-    /// Why an execution ended with recipients left, where only holds kept them back.
+    /// The reason why the execution ended, if only holds keep recipients back.
     pub(super) fn why(&self) -> Option<Why> {
         (!self.all.is_empty()).then(|| Why::Rule(self.evidence()))
     }

@@ -1,9 +1,8 @@
-//! A recipient that its provider did not take for as long as retries last goes through the next
-//! one.
+//! Passes a recipient on to the next provider if its own did not accept it within the retry period.
 //!
-//! The rule it keeps: each provider gets a recipient once, so one that none of them takes is
-//! `deferred` in the end. A recipient that was refused for good, or is in doubt, is never passed
-//! on.
+//! The rule it keeps: each provider gets a recipient once, so a recipient that none of them accepts
+//! ends as `deferred`. A recipient that was refused permanently, or whose outcome is unknown, is
+//! never passed on.
 
 use std::time::Instant;
 
@@ -13,8 +12,8 @@ use super::shared::Shared;
 use crate::ledger::{LedgerRow, Settled};
 use crate::pipeline::settle::{Anew, Translated};
 
-/// Gives the recipients that this provider would leave `deferred` to the first one that takes
-/// mail and has not had them.
+/// Passes each recipient that would end as `deferred` to the first provider that accepts mail and
+/// has not tried it.
 pub(super) fn pass_on(
     shared: &mut Shared,
     through: usize,
@@ -48,7 +47,7 @@ pub(super) fn pass_on(
             (&shared.parts.configured[through].name, &shared.parts.configured[next].name);
         if shared.retries.failovers.insert((through, next)) {
             let said = format!(
-                "failover from {from} to {to}: it did not take some recipients within retry.for"
+                "failover from {from} to {to}: {from} did not accept some recipients within retry.for"
             );
             tracing::info!(provider = from, "{said}");
             shared.parts.progress.message(&said);

@@ -1,14 +1,14 @@
-//! A person stops the run, or what goes through one of its providers.
+//! Handles `mailbatch pause`: an operator stops the run, or the mail through one of its providers.
 //!
-//! The rule it keeps: nothing that is paused is begun, by the claim's own transaction; here an
-//! execution learns of it between claims, so that it drains within a moment.
+//! The rule it keeps: the claim's own transaction checks for pauses, so nothing paused is started.
+//! The checks here make a running execution drain soon after the pause.
 
 use super::shared::Shared;
 use crate::ledger::{Pause, PauseScope};
 use crate::model::error::Result;
 use crate::pipeline::Why;
 
-/// Looks at the pauses in force.
+/// Reads the pauses in force and applies them.
 pub(super) async fn obey_pauses(shared: &mut Shared) -> Result<()> {
     if shared.why.is_some() {
         return Ok(());
@@ -40,7 +40,7 @@ pub(super) async fn obey_pauses(shared: &mut Shared) -> Result<()> {
     Ok(())
 }
 
-/// A claim was not made, because of this pause.
+/// Applies a pause that prevented a claim.
 pub(super) fn paused(shared: &mut Shared, pause: Pause) {
     let of_provider = shared
         .parts

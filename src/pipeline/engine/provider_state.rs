@@ -1,5 +1,5 @@
-//! What the loop knows of one provider: which recipients are planned for it, its health, how much
-//! it may take now.
+//! The loop's state of one provider: its planned recipients, its health, and how much it may be
+//! sent now.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,16 +21,16 @@ use crate::pipeline::wire::{AFTER_PUT_OFF, FirstRequest, Pacers};
 use crate::pipeline::{ConfiguredProvider, Parts, retry};
 use crate::provider::PATIENCE;
 
-/// A claim of single messages is for so long at most while retries are due soon, which wait for the
-/// claims before them.
+/// While retries are due soon, a claim of single messages covers at most this time, because the
+/// retries wait for earlier claims.
 const BESIDE_RETRIES: Duration = Duration::from_millis(300);
 
-/// What a chunk may have of the recipients that are left.
+/// The loop's input to the size of the next chunk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
-    /// Its part where all connections have the same.
+    /// An equal share of the remaining recipients for each connection.
     pub(super) fair: u64,
-    /// The size of the canary, while it goes out.
+    /// The size of the canary, while it is being sent.
     pub(super) canary: Option<u64>,
     /// Whether a retry is due soon.
     pub(super) is_due_soon: bool,
@@ -38,55 +38,56 @@ pub(super) struct Share {
 
 /// One provider of an execution.
 pub(super) struct ProviderState {
-    /// The recipients that are to go through it, by receiving domain.
+    /// The recipients planned for this provider, by receiving domain.
     pub(super) queues: DomainQueues,
-    /// How the ledger selects them.
+    /// The ledger's filter for these recipients.
     pub(super) recipients: Through,
     pub(super) breaker: Breaker,
     pub(super) pacers: Pacers,
     pub(super) connections: Arc<Semaphore>,
     pub(super) verdicts: Arc<PendingVerdicts>,
-    /// True as soon as nothing more may be begun there.
+    /// True as soon as nothing more may start at this provider.
     pub(super) stop: watch::Sender<bool>,
-    /// Sent each time the breaker opens, so that what has not been begun by then is given back.
+    /// Signals claims to give back the members they have not started, for example when the breaker
+    /// opens.
     opened: watch::Sender<()>,
-    /// Whether it has taken anything in this execution.
+    /// Whether it has accepted anything in this execution.
     has_accepted: bool,
     first_request: FirstRequest,
-    /// Chunks on their way there.
+    /// The number of chunks under way through it.
     pub(super) under_way: usize,
-    /// Admit nothing before then: it asked to be left alone.
+    /// Admit nothing before this time: the provider asked for a pause.
     quiet_until: Option<Instant>,
-    /// It named a time until which it wants to be left alone, longer than retries last; with what
-    /// to say about it.
+    /// The provider asked for a pause longer than the retry period, until this time; with a line
+    /// for the operator.
     left_alone: Option<(Instant, String)>,
-    /// A person has stopped what goes through it.
+    /// An operator has paused this provider.
     pub(super) paused: Option<Pause>,
-    /// A cap is full until then, with what to say about it.
+    /// A cap is full until this time; with a line for the operator.
     capped: Option<(Instant, String)>,
-    /// Room under the tightest cap when it was last met.
+    /// The room under the cap that was last hit.
     room: Option<u64>,
-    /// It wants a login, and has answered nothing since one was last refused: one recipient at a
-    /// time goes until it has.
+    /// It requires a login and has not answered since the last refused login: recipients go one at
+    /// a time until it answers.
     awaits_login: bool,
-    /// It wanted less, and has accepted nothing since the pause: one recipient at a time goes until
-    /// it has, for it may refuse again.
+    /// It asked for a lower rate and has accepted nothing since: recipients go one at a time until
+    /// it accepts one.
     wanted_less: bool,
-    /// What stopped it last is remembered: one recipient at a time goes until it has accepted one.
+    /// A stored brake or wait applies: recipients go one at a time until it accepts one.
     pub(super) is_braked: bool,
-    /// Its refusals have proved that it refuses every recipient, and those refused were opened
-    /// again.
+    /// Its refusals have proved that it refuses every recipient, and the refused recipients were
+    /// reopened.
     pub(super) is_proved: bool,
-    /// What was learned and may still turn out to be its own fault.
+    /// Learned suppressions whose refusals may still prove to be the provider's fault.
     pub(super) to_learn: Vec<(RowNumber, LedgerSuppression)>,
-    /// It has put off recipients of this execution.
+    /// It has temporarily refused recipients of this execution.
     puts_off: bool,
     pub(super) trust: Trust,
-    /// The ledger did not have those who are due: it is asked again then.
+    /// The ledger did not have the due retries yet: ask it again at this time.
     pub(super) ask_due_at: Option<Instant>,
-    /// The place of the provider that took its recipients instead last.
+    /// The index of the provider that last took over its recipients.
     pub(super) instead: Option<usize>,
-    /// Domains and recipients that it refuses although it takes others.
+    /// Domains and recipients that it refuses although it accepts others.
     pub(super) exceptions: Exceptions,
 }
 
@@ -94,12 +95,12 @@ pub(super) struct ProviderState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Readiness {
     Takes,
-    /// It has as many as it can have: the next one goes when one comes back.
+    /// It has as many chunks as it can have: wait for one to return.
     Busy,
-    /// It is waited for.
+    /// Wait until this time.
     Later(Instant),
-    /// It takes nothing, and others take over. It may come back by itself then, or for good when a
-    /// probe returns; not when it is final.
+    /// It accepts nothing, and others take over. `back` is when it may return by itself; without a
+    /// time it returns when a probe succeeds. If `is_final`, it does not return in this execution.
     Out {
         back: Option<Instant>,
         is_final: bool,
@@ -107,32 +108,32 @@ pub(super) enum Readiness {
     },
 }
 
-/// Why a provider takes nothing.
+/// Why a provider accepts nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Absence {
     /// The breaker is open.
     Failing(Refusal),
-    /// It will take nothing until a person mends its configuration or account.
+    /// An operator must fix its configuration or account first.
     Stopped(Refusal),
-    /// It has failed for longer than retries last.
+    /// It has failed for longer than the retry period.
     GaveUp(Refusal),
     Capped(String),
-    /// A person has stopped what goes through it.
+    /// An operator has paused it.
     Paused(Pause),
-    /// It wants to be left alone for longer than retries last.
+    /// It asked for a pause longer than the retry period.
     LeftAlone(String),
-    /// Its own quota is used up.
+    /// The quota that it grants this account is used up.
     Exhausted(Refusal),
 }
 
 impl Absence {
-    /// What is said about a provider that is passed over.
+    /// The reason shown when a provider is bypassed.
     pub(super) fn words(&self) -> String {
         let said =
             |refusal: &Refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
         match self {
             Self::Failing(refusal) => format!("its breaker is open ({})", said(refusal)),
-            Self::Stopped(refusal) => format!("it takes nothing more ({})", said(refusal)),
+            Self::Stopped(refusal) => format!("it accepts nothing more ({})", said(refusal)),
             Self::GaveUp(refusal) => format!("it failed for too long ({})", said(refusal)),
             Self::Capped(text) | Self::LeftAlone(text) => text.clone(),
             Self::Paused(pause) => format!("it has been paused since {}", pause.words()),
@@ -142,7 +143,7 @@ impl Absence {
 }
 
 impl ProviderState {
-    /// The state of the provider at `place`.
+    /// The state of the provider with index `place`.
     pub(super) fn new(parts: &Parts, place: usize, same: Sameness, is_braked: bool) -> Self {
         let configured = &parts.configured[place];
         let pacers = Pacers::new(&parts.ledger, configured);
@@ -156,8 +157,8 @@ impl ProviderState {
                 .map(|(_, other)| other.name.clone())
                 .collect()
         };
-        // The first provider also has the recipients whose planned provider is not configured any
-        // more, so that each recipient belongs to one.
+        // The first provider also gets the recipients whose planned provider is no longer
+        // configured, so that each recipient belongs to exactly one provider.
         let recipients = match (parts.configured.len(), place) {
             (1, _) => Through::Any,
             (_, 0) => Through::Not(others()),
@@ -250,8 +251,9 @@ impl ProviderState {
         }
     }
 
-    /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a
-    /// second's worth of the rate, the room under a cap, and one for a probe.
+    /// The most recipients of its next chunk. The minimum of: the provider's limit, a fair share of
+    /// the remaining recipients, a second's worth of the rate, and the room under a cap. A probe
+    /// has one.
     pub(super) fn most(&self, configured: &ConfiguredProvider, share: Share, now: Instant) -> u64 {
         if self.goes_one_by_one() || self.breaker.state(now) == BreakerState::HalfOpen {
             return 1;
@@ -260,8 +262,8 @@ impl ProviderState {
         let mut most = (can.max_recipients as u64)
             .min(share.fair.max(can.per_request as u64))
             .min(self.trust.most(share.canary));
-        // A claim that is longer would be cut; full claims spare a round trip each where no
-        // recipient is put off.
+        // If the provider refuses recipients temporarily, a longer claim would be cut. Otherwise,
+        // full claims save a round trip each.
         if self.puts_off
             && can.per_request == 1
             && configured.rate.is_none()
@@ -273,8 +275,8 @@ impl ProviderState {
                 .max(1);
         }
         if let Some(rate) = configured.rate {
-            // A batch leaves when all of it may; single messages go one by one, and a second's
-            // worth is shared by the connections.
+            // A batch is sent when the rate allows all of it. Single messages go one by one, and
+            // the connections share a second's worth of the rate.
             let paced = match can.per_request {
                 1 => (rate.per_second() / configured.in_flight as f64).ceil() as u64,
                 per_request => rate.lot(per_request as u64),
@@ -284,27 +286,25 @@ impl ProviderState {
         self.room.map_or(most, |room| most.min(room.max(1)))
     }
 
-    /// Whether one recipient at a time shows if it takes anything.
+    /// Whether recipients go one at a time, to see whether the provider accepts any.
     pub(super) fn goes_one_by_one(&self) -> bool {
         self.is_braked || self.awaits_login || self.wanted_less || self.exceptions.is_asking()
     }
 
-    /// Whether it has refused as a whole, and taken nothing since.
+    /// Whether it has refused all mail and accepted nothing since.
     pub(super) fn is_cautious(&self) -> bool {
         self.is_braked || self.awaits_login || self.wanted_less || self.breaker.last().is_some()
     }
 
-    /// Receiving domains that are not asked first where one recipient shows whether it takes
-    /// anything.
+    /// Receiving domains to try last while recipients go one at a time.
     pub(super) fn asked_last(&self) -> Vec<String> {
         if self.goes_one_by_one() { self.exceptions.refused_domains() } else { Vec::new() }
     }
 
-    /// The most chunks that may be under way. One that is given less than one recipient a second
-    /// needs no second connection for it.
+    /// The most chunks that may be under way. A slowed provider of single messages gets fewer.
     fn most_under_way(&self, configured: &ConfiguredProvider, now: Instant) -> usize {
-        // A paced provider gains nothing from claims that wait for their slots; an unpaced one
-        // keeps a chunk ready for each connection.
+        // With a rate, extra claims would only wait for their slots. Without one, a chunk is kept
+        // ready for each connection.
         let ahead =
             if self.pacers.all.is_some() || !self.may_request_each(Duration::from_millis(100)) {
                 1
@@ -320,22 +320,24 @@ impl ProviderState {
         }
     }
 
-    /// Some of a chunk was accepted.
+    /// Records that some recipients of a chunk were accepted.
     pub(super) fn accepted(&mut self) {
         self.is_braked = false;
-        // What was on its way when it asked for less says nothing about what it takes now.
+        // An acceptance of a message that was in flight when the provider asked for a lower rate
+        // proves nothing about the present.
         self.wanted_less &= self.quiet_until.is_some_and(|until| until > Instant::now());
         self.has_accepted = true;
         self.breaker.took_some();
         self.trust.accepted(!self.may_request_each(Duration::from_secs(1)));
     }
 
-    /// Whether its requests are not limited to less than one each `time`.
+    /// Whether its request rate allows at least one request per `time`.
     fn may_request_each(&self, time: Duration) -> bool {
         self.pacers.requests.as_ref().is_none_or(|requests| requests.pace(1) <= time)
     }
 
-    /// A claim met a cap that has `room` left, and for all of it at `until`.
+    /// Records that a claim hit a cap. `room` is what is left under it; at `until` the whole chunk
+    /// fits.
     pub(super) fn capped(&mut self, text: String, room: u64, until: Timestamp) {
         if room > 0 {
             self.room = Some(room);
@@ -347,14 +349,14 @@ impl ProviderState {
         self.capped = Instant::now().checked_add(wait).map(|until| (until, text));
     }
 
-    /// Nothing is begun there until the pause is over; what waits for it is given back.
+    /// Applies a pause by an operator: nothing more starts, and waiting members are given back.
     pub(super) fn pause(&mut self, pause: Pause) {
         self.paused = Some(pause);
         self.opened.send_replace(());
     }
 
-    /// It named a time until which it wants to be left alone. What waits for it is given back where
-    /// that is longer than retries last, and it is asked for one recipient first.
+    /// Applies a pause that the provider asked for until a named time; afterwards one recipient
+    /// goes first. If it is longer than the retry period, waiting members are given back.
     pub(super) fn leave_alone(&mut self, left_alone: &LeftAlone, configured: &ConfiguredProvider) {
         let wait = Duration::try_from(left_alone.until.duration_since(Timestamp::now()))
             .unwrap_or(Duration::ZERO);
@@ -368,24 +370,24 @@ impl ProviderState {
         }
     }
 
-    /// What is said about it while it is left alone.
+    /// The line for the operator while the provider's pause lasts.
     pub(super) fn left_alone(&self, now: Instant) -> Option<&str> {
         self.left_alone.as_ref().filter(|(until, _)| *until > now).map(|(_, text)| text.as_str())
     }
 
-    /// Claims on their way give back what they have not begun.
+    /// Makes the claims under way give back the members they have not started.
     pub(super) fn withdraw(&self) {
         self.opened.send_replace(());
     }
 
-    /// A receiver that sees the breaker open from now on.
+    /// A receiver that is notified when the breaker opens from now on.
     pub(super) fn opened(&self) -> watch::Receiver<()> {
         self.opened.subscribe()
     }
 
-    /// For how long a request of its next chunk is repeated while nothing of it is taken. A probe
-    /// shows at once; and before it has taken anything it is not waited for long where another
-    /// stands in for it.
+    /// How long a request of the next chunk is repeated while none of it is accepted. A probe is
+    /// not repeated. Before the first acceptance the time is short if another provider can take
+    /// over.
     pub(super) fn patience(&self, configured: &ConfiguredProvider, has_stand_in: bool) -> Duration {
         let patience = match () {
             () if self.breaker.is_open() => Duration::ZERO,
@@ -395,22 +397,21 @@ impl ProviderState {
         patience.min(configured.retry.give_up_after)
     }
 
-    /// Where a claim notes when its first request is written, while the provider has taken nothing
-    /// yet.
+    /// Records when a claim's first request is written, until the provider's first acceptance.
     pub(super) fn first_request(&self) -> Option<FirstRequest> {
         (!self.has_accepted).then(|| self.first_request.clone())
     }
 
-    /// Whether the first request has gone on for so long that others take over.
+    /// Whether the first request has lasted so long that others take over.
     pub(super) fn first_request_lasts(&self, now: Instant) -> bool {
         !self.has_accepted
             && !self.breaker.is_open()
             && self.first_request.lasts(now) >= ENOUGH_AT_FIRST
     }
 
-    /// Opens the breaker for a first request that goes on and on.
+    /// Opens the breaker because the first request has lasted too long.
     pub(super) fn took_nothing_so_far(&mut self, now: Instant) {
-        let words = format!("nothing was taken within {} s", ENOUGH_AT_FIRST.as_secs());
+        let words = format!("nothing was accepted within {} s", ENOUGH_AT_FIRST.as_secs());
         let refusal = Refusal::new(Reason::NoReply, "", words);
         self.failed(Failure { refusal, took: ENOUGH_AT_FIRST, is_first_chance: true }, now);
     }
@@ -423,7 +424,7 @@ impl ProviderState {
         }
     }
 
-    /// Records what a chunk that came back says about the provider.
+    /// Updates the provider's health from a chunk that has returned.
     pub(super) fn update_health(&mut self, result: &ChunkResult<'_>, now: Instant) {
         self.first_request.is_over();
         self.awaits_login &= !result.was_answered();
@@ -436,7 +437,7 @@ impl ProviderState {
         match &result.reply.health {
             Health::Fine if result.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
-            // It is left alone for as long as it has said, which is no failure.
+            // The pause is known already, and it is not a failure.
             Health::SlowDown(wait)
                 if result.reply.is_wait_named && self.left_alone(now).is_some() =>
             {
@@ -448,12 +449,12 @@ impl ProviderState {
                     .given_back_for()
                     .unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
                 let quiet = self.breaker.throttled(refusal, *wait, result.reply, now);
-                // Two requests at about the same time may have been answered with different waits.
+                // Two concurrent requests may have been answered with different waits.
                 self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
                 self.pacers.throttle.slow_down(quiet, now);
                 if !self.trust.takes_batches() {
                     self.wanted_less = true;
-                    // What has not been begun would be begun in the pause.
+                    // Members not yet started would otherwise start during the pause.
                     self.opened.send_replace(());
                 }
             }
@@ -479,7 +480,8 @@ impl ProviderState {
             }
             Health::Exhausted(refusal) => self.breaker.exhausted(refusal.clone()),
             Health::Stop(refusal) => {
-                // A key says nothing about what it takes otherwise.
+                // A rejected API key says nothing about the request sizes that the provider
+                // accepts.
                 if refusal.reason != Reason::Auth {
                     self.trust.lost();
                 }
@@ -495,15 +497,15 @@ impl ProviderState {
     }
 }
 
-/// What came of a chunk, as far as it is about the provider.
+/// The result of a chunk, as far as it concerns the provider.
 pub(super) struct ChunkResult<'a> {
     pub(super) reply: &'a Reply,
-    /// Whether another provider takes its recipients meanwhile.
+    /// Whether another provider can take over.
     pub(super) has_stand_in: bool,
 }
 
 impl ChunkResult<'_> {
-    /// Whether any member was answered, and not only given back.
+    /// Whether any member was answered, rather than only given back.
     fn was_answered(&self) -> bool {
         self.reply
             .items

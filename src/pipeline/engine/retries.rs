@@ -1,8 +1,8 @@
 //! The recipients that wait for another attempt: how many, until when, and when the next is due.
 //!
-//! It follows what is settled, so that retries leave when they are due beside all others, and the
-//! ledger is not asked for the count. It knows the waits of this execution; those of an earlier one
-//! are found by the ledger when they are due.
+//! It is updated with each settlement, so that retries start when they are due and the ledger need
+//! not count them. It knows the waits of this execution; the ledger returns those of earlier ones
+//! when they are due.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::ledger::{LedgerRow, Settled};
 use crate::model::verdict::RowNumber;
 use crate::pipeline::settle::Anew;
 
-/// An attempt that was due before the end of retries may begin so much later, and none after that:
-/// its claim may have had to wait.
+/// An attempt due within the retry period may start this much after its end, because its claim may
+/// have had to wait.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What an execution knows of retries.
+/// The state of retries in an execution.
 pub(super) struct Retries {
     pub(super) waiting: WaitingRetries,
-    /// The recipients that were passed on to another provider in this execution, or whose retries
-    /// count anew for another reason.
+    /// When the retry period of a recipient starts, if not at its claim: for example because it was
+    /// passed on to another provider.
     pub(super) starts: HashMap<RowNumber, Anew>,
-    /// The pairs of providers between which recipients were passed on, as far as progress has named
-    /// them.
+    /// The pairs of providers between which recipients were passed on, once the operator has been
+    /// told.
     pub(super) failovers: HashSet<(usize, usize)>,
     /// When this execution began.
     pub(super) began: Timestamp,
@@ -40,8 +40,8 @@ impl Retries {
         }
     }
 
-    /// Records which members of a claim wait, and which wait no more. `first` is the place of their
-    /// first choice, and retries last for `lasts`.
+    /// Records which members of a claim wait and which no longer do. `first` is the index of the
+    /// provider planned for them; `lasts` is the retry period.
     pub(super) fn note(
         &mut self,
         first: usize,
@@ -64,9 +64,8 @@ impl Retries {
         }
     }
 
-    /// Until when the members of a claim that were put off before may be attempted again, where
-    /// retries last for `lasts`. One whose retries begin anew with the next attempt has no such
-    /// time.
+    /// For members attempted before: the latest time of another attempt, with the retry period
+    /// `lasts`. A recipient whose retry period starts with its next attempt has no such time.
     pub(super) fn deadlines(
         &self,
         rows: &[LedgerRow],
@@ -85,13 +84,13 @@ impl Retries {
     }
 }
 
-/// The recipients that wait.
+/// The recipients that wait for another attempt.
 #[derive(Debug, Default)]
 pub(super) struct WaitingRetries {
-    /// By the place of the provider that is their first choice, then by time.
+    /// By the index of their planned provider, then by time.
     due: BTreeSet<(usize, Timestamp, RowNumber)>,
     by_row: HashMap<RowNumber, Wait>,
-    /// How many of them were never refused by themselves.
+    /// How many of them have never been refused individually.
     untried: usize,
     /// When the last of them is given up.
     until: Option<Timestamp>,
@@ -105,7 +104,8 @@ struct Wait {
 }
 
 impl WaitingRetries {
-    /// What became of a row: whether it waits, was tried by now, and until when at most it waits.
+    /// Records the result of a row: whether it waits, whether it has been attempted, and when it is
+    /// given up.
     fn settled(
         &mut self,
         first: usize,
@@ -124,7 +124,7 @@ impl WaitingRetries {
         }
     }
 
-    /// A row waits no more: it is on its way again, or has an outcome.
+    /// Records that a row no longer waits: it is under way again, or has an outcome.
     pub(super) fn left(&mut self, row: RowNumber) {
         if let Some(wait) = self.by_row.remove(&row) {
             self.due.remove(&(wait.first, wait.at, row));
@@ -135,35 +135,35 @@ impl WaitingRetries {
         }
     }
 
-    /// How many wait.
+    /// How many recipients wait.
     pub(super) fn count(&self) -> u64 {
         self.by_row.len() as u64
     }
 
-    /// Whether exactly so many wait, each refused once by itself.
+    /// Whether exactly `count` recipients wait, each refused individually at least once.
     pub(super) fn are_all_tried(&self, count: u64) -> bool {
         self.count() == count && self.untried == 0
     }
 
-    /// When the next of them is due.
+    /// When the next retry is due.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         let places = self.due.first().zip(self.due.last()).map(|(first, last)| first.0..=last.0);
         places.into_iter().flatten().filter_map(|place| self.next_of(place)).min()
     }
 
-    /// When the next of those is due whose first choice this provider is.
+    /// When the next retry is due of the recipients planned for this provider.
     pub(super) fn next_of(&self, first: usize) -> Option<Timestamp> {
         let mut theirs = self.due.range((first, Timestamp::MIN, 0)..(first + 1, Timestamp::MIN, 0));
         theirs.next().map(|(_, at, _)| *at)
     }
 
-    /// Whether any of them is due by then, or has been.
+    /// Whether a retry is due within this time, or overdue.
     pub(super) fn is_due_within(&self, time: Duration) -> bool {
         let by = || Timestamp::now().checked_add(time).ok();
         self.next_at().is_some_and(|at| by().is_none_or(|by| at <= by))
     }
 
-    /// When the last of them is given up.
+    /// When the last waiting recipient is given up.
     pub(super) fn until(&self) -> Option<Timestamp> {
         self.until
     }

@@ -1,5 +1,5 @@
-//! Through which provider recipients go: the first of their order that takes mail, and how many of
-//! them at once.
+//! Chooses the provider for recipients: the first in their order that accepts mail, and how many
+//! recipients it gets at once.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use crate::model::outcome::Cohort;
 use crate::pipeline::Why;
 use crate::pipeline::chunk::Route;
 
-/// Claims that are made so long before a retry is due may still be under way then.
+/// A claim made this shortly before a retry is due may still be under way when it is.
 const DUE_SOON: Duration = Duration::from_secs(3);
 
-/// The provider that takes the recipients of one provider now.
+/// The provider that gets the recipients planned for one provider now.
 pub(super) enum Taker {
     Through(usize),
-    /// The provider that takes them has as many as it can have: a chunk has to come back.
+    /// The provider that would get them has as many chunks as it can have: wait for one to return.
     Busy,
     Later(Instant),
-    /// No provider takes them any more in this execution.
+    /// No provider accepts them any more in this execution.
     None,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn taker(shared: &Shared, first: usize, now: Instant) -> Taker {
     }
 }
 
-/// The most recipients of the next chunk that goes through this provider, `--limit` included.
+/// The most recipients of the next chunk through this provider, including `--limit`.
 pub(super) fn chunk_size(
     shared: &Shared,
     through: usize,
@@ -68,14 +68,14 @@ pub(super) fn chunk_size(
     usize::try_from(left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
 }
 
-/// Why a chunk does not go through its first choice; progress shows when that changes.
+/// Why a chunk does not go through its planned provider. Progress shows when that changes.
 pub(super) fn passed_over(shared: &mut Shared, route: Route, now: Instant) -> Option<InsteadOf> {
     let (configured, first) = (&shared.parts.configured, &shared.providers[route.first]);
     let instead = (route.first != route.through).then_some(route.through);
     let why = match first.readiness(&configured[route.first], now, shared.parts.limits.wait_on_cap)
     {
         Readiness::Out { why, .. } if instead.is_some() => why.words(),
-        _ if instead.is_some() => "it takes nothing".to_owned(),
+        _ if instead.is_some() => "it accepts nothing".to_owned(),
         _ => String::new(),
     };
     let (name, taker) = (&configured[route.first].name, &configured[route.through].name);
@@ -93,8 +93,9 @@ pub(super) fn passed_over(shared: &mut Shared, route: Route, now: Instant) -> Op
     passed_over
 }
 
-/// Every provider that could take what is left takes nothing: a pause, then caps, then failures
-/// that may pass decide how it ends.
+/// Stops the run, because every provider that could get the remaining recipients accepts nothing.
+/// The reason is chosen in this order: a pause, caps and quotas, failures that may pass, permanent
+/// failures.
 pub(super) fn stop_without_provider(shared: &mut Shared) {
     let now = Instant::now();
     let (mut refusals, mut gave_up, mut caps, mut paused) = (Vec::new(), false, Vec::new(), None);

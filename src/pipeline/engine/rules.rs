@@ -1,9 +1,9 @@
-//! The pause rules while the rest goes out: a broken one holds the run, a provider or a receiving
-//! domain until a person decides.
+//! Checks the pause rules while the rest is sent. A triggered rule holds the run, a provider or a
+//! receiving domain until an operator decides.
 //!
-//! The rule it keeps: a hold is latched in the ledger before anything else, so that every later
-//! start repeats it. Held recipients have their outcome at once; those on their way go, or are held
-//! when they come back.
+//! The rule it keeps: a hold is first recorded in the ledger, so that every later start repeats it.
+//! Held recipients get their outcome at once. Recipients under way are sent, or held when they
+//! return.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -21,29 +21,29 @@ use crate::model::pause::{Broken, RuleScope};
 use crate::model::verdict::RowNumber;
 use crate::pipeline::{Parts, Why};
 
-/// The rules are looked at no more often than this.
+/// The rules are checked at most this often.
 const LOOK: Duration = Duration::from_millis(500);
-/// And so much less often than a look takes, which reads a run's rows through.
+/// A check reads all rows of the run. After a check, wait at least this many times its duration.
 const SHARE: u32 = 10;
 
-/// The watch over the pause rules of an execution.
+/// The checks of the pause rules in an execution.
 pub(super) struct RuleWatch {
-    /// A look at the ledger on its way, and how long it took; dropped with this.
+    /// A check running in the background, with its duration; dropped together with this value.
     looking: JoinSet<Result<(Duration, Vec<Broken>)>>,
     look_at: Instant,
-    /// Recipients handed over before then do not count: a person let the run go on.
+    /// Submissions before this time do not count, because an operator let the run continue then.
     since: Option<Timestamp>,
-    /// When the holds are applied again at the earliest.
+    /// The earliest time to apply the holds again.
     sweep_at: Instant,
 }
 
-/// What is on its way while the rules are looked at.
+/// The state of the loop at the time of a check.
 pub(super) struct UnderWay<'a> {
-    /// Rows whose chunk has not come back.
+    /// Rows whose chunk has not returned.
     pub(super) rows: &'a HashSet<RowNumber>,
-    /// Whether a chunk has not come back.
+    /// Whether a chunk has not returned.
     pub(super) has_chunks: bool,
-    /// Whether all that was answered is in the ledger.
+    /// Whether all answers are in the ledger.
     pub(super) is_settled: bool,
 }
 
@@ -56,7 +56,7 @@ impl RuleWatch {
         Self { looking: JoinSet::new(), look_at: now, since, sweep_at: now }
     }
 
-    /// Looks at the rules now and then, and applies their holds.
+    /// Checks the rules periodically, and applies their holds.
     pub(super) async fn look(
         &mut self,
         shared: &mut Shared,
@@ -67,7 +67,7 @@ impl RuleWatch {
         }
         while let Some(looked) = self.looking.try_join_next() {
             let (took, broken) = looked.map_err(|e| {
-                Error::internal(format!("looking at the pause rules stopped: {e}"))
+                Error::internal(format!("the check of the pause rules failed: {e}"))
             })??;
             self.look_at = Instant::now() + LOOK.max(took * SHARE);
             for broken in broken {
@@ -108,12 +108,11 @@ impl RuleWatch {
         Ok(())
     }
 
-    /// Holds each open recipient that is not on its way: at once where the hold is new, and now and
-    /// then those who have come back since. All of a run's open rows are read through for each
-    /// hold.
+    /// Holds each open recipient that is not under way. A new hold is applied at once, and repeated
+    /// later for recipients that have returned since. Each hold reads all open rows of the run.
     async fn sweep(&mut self, shared: &mut Shared, under_way: &UnderWay<'_>) -> Result<()> {
         let begun = Instant::now();
-        // With nothing under way the search delays no recipient, and only held ones may be left.
+        // If nothing is under way, the search delays no recipient, and only held ones may be left.
         let is_idle = !under_way.has_chunks && under_way.is_settled;
         let again = shared.holds.has_reopened && (is_idle || begun >= self.sweep_at);
         if shared.holds.all.is_empty()
@@ -137,8 +136,8 @@ impl RuleWatch {
                     shared.counts.standing.tally.open.saturating_sub(count);
                 shared.counts.standing.tally.add(Outcome::Held, count);
                 shared.providers.iter_mut().for_each(|provider| provider.queues.forget_ahead());
-                // Some of those who wait have their outcome now; the others are found when they are
-                // due.
+                // Some waiting recipients have an outcome now. The ledger returns the others when
+                // they are due.
                 shared.retries.waiting = WaitingRetries::default();
             }
         }
@@ -147,7 +146,7 @@ impl RuleWatch {
     }
 }
 
-/// A rule is broken: it stops the run, or holds a provider or a receiving domain.
+/// Applies a triggered rule: it stops the run, or holds a provider or a receiving domain.
 async fn apply(shared: &mut Shared, broken: Broken) -> Result<()> {
     let known = shared
         .holds
@@ -166,7 +165,7 @@ async fn apply(shared: &mut Shared, broken: Broken) -> Result<()> {
         }
         RuleScope::Domain => (None, Hold::Domain(broken.name.clone())),
         RuleScope::Provider => {
-            // One that an earlier execution went through takes nothing of this one.
+            // A provider that only an earlier execution used gets no recipients in this one.
             let Some(place) = shared
                 .parts
                 .configured
@@ -179,7 +178,7 @@ async fn apply(shared: &mut Shared, broken: Broken) -> Result<()> {
         }
     };
     shared.holds.all.push(Held { broken, is_new: true, place, hold });
-    // Those who have just come back may not be settled when the first look at them is taken.
+    // Recipients that have just returned may not be settled yet when the hold is first applied.
     shared.holds.note_reopened();
     shared.latch(Gate::Stopped { evidence: shared.holds.evidence() }).await?;
     if let Some(place) = place {

@@ -1,5 +1,5 @@
-//! Answers on their way into the ledger: those that come in at about the same time share a commit,
-//! and a slow disk lets no more of them pile up than are bounded.
+//! Writes answers to the ledger. Answers that arrive at about the same time share a commit, and
+//! their number is bounded even if the disk is slow.
 
 use std::time::{Duration, Instant};
 
@@ -8,17 +8,18 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use crate::model::error::Result;
 use crate::provider::BoxFuture;
 
-/// The most chunks that are settled together; the first of them waits for the others no longer than
+/// The most chunks settled in one commit. The first of them waits for the others at most
 /// `TOGETHER_FOR`.
 const TOGETHER: usize = 4;
 const TOGETHER_FOR: Duration = Duration::from_millis(20);
 
 /// The settlements of an execution that are not committed yet.
 pub(super) struct Settlement {
-    /// On their way beside this loop; dropped with it.
+    /// Settlements run as futures, so that the loop does not wait for them. Dropping the set
+    /// cancels them.
     settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
-    /// To be settled together, so that they share a commit; the trace has them meanwhile. Never for
-    /// longer than `TOGETHER_FOR`.
+    /// Settlements that wait, at most `TOGETHER_FOR`, to share a commit. Meanwhile the trace has
+    /// their answers.
     gathered: Vec<BoxFuture<'static, Result<()>>>,
     gathered_since: Instant,
 }
@@ -32,7 +33,7 @@ impl Settlement {
         }
     }
 
-    /// Whether all that was answered is in the ledger.
+    /// Whether all answers are in the ledger.
     pub(super) fn is_idle(&self) -> bool {
         self.settling.is_empty() && self.gathered.is_empty()
     }
@@ -45,13 +46,13 @@ impl Settlement {
         self.gathered.push(settlement);
     }
 
-    /// Begins what has been gathered.
+    /// Starts the gathered settlements.
     pub(super) fn begin(&mut self) {
         self.settling.extend(self.gathered.drain(..));
     }
 
-    /// Begins what has been gathered if that is enough, and waits while more than `most` are on
-    /// their way.
+    /// Starts the gathered settlements if there are enough, and waits while more than `most` are
+    /// running.
     pub(super) async fn keep_bounded(&mut self, most: usize) -> Result<()> {
         if self.gathered.len() >= TOGETHER {
             self.begin();
@@ -64,9 +65,8 @@ impl Settlement {
         Ok(())
     }
 
-    /// Resolves when one settlement is over, or when what has been gathered has waited for long
-    /// enough, and begins that. Never resolves while there is nothing to settle. Nothing is lost
-    /// when it is dropped.
+    /// Resolves when a settlement has finished, or when it has started the gathered ones after
+    /// their wait. Never resolves while there is nothing to settle. Safe to cancel.
     pub(super) async fn progress(&mut self) -> Result<()> {
         let begins_at = self.gathered_since + TOGETHER_FOR;
         let has_gathered = !self.gathered.is_empty();
@@ -80,7 +80,7 @@ impl Settlement {
         }
     }
 
-    /// Waits until all that has been answered is in the ledger.
+    /// Waits until all answers are in the ledger.
     pub(super) async fn settle_all(&mut self) -> Result<()> {
         self.begin();
         while let Some(settled) = self.settling.next().await {
@@ -89,9 +89,9 @@ impl Settlement {
         Ok(())
     }
 
-    /// Settles what is outstanding at the end, also where sending ended with an error or at once:
-    /// the trace may be what could not be written. What fails here, or is not over after `longest`,
-    /// stays for the next start to find in the trace, or as unknown.
+    /// Settles the outstanding answers at the end, even if sending ended with an error or at once:
+    /// a failure to write the trace may be the error. Answers that cannot be settled within
+    /// `longest` stay in the trace for the next start, or become unknown.
     pub(super) async fn settle_outstanding(&mut self, longest: Duration) {
         self.begin();
         let all = async { while self.settling.next().await.is_some() {} };

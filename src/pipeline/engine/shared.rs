@@ -1,5 +1,5 @@
-//! What all parts of the loop share: the run and its providers, how its rows stand, which of them
-//! wait for a retry, what pause rules hold, and why nothing more is claimed.
+//! The state that all parts of the loop share: the run and its providers, the counts of its rows,
+//! the waiting retries, the holds of pause rules, and the reason for stopping.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,21 +17,22 @@ use crate::model::verdict::{Health, Refusal, Reply, RowNumber};
 use crate::pipeline::chunk::Route;
 use crate::pipeline::{Parts, Why};
 
-/// The state of an execution that more than one part of the loop reads.
+/// The state of an execution that more than one part of the loop uses.
 pub(super) struct Shared {
     pub(super) parts: Arc<Parts>,
-    /// One for each of the configured providers, in their order.
+    /// One state per configured provider, in the same order.
     pub(super) providers: Vec<ProviderState>,
     pub(super) counts: Counts,
     pub(super) retries: Retries,
     pub(super) holds: Holds,
-    /// Why nothing more is claimed; `None` while the loop goes on.
+    /// Why nothing more is claimed; `None` while the loop continues.
     pub(super) why: Option<Why>,
 }
 
 impl Shared {
-    /// Claims nothing more, and lets what is on the wire finish. What is claimed under a limit or a
-    /// cap counts, and goes too. The first reason stands, but a signal replaces it.
+    /// Stops claiming, and lets the messages on the wire finish. If the reason is a limit or a cap,
+    /// existing claims have been counted and are still sent. The first reason is kept, except that
+    /// a signal replaces it.
     pub(super) fn stop_for(&mut self, why: Why) {
         if !matches!(why, Why::Limit | Why::Capped(_)) {
             for provider in &self.providers {
@@ -48,7 +49,7 @@ impl Shared {
         let evidence = match &gate {
             Gate::Passed { evidence, .. } => format!("canary passed: {evidence}"),
             Gate::Failed { evidence } => format!("canary failed: {evidence}"),
-            Gate::Waiting { evidence } => format!("canary waits for a person: {evidence}"),
+            Gate::Waiting { evidence } => format!("canary waits for a decision: {evidence}"),
             Gate::Stopped { evidence } => format!("pause rule: {evidence}"),
             Gate::Ahead => String::new(),
         };
@@ -64,18 +65,18 @@ impl Shared {
         self.providers[place].readiness(&self.parts.configured[place], now, waits_on_cap)
     }
 
-    /// The first choice, then the providers that take over for it.
+    /// The planned provider, then the providers that take over for it.
     pub(super) fn candidates(&self, first: usize) -> impl Iterator<Item = usize> {
         std::iter::once(first)
             .chain(self.parts.order.iter().copied().filter(move |place| *place != first))
     }
 
-    /// Whether another provider takes, or will soon, what this one does not.
+    /// Whether another provider accepts, or soon will, the recipients that this one does not.
     pub(super) fn has_stand_in(&self, place: usize, now: Instant) -> bool {
         self.stand_ins(place, now).next().is_some()
     }
 
-    /// Those that do, in their order.
+    /// The providers that can take over for this one, in order.
     pub(super) fn stand_ins(&self, place: usize, now: Instant) -> impl Iterator<Item = usize> {
         self.candidates(place).skip(1).filter(move |other| {
             !self.holds.covers_provider(*other)
@@ -83,34 +84,35 @@ impl Shared {
         })
     }
 
-    /// A chunk has come back.
+    /// Records that a chunk has returned.
     pub(super) fn returned(&mut self, route: Route) {
         self.providers[route.first].queues.returned(route.queue);
         self.providers[route.through].under_way -= 1;
     }
 
-    /// A row is open again: each provider's queues look at it once more.
+    /// Records that a row is open again, so that each provider's queues consider it again.
     pub(super) fn reopened(&mut self, row: RowNumber) {
         self.providers.iter_mut().for_each(|provider| provider.queues.reopened(row));
     }
 
-    /// Something may be due in any queue.
+    /// Makes every queue look again, because a retry may have come due.
     pub(super) fn wake_queues(&mut self) {
         self.providers.iter_mut().for_each(|provider| provider.queues.wake());
     }
 
-    /// Every queue begins from the first row.
+    /// Restarts every queue from the first row.
     pub(super) fn rewind(&mut self) {
         self.providers.iter_mut().for_each(|provider| provider.queues.rewind());
     }
 
-    /// Whether each member of the canary has an outcome or was refused by itself once, and waits.
+    /// Whether each member of the canary has an outcome, or has been refused individually and waits
+    /// for a retry.
     pub(super) fn canary_was_tried(&self) -> bool {
         self.counts.phase == Cohort::Canary
             && self.retries.waiting.are_all_tried(self.counts.standing.canary.open)
     }
 
-    /// The providers that have refused as a whole and taken nothing since, with the last answer of
+    /// The providers that have refused all mail and accepted nothing since, with the last reply of
     /// each.
     pub(super) fn failing(&self) -> Vec<(String, Refusal)> {
         let last = |place: usize| {
@@ -120,7 +122,7 @@ impl Shared {
         (0..self.providers.len()).filter_map(last).collect()
     }
 
-    /// Records what a reply says about its provider.
+    /// Records what a reply says about its provider's health.
     pub(super) fn note_health(&mut self, through: usize, reply: &Reply) {
         let now = Instant::now();
         let has_stand_in = self.has_stand_in(through, now);
@@ -134,15 +136,15 @@ impl Shared {
             Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal) => {
                 let lasts = !matches!(health, Health::Failing(_));
                 tracing::info!(provider = name, reason = %refusal.reason, code = refusal.code, lasts, "the provider fails");
-                // A reply may quote an address.
+                // The reply may quote an address, so it is logged at debug level only.
                 tracing::debug!(detail = ?refusal.detail, "the provider says");
             }
         }
         self.providers[through].update_health(&ChunkResult { reply, has_stand_in }, now);
     }
 
-    /// Lets others take over for a provider whose first request has gone on for long: its answer
-    /// still counts.
+    /// Lets others take over for a provider whose first request has lasted long. Its answer still
+    /// counts.
     pub(super) fn look_at_first_requests(&mut self) {
         let now = Instant::now();
         for place in 0..self.providers.len() {
@@ -152,7 +154,8 @@ impl Shared {
         }
     }
 
-    /// A claim met a cap that has `room` left, and for all of it at `until`.
+    /// Records that a claim hit a cap. `room` is what is left under it; at `until` the whole chunk
+    /// fits.
     pub(super) fn capped(&mut self, through: usize, cap: &str, room: u64, until: Timestamp) {
         let of = match self.providers.len() {
             1 => String::new(),

@@ -1,9 +1,8 @@
-//! What a provider is trusted with: one trial chunk first, alone, then full requests. What it has
-//! shown is remembered in the workspace, so that the next run spends no request on finding it out
-//! again.
+//! How much a provider is trusted with: first a single trial chunk, then full requests. The result
+//! is stored in the workspace, so that the next run needs no trial.
 //!
-//! A provider that takes one message at a time is given a few recipients in each of its first
-//! chunks, and more with each: there a small chunk costs no request.
+//! A provider of single messages gets a few recipients in its first chunks, and more in each later
+//! one. For such a provider, a small chunk costs no extra request.
 
 use std::time::Duration;
 
@@ -16,27 +15,29 @@ use crate::model::error::Result;
 use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::Provider;
 
-/// Recipients of the trial: a provider that refuses all of them must not burn the list, and a
-/// request without an answer must leave few of them unknown.
+/// The recipients of the trial. A provider that refuses all of them must not use up the list, and a
+/// request without an answer must leave few unknown.
 const TRIAL: u64 = 10;
-/// Recipients of the first chunks of a provider that takes single messages; the number doubles with
-/// each of which something was accepted.
+/// The recipients of the first chunks of a provider of single messages. The number doubles with
+/// each chunk that has an acceptance.
 const FIRST_SINGLES: u64 = 2;
-/// What a provider has shown; the value is one of the words of [`Shown`].
+/// The kind of the fact that says how far a provider is trusted; its value is the text of a
+/// [`Shown`].
 const SHOWN: &str = "trusted_with";
-/// The most recipients that the account may have in one request, as a decimal number.
+/// The kind of the fact with the account's most recipients per request; its value is a decimal
+/// number.
 const MOST: &str = "recipients_per_request";
-/// A limit of the account is asked about again after so long: it may have been lifted, and one
-/// refused request finds that out.
+/// A stored account limit expires after this time, because it may have been lifted. Finding out
+/// costs one refused request.
 const LIMIT_LASTS: Duration = Duration::from_secs(7 * 86_400);
 
-/// What a provider of batches has taken so far.
+/// How large a request a batch provider has accepted so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Shown {
     Nothing,
-    /// Some of a trial chunk.
+    /// At least one recipient of a trial chunk.
     Trial,
-    /// Some of a chunk after that, which may be as large as its requests can be.
+    /// At least one recipient of a later chunk, which may have had the full size.
     Full,
 }
 
@@ -50,21 +51,21 @@ impl Shown {
     }
 }
 
-/// What one provider is trusted with.
+/// How far one provider is trusted.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// The provider's name, and a keyed hash of where it sends, how, and with which account:
-    /// another account has shown nothing.
+    /// The provider's name and a keyed hash of its settings and account: another account starts
+    /// with a trial.
     subject: String,
     takes_batches: bool,
     shown: Shown,
-    /// What the ledger has.
+    /// The value stored in the ledger.
     kept: Shown,
     singles: u64,
-    /// A request ended without an answer since something was accepted last: the next one is a trial
-    /// again.
+    /// A request ended without an answer, and nothing has been accepted since: the next request is
+    /// a trial again.
     has_unknown: bool,
-    /// The account's own limit of one request.
+    /// The account's own limit of recipients per request.
     most: Option<u64>,
 }
 
@@ -90,12 +91,12 @@ impl Trust {
         }
     }
 
-    /// Whether one request is for several recipients.
+    /// Whether one request can have several recipients.
     pub(super) fn takes_batches(&self) -> bool {
         self.takes_batches
     }
 
-    /// Recalls what an earlier run found out.
+    /// Loads the results of earlier runs.
     pub(super) async fn recall(&mut self, parts: &Parts, provider: &dyn Provider) -> Result<()> {
         if !self.takes_batches {
             return Ok(());
@@ -122,8 +123,8 @@ impl Trust {
         Ok(())
     }
 
-    /// The most recipients of the next chunk. `canary` is the size of a canary that is going out:
-    /// it is a trial by itself.
+    /// The most recipients of the next chunk. `canary` is the size of a canary that is being sent,
+    /// which serves as the trial.
     pub(super) fn most(&self, canary: Option<u64>) -> u64 {
         let shown = match self.shown {
             _ if !self.takes_batches => self.singles,
@@ -134,30 +135,30 @@ impl Trust {
         self.most.map_or(shown, |most| shown.min(most))
     }
 
-    /// Whether a chunk goes only when no other is under way.
+    /// Whether a chunk is sent only while no other is under way.
     pub(super) fn goes_alone(&self) -> bool {
         self.takes_batches && (self.has_unknown || self.shown != Shown::Full)
     }
 
-    /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are
-    /// few.
+    /// Records that some recipients of a chunk were accepted: the next chunk may be larger, and
+    /// much larger if few requests are allowed.
     pub(super) fn accepted(&mut self, has_few_requests: bool) {
         self.has_unknown = false;
         self.singles = self.singles.saturating_mul(if has_few_requests { 8 } else { 2 });
         self.shown = if self.shown == Shown::Nothing { Shown::Trial } else { Shown::Full };
     }
 
-    /// A request of it had no answer: another one like it must not be much of the list.
+    /// Records a request without an answer: another one like it must not cover much of the list.
     pub(super) fn request_unknown(&mut self) {
         self.has_unknown = true;
     }
 
-    /// It refuses what it took before: the next run begins with a trial.
+    /// Records that the provider refuses what it accepted before: the next run starts with a trial.
     pub(super) fn lost(&mut self) {
         self.shown = Shown::Nothing;
     }
 
-    /// Remembers what has changed since the last time.
+    /// Stores the changes since the last call.
     pub(super) async fn keep(&mut self, parts: &Parts, learned: Option<u64>) -> Result<()> {
         if let Some(most) = learned.filter(|most| self.most != Some(*most)) {
             self.most = Some(most);

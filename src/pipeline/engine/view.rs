@@ -1,5 +1,5 @@
-//! What is shown of the loop: the counts with the answers that are not settled yet, the speed, and
-//! what holds it up.
+//! Shows the loop's progress: the counts including unsettled answers, the speed, and the reasons
+//! for delays.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,14 @@ use crate::model::outcome::{Cohort, Tally};
 use crate::pipeline::throttle::Change;
 use crate::progress::{RateMeter, Snapshot};
 
-/// What of the loop is shown, and how fast it goes.
+/// The state that the display of progress needs.
 pub(super) struct View {
     shown_at: Instant,
     meter: RateMeter,
-    /// Hand-overs of the claims that have come back.
+    /// The answered recipients of the claims that have returned.
     pub(super) handed_over: u64,
-    /// How many hand-overs the meter has seen, those of claims that have not come back included.
+    /// How many answered recipients the meter has counted, including those of claims that have not
+    /// returned.
     metered: u64,
 }
 
@@ -27,13 +28,13 @@ impl View {
         Self { shown_at: now, meter: RateMeter::new(now), handed_over: 0, metered: 0 }
     }
 
-    /// Whether progress was shown last this long ago, or longer.
+    /// Whether progress was last shown at least `every` ago.
     pub(super) fn is_due(&self, every: Duration) -> bool {
         self.shown_at.elapsed() >= every
     }
 
-    /// Shows how the loop stands. `waits_until` is when the wait for evidence about the canary
-    /// ends, and `in_flight` the number of recipients under way.
+    /// Shows the current progress. `waits_until` is when the wait for evidence about the canary
+    /// ends, `in_flight` the number of recipients under way.
     pub(super) fn show(
         &mut self,
         shared: &Shared,
@@ -47,7 +48,7 @@ impl View {
         shared.parts.progress.update(&self.snapshot(shared, waits_until, in_flight));
     }
 
-    /// How the loop stands now.
+    /// A snapshot of the current progress.
     pub(super) fn snapshot(
         &self,
         shared: &Shared,
@@ -86,7 +87,7 @@ impl View {
                 (shared.counts.rest_total, shared.counts.rest_total.saturating_sub(phase.open))
             }
         };
-        // Recipients that wait for a retry do not move at the rate of the others.
+        // Recipients that wait for a retry do not progress at the common rate.
         let moving = phase.open.saturating_sub(shared.retries.waiting.count());
         let eta = match shared.retries.waiting.until() {
             Some(until) if moving == 0 => {
@@ -110,14 +111,14 @@ impl View {
     }
 }
 
-/// The answers whose claims have not come back yet.
+/// The answers in claims that have not returned yet.
 fn unsettled(shared: &Shared) -> Tally {
     let mut sum = Tally::default();
     shared.providers.iter().for_each(|provider| sum.foresee(&provider.verdicts.tally()));
     sum
 }
 
-/// Shows each provider that has asked to slow down since, and records it in the ledger.
+/// Shows and records in the ledger each slowdown that a provider has asked for since the last call.
 pub(super) async fn report_slowdowns(shared: &Shared) -> Result<()> {
     for (configured, provider) in shared.parts.configured.iter().zip(&shared.providers) {
         let Some(Change { before, after }) = provider.pacers.throttle.news() else { continue };
@@ -132,8 +133,8 @@ pub(super) async fn report_slowdowns(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// How many recipients wait for another attempt, until when; and when the next is due, where
-/// nothing else goes on.
+/// How many recipients wait for another attempt and until when. If nothing else is left to send,
+/// also when the next is due.
 fn note_of_retries(shared: &Shared) -> Option<String> {
     let (count, until) = (shared.retries.waiting.count(), shared.retries.waiting.until()?);
     let next = match shared.retries.waiting.next_at() {
@@ -143,7 +144,7 @@ fn note_of_retries(shared: &Shared) -> Option<String> {
     Some(format!("{} put off, to be tried again{next}, until {until:.0} at most", grouped(count)))
 }
 
-/// What holds up one provider, if anything.
+/// The reason for a delay at one provider, if any.
 fn note_of(shared: &Shared, place: usize) -> Option<String> {
     let (provider, configured) = (&shared.providers[place], &shared.parts.configured[place]);
     let slowed =

@@ -1,5 +1,5 @@
-//! Which rows the next chunk has: retries that are due, then the queues of the receiving domains in
-//! turn.
+//! Selects the rows of the next chunk: first retries that are due, then the queues of the receiving
+//! domains in turn.
 
 use std::time::{Duration, Instant};
 
@@ -12,21 +12,21 @@ use crate::model::verdict::RowNumber;
 use crate::pipeline::engine::shared::Shared;
 use crate::pipeline::retry;
 
-/// Chunks that are read from the plan at once.
+/// How many chunks' rows are read from the plan at once.
 const READ_AHEAD: usize = 8;
-/// Where the ledger did not have the retries that are due, because their settling has not been
-/// committed, it is asked again after so long.
+/// Retries that are due may not be visible in the ledger until their settlement is committed. Then
+/// the ledger is asked again after this time.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// The last of the rows in plan order; a retry that is due may stand anywhere and moves no cursor.
+/// The last row in plan order. A retry that is due may come from anywhere and moves no cursor.
 fn last_in_order(rows: &[LedgerRow]) -> Option<RowNumber> {
     rows.iter().filter(|row| !row.is_retry).map(|row| row.row).max()
 }
 
 impl Admission {
-    /// The recipient of the first attempt after a start with a brake: from anywhere in the list, so
-    /// that its order does not decide what is found out, and preferably not one of those whose
-    /// refusals proved what the brake stands for.
+    /// The recipient of the first attempt after a start with a brake. It is drawn from anywhere in
+    /// the list, so that the list's order does not affect the result. It is not one of the
+    /// recipients whose refusals caused the brake.
     pub(super) async fn probe_row(
         &mut self,
         shared: &mut Shared,
@@ -49,9 +49,9 @@ impl Admission {
         Ok(rows.into_iter().find(|row| !verdicts.is_absolved(row.row)))
     }
 
-    /// Up to `most` recipients of this provider who are due again, whatever queue holds those who
-    /// go for the first time. One that takes batches gets them together with those. None of the
-    /// domains in `not`.
+    /// Up to `most` recipients of this provider whose retries are due, from all queues without a
+    /// rate, excluding the domains in `not`. Batch providers get none here: their retries share
+    /// chunks with first attempts.
     pub(super) async fn next_due_rows(
         &mut self,
         shared: &mut Shared,
@@ -105,8 +105,8 @@ impl Admission {
         for index in queues.ready(Instant::now()) {
             let now = Instant::now();
             let limit = queues.chunk(index, most);
-            // The few that are left of what was read ahead would be a small batch: they are read
-            // again, with those who come after them.
+            // Too few rows are left from reading ahead, and would make a small batch: read them
+            // again together with the following rows.
             let ready = queues.take_ahead(index, limit, now);
             if ready.len() == limit {
                 queues.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
@@ -166,8 +166,8 @@ impl Admission {
         let due = due.map(|at| {
             let mut wait =
                 Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
-            // No retry is ever put off for so long: the clock was set back since, and each retry is
-            // due by then at the latest.
+            // No retry is ever scheduled this far ahead, so the clock was set back. Every retry is
+            // due within `longest` of this time.
             if wait > longest + Duration::from_secs(1) {
                 self.due_by = at.checked_add(longest).ok();
                 wait = Duration::ZERO;
