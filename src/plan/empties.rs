@@ -1,9 +1,9 @@
-//! Rows whose address cell is empty: people without an address, as exports of contacts, customers
-//! and orders have them, or a fault.
+//! Rows with an empty address cell. Some lists contain people without an address, for example
+//! exports of contacts, customers and orders. In other lists, an empty cell is a sign of damage.
 //!
-//! They are left out, counted and said. How many they are proves nothing, so `--max-invalid` does
-//! not count them, unless they stand as they do in a list that is broken: no row has an address,
-//! the address stands in a column where other rows have none, or the column ends in mid-list.
+//! The rows are left out, counted and reported. Their number proves nothing, so `--max-invalid`
+//! does not count them, except where the pattern shows a broken list: no row has an address, the
+//! address is in a column where other rows have none, or the column ends in the middle of the list.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,17 @@ use crate::input::{is_about_mail, looks_like_address};
 use crate::model::address::is_absent;
 use crate::model::recipient::Fields;
 
-/// Places that are named of rows with an address in a wrong column.
+/// How many rows with an address in a wrong column are named in a message.
 const PLACES: usize = 3;
-/// Rows with several addresses that are looked at to know which columns have some.
+/// How many rows with several addresses are examined to find the columns that have addresses.
 const LOOKED_AT: u32 = 1_000;
-/// Sets of columns that are kept apart: a hostile list could make every row different.
+/// How many sets of columns are counted separately: in a hostile list every row could differ.
 const SETS: usize = 256;
-/// Fewer empty cells than these at the end, or full ones above, may stand so by chance.
+/// Fewer empty cells than this at the end of a list, or filled ones above them, may be a
+/// coincidence.
 const TAIL: u64 = 20;
 
-/// Those of all lists.
+/// The empty address cells of all lists.
 #[derive(Debug, Default)]
 pub(super) struct Empties {
     lists: Vec<OfList>,
@@ -32,45 +33,46 @@ pub(super) struct Empties {
 #[derive(Debug, Default)]
 struct OfList {
     rows: u64,
-    /// The name of the column with the addresses.
+    /// The name of the address column.
     column: String,
-    /// Rows with something in the address cell.
+    /// Rows with a nonempty address cell.
     filled: u64,
     empty: u64,
-    /// The empty ones above the last filled one.
+    /// The number of empty cells above the last filled one.
     above: u64,
-    /// The line of the first empty one below it.
+    /// The line of the first empty cell below the last filled one.
     below_from: u64,
-    /// Which columns have addresses in rows whose address cell is filled.
+    /// For each column: whether it has an address in a row whose address cell is filled.
     known: Vec<bool>,
-    /// The most `@` in such a row, and how many of these rows were looked at.
+    /// The largest number of `@` in such a row, and how many of these rows were examined.
     most: usize,
     looked_at: u32,
-    /// Empty ones with addresses elsewhere, by the columns where those stand; the first lines.
+    /// Rows with an empty address cell and addresses elsewhere: for each set of columns, their
+    /// number and the first lines.
     elsewhere: BTreeMap<Vec<usize>, (u64, Vec<u64>)>,
-    /// How the last address begins, and how many begin with less than the one before them.
+    /// The first letters of the last address, and how often an address sorts before its
+    /// predecessor.
     beginning: u64,
     descents: u64,
 }
 
-/// What the empty cells of all lists come to.
+/// The judgement of the empty cells of all lists.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
-    /// Rows with an empty cell.
+    /// Rows with an empty address cell.
     pub(super) all: u64,
-    /// Those of them that point at a fault.
+    /// The number of those rows that point to a broken list.
     pub(super) faults: u64,
-    /// The faults in words.
+    /// Descriptions of the faults.
     pub(super) why: Vec<String>,
-    /// Those of lists whose column of addresses is broken: how many rows that touches, and how many
-    /// the list has.
+    /// For each list whose address column is broken: the number of rows affected, and of all rows.
     pub(super) broken: Vec<(u64, u64)>,
-    /// What else than a change of the rows mends them.
+    /// The hint, if it is something other than correcting the rows.
     pub(super) hint: Option<String>,
 }
 
 impl Empties {
-    /// For so many lists.
+    /// Creates the counters for this many lists.
     pub(super) fn of(lists: usize) -> Self {
         Self { lists: (0..lists).map(|_| OfList::default()).collect() }
     }
@@ -93,12 +95,12 @@ impl Empties {
         }
     }
 
-    /// How many rows a list has.
+    /// The number of rows of a list.
     pub(super) fn rows(&self, list: usize) -> u64 {
         self.lists.get(list).map_or(0, |list| list.rows)
     }
 
-    /// Whether the empty cells point at a fault, once the last row has been read.
+    /// Judges whether the empty cells point to a broken list. Call it after the last row.
     pub(super) fn judge(&self, names: &[String], columns: &[Vec<String>]) -> Judged {
         let mut judged = Judged::default();
         for (at, list) in self.lists.iter().enumerate().filter(|(_, list)| list.empty > 0) {
@@ -109,7 +111,7 @@ impl Empties {
         judged
     }
 
-    /// Lines for people about rows without an address that have one in another column of addresses.
+    /// The notes about rows without an address that have one in another address column.
     pub(super) fn with_another(&self, names: &[String], columns: &[Vec<String>]) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, list) in self.lists.iter().enumerate().filter(|(_, list)| list.filled > 0) {
@@ -177,7 +179,7 @@ impl OfList {
         }
     }
 
-    /// Whether addresses belong into all of these columns.
+    /// Whether all of these columns are address columns.
     fn is_home(&self, places: &[usize], columns: &[String]) -> bool {
         let is_home = |place: &usize| {
             self.known.get(*place) == Some(&true)
@@ -214,7 +216,7 @@ impl OfList {
             let line = self.below_from;
             judged.why.push(format!("{name}: the column {column:?} has no address from line {line} on, in {below} rows, and one in each row above"));
             judged.hint = judged.hint.take().or_else(|| {
-                Some("if the column is not cut off, leave these rows out by --where".to_owned())
+                Some("if the column is complete, exclude these rows with --where".to_owned())
             });
         } else {
             for (places, (count, lines)) in
@@ -238,13 +240,13 @@ impl OfList {
         }
     }
 
-    /// Whether the addresses stand in their own order, so that empty cells come last.
+    /// Whether the list is sorted by address, so that empty cells come last.
     fn is_sorted(&self) -> bool {
         10 * self.descents <= self.filled
     }
 }
 
-/// The columns of a row in which addresses stand, by their places in the list.
+/// The columns of a row that contain addresses, as indices.
 fn places(row: &OnItsWay) -> Vec<usize> {
     match &row.fields {
         Fields::Text(record) => record
@@ -267,7 +269,7 @@ fn is_address(cell: &str) -> bool {
     cell.contains('@') && looks_like_address(cell)
 }
 
-/// The first letters of an address, as a number that orders as they do in any case.
+/// The first letters of an address as a number that sorts like them, ignoring case.
 fn beginning(cell: &str) -> u64 {
     let mut first = [0; 8];
     first

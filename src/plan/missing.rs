@@ -1,22 +1,22 @@
-//! How to mend a message that uses a name which is undefined for a row: the columns that the list
-//! has, and the one that may be meant.
+//! The fix for a message that uses a name that is undefined for a row: lists the columns, and
+//! suggests the one that may be meant.
 
 use crate::input::context::alias;
 use crate::input::nearest_name;
 
-/// The way out where the list has such a column, and nothing is in it for the row.
+/// The fix if the list has the column, but the row has no value in it.
 const FILL_IN: &str =
     "fill in the column, or give the message a default: {{ name | default('friend') }}";
-/// The names of so many columns are said.
+/// How many column names are listed.
 const SHOWN: usize = 20;
 
-/// What a rendering error calls undefined.
+/// The name that a rendering error calls undefined.
 fn undefined_in(what: &str) -> Option<&str> {
     let (before, _) = what.split_once("` is undefined")?;
     before.rsplit_once('`').map(|(_, name)| name)
 }
 
-/// The column that a name stands for: `items` of `items[0].title`, `First Name` of `row["First
+/// The column that a name refers to: `items` for `items[0].title`, `First Name` for `row["First
 /// Name"]`.
 fn column_of(name: &str) -> &str {
     let root = name.split(['.', '[', ' ', '|']).next().unwrap_or(name);
@@ -33,7 +33,7 @@ fn is_identifier(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// How a column is written in a message.
+/// The form of a column's name in a message.
 fn as_written(column: &str, all: &[&str]) -> String {
     let short = alias(column);
     match () {
@@ -47,8 +47,8 @@ fn as_written(column: &str, all: &[&str]) -> String {
     }
 }
 
-/// The fix for a row that cannot be rendered, whose error says `what`; `columns` are those of all
-/// lists.
+/// The fix for a row that cannot be rendered. `what` is the text of its error; `columns` are those
+/// of all lists.
 pub(crate) fn fix<'a>(what: &str, columns: impl IntoIterator<Item = &'a str>) -> String {
     let mut all: Vec<&str> = Vec::new();
     for column in columns.into_iter().filter(|column| !column.is_empty()) {

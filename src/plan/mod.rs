@@ -1,9 +1,10 @@
-//! Who goes: reads the lists, screens every row, renders it once, and hands on what is to be made
-//! durable.
+//! Plans the rows of a run: reads the lists, screens every row, renders it once, and passes it on
+//! to be stored.
 //!
-//! One thread reads, another screens and renders and hands on; between them stands a bounded queue,
-//! so memory does not grow with the list (but for one small hash for each recipient, which finds
-//! duplicates). Where rendering is the slow part, the reader does some of it.
+//! One thread reads; another screens, renders and passes rows on. The queue between them is
+//! bounded, so memory does not grow with the list, except for a small hash per recipient that
+//! detects duplicates. If rendering is slower than reading, the reading thread renders some rows
+//! too.
 
 mod empties;
 pub(crate) mod missing;
@@ -35,25 +36,25 @@ pub(crate) use screen::{Screened, Screening};
 pub(crate) use survey::without_rows;
 pub(crate) use survey::{Defect, Judgement, Survey};
 
-/// Rows that go through the queue together.
+/// The number of rows that pass through the queue together.
 const TOGETHER: usize = 1_000;
-/// How many times that may wait in the queue.
+/// The number of such chunks that may wait in the queue.
 const WAITING: usize = 4;
 
 /// The lists of a run and how to read them.
 #[derive(Clone, Debug)]
 pub(crate) struct Lists {
-    /// In order, with the names that people typed.
+    /// The lists in order, with their names as typed.
     pub sources: Vec<(Source, String)>,
     pub options: ReadOptions,
-    /// The name of the e-mail column, when it is given.
+    /// The name of the address column, if given.
     pub email: Option<String>,
-    /// The name of the id column, when there is one.
+    /// The name of the id column, if there is one.
     pub id: Option<String>,
 }
 
 impl Lists {
-    /// The lists typed as `lists`; relative paths are resolved by `resolve`.
+    /// Creates the lists from the arguments; `resolve` makes relative paths absolute.
     pub(crate) fn new(
         lists: &[PathBuf],
         resolve: impl Fn(&PathBuf) -> PathBuf,
@@ -77,7 +78,7 @@ impl Lists {
         self.sources.iter().map(|(_, name)| name.clone()).collect()
     }
 
-    /// Where they lie; standard input lies nowhere.
+    /// The paths of the lists, without standard input.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let path = |(source, _): &(Source, String)| {
             if let Source::Path(path) = source { Some(path.clone()) } else { None }
@@ -85,7 +86,7 @@ impl Lists {
         self.sources.iter().filter_map(path).collect()
     }
 
-    /// Opens one of the sources; its errors name it as it was typed.
+    /// Opens a source; errors name it as typed.
     pub(crate) fn open(source: &Source, typed: &str, options: &ReadOptions) -> Result<ListReader> {
         match source {
             Source::Stdin => ListReader::open(source, options),
@@ -99,7 +100,7 @@ impl Lists {
     }
 }
 
-/// One list, opened, with its columns found.
+/// An open list whose columns are known.
 struct Opened {
     reader: ListReader,
     view: View,
@@ -117,13 +118,13 @@ fn open(lists: &Lists, at: usize) -> Result<Opened> {
     Ok(Opened { reader, view, name: name.clone() })
 }
 
-/// Reads the lists for their fingerprint alone: the rows that `filter` admits.
+/// Reads the lists only for their fingerprint, with the rows that `filter` admits.
 pub(crate) fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
     walk(lists, filter, &mut |_, _| {})
 }
 
-/// The same, and shows each of the rows: the text of its address, and its fields as the ledger
-/// keeps them.
+/// The same; also passes each row to `visit`: the text of its address, and its fields as stored in
+/// the ledger.
 pub(crate) fn each(
     lists: &Lists,
     filter: Option<&Filter>,
@@ -155,15 +156,15 @@ fn walk(
     Ok(fingerprint.finish())
 }
 
-/// A JSON list's columns grow while it is read, and its rows carry them; only a header of its own
-/// is part of the fingerprint.
+/// Adds a CSV header to the fingerprint. The columns of a JSON list grow while it is read, and its
+/// rows contain their names, so they are not added.
 fn add_header(fingerprint: &mut Fingerprint, reader: &ListReader) {
     if !matches!(reader.format(), Format::Json | Format::Ndjson) {
         fingerprint.columns(reader.columns());
     }
 }
 
-/// The columns of one list, shared with the rows that are on their way.
+/// The columns of one list, shared with the rows under way.
 #[derive(Clone)]
 struct View {
     index: Arc<ColumnIndex>,
@@ -172,7 +173,7 @@ struct View {
 }
 
 impl View {
-    /// Whether a JSON list has gained columns since.
+    /// Whether a JSON list has new columns.
     fn is_behind(&self, columns: &Columns) -> bool {
         self.index.columns().names().len() != columns.names().len()
     }
@@ -186,17 +187,17 @@ impl View {
     }
 }
 
-/// A row on its way to be screened and rendered.
+/// A row that is waiting to be screened and rendered.
 struct OnItsWay {
     row: u64,
     list: u32,
     line: u64,
     fields: Fields,
-    /// The fields as the ledger keeps them.
+    /// The fields as stored in the ledger.
     encoded: String,
     defect: Option<String>,
     view: Arc<View>,
-    /// What rendering it gave, where the reader has done that.
+    /// The result of rendering it, if the reading thread has done that.
     rendered: Option<Result<(), RenderError>>,
 }
 
@@ -206,8 +207,8 @@ impl OnItsWay {
     }
 }
 
-/// Reads, screens and renders every row, handing on chunks of planned rows in input order. Stops at
-/// the first structural error.
+/// Reads, screens and renders every row, and passes chunks of planned rows to `sink` in input
+/// order. Stops at the first structural error.
 pub(crate) fn read(
     lists: &Lists,
     filter: Option<&Filter>,
@@ -245,7 +246,7 @@ pub(crate) fn read(
         );
         let screened =
             screener.join().map_err(|_| Error::internal("the screening thread stopped"))?;
-        // An error of the screening or of the sink ends the reading too, and is the one to report.
+        // An error of the screening or of the sink also ends the reading, and is the one to report.
         let mut survey = screened?;
         let read = read?;
         survey.columns = read.columns;
@@ -259,7 +260,7 @@ pub(crate) fn read(
     })
 }
 
-/// The way from the reader to the screening.
+/// The reader's end of the queue to the screening thread.
 struct Queue<'a> {
     sender: SyncSender<Vec<OnItsWay>>,
     message: &'a Message,
@@ -267,7 +268,7 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// Takes a row; false when no more are wanted.
+    /// Adds a row; returns false if no more are wanted.
     fn push(&mut self, row: OnItsWay) -> bool {
         self.chunk.push(row);
         self.chunk.len() < TOGETHER || self.hand_on()
@@ -277,7 +278,7 @@ impl Queue<'_> {
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(TOGETHER));
         match self.sender.try_send(chunk) {
             Ok(()) => true,
-            // The other side is behind: rather than wait for it, do a part of its work.
+            // The screening thread is behind: do part of its work instead of waiting.
             Err(TrySendError::Full(mut chunk)) => {
                 for row in &mut chunk {
                     row.rendered = Some(row.render(self.message));
@@ -292,7 +293,7 @@ impl Queue<'_> {
 #[derive(Default)]
 struct Read {
     columns: Vec<Vec<String>>,
-    /// How many rows of each list the filter leaves out.
+    /// How many rows of each list the filter excludes.
     filtered: Vec<u64>,
     fingerprint: String,
     guesses: Vec<(String, Guess)>,
@@ -348,10 +349,10 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
     Ok(read)
 }
 
-/// The refusal of a list in which one id stands for two people.
+/// The refusal of a list in which two people have the same id.
 pub(crate) fn ambiguous_id(list: &str, line: u64, what: &str) -> Error {
     Error::refused(format!("{list}:{line}: {what}"))
-        .hint("give each person one id, or leave list.id out")
+        .hint("give each person a different id, or remove list.id")
 }
 
 fn screen_and_render(

@@ -1,11 +1,12 @@
-//! Through which provider a recipient goes first. The same recipient gets the same answer in every
-//! run of the workspace under the same policy.
+//! Chooses the provider planned for a recipient. The choice is the same in every run of the
+//! workspace under the same policy.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::Route;
 
-/// A policy with the workspace's key, so that no outsider can choose where an address ends up.
+/// A routing policy with a key from the workspace, so that outsiders cannot choose an address's
+/// provider.
 #[derive(Debug)]
 pub(crate) struct Router<'a> {
     route: &'a Route,
@@ -24,12 +25,13 @@ impl<'a> Router<'a> {
         }
     }
 
-    /// The first choice for the recipient with this key and receiving domain, cohorts aside.
+    /// The provider for the recipient with this key and receiving domain, without regard to
+    /// cohorts.
     pub(crate) fn first(&self, key: &str, domain: &str) -> &'a str {
         if let Some((_, name)) = self.route.domains.iter().find(|(known, _)| known == domain) {
             return name;
         }
-        // The hash's place in 0..2^64 becomes a place in 0..shares.
+        // Scales the hash from 0..2^64 to 0..shares.
         let hash = xxh3_64_with_seed(key.as_bytes(), self.seed);
         let mut place = ((u128::from(hash) * u128::from(self.shares)) >> 64) as u64;
         for (name, weight) in &self.route.weights {

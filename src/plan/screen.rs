@@ -1,4 +1,5 @@
-//! The screening of one row: address, id, duplicates, suppression, who may be reached at all.
+//! Screens one row: its address, its id, duplicates, suppressions, and the environment's allow
+//! list.
 
 use std::collections::HashSet;
 
@@ -13,27 +14,27 @@ use crate::plan::Router;
 use crate::plan::seen::{Numbered, Seen};
 use crate::suppression::Suppressions;
 
-/// What rows are screened by.
+/// The inputs of the screening.
 pub(crate) struct Screening<'a> {
     pub suppressions: &'a Suppressions,
-    /// Only these can be reached, where it is given.
+    /// If given, only these addresses can be reached.
     pub allow: Option<&'a [AllowRule]>,
     pub dedupe: Dedupe,
-    /// In every canary.
+    /// Addresses that are part of every canary.
     pub always: &'a [Address],
     pub message: &'a Message,
-    /// The workspace's key, for draws.
+    /// The workspace's secret key, for random draws.
     pub secret: [u8; 32],
     pub campaign: &'a str,
-    /// Chooses the first provider of each recipient; `None` where there is one provider.
+    /// Chooses the provider planned for each recipient; `None` if there is only one provider.
     pub router: Option<Router<'a>>,
 }
 
-/// A row's fate as far as it is known before it is rendered.
+/// The result of screening a row, before it is rendered.
 pub(crate) struct Screened {
     pub to: Option<Address>,
     pub key: String,
-    /// A keyed hash of the address, in any case; 0 where there is none.
+    /// A keyed hash of the address, ignoring case; 0 without an address.
     pub person: u64,
     pub outcome: Option<(Outcome, Reason, String)>,
     pub draw: i64,
@@ -43,13 +44,13 @@ pub(crate) struct Screened {
 pub(crate) struct Screen<'a> {
     by: &'a Screening<'a>,
     seed: u64,
-    /// The key of the draw of the canary: a keyed hash, so that a draw is the same after a restart
-    /// and cannot be chosen from outside.
+    /// The key of the canary's random draw. The draw is a keyed hash, so that it is the same after
+    /// a restart and cannot be influenced from outside.
     draws: u64,
-    /// The key of the hashes by which people are compared with those of other runs.
+    /// The key of the hashes used to compare people between runs.
     people: u64,
     seen: Seen,
-    /// A hash of the address that each id came with.
+    /// For each id, a hash of the address that it first came with.
     ids: Numbered,
     occurrences: Numbered,
     always: HashSet<String>,
@@ -76,12 +77,12 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// How many addresses that belong into every canary are not in the lists.
+    /// How many addresses of `always` are not in the lists.
     pub(crate) fn always_missing(&self) -> usize {
         self.always.len() - self.always_found.len()
     }
 
-    /// Screens one row; the error (one id with two addresses) refuses the list.
+    /// Screens one row. An error refuses the whole list: the same id has two addresses.
     pub(crate) fn row(
         &mut self,
         cell: &str,
@@ -109,7 +110,7 @@ impl<'a> Screen<'a> {
             Some(id) => {
                 let address = xxh3_64_with_seed(folded.as_bytes(), self.seed) as u32;
                 if *self.ids.entry(id, address) != address {
-                    return Err("an id stands with two different addresses".to_owned());
+                    return Err("the same id has two different addresses".to_owned());
                 }
                 id.to_owned()
             }

@@ -1,32 +1,32 @@
-//! Which texts of a list have been seen, as 12 bytes for each: a million texts take about 16 MB, and
-//! growing copies a small part at a time.
+//! A set of the texts seen in a list, with 12 bytes for each: a million texts need about 16 MB, and
+//! growing copies only a small part at a time.
 //!
-//! `hashbrown::HashTable` with the same entries takes 27 MB for a million texts and 41 MB while it
-//! grows (in 256 shards 27 MB), where this table takes 15.4 MB. It is faster, 85 ns for a new text
-//! against 155 ns, but a run may take at most 40 MiB more for a million rows than for 100,000, and
-//! two such tables are held.
+//! `hashbrown::HashTable` with the same entries needs 27 MB for a million texts, and 41 MB while it
+//! grows (27 MB in 256 shards). This table needs 15.4 MB. It is slower: 155 ns for a new text
+//! instead of 85 ns. But a run with a million rows may use at most 40 MiB more than one with
+//! 100,000, and it holds two such tables.
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
-/// The table is cut into shards that grow one at a time, so that growing never doubles the whole.
+/// The number of shards. Shards grow one at a time, so growing never doubles the whole table.
 const SHARDS: usize = 256;
-/// The capacity of the smallest shard at first.
+/// The initial capacity of the smallest shard.
 const FIRST: f64 = 8.0;
-/// By how much a shard grows.
+/// The factor by which a shard grows.
 const GROWTH: f64 = 1.25;
 
-/// One entry: the first two parts are hash, the third is hash as well or else a value. An empty
-/// place begins with zero, an entry never does.
+/// One entry: two parts of a hash, then a third part of the hash or a value. The first part of an
+/// empty slot is zero; that of an entry never is.
 type Slot = [u32; 3];
 const EMPTY: Slot = [0; 3];
 
-/// The first part of an entry: one value in 2^32 is given to its neighbour.
+/// The first part of an entry. Zero, one value in 2^32, is replaced by one.
 fn first(hash: u32) -> u32 {
     hash.max(1)
 }
 
-/// A set of texts by 96 bits of a seeded hash: among a million texts, one pair is confused with a
-/// chance of 6e-18.
+/// A set of texts, stored as 96 bits of a seeded hash. The probability that any two of a million
+/// texts collide is 6e-18.
 #[derive(Debug)]
 pub(crate) struct Seen {
     seed: u64,
@@ -38,7 +38,7 @@ impl Seen {
         Self { seed, slots: Slots::new() }
     }
 
-    /// Adds a text; false when it was there already.
+    /// Adds a text; returns false if it is in the set already.
     pub(crate) fn insert(&mut self, text: &str) -> bool {
         let hash = xxh3_128_with_seed(text.as_bytes(), self.seed);
         let slot = [first(hash as u32), (hash >> 32) as u32, (hash >> 64) as u32];
@@ -46,7 +46,7 @@ impl Seen {
     }
 }
 
-/// A number for each text, which is known by 64 bits of a seeded hash.
+/// A map from texts to numbers; a text is stored as 64 bits of a seeded hash.
 #[derive(Debug)]
 pub(crate) struct Numbered {
     seed: u64,
@@ -58,7 +58,7 @@ impl Numbered {
         Self { seed, slots: Slots::new() }
     }
 
-    /// The number that stands with a text: `number` when the text is new.
+    /// The number of a text; a new text gets `number`.
     pub(crate) fn entry(&mut self, text: &str, number: u32) -> &mut u32 {
         let hash = xxh3_64_with_seed(text.as_bytes(), self.seed);
         let (low, high) = (first(hash as u32), (hash >> 32) as u32);
@@ -66,8 +66,8 @@ impl Numbered {
     }
 }
 
-/// An open-addressed table in which an entry's place follows the order of its hash, so that a shard
-/// grows by one pass over the old one.
+/// An open-addressing hash table in which entries are ordered by their hash, so that a shard grows
+/// by one pass over the old one.
 #[derive(Debug)]
 struct Slots {
     shards: Vec<Shard>,
@@ -81,8 +81,8 @@ struct Shard {
 
 impl Slots {
     fn new() -> Self {
-        // Capacities are spread over one step of growth, so that the shards do not all grow at the
-        // same time.
+        // The initial capacities are spread over one growth step, so that the shards do not grow at
+        // the same time.
         let capacity =
             |shard: usize| (FIRST * GROWTH.powf(shard as f64 / SHARDS as f64) * 8.0) as usize;
         Self {
@@ -92,7 +92,7 @@ impl Slots {
         }
     }
 
-    /// The entry that `is_same`, or else `slot` put in; and whether it was put in.
+    /// Finds the entry that `is_same`, or inserts `slot`. The flag says whether it was inserted.
     fn find_or_insert(&mut self, slot: Slot, is_same: impl Fn(&Slot) -> bool) -> (&mut Slot, bool) {
         let shard = &mut self.shards[slot[0] as usize % SHARDS];
         if shard.taken >= shard.places.len() - shard.places.len() / 8 {
@@ -127,8 +127,8 @@ impl Shard {
     }
 }
 
-/// Where an entry belongs among `capacity` places: in proportion to the part of its hash that did
-/// not choose the shard.
+/// The preferred index of an entry among `capacity` slots, in proportion to a part of the hash that
+/// does not select the shard.
 fn home(slot: &Slot, capacity: usize) -> usize {
     ((u64::from(slot[1]) * capacity as u64) >> 32) as usize
 }

@@ -1,4 +1,4 @@
-//! What reading the lists found, in numbers and in the words of an error.
+//! The findings about the lists: counts, notes, and the refusal of a bad list.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,11 +12,11 @@ use crate::model::outcome::{Outcome, Reason, Tally};
 use crate::plan::empties::{Empties, Judged};
 use crate::plan::missing;
 
-/// Places that are named of each kind before it is only counted.
+/// How many places are named for each kind of defect; further ones are only counted.
 const PLACES: usize = 3;
-/// The same for rows for which the message cannot be rendered, which stop the list.
+/// The same for rows that cannot be rendered, which refuse the list.
 const UNRENDERED_PLACES: usize = 10;
-/// Kinds that are kept apart: a hostile list could make every message different.
+/// How many kinds of defects are counted separately: in a hostile list every message could differ.
 const KINDS: usize = 20;
 
 /// One kind of reason why rows cannot be mailed.
@@ -24,12 +24,12 @@ const KINDS: usize = 20;
 pub(crate) struct Defect {
     pub what: String,
     pub count: u64,
-    /// The first places, as `list.csv:3`.
+    /// The first places, for example `list.csv:3`.
     pub places: Vec<String>,
     pub fix: String,
 }
 
-/// One line for people.
+/// One line for the operator.
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, count, places, .. } = self;
@@ -41,50 +41,50 @@ impl fmt::Display for Defect {
     }
 }
 
-/// When a list is refused.
+/// The thresholds for refusing a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judgement<'a> {
-    /// The largest share of rows without a usable address; rows whose address cell is empty do not
-    /// count unless they point at a fault.
+    /// The largest tolerated share of rows without a valid address. Rows with an empty address cell
+    /// do not count, unless they point to a broken list.
     pub max_invalid: Percent,
-    /// The largest share of rows whose address cell is empty.
+    /// The largest tolerated share of rows with an empty address cell.
     pub max_empty: Percent,
-    /// How many rows there must be.
+    /// The expected number of rows.
     pub expect: Option<&'a ExpectCount>,
-    /// Whether rows for which the message cannot be rendered are left out rather than refused.
+    /// Whether rows that cannot be rendered are left out instead of refusing the list.
     pub skip_unrendered: bool,
 }
 
-/// The sum of a reading.
+/// The result of reading the lists.
 #[derive(Debug)]
 pub(crate) struct Survey {
     lists: Vec<String>,
-    /// Rows in, by outcome; `open` are the sendable ones.
+    /// Input rows by outcome; `open` are the sendable ones.
     pub tally: Tally,
-    /// Rows that the filter leaves out, of all lists and of each.
+    /// Rows that the filter excludes: of all lists, and of each list.
     pub filtered: u64,
     pub(crate) filtered_of: Vec<u64>,
     pub fingerprint: String,
     pub columns: Vec<Vec<String>>,
-    /// Lists whose encoding was guessed, and how.
+    /// Lists whose encoding was guessed, with the guess.
     pub guesses: Vec<(String, Guess)>,
-    /// The encoding of each list, in their order.
+    /// The encoding of each list, in order.
     pub encodings: Vec<(String, ReadAs)>,
-    /// What reading the lists changed or left out.
+    /// What the reader changed or left out.
     pub findings: Vec<Finding>,
-    /// Addresses under `always` that are in no list.
+    /// The number of addresses of `canary.always` that are in no list.
     pub always_missing: usize,
-    /// Addresses that had invisible characters at an end, which were taken off, and the places of
-    /// the first ones.
+    /// The number of addresses from which invisible characters at an end were removed, and the
+    /// first places.
     pub trimmed: (u64, Vec<String>),
-    /// Rows for which the message cannot be rendered; they count as invalid.
+    /// Rows that cannot be rendered; they count as invalid.
     pub unrendered: u64,
-    /// Sendable addresses whose domain has no dot, and the places of the first ones.
+    /// The number of sendable addresses whose domain has no dot, and the first places.
     pub no_dot: (u64, Vec<String>),
-    /// The sendable ones, for a comparison with other runs.
+    /// The sendable people, for comparison with other runs.
     pub people: Sketch,
     pub(super) empties: Empties,
-    /// By whether it is about the message, and in words.
+    /// The defects, by whether they concern the message, and by their text.
     defects: BTreeMap<(bool, String), (u64, Vec<String>)>,
 }
 
@@ -162,12 +162,12 @@ impl Survey {
         format!("{}:{line}", self.lists.get(list as usize).map_or("?", String::as_str))
     }
 
-    /// Rows in.
+    /// The number of input rows.
     pub(crate) fn rows(&self) -> u64 {
         self.tally.total()
     }
 
-    /// Why rows cannot be mailed, by kind; those of the message last.
+    /// Why rows cannot be mailed, by kind; rendering errors come last.
     pub(crate) fn defects(&self) -> Vec<Defect> {
         let absent = [AddressError::Empty, AddressError::Nothing].map(|why| why.to_string());
         let defect = |((is_rendering, what), (count, places)): (
@@ -181,9 +181,9 @@ impl Survey {
             fix: match is_rendering {
                 true => self.fix(what),
                 false if absent.contains(what) => {
-                    "nothing to do where these people have none; --max-empty 5% refuses a list with more of them".to_owned()
+                    "no change is needed if these people have no address; --max-empty 5% refuses a list with more of them".to_owned()
                 }
-                false if what.starts_with("row has") => "put quotes around a field that holds the delimiter, or correct the row".to_owned(),
+                false if what.starts_with("row has") => "put quotes around a field that contains the delimiter, or correct the row".to_owned(),
                 false => "correct the address, or remove the row".to_owned(),
             },
         }
@@ -191,8 +191,7 @@ impl Survey {
         self.defects.iter().map(defect).collect()
     }
 
-    /// The refusal of a list whose encoding is only a guess, where the operator has not agreed to
-    /// it.
+    /// The refusal of a list whose encoding is only guessed and not confirmed by the operator.
     pub(crate) fn judge_encoding(&self) -> Result<(), Error> {
         match self.guesses.first() {
             Some((list, guess)) => {
@@ -202,7 +201,7 @@ impl Survey {
         }
     }
 
-    /// Lines for people about what decides who is mailed; said also under `-q`.
+    /// The notes that explain who is mailed, shown even under `-q`.
     pub(crate) fn decisive(&self) -> Vec<String> {
         let findings = self
             .findings
@@ -217,12 +216,12 @@ impl Survey {
             .collect()
     }
 
-    /// Lines about rows without an address that have one in another column of addresses.
+    /// The notes about rows without an address that have one in another address column.
     pub(crate) fn with_another(&self) -> Vec<String> {
         self.empties.with_another(&self.lists, &self.columns)
     }
 
-    /// A line about each list that adds no recipient.
+    /// One note for each list that adds no recipient.
     pub(crate) fn without_rows(&self) -> Vec<String> {
         let list = |(at, name): (usize, &String)| {
             let filtered = self.filtered_of.get(at).copied().unwrap_or_default();
@@ -231,14 +230,14 @@ impl Survey {
         self.lists.iter().enumerate().filter_map(list).collect()
     }
 
-    /// The line about addresses whose domain has no dot, where there are any.
+    /// The note about addresses whose domain has no dot, if there are any.
     pub(crate) fn no_dot_note(&self) -> Option<String> {
         let (count, places) = &self.no_dot;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
-        (*count > 0).then(|| format!("addresses whose domain has no dot, which only a local network delivers ({count}): {}{more}", places.join(", ")))
+        (*count > 0).then(|| format!("addresses whose domain has no dot, which work only in a local network ({count}): {}{more}", places.join(", ")))
     }
 
-    /// The line about addresses that lost invisible characters at an end, where there are any.
+    /// The note about addresses that lost invisible characters at an end, if there are any.
     pub(crate) fn trimmed_note(&self) -> Option<String> {
         let (count, places) = &self.trimmed;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
@@ -246,12 +245,12 @@ impl Survey {
         (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end, which were taken off: {}{more}", places.join(", ")))
     }
 
-    /// How to mend that a row cannot be rendered, by the columns of all lists.
+    /// The fix for a row that cannot be rendered, with the columns of all lists.
     fn fix(&self, what: &str) -> String {
         missing::fix(what, self.columns.iter().flatten().map(String::as_str))
     }
 
-    /// A message that fails for some is a fault of the message or of the list, not of a few
+    /// The refusal if rows cannot be rendered: the message or the list is at fault, not a few
     /// addresses.
     fn unrendered_refusal(&self, listed: Option<&str>) -> Error {
         let rows = self.unrendered;
@@ -280,15 +279,15 @@ impl Survey {
         );
         let all = match listed {
             None => "; `mailbatch check` writes all of them to a file".to_owned(),
-            Some("") => "; --rejected FILE takes all of them".to_owned(),
+            Some("") => "; --rejected FILE writes all of them to a file".to_owned(),
             Some(files) => format!("; all of them are in {files}"),
         };
         Error::refused(what).hint(format!("{fix}; --skip-unrendered leaves these rows out{all}"))
     }
 
-    /// The refusals that are known only when the last row has been read: a wrong or truncated
-    /// list. `listed` names the file in which the command has written the bad rows, if it is one
-    /// that does; it is empty where it could not.
+    /// The refusals that are known only after the last row: a wrong or truncated list. `listed`
+    /// names the file with the bad rows, if the command has written one; it is empty if that
+    /// failed.
     pub(crate) fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
         let Judgement { max_invalid, max_empty, expect, skip_unrendered } = *by;
         if let Some(expect) = expect
@@ -316,7 +315,7 @@ impl Survey {
                 .hint("did the export lose them? if these people have none, raise --max-empty")
                 .about(Subject::List));
         }
-        // People without an address are no bad addresses.
+        // People without an address do not count as invalid addresses.
         let apart = judged.all - judged.faults;
         let (invalid, rows) = (
             (self.tally.get(Outcome::Invalid) - self.unrendered).saturating_sub(apart),
@@ -327,7 +326,7 @@ impl Survey {
                 .invalid_refusal((invalid, rows), max_invalid, &judged, listed)
                 .about(Subject::List));
         }
-        // One of several lists may be small beside the others.
+        // Checked for each list, because one of several lists may be small compared to the others.
         if judged.broken.iter().any(|(faults, rows)| is_more(*faults, *rows, max_invalid)) {
             let ways =
                 judged.hint.unwrap_or_else(|| "leave the list out, or export it again".to_owned());
@@ -359,14 +358,14 @@ impl Survey {
         }
         ways.push(match listed {
             None => "`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid".to_owned(),
-            Some("") => "fix the rows or the message, or raise --max-invalid; --rejected FILE takes all of them".to_owned(),
+            Some("") => "fix the rows or the message, or raise --max-invalid; --rejected FILE writes all of them to a file".to_owned(),
             Some(file) => format!("fix the rows, which are in {file}, or the message; or raise --max-invalid"),
         });
         Error::refused(what).hint(ways.join("; "))
     }
 }
 
-/// What is said of a list that adds no recipient; `filtered` rows of it are left out by `--where`.
+/// The note about a list that adds no recipient; `--where` excludes `filtered` rows of it.
 pub(crate) fn without_rows(list: &str, filtered: u64) -> String {
     match filtered {
         0 => format!("{list} has no rows, so that it adds no recipient"),
