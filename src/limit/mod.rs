@@ -1,8 +1,9 @@
-//! When may how many go: grants leased from the ledger, paced by governor inside each lease.
+//! Decides when how many messages may be sent: grants are leased from the ledger, and governor
+//! paces them within each lease.
 //!
-//! The ledger keeps the promise (no sliding window of any run of the workspace ever holds more than
-//! the rate); governor only spreads the grants of one lease evenly, so that a server sees a steady
-//! stream and not a burst at each lease's start.
+//! The ledger enforces the rate: in any sliding window, all runs of the workspace together stay
+//! within it. Governor only spreads the grants of a lease evenly, so that the server does not see a
+//! burst at the start of each lease.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -27,14 +28,14 @@ mod together;
 
 pub(crate) use together::together;
 
-/// The most leases that are asked for at once.
+/// The most leases requested at once.
 const MOST_AHEAD: f64 = 64.0;
-/// One disk that hangs for a minute is no reason to lease the next minute: leases far ahead look
-/// like ones from before the clock was set back. A disk that takes over three times this for every
-/// sync leaves no lease to use.
+/// The longest ledger delay that is planned for. Leases far ahead look as if they were made before
+/// the clock was set back, so one slow sync must not cause them. On a disk whose every sync takes
+/// over three times this long, all leases expire unused.
 const MOST_LAG: Duration = Duration::from_millis(500);
 
-/// Hands out the slots of one rate, one at a time, in the order in which they were asked for.
+/// Grants the slots of one rate, one at a time, in the order of the requests.
 pub(crate) struct Pacer {
     ledger: Arc<dyn Ledger>,
     key: String,
@@ -44,27 +45,27 @@ pub(crate) struct Pacer {
     spread: DefaultDirectRateLimiter,
     clock: DefaultClock,
     lag: Lag,
-    /// How long callers that had a slot of this rate had to wait for one of another.
+    /// How long callers with a slot of this rate waited for the slot of another rate.
     waits: Lag,
     state: Mutex<PacerState>,
-    /// Held by the caller that is next, among those that wait for this rate alone: a caller that
-    /// already has a slot of another rate does not wait behind them.
+    /// The queue of callers that need this rate only; the next one holds the lock. A caller that
+    /// already has a slot of another rate does not wait in it.
     queue: Mutex<()>,
-    /// Held by the caller that asks for a whole batch, until it may go.
+    /// Held by a caller that requests a whole batch, until it may send.
     turn: Mutex<()>,
-    /// What the next request reports to the ledger.
+    /// Unused parts of leases, reported to the ledger with the next request.
     spent: sync::Mutex<Vec<Spent>>,
 }
 
 #[derive(Default)]
 struct PacerState {
-    /// In their order; the first one is in use, or will be.
+    /// In order of time; the first one is in use or will be next.
     leases: VecDeque<Held>,
-    /// Leases that were asked for. The request outlives the caller that waits for its answer.
+    /// A pending request for leases. The request outlives the caller that waits for its answer.
     asked: Option<JoinHandle<LedgerResult<Vec<Granted>>>>,
-    /// The window is full until then.
+    /// The window is full until this time.
     not_before: Option<Instant>,
-    /// The even pace has let one go that did not go.
+    /// Governor has granted a message that has not been sent yet.
     paced: bool,
 }
 
@@ -83,22 +84,23 @@ impl Held {
     }
 }
 
-/// An answer of the ledger, as it was understood when it came: later the wall clock may be another.
+/// The ledger's answer, converted to the monotonic clock on arrival, because the wall clock may
+/// change later.
 enum Granted {
     Lease(Held),
     NotBefore(Instant),
 }
 
 impl Pacer {
-    /// A pacer for the rate known in the ledger as `key` (`relay`, or `relay/gmail.com`).
+    /// Creates a pacer for the rate with this key in the ledger (`relay`, or `relay/gmail.com`).
     pub(crate) fn new(ledger: Arc<dyn Ledger>, key: String, rate: Rate) -> Self {
-        // A twentieth of the window loses at most a twentieth of the rate to the window's edge, and
-        // keeps what a crash forfeits small.
+        // With a twentieth of the window, the window's edges cost at most a twentieth of the rate,
+        // and a crash forfeits little.
         let slice = (rate.per / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
         let per_slice = rate.per_second() * slice.as_secs_f64();
         let want = (per_slice.floor() as u32).clamp(1, rate.count.get());
-        // Timers are late by a millisecond or so; two at once, or what goes in 10 ms, lets a lease
-        // catch up before it expires.
+        // Timers are late by about a millisecond. A burst of two, or of 10 ms worth of messages,
+        // lets a lease catch up before it expires.
         let burst = NonZeroU32::new(((rate.per_second() * 0.01).ceil() as u32).max(2))
             .unwrap_or(NonZeroU32::MIN);
         let apart = rate.per.div_f64(f64::from(rate.count.get())).max(Duration::from_nanos(1));
@@ -120,18 +122,17 @@ impl Pacer {
         }
     }
 
-    /// The rate that is kept.
+    /// The rate that this pacer enforces.
     pub(crate) fn rate(&self) -> Rate {
         self.rate
     }
 
-    /// How long so many take at an even pace.
+    /// How long `count` messages take at an even pace.
     pub(crate) fn pace(&self, count: u32) -> Duration {
         self.rate.per.mul_f64(f64::from(count) / f64::from(self.rate.count.get()))
     }
 
-    /// Waits until one more may go. Dropping the future gives nothing away that had been granted to
-    /// others.
+    /// Waits until one message may be sent. Dropping the future does not lose a grant.
     pub(crate) async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
         let _queue = self.queue.lock().await;
         let mut state = self.state.lock().await;
@@ -140,8 +141,9 @@ impl Pacer {
         Ok(())
     }
 
-    /// Waits until one more may go by this rate and by `wider`, at the same instant. Both are
-    /// locked in this order: `wider` is the rate of all, and no receiving domain's.
+    /// Waits until both this rate and `wider` allow one message at the same time. The locks are
+    /// taken in this order, so `wider` must be the provider's rate and `self` that of a receiving
+    /// domain.
     pub(crate) async fn slot_of_both(self: &Arc<Self>, wider: &Arc<Self>) -> LedgerResult<()> {
         let mut own = self.state.lock().await;
         loop {
@@ -152,8 +154,8 @@ impl Pacer {
             wider.ready(&mut other).await?;
             other.paced = true;
             self.waits.learn(ready.elapsed());
-            // Where the wait was longer than the lease, another one may come while the other rate's
-            // still holds.
+            // If waiting took longer than this lease, a new one may arrive while the lease of
+            // `wider` is still valid.
             let over = wider.lease(&mut other, Instant::now()).map_or(ready, |lease| lease.until);
             if let Ok(ready) = tokio::time::timeout_at(over, self.ready(&mut own)).await {
                 ready?;
@@ -170,9 +172,9 @@ impl Pacer {
         }
     }
 
-    /// Gives back what will not be used any more, so that other runs need not wait for it.
+    /// Returns the unused leases, so that other runs need not wait for them.
     pub(crate) async fn close(&self) -> LedgerResult<()> {
-        // Who still waits for a slot keeps what there is.
+        // A caller that still waits for a slot keeps the leases.
         if let Ok(mut state) = self.state.try_lock() {
             self.collect(&mut state).await?;
             for lease in mem::take(&mut state.leases) {
@@ -187,8 +189,8 @@ impl Pacer {
         if spent.is_empty() { Ok(()) } else { self.ledger.take_back(&self.key, spent).await }
     }
 
-    /// The lease by which one may go, now or when it begins. Grants that were not used in time have
-    /// expired: using them late is what would make a burst.
+    /// The current lease. Unused grants of earlier leases have expired, because using them late
+    /// would cause a burst.
     fn lease(&self, state: &mut PacerState, now: Instant) -> Option<Held> {
         while let Some(over) = state.leases.pop_front_if(|lease| lease.is_over(now)) {
             self.gives_back(&over, over.lease.count - over.left, over.until);
@@ -196,7 +198,7 @@ impl Pacer {
         state.leases.front().copied()
     }
 
-    /// One goes now.
+    /// Uses one grant of the current lease.
     fn go(&self, state: &mut PacerState, now: Instant) {
         state.paced = false;
         if let Some(lease) = state.leases.front_mut() {
@@ -207,8 +209,8 @@ impl Pacer {
         }
     }
 
-    /// Of a lease that is no longer used, what `used` leaves goes back with the next question, and
-    /// the time after `until`.
+    /// Reports that a lease ended: `used` of its grants were used, and nothing after `until`. The
+    /// rest goes back to the ledger with the next request.
     fn gives_back(&self, held: &Held, used: u32, until: Instant) {
         let until = held
             .lease
@@ -224,7 +226,8 @@ impl Pacer {
         }
     }
 
-    /// Waits until one may go at once. It goes by `go`, or `paced` keeps its place.
+    /// Waits until a message may be sent at once. The caller then uses the grant with `go`, or
+    /// keeps it by setting `paced`.
     async fn ready(self: &Arc<Self>, state: &mut PacerState) -> LedgerResult<()> {
         loop {
             let lease = self.lease(state, Instant::now());
@@ -245,7 +248,7 @@ impl Pacer {
         }
     }
 
-    /// Asks for the next leases so early that they are there when the last one ends, also where the
+    /// Requests the next leases early enough that they arrive before the last one ends, even if the
     /// disk is slow.
     async fn ask_ahead(self: &Arc<Self>, state: &mut PacerState) -> LedgerResult<()> {
         if state.asked.as_ref().is_some_and(JoinHandle::is_finished) {
@@ -255,12 +258,13 @@ impl Pacer {
         let (lag, patience) = (self.lag.double(), self.waits.double());
         let single = self.pace(1) > self.slice;
         if single && lag <= self.pace(1) && !state.leases.is_empty() {
-            // There is time for it when the one has gone and the unused part of its lease has been
-            // returned.
+            // The request can wait until this grant has been used and the rest of its lease has
+            // been returned.
             return Ok(());
         }
-        // A lease of one is as long as it may have to wait for another rate. Leases of more follow
-        // each other, and are there as early. The next look is when the next one goes.
+        // A lease for a single message is as long as the message may have to wait for another rate.
+        // Leases for more messages follow each other, and are requested that much earlier. The next
+        // check is at the next message.
         let (portion, slice, lead) = match single {
             true => (Portion::Whole(1), self.slice + patience, lag),
             false => (Portion::UpTo(self.want), self.slice, lag + self.pace(1) + patience),
@@ -287,13 +291,13 @@ impl Pacer {
         Ok(())
     }
 
-    /// Waits for the answers to what was asked ahead.
+    /// Waits for the answers to pending requests.
     async fn collect(&self, state: &mut PacerState) -> LedgerResult<()> {
         let Some(asked) = state.asked.as_mut() else { return Ok(()) };
         let answer = asked.await;
         state.asked = None;
         let answers = answer.map_err(|e| {
-            LedgerError::Gone(format!("a lease was not asked for to the end: {e}"))
+            LedgerError::Gone(format!("the request for a lease was interrupted: {e}"))
         })??;
         for granted in answers {
             match granted {
@@ -322,7 +326,7 @@ impl Pacer {
         Ok(())
     }
 
-    /// Asks the ledger, and notes how long it takes to answer.
+    /// Requests a lease from the ledger, and measures how long the answer takes.
     async fn ask(
         &self,
         portion: Portion,
@@ -335,9 +339,9 @@ impl Pacer {
         let leased = self.ledger.lease(&self.key, self.rate, wish).await?;
         let (answered_at, answered) = (Timestamp::now(), Instant::now());
         self.lag.learn(answered - asked);
-        // The clock may have been set between question and answer, before or after the ledger
-        // looked at it: what is sooner is right, or is over. Bounded, so that no clock can stop the
-        // run for much longer than the window.
+        // The clock may have been set between request and answer, before or after the ledger read
+        // it. Of the two conversions, the earlier one is right or already over. The bound keeps any
+        // clock change from stopping the run for much longer than the window.
         let since = |then: Timestamp, at: Timestamp| {
             Duration::try_from(then.duration_since(at))
                 .unwrap_or(Duration::ZERO)
@@ -360,12 +364,11 @@ impl Pacer {
     }
 }
 
-/// How long something takes, an answer of the ledger for one, in microseconds.
+/// The duration of something, for example of the ledger's answers, in microseconds.
 struct Lag {
-    /// The longest time that it took, forgotten by and by.
+    /// The longest duration, which decays slowly.
     longest: AtomicU64,
-    /// What it takes at least, as long as that lasts: one that hung is no reason to expect it of
-    /// the next.
+    /// The usual duration; a single slow answer raises it only a little.
     least: AtomicU64,
 }
 
@@ -376,18 +379,19 @@ impl Lag {
 
     fn learn(&self, took: Duration) {
         let took = took.min(MOST_LAG).as_micros() as u64;
-        // Of two that learn at once either may win.
+        // If two callers update at once, either value may win.
         self.longest.store(took.max(self.longest.load(Relaxed) / 32 * 31), Relaxed);
         let least = self.least.load(Relaxed);
         self.least.store(took.min(least + took.saturating_sub(least) / 16), Relaxed);
     }
 
-    /// By then a lease that begins then has mostly been granted. One that has not goes back.
+    /// A request this far ahead is usually granted before its lease starts. If it is late, the
+    /// lease is returned.
     fn mostly(&self) -> Duration {
         Duration::from_micros(self.least.load(Relaxed)) * 3 / 2
     }
 
-    /// By then a lease that begins then has been granted.
+    /// A request this far ahead is almost certainly granted before its lease starts.
     fn safely(&self) -> Duration {
         self.double() * 3 / 4
     }

@@ -1,4 +1,4 @@
-//! Leave for whole batches, by several rates at one instant.
+//! Permission to send whole batches, by several rates at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Granted, Held, Pacer};
 use crate::ledger::{LedgerResult, Portion};
 
-/// Leave for a whole batch to go at one instant, until it has expired.
+/// Permission to send a whole batch at once, until it expires.
 #[derive(Clone, Copy, Debug)]
 struct Leave(Held);
 
@@ -18,8 +18,8 @@ impl Leave {
     }
 }
 
-/// Waits until each of these rates lets so many go, all at one instant; the slowest comes first.
-/// More than a rate's number can never go at once: the caller cuts batches to fit.
+/// Waits until each of these rates allows its count at the same time; the slowest rate must come
+/// first. A count above the rate's number is never allowed, so the caller must cut batches to fit.
 pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
     match shares {
         [] => return Ok(()),
@@ -36,10 +36,10 @@ pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> 
             if let Some(Leave(missed)) = leave.take() {
                 pacer.gives_back(&missed, 0, missed.until);
             }
-            // Those that come after it are asked before it begins.
+            // In the first round, the later rates are requested before this lease starts.
             let others = if round == 0 { shares.len() - place - 1 } else { 0 };
-            // What expires while another rate is waited for is longer the next time, so that they
-            // come to hold together.
+            // A lease that expired while another rate was waited for is longer the next time, so
+            // that the leases eventually overlap.
             let granted = pacer.leave(*count, 2_u32.pow(round.min(6)), at, others as u32).await?;
             at = at.max(granted.0.from);
             *leave = Some(granted);
@@ -60,8 +60,8 @@ pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> 
 }
 
 impl Pacer {
-    /// Leave to send `count` at once, in a time that begins at `at` or later and is `moments`
-    /// slices long. Returns early enough before it for so many `others` to be asked.
+    /// Requests permission to send `count` at once, from `at` or later, for `moments` slices.
+    /// Returns early enough before the start to request `others` more rates.
     async fn leave(
         &self,
         count: u32,
@@ -91,7 +91,7 @@ impl Pacer {
     }
 }
 
-/// Waits until so long before.
+/// Sleeps until `before` ahead of `then`.
 async fn wait_until(then: Instant, before: Duration) {
     tokio::time::sleep(then.duration_since(Instant::now()).saturating_sub(before)).await;
 }
