@@ -1,10 +1,10 @@
-//! E-mail addresses: what can be mailed, what it is called on the wire, and when two of them are
-//! the same person.
+//! E-mail addresses: their validity, their form on the wire, and when two of them are the same
+//! person.
 //!
 //! The syntax is RFC 5321 section 4.1.2 with the lengths of section 4.5.3.1, RFC 6531 for non-ASCII
-//! local parts, and RFC 5890 for international domains, which are made ASCII at once. `reading` is
-//! the one reader, `domain` and `characters` hold what Unicode and IDNA2008 say, `scripts` finds
-//! look-alikes, and `spellings` makes keys.
+//! local parts, and RFC 5890 for international domains, which are converted to ASCII at once.
+//! `reading` parses addresses, `domain` and `characters` apply the rules of Unicode and IDNA2008,
+//! `scripts` finds look-alikes, and `spellings` computes keys.
 
 mod characters;
 mod domain;
@@ -30,8 +30,8 @@ const LONGEST_LOCAL: usize = 64;
 /// brackets).
 const LONGEST: usize = 254;
 
-/// An address as it goes on the wire: the local part as typed, but in NFC and without quotes that
-/// it does not need, the domain in lowercase ASCII.
+/// An address in its form on the wire. The local part is as typed, but in NFC and without
+/// unnecessary quotes; the domain is in lowercase ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     text: Box<str>,
@@ -44,9 +44,9 @@ pub enum Dedupe {
     /// Case-insensitively: `Ann@x.org` and `ann@X.org` are one person. The default.
     #[default]
     Ci,
-    /// The local part as typed, the domain in any case.
+    /// The local part must be equal; the domain is compared case-insensitively.
     Exact,
-    /// Every row is a recipient of its own.
+    /// Every row is a separate recipient.
     Off,
 }
 
@@ -72,13 +72,13 @@ impl fmt::Display for Dedupe {
     }
 }
 
-/// Why a text is not an address that can be mailed. The messages never repeat the address, but for
-/// one character that is wrong.
+/// Why a text is not a valid address. The messages never repeat the address, except for one invalid
+/// character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error("address is empty")]
     Empty,
-    #[error("address is a word that stands for nothing, such as NULL or n/a")]
+    #[error("address is a placeholder for a missing value, such as NULL or n/a")]
     Nothing,
     #[error("address has no @")]
     NoAt,
@@ -90,21 +90,21 @@ pub enum AddressError {
     LocalTooLong,
     #[error("address is longer than 254 bytes")]
     TooLong,
-    #[error("address holds a space or a line break")]
+    #[error("address contains a space or a line break")]
     Space,
-    #[error("address holds an invisible character, {}; remove it", Named(*.0))]
+    #[error("address contains an invisible character, {}; remove it", Named(*.0))]
     Unseen(char),
     #[error("address has more than one @")]
     SecondAt,
-    #[error("local part has a dot at its end or two in a row")]
+    #[error("local part starts or ends with a dot, or has two dots in a row")]
     Dots,
-    #[error("local part holds a character that needs quotes")]
+    #[error("local part contains a character that needs quotes")]
     LocalCharacter,
-    #[error("quoted local part is not closed or escapes nothing")]
+    #[error("quoted local part has no closing quote directly before the @")]
     Quotes,
     #[error("domain is not a valid host name")]
     Domain,
-    #[error("domain holds {}, which IDNA2008 does not allow there", Named(*.0))]
+    #[error("domain contains {}, which IDNA2008 does not allow there", Named(*.0))]
     Disallowed(char),
     #[error("domain is an IP address; use a domain name")]
     Literal,
@@ -112,39 +112,37 @@ pub enum AddressError {
     DisplayName,
     #[error("address begins with mailto:; keep only what follows it")]
     Mailto,
-    #[error("address is in quotation marks or brackets, or follows a spreadsheet's text mark; remove the {}", Named(*.0))]
+    #[error("address is in quotation marks or brackets, or has a spreadsheet's text mark before it; remove the {}", Named(*.0))]
     Wrapped(char),
     #[error("address ends in {}; remove it", Named(*.0))]
     Trailing(char),
-    #[error(
-        "address begins with {0}, as rows do that are struck out; remove the sign if it is to be mailed"
-    )]
+    #[error("address begins with {0}, which marks a row as struck out; remove the sign to mail it")]
     StruckOut(&'static str),
-    #[error("address holds {}, a typographic sign; did you mean {meant} ?", Named(*.found))]
+    #[error("address contains {}, a typographic sign; did you mean {meant} ?", Named(*.found))]
     Sign { found: char, meant: char },
-    #[error("local part holds {}, which is punctuation", Named(*.0))]
+    #[error("local part contains {}, which is punctuation", Named(*.0))]
     Punctuation(char),
-    #[error("address holds {}, a full-width letter or another variant; write the plain character", Named(*.0))]
+    #[error("address contains {}, a full-width letter or another variant; write the plain character", Named(*.0))]
     Variant(char),
-    #[error("address holds {}, which is no character of any script", Named(*.0))]
+    #[error("address contains {}, which is not a character of any script", Named(*.0))]
     NoCharacter(char),
-    #[error("local part begins with {}, a mark that belongs onto a letter", Named(*.0))]
+    #[error("local part begins with {}, a combining mark that must follow a letter", Named(*.0))]
     LeadingMark(char),
-    #[error("address holds {}, a mark over or through the character before it; remove it", Named(*.0))]
+    #[error("address contains {}, a mark over or through the character before it; remove it", Named(*.0))]
     LooseMark(char),
-    #[error("address mixes letters of scripts that look alike; {} is of another script than the word it stands in", Named(*.0))]
+    #[error("address mixes letters of scripts that look alike; {} is of another script than the rest of its word", Named(*.0))]
     MixedScripts(char),
 }
 
-/// A character by its code point, and as it looks where it can be shown.
+/// Displays a character as its code point, followed by the character itself if it can be shown.
 struct Named(char);
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(c) = *self;
         write!(f, "U+{:04X}", u32::from(c))?;
-        // Neither a mark nor what is invisible can stand alone, and a letter from right to left
-        // would turn the line around.
+        // A mark or an invisible character cannot be shown alone, and a right-to-left letter would
+        // reverse the line.
         let is_shown = !characters::is_unseen(c)
             && !characters::is_mark(c)
             && !matches!(c, '\u{590}'..='\u{8ff}' | '\u{e000}'..='\u{f8ff}');
@@ -152,35 +150,39 @@ impl fmt::Display for Named {
     }
 }
 
-/// What is legal about an address and yet often a mistake; listed by `check`, never refused.
+/// A property of a valid address that is often a mistake. `check` lists it; the address is never
+/// refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// `postmaster`, `abuse`, `info` and the like (RFC 2142): seldom one person who subscribed.
+    /// `postmaster`, `abuse`, `info` and the like (RFC 2142): seldom the address of a single
+    /// subscriber.
     Role,
     /// The domain has no dot.
     NoDot,
     /// The local part is in quotes.
     QuotedLocalPart,
-    /// The local part begins or ends with a sign: what is left of a formula, a list or a quotation.
+    /// The local part begins or ends with a sign, often left over from a formula, a list or a
+    /// quotation.
     SignAtEnd,
-    /// The local part holds a picture or a sign that is not ASCII.
+    /// The local part contains an emoji or another non-ASCII sign.
     Symbol,
-    /// Latin stands in a word with another script, or a word of another script reads as a Latin
-    /// one.
+    /// A word mixes Latin letters with another script, or a word in another script looks like a
+    /// Latin one.
     LookAlike,
-    /// The local part holds a sign that few mailboxes have: once used for routes, or left of a
+    /// The local part contains a sign that few mailboxes have, such as those of old mail routes or
     /// code.
     OddSign,
-    /// The domain has an underscore, which no host name has.
+    /// The domain has an underscore, which is not allowed in host names.
     Underscore,
-    /// The domain ends in a single letter, as no domain does: it may be cut off.
+    /// The domain ends in a label of a single letter, which no public domain does: it may be cut
+    /// off.
     OneLetter,
-    /// The domain ends in `.invalid`, by which addresses are put out of use.
+    /// The domain ends in `.invalid`, which people append to disable an address.
     Invalid,
 }
 
 impl Note {
-    /// One fragment for a table.
+    /// A short text for a table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Role => "role address",
@@ -198,16 +200,16 @@ impl Note {
 }
 
 impl Address {
-    /// Reads one bare address. Spaces and invisible characters at its ends are dropped, anything
-    /// else that does not belong is an error. Texts that name one mailbox give one address, however
-    /// they write it.
+    /// Parses one bare address. Spaces and invisible characters at its ends are removed; anything
+    /// else that is not part of an address is an error. Different spellings of one mailbox give the
+    /// same address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let (text, at) = reading::read(text)?;
         Ok(Self { text: text.into_boxed_str(), at })
     }
 
-    /// An address that was planned earlier, letter for letter as it was planned, perhaps in a
-    /// spelling that is read as another one now. Errs where it is no address any more.
+    /// Reads an address stored in an earlier plan, keeping the stored spelling even if it is
+    /// written differently today. Returns an error if the address is no longer valid.
     pub(crate) fn as_planned(text: &str) -> Result<Self, AddressError> {
         let read = Self::parse(text)?;
         let is_one_word = !text.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -217,17 +219,17 @@ impl Address {
         })
     }
 
-    /// The address as it goes on the wire.
+    /// The address in its form on the wire.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The same, for good.
+    /// The same as an owned string.
     pub fn into_string(self) -> String {
         self.text.into()
     }
 
-    /// The part before the `@`, in its one spelling.
+    /// The part before the `@`, in its normal form.
     pub fn local(&self) -> &str {
         &self.text[..usize::from(self.at)]
     }
@@ -237,8 +239,8 @@ impl Address {
         &self.text[usize::from(self.at) + 1..]
     }
 
-    /// The whole address in lowercase: what suppression entries and, unless set otherwise,
-    /// duplicates are compared by.
+    /// The whole address in lowercase. Suppressions and, by default, duplicates are compared in
+    /// this form.
     pub fn folded(&self) -> String {
         spellings::fold(&self.text)
     }
@@ -251,12 +253,12 @@ impl Address {
         }
     }
 
-    /// Whether the server must offer SMTPUTF8 (RFC 6531) to take this address.
+    /// Whether the server must support SMTPUTF8 (RFC 6531) for this address.
     pub fn needs_smtputf8(&self) -> bool {
         !self.text.is_ascii()
     }
 
-    /// What is legal and yet worth a look.
+    /// The properties that are valid but often a mistake.
     pub fn notes(&self) -> Vec<Note> {
         const ROLES: [&str; 14] = [
             "abuse",

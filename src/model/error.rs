@@ -1,4 +1,4 @@
-//! What stops a run before or while it sends: one message, one hint, one exit code.
+//! The error that ends a command: a message, a hint and an exit code.
 
 use std::fmt;
 
@@ -14,7 +14,8 @@ pub enum Subject {
     Canary,
 }
 
-/// An error that ends the program. Its text says what and where; the hint says how to mend it.
+/// An error that ends the program. The message says what is wrong and where; the hint says how to
+/// fix it.
 #[derive(Debug)]
 pub struct Error {
     exit: Exit,
@@ -24,12 +25,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error that ends the program with `exit`.
+    /// Creates an error with the exit code `exit`.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), hint: None, subject: None }
     }
 
-    /// Exit 1: a defect, a full disk, a broken ledger.
+    /// Exit 1: a defect in mailbatch, a full disk, a damaged ledger.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Exit::INTERNAL, message)
     }
@@ -44,31 +45,31 @@ impl Error {
         Self::new(Exit::REFUSED, message)
     }
 
-    /// The same error with a line on how to mend it.
+    /// Adds a hint on how to fix the error.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same error, said to be about a part of a send; the first who says so knows best.
+    /// Sets the subject of the error, unless it has one: the first caller knows best.
     #[must_use]
     pub fn about(mut self, subject: Subject) -> Self {
         self.subject = self.subject.or(Some(subject));
         self
     }
 
-    /// What it is about, where that is known.
+    /// The part of the send that the error is about, if known.
     pub fn subject(&self) -> Option<Subject> {
         self.subject
     }
 
-    /// What is wrong, and how to mend it.
+    /// The message and the hint.
     pub fn parts(&self) -> (&str, Option<&str>) {
         (&self.message, self.hint.as_deref())
     }
 
-    /// The code the process ends with.
+    /// The exit code of the process.
     pub fn exit(&self) -> Exit {
         self.exit
     }
@@ -86,5 +87,5 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The result of anything that can stop the program.
+/// The result of an operation that can end the program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,5 +1,5 @@
-//! What happens to a message after the hand-over, in one form for all sources, and what follows
-//! from it for the recipient.
+//! Events about a message after it was submitted, in one form for all sources, and their
+//! consequences for the recipient.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ pub(crate) use rule::SoftBounces;
 
 use crate::model::outcome::{Reason, words};
 
-/// The version of [`Event`] as it is written in output and read back.
+/// The version of [`Event`] in output and input.
 pub(crate) const VERSION: u32 = 1;
 
-/// How much of a raw payload is kept. What reports a bounce stands before the returned message, so
-/// of a longer one the beginning is kept.
+/// How much of a raw payload is kept. If it is longer, the beginning is kept, because a bounce
+/// report comes before the returned message.
 pub const RAW_LIMIT: usize = 256 * 1024;
 
 words! {
-    /// What happened to a message after it was handed over.
+    /// The type of an event about a submitted message.
     EventKind {
         Queued = "queued",
         Sent = "sent",
@@ -40,9 +40,9 @@ words! {
 }
 
 impl EventKind {
-    /// Whether it proves that the provider took the message. What it refused proves nothing: by
-    /// this word Mailgun reports what it never took, and others what they dropped after they had
-    /// taken it.
+    /// Whether the event proves that the provider accepted the message. `rejected` does not:
+    /// Mailgun uses the word for messages that it never accepted, others for messages that they
+    /// accepted and dropped.
     pub const fn proves_taken(self) -> bool {
         match self {
             Self::Queued
@@ -60,52 +60,53 @@ impl EventKind {
 }
 
 words! {
-    /// Whether a bounce says that the address is of no use.
+    /// Whether a bounce means that the address is unusable.
     Bounce {
-        /// The mailbox or its domain does not exist: nothing sent there will ever arrive.
+        /// The mailbox or its domain does not exist: no message to it will ever arrive.
         Hard = "hard",
-        /// Anything else: another message, or another day, may arrive.
+        /// Any other reason: another message, or the same one later, may arrive.
         Soft = "soft",
     }
 }
 
 words! {
-    /// Why it happened, in a word that programs can compare.
+    /// The reason for an event, as a word for programs.
     Class {
         /// No user has this address (RFC 3463 X.1.1, X.1.6, X.1.10).
         MailboxGone = "mailbox_gone",
-        /// The domain does not exist or takes no mail at all (X.1.2, X.1.10 of RFC 7505).
+        /// The domain does not exist or accepts no mail at all (X.1.2, X.1.10 of RFC 7505).
         DomainGone = "domain_gone",
-        /// The address cannot be an address (X.1.3).
+        /// The address is syntactically invalid (X.1.3).
         BadAddress = "bad_address",
-        /// The mailbox exists and is switched off (X.2.1).
+        /// The mailbox exists and is disabled (X.2.1).
         MailboxDisabled = "mailbox_disabled",
-        /// The mailbox or the system has no room left (X.2.2, X.3.1).
+        /// The mailbox or the system is full (X.2.2, X.3.1).
         MailboxFull = "mailbox_full",
-        /// The message is larger than is taken (X.2.3, X.3.4).
+        /// The message is too large (X.2.3, X.3.4).
         TooLarge = "too_large",
-        /// The message itself was not liked (X.6.z).
+        /// The content of the message was refused (X.6.z).
         Content = "content",
-        /// Spam filters, block lists, authentication, authorization (X.7.z): about the sender,
-        /// never about the person.
+        /// Spam filters, block lists, authentication, authorization (X.7.z): caused by the sender,
+        /// never by the recipient.
         Policy = "policy",
-        /// Too much at once.
+        /// Too many messages in a short time.
         Rate = "rate",
-        /// The way there is broken: no answer, a loop, a name that could not be looked up (X.4.z).
+        /// Delivery failed on the way: no answer, a loop, a name that could not be resolved
+        /// (X.4.z).
         Routing = "routing",
-        /// It was tried for as long as the system tries (X.4.7).
+        /// The retry period of the sending system is over (X.4.7).
         Expired = "expired",
         /// The receiving system is at fault (X.3.z).
         System = "system",
-        /// The two systems did not understand each other (X.5.z).
+        /// A protocol error between the two systems (X.5.z).
         Protocol = "protocol",
-        /// A complaint that calls it unwanted (RFC 5965 `abuse`).
+        /// A complaint about unwanted mail (RFC 5965 `abuse`).
         Abuse = "abuse",
         /// A complaint about forgery or phishing (`fraud`).
         Fraud = "fraud",
         /// A complaint about malware (`virus`).
         Virus = "virus",
-        /// The recipient took the message out of the spam folder (`not-spam`).
+        /// The recipient marked the message as not spam (`not-spam`).
         NotSpam = "not_spam",
         /// The source gives no reason.
         Other = "other",
@@ -115,38 +116,40 @@ words! {
 words! {
     /// Where an event comes from.
     Source {
-        /// A delivery status notification or a bounce in free text.
+        /// A delivery status notification, or a bounce in free text.
         Dsn = "dsn",
-        /// A feedback loop's report (RFC 5965).
+        /// A report of a feedback loop (RFC 5965).
         Arf = "arf",
-        /// A provider's verified request to our endpoint, or a press of the unsubscribe button.
+        /// A provider's verified request to mailbatch's listener, or a click on an unsubscribe
+        /// button.
         Webhook = "webhook",
-        /// A provider's event log, asked by us.
+        /// A provider's event log, polled by mailbatch.
         Poll = "poll",
-        /// A file that a person exported from a provider.
+        /// A file that an operator exported from a provider.
         Export = "export",
-        /// Reported by the provider with its reply.
+        /// Reported by the provider in its reply.
         Reply = "reply",
     }
 }
 
 impl Source {
-    /// Whether only the provider or the operator can be its source. Any sender can write a mail.
+    /// Whether only the provider or the operator can create such events. Mail can be written by any
+    /// sender.
     pub fn is_authenticated(self) -> bool {
         !matches!(self, Self::Dsn | Self::Arf)
     }
 }
 
-/// The recipient that an event is about, where its source names our own run and recipient.
+/// The recipient of an event, if the source names mailbatch's own run and recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correlation {
     /// The run.
     pub run: String,
-    /// The recipient's key in it.
+    /// The recipient's key in the run.
     pub key: String,
 }
 
-/// Something that happened after the hand-over, in the same form for every source.
+/// An event after submission, in the same form for every source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// [`VERSION`].
@@ -155,43 +158,43 @@ pub struct Event {
     pub kind: EventKind,
     /// For `bounced` only.
     pub bounce: Option<Bounce>,
-    /// Why; `None` where nothing went wrong.
+    /// The reason; `None` if nothing went wrong.
     pub class: Option<Class>,
-    /// The SMTP reply code, such as `550`; empty where there is none.
+    /// The SMTP reply code, for example `550`; empty if there is none.
     pub code: String,
-    /// The status of RFC 3463, such as `5.1.1`; empty where there is none.
+    /// The status code of RFC 3463, for example `5.1.1`; empty if there is none.
     pub status: String,
-    /// What the source says about it, in its words.
+    /// The source's text about the event.
     pub reason: String,
-    /// When it happened; when it was read where the source does not say.
+    /// When it happened; when it was read, if the source does not say.
     pub at: Timestamp,
     /// The name of the provider in the configuration; empty for mail.
     pub provider: String,
     pub source: Source,
-    /// The address; `None` where the source hides it.
+    /// The address; `None` if the source hides it.
     pub recipient: Option<String>,
-    /// The provider's id of the message; empty where there is none.
+    /// The provider's id of the message; empty if there is none.
     pub provider_id: String,
-    /// Our Message-ID without angle brackets; empty where the source does not name it.
+    /// The message's Message-ID without angle brackets; empty if the source does not name it.
     pub message_id: String,
-    /// The token of [`crate::message::token_of`] out of an envelope sender or a link; empty where
-    /// there is none.
+    /// The token of [`crate::message::token_of`] from an envelope sender or a link; empty if there
+    /// is none.
     pub token: String,
     pub correlation: Option<Correlation>,
-    /// What distinguishes this event from all others of the provider; filled in by
-    /// [`Event::identify`] where the source has no name for it.
+    /// Identifies the event among all events of the provider. [`Event::identify`] sets it if the
+    /// source gives no id.
     pub id: String,
-    /// Only free text reports it, which any sender can write: it is kept, belongs to no recipient
-    /// and suppresses none.
+    /// Only free text reports it, which any sender can write. The event is stored, but belongs to
+    /// no recipient and suppresses none.
     #[serde(skip)]
     pub is_hearsay: bool,
-    /// What the source sent, word for word, its first [`RAW_LIMIT`] bytes.
+    /// The first [`RAW_LIMIT`] bytes of the source's data, unchanged.
     #[serde(skip)]
     pub raw: Option<Arc<Raw>>,
 }
 
-/// What a source sent, and its hash: a report about a hundred thousand people is one, which all of
-/// their events share.
+/// The data of a source, with its hash. A report about a hundred thousand people is stored once,
+/// and their events share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw {
     bytes: Box<[u8]>,
@@ -199,7 +202,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// The first [`RAW_LIMIT`] bytes.
+    /// Keeps the first [`RAW_LIMIT`] bytes.
     pub fn of(raw: &[u8]) -> Self {
         let bytes = &raw[..raw.len().min(RAW_LIMIT)];
         let mut hash = [0; 16];
@@ -211,14 +214,14 @@ impl Raw {
         &self.bytes
     }
 
-    /// The beginning of its SHA-256.
+    /// The first bytes of its SHA-256.
     pub fn hash(&self) -> &[u8] {
         &self.hash
     }
 }
 
 impl Event {
-    /// An event without a recipient and a reason.
+    /// Creates an event without a recipient and a reason.
     pub fn new(kind: EventKind, source: Source, at: Timestamp) -> Self {
         Self {
             v: VERSION,
@@ -242,8 +245,8 @@ impl Event {
         }
     }
 
-    /// Gives an event without an id one that is a function of what it says, so that the same event
-    /// that comes twice is seen to.
+    /// Sets the id, if there is none, to a hash of the event's content, so that a repeated event is
+    /// recognized.
     pub fn identify(&mut self) {
         if !self.id.is_empty() {
             return;
@@ -262,25 +265,25 @@ impl Event {
             &self.status,
             &self.reason,
         ] {
-            // The length goes first, so that no two lists of parts are the same bytes.
+            // Hashes the length first, so that different lists of parts never give the same bytes.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
         self.id = HEXLOWER.encode(&hash.finish().as_ref()[..16]);
     }
 
-    /// Keeps the beginning of what the source sent.
+    /// Keeps the beginning of the source's data.
     pub fn keep_raw(&mut self, raw: &[u8]) {
         self.raw = Some(Arc::new(Raw::of(raw)));
     }
 
-    /// The word of the report's `mb_feedback` column: the type, for bounces with hard or soft.
+    /// The word in the report's `mb_feedback` column: the type, and for bounces hard or soft.
     pub fn word(&self) -> &'static str {
         feedback_word(self.kind, self.bounce)
     }
 
-    /// Why the recipient must not be mailed again, if that follows from this event alone. A policy
-    /// answer is about the sender, and a report of `not-spam` is no complaint.
+    /// The suppression that follows from this event alone. A policy refusal concerns the sender,
+    /// and a `not-spam` report is not a complaint, so neither suppresses the recipient.
     pub fn suppresses(&self) -> Option<Reason> {
         match (self.kind, self.bounce, self.class) {
             (EventKind::Bounced, _, Some(Class::Policy)) => None,
@@ -298,7 +301,7 @@ impl Event {
     }
 }
 
-/// The word of a type in the report's `mb_feedback` column.
+/// The word for a type in the report's `mb_feedback` column.
 pub(crate) fn feedback_word(kind: EventKind, bounce: Option<Bounce>) -> &'static str {
     match (kind, bounce) {
         (EventKind::Bounced, Some(Bounce::Hard)) => "bounced(hard)",

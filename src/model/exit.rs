@@ -1,6 +1,6 @@
-//! The exit-code table, for scripts. Shown by `--help`, listed in README and kept equal by a test.
+//! The table of exit codes. `--help` shows it, README lists it, and a test keeps both equal.
 
-/// A process exit code with a meaning of its own.
+/// An exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exit(u8);
 
@@ -24,23 +24,22 @@ impl Exit {
     pub const INTERRUPTED: Self = Self(130);
     pub const TERMINATED: Self = Self(143);
 
-    /// The number the process ends with.
+    /// The number of the exit code.
     pub const fn code(self) -> u8 {
         self.0
     }
 
-    /// The code with this number, if the table has it.
+    /// The exit code with this number, if it is in the table.
     pub fn from_code(code: u8) -> Option<Self> {
         TABLE.iter().map(|(exit, _)| *exit).find(|exit| exit.0 == code)
     }
 
-    /// What the code means, as `--help` says it.
+    /// The meaning as shown by `--help`.
     pub fn meaning(self) -> &'static str {
         TABLE.iter().find(|(exit, _)| *exit == self).map_or("", |(_, meaning)| meaning)
     }
 
-    /// The most telling of several codes a finished or stopped run has earned: signals win, then 7,
-    /// 12, 13, 6, 8, 10, 5, 3.
+    /// The code that takes precedence among several: signals first, then 7, 12, 13, 6, 8, 10, 5, 3.
     pub fn most_telling(earned: &[Self]) -> Self {
         const ORDER: [Exit; 11] = [
             Exit::INTERRUPTED,
@@ -63,7 +62,7 @@ impl Exit {
     }
 }
 
-/// Every code with its meaning, in the order `--help` and README show them.
+/// Every code with its meaning, in the order of `--help` and README.
 pub const TABLE: &[(Exit, &str)] = &[
     (
         Exit::OK,

@@ -1,5 +1,5 @@
-//! How numbers, durations and foreign text are written for people. Rule: nothing that comes from a
-//! list or a provider reaches a terminal with control characters in it.
+//! Formats numbers, durations and foreign text for display. The rule it keeps: text from a list or
+//! a provider never brings control characters to a terminal.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::shown::is_harmful;
 
-/// A number with commas between thousands.
+/// A number with commas as thousands separators.
 pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -26,7 +26,7 @@ pub(crate) fn rows(n: u64) -> String {
     format!("{} row{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
-/// A share with one decimal; never rounded up to 100 nor down to 0 where it is not.
+/// A percentage with one decimal, rounded down; a share above zero is never shown as 0.
 pub(crate) fn percent(n: u64, of: u64) -> String {
     if of == 0 {
         return "0.0%".to_owned();
@@ -38,7 +38,7 @@ pub(crate) fn percent(n: u64, of: u64) -> String {
     }
 }
 
-/// A length of time in the two units that matter: `0.4s`, `42s`, `12m 03s`, `2h 05m`, `3d 04h`.
+/// A duration in at most two units: `0.4s`, `42s`, `12m 03s`, `2h 05m`, `3d 04h`.
 pub(crate) fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
@@ -50,12 +50,12 @@ pub(crate) fn duration(length: Duration) -> String {
     }
 }
 
-/// How long lies between two moments; zero where the clock went backwards.
+/// The time between two timestamps; zero if the clock was set back.
 pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
-/// A rate per second with as many digits as say something.
+/// A rate per second with a useful number of digits.
 pub(crate) fn rate(per_second: f64) -> String {
     if per_second >= 100.0 { format!("{per_second:.0}/s") } else { format!("{per_second:.1}/s") }
 }
@@ -65,13 +65,13 @@ pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// RFC 3339 in UTC with whole seconds, for people.
+/// RFC 3339 in UTC with whole seconds, for display.
 pub(crate) fn seconds(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
-/// The text with line breaks and tabs made spaces, and every other control or direction-changing
-/// character made visible.
+/// Replaces line breaks and tabs by spaces, and every other character that controls a terminal or
+/// the text direction by U+FFFD.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);

@@ -1,14 +1,15 @@
-//! Literals that people type: durations, rates, percentages, counts. Parsed once, at the edge.
+//! Parsers for values that operators type: durations, rates, percentages, counts.
 //!
-//! By hand, because each is a few lines and its error names the forms that are taken.
+//! They are written here because each is only a few lines, and their errors list the accepted
+//! forms.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Parses `90s`, `15m`, `2h 30m`, `250ms`, `1d`. A bare number is refused, because its unit would
-/// be a guess.
+/// Parses `90s`, `15m`, `2h 30m`, `250ms`, `1d`. A number without a unit is refused, because the
+/// unit would be a guess.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let trimmed = text.trim();
     if trimmed == "0" {
@@ -24,7 +25,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| format!("{text:?} is negative"))
 }
 
-/// The same for how long evidence is waited for, which is at most 30 days.
+/// The same for a canary's waiting time, which is at most 30 days.
 pub fn parse_wait(text: &str) -> Result<Duration, String> {
     let wait = parse_duration(text)?;
     if wait > Duration::from_secs(30 * 86_400) {
@@ -34,7 +35,7 @@ pub fn parse_wait(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads whole days and weeks, which jiff leaves to calendars.
+/// Parses whole days and weeks, which jiff accepts only in calendar spans.
 fn days(text: &str) -> Result<jiff::SignedDuration, String> {
     if let Some(number) = text.strip_suffix('w') {
         let weeks: i64 = number.trim().parse().map_err(|_| String::new())?;
@@ -52,31 +53,31 @@ fn days(text: &str) -> Result<jiff::SignedDuration, String> {
     days.checked_mul(86_400).map(jiff::SignedDuration::from_secs).ok_or_else(String::new)
 }
 
-/// A whole number of things per window: `50/s`, `3000/min`, `500/hour`, `100000/day`.
+/// A whole number per time window: `50/s`, `3000/min`, `500/hour`, `100000/day`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
-    /// The most that may go within one window, in any sliding window of that length.
+    /// The most in any sliding window of this length.
     pub count: NonZeroU32,
-    /// The window.
+    /// The length of the window.
     pub per: Duration,
 }
 
 impl Rate {
-    /// Whether `self` allows less in the long run than `other`.
+    /// Whether this rate allows less than `other` in the long run.
     pub fn is_lower_than(&self, other: &Self) -> bool {
         u128::from(self.count.get()) * other.per.as_nanos()
             < u128::from(other.count.get()) * self.per.as_nanos()
     }
 
-    /// The largest batch that this rate lets go at once, when a request holds at most
-    /// `per_request`: of those of equal size that fit into one window, so that little of it is left
-    /// over.
+    /// The size of the largest batch that this rate allows at once, if a request has at most
+    /// `per_request`. Batches of this size divide the window's number evenly, so that little of it
+    /// is wasted.
     pub fn lot(&self, per_request: u64) -> u64 {
         let count = u64::from(self.count.get());
         count / count.div_ceil(per_request.max(1))
     }
 
-    /// The long-run number per second.
+    /// The average number per second.
     pub fn per_second(&self) -> f64 {
         f64::from(self.count.get()) / self.per.as_secs_f64()
     }
@@ -97,8 +98,11 @@ impl FromStr for Rate {
             "d" | "day" => 86_400,
             _ => return Err(wrong()),
         };
-        let count =
-            NonZeroU32::new(count).ok_or_else(|| format!("{text:?} would never send; leave the key out for no limit, or use `mailbatch pause`"))?;
+        let count = NonZeroU32::new(count).ok_or_else(|| {
+            format!(
+                "{text:?} would never send; remove the key for no limit, or use `mailbatch pause`"
+            )
+        })?;
         Ok(Self { count, per: Duration::from_secs(per) })
     }
 }
@@ -115,12 +119,12 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A share between 0 and 100 percent: `5%`, or `5pct` where a `%` would be eaten.
+/// A share between 0 and 100 percent: `5%`, or `5pct` where a `%` cannot be used, as in a crontab.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Percent(f64);
 
 impl Percent {
-    /// A share from its percentage, when that is between 0 and 100.
+    /// Creates a share from a percentage between 0 and 100.
     pub fn new(percent: f64) -> Option<Self> {
         (0.0..=100.0).contains(&percent).then_some(Self(percent))
     }
@@ -132,7 +136,7 @@ impl Percent {
 
     /// This share of `n`, rounded up.
     pub fn of_rounded_up(self, n: u64) -> u64 {
-        // Counts stay far below 2^53, so the product is exact enough to round up from.
+        // Counts are far below 2^53, so the product is exact enough to round up.
         ((n as f64) * self.0 / 100.0 - 1e-9).ceil().max(0.0) as u64
     }
 }
@@ -161,7 +165,8 @@ fn strip_percent(text: &str) -> Option<&str> {
     text.strip_suffix('%').or_else(|| text.strip_suffix("pct"))
 }
 
-/// How many recipients a canary has: `5%` of the sendable ones, rounded up, or `200` of them.
+/// The size of a canary: a share of the sendable recipients, rounded up (`5%`), or a number
+/// (`200`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CanarySize {
     Share(Percent),
@@ -169,7 +174,7 @@ pub enum CanarySize {
 }
 
 impl CanarySize {
-    /// The size for `sendable` recipients; never more than there are.
+    /// The size for this many sendable recipients; never more than all of them.
     pub fn of(self, sendable: u64) -> u64 {
         match self {
             Self::Share(share) => share.of_rounded_up(sendable),

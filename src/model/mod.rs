@@ -1,4 +1,4 @@
-//! Values without input or output, which everything else is made of.
+//! Plain values without input or output, used by all other modules.
 
 pub(crate) mod address;
 pub(crate) mod error;

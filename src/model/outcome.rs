@@ -1,5 +1,5 @@
-//! What can become of a recipient, and why: the words used in the ledger, the report and the exit
-//! code.
+//! The outcomes of recipients and their reasons, as words used in the ledger, the report and the
+//! exit code.
 
 /// Declares an enum whose variants have one stable word each, used on disk and in output.
 macro_rules! words {
@@ -9,7 +9,7 @@ macro_rules! words {
         pub enum $name { $($(#[$vmeta])* $variant,)+ }
 
         impl $name {
-            /// Every value, in the order in which tables show them.
+            /// Every value, in the order used by tables.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The stable word for this value.
@@ -46,23 +46,23 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
-    /// The final word on one input row of one run.
+    /// The outcome of one input row in one run.
     Outcome {
-        /// The provider took responsibility; never called delivered.
+        /// The provider accepted responsibility; not the same as delivered.
         Accepted = "accepted",
-        /// Permanent refusal of this recipient or of this message.
+        /// The provider permanently refused this recipient or this message.
         Rejected = "rejected",
-        /// Still transient when we gave up.
+        /// Still temporarily refused when mailbatch gave up.
         Deferred = "deferred",
-        /// May have been taken, no answer.
+        /// The provider may have accepted it, but did not answer.
         Unknown = "unknown",
-        /// On a list of ours or of the provider.
+        /// On a suppression list of the workspace or of the provider.
         Suppressed = "suppressed",
-        /// No usable address, or its row cannot be rendered.
+        /// No valid address, or its row cannot be rendered.
         Invalid = "invalid",
-        /// The same address stands earlier in this run's lists.
+        /// The same address comes earlier in this run's lists.
         Duplicate = "duplicate",
-        /// An earlier run of this campaign reached them.
+        /// An earlier run of this campaign reached the recipient.
         AlreadyAccepted = "already_accepted",
         /// Not attempted.
         Held = "held",
@@ -70,7 +70,7 @@ words! {
 }
 
 words! {
-    /// Why an outcome is what it is; absent when accepted.
+    /// The reason for an outcome; absent for accepted recipients.
     Reason {
         BadAddress = "bad_address",
         Render = "render",
@@ -98,7 +98,7 @@ words! {
 }
 
 words! {
-    /// The kind of mail a message is; `unsubscribe` entries stop marketing only.
+    /// The kind of mail; `unsubscribe` entries suppress marketing only.
     Kind {
         Marketing = "marketing",
         Transactional = "transactional",
@@ -106,7 +106,7 @@ words! {
 }
 
 words! {
-    /// Which part of a run a recipient goes with.
+    /// The part of a run that a recipient belongs to.
     Cohort {
         /// Sent and judged first.
         Canary = "canary",
@@ -116,13 +116,13 @@ words! {
 }
 
 impl Outcome {
-    /// The outcome of a recipient that the last screening keeps back for this reason.
+    /// The outcome of a recipient that the last screening removes for this reason.
     pub fn of_screening(reason: Reason) -> Self {
         if reason == Reason::BadAddress { Self::Invalid } else { Self::Suppressed }
     }
 }
 
-/// How many recipients have each outcome, and how many have none yet.
+/// The number of recipients with each outcome, and of those without one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: [u64; Outcome::ALL.len()],
@@ -136,20 +136,20 @@ impl Tally {
         self.counts[outcome as usize] += n;
     }
 
-    /// The same with `n` recipients less that have `outcome`.
+    /// The same with `n` fewer recipients that have `outcome`.
     pub fn without(mut self, outcome: Outcome, n: u64) -> Self {
         let count = &mut self.counts[outcome as usize];
         *count = count.saturating_sub(n);
         self
     }
 
-    /// One open recipient gets its outcome.
+    /// Gives one open recipient its outcome.
     pub fn settle(&mut self, outcome: Outcome) {
         self.open = self.open.saturating_sub(1);
         self.add(outcome, 1);
     }
 
-    /// Open recipients whose outcomes are known already get them.
+    /// Gives open recipients the outcomes that are known already.
     pub fn foresee(&mut self, known: &Self) {
         for (outcome, n) in known.non_zero() {
             self.open = self.open.saturating_sub(n);
@@ -162,12 +162,12 @@ impl Tally {
         self.counts[outcome as usize]
     }
 
-    /// Every outcome with its count, zero counts left out.
+    /// Every outcome with its count, without zero counts.
     pub fn non_zero(&self) -> impl Iterator<Item = (Outcome, u64)> + '_ {
         Outcome::ALL.iter().map(|o| (*o, self.get(*o))).filter(|(_, n)| *n > 0)
     }
 
-    /// All recipients counted here, settled or open.
+    /// The number of all recipients, settled or open.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum::<u64>() + self.open
     }

@@ -1,8 +1,7 @@
-//! Pause rules: what stops mail while the rest of a run goes out, as it is written, and how it is
-//! judged.
+//! Pause rules, which stop mail while the rest of a run is sent: their syntax and their evaluation.
 //!
-//! A share is that of the recipients handed over within the rule's time to which it has happened
-//! since, so that a bounce counts with the message that it is about, whenever it arrives.
+//! A share is computed over the recipients submitted within the rule's time. A bounce counts with
+//! the message it is about, whenever it arrives.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,49 +13,49 @@ use crate::model::literal::{Percent, parse_duration};
 use crate::model::outcome::words;
 
 words! {
-    /// What a rule counts.
+    /// The events that a rule counts.
     Watched {
         /// Recipients with a reported bounce, hard or soft.
         Bounced = "bounced",
         /// Recipients who complained.
         Complained = "complained",
-        /// Recipients who were rejected, deferred or are unknown.
+        /// Recipients that were rejected or deferred, or whose outcome is unknown.
         Failed = "failed",
     }
 }
 
 words! {
-    /// Which recipients a rule counts together and holds.
+    /// The groups of recipients that a rule counts and holds.
     RuleScope {
-        /// All of the run.
+        /// All recipients of the run.
         Run = "run",
-        /// Those that one provider was given.
+        /// The recipients of one provider.
         Provider = "provider",
-        /// Those at one receiving domain.
+        /// The recipients at one receiving domain.
         Domain = "domain",
     }
 }
 
-/// A rule: `bounced > 5% over 1h min 200/20 by domain`.
+/// A rule, for example `bounced > 5% over 1h min 200/20 by domain`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PauseRule {
     pub watched: Watched,
-    /// The largest share that is tolerated.
+    /// The largest tolerated share.
     pub over: Percent,
-    /// Recipients handed over within this time count.
+    /// Only recipients submitted within this time count.
     pub within: Duration,
-    /// With fewer of them nothing is judged.
+    /// With fewer recipients, the rule is not evaluated.
     pub min_sent: u64,
-    /// With fewer events among them nothing is judged.
+    /// With fewer events, the rule is not evaluated.
     pub min_events: u64,
     pub by: RuleScope,
 }
 
 impl PauseRule {
-    /// The fewest handed over and the fewest events of a rule that names neither.
+    /// The default minimum numbers of recipients and of events.
     pub const LEAST: (u64, u64) = (200, 20);
 
-    /// The longest time that a rule may look back.
+    /// The longest time that a rule may cover.
     const LONGEST: Duration = Duration::from_secs(400 * 86_400);
 }
 
@@ -86,7 +85,7 @@ impl FromStr for PauseRule {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is not of the form \"bounced > 5% over 1h min 200/20 by domain\", of which min and by may be left out"
+                "{text:?} is not of the form \"bounced > 5% over 1h min 200/20 by domain\"; the parts min and by are optional"
             )
         };
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -118,41 +117,43 @@ impl FromStr for PauseRule {
                 Err(format!("{text:?}: the time is not between 1s and 400d"))
             }
             () if rule.within.subsec_nanos() != 0 => {
-                Err(format!("{text:?}: the time is no whole number of seconds"))
+                Err(format!("{text:?}: the time is not a whole number of seconds"))
             }
             () if rule.min_sent == 0 || rule.min_events == 0 => {
-                Err(format!("{text:?}: at least one sent and one event have to be asked for"))
+                Err(format!("{text:?}: both numbers after min must be at least 1"))
             }
-            () if rule.over.fraction() >= 1.0 => Err(format!("{text:?} never stops anything")),
+            () if rule.over.fraction() >= 1.0 => {
+                Err(format!("{text:?} can never trigger, because a share is at most 100%"))
+            }
             () => Ok(rule),
         }
     }
 }
 
-/// How many of those handed over to one provider at one receiving domain bounced or complained
-/// within a rule's time.
+/// The number of messages to one receiving domain through one provider within a rule's time, and of
+/// events about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeedbackRate {
     pub provider: String,
     pub domain: String,
     pub sent: u64,
-    /// To how many of them it has happened.
+    /// How many of these messages have the event.
     pub events: u64,
 }
 
-/// What a broken rule holds, and why.
+/// A hold that a triggered rule causes, with the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     pub by: RuleScope,
     /// The provider or the domain; empty for the run.
     pub name: String,
-    /// As in `30 of 400 bounced at example.com, 7.50 %: over bounced > 5% over 1h min 200/20 by
+    /// For example `30 of 400 bounced at example.com, 7.50 %: bounced > 5% over 1h min 200/20 by
     /// domain`.
     pub evidence: String,
 }
 
 impl PauseRule {
-    /// What this rule holds.
+    /// The holds that this rule causes.
     pub fn broken(&self, rates: &[FeedbackRate]) -> Vec<Broken> {
         let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for one in rates {

@@ -1,4 +1,4 @@
-//! One input row and its fields, as read from a list and as frozen in the ledger.
+//! One input row with its fields, as read from a list and as stored in the ledger.
 
 mod json_row;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 pub(crate) use json_row::JsonRow;
 
-/// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list
+/// The columns of one list, in order. A JSON list may get more columns while it is read; a CSV list
 /// never does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
@@ -27,19 +27,19 @@ impl Columns {
         &self.names
     }
 
-    /// The place of the column called exactly `name`.
+    /// The index of the column called exactly `name`.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|n| n == name)
     }
 
-    /// The first two places, from 0, of a name that stands more than once.
+    /// The first two indices of a name that occurs more than once.
     pub fn repeated(&self, name: &str) -> Option<(usize, usize)> {
         let mut places =
             self.names.iter().enumerate().filter(|(_, n)| *n == name).map(|(place, _)| place);
         Some((places.next()?, places.next()?))
     }
 
-    /// Adds a column at the end unless there is one of that name.
+    /// Adds a column at the end, unless the name exists.
     pub fn add(&mut self, name: &str) {
         if self.position(name).is_none() {
             self.names.push(name.to_owned());
@@ -52,13 +52,13 @@ impl Columns {
 pub enum Fields {
     /// Cells in the order of the list's columns.
     Text(csv::StringRecord),
-    /// A JSON object, in the order in which it was written.
+    /// A JSON object, in its original order.
     Json(JsonRow),
 }
 
 impl Fields {
-    /// The text of the column called `name`; numbers in JSON are as they stand in the list,
-    /// booleans as JSON writes them, `null` is absent.
+    /// The text of the column called `name`. JSON numbers are as written in the list, booleans as
+    /// in JSON; `null` counts as missing.
     pub fn text(&self, columns: &Columns, name: &str) -> Option<String> {
         match self {
             Self::Text(record) => record.get(columns.position(name)?).map(str::to_owned),
@@ -66,7 +66,7 @@ impl Fields {
         }
     }
 
-    /// The form that the ledger keeps: a JSON array of cells, or the JSON object.
+    /// The form stored in the ledger: a JSON array of cells, or the JSON object.
     pub fn encode(&self) -> String {
         match self {
             Self::Text(record) => {
@@ -85,7 +85,7 @@ impl Fields {
         }
     }
 
-    /// Reads back what `encode` wrote.
+    /// Reads the output of `encode`.
     pub fn decode(text: &str) -> Result<Self, serde_json::Error> {
         if text.starts_with('[') {
             let mut record = csv::StringRecord::with_capacity(text.len(), 8);
@@ -101,8 +101,8 @@ impl Fields {
     }
 }
 
-/// Hands on the cells of an array as `Fields::encode` writes it, as long as none of them has an
-/// escape. False where a JSON reader has to read it from the beginning.
+/// Calls `cell` for each cell of an array written by `Fields::encode`, as long as no cell has an
+/// escape. Returns false if the array must be read with a JSON parser instead.
 pub(crate) fn each_plain_cell<'a>(text: &'a str, mut cell: impl FnMut(&'a str)) -> bool {
     let Some(mut rest) = text.strip_prefix('[') else { return false };
     if rest == "]" {
@@ -123,7 +123,7 @@ pub(crate) fn each_plain_cell<'a>(text: &'a str, mut cell: impl FnMut(&'a str)) 
     false
 }
 
-/// The cells of a JSON array, each put straight into the record.
+/// The cells of a JSON array, each written directly into the record.
 struct Cells(csv::StringRecord);
 
 impl<'de> Deserialize<'de> for Cells {
@@ -147,7 +147,7 @@ impl<'de> Visitor<'de> for CellsVisitor {
     }
 }
 
-/// One text, appended to a record.
+/// Appends one string to a record.
 struct Cell<'a>(&'a mut csv::StringRecord);
 
 impl<'de> DeserializeSeed<'de> for Cell<'_> {
@@ -198,7 +198,7 @@ mod tests {
                 prop_assert!(encoded.contains('\\'));
             }
             prop_assert_eq!(Fields::decode(&encoded).expect("valid"), Fields::Text(csv::StringRecord::from(cells)));
-            // What is cut short is never taken for whole.
+            // A truncated encoding never decodes.
             let cut = (0..encoded.len()).filter(|at| encoded.is_char_boundary(*at)).nth(damage % encoded.chars().count()).expect("a place");
             prop_assert!(!each_plain_cell(&encoded[..cut], |_| ()));
         }

@@ -1,30 +1,30 @@
-//! Names of files and foreign text as a terminal may get them.
+//! File names and foreign text in a form that is safe for a terminal.
 //!
-//! The rule it keeps: what a file is called can neither command a terminal nor forge a line of
-//! ours. Each control character, and each one that turns the direction of text, is written as its
-//! escape.
+//! The rule it keeps: a file name can neither control a terminal nor imitate a line of mailbatch's
+//! output. Control characters, and characters that change the text direction, are written as
+//! escapes.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Whether a character does something to a terminal instead of standing for itself.
+/// Whether a character controls a terminal or the text direction.
 pub(crate) fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text with every harmful character as its escape, line ends included.
+/// The text with every harmful character as an escape, including line breaks.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
-/// The same for text of several lines: line ends and tabs stay.
+/// The same for text of several lines: line breaks and tabs are kept.
 pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// The text with what is beyond measure taken out of the middle of each line: an error may quote a
-/// value of any length.
+/// Shortens overlong lines by removing their middle, because an error may quote a value of any
+/// length.
 pub(crate) fn bounded_lines(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 4_000;
     const BEGINNING: usize = 2_000;
@@ -55,9 +55,9 @@ fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// How a path is shown to people. Not for a path that is opened again by what is shown.
+/// Displays a path. Do not use the displayed form to open the file.
 pub(crate) trait Shown {
-    /// The path, with its harmful characters as escapes.
+    /// The path, with harmful characters as escapes.
     fn shown(&self) -> String;
 }
 

@@ -1,58 +1,58 @@
-//! What a provider says of one claim: a verdict for each member that was begun, and the
-//! health of the provider itself.
+//! A provider's reply to one claim: a verdict for each member that was started, and the health of
+//! the provider itself.
 
 use std::time::Duration;
 
 use crate::model::outcome::{Outcome, Reason};
 
-/// A recipient of a run: the number of its input row.
+/// The number of a recipient's input row.
 pub type RowNumber = u64;
 
-/// A provider's words about one message, and what they come to.
+/// A provider's refusal of one message, with its interpretation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub reason: Reason,
-    /// The code as a script wants it: `550 5.1.1`, or an API's own.
+    /// The code in the form used by scripts: `550 5.1.1`, or an API's own code.
     pub code: String,
-    /// One line of the provider's text, with control characters and secrets taken out.
+    /// One line of the provider's text, without control characters and secrets.
     pub detail: String,
-    /// The mailbox is certainly gone, so the address is learned as `hard_bounce`. Never true for
-    /// policy or reputation answers, nor where the reply's first digit and its enhanced code
+    /// The mailbox certainly does not exist, so the address is learned as `hard_bounce`. Never true
+    /// for policy or reputation refusals, or if the reply's first digit and its enhanced code
     /// disagree.
     pub mailbox_gone: bool,
 }
 
 impl Refusal {
-    /// A refusal that says nothing about the mailbox.
+    /// Creates a refusal that proves nothing about the mailbox.
     pub fn new(reason: Reason, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { reason, code: code.into(), detail: detail.into(), mailbox_gone: false }
     }
 
-    /// The provider's words; its code where it gave none.
+    /// The provider's text, or its code if there is no text.
     pub(crate) fn words(self) -> String {
         if self.detail.trim().is_empty() { format!("answered {}", self.code) } else { self.detail }
     }
 }
 
-/// What came of one member of a claim.
+/// The result of one member of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The provider took responsibility. `code` and `detail` are its words, `provider_id` its name
-    /// for the message.
+    /// The provider accepted responsibility. `code` and `detail` are from its reply; `provider_id`
+    /// is its id of the message.
     Accepted { provider_id: Option<String>, code: String, detail: String },
     /// Permanently refused.
     Rejected(Refusal),
     /// The provider suppresses this address, for the given reason.
     Suppressed(Refusal),
-    /// Certainly not taken, and worth another attempt. `counts` is false where the failure was the
-    /// connection's and not the recipient's.
+    /// Certainly not accepted, and worth another attempt. `counts` is false if the connection
+    /// failed, not the recipient.
     NotTaken { refusal: Refusal, counts: bool },
-    /// It may have been taken: the last byte was handed over and no answer was understood.
+    /// The provider may have accepted it: the last byte was sent, and no reply was understood.
     Unknown { detail: String },
 }
 
 impl Verdict {
-    /// The outcome of the recipient; `None` where a retry may change it.
+    /// The recipient's outcome; `None` if a retry may change it.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Accepted { .. } => Some(Outcome::Accepted),
@@ -63,7 +63,7 @@ impl Verdict {
         }
     }
 
-    /// The reason beside the outcome; `None` where the message was accepted.
+    /// The reason for the outcome; `None` if the message was accepted.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Accepted { .. } => None,
@@ -75,27 +75,29 @@ impl Verdict {
     }
 }
 
-/// How long a provider is left alone that is sent too much and names no time.
+/// How long to pause if a provider asks to slow down without naming a time.
 pub(crate) const SLOW_DOWN: Duration = Duration::from_secs(30);
 
-/// The health of the provider itself, beside the verdicts.
+/// The health of the provider itself, in addition to the verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Health {
     #[default]
     Fine,
-    /// Asks to be left alone for a while; throttling is no attempt and no failure.
+    /// The provider asks for a pause. Being throttled counts neither as an attempt nor as a
+    /// failure.
     SlowDown(Duration),
-    /// Failed as a whole, as in a refused connection: the breaker counts these.
+    /// The exchange failed as a whole, for example a refused connection. The breaker counts such
+    /// failures.
     Failing(Refusal),
-    /// The quota of a day, plan or credit is used up: takes nothing more in this run, and no
-    /// recipient is to blame.
+    /// The quota of a day, plan or credit is used up. The provider accepts nothing more in this
+    /// run; no recipient is charged.
     Exhausted(Refusal),
-    /// Will not take anything until an operator mends it: credentials, account, TLS that does not
-    /// verify.
+    /// The provider accepts nothing until an operator fixes the cause: credentials, account, or a
+    /// TLS certificate that does not verify.
     Stop(Refusal),
 }
 
-/// Something the provider reports about a recipient after taking the message.
+/// A provider's report about a recipient after it accepted the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {
     Delivered,
@@ -104,7 +106,7 @@ pub enum Feedback {
 }
 
 impl Feedback {
-    /// The word for the report's `mb_feedback` column.
+    /// The word in the report's `mb_feedback` column.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -114,27 +116,26 @@ impl Feedback {
     }
 }
 
-/// All that came of one claim.
+/// The whole result of one claim.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
-    /// One verdict for each member that was begun, in no particular order.
+    /// One verdict for each member that was started, in no particular order.
     pub items: Vec<(RowNumber, Verdict)>,
     pub health: Health,
-    /// The recipient at which the provider said what makes up the health, where that may be about
-    /// this one or its receiving domain alone.
+    /// The recipient whose reply determined the health, if the reply may concern only this
+    /// recipient or its receiving domain.
     pub concerns: Option<RowNumber>,
-    /// Whether the wait of [`Health::SlowDown`] is the provider's own, and no guess of ours.
+    /// Whether the provider named the wait of [`Health::SlowDown`]; otherwise mailbatch guessed it.
     pub is_wait_named: bool,
-    /// How long the exchange went on in which nothing was taken, where it is measured.
+    /// How long an exchange without an acceptance lasted, if it was measured.
     pub lasted: Duration,
-    /// The most recipients of one request, where the account turned out to be allowed fewer than
-    /// the API.
+    /// The most recipients per request, if the account turned out to allow fewer than the API.
     pub most_per_request: Option<usize>,
-    /// What the provider reports at once about messages that it took (the sandbox).
+    /// Events that the provider reports at once about accepted messages (the sandbox).
     pub feedback: Vec<(RowNumber, Feedback)>,
 }
 
-/// The same refusal without addresses: what is held against a provider is shown to every operator.
+/// The refusal without addresses, because every operator can see what is held against a provider.
 pub(crate) fn without_addresses(refusal: Refusal) -> Refusal {
     let hidden = |word: &str| match word.rsplit_once('@') {
         Some((_, domain)) => format!("…@{domain}"),
@@ -145,7 +146,7 @@ pub(crate) fn without_addresses(refusal: Refusal) -> Refusal {
 }
 
 impl Reply {
-    /// What was said about the first member that was given back and is not to blame.
+    /// The refusal of the first member that was given back and not charged.
     pub(crate) fn given_back_for(&self) -> Option<Refusal> {
         self.items.iter().find_map(|(_, verdict)| match verdict {
             Verdict::NotTaken { refusal, counts: false } => Some(refusal.clone()),

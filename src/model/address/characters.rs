@@ -1,5 +1,5 @@
-//! The characters of an address, one at a time: those that show nothing, those that stand for
-//! another one, and those no mailbox has.
+//! Classes of characters in addresses: invisible ones, variants of other characters, and those that
+//! no mailbox has.
 
 use std::borrow::Cow;
 
@@ -9,15 +9,15 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use super::AddressError;
 
-/// Whether nothing is seen where this character stands: spaces of every kind, controls, direction
-/// marks, joiners, fillers, variation selectors, tags.
+/// Whether a character is invisible: spaces of every kind, controls, direction marks, joiners,
+/// fillers, variation selectors, tags.
 pub(crate) fn is_unseen(c: char) -> bool {
     use GeneralCategory as G;
     if c.is_ascii() {
         return c == ' ' || c.is_ascii_control();
     }
-    // Symbols and marks that are drawn as nothing: an empty Braille cell, the place of an object, a
-    // null notehead, a Khitan filler.
+    // Symbols and marks that are drawn as nothing: the empty Braille cell, the object replacement
+    // character, the null notehead, the Khitan filler.
     matches!(c, '\u{2800}' | '\u{fffc}' | '\u{1d159}' | '\u{16fe4}')
         || matches!(
             category(c),
@@ -26,27 +26,26 @@ pub(crate) fn is_unseen(c: char) -> bool {
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// The text without what shows nothing at its ends.
+/// The text without invisible characters at its ends.
 pub fn trim(text: &str) -> &str {
     text.trim_matches(is_unseen)
 }
 
-/// Words that databases, programs and people write where there is nothing.
+/// Placeholders for a missing value, as databases, programs and people write them.
 const NOTHING: [&str; 26] = [
     "NULL", "Null", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N", "NaN", "nan",
     "None", "none", "NONE", "nil", "N/A", "n/a", "NA", "n.a.", "k.A", "k.A.", "-", "--", "–", "—",
     "(blank)",
 ];
 
-/// Whether a text is one of the words that stand for nothing.
+/// Whether a text is one of the placeholders for a missing value.
 pub(super) fn is_word_for_nothing(text: &str) -> bool {
     text.len() <= 7 && NOTHING.contains(&text)
 }
 
-/// Whether there is no address at all in a cell, not even a wrong one: it is empty, or a word that
-/// stands for nothing.
+/// Whether a cell has no address at all, not even an invalid one: it is empty or a placeholder.
 pub(crate) fn is_absent(cell: &str) -> bool {
-    // Nearly every cell is longer than these words.
+    // A fast path: almost every cell is longer than these words.
     if cell.len() > 7 && cell.as_bytes()[0].is_ascii_alphanumeric() {
         return false;
     }
@@ -54,12 +53,12 @@ pub(crate) fn is_absent(cell: &str) -> bool {
     text.is_empty() || is_word_for_nothing(text)
 }
 
-/// The text without anything invisible.
+/// The text without invisible characters.
 pub(crate) fn without_unseen(text: &str) -> String {
     text.chars().filter(|c| !is_unseen(*c)).collect()
 }
 
-/// Whether an end of the text has an invisible character that is no ordinary blank.
+/// Whether the text has an invisible character at an end, other than ordinary blanks.
 pub(crate) fn has_unseen_ends(text: &str) -> bool {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     text.starts_with(is_unseen) || text.ends_with(is_unseen)
@@ -69,8 +68,8 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
-/// The quotation mark of the keyboard that was meant by a typographic one, a prime, or a letter
-/// that looks like an apostrophe.
+/// The ASCII quotation mark that a typographic quote, a prime, or an apostrophe-like letter stands
+/// for.
 pub(super) fn plain_quote(c: char) -> Option<char> {
     match c {
         '\u{2018}'..='\u{201b}'
@@ -98,7 +97,7 @@ pub(super) fn plain_quote(c: char) -> Option<char> {
     }
 }
 
-/// The sign of the keyboard for which word processors and foreign keyboards put this one.
+/// The ASCII sign that word processors and foreign keyboards replace by this character.
 pub(super) fn plain_sign(c: char) -> Option<char> {
     match c {
         '\u{2010}'..='\u{2015}'
@@ -113,8 +112,9 @@ pub(super) fn plain_sign(c: char) -> Option<char> {
     }
 }
 
-/// Refuses what belongs on neither side of the `@`: typographic signs, variants such as `ａ`, `𝐚`,
-/// `ﬁ` and `²`, and what is no character. The text is in NFC and has nothing invisible in it.
+/// Refuses characters that are invalid on both sides of the `@`: typographic signs, variants such
+/// as `ａ`, `𝐚`, `ﬁ` and `²`, and code points that are not characters. The text must be in NFC and
+/// have no invisible characters.
 pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
     use GeneralCategory as G;
     for c in text.chars().filter(|c| !c.is_ascii()) {
@@ -128,13 +128,13 @@ pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
     first_variant(text).map_or(Ok(()), |c| Err(AddressError::Variant(c)))
 }
 
-/// Refuses marks that compose with nothing: strokes, underlines and circles around letters, and any
-/// mark behind a plain ASCII character.
+/// Refuses combining marks that do not combine: strokes, underlines and circles around letters, and
+/// any mark after an ASCII character.
 pub(super) fn refuse_loose_marks(text: &str) -> Result<(), AddressError> {
     let is_drawn = |c: char| matches!(c, '\u{305}' | '\u{332}'..='\u{338}' | '\u{33f}' | '\u{20d0}'..='\u{20ff}');
     let mut before = ' ';
     for c in text.chars() {
-        // What the small letter of a Turkish capital is made of.
+        // The lowercase form of the Turkish capital I with a dot.
         let is_dot = matches!(before, 'i' | 'j') && c == '\u{307}';
         if is_mark(c) && !is_dot && (before.is_ascii() || is_drawn(c)) {
             return Err(if before == ' ' {
@@ -148,16 +148,16 @@ pub(super) fn refuse_loose_marks(text: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// Whether a letter is one of phonetic writing, most of which look like others.
+/// Whether a letter belongs to a phonetic alphabet; most of these look like other letters.
 pub(super) fn is_phonetic(c: char) -> bool {
     matches!(c, '\u{250}'..='\u{2af}' | '\u{1d00}'..='\u{1dbf}')
 }
 
-/// The letter that Ukrainian and others write as an apostrophe.
+/// The letter that Ukrainian and other languages write as an apostrophe.
 pub(super) const LETTER_APOSTROPHE: char = '\u{2bc}';
 
-/// The text without letters that are an apostrophe between two others of a script that is written
-/// so; between Latin letters, as in `oʼbrien`, the keyboard's apostrophe is meant.
+/// Removes each letter apostrophe between two letters of a script that uses it. Between Latin
+/// letters, as in `oʼbrien`, the ASCII apostrophe is meant, so it is kept and refused later.
 pub(super) fn without_letter_apostrophes(text: &str) -> Cow<'_, str> {
     if !text.contains(LETTER_APOSTROPHE) {
         return Cow::Borrowed(text);
@@ -182,22 +182,21 @@ fn is_latin(c: char) -> bool {
     CodePointMapData::<Script>::new().get(c) == Script::Latin
 }
 
-/// The first character that is another one in a different width, weight or place.
+/// The first character that is a variant of another in width, weight or position.
 fn first_variant(text: &str) -> Option<char> {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
     if nfkc.is_normalized(text) {
         return None;
     }
-    // Letters of ordinary words which Unicode would take apart, and which cannot be typed
-    // otherwise: Armenian ech yiwn, Thai and Lao am.
+    // Letters of ordinary words that NFKC would decompose and that cannot be typed otherwise:
+    // Armenian ech yiwn, Thai and Lao am.
     let is_ordinary = |c: char| matches!(c, '\u{587}' | '\u{e33}' | '\u{eb3}');
     text.chars().find(|c| {
         !c.is_ascii() && !is_ordinary(*c) && !nfkc.is_normalized(c.encode_utf8(&mut [0; 4]))
     })
 }
 
-/// Refuses punctuation that is not ASCII, but for the signs that words of some language are written
-/// with.
+/// Refuses non-ASCII punctuation, except for signs that are part of words in some language.
 pub(super) fn refuse_punctuation(local: &str) -> Result<(), AddressError> {
     use GeneralCategory as G;
     let is_of_words = |c: char| {
@@ -220,13 +219,13 @@ pub(super) fn refuse_punctuation(local: &str) -> Result<(), AddressError> {
     found.map_or(Ok(()), |c| Err(AddressError::Punctuation(c)))
 }
 
-/// Whether the character is a mark that belongs onto the letter before it.
+/// Whether the character is a combining mark.
 pub(super) fn is_mark(c: char) -> bool {
     use GeneralCategory as G;
     !c.is_ascii() && matches!(category(c), G::NonspacingMark | G::SpacingMark | G::EnclosingMark)
 }
 
-/// Whether the character is a picture or a sign, which few providers let a mailbox have.
+/// Whether the character is an emoji or a sign, which few providers allow in a mailbox name.
 pub(super) fn is_symbol(c: char) -> bool {
     use GeneralCategory as G;
     !c.is_ascii()
@@ -236,12 +235,12 @@ pub(super) fn is_symbol(c: char) -> bool {
         )
 }
 
-/// Whether RFC 5892 gives the character, which UTS #46 leaves as it is, the derived property
-/// PVALID, CONTEXTJ or CONTEXTO.
+/// Whether RFC 5892 gives the character the derived property PVALID, CONTEXTJ or CONTEXTO, provided
+/// that UTS #46 leaves it unchanged.
 ///
-/// UTS #46 has mapped or refused what section 2.2 of the RFC calls unstable, and [`refuse_foreign`]
-/// what is unassigned; what is left of section 3 is computed from the general category, with the
-/// exceptions of section 2.6, so that no table has to be kept up to date.
+/// UTS #46 has mapped or refused the characters that section 2.2 of the RFC calls unstable, and
+/// [`refuse_foreign`] the unassigned ones. The rest of section 3 is computed from the general
+/// category, with the exceptions of section 2.6, so that no table has to be kept up to date.
 pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
     use GeneralCategory as G;
     match c {
@@ -261,10 +260,10 @@ pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
         '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => {
             false
         }
-        // Section 2.4, blocks that are ignored: Combining Diacritical Marks for Symbols, Musical
-        // Symbols, Ancient Greek Musical Notation.
+        // Section 2.4, ignored blocks: Combining Diacritical Marks for Symbols, Musical Symbols,
+        // Ancient Greek Musical Notation.
         '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d1ff}' | '\u{1d200}'..='\u{1d24f}' => false,
-        // Section 2.9, the letters that old Hangul syllables are made of.
+        // Section 2.9, the letters of old Hangul syllables.
         '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
         _ => {
             matches!(

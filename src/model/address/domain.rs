@@ -1,4 +1,5 @@
-//! Domains: made ASCII by UTS #46, and then held to IDNA2008 (RFC 5891 to 5893), which allows less.
+//! Domains: converted to ASCII by UTS #46, then checked against IDNA2008 (RFC 5891 to 5893), which
+//! allows less.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
@@ -9,8 +10,8 @@ use super::characters::{
 };
 use super::scripts::{Mix, mix};
 
-/// Makes a domain lowercase ASCII and checks it as a host name and, where it is international, by
-/// IDNA2008.
+/// Converts a domain to lowercase ASCII. Checks it as a host name and, if it is international,
+/// against IDNA2008.
 pub fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
     if domain.is_empty() {
         return Err(AddressError::NoDomain);
@@ -21,7 +22,7 @@ pub fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
     let is_international = !domain.is_ascii() || domain.split('.').any(is_a_label);
     let ascii = if is_international { international(domain)? } else { domain.to_ascii_lowercase() };
     let labels_are_fine = ascii.split('.').all(|label| {
-        // An underscore is no host name by RFC 952, yet domains with one do receive mail.
+        // RFC 952 does not allow underscores in host names, but domains with one do receive mail.
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
@@ -36,7 +37,7 @@ pub fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
     Ok(ascii)
 }
 
-/// The domain in Unicode; what cannot be decoded stays as it is.
+/// The domain in Unicode; labels that cannot be decoded stay unchanged.
 pub(super) fn to_unicode(ascii: &str) -> String {
     idna::domain_to_unicode(ascii).0
 }
@@ -54,7 +55,8 @@ fn is_a_label(label: &str) -> bool {
 }
 
 fn international(typed: &str) -> Result<String, AddressError> {
-    // UTS #46 would drop what is invisible, and map a full-width letter, without a word.
+    // Without this check, UTS #46 would silently drop invisible characters and map full-width
+    // letters.
     if let Some(c) = typed.chars().find(|c| is_unseen(*c) && !is_joiner(*c)) {
         return Err(unseen(c));
     }
@@ -68,13 +70,13 @@ fn international(typed: &str) -> Result<String, AddressError> {
     Ok(ascii)
 }
 
-/// The zero-width joiner and non-joiner, which some scripts are written with: IDNA2008 allows them
-/// in their context, and UTS #46 checks it.
+/// The zero-width joiner and non-joiner, which some scripts need. IDNA2008 allows them in certain
+/// contexts, which UTS #46 checks.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// Why UTS #46 refuses a domain: the character is named where one can be.
+/// Why UTS #46 refuses a domain, with the character if one can be identified.
 fn refusal(domain: &str) -> AddressError {
     let is_refused = |c: &char| !c.is_ascii() && !c.to_lowercase().all(is_allowed_by_idna2008);
     match domain.chars().find(is_refused) {
@@ -86,7 +88,7 @@ fn refusal(domain: &str) -> AddressError {
     }
 }
 
-/// Checks a label that is not ASCII by RFC 5891, section 4.2.3, and its scripts.
+/// Checks the rules of RFC 5891, section 4.2.3, and the scripts of a non-ASCII label.
 fn check_label(label: &str) -> Result<(), AddressError> {
     let chars: Vec<char> = label.chars().collect();
     if let Some(c) = chars.first().filter(|c| is_mark(**c)) {

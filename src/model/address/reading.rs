@@ -1,7 +1,7 @@
-//! The one reader: from a text to the mailbox that it names, or why it names none.
+//! Parses addresses: from a text to the mailbox that it names, or an error.
 //!
-//! Lists, suppression files, imports, commands, configuration and events all read through here, so
-//! that one text is one person everywhere.
+//! Lists, suppression files, imports, commands, configuration and events all use this parser, so
+//! that a text means the same person everywhere.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use super::scripts::{Mix, mix};
 use super::spellings::fold;
 use super::{AddressError, LONGEST, LONGEST_LOCAL};
 
-/// The wire form of the address that a text names, and where its `@` stands.
+/// The address in its form on the wire, and the index of its `@`.
 pub(super) fn read(text: &str) -> Result<(String, u16), AddressError> {
     let text = text.trim_ascii();
     match plain(text.as_bytes()) {
@@ -25,10 +25,10 @@ pub(super) fn read(text: &str) -> Result<(String, u16), AddressError> {
     }
 }
 
-/// What a byte may be in an address that needs no second look.
+/// The roles of a byte in an address that the fast path accepts.
 const LOCAL: u8 = 1;
 const DOMAIN: u8 = 2;
-/// A sign that may not stand next to another one, nor at either end.
+/// A sign that must not be next to another one, or at either end.
 const JOINT: u8 = 4;
 
 const KINDS: [u8; 256] = {
@@ -46,13 +46,13 @@ const KINDS: [u8; 256] = {
     kinds
 };
 
-/// Where the `@` of an ordinary address stands: letters, digits and common signs, one `@`, a domain
-/// that ends in a letter. `None` leaves the text to [`careful`], which judges it.
+/// The index of the `@` in an ordinary address: letters, digits and common signs, one `@`, and a
+/// domain that ends in a letter. `None` means that [`careful`] has to decide.
 fn plain(text: &[u8]) -> Option<usize> {
     let at = memchr::memchr(b'@', text)?;
     let (local, domain) = (&text[..at], &text[at + 1..]);
     let is_sound = |part: &[u8], kind: u8| {
-        // A joint before the first byte, so that none may stand there.
+        // Start as if after a joint, so that the part cannot begin with one.
         let mut before = JOINT;
         let mut all = kind;
         let mut beside = 0;
@@ -93,8 +93,8 @@ fn careful(text: &str) -> Result<(String, u16), AddressError> {
     let (local, domain) =
         if text.starts_with('"') { split_quoted(text)? } else { split_plain(text)? };
     let local = canonical(&local)?;
-    // Some letters take more bytes in lowercase, in which suppressions keep them: what is mailed
-    // must fit there too.
+    // Some letters need more bytes in lowercase, which is how suppressions are stored. The
+    // lowercase form must fit too.
     let length = if local.is_ascii() { local.len() } else { local.len().max(fold(&local).len()) };
     if length > LONGEST_LOCAL {
         return Err(AddressError::LocalTooLong);
@@ -108,8 +108,8 @@ fn careful(text: &str) -> Result<(String, u16), AddressError> {
     Ok((format!("{local}@{domain}"), at))
 }
 
-/// Refuses what people and programs put around an address: brackets, quotation marks, `mailto:`,
-/// the comma of a list.
+/// Refuses characters that people and programs put around an address: brackets, quotation marks,
+/// `mailto:`, the comma of a list.
 fn refuse_wrapping(text: &str) -> Result<(), AddressError> {
     if text.ends_with('>') && text.contains('<') {
         return Err(AddressError::DisplayName);
@@ -138,8 +138,8 @@ fn refuse_wrapping(text: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// Refuses the signs that strike a row out, and the marks of spreadsheets: `#ann@example.com` was
-/// not meant to be mailed.
+/// Refuses the signs that strike a row out, and the text marks of spreadsheets: `#ann@example.com`
+/// was not meant to be mailed.
 fn refuse_marked(local: &str) -> Result<(), AddressError> {
     let local = local.strip_prefix('"').unwrap_or(local);
     for sign in ["#", "//", "--", "*", "!"] {
@@ -180,8 +180,8 @@ fn split_plain(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     Ok((Cow::Borrowed(local), domain))
 }
 
-/// The content of a quoted local part, its quoted pairs resolved (RFC 5321 section 4.1.2), and the
-/// domain.
+/// The content of a quoted local part with its quoted pairs resolved (RFC 5321 section 4.1.2), and
+/// the domain.
 fn split_quoted(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     let mut content = String::with_capacity(text.len());
     let mut escaped = false;
@@ -209,13 +209,12 @@ fn split_quoted(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     Err(AddressError::Quotes)
 }
 
-/// RFC 5322 `atext`, with every non-ASCII character of RFC 6531.
+/// RFC 5322 `atext`, and every non-ASCII character (RFC 6531).
 fn is_atext(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()
 }
 
-/// The local part in its one spelling: NFC, in quotes only where it needs them, with a backslash
-/// only where it must be.
+/// The normal form of the local part: NFC, with quotes and backslashes only where they are needed.
 fn canonical(content: &str) -> Result<String, AddressError> {
     let content: Cow<'_, str> =
         if content.is_ascii() { Cow::Borrowed(content) } else { international(content)? };
@@ -238,7 +237,7 @@ fn canonical(content: &str) -> Result<String, AddressError> {
     Ok(quoted)
 }
 
-/// Checks a local part beyond ASCII and brings it into NFC.
+/// Checks a non-ASCII local part and converts it to NFC.
 fn international(content: &str) -> Result<Cow<'_, str>, AddressError> {
     let content = ComposingNormalizerBorrowed::new_nfc().normalize(content);
     refuse_foreign(&without_letter_apostrophes(&content))?;

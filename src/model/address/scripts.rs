@@ -1,10 +1,10 @@
-//! The scripts of a word, for letters that look alike: a Cyrillic `е` in `еxample` is another
-//! domain and cannot be seen.
+//! The scripts of a word, to detect look-alike letters: with a Cyrillic `е`, `еxample` is a
+//! different domain and looks the same.
 //!
-//! The rule is that of UTS #39, section 5.2: the characters of a word must have one script in
-//! common, where Han counts for Japanese, Korean and Chinese writing, and Latin may stand beside
-//! these ("highly restrictive"). Latin beside a script whose letters look like no Latin ones
-//! ("moderately restrictive") is taken and listed.
+//! The rule is that of UTS #39, section 5.2. The characters of a word must have one script in
+//! common. Han counts as part of Japanese, Korean and Chinese writing, and Latin may occur together
+//! with these ("highly restrictive"). Latin together with a script whose letters do not look Latin
+//! ("moderately restrictive") is accepted and listed.
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::Script;
@@ -13,15 +13,16 @@ use icu_properties::script::ScriptWithExtensions;
 /// How the scripts of a word go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mix {
-    /// One script, or scripts that are written together.
+    /// One script, or scripts that are normally written together.
     Sound,
     /// Latin and another script that cannot be confused with it.
     Listed,
-    /// Scripts that look alike; the first character of another script than the first one's.
+    /// Scripts that look alike, with the first character whose script differs from that of the
+    /// first letter.
     Confusable(char),
 }
 
-/// Scripts with which Latin can stand in a word without any letter being taken for another.
+/// Scripts that share no look-alike letters with Latin.
 const BESIDE_LATIN: [Script; 19] = [
     Script::Arabic,
     Script::Bengali,
@@ -44,7 +45,7 @@ const BESIDE_LATIN: [Script; 19] = [
     Script::Tibetan,
 ];
 
-/// Scripts in which Chinese, Japanese and Korean are written, each language with Latin.
+/// The scripts used together in Chinese, Japanese and Korean, each also with Latin.
 const WRITTEN_TOGETHER: [&[Script]; 3] = [
     &[Script::Han, Script::Bopomofo],
     &[Script::Han, Script::Hiragana, Script::Katakana],
@@ -76,8 +77,8 @@ pub(super) fn mix(word: &str) -> Mix {
     Mix::Confusable(stranger.unwrap_or(first))
 }
 
-/// Whether all letters of a word are Cyrillic or Greek ones that look like small Latin letters, so
-/// that the whole word reads as a Latin one.
+/// Whether all letters of a word are Cyrillic or Greek letters that look like small Latin ones, so
+/// that the whole word looks Latin.
 pub(super) fn reads_as_latin(word: &str) -> bool {
     const TWINS: &str = "аеіјоӏрсуһԁԛѕԝхѵοανρυ";
     let mut letters = word.chars().filter(|c| c.is_alphabetic()).peekable();
@@ -96,8 +97,8 @@ fn extensions(c: char) -> impl Iterator<Item = Script> {
     ScriptWithExtensions::new().get_script_extensions_val(c).iter()
 }
 
-/// Whether a common character is used with certain scripts only, as the Japanese mark of a long
-/// vowel is.
+/// Whether a character of the common script is used with certain scripts only, such as the Japanese
+/// mark of a long vowel.
 fn is_bound(c: char) -> bool {
     !c.is_ascii() && !belongs(c, Script::Common) && !belongs(c, Script::Inherited)
 }

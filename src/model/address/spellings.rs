@@ -1,4 +1,5 @@
-//! The key of an address, and the spellings under which the same address may have been kept before.
+//! The key of an address, and other spellings of the same address that may have been stored
+//! earlier.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
@@ -6,22 +7,22 @@ use super::Address;
 use super::characters::LETTER_APOSTROPHE;
 use super::domain::to_unicode;
 
-/// Lowercase, as suppressions and duplicates are compared.
+/// The lowercase form used to compare suppressions and duplicates.
 pub(super) fn fold(text: &str) -> String {
-    // ASCII first: it is nearly every address, and costs a tenth.
+    // A fast path: almost every address is ASCII, and this takes a tenth of the time.
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // Making a letter small can leave it apart from its mark. An apostrophe that is a letter is
-    // typed as the keyboard's as often.
+    // Lowercasing can separate a letter from its mark, so NFC is applied again. The letter
+    // apostrophe becomes the ASCII one, because both are in use.
     let small = text.to_lowercase().replace(LETTER_APOSTROPHE, "'");
     ComposingNormalizerBorrowed::new_nfc().normalize(&small).into_owned()
 }
 
-/// The key of an address as the ledger, an event or a provider has it: what [`Address::folded`]
-/// gives, or for a text that is no address the text in lowercase.
+/// The key of an address from the ledger, an event or a provider: the result of
+/// [`Address::folded`], or the lowercase text if it is not a valid address.
 pub fn key_of(text: &str) -> String {
-    // What has been read once, is ASCII and has no quotes is in its one spelling already.
+    // A graphic ASCII text without quotes is in its normal form already.
     let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
     if is_plain {
         text.to_ascii_lowercase()
@@ -30,8 +31,8 @@ pub fn key_of(text: &str) -> String {
     }
 }
 
-/// Other spellings of the address with this key, under which earlier versions or others may have
-/// kept it: in quotes, decomposed (NFD), and with apostrophes that are letters.
+/// Other spellings of the address with this key that earlier versions or other programs may have
+/// stored: quoted, decomposed (NFD), and with letter apostrophes.
 pub(crate) fn older_spellings(key: &str) -> Vec<String> {
     let Some((local, domain)) = key.rsplit_once('@') else { return Vec::new() };
     let mut spellings = Vec::new();
@@ -51,7 +52,7 @@ pub(crate) fn older_spellings(key: &str) -> Vec<String> {
     spellings
 }
 
-/// The spelling with its domain in Unicode, where that is another one.
+/// The spelling with the domain in Unicode, if it differs.
 pub(crate) fn with_unicode_domain(key: &str) -> Option<String> {
     let (local, domain) = key.rsplit_once('@')?;
     domain.contains("xn--").then(|| format!("{local}@{}", to_unicode(domain)))

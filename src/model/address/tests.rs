@@ -1,4 +1,4 @@
-//! Tables of texts and what they name.
+//! Tables of texts with the addresses or errors they give.
 
 use super::*;
 
@@ -73,7 +73,7 @@ fn everything_else_is_refused_with_its_cause() {
         assert_eq!(Address::parse(typed), Err(why), "{typed:?}");
     }
     assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(65))), Err(E::LocalTooLong));
-    // Lowercase, it has 65 bytes.
+    // In lowercase it has 65 bytes.
     assert_eq!(
         Address::parse(&format!("\u{130}{}@example.com", "a".repeat(62))),
         Err(E::LocalTooLong)
@@ -106,8 +106,9 @@ fn notes_name_what_is_legal_and_odd() {
 
 #[test]
 fn what_shows_nothing_is_taken_off_the_ends_and_refused_inside() {
-    // A member of each kind: controls, format and direction marks, byte-order mark, joiners, soft
-    // hyphen, Unicode spaces, fillers, variation selectors, tags, and what is drawn as nothing.
+    // One character of each kind: controls, format and direction marks, byte order mark, joiners,
+    // soft hyphen, Unicode spaces, fillers, variation selectors, tags, and characters drawn as
+    // nothing.
     for c in [
         '\u{1}',
         '\u{7f}',
@@ -266,7 +267,7 @@ fn typographic_signs_variants_and_look_alikes_are_refused_and_named() {
     ] {
         assert_eq!(Address::parse(text), Err(why), "{text}");
     }
-    // The same domain behind its ASCII form.
+    // The same domain in its ASCII form.
     let (ascii, _) = idna::domain_to_unicode("еxample.com");
     assert!(
         Address::parse(&format!(
@@ -393,7 +394,7 @@ mod properties {
 
     use super::*;
 
-    /// Ways to write an address whose local part is a plain word.
+    /// Different spellings of an address whose local part is a plain word.
     fn spelling() -> impl Strategy<Value = (String, String)> {
         let local = "[a-zäöéžж]{1,6}|[a-z]{1,4}[.][a-z]{1,4}|ив[а-я]{1,4}";
         (local, "[a-z]{1,6}[.](com|example)", 0_u8..6, 0_usize..6).prop_map(
@@ -447,7 +448,7 @@ fn a_planned_address_keeps_its_letters_if_it_is_still_one() {
     };
     assert_eq!(planned("\"ann\"@x.org"), Ok(("\"ann\"@x.org".to_owned(), "x.org".to_owned())));
     assert_eq!(planned("Ann@x.org"), Ok(("Ann@x.org".to_owned(), "x.org".to_owned())));
-    // What cannot stand in a header is taken as it is read now.
+    // A text that cannot be in a header gets today's spelling.
     assert_eq!(planned(" ann@x.org\r\n"), Ok(("ann@x.org".to_owned(), "x.org".to_owned())));
     assert!(planned("a\u{200b}b@x.org").is_err());
 }

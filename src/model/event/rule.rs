@@ -1,4 +1,5 @@
-//! What is learned from events: which to believe, and how many soft bounces make a hard one.
+//! The rules for learning from events: which events to trust, and how many soft bounces count as a
+//! hard one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::{Bounce, Class, Event, EventKind};
 use crate::model::literal::parse_duration;
 
-/// So many soft bounces within such a time stop mail to a person: `5 in 14d`.
+/// Suppress a recipient after this many soft bounces within this time: `5 in 14d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SoftBounces {
     /// At least 1.
@@ -16,18 +17,18 @@ pub struct SoftBounces {
 }
 
 impl SoftBounces {
-    /// The rule of a configuration that names none: 5 in 14 days.
+    /// The default: 5 in 14 days.
     pub const DEFAULT: Self = Self { count: 5, within: Duration::from_secs(14 * 86_400) };
 
-    /// Whether an event is a soft bounce that says something about the mailbox. Policy, rate, size
-    /// and content say something about us.
+    /// Whether an event is a soft bounce that concerns the mailbox. Policy, rate, size and content
+    /// concern the sender.
     pub fn counts(event: &Event) -> bool {
         event.kind == EventKind::Bounced
             && event.bounce == Some(Bounce::Soft)
             && Self::CLASSES.contains(&event.class.unwrap_or(Class::Other))
     }
 
-    /// The classes that count.
+    /// The classes of bounces that count.
     pub const CLASSES: [Class; 6] = [
         Class::MailboxDisabled,
         Class::MailboxFull,
@@ -66,12 +67,12 @@ impl FromStr for SoftBounces {
     }
 }
 
-/// What may be learned from an event.
+/// What may be learned from events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Believe {
-    /// `None` never takes soft bounces for a hard one.
+    /// `None` never counts soft bounces as a hard one.
     pub soft: Option<SoftBounces>,
-    /// Also about people that the ledger does not know, where the event came by mail.
+    /// Whether events received by mail may also suppress people that the ledger does not know.
     pub mail_about_anybody: bool,
 }
 

@@ -1,30 +1,31 @@
-//! A JSON object as a row, whose numbers keep the digits they are written with: `1.10` stays
-//! `1.10`, and twenty digits stay twenty.
+//! A JSON object as a row. Its numbers keep the digits they are written with: `1.10` stays `1.10`,
+//! and twenty digits stay twenty.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
 use serde_json::{Map, Number, Value};
 
-/// A row of a JSON list: its keys and values, in the order in which they were written.
+/// A row of a JSON list: its keys and values in their original order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JsonRow {
     map: Map<String, Value>,
-    /// The texts of all numbers, in their order; empty where each of them is written as
-    /// `serde_json` writes it.
+    /// The original texts of all numbers, in order; empty if `serde_json` writes each of them the
+    /// same way.
     numbers: Vec<Box<str>>,
 }
 
-/// A key stands twice in an object inside the row, so that its numbers cannot be distinguished.
+/// A key is repeated in an object inside the row, so that its numbers cannot be matched with their
+/// texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key stands twice in an object inside it")]
+#[error("a key is repeated in an object inside it")]
 pub struct RepeatedKey;
 
 impl JsonRow {
-    /// The row that was read from `source`, which is one JSON object.
+    /// Creates a row from `source`, a single JSON object, and its parsed form `map`.
     pub fn new(map: Map<String, Value>, source: &str) -> Result<Self, RepeatedKey> {
-        // Whatever is not written back as it stood has been read as a float: large whole numbers
-        // and -0 too.
+        // Every number that is written back differently was parsed as a float, including large
+        // integers and -0.
         if !map.values().any(has_float) {
             return Ok(Self { map, numbers: Vec::new() });
         }
@@ -44,12 +45,12 @@ impl JsonRow {
         Ok(Self { map, numbers })
     }
 
-    /// Whether some number is written in another way than `serde_json` writes it.
+    /// Whether any number is written differently than `serde_json` would write it.
     pub fn has_texts(&self) -> bool {
         !self.numbers.is_empty()
     }
 
-    /// The value under `key`, and the texts of the numbers in it if the row has such.
+    /// The value under `key`, and the original texts of its numbers if the row keeps texts.
     pub fn value(&self, key: &str) -> Option<(&Value, &[Box<str>])> {
         let value = self.map.get(key)?;
         if self.numbers.is_empty() {
@@ -64,8 +65,8 @@ impl JsonRow {
         Some((value, self.numbers.get(before..before + count(value)).unwrap_or_default()))
     }
 
-    /// The text under `key`: numbers as they were written, other values as JSON writes them; `None`
-    /// where there is none, or `null`.
+    /// The text under `key`: numbers as written, other values as JSON. `None` if the value is
+    /// missing or `null`.
     pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
         Some(match self.value(key)? {
             (Value::Null, _) => return None,
@@ -79,7 +80,7 @@ impl JsonRow {
         })
     }
 
-    /// Every number that was read as a float, with the text it was written as.
+    /// Every number that was parsed as a float, with its original text.
     pub fn floats(&self) -> Vec<(f64, &str)> {
         let mut numbers = Vec::with_capacity(self.numbers.len());
         self.map.values().for_each(|value| collect(value, &mut numbers));
@@ -92,7 +93,7 @@ impl JsonRow {
             .collect()
     }
 
-    /// The row as JSON, its numbers as they were written.
+    /// The row as JSON, with its numbers as written.
     pub fn encode(&self) -> String {
         if self.numbers.is_empty() {
             return serde_json::to_string(&self.map).expect("a JSON object can be written");
@@ -111,7 +112,7 @@ impl Deref for JsonRow {
     }
 }
 
-/// A row whose numbers are written as `serde_json` writes them.
+/// A row whose numbers are as `serde_json` writes them.
 impl From<Map<String, Value>> for JsonRow {
     fn from(map: Map<String, Value>) -> Self {
         Self { map, numbers: Vec::new() }
@@ -145,7 +146,7 @@ fn collect<'a>(value: &'a Value, into: &mut Vec<&'a Number>) {
     }
 }
 
-/// The numbers of a JSON text that can be read, as they are written.
+/// The texts of the numbers in a valid JSON text.
 fn number_texts(source: &str) -> Vec<&str> {
     let bytes = source.as_bytes();
     let (mut found, mut at) = (Vec::new(), 0);
