@@ -1,10 +1,10 @@
-//! Which column holds the address: the one that is named, or the only one that can be meant.
+//! Finds the column with the addresses: the named one, or the only possible one.
 
 use crate::model::error::{Error, Result};
 use crate::model::recipient::Columns;
 
-/// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that
-/// spreadsheets and CRMs are used in, and those of HubSpot, Salesforce, Mailchimp and Outlook
+/// Headings that mean an e-mail address, reduced to letters and digits: common ones in the
+/// languages of spreadsheets and CRMs, and those of HubSpot, Salesforce, Mailchimp and Outlook
 /// exports.
 const HEADINGS: [&str; 64] = [
     "email",
@@ -73,8 +73,8 @@ const HEADINGS: [&str; 64] = [
     "البريدالإلكتروني",
 ];
 
-/// Headings that mean one where no other does: of exports with several (Google Contacts, Outlook),
-/// of payments and surveys.
+/// Headings that count if none of the others occurs: from exports with several address columns
+/// (Google Contacts, Outlook), and from payment and survey services.
 const LESSER_HEADINGS: [&str; 12] = [
     "email1value",
     "emailaddress1",
@@ -92,14 +92,14 @@ const LESSER_HEADINGS: [&str; 12] = [
 
 /// Whether a heading can mean an e-mail address.
 pub(crate) fn is_email_heading(cell: &str) -> bool {
-    // Most cells are longer, and this is asked of many.
+    // A fast path: most cells are longer, and this function is called for many.
     cell.len() <= 60 && cell.chars().any(char::is_alphabetic) && {
         let normal = normal(cell);
         HEADINGS.contains(&normal.as_str()) || LESSER_HEADINGS.contains(&normal.as_str())
     }
 }
 
-/// Words of headings that have to do with mail, in these and other languages.
+/// Parts of headings about mail in several languages.
 const WORDS: [&str; 19] = [
     "mail",
     "courriel",
@@ -122,7 +122,7 @@ const WORDS: [&str; 19] = [
     "ηλεκτρονικ",
 ];
 
-/// Whether a heading has to do with mail, so that addresses may stand below it.
+/// Whether a heading is about mail, so that its column may contain addresses.
 pub(crate) fn is_about_mail(name: &str) -> bool {
     let normal = normal(name);
     is_email_heading(name) || WORDS.iter().any(|word| normal.contains(word))
@@ -133,11 +133,12 @@ pub(super) fn is_by_content(name: &str) -> bool {
     !is_email_heading(name)
 }
 
-/// Finds the place of the e-mail column: exactly `configured` if given, else the only heading that
-/// can be meant; where there is none, `by_content`, the only column in which addresses stand, if
-/// its heading has to do with mail (`Person - Email - Work`).
+/// Finds the index of the address column. If `configured` is given, it is the column of exactly
+/// that name. Otherwise it is the only column whose heading means an address. If there is none, it
+/// is `by_content`, the only column that contains addresses, provided that its heading is about
+/// mail (`Person - Email - Work`).
 ///
-/// Errs with exit 4 and the list's columns where there is none or a choice.
+/// Exit 4, with the list's columns, if there is no such column or more than one.
 pub(crate) fn guess_email_column(
     columns: &Columns,
     configured: Option<&str>,
@@ -153,7 +154,7 @@ pub(crate) fn guess_email_column(
             let error = Error::refused(format!("{list_name}: has no column {wanted:?} (its columns: {})", listed(names)));
             match nearest_name(names.iter().map(String::as_str), wanted) {
                 _ if wanted.contains('@') => error.hint(
-                    "--email-column COLUMN (which --email stands for here) names a column; `mailbatch preview LIST --email ADDRESS` shows one recipient",
+                    "--email-column COLUMN (here also spelled --email) names a column; `mailbatch preview LIST --email ADDRESS` shows one recipient",
                 ),
                 Some(near) => error.hint(format!("did you mean {near:?}? --email-column, or email under [list] in mailbatch.toml, names the column")),
                 None => error.hint("--email-column COLUMN, or email under [list] in mailbatch.toml, names the column with the addresses"),
@@ -169,7 +170,7 @@ pub(crate) fn guess_email_column(
     if candidates.is_empty() {
         candidates = of(&LESSER_HEADINGS);
     }
-    // What holds an address is a person of a list without a header.
+    // A column name with an `@` is a recipient, so the list has no header.
     let by_content =
         by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.contains('@'))?)));
     let message = match (&candidates[..], by_content.map(|(at, name)| (at, name.as_str()))) {
@@ -203,10 +204,11 @@ pub(crate) fn guess_email_column(
             )
         }
     };
-    Err(Error::refused(message).hint("name it: --email-column COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
+    Err(Error::refused(message).hint("name the column: --email-column COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
 }
 
-/// The refusal of a column that is used and stands twice; `first` and `second` are places from 0.
+/// The refusal if a column is used whose name occurs twice; `first` and `second` are indices from
+/// 0.
 pub(super) fn twice(list: &str, name: &str, first: usize, second: usize) -> Error {
     Error::refused(format!(
         "{list}: column {name:?} stands twice, as columns {} and {}",
@@ -216,12 +218,12 @@ pub(super) fn twice(list: &str, name: &str, first: usize, second: usize) -> Erro
     .hint("rename one of them in the header")
 }
 
-/// A name without case, blanks and punctuation.
+/// A name in lowercase, without blanks and punctuation.
 pub(super) fn normal(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The name that is most like the one that is wanted, if any is like it.
+/// The name most similar to `wanted`, if any is similar enough.
 pub(crate) fn nearest_name<'a>(
     names: impl IntoIterator<Item = &'a str>,
     wanted: &str,
@@ -231,7 +233,7 @@ pub(crate) fn nearest_name<'a>(
     (score(near) > 0.8).then_some(near)
 }
 
-/// The names for a message, the first thirty of many.
+/// The names for a message, at most the first thirty.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 30;
     if names.is_empty() {
@@ -242,7 +244,7 @@ fn listed(names: &[String]) -> String {
         .take(SHOWN)
         .map(|name| match name {
             _ if name.is_empty() => "(no name)".to_owned(),
-            // A person's, where the list has no header.
+            // A recipient's address, if the list has no header.
             _ if name.contains('@') => "(an address)".to_owned(),
             _ => name.escape_debug().to_string(),
         })

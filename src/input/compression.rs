@@ -1,4 +1,4 @@
-//! gzip and zstd, known by the suffix or by the first bytes, decompressed while they are read.
+//! Decompresses gzip and zstd while reading. They are recognized by the suffix or the first bytes.
 
 use std::io::{self, BufReader, Chain, Cursor, ErrorKind, Read};
 
@@ -41,14 +41,14 @@ impl Compression {
     }
 }
 
-/// The plain bytes of a list.
+/// The decompressed bytes of a list.
 pub(super) struct Plain {
     bytes: Bytes,
     compression: Option<Compression>,
 }
 
 impl Plain {
-    /// Finds out how `bytes` are compressed; `name` is the file's, for its suffix.
+    /// Detects the compression of `bytes`. `name` is the file name, whose suffix is checked.
     pub(super) fn new(name: &str, mut bytes: Bytes) -> Result<Self, Problem> {
         let mut first = Vec::with_capacity(4);
         bytes.by_ref().take(4).read_to_end(&mut first).map_err(|error| unreadable(None, &error))?;
@@ -60,12 +60,12 @@ impl Plain {
             let problem = Problem::new(
                 Place::List,
                 format!(
-                    "its name says {}, but it does not begin as {} data does",
+                    "its name says {}, but it does not begin like {} data",
                     expected.name(),
                     expected.name()
                 ),
             );
-            return Err(problem.hint("give it the name of what it is, or fetch it again"));
+            return Err(problem.hint("rename it to match its format, or fetch it again"));
         }
         let bytes: Chain<Cursor<Vec<u8>>, Bytes> = Cursor::new(first).chain(bytes);
         let bytes: Bytes = match found {
@@ -81,7 +81,7 @@ impl Plain {
         Ok(Self { bytes, compression: found })
     }
 
-    /// Reads until `buffer` is full or the data ends; gives the number of bytes read.
+    /// Reads until `buffer` is full or the data ends. Returns the number of bytes read.
     pub(super) fn read_full(&mut self, buffer: &mut [u8]) -> Result<usize, Problem> {
         let mut filled = 0;
         while filled < buffer.len() {

@@ -1,9 +1,9 @@
-//! What templates and `--where` see of a row: a value per column, made when it is asked for.
+//! The values of a row for templates and `--where`, created when they are used.
 //!
-//! A name is looked up as it is written in the list first; failing that as the snake_case form of a
-//! column (`First Name` is also `first_name`), provided only one column has that form; failing
-//! that, `row` is the whole row, for names that are no identifiers (`row["First Name"]`). Anything
-//! else is undefined, and so is a JSON `null`: neither can be printed by mistake.
+//! A name is looked up in three steps. First, a column with exactly this name. Second, a column
+//! whose snake_case form it is (`First Name` is also `first_name`), if there is only one. Third,
+//! `row` is the whole row, for names that are not identifiers (`row["First Name"]`). Anything else
+//! is undefined, and so is a JSON `null`, so that neither is printed by mistake.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -15,25 +15,25 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::model::recipient::{Columns, Fields, JsonRow};
 
-/// The name under which the whole row can be reached.
+/// The name of the whole row.
 const ROW: &str = "row";
 
-/// The columns of a list with their places, prepared once for many look-ups.
+/// The columns of a list with their indices, prepared for fast lookups.
 #[derive(Debug, Default)]
 pub struct ColumnIndex {
     columns: Columns,
     places: Places,
     aliases: Places,
-    /// Column names that occur more than once, with their first two positions: such a name is
+    /// Column names that occur more than once, with their first two indices: such a name is
     /// ambiguous.
     repeated: HashMap<String, (usize, usize)>,
 }
 
-/// Names are looked up for every value of every row, where the standard hasher costs more than all
-/// the rest of a look-up.
+/// Names are looked up for every value of every row. The standard hasher would cost more than the
+/// rest of the lookup.
 type Places = HashMap<String, usize, BuildHasherDefault<NameHasher>>;
 
-/// Hashes one text at once.
+/// A hasher for a single text.
 #[derive(Default)]
 struct NameHasher(u64);
 
@@ -42,7 +42,7 @@ impl Hasher for NameHasher {
         self.0 = xxh3_64_with_seed(bytes, self.0);
     }
 
-    /// A text is followed by a byte that ends it; with one text there is nothing to keep apart.
+    /// `str` adds a terminating byte, which is not needed to hash a single text.
     fn write_u8(&mut self, _: u8) {}
 
     fn finish(&self) -> u64 {
@@ -51,7 +51,7 @@ impl Hasher for NameHasher {
 }
 
 impl ColumnIndex {
-    /// Prepares look-ups in `columns`; a name that stands twice means none of its columns.
+    /// Prepares lookups in `columns`. A name that occurs twice refers to no column.
     pub fn new(columns: &Columns) -> Self {
         let mut places = Places::default();
         let mut aliases: HashMap<String, Option<usize>> = HashMap::new();
@@ -69,18 +69,18 @@ impl ColumnIndex {
         Self { columns: columns.clone(), places, aliases, repeated }
     }
 
-    /// The columns themselves.
+    /// The columns.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
-    /// The place of the column called exactly `name`.
+    /// The index of the column called exactly `name`.
     pub fn exact(&self, name: &str) -> Option<usize> {
         self.places.get(name).copied()
     }
 
-    /// Why `name` means no column although there are some that are called so, or whose snake_case
-    /// form it is.
+    /// Why `name` refers to no column although several columns have it as their name or snake_case
+    /// form.
     pub fn doubt(&self, name: &str) -> Option<Doubt> {
         let (called, (first, second)) =
             self.repeated.iter().find(|(called, _)| *called == name || alias(called) == name)?;
@@ -91,20 +91,20 @@ impl ColumnIndex {
         )))
     }
 
-    /// The place of the column that `name` means in a template: its own name, or its snake_case
-    /// form where that is unambiguous.
+    /// The index of the column that `name` refers to in a template: its exact name, or its
+    /// snake_case form if that is unambiguous.
     pub fn resolve(&self, name: &str) -> Option<usize> {
         self.exact(name).or_else(|| self.aliases.get(name).copied())
     }
 }
 
-/// Why a name in a template means no column although the list has it.
+/// Why a name in a template refers to no column although the list has it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Doubt(String);
 
 impl Doubt {
-    /// The doubt that made the engine fail, if one did.
+    /// The doubt that caused an error of the template engine, if one did.
     pub fn behind(error: &Error) -> Option<&Self> {
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
@@ -117,7 +117,7 @@ impl Doubt {
     }
 }
 
-/// The snake_case form of a column name: `First Name`, `first-name` and `FirstName` are all
+/// The snake_case form of a column name: `First Name`, `first-name` and `FirstName` all give
 /// `first_name`.
 pub(crate) fn alias(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 2);
@@ -141,23 +141,23 @@ pub(crate) fn alias(name: &str) -> String {
 
 /// The fields of a row as a template context.
 ///
-/// Columns are known to `columns`; a JSON row is looked up in its own keys, so that its meaning
-/// does not depend on the rows before it.
+/// The columns of a CSV row are known from `columns`. A JSON row is looked up by its own keys, so
+/// that its meaning does not depend on earlier rows.
 pub(crate) fn row_value(columns: &Arc<ColumnIndex>, fields: &Fields) -> Value {
     shared_row_value(columns, Arc::new(fields.clone()))
 }
 
-/// The same as [`row_value`] for fields that are shared already, without copying them.
+/// The same as [`row_value`] for shared fields, without copying them.
 pub(crate) fn shared_row_value(columns: &Arc<ColumnIndex>, fields: Arc<Fields>) -> Value {
     Value::from_object(RowContext { columns: Arc::clone(columns), fields, whole: false })
 }
 
-/// One row as the template engine sees it.
+/// One row, as an object of the template engine.
 #[derive(Debug)]
 pub(crate) struct RowContext {
     columns: Arc<ColumnIndex>,
     fields: Arc<Fields>,
-    /// Whether this is the value of `row`, which knows exact names only and can be listed.
+    /// Whether this is the value of `row`, which knows exact names only and can be iterated.
     whole: bool,
 }
 
@@ -234,8 +234,8 @@ fn only_alias<'a>(row: &'a JsonRow, name: &str) -> Option<&'a str> {
     with_alias.next().is_none().then_some(key)
 }
 
-/// A value as the engine computes with it; `texts` are those of its numbers, if any of the row's
-/// numbers needs one.
+/// Converts a value for the template engine. `texts` are the original texts of its numbers, if the
+/// row keeps texts.
 fn json_value(value: &serde_json::Value, texts: &[Box<str>]) -> Value {
     match value {
         serde_json::Value::String(text) => Value::from(text.as_str()),
@@ -264,8 +264,8 @@ fn exact_value<'a>(
     }
 }
 
-/// Whole numbers are exact up to 38 digits. A longer one is a text: as a number it would lose its
-/// last digits, and two would be equal.
+/// Converts an integer. Up to 38 digits it is exact. A longer one becomes a string, because as a
+/// number it would lose its last digits, and different numbers would be equal.
 fn exact_number(number: &serde_json::Number, text: &str) -> Value {
     let is_whole = text.bytes().all(|byte| byte.is_ascii_digit())
         || text.strip_prefix('-').is_some_and(|digits| !digits.starts_with('0'));
@@ -277,15 +277,15 @@ fn exact_number(number: &serde_json::Number, text: &str) -> Value {
     }
 }
 
-/// The name under which the floats of a row are found; no column of a sound list is called so.
+/// The name under which the floats of a row are looked up; a valid list has no such column.
 const NUMBERS: &str = "\0numbers";
 
-/// The floats of a row with the texts they are written as.
+/// The floats of a row with their original texts.
 #[derive(Debug)]
 struct Floats(Vec<(f64, Option<Box<str>>)>);
 
 impl Floats {
-    /// A float that is written in several ways has none of them.
+    /// A float that is written in different ways has no text.
     fn of(row: &JsonRow) -> Self {
         let mut found: Vec<(f64, Option<Box<str>>)> = Vec::new();
         for (value, text) in row.floats() {
@@ -301,8 +301,8 @@ impl Floats {
 
 impl Object for Floats {}
 
-/// How a float that is to be printed is written in the row, if it is one of the row's: `1.10`,
-/// where the number alone would give `1.1`.
+/// The original text of a float that is to be printed, if the row contains it: `1.10`, where the
+/// number alone would give `1.1`.
 pub(crate) fn float_text(state: &State<'_, '_>, value: &Value) -> Option<String> {
     if !value.is_number() || value.is_integer() {
         return None;

@@ -1,8 +1,9 @@
-//! CSV and its relatives (RFC 4180 with any delimiter and any line ending), a record at a time.
+//! Reads CSV and similar formats (RFC 4180 with any delimiter and any line ending), one record at a
+//! time.
 //!
-//! Written here rather than taken from the csv crate because errors name the physical line of a
-//! record and of an unclosed quote, and a record is bounded; a property test holds it to the csv
-//! crate's reading of the same text.
+//! This is a separate implementation, because its errors name the physical line of a record and of
+//! an unclosed quote, and because the size of a record is bounded. A property test compares it with
+//! the csv crate.
 
 use csv::StringRecord;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
@@ -15,45 +16,45 @@ use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 const QUOTE: u8 = b'"';
 /// The first of the two bytes of a no-break space in UTF-8.
 const NO_BREAK_SPACE_BEGINS: u8 = 0xc2;
-/// How MySQL and PHP write a quote inside quotes; CSV (RFC 4180) doubles it.
+/// A quote inside quotes as written by MySQL and PHP; CSV (RFC 4180) doubles it.
 const ESCAPED: &str = r#"\""#;
 const BACKSLASH_HINT: &str =
-    r#"the list escapes quotes by a backslash (\"): export it with doubled quotes ("") instead"#;
+    r#"the list escapes quotes with a backslash (\"): export it with doubled quotes ("") instead"#;
 
-/// Records of a delimited text.
+/// The records of a delimited text.
 pub(super) struct Delimited {
     text: Text,
     buffer: String,
     at: usize,
-    /// The line on which `at` stands.
+    /// The line number of the position `at`.
     line: u64,
-    /// Whether the last line ended with CR, whose LF may still follow.
+    /// Whether the last line ended with CR, which an LF may still follow.
     after_cr: bool,
     ended: bool,
-    /// Whether blank lines stood before the last record.
+    /// Whether there were blank lines before the last record.
     is_after_gap: bool,
     delimiter: u8,
     /// Whether the lines of this text end with CR alone.
     ends_with_cr: bool,
-    /// The last record, where a CR alone ended it.
+    /// The last record, if it ended with CR alone.
     cut: Option<Cut>,
-    /// Whether the last record ended without the end of a line.
+    /// Whether the last record ended without a line ending.
     is_last_open: bool,
     cell: String,
-    /// What rows look like, by which a quote that swallowed some is known.
+    /// What rows look like, to detect a stray quote that encloses several rows.
     shape: Shape,
     bytes_hint: usize,
     fields_hint: usize,
 }
 
-/// What came of trying to read a record out of the buffer.
+/// The result of an attempt to read a record from the buffer.
 enum Attempt {
     Record(StringRecord),
     MoreTextNeeded,
 }
 
 impl Delimited {
-    /// Records of `buffer`, from the byte `at` on that stands on `line`, and of what follows it in
+    /// Reads the records of `buffer`, starting at the byte `at` on `line`, and of the rest in
     /// `text`.
     pub(super) fn new(text: Text, buffer: String, (at, line): (usize, u64), delimiter: u8) -> Self {
         let (bytes_hint, fields_hint) = (128, 8);
@@ -78,30 +79,29 @@ impl Delimited {
         }
     }
 
-    /// Says what the header is: a quote that swallowed rows is known by what rows look like.
+    /// Sets the header, whose shape helps to detect a stray quote.
     pub(super) fn set_header(&mut self, header: &StringRecord) {
         self.shape.columns = header.len();
         self.ends_with_cr = self.cut.take().is_some();
         self.shape.is_spaced = header.iter().skip(1).any(|cell| cell.starts_with(' '));
     }
 
-    /// Says in which column the addresses are.
+    /// Sets the column of the addresses.
     pub(super) fn set_email(&mut self, place: usize) {
         self.shape.email = Some(place);
     }
 
-    /// Whether blank lines stood before the last record.
+    /// Whether there were blank lines before the last record.
     pub(super) fn is_after_gap(&self) -> bool {
         self.is_after_gap
     }
 
-    /// Whether the last record ended without the end of a line, as the last one of a truncated file
-    /// does.
+    /// Whether the last record ended without a line ending, like the last one of a truncated file.
     pub(super) fn is_last_open(&self) -> bool {
         self.is_last_open
     }
 
-    /// The next record and the line on which it begins. Blank lines are skipped.
+    /// The next record, and the line on which it begins. Skips blank lines.
     pub(super) fn next_record(&mut self) -> Result<Option<(u64, StringRecord)>, Problem> {
         let before = self.line;
         loop {
@@ -146,8 +146,8 @@ impl Delimited {
         }
     }
 
-    /// Reads on until what waits has at least doubled, so that a record is scanned again a bounded
-    /// number of times.
+    /// Reads until the unread text has at least doubled, so that a record is scanned only a few
+    /// times.
     fn fill(&mut self) -> Result<bool, Problem> {
         self.buffer.drain(..self.at);
         self.at = 0;
@@ -216,7 +216,7 @@ impl Delimited {
             }
             match bytes.get(stop) {
                 Some(&byte) if byte == self.delimiter => at = stop + 1,
-                // Whether a line feed follows is in the next block.
+                // The next block shows whether an LF follows.
                 Some(b'\r') if stop + 1 == bytes.len() && !self.ended => {
                     return Ok(Attempt::MoreTextNeeded);
                 }
@@ -239,8 +239,8 @@ impl Delimited {
         Ok(Attempt::Record(record))
     }
 
-    /// Where the quote stands that closes the field whose text begins at `from`, and whether there
-    /// are doubled ones before it. `None` where the text that is there does not tell.
+    /// The position of the quote that closes the field whose text starts at `from`, and whether the
+    /// field contains doubled quotes. `None` if the buffer ends too early to tell.
     fn closing_quote(&self, from: usize) -> Option<(usize, bool)> {
         let bytes = self.buffer.as_bytes();
         let (mut at, mut doubled) = (from, false);
@@ -254,7 +254,7 @@ impl Delimited {
         }
     }
 
-    /// The text that is there ends inside the field that begins at `begin`.
+    /// Handles a buffer that ends inside the field starting at `begin`.
     fn unfinished(&self, begin: usize, line: u64, quoted: bool) -> Result<Attempt, Problem> {
         if self.ended {
             let problem = Problem::new(
@@ -269,7 +269,7 @@ impl Delimited {
                 hint
             }));
         }
-        // Twice the limit, because doubled quotes count once.
+        // Twice the limit, because a doubled quote counts as one byte.
         if self.buffer.len() - begin > 2 * MAX_FIELD_BYTES + 2 {
             return Err(too_large(line, quoted));
         }
@@ -301,22 +301,22 @@ fn too_large_record(line: u64) -> Problem {
     problem.hint("check its quotes and line ends")
 }
 
-/// How many cells follow a closing quote on its line; one with quotes of its own may count for
-/// more.
+/// The number of cells that follow a closing quote on its line. Delimiters inside quotes are
+/// counted too.
 fn fields_until_end(bytes: &[u8], after: usize, delimiter: u8) -> usize {
     let rest = &bytes[after.min(bytes.len())..];
     let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
     memchr_iter(delimiter, &rest[..end]).count()
 }
 
-/// The place of the quote that follows after blanks, or `at` where none does.
+/// The position of a quote after blanks, or `at` if there is none.
 fn before_quote(bytes: &[u8], at: usize, delimiter: u8) -> usize {
     let after = skip_blanks(bytes, at, delimiter);
     if bytes.get(after) == Some(&QUOTE) { after } else { at }
 }
 
-/// The first place from `at` on without a space, tab or no-break space that does not delimit
-/// fields.
+/// The first position from `at` on that is not a blank: a space, tab or no-break space other than
+/// the delimiter.
 fn skip_blanks(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     loop {
         match bytes.get(at) {
@@ -328,7 +328,7 @@ fn skip_blanks(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     }
 }
 
-/// Appends the text between two quotes, with one quote for each doubled one.
+/// Appends the text between two quotes, with doubled quotes reduced to one.
 fn undouble(source: &str, out: &mut String) {
     let mut rest = source;
     while let Some(quote) = memchr(QUOTE, rest.as_bytes()) {
@@ -338,22 +338,22 @@ fn undouble(source: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// A record that a CR alone ended.
+/// A record that ended with CR alone.
 struct Cut {
     line: u64,
     fields: usize,
     has_address: bool,
 }
 
-/// What the rows of a list look like.
+/// The shape of a list's rows.
 struct Shape {
     delimiter: char,
-    /// How many cells a row has; 0 before the header is known.
+    /// The number of cells in a row; 0 before the header is known.
     columns: usize,
-    /// Which of them is the address, once it is known.
+    /// The index of the address cell, once it is known.
     email: Option<usize>,
-    /// Whether a blank follows a delimiter in the header; otherwise one shows that a comma belongs
-    /// to prose.
+    /// Whether delimiters are followed by a blank in the header. If not, a comma followed by a
+    /// blank is part of prose.
     is_spaced: bool,
 }
 
@@ -376,12 +376,13 @@ impl Shape {
         }
         let problem =
             Problem::new(Place::Line(cut.line), "a lone carriage return (CR) cuts this row in two");
-        Err(problem.hint("delete the carriage return, or put quotes around the cell that holds it"))
+        Err(problem
+            .hint("delete the carriage return, or put quotes around the cell that contains it"))
     }
 
-    /// Whether a field over several lines, of which `before` stand before it, holds what looks like
-    /// rows: a quote astray swallows the rest of its own row, whole rows below it, and the
-    /// beginning of the last. `after` cells of the record follow the field.
+    /// Whether a quoted field of several lines contains what looks like rows. A stray quote
+    /// encloses the rest of its row, whole rows below, and the beginning of the last one. `before`
+    /// cells of the record precede the field, `after` follow it.
     fn is_in(&self, source: &str, before: usize, after: usize) -> bool {
         let mut lines = source.split(['\n', '\r']).peekable();
         let first = lines.next().unwrap_or_default();
@@ -407,8 +408,8 @@ impl Shape {
         1 + line.matches(self.delimiter).count()
     }
 
-    /// Whether a line with as many cells as a row may be one whose address is not sound: it holds
-    /// an `@`, or nothing.
+    /// Whether a line with as many cells as a row may be a row with an invalid address: one with an
+    /// `@`, or an empty one.
     fn may_be_row(&self, line: &str) -> bool {
         let cells: Vec<&str> = line.split(self.delimiter).collect();
         let Some(address) = self.email.and_then(|place| cells.get(place)) else { return false };
@@ -416,7 +417,7 @@ impl Shape {
         cells.len() > 1 && (address.contains('@') || is_empty) && !self.is_prose(&cells)
     }
 
-    /// Whether a line is the end of a row whose first cells, `before` of them, stand elsewhere.
+    /// Whether a line is the end of a row, `before` cells of which precede it.
     fn is_rest_of_row(&self, line: &str, before: usize) -> bool {
         let Some(place) = self.email.and_then(|email| email.checked_sub(before)) else {
             return false;
@@ -428,10 +429,11 @@ impl Shape {
             && !self.is_prose(&cells)
     }
 
-    /// Whether a line is a row, or, where it need not be whole, the beginning of one.
+    /// Whether a line is a row; if not `is_whole`, whether it is the beginning of one.
     fn is_row(&self, line: &str, is_whole: bool) -> bool {
         let cells: Vec<&str> = line.split(self.delimiter).collect();
-        // Notes hold signatures with a bare address on a line; in a wide list this is no row.
+        // Notes contain signatures with a bare address on a line, which is not a row of a list with
+        // several columns.
         if cells.len() == 1 && self.columns > 2 {
             return false;
         }
@@ -449,7 +451,7 @@ impl Shape {
 
 fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
     let what = if field.contains(ESCAPED) {
-        r#"text follows a closing quote: a quote behind a backslash (\") closes the field all the same"#
+        r#"text follows a closing quote: a quote after a backslash (\") closes the field all the same"#
     } else {
         "text follows a closing quote"
     };
@@ -468,9 +470,9 @@ fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
 
 fn swallowed_rows(opened: u64, closed: u64, source: &str) -> Problem {
     let what = format!(
-        "a quote opens here and closes on line {closed}, and the field between holds the address of another row"
+        "a quote opens here and closes on line {closed}, and the field between contains the address of another row"
     );
-    let hint = "close the quote where its field ends; a cell that really holds these lines has to be put on one line";
+    let hint = "close the quote where its field ends; if the cell really contains these lines, join them into one line";
     Problem::new(Place::Line(opened), what).hint(if source.contains(ESCAPED) {
         BACKSLASH_HINT
     } else {

@@ -1,41 +1,41 @@
-//! Finds the encoding of bytes without a byte order mark or a flag. UTF-8 and UTF-16 are
-//! recognised; any other is only a guess, shown with lines as read and never mailed without
-//! consent.
+//! Detects the encoding of bytes without a byte order mark or a flag. UTF-8 and UTF-16 are
+//! recognized. Any other encoding is only guessed; the guess is shown with sample lines and needs
+//! the operator's consent.
 
 use chardetng::EncodingDetector;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-/// How many lines show what a guess makes of the text.
+/// How many sample lines a guess is shown with.
 const SHOWN: usize = 3;
-/// How many characters of such a line are shown.
+/// How many characters of a sample line are shown.
 const LONGEST: usize = 120;
 
-/// What the beginning of a list is.
+/// The encoding of the beginning of a list.
 #[derive(Debug)]
 pub(super) enum Detected {
-    /// UTF-8 or UTF-16; a byte of UTF-8 that is wrong is refused when it is read.
+    /// UTF-8 or UTF-16. An invalid byte in UTF-8 is refused when it is read.
     Known(&'static Encoding),
-    /// Something else, and what it is likely to be.
+    /// Another encoding, with the most likely one.
     Guessed(Guess),
-    /// Something else that makes sense in no encoding.
+    /// The text makes sense in no encoding.
     Unknown,
 }
 
-/// By what the encoding of a list is known.
+/// How the encoding of a list is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownBy {
     /// A byte order mark.
     Mark,
-    /// A flag or the configuration.
+    /// From a flag or the configuration.
     Named,
-    /// The bytes themselves: UTF-8, or UTF-16 without a mark.
+    /// From the bytes: UTF-8, or UTF-16 without a mark.
     Content,
-    /// Nothing: it is the likeliest one.
+    /// It is only the most likely encoding.
     Guess,
 }
 
 impl KnownBy {
-    /// The word in JSON.
+    /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mark => "mark",
@@ -45,7 +45,7 @@ impl KnownBy {
         }
     }
 
-    /// The same for people.
+    /// The text used in messages.
     pub const fn in_words(self) -> &'static str {
         match self {
             Self::Mark => "by its byte order mark",
@@ -70,16 +70,16 @@ impl ReadAs {
     }
 }
 
-/// A likely encoding, and the first lines that tell whether it is right.
+/// A likely encoding, with sample lines by which the operator can check it.
 #[derive(Clone, Debug)]
 pub struct Guess {
     pub encoding: &'static Encoding,
-    /// Lines with more than ASCII, as read; the names in addresses are left out.
+    /// Lines with non-ASCII characters, as decoded, without the local parts of addresses.
     pub lines: Vec<String>,
 }
 
 impl Guess {
-    /// What a person is asked, and an unattended command refused with.
+    /// The question to the operator, and the error of an unattended command.
     pub fn message(&self) -> String {
         let name = self.label();
         let lines: String = self.lines.iter().map(|line| format!("\n  {line}")).collect();
@@ -91,7 +91,7 @@ impl Guess {
         self.encoding.name().to_ascii_lowercase()
     }
 
-    /// How to go on.
+    /// The hint on how to continue.
     pub fn hint(&self) -> String {
         format!(
             "if the text is right: --encoding {}; otherwise name another (windows-1250, windows-1251, windows-1252, iso-8859-2, shift_jis, \
@@ -101,7 +101,7 @@ impl Guess {
     }
 }
 
-/// Looks at the first bytes; `whole` says that there are no more.
+/// Examines the first bytes; `whole` says that there are no more.
 pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
     if let Some(wide) = utf_16(first) {
         return Detected::Known(wide);
@@ -123,8 +123,8 @@ pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
     }
 }
 
-/// Whether this is UTF-8, perhaps with a few bytes that are wrong: then most of what is not ASCII
-/// is right.
+/// Whether this is UTF-8, possibly with a few invalid bytes: most of the non-ASCII characters are
+/// valid.
 fn is_utf_8(first: &[u8], whole: bool) -> bool {
     let (mut right, mut wrong, mut rest) = (0_usize, 0_usize, first);
     loop {
@@ -147,8 +147,8 @@ fn is_utf_8(first: &[u8], whole: bool) -> bool {
     }
 }
 
-/// Whether there are as many letters of UTF-8 as places with wrong bytes: what a single-byte
-/// encoding would show as `Ã¼`.
+/// Whether there are at least as many valid UTF-8 characters as invalid places. A single-byte
+/// encoding would show the former as `Ã¼`.
 fn has_utf_8_among_wrong_bytes(first: &[u8]) -> bool {
     let (mut right, mut wrong, mut rest, mut is_after_wrong) = (0_usize, 0_usize, first, false);
     loop {
@@ -169,7 +169,7 @@ fn has_utf_8_among_wrong_bytes(first: &[u8]) -> bool {
     }
 }
 
-/// Text in a Latin script has a zero in every other byte of its UTF-16.
+/// Text in Latin script has a zero in every other byte of its UTF-16.
 fn utf_16(first: &[u8]) -> Option<&'static Encoding> {
     let pairs = first.len() / 2;
     if pairs < 2 {
@@ -190,8 +190,8 @@ fn utf_16(first: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// The first lines with more than ASCII as read in this encoding; `None` where it makes no sense of
-/// the text.
+/// The first lines with non-ASCII characters, decoded; `None` if the text makes no sense in this
+/// encoding.
 fn lines(first: &[u8], whole: bool, encoding: &'static Encoding) -> Option<Vec<String>> {
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let mut text = String::with_capacity(decoder.max_utf8_buffer_length(first.len())?);
@@ -203,8 +203,8 @@ fn lines(first: &[u8], whole: bool, encoding: &'static Encoding) -> Option<Vec<S
     Some(numbered.take(SHOWN).map(|(number, line)| format!("{number}: {}", shown(line))).collect())
 }
 
-/// Whether this can be what people wrote: no control characters, none that is private, and no word
-/// in two scripts.
+/// Whether this can be a real text: no control or private-use characters, and few words in two
+/// scripts.
 fn is_plausible(text: &str) -> bool {
     let is_odd = |c: char| {
         (c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
@@ -222,7 +222,7 @@ fn is_plausible(text: &str) -> bool {
     !text.chars().any(is_odd) && 10 * mixed.0 <= mixed.1
 }
 
-/// A line for people: without what a terminal would obey, cut, and without the local parts of
+/// A line for display: shortened, without control characters and without the local parts of
 /// addresses.
 fn shown(line: &str) -> String {
     let mut out = String::new();

@@ -1,8 +1,8 @@
-//! Bytes become UTF-8 text: byte order marks, UTF-16 with and without one, and anything that is
-//! named by its label.
+//! Decodes bytes to UTF-8 text: byte order marks, UTF-16 with and without one, and any encoding
+//! given by its label.
 //!
-//! Text is never repaired: a byte that does not fit stops the list, since a replaced character
-//! might stand in an address.
+//! Text is never repaired. An invalid byte stops the list, because a replacement character could
+//! end up in an address.
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
@@ -11,19 +11,20 @@ use super::detect::{Detected, Guess, KnownBy, ReadAs, detect};
 use super::foreign::{Foreign, foreign};
 use super::problem::{Place, Problem};
 
-/// How to go on where the encoding that was named or guessed is wrong.
-const OTHER_ENCODING: &str = "name the encoding it has: --encoding LABEL; for cp850 or cp437, convert it: iconv -f CP850 -t UTF-8";
+/// The hint if the named or guessed encoding is wrong.
+const OTHER_ENCODING: &str =
+    "name its encoding: --encoding LABEL; for cp850 or cp437, convert it: iconv -f CP850 -t UTF-8";
 
-/// How much is read at a time, and how much of the beginning decides the encoding.
+/// How many bytes are read at a time; the first block determines the encoding.
 const BLOCK_BYTES: usize = 64 << 10;
 
 /// A list as UTF-8 text without a byte order mark.
 pub(super) struct Text {
     bytes: Plain,
     block: Vec<u8>,
-    /// How many bytes at the beginning of `block` wait to be decoded.
+    /// How many bytes at the beginning of `block` have not been decoded.
     held: usize,
-    /// Where those bytes stand in the decompressed data.
+    /// The offset of these bytes in the decompressed data.
     offset: u64,
     line: u64,
     decoder: Option<Decoder>,
@@ -33,8 +34,8 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Looks at the first block and settles the encoding: `label` if given, else the mark, else
-    /// what the bytes are. One that can only be guessed is refused unless `accept_guess`.
+    /// Reads the first block and determines the encoding: `label` if given, else the byte order
+    /// mark, else by the bytes. A guessed encoding is refused unless `accept_guess`.
     pub(super) fn new(
         mut bytes: Plain,
         label: Option<&'static Encoding>,
@@ -59,8 +60,8 @@ impl Text {
                 }
                 Detected::Unknown => return Err(no_text()),
             },
-            // A mark knows better than a label: nothing else begins with one, and `utf-16` does not
-            // show the order of its bytes.
+            // A byte order mark takes precedence over the label: other text does not begin with
+            // one, and the label `utf-16` does not give the byte order.
             (Some(_), Some((marked, mark))) => (marked, mark, KnownBy::Mark),
             (Some(label), None) => {
                 if label != UTF_8 && is_utf_8_beyond_ascii(first) {
@@ -85,22 +86,22 @@ impl Text {
         })
     }
 
-    /// The encoding where it is only guessed.
+    /// The guess, if the encoding is only guessed.
     pub(super) fn guess(&self) -> Option<&Guess> {
         self.guess.as_ref()
     }
 
-    /// The encoding, and by what it is known.
+    /// The encoding, and how it is known.
     pub(super) fn read_as(&self) -> ReadAs {
         self.read_as
     }
 
-    /// Whether all of it has been read.
+    /// Whether the whole text has been read.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Appends the next block of text to `out`. Gives `false` when the text has ended.
+    /// Appends the next block of text to `out`. Returns `false` when the text has ended.
     pub(super) fn fill(&mut self, out: &mut String) -> Result<bool, Problem> {
         if self.ended {
             return Ok(false);
@@ -119,8 +120,11 @@ impl Text {
         let fresh = &out.as_bytes()[start..];
         if let Some(nul) = memchr::memchr(0, fresh) {
             let line = self.line + newlines(&fresh[..nul]);
-            return Err(Problem::new(Place::Line(line), "holds a NUL byte: this is no text")
-                .hint("export the list again as plain CSV or JSON"));
+            return Err(Problem::new(
+                Place::Line(line),
+                "holds a NUL byte: this is not a text file",
+            )
+            .hint("export the list again as plain CSV or JSON"));
         }
         self.line += newlines(fresh);
         Ok(true)
@@ -146,17 +150,17 @@ impl Text {
             Place::Line(line),
             format!("byte 0x{:02X} at offset {at} is no UTF-8", bad[0]),
         );
-        Err(problem.hint("mend the byte there; if the whole list comes from Excel or an old system, try --encoding windows-1252"))
+        Err(problem.hint("fix that byte; if the whole list comes from Excel or an old system, try --encoding windows-1252"))
     }
 
-    /// Control characters beyond ASCII prove that the encoding is another one.
+    /// Control characters beyond ASCII prove that the encoding is wrong.
     fn refuse_controls(&self, text: &str) -> Result<(), Problem> {
         let is_control = |c: char| matches!(c, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}');
         let Some(at) = text.find(is_control) else { return Ok(()) };
         let line = self.line + newlines(&text.as_bytes()[..at]);
         let found = text[at..].chars().next().map_or(0, u32::from);
         let what = format!(
-            "holds U+{found:04X}, a control character that no text has: the encoding is another one"
+            "holds U+{found:04X}, a control character that does not occur in text: the encoding is wrong"
         );
         Err(Problem::new(Place::Line(line), what).hint(OTHER_ENCODING))
     }
@@ -189,7 +193,7 @@ impl Text {
                         Place::Line(line),
                         format!("the bytes before offset {at} are no {name}"),
                     );
-                    return Err(problem.hint("name the encoding it has: --encoding LABEL"));
+                    return Err(problem.hint("name its encoding: --encoding LABEL"));
                 }
             }
         }
@@ -201,15 +205,15 @@ pub(super) fn by_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes())
 }
 
-/// Whether a text is UTF-8 with more than ASCII in it, which no text in another encoding is by
-/// chance.
+/// Whether a text is UTF-8 with non-ASCII characters. Text in another encoding is not valid UTF-8
+/// by chance.
 fn is_utf_8_beyond_ascii(first: &[u8]) -> bool {
     let valid = match std::str::from_utf8(first) {
         Ok(_) => first,
         Err(error) if error.error_len().is_none() => &first[..error.valid_up_to()],
         Err(_) => return false,
     };
-    // A single letter could be two of another encoding.
+    // A single two-byte character could also be two characters of another encoding.
     let beyond = String::from_utf8_lossy(valid).chars().filter(|c| !c.is_ascii()).take(2).count();
     beyond >= 2 || (beyond == 1 && valid.iter().filter(|byte| !byte.is_ascii()).count() > 2)
 }
@@ -217,7 +221,7 @@ fn is_utf_8_beyond_ascii(first: &[u8]) -> bool {
 fn not_as_named(label: &'static Encoding) -> Problem {
     let name = label.name().to_ascii_lowercase();
     Problem::new(Place::List, format!("is valid UTF-8, but {name} is named"))
-        .hint("name the encoding it has: --encoding utf-8, which counts more than [list] encoding in mailbatch.toml")
+        .hint("name its encoding: --encoding utf-8, which takes precedence over [list] encoding in mailbatch.toml")
 }
 
 fn no_text() -> Problem {

@@ -1,5 +1,5 @@
-//! `--where EXPR`: which rows of a list are used. The expression must be true or false, so
-//! that no row is let through by mistake.
+//! `--where EXPR` selects the rows of a list. The expression must give true or false, so that no
+//! row is admitted by mistake.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,27 +13,27 @@ use crate::bounded::guarded::{self, Guarded};
 use crate::bounded::{chains, counted};
 use crate::model::error::{Error, Result};
 
-/// How many steps one row may take; ordinary expressions take a few dozen.
+/// The most steps of the template engine for one row; ordinary expressions need a few dozen.
 const FUEL: u64 = 100_000;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    // Without this, errors in release builds have no position.
+    // Without debug mode, errors in release builds have no position.
     environment.set_debug(true);
     counted::install(&mut environment, counted::Around::NOTHING);
     environment
 });
 
-/// A compiled `--where` expression. CSV cells are text in it, JSON values keep their types.
+/// A compiled `--where` expression. CSV cells are strings in it; JSON values keep their types.
 #[derive(Debug)]
 pub struct Filter {
     expression: Expression<'static, 'static>,
 }
 
 impl Filter {
-    /// Compiles an expression. Errs with exit 2 and the column at which it cannot be understood.
+    /// Compiles an expression. Exit 2, with the column of the error, if it is invalid.
     pub fn parse(source: &str) -> Result<Self> {
         if let Some(at) = chains::too_long(source, true) {
             let column = source[..at].chars().count() + 1;
@@ -41,18 +41,19 @@ impl Filter {
                 "--where: more than {} operators, filters or attributes in a row (column {column})",
                 chains::LONGEST
             );
-            return Err(Error::usage(what)
-                .hint(r#"a list may be as long as it likes: country in ["AT", "FI"]"#));
+            return Err(
+                Error::usage(what).hint(r#"a list may have any length: country in ["AT", "FI"]"#)
+            );
         }
         let expression = Guarded::of(source, true)
             .and_then(|guarded| ENVIRONMENT.compile_expression_owned(guarded.text).ok());
         if let Some(expression) = expression {
             return Ok(Self { expression });
         }
-        // What is wrong with it is said of the text as it was typed.
+        // The error must refer to the text as typed, without the added checks.
         Err(match ENVIRONMENT.compile_expression_owned(source.to_owned()) {
             Ok(_) => Error::usage(format!("--where: {}", guarded::TOO_DEEP))
-                .hint("write lists and brackets less deep in each other"),
+                .hint("nest lists and brackets less deeply"),
             Err(error) => {
                 let column = error
                     .range()
@@ -65,8 +66,7 @@ impl Filter {
         })
     }
 
-    /// Whether the row belongs to the list. Errs with exit 2 where the expression fails on it or is
-    /// neither true nor false.
+    /// Whether the expression admits the row. Exit 2 if it fails or gives neither true nor false.
     pub fn admits(
         &self,
         columns: &Arc<ColumnIndex>,
@@ -79,7 +79,7 @@ impl Filter {
             let failed = Error::usage(format!("{}: {}", place(), described(&error)));
             match error.kind() {
                 ErrorKind::UndefinedError => {
-                    failed.hint("columns go by their name, or its snake_case form; `X is defined and ...` allows for rows without X")
+                    failed.hint("a column is written by its name or the name's snake_case form; `X is defined and ...` handles rows without X")
                 }
                 _ => failed.hint("cells of a CSV list are text: compare them with text, or write `age | int > 17`"),
             }
@@ -96,7 +96,7 @@ impl Filter {
     }
 }
 
-/// The engine's message without what it may quote from a row.
+/// The engine's message, without parts that may quote a row.
 fn described(error: &minijinja::Error) -> String {
     if let Some(exceeded) = Exceeded::behind(error) {
         return exceeded.to_string();

@@ -1,20 +1,21 @@
-//! What reading a list changed or left out, by kind: a count, the first places, and one fix.
+//! What the reader changed or left out, by kind: a count, the first places, and one fix.
 
-/// Places that are named before a kind is only counted.
+/// How many places are named for each kind; further ones are only counted.
 const PLACES: usize = 3;
 
-/// A kind of what the reader finds in a list and reads on.
+/// A kind of irregularity that does not stop the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Title, notes and comments before the header.
     Preamble,
     /// Excel's `sep=` line.
     Separator,
-    /// The first line holds an address, so there is no header.
+    /// The first line contains an address, so there is no header.
     NoHeader,
-    /// The header is behind a mark such as `#`.
+    /// The header follows a mark such as `#`.
     MarkedHeader,
-    /// Rows between the header and the first recipient that describe the columns.
+    /// Rows between the header and the first recipient that describe the columns or repeat the
+    /// header.
     HeaderRows,
     /// Rows struck out by a mark before their address.
     Struck,
@@ -22,7 +23,7 @@ pub enum Kind {
     Footer,
     /// Rows without any value.
     Blank,
-    /// Rows that were filled up with empty cells.
+    /// Rows that were filled with empty cells.
     Short,
     /// Rows whose empty cells beyond the header were dropped.
     Surplus,
@@ -32,19 +33,19 @@ pub enum Kind {
     TwiceEncoded,
     /// Addresses with invisible characters at an end.
     UnseenEnds,
-    /// Rows of another length than most rows, which are shorter than the header.
+    /// Rows whose length differs from that of most rows, which are shorter than the header.
     OddLength,
-    /// Rows that begin with the mark that nearly all rows begin with.
+    /// Rows that begin with a mark that is taken as part of their text.
     MarkedNames,
-    /// Cells with a formula that is not undone.
+    /// Cells with a formula that is not resolved.
     OtherFormula,
-    /// Cells with the sign that stands for a character that was lost.
+    /// Cells with U+FFFD, which replaces a lost character.
     Lost,
-    /// Entries of an import that are legal and often a mistake.
+    /// Entries of an import that are valid and often a mistake.
     OddEntry,
     /// Values beyond the last column of the header.
     Beyond,
-    /// The column of the addresses was recognised by its values.
+    /// The address column was recognized by its values.
     ByContent,
 }
 
@@ -72,7 +73,7 @@ impl Kind {
         Self::ByContent,
     ];
 
-    /// The name in JSON.
+    /// The name used in JSON.
     pub const fn rule(self) -> &'static str {
         match self {
             Self::Preamble => "lines_before_header",
@@ -98,7 +99,7 @@ impl Kind {
         }
     }
 
-    /// What is the matter, for a table.
+    /// The description for a table.
     pub const fn what(self) -> &'static str {
         match self {
             Self::Preamble => "lines before the header are skipped",
@@ -106,7 +107,7 @@ impl Kind {
             Self::NoHeader => {
                 "the list has no header: its first line is a recipient, its only named column is email"
             }
-            Self::MarkedHeader => "the header is behind a mark such as #, which is left out",
+            Self::MarkedHeader => "the header is behind a mark such as #, which is removed",
             Self::HeaderRows => {
                 "rows below the header that describe columns or repeat it are skipped"
             }
@@ -126,31 +127,33 @@ impl Kind {
                 "rows with another number of fields than most rows: a cell may be missing or cut in two"
             }
             Self::MarkedNames => {
-                "rows that begin with a mark, as nearly all do or the first ones, are taken as recipients"
+                "rows that begin with a mark, as nearly all do or the first rows do, are taken as recipients"
             }
             Self::OtherFormula => {
-                "cells with a spreadsheet's formula, such as =A1&B1, are taken as they stand"
+                "cells with a spreadsheet's formula, such as =A1&B1, are used as written"
             }
-            Self::Lost => "cells with U+FFFD, which stands for a character that was lost before",
+            Self::Lost => {
+                "cells with U+FFFD, which replaces a character lost in an earlier conversion"
+            }
             Self::Beyond => {
                 "rows with values beyond the last column of the header, in columns without a name, lose those"
             }
             Self::ByContent => "no column is called email; the only one with addresses is taken",
             Self::OddEntry => {
-                "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) suppress only what is written"
+                "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) are used exactly as written"
             }
         }
     }
 
-    /// How to mend it.
+    /// The fix.
     pub const fn fix(self) -> &'static str {
         match self {
-            Self::Preamble => "delete the lines, or name how many they are: --skip-lines N",
-            Self::Separator => "nothing to do; --delimiter says it as well",
+            Self::Preamble => "delete the lines, or give their number: --skip-lines N",
+            Self::Separator => "no change is needed; --delimiter sets the delimiter as well",
             Self::NoHeader => "name the columns in a first line, e.g. email,first_name",
             Self::MarkedHeader => "delete the mark",
             Self::HeaderRows => "delete the rows",
-            Self::Struck => "delete the rows, or the marks if these people are to be mailed",
+            Self::Struck => "delete the rows, or only the marks to mail these people",
             Self::Footer => "delete the lines",
             Self::Blank => "nothing to do",
             Self::Short => "if a cell is missing in the middle of a row, correct the row",
@@ -160,19 +163,19 @@ impl Kind {
             Self::UnseenEnds => "nothing to do",
             Self::OddLength => "compare these rows with their neighbours, and correct them",
             Self::OtherFormula => "export the values instead of the formulas",
-            Self::Lost => "export the list again as UTF-8 from where the text is whole",
+            Self::Lost => "export the list again as UTF-8 from a source with the original text",
             Self::Beyond => "name these columns in the header if the message uses them",
             Self::ByContent => {
-                "nothing to do if it is the right one; --email-column COLUMN names it"
+                "no change is needed if it is the right one; otherwise name the column: --email-column COLUMN"
             }
-            Self::OddEntry => "correct the entries; nothing to do where they name who was meant",
+            Self::OddEntry => "correct the entries; no change is needed if they are right",
             Self::MarkedNames => {
-                "delete the rows if the mark strikes them out; nothing to do if it belongs to their text"
+                "delete the rows if the mark strikes them out; no change is needed if it is part of their text"
             }
         }
     }
 
-    /// Whether it decides who is mailed, so that it is said also under `-q`.
+    /// Whether it affects who is mailed, so that it is shown even under `-q`.
     pub const fn changes_who(self) -> bool {
         matches!(
             self,
@@ -198,13 +201,13 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Those of the list with this name.
+    /// Creates the findings of the list with this name.
     pub(super) fn of(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Counts one, on this line; one that decides who is mailed is logged at level info, each of
-    /// them.
+    /// Counts a finding on this line. A finding that affects who is mailed is also logged, each one
+    /// separately.
     pub(super) fn add(&mut self, kind: Kind, line: u64) {
         if kind.changes_who() {
             tracing::info!("{}:{line}: {}", self.name, kind.what());
@@ -216,13 +219,13 @@ impl Findings {
         }
     }
 
-    /// Counts as many as there are, of which these lines are the first.
+    /// Counts `count` findings, of which `lines` are the first.
     pub(super) fn add_all(&mut self, kind: Kind, lines: &[u64], count: u64) {
         lines.iter().for_each(|line| self.add(kind, *line));
         self.found[kind as usize].0 += count.saturating_sub(lines.len() as u64);
     }
 
-    /// What was found, in the order of the kinds.
+    /// The findings, in the order of the kinds.
     pub(super) fn all(&self, list: &str) -> Vec<Finding> {
         let kinds = Kind::ALL.into_iter().zip(&self.found).filter(|(_, (count, _))| *count > 0);
         let finding = |(kind, (count, places)): (Kind, &(u64, Vec<u64>))| Finding {
@@ -239,11 +242,11 @@ impl Findings {
 pub struct Finding {
     pub kind: Kind,
     pub count: u64,
-    /// The first places, as `list.csv:3`.
+    /// The first places, for example `list.csv:3`.
     pub places: Vec<String>,
 }
 
-/// One line for people: the kind, how many, and where.
+/// One line for the operator: the kind, the number, and the first places.
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let more = if self.count > self.places.len() as u64 { ", …" } else { "" };

@@ -1,11 +1,11 @@
-//! A digest of a list's content, by which a later start knows whether the list is still the same.
+//! A digest of a list's content. A later start compares it to see whether the list has changed.
 
 use ring::digest::{Context, SHA256};
 
 use crate::model::recipient::{Columns, Fields};
 
-/// SHA-256 over columns and rows as they are read; how a list is compressed, encoded, delimited or
-/// quoted does not matter.
+/// SHA-256 over the columns and rows as read. Compression, encoding, delimiter and quoting make no
+/// difference.
 #[derive(Clone)]
 pub(crate) struct Fingerprint {
     digest: Context,
@@ -13,17 +13,17 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// A fingerprint of nothing yet.
+    /// Creates an empty fingerprint.
     pub(crate) fn new() -> Self {
         Self { digest: Context::new(&SHA256), scratch: Vec::new() }
     }
 
-    /// Takes in the columns of a list; for CSV and TSV, before its rows.
+    /// Adds the columns of a list; for CSV and TSV, before its rows.
     pub(crate) fn columns(&mut self, columns: &Columns) {
         self.cells(b'C', columns.names().len(), columns.names().iter().map(String::as_str));
     }
 
-    /// Takes in one row.
+    /// Adds one row.
     pub(crate) fn row(&mut self, fields: &Fields) {
         match fields {
             Fields::Text(record) => self.cells(b'T', record.len(), record.iter()),
@@ -36,7 +36,7 @@ impl Fingerprint {
         self.digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Every part is preceded by its length, so that no two lists run together into the same bytes.
+    /// Every part is preceded by its length, so that different lists never give the same bytes.
     fn cells<'a>(&mut self, tag: u8, count: usize, cells: impl Iterator<Item = &'a str>) {
         self.scratch.clear();
         self.scratch.push(tag);

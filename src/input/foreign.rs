@@ -1,26 +1,26 @@
-//! Files that are not lists, recognised by their first bytes, so that the error can name their
+//! Recognizes files that are not lists by their first bytes, so that the error can name their
 //! format.
 
-/// What a file is, and how to make a list of it.
+/// What a file is, and how to turn it into a list.
 pub(crate) struct Foreign {
     pub(crate) what: &'static str,
     pub(crate) hint: &'static str,
 }
 
-const SPREADSHEET: &str = "open it in its program and save or export the sheet as CSV in UTF-8";
-const UNPACK: &str = "unpack it, and name the list that is in it";
+const SPREADSHEET: &str = "open it in a spreadsheet program and save the sheet as CSV in UTF-8";
+const UNPACK: &str = "unpack it, and use the list inside";
 const NO_LIST: &str = "export the list as CSV, TSV, JSON or NDJSON";
 const LOG_IN: &str =
-    "it may be the page of a log-in: fetch the list again with credentials, or export it as CSV";
+    "it may be a log-in page: fetch the list again with credentials, or export it as CSV";
 
-/// The beginnings that are known, the longest first where one begins another.
+/// The known beginnings; a longer one comes before its own prefix.
 const KNOWN: [(&[u8], &str, &str); 20] = [
     (b"PK\x03\x04", "is a ZIP archive, as spreadsheets (.xlsx, .ods) are, not a list", SPREADSHEET),
     (b"\xd0\xcf\x11\xe0", "is an old Office document (.xls, .doc), not a list", SPREADSHEET),
     (b"%PDF", "is a PDF document, not a list", NO_LIST),
     (b"{\\rtf", "is an RTF document, not a list", NO_LIST),
-    (b"BZh", "is compressed with bzip2, which is not read", UNPACK),
-    (b"\xfd7zXZ\x00", "is compressed with xz, which is not read", UNPACK),
+    (b"BZh", "is compressed with bzip2, which mailbatch cannot read", UNPACK),
+    (b"\xfd7zXZ\x00", "is compressed with xz, which mailbatch cannot read", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive, not a list", UNPACK),
     (b"Rar!\x1a\x07", "is a RAR archive, not a list", UNPACK),
     (b"\x1f\x8b", "is compressed twice", UNPACK),
@@ -37,7 +37,7 @@ const KNOWN: [(&[u8], &str, &str); 20] = [
     (b"From MAILER-DAEMON", "is a mailbox, not a list", NO_LIST),
 ];
 
-/// What a file that begins so is, where it is known to be no list.
+/// What a file with these first bytes is, if it is known not to be a list.
 pub(crate) fn foreign(first: &[u8]) -> Option<Foreign> {
     const TAR: usize = 257;
     if first.get(TAR..TAR + 5) == Some(b"ustar") {

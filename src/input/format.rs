@@ -1,23 +1,23 @@
-//! How a list is written: named by flag, else by suffix, else by its first character.
+//! The format of a list: given by flag, else by suffix, else by its first character.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The shape of a list file.
+/// The format of a list file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A header and rows; the delimiter is found by looking.
+    /// A header and rows; the delimiter is detected.
     Csv,
-    /// The same, delimited by tabs.
+    /// CSV delimited by tabs.
     Tsv,
-    /// One array of objects.
+    /// A single array of objects.
     Json,
-    /// One object a line.
+    /// One object per line.
     Ndjson,
 }
 
 impl Format {
-    /// Every format, in the order in which help lists them.
+    /// Every format, in the order used by help.
     pub const ALL: [Self; 4] = [Self::Csv, Self::Tsv, Self::Json, Self::Ndjson];
 
     /// The word for this format.
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// The format that a file name's suffix names, under `.gz` or `.zst` if it has one.
+    /// The format for a file name's suffix, ignoring `.gz` or `.zst`.
     pub(super) fn by_suffix(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);

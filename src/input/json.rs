@@ -1,4 +1,4 @@
-//! JSON arrays of objects and NDJSON, an object at a time.
+//! Reads JSON arrays of objects and NDJSON, one object at a time.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use super::problem::{MAX_BLANK_LINES, Place, Problem, only_line_ends};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 use crate::model::recipient::JsonRow;
 
-/// An object with its line or its number in the array, from 1.
+/// An object with its line number, or its number in the array from 1.
 type Numbered = (u64, JsonRow);
 
-/// Text that is read on as it is needed.
+/// A text that is read in blocks as needed.
 struct Window {
     text: Text,
     buffer: String,
@@ -27,7 +27,7 @@ impl Window {
         Self { text, buffer, at: 0, ended: false }
     }
 
-    /// What has been read and not been used.
+    /// The text that has been read and not been used.
     fn waiting(&self) -> &[u8] {
         self.waiting_text().as_bytes()
     }
@@ -36,7 +36,7 @@ impl Window {
         &self.buffer[self.at..]
     }
 
-    /// Reads on until what waits has at least doubled; `false` where nothing more came.
+    /// Reads until the unread text has at least doubled; returns `false` if nothing more came.
     fn more(&mut self) -> Result<bool, Problem> {
         self.buffer.drain(..self.at);
         self.at = 0;
@@ -47,7 +47,7 @@ impl Window {
         Ok(self.buffer.len() > before)
     }
 
-    /// The next byte that is no white space, not used up; `None` at the end.
+    /// The next byte that is not white space, without consuming it; `None` at the end.
     fn peek(&mut self) -> Result<Option<u8>, Problem> {
         loop {
             let waiting = self.waiting();
@@ -64,7 +64,7 @@ impl Window {
     }
 }
 
-/// The objects of one top-level array.
+/// The objects of a top-level array.
 pub(super) struct Array {
     window: Window,
     element: u64,
@@ -125,7 +125,7 @@ impl Array {
                 Ok(())
             }
             Some(b'{') => Err(Problem::new(Place::List, "holds an object where an array of objects is expected")
-                .hint("with one object a line it is --format ndjson; an array inside an object has to be taken out first")),
+                .hint("if it has one object per line, use --format ndjson; if the array is inside an object, extract it first")),
             _ => Err(Problem::new(Place::List, "is no JSON array").hint("--format says what it is: csv, tsv, json or ndjson")),
         }
     }
@@ -137,7 +137,7 @@ impl Array {
             None => Ok(None),
             Some(_) => {
                 Err(Problem::new(Place::List, "something follows the end of the JSON array")
-                    .hint("a list is one array; give several lists as several files"))
+                    .hint("a list is a single array; give several lists as several files"))
             }
         }
     }
@@ -153,7 +153,7 @@ impl Array {
         .hint("fetch or export it again")
     }
 
-    /// How many bytes the object takes that begins here; `None` where the text ends inside it.
+    /// The length in bytes of the object that begins here; `None` if the text ends inside it.
     fn object_length(&mut self, place: Place) -> Result<Option<usize>, Problem> {
         let (mut depth, mut quoted, mut escaped, mut next) = (0_usize, false, false, 0);
         loop {
@@ -203,7 +203,7 @@ impl Lines {
         Self { window: Window::new(text, buffer), line: 0 }
     }
 
-    /// The next object and its line. Blank lines are skipped.
+    /// The next object and its line. Skips blank lines.
     pub(super) fn next_object(&mut self) -> Result<Option<Numbered>, Problem> {
         let before = self.line;
         loop {
@@ -242,7 +242,7 @@ impl Lines {
     }
 }
 
-/// An object that has each key once.
+/// An object without repeated keys.
 struct Object(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -276,7 +276,8 @@ impl<'de> Deserialize<'de> for Object {
 
 fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
     let Object(map) = serde_json::from_str(source).map_err(|error| {
-        // The position is shown our way: the place in the list first, then where inside the object.
+        // The position is reported in another form: first the place in the list, then the place
+        // inside the object.
         let text = error.to_string();
         let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
         let inside = if error.line() > 1 {
@@ -286,10 +287,9 @@ fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
         };
         let problem = Problem::new(place, format!("{what} ({inside})"));
         match place {
-            Place::Line(_) if error.is_eof() => problem.hint(
-                "each line holds one whole object; a file in which objects span lines is no NDJSON",
-            ),
-            _ => problem.hint("mend the JSON there, or export the list again"),
+            Place::Line(_) if error.is_eof() => problem
+                .hint("each line must be a whole object; in NDJSON an object cannot span lines"),
+            _ => problem.hint("fix the JSON there, or export the list again"),
         }
     })?;
     let large = source.len() > MAX_FIELD_BYTES
@@ -304,7 +304,7 @@ fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
         .hint("put large content into the message instead"));
     }
     JsonRow::new(map, source).map_err(|why| {
-        Problem::new(place, why.to_string()).hint("mend the JSON there, or export the list again")
+        Problem::new(place, why.to_string()).hint("fix the JSON there, or export the list again")
     })
 }
 
@@ -316,7 +316,7 @@ fn no_object(place: Place, first: u8) -> Problem {
         b't' | b'f' => "a boolean",
         b'n' => "null",
         b']' => "the end of the array after a comma",
-        _ => "something that is no JSON",
+        _ => "something that is not JSON",
     };
     Problem::new(place, format!("is {found}, not an object"))
         .hint(r#"each recipient is an object such as {"email": "ann@example.com"}"#)

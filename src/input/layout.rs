@@ -1,9 +1,9 @@
-//! Finds the layout of a delimited text from a sample of its beginning: the delimiter, the
-//! lines before the header, the header.
+//! Detects the layout of a delimited text from a sample of its beginning: the delimiter, the lines
+//! before the header, and the header.
 //!
-//! The delimiter is the split that yields a column of addresses. The header is the first line with
-//! a heading that means an address; the lines before it are skipped, unless one is a recipient: a
-//! list without a header keeps its first row.
+//! The delimiter is the one whose split gives a column of addresses. The header is the first line
+//! with a heading that means an address. The lines before it are skipped, unless one of them is a
+//! recipient: then the list has no header, and its first row is kept.
 
 use std::collections::BTreeMap;
 
@@ -14,75 +14,76 @@ use super::findings::{Findings, Kind};
 use super::marks::{is_marked, looks_like_address, mark_of, odd_domain, shape, without_mark};
 use super::problem::{Place, Problem};
 
-/// The delimiters that are looked for, the likeliest first.
+/// The delimiters to try, the most likely first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// How many lines may stand before the header.
+/// How many lines are searched for the header.
 const HEADER_LINES: usize = 40;
-/// How many records are compared to find the delimiter.
+/// How many records are examined to find the delimiter.
 const SAMPLE_RECORDS: usize = 50;
-/// Fewer rows of one length tell nothing about the others.
+/// Fewer rows of the same length prove nothing about the others.
 const FEWEST_ALIKE: usize = 5;
-/// Fewer addresses tell nothing about the domains of the others.
+/// Fewer addresses prove nothing about the domains of the others.
 const FEWEST_PLAIN: usize = 10;
 /// How many rows below a header may describe its columns (Qualtrics has two).
 const DESCRIPTIONS: usize = 3;
 
-/// What is known before the text is looked at.
+/// What is known before the text is examined.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known<'a> {
-    /// The delimiter, as the flag names it.
+    /// The delimiter, if a flag gives it.
     pub(super) delimiter: Option<u8>,
-    /// The delimiter to prefer where several are as good.
+    /// The delimiter to prefer if several are equally good.
     pub(super) preferred: Option<u8>,
     /// How many lines to skip.
     pub(super) skip_lines: Option<u64>,
-    /// The name of the column with the addresses.
+    /// The name of the address column.
     pub(super) email: Option<&'a str>,
 }
 
-/// Where the records begin and what they are.
+/// The position of the records, and their properties.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     pub(super) delimiter: u8,
-    /// The byte at which the header begins, or the first row where there is none.
+    /// The byte offset of the header, or of the first row if there is no header.
     pub(super) at: usize,
-    /// The line on which that is, from 1.
+    /// The line of that offset, from 1.
     pub(super) line: u64,
-    /// The place of the addresses in a list without a header.
+    /// The index of the address column in a list without a header.
     pub(super) headless: Option<usize>,
-    /// Whether the header is behind a mark such as `#`.
+    /// Whether the header follows a mark such as `#`.
     pub(super) is_marked: bool,
     /// How many records below the header describe its columns.
     pub(super) descriptions: usize,
-    /// The mark that first cells of this list begin with, so that it strikes nothing out.
+    /// The mark that first cells of this list begin with and that is part of their text, so that it
+    /// strikes nothing out.
     pub(super) own_mark: Option<&'static str>,
-    /// How many fields nearly all rows have, where there are enough rows to tell.
+    /// The number of fields of almost all rows, if there are enough rows to tell.
     pub(super) usual: Option<usize>,
-    /// The only column in which addresses stand, where nearly nothing else does.
+    /// The only column that contains addresses, if it contains almost nothing else.
     pub(super) by_content: Option<usize>,
-    /// What the rows of the most frequent length look like.
+    /// The properties of the rows of the most frequent length.
     pub(super) alike: Alike,
-    /// The shape that more than half of the first cells have, without any mark.
+    /// The shape that more than half of the first cells have, among those without a mark.
     pub(super) plain_shape: Option<String>,
-    /// Whether the list leaves out empty cells at the end of its rows.
+    /// Whether the list omits empty cells at the end of its rows.
     pub(super) is_trimmed: bool,
-    /// Whether nearly all addresses are at domains that the Internet delivers to, where there are
-    /// enough to tell.
+    /// Whether almost all addresses are at public domains, if there are enough to tell.
     pub(super) has_plain_domains: bool,
 }
 
-/// Rows of one length, the most frequent one.
+/// The properties of the rows of the most frequent length.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Alike {
-    /// How many fields they have; 0 where too few rows are of one length to tell.
+    /// Their number of fields; 0 if too few rows have the same length to tell.
     pub(super) length: usize,
-    /// Whether some of them have an address there, by column.
+    /// For each column, whether any of them has an address there.
     pub(super) addresses: Vec<bool>,
-    /// Whether each of them has a value in its last field.
+    /// Whether all of them have a value in their last field.
     pub(super) is_last_filled: bool,
 }
 
-/// Finds the layout of the text that `sample` begins; `whole` says that it is all of it.
+/// Detects the layout of a text from its beginning, `sample`; `whole` says that the sample is the
+/// whole text.
 pub(super) fn find(
     sample: &str,
     whole: bool,
@@ -182,10 +183,10 @@ fn too_many_skipped(skip: u64) -> Problem {
             "--skip-lines {skip} leaves no header: the list, or its first 64 KiB, has no more lines"
         ),
     );
-    problem.hint("count the lines that stand before the header")
+    problem.hint("count the lines before the header")
 }
 
-/// The lines of a text that are not blank: where they begin, and their numbers from 1.
+/// The nonblank lines of a text: their offsets, and their numbers from 1.
 struct Lines {
     starts: Vec<(usize, u64)>,
     last: u64,
@@ -193,7 +194,7 @@ struct Lines {
 
 impl Lines {
     fn of(text: &str) -> Self {
-        // Skipped lines are among them.
+        // Includes lines that may be skipped.
         const MOST: usize = 2_000;
         let bytes = text.as_bytes();
         let (mut starts, mut at, mut line) = (Vec::new(), 0, 1);
@@ -214,7 +215,7 @@ fn line_text(text: &str, at: usize) -> &str {
     &rest[..memchr2(b'\r', b'\n', rest.as_bytes()).unwrap_or(rest.len())]
 }
 
-/// The delimiter that Excel's `sep=` line names, quoted or not.
+/// The delimiter in Excel's `sep=` line, which may be quoted.
 pub(crate) fn separator(line: &str) -> Option<u8> {
     let line = line.trim_start_matches(['\u{feff}', ' ']);
     let line = match line.strip_prefix('"') {
@@ -227,7 +228,7 @@ pub(crate) fn separator(line: &str) -> Option<u8> {
     }
     match value.as_bytes() {
         [b'\\', b't'] => Some(b'\t'),
-        // Excel itself pads the line to the width of the table.
+        // Excel pads the line to the width of the table.
         [first, rest @ ..]
             if is_delimiter(*first) && rest.iter().all(|byte| byte == first || *byte == b' ') =>
         {
@@ -237,8 +238,8 @@ pub(crate) fn separator(line: &str) -> Option<u8> {
     }
 }
 
-/// Whether this byte may stand between fields: nothing that belongs into a cell, a quote or an
-/// address.
+/// Whether this byte can be a delimiter: not a letter, a digit, a quote, or a sign used in
+/// addresses.
 pub(crate) fn is_delimiter(byte: u8) -> bool {
     byte == b'\t'
         || (byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\"@.-_".contains(&byte))
@@ -253,9 +254,9 @@ struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// The cells of the record that begins at `at`, without quotes and blanks around them, and
-    /// where the next one begins. Lenient: a quote that is not closed in the sample is text. `None`
-    /// at the end, and for a record that the sample may have cut.
+    /// The cells of the record at `at`, without surrounding quotes and blanks, and the offset of
+    /// the next record. A quote that is not closed in the sample counts as text. `None` at the end,
+    /// and for a record that the sample may have cut.
     fn record(self, at: usize, delimiter: u8) -> Option<(Vec<&'a str>, usize)> {
         let bytes = self.text.as_bytes();
         let mut at =
@@ -295,7 +296,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The byte behind the quote that closes a field.
+/// The offset after the quote that closes a field.
 fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr(b'"', bytes.get(at..)?)? + 1;
@@ -306,7 +307,7 @@ fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// A cell without blanks, quotes, and a spreadsheet's `="…"` around it.
+/// A cell without surrounding blanks and quotes, and without a spreadsheet's `="…"`.
 fn unwrapped(cell: &str) -> &str {
     let cell = cell.trim();
     let cell = cell.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(cell);
@@ -319,17 +320,17 @@ enum Headless {
     Unclear,
 }
 
-/// What a text is under one delimiter.
+/// The properties of a text with a certain delimiter.
 struct Split {
     delimiter: u8,
-    /// Which of the lines is the header.
+    /// The index of the header among the lines.
     header: usize,
     has_heading: bool,
     is_marked: bool,
     headless: Option<Headless>,
-    /// How many records of the sample have an address in one same column.
+    /// The number of sampled records with an address in the best column.
     addresses: usize,
-    /// Per mille of the records that are as wide as the header.
+    /// Per mille of the records that have as many fields as the header.
     agreeing: u64,
     width: usize,
     descriptions: usize,
@@ -352,7 +353,7 @@ impl Split {
         let heads: Vec<Head<'_>> =
             starts.iter().filter_map(|&(at, _)| Head::at(text, at, delimiter, email)).collect();
         let heading = pick(&heads);
-        // A recipient before the header would be lost with the lines that are skipped.
+        // A recipient before the header would be lost with the skipped lines.
         let is_lost = |place: usize, before: usize| {
             heads[..before]
                 .iter()
@@ -392,7 +393,7 @@ impl Split {
         split
     }
 
-    /// Looks at the records from `at` on.
+    /// Examines the records from the offset `at` on.
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
         let (mut records, mut agreeing, mut marks, mut lengths) =
             (0, 0, BTreeMap::new(), BTreeMap::<usize, (usize, Alike)>::new());
@@ -402,12 +403,12 @@ impl Split {
         } else {
             None
         });
-        // Short rows with an address, and those that end before its column.
+        // `short` counts short rows with an address, `cut` those that end before its column.
         let (mut short, mut cut) = (0, 0);
-        // Addresses at the place where they belong, and those of them at a domain that is doubtful
-        // among others.
+        // `plain` counts addresses in the address column at ordinary domains, `odd` those at
+        // doubtful ones.
         let (mut plain, mut odd) = (0, 0);
-        // How many addresses, and how many values that are none.
+        // For each column: the number of addresses, and of other values.
         let mut by_column: Vec<usize> = Vec::new();
         let mut others: Vec<usize> = Vec::new();
         while let Some((cells, next)) = text.record(at, self.delimiter) {
@@ -495,9 +496,9 @@ impl Alike {
     }
 }
 
-/// The mark that nearly all first cells begin with, where it may belong to their text: `*`, `!` and
-/// dashes. Whatever stands behind `#` or `//` is judged by itself, since the rows that are looked
-/// at may be just those that were struck out.
+/// The mark that almost all first cells begin with, if it may be part of their text: `*`, `!` and
+/// dashes. Cells with `#` or `//` are judged one by one, because the sampled rows may be just those
+/// that were struck out.
 fn own_mark(marks: &BTreeMap<&'static str, usize>, records: usize) -> Option<&'static str> {
     let of_all = marks.iter().find(|(mark, count)| {
         matches!(**mark, "*" | "!" | "--") && **count > 1 && 20 * **count >= 19 * records
@@ -508,9 +509,9 @@ fn own_mark(marks: &BTreeMap<&'static str, usize>, records: usize) -> Option<&'s
 /// A line that may be the header.
 struct Head<'a> {
     cells: Vec<&'a str>,
-    /// Where the next record begins.
+    /// The offset of the next record.
     next: usize,
-    /// Which cell is a heading that means an address.
+    /// The index of the cell whose heading means an address.
     place: Option<usize>,
     is_marked: bool,
 }
@@ -529,8 +530,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The line that is the header: the first with a heading that is not behind a mark, else the first
-/// behind one. A heading alone on its line may be a title where a wider one follows.
+/// Chooses the header: the first line with such a heading and no mark, else the first with a mark.
+/// A heading alone on its line may be a title, if a wider line with a heading follows.
 fn pick(heads: &[Head<'_>]) -> Option<usize> {
     const NEAR: usize = 5;
     let with = |marked: bool| {
@@ -545,8 +546,8 @@ fn pick(heads: &[Head<'_>]) -> Option<usize> {
     Some(wider.unwrap_or(first))
 }
 
-/// The likely header of a list without a heading that means an address, or where its addresses are
-/// if it has no header at all.
+/// For a list without a heading that means an address: the likely header, or the column of the
+/// addresses if there is no header at all.
 fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
     let is_comment = |head: &Head<'_>| head.cells.first().is_some_and(|cell| is_marked(cell));
     let begin = heads.iter().position(|head| !is_comment(head)).unwrap_or(0);
@@ -568,7 +569,8 @@ fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
     ((begin..people).find(|&at| heads[at].cells.len() > 1).unwrap_or(begin), None)
 }
 
-/// Qualtrics writes a row of JSON below its header, SurveyMonkey one with the kinds of answers.
+/// Qualtrics writes a row of JSON below its header; SurveyMonkey writes a row with the kinds of
+/// answers.
 fn is_description(cells: &[&str]) -> bool {
     let is_of_answers =
         cells.contains(&"Open-Ended Response") && !cells.iter().any(|cell| cell.contains('@'));

@@ -1,4 +1,4 @@
-//! Marks by which people strike out a row of a list, and what looks like an address.
+//! Marks that strike out a row of a list, and the test for what looks like an address.
 
 /// Whether a cell begins with a mark that strikes out what follows.
 pub(crate) fn is_marked(cell: &str) -> bool {
@@ -12,13 +12,12 @@ pub(super) fn mark_of(cell: &str) -> Option<&'static str> {
     ["#", "*", "!", "//", "--"].into_iter().find(|mark| cell.starts_with(mark))
 }
 
-/// Whether a cell is a mark with an address behind it, which it strikes out.
+/// Whether a cell is a mark followed by an address, which the mark strikes out.
 pub(super) fn is_struck_address(cell: &str) -> bool {
     is_marked(cell) && cell.contains('@')
 }
 
-/// Whether a cell is an error that a spreadsheet shows in place of a value, such as `#N/A`, `#REF!`
-/// or the German `#NV`.
+/// Whether a cell is an error value of a spreadsheet, such as `#N/A`, `#REF!` or the German `#NV`.
 fn is_formula_error(cell: &str) -> bool {
     let Some(name) = cell.trim().strip_prefix('#') else { return false };
     let is_of_name = |c: char| c.is_uppercase() || c.is_ascii_digit() || matches!(c, '/' | '_');
@@ -27,8 +26,8 @@ fn is_formula_error(cell: &str) -> bool {
     is_word && (word.len() < name.len() || word.contains('/') || word == "NV")
 }
 
-/// Whether a sign before a cell belongs to its text: the name of an order (`#1001`, `#D12`), a
-/// colour, a spreadsheet's error.
+/// Whether a `#` before a cell is part of its text: an order name (`#1001`, `#D12`), a colour, or a
+/// spreadsheet's error value.
 pub(super) fn is_data(cell: &str) -> bool {
     const LETTERS: usize = 4;
     let Some(name) = cell.trim().strip_prefix('#') else { return false };
@@ -38,8 +37,8 @@ pub(super) fn is_data(cell: &str) -> bool {
     is_order || is_formula_error(cell)
 }
 
-/// What a text is made of: its letters as one `a`, its digits as one `9`, the rest as it stands.
-/// `#1001` without its sign has the shape of `1002`, and not that of `WEB-1002`.
+/// The shape of a text: each run of letters as `a`, each run of digits as `9`, other characters
+/// unchanged. `#1001` without its sign has the shape of `1002`, and not that of `WEB-1002`.
 pub(super) fn shape(text: &str) -> String {
     let mut shape = String::new();
     for c in text.trim().chars() {
@@ -62,8 +61,8 @@ pub(super) fn without_mark(cell: &str) -> &str {
     cell.trim_start_matches(['#', '*', '!', '/', '-', ' ']).trim()
 }
 
-/// Whether the whole of a cell looks like an address; quotes, blanks and angle brackets around it
-/// do not count.
+/// Whether a whole cell looks like an address, ignoring surrounding quotes, blanks and angle
+/// brackets.
 pub(crate) fn looks_like_address(cell: &str) -> bool {
     let cell = cell.trim_matches(|c: char| {
         c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '\u{feff}')
@@ -80,8 +79,7 @@ pub(crate) fn looks_like_address(cell: &str) -> bool {
         && domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty())
 }
 
-/// Why the domain of a plain address is none that the Internet delivers to, so that it is doubtful
-/// among others.
+/// Why the domain of an address is not a public one, which is suspicious if almost all others are.
 pub(super) fn odd_domain(cell: &str) -> Option<&'static str> {
     let (local, domain) = cell.trim().split_once('@')?;
     let is_plain = |part: &str| {
@@ -97,11 +95,11 @@ pub(super) fn odd_domain(cell: &str) -> Option<&'static str> {
     domain.contains('_').then_some("domain holds an underscore, unlike those of the other rows")
 }
 
-/// Whether a mark at the beginning of a row whose first cell is no address strikes the row out. `*`
-/// and `!` may belong to the text, and dashes alone stand for nothing.
+/// Whether a mark at the beginning of a row strikes the row out, if the first cell is not an
+/// address. `*` and `!` may be part of the text, and dashes alone mean an empty cell.
 pub(super) fn strikes_row(cell: &str) -> bool {
     let cell = cell.trim_start();
-    // A letter behind the sign leaves it open whether it belongs to the text.
+    // With a letter after the sign, it is unclear whether the sign is part of the text.
     let is_hash =
         cell.strip_prefix('#').is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
             && !is_data(cell);

@@ -1,11 +1,11 @@
-//! List files become rows, one at a time: memory does not grow with the list, and what cannot be
-//! read stops the list by name and line.
+//! Reads list files row by row: memory does not grow with the list, and an error stops it with the
+//! list's name and line.
 //!
 //! ```text
 //! file or stdin ─► compression ─► encoding (UTF-8 text, lines counted) ─► delimited | json ─► ListReader ─► rows
 //! ```
 //!
-//! A structural error (encoding, columns, damaged file) ends the list; a ragged row is handed on
+//! A structural error (encoding, columns, damaged file) ends the list. A malformed row is passed on
 //! with its defect, so that it is counted.
 
 mod column;
@@ -44,12 +44,12 @@ pub use row::ListRow;
 pub(crate) use source::Source;
 pub(crate) use tidy::unwrapped;
 
-/// The largest single field, in bytes of UTF-8: 1 MiB. More means a missing quote or the wrong
-/// file.
+/// The largest single field, in bytes of UTF-8: 1 MiB. A larger one means a missing quote or the
+/// wrong file.
 pub const MAX_FIELD_BYTES: usize = 1 << 20;
 
 /// The largest row, in bytes of UTF-8: 4 MiB.
 pub(crate) const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// The most columns (or different JSON keys) that one list may have.
+/// The most columns (or different JSON keys) of one list.
 pub(crate) const MAX_COLUMNS: usize = 10_000;

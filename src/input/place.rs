@@ -1,4 +1,4 @@
-//! Where a column's cells are found: by place in a CSV row, by name in a JSON object.
+//! A column's cells: by index in a CSV row, by name in a JSON object.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,14 @@ use crate::model::recipient::Fields;
 pub(crate) struct Place {
     at: usize,
     name: String,
-    /// Whether it was chosen by its values, since no heading means an address.
+    /// Whether it was chosen by its values, because no heading means an address.
     is_by_content: bool,
 }
 
 impl Place {
-    /// The column with the addresses: the one called `configured`, else the only one that can be
-    /// meant. A JSON list need not have a configured one in its first object, and one without any
-    /// object has no columns at all. Exit 4 where there is none or a choice.
+    /// The address column: the one called `configured`, else the only possible one. A JSON list may
+    /// lack the configured column in its first object, and has no columns if it has no objects.
+    /// Exit 4 if there is no such column or more than one.
     pub(crate) fn of_email(
         reader: &ListReader,
         configured: Option<&str>,
@@ -44,8 +44,8 @@ impl Place {
         Self { at, name: name.to_owned(), is_by_content: false }
     }
 
-    /// The column called `name`, for the setting called `setting`. Exit 4 when a list with a header
-    /// has none.
+    /// The column called `name`, for the setting `setting`. Exit 4 if a list with a header does not
+    /// have it.
     pub(crate) fn named(
         reader: &ListReader,
         name: &str,
@@ -68,12 +68,12 @@ impl Place {
         }
     }
 
-    /// Its name as it stands in the list.
+    /// The column's name in the list.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Says to the reader that this is the column of the addresses.
+    /// Tells the reader that this is the address column.
     pub(crate) fn mark_in(&self, reader: &mut ListReader) {
         reader.set_email(self.at, &self.name);
         if self.is_by_content {
@@ -81,8 +81,8 @@ impl Place {
         }
     }
 
-    /// Makes sure that a guessed column is still the only one that can be meant after a JSON list
-    /// has gained columns.
+    /// Checks that a guessed column is still the only possible one after a JSON list got new
+    /// columns.
     pub(crate) fn still_only(
         &self,
         reader: &ListReader,
@@ -96,8 +96,8 @@ impl Place {
         }
     }
 
-    /// The cell's text; empty where there is none. Numbers in JSON are as they stand in the list,
-    /// booleans as JSON writes them.
+    /// The cell's text; empty if there is none. JSON numbers are as written in the list, booleans
+    /// as in JSON.
     pub(crate) fn of<'a>(&self, fields: &'a Fields) -> Cow<'a, str> {
         match fields {
             Fields::Text(record) => record.get(self.at).unwrap_or_default().into(),

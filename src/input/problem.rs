@@ -1,4 +1,4 @@
-//! Why a list cannot be read: where, what, and how to fix it. It never quotes a cell, since
+//! Why a list cannot be read: the place, the problem, and the fix. It never quotes a cell, because
 //! cells are personal data.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use crate::model::error::Error;
 use crate::model::shown::visible;
 
-/// Where in a list something stands.
+/// A place in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// The list as a whole.
@@ -17,18 +17,17 @@ pub(super) enum Place {
     Element(u64),
 }
 
-/// More than so many lines without anything in them are no gap between rows, and a stream of them
-/// may never end.
+/// More blank lines than this are not a gap between rows: a stream of them may never end.
 pub(super) const MAX_BLANK_LINES: u64 = 1 << 22;
 
-/// The error of a list that goes on with line ends alone.
+/// The error for a list that continues with nothing but line endings.
 pub(super) fn only_line_ends(after: u64) -> Problem {
-    let what = format!("from here on more than {MAX_BLANK_LINES} lines are empty");
+    let what = format!("from this line on, more than {MAX_BLANK_LINES} lines are empty");
     Problem::new(Place::Line(after.max(1)), what)
-        .hint("did the export fail? cut the list off behind its last row, or export it again")
+        .hint("did the export fail? truncate the list after its last row, or export it again")
 }
 
-/// A structural error that does not know the list's name yet.
+/// A structural error without the list's name.
 #[derive(Debug)]
 pub(super) struct Problem {
     place: Place,

@@ -1,4 +1,4 @@
-//! One list, whatever its format: its columns and its rows.
+//! Reads one list of any format: its columns and its rows.
 
 use std::io::Read;
 
@@ -21,20 +21,20 @@ use super::{Format, MAX_COLUMNS, Source};
 use crate::model::error::{Error, Result};
 use crate::model::recipient::{Columns, Fields, JsonRow};
 
-/// What is known about a list before it is opened; all found by looking where not given.
+/// What is known about a list before it is opened; everything else is detected.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// Its format, over suffix and content.
+    /// The format; takes precedence over suffix and content.
     pub format: Option<Format>,
-    /// The label of its encoding, as the Encoding Standard names it.
+    /// The label of the encoding, as in the Encoding Standard.
     pub encoding: Option<String>,
     /// The byte between the fields of CSV and TSV.
     pub delimiter: Option<u8>,
-    /// How many lines stand before the header of CSV and TSV.
+    /// How many lines precede the header of CSV and TSV.
     pub skip_lines: Option<u64>,
-    /// The name of the column with the addresses, by which the header is known.
+    /// The name of the address column, by which the header is recognized.
     pub email: Option<String>,
-    /// Whether to read a list whose encoding can only be guessed; otherwise it is refused.
+    /// Whether to read a list whose encoding is only guessed; otherwise it is refused.
     pub accept_guess: bool,
 }
 
@@ -50,9 +50,9 @@ pub struct ListReader {
     format: Format,
     columns: Columns,
     body: Body,
-    /// The line of the header; `None` where there is none.
+    /// The line of the header; `None` if there is none.
     header_line: Option<u64>,
-    /// The first object of a JSON list, read early so that there are columns to choose from.
+    /// The first object of a JSON list, read early to know its columns.
     ahead: Option<ListRow>,
     guess: Option<Guess>,
     read_as: ReadAs,
@@ -60,26 +60,26 @@ pub struct ListReader {
     tidy: Tidy,
     /// The key of the addresses of a JSON list, once it is known.
     email_key: Option<String>,
-    /// The only column in which addresses stand, by the first rows.
+    /// The only column that contains addresses, according to the first rows.
     by_content: Option<usize>,
     ended: bool,
 }
 
 impl ListReader {
-    /// Opens a list that errors call by its path, and reads its header, or its first object. Errs
-    /// with exit 4 where it cannot be read, with exit 2 for an unknown encoding.
+    /// Opens a list and reads its header, or its first object. Errors name the list by its path.
+    /// Exit 4 if it cannot be read, exit 2 for an unknown encoding.
     pub fn open(source: &Source, options: &ReadOptions) -> Result<Self> {
         Self::open_as(source, &source.name(), options)
     }
 
-    /// The same for a list that errors call `name`, as it was typed.
+    /// The same with another `name` for errors, as typed.
     pub fn open_as(source: &Source, name: &str, options: &ReadOptions) -> Result<Self> {
-        // Checked before the file is touched.
+        // Checked before the file is opened.
         label(options)?;
         Self::open_reader(name.to_owned(), source.open(name)?, options)
     }
 
-    /// The same for bytes that come from elsewhere; the suffix of `name` counts as a file's would.
+    /// The same for bytes from another source; the suffix of `name` counts as a file's does.
     pub fn open_reader(
         name: String,
         reader: Box<dyn Read + Send>,
@@ -158,9 +158,9 @@ impl ListReader {
         if layout.headless.is_none() && header.iter().any(looks_like_address) {
             let problem = Problem::new(
                 Place::Line(line),
-                "the header holds an address: is a line break missing behind it, or the header itself?",
+                "the header holds an address: is a line break missing after it, or the header itself?",
             );
-            return Err(problem.hint("put the names of the columns on a line of their own"));
+            return Err(problem.hint("put the names of the columns on a separate line"));
         }
         let mut tidy = Tidy {
             width: header.len(),
@@ -213,55 +213,55 @@ impl ListReader {
         })
     }
 
-    /// What messages call this list.
+    /// The name of the list in messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The format it is read as.
+    /// The format that it is read as.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The columns: the header of a CSV list; of a JSON list the keys seen so far, at first those
-    /// of its first object.
+    /// The columns: the header of a CSV list, or the keys of a JSON list seen so far, at first
+    /// those of its first object.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
-    /// The line of the header, from 1; `None` for a list without one, and for JSON.
+    /// The line of the header, from 1; `None` for a list without a header, and for JSON.
     pub fn header_line(&self) -> Option<u64> {
         self.header_line
     }
 
-    /// The only column in which addresses stand, by the first rows; `None` where there is none, or
-    /// more than one, and for JSON.
+    /// The only column that contains addresses, according to the first rows. `None` if there is
+    /// none or more than one, and for JSON.
     pub(super) fn by_content(&self) -> Option<usize> {
         self.by_content
     }
 
-    /// The encoding, where it is only a guess that was accepted.
+    /// The guess, if the encoding is a guess that was accepted.
     pub fn guess(&self) -> Option<&Guess> {
         self.guess.as_ref()
     }
 
-    /// The encoding it is read in, and by what that is known.
+    /// The encoding, and how it is known.
     pub fn read_as(&self) -> ReadAs {
         self.read_as
     }
 
-    /// What reading it has changed or left out up to now, by kind.
+    /// What the reader has changed or left out so far, by kind.
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.all(&self.name)
     }
 
-    /// Counts what a user of its rows has found in one, on this line.
+    /// Counts a finding of the caller on this line.
     pub(crate) fn found(&mut self, kind: Kind, line: u64) {
         self.findings.add(kind, line);
     }
 
-    /// Says where the addresses are: rows that are struck out by a mark before them are left out
-    /// from now on.
+    /// Sets the address column. From now on, rows with a mark before their address are left out as
+    /// struck out.
     pub fn set_email(&mut self, place: usize, name: &str) {
         self.tidy.email = Some(place);
         if let Body::Delimited(records) = &mut self.body {
@@ -274,7 +274,7 @@ impl ListReader {
         }
     }
 
-    /// The next row; after an error or the end there are no more.
+    /// The next row; `None` after an error or the end.
     pub fn next_row(&mut self) -> Option<Result<ListRow, ReadError>> {
         if let Some(row) = self.ahead.take() {
             return Some(Ok(row));
@@ -332,7 +332,7 @@ impl ListReader {
 
     fn learn_columns(&mut self, row: &JsonRow) -> Result<(), Problem> {
         for (place, key) in row.keys().enumerate() {
-            // Objects of one list mostly have the same keys in the same order.
+            // A fast path: the objects of a list mostly have the same keys in the same order.
             if self.columns.names().get(place) != Some(key) {
                 self.columns.add(key);
             }
@@ -341,7 +341,7 @@ impl ListReader {
     }
 }
 
-/// Shows the list's name and format; never its rows.
+/// Shows the list's name and format, never its rows.
 impl std::fmt::Debug for ListReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ListReader")
@@ -361,8 +361,8 @@ fn label(options: &ReadOptions) -> Result<Option<&'static encoding_rs::Encoding>
     }
 }
 
-/// The columns of a header; what a cell is called does not depend on blanks, a mark before the
-/// address, or a spreadsheet's `="…"`.
+/// The columns of a header. Blanks, a mark before the first name, and a spreadsheet's `="…"` are
+/// not part of the names.
 fn columns(header: &StringRecord, is_marked: bool) -> Columns {
     let name = |(place, cell): (usize, &str)| {
         let name = cell.trim();
@@ -371,7 +371,7 @@ fn columns(header: &StringRecord, is_marked: bool) -> Columns {
     Columns::new(tidy::unwrap(header).iter().enumerate().map(name).collect())
 }
 
-/// The columns of a list without a header: only the one with the addresses has a name.
+/// The columns of a list without a header: only the address column has a name.
 fn headless_columns(width: usize, email: usize) -> Columns {
     Columns::new(
         (0..width)

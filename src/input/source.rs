@@ -1,4 +1,4 @@
-//! Where a list comes from.
+//! The source of a list: a file or standard input.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ impl Source {
         }
     }
 
-    /// What messages call this list.
+    /// The name of the list in messages.
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => path.shown(),
@@ -32,8 +32,7 @@ impl Source {
         }
     }
 
-    /// Opens the bytes of what errors call `name`. Errs with exit 4 where there is no file that can
-    /// be read.
+    /// Opens the list; errors call it `name`. Exit 4 if there is no readable file.
     pub(super) fn open(&self, name: &str) -> Result<Box<dyn Read + Send>> {
         let path = match self {
             Self::Stdin => return Ok(Box::new(io::stdin())),
@@ -43,19 +42,19 @@ impl Source {
         let cannot = |error: io::Error| {
             match error.kind() {
             ErrorKind::NotFound => Error::refused(format!("{name}: there is no such file")).hint(if name.contains('{') {
-                "dates are filled in in --campaign alone; a shell fills one in as news-$(date +%F).csv"
+                "dates are filled in in --campaign alone; in a path, let the shell do it: news-$(date +%F).csv"
             } else {
-                "-C DIR changes where paths start; if another job writes the file, see whether that ran"
+                "-C DIR changes where paths start; if another job writes the file, check whether it ran"
             }),
-            ErrorKind::PermissionDenied => Error::refused(format!("{name}: may not be read")).hint("give this user read permission"),
+            ErrorKind::PermissionDenied => Error::refused(format!("{name}: permission denied")).hint("give this user read permission"),
             _ => Error::refused(format!("{name}: cannot be opened: {error}")).hint("name a file that can be read"),
         }
         };
-        // Looked at before it is opened: opening a pipe waits until a process writes to it.
+        // Checked before opening: opening a pipe waits until a process writes to it.
         let metadata = std::fs::metadata(path).map_err(cannot)?;
         if metadata.is_dir() {
             return Err(Error::refused(format!("{name}: is a directory, not a list"))
-                .hint("name the files in it; one call takes several lists"));
+                .hint("name the files in it; several lists can be given at once"));
         }
         if !metadata.is_file() {
             return Err(Error::refused(format!("{name}: is a pipe or a device, and a list is read more than once"))

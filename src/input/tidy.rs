@@ -1,5 +1,5 @@
-//! Cleans a row of a delimited list before it is used: filled up, cut, unwrapped, or left
-//! out. Each change is counted.
+//! Cleans a row of a delimited list before it is used: fills it with empty cells, shortens or
+//! unwraps it, or leaves it out. Each change is counted.
 
 use std::borrow::Cow;
 
@@ -17,52 +17,52 @@ use super::problem::{Place, Problem};
 use super::row::ListRow;
 use crate::model::recipient::Fields;
 
-/// Makes rows of records.
+/// Turns records into rows.
 #[derive(Debug, Default)]
 pub(super) struct Tidy {
-    /// How many columns the header has.
+    /// The number of columns in the header.
     pub(super) width: usize,
     /// The column of the addresses, once it is known.
     pub(super) email: Option<usize>,
-    /// A mark that first cells of this list begin with and that means nothing, as in order names
-    /// (`#1001`).
+    /// A mark that first cells of this list begin with and that does not strike anything out,
+    /// because it is part of their text.
     pub(super) own_mark: Option<&'static str>,
-    /// How many fields nearly all rows have, where that is known.
+    /// The number of fields of almost all rows, if known.
     pub(super) usual: Option<usize>,
-    /// What the rows of the most frequent length look like.
+    /// The properties of the rows of the most frequent length.
     pub(super) alike: Alike,
-    /// The shape that more than half of the first cells have, without any mark.
+    /// The shape that more than half of the first cells have, among those without a mark.
     pub(super) plain_shape: Option<String>,
-    /// Whether the list leaves out empty cells at the end of its rows, so that a row may end before
-    /// its address.
+    /// Whether the list omits empty cells at the end of its rows, so that a row may end before its
+    /// address.
     pub(super) is_trimmed: bool,
-    /// Whether nearly all addresses are at domains that the Internet delivers to.
+    /// Whether almost all addresses are at public domains.
     pub(super) has_plain_domains: bool,
-    /// Rows so far whose mark is taken as a part of their text.
+    /// The rows so far whose mark is taken as part of their text.
     pub(super) marked: Marked,
-    /// The header's names, by which it is known again below, and its line.
+    /// The header's names, by which a repeated header is recognized, and its line.
     pub(super) header: (Vec<String>, u64),
-    /// Whether an empty line or row stands before the next one.
+    /// Whether an empty line or row precedes the next one.
     pub(super) is_after_gap: bool,
-    /// Whether the file ends with the next one, without the end of a line.
+    /// Whether the file ends with the next row, without a line ending.
     pub(super) is_last_open: bool,
 }
 
-/// Rows that begin with `#` and data, as order names do: kept apart from rows that were struck out
-/// by what the others look like.
+/// Rows that begin with `#` and data, such as order names. Whether they are struck out depends on
+/// what the other rows look like.
 #[derive(Debug, Default)]
 pub(super) struct Marked {
     count: u64,
-    /// Those of the first ones.
+    /// The first lines of these rows.
     lines: Vec<u64>,
-    /// What their first cells look like without the mark.
+    /// The shape of their first cells without the mark.
     shape: String,
     /// Whether another row has such a cell without the mark.
     is_mixed: bool,
 }
 
 impl Marked {
-    /// Looks at the first cell of a row that is kept.
+    /// Examines the first cell of a row that is kept.
     fn look(&mut self, first: &str, line: u64, findings: &mut Findings) {
         const LINES: usize = 3;
         if is_marked(first) && is_data(first) {
@@ -83,7 +83,7 @@ impl Marked {
 }
 
 impl Tidy {
-    /// The row that a record is; `None` for one that is left out.
+    /// Turns a record into a row; `None` if it is left out.
     pub(super) fn row(
         &mut self,
         line: u64,
@@ -143,7 +143,7 @@ impl Tidy {
         Ok(Some(ListRow { line, fields: Fields::Text(record), defect }))
     }
 
-    /// Why a record is no row, if it is none.
+    /// The kind of finding for which a record is left out, if any.
     fn left_out(&self, line: u64, record: &StringRecord) -> Result<Option<Kind>, Problem> {
         if record.as_slice().trim_start().is_empty() {
             return Ok(Some(Kind::Blank));
@@ -157,8 +157,7 @@ impl Tidy {
         Ok(self.repeats_header(line, record)?.then_some(Kind::HeaderRows))
     }
 
-    /// Whether a mark stands before the address, or before the row, or the row is nothing but a
-    /// comment.
+    /// Whether a mark precedes the address or the row, or the row is only a comment.
     fn is_struck(&self, record: &StringRecord) -> bool {
         let Some(email) = self.email else { return false };
         if record.get(email).is_some_and(is_struck_address) {
@@ -175,19 +174,19 @@ impl Tidy {
         self.own_mark.is_some() && mark_of(cell) == self.own_mark
     }
 
-    /// Whether a row is one text that is no recipient: exports of reports end with totals and
+    /// Whether a row is a single text that is not a recipient: exported reports end with totals and
     /// notes, below an empty line.
     fn is_footer(&self, record: &StringRecord) -> bool {
         let mut texts = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
         let (Some((place, text)), None) = (texts.next(), texts.next()) else { return false };
-        // Where the addresses stand first, a line of one cell is kept apart from a row whose
-        // address is wrong.
+        // If the address is in the first column, a line of one cell is told apart from a row with a
+        // wrong address.
         let is_elsewhere = self.email.is_some_and(|email| email != place || record.len() == 1);
         self.width > 1 && is_elsewhere && !text.contains('@')
     }
 
-    /// Whether a row is the header once more, as files that were joined have it. One with other
-    /// columns is an error: the rows below it would get the data of other columns.
+    /// Whether a row repeats the header, as in files that were joined. A header with different
+    /// columns is an error, because the rows below it would get the data of other columns.
     fn repeats_header(&self, line: u64, record: &StringRecord) -> Result<bool, Problem> {
         let (names, header_line) = &self.header;
         let Some(email) = self.email else { return Ok(false) };
@@ -199,7 +198,7 @@ impl Tidy {
         let (all, known) = (named().count(), named().filter(|cell| names.contains(cell)).count());
         let has_heading = record.iter().any(is_email_heading)
             || names.get(email).is_some_and(|name| cells.contains(name));
-        // A person's address is never a heading; below a gap another table may begin.
+        // An address cell with an address is never a heading. Below a gap, another table may begin.
         let is_at_place =
             record.get(email).is_some_and(is_email_heading) && (all > 1 || self.width == 1);
         let is_below_gap = self.is_after_gap && all > 1 && record.iter().any(is_email_heading);
@@ -211,13 +210,13 @@ impl Tidy {
             return Ok(true);
         }
         let what = format!(
-            "is a header with other columns than that on line {header_line}, so that the rows below it have other data"
+            "is a header with other columns than that on line {header_line}, so the rows below it have different data"
         );
-        Err(Problem::new(Place::Line(line), what).hint("were two exports joined? send them as two lists, or bring the rows into the same columns"))
+        Err(Problem::new(Place::Line(line), what).hint("were two exports joined? send them as two lists, or arrange the rows in the same columns"))
     }
 
-    /// Why it cannot be known whether the row's person is meant, or who: that is for the operator
-    /// to say.
+    /// Why it is unclear whether to mail the row's recipient, or which one; the operator must
+    /// decide.
     fn doubt(&self, record: &StringRecord) -> Option<String> {
         let email = self.email?;
         let is_text = |first: &str| {
@@ -228,14 +227,14 @@ impl Tidy {
         if email != 0 && record.get(0).is_some_and(is_doubtful) {
             return Some("row begins with a mark that strikes it out or belongs to its text: delete the row, or the mark".to_owned());
         }
-        // As Google Contacts writes several values into one cell.
+        // Google Contacts writes several values into one cell like this.
         let address = record.get(email)?;
         (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: ")).then(|| {
-            "cell holds several addresses, separated by ::: : leave one of them".to_owned()
+            "cell holds several addresses, separated by ::: : keep only one of them".to_owned()
         })
     }
 
-    /// Why the address's domain is doubtful among those of the other rows.
+    /// Why the address's domain is doubtful compared to those of the other rows.
     fn odd_domain(&self, record: &StringRecord) -> Option<String> {
         self.has_plain_domains
             .then(|| odd_domain(record.get(self.email?)?))
@@ -243,16 +242,15 @@ impl Tidy {
             .map(str::to_owned)
     }
 
-    /// Whether the header names fewer columns than the rows have: those beyond the addresses, which
-    /// are the last named, have no name.
+    /// Whether the header names fewer columns than the rows have: the address column is the last
+    /// one named, and the columns after it have no names.
     fn is_wider(&self, record: &StringRecord) -> bool {
         self.usual == Some(record.len())
             && self.email == Some(self.width - 1)
             && record.get(self.width - 1).is_some_and(looks_like_address)
     }
 
-    /// Whether a row of another length than most rows has an address in a column where those have
-    /// none.
+    /// Whether a row of unusual length has an address in a column where most rows have none.
     fn has_stray_address(&self, email: usize, record: &StringRecord) -> bool {
         let Alike { length, addresses, .. } = &self.alike;
         let is_stray = |(place, cell): (usize, &str)| {
@@ -261,7 +259,7 @@ impl Tidy {
         *length > 0 && record.len() != *length && record.iter().enumerate().any(is_stray)
     }
 
-    /// Why the row's cells seem to stand in other columns than they belong to, or to be cut off.
+    /// Why the row's cells seem to be in the wrong columns, or cut off.
     fn shift(&self, record: &StringRecord) -> Option<String> {
         let (email, found) = (self.email?, record.len());
         let is_full = found == self.width
@@ -287,9 +285,7 @@ impl Tidy {
             return Some("file ends inside this row: is it truncated?".to_owned());
         }
         if record.get(email + 1).is_some_and(|next| is_stump(address, next.trim())) {
-            return Some(
-                "address goes on in the next cell: is it cut in two by a comma?".to_owned(),
-            );
+            return Some("address goes on in the next cell: did a comma cut it in two?".to_owned());
         }
         let is_home =
             |place: usize| place == email || self.alike.addresses.get(place) == Some(&true);
@@ -310,19 +306,19 @@ impl Tidy {
             ));
         }
         let usual = self.usual.filter(|usual| found > self.width && found != *usual)?;
-        // A shifted row of a list whose last column is always filled has a value beyond it.
+        // If the last column of the list is always filled, a shifted row has a value beyond it.
         if self.alike.is_last_filled
             && record.iter().skip(usual.max(self.width)).all(|cell| cell.trim().is_empty())
         {
             return None;
         }
         Some(format!(
-            "row has {found} fields, most rows have {usual}: does a field hold the delimiter without quotes around it?"
+            "row has {found} fields, most rows have {usual}: does a field contain the delimiter without quotes around it?"
         ))
     }
 }
 
-/// Whether a cell is an address, or one of several texts between delimiters is.
+/// Whether a cell is an address, or contains one among several texts.
 fn holds_address(cell: &str) -> bool {
     cell.contains('@') && cell.split([';', ',', '|', '\t']).any(looks_like_address)
 }
@@ -333,7 +329,7 @@ fn is_cut(address: &str) -> bool {
     domain.rsplit_once('.').is_none_or(|(_, last)| last.len() < 2)
 }
 
-/// Whether a text is an address up to its last dot, and what follows it the rest of its domain.
+/// Whether a text is an address up to its last dot, followed by the rest of its domain.
 fn is_stump(address: &str, next: &str) -> bool {
     let Some((_, domain)) = address.rsplit_once('@') else { return false };
     let is_end = (2..=24).contains(&next.len())
@@ -341,8 +337,8 @@ fn is_stump(address: &str, next: &str) -> bool {
     !domain.contains('.') && is_end
 }
 
-/// The value of a cell that is written as a formula, so that a spreadsheet does not read it as a
-/// number: `00123` of `="00123"`, `= "00123"` or `=T("00123")`.
+/// The value of a cell that is written as a formula to prevent a spreadsheet from reading it as a
+/// number: `00123` for `="00123"`, `= "00123"` or `=T("00123")`.
 pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     let formula = cell.trim().strip_prefix('=')?.trim();
     let formula = formula
@@ -358,8 +354,7 @@ pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     is_doubled.then(|| Cow::Owned(inner.replace("\"\"", "\"")))
 }
 
-/// Whether a cell is some formula: an equals sign, and a function, a cell, a number or a text
-/// behind it.
+/// Whether a cell is a formula: an equals sign, followed by a function, a cell, a number or a text.
 fn is_formula(cell: &str) -> bool {
     let Some(formula) = cell.trim_start().strip_prefix('=') else { return false };
     formula.trim_start().starts_with(|c: char| {
@@ -367,7 +362,7 @@ fn is_formula(cell: &str) -> bool {
     })
 }
 
-/// A record without such wrapping.
+/// A record whose cells are unwrapped.
 pub(super) fn unwrap(record: &StringRecord) -> StringRecord {
     record
         .iter()
@@ -377,10 +372,10 @@ pub(super) fn unwrap(record: &StringRecord) -> StringRecord {
         .collect()
 }
 
-/// Whether a text is the UTF-8 of another one, read as Windows-1252 and written as UTF-8 again.
+/// Whether a text is UTF-8 that was read as Windows-1252 and encoded as UTF-8 again.
 pub(super) fn is_encoded_twice(text: &str) -> bool {
-    // The lead byte of two to four became one of these, and each byte that continued it another
-    // character that is not ASCII.
+    // The lead byte of a multi-byte character became one of these characters, and each continuation
+    // byte another non-ASCII character.
     let mut chars = text.chars();
     let is_suspicious = std::iter::from_fn(|| chars.next())
         .zip(text.chars().skip(1))

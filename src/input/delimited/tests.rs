@@ -184,7 +184,7 @@ fn a_field_of_ten_megabytes_is_refused_by_line() {
 proptest! {
     #[test]
     fn every_text_is_read_as_the_csv_crate_reads_it(source in "[ab,;\"\n\ré]{0,60}", padding in 0_usize..3) {
-        // The padding moves the text over a block border.
+        // The padding moves the text across a block boundary.
         let padding = if padding == 0 { String::new() } else { format!("{}\n", "p".repeat((64 << 10) - 20 * padding)) };
         let source = format!("{padding}{source}");
         let oracle: Vec<Vec<String>> = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source.as_bytes())

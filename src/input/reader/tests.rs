@@ -30,7 +30,7 @@ fn refused(name: &str, data: impl Into<Vec<u8>>) -> String {
     error.to_string()
 }
 
-/// Line, first and last text of every row.
+/// The line, the first text and the last text of every row.
 fn rows(name: &str, data: impl Into<Vec<u8>>) -> Vec<(u64, String)> {
     let mut list = open(name, data).unwrap();
     let mut rows = Vec::new();
