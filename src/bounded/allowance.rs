@@ -1,7 +1,8 @@
-//! What the templates of one row may make: so much text, and so much work with it.
+//! Limits of the templates of one row: how much text they may produce, and how much work they may
+//! do.
 //!
-//! Both are counted in bytes and not in time, so that a row that renders on one machine renders on
-//! all. What is counted where: [`super::counted`].
+//! Both are counted in bytes instead of time, so that a row that renders on one machine renders on
+//! every machine. [`super::counted`] does the counting.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -9,17 +10,17 @@ use std::io;
 use minijinja::value::Value;
 use minijinja::{Error, ErrorKind};
 
-/// The most text that one template may make for one row, everything on the way included, in bytes.
+/// The most text in bytes that one template may produce for one row, including intermediate values.
 pub(crate) const MOST: usize = 64 << 20;
-/// The most text that it may look through: about a second's work.
+/// The most text in bytes that it may read: about a second of work.
 const MOST_LOOKED_AT: usize = 1 << 30;
-/// The deepest that lists may lie in each other.
+/// The deepest nesting of lists.
 pub(super) const DEEPEST: usize = 64;
 
-/// A row that needs more than it may have.
+/// A limit that a row exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Exceeded {
-    #[error("it makes more than {} MiB of text for one row", MOST >> 20)]
+    #[error("it produces more than {} MiB of text for one row", MOST >> 20)]
     Text,
     #[error("it takes more than a second's work for one row")]
     Work,
@@ -28,7 +29,7 @@ pub(crate) enum Exceeded {
 }
 
 impl Exceeded {
-    /// What made the engine fail, if it is one of these.
+    /// The exceeded limit that caused an error of the template engine, if one did.
     pub(crate) fn behind(error: &Error) -> Option<Self> {
         if error.kind() == ErrorKind::OutOfFuel {
             return Some(Self::Work);
@@ -57,16 +58,16 @@ impl From<Exceeded> for Error {
 struct Spent {
     made: Cell<usize>,
     looked_at: Cell<usize>,
-    /// The left-hand sides of products whose right-hand sides are being worked out.
+    /// The left operands of multiplications whose right operands are being evaluated.
     factors: RefCell<Vec<Value>>,
 }
 
 thread_local! {
-    /// What the template has spent that this thread is rendering; a thread renders one at a time.
+    /// What the template that this thread is rendering has used; a thread renders one at a time.
     static SPENT: Spent = const { Spent { made: Cell::new(0), looked_at: Cell::new(0), factors: RefCell::new(Vec::new()) } };
 }
 
-/// Begins anew, for the next template.
+/// Resets the counters for the next template.
 pub(crate) fn begin() {
     SPENT.with(|spent| {
         spent.made.set(0);
@@ -75,14 +76,14 @@ pub(crate) fn begin() {
     });
 }
 
-/// Leaves a template no more to look through than so many bytes.
+/// Leaves a template only this many bytes to read.
 #[cfg(test)]
 pub(super) fn leave(bytes: usize) {
     begin();
     SPENT.with(|spent| spent.looked_at.set(MOST_LOOKED_AT - bytes));
 }
 
-/// Counts text before it is made.
+/// Counts text before it is produced.
 pub(crate) fn make(bytes: usize) -> Result<(), Exceeded> {
     SPENT.with(|spent| {
         let made = spent.made.get().saturating_add(bytes);
@@ -91,7 +92,7 @@ pub(crate) fn make(bytes: usize) -> Result<(), Exceeded> {
     })
 }
 
-/// Counts text before it is looked through.
+/// Counts text before it is read.
 pub(super) fn look_at(bytes: usize) -> Result<(), Exceeded> {
     SPENT.with(|spent| {
         let looked_at = spent.looked_at.get().saturating_add(bytes);
@@ -100,18 +101,18 @@ pub(super) fn look_at(bytes: usize) -> Result<(), Exceeded> {
     })
 }
 
-/// Keeps the left-hand side of a product until its right-hand side is worked out.
+/// Keeps the left operand of a multiplication until the right operand has been evaluated.
 pub(super) fn push_factor(value: Value) {
     SPENT.with(|spent| spent.factors.borrow_mut().push(value));
 }
 
-/// The left-hand side that was kept last.
+/// The left operand that was kept last.
 pub(super) fn pop_factor() -> Option<Value> {
     SPENT.with(|spent| spent.factors.borrow_mut().pop())
 }
 
-/// The number of instructions that a template may run whose kept text has stretches of at most so
-/// many bytes.
+/// The number of instructions that a template may run, if its captured blocks have stretches of
+/// plain text of at most this many bytes.
 pub(crate) fn fuel(longest_kept: usize) -> u64 {
     const FUEL: u64 = 1_000_000;
     FUEL.min((4 * MOST / longest_kept.max(1)) as u64)

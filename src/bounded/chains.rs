@@ -1,18 +1,18 @@
-//! Expressions that are too long in a row: each operator, filter, attribute, call and `elif` lies
-//! in the one before it, and the engine takes expressions apart as deep as they lie, on its stack.
+//! Detects expressions with too many operators in a row. Each operator, filter, attribute, call and
+//! `elif` contains the one before it, and the template engine uses recursion for such nesting.
 
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-/// The most operators, filters, attributes, calls and branches that may build on each other. A list
-/// has as many elements as it likes.
+/// The most operators, filters, attributes, calls and branches that may build on each other. The
+/// number of elements in a list is not limited.
 pub(crate) const LONGEST: usize = 1_000;
 
-/// Words of the language that are operators.
+/// The operators that are words.
 const OPERATORS: [&str; 7] = ["not", "and", "or", "if", "else", "in", "is"];
 
-/// Where a template, or a single expression, has more than [`LONGEST`] of them in a row, as an
-/// offset; `None` where it has not.
+/// The offset at which a template, or a single expression, exceeds [`LONGEST`]; `None` if it does
+/// not.
 pub(crate) fn too_long(source: &str, is_expression: bool) -> Option<usize> {
     let tokens: Vec<(Token<'_>, Span)> =
         tokenize(source, is_expression, SyntaxConfig::default()).map_while(Result::ok).collect();
@@ -29,11 +29,11 @@ pub(crate) fn too_long(source: &str, is_expression: bool) -> Option<usize> {
     None
 }
 
-/// How much of one expression lies in each other so far.
+/// The nesting depth of the current expression so far.
 #[derive(Default)]
 struct Row {
     count: usize,
-    /// Of each open bracket what stood before it, and the most that stands in it.
+    /// For each open bracket: the depth before it, and the greatest depth inside it.
     open: Vec<(usize, usize)>,
 }
 
@@ -45,7 +45,7 @@ impl Row {
                 self.count += 1;
                 self.open.push((self.count, self.count));
             }
-            // What is behind a comma does not lie in what is before it.
+            // The expression after a comma does not contain the one before it.
             Token::Comma => {
                 if let Some((before, most)) = self.open.last_mut() {
                     *most = self.count.max(*most);
@@ -73,12 +73,12 @@ impl Row {
     }
 }
 
-/// The branches of each open `if`, with those of the ones around it.
+/// The number of branches of each open `if`, including those of the surrounding ones.
 #[derive(Default)]
 struct Branches(Vec<usize>);
 
 impl Branches {
-    /// What a tag that begins with `word` makes of them.
+    /// Updates the counts for a tag that begins with `word`, and returns the current one.
     fn after(&mut self, word: &str) -> usize {
         let around = self.0.last().copied().unwrap_or_default();
         match word {
@@ -103,7 +103,8 @@ mod tests {
 
     use super::*;
 
-    /// Each with a part that may come up to [`LONGEST`] times, and how many that is at most.
+    /// Expressions with a part that is repeated up to [`LONGEST`] times, and the greatest allowed
+    /// number.
     fn rows() -> Vec<(&'static str, &'static str, &'static str, usize)> {
         vec![
             ("{{ 1", "|string", " }}", LONGEST),
@@ -120,7 +121,7 @@ mod tests {
             ("{{ ", "-", "1 }}", LONGEST),
             ("{{ ", "1 if 1 else ", "1 }}", LONGEST / 2),
             ("{{ (1", " + 1", ")|string }}", LONGEST - 2),
-            // The name of the statement is one of those words.
+            // The name of the statement counts as an operator.
             ("{% if a", " and a", " %}{% endif %}", LONGEST - 1),
             ("{% if a %}", "{% elif a %}", "{% endif %}", LONGEST - 1),
             ("{% for a in b", "|list", " %}{% endfor %}", LONGEST - 1),

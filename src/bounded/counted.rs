@@ -1,10 +1,10 @@
-//! The filters and tests of templates, made to count what they take and make.
+//! The filters and tests of the template engine, wrapped so that they count their input and output.
 //!
-//! Every filter that can make much of little is asked beforehand what it would make, every one that
-//! compares or that does something for each element is asked what it would look at, and all others
-//! are counted by what they took and made. Operators have no filter; [`super::guarded`] gives them
-//! one of those below. What the engine would work out anew each time it is used, a sequence that is
-//! mapped, turned round or cut, is worked out at once, where it is counted.
+//! A filter that can produce much from little input estimates its output beforehand. A filter that
+//! compares, or works on each element, estimates what it reads. All others count their input and
+//! output. Operators are not filters; [`super::guarded`] adds one of the filters below to each. The
+//! engine would evaluate some sequences again at each use, for example mapped, reversed or sliced
+//! ones. They are evaluated once, and counted.
 
 use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, filters, functions, tests};
@@ -14,7 +14,7 @@ use super::weight::{
     ELEMENT, MOST_ELEMENTS, bounded_depth, elements, size, weigh, weigh_for_order, write, written,
 };
 
-/// Filters of ours that give back what they were given, and count it.
+/// Filters that return their input and count it.
 pub(super) const JOINED: &str = "_mb_joined";
 pub(super) const ADDED: &str = "_mb_added";
 pub(super) const FACTOR: &str = "_mb_factor";
@@ -24,21 +24,21 @@ pub(super) const COMPARED: &str = "_mb_compared";
 pub(super) const INDEXED: &str = "_mb_indexed";
 pub(super) const NESTED: &str = "_mb_nested";
 pub(super) const HELD: &str = "_mb_held";
-/// Works a sequence out; everything else stays as it is.
+/// Evaluates a sequence into a list; returns everything else unchanged.
 pub(super) const LISTED: &str = "_mb_listed";
-/// Refuses to give no argument at all.
+/// Refuses an empty argument list.
 pub(super) const SOME: &str = "_mb_some";
 
-/// What is asked before a filter is run, of what it is given.
+/// The check of a filter's arguments before it runs.
 type Before = fn(&[Value]) -> Result<(), Exceeded>;
 
-/// What is asked of a filter and its arguments beside that: whether they are all there.
+/// An additional check of a filter's arguments, for example that none is missing.
 pub(crate) type Check = fn(&mut State<'_, '_>, &str, &[Value]) -> Result<(), Error>;
 
-/// What becomes of what a filter made of its arguments.
+/// Converts a filter's result, given its arguments.
 pub(crate) type Made = fn(&State<'_, '_>, &str, &[Value], Value) -> Value;
 
-/// What the renderer does around each filter of the engine.
+/// What the renderer adds around each filter of the engine.
 #[derive(Clone, Copy)]
 pub(crate) struct Around {
     pub(crate) check: Check,
@@ -46,12 +46,11 @@ pub(crate) struct Around {
 }
 
 impl Around {
-    /// Nothing.
+    /// Adds nothing.
     pub(crate) const NOTHING: Self = Self { check: |_, _, _| Ok(()), made: |_, _, _, made| made };
 }
 
-/// Gives an environment the filters that count, and makes those of the engine count, with what is
-/// around them.
+/// Adds the counting filters to an environment, and wraps the engine's filters so that they count.
 pub(crate) fn install(env: &mut Environment<'static>, around: Around) {
     pass(env, JOINED, write);
     pass(env, ADDED, |value| make(size(value)?));
@@ -72,11 +71,11 @@ pub(crate) fn install(env: &mut Environment<'static>, around: Around) {
     env.add_filter(SOME, |value: Value| {
         weigh(&value)?;
         match value.len() {
-            Some(0) => Err(Error::new(ErrorKind::MissingArgument, "nothing to choose from")),
+            Some(0) => Err(Error::new(ErrorKind::MissingArgument, "no value to choose from")),
             _ => Ok(value),
         }
     });
-    // It shows all that the template can see, as deep as it lies.
+    // `debug` would print all variables of the template, at any depth.
     env.remove_global("debug");
     hold(env, "dict", |env, inner| env.add_function(inner, functions::dict));
     hold(env, "namespace", |env, inner| env.add_function(inner, functions::namespace));
@@ -84,8 +83,8 @@ pub(crate) fn install(env: &mut Environment<'static>, around: Around) {
     count_tests(env);
 }
 
-/// A filter that counts a value and gives it back. It refuses an undefined one, as the operator
-/// would.
+/// Adds a filter that counts a value and returns it. It refuses an undefined value, like the
+/// operator.
 fn pass(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -94,7 +93,7 @@ fn pass(
     env.add_filter(name, move |value: Value| count(&value).map(|()| value).map_err(Error::from));
 }
 
-/// The same, also of what is undefined: the operator says which name that is.
+/// The same, but accepts an undefined value: the operator then reports its name.
 fn pass_all(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -106,7 +105,7 @@ fn pass_all(
     });
 }
 
-/// The right-hand side of a product.
+/// Counts a multiplication, given its right operand.
 fn times(right: &Value) -> Result<(), Exceeded> {
     let left = pop_factor().unwrap_or_default();
     let times = |text: &Value, count: &Value| {
@@ -118,8 +117,8 @@ fn times(right: &Value) -> Result<(), Exceeded> {
     if times(&left, right).max(times(right, &left)) > MOST { Err(Exceeded::Text) } else { Ok(()) }
 }
 
-/// What is given with a place in brackets: the characters of a text are counted up to that place,
-/// and so are the elements of what has no places of its own.
+/// Counts the value before a subscript: the engine steps through the characters of a text, or the
+/// elements of an iterable, up to the index.
 fn indexed(value: &Value) -> Result<(), Exceeded> {
     match value.kind() {
         ValueKind::String | ValueKind::Bytes | ValueKind::Iterable => look_at(size(value)?),
@@ -127,7 +126,7 @@ fn indexed(value: &Value) -> Result<(), Exceeded> {
     }
 }
 
-/// What the engine would work out each time that it is used, worked out.
+/// Evaluates a lazy sequence, which the engine would evaluate again at each use.
 fn worked_out(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
     if value.kind() == ValueKind::Iterable { filters::list(state, value) } else { Ok(value) }
 }
@@ -159,8 +158,8 @@ fn count_filters(env: &mut Environment<'static>, around: Around) {
     wrap(env, "count", (|_| Ok(()), around), |env, inner| env.add_filter(inner, filters::length));
 }
 
-/// Makes each test that looks at all of a text or a list count both. Filters such as `select` run
-/// tests by name, so the tests count wherever they stand.
+/// Wraps each test that reads a whole text or list, so that it counts its arguments. Filters such
+/// as `select` run tests by name, so these are counted too.
 fn count_tests(env: &mut Environment<'static>) {
     macro_rules! count {
         ($($test:ident: $($name:literal)*;)*) => {
@@ -202,7 +201,7 @@ fn count_test(
     );
 }
 
-/// Makes a function that keeps what it is given look at how deep that lies.
+/// Wraps a function that stores its arguments, so that it checks their nesting depth.
 fn hold(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -221,30 +220,30 @@ fn hold(
     );
 }
 
-/// Filters that take apart what lies in a list, and those that put lists into a list.
+/// Filters that read nested lists, and those that create them.
 const DEEP: [&str; 10] =
     ["sum", "join", "string", "pprint", "tojson", "batch", "slice", "zip", "items", "replace"];
 
-/// A text that is taken apart into its characters, lines or words.
+/// Counts a text that is split into its characters, lines or words.
 fn spread(args: &[Value]) -> Result<(), Exceeded> {
     args.first()
         .and_then(Value::as_str)
         .map_or(Ok(()), |text| make(text.len().saturating_mul(ELEMENT)))
 }
 
-/// Each character at an end of a text is looked for among those that are taken off.
+/// Counts a trim: each character at an end is compared with each character to remove.
 fn trimmed(args: &[Value]) -> Result<(), Exceeded> {
     let [text, characters, ..] = args else { return Ok(()) };
     look_at(size(text)?.saturating_mul(size(characters)?))
 }
 
-/// What is compared with each other.
+/// Counts a sort: elements are compared with each other.
 fn ordered(args: &[Value]) -> Result<(), Exceeded> {
     args.first().map_or(Ok(()), weigh_for_order)?;
     for_each(args)
 }
 
-/// What is done for each element: the way to an attribute is gone, or an argument is looked at.
+/// Counts work for each element: following an attribute path, or reading an argument.
 fn for_each(args: &[Value]) -> Result<(), Exceeded> {
     spread(args)?;
     let [list, how @ ..] = args else { return Ok(()) };
@@ -252,7 +251,7 @@ fn for_each(args: &[Value]) -> Result<(), Exceeded> {
     look_at(elements(list)?.saturating_mul(texts))
 }
 
-/// The bytes of an argument that is a text, or of all those with names that are.
+/// The bytes of a string argument, or of all string values among named arguments.
 fn texts(arg: &Value) -> usize {
     let bytes = |value: &Value| value.as_bytes().map_or(0, <[u8]>::len);
     if !arg.is_kwargs() {
@@ -262,7 +261,7 @@ fn texts(arg: &Value) -> usize {
     names.filter_map(|name| Some(bytes(&arg.get_item(&name).ok()?))).fold(0, usize::saturating_add)
 }
 
-/// A sum that begins with a text or a list: each step makes another, longer one.
+/// Counts a sum that starts with a text or a list: each step creates a longer one.
 fn summed(args: &[Value]) -> Result<(), Exceeded> {
     let [list, how @ ..] = args else { return Ok(()) };
     let named = |arg: &Value| arg.is_kwargs().then(|| arg.get_attr("start").ok()).flatten();
@@ -301,7 +300,7 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
     let [format, values @ ..] = args else { return Ok(()) };
     let text = format.as_str().unwrap_or_default();
     let starred = if text.contains('*') { largest(values) } else { 0 };
-    // The engine cannot write a number with more places.
+    // The engine cannot format a number with more digits.
     if numbers(text).chain([starred]).any(|places| places > usize::from(u16::MAX)) {
         return Err(Exceeded::Text);
     }
@@ -310,8 +309,8 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
     make(widths.saturating_add(given.saturating_mul(2)))
 }
 
-/// Makes a filter count what it takes and makes. `add` adds it under another name, and the two
-/// others are asked before it is run.
+/// Wraps a filter so that it counts its input and output. `add` adds the original under another
+/// name; `before` and `around` run before it.
 fn wrap(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -344,25 +343,25 @@ fn wrap(
     );
 }
 
-/// Maps that are chained, as one: the engine would ask one after the other for each name.
+/// Merges chained maps, because the engine would search one after the other for each name.
 fn merged(maps: &Value) -> Result<Value, Error> {
     let names = maps.try_iter()?;
     let pairs = names.map(|name| Ok((name.clone(), maps.get_item(&name)?)));
     Ok(Value::from_pairs(pairs.collect::<Result<Vec<_>, Error>>()?))
 }
 
-/// What is escaped may become six times as long.
+/// Escaping can make a text six times as long.
 fn escaped(args: &[Value]) -> Result<(), Exceeded> {
     args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(6)))
 }
 
-/// JSON, with its indentation.
+/// Counts JSON output with its indentation.
 fn json(args: &[Value]) -> Result<(), Exceeded> {
     let [value, how @ ..] = args else { return Ok(()) };
     make(written(value)?.saturating_mul(6).saturating_mul(1 + largest(how)))
 }
 
-/// The elements of a list with a separator between them.
+/// Counts the elements of a list with a separator between them.
 fn joined(args: &[Value]) -> Result<(), Exceeded> {
     let [list, how @ ..] = args else { return Ok(()) };
     let between = how.first().filter(|value| !value.is_kwargs()).map_or(Ok(0), written)?;
@@ -383,13 +382,13 @@ fn joined(args: &[Value]) -> Result<(), Exceeded> {
     make(bytes)
 }
 
-/// The number of parts that a list is cut into, or of elements in each.
+/// Counts the parts that a list is cut into, or the elements in each part.
 fn few(args: &[Value]) -> Result<(), Exceeded> {
     let count = largest(args.get(1..).unwrap_or_default());
     if count > MOST_ELEMENTS { Err(Exceeded::Text) } else { make(count.saturating_mul(ELEMENT)) }
 }
 
-/// The largest number among arguments, those with names included.
+/// The largest number among the arguments, including named ones.
 fn largest(args: &[Value]) -> usize {
     let named = |arg: &Value| {
         arg.try_iter()
@@ -404,7 +403,7 @@ fn largest(args: &[Value]) -> usize {
         .unwrap_or_default()
 }
 
-/// The numbers in a text; one that is too large for any is the largest.
+/// The numbers in a text; a number that is too large counts as the largest.
 fn numbers(text: &str) -> impl Iterator<Item = usize> + '_ {
     text.split(|c: char| !c.is_ascii_digit())
         .filter(|digits| !digits.is_empty())

@@ -1,11 +1,11 @@
-//! Templates with a check at each place where text can grow out of proportion, or a large value is
-//! gone through, and no filter is called: `~`, `+`, `*`, `in`, comparisons, subscripts, slices,
-//! lists in lists, arguments of loops.
+//! Adds checks to a template where text can grow disproportionately, or a large value is read,
+//! without a filter: `~`, `+`, `*`, `in`, comparisons, subscripts, slices, nested lists, arguments
+//! of loops.
 //!
-//! The engine counts instructions, and one of them may double a text. So each operand of such an
-//! operator is sent through a filter of [`super::counted`], which gives back what it was given
-//! and counts it. Nothing else is changed: lines stay where they are, and every place in the new
-//! text has one in the old.
+//! The engine counts instructions, but a single instruction can double a text. So each operand of
+//! such an operator passes through a filter of [`super::counted`], which counts it and returns it.
+//! Nothing else changes: line breaks stay where they are, and every position in the new text maps
+//! to one in the original.
 
 use std::ops::Range;
 
@@ -14,23 +14,22 @@ use minijinja::syntax::SyntaxConfig;
 
 mod reader;
 
-/// What is wrong with a template that the engine takes, and not with its checks.
-pub(crate) const TOO_DEEP: &str =
-    "its brackets lie too deep in each other for its work to be bounded";
+/// The error for a template that the engine accepts without the checks, but not with them.
+pub(crate) const TOO_DEEP: &str = "its brackets lie too deep in each other to limit its work";
 
-/// A template with its checks.
+/// A template with added checks.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     pub(crate) text: String,
-    /// Where something was put in, as a place in the new text, and how long it is; in order.
+    /// The inserted pieces in order: their positions in the new text, and their lengths.
     inserted: Vec<(usize, usize)>,
-    /// The longest stretch of plain text inside a macro, or another block whose text is kept before
-    /// it is written, in bytes.
+    /// The longest stretch of plain text, in bytes, inside a macro or another block whose output is
+    /// captured.
     pub(crate) longest_kept: usize,
 }
 
 impl Guarded {
-    /// A template, or a single expression. `None` where the text is none.
+    /// Adds checks to a template, or to a single expression. `None` if the text is invalid.
     pub(crate) fn of(source: &str, is_expression: bool) -> Option<Self> {
         let tokens: Vec<(Token<'_>, Span)> =
             tokenize(source, is_expression, SyntaxConfig::default())
@@ -38,7 +37,7 @@ impl Guarded {
                 .ok()?;
         let longest_kept = longest_kept(&tokens);
         let mut put = reader::checks(tokens)?;
-        // What is put in at one place stays in its order.
+        // The sort is stable, so insertions at the same position stay in order.
         put.sort_by_key(|(place, _)| *place);
         let mut guarded = Self {
             text: String::with_capacity(source.len() + 8 * put.len()),
@@ -56,7 +55,7 @@ impl Guarded {
         Some(guarded)
     }
 
-    /// The same range in the text that was given.
+    /// Maps a range of the new text to the original text.
     pub(crate) fn original(&self, range: Range<usize>) -> Range<usize> {
         self.place(range.start)..self.place(range.end)
     }
@@ -90,7 +89,7 @@ fn longest_kept(tokens: &[(Token<'_>, Span)]) -> usize {
     longest
 }
 
-/// Whether a tag that begins here has a `=`.
+/// Whether the tag that begins here contains a `=`.
 fn is_assignment(tokens: &[(Token<'_>, Span)]) -> bool {
     tokens
         .iter()
@@ -184,7 +183,7 @@ mod tests {
             "{{ -",
             "{{ a[b.1:",
         ] {
-            // The engine says what is wrong with it.
+            // The engine itself reports the error.
             let _ = Guarded::of(unfinished, false);
         }
         for bracket in ["(", "[", "{", "a[", "f(", "-("] {

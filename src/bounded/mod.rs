@@ -1,5 +1,5 @@
-//! Templates and expressions that stay within bounds: what they make of one row is counted,
-//! whatever they are and whatever the row holds.
+//! Templates and expressions with limits: the text and work for one row are counted, whatever the
+//! template and the row contain.
 
 pub(crate) mod allowance;
 pub(crate) mod chains;

@@ -1,4 +1,4 @@
-//! Templates that look through much for the few steps that they take.
+//! Templates that read much in few engine steps.
 
 use minijinja::{Environment, UndefinedBehavior};
 
@@ -6,7 +6,7 @@ use super::allowance::{Exceeded, fuel, leave};
 use super::counted::{Around, install};
 use super::guarded::Guarded;
 
-/// What a template gets that may look through so many bytes.
+/// The result of a template that may read this many bytes.
 fn rendered(template: &str, bytes: usize) -> Result<String, minijinja::Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -19,8 +19,8 @@ fn rendered(template: &str, bytes: usize) -> Result<String, minijinja::Error> {
     env.get_template("t").expect("it was added").render(minijinja::context! {})
 }
 
-/// A large list of numbers, of texts, of maps and a large text, and a loop that does something with
-/// them again and again.
+/// A template with large lists of numbers, texts and maps, a large text, and a loop that evaluates
+/// `expression` repeatedly.
 fn repeated(expression: &str) -> String {
     format!(
         "{{% set l = range(20000)|list %}}{{% set m = range(20000)|list %}}\
@@ -84,7 +84,7 @@ fn what_looks_through_much_in_one_step_is_work() {
         let template = repeated(expression);
         let error = rendered(&template, 16 << 20).expect_err(expression);
         let why = Exceeded::behind(&error);
-        // What is made is counted as well, and may be too much first.
+        // The output is counted as well, and may exceed its limit first.
         assert!(matches!(why, Some(Exceeded::Work | Exceeded::Text)), "{expression}: {error:?}");
     }
     let recursive = "{% set l = range(20000)|list %}{% for i in range(60000) recursive %}\

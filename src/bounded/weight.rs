@@ -1,7 +1,7 @@
-//! How large values are, and what it takes to go through them.
+//! The sizes of values, and the cost of reading them.
 //!
-//! Everything here that goes through a value counts each element that it visits, so that it is
-//! itself within the bounds that it guards.
+//! Every function here that reads a value counts each element it visits, so that the check itself
+//! stays within the limits.
 
 use std::fmt::{self, Write as _};
 
@@ -11,14 +11,14 @@ use super::allowance::{DEEPEST, Exceeded, MOST, look_at, make};
 
 /// The most elements of a sequence.
 pub(super) const MOST_ELEMENTS: usize = 1 << 20;
-/// About what an element of a sequence takes, in bytes.
+/// The approximate size of an element of a sequence, in bytes.
 pub(super) const ELEMENT: usize = 32;
-/// What it takes to compare an element, in bytes of text that could be looked through meanwhile.
+/// The cost of comparing an element, as bytes of text that could be read in the same time.
 const VISIT: usize = 64;
-/// As many elements a list counts for in a list, however few it has.
+/// A nested list counts as at least this many elements.
 const FOR_EACH_LIST: usize = 16;
 
-/// About how many bytes a value takes: its text, or its elements without what is in them.
+/// The approximate size of a value in bytes: its text, or its elements without their contents.
 pub(super) fn size(value: &Value) -> Result<usize, Exceeded> {
     if let Some(bytes) = value.as_bytes() {
         return Ok(bytes.len());
@@ -31,8 +31,8 @@ pub(super) fn size(value: &Value) -> Result<usize, Exceeded> {
     }
 }
 
-/// The number of elements; they are counted where the sequence does not know, and not further than
-/// any may go.
+/// The number of elements. If a sequence does not know its length, the elements are counted, up to
+/// the limit.
 pub(super) fn elements(value: &Value) -> Result<usize, Exceeded> {
     if let Some(length) = value.len() {
         return Ok(length);
@@ -49,7 +49,7 @@ pub(super) fn elements(value: &Value) -> Result<usize, Exceeded> {
     Ok(count)
 }
 
-/// Takes text up to an end and keeps nothing.
+/// Accepts text up to a limit and discards it.
 struct Counter {
     left: usize,
 }
@@ -61,7 +61,7 @@ impl fmt::Write for Counter {
     }
 }
 
-/// How long the text is as which a value is written.
+/// The length of a value's text form.
 pub(super) fn written(value: &Value) -> Result<usize, Exceeded> {
     if let Some(text) = value.as_str() {
         return Ok(text.len());
@@ -78,22 +78,22 @@ pub(crate) fn write(value: &Value) -> Result<(), Exceeded> {
     make(written(value)?)
 }
 
-/// Errs where lists and maps are nested too deep, or hold too many elements in all: the engine
-/// follows the nesting to its end, and visits a value in each of the places that hold it.
+/// Returns an error if lists and maps are nested too deeply, or contain too many elements in total.
+/// The engine follows the nesting to its end, and visits a shared value once for each place that
+/// contains it.
 pub(super) fn bounded_depth(value: &Value) -> Result<(), Exceeded> {
     Walk { visit: ELEMENT, per_byte: 0, times: 1, nested: 0, bytes: 0 }.through(value, DEEPEST)
 }
 
-/// Counts a value that is about to be compared: every text and every element in it.
+/// Counts a value that is about to be compared: every text and element in it.
 pub(super) fn weigh(value: &Value) -> Result<usize, Exceeded> {
     let mut walk = Walk { visit: VISIT, per_byte: 1, times: 1, nested: 0, bytes: 0 };
     walk.through(value, DEEPEST)?;
     Ok(walk.bytes)
 }
 
-/// Counts a sequence that is about to be put in order: each element is compared about as often as
-/// the number of elements has binary digits, and texts character by character without regard to
-/// case.
+/// Counts a sequence that is about to be sorted. Each element is compared about as often as the
+/// number of elements has binary digits; texts are compared character by character, ignoring case.
 pub(super) fn weigh_for_order(value: &Value) -> Result<(), Exceeded> {
     const PER_CHARACTER: usize = 8;
     let digits = usize::BITS - elements(value)?.leading_zeros();
@@ -102,17 +102,17 @@ pub(super) fn weigh_for_order(value: &Value) -> Result<(), Exceeded> {
         .through(value, DEEPEST)
 }
 
-/// A way through a value and all that lies in it.
+/// A traversal of a value and everything in it.
 struct Walk {
-    /// What an element counts for.
+    /// The cost of an element.
     visit: usize,
-    /// What a byte of text counts for; 0 where texts are not looked at.
+    /// The cost of a byte of text; 0 if texts are not read.
     per_byte: usize,
-    /// How often each element is looked at.
+    /// How often each element is visited.
     times: usize,
-    /// The elements so far that lie deeper than in the outermost list.
+    /// The number of elements so far below the outermost list.
     nested: usize,
-    /// What has been counted.
+    /// The total cost so far.
     bytes: usize,
 }
 
@@ -123,7 +123,7 @@ impl Walk {
         look_at(bytes)
     }
 
-    /// `left`: how many lists may lie in each other from here on.
+    /// Visits a value; `left` is how many more levels of nesting are allowed.
     fn through(&mut self, value: &Value, left: usize) -> Result<(), Exceeded> {
         if let Some(bytes) = value.as_bytes() {
             return self.count(bytes.len().saturating_mul(self.per_byte));
@@ -146,7 +146,7 @@ impl Walk {
                 return Err(Exceeded::Work);
             }
             if is_map {
-                // A key is looked at to find its value.
+                // A key is read to find its value.
                 self.count(item.as_bytes().map_or(0, <[u8]>::len))?;
                 self.through(&value.get_item(&item).unwrap_or_default(), left)?;
             }

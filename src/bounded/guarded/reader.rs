@@ -1,6 +1,6 @@
-//! Reads expressions by the engine's precedences, as far as they matter for what is counted, and
-//! says where a filter has to be put in. A syntax tree would not do: it does not know the places of
-//! its brackets.
+//! Parses expressions by the engine's precedences, as far as they matter for counting, and finds
+//! where to insert a filter. A syntax tree is no alternative, because it does not record the
+//! positions of brackets.
 
 use std::ops::Range;
 
@@ -10,17 +10,17 @@ use super::super::counted::{
     ADDED, COMPARED, FACTOR, HELD, INDEXED, JOINED, LISTED, MADE, NESTED, SOME, TIMES,
 };
 
-/// More brackets in each other than the engine takes.
+/// A nesting of brackets deeper than the engine accepts.
 const DEEPEST: usize = 200;
 
-/// A place in a list or text that takes some time to count up to.
+/// From this index on, stepping through a list or text takes noticeable time.
 const FAR: u64 = 1_000;
 
-/// Words of the language that begin no operand.
+/// Keywords that cannot start an operand.
 const WORDS: [&str; 8] = ["not", "and", "or", "if", "else", "in", "is", "recursive"];
 
-/// What is to be put in, and where. `None` where brackets lie deeper in each other than the engine
-/// takes.
+/// The texts to insert, with their positions. `None` if brackets are nested deeper than the engine
+/// accepts.
 pub(super) fn checks(tokens: Vec<(Token<'_>, Span)>) -> Option<Vec<(usize, String)>> {
     let mut reader = Reader {
         tokens,
@@ -38,14 +38,14 @@ struct Reader<'s> {
     tokens: Vec<(Token<'s>, Span)>,
     at: usize,
     put: Vec<(usize, String)>,
-    /// How many brackets are open.
+    /// The number of open brackets.
     depth: usize,
     is_too_deep: bool,
-    /// Whether what is read is the names of a `for`, up to its `in`.
+    /// Whether the names of a `for` are being read, up to its `in`.
     names_loop_variable: bool,
 }
 
-/// The bytes of an operand.
+/// The byte range of an operand.
 type Extent = (usize, usize);
 
 impl<'s> Reader<'s> {
@@ -53,7 +53,7 @@ impl<'s> Reader<'s> {
         self.tokens.get(self.at).map(|(token, _)| token)
     }
 
-    /// What is not finished may end behind the first.
+    /// Skips two tokens; an unfinished tag may end after one.
     fn skip_two(&mut self) {
         self.at = (self.at + 2).min(self.tokens.len());
     }
@@ -67,27 +67,27 @@ impl<'s> Reader<'s> {
         self.put.push((end, format!(")|{filter}")));
     }
 
-    /// The same of what an attribute, a call or a subscript may follow.
+    /// The same for a value that an attribute, a call or a subscript may follow.
     fn wrap_primary(&mut self, (start, end): Extent, filter: &str) {
         self.put.push((start, "((".to_owned()));
         self.put.push((end, format!(")|{filter})")));
     }
 
-    /// The bytes of these tokens.
+    /// The byte range of these tokens.
     fn bytes(&self, tokens: Range<usize>) -> Option<Extent> {
         let first = self.tokens.get(tokens.start)?;
         let last = self.tokens.get(tokens.end.checked_sub(1)?)?;
         (!tokens.is_empty()).then_some((first.1.start_offset as usize, last.1.end_offset as usize))
     }
 
-    /// Reads what `read` reads; its extent, where it has read anything.
+    /// Runs `read`, and returns the range that it has read, if any.
     fn extent(&mut self, read: impl FnOnce(&mut Self)) -> Option<Extent> {
         let first = self.at;
         read(self);
         self.bytes(first..self.at)
     }
 
-    /// Reads expression after expression up to a token that ends them.
+    /// Reads expressions up to a token that ends them.
     fn scan(&mut self, ends: impl Fn(&Token<'s>) -> bool) {
         while let Some(token) = self.token() {
             if ends(token) {
@@ -113,8 +113,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// `TARGET = VALUE`. What is put into a namespace may hold what was in it before, and so on, or
-    /// the namespace itself.
+    /// Reads `TARGET = VALUE`. A value stored in a namespace may contain the previous value, which
+    /// contains an earlier one and so on, or the namespace itself.
     fn assignment(&mut self) {
         let first = self.at;
         while self.token().is_some_and(|token| !matches!(token, Token::Assign | Token::BlockEnd)) {
@@ -141,7 +141,7 @@ impl<'s> Reader<'s> {
             let is_not_in = self.is_word("not")
                 && matches!(self.tokens.get(self.at + 1), Some((Token::Ident("in"), _)));
             if is_not_in || self.is_word("in") {
-                // On the left of the `in` of a loop stands no value.
+                // The text before the `in` of a loop is a name, not a value.
                 let is_value = !std::mem::take(&mut self.names_loop_variable) && is_first;
                 if let Some(left) = left.filter(|_| is_value && !is_literal) {
                     self.wrap(left, COMPARED);
@@ -184,8 +184,8 @@ impl<'s> Reader<'s> {
         let _ = self.chain(Self::product, |token| matches!(token, Token::Tilde), |_| true, JOINED);
     }
 
-    /// Operands of one level, each of which goes through the filter where one of the operators can
-    /// make text grow; whether one can.
+    /// Reads operands of one precedence level. If an operator can make text grow, each operand
+    /// passes through the filter. Returns whether one can.
     fn chain(
         &mut self,
         operand: fn(&mut Self),
@@ -235,7 +235,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// One value with what follows it: attributes, calls, filters and tests.
+    /// Reads one value and what follows it: attributes, calls, filters and tests.
     fn operand(&mut self) {
         let first = self.at;
         while matches!(self.token(), Some(Token::Minus)) {
@@ -258,7 +258,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Tests count what they look at by themselves.
+    /// Reads a test; tests count by themselves.
     fn test(&mut self) {
         self.at += 1;
         if self.is_word("not") {
@@ -272,7 +272,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// A name with dots.
+    /// Reads a name with dots.
     fn name(&mut self) {
         while matches!(self.token(), Some(Token::Ident(_))) {
             self.at += 1;
@@ -283,7 +283,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Arguments; those that are given as a list, `*LIST`, are counted.
+    /// Reads arguments; those given as a list, `*LIST`, are counted.
     fn arguments(&mut self) {
         if matches!(self.token(), Some(Token::ParenOpen)) {
             let first = self.at;
@@ -294,13 +294,13 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Arguments of a loop, which compares them, steps through them or goes round among them.
+    /// Reads the arguments of a `loop` function, which compares them or cycles through them.
     fn arguments_of_loop(&mut self, name: &str) {
         let open = self.at;
         self.group(|token| matches!(token, Token::ParenClose));
         let filter = if name == "cycle" { SOME } else { COMPARED };
         let arguments = self.separated(open);
-        // The engine divides by their number.
+        // The engine divides by the number of arguments.
         if arguments.is_empty() && name == "cycle" {
             let place = self.tokens[open].1.end_offset as usize;
             self.put.push((place, format!("[]|{SOME}")));
@@ -320,7 +320,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Sends an argument that is given as a list through a filter; whether it is given so.
+    /// Passes an argument through a filter if it is given as a list. Returns whether it is.
     fn spread(&mut self, argument: Range<usize>, filter: &str) -> bool {
         let is_spread =
             matches!(self.tokens.get(argument.start), Some((Token::Mul | Token::Pow, _)));
@@ -330,7 +330,8 @@ impl<'s> Reader<'s> {
         is_spread
     }
 
-    /// What stands between the commas of the brackets that open at a token and have been read.
+    /// The parts between the commas of a bracket that has been read; `open` is the index of the
+    /// opening token.
     fn separated(&self, open: usize) -> Vec<Range<usize>> {
         let (mut found, mut first, mut depth) = (Vec::new(), open + 1, 0_usize);
         for at in open + 1..self.at {
@@ -355,7 +356,7 @@ impl<'s> Reader<'s> {
         found
     }
 
-    /// Scans the tokens in brackets, the closing one included.
+    /// Reads the tokens in brackets, including the closing one.
     fn group(&mut self, closes: fn(&Token<'_>) -> bool) {
         if self.depth == DEEPEST {
             (self.is_too_deep, self.at) = (true, self.tokens.len());
@@ -410,21 +411,22 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// A list or a map, which may hold the one that it replaces, and so on.
+    /// Reads a list or a map, which may contain the value that it replaces, which contains an
+    /// earlier one, and so on.
     fn literal(&mut self, closes: fn(&Token<'_>) -> bool) {
         if let Some(extent) = self.extent(|reader| reader.group(closes)) {
             self.wrap_primary(extent, NESTED);
         }
     }
 
-    /// Whether a token is a text or a number that stands in the template.
+    /// Whether a token is a string or an integer literal.
     fn is_literal(&self, at: Option<usize>) -> bool {
         let token = at.and_then(|at| self.tokens.get(at));
         matches!(token, Some((Token::Str(_) | Token::String(_) | Token::Int(_), _)))
     }
 
-    /// A subscript of the value that begins at a token. A slice makes a copy; a place may be counted
-    /// up to, or from the end; a name is looked up.
+    /// Reads a subscript of the value that begins at the token `first`. A slice copies; an index
+    /// may require stepping through the value; a name is looked up.
     fn subscript(&mut self, first: usize) {
         let start = self.tokens[first].1.start_offset as usize;
         let open = self.at;
@@ -451,7 +453,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Whether the brackets that open at a token and have been read hold a `:` of their own.
+    /// Whether the brackets that open at a token contain a `:` at their own level.
     fn is_slice(&self, open: usize) -> bool {
         let mut depth = 0_u32;
         self.tokens[open..self.at].iter().any(|(token, _)| {
