@@ -170,7 +170,7 @@ pub(crate) fn guess_email_column(
     if candidates.is_empty() {
         candidates = of(&LESSER_HEADINGS);
     }
-    // A column name with an `@` is a recipient, so the list has no header.
+    // A column name with an `@` is really a recipient's address: the list has no header.
     let by_content =
         by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.contains('@'))?)));
     let message = match (&candidates[..], by_content.map(|(at, name)| (at, name.as_str()))) {

@@ -30,7 +30,7 @@ pub enum KnownBy {
     Named,
     /// From the bytes: UTF-8, or UTF-16 without a mark.
     Content,
-    /// It is only the most likely encoding.
+    /// Not known for sure: the most likely encoding.
     Guess,
 }
 

@@ -3,6 +3,17 @@
 //!
 //! Rate, concurrency, canary, pause and resume are data for this loop. The loop waits for every
 //! write to the ledger.
+//!
+//! Terms used in this module:
+//!
+//! - *execution*: one process sending a run.
+//! - *chunk*: rows that are admitted together, to be rendered and claimed.
+//! - *claim*: the ledger's durable record that the members of a chunk are about to be sent. A
+//!   member is *started* when it may have gone to the provider; the others are given back.
+//! - *trace*: a log of what is about to be sent and what was answered, for recovery after a crash.
+//! - *settle*: to store the verdicts of a claim in the ledger.
+//! - *retry period*: `retry.for` of a provider, the time in which a recipient is retried.
+//! - *hold*: a pause rule keeps the recipients of a provider or a domain back.
 
 mod allowance;
 mod binomial;

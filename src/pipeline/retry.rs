@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// Exponential backoff with full jitter, bounded in time from a recipient's first attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
-    /// No attempt starts later than this after the first one.
+    /// The retry period (`retry.for`): no attempt starts later than this after the first one.
     pub give_up_after: Duration,
     /// The upper bound of the first delay.
     pub base: Duration,

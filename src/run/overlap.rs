@@ -121,9 +121,9 @@ impl Question<'_> {
         })
     }
 
-    /// The run that reaches most of these people, if it began after this command did. Considers the
-    /// campaigns of which such runs have at least half of the people, and at least ten. The
-    /// operator could know of a run that began earlier.
+    /// Returns the first run that has some of these people and began after this command did. All
+    /// such runs together must have at least ten of the people, and at least half. Earlier runs do
+    /// not count, because the operator could know of them.
     async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
         let state_dir = &self.context.settings.workspace.state_dir;
         let (mut people, mut first) = (0, None);

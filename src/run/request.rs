@@ -30,8 +30,8 @@ pub(crate) struct SendRequest<'a> {
     pub(crate) campaign: Campaign,
     /// The providers that it may use.
     pub(crate) chosen: Chosen<'a>,
-    /// It plans the remaining recipients of an earlier run again; a non-empty list selects their
-    /// outcomes. `None` for a normal send.
+    /// `Some` if the send plans the remaining recipients of an earlier run again; a non-empty list
+    /// selects their outcomes. `None` for a normal send.
     pub(crate) replans: Option<Vec<Outcome>>,
 }
 

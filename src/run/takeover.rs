@@ -341,7 +341,7 @@ impl TakenOver {
             let own =
                 record.as_ref().map(|record| (record.campaign.as_str(), record.env.as_deref()));
             if let Some(own) = own.filter(|own| !may_be_same(*own, mine)) {
-                // It belongs to another campaign and is settled when that campaign is sent.
+                // The run belongs to another campaign and is settled when that campaign is sent.
                 let is_same = |(planned, apart)| {
                     record
                         .as_ref()

@@ -54,7 +54,7 @@ pub(super) struct ProviderState {
     /// Whether it has accepted anything in this execution.
     has_accepted: bool,
     first_request: FirstRequest,
-    /// The number of chunks under way through it.
+    /// The number of chunks under way through the provider.
     pub(super) under_way: usize,
     /// Admit nothing before this time: the provider asked for a pause.
     quiet_until: Option<Instant>,
@@ -67,20 +67,20 @@ pub(super) struct ProviderState {
     capped: Option<(Instant, String)>,
     /// The room under the cap that was last hit.
     room: Option<u64>,
-    /// It requires a login and has not answered since the last refused login: recipients go one at
-    /// a time until it answers.
+    /// The provider requires a login and has not answered since the last refused login. Recipients
+    /// go one at a time until it answers.
     awaits_login: bool,
-    /// It asked for a lower rate and has accepted nothing since: recipients go one at a time until
-    /// it accepts one.
+    /// The provider asked for a lower rate and has accepted nothing since. Recipients go one at a
+    /// time until it accepts one.
     wanted_less: bool,
     /// A stored brake or wait applies: recipients go one at a time until it accepts one.
     pub(super) is_braked: bool,
-    /// Its refusals have proved that it refuses every recipient, and the refused recipients were
-    /// reopened.
+    /// The provider's refusals have proved that it refuses every recipient, and the refused
+    /// recipients were reopened.
     pub(super) is_proved: bool,
     /// Learned suppressions whose refusals may still prove to be the provider's fault.
     pub(super) to_learn: Vec<(RowNumber, LedgerSuppression)>,
-    /// It has temporarily refused recipients of this execution.
+    /// The provider has temporarily refused recipients of this execution.
     puts_off: bool,
     pub(super) trust: Trust,
     /// The ledger did not have the due retries yet: ask it again at this time.
@@ -95,12 +95,13 @@ pub(super) struct ProviderState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Readiness {
     Takes,
-    /// It has as many chunks as it can have: wait for one to return.
+    /// The provider has as many chunks as it can have: wait for one to return.
     Busy,
     /// Wait until this time.
     Later(Instant),
-    /// It accepts nothing, and others take over. `back` is when it may return by itself; without a
-    /// time it returns when a probe succeeds. If `is_final`, it does not return in this execution.
+    /// The provider accepts nothing, and others take over. `back` is when it may return by itself;
+    /// without a time it returns when a probe succeeds. If `is_final`, it does not return in this
+    /// execution.
     Out {
         back: Option<Instant>,
         is_final: bool,
@@ -115,12 +116,12 @@ pub(super) enum Absence {
     Failing(Refusal),
     /// An operator must fix its configuration or account first.
     Stopped(Refusal),
-    /// It has failed for longer than the retry period.
+    /// The provider has failed for longer than the retry period.
     GaveUp(Refusal),
     Capped(String),
     /// An operator has paused it.
     Paused(Pause),
-    /// It asked for a pause longer than the retry period.
+    /// The provider asked for a pause longer than the retry period.
     LeftAlone(String),
     /// The quota that it grants this account is used up.
     Exhausted(Refusal),
