@@ -19,7 +19,7 @@ const NO_BREAK_SPACE_BEGINS: u8 = 0xc2;
 /// A quote inside quotes as written by MySQL and PHP; CSV (RFC 4180) doubles it.
 const ESCAPED: &str = r#"\""#;
 const BACKSLASH_HINT: &str =
-    r#"the list escapes quotes with a backslash (\"): export it with doubled quotes ("") instead"#;
+    r#"the list escapes quotes by a backslash (\"): export it with doubled quotes ("") instead"#;
 
 /// The records of a delimited text.
 pub(super) struct Delimited {
@@ -451,7 +451,7 @@ impl Shape {
 
 fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
     let what = if field.contains(ESCAPED) {
-        r#"text follows a closing quote: a quote after a backslash (\") closes the field all the same"#
+        r#"text follows a closing quote: a quote behind a backslash (\") closes the field all the same"#
     } else {
         "text follows a closing quote"
     };

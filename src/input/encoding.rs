@@ -166,7 +166,7 @@ impl Text {
     }
 
     fn decode(&mut self, out: &mut String) -> Result<usize, Problem> {
-        let decoder = self.decoder.as_mut().expect("only called where there is one");
+        let decoder = self.decoder.as_mut().expect("only called with a decoder");
         let mut used = 0;
         let start = out.len();
         loop {

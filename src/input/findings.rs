@@ -136,7 +136,7 @@ impl Kind {
                 "cells with U+FFFD, which replaces a character lost in an earlier conversion"
             }
             Self::Beyond => {
-                "rows with values beyond the last column of the header, in columns without a name, lose those"
+                "rows with values beyond the last column of the header: values in unnamed columns are dropped"
             }
             Self::ByContent => "no column is called email; the only one with addresses is taken",
             Self::OddEntry => {

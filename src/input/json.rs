@@ -126,7 +126,7 @@ impl Array {
             }
             Some(b'{') => Err(Problem::new(Place::List, "holds an object where an array of objects is expected")
                 .hint("if it has one object per line, use --format ndjson; if the array is inside an object, extract it first")),
-            _ => Err(Problem::new(Place::List, "is no JSON array").hint("--format says what it is: csv, tsv, json or ndjson")),
+            _ => Err(Problem::new(Place::List, "is no JSON array").hint("--format gives the format: csv, tsv, json or ndjson")),
         }
     }
 

@@ -118,8 +118,8 @@ impl Breaker {
 
     /// Records that the provider asked for a pause of `wait`, which does not count as a failure. A
     /// time that the provider named is kept as it is, up to the retry period. A guessed time
-    /// doubles after each pause without an acceptance, from the second pause on. Returns how long
-    /// to pause.
+    /// doubles with each further pause after two pauses without an acceptance. Returns how long to
+    /// pause.
     pub(crate) fn throttled(
         &mut self,
         refusal: Refusal,
@@ -201,7 +201,7 @@ impl Breaker {
     /// One line for the operator while the provider fails.
     pub(crate) fn note(&self) -> Option<String> {
         let last = self.last.as_ref()?;
-        Some(format!("the provider fails ({}), {} in a row", last.detail, self.failures))
+        Some(format!("the provider fails ({}), {} times in a row", last.detail, self.failures))
     }
 }
 

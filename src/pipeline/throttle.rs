@@ -264,8 +264,8 @@ impl Throttle {
 
 impl ThrottleState {
     /// The measured speed since the last slowdown, if it is below one per second. Half of the time
-    /// before the first acceptance is subtracted, because the pause may have been longer than
-    /// needed.
+    /// between the last refusal and the first acceptance is subtracted, because the pause may have
+    /// been longer than needed.
     fn taken_a_second(&self, now: Instant) -> Option<f64> {
         let whole = now.saturating_duration_since(self.slowed?.asked_at).as_secs_f64();
         let unsure = self.resumed_at.saturating_duration_since(self.refused_at).as_secs_f64() / 2.0;

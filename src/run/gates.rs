@@ -99,19 +99,19 @@ pub(crate) fn inert(
     match canary.require {
         Some(CanaryRequires::Bounces) if is_ahead => notes.push(
             "nothing reports bounces now, so the rest will wait for a person after the canary: [canary] require = \"bounces\"\n\
-             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`",
+             hint: run `mailbatch listen` in parallel, pass --listen, or import bounces with `mailbatch events ingest`",
         ),
         None if is_ahead && !has_wait => notes.push(
             "nothing reports bounces now, so the canary is judged by the provider's replies only\n\
-             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`; \
-             require = \"replies\" under [canary] says that replies are enough",
+             hint: run `mailbatch listen` in parallel, pass --listen, or import bounces with `mailbatch events ingest`; \
+             require = \"replies\" under [canary] confirms that replies are enough",
         ),
         _ => {}
     }
     if rules.iter().any(|rule| rule.watched != Watched::Failed) {
         notes.push(
             "nothing reports bounces and complaints now, so the pause rules about them cannot stop the run\n\
-             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`",
+             hint: run `mailbatch listen` in parallel, pass --listen, or import bounces with `mailbatch events ingest`",
         );
     }
     notes

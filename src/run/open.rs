@@ -20,7 +20,7 @@ pub(crate) async fn open(
             let runs = ledger.runs().await?;
             let unfinished = runs.iter().position(|run| run.state == RunState::Open).unwrap_or(0);
             let found = runs.get(unfinished).ok_or_else(|| {
-                Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one")
+                Error::usage("there is no run yet").hint("`mailbatch send LIST` starts one")
             })?;
             // Read again with its message, which the list of runs leaves out.
             context.run(ledger.as_ref(), Some(&found.id)).await?

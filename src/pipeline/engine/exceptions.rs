@@ -15,8 +15,8 @@ use crate::ledger::LedgerRow;
 /// domain, this many recipients do.
 const DOMAINS: usize = 3;
 const RECIPIENTS: usize = 2;
-/// If another recipient is accepted right after this many refusals in a row, the refusals concern
-/// only this name.
+/// This many refusals in a row, each followed by the acceptance of another recipient, prove that
+/// the refusals concern only this name.
 pub(super) const CONTRASTS: u32 = 2;
 /// A refusal older than this is ignored.
 const LASTS: Duration = Duration::from_secs(60);
