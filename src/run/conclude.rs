@@ -41,7 +41,8 @@ struct Stop {
 }
 
 /// The consequences of each reason to stop. `run` is the run's id, `resume` the command that
-/// continues it.
+/// continues it. It is long because it is a table with one
+/// entry per reason.
 fn stop(why: Why, run: &str, resume: &str) -> Stop {
     let ends = |exit: Exit, why: String, next: String, held: Option<(Reason, String)>| Stop {
         earned: Some((exit, why)),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cli::{Assumed, ReconcileArgs};
+use crate::content::Needs;
 use crate::ledger::{
     Interrupted, Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, Settled, Standing,
 };
@@ -234,73 +235,80 @@ impl Unknowns<'_> {
             ),
         };
         let needs = source.message.needs();
-        for (number, mut rows) in by_batch {
-            let Some(batch) = self.ledger.batch(&self.run.id, number).await? else { continue };
-            let members: Vec<LedgerRow> =
-                batch.members.iter().filter_map(|member| rows.remove(member)).collect();
-            let refuse = |why: &str| format!("batch {number} is not sent again: {why}");
-            let connected = providers::configured(
-                &self.context.settings,
-                &batch.provider,
-                None,
-                &needs,
-                self.frozen.provider_sandbox,
-                &source.ledger,
-            );
-            let configured = match connected {
-                Ok(configured)
-                    if configured.provider.capabilities().idempotency_window.is_some() =>
-                {
-                    configured
-                }
-                Ok(_) => {
-                    self.notes
-                        .push(refuse(&format!("{} knows no idempotency keys", batch.provider)));
-                    continue;
-                }
-                Err(error) => {
-                    self.notes.push(refuse(error.to_string().lines().next().unwrap_or_default()));
-                    continue;
-                }
-            };
-            if members.len() < batch.members.len() {
-                self.notes
-                    .push(refuse("some of its members are settled, and it can only be sent whole"));
-                continue;
-            }
-            if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced))
-            {
-                self.notes.push(refuse("no trace says which requests it was sent in"));
-                continue;
-            }
-            match replay(&source, &configured, &batch, &members).await? {
-                Replayed::Refused(why) => self.notes.push(refuse(&why)),
-                Replayed::Answered(reply) => {
-                    let evidence = format!(
-                        "sent again to {} under its key {} at {}",
-                        batch.provider,
-                        batch.key,
-                        time(Timestamp::now())
-                    );
-                    self.learn(&batch.provider, &members, &reply.items).await?;
-                    let verdict = |(row, verdict)| {
-                        Some(Reconciled {
-                            row,
-                            settled: settled(verdict)?,
-                            evidence: evidence.clone(),
-                        })
-                    };
-                    let verdicts: Vec<Reconciled> =
-                        reply.items.into_iter().filter_map(verdict).collect();
-                    if verdicts.len() < members.len() {
-                        self.notes
-                            .push(format!("batch {number} was sent again, and {} of its members are still unknown", members.len() - verdicts.len()));
-                    }
-                    self.settle("replay", verdicts).await?;
-                }
-            }
-            configured.provider.close().await;
+        for (number, rows) in by_batch {
+            self.replay_batch(&source, &needs, number, rows).await?;
         }
+        Ok(())
+    }
+
+    /// Sends one batch again and settles its members, or notes why it is not sent. `rows` are its
+    /// members that are still unknown.
+    async fn replay_batch(
+        &mut self,
+        source: &ReplaySource,
+        needs: &Needs,
+        number: i64,
+        mut rows: HashMap<RowNumber, LedgerRow>,
+    ) -> Result<()> {
+        let Some(batch) = self.ledger.batch(&self.run.id, number).await? else { return Ok(()) };
+        let members: Vec<LedgerRow> =
+            batch.members.iter().filter_map(|member| rows.remove(member)).collect();
+        let refuse = |why: &str| format!("batch {number} is not sent again: {why}");
+        let connected = providers::configured(
+            &self.context.settings,
+            &batch.provider,
+            None,
+            needs,
+            self.frozen.provider_sandbox,
+            &source.ledger,
+        );
+        let configured = match connected {
+            Ok(configured) if configured.provider.capabilities().idempotency_window.is_some() => {
+                configured
+            }
+            Ok(_) => {
+                self.notes.push(refuse(&format!("{} knows no idempotency keys", batch.provider)));
+                return Ok(());
+            }
+            Err(error) => {
+                self.notes.push(refuse(error.to_string().lines().next().unwrap_or_default()));
+                return Ok(());
+            }
+        };
+        if members.len() < batch.members.len() {
+            self.notes
+                .push(refuse("some of its members are settled, and it can only be sent whole"));
+            return Ok(());
+        }
+        if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced)) {
+            self.notes.push(refuse("no trace says which requests it was sent in"));
+            return Ok(());
+        }
+        match replay(source, &configured, &batch, &members).await? {
+            Replayed::Refused(why) => self.notes.push(refuse(&why)),
+            Replayed::Answered(reply) => {
+                let evidence = format!(
+                    "sent again to {} under its key {} at {}",
+                    batch.provider,
+                    batch.key,
+                    time(Timestamp::now())
+                );
+                self.learn(&batch.provider, &members, &reply.items).await?;
+                let verdict = |(row, verdict)| {
+                    Some(Reconciled { row, settled: settled(verdict)?, evidence: evidence.clone() })
+                };
+                let verdicts: Vec<Reconciled> =
+                    reply.items.into_iter().filter_map(verdict).collect();
+                if verdicts.len() < members.len() {
+                    self.notes.push(format!(
+                        "batch {number} was sent again, and {} of its members are still unknown",
+                        members.len() - verdicts.len()
+                    ));
+                }
+                self.settle("replay", verdicts).await?;
+            }
+        }
+        configured.provider.close().await;
         Ok(())
     }
 
