@@ -7,12 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use memchr::{memchr, memchr2, memchr3};
-
 use super::column::is_email_heading;
 use super::findings::{Findings, Kind};
 use super::marks::{is_marked, looks_like_address, mark_of, odd_domain, shape, without_mark};
 use super::problem::{Place, Problem};
+use sample::{Lines, Sample, line_text};
+
+mod sample;
 
 /// The delimiters to try, the most likely first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -144,36 +145,7 @@ pub(super) fn find(
         );
         return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
     }
-    let headless =
-        split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
-    let Split {
-        delimiter,
-        is_marked,
-        descriptions,
-        own_mark,
-        usual,
-        by_content,
-        alike,
-        plain_shape,
-        is_trimmed,
-        has_plain_domains,
-        ..
-    } = split;
-    Ok(Layout {
-        delimiter,
-        at,
-        line,
-        headless,
-        is_marked,
-        descriptions,
-        own_mark,
-        usual,
-        by_content,
-        alike,
-        plain_shape,
-        is_trimmed,
-        has_plain_domains,
-    })
+    Ok(split.into_layout(at, line))
 }
 
 fn too_many_skipped(skip: u64) -> Problem {
@@ -184,35 +156,6 @@ fn too_many_skipped(skip: u64) -> Problem {
         ),
     );
     problem.hint("count the lines before the header")
-}
-
-/// The nonblank lines of a text: their offsets, and their numbers from 1.
-struct Lines {
-    starts: Vec<(usize, u64)>,
-    last: u64,
-}
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        // Includes lines that may be skipped.
-        const MOST: usize = 2_000;
-        let bytes = text.as_bytes();
-        let (mut starts, mut at, mut line) = (Vec::new(), 0, 1);
-        while at < bytes.len() && starts.len() < MOST {
-            let end = memchr2(b'\r', b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
-            if !text[at..end].trim().is_empty() {
-                starts.push((at, line));
-            }
-            at = if bytes[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 };
-            line += 1;
-        }
-        Self { starts, last: line }
-    }
-}
-
-fn line_text(text: &str, at: usize) -> &str {
-    let rest = &text[at..];
-    &rest[..memchr2(b'\r', b'\n', rest.as_bytes()).unwrap_or(rest.len())]
 }
 
 /// The delimiter in Excel's `sep=` line, which may be quoted.
@@ -244,74 +187,6 @@ pub(crate) fn is_delimiter(byte: u8) -> bool {
     byte == b'\t'
         || (byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\"@.-_".contains(&byte))
         || byte == b' '
-}
-
-/// The beginning of a text.
-#[derive(Clone, Copy)]
-struct Sample<'a> {
-    text: &'a str,
-    whole: bool,
-}
-
-impl<'a> Sample<'a> {
-    /// The cells of the record at `at`, without surrounding quotes and blanks, and the offset of
-    /// the next record. A quote that is not closed in the sample counts as text. `None` at the end,
-    /// and for a record that the sample may have cut.
-    fn record(self, at: usize, delimiter: u8) -> Option<(Vec<&'a str>, usize)> {
-        let bytes = self.text.as_bytes();
-        let mut at =
-            at + bytes.get(at..)?.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        if at >= bytes.len() {
-            return None;
-        }
-        let mut cells = Vec::new();
-        loop {
-            let begin = at;
-            while bytes
-                .get(at)
-                .is_some_and(|byte| matches!(byte, b' ' | b'\t') && *byte != delimiter)
-            {
-                at += 1;
-            }
-            if bytes.get(at) == Some(&b'"')
-                && let Some(end) = closing(bytes, at + 1)
-            {
-                at = end;
-            } else {
-                at = begin;
-            }
-            let stop = memchr3(delimiter, b'\n', b'\r', &bytes[at..]).map(|i| at + i);
-            let end = match stop {
-                Some(end) => end,
-                None if self.whole => bytes.len(),
-                None => return None,
-            };
-            cells.push(unwrapped(&self.text[begin..end]));
-            match bytes.get(end) {
-                Some(&byte) if byte == delimiter => at = end + 1,
-                Some(_) => return Some((cells, end + 1)),
-                None => return Some((cells, end)),
-            }
-        }
-    }
-}
-
-/// The offset after the quote that closes a field.
-fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += memchr(b'"', bytes.get(at..)?)? + 1;
-        if bytes.get(at) != Some(&b'"') {
-            return Some(at);
-        }
-        at += 1;
-    }
-}
-
-/// A cell without surrounding blanks and quotes, and without a spreadsheet's `="…"`.
-fn unwrapped(cell: &str) -> &str {
-    let cell = cell.trim();
-    let cell = cell.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(cell);
-    cell.strip_prefix('=').unwrap_or(cell).trim_matches('"').trim()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -393,7 +268,29 @@ impl Split {
         split
     }
 
-    /// Examines the records from the offset `at` on.
+    /// The layout with this delimiter, whose header or first row is at `at` on `line`.
+    fn into_layout(self, at: usize, line: u64) -> Layout {
+        let headless =
+            self.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
+        Layout {
+            delimiter: self.delimiter,
+            at,
+            line,
+            headless,
+            is_marked: self.is_marked,
+            descriptions: self.descriptions,
+            own_mark: self.own_mark,
+            usual: self.usual,
+            by_content: self.by_content,
+            alike: self.alike,
+            plain_shape: self.plain_shape,
+            is_trimmed: self.is_trimmed,
+            has_plain_domains: self.has_plain_domains,
+        }
+    }
+
+    /// Examines the records from the offset `at` on. It is long because a single pass over the
+    /// records feeds all counters.
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
         let (mut records, mut agreeing, mut marks, mut lengths) =
             (0, 0, BTreeMap::new(), BTreeMap::<usize, (usize, Alike)>::new());
