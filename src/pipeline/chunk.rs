@@ -88,24 +88,13 @@ pub(crate) async fn dispatch(
     let claimed_at = Timestamp::now();
     let configured = &parts.configured[context.route.through];
     let names: Vec<RowNumber> = rows.iter().map(|row| row.row).collect();
-    let drafted = {
-        let (parts, buffers) = (Arc::clone(&parts), Arc::clone(&context.buffers));
-        let route = context.route;
-        let _permit = context
-            .render_permits
-            .acquire()
-            .await
-            .map_err(|_| Error::internal("the render queue is closed"))?;
-        tokio::task::spawn_blocking(move || {
-            draft(&parts, &parts.configured[route.through], &buffers, rows, claimed_at)
-        })
-        .await
-        .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
-    };
+    let drafted = rendered(&parts, rows, &context, claimed_at).await?;
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
     let key = idempotency_key(&parts.run, configured, &jobs, claimed_at, &parts.secret);
     let taken_out: Vec<(RowNumber, Outcome)> =
         suppressed.iter().map(|(row, reason, _)| (*row, Outcome::of_screening(*reason))).collect();
+    let members =
+        jobs.iter().map(|job| Member { row: job.id, message_id: job.message_id.clone() }).collect();
     let claim = parts
         .ledger
         .claim(Draft {
@@ -113,10 +102,7 @@ pub(crate) async fn dispatch(
             provider: configured.name.clone(),
             key: key.clone(),
             claimed_at,
-            members: jobs
-                .iter()
-                .map(|job| Member { row: job.id, message_id: job.message_id.clone() })
-                .collect(),
+            members,
             suppressed,
             caps: configured.caps.clone(),
             ramp: configured.ramp.clone(),
@@ -161,16 +147,7 @@ pub(crate) async fn dispatch(
         next_row: AtomicUsize::new(0),
     };
     let claim = Claim { batch, key, claimed_at, jobs, is_replay: false };
-    let mut sending = configured.provider.send(&claim, &wire);
-    let reply = std::future::poll_fn(|cx| {
-        let polled = sending.as_mut().poll(cx);
-        // The answers must be written to the trace before the task waits or ends. If that write
-        // fails, the next crossing fails too.
-        let _ = parts.trace.rest();
-        polled
-    })
-    .await;
-    drop(sending);
+    let reply = submitted(&parts, configured, &claim, &wire).await;
     if matches!(reply.health, Health::Stop(_) | Health::Exhausted(_)) {
         // Stop before this connection passes to the next claim, which must not be started.
         wire.verdicts.stop();
@@ -190,6 +167,45 @@ pub(crate) async fn dispatch(
         expired,
         put_off,
     })))
+}
+
+/// Screens and renders a chunk on a blocking thread, after waiting for a render permit.
+async fn rendered(
+    parts: &Arc<Parts>,
+    rows: Vec<LedgerRow>,
+    context: &ChunkContext,
+    claimed_at: Timestamp,
+) -> Result<Drafted> {
+    let (parts, buffers) = (Arc::clone(parts), Arc::clone(&context.buffers));
+    let route = context.route;
+    let _permit = context
+        .render_permits
+        .acquire()
+        .await
+        .map_err(|_| Error::internal("the render queue is closed"))?;
+    tokio::task::spawn_blocking(move || {
+        draft(&parts, &parts.configured[route.through], &buffers, rows, claimed_at)
+    })
+    .await
+    .map_err(|e| Error::internal(format!("rendering stopped: {e}")))?
+}
+
+/// Submits a claim to its provider, and writes the answers to the trace as they arrive.
+async fn submitted(
+    parts: &Parts,
+    configured: &ConfiguredProvider,
+    claim: &Claim,
+    wire: &ClaimWire,
+) -> Reply {
+    let mut sending = configured.provider.send(claim, wire);
+    std::future::poll_fn(|cx| {
+        let polled = sending.as_mut().poll(cx);
+        // The answers must be written to the trace before the task waits or ends. If that write
+        // fails, the next one (`Wire::crossed`) fails too.
+        let _ = parts.trace.rest();
+        polled
+    })
+    .await
 }
 
 /// Message buffers for reuse: at most as many as were in flight at once, and no large ones.

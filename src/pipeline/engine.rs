@@ -49,23 +49,23 @@ use crate::pipeline::{Parts, Why};
 /// How often the loop checks for pauses, rereads the suppression files and updates progress.
 const TICK: Duration = Duration::from_millis(200);
 /// How long the end of an execution waits for outstanding settlements at most.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const FINAL_WAIT: Duration = Duration::from_secs(2);
 
 /// Sends the run's open recipients until none is left or something stops the execution. Returns
 /// `None` if every row has been settled.
 pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut signals =
         Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
-    let hurry = tokio::spawn(hurry_at_the_second(Arc::clone(&parts.ledger)));
+    let hurry = tokio::spawn(hurry_after_second_signal(Arc::clone(&parts.ledger)));
     let mut engine = Engine::new(parts).await?;
     let why = engine.run(&mut signals).await;
     hurry.abort();
     let _ = hurry.await;
-    engine.settlement.settle_outstanding(LAST_WORDS).await;
+    engine.settlement.settle_outstanding(FINAL_WAIT).await;
     let shared = &mut engine.shared;
     blame::learn_rest(shared).await?;
     let pacers = shared.providers.iter().map(|provider| provider.pacers.close());
-    let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(pacers)).await;
+    let _ = tokio::time::timeout(FINAL_WAIT, futures_util::future::join_all(pacers)).await;
     view::report_slowdowns(shared).await?;
     let providers = shared.parts.configured.iter().map(|configured| configured.provider.close());
     futures_util::future::join_all(providers).await;
@@ -80,7 +80,7 @@ pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
 
 /// From the second stop signal on, the ledger no longer waits for locks of other processes, even if
 /// the loop is waiting for the ledger at that moment.
-async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
+async fn hurry_after_second_signal(ledger: Arc<dyn Ledger>) {
     let Ok(mut signals) = Signals::listen() else { return };
     for _ in 0..2 {
         while !matches!(signals.next().await, SignalRequest::Stop(_)) {}
@@ -352,7 +352,7 @@ fn translate(shared: &mut Shared, sent: &mut Sent) -> Translated {
         queues: &mut shared.providers[sent.route.first].queues,
         learn: learns.then_some(configured.name.as_str()),
         verdicts: &verdicts,
-        anew: &mut shared.retries.starts,
+        starts: &mut shared.retries.starts,
         began: shared.retries.began,
     };
     let returned = Returned {

@@ -55,34 +55,10 @@ pub(crate) async fn replay(
     rows: &[LedgerRow],
 ) -> Result<Replayed> {
     let refused = |why: String| Ok(Replayed::Refused(why));
+    if let Some(why) = ineligible(source, configured, batch, rows.len()) {
+        return refused(why);
+    }
     let provider = configured.provider.as_ref();
-    let can = provider.capabilities();
-    let Some(window) = can.idempotency_window else {
-        return refused(format!("{} knows no idempotency keys", configured.name));
-    };
-    let age = Duration::try_from(Timestamp::now().duration_since(batch.claimed_at))
-        .unwrap_or(Duration::ZERO);
-    if age > window * 2 / 3 {
-        let hours = (window * 2 / 3).as_secs() / 3_600;
-        return refused(format!(
-            "it was claimed more than {hours} hours ago, and {} may have forgotten its key",
-            configured.name
-        ));
-    }
-    // A rotated key of the same account cannot be told apart from another account. Another account
-    // would mail all members again.
-    let mark = account_mark(configured, &source.secret);
-    if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
-        let name = &configured.name;
-        return refused(format!(
-            "api_key or base_url of {name} have changed since, so this may be another account, which does not know the batch"
-        ));
-    }
-    if rows.len() > can.per_request {
-        return refused(
-            "it was sent in more than one request, and the ledger does not say which".into(),
-        );
-    }
     let renderer = Renderer {
         message: &source.message,
         columns: &source.columns,
@@ -138,6 +114,43 @@ pub(crate) async fn replay(
         is_replay: true,
     };
     Ok(Replayed::Answered(configured.provider.send(&claim, &wire).await))
+}
+
+/// Why a batch of this many rows cannot be sent again, as far as that is known before rendering it.
+fn ineligible(
+    source: &ReplaySource,
+    configured: &ConfiguredProvider,
+    batch: &BatchRecord,
+    rows: usize,
+) -> Option<String> {
+    let can = configured.provider.capabilities();
+    let Some(window) = can.idempotency_window else {
+        return Some(format!("{} knows no idempotency keys", configured.name));
+    };
+    let age = Duration::try_from(Timestamp::now().duration_since(batch.claimed_at))
+        .unwrap_or(Duration::ZERO);
+    if age > window * 2 / 3 {
+        let hours = (window * 2 / 3).as_secs() / 3_600;
+        return Some(format!(
+            "it was claimed more than {hours} hours ago, and {} may have forgotten its key",
+            configured.name
+        ));
+    }
+    // A rotated key of the same account cannot be told apart from another account. Another account
+    // would mail all members again.
+    let mark = account_mark(configured, &source.secret);
+    if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
+        let name = &configured.name;
+        return Some(format!(
+            "api_key or base_url of {name} have changed since, so this may be another account, which does not know the batch"
+        ));
+    }
+    if rows > can.per_request {
+        return Some(
+            "it was sent in more than one request, and the ledger does not say which".into(),
+        );
+    }
+    None
 }
 
 /// The wire of a replay: it applies the limits and writes no trace. The ledger lists the members as

@@ -38,7 +38,7 @@ pub(crate) struct Judge<'a> {
     /// The conclusions from all of the provider's answers so far.
     pub(crate) verdicts: &'a PendingVerdicts,
     /// Recipients whose retry period starts later than their claim.
-    pub(crate) anew: &'a mut HashMap<RowNumber, Anew>,
+    pub(crate) starts: &'a mut HashMap<RowNumber, RetryStart>,
     /// When the execution began.
     pub(crate) began: Timestamp,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Judge<'a> {
 /// attempted it, or it waited for its turn in the claim, or it moved to another provider after its
 /// retry period.
 #[derive(Debug)]
-pub(crate) struct Anew {
+pub(crate) struct RetryStart {
     /// When its retry period starts.
     pub(crate) at: Timestamp,
     /// Attempts before that time, which do not count.
@@ -72,7 +72,7 @@ pub(crate) struct Returned<'a> {
 /// started.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened, expired, put_off } = claim;
-    let Judge { policy, shares, queues, learn, verdicts, anew, began } = judge;
+    let Judge { policy, shares, queues, learn, verdicts, starts, began } = judge;
     let together = shares.then(draw);
     let now = Timestamp::now();
     let mut members: HashMap<RowNumber, &LedgerRow> =
@@ -109,7 +109,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         if matches!(verdict, Verdict::NotTaken { counts: true, .. })
             && (is_late || counts_from < began)
         {
-            anew.entry(*job).or_insert_with(|| Anew {
+            starts.entry(*job).or_insert_with(|| RetryStart {
                 at: answered,
                 attempts: row.attempts,
                 from: Vec::new(),
@@ -119,7 +119,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
             .and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now));
         out.learned.extend(learned.map(|learned| (*job, learned)));
         let moment = Moment { now, answered, named, together };
-        out.items.push((*job, settle(row, verdict, anew.get(job), claimed_at, moment, &policy)));
+        out.items.push((*job, settle(row, verdict, starts.get(job), claimed_at, moment, &policy)));
     }
     for (job, reason, detail) in screened {
         if members.remove(&job).is_some() {
@@ -161,7 +161,7 @@ fn named_wait(verdict: &Verdict) -> Option<Duration> {
 fn settle(
     row: &LedgerRow,
     verdict: &Verdict,
-    anew: Option<&Anew>,
+    start: Option<&RetryStart>,
     claimed_at: Timestamp,
     moment: Moment,
     policy: &RetryPolicy,
@@ -170,7 +170,7 @@ fn settle(
         return Settled::Final(verdict.clone());
     };
     let (first, before) =
-        anew.map_or((row.first_at.unwrap_or(claimed_at), 0), |anew| (anew.at, anew.attempts));
+        start.map_or((row.first_at.unwrap_or(claimed_at), 0), |start| (start.at, start.attempts));
     let failures = row.attempts.saturating_sub(before) + u32::from(*counts);
     let drawn =
         policy.next(first, moment.answered, failures.max(1), moment.together.unwrap_or_else(draw));

@@ -78,7 +78,7 @@ impl PendingVerdicts {
     }
 
     /// The refusal that every recipient gets, once that is proved.
-    pub(crate) fn everybody_refused(&self) -> Option<Blame> {
+    pub(crate) fn refuses_every_recipient(&self) -> Option<Blame> {
         self.state().refuses.clone()
     }
 
@@ -183,14 +183,14 @@ mod tests {
                 Some(&row),
                 &Verdict::Rejected(Refusal::new(Reason::Policy, "550 5.7.1", "no")),
             );
-            assert_eq!(*stop.borrow(), verdicts.everybody_refused().is_some());
+            assert_eq!(*stop.borrow(), verdicts.refuses_every_recipient().is_some());
             if *stop.borrow() {
                 break;
             }
         }
         assert!(
             verdicts
-                .everybody_refused()
+                .refuses_every_recipient()
                 .is_some_and(|blame| blame.refusal.detail.contains("in a row: no"))
         );
     }

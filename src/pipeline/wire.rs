@@ -84,7 +84,7 @@ impl Pacers {
     }
 
     /// Whether no limit applies to single messages now.
-    fn let_everybody_go(&self) -> bool {
+    fn has_no_limit(&self) -> bool {
         self.all.is_none() && self.domains.is_empty() && !self.throttle.is_active()
     }
 
@@ -304,7 +304,7 @@ impl Wire for ClaimWire {
                 return Err(Stopped::Run);
             }
             self.screen(job)?;
-            if self.pacers.let_everybody_go() {
+            if self.pacers.has_no_limit() {
                 return Ok(());
             }
             self.unless_stopped(self.granted(job)).await?;
@@ -314,7 +314,7 @@ impl Wire for ClaimWire {
     }
 
     fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>> {
-        if !self.pacers.let_everybody_go() {
+        if !self.pacers.has_no_limit() {
             return None;
         }
         Some(if self.is_withdrawn() || !self.cut.lets_go(job.id) {

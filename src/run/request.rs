@@ -114,13 +114,13 @@ impl SendRequest<'_> {
     /// The check whether these people received the message under another campaign.
     pub(crate) fn question(&self) -> Question<'_> {
         let args = self.args;
-        let reaches_nobody = args.redirect_all_to.is_some() || args.provider_sandbox;
+        let reaches_no_recipient = args.redirect_all_to.is_some() || args.provider_sandbox;
         Question {
             context: self.context,
             campaign: &self.campaign.id,
             is_named: args.target.campaign.is_some(),
             is_again: args.again,
-            apart: (!reaches_nobody).then(|| {
+            apart: (!reaches_no_recipient).then(|| {
                 apart::of_providers(&self.context.settings, self.chosen.providers.iter().copied())
             }),
             message_fingerprint: self.message.fingerprint(),

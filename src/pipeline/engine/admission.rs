@@ -110,41 +110,10 @@ impl Admission {
                     }
                     return Ok(None);
                 }
-                if shared.providers[through].is_braked
-                    && let Some(row) = self.probe_row(shared, first).await?
-                {
-                    self.send_out_of_turn(
-                        shared,
-                        Route { first, queue: 0, through },
-                        vec![row],
-                        now,
-                    );
-                    continue;
-                }
-                let asked_last = shared.providers[through].asked_last();
-                let rows = self.next_due_rows(shared, first, most, now, &asked_last).await?;
-                if !rows.is_empty() {
-                    self.send_out_of_turn(shared, Route { first, queue: 0, through }, rows, now);
-                    continue;
-                }
-                let Some((queue, rows)) = self.next_rows(shared, first, most).await? else {
-                    shared.providers[through].exceptions.has_no_other();
-                    if !asked_last.is_empty() {
-                        let rows = self.next_due_rows(shared, first, most, now, &[]).await?;
-                        if !rows.is_empty() {
-                            self.send_out_of_turn(
-                                shared,
-                                Route { first, queue: 0, through },
-                                rows,
-                                now,
-                            );
-                            continue;
-                        }
-                    }
+                if !self.send_next(shared, (first, through), most, now).await? {
                     wake = wake.into_iter().chain(self.next_due(shared, first, now).await?).min();
                     break;
-                };
-                self.send_off(shared, Route { first, queue, through }, rows, now);
+                }
             }
         }
         if wake.is_none() && is_settled && self.chunks.is_empty() {
@@ -156,6 +125,44 @@ impl Admission {
             }
         }
         Ok(wake)
+    }
+
+    /// Sends one chunk of the recipients planned for `first` through the provider `through`. Returns
+    /// false if there are no rows to send now.
+    async fn send_next(
+        &mut self,
+        shared: &mut Shared,
+        (first, through): (usize, usize),
+        most: usize,
+        now: Instant,
+    ) -> Result<bool> {
+        let out_of_turn = Route { first, queue: 0, through };
+        if shared.providers[through].is_braked
+            && let Some(row) = self.probe_row(shared, first).await?
+        {
+            self.send_out_of_turn(shared, out_of_turn, vec![row], now);
+            return Ok(true);
+        }
+        let asked_last = shared.providers[through].asked_last();
+        let rows = self.next_due_rows(shared, first, most, now, &asked_last).await?;
+        if !rows.is_empty() {
+            self.send_out_of_turn(shared, out_of_turn, rows, now);
+            return Ok(true);
+        }
+        if let Some((queue, rows)) = self.next_rows(shared, first, most).await? {
+            self.send_off(shared, Route { first, queue, through }, rows, now);
+            return Ok(true);
+        }
+        shared.providers[through].exceptions.has_no_other();
+        if asked_last.is_empty() {
+            return Ok(false);
+        }
+        let rows = self.next_due_rows(shared, first, most, now, &[]).await?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        self.send_out_of_turn(shared, out_of_turn, rows, now);
+        Ok(true)
     }
 
     /// Sends rows that do not come from a queue's cursor. A queue may have read the same rows

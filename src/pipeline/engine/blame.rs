@@ -101,7 +101,8 @@ pub(super) async fn weigh(
         }
         provider.accepted();
     }
-    if let Some(blame) = provider.verdicts.everybody_refused().filter(|_| !provider.is_proved) {
+    if let Some(blame) = provider.verdicts.refuses_every_recipient().filter(|_| !provider.is_proved)
+    {
         provider.is_proved = true;
         provider.breaker.stop(blame.refusal.clone());
         take_back(shared, settlement, through, blame).await?;

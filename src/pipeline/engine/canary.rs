@@ -16,7 +16,7 @@ use super::view::View;
 use crate::ledger::Gate;
 use crate::model::error::Result;
 use crate::model::figures::grouped;
-use crate::model::outcome::{Cohort, Outcome};
+use crate::model::outcome::{Cohort, Outcome, Tally};
 use crate::model::pause::Watched;
 use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
 use crate::pipeline::signals::{SignalRequest, Signals};
@@ -117,14 +117,7 @@ impl CanaryPhase {
         let with_source = |words: String| {
             if rule.has_feedback { words } else { format!("{words} (provider replies only)") }
         };
-        let mut canary = shared.counts.standing.canary;
-        let waiting = std::mem::take(&mut canary.open);
-        canary.add(Outcome::Deferred, waiting);
-        let put_off = if waiting == 0 {
-            String::new()
-        } else {
-            format!(" ({} of them put off, and tried again)", grouped(waiting))
-        };
+        let (canary, put_off) = with_waiting_as_deferred(shared.counts.standing.canary);
         let replies = match gate::replies(&canary, rule.max_failed) {
             Replies::Failed(evidence) => {
                 let evidence = with_source(evidence + &put_off);
@@ -280,6 +273,18 @@ impl CanaryPhase {
         }
         Ok(())
     }
+}
+
+/// Counts the canary's members that wait for a retry as deferred. Returns a note about them.
+fn with_waiting_as_deferred(mut canary: Tally) -> (Tally, String) {
+    let waiting = std::mem::take(&mut canary.open);
+    canary.add(Outcome::Deferred, waiting);
+    let put_off = if waiting == 0 {
+        String::new()
+    } else {
+        format!(" ({} of them put off, and tried again)", grouped(waiting))
+    };
+    (canary, put_off)
 }
 
 async fn after_passing(

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::shared::Shared;
 use crate::ledger::{LedgerRow, Settled};
-use crate::pipeline::settle::{Anew, Translated};
+use crate::pipeline::settle::{RetryStart, Translated};
 
 /// Passes each recipient that would end as `deferred` to the first provider that accepts mail and
 /// has not tried it.
@@ -60,7 +60,7 @@ pub(super) fn pass_on(
             .iter()
             .find(|member| member.row == *row)
             .map_or(0, |member| member.attempts + u32::from(counts));
-        let passed_on = shared.retries.starts.entry(*row).or_insert_with(|| Anew {
+        let passed_on = shared.retries.starts.entry(*row).or_insert_with(|| RetryStart {
             at: Timestamp::now(),
             attempts,
             from: Vec::new(),

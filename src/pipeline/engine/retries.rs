@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::ledger::{LedgerRow, Settled};
 use crate::model::verdict::RowNumber;
-use crate::pipeline::settle::Anew;
+use crate::pipeline::settle::RetryStart;
 
 /// An attempt due within the retry period may start this much after its end, because its claim may
 /// have had to wait.
@@ -22,7 +22,7 @@ pub(super) struct Retries {
     pub(super) waiting: WaitingRetries,
     /// When the retry period of a recipient starts, if not at its claim: for example because it was
     /// passed on to another provider.
-    pub(super) starts: HashMap<RowNumber, Anew>,
+    pub(super) starts: HashMap<RowNumber, RetryStart>,
     /// The pairs of providers between which recipients were passed on, once the operator has been
     /// told.
     pub(super) failovers: HashSet<(usize, usize)>,
@@ -55,8 +55,8 @@ impl Retries {
                 continue;
             }
             let member = rows.iter().find(|member| member.row == *row);
-            let anew = self.starts.get(row).map(|anew| anew.at);
-            let from = anew
+            let start = self.starts.get(row).map(|start| start.at);
+            let from = start
                 .or_else(|| member.and_then(|member| member.first_at))
                 .unwrap_or_else(Timestamp::now);
             let attempts = member.map_or(0, |member| member.attempts);
@@ -74,7 +74,7 @@ impl Retries {
         let lasts = lasts.saturating_add(GRACE);
         let deadline = |row: &LedgerRow| {
             let (first, before) = match self.starts.get(&row.row) {
-                Some(anew) => (anew.at, anew.attempts),
+                Some(start) => (start.at, start.attempts),
                 None => (row.first_at.filter(|at| *at >= self.began)?, 0),
             };
             let until = first.checked_add(lasts).ok().filter(|_| row.attempts > before)?;
