@@ -1,5 +1,7 @@
-//! Why a file of a state directory cannot be used by this process, and what mends it. The files are
-//! complete: do not move any of them away for this reason.
+//! Finds out why this process cannot read or write a file of the state directory, and how the
+//! operator can fix it.
+//!
+//! Such files are intact. No caller may move them away because of this error.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -12,31 +14,32 @@ use rustix::process::geteuid;
 
 use crate::model::shown::Shown;
 
-/// A file or a directory that this process may not use as it has to.
+/// A file or directory that this process lacks permission to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Denied {
     pub path: PathBuf,
-    /// In words that follow the path.
+    /// The reason, worded to follow the path in an error message.
     pub why: String,
-    /// In words that follow "hint: ".
+    /// The fix, worded to follow "hint: ".
     pub mend: String,
 }
 
-/// What is to be done with the files.
+/// The access that the caller needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Read,
     Write,
 }
 
-/// Looks at a state directory, its ledger and its other directories, and names the first that
-/// cannot be used; `None` where all can be, or are not there. Changes nothing.
+/// Returns the first of the state directory, its ledger files and its subdirectories that this
+/// process cannot use. Returns `None` if all of those that exist can be used. Changes nothing.
 pub(crate) fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
     if let Some(above) = closed_above(state_dir) {
         return Some(above);
     }
     let there = state_dir.ancestors().find(|dir| dir.exists()).filter(|dir| dir.is_dir())?;
-    // Where there is none yet, it is to be made.
+    // A state directory that does not exist yet must be created, which needs write access to its
+    // parent.
     let need_there = if there == state_dir { need } else { Need::Write };
     look(there, true, need_there)?.map_or_else(
         || {
@@ -57,7 +60,8 @@ pub(crate) fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
     )
 }
 
-/// The first directory above that cannot be entered, which hides everything in it.
+/// Returns the topmost parent directory that this process may not enter. Files below that directory
+/// cannot be examined.
 fn closed_above(path: &Path) -> Option<Denied> {
     let above: Vec<&Path> =
         path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()).collect();
@@ -66,7 +70,7 @@ fn closed_above(path: &Path) -> Option<Denied> {
     Some(explain(closed, true, Errno::ACCESS))
 }
 
-/// The outer `None` stands for a path that holds nothing.
+/// Returns `None` if the path does not exist, and `Some(None)` if this process may use it.
 fn look(path: &Path, is_dir: bool, need: Need) -> Option<Option<Denied>> {
     let mut wanted = Access::READ_OK;
     if need == Need::Write {
@@ -85,8 +89,8 @@ fn look(path: &Path, is_dir: bool, need: Need) -> Option<Option<Denied>> {
     }
 }
 
-/// The attributes that keep a file from being changed, where the file system has them and the file
-/// can be opened.
+/// Returns the immutable and append-only attributes that are set on a file. Returns `None` if
+/// neither is set, or if the attributes cannot be read.
 fn attribute(path: &Path) -> Option<IFlags> {
     let flags = ioctl_getflags(File::open(path).ok()?).ok()?;
     Some(flags & (IFlags::IMMUTABLE | IFlags::APPEND)).filter(|flags| !flags.is_empty())
@@ -99,10 +103,10 @@ fn explain_flags(path: &Path, flags: IFlags) -> Denied {
     Denied {
         path: path.to_owned(),
         why: format!(
-            "{}: it has the attribute {word}, as `lsattr -d {shown}` shows",
+            "{}: the file attribute {word} is set, as `lsattr -d {shown}` shows",
             io::Error::from(Errno::PERM)
         ),
-        mend: format!("`chattr -{letter} {shown}` takes the attribute away, and needs root"),
+        mend: format!("`chattr -{letter} {shown}`, run as root, removes the attribute"),
     }
 }
 
@@ -122,7 +126,7 @@ fn explain(path: &Path, is_dir: bool, errno: Errno) -> Denied {
             (
                 format!("{error}: {mount} is mounted read-only"),
                 format!(
-                    "`mount -o remount,rw {mount}` makes it writable; what lies there is whole and can be copied to a place that is"
+                    "`mount -o remount,rw {mount}` makes it writable; its files are intact and can be copied to a writable file system"
                 ),
             )
         }
@@ -132,7 +136,7 @@ fn explain(path: &Path, is_dir: bool, errno: Errno) -> Denied {
             let owner = about.uid();
             (
                 format!(
-                    "{error}: it belongs to user {owner}, its mode is {mode:04o}, and this process runs as user {uid}"
+                    "{error}: its owner is user {owner}, its mode is {mode:04o}, and this process runs as user {uid}"
                 ),
                 mending(
                     &about,
@@ -145,7 +149,7 @@ fn explain(path: &Path, is_dir: bool, errno: Errno) -> Denied {
         _ => (
             error.to_string(),
             format!(
-                "`ls -ld {shown}`, `lsattr -d {shown}` and `findmnt -T {shown}` show its owner, attributes and mount"
+                "`ls -ld {shown}`, `lsattr -d {shown}` and `findmnt -T {shown}` show the owner, the attributes and the mount"
             ),
         ),
     };
@@ -154,12 +158,13 @@ fn explain(path: &Path, is_dir: bool, errno: Errno) -> Denied {
 
 fn mending(about: &Metadata, uid: u32, chmod: &str, chown: &str) -> String {
     if about.uid() == uid {
-        return format!("{chmod} lets its owner use it");
+        return format!("{chmod} gives its owner access");
     }
-    format!("run the command as user {}, or give it to this one: {chown}, as root", about.uid())
+    format!("run the command as user {}, or change the owner as root: {chown}", about.uid())
 }
 
-/// Where the file system of a path is mounted, as far as the system says.
+/// Returns the mount point of the file system that contains a path, according to
+/// `/proc/self/mounts`. Returns the path itself if no mount point is found.
 fn mount_of(path: &Path) -> PathBuf {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();

@@ -1,32 +1,33 @@
-//! What is taken over from the files of runs that the ledger has lost.
+//! Data that the ledger imports from the files of lost runs: runs whose reports or traces exist
+//! although the ledger does not know them.
 
 use jiff::Timestamp;
 
 use super::{People, RunId};
 use crate::model::outcome::{Outcome, Reason};
 
-/// What became of a person in a run that the ledger has lost.
+/// The outcome of a recipient in a lost run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adopted {
     /// The recipient's key.
     pub key: String,
-    /// The address as it was mailed.
+    /// The address that the lost run mailed.
     pub email: String,
-    /// `None` where they may be mailed: `deferred` and `held`.
+    /// `None` for `deferred` and `held`: a later run may mail the recipient.
     pub outcome: Option<(Outcome, Option<Reason>)>,
 }
 
-/// The recipients that a lost run reached, as far as what lies beside the ledger says. What
-/// nothing says is `None`, and then every question is answered as if it were the same.
+/// The recipients that a lost run reached, according to the remaining files of the state directory.
+/// A field is `None` if no file gives its value. A comparison treats `None` as equal to any value.
 #[derive(Clone, Debug)]
 pub struct LostPeople {
     pub run: RunId,
     pub campaign: String,
-    /// The environment, which may be none.
+    /// The outer `None`: unknown. The inner `None`: the run had no environment.
     pub env: Option<Option<String>>,
     pub apart: Option<String>,
     pub message_fingerprint: Option<String>,
     pub people: People,
-    /// Its latest hand-over to them.
+    /// When the lost run last submitted a message to one of these recipients.
     pub at: Timestamp,
 }

@@ -1,24 +1,25 @@
-//! Refusals of a run as evidence about a provider, and reversing what recipients were charged with
-//! for a provider's own fault.
+//! A provider's refusals in a run. If they prove a fault of the provider, the ledger reopens the
+//! refused recipients and does not count the failed attempts.
 
 use crate::provider::RowNumber;
 
-/// How a provider has treated the recipients of a run so far.
+/// How a provider has answered for the recipients of a run so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusals {
-    /// Whether it has accepted a message of the run.
+    /// Whether the provider has accepted a message of the run.
     pub has_accepted: bool,
-    /// The recipients that it refused for good since it last accepted one, oldest first.
+    /// The recipients that the provider rejected permanently since its last acceptance, oldest
+    /// first.
     pub since: Vec<Refused>,
-    /// Recipients that a person has opened again after they were rejected.
+    /// Recipients that the operator reopened after a rejection.
     pub retried: Vec<RowNumber>,
-    /// Recipients that were opened again because their refusals proved a provider's fault.
+    /// Recipients that were reopened because their refusals proved a fault of the provider.
     pub absolved: Vec<RowNumber>,
     /// The receiving domains of open recipients, three at most.
     pub domains: Vec<String>,
 }
 
-/// A recipient that was rejected, with the provider's words.
+/// A rejected recipient, with the provider's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     pub row: RowNumber,

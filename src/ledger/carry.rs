@@ -1,22 +1,24 @@
-//! The question what a run that is not planned would take over from earlier ones.
+//! The query that asks which outcomes a run would take over from earlier runs. It needs no planned
+//! run.
 
 use crate::model::address::Dedupe;
 
-/// Recipients of a send that is only tried, as they would be planned.
+/// The recipients of a dry run, as a plan would store them.
 #[derive(Clone, Debug)]
 pub struct CarryQuery {
     pub campaign: String,
     pub env: Option<String>,
-    /// How duplicates are found, and so which recipients are the same.
+    /// The rule that decides which recipients count as the same.
     pub dedupe: Dedupe,
     pub people: Vec<PlannedPerson>,
 }
 
-/// A recipient with a key, as a plan would hold it.
+/// A recipient with a key, as a plan would store it.
 #[derive(Clone, Debug)]
 pub struct PlannedPerson {
     pub key: String,
     pub email: String,
-    /// It is to be sent. One that is suppressed instead takes over nothing but an acceptance.
+    /// Whether the plan would send to this recipient. A suppressed recipient takes over an earlier
+    /// acceptance and no other outcome.
     pub is_open: bool,
 }

@@ -1,5 +1,5 @@
-//! Claims: which recipients may be claimed, what a claim makes durable, and how its members are
-//! settled.
+//! Claims. A claim reserves recipients of a run for one batch, durably, before the batch is sent.
+//! Settling a claim records the result of each member.
 
 use jiff::Timestamp;
 
@@ -8,32 +8,33 @@ use crate::model::literal::Rate;
 use crate::model::outcome::{Cohort, Outcome, Reason};
 use crate::provider::{Refusal, RowNumber, Verdict};
 
-/// Recipients by the provider that is to take them: their first choice, or who had them last.
+/// Selects recipients by the provider assigned to them: the planned provider, or the one that had
+/// the latest attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Through {
     #[default]
     Any,
     Only(String),
-    /// All but those of these providers.
+    /// Recipients assigned to any provider that is not in this list.
     Not(Vec<String>),
 }
 
-/// Which recipients of a run may be claimed next.
+/// Selects the recipients of a run that may be claimed next.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
     pub cohort: Option<Cohort>,
-    /// Rows after this one (rows are counted from 1); retries that are due come first whatever
+    /// Only rows after this one; rows are counted from 1. Retries that are due come first, whatever
     /// their row.
     pub after: RowNumber,
-    /// Only this receiving domain.
+    /// Only recipients at this receiving domain.
     pub only_domain: Option<String>,
-    /// None of these receiving domains.
+    /// No recipients at these receiving domains.
     pub not_domains: Vec<String>,
     pub through: Through,
     pub limit: usize,
-    /// Only rows waiting for another attempt.
+    /// Only rows that wait for a retry.
     pub only_due: bool,
-    /// Rows waiting for another attempt count when they are due by then; `None` is the present.
+    /// The time at which a retry must be due to be selected. `None` means now.
     pub now: Option<Timestamp>,
 }
 
@@ -44,7 +45,7 @@ pub struct Member {
     pub message_id: String,
 }
 
-/// What becomes durable before the wire is touched.
+/// What the ledger stores durably before the first byte of the batch is sent.
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub run: RunId,
@@ -52,63 +53,66 @@ pub struct Draft {
     pub key: String,
     pub claimed_at: Timestamp,
     pub members: Vec<Member>,
-    /// Members that are suppressed by now: settled in the same transaction, never sent.
+    /// Members that have been suppressed since they were planned. The claim's transaction settles
+    /// them, and they are never sent.
     pub suppressed: Vec<(RowNumber, Reason, String)>,
-    /// Checked in the same transaction; the claim is refused where one would be passed.
+    /// Caps to check in the same transaction. The ledger refuses a claim that would exceed one of
+    /// them.
     pub caps: Vec<Rate>,
-    /// The most hand-overs on each of the provider's first days; checked as caps are.
+    /// The maximum number of submissions on each of the provider's first days, checked like the
+    /// caps.
     pub ramp: Vec<u32>,
-    /// The provider that the members were planned for, and why it is not used; `None` where this
-    /// one is the one.
+    /// The planned provider that this claim bypasses, and why. `None` if `provider` is the planned
+    /// one.
     pub instead_of: Option<InsteadOf>,
 }
 
-/// A provider that is passed over.
+/// A provider that was bypassed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InsteadOf {
     pub provider: String,
     pub why: String,
 }
 
-/// The answer to a claim.
+/// The result of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The batch's number.
     Batch(i64),
-    /// A cap allows only `room` more now, and the whole draft again at `until`. Nothing was
-    /// claimed.
+    /// A cap has room for only `room` more recipients now, and for the whole draft at `until`.
+    /// Nothing was claimed.
     Capped { cap: String, room: u64, until: Timestamp },
-    /// A pause is in force for the run, or for the provider alone. Nothing was claimed.
+    /// A pause is in force for the run or for its provider. Nothing was claimed.
     Paused(Box<Pause>),
-    /// The ledger is gone, or another one stands in its place. Nothing was claimed.
+    /// The ledger file was removed or replaced. Nothing was claimed.
     Lost { ledger: String, what: String },
     /// All members were suppressed; nothing was claimed.
     Nothing,
 }
 
-/// What a settled member becomes.
+/// The result of a claim's member.
 #[derive(Clone, Debug)]
 pub enum Settled {
-    /// The verdict is final; the ledger derives outcome and reason.
+    /// The verdict is final. The ledger derives the outcome and the reason from it.
     Final(Verdict),
-    /// Open again, not before `at`.
+    /// Reopened, with a retry at `at` or later. `counts` says whether the attempt counts.
     Retry { refusal: Refusal, at: Timestamp, counts: bool },
-    /// Still transient when its provider was given up: open again at once, and to go through the
-    /// provider `to` from now on. Without a refusal it was not attempted once more.
+    /// The provider failed transiently and is not used any more. The member is reopened at once and
+    /// assigned to the provider `to`. `refusal` is `None` if there was no further attempt.
     PassedOn { refusal: Option<Refusal>, counts: bool, to: String, why: String },
-    /// Still transient when we gave up: `deferred`.
+    /// The last attempt failed transiently and no retry follows: `deferred`.
     GaveUp { refusal: Refusal, counts: bool },
-    /// Its retries were over before another attempt could begin: `deferred`, as its last attempt
-    /// left it.
+    /// The time for retries ended before the next attempt could begin: `deferred`, with the reply
+    /// of the last attempt.
     Expired,
-    /// Never begun: open again, nothing counted.
+    /// The attempt never began. The member is reopened and nothing is counted.
     Void,
-    /// Suppressed by us between claim and hand-over.
+    /// The recipient was suppressed between claim and submission.
     Screened { reason: Reason, detail: String },
 }
 
 impl Settled {
-    /// The outcome that the member has now; `None` where it is open again.
+    /// The member's new outcome; `None` if the member is open again.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Final(verdict) => verdict.outcome(),
@@ -119,13 +123,13 @@ impl Settled {
     }
 }
 
-/// What recovery found and did.
+/// What recovery after a crash found and changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Claimed, but certainly never completed: open again.
+    /// Recipients whose message was certainly not sent completely. They are open again.
     pub reopened: u64,
-    /// Answered before the crash; the verdict was in the trace.
+    /// Recipients whose reply was in the trace. That reply settled them.
     pub settled: u64,
-    /// May have been taken.
+    /// Recipients that the provider may have accepted.
     pub unknown: u64,
 }

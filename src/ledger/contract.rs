@@ -1,5 +1,5 @@
-//! What every ledger does, whichever database it is kept in. Each group of calls serves one part of
-//! the program; [`Ledger`] is all of them.
+//! The interface of the ledger, independent of the database. Each group of calls serves one part of
+//! the program; [`Ledger`] combines them.
 //!
 //! Every call is one transaction (or takes part in one group commit) and has reached the disk when
 //! its future resolves. No call names a database, a file or a connection. The suite in
@@ -21,7 +21,7 @@ use crate::model::outcome::{Cohort, Outcome, Reason};
 use crate::model::pause::{FeedbackRate, Watched};
 use crate::provider::{BoxFuture, Feedback, RowNumber};
 
-/// The durable truth of a workspace: who goes, who was claimed, what came of it. Any number of
+/// The durable state of a workspace: planned recipients, claims and outcomes. Any number of
 /// processes may have it open.
 pub trait Ledger:
     PlanStore
@@ -36,67 +36,71 @@ pub trait Ledger:
     + Send
     + Sync
 {
-    /// Names the trace of this execution; it is recorded with every batch that is claimed from now
-    /// on. Without it a crash makes every open claim `unknown`.
+    /// Names the trace of this execution. Every batch that is claimed from now on records the name.
+    /// Without a trace, a crash makes every open claim `unknown`.
     fn set_trace(&self, name: &str);
-    /// From now on no transaction waits for one of another process: one that would fails at once.
+    /// Stops waiting for transactions of other processes. A transaction that would have to wait
+    /// fails at once from now on.
     fn hurry(&self) {}
-    /// Whether this is a copy that was made to be read: it shows what was there when it was opened,
-    /// and nothing that came later.
+    /// Whether this is a read-only snapshot: a temporary copy that shows the ledger as it was when
+    /// the copy was opened.
     fn is_copy(&self) -> bool {
         false
     }
 }
 
-/// How a run comes to be, and which campaigns are one.
+/// Creates and plans runs, and records which campaign ids belong to the same campaign.
 pub trait PlanStore {
-    /// Begins a run in state `Planning` and gives it a name.
+    /// Creates a run in state `Planning` and returns its id.
     fn begin(&self, head: RunHead) -> BoxFuture<'_, LedgerResult<RunId>>;
-    /// Writes planned rows. Called many times; each call commits, so that other runs are not locked
-    /// out.
+    /// Writes planned rows. Each call commits, so that other processes can write between two calls.
     fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Carries over what earlier runs of the same campaign and environment decided (accepted by key
-    /// or address: `already_accepted`, which comes before `suppressed`; rejected and unknown are
-    /// kept), draws the canary, stores the fingerprints and columns, and opens the run. Where
-    /// `seal.overlap` finds something, nothing is changed and that is returned; of two runs that
-    /// are sealed at once, the second one finds the first.
+    /// Ends planning and opens the run. Carries over the outcomes of earlier runs of the same
+    /// campaign and environment, draws the canary, and stores the fingerprints and columns.
+    ///
+    /// A recipient accepted earlier, by key or address, becomes `already_accepted`, which has
+    /// precedence over `suppressed`. Rejected and unknown recipients keep their outcome.
+    ///
+    /// If `seal.overlap` finds an overlap, the call returns it and changes nothing. If two runs are
+    /// sealed at the same time, the second one finds the first.
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
-    /// What `seal` would carry over to a run of these recipients, by the same rules: the outcome of
-    /// each, `None` for one that keeps its own. Plans and changes nothing. `None` where nothing can
-    /// be carried over to any recipient at all.
+    /// Returns the outcome that `seal` would carry over to each of these recipients, or `None` for
+    /// a recipient that would keep its own. Returns `None` if the campaign has nothing to carry
+    /// over. Changes nothing.
     fn foresee(
         &self,
         query: CarryQuery,
     ) -> BoxFuture<'_, LedgerResult<Option<Vec<Option<Outcome>>>>>;
-    /// Drops a run that was never sealed.
+    /// Deletes a run that was never sealed.
     fn discard(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Whether most of these people had the same message under another campaign.
+    /// Checks whether most of these recipients were sent the same message under another campaign.
     fn overlap(&self, query: OverlapQuery) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
-    /// Every identity with the ids of campaigns that it has stood for.
+    /// Returns every campaign identity with the campaign ids that it has been used for.
     fn aliases(&self) -> BoxFuture<'_, LedgerResult<Vec<(String, String)>>>;
-    /// Records that identities stand for campaigns: pairs of both. Ids under one identity are one
-    /// campaign from then on.
+    /// Records pairs of identity and campaign id. Ids with the same identity count as one campaign
+    /// from then on.
     fn add_aliases(&self, pairs: Vec<(String, String)>) -> BoxFuture<'_, LedgerResult<()>>;
-    /// All ids of the campaign with this id, itself first.
+    /// Returns all ids of the campaign with this id, starting with this id.
     fn kin(&self, campaign: &str) -> BoxFuture<'_, LedgerResult<Vec<String>>>;
 }
 
-/// What the sending loop asks for: recipients, claims, leases of rates, and what interrupted
-/// processes have left.
+/// The calls of the sending loop: selecting recipients, claims, leases of rates, and recovery of
+/// interrupted processes.
 pub trait ClaimStore {
-    /// The next recipients that may be claimed, in plan order, retries that are due first. What
-    /// came of earlier attempts is left out but for their number and the time of the first.
+    /// Returns the next recipients that may be claimed: retries that are due, then open rows in
+    /// plan order. Of earlier attempts a row contains only their number and the time of the first.
     fn next(&self, run: &str, ask: Ask) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
-    /// When the earliest waiting retry of the run (of one cohort, of some providers) is due.
+    /// Returns when the run's earliest retry is due, optionally for one cohort or some providers.
     fn next_retry_at(
         &self,
         run: &str,
         cohort: Option<Cohort>,
         through: Through,
     ) -> BoxFuture<'_, LedgerResult<Option<Timestamp>>>;
-    /// Makes a batch durable: pause, caps and members in one transaction.
+    /// Claims a batch in one transaction: checks the pause, the caps and the state of each member,
+    /// then stores the batch.
     fn claim(&self, draft: Draft) -> BoxFuture<'_, LedgerResult<Claimed>>;
-    /// Closes a batch: what became of each of its members. Members not named are void.
+    /// Closes a batch with the result of each member. Members without a result are void.
     fn settle(
         &self,
         run: &str,
@@ -104,34 +108,35 @@ pub trait ClaimStore {
         items: Vec<(RowNumber, Settled)>,
         feedback: Vec<(RowNumber, Feedback)>,
     ) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Settles the open claims of a run whose process is gone, with the help of the traces. The
-    /// caller holds the campaign's lock.
+    /// Settles the open claims of a run whose process has ended, using the traces. The caller holds
+    /// the campaign's lock.
     fn recover(&self, run: &str) -> BoxFuture<'_, LedgerResult<Recovered>>;
-    /// What follows from the answers that such a process had received and not settled; changes
-    /// nothing. To be asked before `recover`.
+    /// Returns the suppressions that follow from replies an ended process had received but not
+    /// settled. Changes nothing. Must be called before `recover`.
     fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
-    /// Leases part of a rate's window, shared by all runs of the workspace, and takes back what is
-    /// left of earlier leases. `key` names the rate (`relay`, `relay/gmail.com`).
+    /// Leases part of a rate's window, which all runs of the workspace share, and takes back the
+    /// unused part of earlier leases. `key` names the rate (`relay`, `relay/gmail.com`).
     fn lease(&self, key: &str, rate: Rate, wish: Wish) -> BoxFuture<'_, LedgerResult<Leased>>;
-    /// Takes back what is left of leases of this key that no process uses any more.
+    /// Takes back the unused part of leases of this key that no process uses any more.
     fn take_back(&self, key: &str, spent: Vec<Spent>) -> BoxFuture<'_, LedgerResult<()>>;
 }
 
-/// How a run is held, opened again, judged and ended.
+/// Holds, reopens, pauses and ends runs.
 pub trait RunStore {
-    /// Remembers a decision about all recipients of a run without an outcome, for `why`.
+    /// Records a decision about all recipients of a run without an outcome, for `why`.
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Stores the gate of a run.
+    /// Stores the run's gate: whether the canary or a pause rule stops the run.
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Every row without an outcome (open or waiting for a retry) becomes `held` for this reason;
-    /// they are opened again by `reopen`.
+    /// Makes every row without an outcome (open or waiting for a retry) `held` for this reason.
+    /// `reopen` opens these rows again.
     fn hold_rest(
         &self,
         run: &str,
         reason: Reason,
         detail: &str,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// The same for some of them, without the rows in `except`, who may be about to be claimed.
+    /// Holds some of these rows. Rows in `except` stay open, because they may be about to be
+    /// claimed.
     fn hold(
         &self,
         run: &str,
@@ -139,40 +144,42 @@ pub trait RunStore {
         except: Vec<RowNumber>,
         detail: &str,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Gives every row up that waits after a refusal of its own or a wish for less: `deferred` with
-    /// what was said last. Returns how many.
+    /// Makes every row `deferred` that waits for a retry because its recipient was refused or
+    /// because the provider asked for a lower rate. Each row keeps the last reply. Returns the
+    /// number of rows.
     fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// How many recipients were opened again and have been given back the outcome they had since
-    /// then, by why they were not attempted.
+    /// Counts the recipients that were reopened and, since then, got their previous outcome back
+    /// without an attempt. Groups them by the reason for the missing attempt.
     fn kept(&self, run: &str, since: Timestamp) -> BoxFuture<'_, LedgerResult<Vec<(Reason, u64)>>>;
-    /// Moves up to `more` open recipients of the rest into the canary, spread as it was drawn. They
-    /// go through `provider` if one is named.
+    /// Moves up to `more` open recipients of the rest into the canary, spread like the first draw.
+    /// Assigns them to `provider` if one is given.
     fn extend_canary(
         &self,
         run: &str,
         more: u64,
         provider: Option<&str>,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Opens rows with one of these outcomes again. Returns how many.
+    /// Reopens the rows with one of these outcomes. Returns how many.
     fn reopen(&self, run: &str, outcomes: &[Outcome]) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// How a provider has treated the run's recipients so far; reads the run through where it has a
-    /// history.
+    /// Returns how a provider has answered for the run's recipients so far. Reads all rows of a run
+    /// that already has outcomes.
     fn refusals(
         &self,
         run: &str,
         provider: &str,
         has_history: bool,
     ) -> BoxFuture<'_, LedgerResult<Refusals>>;
-    /// In one transaction: opens those of these rows again that were rejected, takes back the
-    /// attempt that waiting ones were charged, and remembers the fact about the provider whose
-    /// fault it was. Returns how many were opened.
+    /// Undoes the effects of a provider's fault in one transaction. Reopens those of these rows
+    /// that were rejected, and does not count the last attempt of rows that wait for a retry.
+    /// Stores the fact about the provider. Returns how many rows were reopened.
     fn absolve(
         &self,
         run: &str,
         rows: Vec<RowNumber>,
         fact: Option<Fact>,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Ends an execution: state, exit code, and every code that was earned with what earned it.
+    /// Ends an execution. Stores the state, the exit code, and every exit code that applied with
+    /// its cause.
     fn finish(
         &self,
         run: &str,
@@ -180,47 +187,48 @@ pub trait RunStore {
         exit: u8,
         reasons: Vec<ExitReason>,
     ) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Removes a run's rows, keeping keyed hashes of who was accepted, rejected or is unknown.
+    /// Deletes a run's rows. Keeps keyed hashes of the recipients that were accepted, rejected or
+    /// unknown.
     fn remove(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
 }
 
-/// How runs and their recipients stand.
+/// Reads the state of runs and their recipients.
 pub trait ReadStore {
-    /// All runs, newest first, planning ones included. Their `head.message` is null, because it may
-    /// be large; `run` has it.
+    /// Returns all runs, newest first, including those still being planned. Their `head.message` is
+    /// null, because a message may be large; `run` returns it.
     fn runs(&self) -> BoxFuture<'_, LedgerResult<Vec<Run>>>;
     fn run(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Run>>>;
-    /// The newest run of a campaign, under any of its ids, in an environment; planning ones left
-    /// out.
+    /// Returns the newest run of a campaign, under any of its ids, in an environment. Ignores runs
+    /// that are still being planned.
     fn latest_run(
         &self,
         campaign: &str,
         env: Option<&str>,
     ) -> BoxFuture<'_, LedgerResult<Option<Run>>>;
     fn standing(&self, run: &str) -> BoxFuture<'_, LedgerResult<Standing>>;
-    /// The run's rows in input order, `limit` at a time, after row `after`.
+    /// Returns up to `limit` rows of the run after row `after`, in input order.
     fn rows(
         &self,
         run: &str,
         after: RowNumber,
         limit: usize,
     ) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
-    /// Every decision about the rows with this address (lowercased comparison), oldest first; empty
-    /// when the run has no such row.
+    /// Returns every decision about the rows with this address (compared in lowercase), oldest
+    /// first. Empty if the run has no such row.
     fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>>;
-    /// The rows with this address in all runs that are still there, newest run first.
+    /// Returns the rows with this address in all existing runs, newest run first.
     fn rows_of(&self, email: &str) -> BoxFuture<'_, LedgerResult<Vec<(RunId, LedgerRow)>>>;
-    /// What has come back about the canary.
+    /// Returns the events received about the canary's recipients.
     fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>>;
-    /// How many of the canary's accepted recipients are at each of these domains, most first; reads
-    /// the run through.
+    /// Counts the canary's accepted recipients at each of these domains, largest count first. Reads
+    /// all rows of the run.
     fn canary_at(
         &self,
         run: &str,
         domains: &'static [&'static str],
     ) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>>;
-    /// How many of those handed over since then bounced or complained, by provider and domain; empty
-    /// while fewer than `least` did.
+    /// Counts the recipients submitted since then that bounced or complained, by provider and
+    /// domain. Empty if there are fewer than `least`.
     fn feedback_rates(
         &self,
         run: &str,
@@ -228,125 +236,126 @@ pub trait ReadStore {
         since: Timestamp,
         least: u64,
     ) -> BoxFuture<'_, LedgerResult<Vec<FeedbackRate>>>;
-    /// Where failures of a run are, and what was said of them most.
+    /// Returns where failures of a run occurred and which replies were most frequent.
     fn failures(&self, run: &str, query: FailuresQuery) -> BoxFuture<'_, LedgerResult<Failures>>;
-    /// What was accepted and what came back in so many weeks, this one included, by week, provider
-    /// and receiving domain.
+    /// Counts acceptances and feedback events of the last `weeks` weeks, including the current one,
+    /// by week, provider and receiving domain.
     fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>>;
-    /// What is claimed and not settled, by run and provider.
+    /// Counts claimed recipients that are not settled, by run and provider.
     fn under_way(&self) -> BoxFuture<'_, LedgerResult<Vec<UnderWay>>>;
-    /// What latched the gate of this run, when and where; `None` where nothing did, or an earlier
-    /// version.
+    /// Returns what latched the gate of this run, when and on which host. `None` if the gate is not
+    /// latched, or if an earlier version latched it.
     fn latched_by(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
 }
 
-/// What comes back after the hand-over, and what is learned from it.
+/// Stores events received after submission (bounces, complaints, deliveries) and the suppressions
+/// that follow from them.
 pub trait FeedbackStore {
-    /// Writes an event down, once, with the suppression that follows from it and the word in its
+    /// Stores an event once, with the suppression that follows from it, and adds its type to the
     /// recipient's `feedback`.
     fn event(&self, event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>>;
-    /// Uses a one-time token of a webhook up. Returns whether it is good: it has not come before,
-    /// or came with the same body, as it does when an answer was lost. Of several processes that
-    /// ask at once, one is the first.
+    /// Marks a one-time webhook token as used. Returns true if the token is new, or if it came
+    /// before with the same body, as it does when the sender missed the first answer. If several
+    /// processes use one token at once, only the first succeeds.
     fn use_token(&self, token: UsedToken) -> BoxFuture<'_, LedgerResult<bool>>;
-    /// Events by number.
+    /// Returns events, ordered by number.
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>>;
-    /// Whether an event was received since then by mail, out of an event log or an export: not with
-    /// a reply, and not by a webhook.
+    /// Whether an event was received since then by mail, from an event log or from an export.
+    /// Ignores events that came with a reply or by webhook.
     fn has_feedback(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>>;
-    /// Suppressions learned from events that still have to be written to the suppression file,
-    /// oldest first.
+    /// Returns suppressions learned from events that are not in the suppression file yet, oldest
+    /// first.
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>>;
-    /// Records that writing these to the file begins (`done` false), or that they are in it.
+    /// Records that these suppressions are about to be written to the file (`done` false), or that
+    /// the file contains them.
     fn filed(&self, numbers: Vec<i64>, done: bool) -> BoxFuture<'_, LedgerResult<()>>;
-    /// The recipient that a token (`message::token_of`) names, also for 400 days after its run was
-    /// removed.
+    /// Returns the recipient that a token (`message::token_of`) names. Works for 400 days after the
+    /// recipient's run was removed.
     fn person(&self, token: &str) -> BoxFuture<'_, LedgerResult<Option<Person>>>;
 }
 
-/// Recipients whose outcome is unknown.
+/// Resolves recipients whose outcome is unknown.
 pub trait UnknownStore {
-    /// Events which prove that unknown recipients were accepted: one for each.
+    /// Returns events that prove that unknown recipients were accepted, one for each recipient.
     fn proofs(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<Proof>>>;
-    /// A batch of a run; `None` where it has none with this number.
+    /// Returns a batch of a run; `None` if the run has no batch with this number.
     fn batch(&self, run: &str, batch: i64) -> BoxFuture<'_, LedgerResult<Option<BatchRecord>>>;
-    /// Settles recipients whose outcome is `unknown`, each with its evidence, in this run and
-    /// wherever the campaign has carried the unknown outcome. Returns how many of this run were
+    /// Settles `unknown` recipients, each with its evidence, in this run and in every run of the
+    /// campaign that carried the unknown outcome over. Returns how many recipients of this run were
     /// settled.
     fn reconcile(&self, run: &str, verdicts: Vec<Reconciled>) -> BoxFuture<'_, LedgerResult<u64>>;
 }
 
-/// What the ledger knows of runs by name, and what it takes over from the files of runs that it has
-/// lost.
+/// Detects lost runs by their names, and imports their results from the files that remain.
 pub trait LossStore {
-    /// The number of the last batch that was ever made.
+    /// Returns the number of the last batch that was ever created.
     fn batches(&self) -> BoxFuture<'_, LedgerResult<i64>>;
-    /// Takes the number of the next batch for the end of an execution, and returns it: no copy of
-    /// the ledger that was made before knows it.
+    /// Reserves the next batch number at the end of an execution and returns it. No older copy of
+    /// the ledger contains this number.
     fn close_batches(&self) -> BoxFuture<'_, LedgerResult<i64>>;
-    /// Removes a run that the ledger knows from an earlier time, and keeps what it reached. Its
-    /// files stay and are a sign of a loss until the run is recorded by `adopted`, so that they are
-    /// read again should taking them over fail half-way.
+    /// Removes a run for which the ledger holds an outdated state, and keeps its reached
+    /// recipients. The run's files still count as a sign of a loss until `adopted` records the run.
+    /// If the import fails half-way, the next attempt therefore reads them again.
     fn set_aside(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Keeps hashes of what became of people in runs of a campaign that the ledger has lost, so
-    /// that they count as reached. What is kept later decides, but nothing takes an acceptance
-    /// back.
+    /// Stores hashed outcomes of recipients from lost runs of a campaign, so that these recipients
+    /// count as reached. A later call overrides an earlier one, but never an acceptance.
     fn adopt(
         &self,
         campaign: &str,
         env: Option<&str>,
         people: Vec<Adopted>,
     ) -> BoxFuture<'_, LedgerResult<()>>;
-    /// The same for rows of a run that has been planned and not sealed. Returns those of them who
-    /// were reached or may have been, as sketches know them.
+    /// Stores the outcomes of lost runs for rows of a run that is planned but not sealed. Returns
+    /// the hashes of the recipients that were reached or may have been reached, as used by
+    /// sketches.
     fn adopt_rows(
         &self,
         run: &str,
         rows: Vec<(RowNumber, Outcome, Option<Reason>)>,
     ) -> BoxFuture<'_, LedgerResult<Vec<u64>>>;
-    /// Keeps the recipients that a lost run reached, for the question whether most of another list
+    /// Stores the recipients that a lost run reached, for the check whether most of another list
     /// had the message.
     fn keep_lost(&self, lost: LostPeople) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Records that what these lost runs did has been taken over: what names them is no sign of a
-    /// loss any more.
+    /// Records that the results of these lost runs have been imported. Files that name these runs
+    /// are no longer a sign of a loss.
     fn adopted(&self, runs: Vec<RunId>) -> BoxFuture<'_, LedgerResult<()>>;
 }
 
-/// What belongs to the workspace and not to one run: facts, pauses, suppressions, the secret key.
+/// Data of the workspace that belongs to no single run: facts, pauses, suppressions, the secret
+/// key.
 pub trait WorkspaceStore {
-    /// Stores a fact about a provider for later runs; it replaces an earlier one of the same kind
-    /// and subject.
+    /// Stores a fact about a provider for later runs. Replaces an earlier fact of the same kind and
+    /// subject.
     fn remember(&self, fact: Fact) -> BoxFuture<'_, LedgerResult<()>>;
-    /// The same if `may` allows it, to which all facts of its kind are shown in the same
-    /// transaction: of several processes that ask at once, each sees what those before it have
-    /// stored. Returns whether it was stored.
+    /// Stores a fact if `may` allows it. `may` sees all facts of its kind in the same transaction,
+    /// so concurrent processes see each other's facts. Returns whether the fact was stored.
     fn remember_if(&self, fact: Fact, may: FactCondition) -> BoxFuture<'_, LedgerResult<bool>>;
-    /// All facts of a kind, by subject.
+    /// Returns all facts of a kind, ordered by subject.
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, LedgerResult<Vec<Fact>>>;
-    /// Removes a fact. Returns whether there was one.
+    /// Removes a fact. Returns whether it existed.
     fn forget(&self, kind: &'static str, subject: &str) -> BoxFuture<'_, LedgerResult<bool>>;
-    /// Begins a pause; one of the same scope is over then.
+    /// Begins a pause. Ends an earlier pause of the same scope.
     fn pause(&self, pause: NewPause) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Ends the pauses of this scope, and records who did. Returns whether there was one.
+    /// Ends the pauses of this scope and records who ended them. Returns whether there was one.
     fn unpause(&self, scope: PauseScope, by: &str) -> BoxFuture<'_, LedgerResult<bool>>;
-    /// The pauses in force, the oldest first; latched gates of runs are left out.
+    /// Returns the pauses in force, oldest first, without the latched gates of runs.
     fn pauses(&self) -> BoxFuture<'_, LedgerResult<Vec<Pause>>>;
-    /// Keeps suppressions, each once; returns how many were new.
+    /// Stores suppressions, each once. Returns how many were new.
     fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Those of `entries` that `suppress` would keep as new ones, each once.
+    /// Returns the `entries` that `suppress` would store as new, each once.
     fn not_kept(
         &self,
         entries: Vec<LedgerSuppression>,
     ) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
-    /// Takes suppressions back and records who did it. Returns how many there were.
+    /// Removes suppressions and records who removed them. Returns how many existed.
     fn unsuppress(&self, entries: Vec<String>, by: &str) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Suppressions by number, `limit` at a time, after number `after`. Whatever any process adds
-    /// gets a higher number than all before it.
+    /// Returns up to `limit` suppressions after number `after`, ordered by number. A suppression
+    /// added later always has a higher number, whichever process adds it.
     fn suppressions(
         &self,
         after: i64,
         limit: usize,
     ) -> BoxFuture<'_, LedgerResult<Vec<(i64, LedgerSuppression)>>>;
-    /// The workspace's secret key, made at the first start; for draws and keyed hashes.
+    /// Returns the workspace's secret key for draws and keyed hashes. The first start creates it.
     fn secret_key(&self) -> BoxFuture<'_, LedgerResult<[u8; 32]>>;
 }

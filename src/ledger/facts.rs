@@ -1,20 +1,20 @@
-//! What the workspace remembers about providers from one run to the next.
+//! Facts about providers that the workspace remembers from one run to the next.
 
 use jiff::Timestamp;
 
-/// One fact, such as whether a relay takes commands behind the final dot.
+/// One fact, such as whether a relay accepts commands sent right after the final dot of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// What the fact says; each kind is written and read by one module, which documents its value.
+    /// What the fact describes. Each kind is written and read by one module, which documents its
+    /// value.
     pub kind: String,
-    /// What it is about: a provider's name, or a server's host, port and software. Never an address
-    /// or a secret.
+    /// The provider's name, or the server's host, port and software. Never an address or a secret.
     pub subject: String,
-    /// In the form that the kind's module gives it.
+    /// The value, in the format that the kind's module defines.
     pub value: String,
-    /// When it was found out.
+    /// When the fact was observed.
     pub at: Timestamp,
 }
 
-/// Whether a fact may be stored, decided from all facts of its kind.
+/// Decides from all facts of the same kind whether a new fact may be stored.
 pub(crate) type FactCondition = Box<dyn Fn(&[Fact]) -> bool + Send>;

@@ -1,4 +1,4 @@
-//! The failures that a gate or a pause rule counts: their receiving domains and most frequent
+//! The failures that a gate or a pause rule counts, with their receiving domains and most frequent
 //! replies.
 
 use std::fmt;
@@ -9,35 +9,35 @@ use crate::model::figures::{clean, grouped};
 use crate::model::outcome::Cohort;
 use crate::model::pause::Watched;
 
-/// Which failures of a run are looked at.
+/// Selects failures of a run.
 #[derive(Clone, Debug)]
 pub struct FailuresQuery {
     pub watched: Watched,
-    /// Only of this cohort.
+    /// Only recipients of this cohort.
     pub cohort: Option<Cohort>,
-    /// Only of recipients that this provider had.
+    /// Only recipients that this provider attempted.
     pub provider: Option<String>,
-    /// Only at this receiving domain.
+    /// Only recipients at this receiving domain.
     pub domain: Option<String>,
-    /// Only of those who were handed over since then.
+    /// Only recipients submitted since this time.
     pub since: Timestamp,
 }
 
-/// The receiving domain with the most failures, and what was said most, with the number of
-/// recipients of each.
+/// The receiving domain with the most failures and the most frequent reply, each with its number of
+/// recipients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
     pub total: u64,
     pub at_domain: u64,
     pub domain: String,
     pub with_words: u64,
-    /// The reply code, or the word of the report for a failure without one.
+    /// The reply code, or the report's reason for a failure without a code.
     pub words: String,
 }
 
 impl fmt::Display for Failures {
-    /// ``46 of 46 at yahoo.com, `554 5.7.9` ``, or ``30 of 46 at yahoo.com, 40 of 46 `554 5.7.9`
-    /// ``; empty where nothing failed.
+    /// Formats as ``46 of 46 at yahoo.com, `554 5.7.9` ``, or ``30 of 46 at yahoo.com, 40 of 46
+    /// `554 5.7.9` ``. Empty if nothing failed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.total == 0 {
             return Ok(());
@@ -53,7 +53,8 @@ impl fmt::Display for Failures {
     }
 }
 
-/// Adds to a gate's evidence where its failures are; leaves it as it is where nothing failed.
+/// Appends the failures' domain and reply to a gate's evidence. Returns the evidence unchanged if
+/// nothing failed.
 pub(crate) fn with_failures(evidence: &str, failures: &Failures) -> String {
     if failures.total == 0 { evidence.to_owned() } else { format!("{evidence}: {failures}") }
 }

@@ -1,4 +1,5 @@
-//! Events as the ledger keeps them: which recipient they are about, and what was learned from them.
+//! Events as the ledger stores them, with the recipient that each one is about and the suppression
+//! learned from it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,50 +8,49 @@ use super::{LedgerSuppression, RunId};
 use crate::model::event::{Event, EventKind};
 use crate::provider::RowNumber;
 
-/// How an event found the recipient it is about.
+/// How the recipient of an event was identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkedBy {
-    /// By run and key, which the source returned to us.
+    /// By the run and key that the provider returned with the event.
     Correlation,
-    /// By the token in the envelope sender or a link.
+    /// By the token in the envelope sender or in a link.
     Token,
     MessageId,
     ProviderId,
-    /// By the address alone: the latest message that went there.
+    /// By the address alone: the latest message sent to it.
     Address,
 }
 
 impl LinkedBy {
-    /// Whether it names one message of ours, which cannot be guessed, and not just a
-    /// person.
+    /// Whether the event names one message of ours by an identifier that cannot be guessed. False
+    /// if it names only an address.
     pub fn is_exact(self) -> bool {
         self != Self::Address
     }
 }
 
-/// What became of an event that was to be written down.
+/// The result of storing an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// False for an event that is in the ledger already; nothing was changed then.
+    /// False if the ledger already has the event. Then nothing was changed.
     pub is_new: bool,
-    /// The run and the row it is about, as far as the ledger knows them.
+    /// The run and row that the event is about, if the ledger can tell.
     pub about: Option<(RunId, RowNumber)>,
     pub linked_by: Option<LinkedBy>,
-    /// What was learned from it and was not known before. It waits to be written to the suppression
-    /// file.
+    /// The new suppression learned from the event. It is not in the suppression file yet.
     pub learned: Option<LedgerSuppression>,
-    /// It would have suppressed an address, had it not come by mail about one that the ledger
-    /// does not know.
+    /// The event would have suppressed an address. It did not, because it came by mail and the
+    /// ledger does not know the address.
     pub doubted: bool,
-    /// Free text alone reported it; it is kept and linked to no recipient.
+    /// Only free text reported the event. It is stored, but not linked to a recipient.
     pub is_hearsay: bool,
 }
 
-/// An event as the ledger keeps it.
+/// An event as the ledger stores it.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeptEvent {
-    /// Its number in the ledger; later events have higher ones.
+    /// Its number in the ledger. Later events have higher numbers.
     pub number: i64,
     pub run: Option<RunId>,
     pub row: Option<RowNumber>,
@@ -60,7 +60,7 @@ pub struct KeptEvent {
     pub event: Event,
 }
 
-/// Which events are asked for, by number.
+/// Selects events, ordered by number.
 #[derive(Clone, Debug, Default)]
 pub struct EventQuery {
     /// Only events with a higher number.
@@ -68,17 +68,17 @@ pub struct EventQuery {
     pub limit: usize,
     pub run: Option<RunId>,
     pub kind: Option<EventKind>,
-    /// The address, in any case.
+    /// The address, compared without case.
     pub email: Option<String>,
-    /// With the raw payload, which may be large.
+    /// Include the raw payload, which may be large.
     pub raw: bool,
 }
 
-/// A suppression that was learned from an event and is not known to be in the suppression file.
+/// A suppression that was learned from an event and may be missing from the suppression file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfiled {
     pub number: i64,
-    /// Its writing was begun once, so it may be in the file.
+    /// Writing it to the file has begun before, so the file may contain it.
     pub begun: bool,
     pub entry: LedgerSuppression,
 }
@@ -88,11 +88,11 @@ pub struct Unfiled {
 pub struct Person {
     pub campaign: String,
     pub env: Option<String>,
-    /// `None` when the run has been removed.
+    /// `None` if the run has been removed.
     pub about: Option<(RunId, RowNumber)>,
-    /// What a suppression of this person is called: the address, or after `runs rm` its `sha256:`
-    /// form.
+    /// The suppression entry for this recipient: the address, or its `sha256:` form after `runs
+    /// rm`.
     pub entry: String,
-    /// For 400 days after its run was removed; `None` while the run is there.
+    /// 400 days after the run was removed. `None` while the run exists.
     pub expires_at: Option<Timestamp>,
 }

@@ -1,49 +1,51 @@
-//! What holds a run or some of its recipients, and the evidence that a gate is judged by.
+//! Gates and holds: what stops a run or some of its recipients, and the evidence that decides about
+//! a gate.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Through;
 
-/// A latched gate: repeated by every later start until a person decides.
+/// The state of a run's gate, which decides whether the rest of the list may be sent. A failed,
+/// waiting or stopped gate is latched: every later start repeats it until the operator decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "gate")]
 pub enum Gate {
-    /// The canary has not been judged.
+    /// The canary has not been judged yet.
     Ahead,
-    /// There is no canary, or it passed, or a person let the rest go (`by`).
+    /// There is no canary, the canary passed, or the operator (`by`) released the rest.
     Passed {
         evidence: String,
         by: Option<String>,
-        /// When a person did; pause rules look no further back.
+        /// When the operator released the rest. Pause rules ignore earlier events.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
     },
-    /// Exit 12.
+    /// The canary failed. Exit 12.
     Failed { evidence: String },
-    /// Exit 13.
+    /// The canary waits for the operator's decision. Exit 13.
     Waiting { evidence: String },
-    /// A pause rule was broken while the rest went out. Exit 12.
+    /// A pause rule stopped the rest while it was being sent. Exit 12.
     Stopped { evidence: String },
 }
 
-/// What has come back about a run's canary, in recipients who were accepted.
+/// Events about a run's canary, counted in accepted recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CanaryEvidence {
     pub bounced: u64,
     pub complained: u64,
-    /// How often more recipients have been drawn into the canary.
+    /// How often recipients were added to the canary.
     pub extensions: u32,
 }
 
 impl CanaryEvidence {
-    /// Whether nothing has come back.
+    /// Whether no event was received.
     pub fn is_none(self) -> bool {
         self.bounced == 0 && self.complained == 0
     }
 }
 
-/// Which open recipients are held.
+/// Selects the open recipients to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
     Domain(String),

@@ -1,8 +1,7 @@
-//! Suppressions that the ledger keeps, and what an answer at hand-over teaches about a person.
+//! Suppressions stored in the ledger, and which of them follow from a provider's reply.
 //!
-//! The rule it keeps: only what is certain is learned, namely a mailbox that is gone and a
-//! suppression whose reason the provider gave. What is said about policy or reputation never
-//! suppresses an address.
+//! Only certain replies suppress an address: the mailbox does not exist, or the provider suppressed
+//! it and gave the reason. Replies about policy or reputation never suppress an address.
 
 use jiff::Timestamp;
 
@@ -10,13 +9,13 @@ use crate::model::address::key_of;
 use crate::model::outcome::Reason;
 use crate::provider::Verdict;
 
-/// A learned or manual suppression kept in the ledger beside the files.
+/// A learned or manual suppression stored in the ledger, in addition to the suppression files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerSuppression {
     /// Lowercased address, `@domain`, or `sha256:…`.
     pub entry: String,
     pub reason: Reason,
-    /// `all`, `marketing`, or empty for the reason's own.
+    /// `all`, `marketing`, or empty for the default scope of the reason.
     pub scope: String,
     pub source: String,
     pub created_at: Timestamp,
@@ -25,8 +24,8 @@ pub struct LedgerSuppression {
 }
 
 impl LedgerSuppression {
-    /// The suppression that `verdict` of the provider called `provider` means for `email`, if it
-    /// means one.
+    /// Returns the suppression that follows for `email` from a verdict of `provider`; `None` if
+    /// none follows.
     pub fn learned(email: &str, provider: &str, verdict: &Verdict, now: Timestamp) -> Option<Self> {
         let (reason, code) = match verdict {
             Verdict::Rejected(refusal) if refusal.mailbox_gone => {

@@ -1,15 +1,16 @@
-//! Leases of a rate, as the limiter asks for them and gets them.
+//! Leases of a rate. The limiter leases part of a rate's window from the ledger, so that all
+//! processes together keep the rate.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How far ahead of its window a rate may be leased by those who share it. What is further ahead
-/// was leased before the clock was set back.
+/// How far ahead of the current window a process may lease. A lease further ahead was granted
+/// before the clock was set back.
 pub(crate) const LEASED_AHEAD: Duration = Duration::from_secs(10);
 
-/// A grant by the limiter: `count` hand-overs between `from` and `until`; what is unused then has
-/// expired.
+/// Permission for `count` submissions between `from` and `until`. Unused submissions expire at
+/// `until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub count: u32,
@@ -17,32 +18,32 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// How many hand-overs are wished for.
+/// How many submissions to request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Portion {
-    /// As many as go in one slice of the window at an even pace, and no more than this. The lease
-    /// is as long as they take.
+    /// As many as fit into one slice of the window at an even pace, and at most this many. The
+    /// lease lasts as long as they take.
     UpTo(u32),
-    /// So many at one instant, or none yet. The lease is one slice long, and the next one begins
-    /// when they would have gone at an even pace.
+    /// Exactly this many at one instant, or none yet. The lease is one slice long. The next lease
+    /// begins when these submissions would have ended at an even pace.
     Whole(u32),
 }
 
-/// A wish for a lease.
+/// A request for a lease.
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub portion: Portion,
-    /// How long it lasts, as far as `portion` says.
+    /// The length of a slice, which `portion` refers to.
     pub slice: Duration,
-    /// When it was wished for, and how long after that it begins at the earliest.
+    /// When the lease was requested, and how long after that it may begin.
     pub asked: Timestamp,
     pub after: Duration,
-    /// What became of earlier leases of the key.
+    /// Earlier leases of the key that have ended.
     pub spent: Vec<Spent>,
 }
 
-/// A lease that is over for its holder. What `used` leaves of its hand-overs goes back, and the
-/// time after `until`.
+/// A lease that its holder has finished using. The ledger takes back the submissions beyond `used`
+/// and the time after `until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent {
     pub lease: Lease,
@@ -50,10 +51,10 @@ pub struct Spent {
     pub until: Timestamp,
 }
 
-/// The answer to a wish for a lease.
+/// The answer to a request for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leased {
     Granted(Lease),
-    /// The window is full; ask again then.
+    /// The window is full. Ask again at this time.
     NotBefore(Timestamp),
 }

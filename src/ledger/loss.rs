@@ -1,9 +1,9 @@
-//! The files beside the ledger that name its runs: reports, traces, records and locks. They show
-//! when a ledger was lost, or replaced by an older copy.
+//! Detects a lost ledger, or one that was replaced by an older copy, by the state directory's other
+//! files: reports, traces, records and locks.
 //!
-//! The rule it keeps: what lies beside the ledger is read first and the ledger afterwards, because
-//! a run is in the ledger before anything else names it, and a batch before a trace does. Names and
-//! numbers are compared, never times.
+//! These files are read before the ledger. The ledger stores a run before any file names it, and a
+//! batch before a trace names it, so this order raises no false alarm. The check compares names and
+//! numbers, never times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -19,31 +19,31 @@ use crate::ledger::{Leaves, RunId};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remains {
     pub reports: BTreeSet<RunId>,
-    /// The traces of each run, by file name. A trace that holds no record yet proves nothing about
-    /// a ledger that knows its run.
+    /// The traces of each run. A trace without records proves nothing about a ledger that knows its
+    /// run.
     pub traces: BTreeMap<RunId, Vec<TraceFile>>,
-    /// The record of each run; `None` where it cannot be read.
+    /// The record of each run; `None` if it cannot be read.
     pub records: BTreeMap<RunId, Option<RunRecord>>,
-    /// Locks of campaigns.
+    /// The number of campaign locks.
     pub locks: usize,
 }
 
-/// A trace in the directory of traces.
+/// A file in the trace directory.
 #[derive(Clone, Debug)]
 pub(crate) struct TraceFile {
     pub name: String,
-    /// It holds more than its header.
+    /// It contains more than its header.
     pub has_records: bool,
-    /// The last batch that it names; the ledger had it before.
+    /// The last batch that the trace names. The ledger stored this batch first.
     pub last_batch: Option<i64>,
 }
 
-/// How a ledger and what lies beside it disagree.
+/// The differences between a ledger and the state directory's other files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Loss {
     /// Runs that the ledger does not know.
     pub unknown: Vec<RunId>,
-    /// Runs that it knows from an earlier time: it lacks what was done since.
+    /// Runs whose latest changes are missing from the ledger.
     pub stale: Vec<RunId>,
 }
 
@@ -57,27 +57,26 @@ impl Loss {
         self.unknown.iter().chain(&self.stale).collect()
     }
 
-    /// What is wrong with the ledger, and what it does know.
+    /// Says what is wrong with the ledger, and which run it knows last.
     pub(crate) fn describe(&self, remains: &Remains, newest: Option<&str>) -> String {
         let runs = self.runs();
         let Some(last) = runs.last() else { return String::new() };
         let knows = newest.map_or_else(
-            || "it knows no run".to_owned(),
+            || "it contains no run".to_owned(),
             |newest| format!("the newest run that it knows is {newest}"),
         );
         let what = if self.unknown.is_empty() { "what became of run" } else { "the run" };
         let more =
             if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
         format!(
-            "an older copy or another ledger stands in its place: it does not know {what} {last}{more}, though {} beside it; {knows}",
+            "this is an older copy or another ledger: it does not know {what} {last}{more}, although {}; {knows}",
             remains.places(last)
         )
     }
 }
 
 impl Remains {
-    /// Reads the directories of a state directory. Files with other names than the program gives
-    /// are left out.
+    /// Reads the file names in a state directory. Ignores names that mailbatch does not use.
     pub(crate) fn read(state_dir: &Path) -> io::Result<Self> {
         let mut remains = Self::default();
         for name in names(&report_directory(state_dir))? {
@@ -98,8 +97,8 @@ impl Remains {
             };
             let path = traces.join(&name);
             let has_records = trace::proof::has_records(&path);
-            // One that cannot be read proves nothing here; the code that needs what it says reports
-            // the error.
+            // An unreadable trace proves nothing here. The code that needs its records reports the
+            // error.
             let last_batch =
                 if has_records { trace::proof::last_batch(&path).ok().flatten() } else { None };
             remains.traces.entry(run.to_owned()).or_default().push(TraceFile {
@@ -113,12 +112,13 @@ impl Remains {
         Ok(remains)
     }
 
-    /// The runs that anything names, oldest first.
+    /// All runs that any of the files names, oldest first.
     pub(crate) fn runs(&self) -> BTreeSet<&RunId> {
         self.reports.iter().chain(self.traces.keys()).chain(self.records.keys()).collect()
     }
 
-    /// What a missing ledger has left behind; `None` where nothing shows that there was one.
+    /// Describes the files that a missing ledger has left; `None` if there is no sign of an earlier
+    /// ledger.
     pub(crate) fn describe(&self) -> Option<String> {
         let runs = self.runs();
         let count = |n: usize, one: &str| match n {
@@ -136,16 +136,13 @@ impl Remains {
         let found: Vec<String> = found.into_iter().flatten().collect();
         let newest = runs
             .last()
-            .map_or_else(String::new, |run| format!("; the newest run that they name is {run}"));
+            .map_or_else(String::new, |run| format!("; the newest of these runs is {run}"));
         (!found.is_empty()).then(|| {
-            format!(
-                "the ledger is gone, and {} of its runs are still here{newest}",
-                found.join(", ")
-            )
+            format!("the ledger is gone, but {} of its runs still exist{newest}", found.join(", "))
         })
     }
 
-    /// What there is to go by.
+    /// Which kinds of files remain.
     pub(crate) fn leaves(&self) -> Leaves {
         match (self.runs().is_empty(), self.locks) {
             (false, _) => Leaves::Runs,
@@ -165,7 +162,11 @@ impl Remains {
         if self.records.contains_key(run) {
             places.push("a record");
         }
-        format!("{} of it {}", places.join(" and "), if places.len() > 1 { "lie" } else { "lies" })
+        format!(
+            "{} of it {}",
+            places.join(" and "),
+            if places.len() > 1 { "exist" } else { "exists" }
+        )
     }
 }
 

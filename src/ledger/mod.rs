@@ -1,9 +1,9 @@
-//! The durable state: which recipients are planned, claimed and settled, and with which outcome.
-//! The interface that the pipeline and the commands use.
+//! The durable state of a workspace: planned, claimed and settled recipients with their outcomes.
+//! This module is the interface for the pipeline and the commands.
 //!
-//! [`Ledger`] is the trait they hold; `opening` is the only file that names the database behind
-//! it. One thread owns the only writing connection of a process to an SQLite ledger; several
-//! processes may share the file.
+//! Callers use the trait [`Ledger`]; only `opening` names the database behind it. One thread owns
+//! the only writing connection of a process to an SQLite ledger; several processes may share the
+//! file.
 
 pub(crate) mod access;
 mod adopted;

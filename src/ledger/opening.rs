@@ -1,4 +1,4 @@
-//! How the ledger of a workspace is opened: the only place that says in which database it is kept.
+//! Opens the ledger of a workspace. Only this file names the database behind it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,34 +7,38 @@ use super::loss::{Loss, Remains};
 use super::sqlite::SqliteLedger;
 use super::{Ledger, LedgerResult};
 
-/// Opens the ledger of the workspace with this state directory, making both when they are missing,
-/// and brings an older one up to date. Errs with `LedgerError::Newer` for a ledger of a later
-/// version, which is left as it is, and with `LedgerError::Lost` when reports, traces, records or
-/// locks belong to runs of a ledger that is gone or that this is not; nothing is made then.
+/// Opens the ledger in this state directory. Creates both if they are missing, and migrates an
+/// older ledger to the current version.
+///
+/// Fails with `LedgerError::Newer` if a later version wrote the ledger; the file is not changed.
+/// Fails with `LedgerError::Lost` if reports, traces, records or locks belong to runs of another or
+/// missing ledger; nothing is created.
 pub fn open(state_dir: &Path) -> LedgerResult<Arc<dyn Ledger>> {
     SqliteLedger::open(state_dir).map(shared)
 }
 
-/// Opens the ledger if there is one, and makes nothing otherwise.
+/// Opens the ledger if it exists. Creates nothing.
 pub(crate) fn open_existing(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Ledger>>> {
     Ok(SqliteLedger::open_existing(state_dir)?.map(shared))
 }
 
-/// Opens the ledger of a workspace that has lost an earlier one, making it when it is missing.
-/// Returns how the two disagree. Errs with `LedgerError::LostWithoutTrace` where locks show that
-/// there was a ledger and nothing says what became of its runs; nothing is made then.
+/// Opens the ledger of a workspace that lost an earlier ledger, and creates it if it is missing.
+/// Returns the differences between the ledger and the other files.
+///
+/// Fails with `LedgerError::LostWithoutTrace` if there are locks of an earlier ledger but no file
+/// that names its runs; nothing is created.
 pub(crate) fn open_after_loss(state_dir: &Path) -> LedgerResult<(Arc<dyn Ledger>, Remains, Loss)> {
     let (ledger, remains, loss) = SqliteLedger::open_after_loss(state_dir)?;
     Ok((shared(ledger), remains, loss))
 }
 
-/// Opens a copy of the ledger, which is left as it is; what is written to the copy is gone with it.
-/// `None` where there is none.
+/// Opens a temporary copy of the ledger. The ledger itself is not changed, and changes to the copy
+/// are discarded. `None` if there is no ledger.
 pub(crate) fn open_copy(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Ledger>>> {
     Ok(SqliteLedger::open_copy(state_dir)?.map(shared))
 }
 
-/// Whether there is a ledger, usable or not.
+/// Whether a ledger file exists, usable or not.
 pub(crate) fn exists(state_dir: &Path) -> bool {
     SqliteLedger::path(state_dir).exists()
 }

@@ -1,59 +1,59 @@
-//! Whether the recipients of a planned run got the same message under another campaign, or are
-//! about to get it.
+//! Checks whether the recipients of a planned run received the same message under another campaign,
+//! or are about to receive it.
 
 use jiff::Timestamp;
 
 use super::{People, RunId};
 
-/// What is asked before a run is sealed.
+/// The query that is answered before a run is sealed.
 #[derive(Clone, Debug)]
 pub struct OverlapQuery {
-    /// The campaign that asks; its own runs do not count.
+    /// The campaign of the planned run. Its own runs are ignored.
     pub campaign: String,
     pub env: Option<String>,
-    /// Only runs with the same word count: real mail is compared with real mail, the sandbox with
-    /// the sandbox.
+    /// The class of runs to compare with: empty for real mail, `sandbox` for the sandbox.
     pub apart: String,
     pub message_fingerprint: String,
     pub people: People,
-    /// Hand-overs before this moment do not count.
+    /// Submissions before this time are ignored.
     pub since: Timestamp,
-    /// The names of providers that are the sandbox; for runs of which no sketch was kept.
+    /// The names of sandbox providers, to classify runs that have no sketch.
     pub sandboxes: Vec<String>,
 }
 
-/// Other campaigns have reached, may have reached, or are about to reach at least half of the
-/// people and at least ten.
+/// Other campaigns reached, may have reached, or are about to reach at least half of the recipients
+/// and at least ten of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// How many of them were accepted or are unknown, under any other campaign.
+    /// How many of them were accepted or are unknown under other campaigns.
     pub reached: u64,
-    /// How many more are planned or under way in a run that is not finished.
+    /// How many more are planned or claimed in an unfinished run.
     pub coming: u64,
-    /// How many recipients the question is about.
+    /// The number of recipients in the query.
     pub of: u64,
-    /// Whether the numbers were counted; they are estimates otherwise.
+    /// Whether the numbers are exact counts. Otherwise they are estimates.
     pub is_exact: bool,
-    /// The campaign that has most of them.
+    /// The campaign that covers the most recipients.
     pub campaign: String,
-    /// Its newest run that does; empty when its name is not known any more.
+    /// The newest run of that campaign that covers recipients; empty if its name is no longer
+    /// stored.
     pub run: RunId,
-    /// Its latest hand-over to them; now where some are still to come.
+    /// When that campaign last submitted a message to them; the current time if some are still
+    /// planned.
     pub at: Timestamp,
-    /// False where it counts only if a run that the ledger has lost had this message, which nothing
-    /// says.
+    /// False if the overlap depends on a lost run whose message is unknown.
     pub is_message_known: bool,
-    /// Every campaign that has some of them, the one with most first.
+    /// Every campaign that covers some of the recipients, the largest first.
     pub others: Vec<OtherCampaign>,
 }
 
-/// What one campaign has of the people of a planned run.
+/// The part of a planned run's recipients that another campaign covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherCampaign {
-    /// Its id.
+    /// The campaign's id.
     pub campaign: String,
-    /// Its newest run that has some; empty when its name is not known any more.
+    /// The newest run that covers some; empty if its name is no longer stored.
     pub run: RunId,
-    /// How many of them; an estimate where the overlap is one.
+    /// The number of recipients; an estimate unless `Overlap::is_exact`.
     pub people: u64,
 }

@@ -1,5 +1,5 @@
-//! Pauses of the workspace or of a part of it, their authors, and what holds a run. Each is
-//! a row that stays when it is over.
+//! Pauses of the workspace or of a part of it, with their authors. An ended pause keeps its row in
+//! the ledger.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,19 +12,18 @@ use crate::model::outcome::Kind;
 pub enum PauseScope {
     /// Every run.
     Workspace,
-    /// The runs of a campaign, by the name that people see.
+    /// The runs of a campaign, by the name shown to the operator.
     Campaign(String),
     /// The runs of a kind of mail.
     Kind(Kind),
-    /// What goes through a provider, by its name under `[providers]`.
+    /// Submissions through a provider, by its name under `[providers]`.
     Provider(String),
-    /// A run whose gate is latched: its canary or a pause rule holds it.
+    /// A run whose gate is latched by its canary or by a pause rule.
     Run(String),
 }
 
 impl PauseScope {
-    /// Whether runs of this campaign and kind may begin nothing. A provider's pause stops no run by
-    /// itself.
+    /// Whether runs of this campaign and kind may not start. A provider's pause alone stops no run.
     pub fn holds(&self, campaign: &str, kind: Kind) -> bool {
         match self {
             Self::Workspace => true,
@@ -36,12 +35,12 @@ impl PauseScope {
         }
     }
 
-    /// Whether it is about this provider.
+    /// Whether the pause applies to this provider.
     pub fn holds_provider(&self, provider: &str) -> bool {
         matches!(self, Self::Provider(name) if name == provider)
     }
 
-    /// What is stopped, as the subject of a sentence.
+    /// What is stopped, worded as the subject of a sentence.
     pub fn words(&self) -> String {
         match self {
             Self::Workspace => "this workspace".to_owned(),
@@ -52,7 +51,7 @@ impl PauseScope {
         }
     }
 
-    /// The command that lets it go on.
+    /// The command that ends the pause.
     pub fn lift(&self) -> String {
         match self {
             Self::Workspace => "mailbatch unpause".to_owned(),
@@ -64,24 +63,24 @@ impl PauseScope {
     }
 }
 
-/// A name as a shell takes it.
+/// A name quoted for the shell.
 fn quoted(name: &str) -> String {
     let is_plain =
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));
     if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
-/// A pause that is to begin.
+/// A pause to begin.
 #[derive(Clone, Debug)]
 pub struct NewPause {
     pub scope: PauseScope,
     /// A user's name, or the part of the program that latched a gate.
     pub author: String,
-    /// The machine on which the author typed it.
+    /// The host on which the author gave the command.
     pub host: String,
     /// May be empty.
     pub reason: String,
-    /// It ends by itself then; `None` where a person has to end it.
+    /// When the pause ends on its own. `None` if an operator must end it.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -91,7 +90,7 @@ pub struct Pause {
     #[serde(flatten)]
     pub scope: PauseScope,
     pub since: Timestamp,
-    /// Empty where an earlier version did not record it, and so is `host`.
+    /// This and `host` are empty if an earlier version of mailbatch recorded the pause.
     pub author: String,
     pub host: String,
     pub reason: String,
@@ -99,7 +98,7 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// The start, the author, the end and the reason, for people.
+    /// The start, the author, the end and the reason, as shown to the operator.
     pub fn words(&self) -> String {
         let by = match (self.author.as_str(), self.host.as_str()) {
             ("", _) => String::new(),
@@ -112,7 +111,7 @@ impl Pause {
         format!("{:.0}{by}{until}{reason}", self.since)
     }
 
-    /// The reason, and what is stopped where that is not everything.
+    /// The reason, preceded by the scope unless the pause stops everything.
     pub fn why(&self) -> String {
         let of =
             if self.scope == PauseScope::Workspace { String::new() } else { self.scope.words() };
@@ -124,7 +123,7 @@ impl Pause {
     }
 }
 
-/// Recipients of one run that were handed to a provider, and whose outcome is not known yet.
+/// Recipients of one run that were claimed for a provider and have no outcome yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnderWay {
     pub run: String,

@@ -1,9 +1,9 @@
-//! One small file for each run beside the ledger: which campaign the run belongs to and how far the
-//! ledger had come.
+//! The run record: one small file for each run, in addition to the ledger. It stores the run's
+//! campaign and the ledger's last batch number.
 //!
-//! Reports name recipients and no campaign. If the ledger is lost, these records name the campaign
-//! that a report belongs to. A ledger that is older than a record is recognised by the number of
-//! its last batch. They hold no addresses.
+//! Reports name recipients but no campaign. If the ledger is lost, the record tells which campaign
+//! a report belongs to. If the ledger is replaced by an older copy, the batch number in the record
+//! shows it. Records contain no addresses.
 
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -15,53 +15,55 @@ use crate::files;
 use crate::ledger::RunId;
 use crate::model::shown::Shown;
 
-/// The version that this program writes; later versions only add fields. Version 1 had neither
-/// `message_fingerprint` nor `apart`, version 2 no `report`, version 3 no `report.digest`.
+/// The format version that this program writes; later versions only add fields. Version 1 had
+/// neither `message_fingerprint` nor `apart`, version 2 no `report`, version 3 no `report.digest`.
 const VERSION: u32 = 4;
 
-/// The most that a record may have, in bytes: many times what is written.
+/// The maximum size of a record in bytes, far above the real size.
 const MOST: u64 = 1 << 20;
 
-/// The word in `apart` for a run whose mail reached no recipient of its list: redirected, or handed
-/// to a provider's own sandbox.
+/// The value of `apart` for a run whose mail reached no recipient of its list. Its messages were
+/// redirected, or submitted to a provider's own sandbox.
 pub(crate) const UNREACHED: &str = "unreached";
 
-/// What is known of a run without the ledger.
+/// The facts about a run that survive a loss of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
     v: u32,
     pub run: RunId,
-    /// The campaign's identity as the ledger has it.
+    /// The campaign's id, as in the ledger.
     pub campaign: String,
     pub env: Option<String>,
-    /// Hash of the lists' rows: the same hash means the same row numbers.
+    /// Hash of the lists' rows. Equal hashes mean equal row numbers.
     pub list_fingerprint: String,
     /// Hash of the message; `None` in a record of version 1.
     #[serde(default)]
     pub message_fingerprint: Option<String>,
-    /// With which runs its people are compared: empty for real mail, `sandbox`, or [`UNREACHED`];
-    /// `None` in a record of version 1.
+    /// The class of runs that this run is compared with: empty for real mail, `sandbox`, or
+    /// [`UNREACHED`]. `None` in a record of version 1.
     #[serde(default)]
     pub apart: Option<String>,
-    /// The number of the ledger's last batch when the run was planned, and a number of its own,
-    /// which is higher, when its latest execution ended.
+    /// The number of the ledger's last batch when the run was planned. Each later execution
+    /// replaces it at its end with a higher number reserved for this record.
     pub batches: i64,
-    /// What its newest report holds; `None` before the first, and in records of versions 1 and 2.
+    /// Describes the run's newest report; `None` before the first report, and in records of
+    /// versions 1 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportMark>,
 }
 
-/// What a report held when it was written. One that is read back is proven to be whole by it, and
-/// to be the newest.
+/// Describes a report as it was written, to verify that a report read later is complete and the
+/// newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReportMark {
     /// Which of the run's reports it is, from 1.
     pub number: u32,
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: u64,
-    /// How many of them are of recipients who were reached or may have been.
+    /// The number of rows whose recipients were reached or may have been reached.
     pub reached: u64,
-    /// The digest of its cells, whatever the order of its rows; `None` in a record of version 3.
+    /// A digest of the report's cells that does not depend on the order of rows; `None` in a record
+    /// of version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<u64>,
 }
@@ -82,8 +84,8 @@ impl RunRecord {
         }
     }
 
-    /// Writes the record, replacing an older one. Not synced: a record that a power cut loses costs
-    /// certainty, and no mail.
+    /// Writes the record and replaces an older one. The file is not synced: losing it in a power
+    /// cut makes a later check less certain, but no recipient is mailed twice.
     pub(crate) fn write(&self, state_dir: &Path) -> io::Result<()> {
         let dir = directory(state_dir);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
@@ -94,15 +96,15 @@ impl RunRecord {
         Ok(())
     }
 
-    /// Reads a record; `None` for one that is damaged or of another form.
+    /// Reads a record; `None` if it is damaged or has another format.
     pub(crate) fn read(state_dir: &Path, run: &str) -> Option<Self> {
         let text = files::read(&path(state_dir, run), MOST).ok()?;
         serde_json::from_slice::<Self>(&text).ok().filter(|record| record.run == run)
     }
 }
 
-/// Errs with [`io::ErrorKind::InvalidInput`] where something else than a file stands in the place
-/// of a record. A directory there is a record that cannot be read.
+/// Fails with [`io::ErrorKind::InvalidInput`] if the record's path holds neither a regular file nor
+/// a directory. A directory counts as a record that cannot be read.
 pub(crate) fn refuse_others(state_dir: &Path, run: &str) -> io::Result<()> {
     let path = path(state_dir, run);
     match files::open(&path) {
@@ -118,7 +120,7 @@ pub(crate) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("runs")
 }
 
-/// Where the record of a run lies.
+/// The path of a run's record.
 pub(crate) fn path(state_dir: &Path, run: &str) -> PathBuf {
     directory(state_dir).join(format!("{run}.json"))
 }

@@ -1,10 +1,10 @@
-//! The reports of a run that are always written, by name. `RUN.csv` says how the first command left
-//! the run, `RUN.2.csv` how the next one did that changed it, and so on: none is ever written over.
-//! `RUN.latest.csv` is a symbolic link to the newest.
+//! The files of a run's reports. `RUN.csv` is the report of the first command, `RUN.2.csv` that of
+//! the next command that changed the run, and so on. No report is ever overwritten.
+//! `RUN.latest.csv` is a symbolic link to the newest report.
 //!
-//! While a run changes, its newest report lies aside as `.RUN.csv.before` and there is no link:
-//! after a kill no file claims to be current, and the recipients reached can still be read,
-//! even if the ledger is lost meanwhile.
+//! While a run changes, its newest report is renamed to `.RUN.csv.before` and the link is removed.
+//! If the process is killed, no file claims to be current, but the reached recipients can still be
+//! read, even without the ledger.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,18 +12,18 @@ use std::path::{Path, PathBuf};
 
 use super::state_files::{RUN_ID, is_run_id, names};
 
-/// A report file by its name.
+/// The parts of a report's file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name<'a> {
     pub(crate) run: &'a str,
     /// 1 for the first.
     pub(crate) number: u32,
-    /// The run has changed since, or is changing.
+    /// The file name has the form `.RUN.csv.before`: the run has changed since, or is changing.
     pub(crate) aside: bool,
 }
 
 impl<'a> Name<'a> {
-    /// Reads a file name; `None` for any other file, and for the link to the newest.
+    /// Parses a file name. Returns `None` for other files and for the link to the newest report.
     pub(crate) fn parse(name: &'a str) -> Option<Self> {
         let (name, aside) = match name.strip_prefix('.') {
             Some(name) => (name.strip_suffix(".before")?, true),
@@ -45,22 +45,21 @@ impl<'a> Name<'a> {
     }
 }
 
-/// The reports of one run in the directory of reports.
+/// The reports of one run in the report directory.
 pub(crate) struct Reports {
     dir: PathBuf,
     run: String,
-    /// By number: where it lies, and whether it lies aside.
+    /// By number: the path, and whether the file is renamed as `.before`.
     files: BTreeMap<u32, (PathBuf, bool)>,
 }
 
 impl Reports {
-    /// Looks into the directory. Errs as reading it does; a directory that is not there has no
-    /// reports.
+    /// Lists the reports of a run. A missing directory counts as empty.
     pub(crate) fn of(dir: &Path, run: &str) -> io::Result<Self> {
         let mut files = BTreeMap::new();
         for name in names(dir)? {
             let Some(name) = Name::parse(&name).filter(|name| name.run == run) else { continue };
-            // Of two with one number the one that lies aside is older.
+            // If two files have the same number, the one renamed as `.before` is older.
             if !name.aside || !files.contains_key(&name.number) {
                 files.insert(name.number, (name.path(dir), name.aside));
             }
@@ -68,28 +67,28 @@ impl Reports {
         Ok(Self { dir: dir.to_owned(), run: run.to_owned(), files })
     }
 
-    /// The newest report, be it aside or not.
+    /// The path of the newest report, even if it is renamed as `.before`.
     pub(crate) fn newest(&self) -> Option<&Path> {
         self.files.last_key_value().map(|(_, (path, _))| path.as_path())
     }
 
-    /// The number of the newest report, be it aside or not.
+    /// The number of the newest report, even if it is renamed as `.before`.
     pub(crate) fn number(&self) -> Option<u32> {
         self.files.last_key_value().map(|(number, _)| *number)
     }
 
-    /// The number of the report to which the link leads, be it there or not.
+    /// The number of the report that the link points to, even if that file is missing.
     pub(crate) fn linked(&self) -> Option<u32> {
         let target = std::fs::read_link(self.link()).ok()?;
         Name::parse(target.file_name()?.to_str()?).map(|name| name.number)
     }
 
-    /// Where the report with a number belongs.
+    /// The path for the report with this number.
     pub(crate) fn place(&self, number: u32) -> PathBuf {
         Name { run: &self.run, number, aside: false }.path(&self.dir)
     }
 
-    /// The newest report, if it says how the run stands.
+    /// The newest report, if it shows the current state of the run.
     pub(crate) fn current(&self) -> Option<&Path> {
         self.files
             .last_key_value()
@@ -97,25 +96,25 @@ impl Reports {
             .map(|(_, (path, _))| path.as_path())
     }
 
-    /// The newest report where a kill came before it was published: it says how the run stands, and
-    /// no link leads to it.
+    /// The newest report, if it is current but no link points to it because the process was killed
+    /// first.
     pub(crate) fn unpublished(&self) -> Option<&Path> {
         let target = std::fs::read_link(self.link()).ok();
         self.current().filter(|report| target.as_deref().map(Path::as_os_str) != report.file_name())
     }
 
-    /// Where the next report belongs.
+    /// The path for the next report.
     pub(crate) fn next(&self) -> PathBuf {
         let number = self.files.last_key_value().map_or(1, |(number, _)| number + 1);
         Name { run: &self.run, number, aside: false }.path(&self.dir)
     }
 
-    /// The link to the newest report.
+    /// The path of the link to the newest report.
     pub(crate) fn link(&self) -> PathBuf {
         self.dir.join(format!("{}.latest.csv", self.run))
     }
 
-    /// Lays the newest report aside, because the run is about to change.
+    /// Renames the newest report as `.before`, because the run is about to change.
     pub(crate) fn lay_aside(&self) -> io::Result<()> {
         gone(std::fs::remove_file(self.link()))?;
         let Some((number, (path, false))) = self.files.last_key_value() else { return Ok(()) };
@@ -125,8 +124,8 @@ impl Reports {
         ))
     }
 
-    /// Gives reports that lay aside their names back, now that a newer one is there, and points the
-    /// link to that.
+    /// Restores the names of reports that were renamed as `.before`, and points the link to the
+    /// newest report.
     pub(crate) fn publish(&self, newest: &Path) -> io::Result<()> {
         for (number, (path, aside)) in &self.files {
             if *aside {
@@ -141,7 +140,7 @@ impl Reports {
         std::os::unix::fs::symlink(target, self.link())
     }
 
-    /// Every file of the run, the link included.
+    /// All report files of the run, including the link.
     pub(crate) fn all(&self) -> impl Iterator<Item = PathBuf> + '_ {
         self.files.values().map(|(path, _)| path.clone()).chain([self.link()])
     }
@@ -163,7 +162,7 @@ mod tests {
         names
     }
 
-    /// Writes the next report, as a command that changed the run does.
+    /// Writes the next report, like a command that changed the run.
     fn write(dir: &Path, text: &str) {
         let reports = Reports::of(dir, RUN).unwrap();
         let path = reports.next();

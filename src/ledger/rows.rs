@@ -1,4 +1,4 @@
-//! Recipients of a run as the ledger holds them, and how they stand.
+//! The recipients of a run as the ledger stores them, and their totals.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,31 @@ use super::RunId;
 use crate::model::outcome::{Cohort, Outcome, Reason, Tally};
 use crate::provider::RowNumber;
 
-/// What the planner decides about a row when it writes it.
+/// A row as the planner writes it.
 #[derive(Clone, Debug)]
 pub struct PlannedRow {
     pub row: RowNumber,
     pub list: u32,
     pub line: u64,
-    /// The address as it goes on the wire, or the raw text of the cell when it is no address.
+    /// The address as it is sent to the server, or the raw cell if it is not a valid address.
     pub email: String,
-    /// The receiving domain; empty when the address is invalid.
+    /// The receiving domain; empty if the address is invalid.
     pub domain: String,
-    /// The recipient's key; empty when the address is invalid.
+    /// The recipient's key; empty if the address is invalid.
     pub key: String,
-    /// `Fields::encode`.
+    /// The list's columns, encoded by `Fields::encode`.
     pub fields: String,
-    /// `None` for a row that is to be sent.
+    /// `None` for a row to be sent.
     pub outcome: Option<(Outcome, Reason, String)>,
-    /// Keyed hash that orders the draw of the canary; the same after a restart.
+    /// A keyed hash that orders the canary's draw. It is the same after a restart.
     pub draw: i64,
-    /// In every canary (`always`).
+    /// Whether the recipient is in every canary (`always`).
     pub always: bool,
-    /// Who goes first; empty where the run has one provider.
+    /// The provider to try first; empty if the run has only one.
     pub provider: String,
 }
 
-/// A row as the ledger holds it.
+/// A row as the ledger stores it.
 #[derive(Clone, Debug)]
 pub struct LedgerRow {
     pub row: RowNumber,
@@ -56,25 +56,25 @@ pub struct LedgerRow {
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
     pub feedback: String,
-    /// The run whose outcome this one has taken over.
+    /// The earlier run that this outcome comes from.
     pub carried_from: Option<RunId>,
-    /// Waits for another attempt; such a row is handed out when it is due, out of plan order.
+    /// Whether the row waits for a retry. Such a row is claimed when it is due, out of plan order.
     pub is_retry: bool,
 }
 
-/// How a run's rows stand.
+/// The totals of a run's rows.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     pub tally: Tally,
     /// By cohort: canary, rest.
     pub canary: Tally,
-    /// When the last of the canary was handed over.
+    /// When the last recipient of the canary was submitted.
     pub canary_at: Option<Timestamp>,
     /// Rejected after an attempt of this run, not carried over from an earlier one.
     pub rejected_here: u64,
     /// Outcomes by reason.
     pub reasons: BTreeMap<(Outcome, Reason), u64>,
-    /// How many recipients each word of `mb_feedback` is recorded for.
+    /// The number of recipients for each value of `mb_feedback`.
     pub feedback: BTreeMap<String, u64>,
 }
 

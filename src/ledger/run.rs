@@ -1,4 +1,4 @@
-//! A run as the ledger knows it.
+//! A run as the ledger stores it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 use super::Gate;
 use crate::model::outcome::Kind;
 
-/// The name of a run: sortable by time and short enough to type (`20261121-034500-k3f9`).
+/// The id of a run: sortable by time and short enough to type (`20261121-034500-k3f9`).
 pub(crate) type RunId = String;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Its rows are still being written; nothing may be sent. Dropped when found at the next start.
+    /// Its rows are still being written; nothing may be sent. The next start deletes such a run.
     Planning,
-    /// Planned, and there is work left.
+    /// Planned, with work left.
     Open,
-    /// Every row has a final outcome, or the run was closed by a newer one or by `--abandon`.
+    /// Every row has a final outcome, or a newer run or `--abandon` closed the run.
     Finished,
 }
 
-/// Everything about a run that is frozen when it is planned.
+/// The data of a run that is fixed when it is planned.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunHead {
     pub campaign: String,
     pub env: Option<String>,
     pub kind: Kind,
-    /// The provider it was planned for.
+    /// The planned provider.
     pub provider: String,
     /// The lists as typed, in order.
     pub lists: Vec<String>,
@@ -35,22 +35,22 @@ pub struct RunHead {
     pub list_fingerprint: String,
     /// Hash of the message and its attachments.
     pub message_fingerprint: String,
-    /// The message as `message` freezes it, attachments included: a run needs nothing but the
-    /// ledger.
+    /// The message with its attachments, as stored by `message`. A run can be resumed from the
+    /// ledger alone.
     pub message: serde_json::Value,
-    /// Whatever else the pipeline froze (`--redirect-all-to`, dedupe, the canary's rule).
+    /// Other settings fixed by the pipeline (`--redirect-all-to`, dedupe, the canary's rule).
     pub settings: serde_json::Value,
 }
 
 impl RunHead {
-    /// The campaign as people see it: without the fingerprint of paths that
-    /// separates unnamed ones.
+    /// The campaign's name as shown to the operator, without the fingerprint of paths that tells
+    /// unnamed campaigns apart.
     pub fn name(&self) -> &str {
         self.campaign.split('#').next().unwrap_or(&self.campaign)
     }
 }
 
-/// A run as `runs`, `status` and the planner see it.
+/// A run as `runs`, `status` and the planner read it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
     pub id: RunId,
@@ -63,14 +63,14 @@ pub struct Run {
     pub columns: Vec<Vec<String>>,
     /// Exit code of the latest execution.
     pub exit: Option<u8>,
-    /// What earned it, and every other code that was earned. Empty for an execution of an earlier
-    /// version.
+    /// Every exit code that applied to the latest execution, with its cause. Empty if an earlier
+    /// version of mailbatch ran it.
     pub exit_reasons: Vec<ExitReason>,
-    /// Rows filtered out by `--where`; not rows in.
+    /// Rows removed by `--where`. They do not count as rows of the list.
     pub filtered: u64,
 }
 
-/// An exit code that an execution has earned, and what earned it.
+/// An exit code that applied to an execution, and its cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitReason {
     pub exit: u8,
@@ -78,8 +78,8 @@ pub struct ExitReason {
 }
 
 impl Run {
-    /// The version of the message that the run sends: the first digits of its fingerprint, and when
-    /// it was planned.
+    /// The version of the run's message: the first digits of its fingerprint, and when the run was
+    /// planned.
     pub fn message_version(&self) -> String {
         let fingerprint = &self.head.message_fingerprint;
         format!("{} of {:.0}", fingerprint.get(..12).unwrap_or(fingerprint), self.started_at)

@@ -1,32 +1,32 @@
-//! What is known of a run when its last row has been planned.
+//! The data needed to end the planning of a run.
 
 use super::{OverlapQuery, People};
 use crate::model::literal::CanarySize;
 use crate::model::outcome::{Cohort, Outcome};
 
-/// What is known when the last row has been planned.
+/// The results of planning that are complete only after the last row.
 #[derive(Clone, Debug)]
 pub struct Seal {
     pub list_fingerprint: String,
     pub columns: Vec<Vec<String>>,
     pub filtered: u64,
-    /// The canary's size for a number of sendable recipients; `None` for no canary.
+    /// The canary's size as a share or number of sendable recipients; `None` for no canary.
     pub canary: Option<CanarySize>,
-    /// Only this many of the sendable rows go; the others are `held` with reason `limit`.
+    /// Send only this many of the sendable rows. The others are `held` with reason `limit`.
     pub limit: Option<u64>,
-    /// First choices of whole cohorts, which come before those of the rows.
+    /// The provider to try first for a whole cohort. It overrides the provider of each row.
     pub cohorts: Vec<(Cohort, String)>,
-    /// The recipients of the run, and the word that keeps it apart from runs of another kind;
-    /// `None` where the run reaches no recipient of its list.
+    /// The class of runs to compare with (see [`OverlapQuery::apart`]) and the sketch of the
+    /// recipients. `None` if the run reaches no recipient of its list.
     pub people: Option<(String, People)>,
-    /// The overlap to ask for before sealing, in the same transaction; `None` where it has been
-    /// answered.
+    /// The overlap query to run before sealing, in the same transaction. `None` if the operator has
+    /// already decided.
     pub overlap: Option<OverlapQuery>,
-    /// Only the recipients go that the campaign's run before left with one of these outcomes, the
-    /// rejected included; all others keep the outcome that they have there, or are held. `None`
-    /// where all go that were not reached.
+    /// Send only to recipients that have one of these outcomes in the campaign's previous run,
+    /// including rejected ones. Other recipients keep their outcome from that run, or are held if
+    /// they have none. `None` sends to all recipients that were not reached.
     pub only: Option<Vec<Outcome>>,
 }
 
-/// The word for runs whose mail stays in the sandbox; that for others is empty.
+/// The value of `apart` for runs whose mail stays in the sandbox. For other runs it is empty.
 pub(crate) const APART_SANDBOX: &str = "sandbox";

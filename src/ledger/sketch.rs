@@ -1,8 +1,8 @@
-//! The recipients of a run, reduced so that runs can be compared: those with the lowest
-//! keyed hashes of their addresses.
+//! A sketch of a run's recipients, used to compare runs: the recipients with the lowest keyed
+//! hashes of their addresses.
 //!
-//! A list of up to [`MOST`] recipients is held whole. Of a longer one the lowest hashes are a fair
-//! sample, and two sketches of the same workspace sample the same people.
+//! A list of up to [`MOST`] recipients is stored whole. For a longer list, the lowest hashes are a
+//! fair sample. Two sketches of the same workspace sample the same recipients.
 
 use std::collections::BinaryHeap;
 
@@ -11,19 +11,19 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::model::address::key_of;
 use crate::provider::RowNumber;
 
-/// The most members of a sketch: 1 MB while a list is read, 850 kB in the ledger.
+/// The maximum number of members of a sketch: 1 MB while a list is read, 850 kB in the ledger.
 const MOST: usize = 1 << 16;
 /// Bytes of a member in the ledger: eight of the hash, five of the row, little-endian.
 const MEMBER: usize = 13;
 
-/// The seed of the hashes by which people are known to [`Sketch`], of the workspace's key.
+/// The seed for the address hashes in a [`Sketch`], derived from the workspace's secret key.
 pub(crate) fn person_seed(secret: &[u8; 32]) -> u64 {
     let mut seed = [0; 8];
     seed.copy_from_slice(&secret[8..16]);
     u64::from_le_bytes(seed)
 }
 
-/// The hash by which [`Sketch`] knows the recipient with this address, however it is written.
+/// The hash of an address in a [`Sketch`]. All spellings of an address have the same hash.
 pub(crate) fn person_of(email: &str, seed: u64) -> u64 {
     xxh3_64_with_seed(key_of(email).as_bytes(), seed)
 }
@@ -36,8 +36,8 @@ pub(crate) struct Sketch {
 }
 
 impl Sketch {
-    /// Takes in a recipient by a keyed hash of the address. Costs one comparison for most of a long
-    /// list.
+    /// Adds a recipient by the keyed hash of its address. In a long list, most calls cost one
+    /// comparison.
     pub(crate) fn offer(&mut self, person: u64, row: RowNumber) {
         self.offered += 1;
         if self.members.len() < MOST {
@@ -49,7 +49,7 @@ impl Sketch {
         }
     }
 
-    /// Sorts what was taken in.
+    /// Sorts the members.
     pub(crate) fn finish(self) -> People {
         let is_whole = self.offered <= MOST as u64;
         let mut members = self.members.into_vec();
@@ -66,16 +66,16 @@ impl Sketch {
 /// A finished sketch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
-    /// Hash and row, by hash.
+    /// Hash and row, ordered by hash.
     pub members: Vec<(u64, RowNumber)>,
-    /// Each recipient whose hash is up to this one is a member.
+    /// Every recipient whose hash is at most this is a member.
     pub bound: u64,
-    /// How many there are, members or not.
+    /// The number of recipients, including those that are not members.
     pub count: u64,
 }
 
 impl People {
-    /// The members as the ledger keeps them.
+    /// Encodes the members for the ledger.
     pub(crate) fn pack(members: &[(u64, RowNumber)]) -> Vec<u8> {
         let mut packed = Vec::with_capacity(members.len() * MEMBER);
         for (person, row) in members {
@@ -85,7 +85,7 @@ impl People {
         packed
     }
 
-    /// Reads back what `pack` wrote.
+    /// Decodes the bytes written by `pack`.
     pub(crate) fn unpack(packed: &[u8]) -> impl Iterator<Item = (u64, RowNumber)> + '_ {
         packed.as_chunks::<MEMBER>().0.iter().map(|member| {
             let mut row = [0; 8];

@@ -1,15 +1,15 @@
-//! The files of a state directory that are named after runs: how such a name looks, and where they
-//! lie.
+//! The files of a state directory that are named after runs: the form of their names, and their
+//! directories.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::shown::Shown;
 
-/// The length of a run's name, in bytes.
+/// The length of a run's id, in bytes.
 pub(super) const RUN_ID: usize = "20261121-034500-k3f9".len();
 
-/// Whether a text has the form of a run's name.
+/// Whether a text has the form of a run's id.
 pub(super) fn is_run_id(text: &str) -> bool {
     text.len() == RUN_ID
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -19,7 +19,7 @@ pub(super) fn is_run_id(text: &str) -> bool {
         })
 }
 
-/// The names in a directory; none where there is no directory.
+/// The file names in a directory; empty if the directory does not exist.
 pub(super) fn names(dir: &Path) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -36,7 +36,7 @@ pub(super) fn names(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The directory of the reports that are always written.
+/// The directory of the reports that every run writes.
 pub(crate) fn report_directory(state_dir: &Path) -> PathBuf {
     state_dir.join("reports")
 }

@@ -1,17 +1,17 @@
-//! One-time tokens of webhooks whose signature covers the token and not the body.
+//! One-time tokens of webhooks. The webhook's signature covers the token, but not the body.
 
 use jiff::Timestamp;
 
-/// A token that has come with a body. Only hashes of both are kept, and those until the token
-/// expires.
+/// A token that came with a body. The ledger stores only hashes of both, until the token expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedToken {
     /// SHA-256 of the token.
     pub hash: Vec<u8>,
-    /// SHA-256 of the body that it came with.
+    /// SHA-256 of the body.
     pub body: Vec<u8>,
-    /// When it came.
+    /// When the webhook came.
     pub at: Timestamp,
-    /// From when on it need not be known any more, because its signature is too old to be believed.
+    /// After this time the signature is too old to be accepted, so the token need not be
+    /// remembered.
     pub expires_at: Timestamp,
 }

@@ -1,15 +1,17 @@
-//! The un-synced log beside the ledger that narrows what a crash leaves unknown.
+//! The trace: an append-only log next to the ledger, without fsync. After a crash it shows which
+//! submissions may have been accepted.
 //!
-//! Before a write that can complete a message the process appends "crossing", by `write(2)` to a
-//! file opened for appending, so that it survives the process; sessions whose messages leave at one
-//! moment share that write. A power cut may lose it, which is why a reader asks for the boot id
-//! first. "Answered" is appended with the next "crossing", or before its claim waits for anything
-//! while no session is about to write one, so that messages cost less than a write each. A process
-//! killed between an answer and that write leaves an unknown outcome, never a second message.
+//! Before a write that can complete a message, the process appends "crossing" with `write(2)`, so
+//! that the record survives the process. Sessions whose messages leave at the same time share that
+//! write. A power cut may lose the record, so a reader first compares the boot id.
 //!
-//! This file writes it; `format` is what stands in it, and [`proof`] what it proves when it is read
-//! back. It holds row numbers, and no addresses of ours. The first line is synced before the first
-//! claim: a trace without it has lost what it held.
+//! "Answered" is appended with the next "crossing", or before the claim waits for anything while no
+//! session is about to write one. A message thus costs less than one write. If the process is
+//! killed between a reply and that write, the outcome is unknown, but no message is sent twice.
+//!
+//! This file writes the trace; `format` defines its records, and [`proof`] reads it. It holds row
+//! numbers, and no recipients' addresses. The first line is synced before the first claim: if it is
+//! missing later, records were lost.
 
 mod format;
 pub mod proof;
@@ -42,15 +44,15 @@ pub struct Trace {
 #[derive(Debug)]
 struct Appender {
     file: File,
-    /// Whole records that have not been written.
+    /// Whole records that have not been written yet.
     pending: Vec<u8>,
-    /// Some of them announce a write to the wire, so that `crossed` is about to be asked for.
+    /// Whether one of them is a "crossing", so that a session will soon call `crossed`.
     announces: bool,
-    /// The number of the write that these will leave with.
+    /// The number of the write that will include the pending records.
     next: Ticket,
-    /// The writes that failed and announced something.
+    /// The failed writes that included a "crossing".
     failed: Vec<Ticket>,
-    /// The last write was cut short, so the next record starts on a new line.
+    /// The last write was incomplete, so the next record starts on a new line.
     torn: bool,
 }
 
@@ -82,14 +84,14 @@ impl Trace {
         Ok(trace)
     }
 
-    /// The file's name within the directory of traces, as the ledger records it with each batch.
+    /// The file's name within the trace directory, as the ledger records it with each batch.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Records that a coming write can complete these members of a batch. That write must not
-    /// happen before `crossed` has said so: what several sessions announce meanwhile costs one
-    /// write here.
+    /// Queues a "crossing": a coming write can complete these members of a batch. The caller may
+    /// start that write only after `crossed` has returned `Ok`. Announcements of several sessions
+    /// share one write to the trace.
     pub fn announce(&self, batch: i64, jobs: &[RowNumber]) -> io::Result<Ticket> {
         let mut appender = self.appender();
         appender.push(&Record::Crossing(batch, jobs.to_vec()))?;
@@ -97,8 +99,8 @@ impl Trace {
         Ok(appender.next)
     }
 
-    /// Writes what was announced with this ticket, unless that is done. When it errs, the write
-    /// that was announced must not happen.
+    /// Writes the records announced with this ticket, unless another session has written them. If
+    /// it fails, the announced message must not be sent.
     pub fn crossed(&self, ticket: Ticket) -> io::Result<()> {
         let mut appender = self.appender();
         if ticket == appender.next {
@@ -107,40 +109,39 @@ impl Trace {
         if appender.failed.contains(&ticket) {
             return Err(io::Error::new(
                 io::ErrorKind::StorageFull,
-                format!("{}: a record could not be written", self.path.shown()),
+                format!("{}: cannot write a record of the trace", self.path.shown()),
             ));
         }
         Ok(())
     }
 
-    /// Records what was answered about a member of a batch, for the next `crossed` or `rest` to
-    /// write.
+    /// Queues the verdict about a member of a batch, for the next `crossed` or `rest` to write.
     pub fn answered(&self, batch: i64, job: RowNumber, verdict: &Verdict) -> io::Result<()> {
         self.appender().push(&Record::Answered(batch, job, verdict.into()))
     }
 
-    /// Records that these members of a batch were taken as a whole, and by what it is asked what
-    /// became of them. Survives the process from then on.
+    /// Records that the provider accepted these members of a batch as a whole and will report on
+    /// each later. `detail` identifies the request for later queries. The record survives a crash
+    /// of the process.
     pub fn pending(&self, batch: i64, jobs: &[RowNumber], detail: &str) -> io::Result<()> {
         let mut appender = self.appender();
         appender.push(&Record::Pending(batch, jobs.to_vec(), detail.to_owned()))?;
         appender.write(&self.path)
     }
 
-    /// Writes what has been recorded. To be called before anything is waited for; what is about to
-    /// leave with an announcement is left to that.
+    /// Writes queued records. Must be called before the caller waits for anything. Leaves records
+    /// to `crossed` if they are queued with an announcement.
     pub fn rest(&self) -> io::Result<()> {
         let mut appender = self.appender();
         if appender.announces { Ok(()) } else { appender.write(&self.path) }
     }
 
-    /// Writes what has been recorded, also where the session that announced a write will never ask
-    /// for it.
+    /// Writes queued records, even if the session that announced a write will never call `crossed`.
     pub fn flush(&self) -> io::Result<()> {
         self.appender().write(&self.path)
     }
 
-    /// Deletes the file, once every batch that was claimed under it has been settled.
+    /// Deletes the file after every batch claimed under it has been settled.
     pub fn remove(self) -> io::Result<()> {
         std::fs::remove_file(&self.path)
     }
@@ -160,7 +161,7 @@ impl Appender {
         }
         let sum = checksum(&self.pending[start + 9..]);
         self.pending.push(b'\n');
-        // Eight digits fit where they are written to.
+        // A `u32` has at most eight hexadecimal digits.
         write!(&mut self.pending[start..start + 8], "{sum:08x}")
     }
 
@@ -169,7 +170,7 @@ impl Appender {
             return Ok(());
         }
         if self.torn {
-            // What was cut short ends here.
+            // Ends the incomplete line.
             self.pending.insert(0, b'\n');
         }
         let written = loop {
@@ -190,13 +191,14 @@ impl Appender {
             }
             Ok(n) => {
                 self.torn = !self.take_back(n);
-                let what = format!("{}: a record could be written only in part", path.shown());
+                let what =
+                    format!("{}: only part of a record of the trace was written", path.shown());
                 io::Error::new(io::ErrorKind::StorageFull, what)
             }
             Err(e) => e,
         };
-        // No session asks about a write that announced nothing, and answers are tried again each
-        // time.
+        // No session asks about a write without an announcement, and verdicts are retried with each
+        // write.
         if announced {
             self.failed.push(ticket);
         }
@@ -204,8 +206,8 @@ impl Appender {
         Err(error)
     }
 
-    /// What was answered is for the next write, which may find room: other sessions than the one
-    /// that hears of this failure rely on it. What was announced does not happen.
+    /// Keeps the queued verdicts for the next write, which may succeed: sessions that do not learn
+    /// of this failure rely on them. Drops the announcements, because their messages are not sent.
     fn keep_answers(&mut self) {
         let is_announcement =
             |line: &[u8]| line.get(CHECKSUM..).is_some_and(|json| json.starts_with(CROSSING));
@@ -216,8 +218,8 @@ impl Appender {
             .concat();
     }
 
-    /// Takes the last bytes back, which are a part of a write only: a line that is cut short in
-    /// the middle would make a reader distrust all.
+    /// Removes the last bytes, which belong to an incomplete write. A reader rejects the whole
+    /// trace if a line in its middle is incomplete.
     fn take_back(&self, bytes: usize) -> bool {
         let length = self.file.metadata().map(|about| about.len());
         length.is_ok_and(|length| self.file.set_len(length.saturating_sub(bytes as u64)).is_ok())

@@ -1,20 +1,20 @@
-//! What came back in a week.
+//! Feedback by week.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Recipients of one provider at one receiving domain, in one week. What came back counts in the
-/// week in which it happened.
+/// Recipients of one provider at one receiving domain in one week. An event counts in the week in
+/// which it happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Trend {
     /// When the week begins: Monday, 00:00 UTC.
     pub week: Timestamp,
-    /// Empty where mail reported an address that the ledger does not know.
+    /// Empty if a mail reported an address that the ledger does not know.
     pub provider: String,
-    /// Empty where it is not known any more.
+    /// Empty if the ledger no longer knows it.
     pub domain: String,
     pub accepted: u64,
-    /// Refused for good at the hand-over.
+    /// Permanently rejected by the provider during submission.
     pub rejected: u64,
     pub bounced_hard: u64,
     pub bounced_soft: u64,

@@ -1,29 +1,30 @@
-//! What resolves recipients whose outcome is unknown.
+//! Evidence that resolves recipients whose outcome is unknown.
 
 use jiff::Timestamp;
 
 use super::Settled;
 use crate::provider::RowNumber;
 
-/// What recovery says of a recipient where nothing shows how far its batch came, nor as which
-/// requests it went.
+/// The detail that recovery stores if no trace shows how far a batch came or which requests it was
+/// sent in.
 const UNTRACED: &str =
     "the machine or the process stopped before the answer, and no trace tells how far it came";
-/// The same where the trace shows that it may have been accepted.
+/// The detail that recovery stores if the trace shows that the recipient's message may have been
+/// accepted.
 const UNANSWERED: &str = "the process ended before the answer";
 
-/// Why recovery left a recipient `unknown`. The ledger keeps it as the text in `detail`, as all
-/// versions have written it.
+/// Why recovery left a recipient `unknown`. The ledger stores it as text in `detail`; the text is
+/// the same in all versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupted {
-    /// No trace shows how far its batch came, nor as which requests it went.
+    /// No trace shows how far the batch came or which requests it was sent in.
     Untraced,
-    /// The trace shows that it was on its way, and no answer.
+    /// The trace shows that the message was being sent, and contains no reply.
     Unanswered,
 }
 
 impl Interrupted {
-    /// As it stands in `detail`.
+    /// The text stored in `detail`.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Untraced => UNTRACED,
@@ -31,24 +32,24 @@ impl Interrupted {
         }
     }
 
-    /// The cause whose words `detail` holds; `None` for any other text.
+    /// The cause whose text is `detail`; `None` for any other text.
     pub(crate) fn of(detail: &str) -> Option<Self> {
         [Self::Untraced, Self::Unanswered].into_iter().find(|cause| cause.words() == detail)
     }
 }
 
-/// An event which proves that an unknown recipient was accepted.
+/// An event that proves that an unknown recipient was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     pub row: RowNumber,
     /// The event's type, such as `delivered`.
     pub kind: String,
     pub at: Timestamp,
-    /// Where it came from, such as `webhook`.
+    /// Where the event came from, such as `webhook`.
     pub source: String,
     /// The provider that reported it; empty for mail.
     pub provider: String,
-    /// The provider's name for the message; may be empty.
+    /// The provider's id for the message; may be empty.
     pub provider_id: String,
     /// The event's id.
     pub event: String,
@@ -64,13 +65,13 @@ pub struct BatchRecord {
     pub members: Vec<RowNumber>,
 }
 
-/// What was found out about an unknown recipient.
+/// The resolution of an unknown recipient.
 #[derive(Clone, Debug)]
 pub struct Reconciled {
     pub row: RowNumber,
-    /// What it becomes; anything that is not final leaves it unknown.
+    /// The new state. A result that is not final leaves the recipient unknown.
     pub settled: Settled,
-    /// How that is known, or whose word it is.
+    /// The evidence, or who asserted it.
     pub evidence: String,
 }
 

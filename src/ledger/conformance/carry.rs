@@ -1,4 +1,4 @@
-//! What a later run of a campaign carries over from earlier ones.
+//! Tests what a later run of a campaign carries over from earlier runs.
 
 use super::*;
 
@@ -92,7 +92,7 @@ pub(in crate::ledger) async fn a_later_run_keeps_who_was_accepted_rejected_or_is
         "{}",
         why[1].detail
     );
-    // And so does the run after that.
+    // The next run carries the same outcomes over.
     let third = bed.sealed(head(), same_people(), seal()).await;
     assert_eq!(bed.outcomes(&third).await, what_a_later_run_does());
 }
@@ -166,7 +166,7 @@ pub(in crate::ledger) async fn already_accepted_comes_before_suppressed_and_afte
     );
 }
 
-/// A first run with `Zoë@example.com` under id 7, and a second with the given id and address.
+/// A first run with `Zoë@example.com` under id 7, and a second run with the given id and address.
 async fn second_run_of(
     open: Open,
     dedupe: &str,

@@ -1,4 +1,4 @@
-//! Claims, their settlement, and the caps that they are checked by.
+//! Tests claims, their settlement, and the caps that limit them.
 
 use super::*;
 use crate::provider::Feedback;

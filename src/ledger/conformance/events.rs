@@ -1,4 +1,4 @@
-//! What comes back, which recipient it is about, and what is learned from it.
+//! Tests events: which recipient they are about, and the suppressions learned from them.
 
 use data_encoding::HEXLOWER;
 
@@ -27,8 +27,8 @@ fn hard(source: Source, email: &str) -> Event {
     event
 }
 
-/// A run of u1 to u`count` that were all accepted, with Message-IDs of ours and `q1` as each one's
-/// id at the provider.
+/// A run of u1 to u`count`, all accepted, with generated Message-IDs and the provider's id `q1` for
+/// all of them.
 async fn accepted_run(bed: &Bed, count: u64) -> RunId {
     let run = bed.simple(count).await;
     for first in (1..=count).step_by(50) {
@@ -111,7 +111,7 @@ pub(in crate::ledger) async fn an_event_finds_its_recipient_by_the_most_exact_na
         assert_eq!(seen.linked_by, wanted.map(|(_, by)| by), "{event:?}");
         assert!(seen.is_new && seen.learned.is_none());
     }
-    // A forward has made another address of it; the person who was mailed is the one to suppress.
+    // A forward has changed the address. The recipient that was mailed must be suppressed.
     let forwarded =
         Event { message_id: id_for("u7@example.com"), ..hard(Source::Dsn, "u7@elsewhere.example") };
     assert_eq!(see(&bed, &forwarded).await.learned.unwrap().entry, "u7@example.com");

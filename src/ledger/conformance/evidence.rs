@@ -1,11 +1,11 @@
-//! What gates and pause rules are judged by, and which recipients they hold.
+//! Tests the numbers that gates and pause rules use, and which recipients they hold.
 
 use super::*;
 use crate::model::event::{Bounce, Class, EventKind, Source};
 
 const DOMAINS: [&str; 2] = ["a.example", "b.example"];
 
-/// A run of so many, in turn at two domains, with a canary of this size.
+/// A run of `count` recipients alternating between two domains, with a canary of this size.
 async fn run_of(bed: &Bed, count: u64, canary: Option<u64>) -> RunId {
     let rows = (1..=count).map(|n| row(n, &format!("u{n}@{}", DOMAINS[n as usize % 2]))).collect();
     bed.sealed(head(), rows, Seal { canary: canary.map(CanarySize::Count), ..seal() }).await
@@ -91,7 +91,7 @@ pub(in crate::ledger) async fn evidence_about_the_canary_is_that_of_its_members(
         bed.ledger.canary_evidence(&run).await.unwrap(),
         CanaryEvidence { bounced: 1, complained: 1, extensions: 0 }
     );
-    // More are drawn from those who are open, spread as before.
+    // More are drawn from the open recipients, spread like the first draw.
     assert_eq!(bed.ledger.extend_canary(&run, 6, Some("other")).await.unwrap(), 6);
     assert_eq!(bed.ledger.canary_evidence(&run).await.unwrap().extensions, 1);
     let drawn = bed.ledger.next(&run, ask).await.unwrap();

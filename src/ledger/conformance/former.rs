@@ -1,4 +1,5 @@
-//! What a recipient that is opened again keeps until a new attempt gives it another outcome.
+//! Tests that a reopened recipient gets its previous outcome back unless a new attempt gives it
+//! another.
 
 use super::*;
 

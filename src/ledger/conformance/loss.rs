@@ -1,4 +1,4 @@
-//! What is taken over from runs that the ledger has lost.
+//! Tests what the ledger imports from lost runs.
 
 use super::*;
 

@@ -1,9 +1,9 @@
-//! What every ledger has to do, whichever database it is kept in: a suite that is generic over how
-//! a ledger is opened.
+//! The tests that every ledger must pass, whichever database it uses. The suite is generic over the
+//! function that opens a ledger.
 //!
-//! `conformance_of!(open)` makes a test of each function in the modules below; one that is missing
-//! in the list is dead code, which the compiler reports. What only one database does (its files,
-//! its settings, what a fault of it looks like) is tested beside its implementation.
+//! `conformance_of!(open)` defines a test for each function in the modules below. The compiler
+//! reports a function missing from the list as dead code. Behavior of one database (its files,
+//! settings and errors) is tested next to its implementation.
 
 pub(super) mod carry;
 pub(super) mod claims;
@@ -35,12 +35,12 @@ use crate::model::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::model::pause::Watched;
 use crate::provider::{BoxFuture, Refusal, RowNumber, Verdict};
 
-/// Opens the ledger of a state directory, making it if there is none; again for another handle, and
-/// after the last handle was dropped.
+/// Opens the ledger of a state directory, and creates it if it is missing. The suite calls it again
+/// for a second handle, and after the last handle was dropped.
 pub(super) type Open<L = dyn Ledger> = fn(PathBuf) -> BoxFuture<'static, Arc<L>>;
 
-/// Makes a test of each function of the suite, on ledgers that `$open` opens; it is named by its
-/// whole path.
+/// Defines a test for each function of the suite, on ledgers that `$open` opens. A test is named by
+/// its full path.
 macro_rules! conformance_of {
     ($open:path) => {
         $crate::ledger::conformance::conformance_of! { $open;
@@ -147,7 +147,7 @@ macro_rules! conformance_of {
 }
 pub(super) use conformance_of;
 
-/// A ledger in a state directory that goes with it.
+/// A ledger in a temporary state directory that is deleted with it.
 pub(super) struct Bed<L: Ledger + ?Sized = dyn Ledger> {
     pub(super) ledger: Arc<L>,
     pub(super) dir: tempfile::TempDir,
@@ -160,12 +160,12 @@ impl<L: Ledger + ?Sized> Bed<L> {
         Self { ledger: open(dir.path().to_owned()).await, dir, open }
     }
 
-    /// Another handle on the same ledger, as another process has one.
+    /// A second handle on the same ledger, as another process would have.
     pub(super) async fn another(&self) -> Arc<L> {
         (self.open)(self.dir.path().to_owned()).await
     }
 
-    /// Opens the ledger again, as the next process does.
+    /// Reopens the ledger, as the next process would.
     pub(super) async fn reopened(self) -> Self {
         let Self { ledger, dir, open } = self;
         drop(ledger);
@@ -180,7 +180,7 @@ impl<L: Ledger + ?Sized> Bed<L> {
         run
     }
 
-    /// A sealed run of so many recipients at one domain.
+    /// A sealed run of `count` recipients at one domain.
     pub(super) async fn simple(&self, count: u64) -> RunId {
         self.sealed(
             head(),
@@ -258,7 +258,7 @@ pub(super) fn seal() -> Seal {
     }
 }
 
-/// Asks about people who are to have the message of [`head`] under a campaign.
+/// An overlap query about recipients who are to get the message of [`head`] under a campaign.
 pub(super) fn asks(campaign: &str, people: People) -> OverlapQuery {
     OverlapQuery {
         campaign: campaign.into(),

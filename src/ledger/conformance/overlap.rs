@@ -1,8 +1,8 @@
-//! Whether most people of a list had the message under another campaign.
+//! Tests the check whether most recipients of a list were sent the message under another campaign.
 
 use super::*;
 
-/// The people `u{from}` to `u{to}` as a planner sketches them.
+/// The recipients `u{from}` to `u{to}` as a planner sketches them.
 async fn people(bed: &Bed, numbers: std::ops::RangeInclusive<u64>) -> People {
     let seed = person_seed(&bed.ledger.secret_key().await.unwrap());
     let mut sketch = Sketch::default();
@@ -15,7 +15,7 @@ async fn people(bed: &Bed, numbers: std::ops::RangeInclusive<u64>) -> People {
     sketch.finish()
 }
 
-/// A run of `count` recipients, so many of them accepted.
+/// A run of `count` recipients, of which rows up to `accepted_to` are accepted.
 async fn run_of(bed: &Bed, head: RunHead, count: u64, accepted_to: u64, sketched: bool) -> RunId {
     let people = if sketched { Some((String::new(), people(bed, 1..=count).await)) } else { None };
     let rows = (1..=count).map(|n| row(n, &format!("U{n}@example.com"))).collect();
@@ -35,7 +35,7 @@ pub(in crate::ledger) async fn half_of_the_people_and_ten_are_found_with_or_with
         let bed = Bed::new(open).await;
         let run = run_of(&bed, head(), 30, 18, sketched).await;
         bed.claimed(&run, &[19]).await;
-        // Those who are held are not about to get it.
+        // Held recipients are not about to get the message.
         bed.ledger.hold_rest(&run, Reason::Limit, "").await.unwrap();
         if removed {
             bed.ledger.remove(&run).await.unwrap();
@@ -131,7 +131,7 @@ pub(in crate::ledger) async fn people_of_a_lost_run_count_and_what_nothing_says_
     let ask = async |query: OverlapQuery| bed.ledger.overlap(query).await.unwrap();
     let all = people(&bed, 1..=20).await;
     bed.ledger.keep_lost(lost("20261121-034500-k3f9", Some("m1"), all.clone())).await.unwrap();
-    // Read once more, it takes the place of what was read before.
+    // Storing a lost run again replaces the earlier entry.
     bed.ledger
         .keep_lost(lost("20261121-034500-k3f9", Some("m1"), people(&bed, 1..=12).await))
         .await

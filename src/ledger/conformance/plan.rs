@@ -1,4 +1,4 @@
-//! How runs are planned, sealed, discarded, held and opened again.
+//! Tests how runs are planned, sealed, discarded, held and reopened.
 
 use super::*;
 

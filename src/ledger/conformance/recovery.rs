@@ -1,10 +1,10 @@
-//! What becomes of the open claims of a process that is gone.
+//! Tests recovery of the open claims of a process that has ended.
 
 use super::*;
 use crate::ledger::trace::Trace;
 
 /// A run of eight of which one to six were claimed under a trace: 1 accepted, 2 rejected, 3 not
-/// taken, 4 crossing, 5 and 6 not begun.
+/// accepted, 4 crossing, 5 and 6 not begun.
 pub(in crate::ledger) async fn interrupted<L: Ledger + ?Sized>(
     bed: &Bed<L>,
 ) -> (RunId, i64, Trace) {

@@ -1,4 +1,4 @@
-//! Several handles on one ledger, as several processes have them.
+//! Tests several handles on one ledger, as several processes would have them.
 
 use super::*;
 

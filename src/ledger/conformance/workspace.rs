@@ -1,4 +1,4 @@
-//! What belongs to the workspace: facts, pauses, suppressions.
+//! Tests workspace-wide data: facts, pauses, suppressions.
 
 use super::*;
 

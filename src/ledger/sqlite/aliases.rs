@@ -1,23 +1,23 @@
-//! The names of campaigns: which ids are one campaign.
+//! The names of campaigns: which ids belong to the same campaign.
 
 use rusqlite::{Connection, params};
 
 use super::fault::Result;
 
-/// The prefix of an identity that records how a campaign was spelled once. It joins nothing: the
-/// files that it names may have changed since.
+/// The prefix of an identity that records how a campaign was once spelled. It joins no ids, because
+/// the files in the spelling may have changed since.
 const SPELLED: &str = "s:";
 
-/// The prefix of an identity that names the id of a campaign whose runs the ledger has lost, so
-/// that the id can still be typed. It joins nothing.
+/// The prefix of an identity that names the campaign id of lost runs, so that the operator can
+/// still type it. It joins no ids.
 const LOST: &str = "l:";
 
-/// Records the id of a campaign whose runs the ledger has lost.
+/// Records the campaign id of lost runs.
 pub(super) fn add_lost(conn: &Connection, campaign: &str) -> Result<()> {
     add(conn, &[(format!("{LOST}{campaign}"), campaign.to_owned())])
 }
 
-/// Every identity with a campaign that it has stood for.
+/// Every identity with each campaign id that it was used for.
 pub(super) fn all(conn: &Connection) -> Result<Vec<(String, String)>> {
     let mut query =
         conn.prepare_cached("SELECT identity, campaign FROM aliases ORDER BY identity, campaign")?;
@@ -35,7 +35,7 @@ pub(super) fn add(conn: &Connection, pairs: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-/// All ids of the campaign with this id, itself first.
+/// All ids of the campaign with this id, starting with this id.
 pub(super) fn kin(conn: &Connection, campaign: &str) -> Result<Vec<String>> {
     let mut query = conn.prepare_cached(
         "WITH RECURSIVE kin(campaign) AS (
@@ -51,7 +51,7 @@ pub(super) fn kin(conn: &Connection, campaign: &str) -> Result<Vec<String>> {
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// The same as a JSON array, for `IN (SELECT value FROM json_each(?))`.
+/// Like [`kin`], as a JSON array for `IN (SELECT value FROM json_each(?))`.
 pub(super) fn kin_json(conn: &Connection, campaign: &str) -> Result<String> {
     Ok(serde_json::to_string(&kin(conn, campaign)?)?)
 }

@@ -11,10 +11,10 @@ use crate::ledger::{Fact, Refusals, Refused};
 use crate::model::outcome::Outcome;
 use crate::provider::RowNumber;
 
-/// What an attempt is called by which a row was opened again for a provider's fault; `reopen`
-/// writes the row's outcome there.
+/// The `detail` of a `reopened` entry in `attempts` if the row was reopened because of a provider's
+/// fault. `reopen` stores the row's outcome there instead.
 const ABSOLVED: &str = "provider";
-/// More refusals than this prove nothing more.
+/// The maximum number of refusals to read. More would not change the conclusion.
 const MOST: i64 = 1_000;
 
 pub(super) fn refusals(
@@ -77,7 +77,7 @@ fn reopened(conn: &Connection, seq: i64, why: &str) -> Result<Vec<RowNumber>> {
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Up to three receiving domains of open recipients: each is looked for without the ones before it.
+/// Up to three receiving domains of open recipients. Each query excludes the domains found before.
 fn domains(conn: &Connection, seq: i64) -> Result<Vec<String>> {
     let mut next =
         conn.prepare_cached("SELECT domain FROM recipients WHERE run = ?1 AND cohort IN (0, 1) AND state = 1 AND domain NOT IN (?2, ?3) LIMIT 1")?;
@@ -92,8 +92,8 @@ fn domains(conn: &Connection, seq: i64) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Reopens rows that were rejected because of a provider's fault, takes back the attempt of rows
-/// that wait for a retry, and remembers the fact.
+/// Reopens rows that were rejected because of a provider's fault, and does not count the last
+/// attempt of rows that wait for a retry. Stores the fact.
 pub(super) fn absolve(
     conn: &Connection,
     run: &str,

@@ -1,5 +1,5 @@
-//! The draw of the canary: spread over receiving domains in proportion, the same after a restart.
-//! Sorting is left to SQLite, which spills to disk, so that memory does not grow with the list.
+//! Draws the canary: spread over receiving domains in proportion, and the same after a restart.
+//! SQLite does the sorting and spills to disk, so memory use does not grow with the list.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -8,11 +8,11 @@ use super::fault::Result;
 use super::run_row::{note, seq_of};
 use crate::model::literal::CanarySize;
 
-/// The decision that more recipients were drawn into a canary.
+/// The decision recorded when more recipients are drawn into a canary.
 pub(super) const EXTENDED: &str = "canary extended";
 
-/// Moves the canary's recipients into its cohort and returns how many they are. Recipients that are
-/// always in the canary are added beyond its size when they were not drawn.
+/// Moves the canary's recipients into its cohort and returns how many there are. Recipients with
+/// `always` that were not drawn are added beyond the canary's size.
 pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64> {
     let sendable: i64 = conn.query_row(
         "SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1",
@@ -29,8 +29,8 @@ pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64>
     Ok(drawn as u64)
 }
 
-/// Draws up to `more` of the open recipients of the rest into the canary in the same way, and
-/// remembers it. Returns how many they are.
+/// Draws up to `more` open recipients of the rest into the canary in the same way, and records the
+/// decision. Returns how many were drawn.
 pub(super) fn extend(
     conn: &Connection,
     run: &str,
@@ -74,8 +74,8 @@ fn take(
     Ok(drawn as u64)
 }
 
-/// Divides `wanted` places among the domains by largest remainder; of equal remainders the domain
-/// that comes first by name wins.
+/// Divides `wanted` places among the domains by largest remainder. Among equal remainders, the
+/// alphabetically first domain wins.
 fn share_out(conn: &Connection, seq: i64, sendable: i64, wanted: i64) -> Result<()> {
     conn.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS shares(domain TEXT PRIMARY KEY, quota INTEGER NOT NULL, remainder INTEGER NOT NULL) WITHOUT ROWID;

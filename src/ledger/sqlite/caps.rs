@@ -1,9 +1,9 @@
-//! Caps: how many hand-overs a provider may be given within an hour or a day, over all runs of the
-//! workspace.
+//! Caps: how many recipients may be submitted to a provider within an hour or a day, over all runs
+//! of the workspace.
 //!
-//! An unsettled batch counts with all its members, however old it is; a settled one counts with the
-//! members whose hand-over was begun, until one window has passed since it was settled. As a
-//! hand-over happens between claim and settlement, no sliding window holds more than the cap.
+//! An unsettled batch counts with all its members, however old it is. A settled batch counts with
+//! the members whose submission had begun, for one window after it was settled. Every submission
+//! happens between claim and settlement, so no sliding window exceeds the cap.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::fault::Result;
 use crate::ledger::Claimed;
 use crate::model::literal::Rate;
 
-/// The refusal that the tightest of `caps` earns a claim of `wanted` members; `None` when all of
-/// them have room.
+/// Returns the tightest of `caps` that does not have room for `wanted` members; `None` if all have
+/// room.
 pub(super) fn check(
     conn: &Connection,
     provider: &str,
@@ -44,8 +44,8 @@ pub(super) fn check(
         .transpose()
 }
 
-/// How many more a cap allows now, and when it will allow `wanted` (or all it ever does, if that is
-/// less).
+/// How many more recipients a cap allows now, and when it will allow `wanted` (or its maximum, if
+/// that is less).
 fn room(
     conn: &Connection,
     provider: &str,
@@ -80,7 +80,8 @@ fn room(
             return Ok((room, at.saturating_add(per)));
         }
     }
-    // The rest is not settled yet, and counts for one window from whenever it will be.
+    // The remaining batches are not settled yet. They count until one window after their
+    // settlement, which is in the future.
     Ok((room, now.saturating_add(per)))
 }
 

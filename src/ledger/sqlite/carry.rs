@@ -1,10 +1,11 @@
-//! What a run inherits from earlier runs of its campaign, and what is kept of them when they are
-//! removed.
+//! Outcomes that a run takes over from earlier runs of its campaign, and the hashes that are kept
+//! when runs are removed.
 //!
-//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 bytes),
-//! so that what outlives a removed run reveals no address. An accepted recipient stays
-//! accepted whatever came later; otherwise the newest run decides, and one that left the recipient
-//! `deferred` or `held` lets this run send.
+//! Recipients are compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 bytes),
+//! so that the hashes kept of a removed run reveal no address.
+//!
+//! An accepted recipient stays accepted, whatever happened later. Otherwise the newest run decides.
+//! If it left the recipient `deferred` or `held`, this run may send.
 
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ use crate::model::outcome::{Outcome, Reason};
 
 type Hash = [u8; 16];
 
-/// Makes the hashes of the recipients of one campaign in one environment.
+/// Hashes the recipients of one campaign in one environment.
 struct Hasher {
     key: hmac::Key,
     scope: Vec<u8>,
@@ -57,8 +58,7 @@ impl Hasher {
         self.hash(b'x', email)
     }
 
-    /// The hashes under which a recipient is looked for. A key that is the address itself needs no
-    /// second hash.
+    /// The hashes to look up for a recipient. A key that equals the address needs no second hash.
     fn wanted(
         &self,
         compare: &Compare,
@@ -79,7 +79,7 @@ impl Hasher {
         (!same).then(|| self.key(&key_in_one_spelling(key, email))).into_iter().chain(address)
     }
 
-    /// The hashes that a removed run may have left of a recipient when addresses had several
+    /// The hashes that a removed run may have stored for a recipient when addresses had several
     /// spellings.
     fn older(&self, compare: &Compare, key: &str, email: &str) -> Vec<Hash> {
         match compare {
@@ -100,7 +100,8 @@ impl Hasher {
     }
 }
 
-/// The address as it is read now, in any case; one that is none any more stays as it is.
+/// The address in its current normalized spelling. Text that is no longer accepted as an address is
+/// returned unchanged.
 fn one_spelling(email: &str) -> Cow<'_, str> {
     let is_plain = email.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
     if is_plain {
@@ -111,8 +112,8 @@ fn one_spelling(email: &str) -> Cow<'_, str> {
     }
 }
 
-/// A key that an earlier version made of the address (with the number of its row behind it where
-/// duplicates are mailed) as it is made now.
+/// Converts a key that an earlier version derived from the address to its current spelling. If
+/// duplicates are mailed, the key ends with `#` and the occurrence number.
 fn key_in_one_spelling<'a>(key: &'a str, email: &str) -> Cow<'a, str> {
     let now = key_of(email);
     if key.starts_with(&now) {
@@ -126,21 +127,21 @@ fn key_in_one_spelling<'a>(key: &'a str, email: &str) -> Cow<'a, str> {
     }
 }
 
-/// What besides the key makes two recipients the same.
+/// What makes two recipients the same, in addition to the key.
 pub(super) enum Compare {
     KeyOnly,
     Exact,
     Folded,
 }
 
-/// From which campaign and environment a run takes over outcomes, and how recipients are compared.
+/// The campaign and environment whose outcomes a run takes over, and how recipients are compared.
 pub(super) struct Scope {
     pub(super) campaign: String,
     pub(super) env: Option<String>,
     pub(super) compare: Compare,
 }
 
-/// How recipients are compared, by the way in which their run found duplicates.
+/// How recipients are compared, given the dedupe mode of their run.
 pub(super) fn compare(dedupe: Dedupe) -> Compare {
     match dedupe {
         Dedupe::Off => Compare::KeyOnly,
@@ -160,7 +161,8 @@ fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
     Ok(Scope { campaign, env, compare })
 }
 
-/// Settles the rows of a run that is being sealed by what became of the same recipients before.
+/// Settles the rows of a run that is being sealed with the outcomes of the same recipients in
+/// earlier runs.
 pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Some(earlier) = Earlier::find(conn, key, scope(conn, seq)?, seq)? else { return Ok(()) };
     earlier.gather(conn)?;
@@ -168,21 +170,22 @@ pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<
     earlier.forget(conn)
 }
 
-/// Earlier runs of a campaign, and what is left of removed ones.
+/// Earlier runs of a campaign, and the hashes of removed ones.
 pub(super) struct Earlier {
-    /// Their numbers, oldest first.
+    /// The numbers of the runs, oldest first.
     runs: Vec<i64>,
     compare: Compare,
-    /// Under the campaign's own id.
+    /// Hashes under the campaign's own id.
     own: Hasher,
-    /// Under its other ids; needed only where removed runs were recorded under them.
+    /// Hashes under the campaign's other ids. Needed only to find removed runs recorded under those
+    /// ids.
     others: Vec<Hasher>,
     has_removed: bool,
 }
 
 impl Earlier {
-    /// Finds the runs that were planned before the run with number `before`; `None` where there is
-    /// none and none was removed.
+    /// Finds the campaign's runs that were planned before the run with number `before`. `None` if
+    /// there are none and the workspace has no removed runs.
     pub(super) fn find(
         conn: &Connection,
         key: &[u8; 32],
@@ -198,16 +201,16 @@ impl Earlier {
         if runs.is_empty() && !has_removed {
             return Ok(None);
         }
-        // The campaign's own id stands first.
+        // The campaign's own id comes first.
         let mut hashers = kin.iter().map(|id| Hasher::new(key, id, env.as_deref()));
         let Some(own) = hashers.next() else { return Ok(None) };
         let others = if has_removed { hashers.collect() } else { Vec::new() };
         Ok(Some(Self { runs, compare, own, others, has_removed }))
     }
 
-    /// Gathers what the runs decided in a table of this connection.
+    /// Collects the outcomes of the runs in a temporary table.
     pub(super) fn gather(&self, conn: &Connection) -> Result<()> {
-        // The cache holds the hashes of a large run, which are looked up in no order.
+        // The cache fits the hashes of a large run, which are looked up in random order.
         conn.execute_batch(
             "PRAGMA temp.cache_size = -16384;
              CREATE TEMP TABLE IF NOT EXISTS earlier(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
@@ -219,7 +222,7 @@ impl Earlier {
         Ok(())
     }
 
-    /// Frees what was gathered.
+    /// Deletes the collected outcomes and releases their memory.
     pub(super) fn forget(&self, conn: &Connection) -> Result<()> {
         Ok(conn.execute_batch("DELETE FROM temp.earlier; PRAGMA shrink_memory")?)
     }
@@ -228,7 +231,7 @@ impl Earlier {
         Lookup::new(conn, self.has_removed)
     }
 
-    /// What was decided about a recipient; an acceptance comes before all else.
+    /// The earlier outcome of a recipient. An acceptance takes precedence.
     pub(super) fn decision(
         &self,
         lookup: &mut Lookup<'_>,
@@ -254,8 +257,8 @@ impl Earlier {
     }
 }
 
-/// The outcome that a recipient takes over: an acceptance in any case, anything else only where it
-/// is open and not suppressed.
+/// The outcome that a recipient takes over. An acceptance is always taken over, other outcomes only
+/// by an open recipient, which is not suppressed.
 pub(super) fn taken_over(found: &Found, is_open: bool) -> Option<Outcome> {
     match found.outcome {
         Outcome::Accepted => Some(Outcome::AlreadyAccepted),
@@ -263,8 +266,8 @@ pub(super) fn taken_over(found: &Found, is_open: bool) -> Option<Outcome> {
     }
 }
 
-/// Adds what one earlier run decided to the gathered decisions; runs come oldest first, and the
-/// oldest has nothing to take back.
+/// Adds the outcomes of one earlier run to the collected ones. Runs are added oldest first. The
+/// oldest has no earlier outcomes to replace.
 fn gather(
     conn: &Connection,
     hasher: &Hasher,
@@ -315,19 +318,19 @@ fn gather(
     Ok(())
 }
 
-/// What an earlier run says about a recipient of this one.
+/// The outcome of a recipient in an earlier run.
 pub(super) struct Found {
     outcome: Outcome,
     reason: Option<i64>,
     code: String,
     detail: String,
-    /// The name of the run, empty when it has been removed.
+    /// The run's id; empty if the run was removed.
     run: String,
-    /// Where that run has it from.
+    /// The run that the earlier run took this outcome over from.
     from: Option<String>,
 }
 
-/// Finds what earlier runs say about a hash.
+/// Looks up earlier outcomes by hash.
 pub(super) struct Lookup<'a> {
     live: Statement<'a>,
     row: Statement<'a>,
@@ -344,8 +347,8 @@ impl<'a> Lookup<'a> {
         })
     }
 
-    /// What was decided; a run that is still there comes before a removed one, unless that had
-    /// accepted.
+    /// Looks up one hash. An existing run takes precedence over a removed one, unless the removed
+    /// run had accepted the recipient.
     fn find(&mut self, hash: &Hash) -> Result<Option<Found>> {
         let recipient: Option<i64> = self.live.query_row([hash], |row| row.get(0)).optional()?;
         let mut found = None;
@@ -401,8 +404,8 @@ fn apply(conn: &Connection, earlier: &Earlier, seq: i64) -> Result<()> {
         conn.prepare("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = ?4, detail = ?5, carried_from = ?6 WHERE id = ?1")?;
     let mut after = first - 1;
     loop {
-        // The rows that the query reads are those that the update changes, so a page is read before
-        // any of it is changed.
+        // The update changes rows that the query reads, so each page is read completely before it
+        // is changed.
         let page: Vec<(i64, i64, String, String)> = rows
             .query_map([after, last], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
@@ -420,7 +423,7 @@ fn apply(conn: &Connection, earlier: &Earlier, seq: i64) -> Result<()> {
                     format!("run {}", found.run)
                 }
             };
-            // The run that decided, and not one that has taken it over as well.
+            // Names the run that decided, even if another run has taken the outcome over since.
             let from = found.from.clone().unwrap_or_else(named);
             let (reason, code, detail) = match outcome {
                 Outcome::AlreadyAccepted => (
@@ -436,9 +439,9 @@ fn apply(conn: &Connection, earlier: &Earlier, seq: i64) -> Result<()> {
     }
 }
 
-/// Closes the open rows of a run that is being sealed that the campaign's run before did not leave
-/// with one of these outcomes: they keep the outcome that they have there, and those that it did
-/// not have are held.
+/// Closes open rows of a run that is being sealed, except recipients that have one of these
+/// outcomes in the campaign's previous run. A closed row keeps its outcome from the previous run.
+/// Recipients that the previous run did not contain are held.
 pub(super) fn leave_out(
     conn: &Connection,
     key: &[u8; 32],
@@ -503,7 +506,7 @@ pub(super) fn leave_out(
     Ok(())
 }
 
-/// Writes hashes of what became of people in runs that are not in the ledger.
+/// Stores hashed outcomes of recipients from runs that are not in the ledger.
 pub(super) struct Keeper<'a> {
     hasher: Hasher,
     keep: Statement<'a>,
@@ -527,8 +530,8 @@ impl<'a> Keeper<'a> {
         Ok(Self { hasher: Hasher::new(key, campaign, env), keep, forget })
     }
 
-    /// Keeps one outcome under the hashes of key and address. Without an outcome the recipient may
-    /// be mailed, unless it was accepted before.
+    /// Stores one outcome under the hashes of key and address. `None` allows sending to the
+    /// recipient, unless it was accepted before.
     pub(super) fn keep(
         &mut self,
         key: &str,
@@ -553,8 +556,8 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Keeps hashes of the recipients that a run about to be removed reached, was refused, or may have
-/// reached.
+/// Stores hashes of the recipients of a run that is about to be removed: accepted, rejected,
+/// unknown and claimed ones.
 pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Scope { campaign, env, .. } = scope(conn, seq)?;
     let hasher = Hasher::new(key, &campaign, env.as_deref());

@@ -1,7 +1,9 @@
-//! Claim and settle: what is durable before the wire is touched, and what came of it.
+//! Claims and settles batches: what is stored durably before the first byte is sent, and the
+//! results.
 //!
-//! A recipient is claimed only while it is open or waiting, and settled only by the batch that
-//! holds its claim; anything else is an error, so that no defect elsewhere mails a recipient twice.
+//! A recipient can be claimed only while it is open or waiting for a retry, and can be settled only
+//! by the batch that claimed it. Anything else is an error, so that a defect elsewhere cannot mail
+//! a recipient twice.
 
 use std::collections::HashMap;
 
@@ -18,7 +20,7 @@ use crate::ledger::{Claimed, Draft, Settled};
 use crate::model::outcome::{Outcome, Reason};
 use crate::provider::{Feedback, RowNumber, Verdict};
 
-/// The trace of this process and the boot it runs in, as recorded with each batch.
+/// The trace of this process and the boot id of the machine, as recorded with each batch.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     pub(super) trace: Option<String>,
@@ -38,7 +40,7 @@ pub(super) fn claim(
         .ok_or_else(|| Fault::NoSuchRun(draft.run.clone()))?;
     if state != 1 {
         return Err(Fault::Damaged(format!(
-            "run {} is not open, so nothing of it can be claimed",
+            "run {} is not open, so its recipients cannot be claimed",
             draft.run
         )));
     }
@@ -97,8 +99,8 @@ pub(super) fn claim(
                 "{} instead of {}: {}",
                 draft.provider, passed_over.provider, passed_over.why
             );
-            // The batch itself shows the claim; `code` keeps the first choice, which the row no
-            // longer does.
+            // The batch's row records the claim. `code` keeps the planned provider, which the
+            // recipient's row no longer names.
             remember(
                 conn,
                 codes::id_of(seq, member.row)?,
@@ -114,8 +116,8 @@ pub(super) fn claim(
     Ok(Claimed::Batch(batch))
 }
 
-/// Yields every few rows, so that a sender that waits for this core goes first: a claim takes
-/// longer than a message.
+/// Yields every few rows, so that a sending thread waiting for this core runs first. A claim takes
+/// longer than sending a message.
 fn make_way(rows_done: usize) {
     const ROWS: usize = 16;
     if rows_done % ROWS == ROWS - 1 {
@@ -173,7 +175,7 @@ fn remember(
     Ok(())
 }
 
-/// What a member's row becomes.
+/// The new state of a member's row.
 struct Change<'a> {
     state: i64,
     outcome: Option<Outcome>,
@@ -181,12 +183,12 @@ struct Change<'a> {
     code: &'a str,
     detail: &'a str,
     provider_id: &'a str,
-    /// Hand-overs to add to the attempts.
+    /// The number of attempts to add.
     attempts: i64,
-    /// Whether a hand-over was begun, which caps count.
+    /// Whether a submission was begun. Caps count it.
     begun: bool,
     next_at: Option<Timestamp>,
-    /// What `why` calls it; nothing where the row itself shows it.
+    /// The decision's name in `why`; `None` if the row itself shows it.
     what: Option<&'static str>,
 }
 
@@ -251,7 +253,7 @@ impl<'a> Change<'a> {
                 what: Some("not_taken"),
                 ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
             },
-            // `close` keeps what its last attempt left.
+            // `expire` keeps the result of the last attempt.
             Settled::Expired => {
                 Self { outcome: Some(Outcome::Deferred), state: FINAL, ..Self::void() }
             }
@@ -264,8 +266,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Never begun. It waits until now instead of being open, so that `next` names it whatever row
-    /// it is asked from.
+    /// The attempt never began. The row waits for a retry that is due now. Unlike an open row,
+    /// `next` then returns it whatever row the caller asks from.
     fn void() -> Self {
         Self { attempts: 0, begun: false, ..Self::new(WAITING, None, None, "", "") }
     }
@@ -303,8 +305,8 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Closes a batch. Of several items about one member the first counts; members without one are
-/// void.
+/// Closes a batch. If there are several results for one member, the first counts. Members without a
+/// result are void.
 pub(super) fn close(
     conn: &Connection,
     seq: i64,
@@ -352,7 +354,7 @@ pub(super) fn close(
         tracing::warn!(
             batch = batch.id,
             row,
-            "a verdict about a recipient that is not in the batch was left out"
+            "ignored a verdict about a recipient that is not in the batch"
         );
     }
     conn.prepare_cached("UPDATE batches SET settled_at = ?2, size = ?3 WHERE id = ?1")?
@@ -360,8 +362,8 @@ pub(super) fn close(
     Ok(())
 }
 
-/// Leaves a member `deferred` whose retries are over, with the answer and the time of its last
-/// attempt.
+/// Makes a member `deferred` because its time for retries has ended. Keeps the reply and the time
+/// of its last attempt.
 fn expire(conn: &Connection, id: i64, batch: i64, now: Timestamp) -> Result<()> {
     let changed = conn
         .prepare_cached("UPDATE recipients SET state = 0, outcome = ?3, next_at = NULL WHERE id = ?1 AND state = 3 AND batch = ?2")?
@@ -384,7 +386,7 @@ fn expire(conn: &Connection, id: i64, batch: i64, now: Timestamp) -> Result<()> 
     )
 }
 
-/// Gives an open recipient to another provider, and remembers which one it went through.
+/// Assigns an open recipient to another provider, and records the previous one.
 fn pass_on(conn: &Connection, id: i64, to: &str, why: &str, now: Timestamp) -> Result<()> {
     let from: String = conn
         .prepare_cached("SELECT provider FROM recipients WHERE id = ?1")?
@@ -403,7 +405,7 @@ fn pass_on(conn: &Connection, id: i64, to: &str, why: &str, now: Timestamp) -> R
     )
 }
 
-/// Changes a member's row; `outcome` is the statement for one that was begun.
+/// Changes a member's row. `outcome` is the prepared statement for a submission that was begun.
 fn apply(
     conn: &Connection,
     outcome: &mut Statement<'_>,
@@ -449,8 +451,8 @@ fn apply(
     Ok(())
 }
 
-/// Gives an unknown recipient what was found out about it, with the evidence. An open one stays as
-/// it is.
+/// Stores the resolution of an unknown recipient with its evidence. Leaves the recipient unchanged
+/// if the result is not final.
 pub(super) fn reconcile(
     conn: &Connection,
     id: i64,
@@ -485,7 +487,7 @@ pub(super) fn reconcile(
     Ok(())
 }
 
-/// What recovery does with a member that was certainly not taken.
+/// What recovery does with a member that was certainly not accepted.
 pub(super) fn open_again(now: Timestamp, verdict: Option<&Verdict>) -> Settled {
     match verdict {
         Some(Verdict::NotTaken { refusal, counts }) => {

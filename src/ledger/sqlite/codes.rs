@@ -1,5 +1,5 @@
-//! How outcomes, reasons and times are stored in the tables. The numbers are on disk: lists only
-//! grow, at their end.
+//! How outcomes, reasons and times are stored in the tables. The numbers are on disk, so the lists
+//! may only be extended at the end.
 
 use jiff::Timestamp;
 
@@ -44,30 +44,29 @@ const REASONS: [Reason; 22] = [
     Reason::Interrupted,
 ];
 
-/// `recipients.state`.
+/// Values of `recipients.state`.
 pub(crate) const FINAL: i64 = 0;
 pub(crate) const OPEN: i64 = 1;
 pub(crate) const WAITING: i64 = 2;
 pub(crate) const CLAIMED: i64 = 3;
 
 fn place<T: PartialEq>(list: &[T], value: &T) -> i64 {
-    list.iter()
-        .position(|v| v == value)
-        .expect("the lists hold every value, which a test makes sure of") as i64
+    list.iter().position(|v| v == value).expect("a test ensures that the lists contain every value")
+        as i64
 }
 
 fn at<T: Copy>(list: &[T], number: i64, what: &str) -> Result<T> {
     usize::try_from(number)
         .ok()
         .and_then(|n| list.get(n).copied())
-        .ok_or_else(|| Fault::Damaged(format!("no {what} has the number {number}")))
+        .ok_or_else(|| Fault::Damaged(format!("{number} is not the number of a known {what}")))
 }
 
 pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
     place(&OUTCOMES, &outcome)
 }
 
-/// The numbers of some outcomes as a list in SQL.
+/// The numbers of several outcomes as an SQL list.
 pub(crate) fn list_of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> String {
     outcomes
         .into_iter()
@@ -100,7 +99,8 @@ pub(crate) fn cohort(number: i64) -> Cohort {
 }
 
 pub(crate) fn time(micros: i64) -> Result<Timestamp> {
-    Timestamp::from_microsecond(micros).map_err(|_| Fault::Damaged(format!("{micros} is no time")))
+    Timestamp::from_microsecond(micros)
+        .map_err(|_| Fault::Damaged(format!("{micros} is not a valid time in microseconds")))
 }
 
 pub(crate) fn times(micros: Option<i64>) -> Result<Option<Timestamp>> {
@@ -118,26 +118,26 @@ pub(crate) fn ids_of(seq: i64) -> (i64, i64) {
 pub(crate) fn id_of(seq: i64, row: RowNumber) -> Result<i64> {
     match i64::try_from(row) {
         Ok(row) if row < 1 << ROW_BITS => Ok((seq << ROW_BITS) | row),
-        _ => Err(Fault::Damaged(format!("row {row} is beyond what a run can hold"))),
+        _ => Err(Fault::Damaged(format!("row {row} exceeds the maximum size of a run"))),
     }
 }
 
-/// The row that an id stands for.
+/// The row number in an id.
 pub(crate) fn row_of(id: i64) -> RowNumber {
     (id & ((1 << ROW_BITS) - 1)) as RowNumber
 }
 
-/// The number of the run that an id belongs to.
+/// The run number in an id.
 pub(crate) fn seq_of(id: i64) -> i64 {
     id >> ROW_BITS
 }
 
-/// The members of a batch as its row holds them: eight bytes for each, little-endian.
+/// Encodes the members of a batch for its row: eight bytes each, little-endian.
 pub(crate) fn pack(members: impl Iterator<Item = RowNumber>) -> Vec<u8> {
     members.flat_map(RowNumber::to_le_bytes).collect()
 }
 
-/// Reads back what `pack` wrote.
+/// Decodes the bytes written by `pack`.
 pub(crate) fn unpack(members: &[u8]) -> impl Iterator<Item = RowNumber> + '_ {
     members.as_chunks::<8>().0.iter().map(|eight| RowNumber::from_le_bytes(*eight))
 }

@@ -1,8 +1,8 @@
-//! A ledger that can be read and not written is opened as a copy.
+//! Opens a temporary copy of a ledger that can be read but not written.
 //!
 //! SQLite cannot open a database with a write-ahead log in a directory where it cannot create
-//! files. The copy lies in a directory of its own that only this user can enter, and loses its name
-//! as soon as it is open, so that nothing remains of it when the process ends or is killed.
+//! files. The copy is made in a new directory that only this user can enter. Its files are deleted
+//! as soon as they are open, so nothing remains when the process ends or is killed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,14 +17,14 @@ use crate::ledger::loss::Remains;
 use crate::ledger::{LedgerError, LedgerResult, trace};
 use crate::model::shown::Shown;
 
-/// How often copying begins anew because another machine has written meanwhile, and the pause
-/// before.
+/// How often the copy is restarted because a process has written to the ledger meanwhile, and the
+/// pause between two attempts.
 const TIMES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl SqliteLedger {
-    /// Opens a copy of the ledger in `state_dir`, which is left as it is; what is written to it is
-    /// gone with it. `None` where there is none.
+    /// Opens a copy of the ledger in `state_dir`. The ledger is not changed, and changes to the
+    /// copy are discarded. `None` if there is no ledger.
     pub(in crate::ledger) fn open_copy(state_dir: &Path) -> LedgerResult<Option<Self>> {
         let path = Self::path(state_dir);
         let shown = path.shown();
@@ -64,8 +64,8 @@ impl SqliteLedger {
     }
 }
 
-/// Copies a database with its log. What a checkpoint writes meanwhile would not belong together:
-/// then it begins anew.
+/// Copies a database with its write-ahead log. If a checkpoint changes the files meanwhile, the
+/// copies would not match, so both are copied again.
 fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
     for _ in 0..TIMES {
         let before = State::of(from)?;
@@ -77,22 +77,22 @@ fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
         if State::of(from)? == before {
             return Ok(());
         }
-        // Left behind by the attempt before, it would be taken for the log of the next one.
+        // The log of the failed attempt must not be used with the next copy.
         let _ = std::fs::remove_file(beside(to, "-wal"));
         std::thread::sleep(PAUSE);
     }
-    Err(io::Error::other("it is written to all the time"))
+    Err(io::Error::other("another process kept writing to the ledger while it was being copied"))
 }
 
-/// What a checkpoint changes: the file, and the beginning of the log. A log that only grows may be
-/// cut anywhere.
+/// The parts of the files that a checkpoint changes: the database file, and the header of the
+/// write-ahead log. A log that was only appended to may be copied up to any point.
 #[derive(PartialEq, Eq)]
 struct State {
     file: (u64, u64, i64, i64),
     log: Option<Vec<u8>>,
 }
 
-/// The length of a log's header, in bytes.
+/// The length of a write-ahead log's header, in bytes.
 const LOG_HEADER: u64 = 32;
 
 impl State {

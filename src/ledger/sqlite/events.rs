@@ -1,8 +1,8 @@
-//! Events: written down once, linked to the recipient they are about, with the suppression that
-//! follows from them in the same transaction.
+//! Stores each event once, links it to its recipient, and stores the suppression that follows from
+//! it in the same transaction.
 //!
-//! An event never changes an outcome. Whatever is learned is numbered in `unfiled` until it is in
-//! the suppression file.
+//! An event never changes an outcome. Every learned suppression is listed in `unfiled` until it is
+//! in the suppression file.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,8 @@ use crate::model::event::{
 use crate::model::outcome::Reason;
 use crate::provider::Feedback;
 
-/// Writes an event down. `None` when what it is to be found by has to be gathered first; then it is
-/// to be asked again.
+/// Stores an event. Returns `None` if the names needed to find its recipient are not indexed
+/// completely yet; the caller must then try again.
 pub(super) fn take(
     conn: &Connection,
     event: &Event,
@@ -42,7 +42,8 @@ pub(super) fn take(
             ..Seen::default()
         }));
     }
-    // Neither does it count towards the rule for soft bounces, which asks by address.
+    // An event reported only by free text is linked to no recipient. It does not count as a soft
+    // bounce either, because that count is by address.
     if event.is_hearsay {
         write(conn, event, None, "", now)?;
         return Ok(Some(Seen { is_new: true, is_hearsay: true, ..Seen::default() }));
@@ -51,14 +52,14 @@ pub(super) fn take(
         return Ok(None);
     }
     let found = names::find(conn, event)?;
-    // A link outlives the run that its mail belongs to: then the token alone knows the person.
+    // A link works even after its run was removed. Then only the token identifies the recipient.
     let kept = if found.is_none() && !event.token.is_empty() {
         names::person(conn, &event.token, now)?.flatten()
     } else {
         None
     };
-    // Where the message is certainly ours, the recipient that we mailed is meant, whatever address
-    // a forward has made of it.
+    // If the event identifies a message of ours, the recipient that we mailed counts, even if a
+    // forward has changed the address.
     let email = match (&found, &kept) {
         (Some(found), _) if found.by.is_exact() => key_of(&found.email),
         (_, Some(kept)) => kept.entry.clone(),
@@ -92,7 +93,7 @@ fn about(conn: &Connection, recipient: Option<i64>) -> Result<Option<(String, u6
 fn word_of(by: LinkedBy) -> Result<String> {
     match serde_json::to_value(by)? {
         serde_json::Value::String(word) => Ok(word),
-        other => Err(Fault::Damaged(format!("{other} is no word"))),
+        other => Err(Fault::Damaged(format!("{other} is not a word"))),
     }
 }
 
@@ -139,7 +140,7 @@ fn write(
     Ok(())
 }
 
-/// Keeps a raw payload once, whatever number of events it reports. Returns its number.
+/// Stores a raw payload once, even if it reports several events. Returns its number.
 fn keep_payload(conn: &Connection, raw: &Raw) -> Result<i64> {
     let hash = raw.hash();
     let mut find = conn.prepare_cached("SELECT id FROM payloads WHERE hash = ?1")?;
@@ -153,7 +154,7 @@ fn keep_payload(conn: &Connection, raw: &Raw) -> Result<i64> {
     Ok(conn.last_insert_rowid())
 }
 
-/// Adds a word to a recipient's feedback, once.
+/// Adds a word to a recipient's feedback, unless it is already there.
 fn tell(conn: &Connection, id: i64, word: &str) -> Result<()> {
     conn.prepare_cached(
         "UPDATE recipients SET feedback = CASE WHEN feedback = '' THEN ?2 ELSE feedback || ' ' || ?2 END
@@ -163,7 +164,7 @@ fn tell(conn: &Connection, id: i64, word: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the provider reported with its reply about a message that it accepted.
+/// Stores feedback that the provider reported together with its reply to an accepted message.
 pub(super) fn with_reply(
     conn: &Connection,
     seq: i64,
@@ -187,8 +188,8 @@ pub(super) fn with_reply(
     Ok(())
 }
 
-/// Keeps the suppression that follows from an event; says whether one was left out because no
-/// recipient vouches for the event.
+/// Stores the suppression that follows from an event. The flag is true if it was not stored because
+/// the event comes from an unauthenticated source and matches no recipient.
 fn learn(
     conn: &Connection,
     event: &Event,
@@ -197,7 +198,7 @@ fn learn(
     believe: Believe,
     now: Timestamp,
 ) -> Result<(Option<LedgerSuppression>, bool)> {
-    // Of a recipient of a removed run only the hash is left.
+    // For a recipient of a removed run, only the hash of the address is stored.
     if Address::parse(email).is_err() && !email.starts_with("sha256:") {
         return Ok((None, false));
     }
@@ -243,8 +244,8 @@ fn learn(
     Ok((Some(learned), false))
 }
 
-/// How many soft bounces of an address fall into the rule's time around `at`; reports may come in
-/// any order.
+/// The maximum number of soft bounces of an address within one period of the rule that includes
+/// `at`. Reports may arrive in any order.
 fn soft_bounces(conn: &Connection, email: &str, at: Timestamp, rule: SoftBounces) -> Result<u64> {
     let within = i64::try_from(rule.within.as_micros()).unwrap_or(i64::MAX);
     let classes = SoftBounces::CLASSES.map(|class| format!("'{class}'")).join(", ");
@@ -269,8 +270,8 @@ fn soft_bounces(conn: &Connection, email: &str, at: Timestamp, rule: SoftBounces
     Ok(most.unwrap_or_default() as u64)
 }
 
-/// Suppressions that are not known to be in the file. One that was taken back meanwhile is no
-/// longer waited for.
+/// Suppressions that may be missing from the file. A suppression removed since then is not
+/// included.
 pub(super) fn unfiled(conn: &Connection, limit: usize) -> Result<Vec<Unfiled>> {
     let mut query = conn.prepare_cached(
         "SELECT s.id, u.begun, s.entry, s.reason, s.scope, s.source, s.created_at, s.expires_at, s.note
@@ -300,7 +301,7 @@ pub(super) fn filed(conn: &Connection, numbers: &[i64], done: bool) -> Result<()
     Ok(())
 }
 
-/// How many recipients of a run each word of feedback is recorded for.
+/// The number of recipients of a run for each feedback word.
 pub(super) fn counts(conn: &Connection, seq: i64) -> Result<BTreeMap<String, u64>> {
     let mut query = conn.prepare_cached("SELECT type, bounce, count(DISTINCT recipient) FROM events WHERE run = ?1 GROUP BY type, bounce")?;
     let mut rows = query.query([seq])?;
@@ -315,7 +316,7 @@ pub(super) fn counts(conn: &Connection, seq: i64) -> Result<BTreeMap<String, u64
     Ok(counts)
 }
 
-/// A word out of a column that may be null.
+/// Reads a word from a column that may be null.
 fn word<T: std::str::FromStr<Err = String>>(row: &Row<'_>, column: usize) -> Result<Option<T>> {
     let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     text.map(|text| text.parse().map_err(Fault::Damaged)).transpose()
@@ -378,8 +379,8 @@ fn kept(row: &Row<'_>) -> Result<KeptEvent> {
     })
 }
 
-/// A run is removed: its events stay known by their ids, so that none counts again, and nothing in
-/// them names anybody any more.
+/// Anonymizes the events of a run that is being removed. Their ids stay, so that an event delivered
+/// again is not counted twice.
 pub(super) fn forget(conn: &Connection, seq: i64) -> Result<()> {
     conn.execute(
         "UPDATE events SET run = NULL, recipient = NULL, linked_by = NULL, told = NULL, email = '', reason = '', provider_id = '', message_id = '',

@@ -1,8 +1,8 @@
-//! What gates and pause rules are judged by: how many of those who were accepted have bounced or
-//! complained since, and how many failed.
+//! The numbers that gates and pause rules use: how many accepted recipients bounced or complained
+//! since, and how many failed.
 //!
-//! Events are few and stand in an index, so they are counted first; a run's rows are read through
-//! only where there are enough events.
+//! Events are few and indexed, so they are counted first. A run's rows are read only if there are
+//! enough events.
 
 use std::collections::BTreeMap;
 
@@ -21,14 +21,14 @@ use crate::model::outcome::{Outcome, Reason};
 use crate::model::pause::{FeedbackRate, Watched};
 use crate::provider::RowNumber;
 
-/// The events that count as one kind. A report that a message is no spam is no complaint.
+/// The SQL condition for events of one kind. A "not spam" report does not count as a complaint.
 fn counts_as(kind: EventKind) -> String {
     format!("e.type = '{kind}' AND coalesce(e.class, '') <> '{}'", Class::NotSpam)
 }
 
 pub(super) fn has_feedback(conn: &Connection, since: Timestamp) -> Result<bool> {
-    // Only the newest events are searched: there may be many that came with a reply or by webhook,
-    // which do not count here.
+    // Searches only the newest events. There may be many events that came with a reply or by
+    // webhook, which do not count here.
     let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000)
                WHERE source NOT IN (?1, ?2) AND received_at >= ?3 LIMIT 1";
     Ok(conn.prepare_cached(sql)?.exists(params![
@@ -63,8 +63,8 @@ pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {
     })
 }
 
-/// How many accepted recipients of the canary are at each of these domains; domains without one are
-/// left out.
+/// The number of accepted canary recipients at each of these domains. Domains without one are
+/// omitted.
 pub(super) fn canary_at(
     conn: &Connection,
     run: &str,
@@ -110,7 +110,7 @@ pub(super) fn feedback_rates(
     let happened = match watched {
         Watched::Bounced => events(EventKind::Bounced),
         Watched::Complained => events(EventKind::Complained),
-        // Attempts are those that did not end in acceptance.
+        // Acceptances do not create rows in `attempts`.
         Watched::Failed => format!(
             "SELECT r.provider, r.domain, count(*) FROM recipients r
              WHERE r.id IN (SELECT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND at >= ?3) AND ?4 = r.run AND {handed_over}
@@ -183,7 +183,7 @@ pub(super) fn hold(
             .collect::<rusqlite::Result<_>>()?;
         let mut change =
             conn.prepare_cached("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, next_at = NULL WHERE id = ?1")?;
-        // Unlike a decision about all of a run, this one is kept with each of them.
+        // Recorded with each recipient, because the decision does not apply to the whole run.
         let mut tell = conn.prepare_cached("INSERT INTO attempts(recipient, at, what, reason, code, detail) VALUES (?1, ?2, 'held', ?3, '', ?4)")?;
         for id in &found {
             if former::keep(

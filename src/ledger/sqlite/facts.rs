@@ -15,7 +15,8 @@ pub(super) fn remember(conn: &Connection, fact: &Fact) -> Result<()> {
     Ok(())
 }
 
-/// Under the lock that every writer holds: what was read is still true when it is acted on.
+/// Runs under the write lock, so the facts that `may` has read are still current when the new fact
+/// is stored.
 pub(super) fn remember_if(
     conn: &Connection,
     fact: &Fact,

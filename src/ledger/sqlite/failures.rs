@@ -1,4 +1,4 @@
-//! Failures of a run by receiving domain and by what was said, and one person's rows in all runs.
+//! Failures of a run by receiving domain and reply, and the rows of one address in all runs.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::model::event::{Class, EventKind};
 use crate::model::outcome::Outcome;
 use crate::model::pause::Watched;
 
-/// The domain with the most failures, and the words that were said most.
+/// The domain with the most failures, and the most frequent replies.
 pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> Result<Failures> {
     let seq = seq_of(conn, run)?;
     let (first, last) = codes::ids_of(seq);
@@ -57,7 +57,8 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
         *domains.entry(domain).or_default() += 1;
         *said.entry(words).or_default() += 1;
     }
-    // Of several with as many, the first by name, so that the same failures read alike.
+    // Among equal counts, the alphabetically first name is chosen, so that the result is
+    // reproducible.
     let most = |counts: BTreeMap<String, u64>| {
         counts.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or_default()
     };
@@ -66,11 +67,10 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
     Ok(failures)
 }
 
-/// The rows of all runs with this address, newest run first. All rows at its domain are read
-/// through.
+/// The rows with this address in all runs, newest run first. Reads all rows at its domain.
 pub(super) fn rows_of(conn: &Connection, email: &str) -> Result<Vec<(RunId, LedgerRow)>> {
     let wanted = key_of(email);
-    // Of what is no address the domain is not kept.
+    // Rows with an invalid address have an empty domain.
     let domain =
         Address::parse(email).map_or_else(|_| String::new(), |address| address.domain().to_owned());
     let mut ids: Vec<(i64, i64)> = Vec::new();

@@ -1,4 +1,4 @@
-//! What can go wrong inside one request, before it is known under which path it is reported.
+//! Errors inside one request, before the path of the ledger is added to them.
 
 use std::path::Path;
 
@@ -8,34 +8,34 @@ use crate::ledger::access::{self, Denied, Need};
 use crate::ledger::{Leaves, LedgerError};
 use crate::model::shown::Shown;
 
-/// The failure of one request.
+/// The error of one request.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Sql(rusqlite::Error),
-    /// A later version of the tables than this program knows.
+    /// A later version of mailbatch wrote the tables.
     Newer {
         found: i64,
         known: i64,
     },
     NoSuchRun(String),
     Damaged(String),
-    /// SQLite keeps the journal of this mode, whatever it is asked for.
+    /// SQLite cannot switch the database to WAL; it stays in this journal mode.
     NoLog(String),
     /// Another program's database.
     Foreign(String),
-    /// One of its files is gone or was replaced, or what lies beside it names runs that it does not
+    /// A ledger file is missing or was replaced, or other files name runs that the ledger does not
     /// know.
     Lost(String),
 }
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
-/// SQLITE_IOERR_SHMSIZE: the shared-memory file could not grow, which is how a full disk shows when
-/// a ledger is opened.
+/// SQLITE_IOERR_SHMSIZE: the shared-memory file could not grow. A full disk causes this when a
+/// ledger is opened.
 const SHM_CANNOT_GROW: i32 = 4874;
 
 impl Fault {
-    /// The error as the callers of the ledger see it.
+    /// Converts to the error that the ledger's callers see.
     pub(super) fn at(self, path: &str) -> LedgerError {
         let path = path.to_owned();
         match self {
@@ -43,10 +43,10 @@ impl Fault {
                 LedgerError::Full { ledger: path }
             }
             Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                LedgerError::Broken { ledger: path, detail: "this is no SQLite database".into() }
+                LedgerError::Broken { ledger: path, detail: "this is not an SQLite database".into() }
             }
             Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                let detail = format!("{} holds the ledger's write lock, and has held it for too long", super::patience::holder(&path));
+                let detail = format!("{} has held the ledger's write lock for too long", super::patience::holder(&path));
                 LedgerError::Locked { ledger: path, detail }
             }
             Self::Sql(e) if is_short_of_memory(&e) => LedgerError::Denied {
@@ -59,7 +59,7 @@ impl Fault {
             Self::NoLog(mode) => LedgerError::Denied {
                 ledger: path,
                 why: format!("the file system allows no write-ahead log (journal mode is {mode})"),
-                mend: "the ledger needs a local file system with locks and shared memory: put the workspace on one".into(),
+                mend: "move the workspace to a local file system that supports locks and shared memory".into(),
             },
             Self::Newer { found, known } => LedgerError::Newer { ledger: path, found, known },
             Self::NoSuchRun(run) => LedgerError::NoSuchRun(format!("there is no run {run}")),
@@ -70,7 +70,7 @@ impl Fault {
     }
 }
 
-/// Whether the system gave SQLite no memory, which says nothing against what the file holds.
+/// Whether SQLite ran out of memory. This does not mean that the file is damaged.
 fn is_short_of_memory(error: &rusqlite::Error) -> bool {
     // SQLITE_IOERR_NOMEM, SQLITE_IOERR_SHMMAP and SQLITE_IOERR_MMAP.
     const EXTENDED: [i32; 3] = [3082, 5386, 6154];
@@ -79,14 +79,15 @@ fn is_short_of_memory(error: &rusqlite::Error) -> bool {
         .is_some_and(|e| e.code == ErrorCode::OutOfMemory || EXTENDED.contains(&e.extended_code))
 }
 
-/// Whether SQLite was kept from using the file, which says nothing against what it holds.
+/// Whether the system denied SQLite access to the file. This does not mean that the file is
+/// damaged.
 fn is_denial(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
 }
 
-/// The error for a file that is there and cannot be used; `said` is what was said of it. Names the
-/// file that is at fault where that shows.
+/// The error for a file that exists but cannot be used. `said` is the message of SQLite or the
+/// system. Names the file that denies access, if it can be found.
 pub(super) fn denial(path: &str, said: &str) -> LedgerError {
     let ledger = Path::new(path);
     let state_dir = if ledger.file_name().is_some_and(|name| name == "ledger.db") {
@@ -100,7 +101,7 @@ pub(super) fn denial(path: &str, said: &str) -> LedgerError {
             ledger: path.to_owned(),
             why: said.to_owned(),
             mend: format!(
-                "it is there and cannot be used: `ls -l {path}*`, `lsattr {path}` and `findmnt -T {path}` show its owner, attributes and mount"
+                "the file exists but cannot be used: `ls -l {path}*`, `lsattr {path}` and `findmnt -T {path}` show its owner, attributes and mount"
             ),
         },
     }

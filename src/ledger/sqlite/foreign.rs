@@ -1,26 +1,26 @@
-//! What a file in the ledger's place is, checked before SQLite opens it: SQLite would make
-//! a database of a short file, and change the journal of another program's.
+//! Checks the kind of file at the ledger's path before SQLite opens it. SQLite would turn a short
+//! file into a database, and would change the journal mode of another program's database.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What is at the ledger's path.
+/// The kind of file at the ledger's path.
 pub(super) enum Found {
-    /// Nothing, or an empty file.
+    /// No file, or an empty file.
     Nothing,
-    /// It begins as a database does and is not cut short.
+    /// It has a database header and is not truncated.
     Database,
-    /// Anything else, in words that follow "the ledger's place holds".
+    /// Anything else, worded to follow "in the ledger's place is".
     Other(String),
 }
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// The length of its header, in bytes.
+/// The length of a database header, in bytes.
 const HEADER: usize = 100;
 
-/// Looks at the file. Errs where it cannot be looked at.
+/// Reads the beginning of the file. Fails if it cannot be read.
 pub(super) fn look(path: &Path) -> io::Result<Found> {
     let about = match std::fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -57,17 +57,17 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
         return Ok(cut("100 or more".to_owned()));
     };
     Ok(match whole_length(header) {
-        // What the file lacks may still stand in its log.
+        // The missing part may be in the write-ahead log.
         Some(whole) if about.len() < whole && !has_log(path) => cut(whole.to_string()),
         _ => Found::Database,
     })
 }
 
-/// What a file is that is no database.
+/// Describes a file that is not a database.
 fn kind_of(start: &[u8]) -> &'static str {
     let text = match std::str::from_utf8(start) {
         Ok(text) => Some(text),
-        // A character may go on behind what was read.
+        // The last character may be incomplete because only the beginning was read.
         Err(e) if e.error_len().is_none() => std::str::from_utf8(&start[..e.valid_up_to()]).ok(),
         Err(_) => None,
     };
@@ -78,7 +78,7 @@ fn kind_of(start: &[u8]) -> &'static str {
     }
 }
 
-/// The length of the file by its header, in bytes; `None` where the header does not say.
+/// The length of the file according to its header, in bytes; `None` if the header does not say.
 fn whole_length(header: &[u8; HEADER]) -> Option<u64> {
     let number = |at: usize| {
         header[at..at + 4].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
@@ -87,7 +87,7 @@ fn whole_length(header: &[u8; HEADER]) -> Option<u64> {
         1 => 65_536,
         size => size,
     };
-    // The number of pages is good only if it was written with the last change.
+    // The number of pages is valid only if the change counters match.
     (number(24) == number(92)).then(|| page_size * number(28))
 }
 

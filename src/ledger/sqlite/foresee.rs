@@ -1,4 +1,5 @@
-//! What sealing a run would carry over, found without planning it: the rules are those of `carry`.
+//! Predicts what sealing a run would carry over, without planning the run. Applies the rules of
+//! `carry`.
 
 use rusqlite::Connection;
 
@@ -8,8 +9,8 @@ use super::workspace;
 use crate::ledger::CarryQuery;
 use crate::model::outcome::Outcome;
 
-/// The outcome that each recipient would take over, `None` for one that keeps its own; `None` for
-/// all where the campaign has no earlier run, nor any that was removed.
+/// The outcome that each recipient would take over; `None` for a recipient that would keep its own.
+/// Returns `None` if the campaign has no earlier run, removed or not.
 pub(super) fn foresee(
     conn: &Connection,
     query: &CarryQuery,
@@ -25,8 +26,7 @@ pub(super) fn foresee(
     if query.people.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    // What earlier runs decided is gathered in a table of this connection; the ledger itself is
-    // only read.
+    // The temporary table needs a connection that may write. The ledger itself is only read.
     conn.pragma_update(None, "query_only", false)?;
     let found = outcomes(conn, &earlier, query);
     conn.pragma_update(None, "query_only", true)?;

@@ -1,6 +1,6 @@
-//! The outcome that a recipient had before it was opened again. It keeps it until a new attempt
-//! gives another: a recipient that is screened or held before any attempt stays `rejected`,
-//! `deferred` or `unknown`, and the new fact stands beside it.
+//! Restores the outcome that a recipient had before it was reopened. A reopened recipient that is
+//! suppressed or held before any new attempt becomes `rejected`, `deferred` or `unknown` again. The
+//! detail then says why it was not attempted.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,7 +10,8 @@ use super::fault::Result;
 use super::run_row::{note, seq_of};
 use crate::model::outcome::{Outcome, Reason};
 
-/// How `attempts.what` names the fact beside the outcome that is kept; `code` is the outcome.
+/// The value of `attempts.what` if a recipient got its previous outcome back; `code` is that
+/// outcome.
 pub(super) const KEPT: &str = "kept";
 
 /// Why an open recipient is not attempted now.
@@ -22,15 +23,15 @@ pub(super) struct NotTried<'a> {
     pub(super) detail: &'a str,
 }
 
-/// Notes beside each of these rows what it is now, so that the outcome can be given back. The rows
-/// have the outcome still.
+/// Records the current outcome of these rows, so that it can be restored later. Must be called
+/// before the outcome is changed.
 pub(super) fn remember(
     conn: &Connection,
     (first, last): (i64, i64),
     outcome: Outcome,
     now: Timestamp,
 ) -> Result<()> {
-    // An outcome that came from an earlier run has no attempt here that says the same.
+    // An outcome carried over from an earlier run has no entry in this run's attempts yet.
     conn.prepare(
         "INSERT INTO attempts(recipient, at, what, reason, code, detail)
          SELECT id, coalesce(last_at, ?4), ?5, reason, code, detail FROM recipients r
@@ -52,8 +53,8 @@ pub(super) fn remember(
     Ok(())
 }
 
-/// Gives every open recipient among these ids back what it was before it was opened again. Returns
-/// how many there were.
+/// Restores the previous outcome of every open recipient that was reopened. Returns how many there
+/// were.
 pub(super) fn keep_all(
     conn: &Connection,
     seq: i64,
@@ -81,13 +82,12 @@ pub(super) fn keep_all(
     Ok(kept)
 }
 
-/// Gives one open or waiting recipient back what it was before it was opened again; false for one
-/// that had no outcome.
+/// Restores the previous outcome of one open or waiting recipient. False if it had none.
 pub(super) fn keep(conn: &Connection, id: i64, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
     give_back(conn, id, "state IN (1, 2)", why, now)
 }
 
-/// As `keep`, for a member of a batch that was claimed and is not begun.
+/// Like `keep`, for a member of a claimed batch whose submission has not begun.
 pub(super) fn keep_claimed(
     conn: &Connection,
     id: i64,
@@ -98,8 +98,8 @@ pub(super) fn keep_claimed(
     give_back(conn, id, &format!("state = 3 AND batch = {batch}"), why, now)
 }
 
-/// Recipients that were given back what they were since then, by why they were not attempted, the
-/// most first.
+/// Counts the recipients whose previous outcome was restored since then, by the reason for not
+/// attempting them, largest count first.
 pub(super) fn kept(conn: &Connection, run: &str, since: Timestamp) -> Result<Vec<(Reason, u64)>> {
     let (first, last) = codes::ids_of(seq_of(conn, run)?);
     let mut query = conn.prepare(
@@ -149,8 +149,8 @@ fn give_back(
     Ok(true)
 }
 
-/// The outcome that the latest reopening ended, and the number of that entry; `None` where it ended
-/// none, as after a provider's fault.
+/// The outcome that the latest reopening replaced, and the number of that entry. `None` if it
+/// replaced no outcome, as after a provider's fault.
 fn before(conn: &Connection, id: i64) -> Result<Option<(Outcome, i64)>> {
     let latest: Option<(String, i64)> = conn
         .prepare_cached("SELECT detail, id FROM attempts WHERE recipient = ?1 AND what = 'reopened' ORDER BY id DESC LIMIT 1")?

@@ -1,5 +1,5 @@
-//! What the ledger knows of runs by name, and what it takes over from reports of runs that it does
-//! not know.
+//! Compares the runs in the ledger with the runs that other files name, and imports the results of
+//! runs that the ledger does not know.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,11 +16,11 @@ use crate::ledger::{Adopted, RunId, person_of, person_seed};
 use crate::model::outcome::{Outcome, Reason};
 use crate::provider::RowNumber;
 
-/// The kind of fact that names a run which was removed, or whose report was taken over.
+/// The kind of fact that names a run that was removed, or whose report was imported.
 const PAST: &str = "past_run";
 
-/// How the ledger and what lies beside it disagree, and the newest run that the ledger knows.
-/// `remains` was read before.
+/// Returns the differences between the ledger and the other files, and the newest run in the
+/// ledger. `remains` must be read before the ledger.
 pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Option<RunId>)> {
     let newest = conn
         .query_row("SELECT id FROM runs ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
@@ -56,7 +56,7 @@ pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Opt
     Ok((loss, newest))
 }
 
-/// The names of runs that were removed or taken over from what a lost ledger left behind.
+/// The ids of runs that were removed, or that were imported after a loss.
 pub(super) fn past(conn: &Connection) -> Result<HashSet<String>> {
     texts(conn, &format!("SELECT subject FROM facts WHERE kind = '{PAST}'"))
 }
@@ -65,7 +65,7 @@ fn texts(conn: &Connection, sql: &str) -> Result<HashSet<String>> {
     Ok(conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The number of the last batch that was ever made.
+/// The number of the last batch that was ever created.
 pub(super) fn batches(conn: &Connection) -> Result<i64> {
     Ok(conn
         .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'batches'", [], |row| row.get(0))
@@ -73,7 +73,7 @@ pub(super) fn batches(conn: &Connection) -> Result<i64> {
         .unwrap_or(0))
 }
 
-/// Takes the number of the next batch and returns it.
+/// Reserves the next batch number and returns it.
 pub(super) fn close_batches(conn: &Connection) -> Result<i64> {
     if conn.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'batches'", [])? == 0 {
         conn.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('batches', 1)", [])?;
@@ -81,9 +81,10 @@ pub(super) fn close_batches(conn: &Connection) -> Result<i64> {
     batches(conn)
 }
 
-/// Writes into the record of a run that the file which is still open knows more than the one that
-/// has taken its place, as soon as that is noticed: the process may be killed before it ends. Where
-/// it cannot be written, the end of the execution tries again.
+/// Records a loss as soon as it is noticed, because the process may be killed before it ends. Gives
+/// the run's record a batch number that only the ledger file in use by this process contains. The
+/// ledger that replaced it is then recognized as outdated. If the record cannot be written, the end
+/// of the execution tries again.
 pub(super) fn note_loss(conn: &Connection, state_dir: &Path, run: &str) -> Result<()> {
     if let Some(mut record) = RunRecord::read(state_dir, run) {
         record.batches = close_batches(conn)?;
@@ -92,7 +93,8 @@ pub(super) fn note_loss(conn: &Connection, state_dir: &Path, run: &str) -> Resul
     Ok(())
 }
 
-/// Notes that a run is no longer in the ledger, so that a report of it is no sign of a loss.
+/// Records that a run was removed from the ledger, so that its report is not taken as a sign of a
+/// loss.
 pub(super) fn note_past(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
     conn.prepare_cached(
         "INSERT OR REPLACE INTO facts(kind, subject, value, at) VALUES (?1, ?2, '', ?3)",
@@ -101,8 +103,8 @@ pub(super) fn note_past(conn: &Connection, run: &str, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// Keeps hashes of what became of people of a campaign in runs that are lost. Later calls decide,
-/// but nothing takes an acceptance back.
+/// Stores hashed outcomes of recipients from lost runs of a campaign. A later call overrides an
+/// earlier one, but never an acceptance.
 pub(super) fn adopt(
     conn: &Connection,
     campaign: &str,
@@ -114,8 +116,8 @@ pub(super) fn adopt(
     people.iter().try_for_each(|person| keeper.keep(&person.key, &person.email, person.outcome))
 }
 
-/// The same for rows of a run that is planned and not sealed: those that the trace of a lost run of
-/// the same list names.
+/// Stores the outcomes of lost runs for rows of a run that is planned but not sealed. The trace of
+/// a lost run of the same list names these rows.
 pub(super) fn adopt_rows(
     conn: &Connection,
     run: &str,

@@ -1,12 +1,16 @@
 //! Leases of a rate's window, shared by every process of the workspace.
 //!
-//! A lease starts when the hand-overs of the key's other ones have gone at an even pace. One of n
-//! hand-overs is granted only if those leases that end less than one window before its start hold
-//! at most `count - n` together. Whenever the holder uses its hand-overs between start and end, no
-//! window of length `per` can then hold more than `count`: all leases that touch such a window were
-//! counted when the last of them was granted, also where they overlap. The cost is the length of
-//! one lease in each window, and where whole batches are asked for, the rest that is too small for
-//! another batch. A holder that needed less of a lease returns the rest.
+//! A lease starts when the submissions of the key's other leases would have ended at an even pace.
+//! A lease of n submissions is granted only if the leases that end less than one window before its
+//! start contain at most `count - n` submissions together.
+//!
+//! No window of length `per` can then contain more than `count` submissions, whenever the holder
+//! uses them between start and end. All leases that touch such a window, even overlapping ones,
+//! were counted when the last of them was granted.
+//!
+//! Each window therefore loses the length of one lease. If whole batches are requested, it also
+//! loses a remainder that is too small for another batch. A holder that needed less of a lease
+//! returns the rest.
 
 use std::time::Duration;
 
@@ -18,9 +22,9 @@ use super::fault::Result;
 use crate::ledger::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 use crate::model::literal::Rate;
 
-/// How long leases are kept at least, for the case that a key is asked for with a longer window.
+/// The minimum time that leases are kept, in case a key is later requested with a longer window.
 const KEEP: i64 = 3_600 * 1_000_000;
-/// How far ahead leases are held by one who expects the slowest disk, in microseconds.
+/// How far ahead a holder prepared for the slowest disk keeps leases, in microseconds.
 const STILL_HELD: i64 = 2_000_000;
 
 /// A granted lease, in microseconds.
@@ -37,7 +41,8 @@ enum Decision {
     Wait(i64),
 }
 
-/// Decides about a wish for `now` or later; `spans` holds the key's leases sorted by their end.
+/// Decides about a request for a lease at `now` or later. `spans` holds the key's leases, sorted by
+/// their end.
 fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) -> Decision {
     let (count, per) = (i64::from(rate.count.get()), micros(rate.per).max(1));
     let evenly = |n: i64| {
@@ -45,9 +50,8 @@ fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) 
     };
     let in_slice = (i128::from(count) * i128::from(micros(slice)) / i128::from(per))
         .min(i128::from(count)) as i64;
-    // As the length of a lease is lost in each window, those of whole batches, and of rates below
-    // one in a slice, are shorter than their hand-overs take at an even pace, unless they have to
-    // wait for another rate as well.
+    // Each window loses the length of one lease. Leases for whole batches, and for rates below one
+    // submission per slice, are therefore shorter than an even pace would need.
     let starts =
         spans.iter().map(|span| span.starts.saturating_add(evenly(span.count))).fold(now, i64::max);
     let (least, most) = match want {
@@ -85,7 +89,7 @@ pub(super) fn lease(
     let per = micros(rate.per);
     take_back(conn, key, &wish.spent)?;
     follow_clock(conn, key, now, rate, wish.slice)?;
-    // The question may have waited, and the clock may have been set back meanwhile.
+    // The request may have waited for the writer, and the clock may have been set back meanwhile.
     let earliest = wish.asked.as_microsecond().min(now).saturating_add(micros(wish.after)).max(now);
     let spans: Vec<Span> = conn
         .prepare_cached(
@@ -113,8 +117,8 @@ pub(super) fn lease(
     }
 }
 
-/// Makes leases as small as their holder says. One that was moved since, with the clock, stays as
-/// it is.
+/// Reduces leases to the part that their holder used. A lease that was moved because the clock was
+/// set back stays unchanged.
 pub(super) fn take_back(conn: &Connection, key: &str, all: &[Spent]) -> Result<()> {
     for Spent { lease, used, until } in all {
         let (starts, ends) = (lease.from.as_microsecond(), lease.until.as_microsecond());
@@ -129,26 +133,26 @@ pub(super) fn take_back(conn: &Connection, key: &str, all: &[Spent]) -> Result<(
     Ok(())
 }
 
-/// Moves the leases of a key back when the clock was set back since they were granted. They keep
-/// their distances, so that windows of real time hold what they held, and the run goes on at once
-/// instead of when the clock has come as far again.
+/// Moves the leases of a key back if the clock was set back after they were granted. The distances
+/// between leases stay the same, so windows of real time contain what they contained before. The
+/// run continues at once, not only when the clock reaches the old time again.
 fn follow_clock(conn: &Connection, key: &str, now: i64, rate: Rate, slice: Duration) -> Result<()> {
     let (latest, largest): (Option<i64>, Option<i64>) = conn
         .prepare_cached("SELECT max(ends), max(count) FROM leases WHERE key = ?1")?
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (per, count) = (micros(rate.per), i64::from(rate.count.get()));
-    // From the start of one lease to that of the next.
+    // The distance between the starts of two consecutive leases.
     let apart = (i128::from(largest.unwrap_or(1)) * i128::from(per) / i128::from(count))
         .min(i128::from(per)) as i64;
     let longest = micros(slice).max(apart);
-    // Leases follow each other at an even pace, and those that are held go no further ahead than a
-    // window and some seconds.
+    // Leases follow each other at an even pace. Leases in use reach at most a window and a few
+    // seconds ahead.
     let far = now
         .saturating_add(per.min(longest.saturating_mul(64)))
         .saturating_add(longest)
         .saturating_add(micros(LEASED_AHEAD));
     let Some(latest) = latest.filter(|latest| *latest > far) else { return Ok(()) };
-    // The latest may still be in use, and another after it, or many short ones.
+    // The latest lease may still be in use, as may the one after it or many short ones.
     let ahead = latest - now - STILL_HELD.max(2 * longest);
     conn.prepare_cached(
         "UPDATE leases SET starts = starts - ?3, ends = ends - ?3 WHERE key = ?1 AND ends > ?2",
@@ -276,7 +280,7 @@ mod tests {
         };
         let (hour, mut now) = (3_600_000_000, 7_200_000_000);
         let begun = now;
-        // The window is full but for a minute's worth.
+        // Fills the window except for one minute.
         while now < begun + hour - 60_000_000 {
             let Leased::Granted(lease) = ask(now) else { panic!("the window has room") };
             now = lease.until.as_microsecond();
@@ -339,7 +343,8 @@ mod tests {
             ask(40, 0),
             Leased::Granted(Lease { count: 40, from: at(24_000_000), until: at(25_000_000) })
         );
-        // There is room for twenty, and they are not given away for a batch that cannot go.
+        // There is room for twenty. They are not granted, because the batch of forty cannot be sent
+        // with them.
         assert_eq!(ask(40, 0), Leased::NotBefore(at(61_000_000)));
         assert_eq!(
             ask(20, 0),
@@ -349,7 +354,7 @@ mod tests {
             ask(40, 61_000_000),
             Leased::Granted(Lease { count: 40, from: at(61_000_000), until: at(62_000_000) })
         );
-        // More than the rate can never go at once.
+        // A batch larger than the rate's count is reduced to the count.
         assert!(matches!(ask(200, 200_000_000), Leased::Granted(Lease { count: 100, .. })));
     }
 
@@ -363,7 +368,7 @@ mod tests {
         assert_eq!(ask(vec![], 0), Leased::NotBefore(at(1_600_000)));
         assert_eq!(ask(vec![spent], 0), Leased::NotBefore(at(1_050_000)));
         let Leased::Granted(second) = ask(vec![], 1_050_000) else { panic!("the window is empty") };
-        // It was not used at all, as if it had never been.
+        // An unused lease is treated as if it had never been granted.
         let unused = Spent { lease: second, used: 0, until: second.until };
         assert_eq!(
             ask(vec![unused, unused], 1_700_000),
@@ -392,13 +397,13 @@ mod tests {
             let conn = table();
             let mut now = 0;
             let mut used: Vec<i64> = Vec::new();
-            // What holders have to tell, and from when on they know it.
+            // The reports of the holders, with the time at which each holder knows its report.
             let mut reported: Vec<(i64, Spent)> = Vec::new();
             for (pause, want, second, when, whole, after, quarters, rests) in asks {
                 let after = Duration::from_millis(after.saturating_sub(2_000));
                 now += pause;
-                // Two holders on one machine; the second one's clock is never ahead, which makes it
-                // ask for the past.
+                // Two holders on one machine. The clock of the second is never ahead, so it
+                // requests leases that begin in the past.
                 let asked_at = if second { now - pause / 2 } else { now };
                 let portion = if whole { Portion::Whole(want) } else { Portion::UpTo(want) };
                 let spent = reported.extract_if(.., |(known, _)| *known <= now).map(|(_, spent)| spent).collect();
@@ -408,8 +413,8 @@ mod tests {
                     prop_assert!(!whole || lease.count == want.min(count));
                     prop_assert!(lease.from.as_microsecond() >= asked_at + micros(after));
                     let (from, until) = (lease.from.as_microsecond(), lease.until.as_microsecond());
-                    // The holder hands over some or all of them: at the start, all at the end, or
-                    // evenly, and may be done early.
+                    // The holder submits some or all of them: at the start, all at the end, or
+                    // evenly. It may finish early.
                     let going = lease.count - lease.count * quarters / 4;
                     let done = until - (until - from) * rests / 4;
                     used.extend((0..i64::from(going)).map(|n| match when {

@@ -2,8 +2,8 @@
 //! `synchronous = FULL`.
 //!
 //! A request is answered after its commit has reached the disk. Several processes may share the
-//! file; each has one thread that writes and two that read, one for the questions that the pipeline
-//! asks while it sends and one for everything that may take longer.
+//! file. Each process has one thread that writes and two that read: one for the pipeline's queries
+//! while it sends, one for queries that may take longer.
 
 mod aliases;
 mod blame;
@@ -64,13 +64,13 @@ pub(super) struct SqliteLedger {
     origin: Mutex<Origin>,
     place: Arc<Place>,
     path: Arc<str>,
-    /// Set where no other process is waited for any more.
+    /// Set when transactions must no longer wait for other processes.
     is_hurried: Arc<AtomicBool>,
     is_copy: bool,
 }
 
 impl SqliteLedger {
-    /// Where the ledger of a state directory lies.
+    /// The path of a state directory's ledger.
     pub(super) fn path(state_dir: &Path) -> PathBuf {
         state_dir.join("ledger.db")
     }
@@ -86,9 +86,9 @@ impl SqliteLedger {
         Box::pin(self.writer.ask(work))
     }
 
-    /// The same for what begins something: it errs with `LedgerError::Lost` where the ledger's
-    /// files are no longer in their place. What has begun is settled all the same, so that the
-    /// process can account for it.
+    /// Like `ask`, for a request that begins new work. Fails with `LedgerError::Lost` if the
+    /// ledger's files were removed or replaced. Requests that settle begun work still succeed, so
+    /// that the process can report its results.
     fn begins<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static,

@@ -1,8 +1,8 @@
-//! Which recipient an event is about: found by token, Message-ID, provider's id, key or address.
+//! Finds the recipient of an event by token, Message-ID, provider's id, key or address.
 //!
-//! Sending writes none of this. Batches are gathered into `names` when an event first asks, a part
-//! at a time, and a hash there is only a hint: the recipient's own row says whether it has the
-//! name.
+//! Sending does not write this index. When an event first needs it, the recipients of all batches
+//! are indexed in `names`, part by part. A hash there is only a hint: the recipient's row confirms
+//! the name.
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -17,13 +17,13 @@ use crate::message::{is_token, token_of};
 use crate::model::address::{key_of, older_spellings};
 use crate::model::event::Event;
 
-/// How many recipients are gathered in one transaction. Hashes fall anywhere, so that a transaction
-/// writes most pages of the table however few it adds; and no other process writes while it goes
-/// on, some 150 ms.
+/// The number of recipients indexed in one transaction. Hashes are random, so a transaction writes
+/// most pages of the table, however few it adds. Other processes cannot write for its duration,
+/// some 150 ms.
 const AT_ONCE: usize = 25_000;
 
-/// How long the token of a removed run still names its person. Mail is kept and unsubscribed from
-/// long after it was sent.
+/// How long the token of a removed run still identifies its recipient. Recipients keep mail and
+/// unsubscribe long after it was sent.
 const TOKENS_LAST: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// A recipient that an event may be about.
@@ -42,12 +42,13 @@ fn hash(kind: u8, name: &str) -> i64 {
     xxh3_64(&text).cast_signed()
 }
 
-/// The name stored for a Message-ID: its token, or all of it where another program made it.
+/// The indexed name of a Message-ID: its token, or the whole Message-ID if another program
+/// generated it.
 fn message_name(message_id: &str) -> &str {
     token_of(message_id).unwrap_or(message_id)
 }
 
-/// Gathers the names of batches that are not gathered yet. Returns false when more is left to do.
+/// Indexes the names of batches that are not indexed yet. Returns false if more are left.
 pub(super) fn gather(conn: &Connection) -> Result<bool> {
     let until: i64 = conn
         .prepare_cached("SELECT value FROM meta WHERE name = 'named_until'")?
@@ -74,7 +75,7 @@ pub(super) fn gather(conn: &Connection) -> Result<bool> {
             .execute(params![batch, settled])?;
     }
     if members > 0 {
-        // In order, so that each page is brought in and written once.
+        // Sorted, so that SQLite reads and writes each page once.
         hashes.sort_unstable();
         let mut insert =
             conn.prepare_cached("INSERT OR IGNORE INTO names(hash, recipient) VALUES (?1, ?2)")?;
@@ -84,7 +85,7 @@ pub(super) fn gather(conn: &Connection) -> Result<bool> {
     Ok(all)
 }
 
-/// Moves the mark up to the first batch that is not gathered with its providers' ids.
+/// Advances the mark to the first batch whose provider ids are not indexed yet.
 fn advance(conn: &Connection, until: i64) -> Result<()> {
     let next: Option<i64> = conn
         .prepare_cached("SELECT min(b.id) FROM batches b LEFT JOIN named n ON n.batch = b.id WHERE b.id > ?1 AND coalesce(n.settled, 0) = 0")?
@@ -148,7 +149,7 @@ fn by_token(conn: &Connection, token: &str) -> Result<Option<(i64, String)>> {
     rows_named(conn, b'm', token, "substr(r.message_id, 1, 25) = ?2 || '@'", token)
 }
 
-/// The recipient an event is about: the one it names most exactly.
+/// The recipient that an event is about. Tries the most exact identifier first.
 pub(super) fn find(conn: &Connection, event: &Event) -> Result<Option<Found>> {
     if let Some(correlation) = &event.correlation {
         let found = by_correlation(conn, &correlation.run, &correlation.key)?;
@@ -178,7 +179,7 @@ pub(super) fn find(conn: &Connection, event: &Event) -> Result<Option<Found>> {
     Ok(some(by_address(conn, recipient)?, LinkedBy::Address))
 }
 
-/// The recipient with this address who was mailed last, however the ledger or the event spells it.
+/// The recipient with this address that was mailed last, in any spelling of the address.
 fn by_address(conn: &Connection, recipient: &str) -> Result<Option<(i64, String)>> {
     let wanted = key_of(recipient);
     let mut spellings = vec![recipient.to_lowercase(), wanted.clone()];
@@ -220,8 +221,8 @@ fn by_correlation(conn: &Connection, run: &str, key: &str) -> Result<Option<(i64
         .optional()?)
 }
 
-/// A provider may give one id to all recipients of a request, so the address decides among them
-/// where the event gives one.
+/// A provider may give one id to all recipients of a request. Then the address in the event, if
+/// any, decides among them.
 fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, String)>> {
     let mut query = conn.prepare_cached(
         "SELECT r.id, r.email, r.provider FROM names n JOIN recipients r ON r.id = n.recipient WHERE n.hash = ?1 AND r.provider_id = ?2
@@ -242,13 +243,13 @@ fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, Strin
         count += 1;
         only.get_or_insert((id, email));
     }
-    // One message that the provider knows: whatever address the event gives, such as that of a
-    // forward, ours is the one that was mailed.
+    // The id belongs to one message. Its recipient in the ledger counts, even if the event gives
+    // another address, such as that of a forward.
     Ok(only.filter(|_| count == 1))
 }
 
-/// The recipient that a token names. `None` when names have to be gathered first; then it is to be
-/// asked again.
+/// The recipient that a token names. Returns `None` if the names are not indexed completely yet;
+/// the caller must then try again.
 pub(super) fn person(
     conn: &Connection,
     token: &str,
@@ -286,8 +287,8 @@ pub(super) fn person(
     })))
 }
 
-/// Keeps the recipients that the tokens of a run name, before its rows are removed, and drops those
-/// that have expired.
+/// Stores the recipients that the tokens of a run name, before the run's rows are removed. Deletes
+/// expired tokens.
 pub(super) fn keep_tokens(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM tokens WHERE expires_at <= ?1", [now.as_microsecond()])?;
     let (first, last) = codes::ids_of(seq);

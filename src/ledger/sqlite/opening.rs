@@ -1,5 +1,5 @@
-//! How the ledger is opened: found or made, set up, brought up to date, and compared with what lies
-//! beside it.
+//! Opens the ledger: finds or creates the file, configures it, migrates it, and compares it with
+//! the state directory's other files.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -22,10 +22,12 @@ use crate::model::shown::Shown;
 use crate::process::MORE_THREADS;
 
 impl SqliteLedger {
-    /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one
-    /// up to date. Errs with `LedgerError::Newer` for a ledger of a later version, which is left as
-    /// it is, and with `LedgerError::Lost` when reports, traces, records or locks belong to runs of
-    /// a ledger that is gone or that this is not; nothing is made then.
+    /// Opens the ledger in `state_dir`. Creates both if they are missing, and migrates an older
+    /// ledger to the current version.
+    ///
+    /// Fails with `LedgerError::Newer` if a later version wrote the ledger; the file is not
+    /// changed. Fails with `LedgerError::Lost` if reports, traces, records or locks belong to runs
+    /// of another or missing ledger; nothing is created.
     pub(in crate::ledger) fn open(state_dir: &Path) -> LedgerResult<Self> {
         let path = Self::path(state_dir);
         let remains = read_remains(state_dir)?;
@@ -46,9 +48,11 @@ impl SqliteLedger {
         }
     }
 
-    /// Opens the ledger of a state directory that has lost an earlier one, making it when it is
-    /// missing. Returns how the two disagree. Errs with `LedgerError::Lost` where locks show that
-    /// there was a ledger and nothing says what became of its runs; nothing is made then.
+    /// Opens the ledger of a state directory that lost an earlier ledger, and creates it if it is
+    /// missing. Returns the differences between the ledger and the other files.
+    ///
+    /// Fails with `LedgerError::LostWithoutTrace` if there are locks of an earlier ledger but no
+    /// file that names its runs; nothing is created.
     pub(in crate::ledger) fn open_after_loss(
         state_dir: &Path,
     ) -> LedgerResult<(Self, Remains, Loss)> {
@@ -59,7 +63,7 @@ impl SqliteLedger {
             && let Some(what) = remains.describe()
         {
             let what = format!(
-                "{what}; there is no report and no trace to read, so --ledger-lost cannot say which recipients were reached"
+                "{what}; there is no report and no trace to read, so --ledger-lost cannot tell which recipients were reached"
             );
             return Err(LedgerError::LostWithoutTrace { ledger: path.shown(), what });
         }
@@ -90,8 +94,8 @@ impl SqliteLedger {
         Self::open_files(&path, &shown, trace::directory(state_dir), Some(remains))
     }
 
-    /// Opens a database that is there, which errors call `shown`, and compares it with what lies
-    /// beside it; without that, as a copy that is about to lose its name.
+    /// Opens an existing database, which errors call `shown`, and compares it with `remains`.
+    /// Without `remains` the database is a temporary copy whose files are about to be deleted.
     pub(super) fn open_files(
         path: &Path,
         shown: &str,
@@ -118,7 +122,7 @@ impl SqliteLedger {
         let thread = |made: io::Result<Worker>| {
             made.map_err(|e| LedgerError::Denied {
                 ledger: shown.to_owned(),
-                why: format!("no thread can be started to use it: {e}"),
+                why: format!("cannot start a thread for the ledger: {e}"),
                 mend: format!("{MORE_THREADS}; the ledger is not damaged"),
             })
         };
@@ -136,7 +140,7 @@ impl SqliteLedger {
         Ok((ledger, loss, newest))
     }
 
-    /// Opens the ledger in `state_dir` if there is one, and makes nothing otherwise.
+    /// Opens the ledger in `state_dir` if it exists. Creates nothing.
     pub(in crate::ledger) fn open_existing(state_dir: &Path) -> LedgerResult<Option<Self>> {
         let path = Self::path(state_dir);
         if is_missing(&path)? && read_remains(state_dir)?.describe().is_none() {
@@ -156,7 +160,7 @@ fn read_remains(state_dir: &Path) -> LedgerResult<Remains> {
         io::ErrorKind::InvalidInput => LedgerError::Denied {
             ledger: state_dir.shown(),
             why: e.to_string(),
-            mend: "put the file back that mailbatch wrote there, or move what is there away: while ledger.db is sound nothing is lost by that".to_owned(),
+            mend: "restore the file that mailbatch wrote there, or move the new one away: no data is lost as long as ledger.db is intact".to_owned(),
         },
         _ => io_error(&state_dir.shown(), &e),
     })
@@ -180,10 +184,10 @@ fn io_error(path: &str, error: &io::Error) -> LedgerError {
     }
 }
 
-/// How long the log may become before it is worked into the file.
+/// The size of the write-ahead log, in bytes, at which SQLite copies it into the database.
 const LOG_OCTETS: i64 = 16 << 20;
 
-/// The three connections, the first of which writes.
+/// Opens the three connections. The first one writes.
 fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags)?;
@@ -193,15 +197,16 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
         return Err(Fault::Newer { found, known: schema::VERSION });
     }
     if found == 0 {
-        // Rows are planned, claimed and settled in their order, so neighbours change together.
+        // Rows are planned, claimed and settled in order, so neighbouring rows change together.
+        // Larger pages suit that.
         writer.execute_batch("PRAGMA page_size = 8192")?;
     }
     into_wal(&writer)?;
-    // What is deleted is addresses, and nothing of them may stay behind in free pages.
+    // Deleted rows contain addresses. They must not remain in free pages.
     writer.execute_batch("PRAGMA main.secure_delete = ON")?;
     writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864")?;
-    // A row is changed twice within seconds; a long log before it is worked into the file saves
-    // most of the second write.
+    // A row is changed twice within seconds. With a long write-ahead log, both changes reach the
+    // database as one write.
     let page_size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     writer.pragma_update(None, "wal_autocheckpoint", LOG_OCTETS / page_size)?;
     writer.set_prepared_statement_cache_capacity(64);
@@ -217,14 +222,14 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     Ok([writer, reader()?, reader()?])
 }
 
-/// Lets a connection open all of its files now, before they lose their names.
+/// Makes a connection open all of its files before they are deleted.
 fn open_whole(conn: &Connection) -> fault::Result<()> {
     Ok(conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)
 }
 
-/// Switches the file to WAL. SQLite does not wait for the lock that this takes, so a second process
-/// that opens a new ledger at the same moment has to ask again; ten seconds are plenty, as the
-/// switch itself takes a few milliseconds.
+/// Switches the file to WAL. SQLite does not wait for the lock needed for that, so a second process
+/// that opens a new ledger at the same moment must retry. Ten seconds are enough, because the
+/// switch takes a few milliseconds.
 fn into_wal(conn: &Connection) -> fault::Result<()> {
     let mut left = 1_000;
     loop {

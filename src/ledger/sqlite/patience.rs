@@ -1,6 +1,7 @@
-//! How long a transaction waits for one of another process, and what is printed meanwhile.
+//! How long a transaction waits for a transaction of another process, and the message printed
+//! meanwhile.
 //!
-//! The rule it keeps: a command that waits names the process it waits for, and none waits for ever.
+//! A waiting command names the process that it waits for. No command waits forever.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -12,22 +13,23 @@ use rusqlite::Connection;
 
 use crate::holder;
 
-/// How long the opening of a ledger waits for another process's transaction. The longest of our own
-/// is the sealing of a large run.
+/// How long opening a ledger waits for another process's transaction. The longest transaction of
+/// mailbatch is sealing a large run.
 pub(super) const TO_OPEN: Duration = Duration::from_secs(60);
-/// How long a run that is going on waits: a VACUUM of a large ledger, or a backup that locks it.
+/// How long a sending run waits. A VACUUM of a large ledger, or a backup that locks it, takes this
+/// long at most.
 pub(super) const TO_WRITE: Duration = Duration::from_secs(15 * 60);
-/// Who waits says so after this.
+/// A command that has waited this long prints a message.
 const SAID_AFTER: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What SQLite's busy handler knows of the connection whose thread it runs on; a thread has one
-/// connection that writes.
+/// The state of SQLite's busy handler for the writing connection of this thread. A thread has only
+/// one such connection.
 struct Waiting {
     path: Arc<str>,
     longest: Duration,
-    /// Set where nothing is waited for any more.
+    /// Set when transactions must no longer wait for other processes.
     is_hurried: Arc<AtomicBool>,
     since: Option<Instant>,
     was_said: bool,
@@ -37,8 +39,8 @@ thread_local! {
     static WAITING: RefCell<Option<Waiting>> = const { RefCell::new(None) };
 }
 
-/// Lets the transactions of this connection, which is used on this thread alone, wait up to
-/// `longest` for other processes.
+/// Lets the transactions of this connection wait up to `longest` for other processes. Only this
+/// thread may use the connection.
 pub(super) fn install(
     conn: &mut Connection,
     path: Arc<str>,
@@ -49,14 +51,14 @@ pub(super) fn install(
     conn.busy_handler(Some(busy))
 }
 
-/// A transaction has begun: what was waited for is over.
+/// Ends the wait, because a transaction has begun.
 pub(super) fn is_over() {
     WAITING.with_borrow_mut(|waiting| {
         let Some(waiting) = waiting else { return };
         if std::mem::take(&mut waiting.was_said) {
             let seconds = waiting.since.map_or(0, |since| since.elapsed().as_secs());
             tracing::warn!(
-                "{}: the lock is free after {seconds} s; everything goes on",
+                "{}: the lock is free after {seconds} s; the command continues",
                 waiting.path
             );
         }
@@ -64,7 +66,7 @@ pub(super) fn is_over() {
     });
 }
 
-/// Whether SQLite is to try again.
+/// SQLite's busy handler: whether to try again.
 fn busy(tries: i32) -> bool {
     let goes_on = WAITING
         .with_borrow_mut(|waiting| waiting.as_mut().is_some_and(|waiting| waiting.goes_on(tries)));
@@ -87,7 +89,7 @@ impl Waiting {
             self.was_said = true;
             let (holder, minutes) = (holder(&self.path), self.longest.as_secs() / 60);
             tracing::warn!(
-                "{}: {holder} holds the write lock; waiting for it, {minutes} min at most. Nothing more is claimed meanwhile; messages that were claimed before may still go out, and nothing is lost",
+                "{}: {holder} holds the write lock; waiting for it, {minutes} min at most. No new messages are claimed meanwhile; messages claimed before may still be sent, and no data is lost",
                 self.path
             );
         }
@@ -95,14 +97,13 @@ impl Waiting {
     }
 }
 
-/// Who holds the lock of the ledger at `path` that keeps others from writing, as far as the system
-/// says.
+/// The process that holds the write lock of the ledger at `path`, if the system reports it.
 pub(super) fn holder(path: &str) -> String {
     let mut shared = Path::new(path).as_os_str().to_owned();
     shared.push("-shm");
     let shared = Path::new(&shared);
     let writes = holder::of_file(shared, |held| held.is_exclusive && held.covers(WRITE_LOCK));
-    // A process may also keep the whole database to itself, or be repairing its log.
+    // A process may also lock the whole database, or be recovering its write-ahead log.
     let keeps = || holder::of_file(Path::new(path), |held| held.is_exclusive);
     let mends = || holder::of_file(shared, |held| held.is_exclusive);
     writes
@@ -111,7 +112,7 @@ pub(super) fn holder(path: &str) -> String {
         .map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
 }
 
-/// SQLite's lock of who writes to the log: this byte of the shared memory's file.
+/// The byte of the shared-memory file that SQLite locks for writing to the log.
 const WRITE_LOCK: u64 = 120;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::fault::{Fault, Result};
 use crate::ledger::{Gate, NewPause, Pause, PauseScope, UnderWay};
 use crate::model::outcome::Kind;
 
-/// A scope as it is stored: its word and the name.
+/// A scope as it is stored: a word and a name.
 fn stored(scope: &PauseScope) -> (&'static str, &str) {
     match scope {
         PauseScope::Workspace => ("workspace", ""),
@@ -20,10 +20,10 @@ fn stored(scope: &PauseScope) -> (&'static str, &str) {
 }
 
 fn kind(word: &str) -> Result<Kind> {
-    word.parse().map_err(|_| Fault::Damaged(format!("{word:?} is no kind of mail")))
+    word.parse().map_err(|_| Fault::Damaged(format!("{word:?} is not a kind of mail")))
 }
 
-/// A pause in the columns scope, name, since, author, host, reason, expires_at.
+/// Reads a pause from the columns scope, name, since, author, host, reason, expires_at.
 fn pause_of(row: &Row<'_>) -> Result<Pause> {
     let (word, name): (String, String) = (row.get(0)?, row.get(1)?);
     let scope = match word.as_str() {
@@ -54,11 +54,11 @@ pub(super) fn begin(conn: &Connection, pause: &NewPause, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// Whether one of this scope was in force.
+/// Ends the pauses of a scope. Returns whether one was in force.
 pub(super) fn end(conn: &Connection, scope: &PauseScope, by: &str, now: Timestamp) -> Result<bool> {
     let (scope, name) = stored(scope);
     let at = now.as_microsecond();
-    // What has expired ended by itself.
+    // An expired pause ended at its expiry time, whoever ends it now.
     conn.prepare_cached(
         "UPDATE pauses SET lifted_at = expires_at WHERE lifted_at IS NULL AND expires_at <= ?1",
     )?
@@ -79,13 +79,13 @@ pub(super) fn in_force(conn: &Connection, now: Timestamp) -> Result<Vec<Pause>> 
     while let Some(row) = rows.next()? {
         pauses.push(pause_of(row)?);
     }
-    // The order of the index that holds those in force alone is another one.
+    // The partial index returns the pauses in another order.
     pauses.sort_by_key(|pause| pause.since);
     Ok(pauses)
 }
 
-/// The pause that keeps this run, or this provider, from beginning anything. Mostly there is none,
-/// which is found out by one look at an empty index.
+/// The pause that stops this run or this provider. Usually there is none, which one lookup in an
+/// empty index shows.
 pub(super) fn holding(
     conn: &Connection,
     seq: i64,
@@ -106,7 +106,7 @@ pub(super) fn holding(
     Ok(holds.map(|place| pauses[place].clone()))
 }
 
-/// Keeps what latched a gate, or that it is open again.
+/// Stores who latched a gate, or ends that entry when the gate is opened.
 pub(super) fn note_gate(
     conn: &Connection,
     run: &str,

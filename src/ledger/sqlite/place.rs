@@ -1,7 +1,7 @@
-//! Whether the files that this process has open are still those under their names.
+//! Checks whether the files that this process has open still exist under their names.
 //!
-//! Writes to a file that was unlinked or replaced are lost with the process, so no work may
-//! start from such a file.
+//! Changes to a file that was deleted or replaced are lost when the process ends, so no work may
+//! begin with such a file.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use super::fault::{Fault, Result};
 #[derive(Debug)]
 pub(super) struct Place {
     directory: PathBuf,
-    /// Each with its device and inode number.
+    /// The path, device and inode number of each file.
     files: Vec<(PathBuf, u64, u64)>,
-    /// The length of the first; a ledger never becomes shorter.
+    /// The length of the database file. A ledger never becomes shorter.
     length: AtomicU64,
 }
 
 impl Place {
-    /// Notes the files that have just been opened: the database, its log and its shared memory.
+    /// Records the files that have just been opened: the database, its log and its shared memory.
     pub(super) fn of(path: &Path) -> Self {
         let beside = |suffix: &str| {
             let mut name = path.as_os_str().to_owned();
@@ -40,7 +40,7 @@ impl Place {
         &self.directory
     }
 
-    /// What has happened to one of the files; `None` while all are as they were.
+    /// What happened to one of the files; `None` if all are unchanged.
     pub(super) fn lost(&self) -> Option<String> {
         for (number, (file, device, inode)) in self.files.iter().enumerate() {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -54,7 +54,7 @@ impl Place {
                 }
                 Ok(_) => {
                     return Some(format!(
-                        "another file has taken the place of {name} while it was in use"
+                        "{name} was replaced by another file while it was in use"
                     ));
                 }
                 Err(_) => {
@@ -65,14 +65,14 @@ impl Place {
         None
     }
 
-    /// Whether the database, which had so many bytes a moment ago, has become shorter. Another
-    /// thread may have seen it grow since, so it is looked at once more.
+    /// Whether the database, which had `bytes` bytes a moment ago, has become shorter. Another
+    /// thread may have seen it grow since, so the length is read again.
     fn is_cut_short(&self, file: &Path, bytes: u64) -> bool {
         let longest = self.length.fetch_max(bytes, Ordering::Relaxed);
         longest > bytes && !std::fs::metadata(file).is_ok_and(|now| now.len() >= longest)
     }
 
-    /// Errs with `Fault::Lost` when one of the files is gone.
+    /// Fails with `Fault::Lost` if one of the files was removed or replaced.
     pub(super) fn check(&self) -> Result<()> {
         self.lost().map_or(Ok(()), |what| Err(Fault::Lost(what)))
     }

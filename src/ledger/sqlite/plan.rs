@@ -1,5 +1,4 @@
-//! How a run is begun, planned row by row and sealed, and how its rows are held, reopened and
-//! removed.
+//! Begins runs, plans them row by row and seals them. Holds, reopens and removes their rows.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
@@ -14,8 +13,8 @@ use super::{
 use crate::ledger::{ExitReason, Gate, Overlap, PlannedRow, RunHead, RunId, RunState, Seal};
 use crate::model::outcome::{Outcome, Reason};
 
-/// How long the batches of a removed run are kept, because caps count them: the longest window
-/// there is, and a day for clocks.
+/// How long the batches of a removed run are kept, because caps count them: the longest window (one
+/// day), plus a day for wrong clocks.
 const KEEP_FOR_CAPS: i64 = 2 * 86_400 * 1_000_000;
 
 /// The number of a run that has not been sealed.
@@ -27,7 +26,7 @@ fn seq_of_planned(conn: &Connection, run: &str) -> Result<i64> {
     if state == state_number(RunState::Planning) {
         Ok(seq)
     } else {
-        Err(Fault::Damaged(format!("run {run} is sealed already")))
+        Err(Fault::Damaged(format!("run {run} is already sealed")))
     }
 }
 
@@ -67,8 +66,8 @@ pub(super) fn begin(conn: &Connection, head: &RunHead, now: Timestamp) -> Result
     Ok(id)
 }
 
-/// A name from the clock and four characters that no other run draws in the same second, without
-/// those that look alike.
+/// A run id: the time, and four characters that differ from all other runs of the same second.
+/// Characters that look alike are not used.
 fn run_id(now: Timestamp) -> RunId {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = uuid::Uuid::now_v7().into_bytes();
@@ -77,8 +76,8 @@ fn run_id(now: Timestamp) -> RunId {
     format!("{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
-/// Rows that share a statement: most of a statement's own cost is the same for one row and for
-/// many, and neighbours go to one page.
+/// The number of rows inserted by one statement. Most of a statement's cost does not depend on the
+/// number of rows.
 const TOGETHER: usize = 32;
 
 pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<()> {
@@ -90,7 +89,7 @@ pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<
     few.chunks(1).try_for_each(|row| insert(conn, seq, row))
 }
 
-/// Inserts rows by one statement for each of the two tables.
+/// Inserts rows with one statement for each of the two tables.
 fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
     let values = |row: &str| vec![row; rows.len()].join(", ");
     let mut recipients = conn.prepare_cached(&format!(
@@ -115,7 +114,10 @@ fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
             ),
         };
         let line = i64::try_from(row.line).map_err(|_| {
-            Fault::Damaged(format!("line {} is beyond what a list can hold", row.line))
+            Fault::Damaged(format!(
+                "line {} exceeds the maximum number of lines of a list",
+                row.line
+            ))
         })?;
         recipient.all(params![
             id,
@@ -160,16 +162,16 @@ impl<'a, 'conn> Values<'a, 'conn> {
     }
 }
 
-/// What came of a seal.
+/// The result of sealing a run.
 pub(super) enum Sealed {
-    /// The run is open; `closed` are the campaign's runs that were unfinished.
+    /// The run is open. `closed` lists unfinished runs of the campaign that were closed.
     Open { closed: Vec<String> },
-    /// Most of its people have the message from another campaign; nothing was changed.
+    /// Most of its recipients have the message from another campaign; nothing was changed.
     Overlaps(Overlap),
 }
 
-/// Opens a planned run: closes the campaign's unfinished ones, carries over, applies the limit,
-/// draws the canary.
+/// Opens a planned run: closes the campaign's unfinished runs, carries over outcomes, applies the
+/// limit, draws the canary.
 pub(super) fn seal(
     conn: &Connection,
     boot: &str,
@@ -237,7 +239,7 @@ pub(super) fn seal(
 }
 
 /// Ends the campaign's earlier runs that are still open. The caller holds the campaign's lock, so
-/// none of them has a process.
+/// no process is working on them.
 fn close_unfinished(
     conn: &Connection,
     boot: &str,
@@ -268,8 +270,8 @@ fn close_unfinished(
     Ok(closed)
 }
 
-/// Makes every row without an outcome that is not claimed `held`, but for those that had an outcome
-/// before: they keep it.
+/// Makes every unclaimed row without an outcome `held`. Reopened rows get their previous outcome
+/// back instead.
 pub(super) fn hold(
     conn: &Connection,
     seq: i64,
@@ -280,7 +282,7 @@ pub(super) fn hold(
     former::keep_all(conn, seq, &NotTried { outcome: Outcome::Held, reason, detail }, now)?;
     let mut held = 0;
     for state in [OPEN, WAITING] {
-        // One statement for each state lets the partial index of that state find the rows.
+        // With one statement for each state, SQLite can use the partial index of that state.
         let sql = format!(
             "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, next_at = NULL
              WHERE run = ?1 AND cohort IN (0, 1) AND state = {state}"
@@ -303,9 +305,9 @@ pub(super) fn hold(
     Ok(held as u64)
 }
 
-/// Makes every row `deferred` that waits for another attempt after a refusal of its own, or because
-/// the provider wanted less. One that waits because nothing of it was begun, or because there was
-/// no session with the provider, stays.
+/// Makes every row `deferred` that waits for a retry because its recipient was refused or because
+/// the provider asked for a lower rate. Rows whose attempt never began, or that had no session with
+/// the provider, keep waiting.
 pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64> {
     let (session, auth) =
         (codes::reason_number(Reason::Session), codes::reason_number(Reason::Auth));
@@ -324,7 +326,7 @@ pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64
     Ok(given_up as u64)
 }
 
-/// Opens rows with one of these outcomes again, and the run with them.
+/// Reopens rows with one of these outcomes, and the run itself.
 pub(super) fn reopen(
     conn: &Connection,
     run: &str,
@@ -402,8 +404,8 @@ pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()>
     known::note_past(conn, run, now)
 }
 
-/// Removes a run and keeps what it reached, but not that it has been removed: files that name it
-/// are a sign of a loss.
+/// Removes a run and keeps its reached recipients, but does not record the removal. Files that name
+/// the run therefore remain a sign of a loss.
 pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
     let seq = seq_of(conn, run)?;
     let key = workspace::secret_key(conn)?;
@@ -425,7 +427,7 @@ pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<
 }
 
 fn delete(conn: &Connection, seq: i64) -> Result<()> {
-    // What held it may name what a provider said.
+    // The reason of a pause may quote the provider.
     conn.execute(
         "DELETE FROM pauses WHERE scope = 'run' AND name = (SELECT id FROM runs WHERE seq = ?1)",
         [seq],

@@ -1,10 +1,9 @@
-//! Warm-up: how many hand-overs a new provider may be given on each of its first days, over all
-//! runs of the workspace.
+//! Warm-up: how many submissions a new provider may get on each of its first days, over all runs of
+//! the workspace.
 //!
-//! Days are of 24 hours and are counted from the full hour (UTC) of the provider's first claim, so
-//! that a job that runs at the same time each day meets a new day each time. Claims count as they
-//! do for caps: open ones with all their members, settled ones with the members whose hand-over was
-//! begun.
+//! A day has 24 hours, counted from the full hour (UTC) of the provider's first claim. A job that
+//! runs at the same time each day therefore runs in a new day each time. Claims count as for caps:
+//! open ones with all members, settled ones with the members whose submission was begun.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -16,8 +15,8 @@ use crate::ledger::Claimed;
 const HOUR: i64 = 3_600 * 1_000_000;
 const DAY: i64 = 24 * HOUR;
 
-/// The refusal that a claim of `wanted` members earns; `None` where today has room for them, or the
-/// warm-up is over.
+/// Returns the refusal of a claim of `wanted` members. `None` if today has room for them, or if the
+/// warm-up has ended.
 pub(super) fn check(
     conn: &Connection,
     provider: &str,
@@ -50,8 +49,8 @@ pub(super) fn check(
     Ok(Some(Claimed::Capped { cap, room, until: codes::time(today + DAY)? }))
 }
 
-/// When the provider was first claimed for. Remembered, because batches of removed runs are not
-/// kept for ever.
+/// When the first claim for the provider was made. Stored separately, because batches of removed
+/// runs are deleted eventually.
 fn first_claim(conn: &Connection, provider: &str) -> Result<Option<i64>> {
     let name = format!("first_claim:{provider}");
     let known = conn
@@ -71,7 +70,7 @@ fn first_claim(conn: &Connection, provider: &str) -> Result<Option<i64>> {
     Ok(first)
 }
 
-/// Remembers the first claim of every provider before batches are deleted.
+/// Stores the time of every provider's first claim before batches are deleted.
 pub(super) fn remember(conn: &Connection) -> Result<()> {
     conn.execute("INSERT OR IGNORE INTO meta(name, value) SELECT 'first_claim:' || provider, min(claimed_at) FROM batches GROUP BY provider", [])?;
     Ok(())

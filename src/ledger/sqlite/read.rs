@@ -1,4 +1,4 @@
-//! Reading runs and rows. Nothing here changes anything.
+//! Reads runs and rows. Changes nothing.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -23,7 +23,7 @@ pub(super) const RECIPIENT: &str =
     "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
     r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2, r.carried_from FROM recipients r JOIN fields f ON f.id = r.id";
 
-/// The same for a row that is open: what came of it is left out.
+/// The same columns for an open row, without the results of earlier attempts.
 const OPEN_RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, NULL, NULL, '', '', '', NULL, r.attempts, '', '',
     r.first_at, NULL, '', r.state = 2, NULL FROM recipients r JOIN fields f ON f.id = r.id";
 
@@ -62,7 +62,7 @@ fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
     })
 }
 
-/// All runs, newest first, with an empty message each.
+/// All runs, newest first, each with an empty message.
 pub(super) fn runs(conn: &Connection) -> Result<Vec<Run>> {
     let mut query = conn.prepare(&format!("{RUN} FROM runs r ORDER BY r.seq DESC"))?;
     let mut rows = query.query([])?;
@@ -98,16 +98,16 @@ pub(super) fn latest_run(
 /// Cohort, outcome and reason of a row, as numbers.
 pub(super) type GroupKey = (i64, Option<i64>, Option<i64>);
 
-/// The rows of a run that are alike.
+/// The totals of rows with the same cohort, outcome and reason.
 #[derive(Default)]
 pub(super) struct Group {
     rows: u64,
     attempted: u64,
-    /// The latest change among those that were attempted.
+    /// The latest change among the attempted rows.
     last_at: Option<i64>,
 }
 
-/// The ids of a run's rows in two halves, and what feedback there is about them.
+/// The ids of a run's rows in two halves, and the feedback counts of the run.
 pub(super) struct Halves {
     pub(super) front: RangeInclusive<i64>,
     pub(super) back: RangeInclusive<i64>,
@@ -133,7 +133,8 @@ pub(super) fn alike(
     conn: &Connection,
     ids: &RangeInclusive<i64>,
 ) -> Result<Vec<(GroupKey, Group)>> {
-    // Counted here: grouping would sort all rows, and neighbours are mostly alike.
+    // Counted here, not by SQL: GROUP BY would sort all rows, although most neighbours have the
+    // same values.
     let mut query = conn.prepare_cached("SELECT cohort, outcome, reason, attempts, last_at FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
     let mut rows = query.query([ids.start(), ids.end()])?;
     let mut groups: Vec<(GroupKey, Group)> = Vec::new();
@@ -156,7 +157,7 @@ pub(super) fn alike(
     Ok(groups)
 }
 
-/// How a run stands by these counts of its rows.
+/// Computes the totals of a run from these counts.
 pub(super) fn standing(
     groups: impl IntoIterator<Item = (GroupKey, Group)>,
     feedback: BTreeMap<String, u64>,
@@ -234,7 +235,7 @@ pub(super) fn rows(
     Ok(page)
 }
 
-/// The cohorts that an optional one stands for.
+/// The cohorts to select; `None` selects both.
 fn cohorts(cohort: Option<Cohort>) -> &'static [Cohort] {
     match cohort {
         Some(Cohort::Canary) => &[Cohort::Canary],
@@ -243,8 +244,8 @@ fn cohorts(cohort: Option<Cohort>) -> &'static [Cohort] {
     }
 }
 
-/// The recipients that may be claimed: waiting ones that are due, earliest first, then open ones in
-/// row order.
+/// The recipients that may be claimed: due retries first, ordered by time, then open rows in row
+/// order.
 pub(super) fn next(
     conn: &Connection,
     run: &str,
@@ -253,7 +254,7 @@ pub(super) fn next(
 ) -> Result<Vec<LedgerRow>> {
     let seq = seq_of(conn, run)?;
     let now = ask.now.unwrap_or(now).as_microsecond();
-    // The domains are read from a JSON array, so that one prepared statement serves any number of
+    // Domains are passed as a JSON array, so that one prepared statement works for any number of
     // them.
     let not = serde_json::to_string(&ask.not_domains)?;
     let domain = "(?3 IS NULL OR r.domain = ?3) AND (?4 = '[]' OR r.domain NOT IN (SELECT value FROM json_each(?4)))";
@@ -295,7 +296,7 @@ pub(super) fn next(
         "SELECT {OPEN_RECIPIENT} WHERE r.id BETWEEN ?1 AND ?2 ORDER BY r.id"
     ))?;
     let mut page = Vec::with_capacity(found.len());
-    // Mostly they are neighbours, which one pass reads.
+    // Most ids are consecutive, so one query reads many rows.
     for neighbours in found.chunk_by(|id, next| id + 1 == *next) {
         let (Some(first), Some(last)) = (neighbours.first(), neighbours.last()) else { continue };
         let mut rows = query.query([first, last])?;
@@ -306,8 +307,8 @@ pub(super) fn next(
     Ok(page)
 }
 
-/// The condition for one or some providers, and the JSON array that its parameter is. For any
-/// provider it reads no column of the row, so that the index alone answers.
+/// The SQL condition for the selected providers, and the JSON array for its parameter. The
+/// condition for any provider reads no column of the row, so that the index alone is enough.
 pub(super) fn by_provider(through: &Through, parameter: &str) -> Result<(String, String)> {
     let (condition, providers): (_, &[String]) = match through {
         Through::Any => (format!("{parameter} IS NOT NULL"), &[]),

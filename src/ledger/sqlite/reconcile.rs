@@ -1,8 +1,8 @@
-//! What is learned later about recipients whose outcome is unknown.
+//! Resolves recipients whose outcome is unknown.
 //!
-//! The rules it keeps: only an `unknown` recipient is changed, and its evidence is kept with it.
-//! Runs of one campaign carry the same unknown outcome over from one another, so evidence that
-//! resolves it in one of them resolves it in all.
+//! Only an `unknown` recipient is changed, and its evidence is stored with it. Runs of one campaign
+//! carry the same unknown outcome over from each other, so evidence that resolves it in one of them
+//! resolves it in all.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,12 +22,12 @@ use crate::provider::{RowNumber, Verdict};
 /// A recipient whose outcome is unknown.
 struct UnknownRecipient {
     id: i64,
-    /// Whether an attempt of its own run is unknown, and not only what it was carried over from.
+    /// Whether this run attempted the recipient itself, instead of only carrying the outcome over.
     was_tried: bool,
 }
 
-/// The unknown recipients of one run, by their keys. Several have one key where a list is not
-/// freed of duplicates.
+/// The unknown recipients of one run, by key. Several recipients share a key if the list was not
+/// deduplicated.
 fn unknown(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<UnknownRecipient>>> {
     let (first, last) = codes::ids_of(seq);
     let mut query =
@@ -43,7 +43,7 @@ fn unknown(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<UnknownRec
     Ok(found)
 }
 
-/// All runs of the same campaign and environment, this one included.
+/// All runs of the same campaign and environment, including this one.
 fn of_the_campaign(conn: &Connection, seq: i64) -> Result<Vec<i64>> {
     let (campaign, env): (String, Option<String>) =
         conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| {
@@ -55,8 +55,8 @@ fn of_the_campaign(conn: &Connection, seq: i64) -> Result<Vec<i64>> {
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Events that prove that unknown recipients were accepted: the first about each, where it
-/// names the message and not only the person.
+/// Events that prove that unknown recipients were accepted: the first event for each recipient that
+/// identifies the message, not only the address.
 pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
     let seq = seq_of(conn, run)?;
     let unknown = unknown(conn, seq)?;
@@ -113,8 +113,9 @@ pub(super) fn batch(conn: &Connection, run: &str, batch: i64) -> Result<Option<B
     }))
 }
 
-/// Settles unknown recipients, and the same ones wherever the campaign has carried them over.
-/// Returns how many of the run were settled; one that is not unknown any more is left as it is.
+/// Settles unknown recipients, and the same recipients in every run of the campaign that carried
+/// the outcome over. Returns how many of this run were settled. A recipient that is no longer
+/// unknown is left unchanged.
 pub(super) fn reconcile(
     conn: &Connection,
     run: &str,
@@ -138,8 +139,8 @@ pub(super) fn reconcile(
         settled += 1;
         let is_taken = matches!(verdict.settled, Settled::Final(Verdict::Accepted { .. }));
         for kin in others.iter().filter_map(|unknown| unknown.get(&key)).flatten() {
-            // A recipient that was mailed stays mailed. That one attempt failed says nothing about
-            // another one.
+            // An acceptance holds for every run. The failure of one run's attempt proves nothing
+            // about another run's attempt.
             if is_taken || !was_tried || !kin.was_tried {
                 claim::reconcile(
                     conn,

@@ -1,8 +1,8 @@
-//! What becomes of the open claims of a process that is gone.
+//! Settles the open claims of a process that has ended.
 //!
-//! Where the machine has not been restarted and the trace can be read, the trace shows what was
-//! answered, what may have been completed and what certainly was not. Without it every open claim
-//! may have been taken.
+//! If the machine has not been restarted and the trace can be read, the trace shows which members
+//! were answered, which may have been sent completely, and which certainly were not. Without a
+//! trace, every open claim may have been accepted.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,7 +22,8 @@ use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};
 use crate::model::shown::Shown;
 use crate::provider::{RowNumber, Verdict};
 
-/// The boot id where the system gives none; claims made under it are judged as after a power cut.
+/// The boot id if the system does not provide one. Claims made under it are treated as after a
+/// power cut.
 pub(super) const NO_BOOT: &str = "none";
 
 /// The id of this boot of the machine.
@@ -31,7 +32,7 @@ pub(super) fn boot_id() -> String {
         .map_or_else(|_| NO_BOOT.to_owned(), |id| id.trim().to_owned())
 }
 
-/// Settles the open claims of a run. Its traces prove nothing more once that is committed.
+/// Settles the open claims of a run. After the commit, its traces are no longer needed.
 pub(super) fn recover(
     conn: &Connection,
     boot: &str,
@@ -57,8 +58,8 @@ pub(super) fn recover(
     Ok(recovered)
 }
 
-/// What the answers in the traces of open claims teach about people; only what `recover` is about
-/// to settle.
+/// The suppressions that follow from replies in the traces of open claims. `recover` is about to
+/// settle these claims.
 pub(super) fn unlearned(
     conn: &Connection,
     boot: &str,
@@ -81,8 +82,8 @@ pub(super) fn unlearned(
         .map(|found| found.provider.clone())
         .collect();
     for Found { batch, trace, provider } in open {
-        // A provider that has taken nothing yet may refuse every recipient, whatever it says about
-        // mailboxes.
+        // A provider that has not accepted any message yet may be refusing every recipient, so its
+        // replies about mailboxes prove nothing.
         if !accepting.contains(&provider) && !blame::has_accepted(conn, seq, &provider)? {
             continue;
         }
@@ -102,8 +103,8 @@ pub(super) fn unlearned(
     Ok(learned)
 }
 
-/// Deletes the traces of a run, except the one of this execution. One that stays behind does no
-/// harm.
+/// Deletes the traces of a run, except the one of this execution. A trace that cannot be deleted
+/// does no harm.
 pub(super) fn sweep(trace_dir: &Path, run: &str, current: Option<&str>) {
     let Ok(entries) = std::fs::read_dir(trace_dir) else { return };
     for entry in entries.flatten() {
@@ -116,7 +117,7 @@ pub(super) fn sweep(trace_dir: &Path, run: &str, current: Option<&str>) {
     }
 }
 
-/// An open claim, and what its trace says where that proves anything.
+/// An open claim, and the state of its trace if the trace is usable.
 struct Found {
     batch: OpenBatch,
     trace: Option<Arc<TraceState>>,
@@ -151,12 +152,12 @@ fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Re
 }
 
 fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
-    // A FIFO would be waited for, and a device has no end.
+    // Refuses FIFOs, which would block, and devices, which have no end.
     match files::open(&trace_dir.join(name)).and_then(|_| proof::prove(trace_dir, name)) {
         Ok(state) => Some(state),
         Err(e) => {
             tracing::warn!(
-                "{}: the trace of an interrupted run proves nothing ({e}); every claim of it counts as unknown",
+                "{}: the trace of an interrupted run is not usable ({e}); every open claim of the run counts as unknown",
                 trace_dir.join(name).shown()
             );
             None

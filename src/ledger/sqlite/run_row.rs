@@ -1,4 +1,4 @@
-//! The row of a run: its number, its state, and the decisions about many of its recipients.
+//! The row of a run: its number, its state, and decisions about many of its recipients.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -22,7 +22,7 @@ pub(super) fn seq_of(conn: &Connection, run: &str) -> Result<i64> {
         .ok_or_else(|| Fault::NoSuchRun(run.to_owned()))
 }
 
-/// Remembers a decision about many rows of a run at once.
+/// Records a decision about many rows of a run at once.
 pub(super) fn note(
     conn: &Connection,
     seq: i64,

@@ -1,19 +1,19 @@
-//! The tables of the SQLite ledger and how an older file becomes a newer one. `PRAGMA user_version`
-//! holds the version.
+//! The tables of the SQLite ledger, and the migration of older files. `PRAGMA user_version` holds
+//! the version.
 //!
-//! A recipient's `id` is its run's number times 2^40 plus its row, so that a run's rows lie next to
-//! each other in input order. Times are microseconds since 1970 UTC. Numbers that stand for words
+//! A recipient's `id` is its run's number times 2^40 plus its row, so that a run's rows are
+//! adjacent and in input order. Times are microseconds since 1970 UTC. Numbers that represent words
 //! are listed in `codes.rs`.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault::Fault;
 
-/// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger.
-/// Entries are never edited, only added.
+/// The migrations: entry n turns version n into version n + 1, and entry 0 turns an empty file into
+/// a version-1 ledger. Entries are never edited, only added.
 const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
-/// The version this program writes.
+/// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 const V1: &str = "
@@ -127,8 +127,8 @@ CREATE TABLE suppressions(
 CREATE TABLE unsuppressed(id INTEGER PRIMARY KEY, entry TEXT NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL);
 ";
 
-/// Suppressions are numbered in the order in which they are committed, so that a reader that has
-/// seen some of them reads on from there.
+/// Suppressions are numbered in commit order, so that a reader can continue after the last number
+/// it has seen.
 const V2: &str = "
 CREATE TABLE numbered(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -148,8 +148,8 @@ ALTER TABLE numbered RENAME TO suppressions;
 DELETE FROM meta WHERE name = 'suppressions_version';
 ";
 
-/// What comes back. A recipient is found by `names`, which is filled when events first ask for it,
-/// so that sending pays nothing for it.
+/// Events, and the index `names` for finding their recipients. `names` is filled when an event
+/// first needs it, so that sending does not pay for it.
 const V3: &str = "
 CREATE TABLE events(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -204,8 +204,7 @@ CREATE TABLE tokens(
 CREATE INDEX tokens_expire ON tokens(expires_at);
 ";
 
-/// What earlier runs found out about a server or an account, by kind of fact and by what it is
-/// about.
+/// Facts about a server or an account from earlier runs, by kind and subject.
 const V4: &str = "
 CREATE TABLE facts(
   kind TEXT NOT NULL,
@@ -216,7 +215,7 @@ CREATE TABLE facts(
 ) WITHOUT ROWID;
 ";
 
-/// Which ids are one campaign, and the recipients of each run, in a form that can be compared.
+/// Which ids belong to the same campaign, and a sketch of each run's recipients.
 const V5: &str = "
 -- identity: `p:` and a hash of the canonical paths of message and lists, `n:` and a name, or `s:` and a hash of the paths as they were typed.
 CREATE TABLE aliases(identity TEXT NOT NULL, campaign TEXT NOT NULL, PRIMARY KEY (identity, campaign)) WITHOUT ROWID;
@@ -238,7 +237,7 @@ CREATE TABLE sketches(
 CREATE INDEX sketches_of_message ON sketches(message_fingerprint);
 ";
 
-/// Who has stopped what, with the pauses that are over, and why runs ended.
+/// Pauses, including ended ones, and the reasons why runs ended.
 const V6: &str = "
 -- scope: workspace, campaign, kind, provider, or run where a gate is latched; name: of which, empty for the workspace.
 CREATE TABLE pauses(
@@ -263,25 +262,25 @@ CREATE VIEW pause AS SELECT 1 AS only, since, reason FROM pauses
 ALTER TABLE runs ADD COLUMN exit_reasons TEXT NOT NULL DEFAULT '[]';
 ";
 
-/// One-time tokens of webhooks that have come, for as long as the signature that covers them is
-/// believed.
+/// One-time webhook tokens that were used. Kept for as long as the signature that covers them is
+/// valid.
 const V7: &str = "
 -- hash: of the token; body: of the body that it came with first.
 CREATE TABLE used_tokens(hash BLOB PRIMARY KEY, body BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX used_tokens_expire ON used_tokens(expires_at);
 ";
 
-/// The version of the file behind `conn`; 0 for a file that holds nothing yet.
+/// The version of the file behind `conn`; 0 for an empty file.
 pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// The version of the ledger behind `conn`, before anything in it is changed; 0 for a file that
-/// holds nothing yet. Errs with `Fault::Foreign` for a database of another program.
+/// The version of the ledger behind `conn`, read before anything is changed; 0 for an empty file.
+/// Fails with `Fault::Foreign` if another program created the database.
 pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
     const OURS: [&str; 3] = ["runs", "recipients", "batches"];
-    // In one transaction: between two, another process may make the tables and the version of a new
-    // ledger.
+    // Uses one transaction, because another process may create the tables and set the version of a
+    // new ledger between two.
     let tx = conn.unchecked_transaction()?;
     let found = version(&tx)?;
     let tables = tables(&tx)?;
@@ -290,7 +289,7 @@ pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
     match (tables.is_empty(), has_all) {
         (true, _) if found == 0 => Ok(0),
         (false, true) if found > 0 => Ok(found),
-        (false, true) => Err(Fault::Damaged("the ledger's version was lost".into())),
+        (false, true) => Err(Fault::Damaged("the ledger's version number is missing".into())),
         (true, _) => {
             Err(Fault::Foreign("in the ledger's place is a database without tables".into()))
         }
@@ -315,8 +314,8 @@ fn some(names: &[String]) -> String {
     names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ") + more
 }
 
-/// Brings the file up to `VERSION`. Several processes may do so at once: the first one works, the
-/// others find it done. Errs with `Fault::Newer` when the file is ahead of this program.
+/// Migrates the file to `VERSION`. Several processes may call this at once: the first migrates, the
+/// others find it done. Fails with `Fault::Newer` if a later version of mailbatch wrote the file.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     if version(conn)? == VERSION {
         return Ok(());
@@ -325,7 +324,7 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     let found = version(&tx)?;
     if found == 0 && tx.prepare("SELECT 1 FROM sqlite_master LIMIT 1")?.exists([])? {
         return Err(Fault::Damaged(
-            "this is a database of another program, or a ledger whose version was lost".into(),
+            "this is a database of another program, or a ledger without a version number".into(),
         ));
     }
     let done = usize::try_from(found)

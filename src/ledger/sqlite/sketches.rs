@@ -1,4 +1,4 @@
-//! Sketches of the recipients of each run, and the comparison of a planned run with those of other
+//! Sketches of the recipients of each run, and the comparison of a planned run with runs of other
 //! campaigns.
 
 use std::collections::{HashMap, HashSet};
@@ -15,20 +15,20 @@ use crate::ledger::{
 use crate::model::outcome::Outcome;
 use crate::provider::RowNumber;
 
-/// How many of the people are looked at; with more than these their number is an estimate, one
-/// percent off at most in nearly all cases.
+/// The maximum number of recipients to compare. For a larger list the result is an estimate; its
+/// error is nearly always below one percent.
 const SAMPLE: usize = 4_096;
-/// Fewer than this many say nothing about the others.
+/// A smaller sample is too small for an estimate.
 const LEAST_SAMPLE: usize = 10;
-/// Fewer than this many people are not asked about.
+/// For fewer recipients the comparison is skipped.
 const LEAST: u64 = 10;
-/// How long the sketch of a removed run is kept: longer than any question looks back.
+/// How long the sketch of a removed run is kept. Longer than any query looks back.
 const KEEP: i64 = 60 * 86_400 * 1_000_000;
-/// Stands in a sketch for what nothing says about a lost run, and equals everything. No environment
-/// is called so in practice.
+/// Replaces an unknown value in the sketch of a lost run, and matches every value. No environment
+/// has this name in practice.
 const ANY: &str = "*";
 
-/// Keeps the sketch of a run that is being sealed.
+/// Stores the sketch of a run that is being sealed.
 pub(super) fn keep(conn: &Connection, seq: i64, apart: &str, people: &People) -> Result<()> {
     conn.prepare_cached(
         "INSERT INTO sketches(run, campaign, env, apart, message_fingerprint, bound, members)
@@ -43,7 +43,7 @@ pub(super) fn keep(conn: &Connection, seq: i64, apart: &str, people: &People) ->
     Ok(())
 }
 
-/// Keeps the recipients that a lost run reached, in place of what was kept of it before.
+/// Stores the recipients that a lost run reached. Replaces an earlier entry for the same run.
 pub(super) fn keep_lost(conn: &Connection, lost: &LostPeople, now: Timestamp) -> Result<()> {
     aliases::add_lost(conn, &lost.campaign)?;
     let or_any = |text: &Option<String>| text.clone().unwrap_or_else(|| ANY.to_owned());
@@ -65,18 +65,19 @@ pub(super) fn keep_lost(conn: &Connection, lost: &LostPeople, now: Timestamp) ->
     Ok(())
 }
 
-/// A number for a run that has none in this ledger: negative, which no run's is.
+/// A number for a run that is not in this ledger. It is negative, unlike the numbers of runs in the
+/// ledger.
 fn number_of_lost(run: &str) -> i64 {
     -1 - (xxh3_64(run.as_bytes()) >> 1).cast_signed()
 }
 
-/// The name of a lost run; empty where it is not kept.
+/// The id of a lost run; empty if it is not stored.
 fn name_of_lost(conn: &Connection, number: i64) -> Result<String> {
     let names = known::past(conn)?;
     Ok(names.into_iter().find(|name| number_of_lost(name) == number).unwrap_or_default())
 }
 
-/// Before a run is removed: its sketch outlives it, holding only those who were reached.
+/// Reduces the sketch of a run to its reached recipients, because the run is about to be removed.
 pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM sketches WHERE removed_at < ?1", [now.as_microsecond() - KEEP])?;
     let packed: Option<Vec<u8>> = conn
@@ -88,7 +89,7 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     for (person, row) in People::unpack(&packed) {
         let at = match fate(conn, codes::id_of(seq, row)?)? {
             Fate::Reached(at) => at.unwrap_or(now.as_microsecond()),
-            // It may have been taken.
+            // The provider may have accepted it.
             Fate::Claimed => now.as_microsecond(),
             Fate::Ahead | Fate::Out => continue,
         };
@@ -106,13 +107,13 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     Ok(())
 }
 
-/// What became of one recipient of a run.
+/// The state of one recipient of a run.
 enum Fate {
-    /// Accepted or unknown, and since when, if that is known.
+    /// Accepted or unknown, and the time if it is known.
     Reached(Option<i64>),
-    /// Under way.
+    /// Claimed, not settled yet.
     Claimed,
-    /// Planned, and not attempted or to be tried again.
+    /// Planned: not attempted yet, or waiting for a retry.
     Ahead,
     /// Not reached by this run.
     Out,
@@ -142,7 +143,7 @@ struct Found {
     campaign: String,
     run: String,
     at: i64,
-    /// Which of the people with hashes up to `bound`.
+    /// The reached recipients with hashes up to `bound`.
     reached: Vec<u64>,
     coming: Vec<u64>,
     bound: u64,
@@ -162,7 +163,7 @@ impl Found {
         }
     }
 
-    /// Counts one of the people; hand-overs before `since` do not count.
+    /// Adds a recipient. Submissions before `since` are ignored.
     fn add(&mut self, person: u64, fate: &Fate, since: i64, now: Timestamp) {
         let now = now.as_microsecond();
         let at = match fate {
@@ -200,8 +201,8 @@ pub(super) fn overlap(
     }
     let mut found = sketched(conn, query, &people, now)?;
     found.extend(unsketched(conn, query, &people, now)?);
-    // What is certain comes first; runs whose message is not known are counted only where that
-    // alone is not enough.
+    // Runs with a known message are compared first. Runs whose message is unknown are added only if
+    // the first comparison finds no overlap.
     let certain: Vec<Found>;
     (certain, found) = found.into_iter().partition(|found| found.is_message_known);
     let answer = largest(&people, count, bound, &certain);
@@ -213,8 +214,7 @@ pub(super) fn overlap(
         .map(|overlap| Overlap { is_message_known: false, ..overlap }))
 }
 
-/// The answer in which most of the people are reached, over all bounds up to which something is
-/// known.
+/// The largest overlap over all bounds up to which sketches are complete.
 fn largest(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let mut bounds: Vec<u64> = found.iter().map(|found| found.bound.min(bound)).collect();
     bounds.sort_unstable();
@@ -223,8 +223,8 @@ fn largest(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Ov
     answers.max_by_key(|overlap| overlap.reached + overlap.coming)
 }
 
-/// What the runs say whose sketches reach up to `bound`; `None` where fewer than half of the
-/// people, or than ten, are reached.
+/// The overlap with runs whose sketches are complete up to `bound`. `None` if fewer than half of
+/// the recipients, or fewer than ten, are covered.
 fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let sample = people.partition_point(|person| *person <= bound);
     let is_exact = sample as u64 == count;
@@ -275,7 +275,7 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
     })
 }
 
-/// What the kept sketches say. Only members that both have are looked up.
+/// Compares with the stored sketches. Only members of both sketches are looked up.
 fn sketched(
     conn: &Connection,
     query: &OverlapQuery,
@@ -313,13 +313,13 @@ fn sketched(
             };
             found.add(person, &fate, since, now);
         }
-        // A run that reached none of them still says so.
+        // A run that reached none of the recipients still contributes its bound.
         all.push(found);
     }
     Ok(all)
 }
 
-/// The members that are among `people`; both are sorted.
+/// The members that are also in `people`. Both are sorted.
 fn both<'a>(
     people: &'a [u64],
     members: impl Iterator<Item = (u64, RowNumber)> + 'a,
@@ -333,8 +333,8 @@ fn both<'a>(
     })
 }
 
-/// The same for runs of which no sketch was kept, because an earlier version planned them: these
-/// are read through, until they are too old to be asked about.
+/// Compares with runs that have no sketch, because an earlier version planned them. Reads all rows
+/// of each run that is recent enough.
 fn unsketched(
     conn: &Connection,
     query: &OverlapQuery,
@@ -385,5 +385,5 @@ fn unsketched(
     Ok(all)
 }
 
-/// The word for runs whose mail stays in the sandbox.
+/// The value of `apart` for runs whose mail stays in the sandbox.
 const SANDBOX: &str = crate::ledger::APART_SANDBOX;

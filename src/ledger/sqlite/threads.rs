@@ -1,9 +1,9 @@
-//! The threads that own the connections: one that writes, in groups with one commit each, and some
-//! that read beside it.
+//! The threads that own the SQLite connections: one writes, in groups with one commit each, and the
+//! others read.
 //!
-//! A request that fails takes back only what it did itself; a commit that fails fails every request
-//! of its group. No request is answered before its commit has reached the disk, except for what
-//! means nothing until a later request has been committed, see [`Worker::ask_early`].
+//! A failed request undoes only its own changes. A failed commit fails every request of its group.
+//! No request is answered before its commit has reached the disk, except preliminary requests (see
+//! [`Worker::ask_early`]).
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,22 +17,23 @@ use super::fault::{Fault, Result};
 use super::patience;
 use crate::ledger::{LedgerError, LedgerResult};
 
-/// The most requests that share a commit.
+/// The maximum number of requests that share a commit.
 const GROUP: usize = 64;
-/// The most requests that wait for a thread before the askers wait themselves.
+/// The maximum number of requests in a thread's queue. Further callers wait.
 const QUEUE: usize = 128;
 
-/// One request, from the question to the answer.
+/// One request and its answer.
 trait Work: Send {
-    /// Does the work inside the open transaction and keeps the result; again, when it had to be
-    /// taken back with others. False when it has to be taken back.
+    /// Does the work inside the open transaction and stores the result. Called again if the
+    /// transaction was rolled back because of another request. Returns false if the transaction
+    /// must be rolled back.
     fn run(&mut self, conn: &Connection) -> bool;
-    /// Whether it means nothing until a later request has been committed, so that its commit need
+    /// Whether the request has no effect until a later request is committed. Then its commit need
     /// not wait for the disk.
     fn is_preliminary(&self) -> bool;
-    /// What the work itself failed with.
+    /// The error of the work itself.
     fn failure(&self) -> Option<LedgerError>;
-    /// Answers the asker; `lost` says why the transaction did not reach the disk.
+    /// Answers the caller. `lost` says why the transaction did not reach the disk.
     fn answer(self: Box<Self>, lost: Option<&LedgerError>);
 }
 
@@ -67,13 +68,13 @@ impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(LedgerError::Gone("a request was not run".into())),
         };
-        // An asker that has stopped waiting needs no answer.
+        // A caller that has stopped waiting needs no answer.
         let _ = self.reply.send(answer);
     }
 }
 
-/// A thread with a connection of its own and a bounded queue before it. Dropping it waits until
-/// what is queued has been done.
+/// A thread with its own connection and a bounded queue. Dropping it waits until the queued
+/// requests are done.
 pub(super) struct Worker {
     queue: Option<mpsc::Sender<Box<dyn Work>>>,
     thread: Option<JoinHandle<()>>,
@@ -81,7 +82,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// The thread that writes.
+    /// Starts the thread that writes.
     pub(super) fn writer(
         conn: Connection,
         path: Arc<str>,
@@ -94,7 +95,7 @@ impl Worker {
             if let Err(error) =
                 patience::install(&mut conn, for_thread.clone(), patience::TO_WRITE, is_hurried)
             {
-                tracing::warn!(%error, "the ledger waits for no other process");
+                tracing::warn!(%error, "cannot set how long the ledger waits for other processes");
             }
             while queue.blocking_recv_many(&mut group, GROUP) > 0 {
                 commit(&conn, &runs_ahead, std::mem::take(&mut group), &for_thread);
@@ -102,7 +103,7 @@ impl Worker {
         })
     }
 
-    /// A thread that reads; each request sees one state of the ledger, the latest committed one.
+    /// Starts a thread that reads. Each request sees the latest committed state of the ledger.
     pub(super) fn reader(conn: Connection, path: Arc<str>) -> std::io::Result<Self> {
         let for_thread = path.clone();
         Self::start("ledger-reader", path, move |mut queue| {
@@ -113,7 +114,7 @@ impl Worker {
                 let begun = sql("BEGIN").map_err(|e| Fault::from(e).at(&for_thread));
                 if begun.is_ok() {
                     work.run(&conn);
-                    // Nothing was written, so there is nothing that a failure here could lose.
+                    // Nothing was written, so a failed COMMIT loses nothing.
                     let _ = sql("COMMIT");
                 }
                 work.answer(begun.as_ref().err());
@@ -131,7 +132,7 @@ impl Worker {
         Ok(Self { queue: Some(queue), thread: Some(thread), path })
     }
 
-    /// Hands `work` to the thread and waits for its answer.
+    /// Sends `work` to the thread and waits for its answer.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Result<T> + Send + 'static,
@@ -139,9 +140,9 @@ impl Worker {
         self.hand(work, false).await
     }
 
-    /// The same for what means nothing until a later request has been committed. It is answered
-    /// before it has reached the disk: the log is written in order and that later commit waits for
-    /// all of it (SQLite's `synchronous = NORMAL` in WAL mode).
+    /// Like `ask`, for work that has no effect until a later request is committed. The answer comes
+    /// before the commit has reached the disk. SQLite writes its log in order, and the later commit
+    /// waits for all of it (`synchronous = NORMAL` in WAL mode).
     pub(super) async fn ask_early<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Result<T> + Send + 'static,
@@ -149,7 +150,7 @@ impl Worker {
         self.hand(work, true).await
     }
 
-    /// The error that a fault found in its answers is.
+    /// Converts a fault found in the thread's answers to the error that callers see.
     pub(super) fn blamed(&self, fault: Fault) -> LedgerError {
         fault.at(&self.path)
     }
@@ -172,16 +173,16 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so already.
+            // A panic of the thread has already been reported.
             let _ = thread.join();
         }
     }
 }
 
-/// Runs a group of requests, commits once, and answers. Where one of them fails, each is run again
-/// by itself: a savepoint around each would make SQLite keep a copy of every page that they change,
-/// in a file of its own. `runs_ahead` says whether the connection commits without waiting for the
-/// disk now.
+/// Runs a group of requests, commits once, and answers. If one of them fails, each is run again in
+/// its own transaction. A savepoint for each request would be slower, because SQLite would copy
+/// every changed page to a separate file. `runs_ahead` says whether the connection currently
+/// commits without waiting for the disk.
 fn commit(conn: &Connection, runs_ahead: &Cell<bool>, mut group: Vec<Box<dyn Work>>, path: &str) {
     if group.len() > 1 {
         let done = together(conn, runs_ahead, &mut group, path);
@@ -195,8 +196,8 @@ fn commit(conn: &Connection, runs_ahead: &Cell<bool>, mut group: Vec<Box<dyn Wor
     }
 }
 
-/// Runs requests in one transaction; true if it is committed, false if one of them failed and
-/// nothing was done.
+/// Runs requests in one transaction. Returns true if it was committed, false if a request failed
+/// and the transaction was rolled back.
 fn together(
     conn: &Connection,
     runs_ahead: &Cell<bool>,
@@ -215,10 +216,10 @@ fn together(
         for work in group {
             let ok = work.run(conn);
             if conn.is_autocommit() {
-                // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier
-                // requests included.
+                // A full disk or an I/O error makes SQLite roll back the whole transaction,
+                // including earlier requests.
                 return Err(work.failure().unwrap_or_else(|| {
-                    LedgerError::Gone("the transaction ended before its time".into())
+                    LedgerError::Gone("SQLite ended the transaction early".into())
                 }));
             }
             if !ok {
@@ -229,8 +230,8 @@ fn together(
     };
     let may_run_ahead = group.iter().all(|work| work.is_preliminary());
     if runs_ahead.get() != may_run_ahead {
-        // A pragma does its work while it is prepared, so it is prepared each time. Where it fails
-        // nothing is done.
+        // A pragma takes effect while it is prepared, so it must be prepared each time. If it
+        // fails, no request is run.
         let level = if may_run_ahead { "NORMAL" } else { "FULL" };
         runs_ahead.set(true);
         conn.pragma_update(None, "synchronous", level).map_err(|e| Fault::from(e).at(path))?;
@@ -238,7 +239,7 @@ fn together(
     }
     let done = transaction(group);
     if !matches!(done, Ok(true)) && !conn.is_autocommit() {
-        // Should this fail as well, the next BEGIN says so.
+        // If ROLLBACK fails as well, the next BEGIN reports the error.
         let _ = conn.execute_batch("ROLLBACK");
     }
     done

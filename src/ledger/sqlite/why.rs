@@ -11,7 +11,7 @@ use crate::ledger::Decision;
 use crate::model::address::key_of;
 use crate::model::outcome::Outcome;
 
-/// The row of the recipient, as far as its story needs it.
+/// The columns of the recipient's row that the history needs.
 struct Person {
     id: i64,
     list: usize,
@@ -29,7 +29,7 @@ struct Person {
     next_at: Option<i64>,
 }
 
-/// Something that happened, with the order in which things of one moment are listed.
+/// An entry of the history. `order` sorts entries of the same time.
 struct Event {
     at: i64,
     order: u8,
@@ -61,7 +61,7 @@ pub(super) fn why(conn: &Connection, run: &str, email: &str) -> Result<Vec<Decis
             story.push((event.at, event.what, detail));
         }
     }
-    // Stable, so that what happened to one row stays in its order.
+    // A stable sort, so that the entries of one row stay in their order.
     story.sort_by_key(|(at, ..)| *at);
     story
         .into_iter()
@@ -94,7 +94,7 @@ fn person(conn: &Connection, id: i64) -> Result<Person> {
     })
 }
 
-/// The parts that are not empty, with commas between them.
+/// The non-empty parts, joined by commas.
 fn joined(parts: &[&str]) -> String {
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
 }
@@ -109,7 +109,7 @@ fn events(conn: &Connection, seq: i64, id: i64) -> Result<Vec<Event>> {
         let id = if person.provider_id.is_empty() {
             String::new()
         } else {
-            format!("the provider calls it {}", person.provider_id)
+            format!("the provider's id is {}", person.provider_id)
         };
         events.push(Event {
             at,
@@ -138,7 +138,7 @@ fn events(conn: &Connection, seq: i64, id: i64) -> Result<Vec<Event>> {
     with_decisions_of_the_run(conn, seq, events)
 }
 
-/// How the row was planned, and what it was given then.
+/// How the row was planned, and the outcome that planning gave it.
 fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<Vec<Event>> {
     let (at, lists, message): (i64, String, String) = conn.query_row(
         "SELECT started_at, lists, message_fingerprint FROM runs WHERE seq = ?1",
@@ -195,7 +195,7 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
     Ok(events)
 }
 
-/// A run as it stands in `carried_from`, with the version of the message that it sent.
+/// A run as written in `carried_from`, with the version of the message that it sent.
 fn with_version(conn: &Connection, from: &str) -> Result<String> {
     let id = from.strip_prefix("run ").unwrap_or_default();
     let found: Option<(String, i64)> = conn
@@ -212,7 +212,7 @@ fn with_version(conn: &Connection, from: &str) -> Result<String> {
     })
 }
 
-/// The provider that the recipient was planned for, where the run has several.
+/// The provider that the recipient was planned for, if the run has several.
 fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> {
     let settings: String =
         conn.query_row("SELECT settings FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
@@ -220,7 +220,7 @@ fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> 
     if settings.get("route").is_none_or(serde_json::Value::is_null) {
         return Ok(None);
     }
-    // The row names the provider that had it last; a failover remembers the planned one.
+    // The row names the provider that had it last. The first failover entry names the planned one.
     let passed_over = conn
         .query_row("SELECT code FROM attempts WHERE recipient = ?1 AND what = 'failover' ORDER BY id LIMIT 1", [id], |row| row.get(0))
         .optional()?;
@@ -229,7 +229,7 @@ fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> 
     Ok(Some(passed_over.unwrap_or(planned)).filter(|name| !name.is_empty()))
 }
 
-/// Hand-overs that did not end in acceptance, and the claims that led to them.
+/// Attempts that did not end in acceptance, and the claims before them.
 fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
     let mut query = conn.prepare("SELECT batch, at, what, reason, code, detail FROM attempts WHERE recipient = ?1 ORDER BY id")?;
     let mut rows = query.query([person.id])?;
@@ -244,7 +244,7 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
                 (6, "opened again".to_owned(), format!("was {}", joined(&[&detail, &code])))
             }
             "not_taken" => (3, "not taken".to_owned(), joined(&[&reason, &code, &detail])),
-            // What it came to was decided by this evidence, and stands after it.
+            // This evidence decided the outcome, which is listed after it.
             "reconciled" => (
                 3,
                 "reconciled".to_owned(),
@@ -265,7 +265,7 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
     Ok(events)
 }
 
-/// The claim by the latest batch, unless an attempt is listed already.
+/// The claim by the latest batch, unless an attempt already lists it.
 fn claims(conn: &Connection, person: &Person, listed: &[Event]) -> Result<Option<Event>> {
     let listed: BTreeSet<&str> = listed.iter().map(|event| event.what.as_str()).collect();
     let Some(batch) = person.batch else { return Ok(None) };
@@ -287,8 +287,8 @@ fn claim(conn: &Connection, batch: i64) -> Result<Option<Event>> {
         .optional()?)
 }
 
-/// Adds the run's decisions that applied to this row: decisions about all open rows, where it was
-/// open then, and about all held rows, where it was held then.
+/// Adds the run's decisions that applied to this row: decisions about all open rows while the row
+/// was open, and about all held rows while it was held.
 fn with_decisions_of_the_run(
     conn: &Connection,
     seq: i64,

@@ -1,4 +1,4 @@
-//! What belongs to the workspace and not to one run: suppressions, the secret key.
+//! Workspace-wide data that belongs to no single run: suppressions and the secret key.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::fault::{Fault, Result};
 use crate::ledger::LedgerSuppression;
 use crate::model::address::key_of;
 
-/// Adds suppressions. One that is kept already counts as new only when it now lasts longer; it then
+/// Adds suppressions. An existing suppression counts as new only if its expiry is extended; it then
 /// gets a new number.
 pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Result<u64> {
     let mut replace = conn.prepare_cached(
@@ -38,7 +38,7 @@ pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Resu
     Ok(new)
 }
 
-/// Those that [`suppress`] would keep as new ones, each once.
+/// The entries that [`suppress`] would store as new, each once.
 pub(super) fn not_kept(
     conn: &Connection,
     entries: &[LedgerSuppression],
@@ -78,8 +78,8 @@ pub(super) fn unsuppress(
     Ok(gone)
 }
 
-/// What is kept for these entries in the spelling of an earlier version: with quotes, or not in
-/// plain ASCII.
+/// The stored entries that mean the same addresses in the spelling of an earlier version: quoted,
+/// or with non-ASCII characters.
 fn spelled_otherwise(conn: &Connection, entries: &[String]) -> Result<Vec<String>> {
     let mut odd = conn.prepare_cached("SELECT DISTINCT entry FROM suppressions WHERE instr(entry, '\"') > 0 OR entry GLOB '*[^ -~]*'")?;
     let kept = odd.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
@@ -106,7 +106,7 @@ pub(super) fn suppressions(
     Ok(page)
 }
 
-/// The suppression in the columns of a row from `first` on: entry, reason, scope, source,
+/// Reads a suppression from the columns starting at `first`: entry, reason, scope, source,
 /// created_at, expires_at, note.
 pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppression> {
     Ok(LedgerSuppression {
@@ -121,7 +121,7 @@ pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppressi
     })
 }
 
-/// The workspace's secret key; made here when there is none yet, so this needs the connection that
+/// The workspace's secret key. Creates it if it is missing, so this needs the connection that
 /// writes.
 pub(super) fn secret_key(conn: &Connection) -> Result<[u8; 32]> {
     let found: Option<[u8; 32]> = conn
@@ -133,7 +133,9 @@ pub(super) fn secret_key(conn: &Connection) -> Result<[u8; 32]> {
     }
     let mut key = [0; 32];
     SystemRandom::new().fill(&mut key).map_err(|_| {
-        Fault::Damaged("the system gives no random numbers for the workspace's key".into())
+        Fault::Damaged(
+            "the system provides no random numbers for the workspace's secret key".into(),
+        )
     })?;
     conn.execute("INSERT INTO meta(name, value) VALUES ('secret_key', ?1)", [key])?;
     Ok(key)

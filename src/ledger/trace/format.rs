@@ -1,6 +1,8 @@
-//! What stands in a trace. It is text: a line that names format and version, the file itself and the
-//! mount it was written through, then one line for each record: eight hexadecimal digits (the low
-//! half of the xxh3-64 of what follows the space), a space, the record as a JSON array.
+//! The format of a trace. It is text. The first line names the format, its version, the file itself
+//! and the mount that it was written through.
+//!
+//! Each following line is a record: eight hexadecimal digits (the low half of the xxh3-64 of the
+//! text after the space), a space, and the record as a JSON array.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -11,21 +13,21 @@ use crate::provider::{Refusal, RowNumber, Verdict};
 /// The first line of version 1, which names neither the file nor the mount.
 pub(super) const HEADER_1: &str = "mailbatch-trace 1";
 
-/// What the first line of version 2 begins with; the name of the file and the mount follow.
+/// The beginning of version 2's first line. The file's name and the mount follow.
 pub(super) const HEADER_2: &str = "mailbatch-trace 2 ";
 
-/// The most bytes of a first line.
+/// The maximum length of a first line, in bytes.
 pub(super) const LONGEST_HEADER: u64 = 512;
 
-/// Stands in the first line where the system names no mount.
+/// Replaces the mount in the first line if the system does not report one.
 const UNKNOWN_MOUNT: &str = "-";
 
-/// The first line of the trace of that name, which is written through a mount.
+/// Builds the first line of the trace with this name, written through this mount.
 pub(super) fn first_line(name: &str, mount: Option<&str>) -> String {
     format!("{HEADER_2}{name} {}\n", mount.unwrap_or(UNKNOWN_MOUNT))
 }
 
-/// The first line of a trace.
+/// The parsed first line of a trace.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Header<'l> {
     V1,
@@ -44,7 +46,7 @@ impl<'l> Header<'l> {
     }
 }
 
-/// Whether bytes are the beginning of a first line.
+/// Whether the bytes are an incomplete first line.
 pub(super) fn is_cut_header(bytes: &[u8]) -> bool {
     let begins = |header: &str| {
         let shared = bytes.len().min(header.len());
@@ -55,7 +57,8 @@ pub(super) fn is_cut_header(bytes: &[u8]) -> bool {
         && (begins(HEADER_2) || bytes.len() <= HEADER_1.len() && begins(HEADER_1))
 }
 
-/// The bytes of a line before its JSON, and what the JSON of an announcement begins with.
+/// The length of the checksum and the space before a record's JSON, and how the JSON of an
+/// announcement begins.
 pub(super) const CHECKSUM: usize = 9;
 pub(super) const CROSSING: &[u8] = b"{\"crossing\"";
 
@@ -65,13 +68,12 @@ pub(super) enum Record {
     Crossing(i64, Vec<RowNumber>),
     #[serde(rename = "answered")]
     Answered(i64, RowNumber, Words),
-    /// Accepted as a whole; the text is what the provider is asked with later, when it reports on
-    /// each member.
+    /// Accepted as a whole. The text identifies the request for later queries about each member.
     #[serde(rename = "pending")]
     Pending(i64, Vec<RowNumber>, String),
 }
 
-/// A verdict as it is written down.
+/// A verdict as it is stored in a record.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Words {
@@ -142,7 +144,7 @@ fn checked(line: &[u8]) -> Option<&[u8]> {
     (sum == checksum(json)).then_some(json)
 }
 
-/// The number of the batch that a record is about, which stands first in each.
+/// The number of the batch that a record is about. It is the first number in every record.
 pub(super) fn batch_of(line: &[u8]) -> Option<i64> {
     let json = checked(line)?;
     let digits = &json[json.iter().position(|byte| *byte == b'[')? + 1..];

@@ -1,4 +1,4 @@
-//! What a trace proves when it is read back: whose messages had left, and what was answered.
+//! Reads a trace: which messages may have been sent completely, and which replies were received.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -11,21 +11,21 @@ use crate::provider::{RowNumber, Verdict};
 
 use super::format::{Header, LONGEST_HEADER, Record, batch_of, is_cut_header, parse};
 
-/// How much of the end of a trace is read for its last batches, in bytes: the records of a few
+/// How many bytes at the end of a trace are searched for its last batch: the records of a few
 /// thousand recipients.
 const TAIL: u64 = 1 << 20;
 
-/// What a trace records about each member of each batch.
+/// The last record about each member of each batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TraceState {
-    /// The last thing recorded is this answer.
+    /// The last record is this verdict.
     pub answered: HashMap<(i64, RowNumber), Verdict>,
-    /// The last thing recorded is that a write was about to complete the message.
+    /// The last record says that a write was about to complete the message.
     pub crossing: HashSet<(i64, RowNumber)>,
 }
 
-/// The highest number of a batch that the last records of a trace name; `None` where they name
-/// none. Damaged lines are left out.
+/// The highest batch number in the last records of a trace; `None` if they name none. Ignores
+/// damaged lines.
 pub fn last_batch(path: &Path) -> io::Result<Option<i64>> {
     let mut file = File::open(path)?;
     let from = file.metadata()?.len().saturating_sub(TAIL);
@@ -37,7 +37,7 @@ pub fn last_batch(path: &Path) -> io::Result<Option<i64>> {
     Ok(lines.filter_map(batch_of).max())
 }
 
-/// Whether a trace holds more than its first line. False where it cannot be read.
+/// Whether a trace contains more than its first line. False if it cannot be read.
 pub(crate) fn has_records(path: &Path) -> bool {
     let first = || -> io::Result<(Vec<u8>, u64)> {
         let file = File::open(path)?;
@@ -52,9 +52,11 @@ pub(crate) fn has_records(path: &Path) -> bool {
     })
 }
 
-/// Reads the trace of that name if it can prove which messages had left. It proves nothing if
-/// its first line names another trace, or if its file system has been mounted again since, which
-/// may have lost what was not synced. Errs then, and as [`read`] does.
+/// Reads the trace with this name, and checks that it is complete enough to prove which messages
+/// were sent.
+///
+/// Fails if the first line names another trace. Fails if the file system was mounted again since
+/// then, because unsynced records may be lost. Fails like [`read`] otherwise.
 pub(crate) fn prove(directory: &Path, name: &str) -> io::Result<TraceState> {
     let path = directory.join(name);
     let distrusted =
@@ -62,22 +64,21 @@ pub(crate) fn prove(directory: &Path, name: &str) -> io::Result<TraceState> {
     let mut first = Vec::new();
     File::open(&path)?.take(LONGEST_HEADER).read_to_end(&mut first)?;
     let Some(end) = first.iter().position(|byte| *byte == b'\n') else {
-        return Err(distrusted("the first line is gone, so records may be gone"));
+        return Err(distrusted("the first line is missing, so records may be missing"));
     };
     match Header::of(&first[..end]) {
         Some(Header::V2 { name: named, .. }) if named != name => {
             Err(distrusted("this is the trace of another run or process"))
         }
         Some(Header::V2 { mount, .. }) if is_mounted_anew(directory, mount) => {
-            Err(distrusted("its file system has been mounted again, so records may be gone"))
+            Err(distrusted("its file system was mounted again, so records may be missing"))
         }
         _ => read(&path),
     }
 }
 
-/// Reads a trace. A last line without its end is left out, since the process died before it
-/// went on; anything else that cannot be understood is an error, and the trace proves nothing
-/// then.
+/// Reads a trace. An incomplete last line is ignored, because the process died before its message
+/// was sent. Any other line that cannot be parsed is an error, and then the trace proves nothing.
 pub fn read(path: &Path) -> io::Result<TraceState> {
     let text = std::fs::read(path)?;
     let damaged = |line: usize| {
@@ -121,9 +122,9 @@ pub fn read(path: &Path) -> io::Result<TraceState> {
     Ok(state)
 }
 
-/// Whether the file system of a directory is another mount than the one that a first line names, as
-/// far as the two can be compared: another mount namespace, as that of a container that was started
-/// again, names the same mount differently.
+/// Whether the directory's file system was mounted again since the first line was written. In
+/// another mount namespace, as in a restarted container, the same mount has another name, so the
+/// two cannot be compared.
 fn is_mounted_anew(directory: &Path, then: &str) -> bool {
     let Some(now) = mount_id(directory) else { return false };
     let (Some((space, id)), Some((space_then, id_then))) =

@@ -1,4 +1,4 @@
-//! What the sending loop asks for.
+//! Implements the calls of the sending loop.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What comes back.
+//! Implements the calls about events and the suppressions learned from them.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ impl FeedbackStore for SqliteLedger {
         event.identify();
         let event = Arc::new(event);
         Box::pin(async move {
-            // What events are found by is gathered when it is first needed, so many at a time that
-            // others are not kept waiting.
+            // The index of names is built when it is first needed. Each transaction adds a limited
+            // number, so that other requests do not wait long.
             loop {
                 let (event, place) = (event.clone(), Arc::clone(&self.place));
                 let step = self

@@ -1,4 +1,4 @@
-//! What is taken over from runs that the ledger has lost.
+//! Implements the detection and import of lost runs.
 
 use jiff::Timestamp;
 

@@ -1,5 +1,5 @@
-//! The groups of calls of [`Ledger`](crate::ledger::Ledger): each hands the work to the thread that
-//! it belongs to.
+//! Implements the groups of calls of [`Ledger`](crate::ledger::Ledger). Each call passes its work
+//! to the right thread.
 
 mod claims;
 mod feedback;

@@ -1,4 +1,4 @@
-//! How runs are planned and sealed.
+//! Implements planning and sealing of runs.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl PlanStore for SqliteLedger {
 
     fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
-        // A run counts from its seal on.
+        // A run has no effect before it is sealed, so these commits need not wait for the disk.
         Box::pin(self.writer.ask_early(move |conn| plan::plan(conn, &run, &rows)))
     }
 

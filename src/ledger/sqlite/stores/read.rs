@@ -37,8 +37,8 @@ impl ReadStore for SqliteLedger {
         Box::pin(async move {
             let Halves { front, back, feedback } =
                 self.quick.ask(move |conn| read::halves(conn, &run)).await?;
-            // Side by side. Between the two a row may change, but none goes from one half to the
-            // other: each is counted once.
+            // The two threads read at the same time. A row may change between the two reads, but no
+            // row moves to the other half, so each is counted once.
             let front = self.long.ask(move |conn| read::alike(conn, &front));
             let (front, back) =
                 try_join(front, self.quick.ask(move |conn| read::alike(conn, &back))).await?;
@@ -55,7 +55,7 @@ impl ReadStore for SqliteLedger {
     ) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>> {
         let run = run.to_owned();
         let work = move |conn: &Connection| read::rows(conn, &run, after, limit);
-        // Pages that follow each other are read side by side.
+        // Alternating pages are read by the two threads at the same time.
         if (after / limit.max(1) as RowNumber).is_multiple_of(2) {
             self.long(work)
         } else {

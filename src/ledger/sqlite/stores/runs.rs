@@ -1,4 +1,4 @@
-//! How runs are held, opened again and ended.
+//! Implements holding, reopening and ending of runs.
 
 use jiff::Timestamp;
 

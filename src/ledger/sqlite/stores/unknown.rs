@@ -1,4 +1,4 @@
-//! What settles recipients whose outcome is unknown.
+//! Implements resolving recipients whose outcome is unknown.
 
 use jiff::Timestamp;
 

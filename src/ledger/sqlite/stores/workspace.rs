@@ -1,4 +1,4 @@
-//! What belongs to the workspace.
+//! Implements the calls about workspace-wide data.
 
 use jiff::Timestamp;
 
