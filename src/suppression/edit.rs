@@ -1,6 +1,6 @@
-//! The only writer of suppression files. Writers take turns by an advisory lock on the file;
-//! readers need none, because an addition is one write at the end and a removal puts a new file in
-//! the old one's place.
+//! The only code that writes suppression files. Writers take turns with an advisory lock on the
+//! file. Readers need no lock, because an addition is a single write at the end, and a removal
+//! replaces the file atomically.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -22,28 +22,30 @@ use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 use crate::model::shown::Shown;
 
-/// How long another writer is waited for.
+/// How long to wait for another writer.
 const TURN: Duration = Duration::from_secs(60);
 
-/// What [`remove`] did.
+/// The result of [`remove`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// The number of records taken out of the file.
+    /// The number of records removed from the file.
     pub lines: u64,
     /// Domain entries of the file that still suppress an address that was to be removed, each once.
     pub domains: Vec<String>,
 }
 
-/// Appends entries to a suppression file with the columns it has, all of them or none, and waits
-/// until they are on the disk. A file that does not exist is made, readable by its owner alone.
-/// What the file has no column for is left out, never so that less is suppressed.
+/// Appends entries to a suppression file, all of them or none, and syncs it to disk. The file is
+/// created, readable only by its owner, if it does not exist.
+///
+/// Values without a column in the file are omitted. If an omission would suppress less, a stricter
+/// reason is written instead.
 pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
     add(file, entries, false).map(drop)
 }
 
-/// The same for entries of an append that was broken off, wherever that was: those that are in the
-/// file are left out, and the line of which it has the beginning alone is completed. Returns how
-/// many were not there whole.
+/// Repeats an append that may have been interrupted at any point. Omits entries that the file
+/// already contains, and completes an incomplete last line. Returns how many entries were missing
+/// or incomplete.
 pub(crate) fn append_missing(file: &Path, entries: &[LedgerSuppression]) -> Result<u64> {
     add(file, entries, true)
 }
@@ -58,7 +60,7 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     let length = locked.metadata().map_err(failed)?.len();
     let mut text = Vec::new();
     let tail = if may_be_there { torn_line(&locked, length).map_err(failed)? } else { Vec::new() };
-    // What may be half a line says nothing of the columns.
+    // An incomplete line cannot be used to find the columns.
     let whole = length - tail.len() as u64;
     let is_torn_header = length > 0 && whole == 0 && HEADER.as_bytes().starts_with(&tail);
     let columns = if length == 0 || is_torn_header {
@@ -68,15 +70,15 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     } else {
         let records =
             Records::new(Range::from(&locked, 0).take(whole), Position::default(), Tail::Take);
-        // A first line that is no entry leaves the columns unknown; guessing would make a second
-        // bad line.
+        // If the first line is not a valid entry, the columns are unknown. Guessing them could
+        // write another invalid line.
         records
             .learn_columns()
             .map_err(|trouble| refused(file, trouble))?
             .unwrap_or_else(Columns::standard)
     };
-    // What an earlier version took for an address and is none any more would make the file
-    // unreadable, and is mailed by nothing.
+    // Omits entries that an earlier version accepted as addresses but this version does not. They
+    // would make the file invalid, and this version sends no mail to them.
     let mut lines: Vec<(String, Entry)> = entries
         .iter()
         .map(Entry::from)
@@ -88,7 +90,8 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     }
     let count = lines.len() as u64;
     if length > 0 && !is_torn_header && !ends_line(&locked, length).map_err(failed)? {
-        // Half a line of ours is completed; anything else is a foreign last line without its end.
+        // Completes an incomplete line of an interrupted append. Any other last line without a line
+        // feed was written by another program, and only needs the line feed.
         if let Some(torn) = lines
             .iter()
             .position(|(line, _)| !tail.is_empty() && line.as_bytes().starts_with(&tail))
@@ -101,11 +104,11 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
         text.extend(line.as_bytes());
         text.push(b'\n');
     }
-    // One write, so that no reader sees one entry's beginning joined to another's end.
+    // A single write, so that a reader never sees parts of two entries joined in one line.
     let written = (&locked).write_all(&text).and_then(|()| locked.sync_all());
     if let Err(why) = written {
-        // Half a line would stop the next send; the file becomes what it was. Should that fail too,
-        // the first failure is the one to tell.
+        // An incomplete line would make the next send fail, so the file is restored to its old
+        // length. If that fails too, the first error is reported.
         let _ = locked.set_len(length);
         return Err(failed(why));
     }
@@ -115,8 +118,8 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     Ok(count)
 }
 
-/// Removes from `lines` those that the first `length` bytes of the file hold already, as the same
-/// line or as an entry with the same reason.
+/// Removes from `lines` the entries that the first `length` bytes of the file already contain, as
+/// the same line or as an entry with the same reason.
 fn leave_out_present(
     file: &File,
     length: u64,
@@ -144,7 +147,7 @@ fn leave_out_present(
                 present.extend(by_entry.get(&(entry.entry.as_str(), entry.reason)))
             }
             Ok(Some(_)) => {}
-            // A line that cannot be understood is none of these.
+            // An invalid line is not one of these entries.
             Err(Trouble::Line(..)) if !records.raw().is_empty() => {}
             Err(trouble) => return Err(trouble),
         }
@@ -154,15 +157,15 @@ fn leave_out_present(
     Ok(())
 }
 
-/// Whether the last line of a file has its end.
+/// Whether the last line of a file ends with a line feed.
 fn ends_line(file: &File, length: u64) -> io::Result<bool> {
     let mut last = [0];
     file.read_exact_at(&mut last, length - 1)?;
     Ok(last == *b"\n")
 }
 
-/// The last line of a file when it has no end; empty where it has one, or is longer than a line of
-/// ours.
+/// The last line of a file if it lacks a line feed. Empty if it has one, or if the line is longer
+/// than any line that this program writes.
 fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
     const LONGEST: u64 = 1 << 16;
     let mut end = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
@@ -175,8 +178,7 @@ fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
     })
 }
 
-/// Why entries could not be appended to a suppression file, found without changing anything; `None`
-/// where they can be.
+/// Why entries cannot be appended to a suppression file; `None` if they can. Changes nothing.
 pub(crate) fn unwritable(file: &Path) -> Option<String> {
     let tried = match files::refuse_endless(file)
         .and_then(|()| OpenOptions::new().append(true).open(file))
@@ -189,12 +191,14 @@ pub(crate) fn unwritable(file: &Path) -> Option<String> {
     tried.err().map(|why| why.to_string())
 }
 
-/// Takes entries out of a suppression file: for an address its own entry and its `sha256:` form.
-/// The file is replaced at once; it keeps its mode, comments, columns, and every line that cannot
-/// be understood. Texts that are no entry are refused with exit 2.
+/// Removes entries from a suppression file. For an address, removes both its own entry and its
+/// `sha256:` form.
+///
+/// The file is replaced atomically and keeps its mode, comments, columns and invalid lines. Fails
+/// with exit 2 if a text is not a valid entry.
 pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     let unwanted = Unwanted::new(entries)?;
-    // A link stays a link; what it points at is replaced.
+    // A symbolic link is kept; its target is replaced.
     let target = fs::canonicalize(file).map_err(|why| refused(file, why.into()))?;
     let (locked, _) = open_locked(&target, false)?;
     let failed = |why: io::Error| cannot_write(file, &why);
@@ -232,7 +236,7 @@ pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     out.flush().map_err(failed)?;
     drop(out);
     copy.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
-    // Only root may give a file away; for other users the owner is the same already or cannot be
+    // Only root can change the owner. For other users the owner is already right, or it cannot be
     // kept.
     let _ = fchown(copy.as_file(), Some(metadata.uid()), Some(metadata.gid()));
     copy.as_file().sync_all().map_err(failed)?;
@@ -241,7 +245,7 @@ pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     Ok(removed)
 }
 
-/// What is to be removed, in every form it may stand in the file.
+/// The entries to remove, in every form that the file may contain.
 struct Unwanted {
     entries: HashSet<String>,
     hashes: HashSet<u128>,
@@ -279,14 +283,15 @@ impl Unwanted {
             || matches!(key_of(entry), (hash, Form::Hash) if self.hashes.contains(&hash))
     }
 
-    /// Whether this is the domain entry of an unwanted address, and is to stay.
+    /// Whether this is the domain entry of an address to remove, and is itself kept.
     fn is_under(&self, entry: &str) -> bool {
         self.domains.contains(entry) && !self.entries.contains(entry)
     }
 }
 
-/// Opens a file for appending and waits for the lock; returns whether the file was made. A file
-/// that was replaced meanwhile is let go, because what is written to it would be lost.
+/// Opens a file for appending and waits for the lock. Returns whether the file was created. If the
+/// file was replaced while waiting, opens the new one, because a write to the old one would be
+/// lost.
 fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
     let open = || -> io::Result<(File, bool)> {
         loop {
@@ -312,16 +317,19 @@ fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
     open().map_err(|why| match why.kind() {
         _ if may_create => cannot_write(path, &why),
         io::ErrorKind::NotFound => refused(path, why.into()),
-        _ => {
-            Error::refused(format!("suppression file {} cannot be changed: {why}", path.display()))
-                .hint("nothing was changed; correct the permissions of the file, then repeat")
-        }
+        _ => Error::refused(format!(
+            "suppression file {} cannot be changed: {why}",
+            path.display()
+        ))
+        .hint(
+            "nothing was changed; correct the permissions of the file, then run the command again",
+        ),
     })
 }
 
 fn cannot_write(path: &Path, why: &io::Error) -> Error {
     Error::internal(format!("suppression file {} cannot be written: {why}", path.shown()))
-        .hint("nothing was changed; make room or correct the permissions, then repeat")
+        .hint("nothing was changed; free disk space or correct the permissions, then run the command again")
 }
 
 fn directory(path: &Path) -> PathBuf {
@@ -330,7 +338,7 @@ fn directory(path: &Path) -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// A new name is on the disk only when its directory is.
+/// A new file name is durable only after its directory has been synced.
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
@@ -365,7 +373,7 @@ mod tests {
         fs::read_to_string(file).expect("a file")
     }
 
-    /// A kill in the middle of an append leaves any number of its bytes in the file.
+    /// A process killed during an append may have written any number of the bytes.
     #[test]
     fn wherever_an_append_was_broken_off_each_line_is_there_once_and_whole() {
         let entries = [
@@ -388,7 +396,7 @@ mod tests {
             let whole = fs::read(&file).expect("a file");
             append(&file, &later).expect("room");
             let wanted = text(&file);
-            // Every third place of a file, and of the next one those beside them.
+            // Tests every third position of the file, and for the next file the other positions.
             for end in (head.len() + nth % 3..=whole.len())
                 .step_by(3)
                 .chain([whole.len() - 1, whole.len()])

@@ -1,4 +1,4 @@
-//! One suppression: the address it names, why, and for which kind of mail.
+//! One suppression: the address it names, the reason, and the kind of mail it stops.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::ledger::LedgerSuppression;
 use crate::model::address::{self, Address, AddressError, Note, domain_to_ascii};
 use crate::model::outcome::{Kind, Reason};
 
-/// Which kind of mail an entry stops.
+/// The kind of mail that an entry stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// What the reason says: `unsubscribe` stops marketing, the others stop everything.
+    /// The default of the reason: `unsubscribe` stops marketing, the other reasons stop all mail.
     #[default]
     Own,
     /// Every kind of mail.
@@ -22,7 +22,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The word of the `scope` column, empty for the reason's own.
+    /// The value of the `scope` column; empty for the reason's default.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Own => "",
@@ -64,27 +64,27 @@ impl std::str::FromStr for Scope {
     }
 }
 
-/// One suppression with everything a file says about it.
+/// One suppression with all columns of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Lowercased address, `@domain`, or `sha256:` and 64 hex digits.
     pub entry: String,
     /// One of `hard_bounce`, `complaint`, `unsubscribe`, `manual`.
     pub reason: Reason,
-    /// The kind of mail it stops.
+    /// The kind of mail that it stops.
     pub scope: Scope,
-    /// Where it came from, in the operator's words.
+    /// Where the entry came from, in the operator's words.
     pub source: String,
-    /// When it was made.
+    /// When the entry was created.
     pub created_at: Option<Timestamp>,
-    /// From when on it no longer suppresses.
+    /// From this time on the entry no longer suppresses.
     pub expires_at: Option<Timestamp>,
-    /// Anything else.
+    /// A comment.
     pub note: String,
 }
 
 impl Entry {
-    /// Whether the entry names `address`, be it by address, hash, or domain.
+    /// Whether the entry names `address` by address, hash, or domain.
     pub fn covers(&self, address: &Address) -> bool {
         let (hash, form) = key_of(&self.entry);
         match form {
@@ -99,7 +99,7 @@ impl Entry {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// The entry as the ledger keeps it; one without a date is dated `now`.
+    /// Converts to the form stored in the ledger. An entry without a date is dated `now`.
     pub fn into_ledger(self, now: Timestamp) -> LedgerSuppression {
         LedgerSuppression {
             entry: self.entry,
@@ -114,8 +114,8 @@ impl Entry {
 }
 
 impl From<&LedgerSuppression> for Entry {
-    /// A scope word that is not known counts as `all`, an entry that cannot be read as a lowercased
-    /// address: when unsure, it suppresses.
+    /// An unknown scope counts as `all`, and an invalid entry is compared as a lowercased address.
+    /// In doubt, the entry suppresses more.
     fn from(kept: &LedgerSuppression) -> Self {
         Self {
             entry: parse_entry(&kept.entry)
@@ -131,15 +131,15 @@ impl From<&LedgerSuppression> for Entry {
     }
 }
 
-/// Who was meant by an entry that an earlier version took with an invisible character inside. A
-/// bounce was about the text as it stood.
+/// The intended address of an entry that an earlier version accepted with an invisible character
+/// inside. `None` for a bounce, which concerned the exact text.
 fn without_unseen(kept: &LedgerSuppression) -> Option<String> {
     let is_meant = kept.reason != Reason::HardBounce;
     is_meant.then(|| parse_entry(&address::without_unseen(&kept.entry)).ok()).flatten()
 }
 
-/// Brings `ann@Example.com`, `@domain` or `sha256:HEX` into the form that is stored and compared.
-/// The error never repeats the text.
+/// Normalizes `ann@Example.com`, `@domain` or `sha256:HEX` for storing and comparing. The error
+/// does not contain the text.
 pub fn parse_entry(text: &str) -> Result<String, String> {
     let text = address::trim(text);
     if let Some((scheme, digits)) = text.split_once(':')
@@ -153,13 +153,14 @@ pub fn parse_entry(text: &str) -> Result<String, String> {
         };
     }
     if text.starts_with("*@") {
-        return Err("entry begins with *; the entry of a whole domain is @example.com".to_owned());
+        return Err("entry begins with *; write @example.com for a whole domain".to_owned());
     }
     if let Some(domain) = text.strip_prefix('@') {
         return match domain_to_ascii(domain) {
             Ok(domain) => Ok(format!("@{domain}")),
             Err(AddressError::Domain) if domain.starts_with("*.") => {
-                Err("domain entry has a wildcard, and one entry is one domain".to_owned())
+                Err("domain entry contains a wildcard, but an entry names exactly one domain"
+                    .to_owned())
             }
             Err(why) => Err(why.to_string()),
         };
@@ -167,8 +168,8 @@ pub fn parse_entry(text: &str) -> Result<String, String> {
     Address::parse(text).map(|address| address.folded()).map_err(|why| why.to_string())
 }
 
-/// What is odd about an entry: legal, and yet often a mistake that leaves the person who was meant
-/// unprotected.
+/// A suspicious property of a valid entry. It is often a mistake that leaves the intended address
+/// unsuppressed.
 pub(crate) fn odd_note(entry: &str) -> Option<Note> {
     if let Some(domain) = entry.strip_prefix('@') {
         return (!domain.contains('.')).then_some(Note::NoDot);
@@ -179,12 +180,12 @@ pub(crate) fn odd_note(entry: &str) -> Option<Note> {
         .find(|note| !matches!(note, Note::Role | Note::QuotedLocalPart | Note::Invalid))
 }
 
-/// The reason words of suppressions, mildest first; the place in the list is the rank.
+/// The reasons of suppressions, weakest first. The position is the rank.
 const RANKED: [Reason; 4] =
     [Reason::Manual, Reason::Unsubscribe, Reason::HardBounce, Reason::Complaint];
 
-/// How much a reason weighs against another one for the same person: complaint, hard bounce,
-/// unsubscribe, manual.
+/// The rank of a reason among several for the same address, strongest first: complaint, hard
+/// bounce, unsubscribe, manual.
 pub(super) fn rank_of(reason: Reason) -> u8 {
     match reason {
         Reason::Complaint => 3,
@@ -199,7 +200,7 @@ pub(super) fn reason_of(rank: u8) -> Reason {
     RANKED[usize::from(rank & 3)]
 }
 
-/// Reads a word of the `reason` column; empty means `manual`.
+/// Parses a value of the `reason` column; empty means `manual`.
 pub(super) fn parse_reason(text: &str) -> Option<Reason> {
     let text = text.trim();
     if text.is_empty() {
@@ -209,7 +210,7 @@ pub(super) fn parse_reason(text: &str) -> Option<Reason> {
     }
 }
 
-/// How an entry names people.
+/// The form of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Address,
@@ -217,8 +218,8 @@ pub(super) enum Form {
     Hash,
 }
 
-/// The 128 bits by which a normalised entry is looked up. No address begins with `@`, so domains
-/// share the space with addresses, and a SHA-256 is as random as a hash of ours.
+/// The 128-bit key of a normalized entry. No address begins with `@`, so domains and addresses
+/// share one key space. A SHA-256 is as random as the hash used for the others.
 pub(super) fn key_of(entry: &str) -> (u128, Form) {
     if let Some(first_half) = entry.strip_prefix("sha256:").and_then(|digits| digits.get(..32)) {
         return (u128::from_str_radix(first_half, 16).unwrap_or_default(), Form::Hash);
@@ -226,9 +227,8 @@ pub(super) fn key_of(entry: &str) -> (u128, Form) {
     (xxh3_128(entry.as_bytes()), if entry.starts_with('@') { Form::Domain } else { Form::Address })
 }
 
-/// The keys of the `sha256:` entries that would name this lowercased address: its own, those of the
-/// spellings under which it may have been hashed before, and of each of these the one with a
-/// Unicode domain.
+/// The keys of all `sha256:` entries that may name this lowercased address. Earlier versions hashed
+/// other spellings of it. Each spelling may also have been hashed with a Unicode domain.
 pub(super) fn sha256_keys(folded: &str) -> impl Iterator<Item = u128> {
     let spellings = std::iter::once(folded.to_owned()).chain(address::older_spellings(folded));
     spellings.flat_map(|spelling| {

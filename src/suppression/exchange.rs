@@ -1,5 +1,5 @@
-//! Suppressions for people and other tools: listing files, reading what a provider or CRM exported,
-//! writing what others can read.
+//! Exchanges suppressions with operators and other tools: lists the files, imports exports of a
+//! provider or CRM, and exports to standard formats.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -22,20 +22,20 @@ use crate::ledger::LedgerSuppression;
 use crate::model::error::Result;
 use crate::model::outcome::Reason;
 
-/// One entry and where it stands.
+/// One entry and its place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// The file, as it was named.
     pub file: PathBuf,
-    /// The line its record begins at, from 1.
+    /// The line where its record begins, from 1.
     pub line: u64,
     /// The entry, expired or not.
     pub entry: Entry,
 }
 
-/// Every entry of these files, in their order, expired ones too; memory does not grow with the
-/// files. A file that cannot be read or a line that cannot be understood is an error with exit 4,
-/// after which that file is left.
+/// Returns every entry of these files in order, including expired ones. Memory use does not grow
+/// with the files. A file that cannot be read, or an invalid line, is an error with exit 4; the
+/// rest of that file is skipped.
 pub fn list(files: &[PathBuf]) -> List {
     List { files: VecDeque::from(files.to_vec()), open: None }
 }
@@ -84,28 +84,29 @@ impl Iterator for List {
     }
 }
 
-/// How a list of suppressions is to be read by [`import`].
+/// How [`import`] reads a list of suppressions.
 #[derive(Clone, Debug)]
 pub(crate) struct Import<'a> {
-    /// What messages call the input.
+    /// The input's name in messages.
     pub name: &'a str,
-    /// The column that holds the addresses; guessed when only one can be meant.
+    /// The column that contains the addresses. If `None`, it is guessed, provided that only one
+    /// column fits.
     pub column: Option<&'a str>,
-    /// The reason of rows that tell none; without it such rows are `manual`.
+    /// The reason for rows without one. If `None`, `manual`.
     pub reason: Option<Reason>,
-    /// What becomes the source of rows that tell none.
+    /// The source for rows without one.
     pub source: &'a str,
-    /// The date of rows that tell none.
+    /// The date for rows without one.
     pub now: Timestamp,
-    /// What is known of its encoding and delimiter.
+    /// The encoding and the delimiter, if known.
     pub reading: ReadOptions,
 }
 
-/// What [`import`] read.
+/// The result of [`import`].
 #[derive(Debug, Default)]
 pub(crate) struct Imported {
     pub entries: Vec<LedgerSuppression>,
-    /// What was skipped or mended on the way.
+    /// What was skipped or repaired while reading.
     pub findings: Vec<Finding>,
 }
 
@@ -115,10 +116,11 @@ const REASON_NAMES: [&str; 4] = ["reason", "type", "suppressionreason", "status"
 const CREATED_NAMES: [&str; 7] =
     ["createdat", "created", "createdtime", "timestamp", "date", "lastupdatetime", "suppressedat"];
 
-/// Reads a CSV of suppressions, ours or a foreign one: a column of addresses, and if there are
-/// any, columns of reasons and dates under their usual names; without a header the first field of
-/// each line. It is read as a list is. All or nothing: a row that cannot be understood is an error
-/// with exit 4.
+/// Reads a CSV of suppressions, in mailbatch's own format or another one. Looks for a column of
+/// addresses, and for columns of reasons and dates under their usual names. Without a header, the
+/// first field of each line is the address.
+///
+/// All or nothing: an invalid row is an error with exit 4.
 pub(crate) fn import(reader: impl Read + Send + 'static, how: &Import<'_>) -> Result<Imported> {
     let mut layout = None;
     let mut entries = Vec::new();
@@ -141,7 +143,7 @@ pub(crate) fn import(reader: impl Read + Send + 'static, how: &Import<'_>) -> Re
     Ok(Imported { entries, findings })
 }
 
-/// Where an import has what.
+/// The columns of an import.
 struct Layout {
     email: usize,
     reason: Option<usize>,
@@ -153,7 +155,7 @@ struct Layout {
 }
 
 impl Layout {
-    /// The layout, and whether this first row is a header.
+    /// Finds the columns, and whether this first row is a header.
     fn of(first: &[&str], how: &Import<'_>) -> Result<(Self, bool), Flaw> {
         let names: Vec<String> = first.iter().map(|name| plain_name(name)).collect();
         let find = |known: &[&str]| {
@@ -171,7 +173,7 @@ impl Layout {
                             "there is no column {wanted:?}; the columns are: {}",
                             columns.join(", ")
                         ),
-                        "name one of them",
+                        "use one of these names",
                     )
                 })?
             }
@@ -188,7 +190,8 @@ impl Layout {
                 };
                 return Ok((layout, false));
             }
-            // A list without a header whose first person cannot be read: that is what to mend.
+            // A list without a header whose first address is invalid. The error is about that
+            // address.
             (None, []) if first.first().is_some_and(|field| field.contains('@')) => {
                 let what = parse_entry(first[0]).err().unwrap_or_default();
                 return Err((what, "correct the row, or remove it"));
@@ -196,17 +199,14 @@ impl Layout {
             (None, []) => {
                 return Err((
                     "no column can be meant for the addresses".to_owned(),
-                    "name the column with --column, or call it email in the header",
+                    "name the column of addresses with --column, or call it email in the header",
                 ));
             }
             (None, many) => {
                 let columns: Vec<&str> = many.iter().map(|i| first[*i]).collect();
                 return Err((
-                    format!(
-                        "several columns can be meant for the addresses: {}",
-                        columns.join(", ")
-                    ),
-                    "name one with --column",
+                    format!("several columns may contain the addresses: {}", columns.join(", ")),
+                    "choose one with --column",
                 ));
             }
         };
@@ -229,12 +229,12 @@ impl Layout {
         let reason = match of(self.reason) {
             "" => how.reason.unwrap_or(Reason::Manual),
             word => foreign_reason(word).or(how.reason).ok_or_else(|| {
-                ("reason is not known".to_owned(), "use hard_bounce, complaint, unsubscribe or manual, or give --reason for what is not known")
+                ("reason is not known".to_owned(), "use hard_bounce, complaint, unsubscribe or manual, or set --reason for rows with another reason")
             })?,
         };
         let scope: Scope = of(self.scope)
             .parse()
-            .map_err(|what| (what, "leave it empty for what the reason says"))?;
+            .map_err(|what| (what, "leave the scope empty to use the reason's default"))?;
         let created_at = match of(self.created_at) {
             "" => how.now,
             text => foreign_time(text).ok_or_else(|| {
@@ -258,13 +258,13 @@ impl Layout {
     }
 }
 
-/// A column name without case, spaces and punctuation: `E-mail Address` and `email_address` are
-/// one.
+/// A column name without case, spaces and punctuation, so that `E-mail Address` and `email_address`
+/// are equal.
 pub(super) fn plain_name(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The reason that a word of some provider's export means.
+/// The reason that a word in some provider's export stands for.
 fn foreign_reason(word: &str) -> Option<Reason> {
     parse_reason(word).or_else(|| match plain_name(word).as_str() {
         "bounce" | "bounced" | "hardbounce" | "hard" | "permanent" | "permanentbounce"
@@ -278,8 +278,8 @@ fn foreign_reason(word: &str) -> Option<Reason> {
     })
 }
 
-/// A time as exports have it: RFC 3339, a date, a date and a time (taken as UTC), or seconds since
-/// 1970.
+/// Parses a time in the formats used by exports: RFC 3339, a date, a date and a time (as UTC), or
+/// seconds since 1970.
 pub(super) fn foreign_time(text: &str) -> Option<Timestamp> {
     if text.len() >= 9 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Timestamp::from_second(text.parse().ok()?).ok();
@@ -291,13 +291,13 @@ pub(super) fn foreign_time(text: &str) -> Option<Timestamp> {
     local.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
 }
 
-/// What [`export`] writes.
+/// The format that [`export`] writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExportFormat {
     /// A suppression file with a header.
     #[default]
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
@@ -313,7 +313,8 @@ impl std::str::FromStr for ExportFormat {
     }
 }
 
-/// Writes entries in full and returns how many; what it writes as CSV is a suppression file.
+/// Writes all columns of the entries and returns how many there were. Its CSV output is a valid
+/// suppression file.
 pub fn export(
     entries: impl IntoIterator<Item = Entry>,
     format: ExportFormat,

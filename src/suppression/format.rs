@@ -1,4 +1,4 @@
-//! The columns of a suppression file and its CSV quoting (RFC 4180), in both directions.
+//! The columns of a suppression file and its CSV quoting (RFC 4180), for reading and writing.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::plain::{hash_plain_address, is_plain_time, plain_reason, plain_scope}
 use crate::input::{is_email_heading, is_marked, unwrapped};
 use crate::model::outcome::Reason;
 
-/// The columns of a file that has no header, and the header of a file that we make.
+/// The columns of a file without a header, and the header of a file that this program creates.
 const STANDARD: [(&str, Column); 7] = [
     ("email", Column::Email),
     ("reason", Column::Reason),
@@ -23,7 +23,7 @@ const STANDARD: [(&str, Column); 7] = [
     ("note", Column::Note),
 ];
 
-/// The header of a file that we make.
+/// The header of a file that this program creates.
 pub(super) const HEADER: &str = "email,reason,scope,source,created_at,expires_at,note";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,11 @@ pub(super) enum Column {
     CreatedAt,
     ExpiresAt,
     Note,
-    /// A foreign column: left alone.
+    /// An unknown column, which is ignored.
     Other,
 }
 
-/// Why a line cannot be understood, and how to mend it. Holds nothing of the line itself.
+/// Why a line is invalid, and how to fix it. Contains no text of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) what: String,
@@ -52,13 +52,14 @@ impl Problem {
     }
 }
 
-/// Why a record cannot be split.
+/// Why a record cannot be split into fields.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unsplit {
-    /// Its last field opens a quote and does not close it: it may go on with the next line.
+    /// Its last field opens a quote and does not close it. The record may continue on the next
+    /// line.
     Open,
-    /// A quote that spans lines is not closed at a field's end, so it has likely swallowed the next
-    /// line's opening quote.
+    /// A quote that spans lines is closed in the middle of a field. Probably it ended at the
+    /// opening quote of the next line.
     Astray,
 }
 
@@ -70,11 +71,11 @@ pub(super) struct Plain {
     pub(super) is_marketing_only: bool,
 }
 
-/// Which field of a record is what.
+/// The columns of a file, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
     kinds: Vec<Column>,
-    /// Whether the file names its columns.
+    /// Whether the file has a header.
     is_named: bool,
 }
 
@@ -89,10 +90,11 @@ impl Columns {
         Self { is_named: true, ..Self::standard() }
     }
 
-    /// The columns named by a file's first record, if that is a header.
+    /// The columns named by a file's first record; `None` if that is not a header.
     pub(super) fn from_header(fields: &[Cow<'_, str>]) -> Result<Option<Self>, Problem> {
         let has_email = fields.iter().any(|name| name.trim().eq_ignore_ascii_case("email"));
-        // Other names of the column, as lists have them; a word of an entry's note is none.
+        // A header may use another name for the email column, as lists do. A record with an address
+        // is an entry, even if its note contains that name.
         let is_entry = fields
             .iter()
             .any(|field| field.contains('@') || field.trim_start().starts_with("sha256:"));
@@ -119,7 +121,7 @@ impl Columns {
         Ok(Some(Self { kinds, is_named: true }))
     }
 
-    /// Whether a record is the header once more, as files that were joined have it. One with other
+    /// Whether a record repeats the header, as in files that were joined. A header with other
     /// columns is an error.
     pub(super) fn is_repeated(&self, fields: &[Cow<'_, str>]) -> Result<bool, Problem> {
         let email = self.field(Column::Email, fields);
@@ -130,9 +132,9 @@ impl Columns {
         match Self::from_header(fields)? {
             Some(again) if again.kinds == self.kinds => Ok(true),
             Some(_) => {
-                let hint = "give each its own file, or bring the entries into the same columns";
+                let hint = "separate the two files, or convert them to the same columns";
                 Err(Problem::new(
-                    "line is a header with other columns than the one above: were two files joined?",
+                    "line is a header with other columns than the header above: were two files joined?",
                     hint,
                 ))
             }
@@ -148,11 +150,11 @@ impl Columns {
         self.kinds.contains(&kind)
     }
 
-    /// Reads a line without quotes, spaces, dates or anything else out of the ordinary; `None`
-    /// sends it through [`Columns::entry`], which is the one to judge it.
+    /// Reads a line without quotes, spaces or unusual dates. Returns `None` for any other line;
+    /// [`Columns::entry`] then decides about it.
     #[inline(always)]
     pub(super) fn plain(&self, line: &[u8]) -> Option<Plain> {
-        // A mark that strikes a line out, or a dash that may be one.
+        // A mark that comments a line out, or a dash that may be one.
         if matches!(line.first(), Some(b'#' | b'*' | b'!' | b'/' | b'-')) {
             return None;
         }
@@ -190,7 +192,7 @@ impl Columns {
         None
     }
 
-    /// The first field of this kind as it stands; empty where there is none.
+    /// The raw text of the first field with this column; empty if there is none.
     pub(super) fn field<'a>(&self, kind: Column, fields: &'a [Cow<'_, str>]) -> &'a str {
         self.kinds
             .iter()
@@ -199,7 +201,7 @@ impl Columns {
             .map_or("", |field| field)
     }
 
-    /// Reads the fields of one record; `None` if all of them are empty.
+    /// Parses the fields of one record; `None` if all of them are empty.
     pub(super) fn entry(&self, fields: &[Cow<'_, str>]) -> Result<Option<Entry>, Problem> {
         if fields.iter().all(|field| field.trim().is_empty()) {
             return Ok(None);
@@ -212,32 +214,32 @@ impl Columns {
                 fields.len(),
                 self.kinds.len()
             );
-            return Err(Problem::new(what, "put quotes around a field that holds a comma"));
+            return Err(Problem::new(what, "put quotes around a field that contains a comma"));
         }
         let is_joined = |(place, field): (usize, &Cow<'_, str>)| {
             self.kinds.get(place) != Some(&Column::Email) && field.contains('@')
         };
         if fields.len() > self.kinds.len() && fields.iter().enumerate().any(is_joined) {
             return Err(Problem::new(
-                "line has more fields than columns, and another address",
-                "were two lines joined? give each entry its own",
+                "line has more fields than columns, and a second address",
+                "were two lines joined? write each entry on its own line",
             ));
         }
         let of = |kind| self.field(kind, fields).trim();
         let cell = unwrapped(of(Column::Email)).unwrap_or(Cow::Borrowed(of(Column::Email)));
         let email = cell.trim();
         if email.is_empty() {
-            return Err(Problem::new("email is empty", "fill in the address, or remove the line"));
+            return Err(Problem::new("email is empty", "add the address, or remove the line"));
         }
         let entry = parse_entry(email).map_err(|what| Problem::new(what, entry_hint(email)))?;
         let reason = parse_reason(of(Column::Reason)).ok_or_else(|| {
             Problem::new(
                 "reason is none of: hard_bounce, complaint, unsubscribe, manual",
-                "use one of these words, or leave it empty for manual",
+                "use one of these words, or leave the reason empty for manual",
             )
         })?;
         let scope = of(Column::Scope).parse().map_err(|what: String| {
-            Problem::new(what, "leave it empty for what the reason says")
+            Problem::new(what, "leave the scope empty to use the reason's default")
         })?;
         Ok(Some(Entry {
             entry,
@@ -250,8 +252,8 @@ impl Columns {
         }))
     }
 
-    /// One entry as a line with these columns, without the line feed. What the file has no column
-    /// for is left out, but never so that less would be suppressed.
+    /// One entry as a line with these columns, without the line feed. Values without a column are
+    /// omitted. If an omission would suppress less, a stricter reason is written instead.
     pub(super) fn line(&self, entry: &Entry) -> String {
         let is_bare = entry.reason == Reason::Manual
             && entry.scope == Scope::Own
@@ -287,7 +289,8 @@ impl Columns {
     }
 }
 
-/// Whether a field of a header means an address; `mail` may as well be what is left of one.
+/// Whether a field is a name of the email column. `mail` is excluded, because it may also be the
+/// rest of a truncated address.
 fn is_heading(field: &str) -> bool {
     is_email_heading(field) && !field.trim().eq_ignore_ascii_case("mail")
 }
@@ -305,9 +308,9 @@ fn entry_hint(email: &str) -> &'static str {
     }
 }
 
-/// Splits a record into its fields. A quote opens a quoted field only as its first character but
-/// for blanks, and where text follows the closing quote the field is taken as it stands, so that
-/// `"a b"@example.com` is an address with a quoted local part.
+/// Splits a record into its fields. A quote opens a quoted field only if no character other than
+/// blanks precedes it. If text follows the closing quote, the field is kept with its quotes, so
+/// that `"a b"@example.com` is an address with a quoted local part.
 pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     let bytes = record.as_bytes();
     let mut fields = Vec::with_capacity(STANDARD.len());
@@ -344,7 +347,7 @@ pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     }
 }
 
-/// How many blanks stand at the beginning.
+/// The number of leading blanks.
 fn blanks(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
@@ -359,16 +362,16 @@ fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
-/// A field as it is written: quoted where it must be, line breaks and NUL made spaces, because one
-/// entry is one line.
+/// A field as it is written: quoted if necessary, with line breaks and NUL replaced by spaces,
+/// because one entry is one line.
 pub(super) fn quote(field: &str) -> Cow<'_, str> {
     let field = if field.contains(['\r', '\n', '\0']) {
         Cow::Owned(field.replace(['\r', '\n', '\0'], " "))
     } else {
         Cow::Borrowed(field)
     };
-    // A line that begins with # would be a comment, and one that begins with another mark struck
-    // out.
+    // Without quotes, a leading # would make the line a comment, and another mark would make it
+    // invalid.
     if field.contains(['"', ',']) || is_marked(&field) {
         Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
     } else {
@@ -376,17 +379,17 @@ pub(super) fn quote(field: &str) -> Cow<'_, str> {
     }
 }
 
-/// Which end of the day a date without a time stands for.
+/// Which end of the day a date without a time means.
 #[derive(Clone, Copy)]
 pub(super) enum Day {
     Start,
     End,
 }
 
-/// How to mend a time of ours.
+/// How to fix a time.
 pub(super) const TIME_HINT: &str = "write 2026-11-21, 2026-11-21T08:00:00Z, or leave it empty";
 
-/// Reads a time of RFC 3339, or a date in UTC.
+/// Parses an RFC 3339 time, or a date in UTC.
 pub(super) fn time(column: &str, text: &str, day: Day) -> Result<Option<Timestamp>, Problem> {
     if text.is_empty() {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! Turns a suppression file into keys for the index; a large one in parts, a thread for each, all
-//! into one allocation.
+//! Converts a suppression file into keys for the index. A large file is read in parts, one thread
+//! each, into a single allocation.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,11 +16,11 @@ use super::records::{Noted, Position, Record, Records, Tail, Trouble};
 use crate::input::{Foreign, foreign};
 use crate::model::outcome::Kind;
 
-/// From this size on a file is read in parts.
+/// Files of at least this size are read in parts.
 const LARGE: u64 = 16 << 20;
-/// The most parts; more would wait for memory.
+/// The maximum number of parts. More threads would only wait for memory.
 const MOST_PARTS: usize = 4;
-/// How much of a file is looked at to guess its number of lines, or to find the end of a line.
+/// How many bytes are read to estimate a file's number of lines, or to find the end of a line.
 const SAMPLE: usize = 1 << 16;
 
 /// Which entries are in force.
@@ -30,7 +30,7 @@ pub(super) struct Rule {
     pub(super) now: Timestamp,
 }
 
-/// Which further look-ups an address needs.
+/// Which additional lookups an address needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Forms {
     pub(super) domains: bool,
@@ -38,7 +38,7 @@ pub(super) struct Forms {
 }
 
 impl Rule {
-    /// Hash and rank of a record in force.
+    /// Hash and rank of a record that is in force.
     #[inline(always)]
     pub(super) fn apply(self, record: &Record, forms: &mut Forms) -> Option<(u128, u8)> {
         match record {
@@ -48,7 +48,7 @@ impl Rule {
         }
     }
 
-    /// Hash and rank of an entry in force.
+    /// Hash and rank of an entry that is in force.
     pub(super) fn apply_entry(self, entry: &Entry, forms: &mut Forms) -> Option<(u128, u8)> {
         if entry.has_expired(self.now) || !entry.scope.stops(entry.reason, self.kind) {
             return None;
@@ -60,13 +60,13 @@ impl Rule {
     }
 }
 
-/// Packed keys on their way into the index.
+/// Packed keys that are collected for the index.
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) rule: Rule,
     pub(super) keys: Vec<u128>,
     pub(super) forms: Forms,
-    /// Of the file that was read last.
+    /// Notes about the file that was read last.
     pub(super) noted: Noted,
 }
 
@@ -75,7 +75,7 @@ impl Gathered {
         Self { rule, keys: Vec::new(), forms: Forms::default(), noted: Noted::default() }
     }
 
-    /// Reads a regular file of this length; returns how far its complete lines reach.
+    /// Reads a regular file of this length. Returns the position after its last complete line.
     pub(super) fn read_file(&mut self, file: &File, length: u64) -> Result<Position, Trouble> {
         let mut first = [0; 512];
         let n = file.read_at(&mut first, 0)?;
@@ -87,7 +87,8 @@ impl Gathered {
         {
             return Ok(position);
         }
-        // Reserved pages cost nothing before they are written to; growing by doubling might.
+        // Reserved memory pages cost nothing until they are written. Growing by doubling would copy
+        // the keys.
         self.keys.reserve_exact(guess_lines(file, length));
         self.read(Range::from(file, 0))
     }
@@ -105,9 +106,9 @@ impl Gathered {
         Ok(records.position().clone())
     }
 
-    /// Reads a file by several threads. `None` leaves everything as it was: some record has several
-    /// lines, so that a part may begin inside it, or there is trouble, whose line number only a
-    /// reading from the start can tell.
+    /// Reads a file with several threads. Returns `None` and changes nothing if a record has
+    /// several lines, because a part may begin inside it. Also returns `None` on an error, because
+    /// only reading from the start gives the line number.
     fn read_in_parts(&mut self, file: &File, length: u64) -> Option<Position> {
         let count = thread::available_parallelism().map_or(1, usize::from).min(MOST_PARTS) as u64;
         if count < 2 {
@@ -135,7 +136,7 @@ impl Gathered {
         let before = self.keys.len();
         let room: usize = rooms.iter().sum();
         if before == 0 {
-            // Memory that comes zeroed is not touched until it is used.
+            // Zeroed memory is not touched until it is used.
             self.keys = vec![0; room];
         } else {
             self.keys.resize(before + room, 0);
@@ -180,10 +181,10 @@ impl Gathered {
     }
 }
 
-/// What one thread read.
+/// The result of one thread.
 struct Part {
     filled: usize,
-    /// The keys for which the guess left no room.
+    /// The keys that did not fit, because the estimate was too low.
     spilled: Vec<u128>,
     forms: Forms,
     position: Position,
@@ -225,7 +226,7 @@ pub(super) struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// From an offset to the end.
+    /// The part from an offset to the end.
     pub(super) fn from(file: &'a File, offset: u64) -> Self {
         Self { file, at: offset, end: u64::MAX }
     }
@@ -240,14 +241,14 @@ impl Read for Range<'_> {
     }
 }
 
-/// The first offset at or after `near` at which a line begins, if there is one close by.
+/// The first offset at or after `near` where a line begins, if there is one close by.
 fn line_start(file: &File, near: u64) -> Option<u64> {
     let mut sample = vec![0; SAMPLE];
     let n = file.read_at(&mut sample, near).ok()?;
     memchr(b'\n', &sample[..n]).map(|i| near + i as u64 + 1)
 }
 
-/// The number of lines of a file of this length, judged by its beginning and a little too high.
+/// Estimates the number of lines of a file of this length from its beginning, slightly too high.
 fn guess_lines(file: &File, length: u64) -> usize {
     let mut sample = vec![0; SAMPLE];
     let n = file.read_at(&mut sample, 0).unwrap_or(0);

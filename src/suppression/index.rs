@@ -1,22 +1,22 @@
-//! The loaded entries as 16 bytes each: sorted hashes whose two lowest bits hold the reason's rank,
-//! with buckets by their highest bits.
+//! The index of loaded entries, 16 bytes each: sorted hashes whose two lowest bits contain the
+//! reason's rank. The highest bits select a bucket.
 //!
-//! Ten million keys are sorted in 0.38 s, by the standard library on two threads and in place. A
-//! radix sort of our own took 0.27 s and the same processor time; the crates `radsort`, `glidesort`
-//! and `rdst` took 0.8 to 1.0 s on one thread, the first two with 80 to 160 MB beside the keys.
+//! The standard library sorts ten million keys in 0.38 s on two threads, in place. A custom radix
+//! sort took 0.27 s and the same processor time. The crates `radsort`, `glidesort` and `rdst` took
+//! 0.8 to 1.0 s on one thread, the first two with 80 to 160 MB in addition to the keys.
 //!
-//! Two different addresses with the same 126 bits: one in 10^25 runs of a million recipients
+//! Two different addresses have the same 126 bits in one of 10^25 runs of a million recipients
 //! against ten million entries.
 
 use std::thread;
 
-/// The bits of a key that hold the rank.
+/// The bits of a key that contain the rank.
 const RANK: u128 = 3;
 
-/// From this many keys on, a second thread is worth its start.
+/// With at least this many keys, starting a second thread pays off.
 const WORTH_A_THREAD: usize = 1 << 17;
 
-/// One key for the index.
+/// Packs a hash and a rank into one key.
 pub(super) fn packed(hash: u128, rank: u8) -> u128 {
     (hash & !RANK) | u128::from(rank)
 }
@@ -30,19 +30,19 @@ pub(super) fn masked(hash: u128) -> u128 {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     keys: Vec<u128>,
-    /// Where the keys of each bucket begin, and behind the last one their number.
+    /// Where the keys of each bucket begin, followed by the total number of keys.
     starts: Vec<u32>,
     shift: u32,
 }
 
 impl Index {
-    /// Sorts packed keys; of equal hashes the highest rank stays. The number of keys must fit into
-    /// 32 bits.
+    /// Sorts packed keys. Of equal hashes, the one with the highest rank is kept. The number of
+    /// keys must fit into 32 bits.
     pub(super) fn new(mut keys: Vec<u128>) -> Self {
         sort(&mut keys);
         keys.dedup_by(|next, kept| {
             let is_same = masked(*next) == masked(*kept);
-            // Sorted, so the later one has the higher rank.
+            // The keys are sorted, so the later one has the higher rank.
             if is_same {
                 *kept = *next;
             }
@@ -52,7 +52,7 @@ impl Index {
         let shift = 128 - bits;
         let mut starts = Vec::with_capacity((1 << bits) + 1);
         for (place, key) in (0_u32..).zip(&keys) {
-            // A bucket without keys begins where the next one does.
+            // An empty bucket begins where the next one does.
             while starts.len() <= bucket(*key, shift) {
                 starts.push(place);
             }
@@ -63,12 +63,12 @@ impl Index {
         Self { keys, starts, shift }
     }
 
-    /// The index with more packed keys.
+    /// Returns the index with additional packed keys.
     pub(super) fn with(self, more: Vec<u128>) -> Self {
         if more.is_empty() {
             return self;
         }
-        // The smaller part is copied, and the other grows by no more than it needs.
+        // The smaller part is copied into the larger one, which grows by no more than needed.
         let (mut keys, fewer) =
             if self.keys.len() < more.len() { (more, self.keys) } else { (self.keys, more) };
         keys.reserve_exact(fewer.len());
@@ -92,7 +92,7 @@ impl Index {
     }
 }
 
-/// Sorts keys, many of them on two threads.
+/// Sorts keys; uses two threads for many keys.
 fn sort(keys: &mut [u128]) {
     if keys.len() < WORTH_A_THREAD {
         return keys.sort_unstable();
@@ -108,7 +108,7 @@ fn sort(keys: &mut [u128]) {
 
 /// The bucket of a key.
 fn bucket(key: u128, shift: u32) -> usize {
-    // A shift by the whole width stands for a single bucket.
+    // A shift by the whole width means that there is a single bucket.
     key.checked_shr(shift).unwrap_or(0) as usize
 }
 

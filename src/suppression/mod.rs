@@ -1,15 +1,14 @@
-//! The addresses that must not be mailed: the suppression files, what the ledger has learned, and
-//! the index both are screened by.
+//! The suppressed addresses: the suppression files, the suppressions learned by the ledger, and the
+//! index that screens recipients.
 //!
-//! The rules it keeps: a line that cannot be understood stops the send, because it may name a
-//! recipient who must not be mailed; while a run goes on entries are only ever added; and no
-//! message names an address, only a file and a line.
+//! Rules of this module: An invalid line in a file stops the send, because it may name a suppressed
+//! recipient. During a run, entries are only added. Messages name a file and a line, never an
+//! address.
 //!
 //! `entry` is one entry as a value, `format` the columns and quoting of a file, `records` reads it,
-//! `gathering` does so into the index, `index` answers look-ups,
-//! `watched` notices what changes in it, `screening` joins files and ledger, `edit` is the only
-//! writer of a suppression file, `exchange` speaks to people and other tools, and `preset` reads
-//! what certain services export.
+//! `gathering` reads it into the index, `index` answers lookups, `watched` detects changes in a
+//! file, `screening` combines files and ledger, `edit` is the only writer of suppression files,
+//! `exchange` imports and exports, and `preset` reads the exports of certain services.
 
 mod edit;
 mod entry;

@@ -1,8 +1,9 @@
-//! The suppression exports of other services, read as each of them writes them.
+//! Reads the suppression exports of other services, each in its own format.
 //!
-//! The rule it keeps: a file that is not that export is refused, and a row that says nothing about
-//! all mail to a person is left out and counted. What is said about policy and reputation
-//! suppresses no address.
+//! A file that is not such an export is refused. A row is skipped and counted if it does not
+//! concern all mail to an address. Entries about policy and reputation suppress no address.
+//!
+//! The formats, as read on 2026-11-21:
 //!
 //! - HubSpot:
 //!   <https://knowledge.hubspot.com/contacts/what-do-the-columns-mean-in-csv-i-receive-when-i-export-unsubscribes-and-bounces>.
@@ -10,10 +11,9 @@
 //!   <https://mailchimp.com/help/view-export-contacts/>.
 //! - SendGrid: the CSV of each page under Suppressions. Bounces and blocks have the same columns
 //!   and are distinguished by their status.
-//! - SES: what `list-suppressed-destinations` has, or the two columns without a header that an
-//!   import job takes,
-//!   <https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html>. All read on
-//!   2026-11-21.
+//! - SES: the output of `list-suppressed-destinations`, or the two columns without a header that an
+//!   import job accepts,
+//!   <https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html>.
 
 use std::io::Read;
 
@@ -27,7 +27,7 @@ use crate::ledger::LedgerSuppression;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 
-/// Whose export it is.
+/// The service that wrote the export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Preset {
     HubSpot,
@@ -47,18 +47,18 @@ impl Preset {
     }
 }
 
-/// What an export came to.
+/// The result of reading an export.
 #[derive(Debug, Default)]
 pub(crate) struct Exported {
     pub entries: Vec<LedgerSuppression>,
-    /// Rows about some mail only, or about what does not suppress a person.
+    /// Rows that concern only some mail, or that suppress no address.
     pub left_out: u64,
-    /// What was skipped or mended on the way.
+    /// What was skipped or repaired while reading.
     pub findings: Vec<Finding>,
 }
 
-/// Reads an export. All or nothing: a row that cannot be understood is an error with exit 4. `name`
-/// is what messages call the input, `reading` what is known of its encoding and delimiter.
+/// Reads an export. All or nothing: an invalid row is an error with exit 4. `name` is the input's
+/// name in messages. `reading` is the encoding and the delimiter, if known.
 pub(crate) fn import_preset(
     reader: impl Read + Send + 'static,
     name: &str,
@@ -82,9 +82,9 @@ pub(crate) fn import_preset(
         };
         let entry = parse_entry(columns.email(row))
             .map_err(|what| (what, "correct the row, or remove it"))?;
-        // Other services know people, and neither domains nor hashes.
+        // Other services list addresses only, neither domains nor hashes.
         if entry.starts_with('@') || entry.starts_with("sha256:") {
-            return Err(("the entry is no address".to_owned(), "correct the row, or remove it"));
+            return Err(("row contains no address".to_owned(), "correct the row, or remove it"));
         }
         let Some(reason) = columns.reason(preset, row)? else {
             found.left_out += 1;
@@ -105,23 +105,22 @@ pub(crate) fn import_preset(
     })?;
     found.findings = findings;
     if columns.is_none() {
-        return Err(
-            Error::refused(format!("{name} is empty")).hint("name the file that was exported")
-        );
+        return Err(Error::refused(format!("{name} is empty"))
+            .hint("name the file that the service exported"));
     }
     Ok(found)
 }
 
-/// The columns of an export by their plain names.
+/// The columns of an export, by their normalized names.
 struct Columns {
     names: Vec<String>,
     email: usize,
 }
 
 impl Columns {
-    /// The columns, and whether this first row is a header. The columns that a person can make in
-    /// HubSpot and Mailchimp are passed over; elsewhere a column that is not known is a foreign
-    /// else's file.
+    /// Finds the columns, and whether this first row is a header. In HubSpot and Mailchimp users
+    /// can create columns, so unknown ones are ignored. For other services an unknown column means
+    /// that the file comes from elsewhere.
     fn of(preset: Preset, first: &[&str]) -> Result<(Self, bool), Flaw> {
         let names: Vec<String> = first.iter().map(|name| plain_name(name)).collect();
         if preset == Preset::Ses
@@ -148,7 +147,7 @@ impl Columns {
             first.iter().copied().filter(|name| !name.contains('@')).collect::<Vec<_>>().join(", ")
         };
         let refuse = |what: String| {
-            Err((what, "export the file again as it is, or import it without --preset"))
+            Err((what, "export the file again without changing it, or import it without --preset"))
         };
         let Some(email) = names.iter().position(|name| is(emails, name)) else {
             return refuse(format!(
@@ -179,7 +178,7 @@ impl Columns {
         };
         if let Some((place, _)) = names.iter().enumerate().find(unknown) {
             return refuse(format!(
-                "the column {:?} is none of an export of {}",
+                "an export of {1} has no column {0:?}",
                 first[place],
                 preset.as_str()
             ));
@@ -191,7 +190,7 @@ impl Columns {
         row.get(self.email).copied().unwrap_or_default()
     }
 
-    /// The first of these columns that says something.
+    /// The first non-empty field in these columns.
     fn text<'a>(&self, row: &[&'a str], names: &[&str]) -> &'a str {
         let mut values = names
             .iter()
@@ -200,7 +199,7 @@ impl Columns {
         values.find(|value| !value.is_empty()).copied().unwrap_or_default()
     }
 
-    /// Whether one of these columns says yes, or why.
+    /// Whether one of these columns contains yes or a reason.
     fn says_yes(&self, row: &[&str], names: &[&str]) -> bool {
         names.iter().any(|name| {
             !matches!(
@@ -210,8 +209,7 @@ impl Columns {
         })
     }
 
-    /// Why the row's person is not mailed; `None` where that is not about all mail, or nothing that
-    /// suppresses a person.
+    /// Why the row's address is suppressed; `None` if it is not, or only for some mail.
     fn reason(&self, preset: Preset, row: &[&str]) -> Result<Option<Reason>, Flaw> {
         let has = |name: &str| self.names.iter().any(|known| known == name);
         Ok(match preset {
@@ -239,13 +237,14 @@ impl Columns {
             Preset::Mailchimp if !self.text(row, &["cleantime"]).is_empty() => {
                 Some(Reason::HardBounce)
             }
-            // The file itself says what all recipients in it did.
+            // Every recipient in this file unsubscribed, so its rows need not say so.
             Preset::Mailchimp if has("unsubtime") => Some(Reason::Unsubscribe),
             Preset::Mailchimp => Some(Reason::HardBounce),
             Preset::SendGrid if has("ip") => Some(Reason::Complaint),
             Preset::SendGrid if has("status") => {
                 let status = self.text(row, &["status"]);
-                // A block is temporary, and so is a bounce for policy.
+                // A block is temporary, and a bounce for policy reasons does not suppress an
+                // address.
                 (!status.starts_with('4') && !status.starts_with("5.7"))
                     .then_some(Reason::HardBounce)
             }
@@ -282,14 +281,14 @@ impl Columns {
             .map_or(text, |(whole, _)| whole);
         match whole {
             "" => Ok(None),
-            text => foreign_time(text)
-                .map(Some)
-                .ok_or_else(|| ("date is not known".to_owned(), "export the file again as it is")),
+            text => foreign_time(text).map(Some).ok_or_else(|| {
+                ("date is not known".to_owned(), "export the file again without changing it")
+            }),
         }
     }
 }
 
-/// HubSpot's columns that are about all mail.
+/// HubSpot's columns that concern all mail.
 const HUBSPOT: [&str; 7] = [
     "portalbounce",
     "portalunsubscribe",

@@ -1,6 +1,6 @@
-//! Reads a suppression file record by record, at the speed of the disk: a plain line is judged
-//! where it lies in the buffer, everything else goes the careful way. Remembers how far complete
-//! lines reach, so that a file that grows is read on from there.
+//! Reads a suppression file record by record, at disk speed. A simple line is checked directly in
+//! the read buffer; any other line is parsed completely. Remembers the end of the last complete
+//! line, so that reading can continue when the file grows.
 
 use std::io::{self, Read};
 
@@ -11,18 +11,18 @@ use super::format::{Column, Columns, Plain, Problem, Unsplit, split};
 use crate::input::{is_marked, separator};
 use crate::model::address::{Note, has_unseen_ends};
 
-/// Small enough to stay in the processor's cache between being read and being looked at.
+/// Small enough to stay in the processor's cache until it has been parsed.
 const BLOCK: usize = 1 << 17;
-/// No entry is longer than this; what looks longer is not a suppression file.
+/// A longer line means that the file is not a suppression file.
 const LONGEST_LINE: usize = 1 << 20;
-/// No note has more lines than this; what looks longer is a quote that was not closed.
+/// A note with more lines means that a quote was not closed.
 const MOST_LINES: usize = 100;
 
 /// Why a file cannot be read to its end.
 #[derive(Debug)]
 pub(super) enum Trouble {
     Io(io::Error),
-    /// The record that begins at this line.
+    /// The record that begins at this line is invalid.
     Line(u64, Problem),
 }
 
@@ -35,22 +35,22 @@ impl From<io::Error> for Trouble {
 /// What to do with a last line that has no line feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// It is complete.
+    /// Treat it as complete.
     Take,
-    /// Another process may still be writing it.
+    /// Skip it: another process may still be writing it.
     Leave,
 }
 
-/// How far a file has been read: behind the last record that ended in a line feed.
+/// The position up to which a file has been read: after the last record with a line feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) offset: u64,
     pub(super) lines: u64,
-    /// The columns, once a complete first record has named them.
+    /// The columns, after a complete first record has defined them.
     pub(super) columns: Option<Columns>,
 }
 
-/// How many entries, and the lines of the first ones.
+/// The number of entries, and the lines of the first ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     pub(crate) count: u64,
@@ -74,19 +74,20 @@ impl Places {
     }
 }
 
-/// What is worth a look about the entries of a file.
+/// Notes about suspicious entries of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Noted {
-    /// Entries that had invisible characters at an end, which were taken off.
+    /// Entries with invisible characters at an end, which were removed.
     pub(crate) unseen_ends: Places,
-    /// Entries that are legal and often a mistake: cut off, or with a sign at an end.
+    /// Entries that are valid but often a mistake: truncated, or with a special character at an
+    /// end.
     pub(crate) odd: Places,
     /// Whether the file has neither a header nor an entry.
     pub(crate) is_blank: bool,
 }
 
 impl Noted {
-    /// Adds those of a part of the file that has so many lines before it.
+    /// Adds the notes about a part of the file that begins after `before` lines.
     pub(super) fn extend(&mut self, part: &Self, before: u64) {
         self.unseen_ends.extend(&part.unseen_ends, before);
         self.odd.extend(&part.odd, before);
@@ -100,12 +101,12 @@ impl Noted {
 /// One entry.
 #[derive(Debug)]
 pub(super) enum Record {
-    /// Its key is all that is known of it.
+    /// An entry of which only the key is known.
     Plain(Plain),
     Entry(Box<Entry>),
 }
 
-/// What one step found.
+/// The result of one step.
 #[derive(Debug)]
 pub(super) enum Step {
     /// A blank line, a comment, the header, or a record of empty fields.
@@ -128,7 +129,7 @@ pub(super) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    /// Reads on from `position`, where `reader` stands.
+    /// Continues reading at `position`, where `reader` is placed.
     pub(super) fn new(reader: R, position: Position, tail: Tail) -> Self {
         let lines = Lines {
             reader,
@@ -158,39 +159,39 @@ impl<R: Read> Records<R> {
         self.columns.is_some()
     }
 
-    /// What was worth a look so far.
+    /// The notes about entries so far.
     pub(super) fn noted(&self) -> &Noted {
         &self.noted
     }
 
-    /// Gives every record as an entry.
+    /// Makes the reader return every record as a complete entry.
     pub(super) fn with_entries(mut self) -> Self {
         self.wants_entries = true;
         self
     }
 
-    /// How far complete lines reach.
+    /// The end of the last complete line.
     pub(super) fn position(&self) -> &Position {
         &self.position
     }
 
-    /// Whether a last line without a line feed was left.
+    /// Whether a last line without a line feed was skipped.
     pub(super) fn has_left_a_tail(&self) -> bool {
         self.has_left_a_tail
     }
 
-    /// Whether some record had more than one line.
+    /// Whether a record had more than one line.
     pub(super) fn has_joined_lines(&self) -> bool {
         self.has_joined_lines
     }
 
-    /// The number of the line at which the last record began, from 1.
+    /// The line where the last record began, from 1.
     pub(super) fn line(&self) -> u64 {
         self.first_line
     }
 
-    /// The bytes of the last careful step as they stand in the file, with their line feed if they
-    /// had one; empty after a line too long.
+    /// The bytes that the last call of `careful` read, including the line feed if there was one.
+    /// Empty after a line that is too long.
     pub(super) fn raw(&self) -> &[u8] {
         &self.record
     }
@@ -202,9 +203,10 @@ impl<R: Read> Records<R> {
     }
 
     /// The next entry, or `None` at the end.
-    // Inlined, with all that a plain line goes through, so that its hash stays in registers: passed
-    // on through memory in two halves and read as a whole, it would make the processor wait at
-    // every line.
+    ///
+    /// Inlined with all functions that a simple line passes through, so that its hash stays in
+    /// registers. Writing the hash to memory in two halves and reading it as a whole would stall
+    /// the processor at every line.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Record>, Trouble> {
         loop {
@@ -234,8 +236,8 @@ impl<R: Read> Records<R> {
         self.judge(line)
     }
 
-    /// The next record, comment or blank line, keeping its bytes for [`Records::raw`]; after a line
-    /// that cannot be understood one may go on.
+    /// The next record, comment or blank line. Keeps its bytes for [`Records::raw`]. The caller may
+    /// continue after an invalid line.
     pub(super) fn careful(&mut self) -> Result<Option<Step>, Trouble> {
         self.record.clear();
         match self.lines.next().map_err(|why| self.at_next_line(why))? {
@@ -295,7 +297,7 @@ impl<R: Read> Records<R> {
             if matches!(odd, Some(Note::NoDot | Note::OneLetter)) && !is_terminated {
                 return Err(Problem::new(
                     "file ends inside this entry: is it truncated?",
-                    "complete the entry, and end its line",
+                    "complete the entry, and end the line with a line feed",
                 ));
             }
             if odd.is_some() {
@@ -316,7 +318,7 @@ impl<R: Read> Records<R> {
         step.map(Some).map_err(|problem| Trouble::Line(self.first_line, problem))
     }
 
-    /// Whether a line inside quotes would be an entry if it stood alone.
+    /// Whether a line inside quotes would be an entry on its own.
     fn is_entry(&self, line: &str) -> bool {
         let is_of = |field: &str| {
             let field = field.trim().trim_matches('"');
@@ -335,16 +337,16 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reads the collected record; with it the columns, if it is the first one.
+    /// Parses the collected record, and the columns if it is the first one.
     fn read(&self) -> Result<Found, Flaw> {
         let mut bytes = without_return(self.record.strip_suffix(b"\n").unwrap_or(&self.record));
-        // At the beginning, and wherever files were joined.
+        // A byte order mark occurs at the beginning of a file, and where files were joined.
         while let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
             bytes = rest;
         }
         if memchr(0, bytes).is_some() {
             return Err(Problem::new(
-                "line holds a NUL byte: no UTF-8 text, perhaps UTF-16",
+                "line holds a NUL byte: the file is not UTF-8 text, perhaps UTF-16",
                 TEXT_HINT,
             )
             .into());
@@ -353,22 +355,22 @@ impl<R: Read> Records<R> {
             .map_err(|_| Problem::new("line is not valid UTF-8", TEXT_HINT))?;
         if text.replace("\r\n", "").contains('\r') {
             return Err(Problem::new(
-                "line holds a carriage return (CR), behind which another entry may stand",
+                "line holds a carriage return (CR), after which another entry may follow",
                 RETURN_HINT,
             )
             .into());
         }
-        // Ctrl-Z ended files once, and stands where such were joined.
+        // Some systems ended files with Ctrl-Z, which remains where such files were joined.
         let text = text.trim_start_matches(CTRL_Z);
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok(Found::of(Step::Nothing, None));
         }
         if self.columns.is_none() && separator(text).is_some() {
-            let hint = "delete it, and separate the columns by commas; `mailbatch suppress import FILE` reads the file as it is";
-            return Err(Problem::new("line is Excel's sep= line, and no entry", hint).into());
+            let hint = "delete the line, and separate the columns by commas; or read the file unchanged with `mailbatch suppress import FILE`";
+            return Err(Problem::new("line is Excel's sep= line, not an entry", hint).into());
         }
         if is_marked(text) {
-            let hint = "delete the line, or the mark if the entry is to hold; put quotes around an address that really begins so";
+            let hint = "delete the line, or only the mark to keep the entry; put quotes around an address that really begins with this character";
             return Err(Problem::new(
                 "line is struck out by a mark before it; only # begins a comment",
                 hint,
@@ -380,7 +382,7 @@ impl<R: Read> Records<R> {
             Unsplit::Astray => never_closed().into(),
         })?;
         if text.lines().skip(1).any(|line| self.is_entry(line)) {
-            let hint = "close the quote where its field ends; a note that really holds these lines has to be put on one line";
+            let hint = "close the quote at the end of its field; write a note with several lines on one line";
             return Err(Problem::new("line opens a quote that holds another entry", hint).into());
         }
         let mut learned = None;
@@ -392,9 +394,9 @@ impl<R: Read> Records<R> {
             None => {
                 if let Some(named) = Columns::from_header(&fields)? {
                     if fields.iter().any(|field| field.contains('@')) {
-                        let hint = "put the names of the columns on a line of their own";
+                        let hint = "put the names of the columns on a separate line";
                         return Err(Problem::new(
-                            "header holds an address: is a line break missing behind it?",
+                            "header contains an address: is a line break missing after the header?",
                             hint,
                         )
                         .into());
@@ -414,7 +416,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// A record that was read, and the columns if it is a header.
+/// A parsed record, and the columns if it is a header.
 struct Found {
     step: Step,
     columns: Option<Columns>,
@@ -441,17 +443,18 @@ impl From<Problem> for Flaw {
 
 const CTRL_Z: char = '\u{1a}';
 
-/// How to mend a file whose lines do not end with a line feed.
-const RETURN_HINT: &str = "end each line with a line feed (LF), or take the entries in with `mailbatch suppress import FILE`";
+/// How to fix a file whose lines do not end with a line feed.
+const RETURN_HINT: &str =
+    "end each line with a line feed (LF), or read the file with `mailbatch suppress import FILE`";
 
-/// How to mend a file that is no UTF-8 text.
+/// How to fix a file that is not UTF-8 text.
 const TEXT_HINT: &str =
-    "save the file as UTF-8 text, or take its entries in with `mailbatch suppress import FILE`";
+    "save the file as UTF-8 text, or read it with `mailbatch suppress import FILE`";
 
 fn never_closed() -> Problem {
     Problem::new(
         "line opens a quote that is not closed",
-        "close it, or double a quote that belongs to the text",
+        "close the quote, or double a quote that belongs to the text",
     )
 }
 
@@ -459,7 +462,7 @@ fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Where a line lies in the buffer, without its line feed.
+/// The place of a line in the buffer, without its line feed.
 #[derive(Clone, Copy)]
 struct Line {
     start: usize,
@@ -472,7 +475,7 @@ enum LineError {
     TooLong,
 }
 
-/// The physical lines of a file, and how many bytes and lines of it have been passed.
+/// The physical lines of a file, and how many bytes and lines have been read.
 struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
@@ -523,7 +526,7 @@ impl<R: Read> Lines<R> {
         self.number += 1;
     }
 
-    /// Moves what is left to the front and reads behind it.
+    /// Moves the remaining bytes to the front of the buffer, and reads more after them.
     fn fill(&mut self) -> io::Result<()> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;

@@ -1,5 +1,4 @@
-//! The rows of a foreign CSV, read as a list is: all of them, or an error that names the
-//! line.
+//! Reads the rows of a foreign CSV file: all of them, or an error that names the line.
 
 use std::io::Read;
 
@@ -9,13 +8,15 @@ use crate::model::address::has_unseen_ends;
 use crate::model::error::{Error, Result};
 use crate::model::recipient::Fields;
 
-/// What is wrong with a row, and how to mend it.
+/// What is wrong with a row, and how to fix it.
 pub(super) type Flaw = (String, &'static str);
 
-/// Hands every row that is not empty to `take`, the header first if there is one, its fields
-/// without spaces around them; `take` gives the place of the addresses for a header, and nothing
-/// for an entry. A row that cannot be read or taken is an error with exit 4; `name` is what
-/// messages call the input. Gives what was found on the way, such as rows that are struck out.
+/// Calls `take` for every non-empty row, starting with the header if there is one. Fields are
+/// trimmed. For a header, `take` returns the column of the addresses; for an entry, it returns
+/// `None`.
+///
+/// A row that cannot be read, or that `take` refuses, is an error with exit 4. `name` is the
+/// input's name in messages. Returns findings, such as rows that are commented out.
 pub(super) fn each(
     reader: impl Read + Send + 'static,
     name: &str,
@@ -57,8 +58,8 @@ pub(super) fn each(
             );
             return Err(refuse(row.line, flaw));
         }
-        // A row with too many cells, or perhaps struck out, suppresses all the same if its address
-        // can be read.
+        // A row with too many cells, or one that may be commented out, still suppresses its address
+        // if that can be read.
         take(&fields).map_err(|flaw| refuse(row.line, flaw))?;
     }
     Ok(list.findings())

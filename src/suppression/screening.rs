@@ -1,4 +1,4 @@
-//! Files and ledger as one answer: may this address be mailed?
+//! Combines suppression files and ledger to decide whether an address may be mailed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,17 +19,17 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Kind, Reason};
 
-/// Why an address is suppressed. Says nothing about the address itself.
+/// Why an address is suppressed. Contains no part of the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// The weightiest reason: complaint, hard bounce, unsubscribe, manual.
+    /// The strongest reason: complaint, hard bounce, unsubscribe, manual.
     pub reason: Reason,
     /// A few words: `listed`, `listed by its hash`, `domain listed`.
     pub detail: String,
 }
 
-/// All who must not get mail of one kind. It can be shared between threads; entries are added
-/// and never removed.
+/// All suppressed addresses for one kind of mail. Threads can share it. Entries are added and never
+/// removed.
 pub struct Suppressions {
     rule: Rule,
     loaded: Index,
@@ -37,14 +37,14 @@ pub struct Suppressions {
     has_domains: AtomicBool,
     has_hashes: AtomicBool,
     watched: Mutex<Vec<Watched>>,
-    /// The number of the ledger's latest entry in here.
+    /// The number of the ledger's latest suppression that has been added.
     learned_up_to: AtomicI64,
     noted: Vec<(PathBuf, Noted)>,
     held: Vec<(PathBuf, u64)>,
 }
 
 impl fmt::Debug for Suppressions {
-    /// Shows the number of entries alone; ten million keys are of no use in a log.
+    /// Shows only the number of entries, because ten million keys are of no use in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Suppressions")
             .field("kind", &self.rule.kind)
@@ -54,9 +54,10 @@ impl fmt::Debug for Suppressions {
 }
 
 impl Suppressions {
-    /// Reads the files and takes the ledger's numbered entries in. Entries that have expired at
-    /// `now` or do not stop mail of `kind` are left out; what is in force at `now` stays so. A file
-    /// that is missing or has a line that cannot be understood is an error with exit 4.
+    /// Reads the files and adds the ledger's numbered entries. Entries that have expired at `now`,
+    /// or that do not stop mail of `kind`, are skipped. An entry in force at `now` stays in force.
+    ///
+    /// A missing file or an invalid line is an error with exit 4.
     pub fn load(
         files: &[PathBuf],
         ledger: impl Iterator<Item = Result<(i64, LedgerSuppression)>>,
@@ -75,12 +76,12 @@ impl Suppressions {
         }
         let Gathered { rule, keys, mut forms, .. } = gathered;
         let too_many = || {
-            Error::refused("the suppression files hold more than 4,294,967,295 entries")
+            Error::refused("the suppression files contain more than 4,294,967,295 entries")
                 .hint("remove repeated and expired entries")
         };
         u32::try_from(keys.len()).map_err(|_| too_many())?;
         let in_files = Index::new(keys);
-        // Most of what the ledger knows stands in the files too.
+        // Most of the ledger's entries are also in the files.
         let mut more = Vec::new();
         let mut learned_up_to = 0;
         for kept in ledger {
@@ -107,22 +108,22 @@ impl Suppressions {
         })
     }
 
-    /// How many entries in force each file held when it was loaded.
+    /// How many entries in force each file contained when it was loaded.
     pub(crate) fn held(&self) -> &[(PathBuf, u64)] {
         &self.held
     }
 
-    /// The files with entries that were worth a look when they were loaded.
+    /// The files that contained suspicious entries when they were loaded.
     pub(crate) fn noted(&self) -> &[(PathBuf, Noted)] {
         &self.noted
     }
 
-    /// Why this address must not be mailed, if it must not.
+    /// Why this address is suppressed; `None` if it is not.
     pub fn screen(&self, address: &Address) -> Option<Hit> {
         self.screen_folded(address, &address.folded())
     }
 
-    /// The same for an address that has been lowercased already.
+    /// Like `screen`, for an address that is already lowercased.
     pub(crate) fn screen_folded(&self, address: &Address, folded: &str) -> Option<Hit> {
         let added = self.additions();
         let rank = |hash: u128| {
@@ -138,15 +139,15 @@ impl Suppressions {
         } else {
             None
         };
-        // The domain of an address is in lowercase ASCII already, as a domain entry's is.
+        // The domain of an address is already lowercase ASCII, like that of a domain entry.
         let at_domain = &address.as_str()[address.local().len()..];
         let by_domain = if self.has_domains.load(Ordering::Acquire) {
             rank(xxh3_128(at_domain.as_bytes()))
         } else {
             None
         };
-        // Of equal ranks the last one is taken: what names the person goes before what names the
-        // domain.
+        // Of equal ranks, `max_by_key` takes the last one. An entry for the address thus takes
+        // precedence over an entry for the domain.
         let all =
             [(by_domain, "domain listed"), (by_hash, "listed by its hash"), (by_address, "listed")];
         let (rank, detail) = all
@@ -156,16 +157,18 @@ impl Suppressions {
         Some(Hit { reason: reason_of(rank), detail: detail.to_owned() })
     }
 
-    /// Reads again what has changed in the files, and adds it; returns whether there was anything
-    /// new. A line that is not finished yet is left until it is, or until it has stayed as it was
-    /// for one call. A file that cannot be read or understood is an error with exit 5.
+    /// Reads the changed parts of the files and adds new entries. Returns whether there were any.
+    /// An incomplete last line is skipped until it is complete, or until one call has found it
+    /// unchanged.
+    ///
+    /// A file that cannot be read, or an invalid line, is an error with exit 5.
     pub fn refresh(&self) -> Result<bool> {
         let mut forms = Forms::default();
         let mut fresh = Vec::new();
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = watched.iter_mut().try_for_each(|file| {
             file.refresh(&mut |record| {
-                // A file that was replaced is read as a whole, and nearly all of it is known.
+                // A replaced file is read completely, although nearly all of its entries are known.
                 fresh.extend(
                     self.rule
                         .apply(&record, &mut forms)
@@ -173,17 +176,18 @@ impl Suppressions {
                 );
             })
         });
-        // What was read before the trouble is kept: it may name a recipient who must not be mailed.
+        // Entries read before an error are kept, because they may name a recipient that is about to
+        // be mailed.
         let is_new = self.take(fresh, forms);
         outcome.map(|()| is_new)
     }
 
-    /// The number of the ledger's latest entry that has been taken in.
+    /// The number of the ledger's latest suppression that has been added.
     pub fn learned_up_to(&self) -> i64 {
         self.learned_up_to.load(Ordering::Acquire)
     }
 
-    /// Takes in what any process has put into the ledger since.
+    /// Adds suppressions that any process has stored in the ledger since.
     pub fn learn(&self, page: &[(i64, LedgerSuppression)]) {
         page.iter().for_each(|(_, kept)| self.add(kept));
         if let Some((number, _)) = page.last() {
@@ -191,7 +195,7 @@ impl Suppressions {
         }
     }
 
-    /// Takes in one entry learned during the run.
+    /// Adds one entry learned during the run.
     pub fn add(&self, entry: &LedgerSuppression) {
         let mut forms = Forms::default();
         let fresh = self.rule.apply_entry(&Entry::from(entry), &mut forms);
@@ -211,7 +215,7 @@ impl Suppressions {
     }
 
     fn additions(&self) -> RwLockReadGuard<'_, HashMap<u128, u8>> {
-        // A poisoned lock is ignored: no holder leaves the map half changed.
+        // A poisoned lock is ignored, because no holder leaves the map partly changed.
         self.added.read().unwrap_or_else(PoisonError::into_inner)
     }
 

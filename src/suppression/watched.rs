@@ -1,5 +1,5 @@
-//! One suppression file, remembered as it was when last read, so that a change is noticed and an
-//! appended tail is read alone.
+//! One suppression file and its state when it was last read. Detects changes, and reads only the
+//! new lines of a file that has grown.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -15,11 +15,11 @@ use crate::model::error::Error;
 use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 
-/// How many bytes before the place where reading stopped must be as they were for a file to count
-/// as merely grown.
+/// How many bytes before the last read position must be unchanged for a file to count as merely
+/// grown.
 const SEAM: u64 = 4_096;
 
-/// What shows that a file has changed.
+/// File attributes that show whether a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -47,14 +47,15 @@ pub(super) struct Watched {
     path: PathBuf,
     stamp: Stamp,
     position: Position,
-    /// A hash of the bytes right before the position.
+    /// A hash of the bytes just before the position.
     seam: u128,
-    /// Whether a last line without a line feed waits to be taken.
+    /// Whether there is a last line without a line feed that was not read yet.
     has_open_tail: bool,
 }
 
 impl Watched {
-    /// Reads a whole file. What is no regular file, such as a pipe, is read once and not watched.
+    /// Reads a whole file. A file that is not a regular file, such as a pipe, is read once and not
+    /// watched.
     pub(super) fn load(path: &Path, gathered: &mut Gathered) -> Result<Option<Self>, Error> {
         Self::load_into(path, gathered).map_err(|trouble| refused(path, trouble))
     }
@@ -77,13 +78,14 @@ impl Watched {
         }))
     }
 
-    /// Reads what is new since the last look, or the whole file if it did not merely grow.
+    /// Reads the new lines since the last call, or the whole file if it was changed otherwise.
     pub(super) fn refresh(&mut self, emit: &mut impl FnMut(Record)) -> Result<(), Error> {
         self.read_news(emit).map_err(|trouble| match trouble {
             Trouble::Io(why) => {
                 let message =
                     format!("suppression file {} became unreadable: {why}", self.path.shown());
-                Error::new(Exit::RETRYABLE, message).hint("put it back, then `mailbatch resume`")
+                Error::new(Exit::RETRYABLE, message)
+                    .hint("restore the file, then run `mailbatch resume`")
             }
             Trouble::Line(line, problem) => {
                 let message = format!(
@@ -92,7 +94,7 @@ impl Watched {
                     problem.what
                 );
                 Error::new(Exit::RETRYABLE, message)
-                    .hint(format!("{}; then `mailbatch resume`", problem.hint))
+                    .hint(format!("{}; then run `mailbatch resume`", problem.hint))
             }
         })
     }
@@ -122,7 +124,7 @@ impl Watched {
     }
 }
 
-/// What `send` and `check` say of a file that cannot be read or understood.
+/// The error of `send` and `check` for a file that cannot be read or is invalid.
 pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
     let path = path.shown();
     match trouble {
@@ -130,7 +132,7 @@ pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
             "suppression file {path} does not exist"
         ))
         .hint(
-            "correct its path, or make one with the header email if no address is suppressed yet",
+            "correct the path, or create the file with the single line `email` if no address is suppressed yet",
         ),
         Trouble::Io(why) => {
             Error::refused(format!("suppression file {path} cannot be read: {why}"))
