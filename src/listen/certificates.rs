@@ -1,13 +1,16 @@
-//! What SNS has to be asked for: the certificates that it signs with, and the confirmation of a
-//! subscription.
+//! Fetches the certificates that Amazon SNS signs its messages with, and confirms its
+//! subscriptions.
 //!
-//! Only addresses that `provider::ses::sns` has checked to be of SNS, or of Amazon's authority, are
-//! visited, and never by a redirect. Each certificate is fetched once however many messages need
-//! it, by a task of its own that no request can hold up or break off; few are fetched at once, and
-//! a message that needs one more waits for its turn, for as long as its sender does. Forged
-//! messages can name certificates without end, and none of them takes a turn for longer than SNS
-//! takes to answer. What an envelope says has no part in whether a certificate is kept, because
-//! a forged one must not make a good one be refused.
+//! Only URLs that `provider::ses::sns` has verified to belong to SNS or to Amazon's certificate
+//! authority are requested, and redirects are not followed.
+//!
+//! Each certificate is fetched once, however many messages need it. The fetch runs in its own task,
+//! so that no request can delay or cancel it. A few fetches run at once. A message that needs
+//! another one waits for its turn, as long as its sender waits. Forged messages can name any number
+//! of certificates, but each occupies a turn only until SNS answers.
+//!
+//! The text of an envelope does not affect whether a certificate is kept. Otherwise a forged
+//! envelope could cause a good certificate to be refused.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -25,32 +28,33 @@ use crate::provider::ses::sns::authority::{Authority, Distrust};
 use crate::provider::ses::sns::certificate::Certificate;
 use crate::provider::tls_client_config;
 
-/// How long a certificate is used before it is fetched again; SNS changes it a few times a year.
+/// How long a certificate is used before it is fetched again. SNS changes it a few times a year.
 const DAY: Duration = Duration::from_secs(86_400);
-/// The longest that SNS may take to answer.
+/// The maximum time for SNS to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a message waits for its turn to have a certificate fetched. SNS waits 15 s for an
-/// answer, then delivers it again.
+/// answer, then delivers the message again.
 const QUEUE: Duration = Duration::from_secs(12);
-/// The largest answer, in bytes.
+/// The maximum size of an answer, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
-/// The most certificates that are kept.
+/// The maximum number of certificates to keep.
 const MOST: usize = 64;
-/// The most that are fetched at the same time.
+/// The maximum number of concurrent fetches.
 const AT_ONCE: usize = 8;
-/// The most certificates between the one that signs and a root that are fetched.
+/// The maximum number of intermediate certificates to fetch between the signing certificate and a
+/// root.
 const ISSUERS: usize = 2;
 
 /// Why there is no certificate to verify a message with.
 #[derive(Clone, Debug)]
 pub(super) enum Missing {
-    /// What is there is not to be believed.
+    /// The certificate is not trustworthy.
     Distrusted(String),
-    /// It cannot be had now; the message may be good.
+    /// The certificate cannot be fetched now. The message may be genuine.
     Unavailable(String),
 }
 
-/// What came of a fetch, once it has ended.
+/// The result of a fetch.
 type Outcome = std::result::Result<Arc<Certificate>, Missing>;
 type Flight = watch::Receiver<Option<Outcome>>;
 
@@ -59,11 +63,12 @@ pub(super) struct Certificates {
     pub(super) authority: Authority,
     known: Mutex<HashMap<Url, (Arc<Certificate>, Instant)>>,
     fetching: Mutex<HashMap<Url, Flight>>,
-    /// Turns of fetches, in the order in which they are asked for.
+    /// Permits for fetches, granted in the order of requests.
     turns: Arc<Semaphore>,
-    /// A fetch has begun: who waits for a turn with the same address can wait for that instead.
+    /// Signals that a fetch has begun. A task waiting for a turn with the same URL can wait for
+    /// that fetch instead.
     begun: Notify,
-    /// Turns of confirmations, which only a signed message takes.
+    /// Permits for confirmations. Only a signed message takes one.
     confirming: Semaphore,
 }
 
@@ -92,7 +97,7 @@ impl Certificates {
         })
     }
 
-    /// The certificate at an address of SNS, for a message that is signed with it.
+    /// Returns the certificate at a URL of SNS, for a message signed with it.
     pub(super) async fn get(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Outcome {
         let kept = lock(&self.known).get(url).cloned();
         if let Some((certificate, at)) = &kept
@@ -101,23 +106,23 @@ impl Certificates {
             return Ok(certificate.clone());
         }
         let fetched = match tokio::time::timeout(QUEUE, self.join(url, envelope)).await {
-            // The task says what came of it, or has ended with the process.
+            // The fetch task reports its result, or the process is ending.
             Ok(mut flight) => match flight.wait_for(Option::is_some).await {
                 Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(ended())),
                 Err(_) => Err(ended()),
             },
             Err(_) => {
-                Err(Missing::Unavailable("too many certificates are asked for at once".to_owned()))
+                Err(Missing::Unavailable("too many certificates are requested at once".to_owned()))
             }
         };
-        // An old one is as good as long as it is valid, which is checked with each message.
+        // An old certificate can be used while it is valid, which is checked with each message.
         match (fetched, kept) {
             (Err(Missing::Unavailable(_)), Some((certificate, _))) => Ok(certificate),
             (fetched, _) => fetched,
         }
     }
 
-    /// The fetch of an address, which is going on or begins when it is its turn.
+    /// Joins the running fetch of a URL, or begins one when it is its turn.
     async fn join(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Flight {
         let mut turn = pin!(self.turns.clone().acquire_owned());
         loop {
@@ -133,7 +138,7 @@ impl Certificates {
         }
     }
 
-    /// Begins to fetch an address, or joins who has begun meanwhile.
+    /// Begins to fetch a URL, or joins a fetch that has begun meanwhile.
     fn begin(
         self: &Arc<Self>,
         url: &Url,
@@ -161,11 +166,11 @@ impl Certificates {
         flight
     }
 
-    /// Fetches a certificate, and those of its issuers that are not known, until the chain holds.
+    /// Fetches a certificate, and its unknown issuers, until the chain can be verified.
     async fn fetch(&self, url: &Url, envelope: &Envelope) -> Outcome {
         let host = url.host_str().unwrap_or_default();
         let pem = self.visit(url).await.map_err(Missing::Unavailable)?;
-        let unusable = |why: &str| Missing::Unavailable(format!("what {host} answers with {why}"));
+        let unusable = |why: &str| Missing::Unavailable(format!("the answer of {host} {why}"));
         let mut certificate = Certificate::parse(&pem).map_err(unusable)?;
         let mut fetched = 0;
         loop {
@@ -173,8 +178,8 @@ impl Certificates {
                 envelope.trusts(&certificate, &self.authority, Timestamp::now()),
                 certificate.issuer_url(),
             ) {
-                // Whether it was valid when a message was published is asked of each message:
-                // others wait for this fetch too.
+                // Other messages wait for this fetch too. Whether the certificate was valid when a
+                // message was published is therefore checked with each message.
                 (Ok(()) | Err(Distrust::NotAtThisTime), _) => return Ok(Arc::new(certificate)),
                 (Err(Distrust::UnknownIssuer), Some(issuer)) if fetched < ISSUERS => {
                     let bytes = self.visit(issuer).await.map_err(Missing::Unavailable)?;
@@ -201,18 +206,18 @@ impl Certificates {
         known.insert(url, (certificate, Instant::now()));
     }
 
-    /// Visits the address that confirms a subscription.
+    /// Requests the URL that confirms a subscription.
     pub(super) async fn confirm(&self, url: &Url) -> std::result::Result<(), String> {
         // The semaphore is never closed.
         let _turn = self.confirming.acquire().await;
         self.visit(url).await.map(drop)
     }
 
-    /// Fetches the document at an address of SNS or of Amazon's authority.
+    /// Fetches the document at a URL of SNS or of Amazon's certificate authority.
     async fn visit(&self, url: &Url) -> std::result::Result<Bytes, String> {
-        // The address may hold a token, so it is left out of what is said.
+        // The URL may contain a token, so errors name only the host.
         let failed = |e: reqwest::Error| {
-            format!("{} cannot be asked: {}", url.host_str().unwrap_or_default(), e.without_url())
+            format!("{} cannot be reached: {}", url.host_str().unwrap_or_default(), e.without_url())
         };
         let mut answer = self
             .client
@@ -243,10 +248,10 @@ impl Certificates {
 }
 
 fn ended() -> Missing {
-    Missing::Unavailable("the endpoint ends".to_owned())
+    Missing::Unavailable("the endpoint is shutting down".to_owned())
 }
 
-/// Entries are written whole.
+/// A panic never leaves an entry partly written, so a poisoned lock can be used.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! How much is written to the log about requests that anybody can send: enough to see what is
-//! wrong, and never so much that it fills a disk.
+//! Limits the log lines about requests that anyone can send. There are enough lines to find a
+//! problem, but never so many that they fill a disk.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,8 @@ struct Window {
 }
 
 impl Complaints {
-    /// Whether a line may be written now; with how many before it were left out.
+    /// Returns how many lines were suppressed before this one, or `None` if this line must be
+    /// suppressed too.
     pub(super) fn next(&self) -> Option<u64> {
         self.at(Instant::now())
     }

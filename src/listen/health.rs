@@ -1,4 +1,4 @@
-//! Whether the ledger answers, asked at most once a second however often it is wanted.
+//! Checks whether the ledger answers, at most once a second.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use tokio::sync::Mutex;
 
 use crate::ledger::Ledger;
 
-/// How long an answer is good for.
+/// How long an answer is reused.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long the ledger may take.
+/// The maximum time for the ledger to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The last answer. A request that comes while the ledger is being asked waits for its answer.
+/// The last answer. A request that arrives while the ledger is being checked waits for that answer.
 #[derive(Default)]
 pub(super) struct Health(Mutex<Option<(Instant, bool)>>);
 

@@ -1,8 +1,8 @@
-//! The way of an event from a verified request into the ledger, and of what was learned into the
+//! Stores events of verified requests in the ledger, and appends the learned suppressions to the
 //! suppression file.
 //!
-//! A request is answered when the ledger has its events. The file follows: one task appends, and
-//! what it has not appended when the process is killed is appended by the next one.
+//! A request is answered after the ledger has stored its events. The file follows later: one task
+//! appends to it. If the process is killed, the next process appends the missing entries.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::events::file_learned;
 use crate::ledger::{Ledger, LedgerResult};
 use crate::model::event::{Believe, Event};
 
-/// How long until a suppression file that could not be written is tried again.
+/// How long to wait before writing to the suppression file again after an error.
 const AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) struct Intake {
@@ -27,7 +27,7 @@ pub(super) struct Intake {
     believe: Believe,
     metrics: Arc<Metrics>,
     learned: Notify,
-    /// The file could not be written when it was last tried, and that has been said.
+    /// The last write to the file failed, and a warning was logged.
     has_warned: AtomicBool,
 }
 
@@ -50,8 +50,8 @@ impl Intake {
         }
     }
 
-    /// Writes events down; they are durable when it returns. After an error some of them may be,
-    /// and all may come again.
+    /// Stores events durably. If it fails, some of them may be stored. The provider may then send
+    /// all of them again.
     pub(super) async fn take(&self, provider: &str, events: Vec<Event>) -> LedgerResult<()> {
         let words: Vec<&'static str> = events.iter().map(Event::word).collect();
         let seen =
@@ -74,9 +74,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Appends to the suppression file whatever is learned, beginning with what an earlier process
-    /// left, and once more when nothing more will come. It is not to be dropped
-    /// before: an append that is not waited for would take no turns with others.
+    /// Appends learned suppressions to the suppression file, including those that an earlier
+    /// process left. Runs once more after `ended`. Must not be dropped earlier: its file lock would
+    /// be released while the append still runs.
     pub(super) async fn keep_filing(&self, mut ended: watch::Receiver<bool>) {
         while !*ended.borrow() {
             let wait = if self.file().await { Duration::MAX } else { AGAIN };
@@ -89,8 +89,8 @@ impl Intake {
         self.file().await;
     }
 
-    /// Appends what is not in the file yet; false where that failed, and the ledger screens by it
-    /// all the same.
+    /// Appends the suppressions that the file lacks. Returns false if that failed; the ledger still
+    /// applies them.
     async fn file(&self) -> bool {
         let Some(file) = &self.file else { return true };
         match file_learned(self.ledger.as_ref(), &self.state_dir, file).await {
@@ -104,7 +104,7 @@ impl Intake {
                 self.metrics.add(FILING_FAILED, &[], 1);
                 if !self.has_warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "the suppression file cannot be written: {why}; the new entries are in the ledger, and writing is tried again"
+                        "the suppression file cannot be written: {why}; the new entries are in the ledger, and mailbatch will retry writing the file"
                     );
                 }
                 false

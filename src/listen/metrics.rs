@@ -1,5 +1,5 @@
-//! What the endpoint counts, as Prometheus reads it (text format 0.0.4). No address is in a name or
-//! a label.
+//! The endpoint's counters in the Prometheus text format 0.0.4. No name or label contains an
+//! address.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,25 +20,23 @@ pub(super) const FILING_FAILED: &str = "mailbatch_filing_failures_total";
 pub(super) const CROWDED_OUT: &str = "mailbatch_connections_crowded_out_total";
 
 const HELP: [(&str, &str); 9] = [
-    (REQUESTS, "Requests with events, by provider and what became of them."),
+    (REQUESTS, "Requests with events, by provider and result."),
     (EVENTS, "Events written to the ledger, by provider and type."),
-    (KNOWN, "Events that the ledger had already, by provider."),
-    (STRANGERS, "Events about no run in the ledger, by provider."),
+    (KNOWN, "Events that were already in the ledger, by provider."),
+    (STRANGERS, "Events that match no run in the ledger, by provider."),
     (LEARNED, "Suppressions learned, by reason."),
-    (
-        UNSUBSCRIBES,
-        "Presses of the unsubscribe button and one-click requests, by what became of them.",
-    ),
+    (UNSUBSCRIBES, "Presses of the unsubscribe button and one-click requests, by result."),
     (FILED, "Suppressions appended to the suppression file."),
     (
         CROWDED_OUT,
-        "Connections closed because they had waited longest when there was no room for a new one.",
+        "Connections closed to make room for a new one, those that had waited longest first.",
     ),
     (FILING_FAILED, "Attempts to append to the suppression file that failed."),
 ];
 
 impl Metrics {
-    /// Adds to a counter; `labels` are pairs of a name and a value of ours or of the configuration.
+    /// Adds to a counter. `labels` are pairs of name and value; the values come from this program
+    /// or its configuration.
     pub(super) fn add(&self, name: &'static str, labels: &[(&str, &str)], count: u64) {
         let labels: Vec<String> =
             labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
@@ -50,7 +48,7 @@ impl Metrics {
             .or_default() += count;
     }
 
-    /// Everything that was counted.
+    /// All counters in the Prometheus format.
     pub(super) fn text(&self) -> String {
         let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();

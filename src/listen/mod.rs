@@ -1,9 +1,9 @@
-//! The web endpoint: providers' events and one-click unsubscribes come in here and are in the
-//! ledger before they are answered.
+//! The web endpoint for providers' events and one-click unsubscribes. It stores them in the ledger
+//! before it answers.
 //!
-//! The rules it keeps: nothing is answered with 2xx before it is durable; nothing is believed that
-//! is not signed; a GET changes nothing; what waits, what a request may hold and how long it may
-//! take are bounded; no address and no secret is in any answer or metric.
+//! Rules of this module: A request is answered with 2xx only after its data is durable. Unsigned
+//! data is not trusted. A GET request changes nothing. The queues, the size of a request and its
+//! duration are bounded. No answer or metric contains an address or a secret.
 
 mod certificates;
 mod complaints;
@@ -40,10 +40,10 @@ use metrics::Metrics;
 use presence::Presence;
 pub(crate) use presence::is_present;
 
-/// One provider whose events are taken.
+/// One provider whose events are accepted.
 struct Source {
     webhook: &'static Webhook,
-    /// What it is verified with; of SES the ARN of the topic.
+    /// The secret that verifies its requests; for SES the ARN of the topic.
     proof: Proof,
 }
 
@@ -52,7 +52,7 @@ enum Proof {
     Topic(String),
 }
 
-/// What all requests share.
+/// The data that all requests share.
 struct Shared {
     ledger: Arc<dyn Ledger>,
     sources: HashMap<String, Source>,
@@ -64,22 +64,22 @@ struct Shared {
     complaints: complaints::Complaints,
 }
 
-/// The endpoint while it runs.
+/// The running endpoint.
 pub(crate) struct Listening {
     addr: SocketAddr,
     secure: bool,
     sources: Vec<String>,
     has_links: bool,
-    /// Shows runs that an endpoint listens; `None` where no provider's events are taken, for
-    /// unsubscribes say nothing about bounces.
+    /// Tells runs that an endpoint receives events. `None` if it receives no provider's events,
+    /// because unsubscribes say nothing about bounces.
     presence: Option<Presence>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
 impl Listening {
-    /// Binds and begins to take requests. Exit 2 where a secret is empty or short, or a certificate
-    /// or the address cannot be used.
+    /// Binds the address and begins to accept requests. Fails with exit 2 if a secret is empty or
+    /// short, or if a certificate or the address cannot be used.
     pub(crate) async fn start(
         settings: &Settings,
         ledger: Arc<dyn Ledger>,
@@ -96,14 +96,14 @@ impl Listening {
         let addr = addr.unwrap_or(settings.listen.addr);
         let failed = |e: std::io::Error| {
             Error::usage(format!("{addr}: cannot listen: {e}"))
-                .hint("mend listen.addr, or pass --addr")
+                .hint("correct listen.addr, or pass --addr")
         };
         let listener = serve::bind(addr).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let state_dir = &settings.workspace.state_dir;
         let unable = |e: std::io::Error| {
             Error::internal(format!("{}: {e}", state_dir.shown()))
-                .hint("make room, or correct the permissions")
+                .hint("free disk space, or correct the permissions")
         };
         let presence = if sources.is_empty() {
             None
@@ -141,11 +141,11 @@ impl Listening {
         Ok(Self { addr, secure, sources: names, has_links, presence, stop, server })
     }
 
-    /// One line for people: where it listens and for what.
+    /// One line for the operator: the address, and what it serves.
     pub(crate) fn describe(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         let events = match self.sources.as_slice() {
-            [] => "no provider's events (none has a webhook_secret)".to_owned(),
+            [] => "no provider's events (no provider has a webhook_secret)".to_owned(),
             names => format!("events of {}", names.join(", ")),
         };
         let links = if self.has_links {
@@ -156,12 +156,13 @@ impl Listening {
         format!("listening on {scheme}://{}: {events}; {links}", self.addr)
     }
 
-    /// Takes no new request, lets those in progress end, files what was learned.
+    /// Stops accepting requests, waits for those in progress, and appends learned suppressions to
+    /// the file.
     pub(crate) async fn stop(self) {
-        // A server that has ended hears nothing and needs nothing.
+        // If the server has already ended, it needs no signal.
         let _ = self.stop.send(true);
         if let Err(e) = self.server.await {
-            tracing::warn!("the endpoint ended before its time: {e}");
+            tracing::warn!("the endpoint ended unexpectedly: {e}");
         }
         drop(self.presence);
     }

@@ -1,21 +1,21 @@
-//! The unsubscribe page: plain HTML without script, image or anything from elsewhere, readable by a
-//! screen reader and by a text browser.
+//! The unsubscribe page: plain HTML without scripts, images or external resources. Screen readers
+//! and text browsers can read it.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// The pages for people who follow a link or press the button.
+/// The pages shown to a recipient who follows the link or presses the button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     /// The question, with a button.
     Ask,
-    /// It was done.
+    /// The recipient is unsubscribed.
     Done,
-    /// The link is not one of ours, or too old.
+    /// The link was not created by this workspace, or has expired.
     Unknown,
-    /// It was not the button that was pressed.
+    /// The request did not come from the button.
     NotPressed,
-    /// It could not be written down.
+    /// The ledger could not store the unsubscribe.
     Failed,
 }
 
@@ -41,7 +41,7 @@ impl Page {
             ),
             Self::Unknown => (
                 "This link does not work",
-                "It is incomplete, or too old. Please use the link in a newer message, or answer the message.",
+                "It is incomplete, or too old. Please use the link in a newer message, or reply to the message.",
             ),
             Self::NotPressed => ("Nothing was changed", "Please press the button to unsubscribe."),
             Self::Failed => {
@@ -51,8 +51,8 @@ impl Page {
     }
 }
 
-/// The button is a form, for scanners follow links and press no buttons. What it sends is what RFC
-/// 8058 section 3.2 has mail readers send.
+/// The button is a form, because link scanners follow links but submit no forms. It sends the same
+/// fields as a mail reader does according to RFC 8058 section 3.2.
 const FORM: &str = r#"<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button type="submit">Unsubscribe</button></form>"#;
 
 const HEADERS: [(HeaderName, HeaderValue); 7] = [

@@ -1,6 +1,6 @@
-//! Whether anybody listens for a workspace: each endpoint that takes events holds a shared lock
-//! while it runs, so that a run knows whether bounces will be reported to it. The operating system
-//! lets go of it when the process ends, however it ends.
+//! Tells whether an endpoint receives events for a workspace, so that a run knows whether bounces
+//! will be reported. Each such endpoint holds a shared lock on a file while it runs. The operating
+//! system releases the lock when the process ends for any reason.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use crate::holder;
 
-/// A process that looks holds the lock for a moment, and others who look at the same time must not
-/// take that for an endpoint.
+/// How often to try. A process that checks holds the lock for a moment, and must not be mistaken
+/// for an endpoint by another process that checks.
 const LOOKS: u32 = 10;
-/// How long another process is waited for that keeps it.
+/// How long to wait for another process that holds the lock.
 const TURN: Duration = Duration::from_secs(60);
 const BETWEEN: Duration = Duration::from_millis(10);
 
-/// Says that an endpoint is there, until it is dropped.
+/// Marks an endpoint as running until it is dropped.
 #[derive(Debug)]
 pub(super) struct Presence {
     _lock: File,
@@ -31,20 +31,21 @@ impl Presence {
             .truncate(false)
             .mode(0o600)
             .open(path(state_dir))?;
-        // A process that looks is gone in a moment.
+        // A process that only checks releases the lock at once.
         if !holder::shared_within(&file, &path(state_dir), TURN)? {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "another process keeps listening.lock to itself",
+                "another process holds an exclusive lock on listening.lock",
             ));
         }
         Ok(Self { _lock: file })
     }
 }
 
-/// Whether an endpoint that takes events runs for this workspace now, in this process or another.
+/// Whether an endpoint that receives events is running for this workspace, in this process or
+/// another.
 pub(crate) fn is_present(state_dir: &Path) -> bool {
-    // Without the file no endpoint has ever run.
+    // If the file is missing, no endpoint has ever run.
     let Ok(file) = File::open(path(state_dir)) else { return false };
     for look in 0..LOOKS {
         match file.try_lock() {
@@ -76,7 +77,7 @@ mod tests {
         drop(one);
         assert!(is_present(dir.path()));
         drop(two);
-        // A process that another test starts may have inherited it for a moment.
+        // A process started by another test may have inherited the lock for a moment.
         assert!(comes_true(|| !is_present(dir.path())));
     }
 

@@ -1,12 +1,13 @@
-//! Room for connections and for what their requests hold, and who has to make room when it runs
-//! out.
+//! Limits connections and the memory of their requests, and decides which connection to close at a
+//! limit.
 //!
-//! The rules it keeps: a new connection always gets in, and what one peer does takes no room from
-//! another. Providers may all come through one proxy and so from one address, and therefore no
-//! address is refused: within it the connection that has waited longest without a request that
-//! verified is closed, when it has had a moment to send one. A request that is being written to the
-//! ledger is never broken off. What was closed counts until it is gone, so that the bound holds
-//! however fast others come.
+//! A new connection is always admitted, and no peer can take all connections from the others.
+//! Providers may all connect through one proxy, and thus from one address, so no address is
+//! refused. If an address reaches its limit, the server closes its connection that has waited
+//! longest without a verified request, after a minimum time to send one.
+//!
+//! A request that is being written to the ledger is never interrupted. A closed connection counts
+//! until its task has ended, so that the limit holds however fast new ones arrive.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,30 +17,31 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// The most connections at once, where the process may have enough open files.
+/// The maximum number of connections, if the process may open enough files.
 const MOST: usize = 1024;
-/// One connection in so many is the most that one address may have.
+/// One address may have at most this fraction of all connections: one in `SHARE`.
 const SHARE: usize = 2;
-/// The most requests of one connection, and how many may come before one of a provider's has
-/// verified.
+/// The maximum number of requests on one connection, and how many may come before one of them was
+/// verified as a provider's.
 const MOST_REQUESTS: usize = 10_000;
 const MOST_UNVERIFIED: usize = 32;
-/// How long a connection is served before it has to make room for another one: hundreds may come at
-/// once, and a provider's among them has to be read before it is closed for the last of them.
+/// The minimum time that a connection is served before it may be closed for a new one. Hundreds may
+/// arrive at once, and a provider's request must be read before the last of them can close its
+/// connection.
 const STAY: Duration = Duration::from_millis(200);
-/// One connection in so many may be closed and not gone yet.
+/// At most one connection in `LEAVING` may be closed while its task still runs.
 const LEAVING: usize = 32;
-/// How many files the rest of the process needs.
+/// How many open files the rest of the process needs.
 const OTHER_FILES: usize = 64;
-/// The most bytes that the bodies of all requests hold together.
+/// The maximum total size of all request bodies in memory, in bytes.
 const MOST_BYTES: usize = 32 << 20;
 
-/// The connections that are open.
+/// The open connections.
 pub(super) struct Room {
     most: usize,
     stay: Duration,
     state: Mutex<State>,
-    /// A connection has left, or can be asked to leave now.
+    /// Signals that a connection has ended, or that one can be closed now.
     changed: Notify,
 }
 
@@ -48,20 +50,20 @@ struct State {
     next: u64,
     guests: HashMap<u64, Guest>,
     peers: HashMap<IpAddr, usize>,
-    /// How many were closed and still hold their files.
+    /// How many closed connections still hold their files.
     leaving: usize,
     bytes: usize,
 }
 
 struct Guest {
     peer: IpAddr,
-    /// Its task runs. Until then nothing that it has sent can have been read.
+    /// Its task is running. Before that, none of its data can have been read.
     has_begun: bool,
-    /// When it began, or when a request last verified.
+    /// When it began, or when a request was last verified.
     since: Instant,
-    /// A request of a provider's has verified on it.
+    /// A provider's request on it was verified.
     is_known: bool,
-    /// A request of it is being written down.
+    /// One of its requests is being written to the ledger.
     is_busy: bool,
     bytes: usize,
     flags: Arc<Flags>,
@@ -71,14 +73,14 @@ struct Guest {
 struct Flags {
     close: Notify,
     is_closed: AtomicBool,
-    /// What was answered is not taken from us.
+    /// The peer does not read its answers.
     is_blocked: AtomicBool,
     unblocked: Notify,
     requests: AtomicUsize,
 }
 
 impl Room {
-    /// Room for as many connections as the process may have open files for.
+    /// Creates room for as many connections as the process may open files.
     pub(super) fn new() -> Arc<Self> {
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
@@ -90,13 +92,13 @@ impl Room {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is made whole.
+        // A panic never leaves the state partly changed, so a poisoned lock can be used.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection in. Returns whether another one was closed for it. It waits while those
-    /// that were closed are not gone, and while every other that could make room is being written
-    /// down or has had no time to send a request.
+    /// Admits a connection. Returns whether another one was closed for it. Waits while too many
+    /// closed connections have not ended. Also waits while every connection that could be closed is
+    /// writing to the ledger or is still within its minimum time.
     pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> (Place, bool) {
         let peer = group(peer);
         loop {
@@ -116,7 +118,8 @@ impl Room {
         }
     }
 
-    /// Errs with when to try again, at the latest; `None` where that depends on a change.
+    /// Fails with the latest time to try again, or with `None` if the caller must wait for a
+    /// change.
     fn try_admit(self: &Arc<Self>, peer: IpAddr) -> Result<(Place, bool), Option<Instant>> {
         let mut state = self.state();
         if state.leaving >= (self.most / LEAVING).max(1) {
@@ -127,7 +130,7 @@ impl Room {
             state.make_room(self.stay, |guest| guest.peer == peer)?;
             has_closed = true;
         } else if state.guests.len() >= self.most {
-            // The peer with most connections makes room first.
+            // A peer with the most connections loses one first.
             let greatest = state.peers.values().copied().max().unwrap_or_default();
             let fullest: Vec<IpAddr> = state
                 .peers
@@ -161,16 +164,16 @@ impl Room {
         Ok((Place(Arc::new(Held { room: self.clone(), number, flags })), has_closed))
     }
 
-    /// Closes the connection that has waited longest, because there are no more files. False where
-    /// every one is being written down.
+    /// Closes the connection that has waited longest, because no more files can be opened. Returns
+    /// false if every connection is writing to the ledger.
     pub(super) fn close_one(&self) -> bool {
         self.state().close_one_of(|_| true)
     }
 }
 
 impl State {
-    /// Which of these connections goes first: of those of which no request has verified the oldest,
-    /// else the one that has been idle longest.
+    /// Chooses the connection to close: the oldest one without a verified request, or else the one
+    /// that has been idle longest.
     fn first(&self, of: impl Fn(&Guest) -> bool) -> Option<(u64, Instant)> {
         let candidates = self.guests.iter().filter(|(_, guest)| !guest.is_busy && of(guest));
         candidates
@@ -178,8 +181,8 @@ impl State {
             .map(|(number, guest)| (*number, guest.since))
     }
 
-    /// Closes one of these connections for a new one. Errs with when the first of them will have
-    /// stayed long enough, if there is one.
+    /// Closes one of these connections for a new one. Fails with the time at which the first of
+    /// them may be closed, or with `None` if there is none.
     fn make_room(
         &mut self,
         stay: Duration,
@@ -193,14 +196,14 @@ impl State {
         Ok(())
     }
 
-    /// Closes one of these connections now; false where every one is being written down.
+    /// Closes one of these connections now. Returns false if every one is writing to the ledger.
     fn close_one_of(&mut self, of: impl Fn(&Guest) -> bool) -> bool {
         self.first(of).map(|(number, _)| self.close(number)).is_some()
     }
 
-    /// Closes a connection whose body has come for longest; of a peer that holds less than half of
-    /// what peers do on average only where all others are being written down. One peer's bodies
-    /// take no room from another's then.
+    /// Closes the connection whose body has been arriving longest. Chooses among peers that hold at
+    /// least half the average. Other peers lose a connection only if all of those are writing to
+    /// the ledger. One peer's bodies thus take no memory from others.
     fn close_a_body(&mut self) -> bool {
         let mut held = HashMap::<IpAddr, usize>::new();
         for guest in self.guests.values().filter(|guest| guest.bytes > 0) {
@@ -213,14 +216,15 @@ impl State {
         self.close_one_of(is_great) || self.close_one_of(|guest| guest.bytes > 0)
     }
 
-    /// Has a connection end. What it holds counts as free at once, and its files when it is gone.
+    /// Closes a connection. Its memory counts as free at once, its files only after its task has
+    /// ended.
     fn close(&mut self, number: u64) {
         if self.leave(number) {
             self.leaving += 1;
         }
     }
 
-    /// Counts a connection no more; false where that had been done.
+    /// Removes a connection from the counts. Returns false if it was removed before.
     fn leave(&mut self, number: u64) -> bool {
         let Some(guest) = self.guests.remove(&number) else { return false };
         self.bytes -= guest.bytes;
@@ -236,7 +240,7 @@ impl State {
     }
 }
 
-/// A connection's place, which its requests share.
+/// The place of a connection, which its requests share.
 #[derive(Clone)]
 pub(super) struct Place(Arc<Held>);
 
@@ -247,20 +251,21 @@ struct Held {
 }
 
 impl Place {
-    /// Its task runs now, and can read what is sent.
+    /// Marks the connection's task as running: it can now read data.
     pub(super) fn begin(&self) {
         self.with(|guest| (guest.has_begun, guest.since) = (true, Instant::now()));
         self.0.room.changed.notify_one();
     }
 
-    /// Resolves when the connection has to make room for another one.
+    /// Resolves when the connection must close to make room for another one.
     pub(super) async fn closed(&self) {
         if !self.0.flags.is_closed.load(Ordering::Acquire) {
             self.0.flags.close.notified().await;
         }
     }
 
-    /// Counts a request; its number, from 1, and whether it is the last one of its connection.
+    /// Counts a request. Returns its number, from 1, and whether it is the last one allowed on its
+    /// connection.
     pub(super) fn count_request(&self) -> (usize, bool) {
         let number = self.0.flags.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let is_known =
@@ -268,14 +273,14 @@ impl Place {
         (number, number >= MOST_REQUESTS || (number >= MOST_UNVERIFIED && !is_known()))
     }
 
-    /// Says whether the peer takes what it was answered.
+    /// Records whether the peer has stopped reading its answers.
     pub(super) fn set_blocked(&self, is_blocked: bool) {
         if self.0.flags.is_blocked.swap(is_blocked, Ordering::AcqRel) && !is_blocked {
             self.0.flags.unblocked.notify_waiters();
         }
     }
 
-    /// Waits until the peer has taken all that it was answered, so that no answers pile up.
+    /// Waits until the peer has read all its answers, so that answers do not accumulate.
     pub(super) async fn unblocked(&self) {
         loop {
             let unblocked = self.0.flags.unblocked.notified();
@@ -286,16 +291,16 @@ impl Place {
         }
     }
 
-    /// A request of a provider's has verified, and is being written down until the guard is
-    /// dropped.
+    /// Records that a provider's request was verified. It is being written to the ledger until the
+    /// guard is dropped.
     pub(super) fn verified(&self) -> Busy {
         self.with(|guest| (guest.is_known, guest.since) = (true, Instant::now()));
         self.busy()
     }
 
-    /// Something is being written down until the guard is dropped: meanwhile the connection is not
-    /// closed. That is no merit of the peer's, for anyone with a link of ours can unsubscribe over
-    /// and over.
+    /// Marks a request as being written to the ledger, which keeps the connection open until the
+    /// guard is dropped. This does not count as verified, because anyone with an unsubscribe link
+    /// can send such requests repeatedly.
     pub(super) fn busy(&self) -> Busy {
         self.with(|guest| guest.is_busy = true);
         Busy(self.clone())
@@ -307,8 +312,8 @@ impl Place {
         }
     }
 
-    /// Room for `bytes` more of a body. Others that have waited longer make room where there is too
-    /// little. False when none can, or when this connection had to go itself.
+    /// Reserves `bytes` more for a body. If the total is too large, closes connections that have
+    /// waited longer. Returns false if none can be closed, or if this connection was closed itself.
     fn hold(&self, bytes: usize) -> bool {
         let mut state = self.0.room.state();
         let Some(guest) = state.guests.get_mut(&self.0.number) else { return false };
@@ -322,7 +327,7 @@ impl Place {
         state.guests.contains_key(&self.0.number)
     }
 
-    /// A body that grows within the room that there is.
+    /// The memory of a body that is being received.
     pub(super) fn body(&self) -> HeldBytes {
         HeldBytes { place: self.clone(), bytes: 0 }
     }
@@ -339,7 +344,7 @@ impl Drop for Held {
     }
 }
 
-/// While it lives a request is being written down.
+/// A request is being written to the ledger while this guard exists.
 pub(super) struct Busy(Place);
 
 impl Drop for Busy {
@@ -349,14 +354,14 @@ impl Drop for Busy {
     }
 }
 
-/// What a body holds.
+/// The memory that a body holds.
 pub(super) struct HeldBytes {
     place: Place,
     bytes: usize,
 }
 
 impl HeldBytes {
-    /// Takes room for more; false where there is none.
+    /// Reserves more memory. Returns false if there is none.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
         self.place.hold(bytes)
@@ -367,7 +372,7 @@ impl Drop for HeldBytes {
     fn drop(&mut self) {
         let bytes = self.bytes;
         let mut state = self.place.0.room.state();
-        // Of a connection that had to go it is given back already.
+        // The memory of a closed connection has already been released.
         if let Some(guest) = state.guests.get_mut(&self.place.0.number) {
             guest.bytes -= bytes;
             state.bytes -= bytes;
@@ -375,7 +380,7 @@ impl Drop for HeldBytes {
     }
 }
 
-/// What counts as one peer: an address, or the network that a subscriber has with IPv6.
+/// The network address that counts as one peer: an IPv4 address, or an IPv6 subscriber's network.
 fn group(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => {
@@ -398,12 +403,12 @@ mod tests {
         !place.0.flags.is_closed.load(Ordering::Acquire)
     }
 
-    /// Room in which all may be closed at once.
+    /// Room in which all connections may be closed at the same time.
     fn room(most: usize) -> Arc<Room> {
         Room::of(most, Duration::ZERO)
     }
 
-    /// A connection that is served; `None` where it would have to wait.
+    /// Admits a connection and begins to serve it; `None` if it would have to wait.
     fn enter(room: &Arc<Room>, last: u8) -> Option<(Place, bool)> {
         let entered = room.try_admit(peer(last)).ok();
         entered.iter().for_each(|(place, _)| place.begin());
@@ -427,7 +432,7 @@ mod tests {
         assert_eq!(open(&places), [true, false, true, true]);
         assert!(enter(&room, 2).is_none(), "the one that was closed is not gone");
         drop((places.remove(1), fifth));
-        // Another address has room of its own until all is full, and then the first one makes room.
+        // Another address can fill the remaining room. Then the first address loses a connection.
         let others: Vec<Place> = [2, 2, 2, 3].map(|last| enter(&room, last).unwrap().0).to_vec();
         assert_eq!(open(&others), [true; 4]);
         assert_eq!(
@@ -495,7 +500,7 @@ mod tests {
         let begun = Instant::now();
         let later = room.try_admit(peer(1)).err().flatten().expect("it has a moment left");
         assert!(later > begun && is_open(&first));
-        // It waits by itself, and the first one has had its time then.
+        // `admit` waits without help. By then the first connection has had its minimum time.
         assert!(room.admit(peer(1)).await.1 && !is_open(&first));
         assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
     }

@@ -1,4 +1,4 @@
-//! What each address of the endpoint answers.
+//! The endpoint's routes and their answers.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -26,13 +26,13 @@ use crate::provider::ses::sns::{Envelope, Purpose};
 use crate::provider::webhook::{Refusal, TOKEN_LIFE};
 use crate::secret::Secret;
 
-/// The longest body of a request with events. Providers keep well below it.
+/// The maximum size of a request with events. Providers stay well below it.
 const MOST_BYTES: usize = 1 << 20;
-/// The longest body of an unsubscribe request, which holds one field.
+/// The maximum size of an unsubscribe request, which contains one field.
 const MOST_OF_A_PRESS: usize = 16 * 1024;
-/// How long a body may take to come.
+/// The maximum time to receive a body.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long the ledger may take; the provider sends the events again.
+/// The maximum time for the ledger to answer. After an error the provider sends the events again.
 const LEDGER: Duration = Duration::from_secs(25);
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
@@ -49,8 +49,8 @@ pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     (status, format!("{}\n", text.into())).into_response()
 }
 
-/// The whole body with the room that it takes, or the answer to one that is too long or does not
-/// come.
+/// Receives the whole body and reserves its memory. Returns an error answer if the body is too long
+/// or does not arrive.
 async fn whole(
     place: &Place,
     headers: &HeaderMap,
@@ -68,9 +68,14 @@ async fn whole(
     let collected = async {
         let (mut body, mut bytes, mut held) = (body, BytesMut::new(), place.body());
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            // A body that breaks off has no peer left to answer.
+            // If the body breaks off, the peer has disconnected and gets no answer.
             let Ok(part) = frame
-                .map_err(|_| plain(StatusCode::BAD_REQUEST, "the body broke off"))?
+                .map_err(|_| {
+                    plain(
+                        StatusCode::BAD_REQUEST,
+                        "the connection was closed before the end of the body",
+                    )
+                })?
                 .into_data()
             else {
                 continue;
@@ -85,7 +90,7 @@ async fn whole(
         }
         Ok((bytes.freeze(), held))
     };
-    let late = |_| plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    let late = |_| plain(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
     tokio::time::timeout(PATIENCE, collected).await.map_err(late)?
 }
 
@@ -97,7 +102,7 @@ async fn events(
 ) -> Response {
     let Some(source) = shared.sources.get(&provider) else {
         shared.metrics.add(REQUESTS, &[("provider", ""), ("result", "no_such_provider")], 1);
-        return plain(StatusCode::NOT_FOUND, "no events are taken here");
+        return plain(StatusCode::NOT_FOUND, "no events are accepted at this address");
     };
     let (parts, body) = request.into_parts();
     let (result, answer) = match whole(&place, &parts.headers, body, MOST_BYTES).await {
@@ -109,7 +114,7 @@ async fn events(
     answer
 }
 
-/// Writes a line to the log, unless there were many lately.
+/// Logs a warning, unless there were too many recently.
 fn complain(shared: &Shared, provider: &str, why: &str) {
     match shared.complaints.next() {
         Some(0) => tracing::warn!(provider, "{why}"),
@@ -118,7 +123,7 @@ fn complain(shared: &Shared, provider: &str, why: &str) {
     }
 }
 
-/// Verifies, reads, writes down.
+/// Verifies and parses a request, and stores its events.
 async fn take(
     shared: &Shared,
     place: &Place,
@@ -157,22 +162,22 @@ async fn take(
                 complain(
                     shared,
                     provider,
-                    "a request was refused: its token has come with another body before",
+                    "a request was refused: its token was used before with another body",
                 );
                 return (
                     "refused",
-                    plain(StatusCode::UNAUTHORIZED, "its token has come with another body before"),
+                    plain(StatusCode::UNAUTHORIZED, "the token was used before with another body"),
                 );
             }
             Err(why) => {
                 complain(
                     shared,
                     provider,
-                    &format!("whether a token has come before cannot be found out: {why}"),
+                    &format!("cannot check whether a token was used before: {why}"),
                 );
                 return (
                     "failed",
-                    plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"),
+                    plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be stored"),
                 );
             }
         }
@@ -193,27 +198,22 @@ async fn take(
             complain(
                 shared,
                 provider,
-                &format!(
-                    "events could not be written down, the provider will send them again: {why}"
-                ),
+                &format!("events could not be stored; the provider will send them again: {why}"),
             );
-            (
-                "failed",
-                plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"),
-            )
+            ("failed", plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be stored"))
         }
     }
 }
 
 enum Unverified {
-    /// It is not the provider's.
+    /// The request does not come from the provider.
     Refused(Refusal),
-    /// It may be: what it is verified with could not be had.
+    /// The request may be genuine, but the data to verify it is not available.
     Undecided(String),
 }
 
-/// What the ledger answers, or that it does not answer in time. What it was asked to write it may
-/// still write; it counts once.
+/// The ledger's answer, or an error if it does not answer in time. The ledger may still store the
+/// data later. If the provider then sends the events again, each counts once.
 async fn within<T>(asked: impl Future<Output = LedgerResult<T>>) -> Result<T, String> {
     match tokio::time::timeout(LEDGER, asked).await {
         Ok(answer) => answer.map_err(|why| why.to_string()),
@@ -221,8 +221,8 @@ async fn within<T>(asked: impl Future<Output = LedgerResult<T>>) -> Result<T, St
     }
 }
 
-/// Verifies a request by a secret; the one-time token that has to be used up then, where the
-/// signature covers the token and not the body.
+/// Verifies a request with a secret. If the signature covers a one-time token but not the body,
+/// returns the token for the caller to mark as used.
 fn by_secret(
     source: &Source,
     secret: &Secret,
@@ -230,10 +230,9 @@ fn by_secret(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Option<UsedToken>, Unverified> {
-    let verify = source
-        .webhook
-        .verify
-        .ok_or_else(|| Unverified::Undecided("no scheme is known".to_owned()))?;
+    let verify = source.webhook.verify.ok_or_else(|| {
+        Unverified::Undecided("this provider has no verification scheme".to_owned())
+    })?;
     verify(secret, headers, body, now).map_err(Unverified::Refused)?;
     let hash = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes).as_ref().to_vec();
     let used = |token: String| UsedToken {
@@ -255,7 +254,7 @@ async fn by_topic(
         Envelope::parse(body).map_err(|why| Unverified::Refused(Refusal::Foreign(why)))?;
     if envelope.topic != topic {
         return Err(Unverified::Refused(Refusal::Foreign(
-            "it does not come from the topic that webhook_topic names".to_owned(),
+            "the message does not come from the topic set in webhook_topic".to_owned(),
         )));
     }
     let url = envelope.certificate_url().map_err(Unverified::Refused)?;
@@ -275,8 +274,8 @@ async fn by_topic(
     Ok(())
 }
 
-/// The token of a link that we signed and whose person the ledger knows; the page to show
-/// otherwise.
+/// The token of a link that this workspace signed, if the ledger knows its recipient. Otherwise the
+/// page to show.
 async fn known(shared: &Shared, signed: &str) -> Result<String, Page> {
     let token =
         shared.links.as_ref().and_then(|links| links.verify(signed)).ok_or(Page::Unknown)?;
@@ -284,14 +283,14 @@ async fn known(shared: &Shared, signed: &str) -> Result<String, Page> {
         Ok(Some(_)) => Ok(token.to_owned()),
         Ok(None) => Err(Page::Unknown),
         Err(why) => {
-            complain(shared, "", &format!("the ledger cannot be asked: {why}"));
+            complain(shared, "", &format!("the ledger cannot be read: {why}"));
             Err(Page::Failed)
         }
     }
 }
 
-/// Shows the page and changes nothing: scanners and mail readers follow links before anybody reads
-/// the mail.
+/// Shows the page and changes nothing, because scanners and mail readers follow links before a
+/// recipient reads the mail.
 async fn ask(State(shared): State<Arc<Shared>>, Path(signed): Path<String>) -> Page {
     known(&shared, &signed).await.map_or_else(|page| page, |_| Page::Ask)
 }
@@ -322,14 +321,15 @@ async fn unsubscribe(
         Ok(token) => token,
         Err(page) => return (if page == Page::Failed { "failed" } else { "refused" }, page),
     };
-    // As a form or in several parts: RFC 8058 section 3.2 allows both.
+    // RFC 8058 section 3.2 allows both a form and a multipart body.
     let holds = |word: &[u8]| memchr::memmem::find(body, word).is_some();
     if !(holds(b"List-Unsubscribe") && holds(b"One-Click")) {
         return ("not_pressed", Page::NotPressed);
     }
     let now = Timestamp::now();
     let mut event = Event::new(EventKind::Unsubscribed, crate::model::event::Source::Webhook, now);
-    // A recipient who was taken off the list by hand since, and presses again, means it again.
+    // The time makes the event new each time. A recipient whose suppression was removed manually
+    // can unsubscribe again.
     event.id = format!("unsubscribe-{token}-{}", now.as_second());
     event.reason = "unsubscribe link".to_owned();
     event.token = token;
@@ -337,13 +337,13 @@ async fn unsubscribe(
     match within(shared.intake.take("", vec![event])).await {
         Ok(()) => ("accepted", Page::Done),
         Err(why) => {
-            complain(shared, "", &format!("an unsubscribe could not be written down: {why}"));
+            complain(shared, "", &format!("an unsubscribe could not be stored: {why}"));
             ("failed", Page::Failed)
         }
     }
 }
 
-/// 200 where the ledger answers.
+/// Answers 200 if the ledger answers.
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
     if shared.health.is_well(shared.ledger.as_ref()).await {
         plain(StatusCode::OK, "ok")

@@ -1,5 +1,5 @@
-//! Connections: as many as there is room for, each with a bounded time for its handshake, its
-//! heads, its answers and its life, and an orderly end.
+//! Serves connections, with limits on their number and on the time for the handshake, the request
+//! head, the answer and the whole connection. Shuts down cleanly.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -32,35 +32,35 @@ use crate::config::{Settings, private_key};
 use crate::files;
 use crate::model::error::{Error, Result};
 
-/// How long a TLS handshake, and the head of a request with the wait for it, may take.
+/// The maximum time for a TLS handshake, and for waiting for and reading a request's head.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a request may take from its head to its answer: its body, what is fetched for it, and
-/// the ledger have bounds of their own below it.
+/// The maximum time from a request's head to its answer. The body, fetches and the ledger have
+/// shorter limits.
 const TURN: Duration = Duration::from_secs(60);
-/// How long a connection is kept for further requests, and how long the last one may take then.
+/// How long a connection is kept for further requests, and the additional time for its last one.
 const LIFE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(80);
-/// The longest head of a request, and how much is read ahead.
+/// The maximum size of a request's head, and of the read buffer.
 const MOST_HEAD: usize = 16 * 1024;
-/// How many connections may wait to be taken; the system may allow fewer. One more would be left to
-/// try again, seconds later.
+/// How many connections may wait to be accepted; the system may allow fewer. A client beyond that
+/// must retry, seconds later.
 const BACKLOG: u32 = 4096;
-/// How long requests in progress may take when it ends.
+/// The maximum time for requests in progress when the endpoint stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// TLS by the configured files; exit 2 where they cannot be used.
+/// Sets up TLS with the configured files. Fails with exit 2 if they cannot be used.
 pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<TlsAcceptor> {
     let shown = |path: &Path| settings.workspace.shown(path);
     let wrong = |path: &Path, why: String| {
         Error::usage(format!("{}: {why}", shown(path)))
-            .hint("mend listen.tls_cert and listen.tls_key")
+            .hint("correct listen.tls_cert and listen.tls_key")
     };
     let chain = files::read(cert, files::CERTIFICATES).map_err(|e| wrong(cert, e.to_string()))?;
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&chain)
         .collect::<Result<_, _>>()
         .map_err(|e| wrong(cert, format!("is not PEM: {e}")))?;
     let private = PrivateKeyDer::from_pem_slice(&private_key(&settings.workspace, key)?)
-        .map_err(|_| wrong(key, "holds no private key in PEM".to_owned()))?;
+        .map_err(|_| wrong(key, "contains no private key in PEM".to_owned()))?;
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(
         rustls::crypto::ring::default_provider(),
     ))
@@ -70,17 +70,17 @@ pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<T
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Listens at an address.
+/// Listens on an address.
 pub(super) fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A port is free for the next process at once, though connections of the last one linger.
+    // The next process can bind the port at once, even if old connections are still closing.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }
 
-/// Takes connections until it is asked to stop, then lets those in progress end and files what was
-/// learned.
+/// Accepts connections until it is told to stop, waits for those in progress, and appends learned
+/// suppressions to the file.
 pub(super) async fn run(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -95,7 +95,7 @@ pub(super) async fn run(
         let mut stop = stopped.clone();
         loop {
             let (stream, peer) = tokio::select! {
-                // When the sender is gone, that is a reason to stop too.
+                // A dropped sender also means stop.
                 _ = stop.changed() => break,
                 Some(_) = connections.join_next() => continue,
                 next = accept(&listener, &room, &shared) => next,
@@ -106,7 +106,9 @@ pub(super) async fn run(
             };
             if has_closed {
                 shared.metrics.add(CROWDED_OUT, &[], 1);
-                tracing::debug!("a connection that has waited longest is closed for a new one");
+                tracing::debug!(
+                    "closed the connection that has waited longest to make room for a new one"
+                );
             }
             connections.spawn(serve(
                 stream,
@@ -119,25 +121,25 @@ pub(super) async fn run(
         drop(listener);
         let all = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
-            tracing::warn!("some requests did not end in time and were broken off");
+            tracing::warn!("some requests did not finish in time and were aborted");
         }
         connections.shutdown().await;
-        // Where filing has ended there is nothing left to end.
+        // If `keep_filing` has already ended, the signal is not needed.
         let _ = end.send(true);
     };
     tokio::join!(taking, shared.intake.keep_filing(ended));
 }
 
-/// The next connection.
+/// Accepts the next connection.
 async fn accept(listener: &TcpListener, room: &Room, shared: &Shared) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(next) => return next,
             Err(e) => {
-                // Out of file descriptors, most likely.
+                // Most likely the process has no more file descriptors.
                 let has_closed = room.close_one();
                 if let Some(left_out) = shared.complaints.next() {
-                    tracing::warn!(has_closed, left_out, "a connection cannot be taken: {e}");
+                    tracing::warn!(has_closed, left_out, "cannot accept a connection: {e}");
                 }
                 tokio::time::sleep(Duration::from_millis(if has_closed { 5 } else { 100 })).await;
             }
@@ -145,7 +147,7 @@ async fn accept(listener: &TcpListener, room: &Room, shared: &Shared) -> (TcpStr
     }
 }
 
-/// Serves a connection until it ends, is crowded out, or has lived long enough.
+/// Serves a connection until it ends, must make room for another, or reaches its maximum lifetime.
 async fn serve(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
@@ -154,7 +156,7 @@ async fn serve(
     stopped: watch::Receiver<bool>,
 ) {
     place.begin();
-    // Without it small answers wait for the other side's acknowledgement.
+    // Without this option, small answers wait for the peer's acknowledgement.
     let _ = stream.set_nodelay(true);
     let served = async {
         match tls {
@@ -173,13 +175,13 @@ async fn serve(
     };
     tokio::select! {
         () = served => {}
-        () = place.closed() => tracing::debug!("a connection made room for others"),
+        () = place.closed() => tracing::debug!("closed a connection to make room for others"),
         () = tokio::time::sleep(LIFE + GRACE) => tracing::debug!("a connection did not end in time"),
     }
 }
 
-/// Speaks HTTP on a connection; in the end the request in progress is answered, and no other one is
-/// taken.
+/// Speaks HTTP on a connection. When told to stop, answers the request in progress and accepts no
+/// other.
 async fn speak<S>(
     stream: S,
     router: TowerToHyperService<axum::Router>,
@@ -211,8 +213,8 @@ async fn speak<S>(
     }
 }
 
-/// The router for one connection: a request waits until the answer before it has been taken, knows
-/// its place, and has a bounded time.
+/// The router for one connection. A request waits until the peer has read the previous answer,
+/// carries its connection's place, and has a time limit.
 struct Admitted {
     router: TowerToHyperService<axum::Router>,
     place: Place,
@@ -229,8 +231,7 @@ impl Service<Request<Incoming>> for Admitted {
             let (number, is_last) = place.count_request();
             if number > 1 {
                 place.unblocked().await;
-                // Requests behind one another give way to those of other connections, above all to
-                // first ones.
+                // Further requests on one connection yield to requests on other connections.
                 tokio::task::yield_now().await;
             }
             request.extensions_mut().insert(place);

@@ -1,5 +1,4 @@
-//! A connection whose peer has to take what it is answered: an answer that lies there for too long
-//! ends it.
+//! Ends a connection whose peer does not read an answer in time.
 
 use std::future::Future;
 use std::io;
@@ -12,15 +11,15 @@ use tokio::time::Sleep;
 
 use super::room::Place;
 
-/// How long a peer may take to read an answer; the longest has a few thousand bytes.
+/// The maximum time for a peer to read an answer. The longest answer has a few thousand bytes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A stream that fails when its peer does not read, and says so meanwhile to its place.
+/// A stream that fails if its peer does not read. Until then it marks its place as blocked.
 pub(super) struct Attended<S> {
     stream: S,
     place: Place,
     patience: Duration,
-    /// Runs from the first byte that the peer did not take until it has taken all.
+    /// Runs from the first byte that the peer does not accept until it has accepted all.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -29,7 +28,7 @@ impl<S> Attended<S> {
         Self { stream, place, patience: PATIENCE, deadline: None }
     }
 
-    /// Waits for the peer, up to the deadline.
+    /// Waits for the peer until the deadline.
     fn stalled<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.place.set_blocked(true);
         let patience = self.patience;
@@ -43,7 +42,7 @@ impl<S> Attended<S> {
         }
     }
 
-    /// The peer has taken all of the answer: the deadline is over.
+    /// Ends the deadline, because the peer has accepted the whole answer.
     fn flowing(&mut self) {
         self.deadline = None;
         self.place.set_blocked(false);
@@ -68,13 +67,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Attended<S> {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(cx, buf) {
             Poll::Pending => self.stalled(cx),
-            // Some of it has gone; that it trickles does not begin the wait anew.
+            // The peer has accepted part of the answer. That does not restart the deadline, so a
+            // peer cannot extend it by reading slowly.
             ready => ready,
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // It is flushed when all that was to be written has been handed over.
+        // A flush completes when all data has been written.
         match Pin::new(&mut self.stream).poll_flush(cx) {
             Poll::Pending => self.stalled(cx),
             ready => {
@@ -115,7 +115,7 @@ mod tests {
         ours.write_all(&[7; 256]).await.expect("it is read in time");
         ours.flush().await.expect("it is read in time");
         place.unblocked().await;
-        // From now on a byte is read now and then.
+        // From now on the peer reads a byte from time to time.
         let mut theirs = reader.await.unwrap().unwrap();
         let trickle = tokio::spawn(async move {
             while theirs.read_u8().await.is_ok() {
