@@ -1,19 +1,19 @@
-//! What a sentence says is not there, where it is neither the recipient nor nothing that is named:
-//! the sender ("unknown sender", "your host has no MX record"), or a thing of the receiving system
-//! ("no such file", "unknown error").
+//! Detects replies that report something missing other than the recipient: the sender ("unknown
+//! sender", "your host has no MX record"), or an object of the receiving system ("no such file",
+//! "unknown error").
 //!
-//! What is absent is what the words stand at. A word for the recipient between the two makes it a
-//! sentence about the recipient.
+//! The missing object is the word next to the word for absence. If a word for the recipient stands
+//! between them, the sentence is about the recipient.
 
 use super::Meaning;
 use super::sentence::sentences;
 
-/// How many words may stand between a word for the sender and what is said of it, and between a
-/// thing and that.
+/// The maximum number of words between a word for the sender and the word for absence, and between
+/// an object and the word for absence.
 const NEAR: usize = 6;
 const NEXT: usize = 4;
 
-/// A word for the sender, or for the machine that sent it.
+/// Words for the sender or the sending machine.
 const OURS: [&str; 14] = [
     "sender",
     "senders",
@@ -31,7 +31,7 @@ const OURS: [&str; 14] = [
     "ptr",
 ];
 
-/// What is ours behind "your".
+/// Words that, after "your", mean the sender or its machine.
 const YOURS: [&str; 15] = [
     "domain",
     "host",
@@ -50,7 +50,7 @@ const YOURS: [&str; 15] = [
     "reverse",
 ];
 
-/// What belongs to the receiving system, to the message or to the way there.
+/// Objects of the receiving system, of the message, or of the route.
 const THINGS: [&str; 45] = [
     "file",
     "directory",
@@ -117,7 +117,7 @@ const RECIPIENT: [&str; 14] = [
     "account",
 ];
 
-/// The words behind something that does not exist.
+/// Words for absence that follow the missing object.
 const ABSENT: [&str; 18] = [
     "not exist",
     "doesn't exist",
@@ -139,7 +139,7 @@ const ABSENT: [&str; 18] = [
     "not be found",
 ];
 
-/// The words right before it.
+/// Words for absence just before the missing object.
 const BEFORE: [&str; 9] = [
     "unknown",
     "invalid",
@@ -152,7 +152,8 @@ const BEFORE: [&str; 9] = [
     "find",
 ];
 
-/// What a text in the form of [`super::normal()`] says is not there, if that is no recipient.
+/// Reads a text normalized by [`super::normal()`]. Returns what it reports as missing, if that is
+/// not the recipient.
 pub(super) fn of_another(text: &str) -> Option<Meaning> {
     let mut found = None;
     for range in sentences(text) {
@@ -172,19 +173,19 @@ pub(super) fn of_another(text: &str) -> Option<Meaning> {
     found
 }
 
-/// Whether the word at a place is one for the sender or its machine.
+/// Whether the word at this position means the sender or its machine.
 fn is_ours(words: &[&str], at: usize) -> bool {
     let next = words.get(at + 1).copied().unwrap_or_default();
     let before = at.checked_sub(1).map_or("", |before| words[before]);
     match words[at] {
-        // "Your mail server", and not "your mail".
+        // Accepts "your mail server" but not "your mail".
         "your" if matches!(next, "mail" | "email" | "e-mail") => {
             words.get(at + 2).is_some_and(|word| {
                 matches!(*word, "server" | "server's" | "host" | "address" | "domain" | "system")
             })
         }
         "your" => YOURS.contains(&next),
-        // "The From address", and not "mail from the host" or "generated from ".
+        // Accepts "the From address" but not "mail from the host" or "generated from".
         "from" => {
             matches!(next, "address" | "domain" | "header")
                 && !matches!(before, "mail" | "message" | "generated" | "expanded" | "forwarded")
@@ -198,8 +199,8 @@ fn is_ours(words: &[&str], at: usize) -> bool {
     }
 }
 
-/// Whether what is said of the word at a place is that there is no such thing. `near` is how many
-/// words may stand between.
+/// Whether the word at this position is reported as missing. `near` is the maximum number of words
+/// in between.
 fn is_absent(words: &[&str], at: usize, near: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map_or("", |before| words[before]);
     if BEFORE.contains(&before(1))

@@ -1,9 +1,12 @@
-//! Looks a reply up in the table of what services are known to say.
+//! Looks up a reply in the table of known replies.
 //!
-//! A phrase is looked for in lowercase prose without mail addresses ([`super::prose`]); `*` in it
-//! stands for a few words of a clause, `~` for none ([`super::phrase`]). A status decides; then the
-//! first sentence with a phrase does, and in a sentence the first entry that fits, so what is about
-//! one mailbox stands before what is about us.
+//! Phrases are searched in lowercase text without mail addresses ([`super::prose`]). In a phrase,
+//! `*` stands for a few words within a clause, and `~` for punctuation without words
+//! ([`super::phrase`]).
+//!
+//! A known status decides first, then the first sentence that contains a phrase. Within a sentence,
+//! the first matching entry of the table counts. The table therefore lists phrases about one
+//! mailbox before phrases about the sender.
 
 use super::prose::is_status;
 use super::recipient::speaks_of_recipient;
@@ -11,14 +14,14 @@ use super::sentence::{is_help, is_in_link, sentences};
 use super::table::{KNOWN, Known};
 use super::{About, Meaning, Place, Status, phrase};
 
-/// What an entry says in a text.
+/// The meaning of a matching entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
     pub(super) means: Meaning,
     pub(super) source: &'static str,
 }
 
-/// The entry that fits a text in the form of [`super::prose`] or [`super::normal()`].
+/// The entry that matches a text normalized by [`super::prose`] or [`super::normal()`].
 pub(super) fn at(code: u16, status: Option<Status>, text: &str, at: Place) -> Option<Hit> {
     let digit = match (code / 100, status) {
         (0, Some(status)) => status.class,
@@ -48,14 +51,14 @@ pub(super) fn at(code: u16, status: Option<Status>, text: &str, at: Place) -> Op
     if said.is_empty() { None } else { first_said(&said, text) }
 }
 
-/// Whether a status says that it is this mailbox that is gone or full, whatever the words about
-/// limits mean.
+/// Whether a status says that this mailbox is missing or full. Words about limits in the text are
+/// then ignored.
 fn is_of_mailbox(status: Option<Status>) -> bool {
     status.is_some_and(|status| matches!((status.subject, status.detail), (1, 1 | 6 | 10) | (2, 2)))
 }
 
-/// The first of the phrases that a text says; those about the provider only as far as nothing was
-/// said of the recipient before.
+/// The first matching phrase of a text. A phrase about the provider counts only if no earlier
+/// sentence is about the recipient.
 fn first_said(said: &[(usize, &'static Known)], text: &str) -> Option<Hit> {
     let sentences = sentences(text);
     let place =
@@ -67,7 +70,8 @@ fn first_said(said: &[(usize, &'static Known)], text: &str) -> Option<Hit> {
         .unwrap_or(usize::MAX);
     let counts = |(at, known): &&(usize, &'static Known)| {
         let is_ours = matches!(known.means.about(), About::Provider | About::Session);
-        // A link to a list of addresses says that ours is on it.
+        // A phrase with a slash is a link to a block list. Such a link means that the sender is
+        // listed.
         let is_told =
             known.says.contains('/') || !(is_in_link(text, *at) || is_help(sentence(place(*at))));
         !is_ours || (is_told && place(*at) <= of_recipient)
@@ -83,7 +87,7 @@ fn first_said(said: &[(usize, &'static Known)], text: &str) -> Option<Hit> {
     Some(Hit { means, source: known.source })
 }
 
-/// Whether a limit is one of what the recipient may get.
+/// Whether a limit applies to the mail that the recipient receives.
 fn is_of_recipient(sentence: &str) -> bool {
     const WHOSE: [&str; 12] = [
         "recipient's",

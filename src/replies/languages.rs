@@ -1,8 +1,8 @@
-//! What mail systems say of a recipient and of a delivery in many languages: words of
-//! `languages.txt` that stand near each other.
+//! Detects what mail servers say about a recipient or a delivery in many languages: words from
+//! `languages.txt` that occur near each other.
 //!
-//! The rules it keeps: words count together in one sentence and one language; a word for the sender
-//! near by makes it a sentence about the sender, and one that begins with an "if" says nothing.
+//! Words are combined only within one sentence and one language. A word for the sender nearby makes
+//! it a sentence about the sender. A sentence that begins with "if" is ignored.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,13 +11,13 @@ use super::Meaning;
 use super::normal::unaccented;
 use super::sentence::sentences;
 
-/// How many bytes may stand between two words that count together.
+/// The maximum distance in bytes between two words that are combined.
 const NEAR: usize = 100;
 
-/// So many words of one sentence are looked at.
+/// The maximum number of words of one sentence to examine.
 const MOST: usize = 200;
 
-/// What a word stands for.
+/// The meaning of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Recipient,
@@ -42,13 +42,13 @@ struct Stem {
     text: String,
     language: usize,
     kind: Kind,
-    /// It may stand in the middle of a word.
+    /// It may occur in the middle of a word.
     is_inner: bool,
-    /// The word ends with it.
+    /// The word must end with it.
     is_whole: bool,
 }
 
-/// A word of a sentence.
+/// A known word in a sentence.
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     start: usize,
@@ -57,7 +57,7 @@ struct Hit {
     kind: Kind,
 }
 
-/// The stems by their first two bytes.
+/// The stems, grouped by their first two bytes.
 static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     let mut stems: HashMap<[u8; 2], Vec<Stem>> = HashMap::new();
     for stem in stems_of(include_str!("languages.txt")) {
@@ -68,8 +68,8 @@ static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     stems
 });
 
-/// The language whose words are looked for in labels and deliveries alone: what English says of a
-/// mailbox is known to [`super::text_reason`].
+/// English, whose words are used only for labels and deliveries. [`super::text_reason`] handles
+/// what English replies say about a mailbox.
 const ENGLISH: usize = 1;
 
 fn stems_of(text: &str) -> Vec<Stem> {
@@ -117,12 +117,12 @@ fn kind_of(name: &str) -> Option<Kind> {
     })
 }
 
-/// Letters of scripts in which words are not separated, or grow at their end.
+/// Letters of scripts without spaces between words, or with suffixes joined to words.
 fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
 }
 
-/// The words of a sentence in the form of [`super::normal()`]. Of two that overlap in one language
+/// The known words in a sentence normalized by [`super::normal()`]. If two of one language overlap,
 /// the longer one counts.
 fn hits(sentence: &str) -> Vec<Hit> {
     let mut hits: Vec<Hit> = Vec::new();
@@ -160,7 +160,7 @@ fn is_near(one: &Hit, other: &Hit) -> bool {
     one.start.max(other.start).saturating_sub(one.end.min(other.end)) <= NEAR
 }
 
-/// The words of each sentence that does not begin with an "if".
+/// The known words of each sentence, except sentences that begin with "if".
 fn said(text: &str) -> impl Iterator<Item = Vec<Hit>> {
     sentences(text).into_iter().map(|range| hits(text[range].trim_start())).filter(|hits| {
         let is_imagined = hits.iter().any(|hit| hit.kind == Kind::If && hit.start == 0);
@@ -168,8 +168,7 @@ fn said(text: &str) -> impl Iterator<Item = Vec<Hit>> {
     })
 }
 
-/// What a text in the form of [`super::normal()`] says of the mailbox that a message was for, or of
-/// its sender.
+/// What a text normalized by [`super::normal()`] says about the recipient's mailbox or the sender.
 pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
     let mut of_sender = false;
     for hits in said(text) {
@@ -190,7 +189,8 @@ pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
                     && !(wanted == Kind::Deleted && about_mail(state))
             })
         };
-        // What may pass comes first: a mailbox that is full or gone is not known to be gone.
+        // Temporary states come first: "full or does not exist" does not prove that the mailbox
+        // does not exist.
         for (kind, means) in [
             (Kind::Full, Meaning::Full),
             (Kind::Closed, Meaning::Disabled),
@@ -210,8 +210,8 @@ pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
     of_sender.then_some(Meaning::Sender)
 }
 
-/// What single words say where no word for a mailbox stands beside them: that something is full, or
-/// that it is refused or closed, whatever it is.
+/// The meaning of single words if no word for a mailbox is nearby: something is full, refused or
+/// closed.
 pub(super) fn in_single_words(text: &str) -> Option<Meaning> {
     let has = |kinds: &[Kind]| {
         said(text)
@@ -224,19 +224,19 @@ pub(super) fn in_single_words(text: &str) -> Option<Meaning> {
     }
 }
 
-/// Whether a text in the form of [`super::normal()`] says in any language that a message was not
+/// Whether a text normalized by [`super::normal()`] says in any language that a message was not
 /// delivered.
 pub(crate) fn says_undelivered(text: &str) -> bool {
     said(text).any(|hits| hits.iter().any(|hit| is_denied_delivery(hit, &hits, Kind::Failed)))
 }
 
-/// Whether it says that a message was not delivered yet.
+/// Whether such a text says that a message was not delivered yet.
 pub(crate) fn says_not_yet(text: &str) -> bool {
     said(text).any(|hits| hits.iter().any(|hit| is_denied_delivery(hit, &hits, Kind::NotYet)))
 }
 
-/// Whether a word is one for a delivery that another one denies, or for a refusal, in a sentence
-/// about a message or a mailbox.
+/// Whether a word means a delivery negated by another word, or a refusal, in a sentence about a
+/// message or a mailbox.
 fn is_denied_delivery(hit: &Hit, hits: &[Hit], denial: Kind) -> bool {
     let of_language = |kinds: &[Kind]| {
         hits.iter()
@@ -254,8 +254,8 @@ fn is_denied_delivery(hit: &Hit, hits: &[Hit], denial: Kind) -> bool {
     is_denied && !of_language(wanted).is_empty()
 }
 
-/// Whether a short text in the form of [`super::normal()`] is a label of a message's recipient,
-/// and not of its sender or of a contact.
+/// Whether a short text normalized by [`super::normal()`] labels a message's recipient, as opposed
+/// to its sender or a contact.
 pub(crate) fn labels_recipient(label: &str) -> bool {
     let hits = hits(label);
     hits.iter().any(|hit| hit.kind == Kind::Recipient)

@@ -1,23 +1,23 @@
-//! What a reply means: the one body of knowledge for hand-over, APIs and bounces.
+//! Interprets the replies of SMTP servers and APIs, and the texts of bounces.
 //!
-//! The rules it keeps: sentences are compared here and nowhere else; what is known is data with a
-//! source ([`table`]); a refusal is about the provider, the recipient, the message or the session,
-//! and what is about the provider is never charged to a recipient.
+//! Only this module compares reply texts. Its knowledge is data with sources ([`table`]). A refusal
+//! concerns the provider, the recipient, the message or the session. A refusal that concerns the
+//! provider never counts against a recipient.
 //!
-//! - A phrase or status of the table decides ([`Reading::is_known`]); a provider may be stopped at
-//!   the first of these.
-//! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which
-//!   they were said. Such a reading is believed about one recipient; several equal ones in a row
-//!   prove more, which is judged where they can be counted.
-//! - Where those say nothing of the reason, the words about recipients decide ([`text_reason`]),
-//!   which bounces are read by too.
-//! - Words of other languages than English count at hand-over only beside a word for the recipient
-//!   ([`languages`]); one for the sender near by makes it a sentence about the sender, in bounces
+//! - A phrase or a status of the table decides first ([`Reading::is_known`]). One such reply can
+//!   stop a provider.
+//! - Otherwise the code, the enhanced status (RFC 3463, RFC 5248) and the SMTP step decide. One
+//!   such reply counts for one recipient only. The caller counts equal replies in a row, which
+//!   prove more.
+//! - If the codes give no reason, words about recipients decide ([`text_reason`]). Bounces use them
 //!   too.
-//! - What the first sentence about the recipient says outranks what later ones, links and help say
+//! - In replies during submission, words of languages other than English count only next to a word
+//!   for the recipient ([`languages`]). A word for the sender nearby makes it a sentence about the
+//!   sender, in bounces too.
+//! - The first sentence about the recipient takes precedence over later sentences, links and help
 //!   about the provider ([`recipient`]).
-//! - What a server repeats of another one's words (`host mx.example said: ...`) is about one
-//!   recipient: phrases are not looked for in it.
+//! - The quoted reply of another server (`host mx.example said: ...`) concerns one recipient, so
+//!   table phrases are not searched in it.
 
 mod absent;
 pub(crate) mod bounce;
@@ -43,7 +43,7 @@ pub(crate) use text_reason::{TextReason, gives_reason, text_reason};
 pub(crate) use unknown::says_absent;
 pub(crate) use wait::named_wait;
 
-/// Where something was said.
+/// The step at which the server replied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Greeting,
@@ -54,9 +54,9 @@ pub(crate) enum Place {
     Rcpt,
     /// DATA, the end of the message, or a chunk.
     Message,
-    /// An HTTP API's answer; its status is the code.
+    /// An HTTP API's answer, whose status is the code.
     Api,
-    /// A bounce, which comes after acceptance.
+    /// A bounce, received after acceptance.
     Bounce,
 }
 
@@ -74,52 +74,52 @@ impl std::fmt::Display for Status {
     }
 }
 
-/// What a refusal comes to.
+/// The meaning of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Too much for now: slow down.
+    /// Too many messages for the moment: send more slowly.
     Rate,
-    /// So many messages over one connection: change the connection.
+    /// Too many messages over one connection: open a new connection.
     Share,
-    /// The quota of a day, plan or credit is used up: nothing more in this run.
+    /// A quota of a day, plan or credit is used up: send nothing more in this run.
     Quota,
-    /// The login is refused or missing.
+    /// The login was refused or is missing.
     Credentials,
-    /// The sender's address, the account, or the address that we connect from.
+    /// The sender's address, the account, or the IP address that mailbatch connects from.
     Sender,
-    /// It takes nothing from us for others.
+    /// The server does not relay this sender's mail to other domains.
     Relay,
-    /// The name that we say at EHLO.
+    /// The host name sent with EHLO.
     Hello,
-    /// No such mailbox or domain.
+    /// The mailbox or the domain does not exist.
     Gone,
     Full,
     Disabled,
-    /// One mailbox gets too much for now.
+    /// One mailbox receives too much mail for the moment.
     Busy,
-    /// Asked to come again for this recipient.
+    /// The server asks to retry this recipient later (greylisting).
     Greylisted,
     Policy,
     /// The address is malformed.
     Address,
-    /// The message, for any recipient.
+    /// The message is refused for any recipient.
     Content,
     /// The message is too large.
     Size,
-    /// No such domain, or one that takes no mail. Only words say so; a status says
+    /// The domain does not exist or accepts no mail. Only text yields this; a status yields
     /// [`Meaning::Gone`].
     Domain,
-    /// The way to the recipient's server; a relay says so in a bounce.
+    /// The recipient's server cannot be reached. Reported by a relay in a bounce.
     Routing,
-    /// Tried for as long as a relay tries; a relay says so in a bounce.
+    /// The relay's time for retries has ended. Reported by a relay in a bounce.
     Expired,
-    /// The receiving system is at fault; a relay says so in a bounce.
+    /// The receiving system has a fault. Reported by a relay in a bounce.
     System,
-    /// The exchange of commands, or nothing that is known.
+    /// An SMTP protocol error, or an unknown reply.
     Session,
 }
 
-/// What a refusal is about.
+/// What a refusal concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     Provider,
@@ -129,7 +129,7 @@ pub(crate) enum About {
 }
 
 impl Meaning {
-    /// What it is about.
+    /// What a refusal with this meaning concerns.
     pub(crate) fn about(self) -> About {
         match self {
             Self::Rate
@@ -153,21 +153,21 @@ impl Meaning {
     }
 }
 
-/// A refusal that has been read.
+/// The interpretation of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) means: Meaning,
-    /// An entry of the table says so, and not the code alone: the sender may act at the first of
-    /// these.
+    /// An entry of the table matched, so the caller may act on a single such reply.
     pub(crate) is_known: bool,
 }
 
-/// Reads a refusal: a reply code (or an API's HTTP status), an enhanced status where there is one,
-/// and the text without either. For a bounce the code may be 0.
+/// Interprets a refusal from its reply code (or an API's HTTP status), its enhanced status if there
+/// is one, and its text without both. For a bounce the code may be 0.
 pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place) -> Reading {
     let text = prose(text);
     let text = prose::without_statuses(&text);
-    // The words of another server are about one recipient; a bounce is made of little else.
+    // The quoted reply of another server concerns one recipient. A bounce consists mostly of such
+    // quotes.
     let own = if at == Place::Bounce { &text } else { prose::own_words(&text) };
     if let Some(known) = known::at(code, status, own, at) {
         tracing::debug!(means = ?known.means, source = known.source, "a known reply");
@@ -179,7 +179,7 @@ pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place)
     Reading { means, is_known: false }
 }
 
-/// Whether a recipient is refused for good with a code that says nothing of the reason.
+/// Whether a recipient was refused permanently with a code that gives no reason.
 fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
     let is_vague = status
         .is_none_or(|status| matches!((status.subject, status.detail), (0, _) | (5, 0) | (2, 0)));
@@ -187,8 +187,7 @@ fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
     matches!(at, Place::Rcpt | Place::Message) && code / 100 == 5 && !is_protocol && is_vague
 }
 
-/// What the words say about a recipient, where they can mean nothing else, or name what a mailbox
-/// is or is not.
+/// What the text says about a recipient, if it is unambiguous or describes the state of a mailbox.
 fn in_words(text: &str) -> Option<Meaning> {
     let stated = text_reason(&normal(text), 0, None);
     if stated.is_loose {
@@ -207,7 +206,7 @@ fn in_words(text: &str) -> Option<Meaning> {
     }
 }
 
-/// Reads a refusal again whose code is kept as text: `550 5.1.1`, `550`.
+/// Interprets a refusal whose code is stored as text: `550 5.1.1`, `550`.
 pub(crate) fn classify_again(code: &str, text: &str, at: Place) -> Reading {
     let (digits, status) = code.split_once(' ').unwrap_or((code, ""));
     let mut parts = status.split('.').map(|part| part.parse().ok());
@@ -220,14 +219,14 @@ pub(crate) fn classify_again(code: &str, text: &str, at: Place) -> Reading {
     classify(digits.parse().unwrap_or(0), status, text, at)
 }
 
-/// Whether a code kept as text says for certain that the mailbox does not exist: both digits
-/// permanent, and no such mailbox, moved without a new address, or a domain that takes no mail (RFC
-/// 7505).
+/// Whether a code stored as text proves that the mailbox does not exist. Both reply code and status
+/// must be permanent. The status must mean no such mailbox, moved without a new address, or a
+/// domain that accepts no mail (RFC 7505).
 pub(crate) fn is_certainly_gone(code: &str) -> bool {
     code.starts_with('5') && matches!(code.split_once(' '), Some((_, "5.1.1" | "5.1.6" | "5.1.10")))
 }
 
-/// What the code and the status say by themselves.
+/// The meaning of the code and the status without the text.
 fn by_code(code: u16, status: Option<Status>, at: Place) -> Meaning {
     let is_early = !matches!(at, Place::Rcpt | Place::Message | Place::Bounce | Place::Api);
     if matches!(code, 530 | 534 | 535 | 538) || (at == Place::Auth && code / 100 == 5) {

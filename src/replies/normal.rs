@@ -1,9 +1,9 @@
-//! Text in the form in which the reasons of bounces are looked for, in any language.
+//! Normalizes text for the search for bounce reasons in any language.
 
-/// How much of a text is looked at, in bytes.
+/// The maximum length of text to examine, in bytes.
 const MOST: usize = 16 * 1024;
 
-/// Lowercase, without the accents of Latin letters, with one space between words.
+/// Converts to lowercase, without accents on Latin letters, with single spaces between words.
 pub(crate) fn normal(text: &str) -> String {
     let mut end = text.len().min(MOST);
     while !text.is_char_boundary(end) {
@@ -19,15 +19,15 @@ pub(crate) fn normal(text: &str) -> String {
     out
 }
 
-/// A lowercase text with the bare letters in the place of those with accents, and the plain
-/// apostrophe.
+/// Replaces accented letters of a lowercase text by plain ones, and typographic apostrophes by the
+/// plain one.
 pub(crate) fn unaccented(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             ..='\u{7f}' => out.push(c),
             '\u{2018}' | '\u{2019}' => out.push('\''),
-            // Marks that stand behind their letter.
+            // Combining marks, which follow their letter.
             '\u{300}'..='\u{36f}' => {}
             'à'..='å' | 'ā' | 'ă' | 'ą' => out.push('a'),
             'ç' | 'ć' | 'č' => out.push('c'),
@@ -54,9 +54,8 @@ pub(crate) fn unaccented(text: &str) -> String {
     out
 }
 
-/// The forms of a phrase that is looked for: without accents, and, where a few of its letters have
-/// some, with the marks that systems put in the place of letters which they cannot write: `usu?rio
-/// n?o existe`.
+/// The forms in which a phrase is searched: without accents, and if it has only a few of them, also
+/// with the replacement characters of systems that cannot write them: `usu?rio n?o existe`.
 pub(crate) fn forms(phrase: &str) -> Vec<String> {
     const MOST_LOST: usize = 3;
     let lost = phrase.chars().filter(|c| !c.is_ascii()).count();
@@ -71,7 +70,7 @@ pub(crate) fn forms(phrase: &str) -> Vec<String> {
     forms
 }
 
-/// A text without its mail addresses, which may hold any word.
+/// A text without its mail addresses, because they may contain any word.
 pub(crate) fn without_addresses(text: &str) -> String {
     if !text.contains('@') {
         return text.to_owned();
@@ -81,11 +80,12 @@ pub(crate) fn without_addresses(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find(is_part) {
         let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
-        // Two points are in no address: `ann@example.com...user unknown`.
+        // An address contains no two consecutive dots: `ann@example.com...user unknown`.
         let end = rest[start..end].find("..").filter(|at| *at > 0).map_or(end, |at| start + at);
         let word = &rest[start..end];
         out.push_str(&rest[..start]);
-        // The address leaves no hole in a sentence: "mailbox ann@example.com unavailable".
+        // Removes the address without leaving a gap in the sentence: "mailbox ann@example.com
+        // unavailable".
         if word.trim_matches('@').contains('@')
             && out.ends_with(' ')
             && rest[end..].starts_with(' ')

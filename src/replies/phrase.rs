@@ -1,13 +1,14 @@
-//! Whether a text says a phrase of the table, and where.
+//! Searches a text for a phrase of the table.
 //!
-//! The rules it keeps: a phrase begins where a word begins; `*` in it stands for a few words of one
-//! clause, `~` for no word at all, so that only a `~` may cross the end of a sentence. What is
-//! denied or only imagined is not said: "no rate limit", "the daily limit was not reached", "if you
-//! exceed the daily limit".
+//! A phrase begins at the beginning of a word. In it, `*` stands for a few words within one clause.
+//! `~` stands for punctuation and spaces only, so only `~` may cross the end of a sentence.
+//!
+//! Denied and conditional phrases do not match: "no rate limit", "the daily limit was not reached",
+//! "if you exceed the daily limit".
 
 use super::sentence::{clause_end, is_end};
 
-/// So many words a `*` stands for at most.
+/// The maximum number of words that a `*` stands for.
 const GAP: usize = 5;
 
 /// Words that deny what follows them.
@@ -16,7 +17,7 @@ const DENIALS: [&str; 21] = [
     "isn't", "wasn't", "aren't", "weren't", "hasn't", "haven't", "doesn't", "don't", "didn't",
     "avoid", "prevent",
 ];
-/// Words that may stand between a denial and what it denies.
+/// Words that may stand between a denial and the denied phrase.
 const BETWEEN: [&str; 20] = [
     "a",
     "an",
@@ -39,18 +40,18 @@ const BETWEEN: [&str; 20] = [
     "to",
     "ever",
 ];
-/// Words between a phrase and a denial behind it: "the rate limit was not reached", "a limit that
-/// nobody exceeded".
+/// Words that may stand between a phrase and a denial after it: "the rate limit was not reached",
+/// "a limit that nobody exceeded".
 const BEHIND: [&str; 15] = [
     "is", "was", "are", "were", "has", "have", "had", "been", "does", "did", "do", "be", "which",
     "that", "yet",
 ];
-/// What makes a sentence one about what might be.
+/// Words that make a sentence conditional.
 const CONDITIONS: [&str; 4] = ["if", "unless", "whether", "whenever"];
-/// What makes a gap one about what might be.
+/// Words in a `*` gap that make the phrase hypothetical.
 const IMAGINED: [&str; 6] = ["will", "would", "may", "might", "could", "should"];
 
-/// Where a lowercase text says a phrase first.
+/// The first position of a phrase in a lowercase text.
 pub(super) fn find(phrase: &str, text: &str) -> Option<usize> {
     let first = phrase.split(['*', '~']).next().unwrap_or_default();
     if first.is_empty() {
@@ -63,7 +64,7 @@ pub(super) fn find(phrase: &str, text: &str) -> Option<usize> {
     })
 }
 
-/// The end of a phrase that begins at `at`, if all of it is there.
+/// The end of a phrase that begins at `at`, if the whole phrase matches.
 fn rest_follows(phrase: &str, text: &str, at: usize) -> Option<usize> {
     let mut end = at;
     let mut mark = None;
@@ -84,8 +85,8 @@ fn rest_follows(phrase: &str, text: &str, at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// How long the few words are that stand before a word in a clause, where none of them denies or
-/// imagines it.
+/// The length of the words before `word` in a clause. `None` if there are too many, or if one of
+/// them denies the phrase or makes it hypothetical.
 fn few_words(clause: &str, word: &str) -> Option<usize> {
     let at = clause.find(word)?;
     let words = || words_of(&clause[..at]);
@@ -93,7 +94,7 @@ fn few_words(clause: &str, word: &str) -> Option<usize> {
     (words().count() <= GAP && !is_denied).then_some(at)
 }
 
-/// Whether the phrase from `at` to `end` is neither denied nor imagined.
+/// Whether the phrase from `at` to `end` is neither denied nor conditional.
 fn is_said(text: &str, at: usize, end: usize) -> bool {
     let before = since_last(&text[..at], |_, c| c == ',');
     let denied = words_of(before)
@@ -117,13 +118,14 @@ fn is_said(text: &str, at: usize, end: usize) -> bool {
         || words_of(sentence).any(|word| CONDITIONS.contains(&word)))
 }
 
-/// Whether nothing but words of [`BETWEEN`] stands between the last `word` and the end, and no
-/// colon or bracket.
+/// Whether only words of [`BETWEEN`] stand between the last `word` and the end, without a colon or
+/// bracket.
 fn is_near(before: &str, word: &str) -> bool {
     before.rfind(word).is_some_and(|at| !before[at..].contains([':', '(', '[', ']', ')']))
 }
 
-/// A text from the end of its last sentence on, or from the last character that also `ends` it.
+/// The part of a text after the end of its last complete sentence, or after the last character for
+/// which `ends` is true.
 fn since_last(text: &str, ends: impl Fn(usize, char) -> bool) -> &str {
     let last = text.char_indices().rev().find(|(at, c)| ends(*at, *c) || is_end(text, *at, *c));
     last.map_or(text, |(at, c)| &text[at + c.len_utf8()..])

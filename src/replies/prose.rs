@@ -1,12 +1,12 @@
-//! Text in the form in which phrases are looked for.
+//! Normalizes text for the search for phrases.
 
 use std::borrow::Cow;
 
-/// How much of a text is looked at, in bytes.
+/// The maximum length of text to examine, in bytes.
 const MOST: usize = 16 * 1024;
 
-/// Lowercase, with plain apostrophes, one space between words, and without mail addresses, which
-/// may hold any word.
+/// Converts to lowercase, with plain apostrophes and single spaces. Removes mail addresses, because
+/// they may contain any word.
 pub(crate) fn prose(text: &str) -> String {
     let mut end = text.len().min(MOST);
     while !text.is_char_boundary(end) {
@@ -20,7 +20,7 @@ pub(crate) fn prose(text: &str) -> String {
         if !out.is_empty() {
             out.push(' ');
         }
-        // `<joe@acme.example>:` leaves `<>:`.
+        // `<joe@acme.example>:` becomes `<>:`.
         let word = match word.rsplit_once('@') {
             Some((local, domain)) => {
                 let before = local
@@ -42,7 +42,7 @@ pub(crate) fn prose(text: &str) -> String {
     out
 }
 
-/// A text without local parts in quotes (`"ann lee"@x.example`), which may hold spaces.
+/// A text without quoted local parts (`"ann lee"@x.example`), because they may contain spaces.
 fn without_quoted(text: &str) -> Cow<'_, str> {
     let Some(at) = text.find("\"@") else { return Cow::Borrowed(text) };
     let begins = text[..at].rfind('"').unwrap_or(at);
@@ -55,7 +55,7 @@ fn without_quoted(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What a server says by itself, without what it repeats of another one: `... host
+/// The server's own words, without the quoted reply of another server: `... host
 /// mx.example[192.0.2.1] said: 550 ...`.
 pub(super) fn own_words(text: &str) -> &str {
     ["said:", "responded:", "replied:", "in reply to"]
@@ -65,7 +65,7 @@ pub(super) fn own_words(text: &str) -> &str {
         .map_or(text, |at| &text[..at])
 }
 
-/// A text in the form of [`prose`] without enhanced status codes, which some servers repeat in each
+/// A text normalized by [`prose`], without enhanced status codes. Some servers repeat them in each
 /// line of a sentence.
 pub(super) fn without_statuses(text: &str) -> Cow<'_, str> {
     if !text.split(' ').any(is_status) {
@@ -74,7 +74,7 @@ pub(super) fn without_statuses(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split(' ').filter(|word| !is_status(word)).collect::<Vec<_>>().join(" "))
 }
 
-/// Whether an entry of the table is a status and no phrase.
+/// Whether an entry of the table is a status, as opposed to a phrase.
 pub(super) fn is_status(phrase: &str) -> bool {
     let parts: Vec<&str> = phrase.split('.').collect();
     parts.len() == 3

@@ -1,4 +1,4 @@
-//! The phrases of `reasons.txt`: what mail systems give as the reason of a refusal, in many
+//! The phrases of `reasons.txt`: the reasons that mail servers give for a refusal, in many
 //! languages.
 
 use std::sync::LazyLock;
@@ -8,23 +8,23 @@ use super::normal::forms;
 
 static REASONS: LazyLock<Vec<Section>> = LazyLock::new(|| sections(include_str!("reasons.txt")));
 
-/// The sections up to this one mean what they say whatever the status.
+/// Phrases in the sections up to this one are unambiguous, whatever the status.
 const LAST_CLEAR: &str = "rate";
 
-/// Phrases that mean the same.
+/// Phrases with the same meaning.
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) means: Meaning,
-    /// They mean it beside any status.
+    /// The phrases keep their meaning with any status.
     pub(super) is_clear: bool,
-    /// They are of other languages than English.
+    /// The phrases are in languages other than English.
     pub(super) is_foreign: bool,
-    /// They say no more than that something was refused.
+    /// The phrases only say that something was refused.
     pub(super) is_mere: bool,
     phrases: Vec<String>,
 }
 
-/// The first section of which a text holds a phrase.
+/// The first section that has a phrase in the text.
 pub(super) fn section(text: &str) -> Option<&'static Section> {
     REASONS
         .iter()
@@ -40,7 +40,7 @@ fn sections(text: &str) -> Vec<Section> {
             .and_then(|rest| rest.strip_suffix(']'))
             .and_then(|rest| rest.split_once(' '))
         {
-            // A test makes sure that every section names a meaning.
+            // A test ensures that every section names a meaning.
             let means = meaning(word).unwrap_or(Meaning::Session);
             sections.push(Section {
                 means,

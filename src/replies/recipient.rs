@@ -1,8 +1,7 @@
-//! Which sentence of a reply says what is wrong with the recipient.
+//! Finds the sentence of a reply that says what is wrong with the recipient.
 //!
-//! The rule it keeps: what the first sentence about the recipient says outranks what is said about
-//! the provider in later ones, in links and in help. A reply may explain at length what else might
-//! have been the reason.
+//! The first sentence about the recipient takes precedence over later sentences, links and help
+//! about the provider. A reply may explain at length which other reasons are possible.
 
 use super::normal::unaccented;
 use super::reasons::section;
@@ -11,9 +10,9 @@ use super::table::KNOWN;
 use super::unknown::{is_about_many, says_absent};
 use super::{Meaning, languages, phrase};
 
-/// Whether a lowercase sentence says what is wrong with the recipient: not there, a full or a
-/// closed mailbox. "Mailbox unavailable" says nothing, for it stands before many a reason (RFC 5321
-/// section 4.2.3), and neither does what is said of the sender.
+/// Whether a lowercase sentence says that the recipient is missing, or that the mailbox is full or
+/// closed. "Mailbox unavailable" does not count, because it may precede any reason (RFC 5321
+/// section 4.2.3). Statements about the sender do not count either.
 pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
     const OURS: [&str; 8] =
         ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
@@ -34,8 +33,8 @@ pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
     }
 }
 
-/// A text up to the end of the first sentence that says what is wrong with the recipient; all of it
-/// where none does.
+/// The text up to the end of the first sentence that says what is wrong with the recipient. The
+/// whole text if there is no such sentence.
 pub(super) fn up_to_recipient(text: &str) -> &str {
     let sentences = sentences(text);
     if sentences.len() < 2 {
@@ -45,7 +44,7 @@ pub(super) fn up_to_recipient(text: &str) -> &str {
     first.map_or(text, |range| &text[..range.end])
 }
 
-/// Whether a lowercase sentence says with a phrase of the table that a mailbox is full.
+/// Whether a phrase of the table in a lowercase sentence says that a mailbox is full.
 fn says_full(sentence: &str) -> bool {
     KNOWN
         .iter()

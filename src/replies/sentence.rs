@@ -1,8 +1,8 @@
-//! The sentences of a reply: where each ends, and which only helps its reader.
+//! Splits a reply into sentences, and recognizes sentences that only offer help.
 
 use std::ops::Range;
 
-/// How a sentence begins that only helps its reader.
+/// How sentences begin that only offer help to the reader.
 const HELP: [&str; 27] = [
     "for more",
     "for further",
@@ -33,7 +33,7 @@ const HELP: [&str; 27] = [
     "go to ",
 ];
 
-/// Short forms that end no sentence.
+/// Abbreviations, whose final dot does not end a sentence.
 const SHORT: [&str; 5] = ["e.g", "i.e", "z.b", "cf", "p.ex"];
 
 /// Whether the character at `at` ends a sentence.
@@ -49,7 +49,7 @@ pub(super) fn is_end(text: &str, at: usize, c: char) -> bool {
     }
 }
 
-/// Where the clause ends that a text begins with.
+/// The end of the first clause of a text.
 pub(super) fn clause_end(text: &str) -> usize {
     let ends = |(at, c): &(usize, char)| {
         is_end(text, *at, *c) || *c == '，' || (*c == ',' && text[at + 1..].starts_with(' '))
@@ -72,7 +72,7 @@ pub(super) fn sentences(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a sentence only helps.
+/// Whether a sentence only offers help.
 pub(super) fn is_help(sentence: &str) -> bool {
     let sentence = sentence.trim_start();
     HELP.iter().any(|opener| sentence.starts_with(opener))

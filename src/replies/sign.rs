@@ -1,13 +1,13 @@
-//! The signature of a refusal: the part that repeats from recipient to recipient.
+//! The signature of a refusal: the part of its text that is the same for all recipients.
 
 use super::prose::prose;
 
-/// The longest sign, in characters; texts that agree so far agree.
+/// The maximum length of a signature, in characters. Longer texts are compared up to this length.
 const MOST: usize = 200;
 
-/// A refusal's code and words with all that names this recipient, this message or this moment left
-/// out: addresses, the recipient's own `local` part and `domain`, and every word that holds a digit
-/// (numbers, queue ids, IP addresses, times). It holds no address.
+/// A refusal's code and words without everything specific to this recipient, message or moment.
+/// Removes addresses, the recipient's `local` part and `domain`, and every word with a digit
+/// (numbers, queue ids, IP addresses, times). The result contains no address.
 pub(crate) fn sign(code: &str, text: &str, local: &str, domain: &str) -> String {
     let (local, domain) = (local.to_lowercase(), domain.to_lowercase());
     let mut out = code.to_lowercase();
@@ -27,7 +27,7 @@ pub(crate) fn sign(code: &str, text: &str, local: &str, domain: &str) -> String 
     out.chars().take(MOST).collect()
 }
 
-/// A text with every word that holds an address left out, for what is shown about a provider.
+/// A text without the words that contain an address, for messages about a provider.
 pub(crate) fn anonymous(text: &str) -> String {
     text.split(' ')
         .map(|word| if word.contains('@') { "…" } else { word })

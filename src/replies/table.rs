@@ -1,23 +1,23 @@
-//! What services are known to say, as data: a phrase or a status, where it counts, what it means,
-//! and who says it. [`super::known`] looks it up.
+//! The table of known replies: a phrase or a status, where it applies, its meaning, and its source.
+//! [`super::known`] searches it.
 
 use super::{Meaning, Place};
 
-/// One piece of knowledge.
+/// One entry of the table.
 pub(super) struct Known {
     /// A phrase, or a status such as `5.1.90`, which begins with a digit and has two full stops.
     pub(super) says: &'static str,
-    /// The first digits of the reply codes beside which it counts; codes of APIs have the same
-    /// digits.
+    /// The first digits of the reply codes that the entry applies to. For APIs, the first digits of
+    /// the HTTP status.
     pub(super) digits: &'static str,
-    /// Where it counts.
+    /// The SMTP steps, or the API or bounce, to which the entry applies.
     pub(super) at: &'static [Place],
     pub(super) means: Meaning,
-    /// Who says so, and where that was seen.
+    /// The software or service that sends this reply, and where it is documented or was reported.
     pub(super) source: &'static str,
 }
 
-/// Everywhere.
+/// All places.
 const ANY: &[Place] = &[
     Place::Greeting,
     Place::Hello,
@@ -29,13 +29,13 @@ const ANY: &[Place] = &[
     Place::Bounce,
 ];
 
-/// Where a login is refused.
+/// The step that refuses a login.
 const LOGIN: &[Place] = &[Place::Auth];
 
-/// Where one recipient is at hand.
+/// The steps that concern one recipient.
 const RECIPIENT: &[Place] = &[Place::Rcpt, Place::Message];
 
-/// Where nothing has been said about a recipient.
+/// The steps before a recipient is named.
 const BEFORE: &[Place] = &[Place::Greeting, Place::Hello, Place::Auth, Place::Mail];
 
 const fn known(
@@ -48,9 +48,9 @@ const fn known(
     Known { says, digits, at, means, source }
 }
 
-/// Everything that is known.
+/// All entries.
 pub(super) const KNOWN: &[Known] = &[
-    // ----- one mailbox, although words of rate or quota are used
+    // ----- limits of one mailbox, although the words are about rate or quota
     known(
         "mailbox unavailable or access denied",
         "45",
@@ -180,7 +180,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("graylist", "4", ANY, Meaning::Greylisted, "milter-greylist, RFC 6647"),
     known("grey-list", "4", ANY, Meaning::Greylisted, "RFC 6647"),
     known("grey list", "4", ANY, Meaning::Greylisted, "RFC 6647"),
-    // ----- so many messages over one connection
+    // ----- too many messages over one connection
     known(
         "too many messages*connection",
         "45",
@@ -257,7 +257,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("too many transactions*session", "45", ANY, Meaning::Share, "Cisco ESA"),
     known("maximum number of messages*session", "45", ANY, Meaning::Share, "Cisco ESA"),
     known("too many nonmail commands", "45", ANY, Meaning::Share, "Exim, smtp_accept_max_nonmail"),
-    // ----- the quota of a day, plan or credit
+    // ----- a quota of a day, plan or credit is used up
     known("5.1.90", "5", ANY, Meaning::Quota, "Exchange Online, learn.microsoft.com ndr 5.1.90"),
     known(
         "5.7.232",
@@ -395,7 +395,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("free plan*limit", "45", ANY, Meaning::Quota, "Mailtrap, SMTP2GO"),
     known("plan*limit*reached", "45", ANY, Meaning::Quota, "Mailtrap, MailerSend"),
     known("reached*plan*limit", "45", ANY, Meaning::Quota, "Mailtrap, MailerSend"),
-    // ----- the sender, the account or our address
+    // ----- the sender, the account or the sending IP address
     known("5.2.252", "5", ANY, Meaning::Sender, "Exchange Online, SendAsDenied"),
     known(
         "5.7.60",
@@ -613,7 +613,7 @@ pub(super) const KNOWN: &[Known] = &[
         "Proofpoint's list of addresses, iCloud",
     ),
     known("banned sending ip", "45", ANY, Meaning::Sender, "Exchange Online 5.7.606"),
-    // ----- the name we say at EHLO
+    // ----- the host name sent with EHLO
     known("helo command rejected", "45", ANY, Meaning::Hello, "Postfix, bitwarden/server#4062"),
     known("invalid helo", "45", ANY, Meaning::Hello, "cPanel's Exim"),
     known(
@@ -624,7 +624,7 @@ pub(super) const KNOWN: &[Known] = &[
         "Postfix, docker-smtp#5",
     ),
     known("bad helo", "45", ANY, Meaning::Hello, "Exim ACLs of hosters"),
-    // ----- the relay does not know us
+    // ----- the relay does not accept this sender
     known("relay not permitted", "45", ANY, Meaning::Relay, "Exim, namshi/docker-smtp#77"),
     known("relay access denied", "45", ANY, Meaning::Relay, "Postfix, reject_unauth_destination"),
     known("relaying denied", "45", ANY, Meaning::Relay, "Sendmail, Mailgun"),
@@ -677,7 +677,7 @@ pub(super) const KNOWN: &[Known] = &[
         Meaning::Credentials,
         "Exchange Online 5.7.3, 5.7.139",
     ),
-    // ----- sent too much for now
+    // ----- too many messages for the moment
     known(
         "mailbox unavailable~try again later",
         "5",
@@ -788,7 +788,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("tss04", "4", ANY, Meaning::Rate, "Yahoo TSS04, senders.yahooinc.com"),
     known("gl01", "4", ANY, Meaning::Rate, "Yahoo GL01, senders.yahooinc.com"),
     known("4.7.28", "4", ANY, Meaning::Rate, "RFC 8838 registry: mail flood; Gmail"),
-    // ----- the directory of the receiving organisation
+    // ----- the recipient is not in the directory of the receiving organization
     known(
         "recipient address rejected: access denied",
         "5",

@@ -1,5 +1,5 @@
-//! The reason that a text gives about a recipient, in the languages of mail systems: the phrases of
-//! `reasons.txt`, and sentences too varied for a list.
+//! Finds the reason that a text gives about a recipient, in many languages: by the phrases of
+//! `reasons.txt`, and by word patterns for sentences too varied for a list.
 
 use super::absent::of_another;
 use super::reasons::section;
@@ -11,17 +11,17 @@ use super::{Meaning, Place, Status, known, languages};
 /// The reason in the text of a reply or a bounce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TextReason {
-    /// `None` where the words give no reason.
+    /// `None` if the text gives no reason.
     pub(crate) means: Option<Meaning>,
-    /// It cannot be a way of speaking.
+    /// The reason is unambiguous.
     pub(crate) is_clear: bool,
-    /// It says that the recipient does not exist, whatever else it says.
+    /// The text says that the recipient does not exist, even if it says more.
     pub(crate) says_absent: bool,
-    /// Words of another language say it, and none of them is for a recipient: it counts in a bounce
-    /// only, which is about nothing else.
+    /// Only words of another language give the reason, and none of them means a recipient. The
+    /// reason then counts only in a bounce, which is always about a recipient.
     pub(crate) is_loose: bool,
-    /// It names a cause that is not the recipient, or it only refuses ("rejected"), which any
-    /// refusal does.
+    /// The text names a cause other than the recipient. False if it only refuses ("rejected"), as
+    /// any refusal does.
     pub(crate) names_cause: bool,
 }
 
@@ -31,7 +31,7 @@ impl TextReason {
     }
 }
 
-/// Reads words in the form of [`super::normal()`] without addresses. The code may be 0.
+/// Reads a text normalized by [`super::normal()`], without addresses. The code may be 0.
 pub(crate) fn text_reason(text: &str, code: u16, status: Option<Status>) -> TextReason {
     let another = if says_absent(text) { None } else { of_another(text) };
     if is_about_sender(text) || another == Some(Meaning::Sender) {
@@ -53,14 +53,13 @@ pub(crate) fn text_reason(text: &str, code: u16, status: Option<Status>) -> Text
     let found = listed(text, code, status);
     let is_clear = found.is_some_and(|found| found.is_clear);
     let means = match (found.map(|found| found.means), foreign) {
-        // "Not found" is said of what is not there, and that is a thing.
+        // "Not found" refers to an object of the receiving system, not to the recipient.
         (Some(Meaning::Gone), _) if another.is_some() && !is_clear && !is_absent => another,
-        // What may pass outranks what may be a way of speaking.
+        // A temporary state takes precedence over an ambiguous phrase.
         (Some(Meaning::Gone) | None, Some(means @ (Meaning::Full | Meaning::Disabled))) => {
             Some(means)
         }
-        // What is said about the mailbox is nearer to the cause than what is said about the way
-        // there.
+        // A statement about the mailbox is closer to the cause than a statement about the route.
         (
             Some(
                 Meaning::Content
@@ -80,20 +79,20 @@ pub(crate) fn text_reason(text: &str, code: u16, status: Option<Status>) -> Text
     TextReason { means, is_clear, says_absent: is_absent, is_loose, names_cause }
 }
 
-/// Whether a text in the form of [`super::normal()`] holds a phrase that gives a reason.
+/// Whether a text normalized by [`super::normal()`] contains a phrase that gives a reason.
 pub(crate) fn gives_reason(text: &str) -> bool {
     listed(text, 0, None).is_some() || languages::of_mailbox(text).is_some()
 }
 
-/// What the first phrase that is known means.
+/// The meaning of the first known phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Listed {
     means: Meaning,
-    /// It can mean nothing else.
+    /// The phrase is unambiguous.
     is_clear: bool,
-    /// It is of another language than English.
+    /// The phrase is in a language other than English.
     is_foreign: bool,
-    /// It says no more than that something was refused.
+    /// The phrase only says that something was refused.
     is_mere: bool,
 }
 
@@ -103,7 +102,7 @@ impl Listed {
     }
 }
 
-/// The meaning of the first phrase that is known; what is unmistakable comes first.
+/// The meaning of the first known phrase. Unambiguous phrases come first.
 fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     let known = known::at(code, status, text, Place::Bounce).map(|known| known.means);
     if let Some(means) = known.filter(|means| !matches!(means, Meaning::Gone | Meaning::Address)) {
@@ -121,7 +120,7 @@ fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     }
 }
 
-/// Whether a text says that we have asked for too many who are not there.
+/// Whether a text says that the sender has addressed too many unknown recipients.
 fn is_about_harvest(text: &str) -> bool {
     let is_so = |sentence: &str| {
         is_about_many(sentence)
@@ -130,7 +129,7 @@ fn is_about_harvest(text: &str) -> bool {
     is_about_many(text) && sentences(text).into_iter().any(|range| is_so(&text[range]))
 }
 
-/// Whether a sentence leaves it open if the recipient is missing or the sender is not let in:
+/// Whether a sentence leaves open whether the recipient is missing or the sender is refused:
 /// "mailbox unavailable or access denied".
 fn is_either(text: &str) -> bool {
     const ABSENT: [&str; 8] = [
@@ -159,7 +158,7 @@ fn is_either(text: &str) -> bool {
         let sentence = &text[range];
         sentence.match_indices(" or ").any(|(at, _)| {
             let (before, behind) = (&sentence[..at], &sentence[at + 4..]);
-            // What was rejected stands before a colon, and the reasons behind it.
+            // The refused object stands before a colon, and the reasons after it.
             let before = before.rsplit([':', '(']).next().unwrap_or(before);
             let behind = behind.split([',', ':', ')']).next().unwrap_or(behind);
             (holds(&ABSENT, before) && holds(&DENIED, behind))
@@ -168,9 +167,9 @@ fn is_either(text: &str) -> bool {
     })
 }
 
-/// Whether a refusal is about the sender's address, which the receiving system tried to verify:
-/// "unable to verify sender address: no such user". A word for the recipient makes it one about the
-/// recipient again.
+/// Whether a refusal is about the sender's address, which the receiving server tried to verify:
+/// "unable to verify sender address: no such user". If a word for the recipient occurs, it is about
+/// the recipient.
 fn is_about_sender(said: &str) -> bool {
     const CHECKS: [&str; 14] = [
         "to sender failed",
@@ -191,7 +190,7 @@ fn is_about_sender(said: &str) -> bool {
     CHECKS.iter().any(|check| said.contains(check)) && !said.contains("recipient")
 }
 
-/// Whether a sentence says that a quota is used up, however it says it.
+/// Whether a sentence says in any words that a mailbox's quota is used up.
 fn is_about_room(text: &str) -> bool {
     const USED_UP: [&str; 8] =
         ["exceed", "over", "full", "reached", "exhausted", "violat", "used up", "limit"];

@@ -1,14 +1,14 @@
-//! Whether a sentence says that an address does not exist, in any words: a word for a
-//! mailbox beside a word for its absence.
+//! Detects that an address does not exist, in any wording: a word for a mailbox near a word for
+//! absence.
 //!
-//! Systems say it in more ways than a list can hold ("no mail box available for this user", "this
-//! mailbox is not present here"). The words must stand near each other in one sentence, and a word
-//! for the sender between them makes it a sentence about us.
+//! Servers use more wordings than a list can contain ("no mail box available for this user", "this
+//! mailbox is not present here"). The two words must be near each other in one sentence. A word for
+//! the sender between them makes it a sentence about the sender.
 
-/// How many words may stand between the two.
+/// The maximum number of words between the two.
 const NEAR: usize = 6;
 
-/// A word for the recipient of the message.
+/// Words for the recipient of the message.
 const NOUNS: [&str; 25] = [
     "user",
     "users",
@@ -37,7 +37,7 @@ const NOUNS: [&str; 25] = [
     "destinatario",
 ];
 
-/// The words after such a word.
+/// Words for absence after such a word.
 const AFTER: [&str; 55] = [
     " unknown ",
     " invalid ",
@@ -96,7 +96,7 @@ const AFTER: [&str; 55] = [
     " reserved by rfc ",
 ];
 
-/// The words before it.
+/// Words for absence before such a word.
 const BEFORE: [&str; 21] = [
     " no such ",
     " unknown ",
@@ -121,7 +121,7 @@ const BEFORE: [&str; 21] = [
     " nessun ",
 ];
 
-/// Words that make it a sentence about the sender, or about a machine.
+/// Words that make it a sentence about the sender or about a machine.
 const OTHERS: [&str; 20] = [
     "sender",
     "sender's",
@@ -145,7 +145,7 @@ const OTHERS: [&str; 20] = [
     "authentication",
 ];
 
-/// Whether a text in the form of [`super::normal()`] says so.
+/// Whether a text normalized by [`super::normal()`] says that an address does not exist.
 pub(crate) fn says_absent(text: &str) -> bool {
     let text = text.replace("mail box", "mailbox").replace("local part", "localpart");
     text.split(['.', ';', '!', '?']).filter(|sentence| !is_about_many(sentence)).any(|sentence| {
@@ -158,9 +158,10 @@ pub(crate) fn says_absent(text: &str) -> bool {
     })
 }
 
-/// Whether a sentence is about how many of our recipients are unknown, and not about this one.
+/// Whether a sentence is about the number of unknown recipients of this sender, not about this
+/// recipient.
 pub(super) fn is_about_many(sentence: &str) -> bool {
-    // How often a system tried to deliver this message is about no other recipient.
+    // How often a system tried to deliver this message says nothing about other recipients.
     const TRIES: [&str; 6] = [
         "delivery attempts",
         "attempts to deliver",
@@ -186,7 +187,7 @@ fn is_absent(words: &[&str], at: usize) -> bool {
     let spaced = |words: &[&str]| format!(" {} ", words.join(" "));
     let near = spaced(&before[before.len().saturating_sub(4)..]);
     let follows = spaced(after);
-    // "no mailbox": the word for the absence stands right before.
+    // "no mailbox": the word for absence is the previous word.
     before.last() == Some(&"no")
         || BEFORE.iter().any(|word| near.contains(word))
         || AFTER.iter().any(|word| follows.contains(word))

@@ -1,14 +1,14 @@
-//! How long the text of a reply asks to wait.
+//! Reads from a reply's text how long to wait.
 
 use std::time::Duration;
 
 use super::prose::prose;
 
-/// The longest wait that is believed.
+/// The longest wait that is accepted. A longer one is ignored.
 const MOST: u64 = 86_400;
 
-/// The time that a text names behind "in", "for", "after" or "wait": "come back in 20 seconds",
-/// "greylisted for 5 minutes", "wait 300s".
+/// The time after "in", "for", "after" or "wait": "come back in 20 seconds", "greylisted for 5
+/// minutes", "wait 300s".
 pub(crate) fn named_wait(text: &str) -> Option<Duration> {
     let text = prose(text);
     let words: Vec<&str> = text

@@ -1,13 +1,13 @@
-//! Why a message bounced, and whether the address is of no use: from the enhanced status (RFC 3463
-//! sections 3.2 to 3.8, and the registry that RFC 5248 began), the reply code, and what the system
-//! says in prose.
+//! Decides why a message bounced, and whether the address is permanently invalid. Uses the enhanced
+//! status (RFC 3463 sections 3.2 to 3.8, and the registry of RFC 5248), the reply code, and the text
+//! of the reply.
 //!
 //! | status | class | |
 //! |---|---|---|
 //! | X.1.0, X.1.1, X.1.4, X.1.6, X.1.10 of a mailbox | `mailbox_gone` | hard |
-//! | X.1.2, X.1.10 of a domain (RFC 7505), X.4.4 where the name does not exist | `domain_gone` | hard |
+//! | X.1.2, X.1.10 of a domain (RFC 7505), X.4.4 if the name does not exist | `domain_gone` | hard |
 //! | X.1.3 | `bad_address` | hard |
-//! | X.3.2 for good and reply code 521, where the words say it too or nothing; 556: the host takes no mail (RFC 7504) | `domain_gone` | hard |
+//! | permanent X.3.2 with reply code 521, if the text agrees or gives no reason; 556: the host accepts no mail (RFC 7504) | `domain_gone` | hard |
 //! | X.1.7, X.1.8 (the sender's address), X.7.z | `policy` | soft |
 //! | X.2.1 | `mailbox_disabled` | soft |
 //! | X.2.2, X.3.1 | `mailbox_full` | soft |
@@ -18,21 +18,21 @@
 //! | X.5.z | `protocol` | soft |
 //! | X.6.z | `content` | soft |
 //!
-//! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those
-//! the prose decides. Some use one that says something else, and there the prose decides too:
+//! Many servers send a status that is less specific than their text, such as 5.0.0 or 5.5.0. Then
+//! the text decides. It also decides if servers send a status that contradicts their text:
 //!
-//! | status | prose | class | |
+//! | status | text | class | |
 //! |---|---|---|---|
-//! | 5.7.z | "user unknown", "no such user": systems that answer every refusal with 5.7.1 | `mailbox_gone` | hard |
-//! | 5.7.z | anything else, "recipient address rejected: access denied" too | `policy` | soft |
-//! | 5.4.1 | "recipient address rejected: access denied": Exchange Online, where its directory does not have the recipient | `mailbox_gone` | hard |
-//! | 5.1.1 | "mailbox full", a block list | as the prose | soft |
-//! | 5.1.1 | another cause than the recipient: policy, routing, the system | as the prose | soft |
-//! | none, 5.0.0 | 550 and words that are not understood | `other` | soft |
-//! | 5.y.z | a reply code for now, 4yz | as the prose, for now | soft |
-//! | 5.1.1 | both "user unknown" and a word of policy, as in the address of a help page | `mailbox_gone` | hard |
+//! | 5.7.z | "user unknown", "no such user": servers that use 5.7.1 for every refusal | `mailbox_gone` | hard |
+//! | 5.7.z | anything else, including "recipient address rejected: access denied" | `policy` | soft |
+//! | 5.4.1 | "recipient address rejected: access denied": Exchange Online, if its directory does not contain the recipient | `mailbox_gone` | hard |
+//! | 5.1.1 | "mailbox full", a block list | by the text | soft |
+//! | 5.1.1 | a cause other than the recipient: policy, routing, the system | by the text | soft |
+//! | none, 5.0.0 | 550 and text that is not understood | `other` | soft |
+//! | 5.y.z | a transient reply code, 4yz | by the text, but transient | soft |
+//! | 5.1.1 | both "user unknown" and a word of policy, such as one in the URL of a help page | `mailbox_gone` | hard |
 //!
-//! Whatever the class, no address is suppressed by a status of 5.7.z
+//! A status of 5.7.z never suppresses an address, whatever the class
 //! ([`Event::suppresses`](crate::model::event::Event::suppresses)).
 
 use std::collections::HashMap;
@@ -45,7 +45,7 @@ use crate::replies::{
     without_addresses,
 };
 
-/// What is concluded about one recipient.
+/// The conclusion about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judged {
     pub(crate) class: Class,
@@ -54,26 +54,26 @@ pub(crate) struct Judged {
     pub(crate) code: String,
 }
 
-/// Judges one bounce, as [`Judge::of`] does.
+/// Judges one bounce, like [`Judge::of`].
 pub(crate) fn judge(status: &str, said: &str, around: &str) -> Judged {
     Judge::default().of(status, said, around)
 }
 
-/// Judges the bounces of one message. A report about a hundred thousand people says the same of
-/// most of them, and looking for a thousand phrases takes far longer than looking up what came of
-/// it the last time.
+/// Judges the bounces of one message. A report about a hundred thousand recipients repeats the same
+/// text for most of them. Searching for a thousand phrases takes far longer than looking up the
+/// earlier result.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     found: HashMap<String, Found>,
 }
 
-/// So many different sentences of one message are remembered, and so many bytes of one.
+/// How many different texts of one message are remembered, and how long each may be, in bytes.
 const MOST_REMEMBERED: usize = 1_000;
 const LONGEST_REMEMBERED: usize = 2_000;
 
 impl Judge {
-    /// Judges a bounce. `status` is what a report's Status field says, `said` what the remote
-    /// system said, `around` the text around it, which is only asked where those say nothing.
+    /// Judges a bounce. `status` is the report's Status field, `said` the remote server's reply.
+    /// `around` is the surrounding text, which is used only if those give no reason.
     pub(crate) fn of(&mut self, status: &str, said: &str, around: &str) -> Judged {
         judged(status, said, around, &mut |text, code, status| self.found(text, code, status))
     }
@@ -94,13 +94,13 @@ impl Judge {
     }
 }
 
-/// What looks for the reason in a text without addresses.
+/// Searches for the reason in a text without addresses.
 type Look<'l> = &'l mut dyn FnMut(&str, u16, Option<Status>) -> Found;
 
 fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     let from_field = codes_in(status).status;
     let mut codes = codes_in(said);
-    // What the remote system said is nearer to the cause than what the reporting one made of it.
+    // The remote server's status is closer to the cause than the status of the reporting server.
     if is_generic(&codes.status) && !is_generic(&from_field) || codes.status.is_empty() {
         codes.status.clone_from(&from_field);
     }
@@ -118,16 +118,16 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         || without_own_words(normal(around), &said_low),
         look,
     );
-    // RFC 3463 section 3.1: class 4 is for now, whatever the words are.
+    // RFC 3463 section 3.1: class 4 is transient, whatever the text says.
     let class = match class {
         Class::MailboxGone | Class::BadAddress if codes.status.starts_with('4') => Class::System,
         Class::DomainGone if codes.status.starts_with('4') => Class::Routing,
-        // A code for now beside a status for good: who sent it may not have meant for good.
+        // A transient reply code contradicts a permanent status. The failure may be transient.
         Class::MailboxGone | Class::BadAddress if codes.code.starts_with('4') => Class::System,
         Class::DomainGone if codes.code.starts_with('4') => Class::Routing,
         class => class,
     };
-    // A failure with a status of success contradicts itself, so it proves nothing of a mailbox.
+    // A failure with a success status contradicts itself, so it proves nothing about a mailbox.
     let class = match class {
         Class::MailboxGone | Class::BadAddress | Class::DomainGone
             if codes.status.starts_with('2') =>
@@ -136,7 +136,7 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         }
         class => class,
     };
-    // What was refused before a recipient was named is not the recipient.
+    // A refusal before the server knew the recipient is not about the recipient.
     let class = match class {
         Class::MailboxGone | Class::BadAddress | Class::DomainGone
             if is_before_recipient(&said_low) =>
@@ -152,7 +152,8 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     Judged { class, bounce, status: codes.status, code: codes.code }
 }
 
-/// Whether a system says that the greeting or the sender was refused, in the exchange of commands.
+/// Whether the server refused the greeting or the sender, according to the SMTP command quoted in
+/// the text.
 fn is_before_recipient(said: &str) -> bool {
     const STEPS: [&str; 10] = [
         "in reply to mail from",
@@ -169,8 +170,8 @@ fn is_before_recipient(said: &str) -> bool {
     STEPS.iter().any(|step| said.contains(step)) && !said.contains("rcpt")
 }
 
-/// Whether a status may be Sendmail's own, which makes one of a bare reply code: the words behind
-/// the code say more.
+/// Whether the status may come from Sendmail, which derives one from a bare reply code. Then the
+/// text after the code is more precise.
 fn is_invented(status: &str, code: &str) -> bool {
     matches!(
         (code, status),
@@ -178,20 +179,20 @@ fn is_invented(status: &str, code: &str) -> bool {
     )
 }
 
-/// What a system said in words, as a class.
+/// The meaning of a server's text, as a class.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     class: Option<Class>,
-    /// It cannot be a way of speaking.
+    /// The phrase is unambiguous.
     is_clear: bool,
-    /// It says that the recipient does not exist, whatever else it says.
+    /// The text says that the recipient does not exist, even if it says more.
     says_absent: bool,
-    /// It names a cause, and does not only refuse.
+    /// The text names a cause, and does not only refuse.
     names_cause: bool,
 }
 
 impl Found {
-    /// The cause that it names, where it is neither the recipient nor the way of giving up.
+    /// The named cause, unless it is the recipient or an expired delivery.
     fn other_cause(&self) -> Option<Class> {
         let class = self.class.filter(|_| self.names_cause && !self.says_absent)?;
         matches!(
@@ -216,7 +217,7 @@ impl Found {
     }
 }
 
-/// The class of a bounce that says what is known to mean this.
+/// The bounce class for the meaning of a reply.
 fn class_of(means: Meaning) -> Class {
     match means {
         Meaning::Rate | Meaning::Share | Meaning::Quota | Meaning::Busy | Meaning::Greylisted => {
@@ -254,56 +255,57 @@ fn decide(
     around: impl FnOnce() -> String,
     look: Look<'_>,
 ) -> Class {
-    // The mail was piped to a program, and that failed. What it says about users does not count,
-    // but for 5.1.1 with words for an absent user.
+    // Delivery to a program failed. The program's text about users is ignored, except 5.1.1
+    // together with words for a missing user.
     let is_said_by_program =
         said.starts_with("x-unix;") && !(status == "5.1.1" && says_absent(said));
     if is_said_by_program || is_failed_program(said) {
         return Class::System;
     }
     let said = without_repeated(&without_frame(&without_addresses(said)), code);
-    // The server that relayed it wrote the command wrongly.
+    // The relaying server sent a malformed command.
     if said.contains("unbalanced") {
         return Class::Protocol;
     }
     let enhanced = enhanced(status);
     let number = code.parse().unwrap_or(0);
-    // A status that one service made up, and that means one thing only.
+    // A status that one service defined, with a single meaning.
     let reading = classify(number, enhanced, "", Place::Bounce);
     if reading.is_known {
         return class_of(reading.means);
     }
     let found = look(&said, number, enhanced);
-    // For now only: the name may be there tomorrow.
+    // The failure is transient: the domain may exist tomorrow.
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;
     }
-    // A system that could not look the domain up does not know that it is gone.
+    // A server that could not look up the domain cannot know that the domain does not exist.
     if found.class == Some(Class::DomainGone) && !found.is_clear && has_no_answer(&said) {
         return Class::Routing;
     }
-    // "Temporary failure: user unknown": the address may be there when it is looked up again.
+    // "Temporary failure: user unknown": the address may exist at the next lookup.
     if found.class == Some(Class::MailboxGone) && said.contains("temporar") {
         return Class::System;
     }
-    // A relay that forwards may give any failure of its own the status of a missing mailbox.
+    // A forwarding relay may report a TLS failure with the status of a missing mailbox.
     if said.contains("certificate") && !found.says_absent {
         return Class::System;
     }
     if let Some(class) = of_status(status, &found, &said) {
         return class;
     }
-    // For now only, although no reason is given: the address may be there tomorrow.
+    // The failure is transient, although no reason is given: the address may exist tomorrow.
     if is_for_now(status, code, &said)
         && matches!(found.class, Some(Class::MailboxGone | Class::BadAddress | Class::DomainGone))
     {
         return Class::System;
     }
-    // The reply of one large filter for recipients that it does not know.
+    // The reply of a large filtering service for unknown recipients.
     if code == "542" && !found.is_clear {
         return Class::MailboxGone;
     }
-    // A host that takes no mail says nothing about a list of ours.
+    // Codes 556 and 521 say that the host accepts no mail. For 556 an unambiguous phrase takes
+    // precedence; 521 counts only if the text says the same or gives no reason.
     if code == "556" && !found.is_clear
         || code == "521" && (found.class == Some(Class::DomainGone) || gives_none(&said, code))
     {
@@ -316,8 +318,8 @@ fn decide(
     if is_failed_program(&around) {
         return Class::System;
     }
-    // What is refused after the message was sent is not the recipient, whatever a system makes of
-    // it.
+    // A refusal after the message was sent is not about the recipient, whatever reason the server
+    // gives.
     if matches!(code, "550" | "551" | "553")
         && status.is_empty()
         && around.contains(">>> data")
@@ -325,7 +327,7 @@ fn decide(
     {
         return Class::Policy;
     }
-    // A status that names another cause outranks what the text says of any other.
+    // A status that names another cause takes precedence over the text around the reply.
     let names_cause = !status.ends_with(".0") && enhanced.is_some_and(|status| status.subject > 1);
     let is_of_address =
         |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
@@ -337,7 +339,7 @@ fn decide(
     }
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
-        // What is refused after the sender or the message was named is not the recipient.
+        // A refusal after MAIL FROM or after the message is not about the recipient.
         ("550" | "551" | "553", None)
             if ["end of data", "mail from command", "transfer of mail text"]
                 .iter()
@@ -345,7 +347,8 @@ fn decide(
         {
             Class::Policy
         }
-        // Words that are not understood give a reason that is not known.
+        // The refusal gives no reason. Text that is not understood would count as an unknown
+        // reason.
         ("550" | "551" | "553", None) if gives_none(&said, code) => Class::MailboxGone,
         ("550", Some("5")) if status == "5.5.0" && gives_none(&said, code) => Class::MailboxGone,
         ("421" | "450" | "451" | "452", _) => Class::System,
@@ -357,7 +360,7 @@ fn decide(
     }
 }
 
-/// Whether a delivery program, a shell or a path was not found, which is no person.
+/// Whether a delivery program, a shell or a path was not found, as opposed to a recipient.
 fn is_failed_program(said: &str) -> bool {
     const WORDS: [&str; 5] = [
         "unknown mailer error",
@@ -370,14 +373,15 @@ fn is_failed_program(said: &str) -> bool {
         || (said.contains("sh: ") && said.contains("not found"))
 }
 
-/// Whether a system says that it could not find out whether a recipient exists.
+/// Whether the server says that it could not determine whether the recipient exists.
 fn could_not_look_up(said: &str) -> bool {
     ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"]
         .iter()
         .any(|word| said.contains(word))
 }
 
-/// Whether a system says that it got no answer about a domain, and not that there is none.
+/// Whether the server says that it got no DNS answer for a domain, as opposed to the answer that
+/// the domain does not exist.
 fn has_no_answer(said: &str) -> bool {
     !said.contains("nxdomain")
         && ["temporar", "try again later", "timeout", "timed out", "servfail"]
@@ -385,8 +389,8 @@ fn has_no_answer(said: &str) -> bool {
             .any(|word| said.contains(word))
 }
 
-/// Whether a refusal is transient by its status, or by its reply code where there is no status and
-/// no other code.
+/// Whether a refusal is transient according to its status. Without a status, the reply code
+/// decides, unless the text contains another code.
 fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     if !is_generic(status) {
         return status.starts_with('4');
@@ -394,13 +398,13 @@ fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     code.starts_with('4') && !["550", "551", "553", "554"].iter().any(|other| said.contains(other))
 }
 
-/// What the status says by itself, or together with the prose where it is used for several things;
-/// `None` where the prose decides.
+/// The class for a status, alone or together with the text if servers use the status for several
+/// causes. `None` if the text decides.
 fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
     let mut numbers = status.split('.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let is_permanent = class == "5";
-    // Prose that cannot be a way of speaking.
+    // `clear` is the class of an unambiguous phrase.
     let stated = found.class;
     let clear = stated.filter(|_| found.is_clear);
     Some(match (subject, detail) {
@@ -427,12 +431,12 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
                 None,
                 Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone)),
             ) => class,
-            // One name for several people (RFC 3463 section 3.2).
+            // An address that stands for several recipients (RFC 3463 section 3.2).
             (None, Some(Class::System)) if detail == "4" => Class::System,
             (None, _) if is_permanent && found.other_cause().is_some() => {
                 return found.other_cause();
             }
-            // For now only, and nothing says that the mailbox is not there.
+            // The failure is transient, and nothing says that the mailbox does not exist.
             (None, stated) if !is_permanent => stated.unwrap_or(Class::System),
             _ => Class::MailboxGone,
         },
@@ -442,7 +446,7 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
         ("1", "7" | "8" | "9") => Class::Policy,
         ("2", "2") | ("3", "1") => Class::MailboxFull,
         ("2", "3") | ("3", "4") => Class::TooLarge,
-        // Exchange Online, where its directory does not have the recipient.
+        // Exchange Online, if its directory does not contain the recipient.
         ("4", "1") if is_permanent && said.contains("access denied") && !said.contains("relay") => {
             Class::MailboxGone
         }

@@ -1,5 +1,5 @@
-//! Why a message bounced: read from the codes and the words of a report, by the same knowledge as
-//! the replies at hand-over. Bounce mail, webhooks and event logs are judged here alike.
+//! Classifies bounces by the codes and the text of a report, with the same knowledge as SMTP and
+//! API replies. Bounce mail, webhooks and event logs all use this module.
 
 mod judge;
 mod status;

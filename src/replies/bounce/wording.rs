@@ -1,10 +1,10 @@
-//! What a refusal says without the parts that every refusal of its kind has: the words of the
-//! system that reports it, and the reply code in each line.
+//! Removes the parts that every refusal contains: the words of the reporting server, and the reply
+//! code repeated in each line.
 //!
-//! The rule it keeps: a bare code may be believed where the system adds nothing to it. Words that
-//! are not understood are an unknown reason all the same.
+//! A reply code without further text is trusted. Text that is not understood counts as an unknown
+//! reason.
 
-/// What the reporting system writes around a reply, and what says nothing of the recipient.
+/// Phrases that the reporting server writes around a reply. They say nothing about the recipient.
 const FRAMES: [&str; 17] = [
     "smtp error from remote mail server after rcpt to:<>:",
     "smtp error from remote mail server",
@@ -25,7 +25,7 @@ const FRAMES: [&str; 17] = [
     ">>> rcpt to",
 ];
 
-/// Words that stand in a refusal whatever its reason is (RFC 5321 section 4.2.3).
+/// Words that a refusal may contain whatever its reason is (RFC 5321 section 4.2.3).
 const EMPTY: [&str; 18] = [
     "requested",
     "mail",
@@ -47,8 +47,8 @@ const EMPTY: [&str; 18] = [
     "the",
 ];
 
-/// A text without the words that the reporting system writes around a reply, in the form of
-/// [`crate::replies::normal()`], and without the name of the host that gave it, which may hold any
+/// A text normalized by [`crate::replies::normal()`], without the phrases that the reporting server
+/// writes around a reply. The name of the replying host is removed too, because it may contain any
 /// word.
 pub(super) fn without_frame(said: &str) -> String {
     let bare = FRAMES.iter().fold(said.to_owned(), |said, frame| {
@@ -71,7 +71,7 @@ pub(super) fn without_repeated(said: &str, code: &str) -> String {
     format!("{before}{}", rest.replace(&format!(" {code} "), " "))
 }
 
-/// The text around a reply that Sendmail reports, without what Sendmail itself says of its code:
+/// The text around a reply that Sendmail reports, without Sendmail's own explanation of the code:
 /// `550 5.7.1 <ann@example.com>... User unknown`.
 pub(super) fn without_own_words(around: String, said: &str) -> String {
     const OWN: [&str; 2] = ["... user unknown", "... invalid address"];
@@ -81,10 +81,11 @@ pub(super) fn without_own_words(around: String, said: &str) -> String {
     OWN.iter().fold(around, |around, own| around.replace(own, "..."))
 }
 
-/// Whether a refusal gives no reason beside its code: no word, or only those that any refusal has.
+/// Whether a refusal gives no reason in addition to its code: no text, or only words that any
+/// refusal may contain.
 pub(super) fn gives_none(said: &str, code: &str) -> bool {
     let reply = said.split_once(code).filter(|_| !code.is_empty()).map_or(said, |(_, reply)| reply);
-    // A host's name, a path and a number are no words.
+    // Host names, paths and numbers do not count as words.
     let words = reply
         .split_whitespace()
         .filter(|word| !(word.trim_end_matches(['.', ',', ':', ';']).contains(['.', '/', '='])));
@@ -94,8 +95,8 @@ pub(super) fn gives_none(said: &str, code: &str) -> bool {
         .all(|word| EMPTY.contains(&word))
 }
 
-/// The whole of a reply of which a report gives the first line, as Sendmail does: `550-Not taken`,
-/// whose other lines stand in the transcript.
+/// Restores a complete multi-line reply. Sendmail reports only its first line, such as `550-Not
+/// taken`, and the transcript contains the other lines.
 pub(super) fn whole(said: &str, code: &str, around: &str) -> Option<String> {
     let is_first = said.contains(&format!("{code}-")) && !said.contains(&format!("{code} "));
     if code.len() != 3 || !is_first {
@@ -104,7 +105,7 @@ pub(super) fn whole(said: &str, code: &str, around: &str) -> Option<String> {
     let mark = "<<< ";
     let mut whole = said.to_owned();
     for line in around.split(mark).skip(1).filter(|line| line.starts_with(code)) {
-        // Its own sentence begins with the code again.
+        // Sendmail's own sentence begins with the code again.
         let line = line.split(['\n', '>']).next().unwrap_or(line);
         let end = line[code.len()..]
             .find(&format!(" {code} "))
