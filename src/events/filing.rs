@@ -1,9 +1,10 @@
-//! What was learned from events goes into the suppression file, each once, whatever process learned
-//! it and wherever it was killed.
+//! Appends suppressions learned from events to the suppression file, each once, whichever process
+//! learned them and wherever it was killed.
 //!
-//! The ledger has it first, together with the event, and counts it as unfiled. One process at a
-//! time files: it records that it begins, appends, records that it is done. What was begun and not
-//! done is looked for in the file, and a line that was written in part is completed.
+//! The ledger stores a suppression first, together with its event, and marks it as unfiled. One
+//! process at a time appends: it records the beginning in the ledger, appends to the file, and
+//! records the end. Suppressions that were begun but not ended are searched in the file, and an
+//! incomplete line is completed.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,12 +19,12 @@ use crate::suppression;
 
 /// How many entries are appended in one write.
 const AT_ONCE: usize = 1_000;
-/// How long another process is waited for that files.
+/// How long to wait for another process that is appending.
 const TURN: Duration = Duration::from_secs(15 * 60);
 
-/// Appends to `file` what was learned from events and is not in it yet. Returns how many entries
-/// that were. Processes take turns by a lock in `state_dir`. When it fails the entries stay
-/// unfiled, and the ledger screens by them all the same.
+/// Appends to `file` the suppressions learned from events that it lacks. Returns how many were
+/// appended. Processes take turns with a lock in `state_dir`. After an error the entries stay
+/// unfiled; the ledger still applies them.
 pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) -> Result<u64> {
     if ledger.unfiled(1).await?.is_empty() {
         return Ok(0);
@@ -49,8 +50,8 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
             return Ok(written);
         }
         let numbers: Vec<i64> = waiting.iter().map(|unfiled| unfiled.number).collect();
-        // Those that a writer had begun with when it was stopped may be in the file, the last one
-        // in part.
+        // An interrupted writer may have written the entries that it had begun, the last one
+        // incompletely.
         let (begun, fresh): (Vec<Unfiled>, Vec<Unfiled>) =
             waiting.into_iter().partition(|unfiled| unfiled.begun);
         ledger.filed(numbers.clone(), false).await?;
@@ -72,9 +73,9 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| Error::internal(format!("writing the suppression file stopped: {e}")))?
+    tokio::task::spawn_blocking(work).await.map_err(|e| {
+        Error::internal(format!("the task that writes the suppression file failed: {e}"))
+    })?
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! Where mail to be taken in lies: files, directories, Maildirs, mboxes, standard input. Messages
-//! come one at a time, whatever is there.
+//! Reads messages from files, directories, Maildirs, mboxes and standard input, one at a time.
 //!
-//! What cannot be read is named and the rest goes on; of a message only as much as is looked at is
-//! kept in memory.
+//! An unreadable file is reported, and reading continues. Of each message only the part that is
+//! examined is kept in memory.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -15,27 +14,27 @@ use serde_json::value::RawValue;
 use super::mail::{BYTE_ORDER_MARK, LOOKED_AT};
 use crate::files;
 
-/// The most bytes of one message or of one JSON value, and of what may stand before the first: far
-/// more than any mail system carries, so that a stream without an end has one here.
+/// The maximum size, in bytes, of a message, a JSON value, or the text before the first message. It
+/// is far above the limits of mail systems, and stops reading a stream without an end.
 const MOST: u64 = 1 << 28;
 
-/// Directories within directories are followed this far; a link to a directory is not followed.
+/// The maximum depth of nested directories. Links to directories are not followed.
 const DEEPEST: usize = 16;
 
-/// A message, or what kept one from being read.
+/// A message, or the error that prevented reading it.
 #[derive(Debug)]
 pub struct Letter {
-    /// The file as it was named, or below the directory that was named; `standard input`.
+    /// The path of the file, below the directory that was named; `standard input`.
     pub file: String,
-    /// The line it begins at, in an mbox.
+    /// The line where it begins, in an mbox.
     pub line: Option<u64>,
     pub raw: io::Result<Vec<u8>>,
-    /// Recipients of a report that stand beyond what is looked at.
+    /// The number of recipients in the part of a report that is not read.
     pub left_out: u64,
 }
 
-/// Hands every message in `path` to `take`, in order of names, until it says false. `-` is standard
-/// input; `shown` is what the path is called.
+/// Calls `take` for every message in `path`, ordered by name, until `take` returns false. `-` is
+/// standard input; `shown` is the path in messages.
 pub fn each_letter(path: &Path, shown: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
     if shown == "-" {
         return each_in(io::stdin().lock(), "standard input", MOST, take);
@@ -57,14 +56,14 @@ fn each_below(
     };
     if metadata.is_dir() {
         if depth >= DEEPEST {
-            return take(failed(io::Error::other("lies too deep in directories")));
+            return take(failed(io::Error::other("is nested too deep in directories")));
         }
         return each_in_directory(path, shown, depth, take);
     }
-    // Opening a pipe waits until a process writes to it; one that was named is meant, one that lies
-    // in a directory is not.
+    // Opening a pipe blocks until a process writes to it. A pipe that the operator named is read, a
+    // pipe found in a directory is not.
     if !metadata.is_file() && depth > 0 {
-        return take(failed(io::Error::other("is no file")));
+        return take(failed(io::Error::other("is not a regular file")));
     }
     match files::refuse_devices(&metadata).and_then(|()| File::open(path)) {
         Ok(file) => each_in(BufReader::with_capacity(1 << 16, file), shown, MOST, take),
@@ -78,7 +77,8 @@ fn each_in_directory(
     depth: usize,
     take: &mut dyn FnMut(Letter) -> bool,
 ) -> bool {
-    // A Maildir holds its mail in two directories; what lies beside them is the mail reader's own.
+    // A Maildir stores its mail in these two directories. Its other files belong to the mail
+    // reader.
     let parts = ["cur", "new"]
         .map(|name| (path.join(name), format!("{}/{name}", shown.trim_end_matches('/'))));
     if parts.iter().all(|(part, _)| part.is_dir()) {
@@ -106,8 +106,8 @@ fn each_in_directory(
     })
 }
 
-/// Hands the objects of a provider's export on: one after the other, one a line, in an array, or as
-/// `items` or `events` of a page.
+/// Passes on the objects of a provider's export: consecutive values, one per line, in an array, or
+/// in the `items` or `events` of a page.
 fn each_object(
     input: impl BufRead,
     most: u64,
@@ -124,7 +124,7 @@ fn each_object(
             Err(e) => {
                 return letter(
                     u64::try_from(e.line()).ok(),
-                    Err(io::Error::other(format!("is no JSON: {e}"))),
+                    Err(io::Error::other(format!("is not valid JSON: {e}"))),
                 );
             }
         };
@@ -148,7 +148,7 @@ fn each_object(
     true
 }
 
-/// Reads up to so many bytes, which are given anew for each value.
+/// Limits the bytes read. The limit is reset for each value.
 struct Bounded<'l, R> {
     input: R,
     left: &'l Cell<u64>,
@@ -181,8 +181,8 @@ struct Page<'a> {
     events: Option<Vec<&'a RawValue>>,
 }
 
-/// Hands the messages of one stream on: an mbox where it begins like one, whatever it is called,
-/// else one message; of at most `most` bytes each.
+/// Passes on the messages of one stream: of an mbox if it begins like one, whatever its name,
+/// otherwise a single message. A message may have at most `most` bytes.
 fn each_in(
     mut input: impl BufRead,
     file: &str,
@@ -205,7 +205,7 @@ fn each_in(
     }
     let mut raw = before.bytes;
     let read = input.by_ref().take(LOOKED_AT as u64).read_to_end(&mut raw);
-    // A program that pipes a message in must not meet a closed pipe.
+    // Reads to the end, so that a program that pipes a message in does not get a broken pipe.
     let mut rest = LeftOut::default();
     match read.and_then(|_| io::copy(&mut input.take(most), &mut rest)) {
         Ok(length) if length == most => take(Letter {
@@ -221,10 +221,10 @@ fn each_in(
     }
 }
 
-/// What stood before the first line.
+/// What precedes the first non-empty line.
 struct Before {
     lines: u64,
-    /// White space of the first line, which belongs to it.
+    /// Leading white space of that line, which belongs to the message.
     bytes: Vec<u8>,
 }
 
@@ -247,7 +247,7 @@ fn skip_blanks(input: &mut impl BufRead, most: u64) -> io::Result<Before> {
             before.bytes.push(byte);
         }
     }
-    Err(too_long("what stands before the first line", most))
+    Err(too_long("the empty text before the first line", most))
 }
 
 /// Counts the recipients that a bounce report names in the part of a mail that is not read.
@@ -289,16 +289,16 @@ impl io::Write for LeftOut {
 /// A file of messages, each after a line that begins with From (RFC 4155).
 struct Mbox<R> {
     input: R,
-    /// The line that was read last.
+    /// The number of the line that was read last.
     number: u64,
-    /// A line that was read to see what follows another one.
+    /// A line that was read ahead to check what follows.
     ahead: Vec<u8>,
-    /// The most bytes of a message.
+    /// The maximum size of a message, in bytes.
     most: u64,
 }
 
 impl<R: BufRead> Mbox<R> {
-    /// Hands its messages on.
+    /// Passes on its messages.
     fn each(mut self, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
         let mut letter = |line: u64, raw: io::Result<Vec<u8>>, left_out: u64| {
             take(Letter { file: file.to_owned(), line: Some(line), raw, left_out })
@@ -332,7 +332,7 @@ impl<R: BufRead> Mbox<R> {
             }
             after_blank = line.iter().all(u8::is_ascii_whitespace);
             if raw.len() < LOOKED_AT {
-                // A line of the message that begins with From has been quoted.
+                // In an mbox, a line of the message that begins with From is quoted with `>`.
                 let quoted = line.iter().take_while(|b| **b == b'>').count();
                 let unquoted = quoted > 0 && line[quoted..].starts_with(b"From ");
                 raw.extend_from_slice(&line[usize::from(unquoted)..]);
@@ -342,7 +342,7 @@ impl<R: BufRead> Mbox<R> {
         }
     }
 
-    /// The next line; of one without an end as much as is looked at.
+    /// The next line. Of a very long line only the part that is examined.
     fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         self.number += 1;
         if !self.ahead.is_empty() {
@@ -353,9 +353,9 @@ impl<R: BufRead> Mbox<R> {
         Ok((read > 0).then_some(line))
     }
 
-    /// Whether a header follows. A sentence may begin with From and a date.
+    /// Whether a header follows. A sentence may begin with From and a date too.
     fn is_header_ahead(&mut self) -> bool {
-        // What cannot be read is met again when the next line is read.
+        // A read error occurs again when the next line is read.
         let read = self.input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut self.ahead);
         let name = self.ahead.split(|byte| *byte == b':').next().unwrap_or_default();
         let is_field = name.len() < self.ahead.len()
@@ -365,8 +365,8 @@ impl<R: BufRead> Mbox<R> {
     }
 }
 
-/// `From sender Sat Nov 21 12:00:00 2026`: a sentence that begins with From seldom has a time and a
-/// year in it.
+/// Whether a line looks like `From sender Sat Nov 21 12:00:00 2026`. A sentence that begins with
+/// From rarely contains a time and a year.
 fn is_separator(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
     let is_time = |word: &str| {
@@ -470,7 +470,7 @@ mod tests {
             ("{\"a\":\"", "x"),
             ("{}", " "),
         ] {
-            // What is looked at of a message comes first.
+            // The part of a message that is examined comes first.
             let said = endless(start, part.as_bytes());
             assert!(
                 said.len() == 1 && said[0].contains("is longer than 10000 bytes"),
@@ -488,7 +488,7 @@ mod tests {
         }
     }
 
-    /// The same bytes again and again.
+    /// An endless repetition of the same bytes.
     struct Forever(Vec<u8>, usize);
 
     impl Read for Forever {

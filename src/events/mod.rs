@@ -1,11 +1,12 @@
-//! What comes back after the hand-over, whatever way it comes, read into the [`Event`]s of
+//! Reads events that are received after submission, from any source, into the [`Event`]s of
 //! [`crate::model::event`].
 //!
-//! The rule it keeps: an event is written down once, together with the suppression that follows
-//! from it, and never changes an outcome. A person who knows where bounces go can forge mail, so an
-//! event out of mail is believed only about recipients that the ledger knows, and about no
-//! recipient where only free text names one. A verified webhook and a provider's event log are
-//! believed about every address.
+//! An event is stored once, together with the suppression that follows from it. It never changes an
+//! outcome.
+//!
+//! A person who knows the bounce address can forge mail. Events from mail are therefore trusted
+//! only for recipients that the ledger knows, and not at all if only free text names the recipient.
+//! A verified webhook and a provider's event log are trusted for every address.
 
 mod filing;
 pub(crate) mod mail;

@@ -1,23 +1,22 @@
-//! Addresses as mail programs write them: in report fields, in angle brackets, in the middle of
-//! sentences, behind the sign of a VERP.
+//! Finds addresses as mail programs write them: in report fields, in angle brackets, within
+//! sentences, and in VERP envelope senders.
 //!
-//! The rule it keeps: an address is read whole or not at all. A letter of another script, a sign
-//! before it, an escape (RFC 6533) that cannot be read never make a shorter one of it, which may be
-//! that of another person.
+//! An address is read completely or not at all. A letter of another script, a sign before the
+//! address, or an unreadable escape (RFC 6533) must never yield a shorter address, because that may
+//! belong to another person.
 
 use std::collections::HashSet;
 
 use crate::model::address::Address;
 
-/// The longest text that can be an address (RFC 5321 section 4.5.3.1.3) with some room for
-/// brackets.
+/// The maximum length of an address (RFC 5321 section 4.5.3.1.3), plus some room for brackets.
 const LONGEST: usize = 320;
 
-/// So many addresses of one text are looked at: a report about a hundred thousand people, and some
-/// more.
+/// The maximum number of addresses to read from one text: more than a report about a hundred
+/// thousand recipients.
 pub(super) const MOST: usize = 200_000;
 
-/// The address of a report's field: `rfc822; ann@example.com`, `<SMTP:ann@example.com>`, `utf-8;
+/// The address in a report's field: `rfc822; ann@example.com`, `<SMTP:ann@example.com>`, `utf-8;
 /// m\x{FC}ller@example.com`.
 pub(super) fn of_field(value: &str) -> Option<String> {
     let value = unescaped(value_of(value));
@@ -29,15 +28,15 @@ pub(super) fn of_field(value: &str) -> Option<String> {
         .or_else(|| all_in(&value).into_iter().next())
 }
 
-/// The address of a field whose system left it in the form of `ORCPT` (RFC 3461 section 4.2: `+2B`
-/// is a plus), where that is another one.
+/// The decoded address of a field that was left in the `ORCPT` encoding (RFC 3461 section 4.2:
+/// `+2B` is a plus). `None` if decoding changes nothing.
 pub(super) fn of_xtext(value: &str) -> Option<String> {
     let plain = from_xtext(value_of(value))?;
     of_field(&format!("utf-8;{plain}"))
 }
 
-/// The address of a field whose host has no dot in its name, as hosts have for their neighbours:
-/// `rfc822; ann@intranet`.
+/// The address of a field if its host has no dot in its name, as in local networks: `rfc822;
+/// ann@intranet`.
 pub(super) fn undotted(value: &str) -> Option<String> {
     let value = unescaped(value_of(value));
     let bare = bare(&value);
@@ -49,7 +48,7 @@ pub(super) fn undotted(value: &str) -> Option<String> {
     is_name.then(|| Address::parse(bare).ok()).flatten().map(Address::into_string)
 }
 
-/// Whether a field that is to name an address names one that cannot be read.
+/// Whether a field contains an address that cannot be parsed.
 pub(super) fn is_unreadable(value: &str) -> bool {
     let kind = typed(value).map_or("", |(kind, _)| kind).trim().to_ascii_lowercase();
     (kind.is_empty() || kind == "rfc822" || kind.starts_with("utf-8"))
@@ -58,7 +57,8 @@ pub(super) fn is_unreadable(value: &str) -> bool {
         && undotted(value).is_none()
 }
 
-/// RFC 3464 section 2.3.2: a type, a semicolon, the address; many leave the type out.
+/// The address part of a field. RFC 3464 section 2.3.2 defines a type, a semicolon and the address;
+/// many servers omit the type.
 fn value_of(value: &str) -> &str {
     typed(value).map_or(value, |(_, rest)| rest).trim()
 }
@@ -70,7 +70,7 @@ fn typed(value: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// A field's address without brackets, the name of a protocol, and a comment behind it.
+/// A field's address without brackets, protocol name and trailing comment.
 fn bare(value: &str) -> &str {
     let value = value
         .strip_prefix('<')
@@ -92,7 +92,8 @@ fn bare(value: &str) -> &str {
     value.split([' ', '\t', '(']).next().unwrap_or_default()
 }
 
-/// Whether an address names a host that mail can be for: with a point, and not by its number.
+/// Whether an address has a domain that mail can be sent to: one with a dot that is not an IP
+/// address.
 fn is_mailable(address: &str) -> bool {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
     let top = domain.rsplit('.').next().unwrap_or_default();
@@ -101,8 +102,8 @@ fn is_mailable(address: &str) -> bool {
         && !address.contains(char::REPLACEMENT_CHARACTER)
 }
 
-/// A text with the escapes of RFC 6533 section 3 (`\x{FC}`) read, but for those that stand for no
-/// letter or sign.
+/// Decodes the escapes of RFC 6533 section 3 (`\x{FC}`). Leaves escapes of control characters and
+/// white space unchanged.
 pub(super) fn unescaped(text: &str) -> String {
     const OPENS: &str = "\\x{";
     let mut out = String::with_capacity(text.len());
@@ -131,7 +132,7 @@ pub(super) fn unescaped(text: &str) -> String {
     out
 }
 
-/// A text whose `+HH` are read, where it holds any and the result is text.
+/// Decodes `+HH` sequences. `None` if there are none, or if the result is not valid text.
 fn from_xtext(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -148,7 +149,7 @@ fn from_xtext(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|plain| plain != text)
 }
 
-/// Every address in a text, in order, each once, with the letters as they stand there.
+/// Every address in a text, in order, each once, in its original spelling.
 pub(super) fn all_in(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -165,7 +166,7 @@ pub(super) fn all_in(text: &str) -> Vec<String> {
     found
 }
 
-/// Every address in a text in lowercase, with the place where it stands first.
+/// Every address in a text, in lowercase, with its first position.
 pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
     let mut found = std::collections::HashMap::new();
     for (at, _) in text.match_indices('@') {
@@ -176,7 +177,7 @@ pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
     found
 }
 
-/// The address around an `@`, and where it begins.
+/// The address around an `@`, and its start position.
 fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let before = &text[..at];
     let start = if let Some(inner) = before.strip_suffix('"') {
@@ -194,14 +195,14 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let end = end_of_domain(after);
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
     let behind = text[at + 1 + domain.len()..].trim_start_matches(['.', '-', '_']).chars().next();
-    // `"ann@example.com"@example.net`: the text in quotation marks is part of a local part.
+    // `"ann@example.com"@example.net`: the quoted text is part of a local part.
     if text[at + 1 + domain.len()..]
         .strip_prefix("\"@")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric()))
     {
         return None;
     }
-    // What goes on, or was escaped, is not the whole of an address.
+    // Escaped or adjacent characters show that the address is not complete.
     if goes_on_before(&before[..start])
         || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~'))
         || goes_on_behind(&text[end + at + 1..])
@@ -212,7 +213,7 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     if runs_into_sentence(local, behind) || runs_into_word(domain) {
         return None;
     }
-    // The form of X.400 holds the address that it was made of:
+    // An X.400 address contains the mail address it was derived from:
     // `c=US;p=IKON;dda:SMTP=ann@example.com`.
     let local = local
         .get(..5)
@@ -226,7 +227,7 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     Address::parse(&address).ok().map(|address| (at - local.len(), address.into_string()))
 }
 
-/// A local part without the sign before it, where its partner stands behind the address:
+/// A local part without its opening quotation sign, if the closing one follows the address:
 /// `'ann@example.com'`.
 fn within_signs(local: &str, behind: Option<char>) -> &str {
     const PAIRS: [(char, &[char]); 7] = [
@@ -246,8 +247,8 @@ fn within_signs(local: &str, behind: Option<char>) -> &str {
         .map_or(local, |(open, _)| local.trim_start_matches(*open))
 }
 
-/// Whether the text before may be the beginning of a longer local part: it ends with a sign or an
-/// escape of some form (`m&uuml;ller@`, `o’brien@`), and not with the opening sign of a quotation.
+/// Whether the local part may continue to the left: the text before it ends with an escape or a
+/// joining sign (`m&uuml;ller@`, `o’brien@`), not with an opening quotation mark.
 fn goes_on_before(before: &str) -> bool {
     let mut chars = before.chars().rev();
     let Some(last) = chars.next() else { return false };
@@ -266,7 +267,7 @@ fn goes_on_before(before: &str) -> bool {
     }
 }
 
-/// The end of a text without its last sign, as much of it as an escape can be long.
+/// The end of a text without its last sign, limited to the maximum length of an escape.
 fn near(before: &str) -> &str {
     let mut start = before.len().saturating_sub(16);
     while !before.is_char_boundary(start) {
@@ -275,7 +276,7 @@ fn near(before: &str) -> &str {
     before[start..].trim_end_matches([';', '>'])
 }
 
-/// Whether a letter in some form of escape stands behind a domain.
+/// Whether an escaped letter follows a domain.
 fn goes_on_behind(behind: &str) -> bool {
     let is_entity = |rest: &str| {
         rest.bytes()
@@ -286,7 +287,7 @@ fn goes_on_behind(behind: &str) -> bool {
     behind.starts_with("\\x") || behind.strip_prefix('&').is_some_and(is_entity)
 }
 
-/// Whether an entity of HTML stands for a letter, as most do.
+/// Whether an HTML entity represents a letter. Most do.
 fn is_letter(entity: &str) -> bool {
     const SIGNS: [&str; 13] = [
         "lt", "gt", "quot", "amp", "apos", "nbsp", "laquo", "raquo", "ldquo", "rdquo", "#34",
@@ -297,29 +298,29 @@ fn is_letter(entity: &str) -> bool {
         && !SIGNS.contains(&entity)
 }
 
-/// Whether an entry in brackets has begun before a quotation mark: `<bin/vacation "Vacation
+/// Whether a quotation mark is inside angle brackets that began earlier: `<bin/vacation "Vacation
 /// Mail"@host>` is a program and its argument.
 fn is_behind_program(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default();
     line.rsplit_once('<').is_some_and(|(_, inner)| !inner.contains('>') && !inner.trim().is_empty())
 }
 
-/// The place of the quotation mark that opens a quoted local part which ends where `inner` ends. An
-/// escaped one is part of it.
+/// The position of the quotation mark that opens the quoted local part ending at `inner`'s end.
+/// Escaped quotation marks are part of it.
 fn open_quote(inner: &str) -> Option<usize> {
     let is_escaped =
         |at: usize| inner[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
     inner.rmatch_indices('"').map(|(at, _)| at).find(|at| !is_escaped(*at))
 }
 
-/// Whether it cannot be seen where a sentence ends and the address begins: in a script that puts no
-/// space between words, which goes on behind the address. Cut off at the wrong place it may be the
-/// address of another person.
+/// Whether the boundary between a sentence and the address is unclear, because the script has no
+/// spaces between words and the text continues after the address. A wrong boundary may yield
+/// another person's address.
 fn runs_into_sentence(local: &str, behind: Option<char>) -> bool {
     behind.is_some_and(is_unspaced) && local.chars().any(is_unspaced)
 }
 
-/// Whether a word runs on behind the domain: `ann@example.comThe mailbox is full`.
+/// Whether a word directly follows the domain: `ann@example.comThe mailbox is full`.
 fn runs_into_word(domain: &str) -> bool {
     let top = domain.rsplit('.').next().unwrap_or_default();
     let small = top.bytes().take_while(u8::is_ascii_lowercase).count();
@@ -329,13 +330,13 @@ fn runs_into_word(domain: &str) -> bool {
         && rest.get(1).is_some_and(u8::is_ascii_lowercase)
 }
 
-/// Letters of scripts that are written without spaces.
+/// Letters of scripts without spaces between words.
 fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{ff66}'..='\u{ff9f}' | '\u{e00}'..='\u{e7f}')
 }
 
-/// What ends a word in any script: white space, quotation marks, dashes, the signs of Chinese and
-/// Japanese.
+/// Characters that end a word in any script: white space, quotation marks, dashes, Chinese and
+/// Japanese punctuation.
 fn is_mark(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -349,8 +350,9 @@ fn is_local(c: char) -> bool {
         || (!c.is_ascii() && !is_mark(c))
 }
 
-/// Where the domain at the beginning of a text ends. A letter of a script without spaces is part of
-/// it where it begins a label, and ends it behind other letters: `例え.jp`, `example.jpは`.
+/// The end of the domain at the beginning of a text. A letter of a script without spaces belongs to
+/// the domain at the beginning of a label. After other letters it ends the domain: `例え.jp`,
+/// `example.jpは`.
 fn end_of_domain(text: &str) -> usize {
     let mut is_foreign = true;
     for (at, c) in text.char_indices() {
@@ -371,7 +373,7 @@ fn end_of_domain(text: &str) -> usize {
     text.len()
 }
 
-/// Whether an address belongs to a mail system and not to a person.
+/// Whether an address belongs to a mail system, not to a person.
 pub(super) fn is_daemon(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     const DAEMONS: &[&str] = &[
@@ -396,16 +398,16 @@ pub(super) fn is_daemon(address: &str) -> bool {
         || matches!(local.as_str(), "maild" | "mdaemon" | "uucp" | "mmdf" | "root" | "daemon")
 }
 
-/// The recipient in an envelope sender of the common forms of VERP:
-/// `bounces+ann=example.com@acme.example`, `news-return-12-ann=example.com@…`.
+/// The recipient encoded in a VERP envelope sender: `bounces+ann=example.com@acme.example`,
+/// `news-return-12-ann=example.com@…`.
 pub(super) fn of_verp(envelope_sender: &str) -> Option<String> {
     let local = envelope_sender.rsplit_once('@')?.0;
     let (left, domain) = local.rsplit_once('=')?;
     if !domain.contains('.') || left.contains('=') {
         return None;
     }
-    // What is before the address ends in the sign that separates it: + first, for a local part may
-    // well hold a hyphen.
+    // A separator precedes the encoded address. A plus is tried before a hyphen, because a local
+    // part may contain a hyphen.
     let local = match left.rsplit_once('+') {
         Some((_, local)) => local,
         None => left.rsplit_once('-').map_or(left, |(_, local)| local),
@@ -504,7 +506,7 @@ mod tests {
             );
             assert!(is_unreadable(&format!("rfc822;{text}")), "{text}");
         }
-        // A field is an address and no sentence.
+        // The value of a field is an address, not a sentence.
         for text in [
             "o\u{2019}brien@example.com",
             "ann\u{2013}bea@example.com",

@@ -1,13 +1,12 @@
-//! Automatic answers in many languages, none of which is a bounce: absences, people who have left,
-//! tickets, challenges, receipts.
+//! Tests with automatic replies in many languages, none of which is a bounce: absences, people who
+//! have left, tickets, challenges, receipts.
 //!
-//! The rule they are there for: whatever an automatic answer says, whichever address it names and
-//! whatever it quotes, it suppresses no address.
+//! An automatic reply never suppresses an address, whatever it says, names or quotes.
 
 use super::*;
 
-/// Language, subject, body. The bodies say what bounces say too: that a person is not there any
-/// more, that something was not possible.
+/// Language, subject, body. The bodies contain phrases that bounces contain too: a person is no
+/// longer there, something was not possible.
 const ANSWERS: &[(&str, &str, &str)] = &[
     (
         "English, away",
@@ -249,7 +248,7 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The header of an answer as different programs write it.
+/// The header of an automatic reply, as different programs write it.
 const HEADERS: [(&str, &str); 7] = [
     ("RFC 3834", "Return-Path: <>\nAuto-Submitted: auto-replied\n"),
     ("null path alone", "Return-Path: <>\n"),
@@ -266,7 +265,7 @@ const HEADERS: [(&str, &str); 7] = [
     ),
 ];
 
-/// The quoted text below the answer.
+/// The quoted text below the automatic reply.
 const QUOTED: [&str; 5] = [
     "",
     "\n> From: News <news@acme.example>\n> To: ann@example.com\n> Subject: November news\n>\n> Hello Ann\n",
@@ -286,10 +285,10 @@ fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever
         for (program, header) in HEADERS {
             for (number, quoted) in QUOTED.iter().enumerate() {
                 if subject.starts_with("Fwd:") && quoted.contains("MAILER-DAEMON") {
-                    // That is a bounce which a person passes on.
+                    // This is a bounce that a person forwards.
                     continue;
                 }
-                // An answer of a help desk never reports a recipient either.
+                // An automatic reply of a help desk never reports a recipient either.
                 let from = ["Ann <ann@example.com>", "Desk <desk@example.com>"][number % 2];
                 let raw = format!(
                     "{header}From: {from}\nTo: bounce+89abcdef0123456789abcdef@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
@@ -392,7 +391,7 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
     }
 }
 
-/// The recipients that a message would suppress, by itself or where the ledger knows the person.
+/// The recipients that a message would suppress, on its own or if the ledger knows them.
 fn suppressed(raw: &str) -> Vec<String> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let believed =
@@ -478,7 +477,7 @@ const PEOPLE: &[(&str, &str, &str, &str, &str)] = &[
 #[test]
 fn whoever_writes_about_a_bounce_by_hand_suppresses_nobody() {
     for (path, from, fields, subject, body) in PEOPLE {
-        // Some programs that fetch mail leave the path out.
+        // Some programs that fetch mail omit the Return-Path.
         for path in [format!("Return-Path: <{path}>\n"), String::new()] {
             let raw = format!(
                 "{path}From: {from}\nTo: news@acme.example\n{fields}Subject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\nHello,\n{body}\nJoe\n"

@@ -1,5 +1,5 @@
-//! Complaints from feedback loops (RFC 5965), and the forms that Microsoft and others use instead
-//! of it.
+//! Reads complaints from feedback loops (RFC 5965), and from Microsoft and others that use their
+//! own formats.
 
 use super::addresses;
 use super::correlation::bare_id;
@@ -8,18 +8,18 @@ use super::parts::Parts;
 use super::returned::split_original;
 use crate::model::event::Class;
 
-/// What a feedback loop reports.
+/// A report of a feedback loop.
 #[derive(Clone, Debug)]
 pub(super) struct Complaint {
     pub(super) class: Class,
-    /// RFC 5965 has no word for it, and yet loops send it: the person asks to be taken off.
+    /// The recipient asks to be removed from the list. RFC 5965 does not define such a type, but
+    /// some feedback loops send it.
     pub(super) is_opt_out: bool,
-    /// Reports about our authentication (RFC 6591) and the like, which contain no complaint.
+    /// Another kind of report without a complaint, such as one about authentication (RFC 6591).
     pub(super) is_no_complaint: bool,
     pub(super) recipients: Vec<String>,
     pub(super) said: String,
-    /// The Message-ID of a message that stands in the text; empty where it came as a part of its
-    /// own.
+    /// The Message-ID of a message quoted in the text; empty if the message was attached.
     pub(super) message_id: String,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn read(parts: &Parts) -> Option<Complaint> {
         Some(report) => Some(of_report(parts, report)),
         None => {
             if parts.report_type == "feedback-report" {
-                // The machine's part is torn or lies in the text.
+                // The machine-readable part is damaged, or was moved into the text.
                 let text = parts
                     .texts
                     .iter()
@@ -70,8 +70,8 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
         "other" => Class::Other,
         _ => Class::Abuse,
     };
-    // RFC 5965 section 3.2: Original-Rcpt-To may come several times, and may be redacted;
-    // Removal-Recipient asks for the same.
+    // RFC 5965 section 3.2: Original-Rcpt-To may occur several times and may be redacted.
+    // Removal-Recipient means the same recipient.
     let named = |name: &str| -> Vec<String> {
         fields
             .iter()
@@ -86,8 +86,8 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
             recipients = named(name);
         }
     }
-    // A field that cannot be read is about an unknown recipient, and not about those that the
-    // message names.
+    // A field that cannot be parsed means an unknown recipient. The recipients named in the
+    // returned message are not used then.
     let is_unreadable = fields
         .iter()
         .any(|(name, value)| name == "original-rcpt-to" && addresses::is_unreadable(value));
@@ -104,10 +104,10 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
     }
 }
 
-/// Hotmail's junk mail reporting: the message itself comes back in a mail from their staff, its
-/// recipient in a field of its own.
+/// Hotmail's junk mail reports. A mail from Hotmail staff contains the reported message, with its
+/// recipient in a separate field.
 fn of_hotmail(parts: &Parts) -> Option<Complaint> {
-    // The message comes back as an attachment, or as it was with this field put in.
+    // The reported message is attached, or this field was added to the message itself.
     let marked = get(&parts.original, "x-hmxmroriginalrecipient")
         .or_else(|| parts.get("x-hmxmroriginalrecipient"));
     let subject = parts.subject.to_ascii_lowercase();
@@ -128,8 +128,8 @@ fn of_hotmail(parts: &Parts) -> Option<Complaint> {
     Some(Complaint::of_abuse(recipients, "feedback loop: junk mail report"))
 }
 
-/// SpamCop sends a text with the message below, and takes out its recipient; its Message-ID is
-/// left.
+/// SpamCop sends a text with the reported message below. It removes the recipient but keeps the
+/// Message-ID.
 fn of_spamcop(parts: &Parts) -> Option<Complaint> {
     let from = addresses::all_in(parts.get("from")?);
     let is_theirs =
@@ -147,7 +147,7 @@ fn of_spamcop(parts: &Parts) -> Option<Complaint> {
     Some(Complaint { message_id, ..Complaint::of_abuse(Vec::new(), "SpamCop report") })
 }
 
-/// The one recipient that the header of the reported message names.
+/// The only recipient in the header of the reported message.
 fn of_original(parts: &Parts) -> Vec<String> {
     for name in ["x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"] {
         let all: Vec<String> = get(&parts.original, name)
@@ -163,7 +163,7 @@ fn of_original(parts: &Parts) -> Vec<String> {
     Vec::new()
 }
 
-/// RFC 6590: what a loop puts in the place of an address it does not tell.
+/// Whether a feedback loop has replaced the address by a placeholder (RFC 6590).
 fn is_redacted(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     local.contains("redacted")

@@ -1,4 +1,4 @@
-//! What all events of one message share.
+//! The fields that all events of one message share.
 
 use jiff::Timestamp;
 
@@ -8,13 +8,14 @@ use super::parts::Parts;
 use crate::message::token_of;
 use crate::model::event::{Event, EventKind, Source};
 
-/// The event that all others of a message are made of.
+/// The template for all events of a message.
 pub(super) fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timestamp) -> Event {
     let date = parts
         .get("date")
         .and_then(mail_parser::DateTime::parse_rfc822)
         .and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
-    // A clock that is far off must not move an event out of every window.
+    // A date that is far off, from a wrong clock, is ignored. Otherwise pause rules and reports
+    // would miss the event.
     let at = date
         .filter(|at| *at <= now + jiff::SignedDuration::from_hours(24))
         .filter(|at| at.as_second() > 0);
@@ -24,7 +25,7 @@ pub(super) fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timesta
     }
     event.message_id = headers::get(&parts.original, "message-id").map(bare_id).unwrap_or_default();
     if token_of(&event.message_id).is_none() {
-        // Some return only a text, and some give the message another id and name ours as a
+        // Some servers return only text. Others give the message a new id and mention our id as a
         // reference.
         let names = ["references", "in-reply-to", "x-original-message-id"];
         if let Some(ours) = names
@@ -40,7 +41,7 @@ pub(super) fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timesta
     event
 }
 
-/// One line of at most 300 characters.
+/// Shortens to one line of at most 300 characters.
 pub(super) fn shortened(text: &str) -> String {
     let mut out = String::new();
     for word in text.split_whitespace() {

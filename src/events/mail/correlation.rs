@@ -1,11 +1,11 @@
-//! What leads from a message back to the one that it is about: the addresses that it was sent to,
-//! and the token or the recipient in them.
+//! Finds the message that a bounce is about: the addresses that the bounce was sent to, and the
+//! token or recipient encoded in them.
 
 use super::addresses;
 use super::parts::Parts;
 use crate::message::is_token;
 
-/// The most characters of a message id that is kept.
+/// The maximum length of a stored message id, in characters.
 pub(super) const LONGEST_ID: usize = 250;
 
 pub(super) fn bare_id(text: &str) -> String {
@@ -19,7 +19,7 @@ pub(super) fn bare_id(text: &str) -> String {
         .collect()
 }
 
-/// The addresses that the message itself was sent to.
+/// The addresses that the bounce itself was sent to.
 pub(super) fn own_addresses(parts: &Parts) -> Vec<String> {
     ["delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to"]
         .iter()
@@ -28,7 +28,7 @@ pub(super) fn own_addresses(parts: &Parts) -> Vec<String> {
         .collect()
 }
 
-/// The token of a bounce address: what is between the last + or - and the @.
+/// The token in the local part of a bounce address.
 pub(super) fn token(parts: &Parts) -> Option<String> {
     own_addresses(parts).iter().find_map(|address| {
         let local = address.rsplit_once('@')?.0;

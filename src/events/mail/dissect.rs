@@ -1,9 +1,9 @@
-//! Takes a message apart: its own header, what people are meant to read, the reports of machines,
-//! the returned message.
+//! Splits a message into its header, its texts, its machine-readable reports and the returned
+//! message.
 //!
-//! Nothing here trusts the Content-Type alone: gateways rename parts, cut messages in the middle
-//! and nest reports in forwards. Depth and amount are bounded, so a message made to be expensive is
-//! read in part.
+//! Does not rely on the Content-Type alone, because gateways rename parts, truncate messages and
+//! nest reports in forwards. Depth and size are limited, so a message built to be expensive is read
+//! only in part.
 
 use bytes::Bytes;
 
@@ -13,17 +13,17 @@ use super::mime::{self, Part, decoded, header_of};
 use super::origin;
 use super::parts::Parts;
 
-/// So many messages in one are followed.
+/// The maximum number of nested messages to read.
 const MOST_NESTED: usize = 6;
 
-/// How much text of one message is looked at: enough for a hundred thousand people.
+/// The maximum length of text to read from one message: enough for a hundred thousand recipients.
 const MOST_TEXT: usize = 32 << 20;
 
-/// How much of a part in HTML is looked at, which is slow to make text of.
+/// The maximum length of an HTML part to read, because converting HTML to text is slow.
 const MOST_HTML: usize = 256 << 10;
 
 impl Parts {
-    /// Takes a message apart; `None` when there is no header to begin with.
+    /// Splits a message; `None` if it does not begin with a header.
     pub(super) fn of(raw: &Bytes) -> Option<Self> {
         let mut parts = Self { header: fields(&decoded(header_of(raw))), ..Self::default() };
         if parts.header.is_empty() {
@@ -34,7 +34,8 @@ impl Parts {
             .subject
             .take()
             .unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
-        // In what a person writes a quoted report stays a quotation.
+        // Done only for mail from a mail system. If a person quotes a report, it stays part of the
+        // text.
         if matches!(cut.parts.as_slice(), [part] if part.kind == "text")
             && origin::is_from_mail_system(&parts)
             && let Some(whole) = mime::with_lost_boundary(&cut.parts[0].body)
@@ -52,20 +53,20 @@ impl Parts {
             && parts.complaints.is_empty()
             && parts.nested.is_empty()
         {
-            // A declared type that is not kept to: the body is taken as it stands.
+            // The body does not match its declared type, so it is read as text.
             parts.texts.push(cut_to(decoded(&raw[header_of(raw).len()..]), &mut left));
         }
         Some(parts)
     }
 
-    /// Keeps the header of the first message that was returned.
+    /// Stores the header of the first returned message.
     fn returned(&mut self, header: &str) {
         if self.original.is_empty() {
             self.original = fields(header);
         }
     }
 
-    /// Puts a part where it belongs. `left` is how much text is still looked at.
+    /// Sorts a part by its type. `left` is how much more text may be read.
     fn sort(&mut self, part: &Part, left: &mut usize) {
         let text = |left: &mut usize| cut_to(unescaped(&part.text()), left);
         match (part.kind.as_str(), part.subtype.as_str()) {
@@ -80,7 +81,7 @@ impl Parts {
                     self.nested.push(part.body.clone());
                 }
             }
-            // The machine's report is bounded by the message alone.
+            // The size of the machine-readable report is limited only by the size of the message.
             (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => {
                 self.statuses.push(unescaped(&part.text()))
             }
@@ -102,8 +103,8 @@ impl Parts {
     }
 }
 
-/// HTML with a line break before each block, which the reader of HTML leaves out behind an inline
-/// element: `<a>ann@example.com</a><p>No`.
+/// Adds a line break before each HTML block. The HTML converter omits it after an inline element:
+/// `<a>ann@example.com</a><p>No`.
 fn with_breaks(html: &str) -> String {
     const BLOCKS: [&str; 6] = ["p", "div", "tr", "table", "ul", "li"];
     let is_block = |tag: &str| BLOCKS.iter().any(|name| tag.eq_ignore_ascii_case(name));

@@ -1,12 +1,12 @@
-//! Delivery status notifications (RFC 3464): blocks of fields, the first about the message, each
-//! other one about a recipient.
+//! Reads delivery status notifications (RFC 3464): blocks of fields, the first about the message,
+//! each other one about a recipient.
 
 use jiff::Timestamp;
 
 use super::addresses;
 use super::headers::field;
 
-/// What a report says about one recipient.
+/// A report's fields about one recipient.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recipient {
     pub(super) final_recipient: String,
@@ -24,7 +24,7 @@ impl Recipient {
         self.action.is_empty() && self.status.is_empty() && self.diagnostic.is_empty()
     }
 
-    /// What the remote system said, or the comment that stands behind the status.
+    /// The remote server's reply, or the comment after the status.
     pub(super) fn said(&self) -> &str {
         if self.diagnostic.is_empty() {
             self.status.split_once([' ', '(']).map_or("", |(_, comment)| comment)
@@ -33,13 +33,13 @@ impl Recipient {
         }
     }
 
-    /// Whether it is to name an address that cannot be read, and names no other.
+    /// Whether the report names an address that cannot be parsed, and no other address.
     pub(super) fn is_unreadable(&self) -> bool {
         let named = [&self.original_recipient, &self.final_recipient];
         named.iter().any(|value| addresses::is_unreadable(value)) && self.addresses().is_empty()
     }
 
-    /// The address of a host without a dot in its name, where it names no other.
+    /// An address whose host has no dot in its name, if the report names no other address.
     pub(super) fn undotted(&self) -> Option<String> {
         if !self.addresses().is_empty() {
             return None;
@@ -49,14 +49,14 @@ impl Recipient {
             .find_map(|value| addresses::undotted(value))
     }
 
-    /// The addresses that it names: original, which is the one that we wrote to (RFC 3464 section
-    /// 2.3.1), final, actual; those that are none are left out.
+    /// The valid addresses in the report's fields: original (the address we mailed, RFC 3464
+    /// section 2.3.1), final, actual.
     pub(super) fn addresses(&self) -> Vec<String> {
         let named = [&self.original_recipient, &self.final_recipient, &self.actual_recipient];
         let mut found: Vec<String> = Vec::new();
         let plain = named.iter().filter_map(|value| addresses::of_field(value));
-        // Some copy what they were given without reading it. As it stands it may be an address as
-        // well.
+        // Some servers copy the `ORCPT` value without decoding it. The undecoded value may be a
+        // valid address as well.
         let (foreign, rest): (Vec<String>, Vec<String>) = named
             .iter()
             .filter_map(|value| addresses::of_xtext(value))
@@ -70,7 +70,7 @@ impl Recipient {
     }
 }
 
-/// Whether a text holds the fields of a report, whatever its part is called.
+/// Whether a text contains the fields of a report, whatever the type of its part.
 pub(super) fn is_status(text: &str) -> bool {
     let lines = || text.lines().map(str::trim_start);
     let begins = |line: &str, name: &str| {
@@ -82,9 +82,11 @@ pub(super) fn is_status(text: &str) -> bool {
         })
 }
 
-/// The recipients that a report names, in order. The fields of one may come in any order; blocks
-/// that run into each other are separated by the field that begins one, and fields that a stray
-/// empty line has cut off go to the recipient beside them.
+/// The recipients that a report names, in order.
+///
+/// The fields of a recipient may come in any order. If blocks run into each other, the field that
+/// begins a block separates them. If a stray empty line separates fields from their recipient, they
+/// are assigned to the adjacent recipient.
 pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     let mut found: Vec<Recipient> = Vec::new();
     let mut astray = Recipient::default();
@@ -111,7 +113,7 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
                     }
                     found.push(recipient);
                 }
-                // Fields after a recipient's name are more likely its own than fields before the
+                // Fields after a recipient's name more likely belong to it than fields before the
                 // name.
                 Some(last) if last.says_nothing() || is_filled_from_above => {
                     is_filled_from_above = false;
@@ -129,7 +131,7 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     found
 }
 
-/// What a report says about a recipient that it does not name.
+/// The fields about a recipient that the report does not name.
 pub(super) fn nameless(text: &str) -> Option<Recipient> {
     let mut recipient = Recipient::default();
     for (name, value) in blocks(text).iter().flatten() {
@@ -138,7 +140,7 @@ pub(super) fn nameless(text: &str) -> Option<Recipient> {
     Some(recipient).filter(|recipient| !recipient.says_nothing())
 }
 
-/// The blocks of a report, each as its unfolded fields.
+/// The blocks of a report, each as a list of unfolded fields.
 fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     let mut blocks: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for line in text.lines() {
@@ -149,8 +151,8 @@ fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
         }
         let Some(block) = blocks.last_mut() else { continue };
         let read = field(line.trim());
-        // Some systems indent the whole report, so an indented line that begins with a known
-        // field name is a new field and no continuation.
+        // Some servers indent the whole report. An indented line that begins with a known field
+        // name is therefore a new field, not a continuation.
         if (line.starts_with([' ', '\t']) || read.is_none())
             && read.as_ref().is_none_or(|(name, _)| !is_known(name))
             && let Some((_, value)) = block.last_mut()
@@ -166,7 +168,7 @@ fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     blocks
 }
 
-/// A block cut before each field that names another recipient than the one before it.
+/// Splits a block before each field that names a further recipient.
 fn people(block: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
     let mut people: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for (name, value) in block {

@@ -1,10 +1,10 @@
-//! Who wrote a message in the words of a bounce: a mail system, or a person who mentions one, asks
-//! about one or passes one on.
+//! Decides whether a message with the text of a bounce was written by a mail system, or by a person
+//! who mentions, asks about or forwards a bounce.
 //!
-//! The rule it keeps: words alone suppress no address. What is learned needs something that only
-//! programs do: the null path (RFC 5321 section 4.5.5), the address of a mailer daemon, a header
-//! that calls the message automatic, a report, or the message that came back, returned by a mail
-//! system. Whatever else reads like a bounce is an event all the same, and hearsay.
+//! Text alone suppresses no address. A suppression needs evidence that only programs produce: the
+//! null return path (RFC 5321 section 4.5.5), the address of a mailer daemon, a header that marks
+//! the message as automatic, a report, or the returned message, sent by a mail system. Any other
+//! message that reads like a bounce becomes an event marked as hearsay.
 
 use std::collections::HashSet;
 
@@ -20,19 +20,19 @@ use super::text::Bounce;
 use crate::replies::bounce::codes_in;
 use crate::replies::{Meaning, gives_reason, normal, text_reason, without_addresses};
 
-/// What a message in free text is.
+/// The kind of evidence that a message in free text gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// No bounce.
+    /// It is not a bounce.
     None,
-    /// The words of one, which a person can write too.
+    /// It has the text of a bounce, which a person can write too.
     Words,
     /// A program wrote it.
     Program,
 }
 
-/// What free text is. One sign is never enough: a person may pass a bounce on or ask about one, and
-/// a program that answers may use the words of one. `subject` says that the subject is that of a
+/// Classifies free text. One sign is never enough: a person may forward a bounce or ask about one,
+/// and an automatic reply may use the same phrases. `subject` says that the subject is that of a
 /// bounce.
 pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
     let said = unquoted(&bounce.said);
@@ -43,7 +43,8 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     let gives_why = gives_why(bounce);
     let is_program = is_from_program(parts);
     if is_from_mail_system(parts) {
-        // Words that are no known sentence are those of a program only where nothing is answered.
+        // Text without a known sentence of a mail system counts as a program's only if the message
+        // is not a reply.
         let is_signed = signed || (says_failure && !is_answering(parts));
         return match () {
             () if is_program && (subject || is_signed || quotes_reply || is_warning) => {
@@ -64,8 +65,8 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     if is_answer(&parts.subject) || is_own_answer(parts, bounce) {
         return Evidence::None;
     }
-    // That it came to an address with a token proves nothing: answers go to the envelope sender
-    // too.
+    // That the message was sent to an address with a token proves nothing, because replies go to
+    // the envelope sender too.
     let names_original = bounce.has_original && bounce.names_recipient_of_original;
     if has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject)
     {
@@ -84,14 +85,14 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     }
 }
 
-/// Whether what is said about a recipient holds a reply code or a reason.
+/// Whether the text about a recipient contains a reply code or a reason.
 fn gives_why(bounce: &Bounce) -> bool {
     bounce.recipients.iter().take(20).any(|(_, about)| {
         !codes_in(about).code.is_empty() || gives_reason(&without_addresses(&normal(about)))
     })
 }
 
-/// Whether a short text that names an address says that it does not exist, or is full.
+/// Whether a short text that names an address says that it does not exist or is full.
 pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     const SHORT: usize = 600;
     said.len() < SHORT && !bounce.recipients.is_empty() && {
@@ -100,7 +101,7 @@ pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     }
 }
 
-/// Whether it left with a return path that takes replies, as people's mail does.
+/// Whether the return path accepts replies, like that of a person's mail.
 fn is_ordinary_path(parts: &Parts) -> bool {
     const MACHINES: [&str; 9] =
         ["daemon", "gateway", "virus", "smtp", "mailer", "noreply", "no-reply", "system", "master"];
@@ -110,8 +111,8 @@ fn is_ordinary_path(parts: &Parts) -> bool {
     })
 }
 
-/// Whether a message comes from the address that it says is out of reach, as an answer does
-/// and no bounce.
+/// Whether the message comes from the address that it reports as unreachable. A reply may; a bounce
+/// does not.
 fn is_own_answer(parts: &Parts, bounce: &Bounce) -> bool {
     let from = parts.get("from").map(all_in).unwrap_or_default();
     let from: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();

@@ -1,5 +1,5 @@
-//! Bounces that were read wrongly: each kind with members of our own making, and the one right
-//! answer.
+//! Tests with kinds of bounces that were once misread: for each kind, invented examples with the
+//! one right result.
 
 use super::*;
 use crate::model::event::Bounce;
@@ -22,8 +22,7 @@ fn lines_of(raw: &str) -> Vec<String> {
 const HEAD: &str = "Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.com>\nTo: bounce@acme.example\n\
     Date: Sat, 21 Nov 2026 12:00:00 +0000\n";
 
-/// A report with what people read, the fields of one recipient, and the person that the returned
-/// message was for.
+/// A report with its text, the fields of one recipient, and the recipient of the returned message.
 fn report(said: &str, fields: &str, to: &str) -> String {
     format!(
         "{HEAD}Subject: Undelivered Mail Returned to Sender\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
@@ -46,7 +45,7 @@ fn text(subject: &str, said: &str) -> String {
     )
 }
 
-/// The header of the returned message, as it stands below a text.
+/// The header of the returned message, as it follows a text.
 fn original(to: &str) -> String {
     format!(
         "\n------ This is a copy of the message, including all the headers. ------\n\nReturn-Path: <bounce@acme.example>\n\

@@ -1,11 +1,11 @@
-//! Header fields as they stand in reports and returned messages, whole or torn: `Name: value`,
+//! Reads header fields in reports and returned messages, complete or truncated: `Name: value`,
 //! continued on lines that begin with a space.
 
-/// The unfolded fields at the beginning of a text, up to the first line that is none. A line that
-/// only looks like part of a quotation (`> To: ...`) is read without its mark.
+/// The unfolded fields at the beginning of a text, up to the first line that is not a field.
+/// Quotation marks before a line (`> To: ...`) are removed.
 pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    // Some systems quote a header by indenting all of its lines.
+    // Some servers quote a header by indenting all of its lines.
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let indent = &first[..first.len() - first.trim_start().len()];
     for line in text.lines() {
@@ -35,7 +35,7 @@ pub(super) fn fields(text: &str) -> Vec<(String, String)> {
         }
         match field(line) {
             Some(field) => fields.push(field),
-            // The line of an mbox before the first field.
+            // The separator line of an mbox before the first field.
             None if fields.is_empty() => {}
             None => break,
         }
@@ -43,7 +43,7 @@ pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     fields
 }
 
-/// A line of the form `Name: value`; names are lowercased.
+/// Parses a line of the form `Name: value`; names are lowercased.
 pub(super) fn field(line: &str) -> Option<(String, String)> {
     let (name, value) = line.split_once(':')?;
     let name = name.trim_end();

@@ -1,5 +1,5 @@
-//! Mail that is made, or torn, so that a reader fails: it is read within bounds, and yields no more
-//! than it holds.
+//! Tests with messages that are built or damaged to make a parser fail. Parsing them must use
+//! bounded resources and yield no more than they contain.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn now() -> Timestamp {
     "2026-11-21T13:00:00Z".parse().unwrap()
 }
 
-/// Reads a message on a stack as small as that of a thread that reads mail.
+/// Reads a message with a stack as small as that of a thread that reads mail.
 fn read_on_a_small_stack(raw: Vec<u8>) -> Parsed {
     let reader = std::thread::Builder::new().stack_size(1 << 20);
     reader.spawn(move || read(&raw, now())).unwrap().join().unwrap()
@@ -19,8 +19,8 @@ fn read_on_a_small_stack(raw: Vec<u8>) -> Parsed {
 
 const HEAD: &str = "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.com\nTo: bounces@acme.example\nSubject: Undelivered\n";
 
-/// Each name with a message that nests or repeats as deep as 600 kB allow, or as long as shows the
-/// kind.
+/// Named messages that nest or repeat as deeply as 600 kB allow, or as long as needed to show the
+/// problem.
 fn made_to_fail() -> Vec<(&'static str, Vec<u8>)> {
     let messages = "Content-Type: message/rfc822\n\n".repeat(20_000);
     let encoded = BASE64_STANDARD.encode(messages.as_bytes());
@@ -101,7 +101,7 @@ fn what_stands_before_a_deep_nest_is_read_all_the_same() {
     assert_eq!((events.len(), events[0].recipient.as_deref()), (1, Some("ann@example.com")));
 }
 
-/// The next of a row of numbers that look drawn (Marsaglia's xorshift).
+/// The next pseudo-random number (Marsaglia's xorshift).
 fn next(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;

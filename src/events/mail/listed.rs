@@ -1,4 +1,4 @@
-//! Addresses that stand in a text where mail systems put the recipient.
+//! Finds addresses where mail systems put the recipient.
 
 use std::collections::HashSet;
 
@@ -45,7 +45,7 @@ const WORDS: &[&str] = &[
     "mail to:",
 ];
 
-/// Whether such a word stands in the middle of a line, before a bracket.
+/// Whether such a word stands in the middle of a line, before an angle bracket.
 fn is_behind_word(low: &str) -> bool {
     low.match_indices('<').any(|(at, _)| {
         WORDS.iter().any(|word| {
@@ -55,8 +55,8 @@ fn is_behind_word(low: &str) -> bool {
     })
 }
 
-/// A line without the marks of a quotation or a list before it. A mark right before a letter may be
-/// part of an address.
+/// A line without leading quotation or list marks. A mark directly before a letter may be part of
+/// an address.
 fn without_marks(line: &str) -> &str {
     let mut line = line.trim_start_matches(['>', ' ', '\t', '•']);
     while let Some(rest) = line
@@ -68,7 +68,7 @@ fn without_marks(line: &str) -> &str {
     without_number(line)
 }
 
-/// A line without the number of an item before it: `1. `, `2) `, `[3] `.
+/// A line without its item number: `1. `, `2) `, `[3] `.
 fn without_number(line: &str) -> &str {
     let inner = line.strip_prefix('[').unwrap_or(line);
     let digits = inner.bytes().take_while(u8::is_ascii_digit).count();
@@ -78,13 +78,13 @@ fn without_number(line: &str) -> &str {
     rest.map_or(line, str::trim_start)
 }
 
-/// Whether a text begins with a reply code of a refusal.
+/// Whether a text begins with the reply code of a refusal.
 fn begins_with_code(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     digits == 3 && text.starts_with(['4', '5'])
 }
 
-/// The words right before a recipient, at the beginning of a line.
+/// Phrases directly before a recipient, at the beginning of a line.
 const BEFORE: &[&str] = &[
     "re: message to ",
     "message to ",
@@ -94,10 +94,12 @@ const BEFORE: &[&str] = &[
     "your mail to ",
 ];
 
-/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a
-/// colon, behind a word for recipient, behind the colon of a sentence that says what failed, and
-/// with a name below one. Each with whether nothing else can be meant: in brackets before a colon
-/// stands a recipient even where its name is that of a help desk.
+/// The addresses where mail systems put the recipient: alone on a line, in angle brackets before a
+/// colon, after a word for recipient, after a heading that reports a failure, and with a name below
+/// such a heading.
+///
+/// The flag is true if the address is certainly a recipient. An address in angle brackets before a
+/// colon is one even if it looks like that of a help desk.
 pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
     let mut found: Vec<(String, bool)> = Vec::new();
     let mut seen = HashSet::new();
@@ -136,7 +138,7 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
     found
 }
 
-/// The first address that stands alone right below a sentence that says what failed.
+/// The first address that stands alone directly below a heading that reports a failure.
 pub(super) fn below_heading(text: &str) -> Option<String> {
     let mut is_below = false;
     for line in
@@ -154,24 +156,25 @@ pub(super) fn below_heading(text: &str) -> Option<String> {
     None
 }
 
-/// The longest line that is a heading.
+/// The longest line that can be a heading.
 const LONGEST_HEADING: usize = 300;
 
-/// Whether a line says that something failed for those who stand below or behind it: it ends in a
-/// colon, and asks nothing.
+/// Whether a line announces a failure of the recipients that follow: it ends with a colon and does
+/// not ask the reader to contact someone.
 fn is_heading(line: &str) -> bool {
     if line.len() > LONGEST_HEADING {
         return false;
     }
     let Some(clause) = line.trim_end().strip_suffix([':', '\u{ff1a}']) else { return false };
-    // Only the last sentence counts: the ones before it say nothing of what follows.
+    // Only the last sentence counts, because earlier ones say nothing about the addresses that
+    // follow.
     let last = normal(clause.rsplit_once(". ").map_or(clause, |(_, last)| last));
-    // One word is the name of a field, in scripts that put spaces between words.
+    // In scripts with spaces between words, a single word is a field name, not a heading.
     (last.contains(' ') || !last.is_ascii()) && says_failure_of_recipient(&last) && !asks(&last)
 }
 
 /// Whether a sentence says that something was not delivered, or that a mailbox is missing or full.
-/// What else went wrong may be about others.
+/// Other failures may concern other addresses.
 fn says_failure_of_recipient(sentence: &str) -> bool {
     holds(sentence, List::Sentences)
         || holds(sentence, List::Delays)
@@ -187,8 +190,8 @@ fn is_about_mailbox(sentence: &str) -> bool {
     text_reason(sentence, 0, None).means.is_some_and(is_of_mailbox)
 }
 
-/// The only address in a subject that says what is wrong with it: `User ann@example.com not listed
-/// in Domino Directory`. The subject of the returned message may name others.
+/// The only address in a subject that reports a failure of it: `User ann@example.com not listed in
+/// Domino Directory`. If there are several, some may come from the subject of the returned message.
 pub(super) fn in_subject(subject: &str) -> Option<String> {
     let mut addresses = all_in(subject);
     let text = normal(subject);
@@ -196,15 +199,16 @@ pub(super) fn in_subject(subject: &str) -> Option<String> {
         .then(|| addresses.remove(0))
 }
 
-/// A line with the first of its addresses.
+/// A line and the first of its addresses.
 struct Place<'l> {
     low: String,
-    /// That address in lowercase.
+    /// The first address, in lowercase.
     bare: String,
-    /// The line from there on, if it begins with it, brackets and signs left out.
+    /// The line after the address, if the line begins with the address. Brackets and signs are
+    /// removed.
     behind: Option<String>,
     line: &'l str,
-    /// So many addresses stand in the line beside the one that it was forwarded from.
+    /// The number of addresses in the line, without the one that the message was forwarded from.
     count: usize,
 }
 
@@ -251,8 +255,8 @@ impl<'l> Place<'l> {
             || self.is_labelled()
     }
 
-    /// Several behind a label and nothing between them but signs. Behind "to" may stand the others
-    /// that the message went to.
+    /// Whether several addresses follow a label, separated only by punctuation. After "to" the
+    /// other recipients of the message may follow.
     fn is_enumeration(&self, addresses: &[String]) -> bool {
         let rest = &self.low[self.low.find(self.bare.as_str()).unwrap_or(self.low.len())..];
         let rest = addresses
@@ -263,8 +267,8 @@ impl<'l> Place<'l> {
             && rest.chars().all(|c| c.is_whitespace() || ",;<>\"'()[]".contains(c))
     }
 
-    /// Behind a few words that end in a sign and name a recipient in any language:
-    /// `Empfängeradresse: `, `Rcpt=[`, `收件人：`.
+    /// Whether the address follows a short label, in any language, that means a recipient and ends
+    /// with a sign: `Empfängeradresse: `, `Rcpt=[`, `收件人：`.
     fn is_labelled(&self) -> bool {
         const MOST_WORDS: usize = 5;
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
@@ -298,8 +302,8 @@ impl<'l> Place<'l> {
             && words[1..].contains(&self.bare.as_str())
     }
 
-    /// In brackets before a colon. A line that goes on with what the remote system said is
-    /// indented, and that may name the sender.
+    /// An address in angle brackets before a colon. Continuation lines with the remote server's
+    /// reply are indented; they may name the sender.
     fn is_sure(&self) -> bool {
         self.low
             .strip_prefix('<')
@@ -311,7 +315,7 @@ impl<'l> Place<'l> {
             })
     }
 
-    /// Postfix's entry in the middle of a line, where the lines of a report ran together: `...
+    /// Postfix's entry in the middle of a line, if the lines of a report were joined: `...
     /// <ann@example.com>: host mx.example.com`.
     fn is_inner_entry(&self, address: &str) -> bool {
         self.low.contains(&format!(" <{}>: host ", address.to_lowercase()))
@@ -336,8 +340,8 @@ impl<'l> Place<'l> {
     }
 }
 
-/// The address that was written to, where a system names the one that it was forwarded to and where
-/// that came from.
+/// The address that was mailed, if the report names both the forwarding target and the address it
+/// was expanded from.
 pub(super) fn alias_of(about: &str) -> Option<String> {
     let low = about.to_ascii_lowercase();
     let at = ["expanded from", "generated from"].iter().find_map(|words| low.find(words))?;

@@ -1,10 +1,10 @@
-//! What a sentence says about the address that it names: that something went wrong with it, or that
-//! it is a contact.
+//! Decides what a sentence says about the address that it names: that delivery failed, or that it
+//! is a contact.
 
 use super::phrases::{List, holds};
 use crate::replies::{gives_reason, normal, says_absent, says_undelivered};
 
-/// What asks to turn to another person.
+/// Phrases that ask the reader to contact another person.
 const ASKS: [&str; 17] = [
     "please",
     "contact",
@@ -25,7 +25,7 @@ const ASKS: [&str; 17] = [
     "rivolg",
 ];
 
-/// The words right before the recipient of a message.
+/// Phrases directly before the recipient of a message.
 const ADDRESSED: [&str; 16] = [
     "addressed to",
     "sent mail to",
@@ -45,14 +45,14 @@ const ADDRESSED: [&str; 16] = [
     "message a",
 ];
 
-/// Whether a sentence in the form of [`normal`] asks to turn to another person.
+/// Whether a sentence normalized by [`normal`] asks the reader to contact another person.
 pub(super) fn asks(sentence: &str) -> bool {
-    // The recipient that it did not reach is no person to turn to.
+    // "Could not reach" is not a request to contact someone.
     let sentence = sentence.replace("not reach", "").replace("not be reached", "");
     ASKS.iter().any(|word| sentence.contains(word))
 }
 
-/// Whether a sentence in the form of [`normal`] says that something failed.
+/// Whether a sentence normalized by [`normal`] reports a failure.
 fn says_failure(sentence: &str) -> bool {
     gives_reason(sentence)
         || [List::Sentences, List::Delays].iter().any(|list| holds(sentence, *list))
@@ -60,8 +60,8 @@ fn says_failure(sentence: &str) -> bool {
         || says_undelivered(sentence)
 }
 
-/// The sentence that names an address, as its text before and its text after the address, in the
-/// form of [`normal`].
+/// The sentence that names an address: its text before and after the address, normalized by
+/// [`normal`].
 fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
     let at = text
         .find(address)
@@ -77,8 +77,8 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
     Some((normal(&text[start..at]), normal(&rest[..end])))
 }
 
-/// Whether the sentence that names an address says what went wrong with it, and does not ask to
-/// turn to it.
+/// Whether the sentence that names an address reports a failure of it, and does not ask to contact
+/// it.
 pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
@@ -91,7 +91,7 @@ pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     })
 }
 
-/// Whether any of the sentences that name an address does.
+/// Whether any sentence that names an address reports a failure of it.
 pub(super) fn is_said_anywhere(text: &str, address: &str) -> bool {
     if !text.contains(address) {
         let (text, address) = (text.to_ascii_lowercase(), address.to_ascii_lowercase());
@@ -107,7 +107,7 @@ pub(super) fn is_said_anywhere(text: &str, address: &str) -> bool {
     false
 }
 
-/// Whether a sentence asks to turn to an address, and says nothing of it behind.
+/// Whether a sentence asks to contact an address, without a reason for a failure after it.
 pub(super) fn is_asked_for(text: &str, address: &str) -> bool {
     sentence_of(text, address)
         .is_some_and(|(before, behind)| asks(&before) && !gives_reason(&behind))

@@ -1,9 +1,9 @@
-//! A message cut at its boundaries (RFC 2046): the parts that hold something, in order, with their
-//! encodings taken off.
+//! Splits a message at its boundaries (RFC 2046) into its non-empty parts, in order, with their
+//! transfer encodings decoded.
 //!
-//! Nothing here is recursive, and a part is a view of the message and no copy: a message
-//! made of twenty thousand messages within messages costs what its bytes cost. A message within the
-//! message is one part, which is taken apart only where it is asked for.
+//! The code is not recursive, and a part shares the bytes of the message, so twenty thousand nested
+//! messages cost no more memory than their bytes. A nested message is one part; it is split only on
+//! request.
 
 use bytes::Bytes;
 use mail_parser::decoders::base64::base64_decode;
@@ -13,26 +13,26 @@ use mail_parser::{ContentType, GetHeader, HeaderName, HeaderValue, MessageParser
 
 use super::headers;
 
-/// Multiparts within multiparts are followed this far; mail programs nest four or five.
+/// The maximum nesting of multiparts. Mail programs nest four or five.
 const DEEPEST: usize = 20;
 
-/// How many parts of one message are looked at.
+/// The maximum number of parts to read from one message.
 const MOST_PARTS: usize = 1_000;
 
-/// A part that is no multipart.
+/// A part that is not a multipart.
 #[derive(Debug)]
 pub(super) struct Part {
     /// The type in lowercase, such as `text`.
     pub(super) kind: String,
     pub(super) subtype: String,
-    /// As it was declared.
+    /// The declared character set.
     charset: Option<String>,
-    /// Without its transfer encoding.
+    /// The body with its transfer encoding decoded.
     pub(super) body: Bytes,
 }
 
 impl Part {
-    /// The body as text, its lines ended alike.
+    /// The body as text, with uniform line ends.
     pub(super) fn text(&self) -> String {
         let text = self.in_its_encoding();
         if text.contains('\r') { text.replace("\r\n", "\n") } else { text }
@@ -40,7 +40,7 @@ impl Part {
 
     fn in_its_encoding(&self) -> String {
         let declared = self.charset.as_deref().unwrap_or_default();
-        // Many declare an encoding of single bytes, or none, and write UTF-8 all the same.
+        // Many programs declare a single-byte encoding or none, but write UTF-8.
         if is_single_byte(declared)
             && !self.body.is_ascii()
             && std::str::from_utf8(&self.body).is_ok()
@@ -52,28 +52,28 @@ impl Part {
     }
 }
 
-/// A message cut into parts.
+/// A message split into parts.
 #[derive(Debug, Default)]
 pub(super) struct Cut {
     pub(super) parts: Vec<Part>,
     /// The subject with its encoded words decoded, if there is one.
     pub(super) subject: Option<String>,
-    /// `report-type` of the outermost multipart, in lowercase.
+    /// The `report-type` of the outermost multipart, in lowercase.
     pub(super) report_type: String,
-    /// Something was nested so deep, or came in so many parts, that it was left out.
+    /// Parts were omitted, because they were nested too deeply or there were too many.
     pub(super) is_cut_short: bool,
 }
 
-/// A piece of a message that is still to be looked at.
+/// A piece of a message that is still to be split.
 struct Piece {
     bytes: Bytes,
-    /// What it is unless its header says: a message in a digest, text anywhere else (RFC 2046
-    /// section 5.1.5).
+    /// The default type, if the header names none: a message in a digest, text anywhere else (RFC
+    /// 2046 section 5.1.5).
     is_message: bool,
     depth: usize,
 }
 
-/// Cuts a message into its parts.
+/// Splits a message into its parts.
 pub(super) fn cut(raw: &Bytes) -> Cut {
     let mut cut = Cut::default();
     let mut left = vec![Piece { bytes: raw.clone(), is_message: false, depth: 0 }];
@@ -117,7 +117,7 @@ pub(super) fn cut(raw: &Bytes) -> Cut {
             }
         });
         let (kind, subtype) = match content_type {
-            // The boundary never comes: what there is to read is read.
+            // The declared boundary does not occur, so the body is read as text.
             Some(kind) if is_multipart(kind) => ("text".to_owned(), "plain".to_owned()),
             Some(kind) => (
                 kind.ctype().to_ascii_lowercase(),
@@ -137,8 +137,8 @@ pub(super) fn cut(raw: &Bytes) -> Cut {
     cut
 }
 
-/// A body as the multipart that it is, where an archive kept the parts with their boundaries and
-/// left out the field that says so.
+/// Restores the multipart header for a body that an archive stored without its Content-Type field,
+/// if the body begins with a boundary.
 pub(super) fn with_lost_boundary(body: &Bytes) -> Option<Bytes> {
     const LONGEST: usize = 72;
     let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
@@ -179,8 +179,8 @@ fn split_header(piece: &Piece) -> (Bytes, Bytes) {
     (bytes.slice(..header.len()), bytes.slice(header.len() + empty.len()..))
 }
 
-/// The pieces between the lines of a boundary; none where there is no such line. The text before
-/// the first line and after the last is for readers that know no parts.
+/// The pieces between the boundary lines; none if there is no such line. The text before the first
+/// and after the last boundary is ignored, because it is meant for readers without MIME support.
 fn between(body: &Bytes, boundary: &[u8]) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     let mut begins = None;
@@ -202,19 +202,19 @@ fn between(body: &Bytes, boundary: &[u8]) -> Vec<Bytes> {
         }
         at += line.len();
     }
-    // Cut off in the middle of a part.
+    // The message was truncated within a part.
     pieces.extend(begins.map(|start| body.slice(start..)));
     pieces
 }
 
-/// The end of a part: the line end before a boundary belongs to the boundary.
+/// The end of a part. The line end before a boundary belongs to the boundary.
 fn before_line_end(body: &[u8], start: usize, end: usize) -> usize {
     let part = &body[start..end.max(start)];
     let part = part.strip_suffix(b"\n").unwrap_or(part);
     start + part.strip_suffix(b"\r").unwrap_or(part).len()
 }
 
-/// A body without its transfer encoding; as it stands where it does not keep to it.
+/// Decodes the transfer encoding. If decoding fails, returns the body unchanged.
 fn unencoded(body: Bytes, encoding: &str) -> Bytes {
     let plain = match encoding {
         "base64" => base64_decode(&body).filter(|plain| !plain.is_empty()),
@@ -245,8 +245,8 @@ pub(super) fn header_of(raw: &[u8]) -> &[u8] {
     raw
 }
 
-/// Bytes as text: UTF-8 where they are, otherwise byte by byte, in which addresses and codes can
-/// still be read.
+/// Converts bytes to text: as UTF-8 if they mostly are, otherwise byte by byte, so that addresses
+/// and codes stay readable.
 pub(super) fn decoded(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

@@ -1,9 +1,9 @@
-//! Events out of mail: delivery status notifications (RFC 3464), bounces in free text, complaints
-//! (RFC 5965).
+//! Reads events from mail: delivery status notifications (RFC 3464), bounces in free text,
+//! complaints (RFC 5965).
 //!
-//! The rule it keeps: what a person or a program answered is no bounce. A message counts as one
-//! when a machine's report says so, or when a mail system wrote it and it says that something could
-//! not be delivered; everything else yields nothing, with a reason.
+//! A reply by a person or a program is not a bounce. A message is a bounce only if a
+//! machine-readable report says so, or if a mail system wrote it and it reports a failed delivery.
+//! Any other message yields no event, but a reason why not.
 
 mod addresses;
 mod arf;
@@ -61,31 +61,30 @@ use crate::message::token_of;
 use crate::model::event::{Event, EventKind, Raw, Source};
 use crate::replies::normal;
 
-/// How much of one message is looked at: what reports something stands before the message that is
-/// returned with it, and a report about a hundred thousand people has 20 MB.
+/// How many bytes of one message are read. A report comes before the returned message, and a report
+/// about a hundred thousand recipients has 20 MB.
 pub(crate) const LOOKED_AT: usize = 64 << 20;
 
-/// What some editors put before UTF-8.
+/// The byte order mark that some editors write before UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How many levels of forwards are searched for reports.
 const DEEPEST: usize = 4;
 
-/// Reads one message as it was received. `now` is the time of events whose message gives none.
+/// Reads one message as it was received. `now` is the time of events without a date.
 pub fn read(raw: &[u8], now: Timestamp) -> Parsed {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
     let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
     match read_lines(&with_line_feeds(raw), now) {
-        // The ids are those of the bytes as they were received, so that a message keeps its ids
-        // from version to version.
+        // Event ids are derived from the original bytes, so a message keeps its ids in later
+        // versions of mailbatch.
         Parsed::Events(events) => Parsed::Events(named(events, raw)),
         nothing => nothing,
     }
 }
 
-/// The message with every line ended by a line feed alone. A report has to mean the same whether it
-/// was read from a mailbox (CRLF), from a file of a mail store (LF) or from a file that was written
-/// in text mode twice (CR CR LF); what takes a message apart does not treat the three alike in
+/// The message with LF line ends. A report must mean the same with CRLF (from a mailbox), LF (from
+/// a file) and CR CR LF (after two text-mode conversions). The parser treats these differently in
 /// damaged messages.
 fn with_line_feeds(raw: &[u8]) -> Bytes {
     if memchr::memchr(b'\r', raw).is_none() {
@@ -104,12 +103,13 @@ fn with_line_feeds(raw: &[u8]) -> Bytes {
     out.into()
 }
 
-/// Reads a message whose lines end with line feeds.
+/// Reads a message with LF line ends.
 fn read_lines(raw: &Bytes, now: Timestamp) -> Parsed {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Parsed::Nothing("empty");
     }
-    // In a message a zero may stray into the body; what begins with one is something else.
+    // A stray zero byte may occur in the body of a message. Data that begins with zeros is not a
+    // message.
     if raw.iter().take(64).any(|byte| *byte == 0)
         || raw.iter().take(4_096).filter(|byte| **byte == 0).count() > 64
     {
@@ -120,7 +120,7 @@ fn read_lines(raw: &Bytes, now: Timestamp) -> Parsed {
     read_within(&raw.slice(line..), now, 0)
 }
 
-/// Gives the events what they share: the raw message and ids.
+/// Gives the events their shared raw message and their ids.
 fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
     let kept = std::sync::Arc::new(Raw::of(raw));
     let hash = digest::digest(&digest::SHA256, raw.trim_ascii());
@@ -128,7 +128,7 @@ fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
         if event.id.is_empty() {
             event.identify();
         } else {
-            // The message has no date, so the time of reading must not make it another event.
+            // The message has no date, so the id must not depend on the time of reading.
             event.id = format!("{}-{number}", HEXLOWER.encode(&hash.as_ref()[..16]));
         }
         event.raw = Some(kept.clone());
@@ -136,7 +136,7 @@ fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
     events
 }
 
-/// The most bytes of an address in a notification.
+/// The maximum length of an address in a notification, in bytes.
 const LONGEST: usize = 320;
 
 fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
@@ -157,7 +157,7 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
     }
     let from_system = origin::is_from_mail_system(&parts);
     let inner: Vec<&Bytes> = parts.nested.iter().filter(|_| depth < DEEPEST).collect();
-    // A gateway has put the report into an attachment.
+    // A gateway has moved the report into an attachment.
     if let Some(parsed) = inner
         .iter()
         .filter(|nested| has_status(nested))
@@ -169,12 +169,11 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
     if from_system || matches!(in_text, Parsed::Events(_)) {
         return in_text;
     }
-    // What a program quotes in its answer was reported before.
+    // The report that a program quotes in an automatic reply was already received before.
     if replies::why_no_feedback(&parts).is_some() {
         return in_text;
     }
-    // Only a report is believed in a forward; the words of a message that a person passes on prove
-    // nothing.
+    // In a forwarded message only a report is trusted. Text that a person forwards proves nothing.
     let forwarded = inner
         .iter()
         .filter(|nested| is_report(nested, depth))
@@ -196,10 +195,10 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
     }
 }
 
-/// What SES says by way of SNS, which mails its notifications as JSON to a subscriber with an
-/// address. They are no more believed than other mail, and never taken for those of the webhook.
+/// Notifications of SES that SNS mails as JSON to a subscribed address. They are trusted no more
+/// than other mail, and never confused with those of the webhook.
 fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
-    // A name may be anything, so the address is looked at, and where there are several, each.
+    // A display name may contain anything, so every address in the field is checked.
     let from = addresses::all_in(parts.get("from")?);
     let is_of_sns = |address: &String| {
         address
@@ -210,7 +209,7 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
         return None;
     }
     let text = parts.texts.first()?;
-    // Long lines are folded, which no JSON is.
+    // Undoes the folding of long lines, which is not valid in JSON.
     let text = text[text.find('{')?..].replace(['\r', '\n'], "");
     let value = serde_json::Deserializer::from_str(&text)
         .into_iter::<&serde_json::value::RawValue>()
@@ -221,7 +220,7 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
         return None;
     }
     for event in &mut events {
-        // Anyone can write this, and no address has so many bytes (RFC 5321, 4.5.3.1).
+        // Anyone can send such a mail. No valid address is this long (RFC 5321, 4.5.3.1).
         event.recipient.take_if(|recipient| {
             recipient.len() > LONGEST
                 || recipient.contains(char::is_control)
@@ -240,8 +239,8 @@ fn events_of(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     Some(read_within(raw, now, depth + 1)).filter(|parsed| matches!(parsed, Parsed::Events(_)))
 }
 
-/// What a person passes on as text. It may be about mail of their own, unless it names a message of
-/// ours.
+/// A bounce that a person forwards as text. It is hearsay unless it names a message of ours,
+/// because it may be about the person's own mail.
 fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     let Parsed::Events(mut events) = events_of(raw, now, depth)? else { return None };
     for event in &mut events {
@@ -250,12 +249,12 @@ fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     Some(Parsed::Events(events))
 }
 
-/// Whether a nested message holds a machine's report.
+/// Whether a nested message contains a machine-readable report.
 fn has_status(raw: &Bytes) -> bool {
     Parts::of(raw).is_some_and(|parts| !parts.statuses.is_empty())
 }
 
-/// Whether a nested message is a mail system's own, or holds one that is.
+/// Whether a nested message was written by a mail system, or contains such a message.
 fn is_report(raw: &Bytes, depth: usize) -> bool {
     Parts::of(raw).is_some_and(|parts| {
         !parts.statuses.is_empty()

@@ -1,4 +1,4 @@
-//! Who sent a message: a mail system, another program, or a person.
+//! Decides who sent a message: a mail system, another program, or a person.
 
 use super::addresses::{all_in, is_daemon};
 use super::parts::Parts;
@@ -6,7 +6,7 @@ use super::phrases::{List, holds};
 use super::subjects::is_answer;
 use crate::replies::normal;
 
-/// Whether a mail system wrote a message, by its sender's address or name.
+/// Whether a mail system wrote a message, judged by its sender's address or name.
 pub(super) fn has_system_sender(parts: &Parts) -> bool {
     let from = parts.get("from").unwrap_or_default();
     let sender = parts.get("sender").unwrap_or_default();
@@ -17,12 +17,13 @@ pub(super) fn has_system_sender(parts: &Parts) -> bool {
     by_address || holds(&low, List::Senders) || is_daemon(path) || (low.is_empty() || low == "<>")
 }
 
-/// Whether it left with the null path, as bounces do, and automatic answers too.
+/// Whether the message has the null return path, as bounces and automatic replies do.
 pub(super) fn has_null_path(parts: &Parts) -> bool {
     parts.get("return-path").is_some_and(|path| path.trim() == "<>")
 }
 
-/// Whether a program sent it, by its path, its sender's address or what it says of itself.
+/// Whether a program sent the message, judged by its return path, its sender's address or its
+/// Auto-Submitted field.
 pub(super) fn is_from_program(parts: &Parts) -> bool {
     has_null_path(parts)
         || is_named_as_program(parts)
@@ -31,14 +32,13 @@ pub(super) fn is_from_program(parts: &Parts) -> bool {
             .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
 }
 
-/// Whether its addresses and fields can only be those of a mail system.
+/// Whether the message has addresses or fields that only mail systems use.
 fn is_named_as_program(parts: &Parts) -> bool {
     ["return-path", "from", "sender"].iter().filter_map(|name| parts.get(name)).any(is_program)
         || parts.get("x-failed-recipients").is_some()
 }
 
-/// Whether a field holds an address from which no person writes. A postmaster is often a
-/// person.
+/// Whether a field contains an address that only programs send from. A postmaster may be a person.
 fn is_program(field: &str) -> bool {
     const PROGRAMS: [&str; 8] = [
         "mailer-daemon",
@@ -64,13 +64,13 @@ fn is_program(field: &str) -> bool {
     }) || all_in(&low).iter().any(|address| is_exchange(address))
 }
 
-/// Whether it has the marks of an answer, or of something passed on, by a person.
+/// Whether the message looks like a person's reply or forward.
 pub(super) fn is_answering(parts: &Parts) -> bool {
     is_answer(&parts.subject) || parts.get("in-reply-to").is_some()
 }
 
-/// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person
-/// or a help desk, who answer.
+/// Whether a mail system wrote the message. A person or a help desk may use the name or address of
+/// a postmaster, and may reply.
 pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
     let answers = is_answer(&parts.subject) || (is_answering(parts) && !has_null_path(parts));
     has_system_sender(parts)
@@ -79,8 +79,8 @@ pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
             || (has_null_path(parts) && introduces_itself(parts)))
 }
 
-/// Whether a text begins as qmail's and those of its successors do, some of which write it below
-/// the subject of an answer.
+/// Whether a text begins like the bounces of qmail and its successors. Some of them use the subject
+/// of a reply.
 fn introduces_itself(parts: &Parts) -> bool {
     parts.texts.first().is_some_and(|text| normal(text).starts_with("hi. this is the "))
 }

@@ -1,12 +1,12 @@
-//! What a message is read into.
+//! The result of reading a message.
 
 use crate::model::event::Event;
 
 /// What a message reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// One event for each recipient that it is about, at least one.
+    /// One event for each recipient, at least one.
     Events(Vec<Event>),
-    /// Nothing to learn from, and why.
+    /// No event, and the reason.
     Nothing(&'static str),
 }

@@ -1,20 +1,21 @@
-//! The parts of a message, as its readers need them. `dissect` fills them.
+//! The parts of a message, as the code that reads them needs them. `dissect` fills them.
 
 use bytes::Bytes;
 
 use super::headers;
 
-/// A message taken apart.
+/// A message split into its parts.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// Its header fields, names lowercased, unfolded and with encoded words decoded in `subject`.
+    /// The header fields: names lowercased, values unfolded, encoded words decoded only in
+    /// `subject`.
     pub(super) header: Vec<(String, String)>,
     pub(super) subject: String,
     /// `report-type` of a multipart/report, lowercased.
     pub(super) report_type: String,
-    /// What people are meant to read, in order.
+    /// The texts for human readers, in order.
     pub(super) texts: Vec<String>,
-    /// message/delivery-status and the like.
+    /// message/delivery-status and similar parts.
     pub(super) statuses: Vec<String>,
     /// message/feedback-report.
     pub(super) complaints: Vec<String>,
@@ -22,9 +23,9 @@ pub(super) struct Parts {
     pub(super) receipts: Vec<String>,
     /// The header of the returned message.
     pub(super) original: Vec<(String, String)>,
-    /// Messages in it, as they are; a forward may hold a report.
+    /// Nested messages, not parsed. A forward may contain a report.
     pub(super) nested: Vec<Bytes>,
-    /// Parts were left out, for there are too many of them or they are nested too deep.
+    /// Parts were omitted, because there were too many or they were nested too deeply.
     pub(super) is_cut_short: bool,
 }
 

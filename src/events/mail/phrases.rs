@@ -1,9 +1,8 @@
-//! What separates a bounce, an absence or a receipt from other mail, in the languages of mail
-//! systems: the phrases of `phrases.txt`. What the reasons in them mean is known to
-//! [`crate::replies`].
+//! The phrases of `phrases.txt`, which distinguish bounces, absences and receipts from other mail
+//! in many languages. [`crate::replies`] interprets the reasons in them.
 //!
-//! A phrase may end in a space, where only the end of the word makes it one. Accents make no
-//! difference: many systems write none.
+//! A phrase may end with a space to require the end of the word. Accents are ignored, because many
+//! systems omit them.
 
 use std::sync::LazyLock;
 
@@ -27,26 +26,26 @@ fn lists(text: &'static str) -> Vec<(&'static str, Vec<String>)> {
     lists
 }
 
-/// What a message is known by.
+/// A list of phrases.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum List {
-    /// Lines after which the returned message stands.
+    /// Lines that introduce the returned message.
     OriginalFollows,
-    /// What the sender of a bounce is called.
+    /// Names of senders of bounces.
     Senders,
     /// Subjects of bounces.
     Subjects,
-    /// Sentences that only a mail system writes.
+    /// Sentences that only mail systems write.
     Sentences,
-    /// Subjects of absences and automatic answers.
+    /// Subjects of absences and automatic replies.
     Absences,
     Challenges,
     Receipts,
-    /// What mail programs write above a message that is passed on.
+    /// Lines that mail programs write above a forwarded message.
     Forwards,
-    /// Subjects of warnings that a message is late.
+    /// Subjects of warnings that a message is delayed.
     DelaySubjects,
-    /// Sentences of systems that go on trying.
+    /// Sentences which say that the server is still trying.
     Delays,
 }
 
@@ -67,7 +66,7 @@ pub(super) fn list(list: List) -> &'static [String] {
     LISTS.iter().find(|(name, _)| *name == wanted).map_or(&[], |(_, phrases)| phrases)
 }
 
-/// Whether a text in the form of [`crate::replies::normal()`] holds a phrase of a list.
+/// Whether a text normalized by [`crate::replies::normal()`] contains a phrase of a list.
 pub(super) fn holds(text: &str, of: List) -> bool {
     list(of).iter().any(|phrase| text.contains(phrase.as_str()))
 }

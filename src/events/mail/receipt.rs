@@ -1,8 +1,9 @@
-//! Refusals in the form of a receipt: Sieve's `reject` (RFC 5429) and Dovecot's deliver answer with
-//! a message/disposition-notification (RFC 8098) that the message was deleted, and give the reason
+//! Reads rejections in the form of a receipt. Sieve's `reject` (RFC 5429) and Dovecot's deliver
+//! send a message/disposition-notification (RFC 8098) that the message was deleted, with the reason
 //! in the text.
 //!
-//! They come after the mailbox was found, so none of them says that it does not exist.
+//! They are sent after the mailbox was found, so none of them means that the mailbox does not
+//! exist.
 
 use jiff::Timestamp;
 
@@ -14,8 +15,7 @@ use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 use crate::replies::bounce::judge;
 use crate::replies::normal;
 
-/// The rejections that a message reports; none where it is a receipt of another kind, or no
-/// receipt.
+/// The rejections that a message reports; none if it is another kind of receipt, or not a receipt.
 pub(super) fn rejections(parts: &Parts, now: Timestamp) -> Vec<Event> {
     if !is_rejection(parts) {
         return Vec::new();
@@ -42,8 +42,8 @@ pub(super) fn rejections(parts: &Parts, now: Timestamp) -> Vec<Event> {
     parts.receipts.iter().filter_map(event).collect()
 }
 
-/// Whether a program says that it deleted the message, and that it rejected it. Who deletes a
-/// message unread rejects nothing.
+/// Whether a program says that it deleted the message because it rejected it. A message that a
+/// person deleted unread was not rejected.
 fn is_rejection(parts: &Parts) -> bool {
     let is_deleted = parts.receipts.iter().any(|receipt| {
         get(&fields(receipt), "disposition")

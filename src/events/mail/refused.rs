@@ -1,6 +1,6 @@
-//! Refusals as receiving systems write them, each in the frames of the systems that report them: a
-//! missing recipient is hard, and none is missing for words that say something else, or that are
-//! not understood.
+//! Tests with refusals as receiving servers write them, each in the formats of several reporting
+//! servers. A refusal is hard if the recipient is missing, and soft for any other or unknown
+//! reason.
 
 use super::*;
 use crate::model::event::Bounce;
@@ -41,8 +41,8 @@ fn report(said: &str, status: &str, diagnostic: &str) -> String {
     )
 }
 
-/// A reply as Postfix, Exim, qmail and Sendmail report it. Sendmail makes a status and words of its
-/// own where the reply has no status.
+/// A reply as Postfix, Exim, qmail and Sendmail report it. Sendmail adds its own status and text if
+/// the reply has no status.
 fn frames(reply: &str) -> Vec<String> {
     let (one, code) = (reply.replace('\n', " "), &reply[..3]);
     let status = status_of(reply).map_or_else(|| format!("{}.0.0", &reply[..1]), str::to_owned);
@@ -83,7 +83,7 @@ fn frames(reply: &str) -> Vec<String> {
     ]
 }
 
-/// What goes wrong with each reply that is not read as wanted in every frame.
+/// Describes each reply that is misread in any format.
 fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
     let read_in = |frame: &String| match read(frame.as_bytes(), now()) {
         Parsed::Events(events)
@@ -105,7 +105,7 @@ fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
     replies.iter().filter_map(of).collect()
 }
 
-/// A recipient is not there, or a domain is not.
+/// The recipient or the domain does not exist.
 const GONE: &[&str] = &[
     "550 5.1.1 <ann.lee@example.net>: Recipient address rejected: User unknown in virtual mailbox table",
     "550-Callout verification failed:\n550 no such user here",
@@ -130,7 +130,7 @@ const GONE: &[&str] = &[
     "550 5.1.2 The domain could not be found. Check it and try again. DNS lookup of example.net responded with code NXDOMAIN",
 ];
 
-/// The sender, its domain or its machine is not there.
+/// The sender, its domain or its machine does not exist.
 const SENDER: &[&str] = &[
     "550 unknown sender",
     "550 Your domain does not exist",
@@ -153,7 +153,7 @@ const SENDER: &[&str] = &[
     "550 El dominio del remitente no existe",
 ];
 
-/// Something else is wrong, whatever the code and the status are.
+/// Another cause, whatever the code and the status are.
 const ELSE: &[&str] = &[
     "550-Requested action not taken: mailbox unavailable\n550-Reject due to policy restrictions.\n550 For explanation visit https://postmaster.example.net/case",
     "550-Requested action not taken: mailbox unavailable\n550 Try again later",
@@ -183,7 +183,7 @@ const ELSE: &[&str] = &[
     "550 Domain not found: DNS lookup timed out",
 ];
 
-/// What is not there is a thing of the receiving system.
+/// An object of the receiving system does not exist.
 const THINGS: &[&str] = &[
     "550 file not found",
     "550 LDAP: no such object",
@@ -196,7 +196,7 @@ const THINGS: &[&str] = &[
     "550 Service not found",
 ];
 
-/// Words that are not understood.
+/// Texts that are not understood.
 const WORDS: &[&str] = &[
     "550 Go away",
     "550 Bye bye",

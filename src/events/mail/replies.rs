@@ -1,11 +1,11 @@
-//! What answers by itself and is no bounce: absences, people who have left, receipts, challenges,
-//! and mail that some program made.
+//! Recognizes automatic messages that are not bounces: absences, people who have left, receipts,
+//! challenges, and other mail sent by programs.
 
 use super::parts::Parts;
 use super::phrases::{List, holds, list};
 use crate::replies::normal;
 
-/// Why a message that is no report and comes from no mail system is nothing to learn from.
+/// Why a message that is neither a report nor from a mail system yields no event.
 pub(super) fn why_no_feedback(parts: &Parts) -> Option<&'static str> {
     let subject = normal(&parts.subject);
     if !parts.receipts.is_empty()
@@ -23,7 +23,8 @@ pub(super) fn why_no_feedback(parts: &Parts) -> Option<&'static str> {
     None
 }
 
-/// Whether a header says that a program answered (RFC 3834 section 5, and what was used before it).
+/// Whether a header says that a program sent the message (RFC 3834 section 5, and older
+/// conventions).
 pub(super) fn is_automatic(parts: &Parts) -> bool {
     let get = |name| parts.get(name).unwrap_or_default().to_ascii_lowercase();
     get("auto-submitted").starts_with("auto-replied")
@@ -38,7 +39,7 @@ pub(super) fn is_automatic(parts: &Parts) -> bool {
             "x-mail-autoreply",
             "vacation",
             "x-autoreply-from",
-            // Exchange puts it into absences, not into reports.
+            // Exchange adds this field to absences, but not to reports.
             "x-auto-response-suppress",
             // Help desks.
             "x-otrs-loop",

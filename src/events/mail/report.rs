@@ -1,4 +1,5 @@
-//! What machine-readable reports say, each recipient judged with what the text says about it.
+//! Reads the events of machine-readable reports, and judges each recipient together with the text
+//! about it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +15,7 @@ use super::{addresses, headers, origin, text};
 use crate::model::event::{Bounce, Event, EventKind, Source};
 use crate::replies::bounce::Judge;
 
-/// What machine-readable reports say.
+/// Reads the events of machine-readable reports.
 pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     let mut recipients: Vec<Recipient> =
         parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
@@ -23,7 +24,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     if recipients.is_empty()
         && (is_reported || (is_bounce_subject(&parts.subject) && !is_answer(&parts.subject)))
     {
-        // A gateway has made text of the machine's part.
+        // A gateway has converted the machine-readable part to text.
         recipients = parts
             .texts
             .iter()
@@ -36,12 +37,11 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     }
     let human = text::read(parts, &own_addresses(parts));
     if recipients.is_empty() && human.recipients.len() == 1 {
-        // A report that names no recipient, and the address stands in the text or in a field of the
-        // header.
+        // The report names no recipient. Its address is in the text or in a header field.
         recipients =
             parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
     }
-    // The address that the report itself was sent to, such as a list, is not that of the message's
+    // The address that the report itself was sent to, such as a list, is not the message's
     // recipient.
     let own: HashSet<String> =
         own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
@@ -50,8 +50,8 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
     let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
     let alone = recipients.len() == 1;
-    // Where the mail of some arrived, the others that are reported are members of a list or an
-    // alias, and the person we wrote to is not meant.
+    // If the report says that mail to some addresses was delivered, the failed ones are members of
+    // a list or an alias. The recipient we mailed did not fail.
     let arrived: HashSet<String> = recipients
         .iter()
         .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
@@ -61,8 +61,8 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
     let mut known: HashMap<String, &str> = HashMap::new();
     for (address, about) in human.recipients.iter().rev() {
-        // The text may name the address that a message was forwarded to, and the report the one
-        // that it came to.
+        // The text may name the address that a message was forwarded to, and the report the address
+        // that we mailed.
         known.extend(alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
         known.insert(address.to_lowercase(), about);
     }
@@ -76,8 +76,8 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
             named.retain(|address| !has_arrived(address));
         }
-        // Some put the sender, who gets the report, into the field, and the recipient into the
-        // text.
+        // Some servers write the sender, who gets the report, into the field, and the recipient
+        // into the text.
         let is_own = |address: &String| {
             own.contains(&address.to_ascii_lowercase())
                 && !addressed.contains(&address.to_ascii_lowercase())
@@ -106,8 +106,8 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         let Some(blank) = blanks.iter().find(|blank| blank.kind == kind) else { continue };
         let mut event = Event { is_hearsay, ..blank.clone() };
         if is_unreadable {
-            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one that
-            // the message was for.
+            // The field names a recipient (RFC 3464 section 2.3.2) that cannot be read. It may
+            // differ from the recipient of the message, so the event is not linked to that message.
             event.message_id.clear();
             event.token.clear();
         }
@@ -145,7 +145,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     events
 }
 
-/// What happened to a recipient; `None` where the report says nothing about it.
+/// The kind of event for a recipient; `None` if the report says nothing about it.
 fn kind_of(recipient: &Recipient) -> Option<EventKind> {
     Some(match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
         ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
@@ -159,8 +159,9 @@ fn kind_of(recipient: &Recipient) -> Option<EventKind> {
     })
 }
 
-/// Takes out of a failure what would link it to the message's recipient, unless it names that
-/// recipient. `named` is the address, unless the report says that mail to it was delivered.
+/// Removes the links to the message's recipient from a failure, unless the failure names that
+/// recipient. `named` is the failed address; `None` if the report says that mail to it was
+/// delivered.
 fn unlink_unless_addressed(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
     if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
         return;
@@ -172,9 +173,9 @@ fn unlink_unless_addressed(event: &mut Event, named: Option<&String>, addressed:
     }
 }
 
-/// A report may name a mailbox without its domain, or by the name that a host has among its
-/// neighbours; the text or the returned message has the rest. A name without a dot that nothing
-/// completes is an address as well.
+/// Completes an address. A report may name a mailbox without its domain, or with a local host name;
+/// then the text or the returned message has the rest. An address without a dot that cannot be
+/// completed is used unchanged.
 fn whole(
     recipient: &Recipient,
     human: &[(String, String)],
@@ -187,7 +188,7 @@ fn whole(
         .and_then(|address| address.split('@').next())
         .map(str::to_ascii_lowercase)
         .or_else(|| local(recipient));
-    // A text may name others too, such as a help desk.
+    // A text may also name others, such as a help desk.
     let mut all = sent_to
         .iter()
         .filter(|_| sent_to.len() == 1)
@@ -199,16 +200,15 @@ fn whole(
     by_name.cloned().or(undotted).or_else(|| if alone { all.next().cloned() } else { None })
 }
 
-/// Whether a report names a mailbox without a domain that is not the mailbox of `address`. The
-/// message was passed on to another host, and `address` itself may exist.
+/// Whether a report names a mailbox without a domain that differs from the mailbox of `address`.
+/// Then the message was forwarded to another host, and `address` itself may exist.
 fn is_another(recipient: &Recipient, address: &str) -> bool {
     is_mailbox(recipient)
         && local(recipient)
             .is_some_and(|local| !address.to_ascii_lowercase().starts_with(&format!("{local}@")))
 }
 
-/// Whether the field of the recipient is of the type of mail addresses and has the name of a
-/// mailbox alone.
+/// Whether the recipient field has the type of mail addresses but contains only a mailbox name.
 fn is_mailbox(recipient: &Recipient) -> bool {
     let value = recipient
         .final_recipient
@@ -220,7 +220,7 @@ fn is_mailbox(recipient: &Recipient) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'+'))
 }
 
-/// The name of a mailbox as a report gives it.
+/// The mailbox name that a report gives.
 fn local(recipient: &Recipient) -> Option<String> {
     [&recipient.final_recipient, &recipient.original_recipient]
         .into_iter()

@@ -1,5 +1,5 @@
-//! Where the returned message begins in a text: below what some system announces, or at the first
-//! line of its header.
+//! Finds the beginning of the returned message in a text: below an introducing line, or at the
+//! first line of its header.
 
 use super::headers::{field, fields};
 use super::listed::listed;
@@ -7,8 +7,8 @@ use super::phrases::{List, holds};
 use super::sentences::has_signature;
 use crate::replies::{gives_reason, normal};
 
-/// A text without what a mailing list puts below each message: a line of underscores, the list's
-/// name, address and page.
+/// A text without the footer of a mailing list: a line of underscores, and the list's name, address
+/// and page.
 pub(super) fn without_footer(text: &str) -> &str {
     let is_rule = |line: &str| line.len() >= 20 && line.bytes().all(|byte| byte == b'_');
     let mut at = 0;
@@ -24,13 +24,13 @@ pub(super) fn without_footer(text: &str) -> &str {
     text
 }
 
-/// Cuts a text where the returned message begins. The second part is empty where none follows.
+/// Splits a text where the returned message begins. The second part is empty if there is none.
 pub(super) fn split_original(text: &str) -> (&str, &str) {
     let mut at = 0;
     let mut headers = 0;
     let mut first_header = 0;
-    // Some list the message's date, sender and subject and go on; only a real header has what
-    // relays put in.
+    // Some texts list the message's date, sender and subject and then continue. Only a complete
+    // header contains the fields that relays add.
     let mut is_transport = false;
     let mut names: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
@@ -55,8 +55,8 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             && !low.contains('@')
         {
             let rest = &text[at + line.len()..];
-            // Some announce the message and go on with the reason; what follows must look like a
-            // header, unless they say that it is below.
+            // Some texts introduce the message and continue with the reason. Unless the line says
+            // that the message is below, a header must follow.
             if low.contains("below this line is a copy")
                 || fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2
             {
@@ -114,8 +114,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// A text without what may stand before its first line: empty lines, a ruled one. An indent that
-/// all its lines may have is kept.
+/// A text without leading empty lines and a ruled line. Indentation of all its lines is kept.
 pub(super) fn without_rule(text: &str) -> &str {
     let text = text.trim_start_matches(['\n', '\r']);
     if text.starts_with([' ', '\t']) {
@@ -125,8 +124,8 @@ pub(super) fn without_rule(text: &str) -> &str {
     }
 }
 
-/// The text below an indented header, and that header, where a report begins with it and gives its
-/// reason afterwards.
+/// Some reports begin with an indented header and give the reason below it. Returns the text below,
+/// and the header.
 fn reason_below(text: &str) -> Option<(&str, &str)> {
     const FIRST: usize = 4_096;
     let length: usize = text
@@ -140,7 +139,7 @@ fn reason_below(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether the text above a header names a recipient and gives a reason, so that the header is that
-/// of the message. Some list the message's sender and subject first.
+/// of the returned message. Some texts list the message's sender and subject first.
 fn names_recipient(before: &str) -> bool {
     const LAST: usize = 4_096;
     let last = &before[before.floor_char_boundary(before.len().saturating_sub(LAST))..];

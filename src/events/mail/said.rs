@@ -1,4 +1,4 @@
-//! What a text says about one address.
+//! Extracts the text about one address.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,10 @@ use super::addresses::all_in;
 use super::listed::alias_of;
 use crate::replies::{gives_reason, normal, without_addresses};
 
-/// How many lines about one address are read.
+/// The maximum number of lines to read about one address.
 const MOST_LINES: usize = 12;
 
-/// How much of one of these is read, in bytes.
+/// The maximum length of one of these lines to read, in bytes.
 const MOST_OF_LINE: usize = 1_000;
 
 /// The beginning of a line.
@@ -17,8 +17,8 @@ fn shortened(line: &str) -> &str {
     &line[..line.floor_char_boundary(2 * MOST_OF_LINE)]
 }
 
-/// What a text says about an address: from the line that names it to the next address of `people`,
-/// all in lowercase. `places` says where each address stands first.
+/// The text about an address: from the line that names it to the next address of `people`. Both
+/// `people` and the keys of `places`, the first position of each address, are in lowercase.
 pub(super) fn about(
     text: &str,
     places: &HashMap<String, usize>,
@@ -42,7 +42,7 @@ pub(super) fn about(
     }
 }
 
-/// The lines of an address and behind it. Some put several addresses above one reason.
+/// The lines from the address on. Some servers write several addresses above one reason.
 fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
     let mut out = String::new();
     for (number, line) in text.lines().map(shortened).enumerate() {
@@ -66,8 +66,8 @@ fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
     out.trim().to_owned()
 }
 
-/// The line right above an address, if it gives a reason, and whether it can belong to no other
-/// address above it.
+/// The line directly above an address, if it gives a reason. The flag is true if the line cannot
+/// belong to another address above it.
 fn above(text: &str) -> Option<(&str, bool)> {
     let mut lines = text.trim_end_matches('\n').rsplit('\n').map(shortened).take(MOST_LINES);
     let above = lines.next().filter(|line| {
@@ -78,7 +78,7 @@ fn above(text: &str) -> Option<(&str, bool)> {
     Some((above.trim(), is_free))
 }
 
-/// Whether there is a word beside the addresses.
+/// Whether a text contains words in addition to addresses.
 fn says_something(text: &str) -> bool {
     without_addresses(text).chars().filter(|c| c.is_alphanumeric()).count() > 3
 }

@@ -1,11 +1,10 @@
-//! Whether a text has the sentences of a mail system, or quotes a reply of one.
+//! Recognizes sentences of mail systems, and quoted replies of SMTP servers.
 
 use super::phrases::{List, holds};
 use crate::replies::bounce::{Codes, codes_in};
 use crate::replies::{normal, says_undelivered};
 
-/// A text without the lines that it quotes. The marks of a transcript, `>>> RCPT TO:`, are none of
-/// an answer.
+/// A text without quoted lines. Transcript lines such as `>>> RCPT TO:` are kept.
 pub(super) fn unquoted(text: &str) -> String {
     text.lines()
         .filter(|line| !line.starts_with('>') || line.starts_with(">>>"))
@@ -13,18 +12,18 @@ pub(super) fn unquoted(text: &str) -> String {
         .collect()
 }
 
-/// Whether a text holds a sentence of a mail system.
+/// Whether a text contains a sentence that only mail systems write.
 pub(super) fn has_signature(text: &str) -> bool {
     holds(&normal(text), List::Sentences)
 }
 
-/// Whether a text says in whatever words that a message was not delivered.
+/// Whether a text says in any words that a message was not delivered.
 pub(super) fn says_failure(text: &str) -> bool {
     has_signature(text) || says_undelivered(&normal(text))
 }
 
-/// Whether a text quotes what an SMTP server answered: a reply code and an enhanced status side by
-/// side, or a code behind "said".
+/// Whether a text quotes the reply of an SMTP server: a reply code with an enhanced status, or a
+/// code after "said".
 pub(super) fn quotes_reply(text: &str) -> bool {
     let Codes { status, code } = codes_in(text);
     let low = normal(text);

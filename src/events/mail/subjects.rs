@@ -1,9 +1,9 @@
-//! What the subject of a message says that it is: an answer, a forward, a bounce, a warning.
+//! Classifies a message by its subject: a reply, a forward, a bounce, a warning.
 
 use super::phrases::{List, holds};
 use crate::replies::{normal, says_undelivered};
 
-/// Whether a subject is that of an answer or a forward.
+/// Whether a subject is that of a reply or a forward.
 pub(super) fn is_answer(subject: &str) -> bool {
     let subject = normal(subject);
     ["re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:", "sv:"]
@@ -25,8 +25,8 @@ pub(super) fn is_bounce_subject(subject: &str) -> bool {
     holds(&subject, List::Subjects) || says_undelivered(&subject)
 }
 
-/// Whether a subject is that of a warning. Behind a colon may stand the subject of the message that
-/// came back: `Undeliverable: delayed trains`.
+/// Whether a subject is that of a delay warning. After a colon the subject of the returned message
+/// may follow: `Undeliverable: delayed trains`.
 pub(super) fn is_delay_subject(subject: &str) -> bool {
     let subject = normal(subject);
     let before = subject.split([':', '\u{ff1a}']).next().unwrap_or_default();

@@ -1,8 +1,8 @@
-//! What mail systems write, one message each, from `tests/fixtures/mail-systems.txt` and
+//! Tests with messages of real mail systems, from `tests/fixtures/mail-systems.txt` and
 //! `mail-delays.txt`.
 //!
-//! `=== name: word class recipient; word class recipient hearsay` stands above each. `*` is any
-//! class, `a|b` one of two, `-` nothing.
+//! Each message follows a line `=== name: word class recipient; word class recipient hearsay`,
+//! which describes the expected events. `*` matches any class, `a|b` either one; `-` means none.
 
 use super::*;
 
@@ -13,7 +13,7 @@ const RETURNED: &str = "Received: from acme.example by mx.example.com; Sat, 21 N
     To: ann@example.com\nSubject: November news\nMessage-ID: <0123456789abcdef01234567@acme.example>\n\
     Date: Sat, 21 Nov 2026 11:59:00 +0000\nMIME-Version: 1.0\n\nHello";
 
-/// What one event is to be.
+/// Whether an event matches its expectation.
 fn fits(event: &Event, expected: &str) -> bool {
     let mut words = expected.split_whitespace();
     let mut next = || words.next().unwrap_or_default();

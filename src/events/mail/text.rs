@@ -1,7 +1,6 @@
-//! Bounces in free text: whether a message is one, which recipients it is about, and what was said
-//! about each.
+//! Reads bounces in free text: their recipients, and the text about each.
 //!
-//! The text before the returned message is read, never the returned message itself, which holds
+//! Only the text before the returned message is read, because the returned message contains
 //! addresses and words of its own.
 
 use std::collections::HashSet;
@@ -24,19 +23,19 @@ const MOST_SAID: usize = 16 << 20;
 /// A bounce in free text.
 #[derive(Debug, Default)]
 pub(super) struct Bounce {
-    /// Each recipient with what was said about it.
+    /// Each recipient with the text about it.
     pub(super) recipients: Vec<(String, String)>,
     /// The text before the returned message.
     pub(super) said: String,
-    /// The message that it is about, or its header, came with it.
+    /// The bounce contains the returned message or its header.
     pub(super) has_original: bool,
-    /// The Message-ID of that message, where it stands in the text; empty where it does not.
+    /// The Message-ID of the returned message, if it is in the text; otherwise empty.
     pub(super) message_id: String,
-    /// The text names a recipient of that message.
+    /// The text names a recipient of the returned message.
     pub(super) names_recipient_of_original: bool,
 }
 
-/// A message that a person passes on as quoted text, with the marks of the quotation taken off.
+/// A message that a person forwards as quoted text, without the quotation marks.
 pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
     for text in &parts.texts {
         let mut lines = text.lines().enumerate();
@@ -68,7 +67,8 @@ pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
     None
 }
 
-/// Reads the bounce out of the texts; `known` are addresses that cannot be meant, such as our own.
+/// Reads a bounce from the texts of a message. `known` are addresses that cannot be the recipient,
+/// such as our own.
 pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     let mut said = String::new();
     let mut original: Vec<(String, String)> = parts.original.clone();
@@ -99,8 +99,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         let low = address.to_ascii_lowercase();
         (ours.contains(&low) || senders.contains(&low)) && !addressed.contains(&low)
     };
-    // The address that the report itself was sent to is not meant, unless it stands where a
-    // recipient does.
+    // The address that the bounce itself was sent to is not the recipient, unless it stands where a
+    // recipient is expected.
     let is_report_to = |address: &str| ours.contains(&address.to_ascii_lowercase());
     let candidate =
         |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
@@ -114,7 +114,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     let mut recipients: Vec<String> = named;
     let mut relevant: &str = &said;
     if recipients.is_empty() {
-        // Some show first what was sent, To included, and then who did not get it.
+        // Some texts first show the sent message with its To field, and then list the failed
+        // recipients.
         const AFTER: [&str; 3] = [
             "did not reach the following recipient",
             "could not be delivered to the following",
@@ -128,7 +129,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             .filter(|rest| rest.contains('@'))
             .unwrap_or(&said);
         let listed = listed(relevant);
-        // A long list names no contact.
+        // In a long list no address is a contact.
         let may_ask = sent_to.len() == 1 && listed.len() < 5;
         let is_meant =
             |address: &String| !may_ask || is_to(address) || !is_asked_for(relevant, address);
@@ -142,8 +143,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             all_in(relevant).into_iter().filter(|address| candidate(address)).collect();
         let both: Vec<String> =
             mentioned.iter().filter(|address| is_to(address)).cloned().collect();
-        // Who is only mentioned may be a colleague who is to be asked instead, and who was written
-        // to is known.
+        // An address that is only mentioned may be a colleague to contact instead. The address that
+        // was mailed is preferred.
         recipients = match sent_to.as_slice() {
             _ if !both.is_empty() => both,
             [only] if !is_daemon(only) && !is_report_to(only) => {
@@ -167,8 +168,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         recipients.clone_from(&sent_to);
     }
     if recipients.is_empty() {
-        // A recipient may be called by a role, where the sentence says so in as many words, or
-        // where a recipient stands.
+        // An address with the name of a role may be the recipient, if a sentence says so or if it
+        // stands where a recipient is expected.
         let below = below_heading(relevant);
         recipients = all_in(relevant)
             .into_iter()
@@ -184,12 +185,12 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         && let [only] = sent_to.as_slice()
         && (all_in(&said).contains(only) || (!is_report_to(only) && all_in(&said).is_empty()))
     {
-        // Some write to a postmaster.
+        // Some messages are sent to a postmaster.
         recipients.clone_from(&sent_to);
     }
     if recipients.is_empty() {
-        // A sender who wrote to himself, or a list that bounces to itself. Without that message
-        // only its place separates it from a mention.
+        // A sender may have mailed himself, or a list may bounce to itself. Without the returned
+        // message, only the position of an address shows whether it is the recipient.
         let is_meant = |address: &String| {
             !is_machine(address) && !is_daemon(address) && is_said_of(&said, address)
         };
@@ -234,7 +235,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     }
 }
 
-/// Addresses of help desks and the like.
+/// Whether an address is that of a help desk or another role.
 fn is_role(address: &str) -> bool {
     let low = address.to_ascii_lowercase();
     let local = low.split('@').next().unwrap_or_default();
@@ -253,7 +254,7 @@ fn is_role(address: &str) -> bool {
     )
 }
 
-/// Addresses of help desks, and Message-IDs, which look like addresses.
+/// Whether an address is that of a help desk, or a Message-ID, which looks like an address.
 fn is_machine(address: &str) -> bool {
     let low = address.to_ascii_lowercase();
     let local = low.split('@').next().unwrap_or_default();
