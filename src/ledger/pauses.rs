@@ -78,7 +78,7 @@ pub struct NewPause {
     pub author: String,
     /// The host on which the author gave the command.
     pub host: String,
-    /// May be empty.
+    /// The reason in the author's words; may be empty.
     pub reason: String,
     /// When the pause ends on its own. `None` if an operator must end it.
     pub expires_at: Option<Timestamp>,

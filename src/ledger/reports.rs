@@ -16,7 +16,7 @@ use super::state_files::{RUN_ID, is_run_id, names};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name<'a> {
     pub(crate) run: &'a str,
-    /// 1 for the first.
+    /// The number of the report, from 1.
     pub(crate) number: u32,
     /// The file name has the form `.RUN.csv.before`: the run has changed since, or is changing.
     pub(crate) aside: bool,

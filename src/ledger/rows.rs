@@ -66,7 +66,7 @@ pub struct LedgerRow {
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     pub tally: Tally,
-    /// By cohort: canary, rest.
+    /// The totals of the canary alone.
     pub canary: Tally,
     /// When the last recipient of the canary was submitted.
     pub canary_at: Option<Timestamp>,
@@ -82,7 +82,7 @@ pub struct Standing {
 #[derive(Clone, Debug, Serialize)]
 pub struct Decision {
     pub at: Timestamp,
-    /// A few words: `planned`, `claimed in batch 12`, `deferred`.
+    /// A short description: `planned`, `claimed in batch 12`, `deferred`.
     pub what: String,
     pub detail: String,
 }

@@ -131,7 +131,7 @@ impl Certificates {
                 return flight.clone();
             }
             tokio::select! {
-                // The semaphore is never closed.
+                // Fails only if the semaphore is closed, which never happens.
                 Ok(turn) = &mut turn => return self.begin(url, envelope, turn),
                 () = begun => {}
             }
@@ -208,7 +208,7 @@ impl Certificates {
 
     /// Requests the URL that confirms a subscription.
     pub(super) async fn confirm(&self, url: &Url) -> std::result::Result<(), String> {
-        // The semaphore is never closed.
+        // Fails only if the semaphore is closed, which never happens.
         let _turn = self.confirming.acquire().await;
         self.visit(url).await.map(drop)
     }

@@ -93,7 +93,7 @@ impl Gathered {
         self.read(Range::from(file, 0))
     }
 
-    /// Reads to the end.
+    /// Reads a file of unknown length to its end.
     pub(super) fn read(&mut self, reader: impl Read) -> Result<Position, Trouble> {
         let mut records = Records::new(reader, Position::default(), Tail::Take);
         while let Some(record) = records.next()? {

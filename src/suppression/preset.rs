@@ -274,7 +274,7 @@ impl Columns {
             Preset::Ses => &["lastupdatetime", "dateadded"],
         };
         let text = self.text(row, names);
-        // SES writes fractions of a second.
+        // Removes the fraction of a second that SES writes.
         let whole = text
             .split_once('.')
             .filter(|(whole, _)| whole.bytes().all(|b| b.is_ascii_digit()))

@@ -24,7 +24,7 @@ use crate::model::outcome::{Kind, Reason};
 pub struct Hit {
     /// The strongest reason: complaint, hard bounce, unsubscribe, manual.
     pub reason: Reason,
-    /// A few words: `listed`, `listed by its hash`, `domain listed`.
+    /// How the address is listed: `listed`, `listed by its hash`, `domain listed`.
     pub detail: String,
 }
 

@@ -41,7 +41,7 @@ pub(super) fn is_automatic(parts: &Parts) -> bool {
             "x-autoreply-from",
             // Exchange adds this field to absences, but not to reports.
             "x-auto-response-suppress",
-            // Help desks.
+            // Fields that help desk software sets.
             "x-otrs-loop",
             "x-rt-loop-prevention",
             "x-zendesk-from-account-id",

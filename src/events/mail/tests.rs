@@ -1,11 +1,12 @@
-//! Each form that mail systems use, in messages of our own making under `tests/fixtures/mail`.
+//! Tests with every bounce format that mail systems use, in invented messages under
+//! `tests/fixtures/mail`.
 
 use std::path::Path;
 
 use super::*;
 use crate::model::event::Bounce;
 
-/// Word, class (`*` for any) and recipient of each event that a message reports.
+/// Type, class (`*` for any) and recipient of each event that a message reports.
 type Expected = &'static [(&'static str, &'static str, &'static str)];
 
 const MESSAGES: &[(&str, Expected)] = &[
@@ -202,7 +203,7 @@ fn no_input_stops_the_reader() {
             read(&broken, now());
         }
     }
-    // Messages within messages, multiparts within multiparts, and a line without an end.
+    // Nested messages, nested multiparts, and a line without an end.
     let mut nested = fixture("postfix");
     for _ in 0..200 {
         nested = [b"From: a@x.org\nContent-Type: message/rfc822\n\n".as_slice(), &nested].concat();
@@ -232,8 +233,8 @@ fn free_text_about_thousands_of_people_tells_of_each() {
     assert_eq!((many.len(), many[999].2.as_str()), (1_000, "person999@example.com"));
 }
 
-/// What is said about a person is looked for near the name, however long the line is: two thousand
-/// people on one line took half a minute.
+/// The text about a recipient is searched only near the address, however long the line is. Two
+/// thousand recipients on one line once took half a minute.
 #[test]
 fn thousands_of_people_on_one_line_are_told_of() {
     let people: Vec<String> = (0..2_000).map(|n| format!("person{n}@example.com")).collect();
@@ -248,14 +249,14 @@ fn thousands_of_people_on_one_line_are_told_of() {
 }
 
 /// The recipients that a message would suppress, with the Message-ID by which the ledger finds the
-/// one that it was for.
+/// recipient of that message.
 fn suppressed(raw: &str) -> Vec<(String, String)> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let hard = events.into_iter().filter(|event| event.suppresses().is_some());
     hard.map(|event| (event.recipient.unwrap_or_default(), event.message_id)).collect()
 }
 
-/// A bounce of a message to ann, with what people read and the fields of a report, if there is one.
+/// A bounce of a message to ann, with this text and the fields of a report, if any.
 fn returned(said: &str, fields: &str) -> String {
     let (kind, report) = match fields {
         "" => ("mixed", String::new()),
@@ -310,7 +311,7 @@ fn a_colleague_who_is_named_beside_the_one_who_is_gone_is_not_suppressed() {
         let people: Vec<String> = suppressed(&raw).into_iter().map(|(person, _)| person).collect();
         assert_eq!(people, ["ann@example.com"], "{raw}");
     }
-    // A forward is named with its reason, and so is a member of a list.
+    // The report names a forwarding target or a list member together with the reason.
     for said in [
         "addressed to 'carl@example.org', failed: user unknown",
         "Invalid final delivery userid: carl@example.org",
@@ -348,7 +349,7 @@ fn a_member_of_a_list_that_reached_others_takes_nobody_along() {
                 vec![],
             ),
             (format!("{}\n\nFinal-Recipient: x400; /S=Carl/\n{gone}", took("ann")), vec![]),
-            // She was not reached, whatever other recipients were.
+            // The message did not reach ann, whatever happened to other recipients.
             (
                 format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("bea")),
                 vec![("ann@example.com", ours)],
@@ -375,7 +376,7 @@ fn a_mailbox_without_a_domain_is_nobody_else() {
             "Final-Recipient: rfc822; {name}\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: {name}: 550 <{name}@localhost>... User unknown"
         )
     };
-    // A program that fetches mail passes it on to the mailboxes of its own host.
+    // A program that fetches mail delivers it to the mailboxes of its own host.
     let suppressed = |name: &str| {
         suppressed(&returned(
             "Some addresses were rejected by the MDA fetchmail forwards to.",

@@ -87,7 +87,7 @@ pub(in crate::ledger) async fn each_verdict_becomes_its_outcome(open: Open) {
         .unwrap();
     assert!(
         matches!(capped, Claimed::Capped { room: 3, .. }),
-        "caps count what was begun: {capped:?}"
+        "caps count submissions that were begun: {capped:?}"
     );
 }
 
@@ -115,14 +115,10 @@ pub(in crate::ledger) async fn nobody_is_claimed_twice_and_nothing_is_settled_tw
         .unwrap();
     assert!(bed.ledger.settle(&run, batch, vec![(1, rejected())], vec![]).await.is_err());
     assert_eq!(bed.outcomes(&run).await[0].0, Some(Outcome::Accepted));
-    assert_eq!(
-        bed.outcomes(&run).await[2].0,
-        None,
-        "a verdict about another recipient counts for nothing"
-    );
+    assert_eq!(bed.outcomes(&run).await[2].0, None, "a verdict about another recipient is ignored");
     assert!(
         bed.ledger.claim(draft(&run, &[1])).await.is_err(),
-        "who was accepted is never claimed again"
+        "an accepted recipient is never claimed again"
     );
     bed.ledger.finish(&run, RunState::Finished, 0, vec![]).await.unwrap();
     assert!(bed.ledger.claim(draft(&run, &[3])).await.is_err());

@@ -286,7 +286,10 @@ pub(in crate::ledger) async fn the_tokens_of_a_removed_run_still_name_their_peop
         person.expires_at.unwrap() > Timestamp::now() + jiff::SignedDuration::from_hours(399 * 24)
     );
     assert_eq!(bed.ledger.person("0123456789abcdef01234567").await.unwrap(), None);
-    assert!(!see(&bed, &event).await.is_new, "an event of a removed run stays known");
+    assert!(
+        !see(&bed, &event).await.is_new,
+        "the ledger still recognizes an event of a removed run"
+    );
 }
 
 pub(in crate::ledger) async fn what_a_provider_tells_with_its_reply_is_an_event_and_suppresses_nobody(

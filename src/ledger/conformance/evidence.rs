@@ -60,12 +60,15 @@ pub(in crate::ledger) async fn each_person_counts_once_and_only_after_acceptance
     );
     assert!(
         feedback_rates(Watched::Bounced, ago(60), 2).await.is_empty(),
-        "two events of one person are one"
+        "two events of one recipient count once"
     );
-    assert!(feedback_rates(Watched::Bounced, ago(-60), 1).await.is_empty(), "handed over before");
+    assert!(
+        feedback_rates(Watched::Bounced, ago(-60), 1).await.is_empty(),
+        "submitted before the period"
+    );
     assert!(
         feedback_rates(Watched::Complained, ago(60), 1).await.is_empty(),
-        "that was no complaint"
+        "a not-spam report is not a complaint"
     );
     assert_eq!(
         feedback_rates(Watched::Failed, ago(60), 2).await,
@@ -106,7 +109,7 @@ pub(in crate::ledger) async fn evidence_about_the_canary_is_that_of_its_members(
     assert_eq!(
         bed.ledger.extend_canary(&run, 100, None).await.unwrap(),
         9,
-        "no recipient is drawn that has gone"
+        "a recipient that was already submitted is not drawn"
     );
 }
 

@@ -84,7 +84,7 @@ pub(in crate::ledger) async fn who_is_screened_keeps_the_outcome_before_the_clai
     let outcomes = bed.outcomes(&run).await;
     assert_eq!(outcomes[0], (Some(Outcome::Rejected), Some(Reason::MailboxGone)));
     assert_eq!(outcomes[1], outcomes[0]);
-    assert_eq!(outcomes[3].0, Some(Outcome::Accepted), "an attempt gives another");
+    assert_eq!(outcomes[3].0, Some(Outcome::Accepted), "a new attempt gives another outcome");
     assert!(bed.row(&run, 1).await.detail.ends_with(": suppressed (unsubscribe: list.txt)"));
     assert_eq!(bed.ledger.standing(&run).await.unwrap().tally.open, 0);
 }

@@ -51,7 +51,7 @@ pub(in crate::ledger) async fn rows_that_a_lost_run_reached_are_adopted_before_t
     let rows = vec![(2, Outcome::Unknown, Some(Reason::NoReply)), (7, Outcome::Accepted, None)];
     let reached = bed.ledger.adopt_rows(&run, rows).await.unwrap();
     let seed = person_seed(&bed.ledger.secret_key().await.unwrap());
-    assert_eq!(reached, [person_of("u2@example.com", seed)], "row 7 is not of this list");
+    assert_eq!(reached, [person_of("u2@example.com", seed)], "row 7 is not in this list");
     bed.ledger.seal(&run, seal()).await.unwrap();
     assert_eq!(
         bed.outcomes(&run).await,

@@ -46,13 +46,13 @@ pub(in crate::ledger) async fn half_of_the_people_and_ten_are_found_with_or_with
         assert_eq!(
             ask("other", 1..=20).await,
             Some((19, 20)),
-            "a claim that is open may have been taken"
+            "the provider may have accepted an open claim"
         );
         assert_eq!(ask("other", 1..=38).await, Some((19, 38)), "exactly half");
         assert_eq!(ask("other", 1..=39).await, None);
         assert_eq!(ask("other", 11..=20).await, None, "nine");
         assert_eq!(ask("other", 10..=20).await, Some((10, 11)));
-        assert_eq!(ask("spring", 1..=20).await, None, "the campaign itself");
+        assert_eq!(ask("spring", 1..=20).await, None, "the same campaign");
         bed.ledger
             .add_aliases(vec![("p:1".into(), "spring".into()), ("p:1".into(), "kin".into())])
             .await
@@ -105,12 +105,16 @@ pub(in crate::ledger) async fn of_two_runs_that_are_sealed_at_once_the_second_fi
     assert_eq!(
         bed.ledger.run(&runs[1]).await.unwrap().unwrap().state,
         RunState::Planning,
-        "nothing was changed"
+        "the seal changed nothing"
     );
     bed.settled(&runs[0], (1..=9).map(|n| (n, accepted())).collect()).await;
     bed.claimed(&runs[0], &[10, 11]).await;
     let found = bed.ledger.seal(&runs[1], seal("two")).await.unwrap().expect("as before");
-    assert_eq!((found.reached, found.coming), (9, 11), "what is under way has not been taken yet");
+    assert_eq!(
+        (found.reached, found.coming),
+        (9, 11),
+        "claimed recipients do not count as reached yet"
+    );
     let answered = Seal { overlap: None, ..seal("two") };
     assert_eq!(bed.ledger.seal(&runs[1], answered).await.unwrap(), None);
 }
@@ -163,7 +167,7 @@ pub(in crate::ledger) async fn people_of_a_lost_run_count_and_what_nothing_says_
     );
     assert!(
         ask(asks("other", all)).await.expect("as before").is_message_known,
-        "what is certain is said"
+        "a run with a known message takes precedence"
     );
 }
 

@@ -7,7 +7,7 @@ pub(in crate::ledger) async fn a_run_reads_back_as_it_was_planned(open: Open) {
     let run = bed.ledger.begin(RunHead { env: Some("staging".into()), ..head() }).await.unwrap();
     assert!(
         bed.ledger.latest_run("spring", Some("staging")).await.unwrap().is_none(),
-        "a run that is being planned is not shown"
+        "a run that is being planned is not the latest run"
     );
     assert_eq!(bed.ledger.runs().await.unwrap()[0].state, RunState::Planning);
     bed.ledger

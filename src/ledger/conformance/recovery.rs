@@ -69,7 +69,7 @@ pub(in crate::ledger) async fn after_a_process_crash_the_trace_tells_each_member
     assert_eq!(
         bed.ledger.recover(&run).await.unwrap(),
         Recovered::default(),
-        "there is nothing to recover twice"
+        "a second recovery finds nothing"
     );
 }
 

@@ -56,7 +56,10 @@ pub(in crate::ledger) async fn a_token_is_good_for_one_body_in_every_process_unt
         expires_at: at(second + 600),
     };
     assert!(bed.ledger.use_token(token(1, 1, 0)).await.unwrap());
-    assert!(other.use_token(token(1, 1, 1)).await.unwrap(), "its answer may have been lost");
+    assert!(
+        other.use_token(token(1, 1, 1)).await.unwrap(),
+        "the answer to the first request may have been lost"
+    );
     assert!(
         !other.use_token(token(1, 2, 2)).await.unwrap()
             && !bed.ledger.use_token(token(1, 2, 600)).await.unwrap()
@@ -65,7 +68,7 @@ pub(in crate::ledger) async fn a_token_is_good_for_one_body_in_every_process_unt
     for nth in 10..30 {
         let (one, two) =
             tokio::join!(bed.ledger.use_token(token(nth, 1, 4)), other.use_token(token(nth, 2, 4)));
-        assert!(one.unwrap() != two.unwrap(), "of two processes one is the first");
+        assert!(one.unwrap() != two.unwrap(), "exactly one of two processes is the first");
     }
 }
 

@@ -77,7 +77,7 @@ pub(in crate::ledger) async fn what_is_paused_gives_out_no_claim(open: Open) {
         ))
         .await
         .unwrap();
-    assert!(bed.ledger.pauses().await.unwrap().is_empty(), "it has expired");
+    assert!(bed.ledger.pauses().await.unwrap().is_empty(), "the pause has expired");
     bed.claimed(&run, &[1]).await;
 }
 
@@ -92,7 +92,10 @@ pub(in crate::ledger) async fn what_latched_a_gate_is_kept_until_a_person_lets_t
         (latched.author.as_str(), latched.reason.as_str()),
         ("the canary", "9 of 10 failed")
     );
-    assert!(bed.ledger.pauses().await.unwrap().is_empty(), "it stops no other run");
+    assert!(
+        bed.ledger.pauses().await.unwrap().is_empty(),
+        "the latched gate of one run stops no other run"
+    );
     bed.ledger
         .set_gate(
             &run,
@@ -139,12 +142,12 @@ pub(in crate::ledger) async fn suppressions_are_kept_once_and_can_be_taken_back(
     assert_eq!(
         bed.ledger.suppress(vec![longer.clone()]).await.unwrap(),
         1,
-        "one that lasts longer is news"
+        "a later expiry makes a suppression new"
     );
     assert_eq!(
         bed.ledger.suppress(vec![entries[1].clone()]).await.unwrap(),
         0,
-        "one that lasts less long is none"
+        "an earlier expiry does not make it new"
     );
     assert_eq!(after(seen).await, [longer]);
     assert_eq!(after(0).await.len(), 3);
@@ -161,10 +164,7 @@ pub(in crate::ledger) async fn suppressions_are_kept_once_and_can_be_taken_back(
         bed.ledger.suppress(vec![entry("d@b.example", Reason::Manual, None)]).await.unwrap(),
         1
     );
-    assert!(
-        bed.ledger.suppressions(last, 9).await.unwrap()[0].0 > seen,
-        "no number is given twice"
-    );
+    assert!(bed.ledger.suppressions(last, 9).await.unwrap()[0].0 > seen, "no number is used twice");
 }
 
 pub(in crate::ledger) async fn the_secret_key_is_made_once(open: Open) {

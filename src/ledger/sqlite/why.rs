@@ -253,7 +253,7 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
             "failover" => (1, "failed over".to_owned(), detail),
             former::KEPT => (5, "not tried again".to_owned(), format!("stays {code}: {detail}")),
             "screened" => {
-                (3, "suppressed".to_owned(), joined(&[&reason, &detail, "before the hand-over"]))
+                (3, "suppressed".to_owned(), joined(&[&reason, &detail, "before submission"]))
             }
             other => (3, other.to_owned(), joined(&[&reason, &code, &detail])),
         };

@@ -114,7 +114,7 @@ fn answers_outlive_a_write_that_fails_and_announcements_do_not() {
     trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
     trace.answered(1, 1, &taken).unwrap();
     let ticket = trace.announce(1, &[2]).unwrap();
-    // A file that is open for reading takes no bytes, as a full disk does.
+    // A file opened for reading cannot be written, which stands in for a full disk.
     trace.appender().file = File::open(&trace.path).unwrap();
     trace.crossed(ticket).unwrap_err();
     trace.rest().unwrap_err();
@@ -170,12 +170,11 @@ fn a_trace_proves_something_only_where_it_is_whole_its_own_and_on_the_same_mount
         let mounted = header.rsplit_once(' ').unwrap().0;
         let other = format!("{mounted} {space}:{}\n{rest}", id.parse::<u64>().unwrap() + 1);
         put(trace.name(), &other).unwrap_err();
-        // Another namespace, as a container's that was started again, proves nothing against
-        // it.
+        // Another mount namespace, as in a restarted container, proves nothing against the trace.
         let elsewhere = format!("{mounted} 1:{id}\n{rest}");
         assert_eq!(put(trace.name(), &elsewhere).unwrap(), HashSet::from([(1, 1)]));
     }
-    // A trace that an older version left says what it always said.
+    // A trace of an older version is read as before.
     let old = format!("{HEADER_1}\n{rest}");
     assert_eq!(put("old.log", &old).unwrap(), HashSet::from([(1, 1)]));
 }

@@ -1,5 +1,5 @@
-//! Caps by a clock that the test sets, and against random histories: claims of any size, settled in
-//! any order and at any time, a clock that jumps over hours.
+//! Tests caps with a clock that the test sets, and with random histories: claims of any size,
+//! settled in any order and at any time, while the clock may jump by hours.
 //!
 //! `MAILBATCH_SEED` repeats an earlier run.
 
@@ -39,7 +39,7 @@ async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settl
     };
 
     let batch = claim(&first, &[1, 2, 3, 4, 5, 6], after(0)).await;
-    // While it is not settled it counts, however long ago it was claimed.
+    // An unsettled batch counts, however long ago it was claimed.
     assert_eq!(
         claim(&second, &[1, 2, 3, 4, 5], after(600)).await,
         Claimed::Capped { cap: "10/hour".into(), room: 4, until: after(660) }
@@ -53,15 +53,15 @@ async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settl
     );
     let batch = claim(&second, &[1, 2, 3, 4, 5, 6], after(89)).await;
     settle(&second, batch, (1..=6).map(|n| (n, accepted())).collect(), after(89)).await;
-    // The hour has room again, the day has not.
+    // The cap per hour has room again, the cap per day has not.
     assert_eq!(
         claim(&first, &[7, 8, 9, 10, 11, 12], after(200)).await,
         Claimed::Capped { cap: "15/day".into(), room: 5, until: after(30 + 24 * 60) }
     );
     assert!(matches!(claim(&first, &[7, 8, 9, 10, 11], after(200)).await, Claimed::Batch(_)));
-    // More than a cap ever holds: the moment at which all of it is free.
+    // The claim is larger than the cap, so the answer is the time when the whole cap is free.
     assert!(matches!(claim(&first, &[12; 99], after(201)).await, Claimed::Capped { room: 0, .. }));
-    // Another provider has caps of its own.
+    // Another provider has its own caps.
     assert!(matches!(
         bed.ledger
             .claim(Draft {
@@ -75,7 +75,7 @@ async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settl
     ));
 }
 
-/// A batch that is on the wire.
+/// A batch that was claimed and is not settled.
 struct OnTheWire {
     batch: i64,
     provider: usize,
@@ -83,7 +83,7 @@ struct OnTheWire {
     rows: Vec<RowNumber>,
 }
 
-/// The most of these moments within any window that holds both its ends.
+/// The maximum number of these times within any window, including both its ends.
 fn most_within(times: &mut [i64], window: i64) -> usize {
     times.sort_unstable();
     (0..times.len())
@@ -120,7 +120,7 @@ async fn a_history(draws: &mut Rng) {
     let mut taken: [Vec<i64>; 2] = [Vec::new(), Vec::new()];
     let mut refused = 0;
     for _ in 0..900 {
-        // Mostly seconds, sometimes many minutes, now and then hours.
+        // Mostly seconds, sometimes many minutes, rarely hours.
         now += match draws.below(20) {
             0 => draws.below(4 * HOUR as u64),
             1..=5 => draws.below(HOUR as u64 / 3),
@@ -148,7 +148,7 @@ async fn a_history(draws: &mut Rng) {
                     (room as usize) < rows.len() && until > at,
                     "{room} of {wanted} at {until}"
                 );
-                // As much as there is room for goes at once.
+                // Claims at once as many as the cap has room for.
                 let fitting = &rows[..room as usize];
                 if !fitting.is_empty() {
                     let Claimed::Batch(batch) =
@@ -206,8 +206,8 @@ async fn claim(
     bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, at)).await.unwrap()
 }
 
-/// Settles a batch; its members were handed over at any moment since the claim, and some of them
-/// were never begun.
+/// Settles a batch. Its members were submitted at any time since the claim, and some of them were
+/// never begun.
 async fn settle(
     bed: &Bed<SqliteLedger>,
     run: &str,

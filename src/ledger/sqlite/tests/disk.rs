@@ -1,4 +1,4 @@
-//! The file: its mode and settings, what stands in its place, a full disk, earlier and later
+//! Tests the file: its mode and settings, other files at its path, a full disk, earlier and later
 //! versions.
 
 use std::os::unix::fs::PermissionsExt;
@@ -140,8 +140,8 @@ async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
             Err(Fault::Damaged("the disk is gone".into()))
         })
     );
-    // Whether the two shared a group is up to the thread; where they did, neither is answered as
-    // done.
+    // The writer thread decides whether the two share a group. If they do, neither may be answered
+    // as done.
     let kept = bed.number("SELECT count(*) FROM meta WHERE name = 'lost'").await;
     assert_eq!(first.is_ok(), kept == 1);
     assert!(second.is_err());

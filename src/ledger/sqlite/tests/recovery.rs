@@ -1,4 +1,4 @@
-//! What a restart of the machine leaves of claims.
+//! Tests recovery of claims after a restart of the machine.
 
 use super::*;
 use crate::ledger::conformance::recovery::interrupted;
