@@ -16,7 +16,7 @@ use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
 use super::run_row::seq_of;
 use super::{caps, pauses, ramp};
-use crate::ledger::{Claimed, Draft, Settled};
+use crate::ledger::{Claimed, Draft, InsteadOf, Settled};
 use crate::model::outcome::{Outcome, Reason};
 use crate::provider::{Feedback, RowNumber, Verdict};
 
@@ -62,6 +62,15 @@ pub(super) fn claim(
     if let Some(capped) = capped.into_iter().flatten().min_by_key(room) {
         return Ok(capped);
     }
+    let batch = insert_batch(conn, origin, seq, draft)?;
+    take_members(conn, batch, draft, seq)?;
+    if let Some(passed_over) = &draft.instead_of {
+        record_failover(conn, seq, draft, passed_over, now)?;
+    }
+    Ok(Claimed::Batch(batch))
+}
+
+fn insert_batch(conn: &Connection, origin: &Origin, seq: i64, draft: &Draft) -> Result<i64> {
     conn.prepare_cached(
         "INSERT INTO batches(run, provider, key, generation, claimed_at, size, members, trace) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)",
     )?
@@ -74,7 +83,10 @@ pub(super) fn claim(
         codes::pack(draft.members.iter().map(|member| member.row)),
         trace_number(conn, origin)?,
     ])?;
-    let batch = conn.last_insert_rowid();
+    Ok(conn.last_insert_rowid())
+}
+
+fn take_members(conn: &Connection, batch: i64, draft: &Draft, seq: i64) -> Result<()> {
     let mut take = conn.prepare_cached(
         "UPDATE recipients SET state = 3, batch = ?2, provider = ?3, message_id = ?4, next_at = NULL WHERE id = ?1 AND state IN (1, 2)",
     )?;
@@ -93,27 +105,34 @@ pub(super) fn claim(
             )));
         }
     }
-    if let Some(passed_over) = &draft.instead_of {
-        for member in &draft.members {
-            let detail = format!(
-                "{} instead of {}: {}",
-                draft.provider, passed_over.provider, passed_over.why
-            );
-            // The batch's row records the claim. `code` keeps the planned provider, which the
-            // recipient's row no longer names.
-            remember(
-                conn,
-                codes::id_of(seq, member.row)?,
-                None,
-                now,
-                "failover",
-                None,
-                &passed_over.provider,
-                &detail,
-            )?;
-        }
+    Ok(())
+}
+
+/// Records for each member that this claim bypasses its planned provider.
+fn record_failover(
+    conn: &Connection,
+    seq: i64,
+    draft: &Draft,
+    passed_over: &InsteadOf,
+    now: Timestamp,
+) -> Result<()> {
+    for member in &draft.members {
+        let detail =
+            format!("{} instead of {}: {}", draft.provider, passed_over.provider, passed_over.why);
+        // The batch's row records the claim. `code` keeps the planned provider, which the
+        // recipient's row no longer names.
+        remember(
+            conn,
+            codes::id_of(seq, member.row)?,
+            None,
+            now,
+            "failover",
+            None,
+            &passed_over.provider,
+            &detail,
+        )?;
     }
-    Ok(Claimed::Batch(batch))
+    Ok(())
 }
 
 /// Yields every few rows, so that a sending thread waiting for this core runs first. A claim takes

@@ -21,6 +21,7 @@ mod fault;
 mod foreign;
 mod foresee;
 mod former;
+mod hashes;
 mod known;
 mod lease;
 mod names;
