@@ -5,10 +5,11 @@
 //! recipient. During a run, entries are only added. Messages name a file and a line, never an
 //! address.
 //!
-//! `entry` is one entry as a value, `format` the columns and quoting of a file, `records` reads it,
-//! `gathering` reads it into the index, `index` answers lookups, `watched` detects changes in a
-//! file, `screening` combines files and ledger, `edit` is the only writer of suppression files,
-//! `exchange` imports and exports, and `preset` reads the exports of certain services.
+//! The modules: `entry` is one entry as a value. `format` defines the columns and quoting of a file.
+//! `lines` and `records` read a file, and `gathering` reads it into the index. `index` answers
+//! lookups. `watched` detects changes in a file. `screening` combines files and ledger. `edit` is
+//! the only code that writes suppression files. `exchange` imports and exports. `preset` reads the
+//! exports of certain services.
 
 mod edit;
 mod entry;
@@ -16,6 +17,7 @@ mod exchange;
 mod format;
 mod gathering;
 mod index;
+mod lines;
 mod plain;
 mod preset;
 mod records;

@@ -8,13 +8,10 @@ use memchr::memchr;
 
 use super::entry::{Entry, odd_note, parse_entry};
 use super::format::{Column, Columns, Plain, Problem, Unsplit, split};
+use super::lines::{Line, LineError, Lines};
 use crate::input::{is_marked, separator};
 use crate::model::address::{Note, has_unseen_ends};
 
-/// Small enough to stay in the processor's cache until it has been parsed.
-const BLOCK: usize = 1 << 17;
-/// A longer line means that the file is not a suppression file.
-const LONGEST_LINE: usize = 1 << 20;
 /// A note with more lines means that a quote was not closed.
 const MOST_LINES: usize = 100;
 
@@ -77,7 +74,7 @@ impl Places {
 /// Notes about suspicious entries of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Noted {
-    /// Entries with invisible characters at an end, which were removed.
+    /// Entries from whose beginning or end invisible characters were removed.
     pub(crate) unseen_ends: Places,
     /// Entries that are valid but often a mistake: truncated, or with a special character at an
     /// end.
@@ -131,15 +128,7 @@ pub(super) struct Records<R> {
 impl<R: Read> Records<R> {
     /// Continues reading at `position`, where `reader` is placed.
     pub(super) fn new(reader: R, position: Position, tail: Tail) -> Self {
-        let lines = Lines {
-            reader,
-            buffer: Vec::new(),
-            start: 0,
-            end: 0,
-            is_over: false,
-            passed: position.offset,
-            number: position.lines,
-        };
+        let lines = Lines::new(reader, position.offset, position.lines);
         Self {
             lines,
             columns: position.columns.clone(),
@@ -366,7 +355,7 @@ impl<R: Read> Records<R> {
             return Ok(Found::of(Step::Nothing, None));
         }
         if self.columns.is_none() && separator(text).is_some() {
-            let hint = "delete the line, and separate the columns by commas; or read the file unchanged with `mailbatch suppress import FILE`";
+            let hint = "delete the line, and separate the columns by commas; or import the file unchanged with `mailbatch suppress import FILE`";
             return Err(Problem::new("line is Excel's sep= line, not an entry", hint).into());
         }
         if is_marked(text) {
@@ -445,11 +434,11 @@ const CTRL_Z: char = '\u{1a}';
 
 /// How to fix a file whose lines do not end with a line feed.
 const RETURN_HINT: &str =
-    "end each line with a line feed (LF), or read the file with `mailbatch suppress import FILE`";
+    "end each line with a line feed (LF), or import the file with `mailbatch suppress import FILE`";
 
 /// How to fix a file that is not UTF-8 text.
 const TEXT_HINT: &str =
-    "save the file as UTF-8 text, or read it with `mailbatch suppress import FILE`";
+    "save the file as UTF-8 text, or import it with `mailbatch suppress import FILE`";
 
 fn never_closed() -> Problem {
     Problem::new(
@@ -460,90 +449,4 @@ fn never_closed() -> Problem {
 
 fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// The place of a line in the buffer, without its line feed.
-#[derive(Clone, Copy)]
-struct Line {
-    start: usize,
-    end: usize,
-    is_terminated: bool,
-}
-
-enum LineError {
-    Io(io::Error),
-    TooLong,
-}
-
-/// The physical lines of a file, and how many bytes and lines have been read.
-struct Lines<R> {
-    reader: R,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    is_over: bool,
-    passed: u64,
-    number: u64,
-}
-
-impl<R: Read> Lines<R> {
-    fn bytes(&self, line: Line) -> &[u8] {
-        &self.buffer[line.start..line.end]
-    }
-
-    #[inline]
-    fn next(&mut self) -> Result<Option<Line>, LineError> {
-        let mut searched = 0;
-        loop {
-            if let Some(length) = memchr(b'\n', &self.buffer[self.start + searched..self.end]) {
-                let line = Line {
-                    start: self.start,
-                    end: self.start + searched + length,
-                    is_terminated: true,
-                };
-                self.pass(line.end + 1);
-                return Ok(Some(line));
-            }
-            searched = self.end - self.start;
-            if searched > LONGEST_LINE {
-                return Err(LineError::TooLong);
-            }
-            if !self.is_over {
-                self.fill().map_err(LineError::Io)?;
-            } else if searched == 0 {
-                return Ok(None);
-            } else {
-                let line = Line { start: self.start, end: self.end, is_terminated: false };
-                self.pass(line.end);
-                return Ok(Some(line));
-            }
-        }
-    }
-
-    fn pass(&mut self, to: usize) {
-        self.passed += (to - self.start) as u64;
-        self.start = to;
-        self.number += 1;
-    }
-
-    /// Moves the remaining bytes to the front of the buffer, and reads more after them.
-    fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.buffer.len() < self.end + BLOCK / 2 {
-            self.buffer.resize(self.end + BLOCK, 0);
-        }
-        loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
-                Ok(n) => {
-                    self.end += n;
-                    self.is_over = n == 0;
-                    return Ok(());
-                }
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(why),
-            }
-        }
-    }
 }
