@@ -17,6 +17,25 @@ use crate::replies::bounce::Judge;
 
 /// Reads the events of machine-readable reports.
 pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
+    let human = text::read(parts, &own_addresses(parts));
+    let (recipients, is_hearsay) = recipients(parts, &human);
+    let report = Report::new(parts, &human, &recipients);
+    let mut judge = Judge::default();
+    let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered]
+        .map(|kind| blank(parts, kind, Source::Dsn, now));
+    recipients
+        .iter()
+        .filter_map(|recipient| {
+            let kind = kind_of(recipient)?;
+            let blank = blanks.iter().find(|blank| blank.kind == kind)?;
+            let event = Event { is_hearsay, ..blank.clone() };
+            report.event(recipient, event, &mut judge, now)
+        })
+        .collect()
+}
+
+/// The recipients that the reports name, and whether they are hearsay.
+fn recipients(parts: &Parts, human: &text::Bounce) -> (Vec<Recipient>, bool) {
     let mut recipients: Vec<Recipient> =
         parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
     let is_reported = parts.report_type == "delivery-status" || origin::is_from_mail_system(parts);
@@ -35,86 +54,91 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             && !origin::is_from_program(parts)
             && parts.original.is_empty();
     }
-    let human = text::read(parts, &own_addresses(parts));
     if recipients.is_empty() && human.recipients.len() == 1 {
         // The report names no recipient. Its address is in the text or in a header field.
         recipients =
             parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
     }
-    // The address that the report itself was sent to, such as a list, is not the message's
-    // recipient.
-    let own: HashSet<String> =
-        own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
-    let mut sent_to: Vec<String> =
-        headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
-    sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
-    let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
-    let alone = recipients.len() == 1;
-    // If the report says that mail to some addresses was delivered, the failed ones are members of
-    // a list or an alias. The recipient we mailed did not fail.
-    let arrived: HashSet<String> = recipients
-        .iter()
-        .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
-        .flat_map(Recipient::addresses)
-        .map(|address| address.to_ascii_lowercase())
-        .collect();
-    let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
-    let mut known: HashMap<String, &str> = HashMap::new();
-    for (address, about) in human.recipients.iter().rev() {
-        // The text may name the address that a message was forwarded to, and the report the address
-        // that we mailed.
-        known.extend(alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
-        known.insert(address.to_lowercase(), about);
-    }
-    let mut judge = Judge::default();
-    let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered]
-        .map(|kind| blank(parts, kind, Source::Dsn, now));
-    let mut events = Vec::with_capacity(recipients.len());
-    for recipient in recipients {
-        let Some(kind) = kind_of(&recipient) else { continue };
-        let mut named = recipient.addresses();
-        if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
-            named.retain(|address| !has_arrived(address));
-        }
-        // Some servers write the sender, who gets the report, into the field, and the recipient
-        // into the text.
-        let is_own = |address: &String| {
-            own.contains(&address.to_ascii_lowercase())
-                && !addressed.contains(&address.to_ascii_lowercase())
-        };
-        if alone
-            && kind != EventKind::Delivered
-            && human.recipients.len() == 1
-            && !human.recipients.iter().any(|(person, _)| is_own(person))
-        {
-            named.retain(|address| !is_own(address));
-        }
-        let ours = named
+    (recipients, is_hearsay)
+}
+
+/// What is the same for all recipients of a report.
+struct Report<'p> {
+    parts: &'p Parts,
+    /// The recipients and reasons in the text.
+    human: &'p text::Bounce,
+    /// The addresses that the report itself was sent to.
+    own: HashSet<String>,
+    /// The recipients of the returned message.
+    sent_to: Vec<String>,
+    addressed: HashSet<String>,
+    /// The addresses whose mail was delivered.
+    arrived: HashSet<String>,
+    /// The text about each address, in lowercase.
+    known: HashMap<String, &'p str>,
+    /// Whether the report names only one recipient.
+    alone: bool,
+}
+
+impl<'p> Report<'p> {
+    fn new(parts: &'p Parts, human: &'p text::Bounce, recipients: &[Recipient]) -> Self {
+        // The address that the report itself was sent to, such as a list, is not the message's
+        // recipient.
+        let own: HashSet<String> =
+            own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
+        let mut sent_to: Vec<String> =
+            headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
+        sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
+        let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
+        // If the report says that mail to some addresses was delivered, the failed ones are members
+        // of a list or an alias. The recipient we mailed did not fail.
+        let arrived: HashSet<String> = recipients
             .iter()
-            .find(|address| addressed.contains(&address.to_ascii_lowercase()))
-            .or(named.first());
-        let others =
-            || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
-        let address =
-            ours.cloned().or_else(|| if recipient.is_unreadable() { None } else { others() });
-        let address = address.filter(|address| !is_another(&recipient, address));
-        let is_unreadable =
-            address.is_none() && (recipient.is_unreadable() || is_mailbox(&recipient));
-        if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
-            continue;
+            .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
+            .flat_map(Recipient::addresses)
+            .map(|address| address.to_ascii_lowercase())
+            .collect();
+        let mut known: HashMap<String, &str> = HashMap::new();
+        for (address, about) in human.recipients.iter().rev() {
+            // The text may name the address that a message was forwarded to, and the report the
+            // address that we mailed.
+            known.extend(alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
+            known.insert(address.to_lowercase(), about);
         }
-        let Some(blank) = blanks.iter().find(|blank| blank.kind == kind) else { continue };
-        let mut event = Event { is_hearsay, ..blank.clone() };
+        let alone = recipients.len() == 1;
+        Self { parts, human, own, sent_to, addressed, arrived, known, alone }
+    }
+
+    fn has_arrived(&self, address: &str) -> bool {
+        self.arrived.contains(&address.to_ascii_lowercase())
+    }
+
+    /// The event about a recipient; `event` has the fields that all recipients share. `None` if the
+    /// report says nothing about the recipient.
+    fn event(
+        &self,
+        recipient: &Recipient,
+        mut event: Event,
+        judge: &mut Judge,
+        now: Timestamp,
+    ) -> Option<Event> {
+        let kind = event.kind;
+        let address = self.address(recipient, kind);
+        let is_unreadable =
+            address.is_none() && (recipient.is_unreadable() || is_mailbox(recipient));
+        if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
+            return None;
+        }
         if is_unreadable {
             // The field names a recipient (RFC 3464 section 2.3.2) that cannot be read. It may
             // differ from the recipient of the message, so the event is not linked to that message.
             event.message_id.clear();
             event.token.clear();
         }
-        let about = address.as_ref().and_then(|address| known.get(&address.to_lowercase()));
+        let about = address.as_ref().and_then(|address| self.known.get(&address.to_lowercase()));
         let around = match about {
             Some(about) if !about.is_empty() => *about,
-            _ if alone => &human.said,
+            _ if self.alone => &self.human.said,
             _ => "",
         };
         let judged = judge.of(&recipient.status, recipient.said(), around);
@@ -132,17 +156,44 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if kind != EventKind::Delivered {
             event.class = Some(judged.class);
         }
-        if kind != EventKind::Delivered && !arrived.is_empty() {
+        if kind != EventKind::Delivered && !self.arrived.is_empty() {
             unlink_unless_addressed(
                 &mut event,
-                address.as_ref().filter(|address| !has_arrived(address)),
-                &addressed,
+                address.as_ref().filter(|address| !self.has_arrived(address)),
+                &self.addressed,
             );
         }
         event.recipient = address;
-        events.push(event);
+        Some(event)
     }
-    events
+
+    /// The address of a recipient, from its fields, the text or the returned message.
+    fn address(&self, recipient: &Recipient, kind: EventKind) -> Option<String> {
+        let mut named = recipient.addresses();
+        if kind != EventKind::Delivered && named.iter().any(|address| !self.has_arrived(address)) {
+            named.retain(|address| !self.has_arrived(address));
+        }
+        let is_addressed = |address: &str| self.addressed.contains(&address.to_ascii_lowercase());
+        // Some servers write the sender, who gets the report, into the field, and the recipient
+        // into the text.
+        let is_own = |address: &str| {
+            self.own.contains(&address.to_ascii_lowercase()) && !is_addressed(address)
+        };
+        let people = &self.human.recipients;
+        if self.alone
+            && kind != EventKind::Delivered
+            && people.len() == 1
+            && !people.iter().any(|(person, _)| is_own(person))
+        {
+            named.retain(|address| !is_own(address));
+        }
+        let ours = named.iter().find(|address| is_addressed(address)).or(named.first());
+        let others =
+            || whole(recipient, people, &self.sent_to, self.alone).or_else(|| verp(self.parts));
+        let address =
+            ours.cloned().or_else(|| if recipient.is_unreadable() { None } else { others() });
+        address.filter(|address| !is_another(recipient, address))
+    }
 }
 
 /// The kind of event for a recipient; `None` if the report says nothing about it.

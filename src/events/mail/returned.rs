@@ -24,6 +24,14 @@ pub(super) fn without_footer(text: &str) -> &str {
     text
 }
 
+/// Header fields that relays and mail programs add.
+const TRANSPORT: [&str; 6] =
+    ["received", "return-path", "mime-version", "content-type", "dkim-signature", "x-mailer"];
+
+/// Header fields that the text of a bounce may also list outside of a header.
+const WRITTEN: [&str; 8] =
+    ["message-id", "date", "from", "to", "subject", "reply-to", "delivered-to", "envelope-to"];
+
 /// Splits a text where the returned message begins. The second part is empty if there is none.
 pub(super) fn split_original(text: &str) -> (&str, &str) {
     let mut at = 0;
@@ -46,14 +54,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             names.clear();
         }
         let low = bare.to_lowercase();
-        let is_ruled = low.starts_with(['-', '=', '*', '_', '+', '#'])
-            || low.ends_with([':', '-', '.', '=', '*']);
-        if at > 0
-            && is_ruled
-            && low.len() < 120
-            && holds(&normal(bare), List::OriginalFollows)
-            && !low.contains('@')
-        {
+        if at > 0 && introduces_original(bare, &low) {
             let rest = &text[at + line.len()..];
             // Some texts introduce the message and continue with the reason. Unless the line says
             // that the message is below, a header must follow.
@@ -64,23 +65,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             }
         }
         let is_header = field(bare).is_some_and(|(name, _)| {
-            [
-                "received",
-                "return-path",
-                "message-id",
-                "mime-version",
-                "date",
-                "from",
-                "to",
-                "subject",
-                "content-type",
-                "dkim-signature",
-                "x-mailer",
-                "reply-to",
-                "delivered-to",
-                "envelope-to",
-            ]
-            .contains(&name.as_str())
+            TRANSPORT.contains(&name.as_str()) || WRITTEN.contains(&name.as_str())
         });
         if is_header {
             if headers == 0 {
@@ -90,17 +75,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             }
             names.extend(field(line).map(|(name, _)| name));
             headers += 1;
-            is_transport |= field(bare).is_some_and(|(name, _)| {
-                [
-                    "received",
-                    "return-path",
-                    "mime-version",
-                    "content-type",
-                    "dkim-signature",
-                    "x-mailer",
-                ]
-                .contains(&name.as_str())
-            });
+            is_transport |= field(bare).is_some_and(|(name, _)| TRANSPORT.contains(&name.as_str()));
             if headers >= 4 && is_transport {
                 return reason_below(&text[first_header..])
                     .unwrap_or((&text[..first_header], &text[first_header..]));
@@ -112,6 +87,13 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
         at += line.len();
     }
     (text, "")
+}
+
+/// Whether a line, in lowercase `low`, says that the returned message follows.
+fn introduces_original(line: &str, low: &str) -> bool {
+    let is_ruled =
+        low.starts_with(['-', '=', '*', '_', '+', '#']) || low.ends_with([':', '-', '.', '=', '*']);
+    is_ruled && low.len() < 120 && holds(&normal(line), List::OriginalFollows) && !low.contains('@')
 }
 
 /// A text without leading empty lines and a ruled line. Indentation of all its lines is kept.

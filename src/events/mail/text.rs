@@ -70,154 +70,17 @@ pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
 /// Reads a bounce from the texts of a message. `known` are addresses that cannot be the recipient,
 /// such as our own.
 pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
-    let mut said = String::new();
-    let mut original: Vec<(String, String)> = parts.original.clone();
-    for text in &parts.texts {
-        let (before, after) = split_original(without_footer(text));
-        if original.is_empty() && !after.is_empty() {
-            original = fields(without_rule(after));
-        }
-        let end = before.floor_char_boundary(MOST_SAID.saturating_sub(said.len()));
-        said.push_str(&before[..end]);
-        said.push('\n');
-    }
-    let sent_to: Vec<String> = ["to", "x-original-to", "envelope-to", "cc", "bcc"]
-        .iter()
-        .filter_map(|name| get(&original, name))
-        .flat_map(all_in)
-        .collect();
-    let from: Vec<String> = ["from", "return-path", "sender", "reply-to", "errors-to"]
-        .iter()
-        .filter_map(|name| get(&original, name))
-        .flat_map(all_in)
-        .collect();
-    let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
-    let senders: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();
-    let ours: HashSet<String> = known.iter().map(|own| own.to_ascii_lowercase()).collect();
-    let is_to = |address: &String| addressed.contains(&address.to_ascii_lowercase());
-    let is_ours = |address: &String| {
-        let low = address.to_ascii_lowercase();
-        (ours.contains(&low) || senders.contains(&low)) && !addressed.contains(&low)
-    };
-    // The address that the bounce itself was sent to is not the recipient, unless it stands where a
-    // recipient is expected.
-    let is_report_to = |address: &str| ours.contains(&address.to_ascii_lowercase());
-    let candidate =
-        |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
-
-    let named: Vec<String> =
-        ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"]
-            .iter()
-            .filter_map(|name| parts.get(name))
-            .flat_map(all_in)
-            .collect();
-    let mut recipients: Vec<String> = named;
-    let mut relevant: &str = &said;
-    if recipients.is_empty() {
-        // Some texts first show the sent message with its To field, and then list the failed
-        // recipients.
-        const AFTER: [&str; 3] = [
-            "did not reach the following recipient",
-            "could not be delivered to the following",
-            "cannot be delivered to the following recipients",
-        ];
-        let low = said.to_ascii_lowercase();
-        relevant = AFTER
-            .iter()
-            .find_map(|words| low.find(words))
-            .map(|at| &said[at..])
-            .filter(|rest| rest.contains('@'))
-            .unwrap_or(&said);
-        let listed = listed(relevant);
-        // In a long list no address is a contact.
-        let may_ask = sent_to.len() == 1 && listed.len() < 5;
-        let is_meant =
-            |address: &String| !may_ask || is_to(address) || !is_asked_for(relevant, address);
-        let listed = listed
-            .into_iter()
-            .filter(|(address, is_sure)| *is_sure || (candidate(address) && is_meant(address)));
-        recipients = listed.map(|(address, _)| address).collect();
-    }
-    if recipients.is_empty() {
-        let mentioned: Vec<String> =
-            all_in(relevant).into_iter().filter(|address| candidate(address)).collect();
-        let both: Vec<String> =
-            mentioned.iter().filter(|address| is_to(address)).cloned().collect();
-        // An address that is only mentioned may be a colleague to contact instead. The address that
-        // was mailed is preferred.
-        recipients = match sent_to.as_slice() {
-            _ if !both.is_empty() => both,
-            [only] if !is_daemon(only) && !is_report_to(only) => {
-                let meant =
-                    mentioned.into_iter().take(20).find(|address| is_said_of(relevant, address));
-                vec![meant.unwrap_or_else(|| only.clone())]
-            }
-            _ => mentioned
-                .into_iter()
-                .take(20)
-                .find(|address| is_said_of(relevant, address))
-                .into_iter()
-                .collect(),
-        };
-    }
-    if recipients.is_empty()
-        && let [only] = sent_to.as_slice()
-        && !is_daemon(only)
-        && !is_report_to(only)
-    {
-        recipients.clone_from(&sent_to);
-    }
-    if recipients.is_empty() {
-        // An address with the name of a role may be the recipient, if a sentence says so or if it
-        // stands where a recipient is expected.
-        let below = below_heading(relevant);
-        recipients = all_in(relevant)
-            .into_iter()
-            .take(20)
-            .filter(|address| is_role(address) && !is_ours(address))
-            .filter(|address| {
-                is_said_anywhere(relevant, address) || below.as_ref() == Some(address)
-            })
-            .take(1)
-            .collect();
-    }
-    if recipients.is_empty()
-        && let [only] = sent_to.as_slice()
-        && (all_in(&said).contains(only) || (!is_report_to(only) && all_in(&said).is_empty()))
-    {
-        // Some messages are sent to a postmaster.
-        recipients.clone_from(&sent_to);
-    }
-    if recipients.is_empty() {
-        // A sender may have mailed himself, or a list may bounce to itself. Without the returned
-        // message, only the position of an address shows whether it is the recipient.
-        let is_meant = |address: &String| {
-            !is_machine(address) && !is_daemon(address) && is_said_of(&said, address)
-        };
-        let others = all_in(&said)
-            .into_iter()
-            .take(if original.is_empty() { 0 } else { 20 })
-            .filter(is_meant);
-        recipients = listed(&said)
-            .into_iter()
-            .map(|(address, _)| address)
-            .filter(|address| !is_machine(address))
-            .chain(others)
-            .filter(|address| is_to(address) || !senders.contains(&address.to_ascii_lowercase()))
-            .take(1)
-            .collect();
-    }
-    if recipients.is_empty() {
-        recipients = in_subject(&parts.subject).into_iter().filter(&candidate).collect();
-    }
+    let search = Search::new(parts, known);
+    let recipients = search.recipients();
+    let Search { said, original, sent_to, .. } = &search;
     let low = said.to_ascii_lowercase();
-    let places = places(&said);
+    let places = places(said);
     let people: HashSet<String> = recipients.iter().map(|address| address.to_lowercase()).collect();
     let recipients = recipients
         .into_iter()
         .map(|address| {
-            let about = about(&said, &places, &people, &address);
-            let written_to = alias_of(&about).filter(&is_to);
+            let about = about(said, &places, &people, &address);
+            let written_to = alias_of(&about).filter(|alias| search.is_addressed(alias));
             (written_to.unwrap_or(address), about)
         })
         .collect();
@@ -225,13 +88,206 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         places.contains_key(&to.to_lowercase())
             || (sent_to.len() == 1 && low.contains(&to.to_ascii_lowercase()))
     });
-    let message_id = get(&original, "message-id").map(bare_id).unwrap_or_default();
-    Bounce {
-        recipients,
-        said,
-        has_original: !original.is_empty(),
-        message_id,
-        names_recipient_of_original,
+    let message_id = get(original, "message-id").map(bare_id).unwrap_or_default();
+    let has_original = !original.is_empty();
+    Bounce { recipients, said: search.said, has_original, message_id, names_recipient_of_original }
+}
+
+/// The search for the recipients of a bounce.
+struct Search<'p> {
+    parts: &'p Parts,
+    /// The text before the returned message.
+    said: String,
+    /// The header of the returned message; empty if there is none.
+    original: Vec<(String, String)>,
+    /// The recipients in that header.
+    sent_to: Vec<String>,
+    addressed: HashSet<String>,
+    senders: HashSet<String>,
+    ours: HashSet<String>,
+}
+
+impl<'p> Search<'p> {
+    fn new(parts: &'p Parts, known: &[String]) -> Self {
+        let mut said = String::new();
+        let mut original: Vec<(String, String)> = parts.original.clone();
+        for text in &parts.texts {
+            let (before, after) = split_original(without_footer(text));
+            if original.is_empty() && !after.is_empty() {
+                original = fields(without_rule(after));
+            }
+            let end = before.floor_char_boundary(MOST_SAID.saturating_sub(said.len()));
+            said.push_str(&before[..end]);
+            said.push('\n');
+        }
+        let addresses_in = |names: &[&str]| -> Vec<String> {
+            names.iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect()
+        };
+        let low = |addresses: &[String]| -> HashSet<String> {
+            addresses.iter().map(|address| address.to_ascii_lowercase()).collect()
+        };
+        let sent_to = addresses_in(&["to", "x-original-to", "envelope-to", "cc", "bcc"]);
+        let from = addresses_in(&["from", "return-path", "sender", "reply-to", "errors-to"]);
+        let (addressed, senders, ours) = (low(&sent_to), low(&from), low(known));
+        Self { parts, said, original, sent_to, addressed, senders, ours }
+    }
+
+    /// Whether the returned message was sent to an address.
+    fn is_addressed(&self, address: &str) -> bool {
+        self.addressed.contains(&address.to_ascii_lowercase())
+    }
+
+    fn is_ours(&self, address: &str) -> bool {
+        let low = address.to_ascii_lowercase();
+        (self.ours.contains(&low) || self.senders.contains(&low)) && !self.addressed.contains(&low)
+    }
+
+    /// The address that the bounce itself was sent to is not the recipient, unless it stands where
+    /// a recipient is expected.
+    fn is_report_to(&self, address: &str) -> bool {
+        self.ours.contains(&address.to_ascii_lowercase())
+    }
+
+    fn is_candidate(&self, address: &str) -> bool {
+        !is_daemon(address) && !self.is_ours(address) && !is_machine(address)
+    }
+
+    /// The only recipient of the returned message.
+    fn only_addressee(&self) -> Option<&String> {
+        match self.sent_to.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The recipients, by the first method that finds any.
+    fn recipients(&self) -> Vec<String> {
+        let relevant = self.relevant();
+        let methods: [&dyn Fn() -> Vec<String>; 7] = [
+            &|| self.in_header(),
+            &|| self.listed(relevant),
+            &|| self.mentioned(relevant),
+            &|| self.role(relevant),
+            &|| self.postmaster(),
+            &|| self.sender(),
+            &|| {
+                let named = in_subject(&self.parts.subject).into_iter();
+                named.filter(|address| self.is_candidate(address)).collect()
+            },
+        ];
+        methods
+            .into_iter()
+            .map(|method| method())
+            .find(|found| !found.is_empty())
+            .unwrap_or_default()
+    }
+
+    fn in_header(&self) -> Vec<String> {
+        ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"]
+            .iter()
+            .filter_map(|name| self.parts.get(name))
+            .flat_map(all_in)
+            .collect()
+    }
+
+    /// The text that may list the recipients. Some texts first show the sent message with its To
+    /// field, and then list the failed recipients.
+    fn relevant(&self) -> &str {
+        const AFTER: [&str; 3] = [
+            "did not reach the following recipient",
+            "could not be delivered to the following",
+            "cannot be delivered to the following recipients",
+        ];
+        let low = self.said.to_ascii_lowercase();
+        AFTER
+            .iter()
+            .find_map(|words| low.find(words))
+            .map(|at| &self.said[at..])
+            .filter(|rest| rest.contains('@'))
+            .unwrap_or(&self.said)
+    }
+
+    fn listed(&self, relevant: &str) -> Vec<String> {
+        let listed = listed(relevant);
+        // In a long list no address is a contact.
+        let may_ask = self.sent_to.len() == 1 && listed.len() < 5;
+        let is_meant = |address: &str| {
+            !may_ask || self.is_addressed(address) || !is_asked_for(relevant, address)
+        };
+        listed
+            .into_iter()
+            .filter(|(address, is_sure)| {
+                *is_sure || (self.is_candidate(address) && is_meant(address))
+            })
+            .map(|(address, _)| address)
+            .collect()
+    }
+
+    /// An address that is only mentioned may be a colleague to contact instead. The address that
+    /// was mailed is preferred.
+    fn mentioned(&self, relevant: &str) -> Vec<String> {
+        let mentioned: Vec<String> =
+            all_in(relevant).into_iter().filter(|address| self.is_candidate(address)).collect();
+        let both: Vec<String> =
+            mentioned.iter().filter(|address| self.is_addressed(address)).cloned().collect();
+        if !both.is_empty() {
+            return both;
+        }
+        let meant = mentioned.into_iter().take(20).find(|address| is_said_of(relevant, address));
+        meant.map_or_else(|| self.addressee(), |meant| vec![meant])
+    }
+
+    fn addressee(&self) -> Vec<String> {
+        let only = self.only_addressee();
+        only.filter(|only| !is_daemon(only) && !self.is_report_to(only))
+            .map_or_else(Vec::new, |only| vec![only.clone()])
+    }
+
+    /// An address with the name of a role may be the recipient, if a sentence says so or if it
+    /// stands where a recipient is expected.
+    fn role(&self, relevant: &str) -> Vec<String> {
+        let below = below_heading(relevant);
+        all_in(relevant)
+            .into_iter()
+            .take(20)
+            .filter(|address| is_role(address) && !self.is_ours(address))
+            .filter(|address| {
+                is_said_anywhere(relevant, address) || below.as_ref() == Some(address)
+            })
+            .take(1)
+            .collect()
+    }
+
+    /// The only recipient of the returned message, even if it is a postmaster.
+    fn postmaster(&self) -> Vec<String> {
+        let only = self.only_addressee().filter(|only| {
+            let all = all_in(&self.said);
+            all.contains(only) || (!self.is_report_to(only) && all.is_empty())
+        });
+        only.map_or_else(Vec::new, |only| vec![only.clone()])
+    }
+
+    /// A sender may have mailed himself, or a list may bounce to itself. Without the returned
+    /// message, only the position of an address shows whether it is the recipient.
+    fn sender(&self) -> Vec<String> {
+        let said = &self.said;
+        let is_meant = |address: &String| {
+            !is_machine(address) && !is_daemon(address) && is_said_of(said, address)
+        };
+        let others = all_in(said)
+            .into_iter()
+            .take(if self.original.is_empty() { 0 } else { 20 })
+            .filter(is_meant);
+        listed(said)
+            .into_iter()
+            .map(|(address, _)| address)
+            .filter(|address| !is_machine(address))
+            .chain(others)
+            .filter(|address| {
+                self.is_addressed(address) || !self.senders.contains(&address.to_ascii_lowercase())
+            })
+            .take(1)
+            .collect()
     }
 }
 
