@@ -275,47 +275,56 @@ fn decide(
         return class_of(reading.means);
     }
     let found = look(&said, number, enhanced);
+    of_reply(status, code, &said, &found)
+        .unwrap_or_else(|| of_surroundings(status, code, &said, &around(), look))
+}
+
+/// The class that the reply gives; `None` if it gives no reason.
+fn of_reply(status: &str, code: &str, said: &str, found: &Found) -> Option<Class> {
     // The failure is transient: the domain may exist tomorrow.
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
-        return Class::Routing;
+        return Some(Class::Routing);
     }
     // A server that could not look up the domain cannot know that the domain does not exist.
-    if found.class == Some(Class::DomainGone) && !found.is_clear && has_no_answer(&said) {
-        return Class::Routing;
+    if found.class == Some(Class::DomainGone) && !found.is_clear && has_no_answer(said) {
+        return Some(Class::Routing);
     }
     // "Temporary failure: user unknown": the address may exist at the next lookup.
     if found.class == Some(Class::MailboxGone) && said.contains("temporar") {
-        return Class::System;
+        return Some(Class::System);
     }
     // A forwarding relay may report a TLS failure with the status of a missing mailbox.
     if said.contains("certificate") && !found.says_absent {
-        return Class::System;
+        return Some(Class::System);
     }
-    if let Some(class) = of_status(status, &found, &said) {
-        return class;
+    if let Some(class) = of_status(status, found, said) {
+        return Some(class);
     }
     // The failure is transient, although no reason is given: the address may exist tomorrow.
-    if is_for_now(status, code, &said)
+    if is_for_now(status, code, said)
         && matches!(found.class, Some(Class::MailboxGone | Class::BadAddress | Class::DomainGone))
     {
-        return Class::System;
+        return Some(Class::System);
     }
     // The reply of a large filtering service for unknown recipients.
     if code == "542" && !found.is_clear {
-        return Class::MailboxGone;
+        return Some(Class::MailboxGone);
     }
     // Codes 556 and 521 say that the host accepts no mail. For 556 an unambiguous phrase takes
     // precedence; 521 counts only if the text says the same or gives no reason.
     if code == "556" && !found.is_clear
-        || code == "521" && (found.class == Some(Class::DomainGone) || gives_none(&said, code))
+        || code == "521" && (found.class == Some(Class::DomainGone) || gives_none(said, code))
     {
-        return Class::DomainGone;
+        return Some(Class::DomainGone);
     }
-    if let Some(class) = found.class {
-        return class;
-    }
-    let around = around();
-    if is_failed_program(&around) {
+    found.class
+}
+
+/// The class of a bounce whose reply gives no reason, judged by the text around it and the codes.
+fn of_surroundings(status: &str, code: &str, said: &str, around: &str, look: Look<'_>) -> Class {
+    let enhanced = enhanced(status);
+    let number = code.parse().unwrap_or(0);
+    if is_failed_program(around) {
         return Class::System;
     }
     // A refusal after the message was sent is not about the recipient, whatever reason the server
@@ -331,7 +340,7 @@ fn decide(
     let names_cause = !status.ends_with(".0") && enhanced.is_some_and(|status| status.subject > 1);
     let is_of_address =
         |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
-    if let Some(class) = look(&without_frame(&without_addresses(&around)), number, enhanced)
+    if let Some(class) = look(&without_frame(&without_addresses(around)), number, enhanced)
         .class
         .filter(|class| !(names_cause && is_of_address(class)))
     {
@@ -349,8 +358,8 @@ fn decide(
         }
         // The refusal gives no reason. Text that is not understood would count as an unknown
         // reason.
-        ("550" | "551" | "553", None) if gives_none(&said, code) => Class::MailboxGone,
-        ("550", Some("5")) if status == "5.5.0" && gives_none(&said, code) => Class::MailboxGone,
+        ("550" | "551" | "553", None) if gives_none(said, code) => Class::MailboxGone,
+        ("550", Some("5")) if status == "5.5.0" && gives_none(said, code) => Class::MailboxGone,
         ("421" | "450" | "451" | "452", _) => Class::System,
         (_, Some("2")) => Class::MailboxDisabled,
         (_, Some("3")) => Class::System,
