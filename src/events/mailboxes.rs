@@ -169,7 +169,7 @@ impl<R: Read> Read for Bounded<'_, R> {
 }
 
 fn too_long(what: &str, most: u64) -> io::Error {
-    io::Error::other(format!("{what} is longer than {most} bytes: is it a stream without an end?"))
+    io::Error::other(format!("{what} is longer than {most} bytes: is it an endless stream?"))
 }
 
 /// A page of an events API.

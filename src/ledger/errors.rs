@@ -37,7 +37,7 @@ pub enum LedgerError {
         "{ledger}: the ledger cannot be written, and no copy of it can be made in {dir} to read it: {why}"
     )]
     NoCopy { ledger: String, dir: String, why: String },
-    #[error("the thread that writes the ledger has stopped: {0}")]
+    #[error("the ledger has stopped working: {0}")]
     Gone(String),
     #[error("{0}")]
     NoSuchRun(String),

@@ -9,9 +9,9 @@ use serde::Serialize;
 pub struct Trend {
     /// When the week begins: Monday, 00:00 UTC.
     pub week: Timestamp,
-    /// Empty if a mail reported an address that the ledger does not know.
+    /// Empty for an event that came by mail about an address that the ledger does not know.
     pub provider: String,
-    /// Empty if the ledger no longer knows it.
+    /// The receiving domain; empty if the ledger no longer knows it.
     pub domain: String,
     pub accepted: u64,
     /// Permanently rejected by the provider during submission.

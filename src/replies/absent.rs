@@ -13,7 +13,7 @@ use super::sentence::sentences;
 const NEAR: usize = 6;
 const NEXT: usize = 4;
 
-/// Words for the sender or the sending machine.
+/// Words that mean the sender or the sending machine.
 const OURS: [&str; 14] = [
     "sender",
     "senders",
@@ -99,7 +99,7 @@ const THINGS: [&str; 45] = [
     "domains",
 ];
 
-/// Words for the recipient.
+/// Words that mean the recipient.
 const RECIPIENT: [&str; 14] = [
     "user",
     "recipient",

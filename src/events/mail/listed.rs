@@ -1,4 +1,4 @@
-//! Finds addresses where mail systems put the recipient.
+//! Finds addresses in the places of a bounce where mail systems name the recipient.
 
 use std::collections::HashSet;
 

@@ -11,8 +11,8 @@ use crate::ledger::{Fact, Refusals, Refused};
 use crate::model::outcome::Outcome;
 use crate::provider::RowNumber;
 
-/// The `detail` of a `reopened` entry in `attempts` if the row was reopened because of a provider's
-/// fault. `reopen` stores the row's outcome there instead.
+/// The value of `attempts.detail` for a row that was reopened because of a provider's fault. For a
+/// row that the operator reopened, `detail` is the previous outcome.
 const ABSOLVED: &str = "provider";
 /// The maximum number of refusals to read. More would not change the conclusion.
 const MOST: i64 = 1_000;

@@ -307,7 +307,7 @@ pub(super) fn counts(conn: &Connection, seq: i64) -> Result<BTreeMap<String, u64
     let mut rows = query.query([seq])?;
     let mut counts = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let kind = word(row, 0)?.ok_or_else(|| Fault::Damaged("an event without a type".into()))?;
+        let kind = word(row, 0)?.ok_or_else(|| Fault::Damaged("an event has no type".into()))?;
         counts.insert(
             feedback_word(kind, word(row, 1)?).to_owned(),
             row.get::<_, i64>(2)?.max(0) as u64,
@@ -343,12 +343,12 @@ pub(super) fn list(conn: &Connection, query: &EventQuery) -> Result<Vec<KeptEven
 }
 
 fn kept(row: &Row<'_>) -> Result<KeptEvent> {
-    let damaged = |what: &str| Fault::Damaged(format!("an event without a {what}"));
+    let damaged = |what: &str| Fault::Damaged(format!("an event has no {what}"));
     let raw = row.get_ref(20)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
     let raw = raw
         .map(|body| zstd::bulk::decompress(body, RAW_LIMIT))
         .transpose()
-        .map_err(|e| Fault::Damaged(format!("an event's payload: {e}")))?;
+        .map_err(|e| Fault::Damaged(format!("the payload of an event cannot be read: {e}")))?;
     let correlation: Option<String> = row.get(18)?;
     Ok(KeptEvent {
         number: row.get(0)?,

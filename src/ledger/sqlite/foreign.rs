@@ -37,7 +37,7 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
         return Ok(Found::Other("a directory".to_owned()));
     }
     if !about.is_file() {
-        return Ok(Found::Other("no regular file".to_owned()));
+        return Ok(Found::Other("something other than a regular file".to_owned()));
     }
     if about.len() == 0 {
         return Ok(Found::Nothing);

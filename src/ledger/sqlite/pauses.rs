@@ -32,7 +32,7 @@ fn pause_of(row: &Row<'_>) -> Result<Pause> {
         "kind" => PauseScope::Kind(kind(&name)?),
         "provider" => PauseScope::Provider(name),
         "run" => PauseScope::Run(name),
-        other => return Err(Fault::Damaged(format!("a pause of {other:?}"))),
+        other => return Err(Fault::Damaged(format!("a pause has the unknown scope {other:?}"))),
     };
     let (since, expires_at) = (codes::time(row.get(2)?)?, codes::times(row.get(6)?)?);
     Ok(Pause {

@@ -112,7 +112,7 @@ pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppressi
     Ok(LedgerSuppression {
         entry: row.get(first)?,
         reason: codes::reason(row.get(first + 1)?)?
-            .ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
+            .ok_or_else(|| Fault::Damaged("a suppression has no reason".into()))?,
         scope: row.get(first + 2)?,
         source: row.get(first + 3)?,
         created_at: codes::time(row.get(first + 4)?)?,

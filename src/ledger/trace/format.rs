@@ -68,7 +68,8 @@ pub(super) enum Record {
     Crossing(i64, Vec<RowNumber>),
     #[serde(rename = "answered")]
     Answered(i64, RowNumber, Words),
-    /// Accepted as a whole. The text identifies the request for later queries about each member.
+    /// The provider accepted these members as a whole. The text identifies the request for later
+    /// queries about each member.
     #[serde(rename = "pending")]
     Pending(i64, Vec<RowNumber>, String),
 }
