@@ -38,7 +38,7 @@ pub struct Ask {
     pub now: Option<Timestamp>,
 }
 
-/// A member of a claim.
+/// A recipient in a claim.
 #[derive(Clone, Debug)]
 pub struct Member {
     pub row: RowNumber,

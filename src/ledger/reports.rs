@@ -49,7 +49,7 @@ impl<'a> Name<'a> {
 pub(crate) struct Reports {
     dir: PathBuf,
     run: String,
-    /// By number: the path, and whether the file is renamed as `.before`.
+    /// By number: the path, and whether the file is renamed to `.before`.
     files: BTreeMap<u32, (PathBuf, bool)>,
 }
 
@@ -59,7 +59,7 @@ impl Reports {
         let mut files = BTreeMap::new();
         for name in names(dir)? {
             let Some(name) = Name::parse(&name).filter(|name| name.run == run) else { continue };
-            // If two files have the same number, the one renamed as `.before` is older.
+            // If two files have the same number, the one renamed to `.before` is older.
             if !name.aside || !files.contains_key(&name.number) {
                 files.insert(name.number, (name.path(dir), name.aside));
             }
@@ -67,12 +67,12 @@ impl Reports {
         Ok(Self { dir: dir.to_owned(), run: run.to_owned(), files })
     }
 
-    /// The path of the newest report, even if it is renamed as `.before`.
+    /// The path of the newest report, even if it is renamed to `.before`.
     pub(crate) fn newest(&self) -> Option<&Path> {
         self.files.last_key_value().map(|(_, (path, _))| path.as_path())
     }
 
-    /// The number of the newest report, even if it is renamed as `.before`.
+    /// The number of the newest report, even if it is renamed to `.before`.
     pub(crate) fn number(&self) -> Option<u32> {
         self.files.last_key_value().map(|(number, _)| *number)
     }
@@ -114,7 +114,7 @@ impl Reports {
         self.dir.join(format!("{}.latest.csv", self.run))
     }
 
-    /// Renames the newest report as `.before`, because the run is about to change.
+    /// Renames the newest report to `.before`, because the run is about to change.
     pub(crate) fn lay_aside(&self) -> io::Result<()> {
         gone(std::fs::remove_file(self.link()))?;
         let Some((number, (path, false))) = self.files.last_key_value() else { return Ok(()) };
@@ -124,7 +124,7 @@ impl Reports {
         ))
     }
 
-    /// Restores the names of reports that were renamed as `.before`, and points the link to the
+    /// Restores the names of reports that were renamed to `.before`, and points the link to the
     /// newest report.
     pub(crate) fn publish(&self, newest: &Path) -> io::Result<()> {
         for (number, (path, aside)) in &self.files {

@@ -201,9 +201,10 @@ impl State {
         self.first(of).map(|(number, _)| self.close(number)).is_some()
     }
 
-    /// Closes the connection whose body has been arriving longest. Chooses among peers that hold at
-    /// least half the average. Other peers lose a connection only if all of those are writing to
-    /// the ledger. One peer's bodies thus take no memory from others.
+    /// Closes the connection that has waited longest among those with a body in memory. Chooses
+    /// among peers whose bodies take at least half the average. Other peers lose a connection only
+    /// if all of those are writing to the ledger. One peer's bodies thus take no memory from
+    /// others.
     fn close_a_body(&mut self) -> bool {
         let mut held = HashMap::<IpAddr, usize>::new();
         for guest in self.guests.values().filter(|guest| guest.bytes > 0) {

@@ -246,7 +246,8 @@ fn by_code(code: u16, status: Option<Status>, at: Place) -> Meaning {
         (2, _) => Meaning::Disabled,
         (6, 7) if at == Place::Rcpt => Meaning::Address,
         (6, _) => Meaning::Content,
-        // Outlook.com: "550 5.5.0 Requested action not taken: mailbox unavailable".
+        // Outlook.com uses 5.5.0 for a missing mailbox: "550 5.5.0 Requested action not taken: mailbox
+        // unavailable".
         (5, 0) | (0, _) => by_code_alone(code, at),
         _ => Meaning::Session,
     }

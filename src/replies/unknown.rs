@@ -121,7 +121,7 @@ const BEFORE: [&str; 21] = [
     " nessun ",
 ];
 
-/// Words that make it a sentence about the sender or about a machine.
+/// Words which show that a sentence is about the sender or about a machine.
 const OTHERS: [&str; 20] = [
     "sender",
     "sender's",

@@ -257,7 +257,7 @@ fn goes_on_before(before: &str) -> bool {
         '@' | '\\' => true,
         ';' => near(before).rsplit_once('&').is_some_and(|(_, name)| is_letter(name)),
         '\u{2019}' | '\u{b7}' | '\u{2010}'..='\u{2015}' | '\u{2024}'..='\u{2027}' => is_word,
-        // `m<C3><BC>ller@`
+        // Bytes written in hexadecimal: `m<C3><BC>ller@`.
         '>' => {
             let hex = near(before).rsplit('<').next().unwrap_or_default();
             matches!(hex.len(), 2 | 4 | 6)

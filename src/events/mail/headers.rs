@@ -51,7 +51,7 @@ pub(super) fn field(line: &str) -> Option<(String, String)> {
     is_name.then(|| (name.to_ascii_lowercase(), value.trim().to_owned()))
 }
 
-/// The first value under a name.
+/// The value of the first field with this name.
 pub(super) fn get<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
     fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }

@@ -217,7 +217,7 @@ impl<'l> Place<'l> {
         let (low, bare) = (line.to_lowercase(), first.to_ascii_lowercase());
         let is_sign =
             |c: char| matches!(c, '<' | '\'' | '(' | '[') || (c == '"' && !bare.starts_with('"'));
-        // `SMTP <ann@example.com>`
+        // Accepts lines such as `SMTP <ann@example.com>`.
         let opened = low
             .strip_prefix("smtp ")
             .filter(|rest| rest.starts_with('<'))
@@ -282,14 +282,15 @@ impl<'l> Place<'l> {
         label.split(' ').count() <= MOST_WORDS && labels_recipient(&label)
     }
 
-    /// Sendmail's transcript: `550 <ann@example.com>... User unknown`.
+    /// Whether the line is from Sendmail's transcript: `550 <ann@example.com>... User unknown`.
     fn is_answer(&self) -> bool {
         self.low.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()))
             && self.low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
             && self.low.contains(&format!("{}>...", self.bare))
     }
 
-    /// ZMailer's entry: `<local ann@example.com ann 38>:`, a channel, a host, a user and a number.
+    /// Whether the line is ZMailer's entry, with a channel, a host, a user and a number: `<local
+    /// ann@example.com ann 38>:`.
     fn is_entry(&self) -> bool {
         let inner = self
             .low
@@ -321,7 +322,7 @@ impl<'l> Place<'l> {
         self.low.contains(&format!(" <{}>: host ", address.to_lowercase()))
     }
 
-    /// `Ann Lee (ann@example.com)`.
+    /// Whether a name precedes the address, as in `Ann Lee (ann@example.com)`.
     fn is_with_name(&self) -> bool {
         const WORDS_OF_NAME: usize = 6;
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
@@ -333,7 +334,8 @@ impl<'l> Place<'l> {
             && !asks(&normal(name))
     }
 
-    /// `The following recipients could not be reached: ann@example.com`.
+    /// Whether the address follows a failure in the same line, as in `The following recipients could
+    /// not be reached: ann@example.com`.
     fn is_behind_failure(&self) -> bool {
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
         is_heading(before.trim_end_matches(['<', '"', '\'', '(', '[', ' ']))

@@ -16,8 +16,8 @@ use crate::holder;
 /// How long opening a ledger waits for another process's transaction. The longest transaction of
 /// mailbatch is sealing a large run.
 pub(super) const TO_OPEN: Duration = Duration::from_secs(60);
-/// How long a sending run waits. A VACUUM of a large ledger, or a backup that locks it, takes this
-/// long at most.
+/// How long a sending run waits: long enough for a VACUUM of a large ledger, or for a backup that
+/// locks it.
 pub(super) const TO_WRITE: Duration = Duration::from_secs(15 * 60);
 /// A command that has waited this long prints a message.
 const SAID_AFTER: Duration = Duration::from_secs(3);
