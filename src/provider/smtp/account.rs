@@ -1,4 +1,5 @@
-//! Whether a relay would take mail: connect, TLS, EHLO, AUTH and QUIT. No transaction is begun.
+//! Checks whether a relay would accept mail: connect, TLS, EHLO, AUTH and QUIT. No transaction is
+//! started.
 
 use super::extensions::Extensions;
 use super::pipelining::{Mode, Stage, WORTHWHILE};
@@ -25,7 +26,7 @@ impl AccountApi for Smtp {
             };
             let credentials = match &self.settings.credentials {
                 Some(_) => "AUTH succeeded",
-                None => "none are configured, and none were asked for",
+                None => "none are configured, and the server required none",
             };
             let findings = vec![
                 Finding::good(About::Connection, place),
@@ -40,7 +41,7 @@ impl AccountApi for Smtp {
     }
 }
 
-/// What leaves together, and what is known of the server about it.
+/// Describes which commands are sent together, and what is known about the server's behaviour.
 fn pipelining(settings: &Settings, session: &Session) -> String {
     let relay = &session.relay;
     let behind = match (settings.pipelining, relay.behind.stage(), relay.known) {
@@ -50,23 +51,23 @@ fn pipelining(settings: &Settings, session: &Session) -> String {
         (Mode::Full, _, Some(known)) => {
             format!("the next envelope behind the final dot, which {} is known not to take: {}", known.name, known.does)
         }
-        (Mode::Full, ..) => "the next envelope behind the final dot, whatever the server makes of it".to_owned(),
+        (Mode::Full, ..) => "the next envelope behind the final dot, without a trial".to_owned(),
         (Mode::Auto, _, Some(known)) => format!("nothing behind the final dot, for this is {}: {}", known.name, known.does),
         (Mode::Auto, Stage::Takes, _) => "the next envelope behind the final dot, which the server has taken before".to_owned(),
         (Mode::Auto, Stage::Refuses, _) => {
-            "nothing behind the final dot: an earlier trial failed, or was not ended; pipelining = \"full\" would do it all the same".to_owned()
+            "nothing behind the final dot: an earlier trial failed or was not finished; pipelining = \"full\" ignores that".to_owned()
         }
-        (Mode::Auto, ..) => format!("nothing behind the final dot until it has been tried, with {WORTHWHILE} recipients left or more"),
+        (Mode::Auto, ..) => format!("nothing behind the final dot before a trial, which needs at least {WORTHWHILE} remaining recipients"),
     };
     let chunks = match settings.window {
         1 => "",
-        _ if relay.has_broken_chunks() => "; no chunks, for their replies could not be understood",
+        _ if relay.has_broken_chunks() => "; no chunks, because the replies to them were invalid",
         _ => "; chunks where CHUNKING is announced",
     };
     format!("{}: {behind}{chunks}", settings.pipelining.word())
 }
 
-/// The extensions that mailbatch makes use of.
+/// The announced extensions that mailbatch uses.
 fn words(found: &Extensions) -> String {
     let size = match found.size {
         Some(limit) if limit > 0 => format!("SIZE {limit}"),
@@ -87,5 +88,5 @@ fn words(found: &Extensions) -> String {
     };
     let named = flags.iter().filter(|(is_there, _)| *is_there).map(|(_, name)| (*name).to_owned());
     let all: Vec<String> = named.chain([size, auth]).filter(|word| !word.is_empty()).collect();
-    if all.is_empty() { "none that mailbatch makes use of".to_owned() } else { all.join(", ") }
+    if all.is_empty() { "none that mailbatch uses".to_owned() } else { all.join(", ") }
 }

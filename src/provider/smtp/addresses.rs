@@ -1,8 +1,8 @@
-//! The addresses of a relay's name: which is tried when (RFC 8305).
+//! The order in which the addresses of a relay's name are tried (RFC 8305).
 //!
-//! The rules it keeps: an address that does not answer holds up no other for longer than a moment;
-//! each attempt has the whole time limit for itself; what was slow or dead is tried last for a
-//! while, and never left out.
+//! The rules: an address that does not answer delays the others only for a moment. Each attempt has
+//! the full time limit. An address that was slow or failed is tried last for a while, but never
+//! left out.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long an attempt is waited for before the next address is tried beside it (RFC 8305 section
+/// How long to wait for an attempt before the next address is tried in parallel (RFC 8305 section
 /// 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
@@ -25,16 +25,17 @@ const AVOIDED_FOR: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     avoided: Mutex<HashMap<IpAddr, Instant>>,
-    /// A server has greeted on a plain connection, or is known not to begin with TLS.
+    /// Whether a server has sent a greeting on a plain connection, or is known not to require TLS
+    /// first.
     have_greeted: AtomicBool,
 }
 
-/// Attempts that came to nothing: the address and what is wrong with it.
+/// Failed attempts: each address with the error.
 pub(super) type Failed = Vec<(SocketAddr, String)>;
 
 impl Addresses {
-    /// The order in which to try them: the families in turn, beginning with that of the first;
-    /// those to be avoided last.
+    /// The order in which to try the addresses: the two families alternate, starting with that of
+    /// the first address. Avoided addresses are last.
     pub(super) fn order(&self, found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
         let now = Instant::now();
         let avoided = self.avoided();
@@ -44,29 +45,29 @@ impl Addresses {
         first.into_iter().chain(last).collect()
     }
 
-    /// Whether TLS is not what the servers begin with.
+    /// Whether the servers are known to start without TLS.
     pub(super) fn have_greeted(&self) -> bool {
         self.have_greeted.load(Ordering::Relaxed)
     }
 
-    /// A server has greeted in clear text.
+    /// Records that a server has sent its greeting in clear text.
     pub(super) fn greeted(&self) {
         self.have_greeted.store(true, Ordering::Relaxed);
     }
 
-    /// Tries this one after the others for a while.
+    /// Tries this address after the others for a while.
     pub(super) fn avoid(&self, address: SocketAddr) {
         self.avoided().insert(address.ip(), Instant::now() + AVOIDED_FOR);
     }
 
     fn avoided(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, Instant>> {
-        // Entries are put in and taken out whole.
+        // Entries are inserted and removed at once, so a poisoned lock's value is consistent.
         self.avoided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects to one of them, each beginning a moment after the one before it or as soon as that
-    /// has failed, each within `limit`. What was tried is taken out of `left`, whether it failed or
-    /// not.
+    /// Connects to one of the addresses. Each attempt begins a moment after the previous one, or as
+    /// soon as that has failed, and has the time `limit`. Every address tried is removed from
+    /// `left`.
     pub(super) async fn connect<T, F>(
         &self,
         left: &mut Vec<SocketAddr>,
@@ -122,7 +123,7 @@ impl Addresses {
     }
 }
 
-/// The families in turn, each in the order it came in; no address twice.
+/// Alternates the families, each in its original order, without duplicates.
 fn interleaved(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for address in found {
@@ -144,7 +145,7 @@ fn interleaved(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// What is wrong with all of them, in one line.
+/// The errors of all attempts, in one line.
 pub(super) fn in_words(failed: &Failed) -> String {
     match failed.as_slice() {
         [] => "the name has no address".to_owned(),
@@ -169,7 +170,7 @@ mod tests {
         texts.iter().map(|text| address(text)).collect()
     }
 
-    /// An attempt that is never answered, that is refused at once, or that succeeds after so many
+    /// An attempt that is never answered, that is refused at once, or that succeeds after this many
     /// milliseconds.
     async fn attempt(address: SocketAddr, after: Option<u64>) -> io::Result<SocketAddr> {
         match after {
@@ -203,7 +204,7 @@ mod tests {
             book.order(addresses(&["127.0.0.2", "127.0.0.1"])),
             addresses(&["127.0.0.1", "127.0.0.2"])
         );
-        // Nothing holds it up the second time.
+        // The second time, the dead address causes no delay.
         let begun = Instant::now();
         let mut left = book.order(addresses(&["127.0.0.2", "127.0.0.1"]));
         book.connect(&mut left, limit, alive).await.unwrap();

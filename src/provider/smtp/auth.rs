@@ -1,6 +1,6 @@
 //! AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and XOAUTH2.
 //!
-//! The rule it keeps: what a server says while it gets a secret is repeated without that secret.
+//! If a reply of the server repeats the secret, the secret is removed before the reply is shown.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -12,17 +12,17 @@ use super::step::Step;
 use crate::provider::renewable::Renewable;
 use crate::secret::Secret;
 
-/// How to say who we are.
+/// An authentication mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mechanism {
     Plain,
     Login,
-    /// The password is the bearer token.
+    /// The password is a bearer token.
     XOAuth2,
 }
 
 impl Mechanism {
-    /// Every mechanism with the word for it in mailbatch.toml.
+    /// Every mechanism with its word in mailbatch.toml.
     pub(super) const WORDS: [(&'static str, Self); 3] =
         [("plain", Self::Plain), ("login", Self::Login), ("xoauth2", Self::XOAuth2)];
 
@@ -35,8 +35,8 @@ impl Mechanism {
         }
     }
 
-    /// The mechanism to use: the one asked for, else PLAIN before LOGIN. A token is never guessed
-    /// from a password, so XOAUTH2 must be asked for.
+    /// The mechanism to use: the configured one, else PLAIN, else LOGIN. XOAUTH2 must be
+    /// configured, because a password does not show whether it is a token.
     pub(super) fn choose(asked: Option<Self>, offered: &Extensions) -> Option<Self> {
         let is_offered =
             |mechanism: &Self| offered.auth.iter().any(|word| word == mechanism.keyword());
@@ -47,20 +47,20 @@ impl Mechanism {
     }
 }
 
-/// A user and what proves it.
+/// A user with a password.
 #[derive(Clone, Debug)]
 pub(super) struct Credentials {
     pub(super) user: String,
-    /// The password, or the token.
+    /// The password or the token.
     pub(super) password: Renewable,
 }
 
-/// Whether an answer refuses the password, and not the mechanism or the command.
+/// Whether an answer refuses the password, rather than the mechanism or the command.
 pub(super) fn refuses_password(answer: &Answer) -> bool {
     answer.class() == 5 && !matches!(answer.code, 500..=504 | 534 | 538)
 }
 
-/// Says who we are. The answer is the server's last word, with anything secret taken out.
+/// Logs in. Returns the server's final reply with secrets removed.
 pub(super) async fn authenticate(
     connection: &mut Connection,
     mechanism: Mechanism,
@@ -84,8 +84,8 @@ pub(super) async fn authenticate(
     let secrets: Vec<String> = responses.iter().cloned().chain([password.to_owned()]).collect();
     responses.reverse();
     let mut command = format!("AUTH {}", mechanism.keyword());
-    // RFC 4954 section 4: an initial response must fit the 512 bytes of a command line, its CRLF
-    // included.
+    // The initial response must fit into a command line of 512 bytes including CRLF (RFC 4954
+    // section 4).
     if mechanism != Mechanism::Login
         && responses.last().is_some_and(|first| command.len() + 1 + first.len() <= 510)
     {
@@ -95,8 +95,8 @@ pub(super) async fn authenticate(
     let mut answer = exchange(connection, &command, &secrets).await?;
     let mut is_cancelled = false;
     while answer.code == 334 && !is_cancelled {
-        // XOAUTH2 reports its error in a challenge, and the refusal only after an empty response.
-        // Any other challenge beyond what the mechanism has is answered likewise, once.
+        // XOAUTH2 sends its error in a challenge, and the refusal only after an empty response. Any
+        // other unexpected challenge is answered the same way, once.
         let response = responses.pop();
         is_cancelled = response.is_none();
         answer = exchange(connection, &response.unwrap_or_default(), &secrets).await?;

@@ -1,4 +1,4 @@
-//! When the next envelope leaves behind the final dot, and what is learned from what becomes of it.
+//! Decides when the next envelope is sent right behind the final dot, and learns from the result.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::trial::Trial;
 use crate::provider::{Job, Verdict};
 
 impl<'a> HandOver<'a> {
-    /// The job whose envelope leaves with the message that is sent now, if one may.
+    /// The job whose envelope is sent together with the current message, if that is allowed.
     pub(super) async fn next_behind(&mut self, session: &mut Session) -> Option<&'a Job> {
         match self.smtp.settings.pipelining {
             Mode::Full => self.ahead(session),
@@ -18,8 +18,8 @@ impl<'a> HandOver<'a> {
             Mode::Auto => match session.relay.behind.stage() {
                 Stage::Takes => self.ahead(session),
                 Stage::UnderWay | Stage::Refuses => None,
-                // A connection over which a message has gone before, so that nothing else is found
-                // out about the server meanwhile.
+                // The connection must have carried a message before, so that the trial tests
+                // nothing else about the server.
                 Stage::Untried | Stage::Begun
                     if session.transactions == 0 || self.wire.left() < WORTHWHILE =>
                 {
@@ -33,14 +33,14 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Takes the trial for this connection, once it is on record that there is one.
+    /// Reserves the trial for this connection, and records it before it starts.
     async fn begin_trial(&self, session: &mut Session) -> bool {
         let relay = &session.relay;
         let Some(before) = relay.behind.take() else { return false };
         let place = self.smtp.settings.place();
         let relays = &self.smtp.relays;
         if before == Stage::Untried && !relays.record_trial(&place, relay).await {
-            // Another process is at it, or the trial cannot be recorded.
+            // Another process runs the trial, or it cannot be recorded.
             relay.behind.failed();
             return false;
         }
@@ -48,8 +48,8 @@ impl<'a> HandOver<'a> {
         true
     }
 
-    /// Draws the conclusion from how a message ended that had an envelope behind it, or whose own
-    /// stood behind another's dot.
+    /// Learns from the result of a message that had an envelope behind it, or whose envelope was
+    /// behind another message's final dot.
     pub(super) async fn learn_behind(
         &self,
         session: &mut Session,
@@ -68,7 +68,7 @@ impl<'a> HandOver<'a> {
             if relay.behind.failed() {
                 tracing::warn!(
                     server = self.smtp.settings.host,
-                    "the server does not accept an envelope right after the final dot of a message; from now on, and in later runs, each envelope waits for the reply"
+                    "the server does not accept an envelope right after the final dot of a message; this run and later runs wait for the reply first"
                 );
                 self.smtp.relays.record(&relay, Stage::Refuses).await;
             }

@@ -1,10 +1,11 @@
-//! Whether another connection helps where the server refuses for now over one that it has taken
-//! mail over: servers that count the messages of a connection say so in words of their own, at any
-//! step, and leave it open.
+//! Decides whether to try another connection after a temporary refusal on a connection that has
+//! accepted mail. Some servers limit the messages per connection. They report this in various
+//! texts, at any step, and leave the connection open.
 //!
-//! The rules it keeps: words decide where they are known ([`super::classify::is_spent`]); for
-//! others it is tried once, by one message, and what came of it counts for all connections. The
-//! message is charged nothing, and nor is one that is refused so in the meantime.
+//! The rules: a text that is known to mean this decides ([`super::classify::is_spent`]). For any
+//! other text, one message tries another connection, and the result applies to all connections. The
+//! refusal does not count as an attempt of the message, nor do equal refusals of other messages
+//! during the trial.
 
 use std::sync::Arc;
 
@@ -16,17 +17,17 @@ use super::step::Step;
 use crate::provider::Job;
 use crate::replies;
 
-/// What is to be done about a refusal.
+/// How to continue after a refusal.
 pub(super) enum After {
-    /// The message goes over another connection.
+    /// Send the message over another connection.
     Change(Change),
-    /// Another message is trying whether another connection helps.
+    /// Another message is already trying another connection.
     Unclear,
     Nothing,
 }
 
-/// A message that goes over another connection because of a refusal. Dropped without a result it
-/// can be tried again.
+/// A message that is sent over another connection because of a refusal. If it is dropped without a
+/// result, another message can repeat the trial.
 #[derive(Debug)]
 pub(super) struct Change {
     relay: Arc<Relay>,
@@ -35,7 +36,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// What a refusal asks for over a connection that has taken mail.
+    /// Decides how to continue after a refusal on a connection that has accepted mail.
     pub(super) fn after(relay: &Arc<Relay>, step: Step, answer: &Answer, job: &Job) -> After {
         if !may_be_spent(step, answer) {
             return After::Nothing;
@@ -50,7 +51,8 @@ impl Change {
         }
     }
 
-    /// The message was answered over the other connection, with this refusal where it was one.
+    /// Records the server's answer on the other connection. `refused` is the refusal, if it was
+    /// one.
     pub(super) fn ended(mut self, refused: Option<&(Step, Answer)>, job: &Job) {
         let is_same = refused.is_some_and(|(step, answer)| sign(*step, answer, job) == self.sign);
         self.result = Some(if is_same { Known::DoesNotHelp } else { Known::Helps });
@@ -58,7 +60,7 @@ impl Change {
             tracing::debug!(
                 server = self.relay.subject,
                 refusal = self.sign,
-                "another connection takes what one refused"
+                "another connection accepted the message after this refusal"
             );
         }
     }

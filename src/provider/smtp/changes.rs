@@ -1,32 +1,32 @@
-//! What is known of the refusals of one relay after which another connection was tried.
+//! What is known about one relay's refusals after which another connection was tried.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// So many different refusals are remembered; a server has a handful.
+/// The most different refusals that are remembered; a server has only a few.
 const MOST: usize = 64;
 
-/// What is known about a refusal.
+/// Whether another connection helps after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// A message is on its way over another connection.
+    /// A message is being sent over another connection to find out.
     UnderWay,
     Helps,
     DoesNotHelp,
 }
 
-/// Refusals of one relay, by what is the same about each.
+/// The known refusals of one relay, by their text without the variable parts.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Mutex<HashMap<String, Known>>);
 
 impl Changes {
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        // Each change is one step.
+        // Each change is one step, so a poisoned lock's value is consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was known, where a message was refused so and is to go over another connection to find
-    /// out or because that helps.
+    /// What was known about this refusal. The message is to use another connection if the result is
+    /// `None` (which starts a trial) or `Helps`.
     pub(super) fn begin(&self, sign: &str) -> Option<Known> {
         let mut known = self.known();
         let before = known.get(sign).copied();
@@ -41,7 +41,7 @@ impl Changes {
         let mut known = self.known();
         match result {
             Some(Known::Helps) => drop(known.insert(sign.to_owned(), Known::Helps)),
-            // It has helped before, so the server has another cause this time.
+            // Another connection helped before, so this refusal has another cause.
             _ if known.get(sign) == Some(&Known::Helps) => {}
             Some(result) => drop(known.insert(sign.to_owned(), result)),
             None => drop(known.remove(sign)),

@@ -1,10 +1,10 @@
-//! What a refusal at hand-over comes to, for the recipient and for the provider. What it means is
-//! read by [`crate::replies`].
+//! Decides what a refusal means for the recipient and for the provider. [`crate::replies`]
+//! interprets its text.
 //!
-//! The rules it keeps: the first digit of the code decides whether a refusal is transient or
-//! permanent, what it means decides the cause; where the code and the enhanced code disagree no
-//! address is suppressed, and neither is one for policy or reputation. What is known to be about
-//! the provider stops it at the first, and is never a recipient's.
+//! The rules: the first digit of the code decides whether a refusal is temporary or permanent, and
+//! the meaning decides the cause. If the code and the enhanced code disagree, no address is
+//! suppressed. Policy and reputation refusals never suppress an address. A refusal that certainly
+//! concerns the provider stops it at once and is never charged to a recipient.
 
 use super::reply::{Answer, Enhanced};
 use super::sender::names_our_sender;
@@ -13,8 +13,7 @@ use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, SLOW_DOWN, Verdict};
 use crate::replies::{self, About, Meaning, Place, Reading, Status};
 
-/// What a 4yz or 5yz answer to a step of a transaction comes to, for the recipient and for the
-/// provider.
+/// The verdict and the provider's health after a 4yz or 5yz answer to a step of a transaction.
 pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     let reading = read(step, answer);
     let refusal = refusal(step, answer, reading);
@@ -24,9 +23,9 @@ pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     if let Some(health) = of_provider(reading, &refusal, is_permanent) {
         return (blameless(&refusal), health);
     }
-    // A refused MAIL would be refused for every recipient, so it is held against the provider and
-    // not written into each recipient's row: the breaker sees the same failure again and stops. A
-    // message that is too large is the exception.
+    // A server that refuses MAIL would refuse it for every recipient. The refusal is therefore
+    // charged to the provider, and the circuit breaker stops it after repeated failures. The
+    // exception is a message that is too large.
     let is_systemic = answer.code == 421
         || (step == Step::Mail && reading.means != Meaning::Content)
         || (step == Step::Data && is_permanent && reading.means == Meaning::Session);
@@ -41,8 +40,8 @@ pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     (verdict, Health::Fine)
 }
 
-/// What an answer about this job comes to. A refusal that names our own sender as the cause is
-/// about us, and charged to no recipient; a provider that refuses so again and again is stopped.
+/// The verdict and health after an answer about this job. A refusal that names our sender as the
+/// cause is charged to no recipient. A provider that repeats such refusals is stopped.
 pub(super) fn judge_for(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
     match judge(step, answer) {
         (
@@ -59,39 +58,39 @@ pub(super) fn judge_for(job: &Job, step: Step, answer: &Answer) -> (Verdict, Hea
     }
 }
 
-/// What an answer to a step before the first transaction says about the provider.
+/// The provider's health after a refused step before the first transaction.
 pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
     let reading = read(step, answer);
     let refusal = refusal(step, answer, reading);
     let refusal = Refusal { detail: format!("at {step}: {}", refusal.detail), ..refusal };
     match of_provider(reading, &refusal, answer.class() == 5) {
         Some(health @ (Health::Stop(_) | Health::Exhausted(_))) => health,
-        // Our name or address is refused before anything was said of a recipient, and will be the
-        // next time.
+        // The server refused our name or address before any recipient was named, and will do so
+        // again.
         _ if step == Step::Hello && answer.class() == 5 => Health::Stop(refusal),
-        // A login that is refused for now is tried again seldom, whatever it says: servers lock
-        // accounts that ask too often.
+        // A temporarily refused login is repeated only rarely, whatever the text says, because
+        // servers lock accounts with too many attempts.
         _ if step == Step::Auth => Health::Failing(Refusal { reason: Reason::Auth, ..refusal }),
         health => health.unwrap_or(Health::Failing(refusal)),
     }
 }
 
-/// What a 421 says about the provider; `None` where it merely closes the connection.
+/// The provider's health after a 421; `None` if it only closes the connection.
 pub(super) fn closing(answer: &Answer) -> Option<Health> {
     let reading = read(Step::Greeting, answer);
     of_provider(reading, &refusal(Step::Greeting, answer, reading), false)
         .filter(|health| !matches!(health, Health::Failing(_)))
 }
 
-/// Whether the server takes no more over this connection, and says so without closing it: another
-/// connection is all that it takes.
+/// Whether the server accepts no more mail over this connection and says so without closing it.
+/// Another connection then solves the problem.
 pub(super) fn is_spent(step: Step, answer: &Answer) -> bool {
     read(step, answer).means == Meaning::Share
 }
 
-/// Whether a server that has taken mail over this connection may refuse for now because of the
-/// connection, by words that are not known for that: it names no recipient yet, or neither a
-/// mailbox nor a policy.
+/// Whether a temporary refusal may be caused by the connection although its text is not known to
+/// mean that. The connection must have accepted mail. The refusal must come before a recipient is
+/// named, or concern neither a mailbox nor a policy.
 pub(super) fn may_be_spent(step: Step, answer: &Answer) -> bool {
     if answer.class() != 4 || answer.code == 421 {
         return false;
@@ -106,13 +105,13 @@ pub(super) fn may_be_spent(step: Step, answer: &Answer) -> bool {
             ))
 }
 
-/// How long a server is left alone that wants another connection for each message.
+/// The health if the server wants a new connection for each message: a pause.
 pub(super) fn spent_at_once() -> Health {
     Health::SlowDown(SLOW_DOWN)
 }
 
-/// The health of the provider where a refusal is about the provider for certain: by what is known, or
-/// because nothing was said of a recipient yet.
+/// The provider's health if a refusal certainly concerns the provider, because its meaning is known
+/// or no recipient was named yet.
 fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Option<Health> {
     match reading.means {
         Meaning::Rate => Some(Health::SlowDown(SLOW_DOWN)),
@@ -127,12 +126,12 @@ fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Optio
     }
 }
 
-/// The refusal with what mends it, where the server's words leave that open.
+/// Adds advice to a refusal whose text does not say how to fix the cause.
 fn explained(means: Meaning, refusal: &Refusal) -> Refusal {
     let advice = match means {
-        Meaning::Relay => "the relay takes nothing from us for others: is a login missing?",
+        Meaning::Relay => "the relay refuses to forward our mail: is a login missing?",
         Meaning::Hello => {
-            "the relay refuses the name that we say at EHLO: set helo to this machine's full name in DNS"
+            "the relay refuses our name in EHLO: set helo to this machine's full name in DNS"
         }
         _ => return refusal.clone(),
     };
@@ -165,11 +164,11 @@ fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
         means => reason(means, answer.class() == 5),
     };
     let reason = match reason {
-        // Nothing was said of a recipient yet.
+        // No recipient was named yet.
         Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress if !is_recipients => {
             Reason::Policy
         }
-        // It is about the sender, or gives no more reason than that (571).
+        // The refusal concerns the sender, or gives no specific reason (571).
         Reason::Session
             if is_recipients
                 && answer.class() == 5

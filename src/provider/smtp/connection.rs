@@ -1,8 +1,8 @@
-//! One connection: bytes out in groups, replies in, and the queue that knows which reply belongs
-//! to which command.
+//! One connection: writes groups of commands, reads replies, and knows which reply belongs to which
+//! command.
 //!
-//! The rules it keeps: commands that may share a write leave in one write; every wait is bounded; a
-//! reply that is not awaited is never taken for the answer to something else.
+//! The rules: commands that may share a write are sent in one write. Every wait has a limit. A
+//! reply that is not expected is never matched to another command.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -22,13 +22,13 @@ use super::reply::{Answer, ReplyBuffer};
 use super::step::Step;
 use crate::provider::Job;
 
-/// The most bytes of one write; larger groups take several.
+/// The most bytes of one write. A larger group needs several writes.
 const SLICE: usize = 64 * 1024;
 
-/// The most pieces that are read at once; no server has more to say to all that can be under way.
+/// The most reads in a row. More data cannot arrive for the commands that can be in progress.
 const MOST_PIECES: usize = 16;
 
-/// What lies under a connection.
+/// The transport of a connection.
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -39,9 +39,9 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
-    /// Lets the server know at once that what it has written has arrived. A server that writes each
-    /// reply of a group by itself is held back by its own kernel until then (RFC 896), and ours
-    /// waits 40 ms for something to send with it (RFC 1122 section 4.2.3.2).
+    /// Sends the TCP acknowledgement at once. If a server writes each reply of a group separately,
+    /// its kernel holds the next one back until the previous is acknowledged (RFC 896). Without
+    /// this call, the local kernel waits 40 ms for data to send with it (RFC 1122 section 4.2.3.2).
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         {
@@ -49,7 +49,7 @@ impl Stream {
                 Self::Plain(stream) => stream,
                 Self::Tls(stream) => stream.get_ref().0,
             };
-            // Without it the replies come later, and no less.
+            // If this fails, the replies only arrive later.
             let _ = stream.set_quickack(true);
         }
     }
@@ -113,53 +113,52 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A group that could not be written whole.
+/// A group that was not written completely.
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) fault: Fault,
-    /// Whether the last byte of the group's message (of the group, where it holds none) may have
-    /// left all the same.
+    /// Whether the last byte of the group's message may have been sent anyway. For a group without
+    /// a message, its own last byte counts.
     pub(super) may_have_left: bool,
 }
 
-/// What went wrong in either direction. The two are apart because answers may still be there to be
-/// read when a write has failed.
+/// Errors in both directions. They are separate because replies can still be read after a write has
+/// failed.
 #[derive(Debug, Default)]
 pub(super) struct Broken {
     pub(super) writing: Option<String>,
     pub(super) reading: Option<String>,
 }
 
-/// A connection and what is under way on it.
+/// A connection and the commands in progress on it.
 pub(super) struct Connection {
     stream: Stream,
     limits: Limits,
     inbox: ReplyBuffer,
     outbox: Vec<u8>,
-    /// How much of the outbox `exchange` has handed over.
+    /// How many bytes of the outbox `exchange` has written.
     handed_over: usize,
-    /// Whether what was handed over may still be held back (by TLS).
+    /// Whether TLS may still hold written bytes back.
     is_unflushed: bool,
-    /// Where a message in the outbox ends, its final dot included.
+    /// The end of a message in the outbox, including its final dot.
     message_end: Option<usize>,
-    /// The steps whose replies have not come yet, those of unwritten commands included, oldest
-    /// first.
+    /// The steps that still wait for a reply, oldest first, including unwritten commands.
     pending: VecDeque<Step>,
-    /// Whether something has been read since the last group was written.
+    /// Whether anything was read since the last group was written.
     has_read: bool,
 }
 
-/// A process that was stopped finds its time limits over before it has read what came meanwhile;
-/// it looks once more for so long.
+/// The extra time to check for data after a limit. If the process was suspended, limits end before
+/// it has read data that arrived meanwhile.
 const GRACE: Duration = Duration::from_millis(20);
 
-/// Waits until a time limit is over and nothing has come in the moment after it.
+/// Waits for a deadline, and a moment longer for data that has already arrived.
 pub(super) async fn expired(deadline: Instant) {
     sleep_until(deadline).await;
     sleep(GRACE).await;
 }
 
-/// What the future gives within the time limit.
+/// The result of the future, or `None` after the time limit.
 async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
@@ -169,7 +168,7 @@ async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T
 }
 
 impl Connection {
-    /// A connection over `stream`, of which nothing has been read.
+    /// A connection over `stream`, from which nothing has been read.
     pub(super) fn new(stream: Stream, limits: Limits) -> Self {
         Self {
             stream,
@@ -184,8 +183,8 @@ impl Connection {
         }
     }
 
-    /// Gives the plain stream back for a TLS handshake; `None` where something that was sent in
-    /// clear text would be read after it.
+    /// Returns the plain stream for a TLS handshake. `None` if unread clear text remains, which
+    /// would otherwise be read as if it came over TLS.
     pub(super) fn into_plain(self) -> Option<TcpStream> {
         match self.stream {
             Stream::Plain(stream) if self.inbox.is_empty() => Some(stream),
@@ -193,15 +192,15 @@ impl Connection {
         }
     }
 
-    /// Puts a command into the group to be written next.
+    /// Adds a command to the next group.
     pub(super) fn queue(&mut self, step: Step, line: &str) {
         self.outbox.extend_from_slice(line.as_bytes());
         self.outbox.extend_from_slice(b"\r\n");
         self.pending.push_back(step);
     }
 
-    /// Puts a whole message with its final dot into the group to be written next.
-    /// What it returns goes before the group, and is not copied.
+    /// Adds a whole message with its final dot to the next group. The returned bytes must be
+    /// written before the group; they are not copied.
     pub(super) fn queue_message<'m>(&mut self, job: &'m Job) -> &'m [u8] {
         let before: &[u8] = if job.lines_stand && self.outbox.is_empty() {
             self.outbox.extend_from_slice(b".\r\n");
@@ -215,49 +214,49 @@ impl Connection {
         before
     }
 
-    /// Whether TLS lies under it.
+    /// Whether the connection uses TLS.
     pub(super) fn is_encrypted(&self) -> bool {
         self.stream.is_tls()
     }
 
-    /// Puts a whole message as one chunk into what `exchange` writes, and says where it ends there.
+    /// Adds a whole message as one chunk to the outbox of `exchange`. Returns its end in the
+    /// outbox.
     pub(super) fn queue_chunk(&mut self, message: &[u8]) -> usize {
         super::body::append_chunk(&mut self.outbox, message);
         self.pending.push_back(Step::Message);
         self.outbox.len()
     }
 
-    /// The bytes of the outbox, those that `exchange` has handed over included; none once it has
-    /// handed over all.
+    /// The number of bytes in the outbox, including those that `exchange` has written. It is 0
+    /// after all have been written.
     pub(super) fn queued(&self) -> usize {
         self.outbox.len()
     }
 
-    /// How much of the outbox has been handed over for certain.
+    /// How many bytes of the outbox have certainly been written.
     pub(super) fn handed_over(&self) -> usize {
         self.handed_over
     }
 
-    /// Where the next write of `exchange` ends in the outbox, at most.
+    /// The end of the next write of `exchange` in the outbox, at most.
     pub(super) fn slice_end(&self) -> usize {
         self.outbox.len().min(self.handed_over + SLICE)
     }
 
-    /// How much of the outbox may have left when no more is written, `end` being where the last
-    /// write was to end: the kernel has taken exactly what it says; a TLS write that fails may have
-    /// encrypted and sent all that it was given.
+    /// How many bytes of the outbox may have been sent if no more is written; `end` is the planned
+    /// end of the last write. The kernel reports exactly what it accepted, but a failed TLS write
+    /// may have encrypted and sent all bytes.
     pub(super) fn may_have_left(&self, end: usize) -> usize {
         if self.stream.is_tls() { end.max(self.handed_over) } else { self.handed_over }
     }
 
-    /// The longest waits.
+    /// The time limits of the connection.
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Writes the outbox up to `end` and reads what has come, whichever can be done; so neither
-    /// side waits for the other to read. Without a time limit of its own. When it is dropped,
-    /// nothing is lost.
+    /// Writes the outbox up to `end` or reads what has arrived, whichever is possible, so that
+    /// neither side blocks the other. It has no time limit. Dropping it loses no data.
     pub(super) async fn exchange(&mut self, end: usize) -> Broken {
         std::future::poll_fn(|cx| {
             let mut broken = Broken::default();
@@ -268,8 +267,8 @@ impl Connection {
         .await
     }
 
-    /// Reads all that is there, so that a connection that is closed already is seen to be before
-    /// more is begun on it.
+    /// Reads all available data, so that a closed connection is noticed before more commands are
+    /// sent on it.
     fn poll_inbox(&mut self, cx: &mut Context<'_>, broken: &mut Broken) -> Poll<()> {
         let mut bytes = [0; 8192];
         let mut has_read = Poll::Pending;
@@ -316,13 +315,13 @@ impl Connection {
         Poll::Ready(())
     }
 
-    /// Forgets what is queued.
+    /// Discards the queued commands.
     pub(super) fn discard(&mut self) {
         self.outbox.clear();
         self.handed_over = 0;
     }
 
-    /// The oldest answer that has been read, and the step that it belongs to.
+    /// The oldest reply read, with the step to which it belongs.
     pub(super) fn answered(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
         let Some(&step) = self.pending.front() else { return Ok(None) };
         let answer = self.inbox.next().map_err(|what| Fault::Garbled(step, what.into()))?;
@@ -332,12 +331,12 @@ impl Connection {
         }))
     }
 
-    /// The step whose answer comes next.
+    /// The step whose reply is expected next.
     pub(super) fn awaited(&self) -> Option<Step> {
         self.pending.front().copied()
     }
 
-    /// Whether a reply is still to come.
+    /// Whether a reply is still expected.
     pub(super) fn is_waiting(&self) -> bool {
         !self.pending.is_empty()
     }
@@ -348,7 +347,7 @@ impl Connection {
     }
 
     /// Writes `before` and the group. The time limit applies to each write, so that a large message
-    /// on a slow line is not cut off while it moves.
+    /// on a slow line is not aborted while it progresses.
     pub(super) async fn flush_after(&mut self, before: &[u8]) -> Result<(), Unsent> {
         let Some(&step) = self.pending.back() else { return Ok(()) };
         let limit = self.limits.data;
@@ -358,8 +357,8 @@ impl Connection {
         let mut sent = 0;
         while sent < total {
             let end = total.min(sent + SLICE);
-            // The kernel has taken exactly what it says; a TLS write that fails may have encrypted
-            // and sent all that it was given.
+            // The kernel reports exactly what it accepted, but a failed TLS write may have
+            // encrypted and sent all bytes.
             let may_have_left = sent >= message_end || (self.stream.is_tls() && end >= message_end);
             let bytes = [
                 IoSlice::new(&before[sent.min(before.len())..end.min(before.len())]),
@@ -389,13 +388,13 @@ impl Connection {
         Err(Unsent { fault, may_have_left: true })
     }
 
-    /// The next reply and the step that it belongs to; `None` when no reply is waited for.
+    /// The next reply with the step to which it belongs; `None` if no reply is expected.
     pub(super) async fn next(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
         let limit = self.awaited().map_or(Duration::ZERO, |step| self.limits.answer(step));
         self.next_within(limit).await
     }
 
-    /// The same with a time limit of its own.
+    /// Like [`Self::next`], with a separate time limit.
     pub(super) async fn next_within(
         &mut self,
         limit: Duration,
@@ -407,14 +406,14 @@ impl Connection {
         Ok(Some((step, answer)))
     }
 
-    /// Writes one command and waits for its answer, which must be the only one under way.
+    /// Writes one command and waits for its answer. No other command may be in progress.
     pub(super) async fn command(&mut self, step: Step, line: &str) -> Result<Answer, Fault> {
         self.queue(step, line);
         self.flush().await.map_err(|unsent| unsent.fault)?;
         self.only_answer(step).await
     }
 
-    /// Waits for the greeting, which answers no command.
+    /// Waits for the greeting, which no command causes.
     pub(super) async fn greeting(&mut self, limit: Duration) -> Result<Answer, Fault> {
         self.pending.push_back(Step::Greeting);
         self.only(Step::Greeting, limit).await
@@ -427,20 +426,21 @@ impl Connection {
     async fn only(&mut self, step: Step, limit: Duration) -> Result<Answer, Fault> {
         match self.next_within(limit).await? {
             Some((_, answer)) if self.pending.is_empty() => Ok(answer),
-            _ => Err(Fault::Garbled(step, "an answer to something else".into())),
+            _ => Err(Fault::Garbled(step, "an unexpected extra answer".into())),
         }
     }
 
-    /// Whether the server has said something or closed while nothing was asked of it.
+    /// Whether the server has sent something or closed the connection although no command is in
+    /// progress.
     pub(super) fn has_been_disturbed(&mut self) -> bool {
         if self.is_waiting() || !self.inbox.is_empty() {
             return true;
         }
-        // Polled once: pending is what silence looks like.
+        // The read is polled once. It is pending if the server is silent.
         self.stream.read(&mut [0]).now_or_never().is_some()
     }
 
-    /// Says good-bye and waits until the server has closed; a second at most.
+    /// Sends QUIT and waits, for at most a second, until the server has closed the connection.
     pub(super) async fn quit(mut self) {
         let good_bye = async {
             self.queue(Step::Quit, "QUIT");
@@ -449,7 +449,7 @@ impl Connection {
                 while self.stream.read(&mut rest).await.is_ok_and(|n| n > 0) {}
             }
         };
-        // Whether the server was polite does not matter any more.
+        // The result of QUIT does not matter.
         let _ = timeout(Duration::from_secs(1), good_bye).await;
     }
 
@@ -465,12 +465,12 @@ impl Connection {
     }
 
     async fn read_more(&mut self, step: Step) -> Result<(), Fault> {
-        // Some replies of the group have come without the others.
+        // A part of the group's replies has arrived without the rest.
         if std::mem::replace(&mut self.has_read, true) {
             self.stream.acknowledge();
         }
-        // Not into a piece of its own: that would be a part of this future, and be moved about with
-        // it.
+        // Reads into the inbox directly. A separate buffer would be a part of this future and be
+        // moved with it.
         match self.stream.read_buf(self.inbox.room()).await {
             Ok(0) => Err(Fault::Lost(step, "closed by the server".into())),
             Ok(_) => Ok(()),

@@ -1,18 +1,18 @@
-//! How many messages may be under way on a session.
+//! How many messages may be in progress on a session.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::session::Session;
 use super::settings::Settings;
 
-/// Whether the operator knows that a window does nothing here.
+/// Whether the operator was told that a window has no effect here.
 #[derive(Debug, Default)]
 pub(super) struct Experience {
     is_reported: AtomicBool,
 }
 
 impl Experience {
-    /// How many messages may be under way on this session; `None` where chunks are not to be used.
+    /// How many messages may be in progress on this session; `None` if chunks must not be used.
     pub(super) fn width(&self, settings: &Settings, session: &Session) -> Option<usize> {
         if settings.window < 2 || session.relay.has_broken_chunks() {
             return None;
@@ -21,7 +21,7 @@ impl Experience {
             if !self.is_reported.swap(true, Ordering::Relaxed) {
                 tracing::info!(
                     server = settings.host,
-                    "`window` does nothing here: the server does not announce both CHUNKING and PIPELINING"
+                    "`window` has no effect here: the server does not announce both CHUNKING and PIPELINING"
                 );
             }
             return None;
@@ -34,12 +34,12 @@ impl Experience {
     }
 }
 
-/// RSETs behind a refusal that one connection is to be asked for at most. Exim closes after ten
-/// that it takes for idle talk.
+/// The most unnecessary RSETs on one connection. Exim closes a connection after ten, which it
+/// counts as wasted commands.
 const MOST_SPARE_RESETS: u32 = 8;
 
-/// How many messages may be under way: each one behind the first begins with RSET, which is a spare
-/// one where the message before it is refused.
+/// How many messages may be in progress. Each message after the first begins with RSET, which is
+/// unnecessary if the server refuses the message before it.
 fn affordable(window: usize, session: &Session) -> usize {
     if session.spare_resets == 0 && !session.relay.counts_resets.load(Ordering::Relaxed) {
         return window;

@@ -1,33 +1,33 @@
-//! What a server announces in its answer to EHLO (RFC 5321 section 4.1.1.1).
+//! The extensions that a server announces in its answer to EHLO (RFC 5321 section 4.1.1.1).
 
 use super::reply::Answer;
 
-/// The extensions that mailbatch makes use of. Keywords are compared without regard to case,
-/// unknown ones are passed over.
+/// The extensions that mailbatch uses. Keywords are compared without case, and unknown ones are
+/// ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extensions {
     /// RFC 2920: commands may be sent without waiting for each answer.
     pub(super) pipelining: bool,
-    /// RFC 3030: a message may be sent as a chunk of so many bytes.
+    /// RFC 3030: a message may be sent as a chunk with an announced number of bytes.
     pub(super) chunking: bool,
-    /// RFC 1870; the largest message in bytes, 0 where the server names none.
+    /// RFC 1870: the largest message in bytes; 0 if the server announces no limit.
     pub(super) size: Option<u64>,
-    /// RFC 6152.
+    /// RFC 6152: the body may have bytes above ASCII.
     pub(super) eight_bit_mime: bool,
-    /// RFC 6531.
+    /// RFC 6531: addresses and headers may be UTF-8.
     pub(super) smtputf8: bool,
-    /// RFC 3207.
+    /// RFC 3207: the connection can switch to TLS.
     pub(super) starttls: bool,
-    /// RFC 4954; mechanisms in uppercase.
+    /// RFC 4954: the authentication mechanisms, in uppercase.
     pub(super) auth: Vec<String>,
-    /// Every keyword, in uppercase, sorted, each once.
+    /// All keywords, in uppercase, sorted, without duplicates.
     pub(super) keywords: Vec<String>,
-    /// The first line, in which the server names itself.
+    /// The first line, which contains the server's name.
     pub(super) hello: String,
 }
 
 impl Extensions {
-    /// Reads the lines after the first, which is the server's name.
+    /// Reads the extensions from all lines but the first.
     pub(super) fn read(answer: &Answer) -> Self {
         let mut found =
             Self { hello: answer.lines.first().cloned().unwrap_or_default(), ..Self::default() };
@@ -54,7 +54,7 @@ impl Extensions {
         found
     }
 
-    /// The limit that a message of `bytes` exceeds, if it does.
+    /// The announced limit, if a message of `bytes` exceeds it.
     pub(super) fn exceeded_by(&self, bytes: usize) -> Option<u64> {
         self.size
             .filter(|&limit| limit > 0 && u64::try_from(bytes).is_ok_and(|bytes| bytes > limit))

@@ -1,4 +1,4 @@
-//! How a step of an SMTP session can fail as a whole.
+//! The failures that end an SMTP session.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::provider::{Health, Refusal};
 /// Why a connection cannot be used any more.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    /// The other side closed it, or the network did.
+    /// The server or the network closed the connection.
     Lost(Step, String),
-    /// Nothing came within the time limit.
+    /// The server did not answer within the time limit.
     Silent(Step, Duration),
-    /// What came was not the answer of an SMTP server to this step.
+    /// The reply was not a valid SMTP answer to this step.
     Garbled(Step, String),
     /// The server announced that it closes the connection (421).
     Closing(Step, Answer),
-    /// The server refused this message because it takes no more over this connection, and leaves
-    /// that open.
+    /// The server refused this message because the connection has reached its limit. It leaves the
+    /// connection open.
     Spent(Step, Answer),
 }
 
 impl Fault {
-    /// Whether a new connection may well fare better: the server, or something between, merely
-    /// closed this one.
+    /// Whether a new connection may succeed, because the server or the network only closed this
+    /// one.
     pub(super) fn is_closed_connection(&self) -> bool {
         match self {
             Self::Lost(..) | Self::Silent(..) | Self::Spent(..) => true,
@@ -35,7 +35,7 @@ impl Fault {
         }
     }
 
-    /// Whether it may be about the recipient at hand, or its receiving domain, alone.
+    /// Whether the failure may concern only the current recipient or its receiving domain.
     pub(super) fn is_at_a_recipient(&self) -> bool {
         match self {
             Self::Lost(step, _) => *step == Step::Rcpt,
@@ -46,7 +46,7 @@ impl Fault {
         }
     }
 
-    /// In words, for the report.
+    /// The failure as text for the report.
     pub(super) fn refusal(&self) -> Refusal {
         let detail = match self {
             Self::Lost(step, detail) => format!("connection lost at {step}: {detail}"),
@@ -63,7 +63,7 @@ impl Fault {
         Refusal::new(Reason::Session, "", shorten(&detail))
     }
 
-    /// What it says about the provider.
+    /// The provider's health after this failure.
     pub(super) fn health(&self) -> Health {
         match self {
             Self::Closing(_, answer) => {

@@ -1,5 +1,5 @@
-//! The first words of a connection: TLS where it comes first, and the greeting; and whether the
-//! port wants another scheme than the configured.
+//! Starts a connection: TLS if the scheme requires it first, then the greeting. Detects a port that
+//! needs another scheme than the configured one.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,40 +18,40 @@ use super::tls::{self, Unencrypted};
 use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Health, Refusal};
 
-/// How long a greeting is waited for at most while the name has more addresses; at the last one it
-/// is as long as for every answer.
+/// The longest wait for a greeting while the name has more addresses. At the last address, the time
+/// limit of other answers applies.
 const GREETING: Duration = Duration::from_secs(10);
-/// A server is only given time to turn to a second connection where a greeting is waited for as
-/// long as this.
+/// The shortest greeting limit with which the first connection is closed to let a server with one
+/// connection answer the second.
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
 /// The port on which TLS comes first.
 const PORT_OF_TLS: u16 = 465;
-/// How long the answer to a handshake is waited for that is tried beside a connection without a
+/// The longest wait for the answer to a TLS handshake, tried in parallel to a connection without a
 /// greeting.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// And on the port of TLS.
+/// The same limit on the TLS port.
 const HANDSHAKE_ON_ITS_PORT: Duration = Duration::from_secs(2);
 
-/// What a session has to know about where it runs.
+/// What a session needs to know about its connection.
 pub(super) struct Place {
-    /// The name to give in EHLO.
+    /// The client's name for EHLO.
     pub(super) helo: String,
     pub(super) is_loopback: bool,
-    /// What the server said first.
+    /// The text of the server's greeting.
     pub(super) greeting: String,
 }
 
-/// Why an address has no session to offer.
+/// Why no session could be started at an address.
 pub(super) enum Ungreeted {
-    /// Another address may well fare better.
+    /// Another address may succeed.
     Passing(Health),
-    /// The server has no room for one more connection.
+    /// The server accepts no further connection.
     Crowded(Health),
-    /// No SMTP server, or a certificate that does not verify: a setting is wrong.
+    /// Not an SMTP server, or an invalid certificate: a setting is wrong.
     Final(Health),
 }
 
-/// TLS where it comes first, and the greeting.
+/// Does the TLS handshake if it comes first, then reads the greeting.
 pub(super) async fn greet(
     settings: &Settings,
     known: &Addresses,
@@ -99,7 +99,7 @@ pub(super) async fn greet(
     }
 }
 
-/// A TLS handshake, within the time for connecting.
+/// A TLS handshake, within the time limit for connecting.
 pub(super) async fn shake_hands(
     settings: &Settings,
     stream: TcpStream,
@@ -115,7 +115,7 @@ pub(super) async fn shake_hands(
     }
 }
 
-/// Whether a server says that it serves as many connections as it wants to.
+/// Whether the server's text says that it has too many connections.
 pub(super) fn is_crowded(answer: &Answer) -> bool {
     const WORDS: [&str; 6] = [
         "too many connections",
@@ -129,7 +129,7 @@ pub(super) fn is_crowded(answer: &Answer) -> bool {
     WORDS.iter().any(|words| text.contains(words))
 }
 
-/// The connection and the first that the server says on it.
+/// Reads the server's greeting. Returns the connection on which it arrived.
 async fn first_words(
     settings: &Settings,
     known: &Addresses,
@@ -154,7 +154,8 @@ async fn first_words(
             greeting = &mut greeting => Err(greeting),
             tried = tries_tls(settings, peer, limit), if begins_plain => match tried {
                 Tried::Spoken => return Err(wants_tls()),
-                // Where a greeting came before, this one is only slow.
+                // If this server has sent a greeting on a plain connection before, it is only slow
+                // now.
                 Tried::Unanswered(handshake) if !known.have_greeted() && limit >= LONG_ENOUGH => Ok(handshake),
                 Tried::Unanswered(_) | Tried::NotSpoken => Err(greeting.await),
             },
@@ -168,8 +169,8 @@ async fn first_words(
             Ok((connection, greeting.map_err(passing)?))
         }
         Ok(handshake) => {
-            // A server of one connection at a time looks at the second one only when the first has
-            // gone.
+            // A server that serves one connection at a time answers the second only after the first
+            // is closed.
             drop(connection);
             if timeout(HANDSHAKE, handshake).await == Ok(true) {
                 return Err(wants_tls());
@@ -185,21 +186,21 @@ async fn first_words(
     }
 }
 
-/// What a TLS handshake beside a silent connection came to.
+/// The result of a TLS handshake tried in parallel to a silent connection.
 enum Tried {
     Spoken,
     NotSpoken,
-    /// No answer yet; this resolves when there is one.
+    /// No answer yet. The future resolves when the answer arrives.
     Unanswered(BoxFuture<'static, bool>),
 }
 
-/// Finds out whether a server that does not greet waits for TLS instead. It is tried over a
-/// connection of its own, and only after a while, for some servers make every client wait for their
-/// greeting and distrust those that speak before it.
+/// Finds out whether a server without a greeting waits for TLS instead. The handshake uses a second
+/// connection and starts only after a while, because some servers delay their greeting on purpose
+/// and distrust clients that send early.
 async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tried {
     let is_its_port = settings.port == PORT_OF_TLS;
     let patience = if is_its_port { Duration::from_secs(1) } else { Duration::from_secs(8) };
-    // All of it has to be over before the greeting is given up.
+    // The whole trial must end before the wait for the greeting ends.
     tokio::time::sleep(patience.min(limit.mul_f64(0.6))).await;
     let tls = std::sync::Arc::clone(&settings.tls);
     let mut handshake: BoxFuture<'static, bool> = Box::pin(async move {
@@ -216,8 +217,8 @@ async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tr
     }
 }
 
-/// What a handshake came to that began the session: where the server does not know what TLS is
-/// there, another scheme is meant.
+/// Interprets a failed handshake that came first. If the server did not answer with TLS, another
+/// scheme is needed.
 fn named_scheme(settings: &Settings, why: Unencrypted) -> Health {
     match why {
         Unencrypted::NotSpoken => wrong_scheme(settings, tls::NOT_SPOKEN, "smtp+starttls"),

@@ -1,4 +1,4 @@
-//! How a claim is handed over to a relay.
+//! How a claim is submitted to a relay.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -17,30 +17,30 @@ use super::transaction::{Ended, check};
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, Reply, RowNumber, Stopped, Verdict, Wire};
 
-/// Nothing more of the claim is to be begun.
+/// No further member of the claim may be begun.
 pub(super) struct Halt;
 
-/// One claim on its way.
+/// The state of a claim while it is submitted.
 pub(super) struct HandOver<'a> {
     pub(super) smtp: &'a Smtp,
     pub(super) wire: &'a dyn Wire,
     /// The jobs that have not been begun, in order.
     pub(super) todo: VecDeque<&'a Job>,
-    /// The job that has its slot already, because its envelope was to leave with the message before
-    /// it or it waited for its turn.
+    /// The job that already has its slot, because its envelope was sent with the previous message
+    /// or because it waited for its turn.
     pub(super) granted: Option<RowNumber>,
-    /// The session in use, with nothing under way on it but the envelope of the granted job.
+    /// The session in use. Only the envelope of the granted job may be in progress on it.
     pub(super) session: Option<Session>,
     pub(super) begun_at: Instant,
-    /// The server had no room for the connection that it needed.
+    /// Whether the server refused a further connection that was needed.
     pub(super) is_crowded: bool,
-    /// The recipient that the answer which is settled may be about alone.
+    /// The recipient that the current answer may concern alone.
     pub(super) at_hand: Option<RowNumber>,
     pub(super) reply: Reply,
 }
 
 impl<'a> HandOver<'a> {
-    /// The hand-over of these jobs, none of which has been begun.
+    /// The submission of these jobs, none of which has been begun.
     pub(super) fn new(smtp: &'a Smtp, wire: &'a dyn Wire, jobs: &'a [Job]) -> Self {
         Self {
             smtp,
@@ -55,7 +55,7 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Goes on with what is left, in the way that the session at hand allows.
+    /// Continues with the remaining jobs: in a window if the session allows it, else one by one.
     pub(super) async fn advance(&mut self) -> Result<(), Halt> {
         let session = match self.session.take() {
             Some(session) => session,
@@ -80,14 +80,15 @@ impl<'a> HandOver<'a> {
         let mut change: Option<Change> = None;
         loop {
             if let Err(stopped) = self.permitted(job).await {
-                // A server that waits for this job's message can only be left.
+                // The server waits for this job's message, so the connection can only be closed.
                 self.session = Some(session).filter(|session| !session.envelope_is_out);
                 return match stopped {
                     Stopped::Member => Ok(()),
                     Stopped::Run => Err(Halt),
                 };
             }
-            // The slot may have been long in coming, and the server may have closed meanwhile.
+            // Waiting for the slot may have taken long, and the server may have closed the
+            // connection meanwhile.
             if !session.envelope_is_out {
                 session = self.ready(Some(session)).await?;
             }
@@ -145,8 +146,8 @@ impl<'a> HandOver<'a> {
                 Ended::Broken(fault)
                     if was_used && may_reconnect && fault.is_closed_connection() =>
                 {
-                    // Asks for another slot then: reconnecting takes time, in which the limits'
-                    // windows and the suppressions move on.
+                    // The job asks for a new slot, because reconnecting takes time, in which rate
+                    // limits and suppressions may change.
                     may_reconnect = false;
                     if let Fault::Spent(..) = &fault
                         && let Err(error) = self.wire.answered(
@@ -169,7 +170,7 @@ impl<'a> HandOver<'a> {
                     }
                     return self.settle_at(job, verdict, fault.health(), fault.is_at_a_recipient());
                 }
-                // Nothing of it was begun; alone it goes like any other.
+                // The message was not begun, so it is sent again without an envelope behind it.
                 Ended::NotBehind => {
                     drop(session);
                     session = self.opened(self.smtp.open(self.begun_at).await)?;
@@ -179,8 +180,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Whether the server serves as many connections as it wants to, which some say only when there
-    /// is a message, and has others of ours.
+    /// Whether the server has reached its connection limit, which some servers report only at a
+    /// message, while other connections of this run exist.
     pub(super) fn has_no_room(&self, step: Step, answer: &Answer) -> bool {
         matches!(step, Step::Mail | Step::Data | Step::Message)
             && answer.class() == 4
@@ -188,19 +189,19 @@ impl<'a> HandOver<'a> {
             && self.smtp.has_others()
     }
 
-    /// Waits until the job may be begun, unless it has its slot.
+    /// Waits until the job may be begun, unless it already has its slot.
     pub(super) async fn permitted(&mut self, job: &Job) -> Result<(), Stopped> {
         if self.granted.take() == Some(job.id) {
-            // The message before it took its time; a suppression or a stop that came meanwhile
-            // still counts.
+            // The previous message took time. A suppression or a stop that happened meanwhile still
+            // counts.
             self.wire.slot_now(job).unwrap_or(Ok(()))
         } else {
             self.wire.slot(job).await
         }
     }
 
-    /// The job whose envelope may leave with the message that is sent now: the next one, where it
-    /// can be begun without waiting.
+    /// The next job, if it can be begun without waiting. Its envelope may be sent with the current
+    /// message.
     pub(super) fn ahead(&mut self, session: &Session) -> Option<&'a Job> {
         if !session.groups || session.transactions + 1 >= self.smtp.settings.per_connection.get() {
             return None;
@@ -225,8 +226,8 @@ impl<'a> HandOver<'a> {
         self.opened(self.smtp.ready(session, self.begun_at).await)
     }
 
-    /// Where the server has no room for one more connection beside others of ours, what is left
-    /// goes over those, and nothing is wrong.
+    /// If the server refuses a further connection while others of this run exist, those continue
+    /// with the remaining jobs, and the provider's health stays fine.
     pub(super) fn opened(&mut self, session: Result<Session, Unopened>) -> Result<Session, Halt> {
         session.map_err(|unopened| {
             match unopened {
@@ -243,7 +244,7 @@ impl<'a> HandOver<'a> {
         verdict: Verdict,
         health: Health,
     ) -> Result<(), Halt> {
-        // What was not answered is not recorded as answered.
+        // An unanswered message is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) {
             Ok(())
         } else {
@@ -257,7 +258,7 @@ impl<'a> HandOver<'a> {
         traced.or_else(|error| self.note_health(untraced(&error)))
     }
 
-    /// Settles a job whose answer may be about its recipient alone.
+    /// Settles a job whose answer may concern only its recipient.
     pub(super) fn settle_at(
         &mut self,
         job: &Job,
@@ -271,16 +272,17 @@ impl<'a> HandOver<'a> {
         settled
     }
 
-    /// Records how the provider does; goes on only where nothing is wrong with it.
+    /// Records the provider's health. Fails unless it is fine.
     pub(super) fn note_health(&mut self, health: Health) -> Result<(), Halt> {
-        // What may be about one recipient is weighed where others are known.
+        // A failure that may concern one recipient is weighed by the pipeline, which knows those of
+        // other recipients.
         let health = if self.at_hand.is_some() { health } else { self.smtp.weighed(health) };
         let is_fine = health == Health::Fine;
         if !is_fine {
-            // Of several that went wrong at once none was about one recipient.
+            // With several failures at once, none concerns one recipient only.
             self.reply.concerns = self.at_hand.take().filter(|_| self.reply.health == Health::Fine);
         }
-        // Of several that went wrong at once, the gravest.
+        // Of several failures at once, the gravest is kept.
         if gravity(&health) > gravity(&self.reply.health) {
             self.reply.health = health;
         }
@@ -288,7 +290,7 @@ impl<'a> HandOver<'a> {
     }
 }
 
-/// The same verdict, charged to no recipient.
+/// The same verdict, not counted as an attempt of the recipient.
 pub(super) fn blameless(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::NotTaken { refusal, .. } => Verdict::NotTaken { refusal, counts: false },

@@ -1,20 +1,20 @@
-//! How long a session waits for what.
+//! The time limits of an SMTP session.
 
 use std::time::Duration;
 
 use super::step::Step;
 
-/// The longest waits, after RFC 5321 section 4.5.3.2 and shorter where servers no longer take that
-/// long.
+/// The longest waits. They follow RFC 5321 section 4.5.3.2, but are shorter where today's servers
+/// are faster.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Looking the name up, connecting, and the TLS handshake: each.
+    /// For each of name lookup, connecting, and the TLS handshake.
     pub(super) connect: Duration,
-    /// The greeting, and the answer to each command.
+    /// For the greeting, and for the answer to each command.
     pub(super) command: Duration,
-    /// Each write.
+    /// For each write.
     pub(super) data: Duration,
-    /// The answer to the final dot.
+    /// For the answer to the final dot.
     pub(super) last: Duration,
 }
 
@@ -26,7 +26,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How long to wait for the answer to `step`.
+    /// The time limit for the answer to `step`.
     pub(super) fn answer(&self, step: Step) -> Duration {
         match step {
             Step::Message => self.last,

@@ -1,7 +1,7 @@
-//! Logins: where it is not known that they pass, one is tried at a time.
+//! Limits logins to one at a time until one has succeeded.
 //!
-//! Servers lock accounts that ask too often, and a server that closes all connections at once would
-//! be asked by all of them at once.
+//! Servers lock accounts with too many login attempts. If a server closes all connections at once,
+//! all of them would otherwise log in again at the same time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,15 +11,15 @@ use tokio::time::Instant;
 use crate::provider::Health;
 use crate::provider::renewable::Renewable;
 
-/// A login that has passed vouches for others for so long.
+/// How long after a successful login others may start without waiting.
 const VOUCHES_FOR: Duration = Duration::from_secs(1);
 
-/// What became of the latest logins, shared by the connections of a relay.
+/// The results of the latest logins, shared by the connections of a relay.
 #[derive(Debug, Default)]
 pub(super) struct Logins {
     turn: tokio::sync::Mutex<()>,
     last: Mutex<Last>,
-    /// What the server said to a password that cannot be had anew.
+    /// The server's refusal of a password that has no replacement.
     verdict: Mutex<Option<Health>>,
 }
 
@@ -29,7 +29,7 @@ struct Last {
     refused_at: Option<Instant>,
 }
 
-/// Another login has been refused meanwhile, which speaks for this one too.
+/// Another login was refused meanwhile, so this one is not tried.
 #[derive(Debug)]
 pub(super) struct Refused;
 
@@ -38,11 +38,11 @@ pub(super) type Turn<'a> = Option<tokio::sync::MutexGuard<'a, ()>>;
 
 impl Logins {
     fn last(&self) -> MutexGuard<'_, Last> {
-        // Two instants, each written whole.
+        // Two instants, each written at once, so a poisoned lock's value is consistent.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a login has been refused since then.
+    /// Whether a login was refused after this time.
     pub(super) fn were_refused_since(&self, then: Instant) -> bool {
         self.last().refused_at.is_some_and(|at| at >= then)
     }
@@ -54,7 +54,7 @@ impl Logins {
         })
     }
 
-    /// Waits until a login may be tried for a claim that began then.
+    /// Waits until a login may be tried for a claim that began at this time.
     pub(super) async fn turn(&self, begun_at: Instant) -> Result<Turn<'_>, Refused> {
         if self.are_vouched_for() {
             return Ok(None);
@@ -67,8 +67,7 @@ impl Logins {
         }
     }
 
-    /// What the server said to this password, where it will say the same again: it has stopped us,
-    /// and there is no other password to try.
+    /// The server's permanent refusal of this password, if there is no other password to try.
     pub(super) fn verdict(&self, password: &Renewable) -> Option<Health> {
         if !password.is_spent() {
             return None;
@@ -76,14 +75,14 @@ impl Logins {
         self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The server has refused a login for good.
+    /// Records the server's permanent refusal of a login.
     pub(super) fn stopped(&self, health: &Health) {
-        // One value, written whole.
+        // One value, written at once, so a poisoned lock's value is consistent.
         let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
         *verdict = Some(health.clone()).filter(|health| matches!(health, Health::Stop(_)));
     }
 
-    /// A login has passed, or was refused.
+    /// Records that a login succeeded or was refused.
     pub(super) fn ended(&self, passed: bool) {
         let mut last = self.last();
         *if passed { &mut last.passed_at } else { &mut last.refused_at } = Some(Instant::now());

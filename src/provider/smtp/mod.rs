@@ -1,20 +1,20 @@
-//! Mail over SMTP (RFC 5321), by a session of our own on the wire.
+//! Mail over SMTP (RFC 5321), with mailbatch's own client.
 //!
-//! The rules it keeps: never more than `in_flight` connections, idle ones included; a connection
-//! that was left in the middle of anything, as when a send is dropped, is closed and never used
-//! again; a closed connection is held against no recipient.
+//! The rules: there are never more than `in_flight` connections, idle ones included. If a connection is
+//! left in the middle of an exchange, for example because a send is dropped, it is closed and never
+//! reused. A closed connection is charged to no recipient.
 //!
 //! - Limits: `SIZE` as the server announces it; `per_connection` messages over one connection.
-//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a
-//!   write, and the next message's follow the final dot where the server is known to take that
-//!   (`pipelining`). With `window = N`, where the server announces CHUNKING too, up to N messages
-//!   are under way on a connection, each as one chunk; elsewhere `window` does nothing.
+//! - One request: one message to one recipient. With PIPELINING, its MAIL, RCPT and DATA share a
+//!   write. If the server is known to accept it, the next message's commands follow right after the
+//!   final dot (`pipelining`). With `window = N`, and if the server also announces CHUNKING, up to N
+//!   messages are in progress on a connection, each as one chunk; otherwise `window` has no effect.
 //! - Partial failure: none, since every transaction has one recipient.
-//! - Idempotency: none. A message whose last byte was written and not answered is `Unknown`; with
-//!   a window that can be N on each connection.
-//! - Signatures: by `dkim`, put above the message where it is rendered.
-//! - Quirks: a server may close at any time with 421, or silently when idle; the same message then
-//!   goes over a new connection, once.
+//! - Idempotency: none. A message whose last byte was written and not answered is `Unknown`. With a
+//!   window that can be N messages on each connection.
+//! - Signatures: by `dkim`, added above the message when it is rendered.
+//! - Quirks: a server may close a connection at any time with 421, or silently when it is idle. The
+//!   message is then sent over a new connection, once.
 
 mod account;
 mod addresses;
@@ -75,7 +75,8 @@ const MOST_RECIPIENTS: usize = 100;
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let own = Settings::read(settings)?;
-    // Whole windows: the last of a claim's would be a round trip for a few messages only.
+    // A multiple of the window, because a smaller last window would cost a round trip for a few
+    // messages.
     let max_recipients = MOST_RECIPIENTS - MOST_RECIPIENTS % own.window;
     let capabilities = Capabilities { max_recipients, ..Capabilities::mime() };
     Ok(Box::new(Smtp::new(capabilities, own, settings.in_flight)))
@@ -99,9 +100,9 @@ impl Provider for Smtp {
             if is_crowded {
                 self.room.is_smaller(permit);
             }
-            // An envelope that is out belongs to a job of this claim; nothing else may follow it on
-            // this connection. One that the server has no room for is not kept before those that
-            // it serves.
+            // If an envelope was sent ahead, it belongs to a job of this claim, so no other job may
+            // use this connection. A session for which the server has no room is closed, because
+            // the server counts it against the others.
             self.idle().extend(session.filter(|session| !session.envelope_is_out && !is_crowded));
             reply
         })

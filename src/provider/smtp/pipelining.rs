@@ -1,24 +1,24 @@
-//! What may stand behind the final dot.
+//! Decides which commands may follow the final dot of a message.
 //!
-//! RFC 2920 allows the next envelope there, which makes a message cost one round trip. Some servers
-//! die of it, some refuse it, and some drop it without a word. The rules this module keeps: those
-//! that are known by name never get one; every other relay is tried once, on one connection, and
-//! the trial is on record before its first write; a 503, a lost connection or silence ends it for
-//! all connections, for this run and for later ones.
+//! RFC 2920 allows the next envelope there, so that a message costs one round trip. Some servers
+//! crash, some refuse the commands, and some discard them silently. The rules: servers known by
+//! name to do so never get an envelope there. Every other relay is tried once, on one connection,
+//! and the trial is recorded before its first write. A 503, a lost connection or silence ends the
+//! trial for all connections, in this run and in later ones.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::extensions::Extensions;
 
-/// How much leaves together, as the configuration has it.
+/// How many commands are sent together, as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// MAIL, RCPT and DATA together; the next envelope behind the final dot where the relay has
-    /// shown that it takes it.
+    /// MAIL, RCPT and DATA together. The next envelope follows the final dot if the relay has shown
+    /// that it accepts this.
     Auto,
-    /// The next envelope behind the final dot wherever PIPELINING is announced.
+    /// The next envelope follows the final dot whenever the server announces PIPELINING.
     Full,
-    /// MAIL, RCPT and DATA together, and never anything behind the final dot.
+    /// MAIL, RCPT and DATA together, and nothing behind the final dot.
     Envelope,
     /// One command at a time.
     Off,
@@ -33,26 +33,26 @@ impl Mode {
         ("off", Self::Off),
     ];
 
-    /// Its word.
+    /// The mode's word in mailbatch.toml.
     pub(super) fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, mode)| *mode == self).map_or("auto", |(word, _)| word)
     }
 }
 
-/// How far a relay has been tried.
+/// The progress of a relay's trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Untried = 0,
-    /// A trial is on record, and no connection has one under way.
+    /// A trial is recorded, but no connection currently runs it.
     Begun = 1,
-    /// One connection has an envelope behind a dot.
+    /// One connection has sent an envelope behind a final dot.
     UnderWay = 2,
     Takes = 3,
     Refuses = 4,
 }
 
 impl Stage {
-    /// The word on record.
+    /// The word that is stored.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Untried => "untried",
@@ -62,7 +62,7 @@ impl Stage {
         }
     }
 
-    /// What a word on record comes to in a later run: a trial without a result has failed.
+    /// The stage that a stored word means in a later run. A trial without a result has failed.
     pub(super) fn of_record(word: &str) -> Self {
         match word {
             "untried" => Self::Untried,
@@ -72,13 +72,13 @@ impl Stage {
     }
 }
 
-/// So many envelopes have to go well, one after another, before every connection sends them.
+/// How many envelopes in a row must succeed before every connection sends them.
 const TRIALS: u8 = 3;
 
-/// So many recipients have to be left for a trial to be worth the doubt about one.
+/// The fewest remaining recipients for a trial, which risks one unknown outcome.
 pub(super) const WORTHWHILE: u64 = 200;
 
-/// A relay's standing, shared by its connections.
+/// The stage of a relay's trial, shared by its connections.
 #[derive(Debug)]
 pub(super) struct Pipelining {
     stage: AtomicU8,
@@ -97,26 +97,27 @@ impl Pipelining {
             .unwrap_or(Stage::Refuses)
     }
 
-    /// From one stage to another; false where another connection was faster.
+    /// Changes the stage; false if another connection changed it first.
     fn moves(&self, from: Stage, to: Stage) -> bool {
         self.stage
             .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
     }
 
-    /// Takes the trial for one connection. What it was before, if no other connection has it.
+    /// Reserves the trial for one connection. Returns the previous stage; `None` if another
+    /// connection has the trial.
     pub(super) fn take(&self) -> Option<Stage> {
         [Stage::Begun, Stage::Untried]
             .into_iter()
             .find(|before| self.moves(*before, Stage::UnderWay))
     }
 
-    /// Gives the trial back without a result.
+    /// Releases the trial without a result.
     pub(super) fn give_back(&self, to: Stage) {
         self.moves(Stage::UnderWay, to);
     }
 
-    /// An envelope behind the dot went well. True when that settles the matter.
+    /// Records a success. Returns true if that ends the trial.
     pub(super) fn passed(&self) -> bool {
         if self.passed.fetch_add(1, Ordering::AcqRel) + 1 < TRIALS {
             self.give_back(Stage::Begun);
@@ -125,29 +126,29 @@ impl Pipelining {
         self.moves(Stage::UnderWay, Stage::Takes)
     }
 
-    /// It did not. True when that is new.
+    /// Records a failure. Returns true for the first failure.
     pub(super) fn failed(&self) -> bool {
         self.stage.swap(Stage::Refuses as u8, Ordering::AcqRel) != Stage::Refuses as u8
     }
 }
 
-/// A server that is known not to take an envelope behind the final dot.
+/// A server known not to accept an envelope behind the final dot.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) name: &'static str,
-    /// What its greeting has by default, in lowercase.
+    /// A part of its default greeting, in lowercase.
     greeting: &'static str,
-    /// What the first line of its answer to EHLO has by default, in lowercase; it stays where the
-    /// greeting has been changed.
+    /// A part of its default first line of the answer to EHLO, in lowercase. It is unchanged if an
+    /// operator changes the greeting.
     hello: Option<&'static str>,
     /// A keyword that hardly any other server announces.
     keyword: Option<&'static str>,
-    /// What it does with such an envelope.
+    /// What the server does with such an envelope.
     pub(super) does: &'static str,
 }
 
 const KNOWN: [Known; 3] = [
-    // src/lib-smtp/smtp-server-transaction.c of 2.3.19.1: "Panic: ... pending_rcpt_cmds == 0",
+    // In src/lib-smtp/smtp-server-transaction.c of 2.3.19.1: "Panic: ... pending_rcpt_cmds == 0",
     // after the message has been relayed.
     Known {
         name: "Dovecot submission",
@@ -156,7 +157,7 @@ const KNOWN: [Known; 3] = [
         keyword: Some("BURL"),
         does: "its process dies after it has relayed the message",
     },
-    // GHSA-rp4q-8m6x-c43c: since 3.1 every command behind the end of DATA is refused.
+    // GHSA-rp4q-8m6x-c43c: since 3.1 the server refuses every command behind the end of DATA.
     Known {
         name: "Haraka",
         greeting: "haraka",
@@ -164,7 +165,7 @@ const KNOWN: [Known; 3] = [
         keyword: None,
         does: "it refuses each command with 503",
     },
-    // internal/smtpsrv/conn.go of 1.11: what the reader has buffered behind the dot is discarded.
+    // In internal/smtpsrv/conn.go of 1.11, the server discards the data buffered behind the dot.
     Known {
         name: "chasquid",
         greeting: "chasquid",
@@ -174,7 +175,7 @@ const KNOWN: [Known; 3] = [
     },
 ];
 
-/// The server that greets so and announces this, if it is one that is known not to take it.
+/// The known server with this greeting and these extensions, if it is one.
 pub(super) fn known(greeting: &str, offered: &Extensions) -> Option<&'static Known> {
     let (greeting, hello) = (greeting.to_ascii_lowercase(), offered.hello.to_ascii_lowercase());
     KNOWN.iter().find(|known| {

@@ -1,4 +1,5 @@
-//! A relay with its connections: idle sessions, room for more, and what all of them have in common.
+//! A relay with its connections: idle sessions, the connection limit, and the state that all
+//! connections share.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,20 +15,20 @@ use super::session::{Session, Surroundings, Unopened};
 use super::settings::Settings;
 use crate::provider::{Capabilities, Health};
 
-/// So many permanent refusals of MAIL in a row, nothing taken between, are no passing failure.
+/// How many permanent refusals of MAIL in a row, with no accepted message between them, stop the
+/// provider.
 const REFUSED_OUTRIGHT: u32 = 3;
 
 /// A relay with its idle sessions.
 pub(super) struct Smtp {
     pub(super) capabilities: Capabilities,
     pub(super) settings: Settings,
-    /// A permit for each connection in use. Idle sessions hold none, and still the two never exceed
-    /// the limit together, because an idle session is taken up or closed before a new one is
-    /// opened.
+    /// The permits for connections in use. Idle sessions have no permit. The total still never
+    /// exceeds the limit, because an idle session is used or closed before a new one is opened.
     pub(super) room: Room,
     idle: Mutex<Vec<Session>>,
     experience: Experience,
-    /// Permanent refusals before any recipient was named, in a row.
+    /// The number of permanent refusals in a row before any recipient was named.
     pub(super) refused_outright: AtomicU32,
     addresses: Addresses,
     pub(super) relays: Relays,
@@ -35,7 +36,7 @@ pub(super) struct Smtp {
 }
 
 impl Smtp {
-    /// A relay over at most `in_flight` connections.
+    /// A relay with at most `in_flight` connections.
     pub(super) fn new(capabilities: Capabilities, settings: Settings, in_flight: usize) -> Self {
         Self {
             capabilities,
@@ -51,24 +52,22 @@ impl Smtp {
     }
 
     pub(super) fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
-        // Sessions are pushed and popped whole, so a panic elsewhere leaves none of them half done.
+        // Sessions are pushed and popped at once, so a poisoned lock's value is consistent.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there are connections beside the one that asks, idle ones included: a server counts
-    /// those too.
+    /// Whether other connections exist, including idle ones, which the server also counts.
     pub(super) fn has_others(&self) -> bool {
         self.room.has_others() || !self.idle().is_empty()
     }
 
-    /// How many messages may be under way on this session as chunks; `None` where it is to be one
-    /// at a time by DATA.
+    /// How many messages may be in progress as chunks on this session; `None` if messages must be
+    /// sent one at a time with DATA.
     pub(super) fn width(&self, session: &Session) -> Option<usize> {
         self.experience.width(&self.settings, session)
     }
 
-    /// A transaction that is refused for good before it names its recipient is no passing failure
-    /// once that has happened a few times.
+    /// A permanent refusal before a recipient is named becomes a stop after a few in a row.
     pub(super) fn weighed(&self, health: Health) -> Health {
         match health {
             Health::Failing(refusal) if refusal.code.starts_with('5') => {
@@ -81,8 +80,8 @@ impl Smtp {
         }
     }
 
-    /// A session that can take a message now: the given one, an idle one, or else a new one, for a
-    /// claim that began then.
+    /// A session that can send a message now: the given one, an idle one, or a new one. `begun_at`
+    /// is the start of the claim.
     pub(super) async fn ready(
         &self,
         session: Option<Session>,
@@ -98,18 +97,17 @@ impl Smtp {
         self.open(begun_at).await
     }
 
-    /// A new session. Where another claim's login has been refused since this one began, none is
-    /// tried: that refusal speaks for both, and what has not been begun is given back.
+    /// Opens a session. If another claim's login was refused after this claim began, no login is
+    /// tried, and the members that were not begun are returned.
     pub(super) async fn open(&self, begun_at: Instant) -> Result<Session, Unopened> {
         if self.logins.were_refused_since(begun_at) {
             return Err(Health::Fine.into());
         }
-        // A future of many kilobytes, which the claims that wait for other things need not carry
-        // about.
+        // The future has many kilobytes, so it is boxed to keep the claims' futures small.
         Box::pin(Session::open(self.surroundings(), begun_at)).await
     }
 
-    /// What a new session is opened by.
+    /// The context for opening a new session.
     fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             settings: &self.settings,

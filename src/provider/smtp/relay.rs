@@ -1,9 +1,8 @@
-//! What is known about the server behind a connection: its name, how it takes commands behind the
-//! final dot, and how it takes chunks.
+//! What is known about the server behind a connection: its software, and how it handles chunks and
+//! envelopes behind the final dot.
 //!
-//! The rules it keeps: what is known of one software says nothing about another under the same
-//! name; a trial is on record before the write that it is about, and one without a result on record
-//! has failed.
+//! The rules: a fact about one software does not apply to another under the same host name. A trial
+//! is recorded before the write that it concerns. A recorded trial without a result has failed.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -15,31 +14,32 @@ use super::extensions::Extensions;
 use super::pipelining::{Known, Pipelining, Stage};
 use crate::provider::memory::Memory;
 
-/// The kind of the facts about envelopes behind the final dot; the values are [`Stage`]'s words.
+/// The kind of the facts about envelopes behind the final dot. Their values are the words of
+/// [`Stage`].
 const BEHIND: &str = "smtp.behind_the_dot";
-/// The kind of the facts about chunks; the only value is [`BROKEN`].
+/// The kind of the facts about chunks. The only value is [`BROKEN`].
 const CHUNKS: &str = "smtp.chunks";
 const BROKEN: &str = "not understood";
 
-/// One software at one host and port, as greeting and EHLO show it.
+/// One server software at one host and port, as its greeting and EHLO identify it.
 #[derive(Debug)]
 pub(super) struct Relay {
-    /// Host, port, software and EHLO keywords: what facts are remembered by.
+    /// The host, port, software and EHLO keywords, under which facts are stored.
     pub(super) subject: String,
     pub(super) behind: Pipelining,
-    /// It is one that is known by name not to take an envelope behind the final dot.
+    /// The known server that does not accept an envelope behind the final dot, if this is one.
     pub(super) known: Option<&'static Known>,
-    /// It has taken a chunk.
+    /// Whether the server has accepted a chunk.
     pub(super) takes_chunks: AtomicBool,
-    /// It closes connections for RSETs that clear away nothing.
+    /// Whether the server closes connections after unnecessary RSETs.
     pub(super) counts_resets: AtomicBool,
-    /// After a chunk that was refused it has forgotten the sender.
+    /// Whether the server forgets the sender after a refused chunk.
     pub(super) forgets_sender: AtomicBool,
-    /// Refusals after which another connection was tried.
+    /// The refusals after which another connection was tried.
     pub(super) changes: Changes,
-    /// It has answered a chunk, or a command around one, with something that cannot be understood.
+    /// Whether a reply to a chunk, or to a command around one, was invalid.
     chunks_broken: AtomicBool,
-    /// That is not on record yet.
+    /// Whether that is not recorded yet.
     is_news: AtomicBool,
 }
 
@@ -67,19 +67,19 @@ impl Relay {
         self.chunks_broken.load(Ordering::Relaxed)
     }
 
-    /// No chunk is sent to it any more.
+    /// Stops the use of chunks with this server.
     pub(super) fn break_chunks(&self) {
         if !self.chunks_broken.swap(true, Ordering::Relaxed) {
             self.is_news.store(true, Ordering::Relaxed);
             tracing::warn!(
                 server = self.subject,
-                "the server announces CHUNKING and its replies to chunks cannot be understood; the rest goes by DATA, now and in later runs"
+                "the server announces CHUNKING, but its replies to chunks are invalid; this run and later ones use DATA"
             );
         }
     }
 }
 
-/// All that has been met under one host and port, and what earlier runs found out.
+/// The relays seen at one host and port, and the facts stored by earlier runs.
 #[derive(Default)]
 pub(super) struct Relays {
     memory: Option<Arc<dyn Memory>>,
@@ -94,12 +94,12 @@ struct Facts {
 }
 
 impl Relays {
-    /// Facts are kept there from now on.
+    /// Sets the store for facts.
     pub(super) fn use_memory(&mut self, memory: Arc<dyn Memory>) {
         self.memory = Some(memory);
     }
 
-    /// The relay that greets so and announces this.
+    /// The relay with this greeting and these extensions.
     pub(super) async fn meet(
         &self,
         place: &str,
@@ -125,7 +125,7 @@ impl Relays {
                     tracing::warn!(
                         kind,
                         error,
-                        "what earlier runs found out about relays cannot be read"
+                        "facts about relays from earlier runs cannot be read"
                     );
                     None
                 },
@@ -139,18 +139,18 @@ impl Relays {
     }
 
     fn met(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Relay>>> {
-        // Entries are only put in, whole.
+        // Entries are only inserted, so a poisoned lock's value is consistent.
         self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records how far the trial of an envelope behind the final dot is. False where that could not
-    /// be recorded.
+    /// Records the stage of the trial of an envelope behind the final dot. False if it could not be
+    /// recorded.
     pub(super) async fn record(&self, relay: &Relay, stage: Stage) -> bool {
         self.remember(BEHIND, relay, stage.word()).await
     }
 
-    /// Records that a trial begins, unless there is a result on record or a trial of this process
-    /// or another. False where it may not begin.
+    /// Records the start of a trial. False if the trial must not start: a result is recorded, this
+    /// or another process runs a trial, or it could not be recorded.
     pub(super) async fn record_trial(&self, place: &str, relay: &Relay) -> bool {
         let Some(memory) = &self.memory else { return false };
         let (place, subject) = (place.to_owned(), relay.subject.clone());
@@ -169,14 +169,14 @@ impl Relays {
         begun.unwrap_or_else(|error| not_recorded(BEHIND, &error))
     }
 
-    /// Records that chunks are not understood, where that is new.
+    /// Records that chunks must not be used, if that is new.
     pub(super) async fn record_chunks(&self, relay: &Relay) {
         if relay.is_news.swap(false, Ordering::Relaxed) {
             self.remember(CHUNKS, relay, BROKEN).await;
         }
     }
 
-    /// Trials that neither failed nor came to an end are open again for the next run.
+    /// Records unfinished trials as untried, so that the next run can repeat them.
     pub(super) async fn close(&self) {
         let met: Vec<Arc<Relay>> = self.met().values().cloned().collect();
         for relay in met {
@@ -197,14 +197,13 @@ impl Relays {
 }
 
 fn not_recorded(kind: &'static str, error: &str) -> bool {
-    tracing::warn!(kind, error, "what was found out about the relay cannot be recorded");
+    tracing::warn!(kind, error, "a fact about the relay cannot be recorded");
     false
 }
 
 impl Facts {
-    /// How far a relay has been tried. One that failed under this host and port is not tried again
-    /// under another name, for software that greets with something new each time would be tried
-    /// each time.
+    /// The stage of a relay. After a failure under this host and port, no other software name is
+    /// tried there. Otherwise software whose greeting changes each time would be tried each time.
     fn stage(&self, place: &str, subject: &str) -> Stage {
         let of = |value: &String| Stage::of_record(value);
         if let Some(stage) = self.behind.get(subject).map(of) {
@@ -219,13 +218,13 @@ impl Facts {
     }
 }
 
-/// What facts about a relay are remembered by.
+/// The key under which facts about a relay are stored.
 fn subject(place: &str, greeting: &str, offered: &Extensions) -> String {
     format!("{place} {} {}", software(greeting), offered.keywords.join(","))
 }
 
-/// The words of a greeting that name the software: neither the host's name nor a date, an address
-/// or the number of a connection.
+/// The words of a greeting that name the software. Host names, dates, addresses and connection
+/// numbers are removed.
 fn software(greeting: &str) -> String {
     const OF_DATES: &str =
         "mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec gmt utc";

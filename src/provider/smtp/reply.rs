@@ -1,25 +1,26 @@
-//! Replies of an SMTP server (RFC 5321 section 4.2), read from bytes as they arrive.
+//! Parses the replies of an SMTP server (RFC 5321 section 4.2) from bytes as they arrive.
 //!
-//! The rule it keeps: what comes out is well formed and free of control characters, and what is too
-//! long to be a reply is an error, never a growing buffer.
+//! A parsed reply is well formed and has no control characters. Data too long for a reply is an
+//! error and does not grow the buffer.
 
 use std::fmt;
 
-/// The longest line taken; RFC 5321 section 4.5.3.1.5 allows 512 bytes, real servers exceed it.
+/// The longest accepted line. RFC 5321 section 4.5.3.1.5 allows 512 bytes, but real servers exceed
+/// it.
 const MAX_LINE: usize = 4_096;
-/// The bytes that are read at once, at least.
+/// The least free space for each read.
 const PIECE: usize = 1_024;
 /// The most lines of one reply.
 const MAX_LINES: usize = 200;
-/// The most characters of a text that is kept for a report.
+/// The most characters of a text that is kept for the report.
 const MAX_TEXT: usize = 300;
 
-/// One complete reply, several lines or one.
+/// One complete reply of one or more lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// The three digits; the first is 2 to 5.
     pub(crate) code: u16,
-    /// The texts after the code, one for each line.
+    /// The text after the code, one for each line.
     pub(crate) lines: Vec<String>,
 }
 
@@ -38,17 +39,17 @@ impl fmt::Display for Enhanced {
 }
 
 impl Answer {
-    /// The first digit: 2 done, 3 go on, 4 transient, 5 permanent.
+    /// The first digit: 2 success, 3 continue, 4 temporary failure, 5 permanent failure.
     pub(crate) fn class(&self) -> u16 {
         self.code / 100
     }
 
-    /// The enhanced code at the start of the first line, if there is one.
+    /// The enhanced code at the start of the first line; `None` if it is missing.
     pub(crate) fn enhanced(&self) -> Option<Enhanced> {
         self.lines.first().and_then(|line| split_enhanced(line)).map(|(enhanced, _)| enhanced)
     }
 
-    /// The code as a script wants it: `550 5.1.1`, or `550` alone.
+    /// The code in the form for scripts: `550 5.1.1`, or `550` alone.
     pub(crate) fn code_text(&self) -> String {
         match self.enhanced() {
             Some(enhanced) => format!("{} {enhanced}", self.code),
@@ -56,8 +57,7 @@ impl Answer {
         }
     }
 
-    /// The text without enhanced codes, its lines joined by spaces, cut to a length that fits a
-    /// report.
+    /// The text without enhanced codes, with its lines joined by spaces, shortened for the report.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
@@ -70,8 +70,7 @@ impl Answer {
         shorten(&text)
     }
 
-    /// The whole text without enhanced codes, its lines joined by spaces, for reading what it
-    /// means.
+    /// The whole text without enhanced codes, with its lines joined by spaces, for classification.
     pub(crate) fn whole_text(&self) -> String {
         self.lines
             .iter()
@@ -93,7 +92,7 @@ impl Answer {
     }
 }
 
-/// At most `MAX_TEXT` characters of `text`, control characters made spaces.
+/// At most `MAX_TEXT` characters of `text`, with control characters replaced by spaces.
 pub(crate) fn shorten(text: &str) -> String {
     text.chars()
         .take(MAX_TEXT)
@@ -101,8 +100,8 @@ pub(crate) fn shorten(text: &str) -> String {
         .collect()
 }
 
-/// Splits `5.1.1 no such user` into its code and the rest. A digit too many, or more than three in
-/// a part, makes it plain text.
+/// Splits `5.1.1 no such user` into its code and the rest. If a part is missing or has more than
+/// three digits, the line is plain text.
 fn split_enhanced(line: &str) -> Option<(Enhanced, &str)> {
     let end = line.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(line.len());
     let mut parts = line[..end]
@@ -116,19 +115,19 @@ fn split_enhanced(line: &str) -> Option<(Enhanced, &str)> {
 #[derive(Debug, Default)]
 pub(crate) struct ReplyBuffer {
     bytes: Vec<u8>,
-    /// Where the next line begins.
+    /// The start of the next line.
     start: usize,
     code: Option<u16>,
     lines: Vec<String>,
 }
 
 impl ReplyBuffer {
-    /// Adds what was read.
+    /// Adds bytes that were read.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         self.room().extend_from_slice(bytes);
     }
 
-    /// Where what is read is to be appended, with room for some.
+    /// The buffer to which the next read appends, with free space.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {
             self.bytes.drain(..self.start);
@@ -138,25 +137,21 @@ impl ReplyBuffer {
         &mut self.bytes
     }
 
-    /// Whether nothing is left that has not been given out as a reply.
+    /// Whether all bytes have been returned as replies.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.bytes.len() && self.lines.is_empty()
     }
 
-    /// The next complete reply, `None` while there is none yet; the error says what is wrong with
-    /// what came instead.
+    /// The next complete reply; `None` if it has not arrived completely. The error says what is
+    /// wrong with the data.
     pub(crate) fn next(&mut self) -> Result<Option<Answer>, &'static str> {
         loop {
             let rest = &self.bytes[self.start..];
             let Some(length) = memchr::memchr(b'\n', rest) else {
-                return if rest.len() > MAX_LINE {
-                    Err("a line that is too long")
-                } else {
-                    Ok(None)
-                };
+                return if rest.len() > MAX_LINE { Err("a line is too long") } else { Ok(None) };
             };
             if length > MAX_LINE {
-                return Err("a line that is too long");
+                return Err("a line is too long");
             }
             let line = rest[..length].strip_suffix(b"\r").unwrap_or(&rest[..length]);
             let (code, is_last, text) = parse_line(line)?;
@@ -171,7 +166,7 @@ impl ReplyBuffer {
                 return Ok(Some(Answer { code, lines: std::mem::take(&mut self.lines) }));
             }
             if self.lines.len() >= MAX_LINES {
-                return Err("a reply of too many lines");
+                return Err("a reply with too many lines");
             }
         }
     }

@@ -1,8 +1,8 @@
-//! For how many connections at once the server has room: as many as are configured, or fewer where
-//! it says so.
+//! The number of connections: as many as configured, or fewer if the server reports that it accepts
+//! no more.
 //!
-//! The rule it keeps: a server that refuses one more connection is not asked for it again at once,
-//! and those that are open go on.
+//! After a server refuses another connection, it is not asked again for a while. The open
+//! connections continue.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,21 +11,22 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// After so long one more connection is tried again: others may have gone.
+/// How long after a refusal one more connection is tried, because other clients may have
+/// disconnected.
 const GROWS_AFTER: Duration = Duration::from_secs(60);
 
 /// The permits for connections.
 #[derive(Debug)]
 pub(super) struct Room {
     permits: Semaphore,
-    /// How many there are in all.
+    /// The current number of permits in total.
     size: AtomicUsize,
     configured: usize,
     changed_at: Mutex<Option<Instant>>,
 }
 
 impl Room {
-    /// Room for so many.
+    /// Creates this number of permits.
     pub(super) fn new(configured: usize) -> Self {
         Self {
             permits: Semaphore::new(configured),
@@ -36,11 +37,11 @@ impl Room {
     }
 
     fn changed_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // One instant, written whole.
+        // One instant, written at once, so a poisoned lock's value is consistent.
         self.changed_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a permit, which is given back when it is dropped.
+    /// Waits for a permit, which is returned when it is dropped.
     pub(super) async fn enter(&self) -> SemaphorePermit<'_> {
         self.grow();
         self.permits.acquire().await.expect("the semaphore is never closed")
@@ -57,13 +58,12 @@ impl Room {
         }
     }
 
-    /// Whether others have a permit beside the one that asks.
+    /// Whether other permits than the caller's are in use.
     pub(super) fn has_others(&self) -> bool {
         self.size.load(Ordering::Relaxed).saturating_sub(self.permits.available_permits()) > 1
     }
 
-    /// There was no room for the connection of this permit: there is one fewer from now on, and one
-    /// at least.
+    /// Removes the permit of a connection that the server refused. At least one permit remains.
     pub(super) fn is_smaller(&self, permit: SemaphorePermit<'_>) {
         let made = self.size.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |size| {
             (size > 1).then(|| size - 1)
@@ -72,7 +72,7 @@ impl Room {
             permit.forget();
             tracing::info!(
                 connections = self.size.load(Ordering::Relaxed),
-                "the server has room for no more connections"
+                "the server accepts no more connections than this"
             );
         }
         *self.changed_at() = Some(Instant::now());

@@ -1,13 +1,13 @@
-//! Whether a refusal names our own sender as its cause.
+//! Decides whether a refusal names our own sender as its cause.
 //!
-//! The rule it keeps: an address that a server repeats is no cause yet. Ours has to be the only
-//! one, and where the words speak of recipients they have to speak of the sender too; our domain
-//! alone has to be called the sender's, or what SPF and DMARC say of it.
+//! A refusal that only repeats an address does not name a cause. Our address must be the only one
+//! in the text. If the text mentions recipients, it must mention the sender too. Our domain alone
+//! counts only if the text calls it the sender's, or mentions SPF or DMARC.
 
 use super::reply::Answer;
 use crate::provider::Job;
 
-/// Words that say of an address or domain that it is the sender's.
+/// Texts that call an address or domain the sender's.
 const SENDERS: [&str; 16] = [
     "sender address",
     "sender domain",
@@ -27,16 +27,15 @@ const SENDERS: [&str; 16] = [
     "remetente",
 ];
 
-/// Words that say the same of a domain alone.
+/// Texts that concern the sender even if only its domain is named.
 const DOMAINS: [&str; 5] =
     ["unauthenticated email from", "sender domain", "dmarc", "spf", "not allowed to send"];
 
-/// Words that say that a recipient does not want us.
+/// Texts that mean that a recipient refuses the mail.
 const RECIPIENTS: [&str; 6] =
     ["recipient", "mailbox", "user", "blocked by", "does not accept", "not accept mail"];
 
-/// Whether a refusal of this job's recipient is about the address or domain that the message comes
-/// from.
+/// Whether the refusal of this job's recipient concerns the message's sender address or domain.
 pub(super) fn names_our_sender(answer: &Answer, job: &Job) -> bool {
     let Some(sender) = &job.envelope_sender else { return false };
     let text = answer.whole_text().to_lowercase();
@@ -51,7 +50,7 @@ pub(super) fn names_our_sender(answer: &Answer, job: &Job) -> bool {
     domain != job.to.domain().to_lowercase() && holds(&DOMAINS) && names(&text, &domain)
 }
 
-/// Whether a text holds this address or domain, and not as a part of another.
+/// Whether a text contains this address or domain, and not as a part of another one.
 fn names(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+');
     text.match_indices(name).any(|(at, _)| {

@@ -1,7 +1,7 @@
-//! A session from connecting to being ready for mail: greeting, EHLO, TLS, AUTH.
+//! Opens a session that is ready for mail: greeting, EHLO, TLS, AUTH.
 //!
-//! The rules it keeps: nothing that was learned before TLS is believed after it, and credentials go
-//! in clear text to loopback only.
+//! The rules: information from before TLS is not used after it. Credentials are sent in clear text
+//! only to loopback.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,54 +29,54 @@ use crate::model::outcome::Reason;
 use crate::provider::renewable::Current;
 use crate::provider::{Health, Refusal};
 
-/// Servers and what lies between forget idle connections, some of them silently; this is well below
-/// what they wait.
+/// The longest idle time of a reused session. It is well below the time after which servers,
+/// firewalls and NAT drop idle connections, some of them silently.
 const MAX_IDLE: Duration = Duration::from_secs(30);
-/// How many logins are tried for one session: with the password, and with one fetched in its place,
-/// unless another connection has found that expired too.
+/// The most logins for one session: with the password, and with a replacement, unless another
+/// connection has found that one expired too.
 const LOGINS: u32 = 3;
 
 /// A session that is ready for a transaction.
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) extensions: Extensions,
-    /// Transactions begun so far.
+    /// The number of transactions started.
     pub(super) transactions: u32,
-    /// Messages that were taken over it, one at a time.
+    /// The number of messages accepted one at a time over this session.
     pub(super) taken: u32,
-    /// Whether the server may hold half a transaction, which RSET must clear away before the next.
+    /// Whether the server may hold an unfinished transaction, which RSET must clear before the next
+    /// one.
     pub(super) needs_reset: bool,
-    /// Whether the next transaction's MAIL, RCPT and DATA have left with the end of the last
+    /// Whether the next transaction's MAIL, RCPT and DATA were sent with the end of the last
     /// message.
     pub(super) envelope_is_out: bool,
-    /// MAIL without its SIZE, where it is still in force because nothing but the recipient was
-    /// refused.
+    /// The MAIL command, without SIZE, that is still valid because the server refused only the
+    /// recipient.
     pub(super) in_force: Option<String>,
-    /// RSETs that have cleared away nothing but a refusal, which servers count.
+    /// The number of RSETs that followed a refusal only. Servers count such commands.
     pub(super) spare_resets: u32,
-    /// What is known about the server.
+    /// The facts known about the server.
     pub(super) relay: Arc<Relay>,
     /// Whether MAIL, RCPT and DATA may share a write.
     pub(super) groups: bool,
-    /// Whether an envelope behind the final dot that the server does not take counts against no
-    /// recipient.
+    /// Whether an envelope behind the final dot is only a trial. If the server does not accept it,
+    /// no recipient is charged.
     pub(super) is_auto: bool,
-    /// The trial of an envelope behind the final dot, while it is on this connection.
+    /// The trial of an envelope behind the final dot, if this connection runs it.
     pub(super) trial: Option<Trial>,
-    /// Whether the server took the message before the envelope that is out.
+    /// Whether the server accepted the message before the envelope that was sent ahead.
     pub(super) dot_went_well: bool,
-    /// Whether the last envelope behind a final dot was answered as any other, and the message
-    /// before it was taken.
+    /// Whether the last envelope behind a final dot got normal answers and the message before it
+    /// was accepted.
     pub(super) behind_went_well: bool,
-    /// Whether the server has given a message a name of its own when it took it. It will do so for
-    /// each.
+    /// Whether the server has returned a queue id for a message. It then does so for every message.
     pub(super) names_messages: bool,
     pub(super) used_at: Instant,
 }
 
-/// Why there is no session.
+/// Why no session could be opened.
 pub(super) enum Unopened {
-    /// The server serves as many connections as it wants to.
+    /// The server accepts no further connection.
     Crowded(Health),
     Other(Health),
 }
@@ -87,7 +87,7 @@ impl From<Health> for Unopened {
     }
 }
 
-/// What the sessions of a relay have in common.
+/// The state that all sessions of a relay share.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) settings: &'a Settings,
@@ -97,9 +97,9 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Session {
-    /// Opens a session at one of the relay's addresses, for a claim that began then; once more
-    /// where the password was refused and another has been fetched in its place. Where that fails
-    /// it says how the provider does.
+    /// Opens a session at one of the relay's addresses; `begun_at` is the start of the claim. If
+    /// the password was refused and a replacement fetched, it tries again. The error is the
+    /// provider's health.
     pub(super) async fn open(
         surroundings: Surroundings<'_>,
         begun_at: Instant,
@@ -115,11 +115,12 @@ impl Session {
                 return Ok(session);
             }
         }
-        // Each was good on another connection meanwhile; what has not been begun is given back.
+        // Each password was accepted on another connection meanwhile. The members that were not
+        // begun are returned.
         Err(Health::Fine.into())
     }
 
-    /// `None` where the next attempt has another password.
+    /// Tries to open a session; `None` if the next attempt has another password.
     async fn attempt(
         surroundings: Surroundings<'_>,
         begun_at: Instant,
@@ -132,7 +133,7 @@ impl Session {
                 Ok((connection, place)) => {
                     return Ok(Self::prepare(surroundings, connection, place, begun_at).await?);
                 }
-                // As good as dead; another address may be another machine.
+                // The address counts as failed. Another address may be another machine.
                 Err(Ungreeted::Passing(health)) => {
                     known.avoid(peer);
                     if left.is_empty() {
@@ -167,8 +168,7 @@ impl Session {
             if answer.code != 220 {
                 return Err(refused(Step::StartTls, &answer));
             }
-            let injected =
-                "the server sent more before the TLS handshake than its answer to STARTTLS";
+            let injected = "the server sent extra data before the TLS handshake";
             let plain = connection
                 .into_plain()
                 .ok_or_else(|| Health::Stop(Refusal::new(Reason::Session, "", injected)))?;
@@ -179,7 +179,7 @@ impl Session {
         }
         if let Some(who) = &settings.credentials {
             if !is_encrypted && !is_loopback {
-                let detail = "credentials are not sent without TLS, which the server does not offer; take the user out of the url, or use another port";
+                let detail = "credentials are not sent without TLS, which the server does not offer; remove the user from the url, or use another port";
                 return Err(Health::Stop(Refusal::new(Reason::Auth, "", detail)));
             }
             let mechanism = Mechanism::choose(settings.mechanism, &extensions)
@@ -191,7 +191,8 @@ impl Session {
                 Ok(answer) | Err(Fault::Closing(Step::Auth, answer)) => answer,
                 Err(fault) => return Err(fault.health()),
             };
-            // Who waits for the turn waits for the other password too.
+            // The turn is held while another password is fetched, so waiting logins get the new
+            // one.
             if refuses_password(&answer) && who.password.renew(number).await {
                 drop(turn);
                 connection.quit().await;
@@ -230,9 +231,9 @@ impl Session {
         }))
     }
 
-    /// Clears away what a refusal may have left, and shows whether the server is still there and
-    /// answers what it is asked; false where the session cannot be used any more. 250 is yes
-    /// whatever follows; 4yz and 5yz announce that the server closes.
+    /// Sends RSET to clear what a refusal may have left, and checks that the server is alive and
+    /// answers in order. Returns false if the session cannot be used any more. Any 250 is a
+    /// success; 4yz and 5yz mean that the server will close.
     pub(super) async fn reset(&mut self) -> bool {
         self.in_force = None;
         self.spare_resets += 1;
@@ -251,8 +252,8 @@ impl Session {
         !self.needs_reset
     }
 
-    /// Whether the next transaction can be begun on it: still open, not idle for too long, below
-    /// the message cap.
+    /// Whether the next transaction can start on this session: it is open, was not idle for too
+    /// long, and is below the message limit.
     pub(super) fn is_usable(&mut self, settings: &Settings) -> bool {
         self.transactions < settings.per_connection.get()
             && self.used_at.elapsed() < MAX_IDLE
@@ -269,7 +270,7 @@ fn unreachable(settings: &Settings, why: &str) -> Health {
     ))
 }
 
-/// The relay's addresses in the order in which they are to be tried.
+/// The relay's addresses in the order in which to try them.
 async fn look_up(settings: &Settings, known: &Addresses) -> Result<Vec<SocketAddr>, Health> {
     let limit = settings.limits.connect;
     match timeout(limit, lookup_host((settings.host.as_str(), settings.port))).await {
@@ -297,7 +298,7 @@ async fn connect(
         .map_err(|failed| unreachable(settings, &format!(": {}", addresses::in_words(&failed))))
 }
 
-/// EHLO, and HELO where a server knows no better (RFC 5321 section 3.2).
+/// Sends EHLO, or HELO if the server does not know EHLO (RFC 5321 section 3.2).
 async fn hello(connection: &mut Connection, name: &str) -> Result<Extensions, Health> {
     let answer = connection
         .command(Step::Hello, &format!("EHLO {name}"))

@@ -1,7 +1,6 @@
 //! The keys of an SMTP provider in mailbatch.toml, checked before anything is sent.
 //!
-//! The rule it keeps: no error repeats the URL or any part of it, because a password may have been
-//! put there.
+//! An error never repeats the URL or a part of it, because the URL may contain a password.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -19,7 +18,7 @@ use crate::provider::ProviderSettings;
 use crate::provider::keys::Keys;
 use crate::secret::Secret;
 
-/// The keys besides those that every provider has.
+/// The keys in addition to those that every provider accepts.
 pub(super) const KEYS: &[&str] = &[
     "url",
     "password",
@@ -34,10 +33,11 @@ pub(super) const KEYS: &[&str] = &[
     "dkim",
 ];
 
-/// The largest window. When something breaks, all its messages may be unknown, on each connection.
+/// The largest window. After a failure, all messages of a window may be `Unknown`, on each
+/// connection.
 const MAX_WINDOW: usize = 64;
 
-/// How a session comes to be encrypted.
+/// When a session switches to TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
     /// TLS from the first byte (`smtps://`).
@@ -46,11 +46,12 @@ pub(super) enum Encryption {
     Required,
     /// STARTTLS where it is offered (`tls = "optional"`).
     Optional,
-    /// STARTTLS, except on loopback, where it is used only if AUTH is not offered without it.
+    /// STARTTLS, except on loopback. There it is used only if the server offers AUTH after STARTTLS
+    /// only.
     UnlessLoopback,
 }
 
-/// A relay and how to talk to it.
+/// A relay and how to connect to it.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// A name in ASCII, or an IP address.
@@ -60,22 +61,22 @@ pub(super) struct Settings {
     pub(super) tls: Arc<Tls>,
     pub(super) credentials: Option<Credentials>,
     pub(super) mechanism: Option<Mechanism>,
-    /// The name to give in EHLO; `None` is the connection's own address.
+    /// The name for EHLO; `None` means the connection's own address.
     pub(super) helo: Option<String>,
     /// The most messages over one connection.
     pub(super) per_connection: NonZeroU32,
-    /// The most messages under way on one connection where the server takes chunks; 1 is to use
-    /// none.
+    /// The most messages in progress on one connection if the server accepts chunks; 1 disables
+    /// chunks.
     pub(super) window: usize,
-    /// What may leave together; auto by default.
+    /// Which commands may be sent together; `auto` is the default.
     pub(super) pipelining: Mode,
     pub(super) limits: Limits,
-    /// What signs its mail, where that is not left to the relay.
+    /// The DKIM signers, if signing is not left to the relay.
     pub(super) dkim: Option<Signers>,
 }
 
 impl Settings {
-    /// Host and port, as facts about the relay name them.
+    /// The host and port, as used in facts about the relay.
     pub(super) fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -97,7 +98,7 @@ impl Settings {
             (_, Some(word)) if word != "required" && word != "optional" => {
                 return Err(keys
                     .error("tls", "neither required nor optional")
-                    .hint("leave it out for: required, except on loopback"));
+                    .hint("remove the key for the default: required, except on loopback"));
             }
             (Scheme::Smtp, None) => Encryption::UnlessLoopback,
             (Scheme::Smtp, Some("optional")) => Encryption::Optional,
@@ -131,7 +132,7 @@ impl Keys<'_> {
         match (user, self.settings.keys.get("password")) {
             (None, None) => Ok(None),
             (None, Some(_)) => Err(self
-                .error("password", "there is no user to go with it")
+                .error("password", "set, but the url names no user")
                 .hint("write the user in the url: smtp://user@host")),
             (Some(_), None) => Err(self
                 .error("password", "missing, while the url names a user")
@@ -140,8 +141,8 @@ impl Keys<'_> {
                 let is_fit = |password: &Secret| {
                     let password = password.expose();
                     if password.is_empty() || password.contains(['\0', '\x01', '\r', '\n']) {
-                        let what = "the secret is empty, or has a line break or NUL in it";
-                        Err((what, "store the bare secret"))
+                        let what = "the secret is empty, or contains a line break or NUL";
+                        Err((what, "store only the secret itself"))
                     } else {
                         Ok(())
                     }
@@ -157,7 +158,7 @@ impl Keys<'_> {
         match Mechanism::WORDS.iter().find(|(known, _)| *known == word) {
             Some((_, mechanism)) => Ok(Some(*mechanism)),
             None => Err(self.error("auth", "not a mechanism").hint(
-                "write plain, login or xoauth2, or leave it out to take what the server offers",
+                "write plain, login or xoauth2, or remove the key to use plain or login as the server offers",
             )),
         }
     }
@@ -196,8 +197,8 @@ impl Keys<'_> {
             .and_then(|n| usize::try_from(n).ok())
             .filter(|n| (1..=MAX_WINDOW).contains(n));
         count.ok_or_else(|| {
-            self.error("window", "not a number of messages under way at once")
-                .hint(format!("write a whole number from 1 to {MAX_WINDOW}; 16 for a relay known to take BDAT, 1 or no key for none"))
+            self.error("window", "not a valid number of messages")
+                .hint(format!("write a whole number from 1 to {MAX_WINDOW}; 16 suits a relay that handles BDAT well; 1 disables the window"))
         })
     }
 
@@ -207,7 +208,7 @@ impl Keys<'_> {
             Some((_, mode)) => Ok(*mode),
             None => Err(self
                 .error("pipelining", "not a way to pipeline")
-                .hint("write auto, full, envelope or off, or leave it out for auto")),
+                .hint("write auto, full, envelope or off, or remove the key for auto")),
         }
     }
 
@@ -226,12 +227,12 @@ impl Keys<'_> {
     }
 }
 
-/// This machine's name, if it is one that others could look up.
+/// This machine's name, if it is a full DNS name.
 fn own_name() -> Option<String> {
     domain_to_ascii(&crate::host::name()).ok().filter(|name| name.contains('.'))
 }
 
-/// An address as EHLO and HELO take it in place of a name (RFC 5321 section 4.1.3).
+/// An address in the form that EHLO and HELO accept instead of a name (RFC 5321 section 4.1.3).
 pub(super) fn address_literal(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => format!("[{v4}]"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::reply::Answer;
 
-/// What an answer is the answer to.
+/// The step of a session to which an answer belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Greeting,
@@ -15,9 +15,9 @@ pub(crate) enum Step {
     Mail,
     Rcpt,
     Data,
-    /// The bytes up to the final dot, and the answer to it.
+    /// The message up to the final dot, and the answer to it.
     Message,
-    /// A dot alone, which ends a DATA without a recipient (RFC 2920 section 3.1).
+    /// A lone dot, which ends a DATA without a recipient (RFC 2920 section 3.1).
     LoneDot,
     Quit,
 }
@@ -40,9 +40,9 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    /// Whether an answer that is about the provider by its words may still be about the recipient
-    /// at hand, or its receiving domain, alone: it is the answer to RCPT, or closes the connection
-    /// at the message.
+    /// Whether an answer whose text concerns the provider may still concern only the current
+    /// recipient or its receiving domain. That is so for an answer to RCPT, and for a 421 at the
+    /// message.
     pub(super) fn names_a_recipient(self, answer: &Answer) -> bool {
         self == Self::Rcpt || (answer.code == 421 && matches!(self, Self::Data | Self::Message))
     }

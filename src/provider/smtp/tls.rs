@@ -1,6 +1,6 @@
-//! TLS for SMTP sessions: which roots are trusted and what a failed handshake means.
+//! TLS for SMTP sessions: the trusted roots, and the meaning of a failed handshake.
 //!
-//! The rule it keeps: a certificate is always verified, also where TLS itself is optional.
+//! A certificate is always verified, even if TLS itself is optional.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,19 +13,19 @@ use tokio_rustls::client::TlsStream;
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal, roots};
 
-/// The TLS side of the settings. The system's roots are read at the first handshake, so that plain
-/// sessions do not wait for them.
+/// The TLS settings. The system's roots are read at the first handshake, so that plain sessions do
+/// not wait for them.
 #[derive(Debug)]
 pub(super) struct Tls {
-    /// The name that the certificate must be valid for.
+    /// The name for which the certificate must be valid.
     server_name: ServerName<'static>,
-    /// Trusted besides the system's roots.
+    /// The roots trusted in addition to the system's.
     extra_roots: Vec<CertificateDer<'static>>,
     config: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Tls {
-    /// TLS towards `server_name`, trusting `extra_roots` too.
+    /// TLS settings for `server_name`, with `extra_roots` in addition to the system's roots.
     pub(super) fn new(
         server_name: ServerName<'static>,
         extra_roots: Vec<CertificateDer<'static>>,
@@ -33,7 +33,7 @@ impl Tls {
         Self { server_name, extra_roots, config: OnceLock::new() }
     }
 
-    /// Shakes hands over `stream`; without a time limit of its own.
+    /// Does the handshake over `stream`. It has no time limit.
     pub(super) async fn upgrade(
         &self,
         stream: TcpStream,
@@ -54,7 +54,7 @@ impl Tls {
             .map_err(|error| diagnose(&error))
     }
 
-    /// Whether the other side answers a TLS handshake; without a time limit of its own.
+    /// Whether the server answers a TLS handshake. It has no time limit.
     pub(super) async fn is_spoken(&self, stream: TcpStream) -> bool {
         match self.upgrade(stream).await {
             Ok(_) => true,
@@ -64,16 +64,16 @@ impl Tls {
     }
 }
 
-/// Why a handshake came to nothing.
+/// Why a handshake failed.
 #[derive(Debug)]
 pub(super) enum Unencrypted {
-    /// The server answers with something that is not TLS.
+    /// The server's answer is not TLS.
     NotSpoken,
-    /// Anything else, and what it says about the provider.
+    /// Any other failure, with the provider's health.
     Failed(Health),
 }
 
-/// What is said of a server that does not speak TLS where it should.
+/// The error text for a server that does not answer with TLS.
 pub(super) const NOT_SPOKEN: &str = "the server answers the TLS handshake with something else";
 
 impl From<Unencrypted> for Health {
@@ -85,12 +85,12 @@ impl From<Unencrypted> for Health {
     }
 }
 
-/// A certificate that does not verify will not verify the next time either; anything else may be a
-/// passing failure.
+/// Interprets a failed handshake. An invalid certificate will be invalid again; any other failure
+/// may be temporary.
 fn diagnose(error: &std::io::Error) -> Unencrypted {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => Unencrypted::Failed(stop(&format!(
-            "the server's certificate does not verify: {why}; name its root under ca_file"
+            "the server's certificate does not verify: {why}; name its root certificate in ca_file"
         ))),
         Some(rustls::Error::InvalidMessage(_)) => Unencrypted::NotSpoken,
         Some(other) => failing(&format!("the TLS handshake failed: {other}")),

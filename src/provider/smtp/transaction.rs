@@ -1,8 +1,8 @@
-//! One message over a session: MAIL, RCPT, DATA, the message, its answer.
+//! Sends one message over a session: MAIL, RCPT, DATA, the message, and the answer to it.
 //!
-//! The rules it keeps: one recipient in each transaction; without PIPELINING one command at a time;
-//! the trace is written before the write that holds the final dot; what is certain is said, and
-//! what is not is `Unknown`.
+//! The rules: each transaction has one recipient. Without PIPELINING, commands are sent one at a
+//! time. The trace is written before the write that contains the final dot. A verdict is given only
+//! if it is certain; otherwise it is `Unknown`.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -19,36 +19,34 @@ use super::step::Step;
 use crate::model::outcome::Reason;
 use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 
-/// How long the answers to an envelope behind the final dot are waited for while it is being tried
-/// whether the server takes one.
+/// How long to wait for the answers to an envelope behind the final dot during the trial.
 const TRIAL: Duration = Duration::from_secs(10);
 
 /// How a transaction ended.
 pub(super) enum Ended {
-    /// With a verdict. `is_usable` says whether the session can go on, `refused` is the answer
-    /// where it was a refusal.
+    /// With a verdict. `is_usable` is whether the session can continue; `refused` is the answer if
+    /// it was a refusal.
     Settled { verdict: Verdict, health: Health, is_usable: bool, refused: Option<(Step, Answer)> },
-    /// The session broke before anything was written that could have completed the message, or
-    /// takes no more and refused it for that.
+    /// The session failed before anything was written that could complete the message, or the
+    /// server refused the message because the connection has reached its limit.
     Broken(Fault),
-    /// The server does not take an envelope behind the final dot: this message was not begun, or is
-    /// certain not to have been taken.
+    /// The server does not accept an envelope behind the final dot. This message was not begun, or
+    /// was certainly not accepted.
     NotBehind,
     /// The trace could not be written, so the message was not completed.
     Untraced(io::Error),
 }
 
-/// What became of a recipient under the sender of the one before.
+/// The result of a further recipient under the previous message's sender.
 pub(super) enum Followed {
     Taken,
     Refused(Answer),
-    /// No such sender is in force: it is as at the beginning.
+    /// The server has no sender, as at the beginning of a session.
     Forgotten,
     Broken(Fault),
 }
 
-/// Why this message cannot be said to this server, decided without touching the wire; `None` where
-/// it can.
+/// Checks without network access whether this server can accept the message; `None` if it can.
 pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
     let offered = &session.extensions;
     let rejected = |reason, code: &str, detail: String| {
@@ -104,9 +102,9 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
 struct Envelope {
     is_sender_taken: bool,
     is_recipient_taken: bool,
-    /// The server waits for a message.
+    /// Whether the server waits for a message.
     is_data_open: bool,
-    /// The first refusal; what is refused after it is refused because of it.
+    /// The first refusal. Later refusals are its consequences.
     refused: Option<(Step, Answer)>,
 }
 
@@ -118,8 +116,8 @@ impl Envelope {
         match (answer.class(), step) {
             (3, Step::Data) if answer.code == 354 => self.is_data_open = true,
             (2, Step::Reset) => {}
-            // Whatever it says, as with Exim's `554 Too many nonmail commands`, the session is over
-            // and no recipient is at fault.
+            // The session is over, whatever the text says, as with Exim's `554 Too many nonmail
+            // commands`. No recipient is to blame.
             (4 | 5, Step::Reset) => return Err(Fault::Closing(step, answer)),
             (2, Step::Mail) => self.is_sender_taken = true,
             (2, Step::Rcpt) => self.is_recipient_taken = true,
@@ -138,9 +136,9 @@ impl Envelope {
 }
 
 impl Session {
-    /// Carries one message through. To be called with nothing under way but this job's own
-    /// envelope. Where the server takes PIPELINING, the envelope of `next`, which may be begun
-    /// then, leaves with the end of the message, so that a message costs one round trip.
+    /// Sends one message. Nothing may be in progress except this job's own envelope. If the server
+    /// supports PIPELINING, the envelope of `next` is sent with the end of this message, so that
+    /// each message costs one round trip.
     pub(super) async fn deliver(
         &mut self,
         job: &Job,
@@ -190,8 +188,8 @@ impl Session {
         }
     }
 
-    /// Asks for the job's recipient under the sender that is in force, where the job has the same.
-    /// Nothing may be under way.
+    /// Sends the job's RCPT under the valid sender, if the job has the same sender. Nothing may be
+    /// in progress.
     pub(super) async fn follow(&mut self, job: &Job) -> Followed {
         let Some(in_force) = self
             .in_force
@@ -230,8 +228,8 @@ impl Session {
         }
     }
 
-    /// Goes on with the sender that is in force, so that no RSET is spent: servers count those that
-    /// clear away nothing. `None` where there is no such sender, or the server has forgotten it.
+    /// Continues with the valid sender, which saves an RSET: servers count RSETs that clear
+    /// nothing. `None` if there is no such sender, or the server has forgotten it.
     async fn exchange_more(
         &mut self,
         job: &Job,
@@ -257,8 +255,8 @@ impl Session {
             self.needs_reset = false;
             return Some(Ok(()));
         }
-        // Not about this recipient. With RSET and MAIL it is as at the beginning, unless the server
-        // waits for a message now.
+        // The refusal does not concern this recipient. The transaction starts again with RSET and
+        // MAIL, unless the server now waits for a message.
         if envelope.is_data_open {
             envelope.refused = None;
             return Some(Err(Fault::Lost(
@@ -271,7 +269,8 @@ impl Session {
     }
 
     async fn absorb_behind(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
-        // A server that drops the commands would be waited for as long as for one that is slow.
+        // Without a shorter limit, a server that discards the commands would be waited for as long
+        // as a slow one.
         let limit =
             self.trial.as_ref().map(|_| TRIAL.min(self.connection.limits().answer(Step::Mail)));
         let exchanged = self.absorb_answers(envelope, limit).await;
@@ -323,8 +322,7 @@ impl Session {
         self.mail_command_with(job, self.extensions.size.is_some())
     }
 
-    /// What MAIL says of the message besides its size, which has been compared with the server's
-    /// limit already.
+    /// The MAIL command without SIZE, which has already been compared with the server's limit.
     pub(super) fn mail_command_without_size(&self, job: &Job) -> String {
         self.mail_command_with(job, false)
     }
@@ -344,20 +342,20 @@ impl Session {
         command
     }
 
-    /// Gets the session ready for another transaction after a refusal; false where it must be
-    /// closed.
+    /// Prepares the session for another transaction after a refusal. Returns false if the session
+    /// must be closed.
     async fn clear_away(&mut self, envelope: &Envelope) -> bool {
         self.needs_reset = true;
         if !envelope.is_data_open {
             return true;
         }
-        // A dot would now complete an empty message to a recipient who has been taken; only closing
-        // is safe.
+        // A dot would now complete an empty message to an accepted recipient, so the connection
+        // must be closed.
         if envelope.is_recipient_taken {
             return false;
         }
-        // RFC 2920 section 3.1: DATA left with RCPT and the server opened it although it has no
-        // recipient. Whatever it answers to an empty message, no recipient gets it.
+        // DATA was sent with RCPT, and the server opened it although it has no recipient (RFC 2920
+        // section 3.1). An empty message then reaches no recipient, whatever the server answers.
         self.connection.queue(Step::LoneDot, ".");
         let answered = match self.connection.flush().await {
             Ok(()) => self.connection.next().await,
@@ -366,9 +364,9 @@ impl Session {
         matches!(answered, Ok(Some((_, answer))) if answer.class() != 3 && answer.code != 421)
     }
 
-    /// Writes the message with its final dot and waits for the word on it.
+    /// Writes the message with its final dot and waits for the answer.
     async fn complete(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
-        // An answer that is here before the message was sent cannot be the answer to it.
+        // An answer that arrives before the message was sent cannot belong to the message.
         if self.connection.has_been_disturbed() {
             return Ended::Broken(Fault::Garbled(
                 Step::Data,
@@ -376,8 +374,8 @@ impl Session {
             ));
         }
         let message = self.connection.queue_message(job);
-        // RFC 2920 section 3.1: only DATA has to be the last of its group, and what ends a message
-        // may be followed by MAIL.
+        // Only DATA must be the last command of its group; the end of a message may be followed by
+        // MAIL (RFC 2920 section 3.1).
         if let Some(next) = next.filter(|_| self.groups) {
             for (step, command) in self.envelope_commands(next) {
                 self.connection.queue(step, &command);
@@ -385,8 +383,8 @@ impl Session {
             self.envelope_is_out = true;
         }
         let announced = wire.announce(&[job.id]);
-        // Messages that can leave at the same moment leave together: one write puts them all on
-        // record, and a server that runs on this machine is woken once for all of them.
+        // Yielding lets messages that are ready at the same moment share one trace write. A server
+        // on the same machine is then also woken once for all of them.
         tokio::task::yield_now().await;
         if let Err(error) = announced.and_then(|ticket| wire.crossed(ticket)) {
             return Ended::Untraced(error);
@@ -407,11 +405,9 @@ impl Session {
         }
         match self.connection.next().await {
             Ok(Some((_, answer))) => self.conclude(job, &answer),
-            Ok(None) => unknown(Refusal::new(
-                Reason::NoReply,
-                "",
-                "no answer to the message was waited for",
-            )),
+            Ok(None) => {
+                unknown(Refusal::new(Reason::NoReply, "", "no answer to the message was expected"))
+            }
             Err(fault) => unknown(Refusal { reason: Reason::NoReply, ..fault.refusal() }),
         }
     }
@@ -437,7 +433,7 @@ impl Session {
                 Ended::Broken(Fault::Spent(Step::Message, answer.clone()))
             }
             4 | 5 => {
-                // What follows in the pipe has begun a transaction of its own.
+                // The envelope behind the message has started its own transaction.
                 self.needs_reset = !self.envelope_is_out;
                 let (verdict, health) = judge_for(job, Step::Message, answer);
                 Ended::Settled {
@@ -455,9 +451,8 @@ impl Session {
     }
 }
 
-/// Whether a message was refused because an envelope followed its final dot: the answer has the
-/// code of a wrong sequence or protocol, or says so in words. In a trial a server that closes
-/// counts too.
+/// Whether a message was refused because an envelope followed its final dot. The answer's code
+/// means a wrong sequence or protocol, or its text says so. During a trial, a 421 counts too.
 fn is_about_what_follows(answer: &Answer, is_trial: bool) -> bool {
     const WORDS: [&str; 3] = ["pipelin", "synchroni", "protocol"];
     let is_of_the_protocol =
@@ -469,8 +464,8 @@ fn is_about_what_follows(answer: &Answer, is_trial: bool) -> bool {
         || (is_trial && answer.code == 421)
 }
 
-/// Whether the answers to an envelope behind the final dot are those of a server that does not take
-/// one there.
+/// Whether the answers to an envelope behind the final dot show that the server does not accept one
+/// there.
 fn is_not_taken_behind(exchanged: &Result<(), Fault>, envelope: &Envelope) -> bool {
     match (exchanged, &envelope.refused) {
         (_, Some((_, answer))) if answer.code == 503 => true,
@@ -480,7 +475,7 @@ fn is_not_taken_behind(exchanged: &Result<(), Fault>, envelope: &Envelope) -> bo
     }
 }
 
-/// RCPT for the job's one recipient.
+/// The RCPT command for the job's recipient.
 pub(super) fn rcpt_command(job: &Job) -> String {
     format!("RCPT TO:<{}>", job.to)
 }

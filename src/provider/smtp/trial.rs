@@ -1,17 +1,17 @@
-//! The one trial of an envelope behind the final dot, owned by one connection.
+//! The trial of an envelope behind the final dot, which one connection runs at a time.
 
 use std::sync::Arc;
 
 use super::pipelining::Stage;
 use super::relay::Relay;
 
-/// The trial of a relay while one connection has it. Dropped without a result it can be taken
-/// again.
+/// The trial of a relay, reserved for one connection. If it is dropped without a result, another
+/// connection can reserve it.
 #[derive(Debug)]
 pub(super) struct Trial(Arc<Relay>);
 
 impl Trial {
-    /// The trial of this relay, which has been taken.
+    /// The trial of this relay, which the caller has reserved.
     pub(super) fn of(relay: &Arc<Relay>) -> Self {
         Self(Arc::clone(relay))
     }

@@ -1,11 +1,10 @@
-//! The URL of a relay.
+//! Parses the URL of a relay.
 //!
-//! Read here and not by the crate `url`, which leaves the host of a scheme that is not the web's
-//! opaque: it escapes a name beyond ASCII in place of turning it into its form in DNS, recognises
-//! no IPv4 address, and knows no default port.
+//! The crate `url` is not used, because it treats the host of a non-web scheme as opaque. It
+//! percent-encodes a non-ASCII name instead of converting it to its DNS form, does not recognise
+//! IPv4 addresses, and has no default ports.
 //!
-//! The rule it keeps: what is wrong is said without a word of the URL, because a password may have
-//! been put there.
+//! An error never repeats a part of the URL, because the URL may contain a password.
 
 use std::net::IpAddr;
 
@@ -14,7 +13,7 @@ use rustls_pki_types::ServerName;
 
 use crate::model::address::domain_to_ascii;
 
-/// How the session is to begin.
+/// How the session begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Smtp,
@@ -22,7 +21,7 @@ pub(crate) enum Scheme {
     StartTls,
 }
 
-/// A relay's URL, taken apart.
+/// The parts of a relay's URL.
 #[derive(Debug)]
 pub(crate) struct Url {
     pub(crate) scheme: Scheme,
@@ -32,10 +31,10 @@ pub(crate) struct Url {
     pub(crate) server_name: ServerName<'static>,
 }
 
-/// What is wrong and how to mend it.
+/// What is wrong, and how to fix it.
 pub(crate) type UrlError = (&'static str, &'static str);
 
-/// Reads `smtp://[user@]host[:port]` and the like.
+/// Parses `smtp://[user@]host[:port]` and the other schemes.
 pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
     const FORM: &str = "write smtp://[user@]host[:port], smtps:// or smtp+starttls://";
     let (scheme, rest) = url.trim().split_once("://").ok_or(("not a URL", FORM))?;
@@ -43,7 +42,7 @@ pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
         "smtp" => (Scheme::Smtp, 25),
         "smtps" => (Scheme::Smtps, 465),
         "smtp+starttls" => (Scheme::StartTls, 587),
-        _ => return Err(("the scheme is none of SMTP's", FORM)),
+        _ => return Err(("the scheme is not an SMTP scheme", FORM)),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (user, host) = match rest.rsplit_once('@') {
@@ -52,7 +51,7 @@ pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
     };
     if user.is_some_and(|user| user.contains(':')) {
         return Err((
-            "a password does not belong here",
+            "it must not contain a password",
             "write password = { env = \"RELAY_PASSWORD\" }; a colon in the user is %3A",
         ));
     }
@@ -74,21 +73,22 @@ pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
             .parse()
             .ok()
             .filter(|port| *port != 0)
-            .ok_or(("the port is no number from 1 to 65535", FORM))?,
+            .ok_or(("the port is not a number from 1 to 65535", FORM))?,
     };
     let host = match host.parse::<IpAddr>() {
         Ok(address) => address.to_string(),
-        Err(_) => domain_to_ascii(host).map_err(|_| ("the host is no valid name", FORM))?,
+        Err(_) => domain_to_ascii(host).map_err(|_| ("the host is not a valid name", FORM))?,
     };
     let server_name =
-        ServerName::try_from(host.clone()).map_err(|_| ("the host is no valid name", FORM))?;
+        ServerName::try_from(host.clone()).map_err(|_| ("the host is not a valid name", FORM))?;
     Ok(Url { scheme, user, host, port, server_name })
 }
 
-/// Decodes `%40` and the like; `None` where an escape is torn, or control characters come out.
+/// Decodes escapes such as `%40`; `None` if an escape is incomplete, or decodes to a control
+/// character.
 fn decoded(text: &str) -> Option<String> {
-    // The crate leaves a torn escape as it stands; here it is more likely a slip than a user's
-    // name.
+    // The crate leaves an incomplete escape unchanged. Here it is more likely a typing error than a
+    // part of a user name.
     let is_whole = |rest: &str| {
         rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };

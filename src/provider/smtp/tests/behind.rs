@@ -1,4 +1,5 @@
-//! What stands behind the final dot: who is tried, what ends it, and what later runs know.
+//! Tests of envelopes behind the final dot: which relays are tried, what ends a trial, and what
+//! later runs know.
 
 use super::*;
 use crate::provider::smtp::extensions::Extensions;
@@ -8,10 +9,11 @@ use crate::provider::smtp::relay::Relays;
 const SIX: [&str; 6] =
     ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"];
 const ALONE: &[Act] = &[Together(GROUP), OPEN, Body, Say("250 ok")];
-/// A message that follows an envelope which is open already, with one more behind it.
+/// A message whose envelope is already open, with one more envelope behind it.
 const NEXT_TOO: &[Act] = &[Piped(GROUP), TAKEN_AND_OPEN];
 
-/// Sends to the first `count` over a wire with many left, keeping what is found out in `kept`.
+/// Sends to the first `count` recipients over a wire with many remaining ones. Facts are stored in
+/// `kept`.
 async fn tried(kept: &Arc<Kept>, keys: &str, scripts: &[&[&[Act]]], count: usize) -> Ran {
     tried_with(
         kept,
@@ -52,8 +54,8 @@ fn all_accepted(ran: &Ran, count: usize) {
 #[tokio::test]
 async fn a_relay_is_tried_by_one_envelope_at_a_time_and_then_gets_them_all() {
     let kept = Arc::new(Kept::default());
-    // The second message has the first trial behind it; what is being tried has nothing behind
-    // itself.
+    // The second message has the first trial behind it; the trial's own message has nothing behind
+    // it.
     let trial = [&[Together(GROUP), OPEN][..], NEXT_TOO, &[Body, Say("250 ok")]].concat();
     let ran = tried(
         &kept,
@@ -140,7 +142,7 @@ async fn a_server_that_does_not_take_it_is_found_out_once_and_loses_nobody() {
         .await;
         all_accepted(&ran, 4);
         assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
-        // And the next run knows it. The subject has the port, which is another one then.
+        // The next run knows the result. The subject contains the port, which differs in that run.
         let mut facts = kept.facts.lock().unwrap();
         assert!(
             facts.keys().all(|(_, subject)| subject.starts_with("127.0.0.1:")
@@ -283,6 +285,6 @@ async fn of_two_processes_at_the_same_relay_one_begins_the_trial() {
     );
     assert_eq!((at_one.behind.stage(), at_two.behind.stage()), (Stage::Untried, Stage::Untried));
     assert!(one.record_trial(place, &at_one).await && !two.record_trial(place, &at_two).await);
-    // A trial that ended without a result is open again.
+    // A trial without a result may be repeated.
     assert!(one.record(&at_one, Stage::Untried).await && two.record_trial(place, &at_two).await);
 }

@@ -1,4 +1,4 @@
-//! Passwords that expire: which are tried, and how often they are fetched.
+//! Tests of expiring passwords: which ones are tried, and how often they are fetched.
 
 use super::*;
 use crate::provider::testing::expiring;
@@ -13,8 +13,8 @@ const PASSED: Act = Say("235 2.7.0 ok");
 const REFUSED: Act = Say("535 5.7.8 expired");
 const QUIT: Act = Hear("QUIT");
 
-/// Sends to as many people, each script a connection, with passwords in this order; and how often
-/// one was fetched.
+/// Sends to as many recipients as there are scripts, one connection per script, with passwords in
+/// this order. Also returns how often a password was fetched.
 async fn run_expiring(
     passwords: &str,
     keys: &str,
@@ -56,7 +56,7 @@ async fn a_refused_password_is_fetched_anew_and_the_old_one_is_not_tried_again()
 
 #[tokio::test]
 async fn a_token_of_xoauth2_whose_error_is_a_challenge_is_fetched_anew() {
-    // user=ann^Aauth=Bearer one^A^A, and the same with two.
+    // These encode user=ann^Aauth=Bearer one^A^A, and the same with two.
     let old = [
         Hear("AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgb25lAQE="),
         Say("334 eyJzdGF0dXMiOiI0MDEifQ=="),

@@ -1,5 +1,5 @@
-//! Whole hand-overs against a scripted server: what it is told, in which groups, and what its
-//! answers come to.
+//! Tests of whole submissions against a scripted server: which commands it receives, in which
+//! groups, and the resulting verdicts.
 
 mod behind;
 mod expiring;
@@ -26,32 +26,32 @@ use crate::provider::memory::{Condition, Memory};
 use crate::provider::testing::{Recorder, claim, job, settings};
 use crate::provider::{BoxFuture, Health, Job, ProviderSettings, Reply, Verdict};
 
-/// What the server does next on a connection; after the last act it closes.
+/// The next action of the server on a connection. After the last one it closes.
 #[derive(Clone, Copy)]
 enum Act {
-    /// Writes this and a CRLF.
+    /// Writes this text and a CRLF.
     Say(&'static str),
-    /// Reads a command that begins so, and nothing after it: the client waits.
+    /// Reads one command with this prefix. Nothing may follow it, because the client must wait.
     Hear(&'static str),
-    /// Reads commands that begin so and came in one piece.
+    /// Reads commands with these prefixes, which arrived together.
     Together(&'static [&'static str]),
     /// Reads up to the lone dot.
     Body,
-    /// Reads up to the lone dot, and commands that came in one piece with it.
+    /// Reads up to the lone dot, and commands that arrived together with it.
     Piped(&'static [&'static str]),
-    /// Reads so many messages as chunks, which came in one piece.
+    /// Reads this many messages as chunks, which arrived together.
     Chunks(usize),
-    /// The same behind messages under way, so that each begins with RSET.
+    /// The same behind messages in progress, so that each begins with RSET.
     MoreChunks(usize),
-    /// Reads so many messages as chunks, in as many pieces as there are.
+    /// Reads this many messages as chunks, in any number of parts.
     Stream(usize),
     /// Reads one message as a chunk, without an envelope.
     Chunk,
-    /// Reads a command that begins so, whatever stands behind it.
+    /// Reads one command with this prefix; more may follow it.
     Start(&'static str),
-    /// Shakes hands as a TLS server.
+    /// Does the TLS handshake as a server.
     Tls,
-    /// Says nothing until the client closes.
+    /// Sends nothing until the client closes.
     Silence,
 }
 
@@ -62,7 +62,7 @@ use Act::{
 const PLAIN: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250 hi")];
 const PIPELINING: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 PIPELINING")];
 const GROUP: &[&str] = &["MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
-/// What follows a refused recipient: the sender is still in force.
+/// The commands after a refused recipient: the sender is still valid.
 const MORE: &[&str] = &["RCPT TO:<", "DATA"];
 const GROUP_AFTER_RESET: &[&str] =
     &["RSET", "MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
@@ -104,7 +104,7 @@ impl Peer {
     async fn act(&mut self, act: Act) {
         match act {
             Say(text) => {
-                // The client may have left already; what it makes of that is what is tested.
+                // The client may have closed already. The test checks its reaction.
                 let _ = self.stream.write_all(format!("{text}\r\n").as_bytes()).await;
             }
             Hear(prefix) => {
@@ -201,7 +201,7 @@ impl Peer {
     }
 }
 
-/// Plays one script for each connection, in order, and returns what was heard on all of them.
+/// Plays one script per connection, in order, and returns everything received on all connections.
 fn play(
     listener: TcpListener,
     scripts: Vec<Vec<Act>>,
@@ -236,7 +236,7 @@ struct Ran {
     events: Vec<String>,
 }
 
-/// Sends `jobs` to a server with these scripts, all of which must be played to the end.
+/// Sends `jobs` to a server with these scripts, all of which must be played completely.
 async fn run_with(
     scheme: &str,
     keys: &str,
@@ -297,7 +297,7 @@ fn stopped(health: &Health) -> (Reason, String) {
     }
 }
 
-/// As `run`, over a wire that has a slot for everybody at once.
+/// Like `run`, over a wire that grants every slot at once.
 async fn run_unpaced(scripts: &[&[&[Act]]], to: &[&str], suppressed: &[u64]) -> Ran {
     let scripts = scripts.iter().map(|parts| parts.concat()).collect();
     let wire =
@@ -305,7 +305,7 @@ async fn run_unpaced(scripts: &[&[&[Act]]], to: &[&str], suppressed: &[u64]) -> 
     run_with("smtp://", "pipelining = \"full\"", scripts, None, jobs(to), wire).await
 }
 
-/// A server certificate for 127.0.0.1, and the root that signed it as a file.
+/// A server certificate for 127.0.0.1, and a file with the root that signed it.
 fn certificate() -> (TlsAcceptor, tempfile::NamedTempFile) {
     let mut root = CertificateParams::new(Vec::new()).unwrap();
     root.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -327,11 +327,11 @@ fn certificate() -> (TlsAcceptor, tempfile::NamedTempFile) {
     (TlsAcceptor::from(Arc::new(config)), file)
 }
 
-/// What a run of the workspace would keep in the ledger.
+/// A memory like the ledger's for a run of the workspace.
 #[derive(Default)]
 struct Kept {
     facts: std::sync::Mutex<std::collections::BTreeMap<(String, String), String>>,
-    /// Whether nothing can be stored.
+    /// Whether storing fails.
     is_full: bool,
 }
 

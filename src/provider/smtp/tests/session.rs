@@ -1,5 +1,5 @@
-//! From connecting to being ready for mail: greeting, TLS, AUTH, and how many connections there
-//! are.
+//! Tests from connecting until a session is ready for mail: greeting, TLS, AUTH, and the number of
+//! connections.
 
 use super::*;
 
@@ -48,7 +48,8 @@ async fn every_mechanism_says_who_we_are() {
         Hear("EHLO "),
         Say("250-hi\r\n250-PIPELINING\r\n250 AUTH LOGIN PLAIN XOAUTH2"),
     ];
-    // base64 of "\0ann\0hunter2", "ann", "hunter2" and "user=ann^Aauth=Bearer hunter2^A^A".
+    // These encode "\0ann\0hunter2", "ann", "hunter2" and "user=ann^Aauth=Bearer hunter2^A^A" in
+    // base64.
     for (keys, exchange) in [
         ("", &[Hear("AUTH PLAIN AGFubgBodW50ZXIy"), Say("235 ok")][..]),
         (
@@ -186,8 +187,8 @@ async fn a_certificate_that_does_not_verify_stops_the_provider() {
     }
 }
 
-/// Sends one message by STARTTLS to a server that never greets: one that waits for TLS, or for
-/// nothing at all.
+/// Sends one message with STARTTLS to a server that never sends a greeting: one that waits for TLS,
+/// or one that stays silent.
 async fn ungreeted(acceptor: Option<TlsAcceptor>) -> Reply {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(
@@ -337,7 +338,7 @@ async fn there_are_never_more_connections_than_in_flight() {
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
-/// Two connections take one message each and more of them none; the next is refused by these acts.
+/// Two connections accept one message each and no more. These acts refuse the next message.
 async fn left_for_the_other(
     connections: usize,
     keys: &str,
@@ -349,7 +350,7 @@ async fn left_for_the_other(
     let port = listener.local_addr().unwrap().port();
     let (hello, taken, no_room) = (hello.to_vec(), taken.to_vec(), no_room.to_vec());
     let server = tokio::spawn(async move {
-        // Both are open before one of them takes anything.
+        // Both connections are open before either accepts a message.
         let open = Arc::new(tokio::sync::Barrier::new(2));
         let mut served = tokio::task::JoinSet::new();
         for number in 0..connections {
@@ -383,7 +384,7 @@ async fn left_for_the_other(
     assert_eq!([words(&one), words(&other)], [["1 accepted"], ["1 accepted"]]);
     let reply = provider.send(&claim, &wire).await;
     assert_eq!((words(&reply).join(""), reply.health), ("1 not taken 432".into(), Health::Fine));
-    // The other one is all that is left.
+    // Only the other connection remains.
     let reply = provider.send(&claim, &wire).await;
     assert!(matches!(reply.health, Health::SlowDown(_)), "{:?}", reply.health);
     provider.close().await;
@@ -394,7 +395,7 @@ async fn left_for_the_other(
 async fn a_connection_too_many_is_left_for_one_that_is_idle() {
     let no_room =
         [Together(GROUP), Say("432 concurrent connections limit exceeded\r\n503 no\r\n503 no")];
-    // Without a window another connection is tried before the rate is blamed.
+    // Without a window, another connection is tried before the rate is reduced.
     left_for_the_other(3, "", PIPELINING, TAKEN, &no_room).await;
     let chunking = [Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250-PIPELINING\r\n250 CHUNKING")];
     let taken = [Chunks(1), Say("250 ok\r\n250 ok\r\n250 ok")];

@@ -1,5 +1,5 @@
-//! One message at a time over a session, with and without PIPELINING: who is taken, refused, or in
-//! doubt.
+//! Tests of one message at a time over a session, with and without PIPELINING: accepted, refused
+//! and unknown outcomes.
 
 use super::*;
 

@@ -1,19 +1,19 @@
-//! Several messages under way: which answer is whose, and who is in doubt when something breaks in
-//! the middle.
+//! Tests of several messages in progress: which answer belongs to which message, and which outcomes
+//! are unknown after a failure in the middle.
 
 use super::*;
 
 const CHUNKING: &[Act] =
     &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250-PIPELINING\r\n250 CHUNKING")];
-/// The answers to one message, at the head of the pipe and behind another.
+/// The answers to one message, first in the pipe and behind another one.
 const OK: &str = "250 ok\r\n250 ok\r\n250 ok";
 const OK_BEHIND: &str = "250 ok\r\n250 ok\r\n250 ok\r\n250 ok";
-/// The first message goes alone, so that the relay shows what it makes of a chunk.
+/// The first message is sent alone, to test how the relay handles a chunk.
 const ALONE: &[Act] = &[Chunks(1), Say(OK)];
 
 const FIVE: [&str; 5] = ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"];
 
-/// Sends to the first `count` of five over a wire that has a slot for everybody at once.
+/// Sends to the first `count` of five recipients over a wire that grants every slot at once.
 async fn windowed(keys: &str, scripts: &[&[&[Act]]], count: usize) -> Ran {
     let wire = Recorder { is_unpaced: true, ..Recorder::default() };
     windowed_over(keys, scripts, jobs(&FIVE[..count]), wire).await
@@ -94,7 +94,7 @@ async fn a_refusal_in_the_window_is_its_messages_own() {
     ] {
         let answers: &'static str =
             Box::leak(format!("{OK}\r\n250 ok\r\n{answers}\r\n{OK_BEHIND}").into_boxed_str());
-        // What was refused has been cleared away by the RSET of the message behind it.
+        // The RSET of the next message has cleared the refused one.
         let script = [Chunks(3), Say(answers), Chunks(1), Say(OK), Hear("QUIT")];
         let ran = windowed("", &[&[CHUNKING, ALONE, &script]], 5).await;
         assert_eq!(
@@ -159,7 +159,7 @@ async fn one_refused_recipient_after_another_costs_no_rset_and_a_forgotten_sende
         ]
     );
 
-    // A server that begins anew after a refused chunk says so once, and is not asked again.
+    // A server that forgets the sender after a refused chunk is asked only once.
     let forgotten = [
         Hear("RCPT TO:<b@"),
         Say("503 need MAIL"),
@@ -297,7 +297,7 @@ async fn a_server_that_does_not_know_bdat_gets_one_chunk_and_then_data() {
 #[tokio::test]
 async fn a_chunk_that_is_read_as_commands_leaves_no_guesses() {
     for (answers, expected) in [
-        // The refused message's own lines are answered in place of what is behind it.
+        // The refused message's own lines are answered instead of the message behind it.
         (
             "250 ok\r\n550 5.1.1 no\r\n503 no\r\n500 what?\r\n500 what?\r\n500 what?\r\n250 ok\r\n250 ok\r\n250 ok",
             "2 rejected 550 5.1.1",
@@ -439,7 +439,7 @@ async fn a_new_connection_that_closes_at_once_is_the_providers_failure() {
     assert_eq!(failing(&ran.reply.health), "at MAIL: going down");
 }
 
-/// Larger than what two sockets can hold between them.
+/// More bytes than the buffers of two sockets hold.
 fn large(id: u64) -> Job {
     job(id, "large@x.example", &"0123456789abcdef\r\n".repeat(2_000_000))
 }
@@ -522,7 +522,8 @@ async fn a_stopped_run_begins_nobody_more_and_hears_the_rest_out() {
 
 #[tokio::test]
 async fn paced_messages_are_under_way_together_too() {
-    // No answer to the second before the fourth has come: each has its slot as soon as it may.
+    // The second message is answered only after the fourth has arrived, so each slot is granted at
+    // once.
     let script = [Stream(3), Say(OK), Say(OK_BEHIND), Say(OK_BEHIND)];
     let ran =
         windowed_over("", &[&[CHUNKING, ALONE, &script]], jobs(&FIVE[..4]), Recorder::default())

@@ -1,6 +1,6 @@
-//! A window against servers that refuse, close and answer at random moments. A model, which is a
-//! plain list of who got what, judges: nobody twice, nobody missing, and in doubt only whom the
-//! wire left so.
+//! Tests a window against servers that refuse, close and answer at random moments. A model, a plain
+//! list of accepted messages, checks the result: no recipient twice, none missing, and no unknown
+//! outcome without a cause on the wire.
 //!
 //! `MAILBATCH_SEED` repeats an earlier run.
 
@@ -12,17 +12,17 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::rng::Rng;
 
-/// Who got which message, in the order in which they were taken.
+/// The recipient and message of each accepted message, in order.
 type Taken = Arc<Mutex<Vec<(String, String)>>>;
 
-/// One connection to a server that follows RFC 3030, and on which anything may happen.
+/// One connection to a server that follows RFC 3030 and fails at random.
 struct Server {
     draws: Rng,
     taken: Taken,
-    /// A refused recipient leaves the sender in force, as with Exim; else the end of the message
-    /// clears all, as with Postfix.
+    /// Whether a refused recipient leaves the sender valid, as with Exim. Otherwise the end of the
+    /// message clears it, as with Postfix.
     keeps_sender: bool,
-    /// How often, one in so many commands, the connection is closed, with 421 or without.
+    /// On average, the connection is closed once per this many commands, with or without a 421.
     fault: u64,
     has_sender: bool,
     recipients: Vec<String>,
@@ -40,12 +40,12 @@ impl Server {
         self.recipients.clear();
     }
 
-    /// Serves until somebody closes; an error is the end as well.
+    /// Serves until one side closes the connection. An error also ends the connection.
     async fn serve(mut self, stream: TcpStream) -> Option<()> {
         let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
         self.say("220 model");
         loop {
-            // Answers leave when the input has been used up, or at any earlier moment.
+            // Answers are sent when the input has been read, or at a random earlier moment.
             if !has_line(&peer.buffer) || self.draws.one_in(3) {
                 let answers = std::mem::take(&mut self.answers);
                 peer.stream.write_all(&answers).await.ok()?;
@@ -120,7 +120,7 @@ impl Server {
         }
     }
 
-    /// Closes: with what has been answered so far or without, with 421 or without.
+    /// Closes the connection, with or without the answers so far, and with or without a 421.
     async fn fail(mut self, peer: &mut Peer) -> Option<()> {
         if self.draws.one_in(2) {
             self.say("421 4.3.2 closing");
@@ -158,8 +158,8 @@ async fn read_bytes(peer: &mut Peer, bytes: usize) -> Option<String> {
     Some(String::from_utf8(peer.buffer.drain(..bytes).collect()).unwrap())
 }
 
-/// Sends to everybody in claims until each has a final word, and judges by what the server has
-/// taken.
+/// Sends claims until each recipient has a final verdict, and compares the verdicts with the
+/// messages that the server accepted.
 async fn judge(seed: u64) {
     let mut draws = Rng(seed);
     let (window, fault, keeps_sender) =

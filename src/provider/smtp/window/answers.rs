@@ -1,7 +1,6 @@
-//! What answers come to for the messages under way, and what the want of them does.
+//! Interprets the answers to the messages in progress, and their absence.
 //!
-//! The rule it keeps: an answer that cannot be one to its step is never believed, and nor is
-//! any that follows it.
+//! An answer that does not fit its step is not used, nor is any answer after it.
 
 use std::sync::atomic::Ordering;
 
@@ -19,8 +18,8 @@ use crate::provider::smtp::step::Step;
 use crate::provider::{Health, Job, Refusal, Verdict};
 
 impl<'a> HandOver<'a> {
-    /// One answer, which belongs to the first message under way. An error is an answer that cannot
-    /// be one to its step.
+    /// Handles one answer, which belongs to the first message in progress. Fails if the answer does
+    /// not fit its step.
     pub(super) fn absorb(
         &mut self,
         pipe: &mut Pipe<'a>,
@@ -37,7 +36,7 @@ impl<'a> HandOver<'a> {
                 return self.refused_message(pipe, answer);
             }
             (Step::Message, _) => return self.taken_message(pipe, &answer),
-            // 250 is yes whatever follows: `250 2.1.5 Flushed`, `250 OK <id>`.
+            // Any 250 is a success, whatever its text: `250 2.1.5 Flushed`, `250 OK <id>`.
             (Step::Reset | Step::Mail, 250) => {}
             (Step::Rcpt, 250..=252) => flight.is_recipient_taken = true,
             (Step::Mail | Step::Rcpt, 400..)
@@ -62,7 +61,7 @@ impl<'a> HandOver<'a> {
         Ok(())
     }
 
-    /// BDAT was refused, because the message was or something before it.
+    /// Handles a refusal of BDAT, caused by the message or by a command before it.
     fn refused_message(&mut self, pipe: &mut Pipe<'a>, answer: Answer) -> Result<(), Fault> {
         let Some(mut flight) = pipe.flights.pop_front() else { return Ok(()) };
         pipe.is_held = true;
@@ -71,8 +70,7 @@ impl<'a> HandOver<'a> {
         let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
         let (step, refusal) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
         if matches!(answer.code, 500 | 502) {
-            // A server that does not know the command reads what follows it, the message itself, as
-            // commands.
+            // A server that does not know the command reads the message that follows as commands.
             pipe.session.relay.break_chunks();
         }
         let leaves_sender = step == Step::Rcpt
@@ -86,7 +84,7 @@ impl<'a> HandOver<'a> {
         pipe.session.in_force =
             (leaves_sender && !forgets).then(|| pipe.session.mail_command_without_size(flight.job));
         if step == Step::Reset {
-            // The session is over, and nothing of this message was begun.
+            // The session is over, and this message was not begun.
             pipe.again.push(flight.job);
             return Ok(());
         }
@@ -101,7 +99,7 @@ impl<'a> HandOver<'a> {
         }
         let (verdict, health) = judge_chunk(flight.job, step, &refusal);
         if is_whole && refusal.code != 421 && self.has_no_room(step, &refusal) {
-            // Nothing more of the claim goes over this connection.
+            // No further message of the claim is sent over this connection.
             self.is_crowded = true;
             pipe.is_stopped = true;
             self.conclude(pipe, flight.job, blameless(verdict), Health::Fine);
@@ -131,8 +129,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// The message goes over another connection, where this one had been used; a new one that takes
-    /// nothing asks for a pause.
+    /// Sends the message over another connection if this one has carried a message. If a new
+    /// connection accepts nothing, the provider's health asks for a pause.
     fn left_for_another_connection(
         &mut self,
         pipe: &mut Pipe<'a>,
@@ -152,7 +150,7 @@ impl<'a> HandOver<'a> {
         pipe.stop_writing(fault);
     }
 
-    /// BDAT was answered as if the message had been taken.
+    /// Handles a positive answer to BDAT.
     fn taken_message(&mut self, pipe: &mut Pipe<'a>, answer: &Answer) -> Result<(), Fault> {
         let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
         let provider_id = queue_id(answer);
@@ -170,8 +168,8 @@ impl<'a> HandOver<'a> {
             ));
         }
         if flight.refused.is_some() && flight.is_recipient_taken {
-            // Refused and taken: the sender of another transaction was in force. It cannot be known
-            // who has got it.
+            // The recipient was accepted although its sender was refused, so another transaction's
+            // sender was valid. It is unknown which recipients got the message.
             flight.refused = None;
             return Err(Fault::Garbled(
                 Step::Message,
@@ -181,13 +179,13 @@ impl<'a> HandOver<'a> {
         let Some(flight) = pipe.flights.pop_front() else { return Ok(()) };
         pipe.was_used = true;
         if let Some((step, refusal)) = flight.refused {
-            // Taken for no recipient.
+            // The server accepted the message for no recipient.
             pipe.session.needs_reset = true;
             let (verdict, health) = judge_chunk(flight.job, step, &refusal);
             self.conclude(pipe, flight.job, verdict, health);
             return Ok(());
         }
-        // What had been refused before it was cleared away by its own RSET.
+        // The message's own RSET has cleared any earlier refusal.
         pipe.session.needs_reset = false;
         pipe.session.in_force = None;
         pipe.session.names_messages |= provider_id.is_some();
@@ -205,7 +203,8 @@ impl<'a> HandOver<'a> {
         pipe.is_held |= self.settle(job, verdict, health).is_err();
     }
 
-    /// Nothing more can be read either: what was handed over and not answered is in doubt.
+    /// Ends reading. The outcome of messages that were completely written and not answered is
+    /// unknown.
     pub(super) fn break_off(&mut self, pipe: &mut Pipe<'a>, fault: Fault) {
         pipe.is_held = true;
         if matches!(fault, Fault::Garbled(..)) {
@@ -217,13 +216,14 @@ impl<'a> HandOver<'a> {
         let Some(cause) = pipe.fault.clone() else { return };
         let handed_over = std::mem::take(&mut pipe.flights);
         let cut = std::mem::take(&mut pipe.cut);
-        // It said that it closes and has closed: what it had not begun to answer, it had not begun.
+        // The server announced that it closes, and closed. It had not begun any message that it had
+        // not begun to answer.
         let was_announced = is_lost && matches!(cause, Fault::Closing(Step::Reset, _));
         let is_doubtful = handed_over
             .iter()
             .any(|flight| flight.refused.is_none() && (flight.is_begun || !was_announced));
-        // As for one message at a time: a server may close when it likes, and the same messages
-        // then go over a new connection.
+        // A server may close at any time. The same messages are then sent over a new connection, as
+        // without a window.
         let may_go_again = !is_doubtful
             && is_closed
             && cause.is_closed_connection()
@@ -273,17 +273,20 @@ impl<'a> HandOver<'a> {
     }
 }
 
-/// `250 OK <id>` with an id of any length, beside those that are certain to be one.
+/// Whether an answer has the form `250 OK <id>` with an id of any length, in addition to the
+/// certain forms.
 fn may_name_a_message(answer: &Answer) -> bool {
     answer.texts().any(|text| matches!(text.split_whitespace().collect::<Vec<_>>()[..], [ok, _] if ok.eq_ignore_ascii_case("ok")))
 }
 
-/// X.1.Z is about an address (RFC 3463), as only answers to MAIL and RCPT are that say yes.
+/// Whether the enhanced code concerns an address (X.1.Z in RFC 3463). Of positive answers, only
+/// those to MAIL and RCPT do.
 fn speaks_of_an_address(answer: &Answer) -> bool {
     answer.enhanced().is_some_and(|enhanced| enhanced.subject == 1)
 }
 
-/// As for DATA; but that BDAT is not known is no fault of the recipient's.
+/// Judges a refusal as for DATA, except that an unknown BDAT command is not charged to the
+/// recipient.
 fn judge_chunk(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
     if step == Step::Message && matches!(answer.code, 500 | 502) {
         let refusal = Refusal::new(

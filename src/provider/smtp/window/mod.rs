@@ -1,26 +1,26 @@
-//! Several messages under way on one connection: each is MAIL, RCPT and the whole message as one
-//! chunk (RFC 3030), with no wait between them.
+//! Sends several messages at a time over one connection: each is MAIL, RCPT and the whole message as
+//! one chunk (RFC 3030), without waiting between them.
 //!
-//! The rules it keeps: answers come in the order of the commands, so each belongs to a known step
-//! of a known message; the trace is written before the write that holds a message's last byte, and
-//! whatever was handed over whole and not answered is `Unknown`; after any refusal nothing more is
-//! begun until all that is under way has been answered and RSET too; an answer that cannot belong
-//! to its step closes the connection at once.
+//! The rules: answers come in the order of the commands, so each belongs to a known step of a known
+//! message. The trace is written before the write that contains a message's last byte. A message that
+//! was completely written and not answered is `Unknown`. After any refusal, no further message begins
+//! until all commands in progress and an RSET have been answered. An answer that does not fit its step
+//! closes the connection at once.
 //!
-//! - Each message but the first in the pipe begins with RSET. A refused recipient can leave the
-//!   sender in force (Exim answers the next MAIL with `503 sender already given` and takes its RCPT
-//!   and its message all the same), and nothing but 250 answers RSET, so that a server that answers
-//!   twice, or reads a refused chunk as commands, is found out before it is believed.
-//! - Where nothing but the recipient was refused, the next one goes under the sender that is in
-//!   force, and no RSET is spent; servers count those. Behind messages under way they cannot be
-//!   spared, so there are fewer of these once recipients are refused.
-//! - Until one chunk has been taken by this relay, there is one message at a time; after the first
-//!   reply that cannot be understood there is no chunk any more, on no connection and in no later
-//!   run.
-//! - 4yz or 5yz to RSET (Exim's `554 Too many nonmail commands`) says that the server closes. What
-//!   stood behind it and was not answered when it had closed was not begun: it answers in order.
-//! - A 421 refuses the message that it answers. Those behind it that were handed over and not
-//!   answered are `Unknown`: the server may have been reading them.
+//! - Each message except the first in the pipe begins with RSET, for two reasons. A refused recipient
+//!   can leave the sender valid: Exim answers the next MAIL with `503 sender already given`, and still
+//!   accepts its RCPT and its message. Also, only 250 is a success for RSET. A server that answers
+//!   twice, or reads a refused chunk as commands, is therefore detected before its answers are used.
+//! - If only the recipient was refused, the next message uses the valid sender, which saves an RSET:
+//!   servers count RSETs. Behind messages in progress an RSET is needed, so fewer messages are in
+//!   progress once recipients are refused.
+//! - Until this relay has accepted one chunk, one message is sent at a time. After the first invalid
+//!   reply no chunk is sent any more, on any connection and in any later run.
+//! - 4yz or 5yz to RSET (Exim's `554 Too many nonmail commands`) means that the server closes. A
+//!   message behind it without an answer at the close was not begun, because the server answers in
+//!   order.
+//! - A 421 refuses the message that it answers. Messages behind it that were completely written and not
+//!   answered are `Unknown`, because the server may have been reading them.
 
 mod answers;
 mod pipe;
@@ -37,14 +37,14 @@ use super::step::Step;
 use super::transaction::{Followed, check};
 use crate::provider::{BoxFuture, Health, Job, Stopped, Verdict};
 
-/// With more bytes than this waiting to be written, no message is put behind them.
+/// The most unwritten bytes with which a further message is added.
 const MOST_QUEUED: usize = 256 * 1024;
 
-/// A session that has been idle for longer has to show first that it is still there, because all
-/// that is written to a lost connection would be in doubt.
+/// The idle time after which RSET tests the session first. Otherwise everything written to a lost
+/// connection would have an unknown outcome.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The slot that the next message waits for.
+/// The slot for which the next message waits.
 type Slot<'a> = Option<BoxFuture<'a, Result<(), Stopped>>>;
 
 async fn granted(slot: &mut Slot<'_>) -> Result<(), Stopped> {
@@ -55,7 +55,7 @@ async fn granted(slot: &mut Slot<'_>) -> Result<(), Stopped> {
 }
 
 impl<'a> HandOver<'a> {
-    /// Sends what it can over a session that takes chunks, until the pipe has run empty.
+    /// Sends messages over a session that accepts chunks, until none is in progress.
     pub(super) async fn stream(&mut self, session: Session) -> Result<(), Halt> {
         let Some(job) = self.todo.pop_front() else { return Ok(()) };
         if let Some((verdict, health)) = check(&session, job) {
@@ -105,7 +105,7 @@ impl<'a> HandOver<'a> {
             session = self.opened(self.smtp.open(self.begun_at).await)?;
         }
         if self.smtp.width(&session).is_none() {
-            // Not the server that it was; this one gets the message by DATA.
+            // The server is not the same as before. This one receives the message by DATA.
             self.granted = Some(job.id);
             self.todo.push_front(job);
             self.session = Some(session);
@@ -141,7 +141,7 @@ impl<'a> HandOver<'a> {
                 continue;
             }
             let queued = pipe.session.connection.queued();
-            // After a fault nothing is written: an empty slice only reads.
+            // After a fault nothing is written; an empty slice only reads.
             let end = if pipe.fault.is_none() { pipe.slice_end } else { 0 };
             let (deadline, silent) = pipe.deadline();
             tokio::select! {
@@ -157,7 +157,7 @@ impl<'a> HandOver<'a> {
                 () = expired(deadline) => self.break_off(&mut pipe, silent),
             }
         }
-        // A slot that is about to come is not thrown away, since it counts.
+        // A slot counts against the limits, so a pending one is awaited and used.
         if let Some(slot) =
             slot.take().filter(|_| !pipe.is_stopped && self.reply.health == Health::Fine)
         {
@@ -168,7 +168,7 @@ impl<'a> HandOver<'a> {
         self.finish(pipe)
     }
 
-    /// Begins what may be begun, and returns the message that has to wait for its slot.
+    /// Starts the messages that may start, and returns the one that must wait for its slot.
     fn fill(&mut self, pipe: &mut Pipe<'a>) -> Option<&'a Job> {
         while !(pipe.is_held || pipe.flights.is_empty())
             && pipe.session.connection.queued() < MOST_QUEUED
@@ -188,7 +188,7 @@ impl<'a> HandOver<'a> {
         None
     }
 
-    /// The first job that is left may be begun, or it may not.
+    /// Handles the permission, or its refusal, for the first remaining job.
     fn continue_with(&mut self, pipe: &mut Pipe<'a>, permitted: Result<(), Stopped>) {
         match permitted {
             Ok(()) if pipe.is_held || pipe.flights.is_empty() => {
@@ -228,17 +228,17 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// The trace is broken: a message that is not handed over whole was never begun.
+    /// Stops because the trace failed. A message that was not written completely was never begun.
     fn give_up_untraced(&mut self, pipe: &mut Pipe<'a>, error: &std::io::Error) {
         pipe.is_held = true;
-        // The slice that was to be traced has not been written.
+        // The part that the trace did not record has not been written.
         pipe.slice_end = 0;
         pipe.stop_writing(Fault::Lost(
             Step::Message,
             format!("the trace cannot be written: {error}"),
         ));
         pipe.cut.clear();
-        // The provider's health says what stops the claim.
+        // The provider's health already reports why the claim stops.
         let _ = self.note_health(untraced(error));
     }
 

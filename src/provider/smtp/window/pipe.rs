@@ -1,8 +1,6 @@
-//! A session with the messages under way on it: what has been handed over of each, and when to give
-//! up.
+//! A session with its messages in progress: how far each was written, and when to stop waiting.
 //!
-//! The rule it keeps: what is said to be handed over whole is never less than what the server may
-//! have got whole.
+//! A message counts as completely written if the server may have received all of it.
 
 use std::collections::VecDeque;
 
@@ -15,37 +13,38 @@ use crate::provider::smtp::step::Step;
 use crate::provider::smtp::transaction::rcpt_command;
 use crate::provider::{Job, RowNumber, Wire};
 
-/// A message on its way.
+/// A message in progress.
 pub(super) struct Flight<'a> {
     pub(super) job: &'a Job,
-    /// Where it ends in the outbox; `None` once all of it has been handed over.
+    /// The end of the message in the outbox; `None` after all of it has been written.
     pub(super) end: Option<usize>,
     pub(super) is_traced: bool,
     /// Whether any of its commands has been answered.
     pub(super) is_begun: bool,
     pub(super) is_recipient_taken: bool,
-    /// The first refusal; what is refused after it is refused because of it.
+    /// The first refusal. Later refusals are its consequences.
     pub(super) refused: Option<(Step, Answer)>,
 }
 
-/// A session with the messages under way on it.
+/// A session with its messages in progress.
 pub(super) struct Pipe<'a> {
     pub(super) session: Session,
-    /// Oldest first; the next answer belongs to the first of them.
+    /// Oldest first. The next answer belongs to the first one.
     pub(super) flights: VecDeque<Flight<'a>>,
-    /// Messages that cannot be handed over whole any more.
+    /// Messages that cannot be written completely any more.
     pub(super) cut: Vec<Flight<'a>>,
     /// Messages that were not begun because the server was about to close.
     pub(super) again: Vec<&'a Job>,
-    /// Nothing more may be begun on this session before it has been cleared.
+    /// Whether no further message may begin on this session before it has been cleared.
     pub(super) is_held: bool,
-    /// Nothing more of the claim may be begun.
+    /// Whether no further member of the claim may begin.
     pub(super) is_stopped: bool,
-    /// Why nothing more is written; the session is closed once what is under way has been answered.
+    /// Why writing has stopped. The session is closed after the messages in progress have been
+    /// answered.
     pub(super) fault: Option<Fault>,
-    /// Whether the server had answered a message on this connection before.
+    /// Whether the server has answered an earlier message on this connection.
     pub(super) was_used: bool,
-    /// Where the last write was to end in the outbox.
+    /// The planned end of the last write in the outbox.
     pub(super) slice_end: usize,
     pub(super) moved_at: Instant,
     pub(super) answered_at: Instant,
@@ -69,7 +68,7 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// Begins with a message whose recipient has been taken under the sender in force.
+    /// Starts with a message whose recipient was accepted under the valid sender.
     pub(super) fn go_on(&mut self, job: &'a Job) {
         let end = Some(self.session.connection.queue_chunk(&job.message));
         self.flights.push_back(Flight {
@@ -83,7 +82,7 @@ impl<'a> Pipe<'a> {
         self.session.transactions += 1;
     }
 
-    /// Puts a message behind those under way.
+    /// Adds a message behind those in progress.
     pub(super) fn begin(&mut self, job: &'a Job) {
         let connection = &mut self.session.connection;
         if connection.queued() == 0 {
@@ -109,7 +108,7 @@ impl<'a> Pipe<'a> {
         self.session.transactions += 1;
     }
 
-    /// Announces to the trace the messages that the next write can complete.
+    /// Records in the trace the messages that the next write can complete.
     pub(super) fn trace(&mut self, wire: &dyn Wire) -> std::io::Result<()> {
         self.slice_end = self.session.connection.slice_end();
         let completed = |flight: &&mut Flight<'_>| {
@@ -127,7 +126,7 @@ impl<'a> Pipe<'a> {
         if completed.is_empty() { Ok(()) } else { wire.crossing(&completed) }
     }
 
-    /// Takes note of what has been written.
+    /// Records what has been written.
     pub(super) fn note_progress(&mut self, queued: usize) {
         let now = Instant::now();
         if queued > 0 {
@@ -142,7 +141,7 @@ impl<'a> Pipe<'a> {
         self.flights.iter_mut().for_each(|flight| flight.end = None);
     }
 
-    /// When to give up, and what then has failed to come.
+    /// The deadline, and the failure to report after it.
     pub(super) fn deadline(&self) -> (Instant, Fault) {
         let connection = &self.session.connection;
         let step = self.step();
@@ -160,8 +159,8 @@ impl<'a> Pipe<'a> {
         self.session.connection.awaited().unwrap_or(Step::Message)
     }
 
-    /// Writes nothing more. Messages that may have been handed over whole stay, because their
-    /// answers may still come.
+    /// Stops writing. Messages that may have been written completely stay in progress, because
+    /// their answers may still arrive.
     pub(super) fn stop_writing(&mut self, fault: Fault) {
         if self.fault.is_some() {
             return;
