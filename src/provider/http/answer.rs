@@ -1,8 +1,7 @@
-//! An answer as adapters read it: status, headers, a body that may have been cut off, and words fit
-//! to be shown.
+//! An answer as adapters read it: status, headers, a possibly truncated body, and error text that
+//! is safe to show.
 //!
-//! The rule it keeps: what is shown is one short line without control characters and without
-//! secrets.
+//! Shown text is one short line without control characters and secrets.
 
 use std::time::Duration;
 
@@ -17,39 +16,40 @@ use crate::provider::wait::wait_in_prose;
 use crate::provider::{Health, Refusal};
 use crate::secret::Secret;
 
-/// The longest time for which a service can ask to be left alone; a header may say anything.
+/// The longest wait that a service can ask for, because a header may contain any number.
 pub(super) const LONGEST_WISH: Duration = Duration::from_secs(7 * 86_400);
-/// The most characters of a service's words.
+/// The most characters kept of a service's text.
 const MAX_TEXT: usize = 300;
 
-/// What came back for one request.
+/// The answer to one request.
 #[derive(Debug)]
 pub(in crate::provider) struct Answer {
     pub(in crate::provider) status: StatusCode,
     pub(in crate::provider) headers: HeaderMap,
     pub(in crate::provider) body: Bytes,
-    /// False where the body goes on beyond what was read.
+    /// False if the body continues after the part that was read.
     pub(in crate::provider) is_whole: bool,
-    /// What the request was signed with, where each request is signed by itself.
+    /// The `Authorization` header that signed the request, for services that require a signature
+    /// per request.
     pub(in crate::provider) authorization: Option<HeaderValue>,
-    /// The number of the key that went with the request.
+    /// The number of the key sent with the request.
     pub(super) key: u64,
     pub(super) secrets: Vec<Secret>,
 }
 
 impl Answer {
-    /// The body, where it is JSON of this shape and whole.
+    /// The body parsed as JSON of this type; `None` if it does not match or is truncated.
     pub(in crate::provider) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         if self.is_whole { serde_json::from_slice(&self.body).ok() } else { None }
     }
 
-    /// A header as text; empty where there is none.
+    /// A header as text; empty if it is missing.
     pub(in crate::provider) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// How long the service asks to be left alone (RFC 9110 section 10.2.3): seconds or a date.
-    /// [`LONGEST_WISH`] at most.
+    /// How long the service asks the client to wait (RFC 9110 section 10.2.3), in seconds or as a
+    /// date. At most [`LONGEST_WISH`].
     pub(in crate::provider) fn retry_after(&self) -> Option<Duration> {
         self.wish().map(|wish| wish.min(LONGEST_WISH))
     }
@@ -57,7 +57,8 @@ impl Answer {
     fn wish(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse::<f64>() {
-            // What is no number is no wait; what no clock can count to is the longest one.
+            // A value that is not a number is ignored. A value too large for a duration is the
+            // longest one.
             return if seconds.is_nan() {
                 None
             } else {
@@ -65,7 +66,7 @@ impl Answer {
             };
         }
         let Ok(at) = jiff::fmt::rfc2822::parse(text).map(|at| at.timestamp()) else {
-            // The calendar ends before the year 10000 does.
+            // The date library supports years up to 9999.
             let is_beyond = text
                 .split_whitespace()
                 .any(|word| word.len() >= 4 && word.parse().is_ok_and(|year: u64| year >= 9_999));
@@ -74,25 +75,25 @@ impl Answer {
         Some(Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO))
     }
 
-    /// The same where it stands in the service's words alone.
+    /// Like [`Self::retry_after`], or the wait found in the text of the answer.
     pub(in crate::provider) fn wait_in(&self, words: &str) -> Option<Duration> {
         self.retry_after()
             .or_else(|| wait_in_prose(words, self.now()).map(|wish| wish.min(LONGEST_WISH)))
     }
 
-    /// The service's clock, which its dates are counted from; this machine's where the answer does
-    /// not say.
+    /// The service's clock, from which its dates count; this machine's clock if the answer has no
+    /// date.
     fn now(&self) -> Timestamp {
         self.clock().unwrap_or_else(Timestamp::now)
     }
 
-    /// What time it was at the service (RFC 9110 section 6.6.1).
+    /// The time at the service (RFC 9110 section 6.6.1).
     pub(in crate::provider) fn clock(&self) -> Option<Timestamp> {
         Some(jiff::fmt::rfc2822::parse(self.header("date")).ok()?.timestamp())
     }
 
-    /// Whether a page for people came instead of an API's answer. What begins as JSON does is none,
-    /// whatever it is declared as.
+    /// Whether the answer is a web page. A body that begins like JSON is not a page, whatever its
+    /// content type.
     pub(in crate::provider) fn is_html(&self) -> bool {
         let declared = self
             .headers
@@ -105,8 +106,8 @@ impl Answer {
         !is_json && (declared.starts_with("text/html") || first == Some(&b'<'))
     }
 
-    /// A refusal with the status and `name` as its code, and `words` as its detail; the body where
-    /// there are no words.
+    /// A refusal with the status and `name` as its code, and `words` as its detail, or the body if
+    /// `words` is empty.
     pub(in crate::provider) fn refusal(&self, reason: Reason, name: &str, words: &str) -> Refusal {
         let code = format!("{} {name}", self.status.as_u16());
         let text = if words.is_empty() {
@@ -122,22 +123,22 @@ impl Answer {
         Refusal::new(reason, self.clean(code.trim()), detail)
     }
 
-    /// A service's words made fit to be shown.
+    /// A service's text, safe to show.
     pub(in crate::provider) fn clean(&self, text: &str) -> String {
         clean(text, &self.secrets)
     }
 }
 
-/// Why there is no answer.
+/// Why a request got no answer.
 #[derive(Debug)]
 pub(in crate::provider) enum Fault {
-    /// Not one byte of the request was written.
+    /// No byte of the request was written.
     NotWritten(Health),
-    /// The request, or part of it, was written.
+    /// At least a part of the request was written.
     Lost(Refusal),
 }
 
-/// One short line of a text, without control characters and without secrets.
+/// A text as one short line without control characters and secrets.
 pub(super) fn clean(text: &str, secrets: &[Secret]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {

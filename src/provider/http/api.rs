@@ -1,4 +1,4 @@
-//! What an adapter is: how a service's requests look, and what its answers mean.
+//! The API of a service: how its requests are built and how its answers are interpreted.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,39 +16,43 @@ use crate::model::literal::Rate;
 use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Capabilities, Form, Job, Refusal, Verdict};
 
-/// A service's API, as its adapter knows it.
+/// A service's API, implemented by its adapter.
 pub(in crate::provider) trait Api: Send + Sync {
-    /// What one request may hold, and whether it can be repeated.
+    /// The limits of one request, and whether a request can be repeated.
     fn limits(&self) -> &Limits;
 
-    /// The request that hands over these members, at most as many as the limits say. The same
+    /// The request that submits these members, at most as many as the limits allow. The same
     /// members and key give the same bytes.
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible>;
 
-    /// What distinguishes members that cannot share a request, or hardly, from those that can:
-    /// where a request cannot be made, the members of each number are tried by themselves. By
-    /// default nothing, and members are halved.
+    /// A number for members that can share a request. If a request for several members cannot be
+    /// built, the members with equal numbers are tried together. The default gives all members the
+    /// same number; a failed request is then halved.
     fn kind_of(&self, _job: &Job) -> u64 {
         0
     }
 
-    /// What an answer means for these members. The status has been looked at already: never a
-    /// redirect, never HTML.
+    /// Interprets an answer for these members. Redirects and HTML pages have been handled before,
+    /// so `answer` is neither.
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read;
 
-    /// Whether the service says that this is what it answered to an earlier request under the same
-    /// key; none does by default.
+    /// Whether the service marks this answer as a repetition of its answer to an earlier request
+    /// with the same key. The default is false.
     fn is_replay(&self, _answer: &Answer) -> bool {
         false
     }
 
-    /// What an answer to [`Later::ask`] means; an API that says everything at once is not asked.
+    /// Interprets an answer to [`Later::ask`]. The default is for an API that reports all results
+    /// in its first answer.
     fn progress(&self, _jobs: &[&Job], answer: &Answer, _later: &Later) -> Read {
-        Read::Doubt(answer.refusal(Reason::NoReply, "", "an answer without a question"))
+        Read::Doubt(answer.refusal(
+            Reason::NoReply,
+            "",
+            "an answer to a status request that was never sent",
+        ))
     }
 
-    /// Headers that belong to this attempt alone, such as a signature with its time; none by
-    /// default.
+    /// Headers for this attempt only, such as a signature with a timestamp. The default is none.
     fn sign<'a>(
         &'a self,
         _request: &'a Request,
@@ -58,67 +62,68 @@ pub(in crate::provider) trait Api: Send + Sync {
     }
 }
 
-/// What one request may hold.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::provider) struct Limits {
     /// The most recipients of one request.
     pub(in crate::provider) recipients: usize,
     /// The most bytes of one request's body.
     pub(in crate::provider) bytes: usize,
-    /// For how long the service knows an idempotency key; `None` where a repeat is a second send.
+    /// How long the service recognises an idempotency key; `None` if it has no keys, so that a
+    /// repeat sends the messages a second time.
     pub(in crate::provider) idempotency_window: Option<Duration>,
 }
 
-/// Why a member cannot be put into a request.
+/// Why a message cannot be put into a request.
 #[derive(Debug)]
 pub(in crate::provider) struct Inexpressible(pub(in crate::provider) Refusal);
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Debug)]
 pub(in crate::provider) enum Read {
     /// One verdict for each member, in the order of the request.
     Each(Vec<Verdict>),
-    /// The same, and nothing more will be taken until an operator mends it. The members that this
-    /// concerns already are `NotTaken`.
+    /// Like `Each`, and the provider will accept nothing more until an operator fixes the cause in
+    /// the refusal. Members refused for that cause are already `NotTaken`.
     EachAndStop(Vec<Verdict>, Refusal),
-    /// It was taken as a whole, and what becomes of each member is reported later.
+    /// The service accepted the batch as a whole and reports the result of each member later.
     Later(Later),
-    /// Nothing was taken; the same request may go again, after so long where the service says.
-    /// Throttling, and a first request that is still being worked on. Who concludes it from results
-    /// of single members has to have one of each.
+    /// Nothing was accepted, and the same request may be repeated, after `wait` if the service
+    /// names one. Used for throttling, and while the service still works on the first request. If
+    /// the service reports results for single members, every member must have this result.
     Again { wait: Option<Duration>, refusal: Refusal },
-    /// Nothing was taken, because of members that are not named, and it is permanent. With one
+    /// Permanently refused as a whole because of members that the answer does not name. With one
     /// member it is that member's refusal.
     Unnamed(Refusal),
-    /// Nothing was taken, because of these members alone, by their place in the request; the others
-    /// may go once more without them.
+    /// Nothing was accepted, because of these members only, given by their position in the request.
+    /// The others may be sent again without them.
     Named(Vec<(usize, Refusal)>),
-    /// Nothing was taken, because the account may have no more than so many recipients in a
-    /// request; the members may go again in smaller ones.
+    /// Nothing was accepted, because the account allows no more than this number of recipients in a
+    /// request. The members may be sent again in smaller requests.
     TooMany(usize, Refusal),
-    /// Nothing was taken, and nothing will be until an operator mends it: credentials, account,
-    /// quota, a defect of ours.
+    /// Nothing was accepted, and nothing will be until an operator fixes the cause: credentials,
+    /// account, quota, or a defect in mailbatch.
     Stop(Refusal),
-    /// It may have been taken.
+    /// The service may have accepted the messages.
     Doubt(Refusal),
 }
 
-/// A batch that was taken, and how to learn what became of its members.
+/// A batch that the service accepted, and how to poll for the results of its members.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Later {
-    /// The service's name for the batch.
+    /// The service's id of the batch.
     pub(in crate::provider) handle: String,
-    /// Asks how far the batch is, and changes nothing however often it goes.
+    /// Requests the progress of the batch. It changes nothing, so it may be repeated.
     pub(in crate::provider) ask: Request,
-    /// The longest pause between two questions.
+    /// The longest pause between two of these requests.
     pub(in crate::provider) every: Duration,
-    /// For how long it is asked at most.
+    /// How long to continue polling.
     pub(in crate::provider) patience: Duration,
-    /// What is concluded about each member where that time ends, in the order of the request.
+    /// The verdicts to use when that time ends, in the order of the request.
     pub(in crate::provider) so_far: Vec<Verdict>,
 }
 
-/// What a provider with structured content can do, for adapters to begin from.
+/// The capabilities of a service with structured content, from which adapters start.
 pub(in crate::provider) const fn capabilities(limits: &Limits) -> Capabilities {
     Capabilities {
         max_recipients: if limits.recipients > 100 { limits.recipients } else { 100 },
@@ -131,7 +136,7 @@ pub(in crate::provider) const fn capabilities(limits: &Limits) -> Capabilities {
     }
 }
 
-/// A documented number of requests per window; none where it is zero.
+/// A documented limit of requests per window; `None` if `count` is zero.
 pub(in crate::provider) const fn request_rate(count: u32, per: Duration) -> Option<Rate> {
     match NonZeroU32::new(count) {
         Some(count) => Some(Rate { count, per }),
@@ -139,11 +144,11 @@ pub(in crate::provider) const fn request_rate(count: u32, per: Duration) -> Opti
     }
 }
 
-/// What a status means where an adapter knows nothing better. `refusal` is made of the answer's
-/// words.
+/// Interprets a status that the adapter has no special rule for. `refusal` contains the answer's
+/// text.
 ///
-/// A 4xx that the adapter does not know as a refusal of members is about us: nothing goes any more,
-/// and no recipient is charged with it.
+/// Any other 4xx status means a problem with the account or the request format. The provider stops,
+/// and no recipient is charged with the refusal.
 pub(in crate::provider) fn by_status(answer: &Answer, refusal: Refusal) -> Read {
     let with = |reason: Reason| Refusal { reason, ..refusal.clone() };
     match answer.status {
@@ -165,29 +170,29 @@ pub(in crate::provider) fn by_status(answer: &Answer, refusal: Refusal) -> Read 
     }
 }
 
-/// The parts of a member's message, which every claim of a provider with [`Form::Parts`]
-/// has.
+/// The parts of a member's message. Every claim of a provider with [`Form::Parts`] has them.
 pub(in crate::provider) fn content(job: &Job) -> Result<&Content, Inexpressible> {
     job.content
         .as_deref()
         .ok_or_else(|| Inexpressible(Refusal::new(Reason::Render, "", "the message has no parts")))
 }
 
-/// The name of one message in tags, metadata and events: the part of its Message-ID before the `@`,
-/// 24 hexadecimal digits. A keyed hash of campaign and recipient, so no personal data.
+/// The id of one message in tags, metadata and events: the part of its Message-ID before the `@`,
+/// 24 hexadecimal digits. It is a keyed hash of campaign and recipient, so it contains no personal
+/// data.
 pub(in crate::provider) fn correlation_id(job: &Job) -> &str {
     correlation_of(&job.message_id)
 }
 
-/// The same of a Message-ID.
+/// The correlation id in a Message-ID.
 pub(in crate::provider) fn correlation_of(message_id: &str) -> &str {
     message_id.split('@').next().unwrap_or_default()
 }
 
-/// The name under which each message carries its correlation id, in tags, metadata and events.
+/// The name of the tag or metadata field that contains the correlation id.
 pub(in crate::provider) const ID: &str = "mailbatch_id";
 
-/// The tags of a message: those of the options, and its correlation id.
+/// The tags of a message: those from `options`, and its correlation id.
 pub(in crate::provider) fn tags_with_id(options: &mut Map<String, Value>, job: &Job) -> Vec<Value> {
     let mut tags = match options.remove("tags") {
         Some(Value::Array(tags)) => tags,

@@ -1,7 +1,7 @@
-//! Questions to an API that hand over no mail: about the account, about suppressions.
+//! API requests that submit no mail: about the account, and about suppressions.
 //!
-//! The rule it keeps: a question changes nothing that asking it twice would change again, so it is
-//! asked again, a few times and not for long, where the service is busy.
+//! These requests are idempotent. If the service is busy, they are repeated a few times within a
+//! short time.
 
 use std::time::Duration;
 
@@ -19,17 +19,18 @@ use crate::model::outcome::Reason;
 use crate::provider::account::{About, Finding, Trouble, in_words};
 use crate::provider::{Refusal, without_addresses};
 
-/// How often a question is asked at most.
+/// The most attempts of a request.
 const TIMES: u32 = 5;
-/// The longest wait before it is asked again; a service that asks for more is reported.
+/// The longest wait before a repeat. If the service asks for a longer wait, the request fails with
+/// that message.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// A question that is refused under so many keys is refused whatever the key: others are accepted
-/// meanwhile, so each would be replaced.
+/// The most times a key is fetched again for one request. If the service refuses this request
+/// whatever the key, fetching further keys would replace keys that other requests use successfully.
 pub(super) const RENEWALS: u32 = 2;
 
 impl Http {
-    /// The answer to a question: any status that says something about it, so never throttling, a
-    /// server's failure, a redirect or a page.
+    /// Sends a request and repeats it while the service is busy. The returned answer is never
+    /// throttling, a server failure, a redirect or a web page.
     pub(in crate::provider) async fn ask(
         &self,
         api: &dyn Api,
@@ -38,7 +39,7 @@ impl Http {
         self.ask_for(api, request, MAX_REPLY).await
     }
 
-    /// The same where the answer may have up to `most` bytes.
+    /// Like [`Self::ask`], for an answer of up to `most` bytes.
     pub(in crate::provider) async fn ask_for(
         &self,
         api: &dyn Api,
@@ -110,7 +111,7 @@ enum Sorted {
     Trouble(Trouble),
 }
 
-/// What an answer says, where it is a success and of this shape.
+/// The body of a successful answer, parsed as this type.
 pub(in crate::provider) fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
     succeeded(answer)?;
     let what = if answer.is_whole {
@@ -121,7 +122,7 @@ pub(in crate::provider) fn parsed<T: DeserializeOwned>(answer: &Answer) -> Resul
     answer.json().ok_or_else(|| Trouble::Failing(answer.refusal(Reason::NoReply, "", what)))
 }
 
-/// Nothing, where an answer is a success.
+/// Checks that an answer is a success.
 pub(in crate::provider) fn succeeded(answer: &Answer) -> Result<(), Trouble> {
     if answer.status.is_success() {
         return Ok(());
@@ -132,12 +133,11 @@ pub(in crate::provider) fn succeeded(answer: &Answer) -> Result<(), Trouble> {
     }
 }
 
-/// What the services of this world put their words into.
+/// The JSON fields in which the services put their error text.
 const WORDS: [&str; 6] =
     ["/message", "/Message", "/error/message", "/errors/0/message", "/error/detail", "/detail"];
 
-/// What an answer says against the question; the addresses are left out, for it is shown to every
-/// operator.
+/// The error of an answer. Addresses are removed, because every operator can see it.
 fn refusal(answer: &Answer, reason: Reason) -> Refusal {
     let body: Value = answer.json().unwrap_or_default();
     let words = WORDS
@@ -147,8 +147,8 @@ fn refusal(answer: &Answer, reason: Reason) -> Refusal {
     without_addresses(answer.refusal(reason, "", words))
 }
 
-/// What the answer to a question that only needs a key says about the key: refused permission is
-/// not a wrong key.
+/// The finding about the key after a request that needs only a key. A missing permission does not
+/// mean that the key is wrong.
 pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Finding {
     match answer.status {
         StatusCode::FORBIDDEN => {
@@ -156,7 +156,7 @@ pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Find
             Finding::not_reported(
                 About::Credentials,
                 format!(
-                    "the key may not read {asked_for}, which is all that can be asked here: {words}"
+                    "the key may not read {asked_for}, and the API offers no other check of a key: {words}"
                 ),
             )
         }
@@ -167,8 +167,8 @@ pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Find
     }
 }
 
-/// The reason of a suppression in a service's words; what is not known counts as a person's
-/// decision.
+/// Maps a service's word to a reason for suppression. An unknown word counts as a decision by a
+/// person.
 pub(in crate::provider) fn suppression_reason(word: &str) -> Reason {
     match word.parse() {
         Ok(reason @ (Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe)) => reason,
@@ -176,10 +176,10 @@ pub(in crate::provider) fn suppression_reason(word: &str) -> Reason {
     }
 }
 
-/// What is escaped in a path or a query: all but the unreserved characters (RFC 3986 section 2.3).
+/// The characters escaped in a path or query: all but the unreserved ones (RFC 3986 section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A part of a path or query, escaped.
+/// A part of a path or query, percent-encoded.
 pub(in crate::provider) fn encoded(part: &str) -> String {
     utf8_percent_encode(part, UNRESERVED).to_string()
 }

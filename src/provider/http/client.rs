@@ -1,4 +1,4 @@
-//! The connections to one service, and one request over them.
+//! The HTTP connections to one service, and one request over them.
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,35 +20,35 @@ use crate::provider::renewable::Renewable;
 use crate::provider::{Health, ProviderSettings, Refusal, proxies, roots};
 use crate::secret::Secret;
 
-/// The most bytes of a reply that are read; what comes after them is not waited for.
+/// The most bytes of a reply that are read; the rest is discarded.
 pub(super) const MAX_REPLY: usize = 1024 * 1024;
-/// Idle connections are closed after this long: before most servers do it, for a request into a
-/// closing connection is in doubt.
+/// Idle connections are closed after this time, earlier than most servers close them. A request on
+/// a connection that the server is closing would have an unknown outcome.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The wait before the first repeat; it doubles each time.
+/// The wait before the first repeat. It doubles each time.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How most services want their key: the header, and the text before the key.
+/// The header and the prefix that most services expect for the key.
 pub(in crate::provider) const BEARER: (&str, &str) = ("authorization", "Bearer ");
 
-/// The connections to one service.
+/// The HTTP connections to one service.
 pub(in crate::provider) struct Http {
     client: reqwest::Client,
     pub(super) base: Url,
     headers: HeaderMap,
-    /// What goes with every request beside them, where it can be fetched anew.
+    /// The key sent in addition to `headers`, if it can be fetched again.
     key: Option<SentKey>,
     secrets: RwLock<Vec<Secret>>,
-    /// Those that were fetched later: the account is known by the first ones.
+    /// Secrets fetched later. They are not part of the account's hash, which uses the first ones.
     fetched: RwLock<Vec<Secret>>,
-    /// Nothing goes before then: the service asked to be left alone.
+    /// The time before which no request is sent, because the service asked to wait.
     pub(super) quiet_until: Mutex<Option<Instant>>,
-    /// Whether anything there has ever answered as the API would.
+    /// Whether this address has ever answered in the API's format.
     pub(super) is_the_api: AtomicBool,
-    /// The most recipients of a request that the account may have.
+    /// The most recipients of a request that the account allows.
     pub(super) most: AtomicUsize,
 }
 
@@ -59,8 +59,8 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    /// Checks the keys all HTTP providers have, resolves no secret, and prepares the client;
-    /// touches no network.
+    /// Checks the keys that all HTTP providers have and prepares the client. Resolves no secret and
+    /// does not use the network.
     pub(in crate::provider) fn new(
         settings: &ProviderSettings,
         default_base: &str,
@@ -103,14 +103,14 @@ impl Http {
         })
     }
 
-    /// The connections to a service that takes `api_key` as a bearer token.
+    /// The connections to a service that expects `api_key` as a bearer token.
     pub(in crate::provider) fn with_bearer(keys: &Keys<'_>, default_base: &str) -> Result<Self> {
         let mut http = Self::new(keys.settings, default_base)?;
         http.send_key(keys, BEARER, keys.key("api_key")?)?;
         Ok(http)
     }
 
-    /// Sends `api_key` with every request, in a header and behind a prefix.
+    /// Sends `api_key` with every request, in the given header and after the given prefix.
     pub(in crate::provider) fn send_key(
         &mut self,
         keys: &Keys<'_>,
@@ -122,8 +122,8 @@ impl Http {
         })
     }
 
-    /// Sends what `form` makes of `api_key` with every request, and keeps the key out of everything
-    /// that is shown.
+    /// Sends `api_key` with every request in the format that `form` produces, and hides it in all
+    /// output.
     pub(in crate::provider) fn send_key_as(
         &mut self,
         keys: &Keys<'_>,
@@ -139,18 +139,19 @@ impl Http {
         Ok(())
     }
 
-    /// Whether there is another key than the one that this answer refuses, fetched anew.
+    /// Fetches the key again after this answer refused it. Returns whether there is another key to
+    /// try.
     pub(super) async fn has_another_key(&self, refused: &Answer) -> bool {
         let Some(sent) = &self.key else { return false };
         if !sent.key.renew(refused.key).await {
             return false;
         }
-        // Nothing but a push happens under the lock.
+        // Only a push happens under the lock, so a poisoned lock's value is consistent.
         self.fetched.write().unwrap_or_else(PoisonError::into_inner).extend(sent.shown_nowhere());
         true
     }
 
-    /// What answers there is the API, as an earlier run has found out.
+    /// Records that an earlier run has received answers in the API's format.
     pub(in crate::provider) fn has_answered_before(&self) {
         self.is_the_api.store(true, Ordering::Release);
     }
@@ -160,8 +161,7 @@ impl Http {
         &self.base
     }
 
-    /// Sends a secret as `name: prefix secret` with every request, and keeps it out of everything
-    /// that is shown.
+    /// Sends a secret as `name: prefix secret` with every request, and hides it in all output.
     pub(in crate::provider) fn secret_header(
         &mut self,
         name: &'static str,
@@ -169,7 +169,7 @@ impl Http {
         secret: Secret,
     ) -> Result<(), String> {
         let mut value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()))
-            .map_err(|_| "has a character that a header cannot hold".to_owned())?;
+            .map_err(|_| "has a character that is not allowed in a header".to_owned())?;
         value.set_sensitive(true);
         self.key.take_if(|sent| sent.header == name);
         self.headers.insert(HeaderName::from_static(name), value);
@@ -177,19 +177,19 @@ impl Http {
         Ok(())
     }
 
-    /// Keeps a secret that goes out by another way out of everything that is shown.
+    /// Hides a secret in all output. Used for a secret that is not sent in a header.
     pub(in crate::provider) fn keep_secret(&self, secret: Secret) {
-        // Nothing but a push happens under the lock.
+        // Only a push happens under the lock, so a poisoned lock's value is consistent.
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
     }
 
-    /// A hash of the service's address and the secrets that it was set up with: a key that was
-    /// fetched in the place of an expired one is of the same account.
+    /// A hash of the service's address and its initial secrets. A key fetched to replace an expired
+    /// one belongs to the same account.
     pub(in crate::provider) fn account(&self) -> [u8; 32] {
         self.account_with(&[])
     }
 
-    /// The same with what distinguishes parts of an account.
+    /// The same hash with values that distinguish parts of an account.
     pub(in crate::provider) fn account_with(&self, more: &[&str]) -> [u8; 32] {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
         let parts = std::iter::once(self.base.as_str())
@@ -205,7 +205,7 @@ impl Http {
         account
     }
 
-    /// What must not be shown.
+    /// The secrets that must not be shown.
     fn secrets(&self) -> Vec<Secret> {
         let of = |secrets: &RwLock<Vec<Secret>>| {
             secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -214,7 +214,7 @@ impl Http {
     }
 
     pub(super) fn quiet_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // One instant, written whole.
+        // One instant is written at once, so a poisoned lock's value is consistent.
         self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -227,9 +227,9 @@ impl Http {
         self.exchange_up_to(request, signed, MAX_REPLY, None).await
     }
 
-    /// The same under the key of this number alone: what was not answered may be repeated for the
-    /// account that it went to, and a key that was fetched since can be another's. Where it is not
-    /// the one in use, nothing is written.
+    /// Like [`Self::exchange`], but only under the key with this number. If another key is in use
+    /// now, nothing is sent. A request with an unknown outcome may be repeated only for the same
+    /// account, and a key fetched later may belong to another.
     pub(super) async fn exchange_under(
         &self,
         key: u64,
@@ -244,7 +244,8 @@ impl Http {
         self.key.as_ref().map_or(0, |sent| sent.key.number())
     }
 
-    /// The same where up to `most` bytes of the answer are read, and under one key alone.
+    /// Like [`Self::exchange`], but reads up to `most` bytes of the answer, and under one key only
+    /// if `key` is set.
     pub(super) async fn exchange_up_to(
         &self,
         request: &Request,
@@ -266,7 +267,7 @@ impl Http {
                 Fault::NotWritten(Health::Stop(self.refusal(Reason::Auth, "", &what)))
             })?;
             if key.is_some_and(|key| key != of) {
-                let what = "the key has been fetched anew since the first request";
+                let what = "the key was fetched again after the first request";
                 return Err(Fault::NotWritten(Health::Stop(self.refusal(Reason::Auth, "", what))));
             }
             headers.insert(sent.header.clone(), value);
@@ -295,8 +296,8 @@ impl Http {
                     break;
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                // The status alone says enough where nothing was taken, and a header of the
-                // service's own where it was.
+                // The body is not needed if the status says that nothing was accepted, or if a
+                // header proves the success.
                 Err(_)
                     if status.is_client_error()
                         || status.is_success()
@@ -314,8 +315,7 @@ impl Http {
                 }
             }
         }
-        // Gateways put a byte-order mark before what they pass on, which no reader of JSON takes
-        // (RFC 8259, section 8.1).
+        // Some gateways add a byte-order mark, which JSON parsers refuse (RFC 8259, section 8.1).
         if body.starts_with(BYTE_ORDER_MARK) {
             body.drain(..BYTE_ORDER_MARK.len());
         }
@@ -339,7 +339,7 @@ impl Http {
             return Fault::NotWritten(match untrusted(error) {
                 Some(why) => Health::Stop(Refusal {
                     detail: format!(
-                        "the server's certificate does not verify: {why}; name its root under ca_file"
+                        "the server's certificate does not verify: {why}; name its root certificate in ca_file"
                     ),
                     ..refusal
                 }),
@@ -354,7 +354,7 @@ impl Http {
     }
 }
 
-/// What went wrong, without the URL.
+/// The text of an error, without the URL.
 fn words_of(error: &reqwest::Error) -> String {
     if error.is_timeout() && !error.is_connect() {
         return "no answer within the time limit".to_owned();
@@ -362,7 +362,7 @@ fn words_of(error: &reqwest::Error) -> String {
     chain(error)
 }
 
-/// The deepest cause, which says most.
+/// The text of the deepest cause, which is the most specific.
 fn chain(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
@@ -371,7 +371,7 @@ fn chain(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Why a certificate was not believed, if that is what went wrong.
+/// Why a certificate was not trusted, if that is the cause of the error.
 fn untrusted(error: &reqwest::Error) -> Option<String> {
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -1,8 +1,8 @@
-//! A batch that was taken as a whole is followed until it is known what became of each member.
+//! Polls for the results of a batch that the service accepted as a whole.
 //!
-//! The rules it keeps: what it is asked for by is in the trace before anything is waited for, so
-//! that the next process can go on asking; it is asked for within a bounded time, and for a few
-//! seconds more where the run stops; a question that fails is asked again.
+//! The rules: the batch's id is in the trace before any wait, so that the next process can continue
+//! polling. Polling has a time limit, and continues for a few seconds after the run stops. A failed
+//! request is repeated.
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -18,14 +18,14 @@ use super::ask::RENEWALS;
 use super::client::{FIRST_WAIT, Http};
 use crate::provider::{Job, RowNumber, Verdict, Wire};
 
-/// For so long a batch is still asked for when the run stops; after that a member without a result
-/// is in doubt, and the next start goes on.
+/// How long to continue polling after the run stops. The outcome of a member without a result is
+/// then unknown, and the next run continues polling.
 const AFTER_STOP: Duration = Duration::from_secs(10);
-/// The longest pause between two questions then.
+/// The longest pause between two requests while the run stops.
 const HURRY: Duration = Duration::from_secs(1);
 
-/// What became of each member, in the order of the request; what was concluded so far where the
-/// time for it is over.
+/// The verdict of each member, in the order of the request. When the time ends, members without a
+/// result get the verdicts in `so_far`.
 pub(super) async fn follow(
     http: &Http,
     api: &dyn Api,
@@ -39,8 +39,8 @@ pub(super) async fn follow(
         if let Verdict::Unknown { detail } = verdict { Some(detail) } else { None }
     });
     if let Some(detail) = doubt {
-        // Without the record a process that is killed leaves the members in doubt, as they are
-        // anyhow; they are followed all the same.
+        // If recording fails and the process is then killed, the outcome of the members is unknown,
+        // as it would be without a record. Polling continues anyway.
         let _ = wire.pending(&ids, detail);
     }
     let mut end = Instant::now() + later.patience;
@@ -58,7 +58,7 @@ pub(super) async fn follow(
                 (growing, wait) = (growing.min(HURRY), wait.min(HURRY));
                 continue;
             }
-            // To ask changes nothing, so a question may be left without its answer.
+            // The request changes nothing, so it may be abandoned without its answer.
             () = tokio::time::sleep_until(end), if stops => break,
             answer = ask(http, api, &later, wait) => answer,
         };
@@ -70,19 +70,19 @@ pub(super) async fn follow(
             Read::Later(next) if next.so_far.len() == jobs.len() => {
                 later = Later { every: later.every, ..next }
             }
-            // A wait beyond the time that is left would be the end of the questions: the last one
-            // goes at its end.
+            // If the service asks for a wait beyond the remaining time, the last request is sent at
+            // the end of that time.
             Read::Again { wait: Some(asked), .. } => {
                 wait = asked.max(growing).min(end.saturating_duration_since(Instant::now()))
             }
-            // Whatever is wrong with the question says nothing about the batch.
+            // A failed request says nothing about the batch.
             _ => {}
         }
     }
     later.so_far
 }
 
-/// The answer to a question that is asked after a pause.
+/// Sends a status request after a pause.
 async fn ask(http: &Http, api: &dyn Api, later: &Later, pause: Duration) -> Option<Answer> {
     tokio::time::sleep(pause).await;
     let mut renewals = RENEWALS;

@@ -1,4 +1,4 @@
-//! Answers that are not the API's: redirects, and pages for people.
+//! Answers in a foreign form: redirects and web pages.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,8 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 
 impl Http {
-    /// What an answer means before any adapter looks at it.
+    /// Interprets an answer that is not in the API's form; `None` if the adapter should interpret
+    /// it.
     pub(super) fn foreign(&self, answer: &Answer) -> Option<Read> {
         let page = || {
             answer.refusal(
@@ -29,7 +30,7 @@ impl Http {
                 .and_then(|to| self.base.join(to).ok());
             let host = to.as_ref().map_or("elsewhere", |to| to.host_str().unwrap_or("elsewhere"));
             let words = format!(
-                "a redirect to {host}, which is never followed: is base_url the service's API?"
+                "a redirect to {host}, which mailbatch does not follow: is base_url the service's API?"
             );
             return Some(Read::Stop(Refusal {
                 detail: words,
@@ -44,8 +45,8 @@ impl Http {
             ..page()
         };
         match answer.status {
-            // Who has answered as the API before may have taken the mail, and a gateway may have
-            // replaced its reply.
+            // This address has answered in the API's form before. The mail may have been accepted,
+            // and a gateway may have replaced the reply.
             status if status.is_success() && self.is_the_api.load(Ordering::Acquire) => {
                 Some(Read::Doubt(page()))
             }

@@ -1,21 +1,21 @@
-//! How a claim is handed over to an API: where batches are repeated and waited for;
-//! [`pieces`](super::pieces) cuts them.
+//! How a claim is submitted to an API: repeats, waits and verdicts. [`pieces`](super::pieces)
+//! divides a claim into requests.
 //!
-//! The rules it keeps:
-//! - A repeat after doubt is the same bytes under the same key, within a minute of the first
-//!   attempt, and only where the service knows keys.
-//! - A service that takes nothing of a request for as long as the wire has patience has failed; a
-//!   wait that it names is throttling.
-//! - After doubt only an answer about each member settles anything: a refusal of the repeat says
-//!   nothing about the first request, unless the service marks it as what it had answered to the
-//!   first.
-//! - A replay begins in doubt, and is never cut.
-//! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its
-//!   own.
-//! - What is reported later is asked for by [`follow`]; the batch never goes again for it.
-//! - A request that is refused for its key goes again with one that was fetched anew, once.
-//! - No recipient is blamed for what is the service's: credentials, quota, a page instead of an
+//! The rules:
+//! - If the outcome of a request is unknown, the repeat has the same bytes and the same key. It is
+//!   sent within a minute of the first attempt, and only if the service supports idempotency keys.
+//! - A service that accepts nothing for as long as [`Wire::patience`] has failed. A wait that the
+//!   service names is throttling.
+//! - An unknown outcome is settled only by an answer about each member. A refusal of the repeat
+//!   says nothing about the first request, unless the service marks it as a repetition of its first
 //!   answer.
+//! - A replay starts with an unknown outcome and is never divided.
+//! - A batch is bisected only if nothing in it was accepted. Each half gets its own key.
+//! - Results that the service reports later are polled by [`follow`]; the batch is never sent again
+//!   for them.
+//! - If a service refuses the key, the request is repeated once with a key fetched again.
+//! - No recipient is charged with a problem of the service or account: credentials, quota, or a web
+//!   page instead of an answer.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -35,16 +35,16 @@ use crate::provider::{
 };
 use crate::replies::{Meaning, Place, Reading, classify};
 
-/// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
+/// How long after its first attempt a request may be repeated as part of the same submission.
 const SAME_HAND_OVER: Duration = Duration::from_secs(60);
-/// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a
-/// signal to stop is noticed meanwhile.
+/// The longest wait before a repeat. If the service asks for a longer wait, the members are
+/// returned, so that a signal to stop is noticed meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// How the code of a refusal begins that is about the size of a request.
+/// The start of the code of a refusal because of the request's size.
 const TOO_LARGE: &str = "413";
 
 impl Http {
-    /// Hands over one claim in as many requests as the API's limits demand.
+    /// Submits one claim in as many requests as the API's limits require.
     pub(in crate::provider) async fn hand_over(
         &self,
         claim: &Claim,
@@ -72,20 +72,20 @@ impl Http {
     }
 }
 
-/// Nothing more of the claim is to be begun.
+/// No further member of the claim may be begun.
 pub(super) struct Halt;
 
-/// One claim on its way.
+/// The state of a claim while it is submitted.
 pub(super) struct HandOver<'a> {
     pub(super) http: &'a Http,
     pub(super) api: &'a dyn Api,
     wire: &'a dyn Wire,
     pub(super) claim: &'a Claim,
-    /// The requests that are still to be made, by their members.
+    /// The requests that remain, each as its members.
     pub(super) todo: VecDeque<Vec<&'a Job>>,
     pub(super) reply: Reply,
-    /// A request was refused for its size, so that what is taken after it shows how large one may
-    /// be.
+    /// A request was refused because of its size. The next accepted request then shows which size
+    /// works.
     was_too_large: bool,
 }
 
@@ -93,11 +93,11 @@ pub(super) struct HandOver<'a> {
 enum Ended {
     Read(Read),
     NotWritten(Health),
-    /// The service named a wait that is too long to be waited for here.
+    /// The service named a wait that is too long to wait for here.
     TooLong(Duration, Refusal),
-    /// Nothing was taken for as long as a request is repeated.
+    /// Nothing was accepted within the time for repeats.
     UsedUp(Refusal),
-    /// The run stops while nothing has been taken.
+    /// The run stops, and nothing was accepted.
     Stopped(Refusal),
 }
 
@@ -155,8 +155,8 @@ impl<'a> HandOver<'a> {
                 self.settle_each(&going, verdicts);
                 Ok(())
             }
-            // It was refused the first time too; who is to blame was found out then, by other
-            // requests.
+            // The first request was refused too. Its members were then tried in other requests,
+            // which settle them.
             Ended::Read(Read::Unnamed(_)) if self.claim.is_replay && going.len() > 1 => Ok(()),
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
                 [job] => {
@@ -206,7 +206,7 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Waits, and returns nothing where the claim is withdrawn before.
+    /// Waits for a future; returns `None` if the claim is withdrawn first.
     async fn unless_withdrawn<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -215,8 +215,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Sends a request, again where that is safe, until something is known or the time for it is
-    /// over.
+    /// Sends a request, and repeats it if that is safe, until its result is known or its time has
+    /// ended.
     async fn exchange(&mut self, jobs: &[&Job], request: &Request) -> Ended {
         let first = Instant::now();
         let patience = self.wire.patience();
@@ -224,8 +224,8 @@ impl<'a> HandOver<'a> {
             .claim
             .is_replay
             .then(|| Refusal::new(Reason::NoReply, "", "the first request was not answered"));
-        // The key under which the request went that is in doubt: of a replay, the one that the
-        // provider was set up with.
+        // The key that was sent with the request whose outcome is unknown. A replay starts with the
+        // key that the provider was set up with.
         let mut key = 0;
         let mut wait = FIRST_WAIT;
         loop {
@@ -239,8 +239,7 @@ impl<'a> HandOver<'a> {
                 }
                 Err(refusal) => Err(Fault::NotWritten(Health::Stop(refusal))),
             };
-            // Who says that all is well and cannot be understood will say so again: repeating it
-            // proves nothing.
+            // An unreadable success would be unreadable again, so repeating it proves nothing.
             let is_final = matches!(&answered, Ok(answer) if answer.status.is_success());
             let is_the_firsts = matches!(&answered, Ok(answer) if self.api.is_replay(answer));
             let read = match answered {
@@ -270,7 +269,8 @@ impl<'a> HandOver<'a> {
                 (named @ (Read::Each(_) | Read::EachAndStop(..)), _) => return Ended::Read(named),
                 (Read::Later(later), _) => return Ended::Read(Read::Later(later)),
                 (Read::Again { wait: asked, refusal }, _) => {
-                    // No time at all is no wait. A clock cannot count to whatever a header may say.
+                    // A wait of zero counts as no wait. The maximum keeps the time within the
+                    // clock's range.
                     let named =
                         asked.filter(|asked| !asked.is_zero()).map(|asked| asked.min(LONGEST_WISH));
                     let left = patience.saturating_sub(first.elapsed());
@@ -297,14 +297,14 @@ impl<'a> HandOver<'a> {
                     held_up = refusal;
                 }
                 (Read::Doubt(refusal), _) => {
-                    // The first doubt is the one that matters; what comes after says why it could
-                    // not be lifted.
+                    // The first cause of the unknown outcome is reported. Later ones only explain
+                    // why a repeat did not resolve it.
                     doubt.get_or_insert(refusal);
                 }
                 (decided, None) => return Ended::Read(decided),
                 (decided, Some(_)) if is_the_firsts => return Ended::Read(decided),
-                // The repeat was refused for a reason of its own: the first request is as much in
-                // doubt as before.
+                // The repeat was refused for its own reason, so the outcome of the first request is
+                // still unknown.
                 (
                     Read::Stop(_) | Read::Unnamed(_) | Read::Named(_) | Read::TooMany(..),
                     Some(doubt),
@@ -317,8 +317,8 @@ impl<'a> HandOver<'a> {
             {
                 return Ended::Read(Read::Doubt(doubt.clone()));
             }
-            // What is certain is on record before the pause, in which the process may be killed;
-            // and before the repeat that it is on its way.
+            // The process may be killed during the pause, so a certain result is recorded before
+            // it. The next request is announced before it is sent.
             if doubt.is_none()
                 && let Err(error) =
                     jobs.iter().try_for_each(|job| self.wire.answered(job.id, &not_taken(&held_up)))
@@ -373,8 +373,9 @@ impl<'a> HandOver<'a> {
         ))
     }
 
-    /// Whether the request that is in doubt may be sent once more after `pause`: under its key,
-    /// within its hand-over, and within two thirds of the time for which the service knows the key.
+    /// Whether a request with an unknown outcome may be repeated after `pause`: within the minute
+    /// of its submission, and within two thirds of the time in which the service recognises its
+    /// key.
     fn may_repeat(&self, first: Instant, pause: Duration) -> bool {
         let Some(window) = self.api.limits().idempotency_window else { return false };
         let since_claim =
@@ -383,7 +384,7 @@ impl<'a> HandOver<'a> {
         first.elapsed() + pause <= SAME_HAND_OVER && since_claim + pause <= window * 2 / 3
     }
 
-    /// Goes slower where some of a request were throttled and the others taken.
+    /// Slows down if a service throttled some members of a request and accepted others.
     fn ease(&self, verdicts: &[Verdict]) {
         if verdicts.iter().any(|verdict| matches!(verdict, Verdict::NotTaken { refusal, .. } if refusal.reason == Reason::Rate)) {
             self.http.quiet_until().replace(Instant::now() + FIRST_WAIT);
@@ -391,7 +392,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Remembers how many went through where more were refused for the size of their request.
+    /// Remembers the size of an accepted request after a larger one was refused because of its
+    /// size.
     fn note_size(&mut self, verdicts: &[Verdict]) {
         let was_taken = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted { .. }));
         if !self.was_too_large || !was_taken {
@@ -408,7 +410,7 @@ impl<'a> HandOver<'a> {
         until.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
     }
 
-    /// Nothing was taken, and no member is to blame.
+    /// Returns members of which none was accepted and none is to blame.
     pub(super) fn refused(
         &mut self,
         jobs: &[&Job],
@@ -424,28 +426,28 @@ impl<'a> HandOver<'a> {
         jobs.iter().zip(verdicts).for_each(|(job, verdict)| self.settle(job, verdict));
     }
 
-    /// Records a verdict. Where the trace cannot be written, nothing more of the claim is begun.
+    /// Records a verdict. If the trace cannot be written, no further member of the claim is begun.
     pub(super) fn settle(&mut self, job: &Job, verdict: Verdict) {
-        // What was not answered is not recorded as answered.
+        // An unanswered message is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) {
             Ok(())
         } else {
             self.wire.answered(job.id, &verdict)
         };
         self.reply.items.push((job.id, verdict));
-        // The verdicts are known whatever becomes of the trace, so all of them are returned.
+        // The verdicts are known even if the trace failed, so all of them are returned.
         if let Err(error) = traced {
             self.reply.health = untraced(&error);
             self.todo.clear();
         }
     }
 
-    /// Records that a member was not taken, before it goes once more.
+    /// Records that a member was not accepted, before it is sent again.
     pub(super) fn trace(&mut self, job: &Job, verdict: &Verdict) -> Result<(), Halt> {
         self.wire.answered(job.id, verdict).or_else(|error| self.note_health(untraced(&error)))
     }
 
-    /// Records how the service does; goes on only where nothing is wrong with it.
+    /// Records the health of the service. Fails unless it is fine.
     fn note_health(&mut self, health: Health) -> Result<(), Halt> {
         if health == Health::Fine {
             return Ok(());
@@ -455,8 +457,8 @@ impl<'a> HandOver<'a> {
     }
 }
 
-/// A refusal whose words are known to be about us stops, whatever status and code an API gives it;
-/// a quota is no bad key.
+/// Stops the provider if the text of a refusal shows that it concerns the account, whatever status
+/// and code the API gives. A used-up quota is not an invalid key.
 fn about_us(read: Read, answer: &Answer) -> Read {
     let (Read::Stop(refusal) | Read::Unnamed(refusal) | Read::Again { wait: None, refusal }) =
         &read
@@ -476,7 +478,7 @@ fn about_us(read: Read, answer: &Answer) -> Read {
     }
 }
 
-/// What a refusal that is about us means for the provider.
+/// The provider's health after a refusal that concerns the account.
 fn stops(refusal: Refusal) -> Health {
     let refusal = without_addresses(refusal);
     if refusal.reason == Reason::Cap { Health::Exhausted(refusal) } else { Health::Stop(refusal) }

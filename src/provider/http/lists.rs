@@ -1,4 +1,4 @@
-//! Questions and lists that several services have in the same shape.
+//! Requests and lists that have the same form in several services.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -11,8 +11,8 @@ use super::client::Http;
 use super::request::Request;
 use crate::provider::account::{Finding, Ours, Theirs, Trouble};
 
-/// The path of a page of a list that is read by a cursor: `list?size`, and `&after=CURSOR` behind
-/// the first page.
+/// The path of a page of a list that is read by cursor: `list?size`, followed by `&after=CURSOR`
+/// from the second page on.
 pub(in crate::provider) fn page_path(
     list: &str,
     size: &str,
@@ -30,7 +30,7 @@ pub(in crate::provider) fn next_page(cursor: Option<String>) -> Option<String> {
     cursor.filter(|cursor| !cursor.is_empty())
 }
 
-/// A page of suppressions whose entries are under `data`.
+/// A page of suppressions with its entries in the field `data`.
 #[derive(Deserialize)]
 pub(in crate::provider) struct ListedPage<E = ListedAddress> {
     pub(in crate::provider) data: Vec<E>,
@@ -49,7 +49,7 @@ pub(in crate::provider) struct ListedAddress {
 }
 
 impl ListedAddress {
-    /// The entry in our terms. `origin` is what the service adds to the reason.
+    /// Converts the entry. `origin` is the service's addition to the reason.
     pub(in crate::provider) fn theirs(self, answer: &Answer, origin: &str) -> Theirs {
         Theirs {
             reason: suppression_reason(&self.reason),
@@ -61,8 +61,7 @@ impl ListedAddress {
 }
 
 impl Http {
-    /// What the API answers to a question, where it is a success and of this shape; and the answer
-    /// itself.
+    /// Sends a request and parses its successful answer; also returns the answer itself.
     pub(in crate::provider) async fn fetch<T: DeserializeOwned>(
         &self,
         api: &dyn Api,
@@ -72,7 +71,8 @@ impl Http {
         Ok((parsed(&answer)?, answer))
     }
 
-    /// Whether the key is accepted, where nothing can be asked but a list (`what`).
+    /// Checks the key with a request for the list named `what`, for an API that offers no other
+    /// check.
     pub(in crate::provider) async fn examine_key(
         &self,
         api: &dyn Api,
@@ -85,8 +85,8 @@ impl Http {
         }
     }
 
-    /// Adds suppressions, each in a request of its own. `is_there` is the status for an address
-    /// that the service has already.
+    /// Adds suppressions, each in a separate request. `is_there` is the status for an address that
+    /// the service already has.
     pub(in crate::provider) async fn push_each(
         &self,
         api: &dyn Api,

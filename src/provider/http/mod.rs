@@ -1,12 +1,12 @@
-//! What all HTTP providers share: the client, its settings, and the one way in which a claim is
-//! handed over ([`hand_over`]).
+//! The parts that all HTTP providers share: the client, its settings, and the submission of a claim
+//! ([`hand_over`]).
 //!
-//! The rules it keeps: a request goes to `base_url` and nowhere else, redirects included; it goes
-//! once unless this module decides otherwise; a reply is read to a limit; no secret and, at the
-//! default level, no address leaves it.
+//! The rules: a request is sent only to `base_url`, and redirects are never followed. Only this
+//! module decides to repeat a request. The size of a reply is limited. No error or log contains a
+//! secret, and no address appears in logs at the default level.
 //!
-//! An adapter is a [`Service`] with an [`Api`]: it says what a request for some members looks like
-//! and what an answer means. It never sends by itself.
+//! An adapter is a [`Service`] with an [`Api`]: it builds the request for given members and
+//! interprets the answer. It never sends a request itself.
 
 mod answer;
 mod api;

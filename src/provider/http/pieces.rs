@@ -1,7 +1,7 @@
-//! How what is left of a claim is cut into requests.
+//! Divides the rest of a claim into requests.
 //!
-//! The rule it keeps: members that were not taken go first, in requests of their own, before what
-//! has not been tried.
+//! Members that were not accepted are sent first, in their own requests, before members that have
+//! not been tried.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -16,8 +16,7 @@ use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, Verdict, without_addresses};
 
 impl<'a> HandOver<'a> {
-    /// The request for these members; `None` where they have been settled or cut into pieces
-    /// instead.
+    /// Builds the request for these members; `None` if they were settled or divided instead.
     pub(super) fn request(&mut self, jobs: &[&'a Job]) -> Result<Option<Request>, Halt> {
         let most = self.api.limits().bytes;
         let (refusal, pieces) = match self
@@ -27,15 +26,15 @@ impl<'a> HandOver<'a> {
         {
             Ok((bytes, request)) if bytes <= most => return Ok(Some(request)),
             Ok((bytes, _)) => {
-                let words = format!("the request has {bytes} bytes, the service takes {most}");
+                let words = format!("the request has {bytes} bytes, the service accepts {most}");
                 (Refusal::new(Reason::Content, "", words), bytes.div_ceil(most.max(1)))
             }
             Err(Inexpressible(refusal)) => (refusal, 2),
         };
         match jobs {
-            // What does not go stays in doubt.
+            // A replay that cannot be built is not sent, so its outcome stays unknown.
             _ if self.claim.is_replay => {}
-            // Nothing has touched the wire, so there is nothing to be traced.
+            // Nothing was sent, so the trace needs no record.
             [job] => self.reply.items.push((job.id, Verdict::Rejected(refusal))),
             _ if self.sort_apart(jobs) => {}
             _ => self.cut(jobs, pieces),
@@ -43,8 +42,8 @@ impl<'a> HandOver<'a> {
         Ok(None)
     }
 
-    /// Settles those who were refused by name, and puts the others in front of what is still to be
-    /// done.
+    /// Settles the members that the answer refused by name, and puts the others at the front of the
+    /// queue.
     pub(super) fn without(
         &mut self,
         jobs: &[&'a Job],
@@ -53,14 +52,19 @@ impl<'a> HandOver<'a> {
         let mut refused: BTreeMap<usize, Refusal> =
             refused.into_iter().filter(|(place, _)| *place < jobs.len()).collect();
         let mut others = Vec::with_capacity(jobs.len());
-        let others_fate = Refusal::new(Reason::Session, "", "refused with others of its request");
+        let others_fate = Refusal::new(
+            Reason::Session,
+            "",
+            "refused together with other messages of its request",
+        );
         for (place, job) in jobs.iter().copied().enumerate() {
             match refused.remove(&place) {
                 Some(refusal) => self.settle(job, Verdict::Rejected(refusal)),
                 None => others.push(job),
             }
         }
-        // If the answer names no member of the request, sending the others again would never end.
+        // If the answer names no member of the request, repeating it for the others would never
+        // end.
         if others.len() == jobs.len() {
             return self.refused(jobs, &others_fate, Health::Fine);
         }
@@ -71,8 +75,8 @@ impl<'a> HandOver<'a> {
         Ok(())
     }
 
-    /// Puts members in front of what is still to be done, those of each kind together; false where
-    /// all are of one kind.
+    /// Puts members at the front of the queue, grouped by [`Api::kind_of`]. Returns false if all
+    /// have the same kind.
     fn sort_apart(&mut self, jobs: &[&'a Job]) -> bool {
         let mut kinds: BTreeMap<u64, Vec<&'a Job>> = BTreeMap::new();
         jobs.iter().for_each(|job| kinds.entry(self.api.kind_of(job)).or_default().push(job));
@@ -83,16 +87,15 @@ impl<'a> HandOver<'a> {
         true
     }
 
-    /// Puts members in front of what is still to be done in requests of at most so many, and
-    /// remembers the number.
+    /// Puts members at the front of the queue in requests of at most `most` recipients, and
+    /// remembers that limit.
     pub(super) fn smaller(
         &mut self,
         jobs: &[&'a Job],
         most: usize,
         refusal: &Refusal,
     ) -> Result<(), Halt> {
-        // An account that is allowed none, or fewer than it says, would have the request go for
-        // ever.
+        // A limit of zero, or one that the request already keeps, would repeat the request forever.
         if most == 0 || most >= jobs.len() || self.claim.is_replay {
             return self.refused(jobs, refusal, Health::Stop(without_addresses(refusal.clone())));
         }
@@ -104,8 +107,7 @@ impl<'a> HandOver<'a> {
         Ok(())
     }
 
-    /// Cuts what is still to be done into requests of at most so many: it was cut for a larger
-    /// limit before.
+    /// Divides the queued requests again, because they were built for a larger limit.
     pub(super) fn cut_to(&mut self, most: usize) {
         let todo = std::mem::take(&mut self.todo);
         self.todo = todo
@@ -114,7 +116,7 @@ impl<'a> HandOver<'a> {
             .collect();
     }
 
-    /// Puts members in front of the remaining work, cut into `pieces` requests of about equal size.
+    /// Puts members at the front of the queue, divided into `pieces` requests of about equal size.
     pub(super) fn cut(&mut self, jobs: &[&'a Job], pieces: usize) {
         let pieces = pieces.max(2).min(jobs.len());
         for piece in (0..pieces).rev() {
@@ -124,8 +126,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// The key of a request: the claim's own where all its members go, else one that the members
-    /// make.
+    /// The key of a request: the claim's key if it has all members of the claim, else a hash of
+    /// that key and the request's members.
     fn key(&self, jobs: &[&Job]) -> String {
         if jobs.len() == self.claim.jobs.len() {
             return self.claim.key.clone();

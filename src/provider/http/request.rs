@@ -1,6 +1,6 @@
-//! One request to a service, as its adapter makes it.
+//! One request to a service, as its adapter builds it.
 //!
-//! The rule it keeps: the body is serialised once, so that whatever goes again goes byte for byte.
+//! The body is serialised once, so that a repeat has the same bytes.
 
 use std::io::Write as _;
 
@@ -12,19 +12,19 @@ use super::answer::Fault;
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
-/// The name of the one encoding in which bodies travel.
+/// The content encoding of compressed bodies.
 const GZIP: &str = "gzip";
 
-/// One request, its body serialised once.
+/// One request with its serialised body.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Request {
     pub(in crate::provider) method: Method,
-    /// From the first slash on, encoded already.
+    /// The path and query, already percent-encoded.
     pub(in crate::provider) path: String,
     pub(in crate::provider) headers: HeaderMap,
     pub(in crate::provider) body: Bytes,
-    /// The header of a success that says everything, so that a body which is cut off leaves no
-    /// doubt.
+    /// A response header that alone proves success. If a success has it, a truncated body does not
+    /// make the outcome unknown.
     pub(in crate::provider) decisive: Option<&'static str>,
 }
 
@@ -47,7 +47,7 @@ impl Request {
         }
     }
 
-    /// A POST of anything.
+    /// A POST with any content type.
     pub(in crate::provider) fn post(
         path: impl Into<String>,
         content_type: &'static str,
@@ -58,32 +58,32 @@ impl Request {
         Self { method: Method::POST, path: path.into(), headers, body: body.into(), decisive: None }
     }
 
-    /// The same whose success is known by this header alone.
+    /// The same request, with this header as proof of success.
     #[must_use]
     pub(in crate::provider) fn decided_by(self, header: &'static str) -> Self {
         Self { decisive: Some(header), ..self }
     }
 
-    /// The same by another method.
+    /// The same request with another method.
     #[must_use]
     pub(in crate::provider) fn by(self, method: Method) -> Self {
         Self { method, ..self }
     }
 
-    /// The same whose body travels in gzip. It is compressed on its way, so limits, keys and
-    /// repeats know the body alone.
+    /// The same request with a gzip body. Compression happens when the request is sent, so limits,
+    /// keys and repeats use the uncompressed body.
     #[must_use]
     pub(in crate::provider) fn in_gzip(self) -> Self {
         self.header("content-encoding", GZIP)
     }
 
-    /// The body as it goes over the wire.
+    /// The body as sent, compressed if the headers say so.
     pub(super) async fn wire_body(&self) -> Result<Bytes, Fault> {
         let body = self.body.clone();
         if self.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding != GZIP) {
             return Ok(body);
         }
-        // A batch of megabytes is no work for a thread that serves connections.
+        // Compressing a batch of megabytes would block a thread that serves connections.
         let compressed = tokio::task::spawn_blocking(move || {
             let mut encoder =
                 flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -100,11 +100,11 @@ impl Request {
         compressed.map(Bytes::from).map_err(|error| failed(error.to_string()))
     }
 
-    /// The same with another header.
+    /// The same request with another header.
     #[must_use]
     pub(in crate::provider) fn header(mut self, name: &'static str, value: &str) -> Self {
-        // A value that cannot be a header is a defect of the adapter, and the service will say that
-        // the header is missing.
+        // An invalid header value is a defect of the adapter. The service's reply will report the
+        // missing header.
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(HeaderName::from_static(name), value);
         }

@@ -1,4 +1,4 @@
-//! The key that goes with every request, as its header has it.
+//! The key that is sent with every request, as its header value.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,17 +7,17 @@ use reqwest::header::{HeaderName, HeaderValue};
 use crate::provider::renewable::{Current, Renewable};
 use crate::secret::Secret;
 
-/// A key and the header that it goes in.
+/// A key and the header that carries it.
 pub(super) struct SentKey {
     pub(super) header: HeaderName,
     pub(super) key: Renewable,
     form: Box<dyn Fn(&str) -> String + Send + Sync>,
-    /// The header's value, made once for each key, and the number of its key.
+    /// The header value of the current key, and the number of that key.
     made: Mutex<(HeaderValue, u64)>,
 }
 
 impl SentKey {
-    /// Sends what `form` makes of the key.
+    /// Sends the key in the format that `form` produces.
     pub(super) fn new(
         header: HeaderName,
         key: Renewable,
@@ -29,7 +29,8 @@ impl SentKey {
         Ok(Self { header, key, form: Box::new(form), made })
     }
 
-    /// What of the key in use must not be shown: itself, and what the header makes of it.
+    /// The forms of the current key that must never be shown: the key, and the last word of the
+    /// header value.
     pub(super) fn shown_nowhere(&self) -> [Secret; 2] {
         let Current { secret, .. } = self.key.current();
         let value = (self.form)(secret.expose());
@@ -37,9 +38,9 @@ impl SentKey {
         [secret, made]
     }
 
-    /// The value for the key in use, and the key's number.
+    /// The header value of the current key, and the number of the key.
     pub(super) fn value(&self) -> Result<(HeaderValue, u64), String> {
-        // The two are written together.
+        // The two are written together, so a poisoned lock's value is consistent.
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if self.key.number() != made.1 {
             let current = self.key.current();
@@ -51,7 +52,7 @@ impl SentKey {
 
 fn value(text: &str) -> Result<HeaderValue, String> {
     let mut value = HeaderValue::from_str(text)
-        .map_err(|_| "has a character that a header cannot hold".to_owned())?;
+        .map_err(|_| "has a character that is not allowed in a header".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -1,5 +1,5 @@
-//! A service that takes mail over HTTP: its adapter beside its API, and how both together are a
-//! provider.
+//! A service that accepts mail over HTTP. An adapter implements [`Service`] and [`Api`]; every such
+//! adapter is a [`Provider`].
 
 use std::future::ready;
 
@@ -11,7 +11,7 @@ use crate::provider::account::AccountApi;
 use crate::provider::contract::no_sandbox_mode;
 use crate::provider::{BoxFuture, Capabilities, Claim, Provider, Reply, Wire};
 
-/// What an adapter says of its service beside the API; the rest of a provider follows.
+/// What an adapter provides in addition to its API. Every type with this trait is a [`Provider`].
 pub(in crate::provider) trait Service: Api + AccountApi {
     /// The connections to the service.
     fn http(&self) -> &Http;
@@ -25,7 +25,7 @@ pub(in crate::provider) trait Service: Api + AccountApi {
     fn sandbox(&mut self, name: &str) -> Result<()> {
         Err(no_sandbox_mode(name))
     }
-    /// As [`Provider::account`]: the service's address and the secrets it is sent.
+    /// As [`Provider::account`]: a hash of the service's address and the secrets sent to it.
     fn account_hash(&self) -> Option<[u8; 32]> {
         Some(self.http().account())
     }

@@ -1,6 +1,6 @@
-//! The keys of mailbatch.toml that every HTTP provider has.
+//! The keys in mailbatch.toml that every HTTP provider accepts.
 //!
-//! The rule it keeps: no error repeats a value, for it may be a secret in the wrong place.
+//! An error never repeats a value, because the value may be a secret written under the wrong key.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::model::error::Result;
 use crate::provider::keys::Keys;
 use crate::provider::proxies;
 
-/// The keys that every HTTP provider has, and those of one.
+/// The keys that every HTTP provider accepts, followed by those of one kind.
 macro_rules! keys {
     ($($own:literal),*) => {
         &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", $($own),*]
@@ -18,22 +18,24 @@ macro_rules! keys {
 }
 pub(in crate::provider) use keys;
 
-/// The longest waits.
+/// The time limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
-    /// Looking the name up, connecting and the TLS handshake together.
+    /// Name lookup, connecting and the TLS handshake together.
     pub(super) connect: Duration,
-    /// Between two pieces of the answer, and before the first.
+    /// The wait before the first part of the answer, and between two parts.
     pub(super) read: Duration,
-    /// A whole request with its answer.
+    /// A whole request including its answer.
     pub(super) total: Duration,
 }
 
 impl Keys<'_> {
-    /// The table `options`, to be laid into each request. A field that mailbatch writes itself is
-    /// refused in any case and with any marks between its words, for services read `From` and
-    /// `reply-to` as they read `from` and `replyTo`; and a field that mailbatch adds its own to
-    /// (`shared`) in any spelling but that one, for it would stand beside ours.
+    /// Reads the table `options`, whose fields are added to each request.
+    ///
+    /// A field that mailbatch writes itself (`owned`) is refused in every spelling, regardless of
+    /// case and word separators: services read `From` and `reply-to` as `from` and `replyTo`. A
+    /// field to which mailbatch adds its own values (`shared`) must have exactly that spelling,
+    /// because another spelling would become a second field.
     pub(in crate::provider) fn options(
         &self,
         owned: &[&str],
@@ -63,7 +65,7 @@ impl Keys<'_> {
                 };
                 return Err(self
                     .error(&format!("options.{key}"), &what)
-                    .hint("take it out of options"));
+                    .hint("remove it from options"));
             }
             if let Some(own) = like(shared).filter(|own| own != key) {
                 return Err(self
@@ -74,32 +76,33 @@ impl Keys<'_> {
         Ok(map)
     }
 
-    /// Where the service is: scheme and host. Credentials go over TLS, except to this machine.
+    /// The service's scheme and host. Plain HTTP is accepted only for this machine, because it
+    /// would expose the credentials.
     pub(super) fn base_url(&self, default: &str) -> Result<Url> {
         let text = self.text("base_url")?.unwrap_or(default);
         let error = |what: &str| {
             self.error("base_url", what)
-                .hint(format!("write scheme and host alone, such as {default}"))
+                .hint(format!("write only scheme and host, such as {default}"))
         };
         let url = Url::parse(text).map_err(|_| error("not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(error("neither https nor http"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(error("holds a user; credentials have keys of their own"));
+            return Err(error("holds a user; write credentials under their own keys"));
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err(error("holds more than scheme and host"));
+            return Err(error("contains more than scheme and host"));
         }
         if url.scheme() == "http" && !proxies::is_loopback(&url) {
             return Err(error(
-                "the key would travel unencrypted; only this machine itself is reached over http",
+                "the key would be sent unencrypted; http is allowed only for this machine",
             ));
         }
         Ok(url)
     }
 
-    /// The key `timeouts`.
+    /// Reads the key `timeouts`.
     pub(super) fn timeouts(&self) -> Result<Timeouts> {
         let [connect, read, total] = [10, 60, 120].map(Duration::from_secs);
         let mut timeouts = Timeouts { connect, read, total };
@@ -115,10 +118,10 @@ impl Keys<'_> {
     }
 }
 
-/// Every recipient has been screened, so no service may be given another address.
+/// Recipient fields, which `options` must not set: every recipient must be screened.
 const RECIPIENTS: [&str; 3] = ["to", "cc", "bcc"];
 
-/// A field's name without what services overlook: case, and marks between words.
+/// A field name without the differences that services ignore: case and word separators.
 pub(in crate::provider) fn bare(name: &str) -> String {
     name.chars()
         .filter(|c| !matches!(c, '_' | '-' | ' ') && !c.is_control())

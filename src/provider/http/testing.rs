@@ -1,11 +1,11 @@
-//! Answers for the tests of adapters, without a server.
+//! Creates answers for the tests of adapters, without a server.
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::Answer;
 
-/// An answer with these headers, as if it had come from the service.
+/// An answer with these headers, as if the service had sent it.
 pub(in crate::provider) fn answer(
     status: u16,
     headers: &[(&'static str, &str)],

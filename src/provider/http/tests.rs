@@ -1,5 +1,5 @@
-//! The rules of handing over, against a server that follows a script: one answer for each request,
-//! in order.
+//! Tests of the rules for submitting a claim, against a server with a script: one answer for each
+//! request, in order.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -26,13 +26,13 @@ use crate::secret::Secret;
 const FAILED: &str = "HTTP/1.1 500 Oh No\r\ncontent-length: 2\r\n\r\n{}";
 const REFUSED: &str = "HTTP/1.1 422 No\r\ncontent-length: 2\r\n\r\n{}";
 const TAKEN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-/// Takes the first of the request's members and nobody else.
+/// Accepts only the first member of the request.
 const ONE_TAKEN: &str = "HTTP/1.1 207 Some\r\ncontent-length: 2\r\n\r\n{}";
 const BUSY: &str = "HTTP/1.1 429 Slow\r\nretry-after: 0\r\ncontent-length: 2\r\n\r\n{}";
-/// Closes without a word.
+/// Closes the connection without an answer.
 const LOST: &str = "";
 
-/// A request as it came: its key and its body, and who it says it is from.
+/// A received request: its key, its body and its sender.
 type Seen = Arc<Mutex<Vec<((String, String), String)>>>;
 
 struct Server {
@@ -48,8 +48,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Answers one connection after the other, each request with the script's next line; the last
-    /// one again and again.
+    /// Serves one connection after another. Each request gets the next answer of the script; the
+    /// last answer is repeated.
     async fn start(script: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -112,7 +112,7 @@ async fn read(stream: &mut tokio::net::TcpStream) -> Option<((String, String), S
     }
 }
 
-/// An API whose requests are the members' local parts, and which takes everybody.
+/// An API whose requests are the members' local parts, and which accepts every member.
 struct Letters {
     limits: Limits,
 }
@@ -332,7 +332,7 @@ async fn a_refusal_that_no_documentation_has_stops_and_is_charged_to_no_recipien
             (vec!["1 not taken".to_owned(), "2 not taken".into(), "3 not taken".into()], 1),
             "{status}"
         );
-        // Payment is a matter of credit, which comes back.
+        // A 402 concerns the credit, which can be refilled.
         let is_quota = matches!(reply.health, Health::Exhausted(_));
         assert!(
             is_quota == (status == 402) && (is_quota || matches!(reply.health, Health::Stop(_))),
@@ -373,7 +373,7 @@ async fn throttling_is_waited_for_shortly_and_given_back_where_it_lasts() {
     let reply = http.hand_over(&members(&["a", "b"]), &Recorder::default(), &letters(true)).await;
     assert_eq!(words(&reply), ["1 not taken", "2 not taken"]);
     assert_eq!(reply.health, Health::SlowDown(Duration::from_secs(30)));
-    // Whoever comes next does not even ask.
+    // The next claim sends no request.
     let reply = http.hand_over(&members(&["c"]), &Recorder::default(), &letters(true)).await;
     assert!(
         reply.items.is_empty()
@@ -415,7 +415,7 @@ async fn pages_and_redirects_are_a_wrong_address() {
             reply.health
         );
     }
-    // Once it has answered as the API, a page in its place may hide that the mail was taken.
+    // After an answer in the API's format, a web page may hide that the mail was accepted.
     let server = Server::start(&[TAKEN, PAGE]).await;
     let reply = send(&server, &["a", "b", "c", "d", "e"], false, &Recorder::default()).await;
     assert_eq!(words(&reply).last().map(String::as_str), Some("5 unknown"));
@@ -492,7 +492,7 @@ async fn a_byte_order_mark_before_the_answer_is_no_part_of_it() {
     assert_eq!(exchange().await.unwrap()["a"], 1);
 }
 
-/// An API that takes a batch as a whole, and tells later that everybody was accepted.
+/// An API that accepts a batch as a whole, and reports later that every member was accepted.
 struct Slow {
     limits: Limits,
     patience: Duration,

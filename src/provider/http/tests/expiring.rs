@@ -1,4 +1,4 @@
-//! Keys that expire: which are sent, and how often they are fetched.
+//! Tests of expiring keys: which ones are sent, and how often they are fetched.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,7 +6,8 @@ use super::*;
 use crate::provider::keys::Keys;
 use crate::provider::testing::expiring;
 
-/// The connections of an API whose key is fetched from these words in turn; and how often.
+/// The connections of an API whose key is fetched from these words in turn. Also returns the number
+/// of fetches.
 fn expiring_http(port: u16, words: &str) -> (Http, Arc<AtomicUsize>) {
     let keys =
         format!("base_url = \"http://127.0.0.1:{port}\"\napi_key = {{ command = \"{words}\" }}");
@@ -31,7 +32,7 @@ async fn a_key_that_is_refused_is_fetched_anew_and_the_request_goes_once_more() 
     let sent = ["key-1", "key-1", "key-2", "key-2", "key-3"].map(|key| format!("bearer {key}"));
     assert_eq!((server.authorized(), count.load(Ordering::SeqCst)), (sent.to_vec(), 3));
     assert_eq!(server.bodies(), ["a", "b", "b", "c", "c"]);
-    // What was refused is on record before it goes again.
+    // The refusal is recorded before the request is repeated.
     let events = ["slot 1", "crossing 1", "answered 1", "crossing 1", "answered 1"];
     assert_eq!(wire.events()[3..8], events);
 }
@@ -56,7 +57,7 @@ async fn a_fetched_key_that_is_refused_too_or_the_same_again_stops() {
     }
 }
 
-/// The fetched key may be of another account, which knows nothing of the first request.
+/// A key fetched later may belong to another account, which does not know the first request.
 #[tokio::test]
 async fn a_request_in_doubt_is_never_repeated_under_another_key() {
     let server = Server::start(&[LOST, EXPIRED, TAKEN]).await;
@@ -67,7 +68,7 @@ async fn a_request_in_doubt_is_never_repeated_under_another_key() {
         (server.authorized(), count.load(Ordering::SeqCst)),
         (vec!["bearer key-1".to_owned(); 2], 1)
     );
-    // Another claim has had a key fetched meanwhile.
+    // Another claim has fetched a new key meanwhile.
     let server = Server::start(&[EXPIRED, TAKEN, LOST, TAKEN]).await;
     let (http, _) = expiring_http(server.port, "key-1 key-2 key-3");
     let wire = Recorder::default();
