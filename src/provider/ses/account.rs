@@ -1,4 +1,4 @@
-//! What can be asked of SES about itself: the account, and the sender's identity.
+//! What SES's API reports about the account and the sender's identity.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -42,14 +42,14 @@ impl Account {
             );
         }
         let Some(Quota { most, rate, sent }) = &self.send_quota else {
-            return Finding::not_reported(About::Quota, "the account has no quota in it");
+            return Finding::not_reported(About::Quota, "the reply contains no quota");
         };
         let only = if self.production_access_enabled {
             ""
         } else {
-            "; the account may mail verified recipients and the simulator alone"
+            "; the account may mail only verified recipients and the simulator"
         };
-        // -1 is no limit.
+        // A limit of -1 means no limit.
         if *most < 0.0 {
             return Finding::good(
                 About::Quota,
@@ -98,7 +98,7 @@ impl AccountApi for Ses {
 }
 
 impl Ses {
-    /// An address is verified by itself or by its domain.
+    /// Checks the address, then its domain: either can be verified.
     async fn sender(&self, sender: &str) -> Finding {
         let domain = sender.rsplit_once('@').map_or(sender, |(_, domain)| domain);
         for identity in [sender, domain] {

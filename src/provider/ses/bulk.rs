@@ -1,19 +1,19 @@
-//! `SendBulkEmail`: up to 50 recipients in one request, by a template that stands in it and the
-//! values of each.
+//! `SendBulkEmail`: up to 50 recipients in one request, with an inline template and the values for
+//! each recipient.
 //!
 //! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html>, read on
 //!   2026-11-21.
 //! - Rendering: "SES doesn't escape HTML content when rendering the HTML template for a message"
-//!   (<https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html>), so a
-//!   value arrives as it is. A template inside the request knows simple substitution alone
-//!   (`EmailTemplateContent` in API_Template.html), and is refused where a name has more than
-//!   letters and digits (<https://github.com/aws/aws-sdk-js-v3/issues/6657>). A value that is
-//!   missing makes SES take the message and never deliver it, so every recipient has every value.
-//! - Limits: 1 MB for a template inside the request, 262,144 characters for the values of one
-//!   recipient, 15 headers with at most 995 characters of ASCII.
+//!   (<https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html>), so a value
+//!   is inserted unchanged. An inline template supports only simple substitution
+//!   (`EmailTemplateContent` in API_Template.html). SES refuses it if a name contains other characters
+//!   than letters and digits (<https://github.com/aws/aws-sdk-js-v3/issues/6657>). If a value is
+//!   missing, SES accepts the message and never delivers it, so every recipient has every value.
+//! - Limits: 1 MB for an inline template, 262,144 characters for the values of one recipient, 15
+//!   headers with at most 995 ASCII characters each.
 //!
-//! The rule it keeps: what SES would put together is what was rendered, byte for byte, or it goes
-//! by itself and whole. A message in which something reads as a template goes so too.
+//! The message that SES assembles must equal the rendered message byte for byte. Otherwise it is sent
+//! alone, as complete MIME. A message that contains template syntax is also sent alone.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -34,7 +34,8 @@ mod tests;
 pub(super) const PATH: &str = "/v2/email/outbound-bulk-emails";
 /// The most recipients of one request.
 pub(super) const RECIPIENTS: usize = 50;
-/// The fields of `options` that this request knows; with any other each message goes by itself.
+/// The fields of `options` that this request supports. With any other field, each message is sent
+/// alone.
 pub(super) const OPTIONS: [&str; 7] = [
     "ConfigurationSetName",
     "ConfigurationOverrides",
@@ -45,19 +46,19 @@ pub(super) const OPTIONS: [&str; 7] = [
     "TenantName",
 ];
 
-/// The most bytes of a request with a template inside.
+/// The most bytes of a request with an inline template.
 const MAX_BYTES: usize = 1_000_000;
 /// The most characters of one recipient's values.
 const MAX_VALUES: usize = 262_144;
 const MAX_HEADERS: usize = 15;
 const MAX_HEADER_NAME: usize = 126;
 const MAX_HEADER_VALUE: usize = 995;
-/// Of a header's name and value together.
+/// The most characters of a header's name and value together.
 const MAX_HEADER: usize = 996;
 const MAX_TAG: usize = 256;
 const MAX_FILE_NAME: usize = 255;
 const MAX_FILE_TYPE: usize = 78;
-/// What begins a variable.
+/// The start of a variable.
 const OPEN: &str = "{{";
 
 #[derive(Serialize)]
@@ -149,8 +150,8 @@ struct Header<'a> {
 }
 
 impl Ses {
-    /// The request for several recipients; fails where one of them cannot be in it, or they cannot
-    /// be in it together.
+    /// The request for several recipients. Fails if one of them cannot be sent in bulk, or if they
+    /// cannot share a request.
     pub(super) fn bulk(&self, jobs: &[&Job]) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
         let (Some(first), Some(content)) = (jobs.first(), contents.first()) else {
@@ -174,14 +175,15 @@ impl Ses {
             .iter()
             .map(|job| self.mailbox(job))
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| inexpressible("no To"))?;
+            .ok_or_else(|| inexpressible("the message has no To header"))?;
         let mut entries = Vec::with_capacity(jobs.len());
         for (((job, content), to), values) in
             jobs.iter().zip(&contents).zip(&mailboxes).zip(shared.variables())
         {
             entries.push(self.entry(job, content, to, values)?);
         }
-        let from = field_of(&first.message, "From").ok_or_else(|| inexpressible("no From"))?;
+        let from = field_of(&first.message, "From")
+            .ok_or_else(|| inexpressible("the message has no From header"))?;
         let template = Template {
             template_content: Parts { subject, text, html },
             template_data: "{}",
@@ -212,7 +214,9 @@ impl Ses {
     ) -> Result<Entry<'a>, Inexpressible> {
         let data = Value::Object(values).to_string();
         if data.chars().count() > MAX_VALUES {
-            return Err(inexpressible("what differs has more than 262,144 characters"));
+            return Err(inexpressible(
+                "the text that differs per recipient has more than 262,144 characters",
+            ));
         }
         Ok(Entry {
             destination: Destination { to_addresses: [to] },
@@ -228,7 +232,7 @@ impl Ses {
         })
     }
 
-    /// Who gets it, as the header To says it.
+    /// The recipient's mailbox as in the To header.
     fn mailbox(&self, job: &Job) -> Option<String> {
         let to = field_of(&job.message, "To")?;
         match self.simulator(job) {
@@ -241,12 +245,13 @@ impl Ses {
     }
 }
 
-/// What SES takes for a variable. A brace or a backslash beside it would make it something else.
+/// The variable syntax of SES. A brace or backslash next to a variable would change its meaning.
 fn mark() -> Mark {
     Mark { before: OPEN.into(), after: "}}", edges: &['{', '}', '\\'] }
 }
 
-/// What differs between members that cannot share a request.
+/// A hash of the properties that members of one request must have in common; 0 for a message that
+/// cannot be sent in bulk.
 pub(super) fn kind_of(job: &Job) -> u64 {
     let Some(content) = job.content.as_deref().filter(|_| goes_in_bulk(job)) else { return 0 };
     let mut hash = DefaultHasher::new();
@@ -255,7 +260,7 @@ pub(super) fn kind_of(job: &Job) -> u64 {
     hash.finish().max(1)
 }
 
-/// Whether a message can be one of several in a request.
+/// Whether a message can share a request with others.
 fn goes_in_bulk(job: &Job) -> bool {
     let Some(content) = job.content.as_deref() else { return false };
     let texts = [&content.subject, &content.text].into_iter().chain(&content.html);
@@ -275,10 +280,10 @@ fn goes_in_bulk(job: &Job) -> bool {
             && file.name.is_ascii()
             && (1..=MAX_FILE_TYPE).contains(&file.content_type.len())
     };
-    // A template without a subject or a body is none.
+    // SES requires a subject and a body in a template.
     let has_parts =
         !content.subject.is_empty() && texts.clone().skip(1).any(|text| !text.is_empty());
-    // Whether SES looks for variables in headers as well is not documented.
+    // The documentation does not say whether SES replaces variables in headers.
     let headers = content.headers.iter().flat_map(|(name, value)| [name, value]);
     let reads_as_a_template =
         texts.chain(headers).any(|text| text.contains(OPEN) || text.contains('\0'));
@@ -289,7 +294,7 @@ fn goes_in_bulk(job: &Job) -> bool {
     {
         return false;
     }
-    // A redirected message still names in To the recipient that it was meant for.
+    // The To header of a redirected message still names the original recipient.
     let bare = |to: &str| {
         to.strip_suffix('>').and_then(|to| to.rsplit_once('<')).map_or(to, |(_, address)| address)
             == job.to.as_str()
@@ -311,7 +316,7 @@ fn is_alike(one: &Content, other: &Content) -> bool {
             || one.attachments == other.attachments)
 }
 
-/// A header of an encoded message in one line; `None` where there is none.
+/// A header of an encoded message, unfolded; `None` if it is missing.
 fn field_of(message: &[u8], name: &str) -> Option<String> {
     let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
     let head = str::from_utf8(&message[..end]).ok()?;
@@ -329,8 +334,8 @@ fn inexpressible(what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(Reason::Content, "", what))
 }
 
-/// `{"BulkEmailEntryResults":[{"Status":"SUCCESS","MessageId":"…"},{"Status":"INVALID_PARAMETER","Error":"…"}]}`,
-/// in the order of the entries.
+/// A successful answer, in the order of the entries:
+/// `{"BulkEmailEntryResults":[{"Status":"SUCCESS","MessageId":"…"},{"Status":"INVALID_PARAMETER","Error":"…"}]}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Results {
@@ -348,16 +353,16 @@ struct Outcome {
     message_id: Option<String>,
 }
 
-/// What became of an entry.
+/// The result of an entry.
 enum Fate {
     Known(Verdict),
-    /// The account is out of something, or the request names what is not there: no other recipient
-    /// is taken either.
+    /// The account has exceeded a limit, or the request names a missing resource: SES accepts no
+    /// other recipient either.
     Stop(Refusal),
 }
 
-/// What a 200 to so many entries means. Where there are not as many results, none of them says
-/// whose it is: nothing is concluded, and so no message goes again.
+/// Interprets a 200. If the number of results differs from the number of entries, they cannot be
+/// matched. The outcome is then unknown, so no message is sent again.
 pub(super) fn read(sent: usize, answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
     let Some(Results { bulk_email_entry_results: results }) = answer.json() else {
@@ -395,7 +400,8 @@ pub(super) fn read(sent: usize, answer: &Answer) -> Read {
     }
 }
 
-/// The names of the reference's prose and those of the wire differ for three of them.
+/// Three statuses are named differently in the reference's text and on the wire; both names are
+/// accepted.
 fn fate(Outcome { status, error, message_id }: Outcome, answer: &Answer) -> Fate {
     let status = status.unwrap_or_default();
     let error = error.unwrap_or_default();
@@ -428,7 +434,7 @@ fn fate(Outcome { status, error, message_id }: Outcome, answer: &Answer) -> Fate
         | "ACCOUNT_SUSPENDED"
         | "ACCOUNT_SENDING_PAUSED"
         | "CONFIGURATION_SET_SENDING_PAUSED" => Fate::Stop(refusal(Reason::Policy)),
-        // `FAILED` does not say how far it came, and what is not documented says even less.
+        // `FAILED` does not say whether the message was accepted, nor does an undocumented status.
         _ => {
             let Refusal { code, detail, .. } = refusal(Reason::NoReply);
             Fate::Known(Verdict::Unknown { detail: format!("{code} {detail}").trim().to_owned() })

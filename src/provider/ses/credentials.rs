@@ -1,18 +1,18 @@
-//! What a request is signed with.
+//! The AWS credentials that sign a request.
 
 use crate::secret::Secret;
 
-/// What a request is signed with.
+/// The AWS credentials that sign a request.
 #[derive(Clone, Debug)]
 pub(super) struct Credentials {
     pub(super) access_key_id: String,
     pub(super) secret_access_key: Secret,
-    /// Only temporary credentials have one.
+    /// Set only for temporary credentials.
     pub(super) session_token: Option<Secret>,
 }
 
 impl Credentials {
-    /// Whether they sign alike.
+    /// Whether both give the same signatures.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let token = |credentials: &Self| {
             credentials.session_token.as_ref().map(|token| token.expose().to_owned())
@@ -22,18 +22,20 @@ impl Credentials {
             && token(self) == token(other)
     }
 
-    /// What must never be seen.
+    /// The values that must never be shown.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.secret_access_key).chain(&self.session_token)
     }
 
-    /// Of the three values; fails with what is wrong about them.
+    /// Builds credentials from the three values. The error says what is wrong with them.
     pub(super) fn new([id, key, token]: [Option<Secret>; 3]) -> Result<Option<Self>, String> {
         let (id, key) = match (id, key) {
             (None, None) if token.is_none() => return Ok(None),
             (Some(id), Some(key)) => (id, key),
-            (None, _) => return Err("there is no access key id beside the rest".into()),
-            (_, None) => return Err("there is no secret access key beside the rest".into()),
+            (None, _) => return Err("there is no access key id, but other values are set".into()),
+            (_, None) => {
+                return Err("there is no secret access key, but other values are set".into());
+            }
         };
         let is_bare = |secret: &Secret| {
             !secret.expose().is_empty()
@@ -46,7 +48,7 @@ impl Credentials {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         {
-            return Err("a value is empty, or holds a space, a line break or another character that no AWS key has".into());
+            return Err("a value is empty, or contains a space, a line break or another character that no AWS key has".into());
         }
         Ok(Some(Self {
             access_key_id: id.expose().to_owned(),

@@ -2,18 +2,17 @@
 //!
 //! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>, read on
 //!   2026-11-21.
-//! - Limits: 40 MB of a message after base64. What may be sent a second and in 24 hours belongs to
-//!   the account and the region.
-//! - One request: `SendBulkEmail` for up to 50 recipients ([`bulk`]), unless `bulk = false`. What
-//!   it cannot carry goes as `SendEmail` with one recipient and our own message whole, so that
-//!   everything a message can hold is expressed.
+//! - Limits: 40 MB per message after base64. The limits per second and per 24 hours belong to the
+//!   account and the region.
+//! - One request: `SendBulkEmail` for up to 50 recipients ([`bulk`]), unless `bulk = false`. A message
+//!   that it cannot express is sent as `SendEmail` with one recipient and the complete MIME message.
 //! - Partial failure: a bulk request has a status for each entry. Any request may be refused as a
 //!   whole.
-//! - Idempotency: none. A request that was written and not answered leaves its recipient `Unknown`.
-//! - Quirks: what is wrong stands in the type of the error, not in the status: throttling comes as
-//!   400 or 429. Suppressed addresses are taken, and reported later. SES puts a Message-ID and a
-//!   Date of its own into what it delivers. The local part of an address must be ASCII. Each
-//!   request is signed with its time, so a clock that is wrong by minutes is refused.
+//! - Idempotency: none. If a written request gets no answer, its recipients are `Unknown`.
+//! - Quirks: the error's type decides, not the HTTP status: throttling is reported as 400 or 429.
+//!   Suppressed addresses are accepted, and reported later as events. SES replaces the Message-ID and
+//!   the Date of the messages it delivers. The local part of an address must be ASCII. Each request is
+//!   signed with its time, so SES refuses it if this machine's clock is wrong by minutes.
 
 mod account;
 mod bulk;
@@ -54,13 +53,13 @@ const PATH: &str = "/v2/email/outbound-emails";
 const LIMITS: Limits = Limits { recipients: 1, bytes: 40_000_000, idempotency_window: None };
 const BULK_LIMITS: Limits = Limits { recipients: bulk::RECIPIENTS, ..LIMITS };
 const CAPABILITIES: Capabilities = Capabilities { form: Form::Mime, ..http::capabilities(&LIMITS) };
-/// A claim is one request.
+/// With bulk requests, a claim is one request.
 const BULK_CAPABILITIES: Capabilities = Capabilities {
     form: Form::Both,
     max_recipients: bulk::RECIPIENTS,
     ..http::capabilities(&BULK_LIMITS)
 };
-/// What SES calls itself in signatures.
+/// The name of the service in signatures.
 const SERVICE: &str = "ses";
 const KEYS: [&str; 11] = [
     "region",
@@ -89,7 +88,7 @@ const OWNED: [&str; 7] = [
 /// SES's row in the table of providers.
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "ses",
-    summary: "Amazon SES: batches of 50 by templates, credentials as AWS's own tools find them",
+    summary: "Amazon SES: batches of 50 by templates, credentials from the usual AWS sources",
     keys: &KEYS,
     leaves_the_machine: true,
     webhooks: &[&webhook::WEBHOOK, &webhook::BARE],
@@ -102,17 +101,17 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct Ses {
     http: Http,
-    /// Whether recipients share requests.
+    /// Whether several recipients share a request.
     is_bulk: bool,
-    /// Whether everything goes to the mailbox simulator.
+    /// Whether every message is sent to the mailbox simulator.
     is_sandboxed: bool,
     region: String,
-    /// Scheme left out, the port only where it is not the scheme's own: as the client writes it.
+    /// The value of the Host header as the client writes it: without the default port.
     host: String,
     signer: Signer,
-    /// More fields of each request: `ConfigurationSetName`, `TenantName`, `EmailTags`.
+    /// Additional fields of each request: `ConfigurationSetName`, `TenantName`, `EmailTags`.
     options: serde_json::Map<String, Value>,
-    /// The tags among them.
+    /// The tags in `options`, sent with every message.
     tags: Vec<Value>,
 }
 
@@ -131,10 +130,10 @@ impl Ses {
         let alone = options.keys().find(|key| !bulk::OPTIONS.contains(&key.as_str()));
         let is_bulk = keys.flag("bulk", alone.is_none())?;
         if let Some(key) = alone.filter(|_| is_bulk) {
-            let what = format!("SendBulkEmail has no field {key}, which stands in options");
+            let what = format!("SendBulkEmail has no field {key}, but options sets it");
             return Err(keys
                 .error("bulk", &what)
-                .hint("leave bulk out; each message then gets its own request"));
+                .hint("remove bulk; each message then gets its own request"));
         }
         let host = match (http.base().host_str().unwrap_or_default(), http.base().port()) {
             (host, Some(port)) => format!("{host}:{port}"),
@@ -144,8 +143,7 @@ impl Ses {
         Ok(Self { http, is_bulk, is_sandboxed: false, region, host, signer, options, tags })
     }
 
-    /// Who gets a message in place of its recipient, where everything goes to the mailbox
-    /// simulator.
+    /// The simulator address that replaces the recipient in sandbox mode.
     fn simulator(&self, job: &Job) -> Option<String> {
         self.is_sandboxed
             .then(|| format!("success+{}@simulator.amazonses.com", http::correlation_id(job)))
@@ -175,7 +173,7 @@ impl Ses {
             ("host", self.host.as_str()),
             ("x-amz-date", date.as_str()),
         ];
-        // A question has no body, and so no type of one.
+        // A GET has no body, and therefore no content type.
         headers.retain(|(_, value)| !value.is_empty());
         headers.extend(
             credentials
@@ -202,7 +200,7 @@ impl Ses {
                 Refusal::new(
                     Reason::Auth,
                     "",
-                    "the credentials hold a character that a header cannot hold",
+                    "the credentials contain a character that is not allowed in a header",
                 )
             })?;
             value.set_sensitive(true);
@@ -221,14 +219,14 @@ impl Service for Ses {
         if self.is_bulk { &BULK_CAPABILITIES } else { &CAPABILITIES }
     }
 
-    /// The mailbox simulator takes everything in place of the recipients, with the correlation id
-    /// as its label.
+    /// Sends every message to the mailbox simulator instead of the recipients, labelled with the
+    /// correlation id.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
     }
 
-    /// Credentials change, and no request is known by a key.
+    /// None: the credentials change, and SES has no idempotency keys.
     fn account_hash(&self) -> Option<[u8; 32]> {
         None
     }
@@ -244,7 +242,7 @@ struct Mail<'a> {
     options: &'a serde_json::Map<String, Value>,
 }
 
-/// The envelope: whatever the message's headers say, it goes to no other address.
+/// The envelope. The message is sent only to this address, whatever its headers say.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Destination<'a> {
@@ -268,14 +266,14 @@ impl Api for Ses {
         if self.is_bulk { &BULK_LIMITS } else { &LIMITS }
     }
 
-    /// One recipient's message always goes whole.
+    /// A message for one recipient is always sent as complete MIME.
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
         let [job] = jobs else { return self.bulk(jobs) };
         if job.to.needs_smtputf8() {
             return Err(Inexpressible(Refusal::new(
                 Reason::BadAddress,
                 "",
-                "SES takes no local part that is not ASCII",
+                "SES accepts only addresses with an ASCII local part",
             )));
         }
         let simulator = self.simulator(job);
@@ -322,14 +320,14 @@ impl Api for Ses {
     }
 }
 
-/// The id of the access key that the request was signed with.
+/// The id of the access key that signed the request.
 fn access_key_of(answer: &Answer) -> Option<&str> {
     let (_, credential) =
         answer.authorization.as_ref()?.to_str().ok()?.split_once("Credential=")?;
     credential.split('/').next()
 }
 
-/// `{"MessageId":"010001…-000000"}`
+/// A successful answer: `{"MessageId":"010001…-000000"}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Taken {
@@ -354,14 +352,15 @@ fn accepted(jobs: &[&Job], answer: &Answer) -> Read {
     )
 }
 
-/// The type of an error without `Exception` at its end, which some types have in one place and not
-/// in another, and its words.
+/// An error: its type, without the suffix `Exception` that some types have only in some places, and
+/// its text.
 struct Failure {
     name: String,
     message: String,
 }
 
-/// `{"message":"…"}`, or with a capital; the type is here only where no header has it.
+/// The body of an error: `{"message":"…"}` or `{"Message":"…"}`. The type is in the body only if no
+/// header contains it.
 #[derive(Default, Deserialize)]
 struct Body {
     #[serde(default, rename = "__type")]
@@ -378,8 +377,8 @@ impl Failure {
         let header =
             Some(answer.header("x-amzn-errortype").to_owned()).filter(|kind| !kind.is_empty());
         let kind = header.or(body.kind).or(body.code).unwrap_or_default();
-        // `TooManyRequestsException:http://internal.amazon.com/…`,
-        // `com.amazonaws.ses#TooManyRequestsException`
+        // Examples: `TooManyRequestsException:http://internal.amazon.com/…`,
+        // `com.amazonaws.ses#TooManyRequestsException`.
         let kind = kind.split(':').next().unwrap_or_default();
         let kind = kind.rsplit('#').next().unwrap_or_default().trim();
         Self {
@@ -393,13 +392,14 @@ fn is_expired(name: &str) -> bool {
     matches!(name, "ExpiredToken" | "RequestExpired")
 }
 
-/// Decided by the type: "Maximum sending rate exceeded" comes with 400 as well as with 429.
+/// Interprets an error by its type, because "Maximum sending rate exceeded" is reported with 400
+/// and with 429.
 fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     let refusal = |reason: Reason| answer.refusal(reason, name, message);
     let slow_down = || Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Rate) };
     match name {
-        // What only prose distinguishes: "Daily message quota exceeded" and "Maximum sending
-        // rate exceeded".
+        // Only the text distinguishes "Daily message quota exceeded" from "Maximum sending rate
+        // exceeded".
         "LimitExceeded" | "TooManyRequests" | "Throttling"
             if message.to_ascii_lowercase().contains("quota exceeded") =>
         {
@@ -430,8 +430,8 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
         "BadRequest" | "Validation" | "ValidationError" | "InvalidParameterValue" => {
             Read::Unnamed(refusal(blames(message)))
         }
-        // Documented as a request that never came in whole; but a server that says so may have
-        // received more than it knows.
+        // The documentation says that the request was not received completely. A server that
+        // reports this may still have received it.
         "RequestTimeout" => Read::Doubt(refusal(Reason::NoReply)),
         "ServiceUnavailable" if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
@@ -440,10 +440,10 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     }
 }
 
-/// Whether it is the sender that is not verified, which only prose says: "Email address is not
-/// verified. The following identities failed the check in region EU-WEST-1: news@acme.example,
-/// ann@x.example". In the sandbox recipients must be verified as well; one who is not is refused
-/// alone.
+/// Whether the sender is not verified, which only the text states: "Email address is not verified.
+/// The following identities failed the check in region EU-WEST-1: news@acme.example,
+/// ann@x.example". In the SES sandbox, recipients must be verified too; an unverified recipient is
+/// refused alone.
 fn is_unverified_sender(jobs: &[&Job], message: &str) -> bool {
     let Some((_, identities)) = message
         .split_once("identities failed the check in region")
@@ -464,7 +464,7 @@ fn is_unverified_sender(jobs: &[&Job], message: &str) -> bool {
     identities.split(',').any(|identity| !recipients.contains(&bare(identity)))
 }
 
-/// Whether the words name the sender and not the recipient: "Did not have authority to send from
+/// Whether the text names the sender and not the recipient: "Did not have authority to send from
 /// email news@acme.example".
 fn names_the_sender(jobs: &[&Job], message: &str) -> bool {
     let message = message.to_ascii_lowercase();
@@ -472,9 +472,9 @@ fn names_the_sender(jobs: &[&Job], message: &str) -> bool {
     jobs.iter().all(|job| job.envelope_sender.as_ref().is_some_and(names) && !names(&job.to))
 }
 
-/// What a request was refused for, which only prose says: "Missing final '@domain'", "Domain
+/// The reason for a refused request, which only the text states: "Missing final '@domain'", "Domain
 /// contains illegal character", "Local address contains control or whitespace", "Illegal address".
-/// The recipient's address is the only one outside the message.
+/// The recipient's is the only address outside the message.
 fn blames(message: &str) -> Reason {
     let message = message.to_ascii_lowercase();
     if message.contains("address") || message.contains("domain") {

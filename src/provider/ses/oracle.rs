@@ -1,5 +1,5 @@
-//! Signatures held against those of botocore, which signs as AWS's own tools do. Python and
-//! botocore are skipped where they are missing.
+//! Compares signatures with those of botocore, which signs as AWS's own tools do. The test is
+//! skipped if Python or botocore is missing.
 
 #[path = "../../../tests/it/faults/draws.rs"]
 mod draws;
@@ -18,7 +18,7 @@ use super::signature::{Signed, authorization};
 use crate::secret::Secret;
 
 const REQUESTS: usize = 200;
-/// Everything that stands for itself in a path or a query, and what must be encoded there.
+/// Characters that are literal in a path or query, and characters that must be encoded.
 const CHARACTERS: &[char] = &[
     'a', 'Z', '0', '9', '-', '_', '.', '~', '@', '+', ' ', '=', '&', '%', ':', 'é', '/', '*', '\'',
     '日',
@@ -29,7 +29,7 @@ fn word(draws: &mut Draws, characters: &[char], most: u64) -> String {
     (0..=draws.below(most)).map(|_| *draws.one_of(characters)).collect()
 }
 
-/// Encoded as a part of a path or a query is on the wire.
+/// Encodes a part of a path or query as it is sent.
 fn encoded(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
@@ -43,7 +43,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-/// A request as botocore is asked about it.
+/// A generated request, in the form that the botocore script expects.
 fn generated(draws: &mut Draws) -> Value {
     let letters: Vec<char> =
         ('a'..='z').chain('A'..='Z').chain('0'..='9').chain("/+=".chars()).collect();
@@ -55,7 +55,7 @@ fn generated(draws: &mut Draws) -> Value {
     ]))
     .to_owned();
     if draws.below(2) == 0 {
-        // No part of dots alone, which a client takes out before it signs.
+        // A path segment of dots only would be removed by a client before signing.
         path.push_str(&format!("/x{}", encoded(&word(draws, CHARACTERS, 20))));
     }
     let pairs: Vec<String> = (0..draws.below(4))
@@ -116,7 +116,7 @@ fn ours(asked: &Value) -> String {
     authorization(&credentials, text("region"), text("service"), text("at"), &signed)
 }
 
-/// What botocore makes of the same requests; `None` where it is missing.
+/// The signatures of botocore for the same requests; `None` if botocore is missing.
 fn theirs(asked: &[Value]) -> Option<Vec<String>> {
     let library = require::unpacked().join("aws");
     if !library.join("botocore").is_dir() {

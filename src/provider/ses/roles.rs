@@ -1,15 +1,15 @@
-//! Credentials of the role that a container or an instance has, from the service beside it that AWS
-//! runs for that.
+//! Credentials of the role that a container or an instance has, from the AWS service that provides
+//! them on the same host.
 //!
 //! - Containers:
 //!   <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 //! - Instances:
 //!   <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>,
-//!   version 2 alone, where every question needs a token that a PUT gives.
+//!   version 2 only, in which every request needs a token obtained by a PUT.
 //!
-//! The rules it keeps: plain http goes only to this machine and to the addresses that AWS names,
-//! and never through a proxy; a question ends within a second; no error holds a path, which may be
-//! a secret, nor anything of an answer.
+//! The rules: plain HTTP is used only to this machine and to the addresses that AWS names, and never
+//! through a proxy. A request times out after a second. No error contains a path, which may be secret,
+//! or any part of an answer.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,36 +26,35 @@ use crate::model::shown::Shown;
 use crate::provider::ProviderSettings;
 use crate::secret::Secret;
 
-/// Where the agent of containers answers to a relative URI.
+/// The address of the container agent, for a relative URI.
 const AGENT: &str = "http://169.254.170.2";
-/// The hosts besides this machine itself that may be asked over plain http, as AWS's own tools have
-/// them.
+/// The hosts other than this machine that may be asked over plain HTTP, as in AWS's own tools.
 const AGENTS: [&str; 4] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost"];
-/// Where an instance's metadata are.
+/// The addresses of the instance metadata service.
 const METADATA: &str = "http://169.254.169.254";
 const METADATA_IPV6: &str = "http://[fd00:ec2::254]";
 const TOKEN_PATH: &str = "/latest/api/token";
 const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
-/// For how long a token of the metadata service is good, in seconds: the longest that it gives.
+/// The requested lifetime of a metadata token in seconds: the longest that the service allows.
 const TOKEN_LIFE: &str = "21600";
 const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-/// The longest that a question takes.
+/// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a container's agent is asked; it may just be starting.
+/// How often a container's agent is asked, because it may still be starting.
 const ATTEMPTS: u32 = 3;
 /// The most bytes of an answer; credentials have about 2,000.
 const MAX_ANSWER: usize = 64 * 1024;
-/// So long before they expire credentials are fetched anew.
+/// How long before their expiry credentials are fetched again.
 const BEFORE: Duration = Duration::from_secs(600);
-/// So long at least they are used, whatever they say.
+/// The shortest time for which fetched credentials are used, even if they expire earlier.
 const LEAST: Duration = Duration::from_secs(60);
 
-/// A role, and who knows its credentials.
+/// A role, and the service that provides its credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Role {
     place: Place,
-    /// What was looked into before, in words.
+    /// Describes the sources searched before, for error messages.
     before: String,
 }
 
@@ -65,24 +64,24 @@ enum Place {
     Instance { base: Url },
 }
 
-/// What the agent of a container wants to see.
+/// The token that a container's agent expects.
 #[derive(Clone, Debug)]
 enum Token {
     Fixed(Secret),
-    /// Read each time, for it changes.
+    /// Read before each request, because the file changes.
     File(PathBuf),
 }
 
-/// Credentials, and for how long they are to be used before they are fetched anew.
+/// Credentials, and how long to use them before they are fetched again.
 pub(super) struct Fetched {
     pub(super) credentials: Credentials,
     pub(super) keep: Duration,
 }
 
 impl Role {
-    /// The role of the environment: the container's where a variable names its agent, else the
-    /// instance's; `None` where metadata are turned off. `before` is what was looked into without
-    /// success. Fails with the variable that is wrong, and why.
+    /// The role of the environment: the container's if a variable names its agent, else the
+    /// instance's. `None` if instance metadata are disabled. `before` describes the sources already
+    /// searched. The error names the wrong variable and the reason.
     pub(super) fn of(settings: &ProviderSettings, before: String) -> Result<Option<Self>, String> {
         let variable =
             |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
@@ -100,7 +99,7 @@ impl Role {
             if !may_be_asked(&url) {
                 let hosts = AGENTS.join(", ");
                 return Err(format!(
-                    "{name} names {}, and over http only this machine and {hosts} are asked",
+                    "{name} names {}; over http, only this machine and {hosts} are allowed",
                     url.host_str().unwrap_or_default()
                 ));
             }
@@ -127,7 +126,7 @@ impl Role {
         Ok(Some(Self { place: Place::Instance { base }, before }))
     }
 
-    /// Asks for the credentials; fails with all that was looked into, in order.
+    /// Fetches the credentials. The error lists all searched sources in order.
     pub(super) async fn fetch(&self) -> Result<Fetched, String> {
         let client = client()?;
         let (who, fetched) = match &self.place {
@@ -166,7 +165,7 @@ fn may_be_asked(url: &Url) -> bool {
     url.scheme() == "https" || url.scheme() == "http" && (is_loopback || AGENTS.contains(&host))
 }
 
-/// Scheme, host and port; the rest of a URL may be a secret.
+/// The scheme, host and port of a URL. The rest may be a secret.
 fn authority(url: &Url) -> String {
     format!("{}://{}", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default())
 }
@@ -194,7 +193,7 @@ impl Token {
                 .map_err(|error| format!("its token: {}: {error}", path.shown()))?,
         };
         let mut value = HeaderValue::from_str(text.trim_end())
-            .map_err(|_| "its token has a character that a header cannot hold")?;
+            .map_err(|_| "its token has a character that is not allowed in a header")?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -212,13 +211,14 @@ async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
             .header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFE),
     )
     .await?;
-    let mut token = HeaderValue::from_str(token.trim()).map_err(|_| "it gives no token")?;
+    let mut token = HeaderValue::from_str(token.trim()).map_err(|_| "it returns no valid token")?;
     token.set_sensitive(true);
     let get =
         |path: &str| asked(client.get(at(path)).header("x-aws-ec2-metadata-token", token.clone()));
-    let role = get(ROLE_PATH).await.map_err(|why| format!("asked for the role: {why}"))?;
+    let role =
+        get(ROLE_PATH).await.map_err(|why| format!("the request for the role failed: {why}"))?;
     let role = role.lines().next().unwrap_or_default().trim();
-    // IAM's own rule for names of roles; anything else would lead to another path.
+    // IAM's rule for the names of roles. Any other character could change the path.
     if role.is_empty()
         || role.starts_with('.')
         || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
@@ -228,7 +228,7 @@ async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
     Answer::read(&get(&format!("{ROLE_PATH}{role}")).await?)
 }
 
-/// The text of an answer with 200.
+/// The text of an answer with status 200.
 async fn asked(request: RequestBuilder) -> Result<String, String> {
     let in_words = |error: &reqwest::Error| {
         if error.is_timeout() { "no answer within a second" } else { "no connection" }.to_owned()
@@ -247,7 +247,7 @@ async fn asked(request: RequestBuilder) -> Result<String, String> {
     String::from_utf8(body).map_err(|_| "the answer is not text".into())
 }
 
-/// What both services answer:
+/// The answer of both services:
 /// `{"AccessKeyId":"…","SecretAccessKey":"…","Token":"…","Expiration":"2026-11-21T18:00:00Z"}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -262,12 +262,12 @@ struct Answer {
 
 impl Answer {
     fn read(text: &str) -> Result<Fetched, String> {
-        // What serde says could hold a value.
+        // An error of the JSON parser could contain a secret value.
         let Ok(answer) = serde_json::from_str::<Self>(text) else {
             return Err("the answer cannot be read".into());
         };
         if answer.code.is_some_and(|code| code != "Success") {
-            return Err("it has no credentials for the role".into());
+            return Err("it returns no credentials for the role".into());
         }
         let keep = match answer.expiration.map(|at| at.parse::<Timestamp>()) {
             None => return Err("the answer has no Expiration".into()),
@@ -280,12 +280,12 @@ impl Answer {
         )?;
         let credentials = credentials
             .filter(|credentials| credentials.session_token.is_some())
-            .ok_or("the answer has no credentials in it")?;
+            .ok_or("the answer contains no credentials")?;
         Ok(Fetched { credentials, keep })
     }
 }
 
-/// For how long credentials that expire `at` are used.
+/// How long credentials that expire `at` are used.
 fn keep(at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(now)).unwrap_or_default().saturating_sub(BEFORE).max(LEAST)
 }

@@ -1,7 +1,7 @@
-//! Signature Version 4 of AWS: what proves that a request comes from the holder of the secret key.
+//! AWS Signature Version 4, which proves that a request comes from the holder of the secret key.
 //!
-//! The rule it keeps: the same request, credentials and time give the same signature, and the
-//! secret key never leaves this module.
+//! The same request, credentials and time give the same signature. The secret key never leaves this
+//! module. Documentation:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>,
 //! read on 2026-11-21.
 
@@ -13,18 +13,18 @@ use super::credentials::Credentials;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What a signature is about.
+/// The parts of a request that a signature covers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Signed<'a> {
     pub(super) method: &'a str,
-    /// From the first slash on, with the query, encoded already.
+    /// The path and query, already percent-encoded.
     pub(super) path: &'a str,
-    /// Names in lowercase and in alphabetical order, each once; `host` and `x-amz-date` among them.
+    /// Lowercase names in alphabetical order, each once, including `host` and `x-amz-date`.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a [u8],
 }
 
-/// The value of the header `Authorization`. `at` is the time as `x-amz-date` has it:
+/// The value of the header `Authorization`. `at` is the time in the form of `x-amz-date`:
 /// `20150830T123600Z`.
 pub(super) fn authorization(
     credentials: &Credentials,
@@ -58,7 +58,7 @@ impl Signed<'_> {
         self.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
     }
 
-    /// The request in the one form that both sides can write.
+    /// The canonical form of the request, which the client and AWS build in the same way.
     fn canonical(&self) -> String {
         let (path, query) = self.path.split_once('?').unwrap_or((self.path, ""));
         let mut pairs: Vec<(&str, &str)> = query
@@ -84,11 +84,11 @@ impl Signed<'_> {
     }
 }
 
-/// What is escaped in a path: all but the unreserved characters and the slash.
+/// The characters escaped in a path: all but the unreserved characters and the slash.
 const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// A path encoded once more, which every service but S3 asks for.
+/// Encodes an already encoded path a second time, as every AWS service except S3 requires.
 fn encoded(path: &str) -> String {
     utf8_percent_encode(path, PATH).to_string()
 }
@@ -100,7 +100,7 @@ mod tests {
 
     const DATE: (&str, &str) = ("x-amz-date", "20150830T123600Z");
 
-    /// Signs as the published test suite of Signature Version 4 does.
+    /// Signs with the credentials of the published Signature Version 4 test suite.
     fn signature(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let credentials = Credentials {
             access_key_id: "AKIDEXAMPLE".into(),

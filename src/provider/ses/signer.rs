@@ -1,10 +1,10 @@
-//! The credentials in use: where they come from, and when newer ones are looked for.
+//! The credentials in use, and when newer ones are looked up.
 //!
-//! The rules it keeps: those of a role are fetched before the first request and anew before they
-//! expire; where that fails, those at hand are used for as long as SES takes them. After SES has
-//! called them expired, newer ones are looked for once, and again only after something was taken:
-//! where the newer ones have expired too, it is this machine's clock or the role that has to be
-//! mended.
+//! The rules: the credentials of a role are fetched before the first request, and again before they
+//! expire. If fetching fails, the current ones are used for as long as SES accepts them. After SES
+//! reports them as expired, newer ones are looked up once. Another lookup needs an accepted request
+//! in between: if the newer credentials have expired too, this machine's clock or the role must be
+//! fixed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::http::Http;
 
-/// So long after a failure the role is asked again, while there are credentials.
+/// How long to wait after a failed fetch before asking the role again, if there are credentials.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// Hands credentials out.
+/// Provides the credentials for each request.
 pub(super) struct Signer {
     role: Option<Role>,
     files: Option<Files>,
     state: Mutex<State>,
-    /// Held by the one that fetches.
+    /// The lock of the task that fetches.
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -34,15 +34,15 @@ pub(super) struct Signer {
 struct State {
     /// `None` until the role was asked.
     credentials: Option<Arc<Credentials>>,
-    /// When the role is to be asked again.
+    /// When the role must be asked again.
     due: Option<Instant>,
-    /// Whether others have been looked for because SES calls these, or those before, expired, and
-    /// nothing has been taken since.
+    /// Whether newer credentials were looked up after an expiry, and no request has been accepted
+    /// since.
     has_asked: bool,
 }
 
 impl State {
-    /// Whether this access key is the one at hand, as far as it is known.
+    /// Whether this access key is the current one, or is unknown.
     fn is_at_hand(&self, key: Option<&str>) -> bool {
         key.zip(self.credentials.as_ref()).is_none_or(|(key, at_hand)| key == at_hand.access_key_id)
     }
@@ -73,11 +73,11 @@ impl Signer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each field is replaced whole.
+        // Each field is replaced at once, so a poisoned lock's value is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The credentials to sign with, fetched where that is due.
+    /// The credentials to sign with, fetched first if that is due.
     pub(super) async fn current(&self, http: &Http) -> Result<Arc<Credentials>, Refusal> {
         if let Some(role) = &self.role
             && self.is_due()
@@ -91,7 +91,7 @@ impl Signer {
         self.at_hand().ok_or_else(|| Refusal::new(Reason::Auth, "", "no AWS credentials"))
     }
 
-    /// Those that were used last.
+    /// The credentials used last.
     pub(super) fn at_hand(&self) -> Option<Arc<Credentials>> {
         self.state().credentials.clone()
     }
@@ -118,7 +118,7 @@ impl Signer {
         }
     }
 
-    /// What was signed with this access key has been taken.
+    /// Records that SES accepted a request signed with this access key.
     pub(super) fn works(&self, key: Option<&str>) {
         let mut state = self.state();
         if state.is_at_hand(key) {
@@ -126,13 +126,13 @@ impl Signer {
         }
     }
 
-    /// Whether there are, or may be, newer credentials than those of this access key, which have
-    /// expired: the shared files are read again, the role is asked again.
+    /// Looks up newer credentials than those of this expired access key: reads the shared files
+    /// again, or schedules a request to the role. Returns whether a repeat may succeed.
     pub(super) fn renew(&self, key: Option<&str>, http: &Http) -> bool {
         let found = self.files.as_ref().map(Files::credentials);
         let mut state = self.state();
-        // It was signed before they were renewed; or another task has just got the same answer, and
-        // the role is being asked.
+        // The request was signed before the credentials were renewed, or another task has got the
+        // same answer and the role is already being asked.
         if !state.is_at_hand(key) || (self.role.is_some() && state.due.is_none()) {
             return true;
         }

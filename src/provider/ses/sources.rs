@@ -1,10 +1,10 @@
-//! Where SES credentials are found: in the provider's own keys, else where AWS's own tools look, in
-//! their order.
+//! Finds the credentials for SES: in the provider's own keys, else in the sources of AWS's own
+//! tools, in their order.
 //!
-//! The rules it keeps: the environment before the shared files, unless a profile is asked for by
-//! name, and the role of the container or the instance last; half a pair of keys is refused and
-//! never completed from elsewhere; a profile that needs a role, SSO or a program is refused by
-//! name; no error holds a value.
+//! The rules: the environment precedes the shared files, unless a profile is named. The role of the
+//! container or instance is last. If one key of a pair is missing, the pair is refused and not
+//! completed from another source. A profile that needs a role, SSO or a program is refused by name.
+//! No error contains a value.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,36 +18,36 @@ use crate::provider::ProviderSettings;
 use crate::provider::http::Keys;
 use crate::secret::Secret;
 
-/// The keys of mailbatch.toml with which credentials are named outright.
+/// The keys of mailbatch.toml that contain credentials.
 const OWN: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
-/// The same in the environment.
+/// The same values in the environment.
 const VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-/// The same in the shared files.
+/// The same values in the shared files.
 const ENTRIES: [&str; 3] = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
-/// What says that a profile's credentials come from another place than the files.
+/// Entries which show that a profile's credentials come from another source than the files.
 const ELSEWHERE: [&str; 4] = ["role_arn", "sso_session", "sso_start_url", "credential_process"];
-/// What says that a role would be taken with a token of another service.
+/// The variable that selects a role by the token of another service.
 const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 const WITHOUT_ROLES: &str = "`aws configure export-credentials --format env` turns those of a role or of SSO into variables, which mailbatch reads";
 
-/// Where credentials come from.
+/// The source of the credentials.
 pub(super) enum Source {
     Fixed(Credentials),
-    /// With the files to look into again once they have expired.
+    /// From the shared files, which are read again after the credentials have expired.
     Files(Credentials, Files),
-    /// Asked before the first request.
+    /// From a role, which is asked before the first request.
     Role(Role),
 }
 
-/// Finds the credentials of a provider, or the service to ask for them; exit 2 where there are
-/// none. Touches no network.
+/// Finds the credentials of a provider, or the service that provides them. Fails with exit 2 if
+/// there are none. Does not use the network.
 pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     let keys = Keys::of(settings);
     if let Some(key) = OWN.iter().find(|key| settings.keys.contains_key(**key)) {
         if settings.keys.contains_key("profile") {
             return Err(keys
-                .error("profile", &format!("says with {key} twice where the credentials are"))
+                .error("profile", &format!("conflicts with {key}: both select the credentials"))
                 .hint("keep one of the two"));
         }
         let id = keys.text(OWN[0])?.map(Secret::new);
@@ -62,7 +62,7 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     let variable = |name: &str| settings.secrets.variable(name);
     if !settings.keys.contains_key("profile") {
         let found = Credentials::new(VARIABLES.map(variable)).map_err(|what| {
-            keys.error("profile", &format!("AWS's variables of the environment: {what}"))
+            keys.error("profile", &format!("AWS environment variables: {what}"))
                 .hint(format!("set {}", VARIABLES.join(", ")))
         })?;
         if let Some(credentials) = found {
@@ -85,12 +85,12 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
         "not in the environment ({}), not under [{name}] in {} or {}",
         VARIABLES[0], paths[0], paths[1]
     );
-    // A profile that is asked for and is not there was mistyped.
+    // A named profile that does not exist was probably mistyped.
     let is_there = files.profile == "default"
         || !files.entries().map_err(|what| keys.error("profile", &what))?.is_empty();
     let role = if is_there {
         Role::of(settings, before.clone())
-            .map_err(|what| keys.error("profile", &what).hint("mend or unset it"))?
+            .map_err(|what| keys.error("profile", &what).hint("correct or unset it"))?
     } else {
         None
     };
@@ -101,7 +101,7 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     Err(keys.error("profile", &what).hint("`aws configure` writes them; or write access_key_id and secret_access_key = { env = \"NAME\" }"))
 }
 
-/// The region to send from; exit 2 where nothing names one.
+/// The region to send from. Fails with exit 2 if no source names one.
 pub(super) fn region(settings: &ProviderSettings) -> Result<String> {
     let keys = Keys::of(settings);
     let variable =
@@ -133,7 +133,7 @@ pub(super) fn region(settings: &ProviderSettings) -> Result<String> {
     }
 }
 
-/// The shared files of AWS's tools, and the profile in them.
+/// The shared files of AWS's tools, and the selected profile.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     profile: String,
@@ -161,7 +161,7 @@ impl Files {
         })
     }
 
-    /// The profile's entries in both files, those of the credentials file first.
+    /// The profile's entries in both files. The credentials file takes precedence.
     fn entries(&self) -> Result<BTreeMap<String, String>, String> {
         let mut entries = BTreeMap::new();
         let named = format!("profile {}", self.profile);
@@ -170,7 +170,7 @@ impl Files {
             (&self.config, &self.profile),
             (&self.credentials, &self.profile),
         ] {
-            // In the config file only the default profile may stand without the word.
+            // In the config file, only the default profile may be named without the word "profile".
             if path == &self.config && section != named && self.profile != "default" {
                 continue;
             }
@@ -189,11 +189,12 @@ impl Files {
         Ok(entries)
     }
 
-    /// The profile's credentials as the files have them now; `None` where they have none.
+    /// The profile's current credentials in the files; `None` if it has none.
     pub(super) fn credentials(&self) -> Result<Option<Credentials>, String> {
         let mut entries = self.entries()?;
         let has_keys = entries.contains_key(ENTRIES[0]);
-        // A program is asked only where the files have no keys; a role and SSO go before them.
+        // A program is used only if the files have no keys. A role or SSO takes precedence over
+        // keys.
         if let Some(key) = ELSEWHERE
             .iter()
             .find(|key| entries.contains_key(**key) && !(**key == "credential_process" && has_keys))
@@ -210,7 +211,7 @@ impl Files {
     }
 }
 
-/// The entries of one section of an INI file, names in lowercase.
+/// The entries of one section of an INI file, with lowercase names.
 fn section_of(text: &str, section: &str) -> BTreeMap<String, String> {
     let mut is_inside = false;
     let mut entries = BTreeMap::new();
@@ -222,7 +223,7 @@ fn section_of(text: &str, section: &str) -> BTreeMap<String, String> {
             .map(|(name, _)| name.replace('"', ""))
         {
             is_inside = name.split_whitespace().eq(section.split_whitespace());
-        // An indented line belongs to the entry above it, and no entry that is read here has any.
+        // An indented line continues the entry above it. No entry read here has such lines.
         } else if is_inside
             && !line.starts_with(['#', ';', ' ', '\t'])
             && let Some((name, value)) = line.split_once('=')

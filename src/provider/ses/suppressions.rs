@@ -1,4 +1,4 @@
-//! The suppression list of the account and region.
+//! The suppression list of SES's account and region.
 
 use jiff::Timestamp;
 use reqwest::Method;
@@ -12,7 +12,7 @@ use crate::provider::account::{Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{Request, next_page, page_path};
 
 const SUPPRESSIONS: &str = "/v2/email/suppression/addresses";
-/// The most entries of a page; more is not documented to be taken.
+/// The page size. The documentation does not say that larger pages are accepted.
 const PAGE: &str = "PageSize=100";
 
 #[derive(Deserialize)]

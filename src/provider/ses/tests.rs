@@ -1,5 +1,5 @@
-//! Replies as SES writes them, requests as it must get them, and credentials where AWS's tools keep
-//! them.
+//! Literal replies of SES, the requests that it expects, and credentials in the places where AWS's
+//! tools store them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::provider::http::testing::answer;
 use crate::provider::testing::{job, settings};
 use crate::secret::Secret;
 
-/// An environment of its own for each test.
+/// A separate environment for each test.
 #[derive(Debug)]
 struct Environment(BTreeMap<&'static str, String>);
 
@@ -262,7 +262,7 @@ fn an_id_is_kept_and_success_that_cannot_be_read_is_doubt() {
     }
 }
 
-/// What an error of this type comes to for `ann@x.example`.
+/// The verdict for `ann@x.example` after an error of this type.
 fn failed(status: u16, kind: &str, message: &str) -> Read {
     let answer =
         answer(status, &[("x-amzn-errortype", kind)], &json!({ "message": message }).to_string());
@@ -432,13 +432,13 @@ fn credentials_that_expired_are_read_again_once_they_are_new() {
     assert!(matches!(expired("AKOLD"), Read::Again { .. }));
     assert_eq!(id_of(&ses), "AKNEW");
     assert!(matches!(expired("AKOLD"), Read::Again { .. }), "an answer to what was signed before");
-    // Newer ones that have expired as well prove that it is not their age, whatever came in
-    // meanwhile about the old ones.
+    // If newer credentials have expired as well, their age is not the cause, whatever replies
+    // arrived meanwhile for the old ones.
     files("AKNEWER");
     assert!(matches!(taken("AKOLD"), Read::Each(_)));
     assert!(matches!(expired("AKNEW"), Read::Stop(refusal) if refusal.reason == Reason::Auth));
     assert_eq!(id_of(&ses), "AKNEW");
-    // Once they were good for something, they may have expired since.
+    // Credentials that have worked since may have expired.
     assert!(matches!(taken("AKNEW"), Read::Each(_)));
     assert!(matches!(expired("AKNEW"), Read::Again { .. }));
     assert_eq!(id_of(&ses), "AKNEWER");

@@ -1,13 +1,12 @@
-//! SES's events, as SNS delivers them: the envelope's `Message` is a JSON text that holds the
-//! event.
+//! SES's events as SNS delivers them: the envelope's field `Message` is a JSON text that contains
+//! the event.
 //!
 //! Documentation:
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>. An
-//! envelope may be about several recipients. Of what SNS says by itself nothing becomes an event.
-//! `not-spam` is a complaint that complains of nothing.
+//! envelope may concern several recipients. SNS's own subscription messages are not events. A
+//! complaint of type `not-spam` means that the recipient does not complain.
 //!
-//! The rule it keeps: the signature covers the fields of the envelope and nothing beside them, so
-//! of an envelope nothing is read but those.
+//! The signature covers only certain fields of the envelope, so only those are read.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -31,8 +30,8 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     looks_like: |value| value.get("TopicArn").is_some() && value.get("MessageId").is_some(),
 };
 
-/// An event without its envelope, as an export or a log keeps it. It is not signed, so no endpoint
-/// reads it.
+/// Reads an event without its envelope, as in an export or log. Such an event is not signed, so no
+/// endpoint accepts it.
 pub(super) const BARE: Webhook = Webhook {
     read: |body, now| Ok(each(&object(body)?, "", None, body, now)),
     looks_like: |value| {
@@ -52,7 +51,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
         Ok(event) if event.get("mail").is_some() => {
             Ok(each(&event, &envelope.id, posted_at, body, now))
         }
-        // A new subscription is greeted with a sentence.
+        // SNS sends a sentence to a new subscription.
         _ => {
             let mut said = event(EventKind::Unknown, posted_at.unwrap_or(now), body);
             said.reason = envelope.message;
@@ -62,7 +61,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     }
 }
 
-/// The recipients that an event is about: those that its own part names, else the destination.
+/// The recipients of an event: those named in the part for its type, else the mail's destination.
 fn recipients(value: &Value) -> Vec<Value> {
     let named = [
         "/bounce/bouncedRecipients",
@@ -153,7 +152,7 @@ fn one(
     event
 }
 
-/// A recipient has changed what they are subscribed to.
+/// Reads a change of the recipient's subscriptions.
 fn subscription(event: &mut Event, value: &Value) {
     let all =
         value.pointer("/subscription/newTopicPreferences/unsubscribeAll").and_then(Value::as_bool)
@@ -275,7 +274,7 @@ mod tests {
                 (read[0].id.as_str(), read[0].message_id.as_str()),
                 ("19ba9823", "x@acme.example")
             );
-            // What stands beside the fields that are signed.
+            // Fields that the signature does not cover.
             let forged = with(
                 complaint("abuse"),
                 json!({"mail": {"messageId": "0001", "destination": ["victim@example.com"]}}),

@@ -1,4 +1,5 @@
-//! Bulk requests as SES must get them, what it would put together of them, and its statuses.
+//! The bulk requests that SES expects, the messages that it would assemble from them, and its
+//! statuses.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ fn content(subject: &str, text: &str, html: Option<&str>) -> Content {
     }
 }
 
-/// A job with both of its forms; the encoded one is a head alone.
+/// A job with parts and an encoded message, which has only headers.
 fn both(id: u64, content: Content) -> Job {
     let to = format!("user{id}@x.example");
     let head = format!(
@@ -46,8 +47,8 @@ fn both(id: u64, content: Content) -> Job {
     }
 }
 
-/// What Handlebars makes of a template with variables alone, where nothing is escaped and a value
-/// is not looked at again.
+/// Renders a Handlebars template that has only variables, without escaping and without expanding
+/// the values again.
 fn put_together(template: &str, values: &Map<String, Value>) -> String {
     let mut out = String::new();
     let mut rest = template;
@@ -74,7 +75,7 @@ fn hostile() -> impl Strategy<Value = String> {
         .prop_map(|pieces| pieces.concat())
 }
 
-/// What SES puts together for each entry of a request: subject, text and HTML.
+/// The subject, text and HTML that SES assembles for each entry of a request.
 fn read_back(body: &Value) -> Vec<[String; 3]> {
     let template = &body["DefaultContent"]["Template"]["TemplateContent"];
     let entry = |entry: &Value| {
@@ -173,7 +174,7 @@ fn what_a_bulk_request_cannot_carry_goes_whole_and_by_itself() {
         assert_eq!((kind_of(odd), kind_of(&good) == 0), (0, false), "{odd:?}");
         assert_eq!(ses.request(&[odd], "key").unwrap().path, crate::provider::ses::PATH);
     }
-    // These do not go together, and each goes with others of its kind.
+    // These differ too much to share a request, and each shares one with others of its kind.
     let mut apart = vec![
         with(|content| content.text.clear()),
         with(|content| content.text = format!("é{}", "x".repeat(MAX_VALUES))),
@@ -230,7 +231,7 @@ fn everybody_in_the_simulator_keeps_their_name() {
     );
 }
 
-/// What a list of statuses comes to.
+/// The verdicts for a list of statuses.
 fn told(statuses: &[&str]) -> Read {
     let result =
         |status: &&str| json!({ "Status": status, "Error": "Illegal address", "MessageId": "m" });
@@ -308,8 +309,8 @@ fn a_reply_that_cannot_be_read_is_doubt() {
     assert!(
         matches!(nameless, Read::Each(verdicts) if matches!(verdicts[0], Verdict::Unknown { .. }))
     );
-    // A list of another length is doubt whatever stands in it: what is throttled may be somebody
-    // else.
+    // With a list of another length every outcome is unknown, whatever the statuses: a throttled
+    // entry may belong to another recipient.
     for status in ["SUCCESS", "ACCOUNT_THROTTLED", "ACCOUNT_DAILY_QUOTA_EXCEEDED", "FAILED"] {
         for told in [0, 1, 3] {
             let body = json!({ "BulkEmailEntryResults": vec![json!({ "Status": status }); told] })

@@ -1,9 +1,9 @@
-//! Where a certificate of SNS has to come from: a root of Amazon's own authority, by a chain that
-//! holds at the time of the message.
+//! Checks that a certificate of SNS leads to a root of Amazon's certificate authority, by a chain
+//! that is valid at the time of the message.
 //!
-//! SNS serves its certificate without that of the issuer. The issuers that Amazon has had since
-//! 2022 are kept here; a later one is fetched from the address in the certificate, and believed
-//! because a root vouches for it.
+//! SNS serves its certificate without the issuer's certificate. The issuers that Amazon has used
+//! since 2022 are included here. A later issuer is fetched from the address in the certificate, and
+//! trusted because a root signed it.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,19 +17,20 @@ use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 
 use super::certificate::Certificate;
 
-/// Amazon RSA 2048 M01 to M04, issued by Amazon Root CA 1 and valid until August 2030.
+/// The certificates Amazon RSA 2048 M01 to M04, issued by Amazon Root CA 1 and valid until August
+/// 2030.
 const ISSUERS: &[u8] = include_bytes!("amazon.pem");
 
-/// Why a certificate is not believed to be of SNS.
+/// Why a certificate is not trusted as one of SNS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distrust {
-    /// No root of Amazon is known to vouch for it; the certificate of its issuer may be missing.
+    /// No known root of Amazon signed it. The certificate of its issuer may be missing.
     UnknownIssuer,
-    /// It was not valid, or not yet, when the message was published.
+    /// It was not valid when the message was published.
     NotAtThisTime,
-    /// It is issued to another name than SNS signs under in the topic's region.
+    /// It is issued to a name under which SNS does not sign in the topic's region.
     OtherName,
-    /// It cannot be read, or breaks another rule of RFC 5280.
+    /// It cannot be parsed, or violates another rule of RFC 5280.
     Unusable,
 }
 
@@ -44,15 +45,15 @@ impl fmt::Display for Distrust {
     }
 }
 
-/// The roots of Amazon's authority, and the issuers below them that are known.
+/// The roots of Amazon's certificate authority, and the known issuers below them.
 pub struct Authority {
     roots: RootCertStore,
     issuers: Vec<CertificateDer<'static>>,
 }
 
 impl Authority {
-    /// Amazon's: the roots that Mozilla trusts, and those of the same names in the trust store of
-    /// this machine, where a later one may be.
+    /// Amazon's authority: its roots among those that Mozilla trusts, and roots with the same names
+    /// in this machine's trust store, which may be newer.
     pub fn amazon() -> Self {
         let mut native = RootCertStore::empty();
         native.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -61,7 +62,7 @@ impl Authority {
         Self { roots, issuers: CertificateDer::pem_slice_iter(ISSUERS).flatten().collect() }
     }
 
-    /// Whether a chain that holds at `at` leads from a certificate issued to one of `names` to a
+    /// Checks that a chain valid at `at` leads from a certificate issued to one of `names` to a
     /// root.
     pub(super) fn check(
         &self,
@@ -97,7 +98,7 @@ fn distrust(error: rustls::Error) -> Distrust {
     }
 }
 
-/// Whether a root is one of those that <https://www.amazontrust.com/repository/> lists.
+/// Whether a root is one of those listed at <https://www.amazontrust.com/repository/>.
 fn is_amazons(root: &TrustAnchor<'_>) -> bool {
     let subject = root.subject.as_ref();
     match (attribute(subject, ORGANISATION), attribute(subject, COMMON_NAME)) {
@@ -111,11 +112,11 @@ fn is_amazons(root: &TrustAnchor<'_>) -> bool {
     }
 }
 
-/// The last arc of 2.5.4.3 and of 2.5.4.10.
+/// The last components of the object identifiers 2.5.4.3 and 2.5.4.10.
 const COMMON_NAME: u8 = 3;
 const ORGANISATION: u8 = 10;
 
-/// The value of an attribute of a name, which is a text of fewer than 128 bytes.
+/// The value of an attribute in a distinguished name, a text of fewer than 128 bytes.
 fn attribute(name: &[u8], which: u8) -> Option<&[u8]> {
     let at = memchr::memmem::find(name, &[0x06, 0x03, 0x55, 0x04, which])? + 5;
     let length = usize::from(*name.get(at + 1)?);
@@ -155,7 +156,7 @@ mod tests {
             ),
             Err(Distrust::OtherName)
         );
-        // Of an issuer that is not known yet its own certificate is needed.
+        // For an unknown issuer, its certificate is needed.
         let bare = Authority { issuers: Vec::new(), ..Authority::amazon() };
         assert_eq!(
             bare.check(&real, &name, at("2026-03-06T20:00:26Z")),

@@ -1,21 +1,21 @@
-//! The certificate that SNS signs with (RFC 5280 section 4.1): its RSA key, and where the
-//! certificate of its issuer is.
+//! The certificate with which SNS signs (RFC 5280 section 4.1): its RSA key and the address of its
+//! issuer's certificate.
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
-/// A certificate that has been read and not yet checked, with those that were beside it.
+/// A parsed certificate, not yet trusted, with the other certificates of its file.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    /// The certificate itself first.
+    /// The signing certificate first.
     chain: Vec<CertificateDer<'static>>,
     /// The RSAPublicKey of RFC 8017 appendix A.1.1, in DER.
     public_key: Vec<u8>,
     issuer_url: Option<Url>,
 }
 
-/// The most certificates of a file that are kept.
+/// The most certificates read from a file.
 const LONGEST_CHAIN: usize = 6;
 
 const SEQUENCE: u8 = 0x30;
@@ -26,14 +26,14 @@ const BOOLEAN: u8 = 0x01;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const URI: u8 = 0x86;
-/// 1.2.840.113549.1.1.1
+/// The object identifier 1.2.840.113549.1.1.1.
 const RSA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-/// 1.3.6.1.5.5.7.1.1
+/// The object identifier 1.3.6.1.5.5.7.1.1.
 const AUTHORITY_INFORMATION: [u8; 8] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01];
-/// 1.3.6.1.5.5.7.48.2
+/// The object identifier 1.3.6.1.5.5.7.48.2.
 const ISSUERS: [u8; 8] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
 
-/// Values of DER, one after the other.
+/// A sequence of DER values.
 struct Der<'d>(&'d [u8]);
 
 impl<'d> Der<'d> {
@@ -60,8 +60,7 @@ impl<'d> Der<'d> {
 }
 
 impl Certificate {
-    /// Reads a PEM file whose first certificate is the one that signs. Errs with what is wrong with
-    /// it.
+    /// Parses a PEM file whose first certificate is the signing one. The error says what is wrong.
     pub fn parse(pem: &[u8]) -> Result<Self, &'static str> {
         let chain = CertificateDer::pem_slice_iter(pem)
             .take(LONGEST_CHAIN)
@@ -80,20 +79,18 @@ impl Certificate {
         &self.public_key
     }
 
-    /// The certificate, and those that lead from it to a root.
+    /// The certificate, and the certificates that lead from it to a root.
     pub(super) fn chain(&self) -> (&CertificateDer<'static>, &[CertificateDer<'static>]) {
-        // It is parsed from one certificate at least.
+        // `parse` requires at least one certificate.
         self.chain.split_first().expect("a certificate is read from a file that holds one")
     }
 
-    /// Where the certificate of the issuer of its chain's last is, when that is an address of
-    /// Amazon's authority.
+    /// The address of the next issuer's certificate, if it belongs to Amazon's authority.
     pub fn issuer_url(&self) -> Option<&Url> {
         self.issuer_url.as_ref()
     }
 
-    /// The same with the certificate of its issuer, in DER or PEM. `None` for what is no
-    /// certificate.
+    /// Adds the issuer's certificate, in DER or PEM. `None` if the bytes are not a certificate.
     #[must_use]
     pub fn with_issuer(&self, bytes: &[u8]) -> Option<Self> {
         let der = if bytes.first() == Some(&SEQUENCE) {
@@ -113,8 +110,8 @@ impl Certificate {
 fn read(der: &[u8]) -> Option<(Vec<u8>, Option<Url>)> {
     let whole = Der(der).expect(SEQUENCE)?;
     let mut tbs = Der(Der(whole).expect(SEQUENCE)?);
-    // The version may be left out; serial number, algorithm, issuer, validity and subject are read
-    // by the check of the chain.
+    // The version is optional. The chain check reads the serial number, algorithm, issuer, validity
+    // and subject.
     if tbs.any()?.0 == VERSION {
         tbs.any()?;
     }
@@ -162,8 +159,8 @@ fn issuer_of(extensions: &[u8]) -> Option<Url> {
     None
 }
 
-/// An address where Amazon's authority publishes certificates. It is plain http, as RFC 5280 has
-/// it: what is there is believed only when the chain through it holds.
+/// Accepts an address at which Amazon's authority publishes certificates. It is plain HTTP, as RFC
+/// 5280 specifies; a certificate from there is trusted only if the chain through it is valid.
 fn of_authority(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let place = url.host_str()?.strip_prefix("crt.")?.strip_suffix(".amazontrust.com")?;
@@ -199,7 +196,7 @@ mod tests {
             changed[place] ^= 0xff;
             let _ = read(&changed);
         }
-        // A key that is not of RSA signs nothing of SNS.
+        // SNS signs only with RSA keys.
         let key = rcgen::KeyPair::generate().unwrap();
         let other = rcgen::CertificateParams::new(vec!["sns.amazonaws.com".to_owned()])
             .unwrap()

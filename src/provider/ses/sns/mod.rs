@@ -1,13 +1,13 @@
-//! The envelope in which Amazon SNS delivers, and its signature.
+//! The envelope in which Amazon SNS delivers a message, and its signature.
 //!
 //! Documentation: <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>.
-//! Anybody can make SNS sign a message from a topic of their own, so the topic has to be the one
-//! that is configured. The certificate comes from an address inside the envelope: it is fetched
-//! over TLS from SNS in the topic's own region, issued to SNS by Amazon's authority, and valid when
+//! Anyone can make SNS sign a message from their own topic, so the topic must be the configured
+//! one. The envelope contains the address of the certificate. The certificate is fetched over TLS
+//! from SNS in the topic's region. It must be issued to SNS by Amazon's authority, and valid when
 //! the message was published.
 //!
-//! The rule it keeps: before a signature has been verified nothing is read but the fields that SNS
-//! has, and nothing else is kept in memory.
+//! Before the signature is verified, only the fields of SNS are read, and nothing else is kept in
+//! memory.
 
 pub(crate) mod authority;
 pub(crate) mod certificate;
@@ -30,24 +30,25 @@ use self::certificate::Certificate;
 use crate::provider::webhook::Refusal;
 use crate::provider::webhook::scheme::within;
 
-/// How old a notification may be: SNS delivers a message to an endpoint again for an hour, with the
-/// time of its publication.
+/// The largest age of a notification. SNS repeats a delivery for up to an hour, with the original
+/// time of publication.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(65);
 
-/// What SNS wants with a message.
+/// The type of an SNS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Notification,
-    /// The topic asks whether it may deliver here: the address in the envelope has to be visited.
+    /// The topic asks for permission to deliver here. The address in the envelope must be
+    /// requested.
     SubscriptionConfirmation,
     UnsubscribeConfirmation,
 }
 
-/// A message of SNS, its signature not looked at.
+/// A message of SNS before its signature is verified.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     pub purpose: Purpose,
-    /// The same in each delivery of a message.
+    /// The message's id, equal in each of its deliveries.
     pub id: String,
     /// The ARN of the topic.
     pub topic: String,
@@ -56,10 +57,10 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Reads an envelope. Errs with what is wrong.
+    /// Parses an envelope. The error says what is wrong.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
         let fields: Fields = serde_json::from_slice(body).map_err(|e| {
-            format!("the body is no message of SNS: line {}, column {}", e.line(), e.column())
+            format!("the body is not a message of SNS: line {}, column {}", e.line(), e.column())
         })?;
         let purpose = match fields.get("Type") {
             "Notification" => Purpose::Notification,
@@ -67,7 +68,7 @@ impl Envelope {
             "UnsubscribeConfirmation" => Purpose::UnsubscribeConfirmation,
             _ => {
                 return Err(
-                    "the body is no message of SNS; raw message delivery has to be off".to_owned()
+                    "the body is not a message of SNS; turn raw message delivery off".to_owned()
                 );
             }
         };
@@ -81,13 +82,13 @@ impl Envelope {
         })
     }
 
-    /// When it was published.
+    /// The time of publication.
     pub fn time(&self) -> Option<Timestamp> {
         self.fields.get("Timestamp").parse().ok()
     }
 
-    /// Where its certificate is: a file at the top, as AWS has them, and nothing that would give
-    /// one file many addresses.
+    /// The address of the certificate: a file at the top level, as AWS uses, without parts that
+    /// could give one file several addresses.
     pub fn certificate_url(&self) -> Result<Url, Refusal> {
         let url = Some(self.fields.get("SigningCertURL"))
             .filter(|url| !url.is_empty())
@@ -131,7 +132,7 @@ impl Envelope {
         Err(foreign("does not confirm a subscription to its topic"))
     }
 
-    /// An https address of SNS in the region of the topic, on the usual port.
+    /// Parses an https address of SNS in the topic's region, on the default port.
     fn of_sns(&self, text: &str) -> Option<Url> {
         let region = region_of(&self.topic)?;
         let url = Url::parse(text).ok()?;
@@ -143,7 +144,7 @@ impl Envelope {
         (is_host && is_plain).then_some(url)
     }
 
-    /// Whether a certificate is one that SNS signs with in the topic's region at this time.
+    /// Checks that SNS signs with this certificate in the topic's region at this time.
     pub fn trusts(
         &self,
         certificate: &Certificate,
@@ -153,8 +154,8 @@ impl Envelope {
         authority.check(certificate, &region_of(&self.topic).map(signers).unwrap_or_default(), at)
     }
 
-    /// Whether it is signed by a certificate that `authority` vouches for, comes from `topic`, and
-    /// is recent.
+    /// Checks that the envelope is signed by a certificate trusted by `authority`, comes from
+    /// `topic`, and is recent.
     pub fn verify(
         &self,
         certificate: &Certificate,
@@ -176,21 +177,22 @@ impl Envelope {
             .filter(|bytes| !bytes.is_empty())
             .ok_or(Refusal::Unsigned("Signature"))?;
         let key = UnparsedPublicKey::new(how, certificate.public_key());
-        // Whether the token is signed when a subscription ends is documented both ways.
+        // The documentation is inconsistent on whether the signature of an UnsubscribeConfirmation
+        // covers the token.
         let fits = self.signed().iter().any(|text| key.verify(text.as_bytes(), &signature).is_ok());
         if !fits {
-            return Err(Refusal::Foreign("the signature does not fit the message".to_owned()));
+            return Err(Refusal::Foreign("the signature does not match the message".to_owned()));
         }
         if self.topic != topic {
             return Err(Refusal::Foreign(format!(
-                "it comes from the topic {}, and webhook_topic is another one",
+                "it comes from the topic {}, but webhook_topic is another one",
                 self.topic
             )));
         }
         within(at, now, PATIENCE)
     }
 
-    /// What may have been signed.
+    /// The texts that the signature may cover.
     fn signed(&self) -> Vec<String> {
         let of = |names: &[&str]| {
             let present = names.iter().filter_map(|name| Some((name, self.fields.0.get(*name)?)));
@@ -225,7 +227,7 @@ impl Envelope {
     }
 }
 
-/// The fields of an envelope that are of any interest, those that are texts.
+/// The fields of an envelope that are used, if they are texts.
 #[derive(Clone, Debug, Default)]
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -245,7 +247,7 @@ impl Fields {
         "Type",
     ];
 
-    /// The text of a field; empty where there is none.
+    /// The text of a field; empty if it is missing.
     fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
@@ -257,7 +259,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Passes over what is not of the envelope without building it up: anybody can send a body.
+/// Reads the known fields and skips others without building values, because anyone can send a body.
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
@@ -275,9 +277,9 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 continue;
             };
             let raw = map.next_value::<&RawValue>()?.get();
-            // Which of two is meant, and which was signed, cannot be known.
+            // With a duplicate field, it is unclear which one was signed.
             if fields.0.contains_key(name) {
-                return Err(A::Error::custom(format_args!("{name} stands twice")));
+                return Err(A::Error::custom(format_args!("{name} occurs twice")));
             }
             if raw.starts_with('"') {
                 fields.0.insert(name, serde_json::from_str(raw).map_err(A::Error::custom)?);
@@ -287,8 +289,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// The region in the ARN of a topic, `arn:aws:sns:REGION:ACCOUNT:NAME`; `None` for what is no such
-/// ARN.
+/// The region in a topic's ARN, `arn:aws:sns:REGION:ACCOUNT:NAME`; `None` if the text is not such
+/// an ARN.
 pub(crate) fn region_of(topic: &str) -> Option<&str> {
     let mut parts = topic.splitn(6, ':');
     let (arn, partition, service, region) =
@@ -298,7 +300,7 @@ pub(crate) fn region_of(topic: &str) -> Option<&str> {
         && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let is_account = !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit());
     let is_partition = partition == "aws" || partition.starts_with("aws-");
-    // China is a partition of its own, and no other has its regions.
+    // China is a separate partition, and no other partition has its regions.
     let fits = (partition == "aws-cn") == region.starts_with("cn-");
     (arn == "arn"
         && is_partition
@@ -310,14 +312,13 @@ pub(crate) fn region_of(topic: &str) -> Option<&str> {
         .then_some(region)
 }
 
-/// What the hosts of a region end in.
+/// The domain suffix of a region's hosts.
 fn suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") { ".amazonaws.com.cn" } else { ".amazonaws.com" }
 }
 
-/// The names that a certificate which signs in a region may be issued to: one name for most
-/// regions, and names of their own for those that an account has to ask for, for China, and for the
-/// government's.
+/// The names to which a signing certificate of a region may be issued. Most regions share one name.
+/// Opt-in regions, China and the government regions have separate names.
 fn signers(region: &str) -> Vec<String> {
     let suffix = suffix(region);
     let mut names = vec![
@@ -327,7 +328,7 @@ fn signers(region: &str) -> Vec<String> {
         format!("sns-{region}{suffix}"),
     ];
     if region.starts_with("us-gov-") {
-        // Both regions sign under the name of one.
+        // Both government regions sign under one region's name.
         names.push(format!("sns-us-gov-west-1{suffix}"));
     }
     names
