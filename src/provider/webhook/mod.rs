@@ -1,12 +1,11 @@
-//! What providers tell by a request to us: is it theirs, and what does it say. What is here is the
-//! same for all of them; the documented scheme and payloads of each service are in `webhook.rs` of
-//! its folder.
+//! Verifies and reads the requests in which providers report events. This module contains the
+//! common parts. The signature scheme and the payloads of each service are in `webhook.rs` of its
+//! folder.
 //!
-//! The rules it keeps: nothing is read out of a request before its signature has been verified,
-//! compares take the same time whatever they find, and whatever a provider signs becomes an event,
-//! of type `unknown` where the type is new to us. It touches no network and no ledger. An event's
-//! id is a function of the signed body alone, so a replay is the same event whatever stands in its
-//! headers.
+//! The rules: no field of a request is used before its signature has been verified. Comparisons
+//! take constant time. Every signed event becomes an event of ours, of type `unknown` if its type
+//! is not known. The module uses neither network nor ledger. An event's id is computed only from
+//! the signed body, so a replay is the same event whatever its headers say.
 
 pub(super) mod reading;
 pub(super) mod scheme;
@@ -27,26 +26,26 @@ use crate::message::bracketed_address;
 use crate::model::event::Event;
 use crate::secret::Secret;
 
-/// How far the time of a signature may be from ours, either way.
+/// The largest allowed difference between a signature's time and this machine's clock.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a one-time token of a signature has to be remembered, so that it is of no use to anyone
-/// who has seen it: from [`TOLERANCE`] before the time that is signed with it to as long after.
+/// How long to remember a signature's one-time token, so that nobody can use it again: from
+/// [`TOLERANCE`] before the signed time until [`TOLERANCE`] after it.
 pub(crate) const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(2 * 5);
 
-/// Why a request is not believed.
+/// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Something that every request of the provider has is not there.
+    /// The request lacks a part that every request of the provider has. The text names the part.
     Unsigned(&'static str),
-    /// The signature is not one of the secret that is configured.
+    /// The signature does not match the configured secret.
     Wrong,
-    /// Signed so far from now, positive where the signature is older, and how far from now it may
-    /// be.
+    /// The signature's time is too far from the current time. The first value is its age, negative
+    /// if it is in the future; the second is the limit.
     Stale(SignedDuration, SignedDuration),
-    /// The configured secret cannot be one; says what it should be.
+    /// The configured secret cannot be valid. The text says what it must be.
     Secret(&'static str),
-    /// Signed, and yet not from where it has to be.
+    /// The request is signed, but does not come from the configured source.
     Foreign(String),
 }
 
@@ -72,62 +71,62 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Verifies a request: its headers and its body as they came.
+/// Verifies a request by its headers and raw body.
 type Verify = fn(&Secret, &HeaderMap, &[u8], Timestamp) -> Result<(), Refusal>;
 
-/// The one-time token in a body.
+/// Reads the one-time token of a body.
 type Token = fn(&[u8]) -> Option<String>;
 
-/// Reads the events out of a body. Errs with what is wrong where the body is not of the provider's
-/// form at all.
+/// Reads the events of a body. The error says what is wrong if the body is not in the provider's
+/// form.
 type Read = fn(&[u8], Timestamp) -> Result<Vec<Event>, String>;
 
-/// Reads an entry of a list of the provider's own log, which has the text `raw`. Leaves the id
-/// empty where the log has none that stays.
+/// Reads an entry of one list in the provider's log; `raw` is its JSON text. Leaves the id empty if
+/// the log has no stable id.
 type ReadLog = fn(list: &str, entry: &serde_json::Value, raw: &[u8], now: Timestamp) -> Event;
 
-/// How the log of a kind of provider is read.
+/// Reads the log of a kind of provider.
 #[derive(Debug)]
 pub struct Log {
     pub(super) read: ReadLog,
-    /// Whether each of its events has the id under which the webhook reports it.
+    /// Whether each log event has the same id as in the webhook.
     pub shares_ids: bool,
 }
 
-/// How a kind of provider reports events.
+/// Reads the events that a kind of provider reports.
 #[derive(Debug)]
 pub struct Webhook {
     /// The kind as in `[providers.NAME] kind`.
     pub kind: &'static str,
-    /// How its requests are verified; `None` for SNS, whose certificate has to be fetched first
-    /// ([`Envelope`]).
+    /// Verifies a request. `None` for SNS, whose certificate must be fetched first ([`Envelope`]).
     pub verify: Option<Verify>,
     pub(super) read: Read,
-    /// What `webhook_secret` is there.
+    /// A description of the value of `webhook_secret`.
     pub secret: &'static str,
-    /// Whether a text can be that secret, or says what is wrong with it: one that is empty or short
-    /// can be guessed.
+    /// Checks that a text can be that secret. The error says what is wrong. An empty or short
+    /// secret is refused because it can be guessed.
     pub usable: fn(&str) -> Result<(), &'static str>,
-    /// The one-time token in a body, where the signature covers the token and not the body.
+    /// Reads the one-time token of a body, if the signature covers a token and not the body.
     pub token: Option<Token>,
-    /// How its log is read; `None` where its API has none.
+    /// Reads the provider's log; `None` if its API has none.
     pub log: Option<Log>,
     pub(super) looks_like: fn(&serde_json::Value) -> bool,
 }
 
 impl Webhook {
-    /// The events of a body in their order, each with an id.
+    /// The events of a body in order, each with an id.
     pub fn read(&self, body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
         let mut events = (self.read)(body, now)?;
         for event in &mut events {
-            // The id stays a function of what the provider wrote.
+            // The id is computed before the address is changed, so it depends only on the
+            // provider's text.
             event.identify();
             take_out_of_brackets(event);
         }
         Ok(events)
     }
 
-    /// The event of an entry of the provider's log. Errs with what is wrong with it.
+    /// The event of an entry in the provider's log. The error says what is wrong with the entry.
     pub fn read_log(
         &self,
         list: &str,
@@ -143,7 +142,8 @@ impl Webhook {
         event.source = crate::model::event::Source::Poll;
         take_out_of_brackets(&mut event);
         if event.id.is_empty() {
-            // What is read again is the same event, also where it says nothing of when it happened.
+            // The id is a hash of the entry, so reading it again gives the same event, even if the
+            // entry has no time.
             let hash = ring::digest::digest(&ring::digest::SHA256, raw.as_bytes());
             event.id = format!("{list}-{}", HEXLOWER.encode(&hash.as_ref()[..16]));
         }
@@ -151,7 +151,7 @@ impl Webhook {
     }
 }
 
-/// Leaves the bare address of a recipient that the provider writes as `Ann <ann@example.com>`.
+/// Reduces a recipient such as `Ann <ann@example.com>` to the bare address.
 fn take_out_of_brackets(event: &mut Event) {
     if let Some(address) = event.recipient.as_deref().and_then(bracketed_address) {
         event.recipient = Some(address.into_string());

@@ -1,5 +1,5 @@
-//! What the readers of all providers share: fields out of JSON, times in every form, the words for
-//! types, and how a bounce is judged.
+//! Shared by the readers of all providers: JSON fields, times in all forms, names of event types,
+//! and the classification of bounces.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 use crate::replies::bounce::judge;
 
-/// The text at a JSON pointer; empty where there is none. Numbers are texts too.
+/// The text or number at a JSON pointer; empty if it is missing.
 pub(in crate::provider) fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         Some(Value::String(text)) => text.clone(),
@@ -16,7 +16,7 @@ pub(in crate::provider) fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
-/// The first text that is not empty.
+/// The first non-empty text at these pointers.
 pub(in crate::provider) fn first(value: &Value, pointers: &[&str]) -> String {
     pointers
         .iter()
@@ -25,10 +25,11 @@ pub(in crate::provider) fn first(value: &Value, pointers: &[&str]) -> String {
         .unwrap_or_default()
 }
 
-/// The JSON value of a body.
+/// Parses a body as a JSON object or array.
 pub(in crate::provider) fn json(body: &[u8]) -> Result<Value, String> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|e| format!("the body is no JSON: line {}, column {}", e.line(), e.column()))?;
+    let value: Value = serde_json::from_slice(body).map_err(|e| {
+        format!("the body is not valid JSON: line {}, column {}", e.line(), e.column())
+    })?;
     if value.is_object() || value.is_array() {
         Ok(value)
     } else {
@@ -36,17 +37,17 @@ pub(in crate::provider) fn json(body: &[u8]) -> Result<Value, String> {
     }
 }
 
-/// The JSON object of a body.
+/// Parses a body as a JSON object.
 pub(in crate::provider) fn object(body: &[u8]) -> Result<Value, String> {
     let value = json(body)?;
     if value.is_object() { Ok(value) } else { Err("the body is no JSON object".to_owned()) }
 }
 
-/// A time in RFC 3339, or in seconds since 1970 as a number or a text.
+/// The first time at these pointers: RFC 3339, or seconds since 1970 as a number or text.
 pub(in crate::provider) fn time(value: &Value, pointers: &[&str]) -> Option<Timestamp> {
     pointers.iter().find_map(|pointer| match value.pointer(pointer)? {
         Value::Number(number) => seconds(number.as_f64()?),
-        // Some write a space between date and time, or an offset of hours alone.
+        // Some providers write a space between date and time, or an offset in hours only.
         Value::String(text) => text
             .trim()
             .parse()
@@ -58,26 +59,25 @@ pub(in crate::provider) fn time(value: &Value, pointers: &[&str]) -> Option<Time
 }
 
 fn seconds(seconds: f64) -> Option<Timestamp> {
-    // Milliseconds differ from seconds by their size: as seconds they would lie beyond the year
-    // 5000.
+    // A number this large means milliseconds: as seconds it would be after the year 5000.
     let seconds = if seconds > 1e11 { seconds / 1000.0 } else { seconds };
     (seconds.is_finite() && seconds > 0.0)
         .then(|| Timestamp::from_microsecond((seconds * 1e6) as i64).ok())?
 }
 
-/// An event of this type without a recipient yet, with what the provider sent.
+/// An event of this type with the provider's raw text, without a recipient.
 pub(in crate::provider) fn event(kind: EventKind, at: Timestamp, raw: &[u8]) -> Event {
     let mut event = Event::new(kind, Source::Webhook, at);
     event.keep_raw(raw);
     event
 }
 
-/// The address of the first field that has one.
+/// The recipient's address from the first of these fields that has one.
 pub(in crate::provider) fn recipient(value: &Value, pointers: &[&str]) -> Option<String> {
     Some(first(value, pointers)).filter(|address| !address.is_empty())
 }
 
-/// The type for a provider's word, with `email.` or `message.` before it or without.
+/// The event type for a provider's word, with or without the prefix `email.` or `message.`.
 pub(in crate::provider) fn kind_of(word: &str) -> EventKind {
     let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
     let word =
@@ -103,19 +103,19 @@ pub(in crate::provider) fn kind_of(word: &str) -> EventKind {
     }
 }
 
-/// What a provider says of a bounce.
+/// What a provider reports about the severity of a bounce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::provider) enum Severity {
-    /// The address is of no use.
+    /// The address is unusable.
     Hard,
-    /// Another message may arrive.
+    /// Another message may be delivered.
     Soft,
-    /// Nothing: the texts decide.
+    /// Not reported; the status and text decide.
     Unsaid,
 }
 
-/// Makes an event a bounce. The provider knows best whether an address is of no use, but for
-/// policy: that is about the sender, whatever the provider calls it.
+/// Makes an event a bounce. The provider's severity decides whether the address is unusable. A
+/// policy refusal is never hard, because it concerns the sender.
 pub(in crate::provider) fn bounced(
     event: &mut Event,
     severity: Severity,
@@ -138,14 +138,14 @@ pub(in crate::provider) fn bounced(
     }
 }
 
-/// Fills in status and code of a message that waits.
+/// Sets the status and code of an event for a delayed message.
 pub(in crate::provider) fn deferred(event: &mut Event, status: &str, said: &str) {
     let judged = judge(status, said, "");
     (event.status, event.code, event.class) = (judged.status, judged.code, Some(judged.class));
     event.reason = said.to_owned();
 }
 
-/// The class of a complaint by the word of RFC 5965 for it.
+/// The class of a complaint from its feedback type (RFC 5965).
 pub(in crate::provider) fn complaint_class(word: &str) -> Class {
     match word.trim().to_ascii_lowercase().as_str() {
         "" | "abuse" => Class::Abuse,
@@ -156,8 +156,8 @@ pub(in crate::provider) fn complaint_class(word: &str) -> Class {
     }
 }
 
-/// The value of our correlation id among tags, written as an object, as a list of names and values,
-/// or as an object of lists.
+/// The correlation id in the tags of a message. The tags may be an object, a list of names and
+/// values, or an object of lists.
 pub(in crate::provider) fn token_in(tags: Option<&Value>) -> String {
     const NAME: &str = "mailbatch_id";
     let found = match tags {

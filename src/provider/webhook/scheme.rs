@@ -1,4 +1,4 @@
-//! Signature schemes that several providers share, and the compares they need.
+//! Signature schemes that several providers share, and constant-time comparison.
 
 use axum::http::HeaderMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -9,7 +9,7 @@ use ring::hmac;
 use super::{Refusal, TOLERANCE};
 use crate::secret::Secret;
 
-/// A header as text.
+/// A header as text; fails if it is missing or empty.
 pub(in crate::provider) fn header<'h>(
     headers: &'h HeaderMap,
     name: &'static str,
@@ -21,14 +21,14 @@ pub(in crate::provider) fn header<'h>(
         .ok_or(Refusal::Unsigned(name))
 }
 
-/// Refuses a time in seconds since 1970 that is too far from now.
+/// Refuses a time, in seconds since 1970, that is too far from the current time.
 pub(in crate::provider) fn fresh(seconds: &str, now: Timestamp) -> Result<(), Refusal> {
     let seconds: i64 = seconds.trim().parse().map_err(|_| Refusal::Wrong)?;
     let at = Timestamp::from_second(seconds).map_err(|_| Refusal::Wrong)?;
     within(at, now, TOLERANCE)
 }
 
-/// Refuses a time that lies further back than `past`, or further ahead than [`TOLERANCE`].
+/// Refuses a time that is more than `past` ago, or more than [`TOLERANCE`] in the future.
 pub(in crate::provider) fn within(
     at: Timestamp,
     now: Timestamp,
@@ -42,7 +42,7 @@ pub(in crate::provider) fn within(
     }
 }
 
-/// HMAC-SHA256 over parts; the compare takes the same time wherever the two differ.
+/// Verifies an HMAC-SHA256 over parts, in constant time.
 pub(in crate::provider) fn hmac_fits(
     key: &[u8],
     parts: &[&[u8]],
@@ -52,11 +52,11 @@ pub(in crate::provider) fn hmac_fits(
     hmac::verify(&key, &parts.concat(), tag).map_err(|_| Refusal::Wrong)
 }
 
-/// The most signatures of a request that are looked at: two while a secret is being exchanged. A
-/// header has room for a thousand.
+/// The most signatures of a request that are compared. Two are normal while a secret is replaced; a
+/// header could contain a thousand.
 const MOST_SIGNATURES: usize = 8;
 
-/// HMAC-SHA256 over parts, computed once however many tags there are to compare it with.
+/// Verifies that one of the tags is the HMAC-SHA256 over parts. The HMAC is computed only once.
 pub(in crate::provider) fn any_hmac_fits(
     key: &[u8],
     parts: &[&[u8]],
@@ -70,19 +70,20 @@ pub(in crate::provider) fn any_hmac_fits(
     }
 }
 
-/// Whether two texts are equal, compared in the same time wherever they differ.
+/// Whether two texts are equal, compared in constant time.
 pub(in crate::provider) fn equal(expected: &[u8], given: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
     hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()
 }
 
-/// Hexadecimal digits as bytes; `None` for anything else.
+/// Decodes hexadecimal digits; `None` for any other text.
 pub(in crate::provider) fn from_hex(text: &str) -> Option<Vec<u8>> {
     HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()
 }
 
-/// Standard Webhooks, and Svix, which is the same under other names of headers: a base64
-/// HMAC-SHA256 over id, time and body, one of several where a secret is being exchanged.
+/// Verifies a request as Standard Webhooks and Svix describe: a base64 HMAC-SHA256 over id, time
+/// and body. The two differ only in the names of the headers. While a secret is replaced, a request
+/// has several signatures.
 pub(in crate::provider) fn standard(
     secret: &Secret,
     headers: &HeaderMap,
@@ -109,13 +110,13 @@ fn standard_key(secret: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(key.strip_prefix("whsec_").unwrap_or(key)).ok()
 }
 
-/// Whether a text can be a secret of Standard Webhooks, which has 24 to 64 bytes.
+/// Checks that a text can be a Standard Webhooks secret, which has 24 to 64 bytes.
 pub(in crate::provider) fn standard_key_fits(secret: &str) -> Result<(), &'static str> {
     let key = standard_key(secret).ok_or("it is not whsec_ and base64")?;
     if key.len() < 16 { Err("its key has fewer than 16 bytes, and can be guessed") } else { Ok(()) }
 }
 
-/// Whether a secret that is used as it is can be guessed.
+/// Checks that a secret used as it is has enough characters.
 pub(in crate::provider) fn long_enough(secret: &str) -> Result<(), &'static str> {
     if secret.trim().len() < 8 {
         Err("it has fewer than 8 characters, and can be guessed")

@@ -1,4 +1,4 @@
-//! What the tests of all readers share: payloads in, events out, in one line each.
+//! Shared by the tests of all readers: parses payloads and summarises each event in one line.
 
 use serde_json::Value;
 
@@ -12,12 +12,13 @@ pub(in crate::provider) fn read(kind: &str, payload: &Value) -> Vec<Event> {
     webhook(kind).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
 }
 
-/// The events of a payload in an export of any provider.
+/// The events of a payload in an export, in the format of any provider.
 pub(in crate::provider) fn exported(payload: &Value) -> Vec<Event> {
     recognise(payload).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
 }
 
-/// Type, class, status, address, provider's id and our token of the one event that a payload is.
+/// A summary of the payload's only event: type, class, status, address, the provider's id, and
+/// whether it has the test's token.
 pub(in crate::provider) fn in_words(kind: &str, payload: &Value) -> String {
     let events = read(kind, payload);
     assert_eq!(events.len(), 1, "{payload}");

@@ -1,4 +1,4 @@
-//! What holds for the readers of all services.
+//! Tests that apply to the readers of all services.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -27,7 +27,7 @@ fn a_body_of_another_form_is_refused_and_never_a_panic() {
         let deep = "[".repeat(100_000);
         assert!(webhook.read(deep.as_bytes(), now).is_err());
         assert!(webhook.read(&[0xff, 0xfe, 0x7b], now).is_err());
-        // Fields of other types than the documented ones are as if they were not there.
+        // A field of an undocumented type counts as missing.
         for odd in [
             json!({"event": 7, "type": [], "Type": "Notification", "data": 3, "event-data": {"timestamp": "x"}, "mail": {}, "RecordType": {}, "timestamp": -1e300}),
         ] {
@@ -113,7 +113,7 @@ fn the_recipient_of_every_providers_event_is_the_bare_address() {
         ("<ann@example.com>", "ann@example.com"),
         ("\"Lee, Ann\" <ann@example.com>", "ann@example.com"),
         ("Ann@example.com", "Ann@example.com"),
-        // What is no address stays as it was written.
+        // A text that is not an address is kept as written.
         ("Ann <ann>", "Ann <ann>"),
     ] {
         let samples = posted(written);

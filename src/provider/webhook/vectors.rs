@@ -1,5 +1,5 @@
-//! Signatures that the providers' own libraries are tested with: each verifies, and with one byte
-//! changed none does.
+//! Signatures from the tests of the providers' own libraries. Each verifies, and none verifies
+//! after one byte is changed.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
@@ -39,15 +39,15 @@ fn verify(
     webhook(kind).unwrap().verify.unwrap()(&Secret::new(secret), &headers(all), body, at(now))
 }
 
-/// The text with the byte at `place` replaced by another one that may stand there.
+/// The text with the byte at `place` replaced by another valid one.
 fn changed(text: &str, place: usize) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    // Hexadecimal digits may be of either case.
+    // Hexadecimal digits may have either case.
     bytes[place] = if bytes[place].eq_ignore_ascii_case(&b'A') { b'B' } else { b'A' };
     String::from_utf8(bytes).unwrap()
 }
 
-/// Every place of a short text, and one in each seven bytes of a long one.
+/// Every position in a short text, and every seventh byte of a long one.
 fn places(text: &str) -> impl Iterator<Item = usize> {
     let step = if text.len() > 200 { 7 } else { 1 };
     let ascii: Vec<usize> =
@@ -150,7 +150,7 @@ fn svixs_vector_verifies_and_with_one_byte_changed_it_does_not() {
             ok(SECRET, ID, &format!("{near} v2,{} {SIGNATURE} v1,", &SIGNATURE[3..]), BODY, NOW),
             Ok(())
         );
-        // A header of a thousand signatures must not cost a thousand computations.
+        // A header with a thousand signatures must not cause a thousand computations.
         let behind = |count: usize| format!("{}{SIGNATURE}", format!("{near} ").repeat(count));
         assert_eq!(
             (ok(SECRET, ID, &behind(7), BODY, NOW), ok(SECRET, ID, &behind(8), BODY, NOW)),
@@ -250,8 +250,8 @@ fn the_vectors_of_snss_validator_verify_and_with_one_byte_changed_they_do_not() 
     }
 }
 
-/// The rule of Mailgun's documentation, which publishes no signature: computed by an independent
-/// implementation of HMAC.
+/// Mailgun's documented scheme. Mailgun publishes no example signature, so this one was computed by
+/// an independent implementation of HMAC.
 #[test]
 fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_byte_changed_they_do_not() {
     // printf %s 1534108637651869375b9df3c98fc15c4889b102119add1235c38fc92824 | openssl dgst -sha256
