@@ -1,4 +1,4 @@
-//! What can be asked of Bird about itself: whether the key is accepted.
+//! What Bird's API reports about the account: whether the key is accepted.
 
 use super::Bird;
 use super::suppressions::SUPPRESSIONS;
@@ -8,7 +8,7 @@ use crate::provider::http::Request;
 
 impl AccountApi for Bird {
     fn reply(&self) -> &'static str {
-        "one result for each message, by its place; a refusal is of the whole batch, which is halved until it is found"
+        "one result for each message, by position; a refusal is for the whole batch, which is halved to find the refused message"
     }
 
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {

@@ -1,21 +1,22 @@
 //! Mail through Bird's regional e-mail API.
 //!
 //! - API: <https://bird.com/en-it/docs/api/reference/create-email-message-batch/>, read on
-//!   2026-11-21. The API at `api.bird.com` is another.
-//! - Limits: 100 messages and 20 MB of a request; 998 characters of a subject or a header, 524,288
-//!   of each body. Five batches a minute where nothing else has been agreed.
-//! - One request: up to 100 messages with one recipient each, rendered here. The guide refuses
-//!   attachments in a batch where the newest SDK allows them, so they are refused.
-//! - Partial failure: none, one bad message refuses the whole batch. How the refusal names a
-//!   message is not documented, so it is bisected.
-//! - Idempotency: the header `Idempotency-Key`, known for about 3 hours; a lost reply is asked for
-//!   again.
-//! - Quirks: `category` decides which recipients Bird suppresses and is always written. Marketing
-//!   mail gets Bird's own unsubscribe headers and is refused with ours; transactional mail keeps
-//!   ours. A key works in its own region alone. Errors come nested under `error` and, in older
-//!   descriptions, bare. A refusal is remembered under its key as success is, and
-//!   `Idempotency-Replay: true` marks what is said again: then the first request was refused, and
-//!   no recipient is in doubt.
+//!   2026-11-21. The API at `api.bird.com` is a different one.
+//! - Limits: 100 messages and 20 MB per request; 998 characters for a subject or a header, 524,288
+//!   for each body. Five batches a minute, unless Bird has agreed to another rate.
+//! - One request: up to 100 messages with one recipient each, rendered by mailbatch. The guide does
+//!   not allow attachments in a batch although the newest SDK does, so mailbatch refuses them.
+//! - Partial failure: none. One invalid message refuses the whole batch. The documentation does not
+//!   say how the refusal names a message, so the batch is bisected.
+//! - Idempotency: the header `Idempotency-Key`, recognised for about 3 hours. After a lost reply the
+//!   request is repeated.
+//! - Quirks: `category` decides which recipients Bird suppresses, so it is always written. Bird adds
+//!   its own unsubscribe headers to marketing mail and refuses mail that already has them;
+//!   transactional mail keeps those of mailbatch. A key works only in its own region. Errors are
+//!   nested under `error` or, in older documentation, at the top level. Bird stores a refusal under
+//!   its key just as it stores a success, and marks a repeated answer with
+//!   `Idempotency-Replay: true`. Such a refusal proves that the first request was refused, so no
+//!   recipient's outcome is unknown.
 
 mod account;
 mod suppressions;
@@ -69,7 +70,7 @@ const RESERVED: [&str; 13] = [
     "content-type",
     "received",
 ];
-/// Takes everything and reports that it was delivered.
+/// Accepts every message and reports it as delivered.
 const SANDBOX: &str = "delivered@messagebird.dev";
 const CAPABILITIES: Capabilities = Capabilities {
     attachments: false,
@@ -82,7 +83,7 @@ const CAPABILITIES: Capabilities = Capabilities {
 /// Bird's row in the table of providers.
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "bird",
-    summary: "Bird: batches of 100, a lost reply is asked for again",
+    summary: "Bird: batches of 100, safe to repeat after a lost reply",
     keys: http::keys![],
     leaves_the_machine: true,
     webhooks: &[&webhook::WEBHOOK],
@@ -126,21 +127,21 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     }))
 }
 
-/// Keys tell their region: `bk_eu1_…`.
+/// The API of the key's region, which its prefix names: `bk_eu1_…`.
 fn base(key: &str) -> &'static str {
     if key.starts_with("bk_eu1_") { BASE_EU } else { BASE }
 }
 
 struct Bird {
     http: Http,
-    /// Whether everything goes to the sandbox.
+    /// Whether every message is sent to the sandbox address.
     is_sandboxed: bool,
-    /// The message's kind, which is its `category`.
+    /// The kind of mail, sent as `category`.
     kind: Kind,
     capabilities: Capabilities,
-    /// What goes with every message besides the correlation id.
+    /// The metadata of every message, in addition to the correlation id.
     metadata: Map<String, Value>,
-    /// More fields of each message: `tags`, `ip_pool`, `track_opens`, `track_clicks`.
+    /// Additional fields of each message: `tags`, `ip_pool`, `track_opens`, `track_clicks`.
     options: Map<String, Value>,
 }
 
@@ -161,8 +162,8 @@ impl Service for Bird {
         self.capabilities.refuse_inexpressible(name, needs)
     }
 
-    /// Everything goes to an address of the service's own that takes it; no label is documented for
-    /// it.
+    /// Sends every message to Bird's test address instead of the recipients. Labels for that
+    /// address are not documented.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
@@ -234,7 +235,8 @@ impl Bird {
     }
 }
 
-/// One message that is too long would refuse the other 99, so it is found here.
+/// Checks the lengths before sending, because one message that is too long would refuse the whole
+/// batch.
 fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
     let headers =
         content.headers.iter().map(|(name, value)| (name.as_str(), value.as_str(), MAX_LINE));
@@ -244,7 +246,8 @@ fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
         ("html", content.html.as_deref().unwrap_or_default(), MAX_BODY),
     ];
     for (name, value, most) in parts.into_iter().chain(headers) {
-        // There are at least as many bytes as characters, and those are counted already.
+        // A text has at least as many bytes as characters, and its byte length is known without
+        // counting.
         let characters = if value.len() > most { value.chars().count() } else { 0 };
         if characters > most {
             let words = format!("{name} has {characters} characters, the service takes {most}");
@@ -254,8 +257,8 @@ fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
     Ok(())
 }
 
-/// `{"data":[{"id":"em_…","status":"accepted","category":"marketing"}]}`, in the order of the
-/// request.
+/// A successful answer, in the order of the request:
+/// `{"data":[{"id":"em_…","status":"accepted","category":"marketing"}]}`.
 #[derive(Deserialize)]
 struct Taken {
     data: Vec<Entry>,
@@ -282,7 +285,7 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
                 code: answer.status.as_str().into(),
                 detail: String::new(),
             },
-            // Only one status is documented for what has just been taken.
+            // For a message just accepted, only the status `accepted` is documented.
             (_, status) => Verdict::Unknown {
                 detail: answer.clean(&format!(
                     "{} {}",
@@ -294,19 +297,20 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     Read::Each(data.into_iter().map(verdict).collect())
 }
 
-/// `{"error":{"type":"validation_error","code":"E01001","name":"…","message":"…","details":[{"param":"to[0].email","message":"…"}]}}`
+/// An error:
+/// `{"error":{"type":"validation_error","code":"E01001","name":"…","message":"…","details":[{"param":"to[0].email","message":"…"}]}}`.
 struct Problem {
     class: String,
     code: String,
     name: String,
-    /// All that is said in prose.
+    /// All messages of the error, joined.
     words: String,
-    /// The fields it is about.
+    /// The fields that the error concerns.
     params: Vec<String>,
 }
 
 impl Problem {
-    /// Reads what is there, nested or bare; `None` where the answer is not Bird's.
+    /// Reads a nested or top-level error; `None` if the answer has no error in Bird's format.
     fn of(answer: &Answer) -> Option<Self> {
         let body: Value = answer.json()?;
         let error = body.get("error").filter(|error| error.is_object()).unwrap_or(&body);
@@ -334,18 +338,17 @@ impl Problem {
             .then_some(problem)
     }
 
-    /// Whether one of the fields it is about is `field`, in whatever message: `to[0].email`,
-    /// `[3].to[0].email`.
+    /// Whether the error concerns `field` of any message, as in `to[0].email` or `[3].to[0].email`.
     fn concerns(&self, field: &str) -> bool {
         self.params.iter().any(|param| param.split(['.', '[', ']']).any(|part| part == field))
     }
 
-    /// Whether its code or name has this word in it, however it is written.
+    /// Whether the error's code or name contains this word, in any case.
     fn is_about(&self, word: &str) -> bool {
         [&self.code, &self.name].iter().any(|text| text.to_ascii_lowercase().contains(word))
     }
 
-    /// The name for scripts, and the code where there is no name.
+    /// The error's name for scripts, or its code or type if it has no name.
     fn label(&self) -> &str {
         [&self.name, &self.code, &self.class]
             .into_iter()
@@ -364,7 +367,7 @@ fn failure(sent: usize, answer: &Answer) -> Read {
         StatusCode::CONFLICT if is("E01004", "RequestInProgress") => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::NoReply) }
         }
-        // A defect of ours.
+        // Only a defect in mailbatch can cause this.
         StatusCode::CONFLICT if is("E01005", "IdempotencyKeyReuse") => {
             Read::Stop(refusal(Reason::Session))
         }
@@ -374,8 +377,8 @@ fn failure(sent: usize, answer: &Answer) -> Read {
             Read::Stop(refusal(Reason::Cap))
         }
         StatusCode::UNPROCESSABLE_ENTITY => unprocessable(sent, &problem, &refusal),
-        // This is Bird's own answer: nothing was taken, and the key may be used again. The same
-        // status from a gateway would prove nothing.
+        // Bird's own answer means that nothing was accepted and that the key may be used again. The
+        // same status from a gateway would prove nothing.
         StatusCode::SERVICE_UNAVAILABLE if problem.class == "service_unavailable_error" => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
         }
@@ -386,8 +389,8 @@ fn failure(sent: usize, answer: &Answer) -> Read {
 }
 
 fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Refusal) -> Read {
-    // One suppressed recipient refuses the batch; which of Bird's reasons it was is not documented,
-    // and not guessed. The name is not documented either; an event about the same says
+    // One suppressed recipient refuses the whole batch. Bird documents neither the error's name nor
+    // how the error gives the reason for the suppression. The related event is named
     // `recipient_suppressed`.
     if problem.is_about("suppress") || problem.words.to_ascii_lowercase().contains("suppressed") {
         return match sent {
@@ -395,11 +398,11 @@ fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Ref
             _ => Read::Unnamed(refusal(Reason::Policy)),
         };
     }
-    // `RecipientDomainNotAllowed`: a domain reserved for tests.
+    // `RecipientDomainNotAllowed` refuses a domain reserved for tests.
     if problem.concerns("to") || problem.is_about("recipient") {
         return Read::Unnamed(refusal(Reason::BadAddress));
     }
-    // The sender is the same for every recipient. An event about the same says `domain_unverified`.
+    // Every recipient has the same sender. The related event is named `domain_unverified`.
     if problem.concerns("from") || (problem.is_about("domain") && problem.is_about("verified")) {
         return Read::Stop(refusal(Reason::Policy));
     }
@@ -409,7 +412,7 @@ fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Ref
 fn by_status_alone(answer: &Answer, refusal: Refusal) -> Read {
     let with = |reason: Reason| Refusal { reason, ..refusal.clone() };
     match answer.status {
-        // The key is another region's.
+        // The key belongs to another region.
         StatusCode::MISDIRECTED_REQUEST => Read::Stop(with(Reason::Auth)),
         StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => Read::Stop(refusal),
         StatusCode::TOO_MANY_REQUESTS => Read::Again {
@@ -420,7 +423,7 @@ fn by_status_alone(answer: &Answer, refusal: Refusal) -> Read {
     }
 }
 
-/// `RateLimit: "email_batch";r=0;t=35`: seconds until the minute is over.
+/// Reads the header `RateLimit: "email_batch";r=0;t=35`: the seconds until the limit's minute ends.
 fn reset(answer: &Answer) -> Option<Duration> {
     let seconds =
         answer.header("ratelimit").split(';').find_map(|part| part.trim().strip_prefix("t="))?;

@@ -1,4 +1,4 @@
-//! The suppressions of Bird's workspace.
+//! The suppression list of Bird's workspace.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::provider::account::{Ours, Page, RemoteList, Trouble};
 use crate::provider::http::{ListedAddress, ListedPage, Request, next_page, page_path};
 
 pub(super) const SUPPRESSIONS: &str = "/v1/email/suppressions";
-/// The most entries of a page; more is not documented to be taken.
+/// The page size. The documentation does not say that larger pages are accepted.
 const PAGE: &str = "limit=100";
 
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ impl RemoteList for Bird {
         })
     }
 
-    /// An address that is added counts there as suppressed by hand, which stops mail of every kind.
+    /// Bird lists an added address as suppressed manually, which stops all kinds of mail.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
     }

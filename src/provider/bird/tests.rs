@@ -1,4 +1,4 @@
-//! Requests and answers of Bird's API by the letter.
+//! Literal requests and answers of Bird's API.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! Bird's webhooks, signed by Standard Webhooks.
+//! Bird's webhooks, signed as the Standard Webhooks specification describes.
 //!
-//! Documentation: <https://bird.com/docs/webhooks>. Only a bounce of type `hard` says that the
-//! address is of no use.
+//! Documentation: <https://bird.com/docs/webhooks>. Only a bounce of type `hard` means that the
+//! address is unusable.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What can be asked of Drin about itself: whether the key is accepted.
+//! What Drin's API reports about the account: whether the key is accepted.
 
 use super::Drin;
 use super::suppressions::SUPPRESSIONS;
@@ -8,7 +8,7 @@ use crate::provider::http::Request;
 
 impl AccountApi for Drin {
     fn reply(&self) -> &'static str {
-        "one result for each message, by index or place"
+        "one result for each message, by index or position"
     }
 
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {

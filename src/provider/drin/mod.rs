@@ -1,18 +1,18 @@
 //! Mail through Drin's API.
 //!
 //! - API: <https://drin.run/docs/api-reference/emails/batch>, read on 2026-11-21.
-//! - Limits: 100 messages of a request. No limit on its bytes is documented; 20 MB is ours, and a
-//!   413 halves the batch.
-//! - One request: up to 100 messages with one recipient each, rendered here; attachments may be
-//!   among them.
-//! - Partial failure: 207 with one result for each message. Two shapes are published for it,
-//!   `results` with an index and `data` in order; both are read. Where the results are not as many
-//!   as the messages, nothing is concluded.
-//! - Idempotency: the header `Idempotency-Key`, known to the project for 24 hours; a lost reply is
-//!   asked for again.
-//! - Quirks: a quota that is used up is 403 and not 429. 409 is a key used for another body, or
-//!   that every recipient is suppressed, which `type` distinguishes. A key for the whole account
-//!   needs `project`.
+//! - Limits: 100 messages per request. No size limit is documented; mailbatch limits a request to
+//!   20 MB, and halves the batch after a 413.
+//! - One request: up to 100 messages with one recipient each, rendered by mailbatch. Attachments are
+//!   allowed.
+//! - Partial failure: 207 with one result for each message. Two forms are published: `results` with
+//!   an index, and `data` in order. Both are read. If the number of results differs from the number
+//!   of messages, every outcome is unknown.
+//! - Idempotency: the header `Idempotency-Key`, which a project recognises for 24 hours. After a lost
+//!   reply the request is repeated.
+//! - Quirks: a used-up quota is reported as 403, not 429. A 409 means that the key was used for
+//!   another body, or that every recipient is suppressed; `type` distinguishes the two. A key for the
+//!   whole account needs `project`.
 
 mod account;
 mod suppressions;
@@ -46,7 +46,7 @@ const CAPABILITIES: Capabilities = http::capabilities(&LIMITS);
 /// Drin's row in the table of providers.
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "drin",
-    summary: "Drin: batches of 100, a lost reply is asked for again",
+    summary: "Drin: batches of 100, safe to repeat after a lost reply",
     keys: http::keys!["project"],
     leaves_the_machine: true,
     webhooks: &[&webhook::WEBHOOK],
@@ -59,7 +59,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let project = keys.text("project")?;
     if project.is_some_and(|name| name.is_empty() || !name.bytes().all(|b| matches!(b, 33..=126))) {
         return Err(keys
-            .error("project", "empty, or with a character that a header cannot hold")
+            .error("project", "empty, or contains a character that is not allowed in a header")
             .hint("write the project's name as Drin shows it"));
     }
     let owned = [
@@ -86,9 +86,9 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct Drin {
     http: Http,
-    /// Which project a key for the whole account is used for.
+    /// The project to use with a key for the whole account.
     project: Option<String>,
-    /// More fields of each message: `tags`.
+    /// Additional fields of each message: `tags`.
     options: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -188,6 +188,7 @@ impl Drin {
     }
 }
 
+/// A successful answer:
 /// `{"results":[{"index":0,"id":"msg_…","status":"queued"},{"index":1,"error":{…}}]}`, or
 /// `{"data":[{"id":"msg_…"},{"error":{…}}]}`.
 #[derive(Deserialize)]
@@ -208,7 +209,7 @@ struct Item {
     error: Option<Problem>,
 }
 
-/// `{"type":"validation_error","message":"…","code":"…","param":"to"}`
+/// An error: `{"type":"validation_error","message":"…","code":"…","param":"to"}`.
 #[derive(Clone, Default, Deserialize)]
 struct Problem {
     #[serde(default)]
@@ -221,7 +222,7 @@ struct Problem {
     param: Option<String>,
 }
 
-/// `{"error":{…}}`
+/// The answer to a failed request: `{"error":{…}}`.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -233,15 +234,16 @@ impl Problem {
         self.code.as_deref().unwrap_or_default()
     }
 
-    /// Whether a field, such as `to` of `emails[3].to[0].email`, is what was wrong.
+    /// Whether the error concerns a field, such as `to` in `emails[3].to[0].email`.
     fn is_about(&self, field: &str) -> bool {
         self.param.as_deref().is_some_and(|param| {
             param.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == field)
         })
     }
 
-    /// Whether the same would be said of every recipient: credentials, project, quota, the sender.
-    fn is_nobodys_own(&self) -> bool {
+    /// Whether the error would apply to every recipient: credentials, project, quota, or the
+    /// sender.
+    fn concerns_account(&self) -> bool {
         match self.r#type.as_str() {
             "authentication_error" | "permission_error" | "not_found" => true,
             "validation_error" => self.is_about("from"),
@@ -255,7 +257,8 @@ impl Problem {
             "rate_limited" => Reason::Rate,
             "internal_error" => Reason::Session,
             "validation_error" if self.is_about("to") => Reason::BadAddress,
-            // The reasons are those of its suppressions; where none is given, a person decided it.
+            // The codes are the reasons of Drin's suppression list. Without a code, a person
+            // suppressed the address.
             "suppressed" => match self.code() {
                 "hard_bounce" => Reason::HardBounce,
                 "complaint" => Reason::Complaint,
@@ -286,10 +289,11 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
         }
     }
     let items: Vec<Item> = places.into_iter().flatten().collect();
-    // Nothing was taken, and none of them is to blame.
-    let shared = items
-        .iter()
-        .all(|item| item.id.is_none() && item.error.as_ref().is_some_and(Problem::is_nobodys_own));
+    // If every message has an error of the account or sender, nothing was accepted and no recipient
+    // is to blame.
+    let shared = items.iter().all(|item| {
+        item.id.is_none() && item.error.as_ref().is_some_and(Problem::concerns_account)
+    });
     match items.first().and_then(|item| item.error.as_ref()).filter(|_| shared) {
         Some(problem) => Read::Stop(problem.refusal(answer)),
         None => Read::Each(items.iter().map(|item| verdict(item, answer)).collect()),
@@ -315,10 +319,10 @@ fn verdict(item: &Item, answer: &Answer) -> Verdict {
                 "" => Verdict::Unknown { detail: "an error without a type".into() },
                 "suppressed" => Verdict::Suppressed(refusal),
                 "internal_error" => Verdict::NotTaken { refusal, counts: true },
-                // The same key would be answered with the same results, so these wait for another
-                // batch.
+                // A repeat with the same key would get the same results, so these members wait for
+                // another batch.
                 "rate_limited" => Verdict::NotTaken { refusal, counts: false },
-                _ if problem.is_nobodys_own() => Verdict::NotTaken { refusal, counts: false },
+                _ if problem.concerns_account() => Verdict::NotTaken { refusal, counts: false },
                 _ => Verdict::Rejected(refusal),
             }
         }
@@ -333,7 +337,7 @@ fn verdict(item: &Item, answer: &Answer) -> Verdict {
 
 fn failure(sent: usize, answer: &Answer) -> Read {
     let Failure { error } = answer.json().unwrap_or_default();
-    // An answer without an error of Drin's own form shows its body.
+    // An answer without an error in Drin's format shows its body.
     let refusal = if error.r#type.is_empty() {
         answer.refusal(Reason::Policy, "", &error.message)
     } else {
@@ -343,7 +347,7 @@ fn failure(sent: usize, answer: &Answer) -> Read {
         (StatusCode::CONFLICT, "suppressed") => {
             Read::Each(vec![Verdict::Suppressed(refusal); sent])
         }
-        // What is said while the first request is still being worked on is not documented.
+        // The answer while Drin still works on the first request is not documented.
         (StatusCode::CONFLICT, "conflict")
             if format!("{} {}", error.code(), error.message).contains("progress") =>
         {
@@ -352,17 +356,17 @@ fn failure(sent: usize, answer: &Answer) -> Read {
                 refusal: Refusal { reason: Reason::NoReply, ..refusal },
             }
         }
-        // A key used for another body is a defect of ours.
+        // Only a defect in mailbatch uses a key for another body.
         (StatusCode::CONFLICT, "conflict") => {
             Read::Stop(Refusal { reason: Reason::Session, ..refusal })
         }
         (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _)
-            if error.is_nobodys_own() =>
+            if error.concerns_account() =>
         {
             Read::Stop(refusal)
         }
         (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _) => Read::Unnamed(refusal),
-        // Plan, quota, sandbox and project are 403 as well, so not only the key may be wrong.
+        // Drin also uses 403 for plan, quota, sandbox and project, so the key may be valid.
         (StatusCode::FORBIDDEN, _) => Read::Stop(Refusal { reason: Reason::Policy, ..refusal }),
         _ => by_status(answer, refusal),
     }

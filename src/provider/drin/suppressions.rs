@@ -1,4 +1,4 @@
-//! The suppressions of Drin's project.
+//! The suppression list of Drin's project.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ impl RemoteList for Drin {
         })
     }
 
-    /// An address that is added counts there as suppressed by hand, which stops mail of every kind.
+    /// Drin lists an added address as suppressed manually, which stops all kinds of mail.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
     }

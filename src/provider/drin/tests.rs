@@ -1,4 +1,4 @@
-//! Requests and answers of the API by the letter.
+//! Literal requests and answers of Drin's API.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ fn each_error_of_one_message_has_its_own_meaning() {
     assert_eq!(one(r#"{"type":"internal_error","message":""}"#), "not taken, counts true");
     assert_eq!(one(r#"{"type":"brand_new","message":""}"#), "rejected policy");
     assert_eq!(one("{}"), "unknown");
-    // An id beside an error, a status nobody knows, or neither.
+    // The element has an id and an error, an unknown status, or neither.
     for odd in [
         r#"{"id":"c","error":{"type":"suppressed"}}"#,
         r#"{"id":"c","status":"failed"}"#,

@@ -1,4 +1,4 @@
-//! What can be asked of Emitlo about itself: whether the key is accepted.
+//! What Emitlo's API reports about the account: whether the key is accepted.
 
 use super::Emitlo;
 use super::suppressions::SUPPRESSIONS;
@@ -8,7 +8,7 @@ use crate::provider::http::Request;
 
 impl AccountApi for Emitlo {
     fn reply(&self) -> &'static str {
-        "ids of those who were taken, by place, and the suppressed by address"
+        "ids of the accepted recipients, in order, and the addresses of the suppressed ones"
     }
 
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {

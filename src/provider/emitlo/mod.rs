@@ -1,17 +1,17 @@
 //! Mail through Emitlo's API.
 //!
 //! - API: <https://emitlo-docs.pages.dev/api/send-email/>, read on 2026-11-21.
-//! - Limits: 500 messages of a request. No limit on its bytes is documented; 10 MB are kept to.
-//!   How many messages a minute, an hour and a day stands in Emitlo's dashboard alone.
-//! - One request: up to 500 messages with one recipient each, rendered here. A message is HTML: one
-//!   that is only text is sent as preformatted HTML, and the text beside an HTML body is not sent.
-//!   There are no headers, so no marketing mail.
-//! - Partial failure: suppressed recipients are named by address, and the ids of all others follow
-//!   in order. That holds only where the counts say so and no address stands twice in a request.
-//!   What one invalid message does to the others is not documented; it is bisected.
-//! - Idempotency: none. A request that was written and not answered leaves its members `Unknown`.
-//! - Quirks: the request for a single message answers alike for those who are suppressed, so the
-//!   batch is used for one as well. No field takes a correlation id.
+//! - Limits: 500 messages per request. No size limit is documented; mailbatch limits a request to
+//!   10 MB. The limits per minute, hour and day are shown only in Emitlo's dashboard.
+//! - One request: up to 500 messages with one recipient each, rendered by mailbatch. A message is
+//!   HTML: a plain-text message is sent as preformatted HTML, and the text alternative of an HTML
+//!   message is not sent. Headers cannot be set, so marketing mail is refused.
+//! - Partial failure: the answer names suppressed recipients by address, and lists the ids of the
+//!   others in order. This is used only if the counts agree and no address occurs twice in a request.
+//!   The effect of one invalid message on the others is not documented; the batch is bisected.
+//! - Idempotency: none. If a written request gets no answer, its members are `Unknown`.
+//! - Quirks: the request for a single message gives the same answer for suppressed recipients, so a
+//!   single message is also sent as a batch. No field accepts a correlation id.
 
 mod account;
 mod suppressions;
@@ -76,7 +76,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct Emitlo {
     http: Http,
-    /// More fields of each message; none is documented.
+    /// Additional fields of each message; none are documented.
     options: Map<String, Value>,
 }
 
@@ -132,14 +132,14 @@ impl Api for Emitlo {
     }
 
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
-        // The reply names people by address alone, so each stands once in a request; the hand-over
-        // cuts the members into halves.
+        // The reply names recipients only by address, so an address may occur once in a request.
+        // After this error the caller halves the request.
         let mut seen = HashSet::with_capacity(jobs.len());
         if !jobs.iter().all(|job| seen.insert(name(job))) {
             return Err(Inexpressible(Refusal::new(
                 Reason::Repeated,
                 "",
-                "an address stands twice in one request",
+                "an address occurs twice in one request",
             )));
         }
         let messages = jobs.iter().map(|job| self.mail(job)).collect::<Result<Vec<_>, _>>()?;
@@ -171,12 +171,12 @@ impl Emitlo {
     }
 }
 
-/// As a reply names a recipient.
+/// The recipient's address in the form used to match the reply.
 fn name(job: &Job) -> String {
     job.to.folded()
 }
 
-/// The HTML, or the text as HTML that shows it as it stands.
+/// The HTML body, or the text escaped as HTML that displays it unchanged.
 fn body(content: &Content) -> Cow<'_, str> {
     if let Some(html) = &content.html {
         return Cow::Borrowed(html);
@@ -187,7 +187,8 @@ fn body(content: &Content) -> Cow<'_, str> {
     ))
 }
 
-/// `{"status":"success","data":{"accepted":1,"rejected":1,"message_ids":["…"],"suppressed":[{"email":"…","reason":"hard_bounce"}]}}`
+/// A successful answer:
+/// `{"status":"success","data":{"accepted":1,"rejected":1,"message_ids":["…"],"suppressed":[{"email":"…","reason":"hard_bounce"}]}}`.
 #[derive(Deserialize)]
 struct Taken {
     data: Counts,
@@ -209,9 +210,9 @@ struct Named {
     reason: Option<String>,
 }
 
-/// Ids belong to those who are not suppressed, in order. Where the ids are not as many, they are
-/// left empty; where the counts do not account for every member, only a count of all of them says
-/// anything.
+/// The ids belong to the recipients that are not suppressed, in order. If the number of ids
+/// differs, no ids are recorded. If the counts do not match the members, the answer is used only if
+/// it accepts or refuses all of them.
 fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
     let Some(Taken { data: Counts { accepted, rejected, message_ids, suppressed } }) =
@@ -264,7 +265,7 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     Read::Each(who.into_iter().map(verdict).collect())
 }
 
-/// Emitlo's reasons are our words; any other is repeated and concludes nothing.
+/// Emitlo's reason words are the same as ours. Any other word counts as a policy refusal.
 fn refusal(named: &Named, answer: &Answer) -> Refusal {
     let word = named.reason.as_deref().unwrap_or_default();
     let reason = match word.parse() {
@@ -277,7 +278,8 @@ fn refusal(named: &Named, answer: &Answer) -> Refusal {
     answer.refusal(reason, "suppressed", &format!("suppressed by the provider: {word}"))
 }
 
-/// `{"status":"error","error":{"code":"VALIDATION_ERROR","message":"…","details":{"to_email":["…"]}}}`
+/// An error:
+/// `{"status":"error","error":{"code":"VALIDATION_ERROR","message":"…","details":{"to_email":["…"]}}}`.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -305,16 +307,16 @@ fn failure(answer: &Answer) -> Read {
             .unwrap_or(said)
             .as_str()
             .unwrap_or_default();
-        // A text takes whatever is written to it.
+        // Writing to a `String` cannot fail.
         let _ = write!(words, "; {field}: {said}");
     }
-    // How a field is named in a batch is not documented: `to_email`, or `messages.3.to_email`.
+    // The field's name in a batch is not documented: `to_email`, or `messages.3.to_email`.
     let concerns = |fields: &[&str]| {
         details.keys().any(|key| key.split(['.', '[', ']']).any(|part| fields.contains(&part)))
     };
     let refusal = |reason: Reason| answer.refusal(reason, &code, words.trim_start_matches("; "));
     match (answer.status, code.as_str()) {
-        // The same for every recipient: the sender, and the files.
+        // The sender and the attachments are the same for every recipient.
         (StatusCode::UNPROCESSABLE_ENTITY, _) if concerns(&["from_email", "from_name"]) => {
             Read::Stop(refusal(Reason::Policy))
         }
@@ -328,7 +330,8 @@ fn failure(answer: &Answer) -> Read {
             Read::Unnamed(refusal(Reason::BadAddress))
         }
         (StatusCode::UNPROCESSABLE_ENTITY, _) => Read::Unnamed(refusal(Reason::Policy)),
-        // Emitlo's own refusal of the whole request; what a gateway means by it is doubt.
+        // This code means that Emitlo refused the whole request. The same status from a gateway
+        // would leave the outcome unknown.
         (StatusCode::CONFLICT, "CONFLICT") => Read::Unnamed(refusal(Reason::Policy)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }

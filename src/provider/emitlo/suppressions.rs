@@ -1,4 +1,4 @@
-//! The suppressions of Emitlo's organisation.
+//! The suppression list of Emitlo's organisation.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::provider::account::{Ours, Page, RemoteList, Trouble};
 use crate::provider::http::{self, ListedAddress, Request};
 
 pub(super) const SUPPRESSIONS: &str = "/api/v1/suppressions";
-/// How pages are asked for is not documented, so the list is taken as it comes.
+/// The largest list. The documentation describes no paging, so the list is read in one answer.
 const MAX_LIST: usize = 256 * 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -32,16 +32,14 @@ impl RemoteList for Emitlo {
             let answer = self.http.ask_for(self, &Request::get(SUPPRESSIONS), MAX_LIST).await?;
             let Listed { data: Data { suppressions, total } } = http::parsed(&answer)?;
             let missing = total.saturating_sub(suppressions.len() as u64);
-            let left_out = (missing > 0).then_some((
-                missing,
-                "not listed by the API, which documents no way to ask for them",
-            ));
+            let left_out = (missing > 0)
+                .then_some((missing, "not listed by the API, which documents no way to list them"));
             let entries = suppressions.into_iter().map(|entry| entry.theirs(&answer, "")).collect();
             Ok(Page { entries, left_out, next: None })
         })
     }
 
-    /// Its reasons are ours.
+    /// Emitlo has the same reasons as mailbatch.
     fn takes(&self, _reason: Reason) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! Requests and answers of the API by the letter.
+//! Literal requests and answers of Emitlo's API.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::content::{Needs, Party};
 use crate::provider::http::testing::answer;
 use crate::provider::testing::{job, settings};
 
-/// What comes of three members.
+/// The verdicts for three members.
 fn read(body: &str) -> Read {
     let jobs = ["ann@x.example", "Bob@X.example", "cy@x.example"].map(|to| job(1, to, ""));
     verdicts(&jobs.iter().collect::<Vec<_>>(), &answer(202, &[], body))

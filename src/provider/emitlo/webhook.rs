@@ -1,5 +1,6 @@
-//! Emitlo's webhooks: `X-Emitlo-Signature: sha256=<hex>`, an HMAC-SHA256 over the body. No time is
-//! signed, so an old request verifies for ever; it is the same event each time, and counts once.
+//! Emitlo's webhooks. The header `X-Emitlo-Signature: sha256=<hex>` is an HMAC-SHA256 over the
+//! body. The signature covers no time, so a copy of an old request stays valid. It is the same
+//! event, and an event is counted once.
 //!
 //! Documentation: <https://emitlo-docs.pages.dev/guides/webhooks/>.
 

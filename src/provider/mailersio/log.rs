@@ -1,4 +1,4 @@
-//! What became of a batch, for a member whose hand-over is in doubt.
+//! Looks up the result of a batch for a member whose outcome is unknown.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ impl Log for MailersIo {
         Pending::of(detail).map(|_| Unfinished { every: self.every, patience: self.patience })
     }
 
-    /// Reads the batch that the doubt names. Where there is none, nothing can be asked.
+    /// Requests the batch named in the stored reason. Without a batch id nothing can be looked up.
     fn look_up<'a>(
         &'a self,
         about: &'a InDoubt<'a>,

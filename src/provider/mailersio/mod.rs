@@ -1,19 +1,19 @@
 //! Mail through Mailers.io's API.
 //!
-//! - API: <https://mailers.io/api>, read on 2026-11-21. It names two calls and no fields: what is
-//!   used here is assumed, and every name can be changed under `names`.
-//! - Limits: 1,000 messages of a batch. No limit on its bytes is documented; 20 MB is ours, and a
-//!   413 halves the batch.
-//! - One request: up to 1,000 recipients, each with a subject, html and text of its own, rendered
-//!   here. No attachments.
-//! - Partial failure: a batch is taken as a whole and answered with its id; what became of each
-//!   recipient is asked for until the batch is completed. A recipient without a result when
-//!   `patience` ends, or then, is `Unknown`, with the batch's id in the detail, by which the next
-//!   start or `reconcile` goes on asking.
-//! - Idempotency: a header, assumed to be known for 24 hours; a lost reply is asked for again and
-//!   gives the same batch. A question that fails is asked again and submits nothing.
-//! - Quirks: results are found by address, for they need not come in the order of the request. A
-//!   status that is not known is no result.
+//! - API: <https://mailers.io/api>, read on 2026-11-21. It names two requests and no fields. The field
+//!   names used here are assumed, and each can be changed under `names`.
+//! - Limits: 1,000 messages per batch. No size limit is documented; mailbatch limits a request to
+//!   20 MB, and halves the batch after a 413.
+//! - One request: up to 1,000 recipients, each with its own subject, HTML and text, rendered by
+//!   mailbatch. No attachments.
+//! - Partial failure: the service accepts a batch as a whole and returns its id. mailbatch then polls
+//!   for each recipient's result until the batch is completed. A recipient without a result is
+//!   `Unknown` when the batch is completed or `patience` ends. In the second case the detail contains
+//!   the batch's id, with which the next run or `reconcile` continues polling.
+//! - Idempotency: a header, assumed to be recognised for 24 hours. After a lost reply the request is
+//!   repeated and returns the same batch. A failed status request is repeated; it submits nothing.
+//! - Quirks: results are matched by address, because their order is not guaranteed. An unknown status
+//!   is not a result.
 
 mod account;
 mod log;
@@ -45,14 +45,14 @@ const LIMITS: Limits = Limits {
 };
 const CAPABILITIES: Capabilities =
     Capabilities { attachments: false, ..http::capabilities(&LIMITS) };
-/// For how long a batch is asked for, and the longest pause between two questions.
+/// How long a batch is polled, and the longest pause between two status requests.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const POLL: Duration = Duration::from_secs(5);
 
 /// Mailers.io's row in the table of providers.
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "mailersio",
-    summary: "Mailers.io: batches of 1,000, results asked for; field names are assumed, see `names`",
+    summary: "Mailers.io: batches of 1,000, results polled; field names are assumed, see `names`",
     keys: http::keys!["names", "patience", "poll"],
     leaves_the_machine: true,
     webhooks: &[&webhook::WEBHOOK],
@@ -106,7 +106,7 @@ struct MailersIo {
     http: Http,
     names: Names,
     key_header: HeaderName,
-    /// More fields of each batch: `tags`, `metadata`, `provider_policy`.
+    /// Additional fields of each batch: `tags`, `metadata`, `provider_policy`.
     options: Map<String, Value>,
     patience: Duration,
     every: Duration,
@@ -153,7 +153,7 @@ impl Api for MailersIo {
             Some(Value::Number(id)) => id.to_string(),
             _ => String::new(),
         };
-        // A path of dots would lead elsewhere.
+        // An id of dots would change the path of the status request.
         if id.bytes().all(|b| b == b'.') {
             return Read::Doubt(answer.refusal(
                 Reason::NoReply,
@@ -181,7 +181,7 @@ impl Api for MailersIo {
 }
 
 impl MailersIo {
-    /// Asks how far a batch is.
+    /// The status request for a batch.
     fn question(&self, id: &str) -> Request {
         Request::get(format!("{}/{}", self.names.path, http::encoded(id)))
     }
@@ -191,7 +191,7 @@ impl MailersIo {
         let names = &self.names;
         let mut headers: Map<String, Value> =
             content.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-        // No field is assumed for it.
+        // No field name is assumed for Reply-To, so it is sent as a header.
         if let Some(party) = &content.reply_to {
             headers.insert("Reply-To".into(), party.to_string().into());
         }
@@ -212,7 +212,7 @@ impl MailersIo {
         Ok(recipient.into())
     }
 
-    /// `{"error":{"code":"…","message":"…"}}` under a status that means what it says.
+    /// Interprets an error, `{"error":{"code":"…","message":"…"}}`, mainly by its status.
     fn failure(&self, answer: &Answer) -> Read {
         let body: Value = answer.json().unwrap_or_default();
         let (code, message) = (
@@ -221,7 +221,7 @@ impl MailersIo {
         );
         let refusal = |reason: Reason| answer.refusal(reason, code, message);
         match answer.status {
-            // A key used for another body is a defect of ours.
+            // Only a defect in mailbatch uses a key for another body.
             StatusCode::CONFLICT => Read::Stop(refusal(Reason::Session)),
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
                 Read::Unnamed(refusal(Reason::Policy))

@@ -1,8 +1,8 @@
-//! The names that Mailers.io's API is assumed to use: those of requests and answers, each of which
-//! can be changed under `names`, and those of the events that it posts.
+//! The assumed names in Mailers.io's API: those in requests and answers, each of which can be
+//! changed under `names`, and those in the events that it posts.
 //!
-//! The rule it keeps: no name of a path, header, field or status stands anywhere else (a test reads
-//! the other files of this folder for one).
+//! Every name of a path, header, field or status is defined in this file. A test checks that the
+//! other files of this folder contain none.
 
 use reqwest::header::HeaderName;
 use serde::Deserialize;
@@ -12,14 +12,13 @@ use crate::model::error::Result;
 use crate::provider::ProviderSettings;
 use crate::provider::http::Keys;
 
-/// Where the service is.
+/// The default address of the service.
 pub(super) const BASE: &str = "https://api.mailers.io";
 
-/// Declares the names with what is assumed for each.
+/// Declares each name with its assumed value.
 macro_rules! names {
     ($($(#[$meta:meta])* $name:ident = $assumed:literal,)+) => {
-        /// What the API calls things. Where an answer holds a thing further inside, its name is a
-        /// path with dots.
+        /// The names that the API uses. A nested field in an answer is written as a path with dots.
         #[derive(Clone, Debug, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(super) struct Names { $($(#[$meta])* pub(super) $name: String,)+ }
@@ -36,7 +35,8 @@ macro_rules! names {
 }
 
 names! {
-    /// Where a batch is submitted, and under which, after a slash and its id, it is asked for.
+    /// The path to which a batch is submitted. Followed by a slash and the batch's id, it is the
+    /// path for its status.
     path = "/batches",
     auth_header = "authorization",
     auth_prefix = "Bearer ",
@@ -50,9 +50,9 @@ names! {
     text = "text",
     headers = "headers",
     metadata = "metadata",
-    /// The batch's own, in the answer to a submission.
+    /// The batch's id, in the answer to a submission.
     id = "id",
-    /// Of the batch.
+    /// The batch's status.
     status = "status",
     completed = "completed",
     /// The list of recipients in an answer.
@@ -69,9 +69,9 @@ names! {
     error_message = "error.message",
 }
 
-/// Where an event that is posted to us says what, as JSON pointers; of several the first that is
-/// filled counts. Those from [`SAID`](posted::SAID) on are below [`DATA`](posted::DATA), where
-/// there is such an object.
+/// JSON pointers into a posted event. If a pointer has several alternatives, the first one with a
+/// value is used. Those from [`SAID`](posted::SAID) on start at [`DATA`](posted::DATA) if the event
+/// has that object.
 pub(super) mod posted {
     pub(in super::super) const KIND: [&str; 2] = ["/type", "/event"];
     pub(in super::super) const ID: &str = "/id";
@@ -91,7 +91,7 @@ pub(super) mod posted {
 }
 
 impl Names {
-    /// The assumed names with those of the settings in their place.
+    /// The assumed names, replaced by those in the settings.
     pub(super) fn of(keys: &Keys<'_>, settings: &ProviderSettings) -> Result<Self> {
         let Some(value) = settings.keys.get("names") else { return Ok(Self::default()) };
         let hint = format!("write names = {{ NAME = \"…\" }} with any of: {}", ALL.join(", "));
@@ -121,12 +121,12 @@ impl Names {
     }
 }
 
-/// The value that a name or a path with dots leads to.
+/// The value at a name or a path with dots.
 pub(super) fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(value, |value, part| value.get(part))
 }
 
-/// The same as a text; empty for anything else.
+/// Like [`find`], as a text; empty for any other type.
 pub(super) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     find(value, path).and_then(Value::as_str).unwrap_or_default()
 }

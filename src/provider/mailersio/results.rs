@@ -1,7 +1,7 @@
-//! What an answer of Mailers.io says about each recipient of a batch.
+//! Reads the result of each recipient of a batch from an answer of Mailers.io.
 //!
-//! The rule it keeps: a recipient that is not named with a status that is known, or not as often as
-//! the batch has it, is in doubt.
+//! A recipient's outcome is unknown if it has no result with a known status, or if the number of
+//! results for its address differs from the batch.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -15,7 +15,8 @@ use crate::provider::http::{Answer, Later, Read};
 use crate::provider::pending::Pending;
 use crate::provider::{Job, Verdict};
 
-/// The last answer about a batch: many recipients of one are asked about, one after the other.
+/// The latest answer about a batch. It is reused, because the recipients of one batch are looked up
+/// one after another.
 pub(super) struct Recent {
     pub(super) id: String,
     pub(super) at: Instant,
@@ -23,14 +24,14 @@ pub(super) struct Recent {
     pub(super) body: Value,
 }
 
-/// What is known of a batch that has just been taken.
+/// The verdicts of a batch that was just accepted: all unknown.
 pub(super) fn nothing_yet(jobs: &[&Job], id: &str) -> Vec<Verdict> {
     let detail = Pending { batch: id }.to_string();
     jobs.iter().map(|_| Verdict::Unknown { detail: detail.clone() }).collect()
 }
 
-/// What a batch says about one address; `None` where its end is not known, or several results for
-/// it differ.
+/// The result of one address in a batch; `None` if it is not final, or if several results for the
+/// address differ.
 pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) -> Option<Verdict> {
     let is_theirs =
         |result: &&Value| text(result, &names.result_email).eq_ignore_ascii_case(address);
@@ -42,7 +43,7 @@ pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) ->
     }
     let verdict = one(names, answer, results.first()?)?;
     Some(match verdict {
-        // Which of several is whose is not said.
+        // The answer does not say which of several ids belongs to which message.
         Verdict::Accepted { code, detail, .. } if results.len() > 1 => {
             Verdict::Accepted { provider_id: None, code, detail }
         }
@@ -50,8 +51,10 @@ pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) ->
     })
 }
 
-/// `{"id":"…","status":"completed","total":2,"recipients":[{"email":"…","status":"sent","message_id":"…"},{"email":"…","status":"suppressed"}]}`;
-/// while it is being worked on, the list may be missing, or hold those whose end is known.
+/// Reads
+/// `{"id":"…","status":"completed","total":2,"recipients":[{"email":"…","status":"sent","message_id":"…"},{"email":"…","status":"suppressed"}]}`.
+/// Until the batch is completed, the list may be missing or contain only the recipients with final
+/// results.
 pub(super) fn read(
     names: &Names,
     jobs: &[&Job],
@@ -72,7 +75,7 @@ pub(super) fn read(
         let results = listed.get(&address).map(Vec::as_slice).unwrap_or_default();
         let place = seen.entry(address.clone()).or_default();
         *place += 1;
-        // Whose a result is cannot be known where one address has several that differ.
+        // If several results for one address differ, they cannot be matched to the messages.
         let agree = results.iter().all(|result| {
             text(result, &names.result_status) == text(results[0], &names.result_status)
         });
@@ -93,10 +96,10 @@ pub(super) fn read(
     if is_completed { Read::Each(so_far) } else { Read::Later(Later { so_far, ..later }) }
 }
 
-/// `None` for a status that is not an end.
+/// The verdict for one result; `None` if its status is not final.
 fn one(names: &Names, answer: &Answer, result: &Value) -> Option<Verdict> {
     let status = text(result, &names.result_status);
-    // The words of a report, where the service should use them.
+    // The reason, if the service uses the same words as mailbatch.
     let given: Option<Reason> = text(result, &names.result_reason).parse().ok();
     let words = Some(text(result, &names.error_message))
         .filter(|words| !words.is_empty())

@@ -33,7 +33,7 @@ fn submitted(status: u16, body: &str) -> Read {
         .read(&jobs.iter().collect::<Vec<_>>(), &answer(status, &[("retry-after", "3")], body))
 }
 
-/// What an answer to a question tells about these members.
+/// The verdicts that a status answer gives these members.
 fn asked(addresses: &[&str], body: &str) -> (bool, Vec<String>) {
     let jobs = members(addresses);
     let jobs: Vec<&Job> = jobs.iter().collect();
@@ -173,7 +173,7 @@ fn wrong_keys_are_refused() {
     }
 }
 
-/// Every name of the table under another one, as the configuration has them.
+/// A configuration that changes every name in the table.
 fn renamed() -> String {
     let other = |name: &&str| match *name {
         "path" => "path = \"/other-path\"".to_owned(),
@@ -219,7 +219,7 @@ fn a_service_that_renames_everything_is_spoken_to_by_its_names_alone() {
 
 #[test]
 fn no_name_of_the_service_stands_outside_of_the_table() {
-    /// Keys of mailbatch.toml, and what every service has.
+    /// Keys of mailbatch.toml, and texts common to all services.
     const OURS: [&str; 8] =
         ["mailersio", "names", "patience", "poll", "api_key", "Reply-To", "{}{}", "{}/{}"];
     let files = [
@@ -233,7 +233,7 @@ fn no_name_of_the_service_stands_outside_of_the_table() {
         let (text, _) = text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((text, ""));
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let code = code.collect::<Vec<_>>().join("\n");
-        // Of what stands between quotes, sentences are ours.
+        // Quoted texts with spaces are sentences of mailbatch, not names.
         let code = code.replace("\\\"", "'");
         let literals = code.split('"').skip(1).step_by(2).filter(|text| !text.contains(' '));
         let names: Vec<&str> =

@@ -1,8 +1,8 @@
-//! Mailers.io's webhooks. It publishes the kinds of events and neither their form nor their
-//! signature: what is read here is the form that its batches are assumed to have, signed by
-//! Standard Webhooks.
+//! Mailers.io's webhooks. The service documents the kinds of events, but not their form or
+//! signature. This code assumes the same form as in its batches, and signatures as the Standard
+//! Webhooks specification describes.
 //!
-//! `batch.progress` and `batch.completed` are about no recipient and become events of type
+//! `batch.progress` and `batch.completed` concern no recipient. They become events of type
 //! `unknown`.
 
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! What can be asked of Mailgun about itself: the sending domain.
+//! What Mailgun's API reports about the sending domain.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ struct Domain {
 
 impl AccountApi for Mailgun {
     fn reply(&self) -> &'static str {
-        "one id for the whole request; a refusal names no recipient, so the request is halved until it is found"
+        "one id for the whole request; a refusal names no recipient, so the request is halved to find it"
     }
 
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {

@@ -1,28 +1,28 @@
 //! A form as `multipart/form-data` (RFC 7578).
 //!
-//! Names are escaped here and not by `percent-encoding`, which encodes every character beyond
-//! ASCII: browsers, and so the service, expect those as they are, and escape `"`, CR and LF alone.
+//! Names are escaped as browsers do it: only `"`, CR and LF. The crate `percent-encoding` would
+//! also encode every non-ASCII character, and the service expects those unchanged.
 //!
-//! The rule it keeps: the same fields under the same key are the same bytes.
+//! The same fields under the same key give the same bytes.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::content::Attachment;
 
-/// A form that is being filled in.
+/// A form under construction.
 pub(super) struct Form {
     boundary: String,
     body: Vec<u8>,
 }
 
 impl Form {
-    /// An empty form. `key` is a hash that no writer of a message knows beforehand, so what it
-    /// makes cannot stand in one.
+    /// An empty form. Its boundary contains `key`, a hash that the author of a message cannot know,
+    /// so no message contains the boundary.
     pub(super) fn new(key: &str) -> Self {
         Self { boundary: format!("mailbatch-{key}"), body: Vec::new() }
     }
 
-    /// Appends a text. A name may stand several times.
+    /// Appends a text. The same name may be used several times.
     pub(super) fn field(&mut self, name: &str, value: &str) {
         self.part(&format!("name=\"{}\"", escaped(name)), None, |body| {
             body.extend_from_slice(value.as_bytes());
@@ -30,7 +30,7 @@ impl Form {
         });
     }
 
-    /// Appends a file; `None` where its data is not base64.
+    /// Appends a file; `None` if its data is not base64.
     pub(super) fn file(&mut self, name: &str, file: &Attachment) -> Option<()> {
         let names = format!("name=\"{}\"; filename=\"{}\"", escaped(name), escaped(&file.name));
         self.part(&names, Some(&file.content_type), |body| {
@@ -63,7 +63,7 @@ impl Form {
     }
 }
 
-/// A name between quotes, as browsers write it.
+/// A quoted name, escaped as browsers do it.
 fn escaped(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -1,8 +1,8 @@
-//! Mailgun's log of events.
+//! Mailgun's event log.
 //!
-//! API: <https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-polling>. Events
-//! may come to stand in it half an hour after they happened, so a later reading begins before the
-//! end of the one before.
+//! API: <https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-polling>. An event
+//! may appear in the log half an hour after it happened. Each reading therefore starts before the
+//! end of the previous one.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,13 +19,13 @@ use crate::provider::{BoxFuture, Refusal, Verdict};
 
 /// The most events of a page.
 const EVENTS: usize = 300;
-/// As far as the events of one address are read, in pages.
+/// The most pages of one address's events that are read.
 const MOST_PAGES: usize = 20;
-/// So many seconds before a message was claimed its events may seem to have happened.
+/// How many seconds before its claim a message's events may be dated, because clocks differ.
 const CLOCKS_DIFFER: i64 = 300;
 
 /// A page of the event log:
-/// `{"items":[{"event":"accepted","timestamp":1529704976.1,"user-variables":{"mailbatch_id":"…"},"message":{"headers":{"message-id":"…"}}}]}`
+/// `{"items":[{"event":"accepted","timestamp":1529704976.1,"user-variables":{"mailbatch_id":"…"},"message":{"headers":{"message-id":"…"}}}]}`.
 #[derive(Deserialize)]
 struct Events {
     items: Vec<Value>,
@@ -34,8 +34,9 @@ struct Events {
 }
 
 impl Log for Mailgun {
-    /// Searches the events of the address for our id, which they all have. A rejected event says
-    /// that the message was not taken, and proves nothing about another that was.
+    /// Searches the address's events for the correlation id, which every event contains. A rejected
+    /// event means that one message was not accepted. It proves nothing about another message that
+    /// was.
     fn look_up<'a>(
         &'a self,
         about: &'a InDoubt<'a>,
@@ -79,7 +80,7 @@ impl Log for Mailgun {
 
 impl EventLog for Mailgun {
     fn holds(&self) -> &'static str {
-        "every event of the domain"
+        "all events of the domain"
     }
 
     fn whose(&self) -> [u8; 32] {
@@ -108,10 +109,10 @@ impl EventLog for Mailgun {
                 return Err(Trouble::Failing(Refusal::new(
                     Reason::NoReply,
                     "",
-                    "a full page has no link to the next one",
+                    "the log's page is full but has no link to the next page",
                 )));
             }
-            // An empty page ends the log, whatever links it has.
+            // An empty page ends the log, even if it has a link.
             let next = match items.is_empty() || paging.next.is_empty() {
                 true => None,
                 false => Some(self.path_below(&paging.next, &list)?),
@@ -119,7 +120,7 @@ impl EventLog for Mailgun {
             let at = |item: &Value| {
                 Timestamp::from_microsecond((item["timestamp"].as_f64()? * 1e6) as i64).ok()
             };
-            // An item that is ahead of its time says nothing about the others.
+            // The earliest time is used, so that one item dated too late has no effect.
             let read_until = items.iter().filter_map(at).min();
             Ok(Stretch {
                 entries: items.into_iter().map(|value| Entry { list: "events", value }).collect(),

@@ -3,20 +3,19 @@
 //! - API:
 //!   <https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending>,
 //!   read on 2026-11-21.
-//! - Limits: 1,000 recipients and 25 MB of a request; 16 KB for all `o:`, `h:` and `v:` fields
+//! - Limits: 1,000 recipients and 25 MB per request; 16 KB for all `o:`, `h:` and `v:` fields
 //!   together.
-//! - One request: one form for up to 1,000 recipients. What they share stands in it once, what
-//!   differs in `recipient-variables`, which every request has: without them every recipient would
-//!   see the whole list.
-//! - Partial failure: none, a request is taken or refused as a whole, and one bad address refuses
-//!   it without being named.
-//! - Idempotency: none. A request that was written and not answered leaves its recipients
-//!   `Unknown`, and so does any 5xx.
-//! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API".
-//!   Limits of the hour are 420 as well as 429, and how long to wait stands in the prose, as
-//!   seconds or as a date. Suppressed addresses are taken, and reported later. An address twice
-//!   in a request is mailed once. An account on probation may have ten recipients in a request,
-//!   which only a refusal says.
+//! - One request: one form for up to 1,000 recipients. The form contains the common text once, and
+//!   the differing values in `recipient-variables`. Every request has this field: without it every
+//!   recipient would see the whole list.
+//! - Partial failure: none. A request is accepted or refused as a whole. One invalid address refuses
+//!   it, and the answer does not name the address.
+//! - Idempotency: none. If a written request gets no answer, or a 5xx, its recipients are `Unknown`.
+//! - Quirks: all messages of a request have the same id. A wrong path can answer 200 "Mailgun
+//!   Magnificent API". Hourly limits are reported as 420 or 429, and the wait is stated in the text,
+//!   as seconds or as a date. Suppressed addresses are accepted, and reported later as events. An
+//!   address that occurs twice in a request is mailed once. An account on probation may have only ten
+//!   recipients in a request, which only a refusal reveals.
 
 mod account;
 mod form;
@@ -50,11 +49,11 @@ const BASE: &str = "https://api.mailgun.net";
 const BASE_EU: &str = "https://api.eu.mailgun.net";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 25_000_000, idempotency_window: None };
 const CAPABILITIES: Capabilities = http::capabilities(&LIMITS);
-/// The most bytes of all options, headers and custom data.
+/// The most bytes of all options, headers and custom data together.
 const MAX_OPTIONS: usize = 16 * 1024;
-/// The status of a limit of the hour, which no standard knows.
+/// The nonstandard status for an hourly limit.
 const LIMITED: u16 = 420;
-/// The custom data that carries the correlation id.
+/// The custom data field for the correlation id.
 const VARIABLE: &str = "v:mailbatch_id";
 
 /// Mailgun's row in the table of providers.
@@ -72,7 +71,8 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let example = "write domain = \"mg.example.com\", the sending domain";
     let domain =
         keys.text("domain")?.ok_or_else(|| keys.error("domain", "missing").hint(example))?;
-    // It becomes a part of the path, so nothing that could lead elsewhere may stand in it.
+    // The domain becomes a part of the path, so it must not contain characters that change the
+    // path.
     if domain.is_empty()
         || domain.starts_with('.')
         || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
@@ -92,7 +92,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     }))
 }
 
-/// Where the domain lives, unless `base_url` says otherwise.
+/// The API of the domain's region, unless `base_url` is set.
 fn region(keys: &Keys<'_>) -> Result<&'static str> {
     match keys.text("region")? {
         None | Some("us") => Ok(BASE),
@@ -103,7 +103,7 @@ fn region(keys: &Keys<'_>) -> Result<&'static str> {
     }
 }
 
-/// The table `options` as fields of the form.
+/// Reads the table `options` as fields of the form.
 fn options(keys: &Keys<'_>) -> Result<Vec<(String, String)>> {
     let mut fields = Vec::new();
     for (name, value) in keys.options(&[VARIABLE], &["o:testmode"])? {
@@ -112,7 +112,7 @@ fn options(keys: &Keys<'_>) -> Result<Vec<(String, String)>> {
                 .hint("write options = { \"o:tag\" = [\"spring\"] }")
         };
         if !(name.starts_with("o:") || name.starts_with("v:")) || name.len() < 3 {
-            return Err(error("only fields that begin with o: or v: can stand here"));
+            return Err(error("only fields that begin with o: or v: are allowed"));
         }
         let values = match value {
             Value::Array(values) => values,
@@ -123,7 +123,11 @@ fn options(keys: &Keys<'_>) -> Result<Vec<(String, String)>> {
                 Value::String(text) => text,
                 Value::Number(number) => number.to_string(),
                 Value::Bool(yes) => if yes { "yes" } else { "no" }.to_owned(),
-                _ => return Err(error("neither a text, a number, true, false nor a list of them")),
+                _ => {
+                    return Err(error(
+                        "neither a text, a number, true or false, nor a list of them",
+                    ));
+                }
             };
             fields.push((name.clone(), text));
         }
@@ -135,7 +139,7 @@ struct Mailgun {
     http: Http,
     path: String,
     domain: String,
-    /// More fields of each request: `o:tag`, `o:tracking`, `o:testmode`.
+    /// Additional fields of each request: `o:tag`, `o:tracking`, `o:testmode`.
     options: Vec<(String, String)>,
 }
 
@@ -148,7 +152,8 @@ impl Service for Mailgun {
         &CAPABILITIES
     }
 
-    /// `o:testmode`: messages are processed, reported in events, charged for, and not delivered.
+    /// Sets `o:testmode`: Mailgun processes, reports and charges the messages, but does not deliver
+    /// them.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.options.retain(|(name, _)| name != "o:testmode");
         self.options.push(("o:testmode".into(), "yes".into()));
@@ -220,16 +225,16 @@ impl Api for Mailgun {
             .map(|(job, variables)| (job.to.as_str().to_owned(), Value::Object(variables)));
         form.field("recipient-variables", &Value::Object(variables.collect()).to_string());
         for file in first.attachments.iter() {
-            form.file("attachment", file).ok_or_else(|| {
-                inexpressible(Reason::Render, "an attachment cannot be read back")
-            })?;
+            form.file("attachment", file)
+                .ok_or_else(|| inexpressible(Reason::Render, "an attachment cannot be decoded"))?;
         }
         let (content_type, body) = form.end();
         Ok(Request::post(self.path.as_str(), "multipart/form-data", body)
             .header("content-type", &content_type))
     }
 
-    /// Those whose text Mailgun would change are no harm to the others.
+    /// Separates messages that contain a placeholder of Mailgun, so that they do not block the
+    /// others.
     fn kind_of(&self, job: &Job) -> u64 {
         job.content.as_deref().map_or(0, |content| {
             if holds_a_placeholder(content) { 1 } else { http::shape(content).max(2) }
@@ -248,7 +253,7 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(reason, "", what))
 }
 
-/// Whether something in the message would be replaced.
+/// Whether the message contains text that Mailgun would replace.
 fn holds_a_placeholder(content: &Content) -> bool {
     let headers = content.headers.iter().map(|(_, value)| value);
     headers
@@ -257,7 +262,7 @@ fn holds_a_placeholder(content: &Content) -> bool {
         .any(|text| text.contains("%recipient"))
 }
 
-/// Fails where these members cannot go together; with one member, where its message cannot be
+/// Fails if these members cannot share a form. With one member, it fails if the message cannot be
 /// expressed.
 fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
     let texts =
@@ -271,10 +276,10 @@ fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressib
     if contents.iter().any(|content| holds_a_placeholder(content)) {
         return Err(inexpressible(
             Reason::Content,
-            "the text %recipient stands in the message, which Mailgun would replace",
+            "the message contains the text %recipient, which Mailgun would replace",
         ));
     }
-    // An address that stands in a request twice is mailed once.
+    // An address that occurs twice in a request is mailed only once.
     let people: BTreeSet<String> =
         jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
     let [first, others @ ..] = contents else { return Ok(()) };
@@ -294,7 +299,7 @@ fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressib
     Ok(())
 }
 
-/// `{"id":"<2026…@domain>","message":"Queued. Thank you."}`
+/// A successful answer: `{"id":"<2026…@domain>","message":"Queued. Thank you."}`.
 #[derive(Default, Deserialize)]
 struct Words {
     #[serde(default)]
@@ -305,14 +310,14 @@ struct Words {
 
 fn taken(sent: usize, answer: &Answer) -> Read {
     let Words { id, message } = answer.json().unwrap_or_default();
-    // Events name it without the angle brackets.
+    // Events contain the id without the angle brackets.
     let id = answer.clean(id.trim().trim_start_matches('<').trim_end_matches('>'));
     if !id.is_empty() && message.starts_with("Queued") {
         let accepted =
             Verdict::Accepted { provider_id: Some(id), code: "200".into(), detail: String::new() };
         return Read::Each(vec![accepted; sent]);
     }
-    // What the service says at any path that is not one of its API.
+    // Mailgun's answer at any path outside its API.
     if String::from_utf8_lossy(&answer.body).contains("Magnificent API") {
         return Read::Stop(answer.refusal(
             Reason::Session,
@@ -323,14 +328,15 @@ fn taken(sent: usize, answer: &Answer) -> Read {
     Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"))
 }
 
-/// `{"message":"…"}`, or a bare text. There is no code, so only prose says which 400 it is.
+/// Interprets an error, `{"message":"…"}` or a JSON string. It has no code, so only the text
+/// distinguishes the causes of a 400.
 fn failure(answer: &Answer) -> Read {
     let Words { message, .. } = answer.json().unwrap_or_default();
     let bare = answer.json::<String>();
     let message = bare.as_deref().unwrap_or(&message);
     let refusal = |reason: Reason| answer.refusal(reason, "", message);
-    // "Domain example.com is not allowed to send: recipient limit exceeded, try again after Mon, 25
-    // Aug 2025 07:00:31 UTC"
+    // Example: "Domain example.com is not allowed to send: recipient limit exceeded, try again
+    // after Mon, 25 Aug 2025 07:00:31 UTC".
     let wait = answer.wait_in(message);
     match answer.status {
         status if status.is_client_error() && limits_recipients(message) => {
@@ -345,7 +351,7 @@ fn failure(answer: &Answer) -> Read {
         StatusCode::BAD_REQUEST => match parameter(message) {
             Some("to") => Read::Unnamed(refusal(Reason::BadAddress)),
             Some("from") => Read::Stop(refusal(Reason::Policy)),
-            // The domain is the same for every recipient.
+            // Every recipient has the same sending domain.
             _ if message.contains("is not allowed to send") => match wait {
                 Some(_) => Read::Again { wait, refusal: refusal(Reason::Rate) },
                 None => Read::Stop(refusal(Reason::Policy)),
@@ -356,9 +362,9 @@ fn failure(answer: &Answer) -> Read {
     }
 }
 
-/// Whether a sentence limits the recipients of one request: "Only 10 recipients per request is
+/// Whether a message limits the recipients of one request: "Only 10 recipients per request is
 /// allowed on probation", "may send at most 10 recipients per message", "a max of 10 recipients per
-/// batch". Limits of a time are others: "100 recipients per hour".
+/// batch". A limit per time does not count: "100 recipients per hour".
 fn limits_recipients(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["per request", "per message", "per batch", "per call", "in a request", "at a time", "at once"]
@@ -371,15 +377,15 @@ fn limits_recipients(message: &str) -> bool {
         })
 }
 
-/// The number in front of the recipients.
+/// The number before the word "recipient".
 fn most_recipients(message: &str) -> Option<usize> {
     let lower = message.to_ascii_lowercase();
     let before = &lower[..lower.find("recipient")?];
     before.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty())?.parse().ok()
 }
 
-/// The parameter that a refusal is about: "to parameter is not a valid address. please check
-/// documentation", or with its name in quotation marks.
+/// The parameter that a refusal names: "to parameter is not a valid address. please check
+/// documentation". The name may be in quotation marks.
 fn parameter(message: &str) -> Option<&str> {
     let (before, _) = message.split_once(" parameter")?;
     Some(

@@ -1,6 +1,6 @@
-//! Lists of Mailgun's that are read by links to the next page.
+//! Mailgun's lists that are read by links to the next page.
 //!
-//! The rule it keeps: a link is followed only below the same list of the same service.
+//! A link is followed only if it leads below the same list of the same service.
 
 use serde::Deserialize;
 use url::Url;
@@ -21,7 +21,7 @@ impl Mailgun {
         format!("/v3/{}/{list}", self.domain)
     }
 
-    /// The path of a link, if it leads to what is below `list` at the same service.
+    /// The path of a link, if the link leads below `list` at the same service.
     pub(super) fn path_below(&self, link: &str, list: &str) -> Result<String, Trouble> {
         let url = Url::parse(link).map_err(|_| elsewhere())?;
         let base = self.http.base();
@@ -53,6 +53,6 @@ fn elsewhere() -> Trouble {
     Trouble::Refused(Refusal::new(
         Reason::Session,
         "",
-        "the link to the next page leads elsewhere and is not followed",
+        "the link to the next page leads elsewhere, so it is not followed",
     ))
 }

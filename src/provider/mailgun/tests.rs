@@ -1,4 +1,4 @@
-//! Mailgun's literal replies, and forms whose variables are put back as Mailgun would.
+//! Mailgun's literal replies, and forms in which the test replaces the variables as Mailgun would.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ fn one<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
     value
 }
 
-/// The value of a field as one member gets it.
+/// The value of a field as one member receives it.
 fn as_got(fields: &[(String, String)], name: &str, address: &str) -> String {
     let variables: Value = serde_json::from_str(one(fields, "recipient-variables")).unwrap();
     let mut text = one(fields, name).to_owned();

@@ -1,10 +1,10 @@
-//! Mailgun's webhooks: an HMAC-SHA256 over a time and a token, all three in the body. What the body
-//! says beside them is not signed, so a token is good for one body only, in whatever process and on
-//! whatever path.
+//! Mailgun's webhooks. The signature is an HMAC-SHA256 over a time and a token, and all three are
+//! in the body. The rest of the body is not signed. Each token is therefore accepted with one body
+//! only, across all processes and paths.
 //!
 //! Documentation:
 //! <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>. The
-//! events API gives the same objects without the signature.
+//! events API returns the same objects without a signature.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
@@ -37,7 +37,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     },
 };
 
-/// The longest object that says how a body is signed; Mailgun's has about 200 bytes.
+/// The longest signature object that is read; Mailgun's has about 200 bytes.
 const LONGEST_SIGNATURE: usize = 4096;
 
 fn verify(
@@ -57,8 +57,8 @@ fn verify(
     fresh(&at, now)
 }
 
-/// The signature's object. The rest is passed over without being built up, for until it is verified
-/// anybody can have sent it.
+/// The signature object. The rest of the body is skipped without building values, because anyone
+/// can send an unverified body.
 fn signature(body: &[u8]) -> Option<Value> {
     #[derive(Deserialize)]
     struct Signed<'b> {
@@ -81,7 +81,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     let value = object(body)?;
     let data = value.get("event-data").unwrap_or(&value);
     if !data.is_object() {
-        return Err("event-data is no object".to_owned());
+        return Err("event-data is not an object".to_owned());
     }
     Ok(vec![one(data, body, now)])
 }
@@ -102,7 +102,7 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
             event.reason = format!("{reason}: {said}")
         }
         ("failed", "permanent") => {
-            // `old` was tried for as long as Mailgun tries, `generic` may be anything.
+            // Mailgun gave up after its retry time for `old`; `generic` has no specific cause.
             let severity = match reason.as_str() {
                 "bounce" => Severity::Hard,
                 "old" => Severity::Soft,
@@ -117,7 +117,7 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
             event.kind = EventKind::Deferred;
             deferred(&mut event, &status, coded.trim());
         }
-        // Mailgun documents no such word, but its meaning is plain.
+        // Mailgun does not document this event word, but its meaning is clear.
         _ if event.kind == EventKind::Bounced => {
             bounced(&mut event, Severity::Unsaid, &status, coded.trim())
         }
@@ -130,7 +130,7 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
     event.token = token_in(data.get("user-variables"));
     event.message_id = bare(&text(data, "/message/headers/message-id"));
     event.provider_id.clone_from(&event.message_id);
-    // Mailgun's id is the only one of its day.
+    // Mailgun's ids are unique within a day.
     event.id = match (text(data, "/id"), at) {
         (id, Some(at)) if !id.is_empty() => format!("{}-{id}", at.strftime("%Y%m%d")),
         _ => String::new(),

@@ -1,4 +1,4 @@
-//! What can be asked of Postmark about itself: the server and its stream.
+//! What Postmark's API reports about the server and its stream.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -51,7 +51,7 @@ impl AccountApi for Postmark {
                 self.examined_stream().await,
                 Finding::not_reported(
                     About::Sender,
-                    "signatures and domains can be read with an account's token only, which mailbatch does not have",
+                    "signatures and domains can be read only with an account token, which mailbatch does not have",
                 ),
             ]
         })

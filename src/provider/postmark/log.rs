@@ -1,10 +1,10 @@
-//! Postmark's logs: the bounces, complaints among them, and the messages that it has sent.
-//! Deliveries are reported by webhooks alone.
+//! Postmark's logs: the bounces, which include complaints, and the messages it has sent. Deliveries
+//! are reported only by webhooks.
 //!
 //! API: <https://postmarkapp.com/developer/api/bounce-api#bounces> and
-//! <https://postmarkapp.com/developer/api/messages-api>. Both are asked for by days of Eastern
-//! Time, newest first, and count and offset together may not go beyond 10,000, so each day is read
-//! by itself.
+//! <https://postmarkapp.com/developer/api/messages-api>. Both are queried by days of Eastern Time
+//! and return the newest entries first. Count and offset together may not exceed 10,000, so each
+//! day is read separately.
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -19,14 +19,14 @@ use crate::provider::account::{Entry, EventLog, MAX_PAGE, OVERLAP, Span, Stretch
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, Refusal};
 
-/// Each list with its path and the field of its entries.
+/// Each list with its name, its path and the field that contains its entries.
 const LISTS: [(&str, &str, &str); 2] =
     [("bounces", "/bounces", "Bounces"), ("messages", "/messages/outbound", "Messages")];
-/// The most entries of a page, and of all pages of a question.
+/// The most entries of a page, and of all pages of one query.
 const PAGE: usize = 500;
 const REACH: usize = 10_000;
-/// Eastern Time in winter and in summer: a day begins at the one and ends at the other at the
-/// latest.
+/// Eastern Time in winter and in summer. A day starts at the earliest in one offset and ends at the
+/// latest in the other.
 const WINTER: Offset = Offset::constant(-5);
 const SUMMER: Offset = Offset::constant(-4);
 
@@ -36,7 +36,7 @@ struct Found {
     fields: std::collections::HashMap<String, Value>,
 }
 
-/// Where a reading is: a day, a list, and how many of its entries have been read.
+/// The position of a reading: a day, a list, and the number of entries already read.
 struct Place {
     day: Date,
     list: usize,
@@ -97,8 +97,9 @@ impl EventLog for Postmark {
                 .and_then(|total| usize::try_from(total).ok())
                 .unwrap_or(usize::MAX);
             let is_cut = place.offset >= REACH && total > REACH;
-            let left_out = is_cut
-                .then(|| format!("{list} of {day}: the API shows the newest {REACH} of {total}"));
+            let left_out = is_cut.then(|| {
+                format!("{list} of {day}: the API lists only the newest {REACH} of {total}")
+            });
             let mut read_until = None;
             if entries.is_empty() || place.offset >= REACH || place.offset >= total {
                 place = Place { list: place.list + 1, offset: 0, ..place };

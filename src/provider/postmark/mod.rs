@@ -2,17 +2,16 @@
 //!
 //! - API: <https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails>, read on
 //!   2026-11-21.
-//! - Limits: 500 messages and 50 MB of a request; 10 MB of a message, of which each of its two
-//!   texts may have 5 MB.
-//! - One request: up to 500 messages with one recipient each, rendered here.
-//! - Partial failure: each element of the reply has an `ErrorCode` of its own, inside HTTP 200.
-//!   During incidents it is absent, and the message was taken. Failed elements name no recipient,
-//!   so elements are known by their place.
-//! - Idempotency: none. A request that was written and not answered leaves its recipients
-//!   `Unknown`.
-//! - Quirks: an `ErrorCode` imitates a status and means something else, so the two are never mixed.
-//!   A broadcast stream writes the unsubscribe headers itself. 403 with a web page comes from a
-//!   network's guard in front of the API.
+//! - Limits: 500 messages and 50 MB per request; 10 MB per message, and 5 MB for each of its two
+//!   bodies.
+//! - One request: up to 500 messages with one recipient each, rendered by mailbatch.
+//! - Partial failure: HTTP 200, and each element of the reply has its own `ErrorCode`. During incidents
+//!   the `ErrorCode` of an accepted message is missing. Failed elements name no recipient, so elements
+//!   are matched by position.
+//! - Idempotency: none. If a written request gets no answer, its recipients are `Unknown`.
+//! - Quirks: an `ErrorCode` can look like an HTTP status and means something else, so the code never
+//!   mixes them. A broadcast stream writes the unsubscribe headers itself. A 403 with a web page comes
+//!   from a network filter in front of the API.
 
 mod account;
 mod log;
@@ -40,13 +39,13 @@ use crate::secret::Secret;
 const BASE: &str = "https://api.postmarkapp.com";
 const PATH: &str = "/email/batch";
 const LIMITS: Limits = Limits { recipients: 500, bytes: 50_000_000, idempotency_window: None };
-/// The most bytes of one text of a message, and of a message with its attachments.
+/// The most bytes of one body of a message, and of a message with its attachments.
 const MAX_TEXT: usize = 5 * 1024 * 1024;
 const MAX_MESSAGE: usize = 10 * 1024 * 1024;
-/// The header that carries the server's token, and the token that every server takes for tests.
+/// The header for the server's token, and the test token that every server accepts.
 const TOKEN: &str = "x-postmark-server-token";
 const TEST_TOKEN: &str = "POSTMARK_API_TEST";
-/// The stream that every server has for broadcasts.
+/// The broadcast stream that every server has.
 const BROADCAST: &str = "broadcast";
 /// The fields of a message that mailbatch writes itself.
 const OWNED: [&str; 14] = [
@@ -105,9 +104,9 @@ struct Postmark {
     http: Http,
     capabilities: Capabilities,
     stream: String,
-    /// More metadata of each message, besides the correlation id.
+    /// The metadata of every message, in addition to the correlation id.
     metadata: Map<String, Value>,
-    /// More fields of each message: `Tag`, `TrackOpens`, `TrackLinks`.
+    /// Additional fields of each message: `Tag`, `TrackOpens`, `TrackLinks`.
     options: Map<String, Value>,
 }
 
@@ -120,8 +119,7 @@ impl Service for Postmark {
         &self.capabilities
     }
 
-    /// The token for tests: messages are validated by the service, and nothing else is done with
-    /// them.
+    /// Switches to the test token: the service validates messages but does not send them.
     fn sandbox(&mut self, name: &str) -> Result<()> {
         let cannot = |what: String| Error::internal(format!("providers.{name}: {what}"));
         self.http.secret_header(TOKEN, "", Secret::new(TEST_TOKEN)).map_err(cannot)
@@ -177,8 +175,8 @@ impl Api for Postmark {
 
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
-        // Looked at before anything is serialised, for 500 messages with attachments would fill the
-        // memory only to be cut in halves.
+        // The size is checked before serialisation. Otherwise 500 messages with attachments would
+        // fill the memory, only to be halved afterwards.
         if contents.iter().map(|content| size(content)).sum::<usize>() > LIMITS.bytes {
             return Err(too_large("the messages of a request are larger than 50 MB"));
         }
@@ -227,7 +225,7 @@ impl Postmark {
     }
 }
 
-/// The least bytes of a message in a request.
+/// A lower bound for a message's bytes in a request.
 fn size(content: &Content) -> usize {
     let attached: usize = content.attachments.iter().map(|file| file.data.len()).sum();
     content.text.len() + content.html.as_ref().map_or(0, String::len) + attached
@@ -237,8 +235,9 @@ fn too_large(what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(Reason::Content, "", what))
 }
 
-/// `{"ErrorCode":0,"Message":"OK","MessageID":"guid","SubmittedAt":"…","To":"a@b"}`; of one that
-/// failed there are only the first two.
+/// One element of the reply:
+/// `{"ErrorCode":0,"Message":"OK","MessageID":"guid","SubmittedAt":"…","To":"a@b"}`. A failed
+/// element has only the first two fields.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Item {
@@ -247,7 +246,7 @@ struct Item {
     #[serde(rename = "MessageID")]
     message_id: Option<String>,
     to: Option<String>,
-    /// What is wrong where `ErrorCode` is 11.
+    /// The individual errors, if `ErrorCode` is 11.
     errors: Option<Vec<Problem>>,
 }
 
@@ -269,24 +268,24 @@ impl Item {
     }
 }
 
-/// What an `ErrorCode` says.
+/// The meaning of an `ErrorCode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
-    /// The stream suppresses this recipient. Whether for a bounce, a complaint or by hand is not
-    /// said.
+    /// The stream suppresses this recipient. The code does not say whether because of a bounce, a
+    /// complaint, or manually.
     Inactive,
-    /// This message is refused for good.
+    /// This message is permanently refused.
     Refused(Reason),
-    /// The same for every recipient, until an operator mends it.
+    /// The refusal applies to every recipient until an operator fixes the cause.
     Stop(Reason),
-    /// Not now.
+    /// Temporarily refused.
     Again(Reason),
-    /// It failed in a way that leaves open what was done before.
+    /// The message failed, but may have been accepted before.
     Doubt,
 }
 
 impl Says {
-    /// The catalogue at <https://postmarkapp.com/developer/api/overview#error-codes>.
+    /// Maps the codes listed at <https://postmarkapp.com/developer/api/overview#error-codes>.
     fn of(item: &Item) -> Self {
         match item.error_code.unwrap_or_default() {
             406 => Self::Inactive,
@@ -301,7 +300,8 @@ impl Says {
                     }
                     _ => None,
                 });
-                // What is the same for every recipient blames none, whatever else is wrong.
+                // An error that applies to every recipient takes precedence, so that no recipient
+                // is charged with it.
                 inner
                     .reduce(|one, other| if matches!(other, Self::Stop(_)) { other } else { one })
                     .unwrap_or(Self::Refused(Reason::Policy))
@@ -309,8 +309,8 @@ impl Says {
             10 => Self::Stop(Reason::Auth),
             400 | 401 | 412 | 413 => Self::Stop(Reason::Policy),
             405 => Self::Stop(Reason::Cap),
-            // Not JSON, not declared as JSON, too many messages: defects of ours. Templates and
-            // streams: the configuration.
+            // Codes for wrong JSON, a wrong content type or too many messages mean a defect in
+            // mailbatch. Codes for templates and streams mean a wrong configuration.
             402 | 409 | 410 | 1_101 | 1_120..=1_123 | 1_221..=1_299 => Self::Stop(Reason::Session),
             100 => Self::Again(Reason::Session),
             429 => Self::Again(Reason::Rate),
@@ -319,8 +319,9 @@ impl Says {
         }
     }
 
-    /// "Invalid 'To' address: 'ann@'.", "Error parsing 'To': Illegal email domain", "Invalid 'From'
-    /// address: …". The field is the first word in quotes; what comes after it can hold anything.
+    /// Interprets messages such as "Invalid 'To' address: 'ann@'.", "Error parsing 'To': Illegal
+    /// email domain" and "Invalid 'From' address: …". Only the first quoted word is the field name;
+    /// later quotes can contain any text.
     fn of_prose(message: &str) -> Self {
         match message.split('\'').nth(1).unwrap_or_default() {
             "To" => Self::Refused(Reason::BadAddress),
@@ -384,7 +385,7 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     }
 }
 
-/// Whether `to`, perhaps with a display name, is this member's address.
+/// Whether `to`, with or without a display name, is this member's address.
 fn is_of(to: &str, job: &Job) -> bool {
     let address = to.rsplit_once('<').map_or(to, |(_, rest)| rest.trim_end().trim_end_matches('>'));
     address.trim().eq_ignore_ascii_case(job.to.as_str())
@@ -395,8 +396,8 @@ fn refusal(answer: &Answer, reason: Reason, item: &Item) -> Refusal {
     answer.refusal(reason, &name, item.words())
 }
 
-/// The request failed as a whole: `{"ErrorCode":300,"Message":"…"}`. The status decides, and the
-/// `ErrorCode` only where the status is 422.
+/// Interprets the failure of a whole request: `{"ErrorCode":300,"Message":"…"}`. The status
+/// decides; the `ErrorCode` is used only with status 422.
 fn failure(sent: usize, answer: &Answer) -> Read {
     let item: Item = answer.json().unwrap_or_default();
     let refusal = |reason: Reason| refusal(answer, reason, &item);
@@ -413,11 +414,11 @@ fn failure(sent: usize, answer: &Answer) -> Read {
             }
             Says::Doubt => Read::Doubt(refusal(Reason::NoReply)),
         },
-        // A planned outage, unless it is some gateway that speaks in place of the API.
+        // A planned outage, unless the answer is a gateway's web page.
         StatusCode::SERVICE_UNAVAILABLE if !answer.is_html() => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
         }
-        // The service says that it cannot read our request at all.
+        // The service cannot read the request at all.
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Read::Stop(refusal(Reason::Session)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }

@@ -1,4 +1,4 @@
-//! The suppressions of the stream.
+//! The suppression list of Postmark's stream.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -10,9 +10,10 @@ use crate::provider::account::{Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, UnsubscribeHeaders};
 
-/// The list comes whole, so it may be large.
+/// The size limit of the list, which the API returns in one answer.
 const MAX_LIST: usize = 256 * 1024 * 1024;
-/// The most entries of an addition; more is not documented to be taken.
+/// The most entries of a request that adds entries. The documentation does not say that more are
+/// accepted.
 const MOST_PUSHED: usize = 50;
 
 #[derive(Deserialize)]
@@ -34,7 +35,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// What a recipient did by hand is an unsubscribe.
+    /// A suppression that the recipient caused is an unsubscribe.
     fn reason(&self) -> Reason {
         match (self.suppression_reason.as_str(), self.origin.as_str()) {
             ("HardBounce", _) => Reason::HardBounce,
@@ -78,8 +79,7 @@ impl RemoteList for Postmark {
         })
     }
 
-    /// An address that is added counts there as suppressed by hand, which stops all mail of the
-    /// stream.
+    /// Postmark lists an added address as suppressed manually, which stops all mail of the stream.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
             || self.capabilities.unsubscribe_headers == UnsubscribeHeaders::Provider

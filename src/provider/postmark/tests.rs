@@ -1,4 +1,4 @@
-//! Postmark's literal replies, and the request as it is documented.
+//! Postmark's literal replies, and the documented request.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn read(status: u16, body: &str) -> Read {
     read_for(&["ann@x.example", "bob@x.example"], status, body)
 }
 
-/// The verdict about the second of two, the first of whom was taken.
+/// The verdict for the second of two messages, of which the first was accepted.
 fn second(item: &str) -> Verdict {
     match read(200, &format!("[{TAKEN},{item}]")) {
         Read::Each(verdicts) | Read::EachAndStop(verdicts, _) => {

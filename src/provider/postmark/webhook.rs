@@ -1,5 +1,5 @@
-//! Postmark's webhooks: HTTP Basic credentials and no signature. `RecordType` says what an object
-//! is.
+//! Postmark's webhooks, protected by HTTP Basic credentials and not signed. `RecordType` is the
+//! type of an event.
 //!
 //! Documentation: <https://postmarkapp.com/developer/webhooks/webhooks-overview>. `Inactive: true`
 //! means that Postmark will not deliver to the address again.
@@ -31,7 +31,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
 fn usable(secret: &str) -> Result<(), &'static str> {
     let (user, password) = secret.split_once(':').ok_or("it is not of the form user:password")?;
     if user.is_empty() {
-        return Err("no user stands before its colon");
+        return Err("it has no user before the colon");
     }
     long_enough(password)
         .map_err(|_| "its password has fewer than 8 characters, and can be guessed")
@@ -65,8 +65,8 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     Ok(vec![one(&text(&value, "/RecordType"), &value, body, now)])
 }
 
-/// An entry of the bounces has all that the webhook says but its type, one of the messages says
-/// that it was sent.
+/// Reads an entry of the logs. A bounce has all fields of the webhook except its type; a message
+/// was sent.
 fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     one(if list == "bounces" { "Bounce" } else { "Message" }, entry, raw, now)
 }
@@ -101,7 +101,8 @@ fn one(word: &str, value: &Value, raw: &[u8], now: Timestamp) -> Event {
     event
 }
 
-/// <https://postmarkapp.com/developer/api/messages-api#outbound-message-search>
+/// Reads a sent message:
+/// <https://postmarkapp.com/developer/api/messages-api#outbound-message-search>.
 fn sent(event: &mut Event, value: &Value) {
     let (status, id) = (text(value, "/Status"), text(value, "/MessageID"));
     event.kind = match status.as_str() {
@@ -120,7 +121,7 @@ fn complaint(event: &mut Event) {
     event.class = Some(Class::Abuse);
 }
 
-/// <https://postmarkapp.com/developer/api/bounce-api#bounce-types>
+/// Reads a bounce: <https://postmarkapp.com/developer/api/bounce-api#bounce-types>.
 fn bounce(event: &mut Event, value: &Value) {
     let kind = text(value, "/Type");
     let said = [text(value, "/Details"), text(value, "/Description")]
@@ -131,9 +132,9 @@ fn bounce(event: &mut Event, value: &Value) {
     match kind.as_str() {
         "SpamComplaint" => return complaint(event),
         "Unsubscribe" => event.kind = EventKind::Unsubscribed,
-        // Nothing was made of the template, or taken from SMTP.
+        // Postmark could not render the template or process the SMTP message.
         "TemplateRenderingFailed" | "SMTPApiError" => event.kind = EventKind::Rejected,
-        // These are answers, not bounces.
+        // These are automatic replies, not bounces.
         "AutoResponder"
         | "ChallengeVerification"
         | "AddressChange"

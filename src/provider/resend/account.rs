@@ -1,4 +1,4 @@
-//! What can be asked of Resend about itself: the key, the sender's domain, and what was sent.
+//! What Resend's API reports about the key, the sender's domain, and the quota used.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -41,22 +41,24 @@ impl Domains {
     }
 }
 
-/// Only used counts are reported, and only in headers.
+/// The API reports only the used quota, and only in headers.
 fn quota(answer: &Answer) -> Option<Finding> {
     let [day, month] = ["x-resend-daily-quota", "x-resend-monthly-quota"]
         .map(|name| answer.clean(answer.header(name)));
     (!day.is_empty() || !month.is_empty()).then(|| {
         Finding::good(
             About::Quota,
-            format!("{day} used today, {month} this month; what the plan allows is not reported")
-                .replace(" ,", ","),
+            format!(
+                "{day} used today, {month} this month; the API does not report the plan's limit"
+            )
+            .replace(" ,", ","),
         )
     })
 }
 
 impl AccountApi for Resend {
     fn reply(&self) -> &'static str {
-        "ids by place, and errors by index"
+        "ids by position, and errors by index"
     }
 
     fn examine<'a>(&'a self, sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
@@ -69,7 +71,8 @@ impl AccountApi for Resend {
                 .json::<serde_json::Value>()
                 .and_then(|body| Some(body.get("name")?.as_str()?.to_owned()))
                 .unwrap_or_default();
-            // "This API key is restricted to only send emails": all that sending needs.
+            // The error text is "This API key is restricted to only send emails". Sending needs no
+            // other permission.
             if answer.status == StatusCode::UNAUTHORIZED && name == "restricted_api_key" {
                 return vec![
                     Finding::good(About::Credentials, "the key is accepted and may only send"),

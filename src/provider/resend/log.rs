@@ -1,8 +1,8 @@
-//! Resend's list of sent emails, newest first, each with the last that happened to it.
+//! Resend's list of sent emails, newest first, each with its latest event.
 //!
-//! API: <https://resend.com/docs/api-reference/emails/list-emails>. Whether a bounce is hard does
-//! not stand there, so a bounce that is only read here suppresses no address: the team's
-//! suppressions say that.
+//! API: <https://resend.com/docs/api-reference/emails/list-emails>. The list does not say whether a
+//! bounce is hard, so a bounce read here suppresses no address. The team's suppression list
+//! contains hard bounces.
 
 use std::time::Duration;
 
@@ -35,12 +35,12 @@ impl EventLog for Resend {
         self.http.account_with(&[])
     }
 
-    /// An email that was sent days ago can bounce now, and stands where it stood.
+    /// An email sent days ago can bounce now, and its entry keeps its place in the list.
     fn unsettled_for(&self) -> Duration {
         Duration::from_secs(3 * 86_400)
     }
 
-    /// A cursor is the id of the last email that was read.
+    /// A cursor is the id of the last email read.
     fn stretch<'a>(
         &'a self,
         span: Span,
@@ -58,8 +58,7 @@ impl EventLog for Resend {
             let is_old = |email: &Value| time(email).is_some_and(|at| at < span.from);
             let goes_on = has_more && !data.last().is_some_and(is_old);
             if goes_on && last.is_none() {
-                let what =
-                    "the list has more emails, and its last one has no id to ask for them by";
+                let what = "the list continues, but its last email has no id for the next request";
                 return Err(Trouble::Failing(Refusal::new(Reason::NoReply, "", what)));
             }
             data.retain(|email| !is_old(email));
@@ -74,8 +73,8 @@ impl EventLog for Resend {
     }
 }
 
-/// When an email was created: `2026-04-03T22:13:42.674981+00:00`, or with a space and an offset of
-/// hours alone.
+/// The time an email was created: `2026-04-03T22:13:42.674981+00:00`, or with a space and an offset
+/// in hours.
 fn time(email: &Value) -> Option<Timestamp> {
     let text = email["created_at"].as_str()?.trim();
     text.parse().ok().or_else(|| format!("{text}:00").parse().ok())

@@ -1,17 +1,18 @@
 //! Mail through Resend's API.
 //!
 //! - API: <https://resend.com/docs/api-reference/emails/send-batch-emails>, read on 2026-11-21.
-//! - Limits: 100 messages of a request; five requests a second for a team where nothing else has
-//!   been agreed. No limit on a request's bytes is documented; 40 MB is what one message may have.
-//! - One request: up to 100 messages with one recipient each, rendered here. A batch takes no
-//!   attachments.
-//! - Partial failure: in permissive mode, `data` has an id for each message that was taken and
-//!   `errors` names the others by index. That `data` leaves no gaps is not documented, so the two
-//!   together must be as many as the request, or nothing is concluded.
-//! - Idempotency: the header `Idempotency-Key`, known for 24 hours; a lost reply is asked for
-//!   again.
-//! - Quirks: 429 is a rate (wait) or a quota (stop), which `name` distinguishes; a suppressed
-//!   address is taken, and reported later.
+//! - Limits: 100 messages per request; five requests a second for a team, unless Resend has agreed to
+//!   another rate. No size limit of a request is documented; mailbatch uses 40 MB, the limit of one
+//!   message.
+//! - One request: up to 100 messages with one recipient each, rendered by mailbatch. A batch accepts
+//!   no attachments.
+//! - Partial failure: in permissive mode, `data` has an id for each accepted message, and `errors`
+//!   gives the others by index. The documentation does not say that `data` has no gaps. If the two do
+//!   not together match the number of messages, every outcome is unknown.
+//! - Idempotency: the header `Idempotency-Key`, recognised for 24 hours. After a lost reply the request
+//!   is repeated.
+//! - Quirks: a 429 is a rate (wait) or a quota (stop); `name` distinguishes the two. A suppressed
+//!   address is accepted, and reported later as an event.
 
 mod account;
 mod log;
@@ -49,7 +50,7 @@ const CAPABILITIES: Capabilities = Capabilities {
 /// Resend's row in the table of providers.
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "resend",
-    summary: "Resend: batches of 100, a lost reply is asked for again",
+    summary: "Resend: batches of 100, safe to repeat after a lost reply",
     keys: http::keys![],
     leaves_the_machine: true,
     webhooks: &[&webhook::WEBHOOK],
@@ -70,9 +71,9 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct Resend {
     http: Http,
-    /// Whether everything goes to the simulator.
+    /// Whether every message is sent to the simulator address.
     is_sandboxed: bool,
-    /// More fields of each message: `topic_id`, `tags`.
+    /// Additional fields of each message: `topic_id`, `tags`.
     options: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -85,8 +86,8 @@ impl Service for Resend {
         &CAPABILITIES
     }
 
-    /// Everything goes to an address of the service's own that takes it, with the correlation id as
-    /// its label.
+    /// Sends every message to Resend's test address instead of the recipients, labelled with the
+    /// correlation id.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
@@ -153,7 +154,7 @@ impl Resend {
     }
 }
 
-/// `{"data":[{"id":"…"}],"errors":[{"index":0,"message":"…"}]}`
+/// A successful answer: `{"data":[{"id":"…"}],"errors":[{"index":0,"message":"…"}]}`.
 #[derive(Deserialize)]
 struct Taken {
     data: Vec<Id>,
@@ -173,7 +174,7 @@ struct Bad {
     message: String,
 }
 
-/// `{"statusCode":422,"name":"missing_required_field","message":"…"}`
+/// An error: `{"statusCode":422,"name":"missing_required_field","message":"…"}`.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -211,14 +212,14 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     Read::Each(bad.into_iter().map(verdict).collect())
 }
 
-/// What one message was refused for, which only prose says: "Invalid `to` field. The email address
-/// needs to follow the `email@example.com` or `Name <email@example.com>` format." Anything else may
-/// be the same for every recipient.
+/// The reason for the refusal of one message, which only the text states: "Invalid `to` field. The
+/// email address needs to follow the `email@example.com` or `Name <email@example.com>` format." Any
+/// other text may apply to every recipient.
 fn blames(message: &str) -> Reason {
     if message.contains("`to`") { Reason::BadAddress } else { Reason::Policy }
 }
 
-/// Decided by `name`, for the status of some names is not documented.
+/// Interprets an error by its `name`, because the status of some names is not documented.
 fn failure(answer: &Answer) -> Read {
     let Failure { name, message } = answer.json().unwrap_or_default();
     let refusal = |reason: Reason| answer.refusal(reason, &name, &message);
@@ -234,19 +235,20 @@ fn failure(answer: &Answer) -> Read {
         "missing_api_key" | "restricted_api_key" | "invalid_api_key" => {
             Read::Stop(refusal(Reason::Auth))
         }
-        // Both are defects of ours.
+        // Only a defect in mailbatch can cause these.
         "invalid_idempotent_request" | "invalid_idempotency_key" => {
             Read::Stop(refusal(Reason::Session))
         }
-        // The sender's domain, the account, or a mode in which only its owner can be reached: the
-        // same for every recipient.
+        // These concern the sender's domain, the account, or a mode that allows mail only to the
+        // account's owner. They apply to every recipient.
         "invalid_from_address"
         | "invalid_access"
         | "invalid_region"
         | "security_error"
         | "not_found"
         | "method_not_allowed" => Read::Stop(refusal(Reason::Policy)),
-        // `validation_error`, `invalid_parameter`, `missing_required_field`, `invalid_attachment`.
+        // The names are `validation_error`, `invalid_parameter`, `missing_required_field` and
+        // `invalid_attachment`.
         _ if matches!(
             answer.status,
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY
@@ -258,7 +260,7 @@ fn failure(answer: &Answer) -> Read {
     }
 }
 
-/// `ratelimit-reset`: seconds.
+/// Reads the header `ratelimit-reset`, in seconds.
 fn reset(answer: &Answer) -> Option<Duration> {
     answer.header("ratelimit-reset").parse().ok().map(Duration::from_secs)
 }

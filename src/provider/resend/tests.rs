@@ -1,4 +1,4 @@
-//! Requests and answers of the API by the letter.
+//! Literal requests and answers of Resend's API.
 
 use super::*;
 use crate::provider::http::testing::answer;

@@ -1,7 +1,7 @@
 //! Resend's webhooks, signed by Svix.
 //!
 //! Documentation: <https://resend.com/docs/dashboard/webhooks/event-types>. Only a bounce of type
-//! `Permanent` says that the address is of no use.
+//! `Permanent` means that the address is unusable.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -83,8 +83,8 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     Ok(vec![event])
 }
 
-/// What happens to an email once at most is named after it, so that the webhook and the list of
-/// emails tell one event.
+/// The id of an event that can happen only once to an email. It is built from the email's id, so
+/// that the webhook and the list of emails report the same event.
 fn id_of(kind: EventKind, email: &str) -> String {
     let happens_once = matches!(
         kind,
@@ -97,9 +97,9 @@ fn id_of(kind: EventKind, email: &str) -> String {
     if happens_once && !email.is_empty() { format!("{email}-{kind}") } else { String::new() }
 }
 
-/// An entry of the emails sent: `{"id":"…","to":["…"],"created_at":"…","last_event":"delivered"}`.
-/// Whether a bounce is hard is not reported, so the webhook's word about it stays another event,
-/// and can still suppress.
+/// An entry of the sent emails: `{"id":"…","to":["…"],"created_at":"…","last_event":"delivered"}`.
+/// The entry does not say whether a bounce is hard. A bounce reported by webhook therefore stays a
+/// separate event, which can still suppress the address.
 fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     let (email, word) = (text(entry, "/id"), text(entry, "/last_event"));
     let kind = kind_of(&word);

@@ -1,4 +1,4 @@
-//! What can be asked of SendGrid about itself: what the key may do, the sender, and the credits.
+//! What SendGrid's API reports about the key's permissions, the sender, and the credits.
 
 use serde::Deserialize;
 
@@ -59,7 +59,7 @@ impl AccountApi for SendGrid {
                 true => Finding::good(About::Credentials, "the key is accepted and may send"),
                 false => Finding::bad(
                     About::Credentials,
-                    "the key is accepted, but may not send: it has no scope mail.send",
+                    "the key is accepted, but it may not send: it has no scope mail.send",
                 ),
             }];
             if let Some(sender) = sender {
@@ -85,7 +85,7 @@ impl Credits {
         let until =
             self.next_reset.as_deref().map(|day| format!(" until {day}")).unwrap_or_default();
         let detail = format!("{} of {} credits left{until}", self.remain, self.total);
-        // Some plans go on beyond their credits, and count what they do.
+        // Some plans allow sending beyond the credits, and count it as overage.
         if self.remain <= 0 && self.overage <= 0 {
             Finding::bad(About::Quota, detail)
         } else {
@@ -113,7 +113,7 @@ impl SendGrid {
             }
             (Ok(_), Ok(_)) => Finding::bad(
                 About::Sender,
-                format!("neither is {domain} authenticated nor is {sender} a verified sender"),
+                format!("{domain} is not authenticated, and {sender} is not a verified sender"),
             ),
             _ => Finding::not_reported(About::Sender, "the key may not read domains and senders"),
         }

@@ -1,6 +1,6 @@
 //! SendGrid's dated lists of bounces, blocks, invalid addresses, spam reports and unsubscribes.
-//! Deliveries, opens and clicks are reported by its event webhook alone, or by the activity feed,
-//! which is sold apart and answers six questions a minute.
+//! Deliveries, opens and clicks are reported only by the event webhook and the activity feed. The
+//! feed costs extra and allows six requests a minute.
 //!
 //! API: <https://www.twilio.com/docs/sendgrid/api-reference/bounces-api>.
 

@@ -1,19 +1,18 @@
 //! Mail through Twilio SendGrid's v3 API.
 //!
 //! - API: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send>, read on 2026-11-21.
-//! - Limits: 20 MB of a request (30 MB are documented in one place, 20 MB in another), 1,000
-//!   recipients, each address once, and less than 10,000 bytes of substitutions of each.
-//! - One request: one message to up to 1,000 recipients. Bodies are shared: what differs stands in
-//!   the `substitutions` of each, under tags that cannot be known beforehand; subjects and headers
-//!   are each one's own. With `gzip = true` it travels compressed, which the page documents as
-//!   "mail body compression" for accounts that have it enabled.
-//! - Partial failure: none, a request is taken or refused as a whole; `field` says what was wrong
-//!   where that is known.
-//! - Idempotency: none. A request that was written and not answered leaves its recipients
-//!   `Unknown`.
-//! - Quirks: one id for all of a request. Success is 202 with an empty body and the id in
-//!   `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed addresses are taken,
-//!   and reported later. Display names may hold neither `;` nor `,`.
+//! - Limits: 20 MB per request (the documentation says 30 MB in one place and 20 MB in another), 1,000
+//!   recipients, each address once, and less than 10,000 bytes of substitutions per recipient.
+//! - One request: one message to up to 1,000 recipients with common bodies. The differing text is in
+//!   the `substitutions` of each recipient, under tags that cannot be predicted. Subjects and headers
+//!   may differ per recipient. With `gzip = true` the request is compressed, which the documentation
+//!   calls "mail body compression" and which must be enabled for the account.
+//! - Partial failure: none, a request is accepted or refused as a whole. `field` names the wrong field
+//!   if SendGrid knows it.
+//! - Idempotency: none. If a written request gets no answer, its recipients are `Unknown`.
+//! - Quirks: all messages of a request have the same id. A success is 202 with an empty body and the id
+//!   in `X-Message-Id`; in sandbox mode it is 200 and SendGrid sends nothing. Suppressed addresses are
+//!   accepted, and reported later as events. Display names may contain neither `;` nor `,`.
 
 mod account;
 mod log;
@@ -41,14 +40,14 @@ use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 
 const BASE: &str = "https://api.sendgrid.com";
-/// Names a request that was taken; the body of that answer is empty.
+/// The header with the id of an accepted request, whose answer has an empty body.
 const ID: &str = "x-message-id";
 const PATH: &str = "/v3/mail/send";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotency_window: None };
 const CAPABILITIES: Capabilities =
     Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
 
-/// Substitutions of one recipient have fewer bytes than this.
+/// The limit for one recipient's substitutions: they must have fewer bytes.
 const MAX_SUBSTITUTIONS: usize = 10_000;
 
 /// SendGrid's row in the table of providers.
@@ -84,9 +83,9 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct SendGrid {
     http: Http,
-    /// Whether bodies travel in gzip.
+    /// Whether request bodies are compressed with gzip.
     is_gzip: bool,
-    /// More fields of each request: `categories`, `asm`, `ip_pool_name`, `tracking_settings`,
+    /// Additional fields of each request: `categories`, `asm`, `ip_pool_name`, `tracking_settings`,
     /// `mail_settings`.
     options: serde_json::Map<String, serde_json::Value>,
 }
@@ -100,7 +99,7 @@ impl Service for SendGrid {
         &CAPABILITIES
     }
 
-    /// `mail_settings.sandbox_mode`: requests are validated and answered with 200.
+    /// Sets `mail_settings.sandbox_mode`: the service validates requests and answers 200.
     fn sandbox(&mut self, name: &str) -> Result<()> {
         let settings = self.options.entry("mail_settings").or_insert_with(|| serde_json::json!({}));
         let Some(settings) = settings.as_object_mut() else {
@@ -109,7 +108,7 @@ impl Service for SendGrid {
             ))
             .hint("write mail_settings = { NAME = { … } }"));
         };
-        // In another spelling it would stand beside ours.
+        // The same option in another spelling would be a second field.
         settings.retain(|key, _| http::bare(key) != http::bare("sandbox_mode"));
         settings.insert("sandbox_mode".into(), serde_json::json!({ "enable": true }));
         Ok(())
@@ -144,7 +143,7 @@ struct Personalization<'a> {
     custom_args: Arguments<'a>,
 }
 
-/// Events show these at their top level.
+/// Events contain these arguments at their top level.
 #[derive(Serialize)]
 struct Arguments<'a> {
     mailbatch_id: &'a str,
@@ -227,7 +226,7 @@ impl Api for SendGrid {
             if bytes >= MAX_SUBSTITUTIONS {
                 return Err(inexpressible(
                     Reason::Content,
-                    "what differs is larger than 10,000 bytes",
+                    "the text that differs per recipient is larger than 10,000 bytes",
                 ));
             }
             personalizations.push(Personalization {
@@ -239,7 +238,7 @@ impl Api for SendGrid {
             });
         }
         let html = html.map(|value| Part { r#type: "text/html", value });
-        // The text part comes first, and an empty part is refused.
+        // The text part must come first, and SendGrid refuses an empty part.
         let parts = std::iter::once(Part { r#type: "text/plain", value: text })
             .chain(html)
             .filter(|part| !part.value.is_empty());
@@ -274,8 +273,9 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(reason, "", what))
 }
 
-/// The tags of a request. Each holds a part of the request's key, a hash that no writer of a
-/// message or a value knows beforehand, so neither holds a tag, nor becomes one where they meet.
+/// The substitution tags of a request. Each contains a part of the request's key, a hash that the
+/// author of a message or value cannot know. No text therefore contains a tag, or forms one where a
+/// text and a value meet.
 struct Tags {
     before: String,
 }
@@ -283,7 +283,7 @@ struct Tags {
 impl Tags {
     const AFTER: &'static str = "-";
 
-    /// Fails where a text holds what the tags begin with.
+    /// Fails if a text contains the start of a tag.
     fn of(key: &str, contents: &[&Content]) -> Result<Self, Inexpressible> {
         let before = format!("-{}.", key.get(..12).unwrap_or(key));
         let holds_it = |content: &&Content| {
@@ -291,7 +291,7 @@ impl Tags {
                 || content.html.as_ref().is_some_and(|html| html.contains(&before))
         };
         if contents.len() > 1 && contents.iter().any(holds_it) {
-            return Err(inexpressible(Reason::Content, "the message holds a substitution tag"));
+            return Err(inexpressible(Reason::Content, "the message contains a substitution tag"));
         }
         Ok(Self { before })
     }
@@ -305,10 +305,10 @@ impl Tags {
     }
 }
 
-/// Fails where these members cannot go together.
+/// Fails if these members cannot share a request.
 fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
     let Some((first, others)) = contents.split_first() else { return Ok(()) };
-    // An address that stands in a request twice has all of it refused.
+    // SendGrid refuses a request in which an address occurs twice.
     let people: BTreeSet<String> = jobs.iter().map(|job| job.to.as_str().to_lowercase()).collect();
     let is_empty =
         |content: &Content| (content.text.is_empty(), content.html.as_ref().map(String::is_empty));
@@ -326,7 +326,7 @@ fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpress
 }
 
 fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
-    // An answer without an id and with a body is not SendGrid's.
+    // An answer with a body but without an id does not come from SendGrid.
     let id = Some(answer.header(ID)).filter(|id| !id.is_empty()).map(|id| answer.clean(id));
     if id.is_none() && !answer.body.is_empty() {
         return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
@@ -343,7 +343,7 @@ fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
     )
 }
 
-/// `{"errors":[{"message":"…","field":"personalizations.0.to.0.email","help":"…"}]}`
+/// An error: `{"errors":[{"message":"…","field":"personalizations.0.to.0.email","help":"…"}]}`.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -391,7 +391,7 @@ fn failure(jobs: &[&Job], answer: &Answer) -> Read {
     }
 }
 
-/// Who is refused, where every error names one of several by its place.
+/// The refused members, if every error names one of several members by position.
 fn named(sent: usize, answer: &Answer, errors: &[Problem]) -> Option<Read> {
     let mut refused = Vec::with_capacity(errors.len());
     for Problem { message, field } in errors {
@@ -406,7 +406,7 @@ fn named(sent: usize, answer: &Answer, errors: &[Problem]) -> Option<Read> {
     (sent > 1).then_some(Read::Named(refused))
 }
 
-/// `X-RateLimit-Reset`: Unix time in seconds.
+/// Reads the header `X-RateLimit-Reset`, a Unix time in seconds.
 fn reset(answer: &Answer) -> Option<Duration> {
     let at = Timestamp::from_second(answer.header("x-ratelimit-reset").parse().ok()?).ok()?;
     Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))

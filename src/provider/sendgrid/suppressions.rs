@@ -1,4 +1,4 @@
-//! The suppressions of the account.
+//! The suppression lists of SendGrid's account.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::provider::account::{Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 
 const GLOBAL: &str = "/v3/asm/suppressions/global";
-/// The lists that stop all mail. Blocks are temporary, and groups are about some mail only.
+/// The lists that stop all mail. Blocks are temporary, and group unsubscribes stop only some mail.
 const LISTS: [(&str, Reason); 4] = [
     ("bounces", Reason::HardBounce),
     ("invalid_emails", Reason::HardBounce),
@@ -21,7 +21,8 @@ const LISTS: [(&str, Reason); 4] = [
 /// The most entries of a page.
 const PAGE: usize = 500;
 
-/// `{"created":1443651125,"email":"ann@x.example","reason":"550 5.1.1 …","status":"5.1.1"}`
+/// An entry: `{"created":1443651125,"email":"ann@x.example","reason":"550 5.1.1
+/// …","status":"5.1.1"}`.
 #[derive(Deserialize)]
 struct Entry {
     email: String,
@@ -66,7 +67,7 @@ impl RemoteList for SendGrid {
         PAGE
     }
 
-    /// The API takes additions to the global unsubscribes alone, which stop all mail.
+    /// The API can add addresses only to the global unsubscribes, which stop all mail.
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             let emails: Vec<&str> = entries.iter().map(|ours| ours.email.as_str()).collect();

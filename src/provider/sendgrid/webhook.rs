@@ -1,9 +1,9 @@
-//! SendGrid's signed event webhook: ECDSA on P-256 with SHA-256 over the timestamp header and the
-//! body as it came.
+//! SendGrid's signed event webhook. The signature is ECDSA on P-256 with SHA-256, over the
+//! timestamp header and the raw body.
 //!
 //! Documentation: <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>. A
-//! body is an array of events; our `custom_args` stand at the top level of each. `bounce` with type
-//! `blocked` is a refusal for now.
+//! body is an array of events, and the `custom_args` set by mailbatch are at the top level of each.
+//! A `bounce` of type `blocked` is a temporary refusal.
 
 use axum::http::HeaderMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -34,14 +34,15 @@ pub(super) const WEBHOOK: Webhook = Webhook {
 const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
 const TIMESTAMP: &str = "x-twilio-email-event-webhook-timestamp";
 
-/// The bytes of a SubjectPublicKeyInfo of P-256 before its uncompressed point (RFC 5480 section
+/// The bytes of a P-256 SubjectPublicKeyInfo that precede its uncompressed point (RFC 5480 section
 /// 2).
 const SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// The point that a public key is, uncompressed. A key that is none would verify nothing.
+/// The uncompressed point of a public key. Fails if the text is not such a key, because it would
+/// verify no request.
 fn point(secret: &str) -> Result<Vec<u8>, &'static str> {
     const UNCOMPRESSED: u8 = 4;
     let key: String =
@@ -74,7 +75,7 @@ fn verify(
 
 fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     let broken = |e: serde_json::Error| {
-        format!("the body is no JSON array of events: line {}, column {}", e.line(), e.column())
+        format!("the body is not a JSON array of events: line {}, column {}", e.line(), e.column())
     };
     let items: Vec<&RawValue> = match body.trim_ascii_start().first() {
         Some(b'[') => serde_json::from_slice(body).map_err(broken)?,
@@ -83,7 +84,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     items.into_iter().map(|item| one(item.get(), now)).collect()
 }
 
-/// An entry of the suppressions: `{"created":1443651125,"email":"…","reason":"550 5.1.1
+/// Reads an entry of a suppression list: `{"created":1443651125,"email":"…","reason":"550 5.1.1
 /// …","status":"5.1.1"}`.
 fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     let kind = match list {
@@ -107,7 +108,8 @@ fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
 }
 
 fn one(raw: &str, now: Timestamp) -> Result<Event, String> {
-    let item: Value = serde_json::from_str(raw).map_err(|e| format!("an event is no JSON: {e}"))?;
+    let item: Value =
+        serde_json::from_str(raw).map_err(|e| format!("an event is not valid JSON: {e}"))?;
     if !item.is_object() {
         return Err("an event is no JSON object".to_owned());
     }
@@ -131,7 +133,7 @@ fn one(raw: &str, now: Timestamp) -> Result<Event, String> {
     event.recipient = recipient(&item, &["/email"]);
     event.token = token_in(Some(&item));
     event.message_id = bare(&first(&item, &["/smtp-id"]));
-    // One name for a request, with a part for each message after the first dot.
+    // The part before the first dot is the id of the request; the rest identifies the message.
     event.provider_id =
         text(&item, "/sg_message_id").split('.').next().unwrap_or_default().to_owned();
     event.id = text(&item, "/sg_event_id");
