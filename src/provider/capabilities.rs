@@ -1,4 +1,4 @@
-//! What a provider can do, and what of a message it cannot express.
+//! What a provider can do, and which features of a message it cannot express.
 
 use std::time::Duration;
 
@@ -6,37 +6,39 @@ use crate::content::Needs;
 use crate::model::error::{Error, Result};
 use crate::model::literal::Rate;
 
-/// What a provider can do; the pipeline reads this and knows no names.
+/// What a provider can do. The pipeline decides by these values and never by a provider's name.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
     /// The most recipients of one claim (a batch of an HTTP API; a chunk over SMTP).
     pub max_recipients: usize,
-    /// Recipients that one request can hold: claims are not cut smaller than this to share the rest
-    /// of a list among connections.
+    /// The most recipients of one request. The pipeline does not make claims smaller than this to
+    /// share the end of a list among connections.
     pub per_request: usize,
-    /// The most bytes of one request; `None` where the server says it for each message.
+    /// The most bytes of one request; `None` if the provider checks the size of each message
+    /// separately.
     pub request_bytes: Option<usize>,
-    /// Whether a lost reply may be asked for again under the same key, and for how long.
+    /// How long the provider recognises a repeated request by its idempotency key; `None` if it has
+    /// no such keys.
     pub idempotency_window: Option<Duration>,
-    /// What a message is handed over as.
+    /// The form in which the provider receives a message.
     pub form: Form,
     /// Who writes the unsubscribe headers.
     pub unsubscribe_headers: UnsubscribeHeaders,
     /// Whether a message may have attachments.
     pub attachments: bool,
-    /// Whether a message may have headers of its own.
+    /// Whether a message may have custom headers.
     pub custom_headers: bool,
-    /// Headers that the provider refuses although it takes others, in lowercase.
+    /// Custom headers that the provider refuses, in lowercase.
     pub refused_headers: &'static [&'static str],
-    /// Whether bounces can be sent elsewhere than the provider likes.
+    /// Whether the operator may choose the envelope sender, to which bounces are sent.
     pub envelope_sender: bool,
-    /// Requests per window where the configuration does not say: the documented default, which may
-    /// be raised or lowered.
+    /// The documented request rate, used if the configuration sets none. The configuration may
+    /// raise or lower it.
     pub request_rate: Option<Rate>,
 }
 
 impl Capabilities {
-    /// Of a provider that takes any message whole and one at a time.
+    /// The capabilities of a provider that accepts any encoded message, one at a time.
     pub const fn mime() -> Self {
         Self {
             max_recipients: 100,
@@ -53,7 +55,7 @@ impl Capabilities {
         }
     }
 
-    /// Fails with exit 4 and names the first thing about a message that `provider` cannot express.
+    /// Fails with exit 4 and names the first feature of the message that `provider` cannot express.
     pub fn refuse_inexpressible(&self, provider: &str, needs: &Needs) -> Result<()> {
         let refused = |what: &str, hint: &str| {
             Err(Error::refused(format!("providers.{provider} cannot express {what}")).hint(hint))
@@ -61,7 +63,7 @@ impl Capabilities {
         if needs.attachments && !self.attachments {
             return refused(
                 "attachments",
-                "link to the file instead, or use a provider that takes attachments",
+                "link to the file instead, or use a provider that accepts attachments",
             );
         }
         let is_refused = |name: &&String| {
@@ -71,13 +73,13 @@ impl Capabilities {
         if let Some(name) = needs.headers.iter().find(is_refused) {
             return refused(
                 &format!("the header {name}"),
-                "take it out of [message.headers], or use another provider",
+                "remove it from [message.headers], or use another provider",
             );
         }
         if needs.envelope_sender && !self.envelope_sender {
             return refused(
-                "an envelope sender of its own",
-                "take envelope_sender out of [message]; the provider receives the bounces",
+                "a separate envelope sender",
+                "remove envelope_sender from [message]; the provider receives the bounces",
             );
         }
         if self.unsubscribe_headers == UnsubscribeHeaders::None && needs.is_marketing {
@@ -90,25 +92,25 @@ impl Capabilities {
     }
 }
 
-/// What a message is handed over as.
+/// The form in which a provider receives a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Encoded, in [`Job::message`](super::Job::message).
+    /// Encoded as MIME, in [`Job::message`](super::Job::message).
     Mime,
-    /// As its parts, in [`Job::content`](super::Job::content).
+    /// As separate parts, in [`Job::content`](super::Job::content).
     Parts,
-    /// As its parts where they can be expressed so, else encoded: a job has both.
+    /// As separate parts if they can express the message, else encoded as MIME. A job has both.
     Both,
 }
 
-/// Who writes `List-Unsubscribe` and its companion.
+/// Which side writes `List-Unsubscribe` and `List-Unsubscribe-Post`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsubscribeHeaders {
-    /// We do, and the provider keeps them.
+    /// mailbatch writes them, and the provider keeps them.
     Ours,
-    /// The provider adds its own and takes none of ours.
+    /// The provider adds its own and refuses those of mailbatch.
     Provider,
-    /// Neither can: marketing mail is refused.
+    /// Neither can write them, so marketing mail is refused.
     None,
 }
 

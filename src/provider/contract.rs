@@ -1,4 +1,4 @@
-//! A provider, and its row in the table.
+//! The provider trait, and a row of the provider table.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,58 +16,61 @@ use crate::dkim::Signers;
 use crate::model::error::{Error, Result};
 use crate::model::verdict::Reply;
 
-/// What takes mail: a relay, an API, the sandbox.
+/// A service that accepts mail: a relay, an API, or the sandbox.
 pub trait Provider: Send + Sync {
     fn capabilities(&self) -> &Capabilities;
-    /// Gets what the message needs, before anything is sent. Fails with exit 4 and names the first
-    /// thing that cannot be expressed; `name` is the provider's under `[providers]`.
+    /// Prepares for the message of a run, before anything is sent. Fails with exit 4 and names the
+    /// first feature that the provider cannot express. `name` is the provider's name under
+    /// `[providers]`.
     fn prepare(&mut self, name: &str, needs: &Needs) -> Result<()> {
         self.capabilities().refuse_inexpressible(name, needs)
     }
-    /// What is found out about the server is kept there for later runs. By default nothing is.
+    /// Sets the store for facts about the server, so that later runs know them. The default ignores
+    /// it.
     fn use_memory(&mut self, _memory: Arc<dyn Memory>) {}
-    /// Hands over one claim. Never fails as a whole: what is not certain is `Unknown`, and what was
-    /// not begun is left out of the reply. Called by at most `in_flight` tasks at once.
+    /// Sends one claim. It never fails as a whole: if an outcome is uncertain the verdict is
+    /// `Unknown`, and members that were not begun are missing from the reply. At most `in_flight`
+    /// tasks call it at once.
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;
-    /// A hash of where it sends and with which credentials, the same for the same account and key:
-    /// a repeat elsewhere is a second send. To be had from every provider that knows idempotency
-    /// keys, and from those whose account may be allowed less than another.
+    /// A hash of the destination and its credentials: equal for the same account and key. A repeat
+    /// through another account would send the message a second time. A provider must return it if
+    /// it has idempotency keys, or if its accounts may have lower limits than the API.
     fn account(&self) -> Option<[u8; 32]> {
         None
     }
-    /// It has taken mail in an earlier run, under the same account. What it says now in a form that
-    /// is not its own, such as a web page in place of an answer, then leaves doubt, and does not
-    /// show that it is the wrong server. By default of no matter.
+    /// Reports that this account has accepted mail in an earlier run. From then on a reply in a
+    /// foreign form, such as a web page, makes the outcome unknown. Without this report, such a
+    /// reply means that the configured server is the wrong one. The default ignores it.
     fn has_answered_before(&self) {}
-    /// Whether a session begins with a login. Then one recipient goes alone until anything was
-    /// answered, so that a login which is refused is tried once and not by every connection; by
-    /// default it does not.
+    /// Whether a session begins with a login. If it does, the pipeline sends one recipient alone
+    /// until the server has answered. A login that the server refuses is then tried once instead of
+    /// on every connection. The default is false.
     fn logs_in(&self) -> bool {
         false
     }
-    /// What else its API offers; by default nothing.
+    /// The other functions of the provider's API. The default is none.
     fn account_api(&self) -> Option<&dyn AccountApi> {
         None
     }
-    /// From now on nothing that is handed over reaches anybody, and the provider treats it as mail
-    /// in everything else. Fails with exit 2 where the API has no such mode; `name` is the
-    /// provider's under `[providers]`.
+    /// Switches to the API's sandbox mode: the provider delivers no message from now on but
+    /// otherwise treats each as real mail. Fails with exit 2 if the API has no such mode. `name` is
+    /// the provider's name under `[providers]`.
     fn enter_sandbox(&mut self, name: &str) -> Result<()> {
         Err(no_sandbox_mode(name))
     }
-    /// What signs the encoded messages that it is handed; by default nothing, since a service that
-    /// is not a relay signs them itself.
+    /// The DKIM signers for the encoded messages that this provider receives. The default is none,
+    /// because only relays leave the signing to mailbatch.
     fn dkim(&self) -> Option<&Signers> {
         None
     }
-    /// Says good-bye and closes what is open, within a second or so.
+    /// Says good-bye to the server and closes all connections, within about a second.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
 /// The error of a provider whose API has no sandbox mode.
 pub(super) fn no_sandbox_mode(name: &str) -> Error {
     Error::usage(format!("providers.{name}: this API has no sandbox mode"))
-        .hint("leave --provider-sandbox out, or use a provider of kind sandbox")
+        .hint("remove --provider-sandbox, or use a provider of kind sandbox")
 }
 
 impl fmt::Debug for dyn Provider {
@@ -78,17 +81,19 @@ impl fmt::Debug for dyn Provider {
 
 /// A row of the table of providers.
 pub struct ProviderSpec {
-    /// As written under `kind` in mailbatch.toml.
+    /// The value of `kind` in mailbatch.toml.
     pub kind: &'static str,
-    /// Its row in `--help` and README.
+    /// Its line in `--help` and README.
     pub summary: &'static str,
-    /// The keys it understands besides those every provider has.
+    /// The keys it accepts in addition to those of every provider.
     pub keys: &'static [&'static str],
-    /// Whether mail really leaves: a person is asked before it does. The sandbox keeps it here.
+    /// Whether messages leave this machine, so that the operator is asked first. False for the
+    /// sandbox.
     pub leaves_the_machine: bool,
-    /// The readers of its events: first the one for what it posts to our endpoint, then those for
-    /// the forms that only its exports and logs have. Empty where it posts none.
+    /// The readers of its events. The first reads what the provider posts to the webhook endpoint;
+    /// the others read forms that occur only in its exports and logs. Empty if the provider has no
+    /// webhooks.
     pub webhooks: &'static [&'static Webhook],
-    /// Checks the keys and builds the provider; touches no network.
+    /// Checks the keys and builds the provider. Does not use the network.
     pub connect: fn(&ProviderSettings) -> Result<Box<dyn Provider>>,
 }

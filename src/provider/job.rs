@@ -1,4 +1,4 @@
-//! Messages of a claim, as they are handed to a provider.
+//! The messages of a claim, in the form in which a provider receives them.
 
 use std::sync::Arc;
 
@@ -12,35 +12,35 @@ use crate::model::address::Address;
 #[derive(Clone, Debug)]
 pub struct Job {
     pub id: RowNumber,
-    /// Where it goes: the envelope's one recipient.
+    /// The only recipient in the envelope.
     pub to: Address,
     /// The envelope sender; `None` is the null path `<>`.
     pub envelope_sender: Option<Address>,
-    /// The whole message, CRLF line ends, not dot-stuffed; empty where the provider takes
-    /// [`Form::Parts`](super::Form::Parts) alone.
+    /// The whole message with CRLF line ends, not dot-stuffed. Empty if the provider accepts only
+    /// [`Form::Parts`](super::Form::Parts).
     pub message: Vec<u8>,
-    /// Where the message has bytes above ASCII.
+    /// Whether the message has bytes above ASCII, and in which part.
     pub eight_bit: EightBit,
-    /// As [`lines_stand`] says of the message.
+    /// The result of [`lines_stand`] for the message.
     pub lines_stand: bool,
-    /// The message's parts, unless the provider takes [`Form::Mime`](super::Form::Mime) alone.
+    /// The message's parts. `None` if the provider accepts only [`Form::Mime`](super::Form::Mime).
     pub content: Option<Arc<Content>>,
-    /// Its Message-ID without the angle brackets.
+    /// The Message-ID without the angle brackets.
     pub message_id: String,
 }
 
-/// Where a message has bytes above ASCII, which not every server takes.
+/// Whether a message has bytes above ASCII, and in which part. Not every server accepts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EightBit {
     Nowhere,
-    /// In the body alone: needs 8BITMIME (RFC 6152).
+    /// In the body only: needs 8BITMIME (RFC 6152).
     Body,
     /// In the header section: needs SMTPUTF8 (RFC 6532).
     Headers,
 }
 
 impl EightBit {
-    /// Looks through a whole message.
+    /// Examines a whole message.
     pub fn of(message: &[u8]) -> Self {
         if message.is_ascii() {
             return Self::Nowhere;
@@ -50,10 +50,11 @@ impl EightBit {
     }
 }
 
-/// Whether every line ends in CRLF and none begins with a dot, so that what follows DATA is the
-/// message byte for byte (RFC 5321 sections 2.3.8 and 4.5.2).
+/// Whether a message can follow DATA unchanged: every line ends in CRLF and no line begins with a
+/// dot (RFC 5321 sections 2.3.8 and 4.5.2).
 pub(crate) fn lines_stand(message: &[u8]) -> bool {
-    /// So many at once, without branches, which the compiler makes vector instructions.
+    /// Bytes examined per step. The step has no branches, so the compiler can use vector
+    /// instructions.
     const TOGETHER: usize = 64;
     let is_broken = |before: u8, byte: u8| {
         u8::from((byte == b'\n') != (before == b'\r'))
@@ -74,7 +75,7 @@ pub(crate) fn lines_stand(message: &[u8]) -> bool {
     broken == 0 && message.ends_with(b"\r\n") && !matches!(message.first(), Some(b'.' | b'\n'))
 }
 
-/// A batch that is durable in the ledger; only what is claimed may touch the wire.
+/// A batch that is durable in the ledger. Only claimed messages may be sent.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The batch's number in the ledger.
@@ -83,18 +84,19 @@ pub struct Claim {
     pub key: String,
     pub claimed_at: Timestamp,
     pub jobs: Vec<Job>,
-    /// It was handed over before, under the same key and byte for byte, and is in doubt: nothing
-    /// but an answer about its members settles them, and it goes as the one request that it was.
+    /// Whether this claim repeats an earlier request whose outcome is unknown, byte for byte and
+    /// under the same key. The provider must send it as one request, as before. Only a reply about
+    /// its members settles them.
     pub is_replay: bool,
 }
 
-/// Why a member of a claim may not be begun any more.
+/// Why a member of a claim must not be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// This member is not mailed any more: it has been suppressed since it was claimed, or its
-    /// retries are over. Go on with the next.
+    /// Skip this member: it was suppressed after it was claimed, or its retry time has ended.
+    /// Continue with the next member.
     Member,
-    /// Nothing more of this claim may be begun: the run stops or is paused.
+    /// Send no further member of this claim: the run has stopped or is paused.
     Run,
 }
 

@@ -1,6 +1,6 @@
-//! How the keys of a provider in mailbatch.toml are read, one by one.
+//! Reads a provider's keys in mailbatch.toml, one by one.
 //!
-//! The rule it keeps: no error repeats a value, for it may be a secret in the wrong place.
+//! An error never repeats a value, because the value may be a secret written under the wrong key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,28 +16,28 @@ use crate::model::literal::parse_duration;
 use crate::model::shown::Shown;
 use crate::secret::Secret;
 
-/// What is wrong with a secret, and what to do about it.
+/// Checks a secret. The error is what is wrong with it, and how to fix it.
 pub(super) type IsFit = fn(&Secret) -> Result<(), (&'static str, &'static str)>;
 
-/// Reads single keys and names them in errors.
+/// Reads single keys and names them in its errors.
 pub(super) struct Keys<'a> {
     pub(super) settings: &'a ProviderSettings,
 }
 
 impl<'a> Keys<'a> {
-    /// The keys of a provider.
+    /// A reader for the keys of a provider.
     pub(super) fn of(settings: &'a ProviderSettings) -> Self {
         Self { settings }
     }
 
-    /// The same, where all of them are known.
+    /// The same, but fails if a key is not in `known`.
     pub(super) fn checked(settings: &'a ProviderSettings, known: &[&str]) -> Result<Self> {
         settings.refuse_unknown_keys(known)?;
         Ok(Self::of(settings))
     }
 
-    /// Takes a field out of `options` that goes into each message by itself. `refused` is what is
-    /// wrong with one that `read` makes nothing of, and what to write.
+    /// Removes from `options` a field that is sent separately with each message, and reads it.
+    /// `refused` is the error and its hint for a value that `read` does not accept.
     pub(super) fn take<T: Default>(
         &self,
         options: &mut serde_json::Map<String, serde_json::Value>,
@@ -58,7 +58,7 @@ impl<'a> Keys<'a> {
         Error::usage(format!("{}: {what}", self.name(key)))
     }
 
-    /// A text.
+    /// A string value.
     pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>> {
         match self.settings.keys.get(key) {
             None => Ok(None),
@@ -67,7 +67,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Yes or no, and `default` where nothing is said.
+    /// A boolean value, or `default` if the key is missing.
     pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match self.settings.keys.get(key) {
             None => Ok(default),
@@ -78,12 +78,12 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A secret that must be there.
+    /// A required secret, with its current value only.
     pub(super) fn secret(&self, key: &str) -> Result<Secret> {
         Ok(self.key(key)?.current().secret)
     }
 
-    /// The same, to be fetched anew where it expires.
+    /// A required secret that can be fetched again when it expires.
     pub(super) fn key(&self, key: &str) -> Result<Renewable> {
         let is_fit = |secret: &Secret| {
             let is_bare = !secret.expose().is_empty()
@@ -92,7 +92,7 @@ impl<'a> Keys<'a> {
                 Ok(())
             } else {
                 Err((
-                    "the secret is empty, or holds a space, a line break or a character that is not ASCII",
+                    "the secret is empty, or contains a space, a line break or a character that is not ASCII",
                     "store the bare key",
                 ))
             }
@@ -102,10 +102,10 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// A secret that may be missing; what `is_fit` has against it goes for each that is fetched.
+    /// An optional secret. `is_fit` checks its first value and each value fetched later.
     pub(super) fn renewable(&self, key: &str, is_fit: IsFit) -> Result<Option<Renewable>> {
         let Some(value) = self.settings.keys.get(key).cloned() else { return Ok(None) };
-        // A variable stays what it was for as long as the process lives.
+        // An environment variable does not change while the process lives.
         let is_fixed = value.get("env").is_some();
         let (name, secrets) = (self.name(key), Arc::clone(&self.settings.secrets));
         let fetch = move || {
@@ -120,7 +120,8 @@ impl<'a> Keys<'a> {
         Ok(Some(Renewable::new(self.name(key), secret, fetch)))
     }
 
-    /// The table `timeouts`, each entry into the limit of its name. `example` is what to write.
+    /// Reads the table `timeouts` into the limits of the same names. `example` is the hint of each
+    /// error.
     pub(super) fn durations(
         &self,
         example: &str,
@@ -145,7 +146,8 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
-    /// The certificates of `ca_file`, besides the system's; `of` is what they belong to.
+    /// The certificates in `ca_file`, which are trusted in addition to the system's. `of` names the
+    /// kind of server in the hint.
     pub(super) fn extra_roots(&self, of: &str) -> Result<Vec<CertificateDer<'static>>> {
         let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
         let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);

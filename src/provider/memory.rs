@@ -1,25 +1,25 @@
-//! What providers keep from one run of the workspace to the next.
+//! What providers remember from one run of the workspace to the next.
 
 use super::types::BoxFuture;
 
-/// Whether a fact may be stored, decided from all facts of its kind, as subject and value.
+/// Decides whether a fact may be stored, given all facts of its kind as subject and value.
 pub(crate) type Condition = Box<dyn Fn(&[(String, String)]) -> bool + Send>;
 
-/// A store of facts about servers and accounts. Lives behind a trait because a provider is
-/// connected before there is a ledger, or without one.
+/// A store of facts about servers and accounts. It is a trait because a provider may be connected
+/// before a ledger is open, or without one.
 pub trait Memory: Send + Sync {
     /// All facts of a kind, as subject and value. The error is one line for the log.
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, Result<Vec<(String, String)>, String>>;
-    /// Stores a fact in place of an earlier one of the same kind and subject. It is durable when
-    /// this has succeeded.
+    /// Stores a fact and replaces an earlier one of the same kind and subject. When it succeeds,
+    /// the fact is durable.
     fn remember(
         &self,
         kind: &'static str,
         subject: String,
         value: String,
     ) -> BoxFuture<'_, Result<(), String>>;
-    /// The same if `may` allows it. Reading, deciding and storing are one step for every process of
-    /// the workspace. Returns whether it was stored.
+    /// Stores a fact if `may` allows it. No other process of the workspace can change facts between
+    /// the reading and the storing. Returns whether the fact was stored.
     fn remember_if(
         &self,
         kind: &'static str,

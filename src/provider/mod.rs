@@ -1,8 +1,8 @@
-//! The seam to the services that take mail. The pipeline knows only what this file exports.
+//! The interface to the services that send mail. The pipeline uses only what this file exports.
 //!
-//! A provider is handed a claim (a batch whose members are durable in the ledger) and answers with
-//! one verdict for each member it began. A member that the reply does not name was never begun: not
-//! one byte that could have completed it was written.
+//! A provider receives a claim: a batch whose members are durable in the ledger. It returns one
+//! verdict for each member that it began to send. If the reply does not name a member, the provider
+//! never began it: no byte that could have completed that message was written.
 
 pub(crate) mod account;
 mod bird;

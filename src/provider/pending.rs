@@ -1,11 +1,12 @@
-//! Why the members of a batch are in doubt that a service has taken and not completed.
+//! The reason stored for a batch that a service accepted but had not completed when mailbatch last
+//! asked.
 
 use std::fmt;
 
-/// A batch that a service took and was still at work on when it was last asked for.
+/// A batch that a service accepted and had not completed when mailbatch last asked.
 ///
-/// Its text is stored with each member, in the trace and in the ledger, and by it a later start
-/// finds the batch again: it is a format on disk and does not change.
+/// Its text is stored for each member in the trace and in the ledger. A later run finds the batch
+/// by that text, so the text is an on-disk format and must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pending<'a> {
     /// The service's id of the batch.
@@ -16,7 +17,7 @@ const BEFORE: &str = "batch ";
 const AFTER: &str = " was taken and not completed while it was asked for";
 
 impl<'a> Pending<'a> {
-    /// The batch that a stored doubt names; `None` where the doubt has another cause.
+    /// The batch named in the stored reason of an unknown outcome; `None` for any other reason.
     pub(crate) fn of(doubt: &'a str) -> Option<Self> {
         let batch = doubt.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
         (!batch.is_empty()).then_some(Self { batch })

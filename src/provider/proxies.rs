@@ -1,12 +1,12 @@
-//! Which requests go through a proxy of the environment: those to other machines. What goes to this
-//! machine itself goes there directly, whatever `NO_PROXY` says, for a proxy elsewhere would be
-//! given the key and the recipients of a service on loopback.
+//! Decides which requests use a proxy from the environment: only those to other machines. Requests
+//! to this machine are always sent directly, even if `NO_PROXY` does not list it. Otherwise a
+//! remote proxy would receive the key and the recipients of a service on loopback.
 
 use reqwest::ClientBuilder;
 use url::{Host, Url};
 
-/// Whether an address is this machine itself: 127.0.0.0/8, ::1, the unspecified addresses, and the
-/// names under `localhost` (RFC 6761).
+/// Whether a URL points to this machine: 127.0.0.0/8, ::1, the unspecified addresses, and the names
+/// under `localhost` (RFC 6761).
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
@@ -22,7 +22,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The same client, without the environment's proxies where it talks to this machine itself.
+/// Disables the environment's proxies for a client that connects to this machine.
 pub(super) fn direct_on_loopback(client: ClientBuilder, base: &Url) -> ClientBuilder {
     if is_loopback(base) { client.no_proxy() } else { client }
 }

@@ -1,8 +1,10 @@
-//! Secrets that expire: a token that is refused is fetched anew from where it came from.
+//! Secrets that expire: if the provider refuses a token, mailbatch fetches it again from its
+//! source.
 //!
-//! The rules it keeps: what was refused is never tried again by itself; what came in its place is
-//! fetched once, however many connections were refused at the same time, and again only after it
-//! was accepted or a minute later; where the same comes again, or nothing, the refusal stands.
+//! The rules: a refused secret is never retried automatically. Its replacement is fetched once,
+//! however many connections were refused at the same time. A replacement is itself replaced only
+//! after the provider has accepted it, or when it is a minute old. If the fetch fails or returns a
+//! refused secret, the refusal is final.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,35 +16,35 @@ use tokio::time::Instant;
 use crate::model::error::Result;
 use crate::secret::Secret;
 
-/// A secret that was fetched so long ago may have expired.
+/// The age at which a fetched secret may have expired.
 const OLD: Duration = Duration::from_secs(60);
 
-/// Fetches a secret anew; blocks while a command runs.
+/// Fetches a secret again; blocks while a command runs.
 pub(super) type Fetch = Arc<dyn Fn() -> Result<Secret> + Send + Sync>;
 
-/// A secret, and how to fetch it again.
+/// A secret with a way to fetch it again.
 #[derive(Clone)]
 pub(super) struct Renewable(Arc<Inner>);
 
 struct Inner {
-    /// As under `[providers]`, for messages.
+    /// The full key under `[providers]`, for messages.
     name: String,
-    /// `None` for what stays the same for as long as the process lives.
+    /// `None` if the source cannot change while the process lives.
     fetch: Option<Fetch>,
     state: Mutex<State>,
-    /// Held by the one that fetches.
+    /// The lock of the task that fetches.
     fetching: tokio::sync::Mutex<()>,
 }
 
 struct State {
     current: Current,
-    /// When it was fetched in the place of another.
+    /// When the current secret replaced another one.
     fetched_at: Option<Instant>,
-    /// Whether it has been accepted.
+    /// Whether the provider has accepted the current secret.
     has_worked: bool,
-    /// Whether it was refused, and there is no other.
+    /// Whether the current secret was refused and no replacement is available.
     is_spent: bool,
-    /// Hashes of those that were refused.
+    /// Hashes of the refused secrets.
     refused: Vec<[u8; 32]>,
 }
 
@@ -50,7 +52,7 @@ struct State {
 #[derive(Clone, Debug)]
 pub(super) struct Current {
     pub(super) secret: Secret,
-    /// How many have been in use before.
+    /// How many secrets were in use before this one.
     pub(super) number: u64,
 }
 
@@ -67,7 +69,7 @@ fn hash(secret: &Secret) -> [u8; 32] {
 }
 
 impl Renewable {
-    /// The secret of the key called `name`, which `fetch` gives anew where it can change.
+    /// The secret of the key `name`. `fetch` reads it again if it can change.
     pub(super) fn new(name: String, secret: Secret, fetch: Option<Fetch>) -> Self {
         Self(Arc::new(Inner {
             name,
@@ -84,7 +86,7 @@ impl Renewable {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each change is made at once.
+        // No change can be left half made, so the state of a poisoned lock is usable.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,17 +95,17 @@ impl Renewable {
         self.state().current.clone()
     }
 
-    /// The number of the one in use.
+    /// The number of the secret in use.
     pub(super) fn number(&self) -> u64 {
         self.state().current.number
     }
 
-    /// Whether the one in use was refused, and there is no other.
+    /// Whether the secret in use was refused and no replacement is available.
     pub(super) fn is_spent(&self) -> bool {
         self.state().is_spent
     }
 
-    /// The one with this number was accepted.
+    /// Records that the secret with this number was accepted.
     pub(super) fn worked(&self, number: u64) {
         let mut state = self.state();
         if state.current.number == number {
@@ -111,7 +113,8 @@ impl Renewable {
         }
     }
 
-    /// The one with this number was refused: whether there is another one to try now.
+    /// Handles the refusal of the secret with this number. Returns whether another secret can be
+    /// tried now.
     pub(super) async fn renew(&self, number: u64) -> bool {
         let Some(fetch) = self.0.fetch.clone() else { return false };
         let _fetching = self.0.fetching.lock().await;
@@ -126,38 +129,45 @@ impl Renewable {
         match fetched {
             Ok(Ok(secret)) if state.refused.contains(&hash(&secret)) => {
                 state.is_spent = true;
-                tracing::warn!("{name}: it was refused, and fetched anew it is the same");
+                tracing::warn!(
+                    "{name}: the provider refused this secret, and its source has no other"
+                );
                 false
             }
             Ok(Ok(secret)) => {
                 state.current = Current { secret, number: number + 1 };
                 state.has_worked = false;
                 state.fetched_at = Some(Instant::now());
-                tracing::info!("{name}: it was refused, and has been fetched anew");
+                tracing::info!("{name}: the provider refused this secret, so it was fetched again");
                 true
             }
             Ok(Err(error)) => {
                 state.is_spent = true;
-                tracing::warn!("{name}: it was refused, and cannot be fetched anew: {error}");
+                tracing::warn!(
+                    "{name}: refused by the provider, and cannot be fetched again: {error}"
+                );
                 false
             }
             Err(error) => {
                 state.is_spent = true;
-                tracing::warn!("{name}: it was refused, and cannot be fetched anew: {error}");
+                tracing::warn!(
+                    "{name}: refused by the provider, and cannot be fetched again: {error}"
+                );
                 false
             }
         }
     }
 
-    /// The answer of [`Self::renew`] where nothing has to be fetched for it.
+    /// The result of [`Self::renew`] if it needs no fetch.
     fn known(&self, number: u64) -> Option<bool> {
         let mut state = self.state();
-        // Another connection has had it fetched since, or has seen that there is no other.
+        // Another connection has fetched a replacement meanwhile, or found that none is available.
         if state.current.number != number || state.is_spent {
             return Some(!state.is_spent);
         }
         let is_first = number == 0 && state.refused.is_empty();
-        // It may have expired before it could be tried, as while a service was down.
+        // The secret may have expired before it could be tried, for example while a service was
+        // down.
         let is_old = state.fetched_at.is_some_and(|at| at.elapsed() >= OLD);
         if state.has_worked || is_first || is_old {
             return None;

@@ -1,8 +1,8 @@
-//! Whose certificates are trusted: the system's roots, those of Mozilla where the system has none,
-//! and those that `ca_file` adds.
+//! The trusted root certificates: the system's roots, or Mozilla's if the system has none, and
+//! those that `ca_file` adds.
 //!
-//! The rule it keeps: one TLS stack with one set of roots for every provider, and nothing that
-//! turns verification off.
+//! Every provider uses this one TLS stack with this one set of roots. Nothing turns verification
+//! off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::files;
 
-/// The certificates in a PEM file, at least one.
+/// Reads the certificates in a PEM file; fails if it has none.
 pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = files::read(path, files::CERTIFICATES).map_err(|error| error.to_string())?;
     let roots = CertificateDer::pem_slice_iter(&pem)
@@ -25,10 +25,10 @@ pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, St
             .add(root.clone())
             .map_err(|error| format!("a certificate cannot be used: {error}"))?;
     }
-    if roots.is_empty() { Err("no certificate in it".into()) } else { Ok(roots) }
+    if roots.is_empty() { Err("it contains no certificate".into()) } else { Ok(roots) }
 }
 
-/// A TLS client that trusts `extra_roots` too. Reads the system's roots each time.
+/// A TLS client that also trusts `extra_roots`. Reads the system's roots on each call.
 pub(crate) fn client_config(
     extra_roots: &[CertificateDer<'static>],
 ) -> Result<ClientConfig, rustls::Error> {
@@ -36,7 +36,7 @@ pub(crate) fn client_config(
     let (native, _) =
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if native == 0 {
-        // A bare container has no certificates of its own.
+        // A minimal container image has no system certificates.
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     roots.add_parsable_certificates(extra_roots.iter().cloned());

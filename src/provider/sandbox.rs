@@ -1,16 +1,16 @@
 //! The provider that needs no network: it keeps the first accepted messages as `.eml` files and
 //! answers by local part.
 //!
-//! The rule it keeps: it treats the wire's seam exactly as a real provider does (slot, crossing,
-//! answered, in that order), so that what works against the sandbox works against a relay.
+//! It calls `Wire` exactly as a real provider does (slot, crossing, answered, in that order), so that
+//! a run against the sandbox takes the same path as a run against a relay.
 //!
 //! | local part    | answer                                        |
 //! |---------------|-----------------------------------------------|
-//! | `bounce+*`    | accepted, then bounced hard                   |
-//! | `complaint+*` | accepted, then complained                     |
-//! | `reject+*`    | `550 5.1.1`, the mailbox is gone              |
+//! | `bounce+*`    | accepted, then a hard bounce                  |
+//! | `complaint+*` | accepted, then a complaint                    |
+//! | `reject+*`    | `550 5.1.1`, the mailbox does not exist       |
 //! | `defer+*`     | `451 4.2.0`, the mailbox is busy              |
-//! | `unknown+*`   | taken or not, there is no answer              |
+//! | `unknown+*`   | no answer: the outcome is unknown             |
 //! | anything else | accepted                                      |
 
 use std::fs;
@@ -27,7 +27,7 @@ use super::{
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 
-/// How many messages the outbox holds unless `keep` says otherwise.
+/// The default number of messages in the outbox.
 const KEEP: u64 = 1_000;
 
 /// The sandbox's row in the table of providers.
@@ -85,7 +85,7 @@ impl Provider for Sandbox {
 impl AccountApi for Sandbox {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         let any =
-            |about: About| Finding::good(about, "the sandbox needs none and takes everything");
+            |about: About| Finding::good(about, "the sandbox needs none and accepts every message");
         Box::pin(std::future::ready(About::ALWAYS.map(any).to_vec()))
     }
 }
@@ -121,7 +121,7 @@ impl Sandbox {
                 },
                 Answer::Settle(verdict) => (verdict, None),
             };
-            // A lost answer leaves no record of having been answered, as on a real wire.
+            // A lost answer is not recorded as answered, as with a real server.
             let traced = if matches!(verdict, Verdict::Unknown { .. }) {
                 Ok(())
             } else {
@@ -174,23 +174,23 @@ fn answer(local: &str) -> Answer {
     }
 }
 
-/// The folder of kept messages. It holds at most `keep` files, those of earlier runs included.
+/// The folder of kept messages. It contains at most `keep` files, including those of earlier runs.
 struct Outbox {
     dir: PathBuf,
     keep: u64,
-    /// How many are there; `None` until the first message, so that connecting writes nothing.
+    /// The number of files; `None` until the first message, so that connecting writes nothing.
     kept: Mutex<Option<u64>>,
 }
 
 impl Outbox {
-    /// Keeps the message if there is room, and says what became of it.
+    /// Keeps the message if the outbox has room, and describes the result.
     fn keep(&self, job: &Job) -> io::Result<String> {
         const NOT_KEPT: &str = "taken by the sandbox";
         if self.keep == 0 {
             return Ok(NOT_KEPT.into());
         }
-        // Held while writing, so that the count is exact; it is only a number, so a panic elsewhere
-        // cannot have spoilt it.
+        // The lock is held while writing, so that the count is exact. A panic elsewhere cannot
+        // leave the count wrong, so a poisoned lock is usable.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match *kept {
             Some(n) => n,
@@ -207,7 +207,7 @@ impl Outbox {
         Ok(format!("kept as outbox/{name}"))
     }
 
-    /// Makes the folder and counts what earlier runs left.
+    /// Creates the folder and counts the files of earlier runs.
     fn open(&self) -> io::Result<u64> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let mut count = 0;
@@ -217,7 +217,7 @@ impl Outbox {
         Ok(count)
     }
 
-    /// Writes under another suffix first: a crash leaves a whole `.eml` or none.
+    /// Writes under another suffix first, so that a crash never leaves a partial `.eml`.
     fn write(&self, path: &Path, message: &[u8]) -> io::Result<()> {
         let partial = path.with_extension("partial");
         let mut file = fs::OpenOptions::new()
@@ -232,7 +232,7 @@ impl Outbox {
     }
 }
 
-/// A file name out of a Message-ID: nothing that could leave the folder or be hidden in it.
+/// A file name built from a Message-ID. It cannot leave the folder or be a hidden file.
 fn file_name(message_id: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "@.-_+=".contains(c) { c } else { '_' };
     let stem: String = message_id.trim_start_matches('.').chars().take(200).map(safe).collect();

@@ -1,4 +1,4 @@
-//! The table of providers: one row for each kind, in its own folder, and one line here.
+//! The table of providers: each kind has one line here and its row in its own folder.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::ProviderSpec;
 use super::webhook::Webhook;
 use crate::model::event::{Event, Source};
 
-/// Every kind of provider there is.
+/// All kinds of provider.
 pub const PROVIDERS: &[&ProviderSpec] = &[
     &super::sandbox::SPEC,
     &super::smtp::SPEC,
@@ -27,38 +27,43 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
     PROVIDERS.iter().copied().find(|spec| spec.kind == kind)
 }
 
-/// How requests of every service that posts events are read.
+/// The webhook readers of all services that post events.
 pub fn webhooks() -> impl Iterator<Item = &'static Webhook> {
     PROVIDERS.iter().filter_map(|spec| spec.webhooks.first().copied())
 }
 
-/// How a provider of this kind posts events; `None` for those that do not.
+/// The webhook reader for this kind of provider; `None` if it posts no events.
 pub(crate) fn webhook(kind: &str) -> Option<&'static Webhook> {
     find(kind)?.webhooks.first().copied()
 }
 
-/// The events of one JSON object out of an export or a log of a provider, whose kind stands in each
-/// until the provider's name is known. It carries no signature: the person who ingests it vouches
-/// for it.
+/// Reads the events of one JSON object from a provider's export or log. Each event has the
+/// provider's kind as its provider until the configured name is known. The object has no signature:
+/// the operator who ingests it vouches for it.
 pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static str> {
     let value: Value =
         serde_json::from_slice(raw).map_err(|_| "a JSON object that cannot be read")?;
-    let webhook = recognise(&value).ok_or("a JSON object in the form of no known provider")?;
+    let webhook = recognise(&value).ok_or("a JSON object that matches no known provider")?;
     let mut events =
         webhook.read(raw, now).map_err(|_| "a provider's JSON object that cannot be read")?;
     for event in &mut events {
         event.source = Source::Export;
         webhook.kind.clone_into(&mut event.provider);
     }
-    if events.is_empty() { Err("a message of the provider's about no mail") } else { Ok(events) }
+    if events.is_empty() {
+        Err("a provider's notification that reports no mail event")
+    } else {
+        Ok(events)
+    }
 }
 
-/// The kinds in the order in which an export's form is tried: some forms fit objects of others too,
-/// and an object must stay the same provider's from version to version.
+/// The order in which the formats of an export are tried. Some formats also match objects of other
+/// providers. The order must not change between versions, so that an object is always attributed to
+/// the same provider.
 const TRIED: [&str; 9] =
     ["ses", "sendgrid", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio", "resend"];
 
-/// Whose form a JSON value out of an export has; `None` where no provider's form fits.
+/// The reader whose format a JSON value from an export has; `None` if no format matches.
 pub fn recognise(value: &Value) -> Option<&'static Webhook> {
     let of = |kind: &&str| PROVIDERS.iter().find(|spec| spec.kind == *kind);
     let specs = || TRIED.iter().filter_map(of);

@@ -1,4 +1,4 @@
-//! What the tests of several providers share: a wire that records, and ready-made jobs and
+//! Shared by the tests of several providers: a wire that records its calls, and ready-made jobs and
 //! settings.
 
 use std::io;
@@ -14,16 +14,16 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::secret::Secret;
 
-/// A wire that lets every recipient through, except those in `suppressed`, and remembers each call.
+/// A wire that allows every recipient except those in `suppressed`, and records each call.
 #[derive(Default)]
 pub(crate) struct Recorder {
-    /// Members that have been suppressed since the claim.
+    /// Members that were suppressed after the claim.
     pub(crate) suppressed: Vec<RowNumber>,
     /// The member before which the run stops.
     pub(crate) stop_at: Option<RowNumber>,
-    /// Whether slots are to be had without waiting.
+    /// Whether `slot_now` answers without waiting.
     pub(crate) is_unpaced: bool,
-    /// How many recipients are left besides those of the claim.
+    /// How many recipients remain in addition to those of the claim.
     pub(crate) left: u64,
     /// Whether `crossed` fails.
     pub(crate) trace_is_broken: bool,
@@ -144,8 +144,8 @@ pub(crate) fn settings(keys: &str, state_dir: &Path) -> ProviderSettings {
     }
 }
 
-/// The same whose `{ command = "a b" }` are `a` when they are first resolved, then `b`, and then
-/// errors; and how often that was.
+/// The same, but the words of each `{ command = "a b" }` are returned one after another, then
+/// errors. Also returns the counter of resolutions.
 pub(crate) fn expiring(keys: &str, state_dir: &Path) -> (ProviderSettings, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let secrets = Arc::new(Expiring(Arc::clone(&count)));
@@ -164,7 +164,7 @@ impl SecretSource for Expiring {
     }
 }
 
-/// Resolves every `{ env = "X" }` to the text `X`, and fails for everything else.
+/// Resolves each `{ env = "X" }` to the text `X`; all other forms fail.
 #[derive(Debug)]
 struct EnvTable;
 

@@ -1,11 +1,11 @@
-//! Names for types that every part of a provider uses.
+//! Types that every part of a provider uses.
 
 use std::future::Future;
 use std::pin::Pin;
 
-/// A boxed future, so that providers can be a table.
+/// A boxed future. It keeps the provider traits usable as trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub use crate::model::verdict::RowNumber;
-/// The write to the trace that an announcement leaves with, counted from 0.
+/// The number of the trace write that makes an announcement durable, counted from 0.
 pub(crate) type Ticket = u64;

@@ -1,11 +1,11 @@
-//! The wait that a service names in prose, where no header has it: a number with its unit, or a
-//! date.
+//! Finds the wait that a service asks for in the text of a reply, for replies without a header that
+//! states it. The wait is a number with a unit, or a date.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// The words before a wait, in lowercase.
+/// The words that precede a wait, in lowercase.
 const BEFORE: [&str; 8] = [
     "try again after ",
     "try again in ",
@@ -17,11 +17,11 @@ const BEFORE: [&str; 8] = [
     "disabled until ",
 ];
 
-/// How long the service asks to be left alone, counted from `now`, its own clock where that is
-/// known. Zero where the date is over; `None` where the words name no wait.
+/// How long the service asks the client to wait, counted from `now`: the service's own clock if it
+/// is known. Zero if the date has passed; `None` if the text names no wait.
 pub(super) fn wait_in_prose(words: &str, now: Timestamp) -> Option<Duration> {
-    // The case is kept: a date's names have capitals. ASCII letters alone change, so places are the
-    // same in both.
+    // The original text keeps its case, because the names in a date have capitals. Lowercasing
+    // changes ASCII letters only, so byte offsets are the same in both.
     let lower = words.to_ascii_lowercase();
     BEFORE.iter().find_map(|before| {
         let at = lower.find(before)? + before.len();
@@ -29,7 +29,7 @@ pub(super) fn wait_in_prose(words: &str, now: Timestamp) -> Option<Duration> {
     })
 }
 
-/// As in `120 seconds`, `5 minutes`, `2 hours` and `30s`.
+/// Parses a duration such as `120 seconds`, `5 minutes`, `2 hours` or `30s`.
 fn number(text: &str) -> Option<Duration> {
     let text = text.trim_start();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -46,7 +46,7 @@ fn number(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(count.checked_mul(seconds)?))
 }
 
-/// As in `Sun, 29 Nov 2026 20:54:00 UTC` and `2026-11-29T20:54:00Z`.
+/// Parses a date such as `Sun, 29 Nov 2026 20:54:00 UTC` or `2026-11-29T20:54:00Z`.
 fn date(text: &str, now: Timestamp) -> Option<Duration> {
     let words: Vec<&str> = text
         .split_whitespace()

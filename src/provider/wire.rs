@@ -6,78 +6,81 @@ use super::job::{Job, Stopped};
 use super::types::{BoxFuture, RowNumber, Ticket};
 use crate::model::verdict::Verdict;
 
-/// For how long a request is repeated at most while the provider says that nothing of it was taken.
+/// The default limit on how long a provider repeats a request while the replies say that no message
+/// was accepted.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a provider asks the run and reports to it while it sends.
+/// The run as a provider sees it while it sends: limits, screening and the trace.
 pub trait Wire: Send + Sync {
-    /// Waits until `job` may be begun by every limit, and screens it a last time. To be asked right
+    /// Waits until every limit allows `job`, then screens its recipient a last time. Call it right
     /// before the first byte of the job's transaction is written.
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>>;
-    /// The same where the answer can be had without waiting, so that a session may keep its pipe
-    /// full; `None` where it would have to wait, and nothing has been granted.
+    /// Like [`Wire::slot`], but never waits. Returns `None`, and grants nothing, if it would have
+    /// to wait. A session uses it to keep its pipeline full.
     fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>>;
-    /// How many of these jobs, from the first on, the limits let go in one request; at least one.
+    /// How many of these jobs, counted from the first, the limits allow in one request; at least
+    /// one.
     fn fit(&self, jobs: &[&Job]) -> usize;
-    /// Waits until all these jobs may go at one instant by every limit, the request they make
-    /// included, and screens each a last time. Returns who may go. To be asked right before the
-    /// first byte of their request is written.
+    /// Waits until every limit allows all these jobs and their request at the same moment, then
+    /// screens each recipient a last time. Returns the jobs that may be sent. Call it right before
+    /// the first byte of their request is written.
     fn together<'a>(
         &'a self,
         jobs: &'a [&'a Job],
     ) -> BoxFuture<'a, Result<Vec<RowNumber>, Stopped>>;
-    /// The same before a request goes once more: no recipient is screened, for they belong to one
-    /// hand-over. Where a repeat lifts a doubt it goes although the run stops.
+    /// Like [`Wire::together`], for a repeat of the same request. It screens no recipient, because
+    /// the repeat belongs to the same submission. If the repeat can resolve an unknown outcome
+    /// (`lifts_doubt`), it is allowed even while the run stops.
     fn again<'a>(
         &'a self,
         jobs: &'a [&'a Job],
         lifts_doubt: bool,
     ) -> BoxFuture<'a, Result<(), Stopped>>;
-    /// The provider asks for less at a time, and for `quiet` without anything first. Called at
-    /// once, where a session goes on by itself.
+    /// Reports that the provider asks for a lower rate, and for `quiet` without any request first.
+    /// A session that continues sending calls it at once.
     fn throttled(&self, quiet: Duration);
-    /// How many recipients of the run are left besides those of claims under way; what is tried out
-    /// on a server has to be worth it for so many. By default none, and nothing is tried out.
+    /// How many recipients of the run remain in addition to those in the current claims. A session
+    /// tests a server's behaviour only if enough recipients remain to benefit. The default is 0,
+    /// which disables these tests.
     fn left(&self) -> u64 {
         0
     }
-    /// Records in the trace that a coming write can complete these jobs. That write may happen once
-    /// `crossed` has said so.
+    /// Records in the trace that a coming write can complete these jobs. The caller must not write
+    /// before [`Wire::crossed`] has succeeded for the returned ticket.
     fn announce(&self, jobs: &[RowNumber]) -> std::io::Result<Ticket>;
-    /// Makes sure that what was announced is on record. Several that are announced before the first
-    /// is asked for cost one write.
+    /// Makes sure that the announcement with this ticket is in the trace. Announcements made before
+    /// the first call share one write.
     fn crossed(&self, ticket: Ticket) -> std::io::Result<()>;
-    /// Records in the trace that the next write can complete these jobs. To be called before that
-    /// write.
+    /// Records in the trace that the next write can complete these jobs. Call it before that write.
     fn crossing(&self, jobs: &[RowNumber]) -> std::io::Result<()> {
         self.crossed(self.announce(jobs)?)
     }
-    /// Records in the trace what was answered. To be called as soon as it is known; it is on record
-    /// before the claim waits for anything.
+    /// Records the provider's answer in the trace. Call it as soon as the answer is known. The
+    /// record is written before the claim waits for anything else.
     fn answered(&self, job: RowNumber, verdict: &Verdict) -> std::io::Result<()>;
-    /// Records in the trace that these jobs were taken as a whole and what becomes of them is asked
-    /// for by `detail`. By default nothing.
+    /// Records in the trace that the provider accepted these jobs as one batch, and that `detail`
+    /// identifies the batch when its results are requested later. The default does nothing.
     fn pending(&self, _jobs: &[RowNumber], _detail: &str) -> std::io::Result<()> {
         Ok(())
     }
-    /// For how long a request of which nothing was taken may be repeated; then the provider has
-    /// failed.
+    /// How long a request may be repeated while no message in it was accepted. After that the
+    /// provider counts as failed.
     fn patience(&self) -> Duration {
         PATIENCE
     }
-    /// A request waits for a time that the provider named, which is no failure however long it
-    /// lasts. By default of no matter.
+    /// Reports that a request waits for a time that the provider named. This wait does not count as
+    /// a failure, however long it lasts. The default ignores it.
     fn waits_as_asked(&self) {}
-    /// Whether what has not been begun is to be given back: the run stops, or the provider's
-    /// breaker has opened since the claim. By default never.
+    /// Whether to return the jobs that have not begun: the run stops, or the provider's circuit
+    /// breaker has opened since the claim. The default is never.
     fn is_withdrawn(&self) -> bool {
         false
     }
-    /// Resolves when what has not been begun is to be given back. By default never.
+    /// Resolves when the jobs that have not begun are to be returned. The default is never.
     fn withdrawn(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
     }
-    /// Resolves when the run stops. By default never.
+    /// Resolves when the run stops. The default is never.
     fn stopped(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
     }
