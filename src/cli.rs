@@ -1,5 +1,5 @@
-//! What can be typed: names, help and value parsers. Opens no file and no connection; every value
-//! leaves here as a type that cannot be wrong.
+//! Command line: names, help texts and value parsers. This module opens no file and no connection.
+//! Every argument is parsed into its final type here.
 
 use std::path::PathBuf;
 
@@ -37,8 +37,8 @@ pub(crate) use values::{
 };
 pub(crate) use values::{delimiter, encoding};
 
-/// Bulk e-mail from the command line: no recipient twice, none who must not be mailed, each
-/// accounted for.
+/// Send bulk e-mail from the command line: no recipient twice, no suppressed recipient, every
+/// outcome recorded.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mailbatch", version, after_help = after_help(), disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
@@ -48,33 +48,33 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EVERYWHERE: &str = "Options of every command";
+const EVERYWHERE: &str = "Global options";
 
-/// What every command understands.
+/// The options that every command accepts.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Globals {
     /// Work as if started in DIR; paths on the command line are relative to it
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     pub directory: Option<PathBuf>,
 
-    /// Use this configuration instead of the nearest mailbatch.toml upwards
+    /// Use this configuration file instead of the nearest mailbatch.toml
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true, help_heading = EVERYWHERE, env = "MAILBATCH_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 
-    /// Write results to standard output as JSON, one object a line
+    /// Write results to standard output as JSON, one object per line
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
 
-    /// Say nothing unless something is wrong
+    /// Print only warnings and errors
     #[arg(short, long, global = true, help_heading = EVERYWHERE, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Say more; -vv shows debug messages, which may hold addresses
+    /// Print more; -vv prints debug messages, which may contain addresses
     #[arg(short, long, global = true, help_heading = EVERYWHERE, action = ArgAction::Count)]
     pub verbose: u8,
 }
 
-/// Everything mailbatch does.
+/// Every subcommand.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     Send(Box<SendArgs>),
@@ -101,7 +101,7 @@ pub enum Command {
     Help(HelpArgs),
 }
 
-/// Make, check and show the configuration
+/// Create, check and show the configuration
 #[derive(Args, Clone, Debug)]
 #[command(r#defer = help::with_help)]
 pub struct ConfigArgs {
@@ -111,29 +111,28 @@ pub struct ConfigArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Write a commented mailbatch.toml with a sandbox, and a sample message that works with any
-    /// list; nothing is overwritten
+    /// Write a commented mailbatch.toml with a sandbox provider and a sample message that works
+    /// with any list; existing files are not overwritten
     Init {
-        /// Where; the current directory if left out
+        /// The directory to write to (default: the current directory)
         dir: Option<PathBuf>,
 
-        /// Write a sample with the columns of this list
+        /// Write a sample message that uses the columns of this list
         #[arg(long, value_name = "LIST")]
         list: Option<PathBuf>,
 
-        /// The address column of that list, if it cannot be detected
+        /// The address column of that list, if mailbatch cannot detect it
         #[arg(long, value_name = "COLUMN", requires = "list")]
         email: Option<String>,
     },
-    /// Read everything a send would read from the configuration, secrets included, and say whether
-    /// it holds
+    /// Check all settings that a send would read, including secrets, and report errors
     Validate {
         #[command(flatten)]
         env: EnvArgs,
     },
-    /// Print the settings in force; secrets are shown by where they come from
+    /// Print the settings in force; for a secret, print its source instead of its value
     Show {
-        /// Say for each setting where it was read
+        /// Show where each setting was read
         #[arg(long)]
         origin: bool,
         #[command(flatten)]
@@ -141,10 +140,10 @@ pub enum ConfigCommand {
     },
 }
 
-/// Which overlay of the configuration is in force.
+/// The overlay of the configuration that is in force.
 #[derive(Args, Clone, Debug, Default)]
 pub struct EnvArgs {
-    /// Overlay [env.NAME] of the configuration
+    /// Apply the overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 }
@@ -155,18 +154,18 @@ pub struct EnvArgs {
     after_help = "Example:\n  mailbatch completions bash > ~/.local/share/bash-completion/completions/mailbatch"
 )]
 pub struct CompletionsArgs {
-    /// The shell to complete in
+    /// The shell to generate the script for
     pub shell: clap_complete::Shell,
 }
 
-/// Write the man pages, guides included, into a directory
+/// Write the man pages, including the guides, into a directory
 #[derive(Args, Clone, Debug)]
 pub struct ManArgs {
-    /// Made if it does not exist
+    /// The directory; created if it does not exist
     pub dir: PathBuf,
 }
 
-/// The text below the flags in `--help`: the guides and the table of exit codes.
+/// The text after the options in `--help`: the guides and the exit codes.
 fn after_help() -> String {
     format!("{}\n\n{}", help::guides(), exit_codes())
 }

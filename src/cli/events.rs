@@ -1,4 +1,4 @@
-//! The commands about what comes back: bounces, complaints and the other events.
+//! The commands that read feedback about sent mail: bounces, complaints and other events.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use super::values;
 use crate::model::event::EventKind;
 use crate::model::literal::parse_wait;
 
-/// Take in what comes back, and list it
+/// Read feedback about sent mail (bounces, complaints, ...) and list it
 #[derive(Args, Clone, Debug)]
 #[command(r#defer = super::help::with_help)]
 pub struct EventsArgs {
-    /// Overlay [env.NAME] of the configuration
+    /// Apply the overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 
@@ -28,43 +28,42 @@ pub enum EventsCommand {
     List(EventListArgs),
 }
 
-/// Read bounces and complaints out of mail; each counts once, however often it is read
+/// Read bounces and complaints from mail files; a message that is read twice counts once
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  mailbatch events ingest ~/Maildir\n  mailbatch events ingest --dry-run --json bounces.mbox\n  in an alias:  bounce: \"|mailbatch -q -C /srv/news events ingest -\""
 )]
 pub struct IngestArgs {
-    /// Messages or providers' JSON exports: a file, a directory, a Maildir, an mbox, or - for
-    /// standard input
+    /// Messages or exported provider events (JSON): a file, a directory, a Maildir, an mbox, or -
+    /// for standard input
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
-    /// Write nothing; print what each message says
+    /// Record nothing; print the events found in each message
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Suppress recipients unknown to the ledger too. Mail can be forged, so otherwise only
-    /// recipients of this workspace are suppressed
+    /// Also suppress recipients that the ledger does not know. By default only recipients of this
+    /// workspace are suppressed, because mail can be forged
     #[arg(long)]
     pub any_recipient: bool,
 }
 
-/// Read a provider's own log of events, from where the last poll ended; an event that a webhook
-/// delivered counts once
+/// Read new events from a provider's event log; events already received by webhook count once
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  mailbatch events poll gun\n  mailbatch events poll gun --since 3d --dry-run --json\n  in a crontab:  */10 * * * * mailbatch -q -C /srv/news events poll gun"
 )]
 pub struct PollArgs {
-    /// The provider's name in the configuration
+    /// The provider's name under [providers]
     #[arg(value_name = "PROVIDER")]
     pub provider: String,
 
-    /// Begin so long ago, wherever the last poll ended; 24h where there has been none
+    /// Start this long ago instead of at the end of the last poll (default for the first poll: 24h)
     #[arg(long, value_name = "DURATION", value_parser = parse_wait)]
     pub since: Option<Duration>,
 
-    /// Write nothing; print each event
+    /// Record nothing; print each event
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -76,11 +75,11 @@ pub struct EventListArgs {
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
 
-    /// Only this type: delivered, bounced, complained, ...
+    /// Only events of this type: delivered, bounced, complained, ...
     #[arg(long = "type", value_name = "TYPE", value_parser = values::event_kind)]
     pub kind: Option<EventKind>,
 
-    /// Only events about this address, in any case
+    /// Only events about this address (case-insensitive)
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
 }

@@ -2,22 +2,22 @@
 
 use clap::Args;
 
-/// Print a guide, such as `help runbook`, or the help of a command
+/// Print a guide, such as `help runbook`, or a command's help
 #[derive(Args, Clone, Debug)]
 #[command(after_help = guides())]
 pub struct HelpArgs {
-    /// A guide, or a command with its subcommand; the overview if left out
+    /// A guide, or a command with its subcommand (default: the overview)
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
 }
 
-/// Leaves `COMMAND help SUBCOMMAND` to clap, whose own `help` the overview does without. It is
-/// named `r#defer` in attributes, for `defer` means something else to the derive macro.
+/// Keeps clap's own `COMMAND help SUBCOMMAND`, which is disabled on the top level. Attributes name
+/// it `r#defer`, because plain `defer` has another meaning in the derive macro.
 pub(super) fn with_help(command: clap::Command) -> clap::Command {
     command.disable_help_subcommand(false)
 }
 
-/// The list of guides as `--help` shows it.
+/// The list of guides in `--help`.
 pub(super) fn guides() -> String {
     let longest = crate::guides::GUIDES.iter().map(|guide| guide.name.len()).max().unwrap_or(0);
     let mut text = String::from("Guides, printed by `mailbatch help TOPIC`:");

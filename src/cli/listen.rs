@@ -1,10 +1,10 @@
-//! The command that takes events and unsubscribes over the web.
+//! The command that receives provider events and unsubscribe requests over HTTP.
 
 use std::net::SocketAddr;
 
 use clap::Args;
 
-/// Take providers' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C
+/// Receive provider events and one-click unsubscribes over HTTP, until SIGTERM or Ctrl-C
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Addresses:
@@ -15,11 +15,11 @@ Addresses:
 Example:
   mailbatch -C /srv/news listen --addr 127.0.0.1:8025")]
 pub struct ListenArgs {
-    /// Listen here instead of at listen.addr; port 0 takes a free one
+    /// Listen on this address instead of listen.addr; port 0 picks a free port
     #[arg(long, value_name = "ADDR")]
     pub addr: Option<SocketAddr>,
 
-    /// Overlay [env.NAME] of the configuration
+    /// Apply the overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 }

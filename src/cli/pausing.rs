@@ -1,4 +1,4 @@
-//! The commands that stop sending and let it go on: pause, unpause.
+//! The commands that stop and allow sending: pause, unpause.
 
 use std::time::Duration;
 
@@ -8,36 +8,37 @@ use super::values;
 use crate::model::literal::parse_duration;
 use crate::model::outcome::Kind;
 
-/// Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)
+/// Stop all runs in this workspace, or those selected by a flag, until `unpause` (exit 12)
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   mailbatch pause --reason 'wrong price' --wait
   mailbatch pause --campaign spring
-  mailbatch pause --kind marketing --for 2h        transactional mail goes on
+  mailbatch pause --kind marketing --for 2h        transactional mail continues
   mailbatch pause --provider bird                  the next provider of the route takes over")]
 pub struct PauseArgs {
     #[command(flatten)]
     pub scope: PauseScopeArgs,
 
-    /// The reason, which is shown wherever the pause stops something
+    /// The reason, shown by every command that the pause stops
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 
-    /// End the pause by itself after this time: 30m, 2h
+    /// End the pause automatically after this time: 30m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub lasts: Option<Duration>,
 
-    /// Wait until nothing that is paused is under way, and print what became of it
+    /// Wait until the affected runs have stopped, then print the recipients' outcomes
     #[arg(long)]
     pub wait: bool,
 
-    /// Wait no longer than this, then exit 10; the pause stays
+    /// Stop waiting after this time with exit 10; the pause remains
     #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "wait")]
     pub timeout: Option<Duration>,
 }
 
-/// Let send again what `pause` stopped; give the same flag
+/// Send bulk e-mail from the command line: no recipient twice, no suppressed recipient, every
+/// outcome recorded.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  mailbatch unpause --campaign spring")]
 pub struct UnpauseArgs {
@@ -45,12 +46,11 @@ pub struct UnpauseArgs {
     pub scope: PauseScopeArgs,
 }
 
-/// What is stopped: everything, unless one of these flags is given.
+/// The scope of a pause: everything, unless one of these flags is given.
 #[derive(Args, Clone, Debug, Default)]
 #[group(multiple = false)]
 pub struct PauseScopeArgs {
-    /// Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month}
-    /// are filled in
+    /// Only runs of this campaign, current and future; {date}, {week} and {month} are replaced
     #[arg(long, value_name = "NAME")]
     pub campaign: Option<String>,
 

@@ -1,12 +1,12 @@
-//! The command that looks at providers without sending.
+//! The command that inspects providers without sending mail.
 
 use clap::{Args, Subcommand};
 
-/// Look at the providers of the configuration; nothing is sent
+/// Show and test the configured providers; no mail is sent
 #[derive(Args, Clone, Debug)]
 #[command(r#defer = super::help::with_help)]
 pub struct ProviderArgs {
-    /// Overlay [env.NAME] of the configuration
+    /// Apply the overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 
@@ -16,16 +16,16 @@ pub struct ProviderArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum ProviderCommand {
-    /// List them: kind, limits, and whether their secrets resolve
+    /// List the providers: kind, limits, and whether their secrets can be read
     List,
-    /// Say what one can express, how much a request holds and how its replies are read
+    /// Show a provider's features, request sizes and how its replies are read
     Show(ProviderNameArgs),
-    /// Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if
-    /// not
+    /// Ask a provider whether it would accept mail (credentials, sender, quota, age of the key);
+    /// exit 7 if not
     Test(ProviderNameArgs),
 }
 
-/// Which provider.
+/// The provider to show or test.
 #[derive(Args, Clone, Debug)]
 pub struct ProviderNameArgs {
     /// The provider's name under [providers]

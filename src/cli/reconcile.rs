@@ -1,4 +1,4 @@
-//! The command that settles what is in doubt.
+//! The command that resolves recipients whose outcome is unknown.
 
 use clap::{Args, ValueEnum};
 
@@ -10,24 +10,24 @@ Examples:
   mailbatch reconcile latest --replay
   mailbatch reconcile 20261121-034500-k3f9 --assume not-taken ann@example.com")]
 pub struct ReconcileArgs {
-    /// The run
+    /// The run's id, or `latest`
     pub run: String,
 
-    /// Only these recipients, in any case; with --assume
+    /// Only these recipients (case-insensitive); requires --assume
     #[arg(value_name = "EMAIL", requires = "assume")]
     pub emails: Vec<String>,
 
-    /// Send what is in doubt once more under the same idempotency key; this may hand over what was
-    /// never taken
+    /// Repeat requests whose outcome is unknown, with the same idempotency key; recipients that the
+    /// provider had not accepted then get the message
     #[arg(long)]
     pub replay: bool,
 
-    /// Resolve all who are left, or each EMAIL, on your word, which is recorded
+    /// Resolve all remaining recipients, or each EMAIL, as you say; the decision is recorded
     #[arg(long, value_name = "VERDICT")]
     pub assume: Option<Assumed>,
 }
 
-/// A person's word about a recipient in doubt.
+/// The operator's decision about a recipient whose outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Assumed {
     /// Accepted: not sent again.

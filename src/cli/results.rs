@@ -1,4 +1,4 @@
-//! The commands that read what happened: status, wait, runs, report, why.
+//! The commands that show results: status, wait, runs, report, who, why.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,30 +10,28 @@ use super::values::{self, ReportFormat};
 use crate::model::literal::parse_duration;
 use crate::model::outcome::Outcome;
 
-/// Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and
-/// what to do
+/// Show the state of a run: its progress, why it stopped, outcomes so far, and what to do next
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
-    /// The run; the newest if left out
+    /// The run's id (default: the newest run)
     pub run: Option<String>,
 
-    /// List every run that is not finished, and the pauses in force; exit 1 where there is such a
-    /// run, else 0
+    /// List unfinished runs and the pauses in force; exit 1 if any run is unfinished, else 0
     #[arg(long, conflicts_with_all = ["run", "follow"])]
     pub open: bool,
 
-    /// Show it again whenever it changes, until the run ends
+    /// Print the state again at each change, until the run ends
     #[arg(long)]
     pub follow: bool,
 }
 
-/// Wait until a run ends and leave with its exit code
+/// Wait until a run ends, then exit with its exit code
 #[derive(Args, Clone, Debug)]
 pub struct WaitArgs {
-    /// The run
+    /// The run's id, or `latest`
     pub run: String,
 
-    /// Give up after this long, with exit 10
+    /// Stop waiting after this time, with exit 10
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 }
@@ -42,7 +40,7 @@ pub struct WaitArgs {
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true, r#defer = super::help::with_help)]
 pub struct RunsArgs {
-    /// `None` lists them.
+    /// `None` means `list`.
     #[command(subcommand)]
     pub command: Option<RunsCommand>,
 }
@@ -53,12 +51,13 @@ pub enum RunsCommand {
     List,
     /// Show one run
     Show {
-        /// The run
+        /// The run's id, or `latest`
         run: String,
     },
-    /// Remove a run's rows; recipients it reached are still not mailed twice
+    /// Remove a run's rows; recipients whose mail was accepted are remembered, so later runs of the
+    /// campaign do not mail them again
     Rm {
-        /// The run
+        /// The run's id, or `latest`
         run: String,
         /// Do not ask for confirmation
         #[arg(short, long)]
@@ -66,7 +65,7 @@ pub enum RunsCommand {
     },
 }
 
-/// Write what became of each recipient of a run
+/// Write a report: the outcome of each recipient of a run
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -74,20 +73,20 @@ Examples:
   mailbatch report --since 24h --domain yahoo.com --outcome rejected
   mailbatch report --trend 8w")]
 pub struct ReportArgs {
-    /// The runs to report (with --since: all if omitted)
+    /// The runs to report (with --since: all runs by default)
     #[arg(value_name = "RUN", required_unless_present_any = ["trend", "since"])]
     pub runs: Vec<String>,
 
-    /// Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving
-    /// domain, over the last TIME: 8w
+    /// Show rejections, bounces, complaints and unsubscribes of all runs by week, provider and
+    /// receiving domain, over this time: 8w
     #[arg(long, value_name = "TIME", value_parser = values::weeks, conflicts_with_all = ["runs", "since", "outcome", "spreadsheet_safe"])]
     pub trend: Option<u32>,
 
-    /// The report's format (default: by the suffix of -o, else table)
+    /// The report's format (default: by the suffix of the -o file, else table)
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
 
-    /// Only these outcomes, such as rejected,unknown
+    /// Only recipients with these outcomes, such as rejected,unknown
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub outcome: Vec<Outcome>,
 
@@ -108,20 +107,20 @@ pub struct ReportArgs {
     pub spreadsheet_safe: bool,
 }
 
-/// Show one person over all runs: what was sent, the outcomes, bounces and complaints,
-/// suppressions; newest first
+/// Show everything recorded about an address in all runs: messages, outcomes, bounces, complaints
+/// and suppressions; newest first
 #[derive(Args, Clone, Debug)]
 pub struct WhoArgs {
-    /// The address, in any case
+    /// The address (case-insensitive)
     pub email: String,
 }
 
-/// Show every decision taken about one recipient, oldest first
+/// Show every decision about one recipient of a run, oldest first
 #[derive(Args, Clone, Debug)]
 pub struct WhyArgs {
-    /// The run
+    /// The run's id, or `latest`
     pub run: String,
 
-    /// The recipient's address, in any case
+    /// The recipient's address (case-insensitive)
     pub email: String,
 }

@@ -1,5 +1,5 @@
-//! The commands that read a list or send: send, check, preview, resume, retry. What they share is a
-//! struct of its own.
+//! The commands that read a list or send: send, check, preview, resume, retry. Flags that several
+//! of them accept are in structs of their own.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::model::address::{Address, Dedupe};
 use crate::model::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait};
 use crate::model::outcome::Outcome;
 
-/// Check a list, screen it and send; the same command again continues where it stopped
+/// Check a list and send to it; repeat the same command to continue an interrupted run
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -26,15 +26,15 @@ pub struct SendArgs {
     #[command(flatten)]
     pub target: TargetArgs,
 
-    /// Send to a few first, check the outcome, then send the rest: 5%, 5pct, or a number
+    /// Send to a small part first, judge the result, then send the rest: 5%, 5pct, or a number
     #[arg(long, value_name = "SIZE", env = "MAILBATCH_CANARY", hide_env_values = true)]
     pub canary: Option<CanarySize>,
 
-    /// Run every step except sending, and say what would happen and how long it would take
+    /// Check and plan everything and show what a send would do, without sending
     #[arg(long, conflicts_with = "listen")]
     pub dry_run: bool,
 
-    /// Send to at most this many; the others are held
+    /// Send to at most N recipients; hold the others
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
 
@@ -42,7 +42,7 @@ pub struct SendArgs {
     #[arg(long)]
     pub accept_changes: bool,
 
-    /// Send although most of these people had this message under another campaign
+    /// Send even if most recipients got this message under another campaign
     #[arg(long)]
     pub again: bool,
 
@@ -50,17 +50,17 @@ pub struct SendArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = values::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
     pub redirect_all_to: Option<Address>,
 
-    /// Hand everything to the provider's own sandbox or simulator, so that no recipient gets mail;
-    /// refused where it has none
+    /// Use the provider's own sandbox or test mode, so that no recipient gets mail; refused if the
+    /// provider has none
     #[arg(long)]
     pub provider_sandbox: bool,
 
-    /// The ledger is lost: read the reports of earlier runs into a new one first, so that no
-    /// recipient in them is mailed again
+    /// Use when the ledger is lost: rebuild it from the reports of earlier runs, so that their
+    /// recipients are not mailed again
     #[arg(long, conflicts_with = "dry_run")]
     pub ledger_lost: bool,
 
-    /// Exit 9 when there was no recipient to send to
+    /// Exit 9 if there is no recipient to send to
     #[arg(long)]
     pub error_on_empty: bool,
 
@@ -68,7 +68,7 @@ pub struct SendArgs {
     pub sending: SendingArgs,
 }
 
-/// Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv
+/// Find everything that `send` would refuse, without sending; write bad rows to LIST.rejected.csv
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  mailbatch check list.csv --message welcome.md")]
 pub struct CheckArgs {
@@ -79,15 +79,15 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub target: TargetArgs,
 
-    /// Do not refuse a From, link or unsubscribe URL under a reserved name such as example.com
+    /// Allow From, links and unsubscribe URLs under reserved names such as example.com
     #[arg(long)]
     pub allow_example: bool,
 
-    /// Do not refuse marketing mail without an unsubscribe link of the recipient's own
+    /// Allow marketing mail without a per-recipient unsubscribe link
     #[arg(long)]
     pub allow_no_unsubscribe: bool,
 
-    /// Write the bad rows of all lists to FILE (default: LIST.rejected.csv beside each list)
+    /// Write the bad rows of all lists to FILE (default: LIST.rejected.csv next to each list)
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
 
@@ -96,7 +96,7 @@ pub struct CheckArgs {
     pub spreadsheet_safe: bool,
 }
 
-/// Show the message as one recipient gets it
+/// Show the message as a recipient gets it
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -107,7 +107,7 @@ pub struct PreviewArgs {
     #[arg(value_name = "LIST")]
     pub list: PathBuf,
 
-    /// The recipient in row N, counted from 1 (the default: the first that can be rendered)
+    /// Show the recipient in row N, counted from 1 (default: the first row whose message renders)
     #[arg(long, value_name = "N", group = "who", value_parser = clap::value_parser!(u64).range(1..))]
     pub row: Option<u64>,
 
@@ -115,15 +115,15 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "ADDRESS", group = "who", value_parser = values::recipient)]
     pub email: Option<Address>,
 
-    /// N recipients, spread over the list
+    /// Show N recipients, spread evenly over the list
     #[arg(long, value_name = "N", group = "who", value_parser = clap::value_parser!(u64).range(1..))]
     pub sample: Option<u64>,
 
-    /// The recipient whose message comes out longest
+    /// Show the recipient with the longest message
     #[arg(long, group = "who")]
     pub worst: bool,
 
-    /// Open the message in the program for .eml files
+    /// Open the message in the system's program for .eml files
     #[arg(long, conflicts_with = "out")]
     pub open: bool,
 
@@ -131,11 +131,11 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// The column that holds the address
+    /// The column with the address
     #[arg(long, value_name = "COLUMN", env = "MAILBATCH_EMAIL", hide_env_values = true)]
     pub email_column: Option<String>,
 
-    /// When two addresses are one person, as for send: ci (in any case), exact, off
+    /// Which addresses count as the same recipient: ci (ignoring case), exact, off
     #[arg(
         long,
         value_name = "HOW",
@@ -145,11 +145,11 @@ pub struct PreviewArgs {
     )]
     pub dedupe: Dedupe,
 
-    /// Another suppression file, beside those of the configuration (repeatable)
+    /// Another suppression file, in addition to those of the configuration (repeatable)
     #[arg(long, value_name = "FILE")]
     pub suppress: Vec<PathBuf>,
 
-    /// Exit 9 when `send` would mail none of the rows that are shown
+    /// Exit 9 if `send` would mail none of the rows shown
     #[arg(long)]
     pub error_on_empty: bool,
 
@@ -161,21 +161,21 @@ pub struct PreviewArgs {
     pub target: TargetArgs,
 }
 
-/// Continue the newest unfinished run, or RUN, from the ledger alone
+/// Continue a run from the ledger alone, without reading its list again
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   mailbatch resume
   mailbatch resume --continue      send the rest after a failed or waiting canary")]
 pub struct ResumeArgs {
-    /// The run; the newest unfinished one if left out
+    /// The run's id (default: the newest unfinished run)
     pub run: Option<String>,
 
-    /// Send the rest although the canary failed or waits for a person
+    /// Send the rest although the canary failed or waits for a decision
     #[arg(long = "continue", conflicts_with = "abandon")]
     pub go_on: bool,
 
-    /// Close the run; recipients who were not reached stay held, which means not sent
+    /// Close the run without sending the rest; those recipients keep the outcome `held`
     #[arg(long, conflicts_with_all = ["as_planned", "accept_changes"])]
     pub abandon: bool,
 
@@ -187,26 +187,26 @@ pub struct ResumeArgs {
 }
 
 /// What to do when message, list, suppression files or provider have changed since the run was
-/// planned (default: stop with exit 14).
+/// planned. By default the run stops with exit 14.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ChangesArgs {
-    /// Continue with the planned message and rows; ignore changes to the files
+    /// Continue with the message and rows as planned; ignore changed files
     #[arg(long, conflicts_with = "accept_changes")]
     pub as_planned: bool,
 
-    /// Plan the unreached recipients anew, with the current message, list and configuration
+    /// Plan the remaining recipients again, with the current message, list and configuration
     #[arg(long)]
     pub accept_changes: bool,
 }
 
-/// Send again to those who were deferred
+/// Send again to the deferred recipients of a run
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  mailbatch retry 20261121-034500-k3f9 --only deferred,held")]
 pub struct RetryArgs {
-    /// The run
+    /// The run's id, or `latest`
     pub run: String,
 
-    /// Which outcomes: rejected, deferred, held
+    /// Which outcomes to send again: rejected, deferred, held
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',', default_value = "deferred", value_parser = retryable)]
     pub only: Vec<Outcome>,
 
@@ -220,11 +220,11 @@ pub struct RetryArgs {
 /// One or more lists, and how their rows are read and screened.
 #[derive(Args, Clone, Debug)]
 pub struct ListArgs {
-    /// Lists to read: CSV, TSV, JSON or NDJSON, plain, gzip or zstd; - for standard input
+    /// The lists: CSV, TSV, JSON or NDJSON; plain, gzip or zstd; - for standard input
     #[arg(value_name = "LIST", required = true)]
     pub lists: Vec<PathBuf>,
 
-    /// The column that holds the address
+    /// The column with the address
     #[arg(
         long = "email-column",
         value_name = "COLUMN",
@@ -243,15 +243,15 @@ pub struct ListArgs {
 /// How the rows of a list are read.
 #[derive(Args, Clone, Debug)]
 pub struct ReadingArgs {
-    /// The list's format, if neither its name nor its content shows it
+    /// The list's format, if its name and content do not show it
     #[arg(long, value_name = "FORMAT", env = "MAILBATCH_FORMAT", hide_env_values = true)]
     pub format: Option<ListFormat>,
 
-    /// The list's character encoding, if it is not clear: utf-8, utf-16le, windows-1252
+    /// The list's character encoding, if detection is not certain: utf-8, utf-16le, windows-1252
     #[arg(long, value_name = "LABEL", value_parser = values::encoding, env = "MAILBATCH_ENCODING", hide_env_values = true)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
-    /// The delimiter of a CSV list, if it is not clear: one character, or tab
+    /// The delimiter of a CSV list, if detection is not certain: one character, or tab
     #[arg(long, value_name = "CHAR", value_parser = values::delimiter, env = "MAILBATCH_DELIMITER", hide_env_values = true)]
     pub delimiter: Option<u8>,
 
@@ -259,15 +259,15 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "N", env = "MAILBATCH_SKIP_LINES", hide_env_values = true)]
     pub skip_lines: Option<u64>,
 
-    /// Only rows for which this expression is true, such as "country == 'FI'"
+    /// Only rows that match this expression, such as "country == 'FI'"
     #[arg(long = "where", value_name = "EXPR")]
     pub filter: Option<String>,
 }
 
-/// Which rows of a list may be mailed, and when the list is refused.
+/// Which rows of a list may be mailed, and when the whole list is refused.
 #[derive(Args, Clone, Debug)]
 pub struct ScreeningArgs {
-    /// When two addresses are one person: ci (in any case), exact, off
+    /// Which addresses count as the same recipient: ci (ignoring case), exact, off
     #[arg(
         long,
         value_name = "HOW",
@@ -277,8 +277,8 @@ pub struct ScreeningArgs {
     )]
     pub dedupe: Dedupe,
 
-    /// Refuse the list when more of its rows are invalid; rows without any address count only where
-    /// they point at a fault
+    /// Refuse the list if more than this share of rows is invalid; rows with an empty address count
+    /// only if they look like an error in the list
     #[arg(
         long,
         value_name = "SHARE",
@@ -288,7 +288,7 @@ pub struct ScreeningArgs {
     )]
     pub max_invalid: Percent,
 
-    /// Refuse the list when more of its rows have no address at all
+    /// Refuse the list if more than this share of rows has an empty address
     #[arg(
         long,
         value_name = "SHARE",
@@ -298,7 +298,7 @@ pub struct ScreeningArgs {
     )]
     pub max_empty: Percent,
 
-    /// Leave out rows for which the message cannot be rendered, instead of refusing the list
+    /// Skip rows whose message cannot be rendered, instead of refusing the list
     #[arg(long)]
     pub skip_unrendered: bool,
 
@@ -306,7 +306,7 @@ pub struct ScreeningArgs {
     #[arg(long, value_name = "N", env = "MAILBATCH_EXPECT_COUNT", hide_env_values = true)]
     pub expect_count: Option<ExpectCount>,
 
-    /// Another suppression file, beside those of the configuration (repeatable)
+    /// Another suppression file, in addition to those of the configuration (repeatable)
     #[arg(long, value_name = "FILE")]
     pub suppress: Vec<PathBuf>,
 }
@@ -322,52 +322,52 @@ pub struct MessageArgs {
     #[arg(long, value_name = "MAILBOX", env = "MAILBATCH_FROM", hide_env_values = true)]
     pub from: Option<String>,
 
-    /// The subject, a template
+    /// The subject (a template)
     #[arg(long, value_name = "TEXT", env = "MAILBATCH_SUBJECT", hide_env_values = true)]
     pub subject: Option<String>,
 }
 
-/// The campaign, the environment and the provider.
+/// The campaign, the configuration's overlay and the provider.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TargetArgs {
-    /// The campaign's name; {date}, {week} and {month} are filled in
+    /// The campaign's name; {date}, {week} and {month} are replaced
     #[arg(long, value_name = "NAME", env = "MAILBATCH_CAMPAIGN", hide_env_values = true)]
     pub campaign: Option<String>,
 
-    /// Overlay [env.NAME] of the configuration
+    /// Apply the overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 
-    /// The provider, by its name under [providers]
+    /// The provider's name under [providers]
     #[arg(long, value_name = "NAME", env = "MAILBATCH_PROVIDER", hide_env_values = true)]
     pub provider: Option<String>,
 }
 
-/// What send, resume and retry share: pace, progress, report and exit code.
+/// The flags of send, resume and retry: pace, progress, report and exit code.
 #[derive(Args, Clone, Debug)]
 pub struct SendingArgs {
-    /// What to do when the canary has passed (default: ask on a terminal, continue elsewhere)
+    /// What to do after the canary passes (default: ask on a terminal, continue elsewhere)
     #[arg(long, value_name = "WHAT", env = "MAILBATCH_THEN", hide_env_values = true)]
     pub then: Option<Then>,
 
-    /// How long to wait for bounces and complaints about the canary before the rest is sent
-    /// (default: 15m where bounces are reported)
+    /// How long to wait for bounces and complaints about the canary before sending the rest
+    /// (default: 15m if the provider reports bounces)
     #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
     pub canary_wait: Option<Duration>,
 
-    /// Extend an inconclusive canary automatically, up to this size: 25%, or a number
+    /// Grow an inconclusive canary automatically, up to this size: 25%, or a number
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "25%")]
     pub canary_extend: Option<CanarySize>,
 
-    /// Receive events and unsubscribes over HTTP while the run lasts, as `listen` does
+    /// Receive events and unsubscribes over HTTP during the run, as `listen` does
     #[arg(long)]
     pub listen: bool,
 
-    /// A lower rate than the configuration's: 50/s, 3000/min, 500/hour
+    /// Send at most at this rate, if lower than the configured one: 50/s, 3000/min, 500/hour
     #[arg(long, value_name = "RATE", env = "MAILBATCH_RATE", hide_env_values = true)]
     pub rate: Option<Rate>,
 
-    /// What to do when a cap is reached
+    /// What to do when an hourly or daily cap is reached
     #[arg(
         long,
         value_name = "WHAT",
@@ -377,16 +377,16 @@ pub struct SendingArgs {
     )]
     pub on_cap: OnCap,
 
-    /// What to do with recipients who may have been reached by an earlier attempt
+    /// What to do with recipients whose outcome is unknown after an earlier attempt
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     pub on_unknown: OnUnknown,
 
-    /// Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml,
-    /// md (repeatable)
+    /// Also write the report to FILE; the suffix sets the format: csv, ndjson, json, html, xml, md
+    /// (repeatable)
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
 
-    /// How to show the progress of the run
+    /// How to show progress
     #[arg(
         long,
         value_name = "HOW",
@@ -396,20 +396,20 @@ pub struct SendingArgs {
     )]
     pub progress: ProgressMode,
 
-    /// How often a plain progress line is written
+    /// How often to write a plain progress line
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "MAILBATCH_STATS", hide_env_values = true)]
     pub stats: Duration,
 
-    /// Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed
+    /// Exit 3 if any recipient has one of these outcomes, such as unknown,suppressed
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub fail_on: Vec<Outcome>,
 
-    /// Call these outcomes a failure, and no others, in the exit code and in the checks of a report
-    /// for CI (default: rejected, deferred, unknown, held)
+    /// Treat these outcomes, and only these, as failures in the exit code and in CI reports
+    /// (default: rejected, deferred, unknown, held)
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub error_on: Vec<Outcome>,
 
-    /// Tolerate this share of rejected recipients before exit 3
+    /// Exit 3 only if more than this share of recipients is rejected
     #[arg(
         long,
         value_name = "SHARE",
@@ -419,12 +419,11 @@ pub struct SendingArgs {
     )]
     pub fail_over: Percent,
 
-    /// Send although From, a link or the unsubscribe URL is under a reserved name such as
-    /// example.com
+    /// Allow From, links and unsubscribe URLs under reserved names such as example.com
     #[arg(long)]
     pub allow_example: bool,
 
-    /// Send marketing mail although it has no unsubscribe link of the recipient's own
+    /// Allow marketing mail without a per-recipient unsubscribe link
     #[arg(long)]
     pub allow_no_unsubscribe: bool,
 
@@ -436,17 +435,16 @@ pub struct SendingArgs {
     #[arg(short, long)]
     pub yes: bool,
 
-    /// Wait this long for another run of the campaign to end, instead of exit 11 at once
+    /// Wait this long for another run of the campaign to end (default: exit 11 at once)
     #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "MAILBATCH_WAIT_LOCK", hide_env_values = true)]
     pub wait_lock: Option<Duration>,
 
-    /// Learn nothing: write neither hard bounces nor what the provider suppresses to the
-    /// suppression list
+    /// Do not add hard bounces or the provider's suppressions to the suppression list
     #[arg(long)]
     pub no_learn: bool,
 }
 
-/// The outcomes that may be sent again.
+/// Parses an outcome that `retry` may send again.
 fn retryable(text: &str) -> Result<Outcome, String> {
     const ALLOWED: [Outcome; 3] = [Outcome::Rejected, Outcome::Deferred, Outcome::Held];
     ALLOWED

@@ -1,4 +1,4 @@
-//! The values that flags accept, and the parsers of values that are no type of their own.
+//! The values that flags accept, and parsers for values without a type in the model.
 
 use clap::ValueEnum;
 use encoding_rs::Encoding;
@@ -9,18 +9,18 @@ use crate::model::event::EventKind;
 use crate::model::literal::parse_duration;
 use crate::model::outcome::{Kind, Reason};
 
-/// How a list is written.
+/// The format of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
     Csv,
     Tsv,
     /// A JSON array of objects
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
 }
 
-/// What happens when the canary has passed.
+/// What to do after the canary passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Then {
     /// Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)
@@ -31,7 +31,7 @@ pub enum Then {
     Stop,
 }
 
-/// What to do with recipients who may have been reached.
+/// What to do with recipients whose outcome is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnUnknown {
     /// Leave them unknown (the default)
@@ -47,11 +47,11 @@ pub enum OnCap {
     /// Stop with exit 8 (the default)
     #[default]
     Stop,
-    /// Wait until there is room
+    /// Wait until the cap allows more
     Wait,
 }
 
-/// How a run shows where it stands.
+/// How a run shows its progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ProgressMode {
     /// Bars on a terminal, plain lines elsewhere (the default)
@@ -64,7 +64,7 @@ pub enum ProgressMode {
     None,
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     #[default]
@@ -77,7 +77,7 @@ pub enum ReportFormat {
     Md,
 }
 
-/// How suppressions are exported.
+/// The format of exported suppressions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     #[default]
@@ -85,7 +85,7 @@ pub enum ExportFormat {
     Ndjson,
 }
 
-/// Whose export of suppressions is imported.
+/// The service that exported a list of suppressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lower")]
 pub enum Preset {
@@ -95,17 +95,17 @@ pub enum Preset {
     Ses,
 }
 
-/// Which mail a suppression stops.
+/// The kinds of mail that a suppression stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scope {
-    /// Every mail
+    /// All mail
     All,
     /// Marketing only
     Marketing,
 }
 
 impl Scope {
-    /// The word in a suppression file.
+    /// The value in a suppression file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -118,19 +118,19 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
     Address::parse(text).map_err(|e| e.to_string())
 }
 
-/// The address of a recipient, where a column could be meant.
+/// A recipient's address, for a flag whose name could be mistaken for that of the address column.
 pub(super) fn recipient(text: &str) -> Result<Address, String> {
     address(text)
-        .map_err(|why| format!("{why}; the column with the addresses is named by --email-column"))
+        .map_err(|why| format!("{why}; to name the column with the addresses, use --email-column"))
 }
 
-/// An encoding, by any label of the Encoding Standard.
+/// An encoding, by one of the labels in the WHATWG Encoding Standard.
 pub(crate) fn encoding(text: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label_no_replacement(text.as_bytes())
-        .ok_or_else(|| "unknown encoding; write utf-8, utf-16le, windows-1252, windows-1251, windows-1250, shift_jis, gbk or the like; convert cp850 and cp437 first: iconv -f CP850 -t UTF-8".to_owned())
+        .ok_or_else(|| "unknown encoding; use a label such as utf-8, utf-16le, windows-1252, windows-1251, windows-1250, shift_jis or gbk; convert cp850 and cp437 first: iconv -f CP850 -t UTF-8".to_owned())
 }
 
-/// The delimiter between fields: one character, or its name.
+/// The delimiter between fields: one character or its name.
 pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
     match text {
         "tab" | "\\t" => Ok(b'\t'),
@@ -148,7 +148,7 @@ pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// A moment (`2027-01-31T09:00:00Z`), or a day, which means its beginning in UTC.
+/// A point in time (`2027-01-31T09:00:00Z`), or a day, which stands for its first moment in UTC.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let wrong = || format!("{text:?} is not a time; write 2027-01-31 or 2027-01-31T09:00:00Z");
     text.parse::<Timestamp>().or_else(|_| {
@@ -157,13 +157,13 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// A receiving domain, with or without an @ before it, as the ledger has it.
+/// A receiving domain, with or without a leading @, in the form stored in the ledger.
 pub(super) fn domain(text: &str) -> Result<String, String> {
     crate::model::address::domain_to_ascii(text.trim_start_matches('@'))
         .map_err(|e| format!("{text:?} is no domain: {e}"))
 }
 
-/// A moment, or how long ago it was: `24h`.
+/// A point in time, or an age such as `24h`.
 pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(length) = parse_duration(text) {
         let length = jiff::SignedDuration::try_from(length).map_err(|e| e.to_string())?;
@@ -171,11 +171,12 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
             .checked_sub(length)
             .map_err(|_| format!("{text:?} is too long ago"));
     }
-    moment(text)
-        .map_err(|_| format!("{text:?} is no time; write 24h, 2027-01-31 or 2027-01-31T09:00:00Z"))
+    moment(text).map_err(|_| {
+        format!("{text:?} is not a time; write 24h, 2027-01-31 or 2027-01-31T09:00:00Z")
+    })
 }
 
-/// The reasons for which a person can be suppressed.
+/// A reason for a suppression.
 pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
     const REASONS: [Reason; 4] =
         [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];
@@ -185,24 +186,24 @@ pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
         .ok_or_else(|| "expected one of: hard_bounce, complaint, unsubscribe, manual".to_owned())
 }
 
-/// A kind of mail.
+/// A kind of mail, as a flag's value.
 pub(super) fn kind(text: &str) -> Result<Kind, String> {
     text.parse().map_err(|_| "expected one of: marketing, transactional".to_owned())
 }
 
-/// A type of event.
+/// A type of event, as a flag's value.
 pub(super) fn event_kind(text: &str) -> Result<EventKind, String> {
     text.parse()
 }
 
-/// A time in weeks, rounded up; ten years at most.
+/// A duration in weeks, rounded up, at most ten years.
 pub(super) fn weeks(text: &str) -> Result<u32, String> {
     const MOST: u64 = 520;
     let weeks = parse_duration(text)?.as_secs().div_ceil(7 * 86_400);
     u32::try_from(weeks)
         .ok()
         .filter(|weeks| (1..=MOST).contains(&u64::from(*weeks)))
-        .ok_or_else(|| format!("{text:?} is not between 1s and {MOST}w"))
+        .ok_or_else(|| format!("{text:?} is not a duration from 1s to {MOST}w"))
 }
 
 #[cfg(test)]
