@@ -1,18 +1,18 @@
-//! Who can be reached in an environment at all: `allow` under `[env.NAME]`.
+//! The addresses that can be mailed in an environment: `allow` under `[env.NAME]`.
 
 use crate::model::address::{Address, domain_to_ascii};
 
 /// One entry of `allow`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AllowRule {
-    /// Every address at this domain, not at its subdomains.
+    /// Every address at this domain, but not at its subdomains.
     Domain(String),
-    /// One address, in any case.
+    /// One address, compared without case.
     Address(String),
 }
 
 impl AllowRule {
-    /// Reads `@domain` or an address; the error does not repeat it.
+    /// Parses `@domain` or an address. The error does not repeat the text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix('@') {
             Some(domain) => domain_to_ascii(domain).map(Self::Domain).map_err(|e| e.to_string()),
@@ -22,7 +22,7 @@ impl AllowRule {
         }
     }
 
-    /// Whether this entry lets mail to `address` out.
+    /// Whether this entry allows mail to `address`.
     pub(crate) fn admits(&self, address: &Address) -> bool {
         match self {
             Self::Domain(domain) => address.domain() == domain,

@@ -1,5 +1,5 @@
-//! The configuration file as a tree in which every key knows its line, so that each complaint can
-//! name it.
+//! The configuration file as a tree in which every key has its line number, so that errors can show
+//! it.
 
 use toml::de::{DeTable, DeValue};
 
@@ -8,16 +8,16 @@ use crate::model::error::{Error, Result};
 /// The parsed file.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
-    /// The file as errors name it.
+    /// The file's name in errors.
     pub(super) name: String,
     pub(super) root: Table,
 }
 
-/// A table, its keys in the order of the file.
+/// A table with its keys in file order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table(Vec<(String, Node)>);
 
-/// What a key holds, and the line it is written on.
+/// A key's value and its line.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) line: usize,
@@ -31,8 +31,8 @@ pub(super) enum Content {
 }
 
 impl Document {
-    /// Reads the text of a configuration file; the error names the line and repeats nothing of it,
-    /// for it may hold a secret.
+    /// Parses a configuration file. The error shows the line number but not the text, which may
+    /// contain a secret.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self> {
         let refused = |error: toml::de::Error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
@@ -53,8 +53,9 @@ fn line_of(text: &str, offset: usize) -> usize {
 impl Table {
     fn build(text: &str, values: toml::Table, spans: &DeTable<'_>) -> Self {
         let node = |(key, value): (String, toml::Value)| {
-            let (name, inner) =
-                spans.get_key_value(key.as_str()).expect("both trees were read from the same text");
+            let (name, inner) = spans
+                .get_key_value(key.as_str())
+                .expect("both trees are parsed from the same text");
             let content = match (value, inner.get_ref()) {
                 (toml::Value::Table(table), DeValue::Table(spans)) => {
                     Content::Table(Self::build(text, table, spans))
@@ -74,7 +75,7 @@ impl Table {
         self.iter().find(|(name, _)| *name == key).map(|(_, node)| node)
     }
 
-    /// The table under `key`, to be changed.
+    /// The table under `key`, for changes.
     pub(super) fn table_mut(&mut self, key: &str) -> Option<&mut Self> {
         match self.0.iter_mut().find(|(name, _)| name == key) {
             Some((_, Node { content: Content::Table(table), .. })) => Some(table),
@@ -91,13 +92,13 @@ impl Table {
         self.0.retain(|(key, _)| keep(key));
     }
 
-    /// The table without its lines.
+    /// The table as TOML, without line numbers.
     pub(super) fn to_toml(&self) -> toml::Table {
         self.iter().map(|(key, node)| (key.to_owned(), node.to_toml())).collect()
     }
 
-    /// Lays `over` above this table: tables are merged, everything else replaces what was there. A
-    /// secret's `{ env }`, `{ file }` or `{ command }` is one value in this.
+    /// Merges `over` into this table: tables are merged, other values are replaced. A secret's `{
+    /// env }`, `{ file }` or `{ command }` counts as one value.
     pub(super) fn overlay(&mut self, over: &Self) {
         for (key, node) in over.iter() {
             match self.0.iter_mut().find(|(name, _)| name == key) {
@@ -112,7 +113,7 @@ impl Table {
         }
     }
 
-    /// Whether this is how a secret is pointed to.
+    /// Whether the node is a reference to a secret.
     pub(super) fn names_a_secret(&self) -> bool {
         matches!(self.0.as_slice(), [(key, _)] if super::secrets::SOURCES.contains(&key.as_str()))
     }

@@ -1,5 +1,5 @@
-//! `[listen]`: where the web endpoint is, what it is called from outside, and the key of its
-//! unsubscribe links.
+//! `[listen]`: the address of the HTTP endpoint, its public URL, and the key of its unsubscribe
+//! links.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,17 +12,17 @@ use super::section::Section;
 use super::workspace::Workspace;
 use crate::model::error::Result;
 
-/// The settings of the web endpoint.
+/// The settings of the HTTP endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ListenSettings {
-    /// Where it listens; loopback by default.
+    /// The address to listen on; loopback by default.
     pub addr: SocketAddr,
-    /// What the world calls it, without a slash at the end.
+    /// The public URL, without a trailing slash.
     pub public_url: Option<String>,
-    /// Where the key is that unsubscribe links are signed with.
+    /// The source of the secret that signs unsubscribe links.
     pub(super) unsubscribe_key: Option<toml::Value>,
-    /// PEM files of the certificate, chain included, and its key; without them something in front
-    /// of it speaks TLS.
+    /// The PEM files of the TLS certificate (with its chain) and its key. Without them a proxy in
+    /// front must handle TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
 
@@ -51,9 +51,9 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
         (cert, _) => {
             let (there, missing) =
                 if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
-            let node = section.get(there).expect("the path was read from it");
+            let node = section.get(there).expect("the path was parsed from this node");
             return Err(section
-                .error(node, format!("listen.{there} stands without listen.{missing}"))
+                .error(node, format!("listen.{there} is set without listen.{missing}"))
                 .hint(format!("write {missing} = \"FILE.pem\" too")));
         }
     };
@@ -69,7 +69,7 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
     })
 }
 
-/// Where a secret is; a literal one is refused.
+/// The source of a secret. A literal secret is an error.
 fn secret(section: &Section<'_>, key: &str) -> Result<Option<toml::Value>> {
     let Some(node) = section.get(key) else { return Ok(None) };
     let value = node.to_toml();
@@ -77,32 +77,34 @@ fn secret(section: &Section<'_>, key: &str) -> Result<Option<toml::Value>> {
     Ok(Some(value))
 }
 
-/// An http or https address without query, whose path may be something that a proxy takes away.
+/// An http or https URL without a query. Its path may be a prefix that a proxy removes.
 fn public_url(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|e| format!("{text:?} is no URL: {e}"))?;
+    let url = Url::parse(text).map_err(|e| format!("{text:?} is not a valid URL: {e}"))?;
     let is_plain = url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !is_plain {
-        return Err(format!("{text:?} is not an https address alone"));
+        return Err(format!(
+            "{text:?} must be an https address alone, without user, query and fragment"
+        ));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// What events of a provider are verified with.
+/// How events of a provider are verified.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct WebhookKeys {
-    /// Where the secret is: `webhook_secret`.
+    /// The source of the secret: `webhook_secret`.
     pub(super) secret: Option<toml::Value>,
     /// The ARN of the SNS topic: `webhook_topic`.
     pub topic: Option<String>,
 }
 
-/// The keys of `[providers.NAME]` that are about its events.
+/// The keys of `[providers.NAME]` that concern events.
 pub(super) const WEBHOOK_KEYS: [&str; 2] = ["webhook_secret", "webhook_topic"];
 
-/// Reads them for a kind; refuses those that the kind has no use for.
+/// Reads these keys for a kind of provider. A key that the kind does not use is an error.
 pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> {
     let webhook = crate::provider::table::webhook(kind);
     let is_sns = webhook.is_some_and(|webhook| webhook.verify.is_none());
@@ -110,7 +112,7 @@ pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> 
     {
         if let (Some(node), false) = (section.get(key), fits) {
             let hint = if is_sns {
-                "write webhook_topic = \"arn:aws:sns:...\"; SNS signs by its certificate"
+                "write webhook_topic = \"arn:aws:sns:...\"; SNS signs events with its certificate"
             } else {
                 "leave it out"
             };

@@ -1,6 +1,6 @@
-//! Arguments, `mailbatch.toml` and environment become typed settings. The only reader of the
-//! environment; whatever is not understood, or not built yet, is refused with file, line and the
-//! fix (exit 2).
+//! Builds typed settings from arguments, `mailbatch.toml` and environment variables. Only this
+//! module reads the environment. An unknown or unsupported key is refused with file, line and fix
+//! (exit 2).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,39 +40,39 @@ pub(crate) use workspace::{FILE_NAME, Workspace, start_dir};
 use document::{Content, Document, Table};
 use section::Section;
 
-/// The shortest key of unsubscribe links, in characters.
+/// The minimum length of the key for unsubscribe links, in characters.
 const SHORTEST_KEY: usize = 16;
 
-/// Everything the configuration says, checked.
+/// All settings of the configuration, validated.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub workspace: Workspace,
-    /// The overlay in force.
+    /// The name of the overlay in force.
     pub env: Option<String>,
-    /// The keys of `[message]`, checked by name; `file` is absolute, `attachments` are relative to
+    /// The keys of `[message]`, with known names. `file` is absolute; `attachments` are relative to
     /// the workspace's root.
     pub message: toml::Table,
     pub list: ListSettings,
-    /// Absolute; whether they exist is not looked at.
+    /// Absolute paths; the files may not exist.
     pub suppression_files: Vec<PathBuf>,
-    /// How many soft bounces stop mail to a person; `None` for no number of them.
+    /// How many soft bounces suppress a recipient; `None` to ignore soft bounces.
     pub soft_bounces: Option<SoftBounces>,
-    /// In the order of the file.
+    /// In file order.
     pub providers: Vec<(String, ProviderConfig)>,
-    /// Which of them a recipient goes through; `None` for the only one, or the one that is named.
+    /// How recipients are assigned to providers; `None` if only one provider is used.
     pub route: Option<Route>,
     pub canary: CanarySettings,
     pub listen: ListenSettings,
-    /// Watched while the rest of a run goes out.
+    /// Rules that are checked while the rest of a run is sent.
     pub pause: Vec<PauseRule>,
-    /// No other address can be reached; `None` for no such limit.
+    /// The only addresses that can be mailed; `None` for no restriction.
     pub allow: Option<Vec<AllowRule>>,
     written: Vec<Shown>,
 }
 
 impl Settings {
-    /// Finds and reads the configuration, with `[env.NAME]` laid above it when `env` names one.
-    /// Exit 2 for whatever is wrong with it.
+    /// Finds and reads the configuration, and applies the overlay `[env.NAME]` if `env` names one.
+    /// Exit 2 for any error in it.
     pub(crate) fn load(globals: &Globals, env: Option<&str>) -> Result<Self> {
         Self::load_with(Workspace::find(globals)?, env, PROVIDERS)
     }
@@ -85,7 +85,7 @@ impl Settings {
         let name = workspace.shown(&workspace.config_file);
         let bytes = files::read(&workspace.config_file, files::CONFIGURATION).map_err(|e| {
             Error::usage(format!("{name}: {e}"))
-                .hint("name a file in TOML with -c; `mailbatch config init` makes one")
+                .hint("name a TOML file with -c; `mailbatch config init` creates one")
         })?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let line = e.as_bytes()[..e.utf8_error().valid_up_to()]
@@ -108,8 +108,8 @@ impl Settings {
     ) -> Result<Self> {
         let overlays = overlays(&document)?;
         document.root.remove("env");
-        // Every overlay is read, so that a slip in [env.production] is not found on the day it is
-        // first used.
+        // All overlays are parsed, so that a mistake in [env.production] is found before its first
+        // use.
         let mut chosen = Self::read_merged(&workspace, &document, None, specs)?;
         let mut found = env.is_none();
         for (name, overlay) in &overlays {
@@ -156,7 +156,7 @@ impl Settings {
                 let node = root
                     .section("providers")?
                     .and_then(|s| s.get(name))
-                    .expect("it was listed from there");
+                    .expect("the name comes from this table");
                 return Err(root
                     .error(node, format!("{name:?} is no name for a provider"))
                     .hint("use letters, digits, - and _"));
@@ -183,8 +183,8 @@ impl Settings {
         })
     }
 
-    /// The provider called `name`, or the only one there is; exit 2 listing them where that is not
-    /// clear.
+    /// The provider called `name`, or the only configured one. If the choice is not clear, exit 2
+    /// with a list of the providers.
     pub(crate) fn provider(&self, name: Option<&str>) -> Result<(&str, &ProviderConfig)> {
         let names =
             || self.providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
@@ -194,7 +194,7 @@ impl Settings {
                 .hint("add [providers.relay] with kind = \"smtp\" and a url")),
             (None, [(name, config)]) => Ok((name, config)),
             (None, _) => Err(Error::usage(format!(
-                "{file}: several providers are configured and none is named"
+                "{file}: several providers are configured, and none is chosen"
             ))
             .hint(format!(
                 "add [route] with order = [...], or pass --provider with one of: {}",
@@ -208,8 +208,8 @@ impl Settings {
         }
     }
 
-    /// The providers that a send goes through: the one that is named, else those of `[route]`, else
-    /// the only one; exit 2 where that is not clear.
+    /// The providers for a send: the given one, else those of `[route]`, else the only one. Exit 2
+    /// if the choice is not clear.
     pub(crate) fn chosen(&self, name: Option<&str>) -> Result<Chosen<'_>> {
         match (&self.route, name) {
             (Some(route), None) => Ok(Chosen { providers: route.providers(), route: Some(route) }),
@@ -217,7 +217,7 @@ impl Settings {
         }
     }
 
-    /// What the provider called `name` is connected with.
+    /// The settings to connect the provider called `name`.
     pub(crate) fn provider_settings(&self, name: &str) -> Result<ProviderSettings> {
         let (name, config) = self.provider(Some(name))?;
         Ok(ProviderSettings {
@@ -229,20 +229,20 @@ impl Settings {
         })
     }
 
-    /// The key that unsubscribe links are signed with; `None` where the configuration names none.
+    /// The key that signs unsubscribe links; `None` if it is not configured.
     pub(crate) fn unsubscribe_key(&self) -> Result<Option<Secret>> {
         const KEY: &str = "listen.unsubscribe_key";
         let Some(value) = &self.listen.unsubscribe_key else { return Ok(None) };
         let key = Secrets::new(self.workspace.root.clone()).resolve(KEY, value)?;
         if key.expose().len() < SHORTEST_KEY {
             return Err(Error::usage(format!("{KEY}: shorter than {SHORTEST_KEY} characters"))
-                .hint("make one by `openssl rand -hex 32`; a person who guesses it can unsubscribe any address"));
+                .hint("create one with `openssl rand -hex 32`; an attacker who guesses the key can unsubscribe any address"));
         }
         Ok(Some(key))
     }
 
-    /// What events of the provider called `name` are verified with; `None` where the configuration
-    /// names no secret. Exit 2 where the secret is empty, short, or not of the provider's form.
+    /// The secret that verifies events of the provider called `name`; `None` if it is not
+    /// configured. Exit 2 if the secret is empty, too short, or not in the provider's format.
     pub(crate) fn webhook_secret(&self, name: &str) -> Result<Option<Secret>> {
         let (name, config) = self.provider(Some(name))?;
         let Some(value) = &config.webhook.secret else { return Ok(None) };
@@ -252,22 +252,23 @@ impl Settings {
             && let Err(why) = (webhook.usable)(secret.expose())
         {
             return Err(Error::usage(format!("{key}: {why}")).hint(format!(
-                "it is {}; copy it whole: with an empty or short one anyone could forge events",
+                "it is {}; copy all of it: with an empty or short secret, anyone could forge events",
                 webhook.secret
             )));
         }
         Ok(Some(secret))
     }
 
-    /// Resolves the secrets of the provider called `name` and builds it; touches no network.
+    /// Resolves the secrets of the provider called `name` and builds it. Sends nothing over the
+    /// network.
     pub(crate) fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
         let (_, config) = self.provider(Some(name))?;
         let spec = table::find(&config.kind)
             .ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
         (spec.connect)(&self.provider_settings(name)?)
     }
-    /// Every setting in force with its origin: what the environment gives to flags, what is
-    /// written, and the defaults.
+    /// All settings in force with their origins: environment variables, the configuration, and
+    /// defaults.
     pub(crate) fn shown(&self) -> Vec<Shown> {
         let mut all = shown::environment();
         all.extend(self.written.iter().cloned());
@@ -276,17 +277,17 @@ impl Settings {
     }
 }
 
-/// The providers of one send.
+/// The providers of a send.
 #[derive(Clone, Debug)]
 pub(crate) struct Chosen<'a> {
-    /// Never empty.
+    /// At least one.
     pub providers: Vec<&'a str>,
-    /// How recipients are spread over them; `None` for a single one.
+    /// How recipients are assigned to the providers; `None` for a single provider.
     pub route: Option<&'a Route>,
 }
 
 impl Chosen<'_> {
-    /// All of them in one text, as runs and reports show it.
+    /// The providers' names in one string, as runs and reports show it.
     pub(crate) fn label(&self) -> String {
         self.providers.join(", ")
     }
@@ -299,16 +300,16 @@ fn overlays(document: &Document) -> Result<Vec<(String, Table)>> {
     for (name, inner) in section.sections()? {
         if let Some(node) = inner.get("env") {
             return Err(inner
-                .error(node, "an environment holds no other")
-                .hint(format!("write [env.NAME] beside [env.{name}]")));
+                .error(node, "an environment holds no other environment")
+                .hint(format!("write [env.NAME] as a separate table, outside [env.{name}]")));
         }
         overlays.push((name.to_owned(), inner.table.clone()));
     }
     Ok(overlays)
 }
 
-/// An overlay that makes a provider another kind takes over its rates, and not the keys only the
-/// old kind has.
+/// If an overlay changes a provider's kind, the provider keeps its common keys, such as rates, but
+/// not the keys that only the old kind accepts.
 fn drop_keys_of_another_kind(base: &mut Table, overlay: &Table) {
     let Some(Content::Table(above)) = overlay.get("providers").map(|node| &node.content) else {
         return;

@@ -1,9 +1,9 @@
-//! Who besides its owner can change what a workspace is run by.
+//! Refuses a configuration or state directory that every user can change.
 //!
-//! A configuration names commands that are run and places that secrets are sent to, and the state
-//! directory holds who has been reached. Where every user of the machine can change them, every
-//! user can do what the one who runs mailbatch can: both are refused, as ssh refuses its own. On a
-//! file system that gives every file such a mode it could not be mended; there it is reported.
+//! A configuration names commands to run and hosts that get secrets, and the state directory
+//! records the recipients already mailed. If every user of the machine can change them, every user
+//! gains the rights of the operator. Such files are refused, as ssh refuses its own. On a file
+//! system that gives all files this mode, the operator cannot fix it, so only a warning is printed.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -15,16 +15,16 @@ use crate::model::error::{Error, Result};
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Refuses (exit 2) a configuration or a state directory that every user can change.
+/// Refuses (exit 2) a configuration or state directory that every user can change.
 pub(super) fn check(workspace: &Workspace) -> Result<()> {
     let file = &workspace.config_file;
-    // What cannot be looked at is an error where it is read.
+    // If the metadata cannot be read, reading the file fails with its own error.
     let Ok(about) = std::fs::metadata(file) else { return Ok(()) };
     refuse(
         workspace,
         file,
         &about,
-        "this file: it names commands that are run and places that secrets are sent to",
+        "this file: it names commands that are run and hosts that secrets are sent to",
     )?;
     let mut dirs = vec![directory(file)];
     dirs.extend(std::fs::canonicalize(file).ok().map(|end| directory(&end)));
@@ -48,7 +48,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<()> {
                 workspace,
                 &path,
                 &about,
-                "what it records: who has been reached, and who must not be",
+                "its records of recipients already mailed and of suppressions",
             )?;
         }
     }
@@ -78,7 +78,8 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
     .hint(format!("chmod o-w {shown}{owner}")))
 }
 
-/// Any user can leave a configuration in a directory such as /tmp, for others to find.
+/// The error for a configuration of another user in a shared directory such as /tmp, where any user
+/// can place one for others to find.
 fn another_users(workspace: &Workspace, file: &Path, owner: u32) -> Error {
     let shown = named(workspace, file);
     Error::usage(format!("{shown} belongs to user {owner}, and is in a directory that every user can write to"))
@@ -94,7 +95,7 @@ fn is_read_only(path: &Path) -> bool {
         .is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
-/// Whether a file that is made here with mode 0600 can be written by every user all the same.
+/// Whether a new file with mode 0600 can still be written by every user.
 fn is_forced(dir: &Path) -> bool {
     let made = tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").tempfile_in(dir);
     made.and_then(|file| file.as_file().metadata())

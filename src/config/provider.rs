@@ -1,5 +1,5 @@
-//! `[providers.NAME]`: what every provider has in common is read here, the rest is checked by name
-//! and handed on.
+//! `[providers.NAME]`: parses the keys that all providers share. The other keys are checked by name
+//! and passed to the provider.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::model::error::Result;
 use crate::model::literal::{Rate, parse_duration};
 use crate::provider::{ProviderSpec, table};
 
-/// The key whose tables hold private keys.
+/// The key whose tables contain private keys.
 const DKIM: &str = "dkim";
 
-/// Known to providers that have an API, and read here for all of them.
+/// A key that this module reads for all providers with an API.
 const REQUEST_RATE: &str = "request_rate";
 
-/// How long and how often a recipient is attempted again; the wait is exponential with full jitter.
+/// How long and how often a recipient is retried. Waits are exponential with full jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
-    /// Counted from the first attempt; zero for no second attempt.
+    /// The time from the first attempt; zero for no retry.
     pub for_: Duration,
     /// The upper bound of the first wait.
     pub base: Duration,
@@ -43,29 +43,30 @@ impl Default for RetryPolicy {
 /// One provider as configured.
 #[derive(Clone, Debug)]
 pub(crate) struct ProviderConfig {
-    /// Its row in the table of providers.
+    /// The provider's row in the table of providers.
     pub kind: String,
-    /// Recipients per window; `None` for no limit.
+    /// The maximum rate in recipients; `None` for no limit.
     pub rate: Option<Rate>,
-    /// Recipients per hour, day and the like, over all runs.
+    /// Maximum numbers of recipients per hour, day and so on, over all runs.
     pub caps: Vec<Rate>,
-    /// Recipients on each of its first days, over all runs; empty for no warm-up.
+    /// Maximum numbers of recipients on the first days, over all runs; empty for no warm-up.
     pub ramp: Vec<u32>,
-    /// Rates of receiving domains, the domains in lowercase ASCII.
+    /// Maximum rates for receiving domains. The domains are in lowercase ASCII.
     pub per_domain: Vec<(String, Rate)>,
-    /// Requests per window, of providers that have an API; `None` for what the provider documents.
+    /// The maximum rate in requests, for providers with an API; `None` for the provider's
+    /// documented rate.
     pub request_rate: Option<Rate>,
-    /// Connections or requests at once, from 1 to 256.
+    /// The maximum number of simultaneous connections or requests, from 1 to 256.
     pub in_flight: usize,
     pub retry: RetryPolicy,
-    /// What its events are verified with.
+    /// How the provider's events are verified.
     pub webhook: WebhookKeys,
-    /// The provider's own keys, secrets not resolved.
+    /// The keys of this kind of provider, with secrets not yet resolved.
     pub keys: toml::Table,
 }
 
 impl ProviderConfig {
-    /// Connections or requests at once where the configuration does not say.
+    /// The default number of simultaneous connections or requests.
     pub(crate) const IN_FLIGHT: usize = 8;
 
     pub(super) fn read(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<Self> {
@@ -118,13 +119,13 @@ impl ProviderConfig {
 }
 
 impl ProviderConfig {
-    /// Whether mail really leaves; only the sandbox keeps all of it here.
+    /// Whether mail leaves mailbatch; the sandbox only stores it.
     pub(crate) fn leaves_the_machine(&self) -> bool {
         table::find(&self.kind).is_none_or(|spec| spec.leaves_the_machine)
     }
 
-    /// Whether no mail leaves this machine through it: it is the sandbox, or every address of its
-    /// host is one of loopback. A name is looked up.
+    /// Whether no mail can leave this machine through the provider: it is the sandbox, or all
+    /// addresses of its host are loopback addresses. Looks up the host's name.
     pub(crate) fn is_on_this_machine(&self) -> bool {
         if !self.leaves_the_machine() {
             return true;
@@ -163,7 +164,7 @@ fn spec(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<&'stat
             .error_on(at, format!("{} is missing", section.name("kind")))
             .hint(format!("write kind = one of: {}", kinds())));
     };
-    let node = section.get("kind").expect("the text was read from it");
+    let node = section.get("kind").expect("the text was parsed from this node");
     match specs.iter().find(|spec| spec.kind == kind) {
         Some(spec) => Ok(spec),
         None => Err(section
@@ -183,7 +184,7 @@ fn ramp(section: &Section<'_>) -> Result<Vec<u32>> {
         return Err(wrong("is not a list of numbers"));
     };
     if days.is_empty() {
-        return Err(wrong("has no day; leave the key out for no warm-up"));
+        return Err(wrong("has no day; for no warm-up, remove the key"));
     }
     let day = |(at, day): (usize, &toml::Value)| {
         let number = day
@@ -191,7 +192,7 @@ fn ramp(section: &Section<'_>) -> Result<Vec<u32>> {
             .and_then(|number| u32::try_from(number).ok())
             .filter(|number| *number > 0);
         number.ok_or_else(|| {
-            wrong(&format!("has no number of recipients, 1 or more, for day {}", at + 1))
+            wrong(&format!("needs a number of recipients, 1 or more, for day {}", at + 1))
         })
     };
     days.iter().enumerate().map(day).collect()
@@ -236,20 +237,24 @@ fn retry(section: &Section<'_>) -> Result<RetryPolicy> {
 
 fn positive(text: &str) -> Result<Duration, String> {
     parse_duration(text).and_then(|time| {
-        if time.is_zero() { Err("a wait of zero would never let go".to_owned()) } else { Ok(time) }
+        if time.is_zero() {
+            Err("with a wait of zero, retries would never let go of the provider".to_owned())
+        } else {
+            Ok(time)
+        }
     })
 }
 
-/// Who signs the mail of a kind that knows no `dkim`.
+/// Who signs the mail of a kind without the key `dkim`.
 fn signs(spec: &ProviderSpec) -> String {
     if spec.leaves_the_machine {
         format!("{} signs the mail that it sends itself", spec.kind)
     } else {
-        format!("mail of {} stays on this machine", spec.kind)
+        format!("mail of the {} stays on this machine", spec.kind)
     }
 }
 
-/// The private keys that `dkim`, a table or a list of them, points to.
+/// The private keys in `dkim`, which is a table or a list of tables.
 fn dkim_keys(value: &toml::Value) -> impl Iterator<Item = &toml::Value> {
     let tables = match value {
         toml::Value::Array(tables) => tables.as_slice(),
@@ -258,12 +263,12 @@ fn dkim_keys(value: &toml::Value) -> impl Iterator<Item = &toml::Value> {
     tables.iter().filter_map(|table| table.get("key"))
 }
 
-/// Whether a key holds a secret, by its name.
+/// Whether a key's value is a secret, judged by the key's name.
 fn is_secret(key: &str) -> bool {
     ["password", "secret", "token", "api_key"].iter().any(|word| key.contains(word))
 }
 
-/// Whether a text is a URL with a password in it (RFC 3986 section 3.2.1).
+/// Whether a text is a URL that contains a password (RFC 3986 section 3.2.1).
 fn has_password(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);

@@ -1,31 +1,32 @@
-//! `[route]`: the provider that a recipient goes through first, and those that take over. Every
-//! name in it is a configured provider.
+//! `[route]`: the preferred provider of each recipient, and the order of failover. All names are
+//! configured providers.
 
 use super::keys;
 use super::section::Section;
 use crate::model::address::domain_to_ascii;
 use crate::model::error::Result;
 
-/// The policy of a run with several providers.
+/// The routing of a run with several providers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// Who takes over, in this order; without weights the first of them goes first.
+    /// The order of failover. Without weights the first provider is preferred.
     pub order: Vec<String>,
-    /// The shares by which recipients are split; empty where the order alone decides. Zero is for
-    /// failover alone.
+    /// The shares of the recipients; empty if only the order decides. A provider with weight zero
+    /// is used only for failover.
     pub weights: Vec<(String, u32)>,
-    /// First choices by receiving domain, in lowercase ASCII; they come before weights and order.
+    /// The preferred provider by receiving domain (in lowercase ASCII). Takes precedence over
+    /// weights and order.
     pub domains: Vec<(String, String)>,
-    /// The first choice of the canary; it comes before all others.
+    /// The preferred provider of the canary. Takes precedence over all other keys.
     pub canary: Option<String>,
-    /// The first choice of every recipient beyond the canary; it comes before domains, weights and
-    /// order.
+    /// The preferred provider of the recipients outside the canary. Takes precedence over domains,
+    /// weights and order.
     pub rest: Option<String>,
 }
 
 impl Route {
-    /// Every provider named, each once: those of the order, then those that are only a first
-    /// choice.
+    /// All providers, each once: first those of the order, then the others that are preferred for a
+    /// domain or cohort.
     pub(crate) fn providers(&self) -> Vec<&str> {
         let mut all: Vec<&str> = self.order.iter().map(String::as_str).collect();
         for name in self.domains.iter().map(|(_, name)| name).chain(&self.canary).chain(&self.rest)
@@ -43,7 +44,7 @@ impl Route {
         let known = |name: &str| match configured.contains(&name) {
             true => Ok(name.to_owned()),
             false if configured.is_empty() => {
-                Err(format!("there is no provider {name:?}, nor any other"))
+                Err(format!("there is no provider {name:?}; no provider is configured"))
             }
             false => {
                 Err(format!("there is no provider {name:?}; there are: {}", configured.join(", ")))
@@ -62,7 +63,7 @@ impl Route {
             if order.is_empty() {
                 return Err(section
                     .error(node, "route.order is empty")
-                    .hint(format!("write order = [\"{example}\"], or leave [route] out")));
+                    .hint(format!("write order = [\"{example}\"], or remove [route]")));
             }
         }
         if order.is_empty() && weights.is_empty() {
@@ -71,7 +72,7 @@ impl Route {
                 .error_on(section.line, "[route] says neither order nor weights")
                 .hint(hint));
         }
-        // A provider with a share takes over for the others, after those that the order names.
+        // Providers with a weight are also used for failover, after those in `order`.
         let more: Vec<String> = weights
             .iter()
             .map(|(name, _)| name.clone())
@@ -106,7 +107,7 @@ fn weights(
         let name = known(name).map_err(|why| {
             table
                 .error(node, format!("{}: {why}", table.name(name)))
-                .hint("name a provider of this file")
+                .hint("name a provider that this file configures")
         })?;
         let weight = table
             .number(&name, 0..=MOST)?

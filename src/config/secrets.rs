@@ -1,5 +1,5 @@
-//! Resolves secrets that the configuration points to: `{ env }`, `{ file }`, `{ command }`. The
-//! only reader of secrets, and no message made here ever holds one.
+//! Resolves secrets that the configuration refers to: `{ env }`, `{ file }`, `{ command }`. Only
+//! this module reads secrets, and none of its messages contains one.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::model::error::{Error, Result};
 use crate::provider::SecretSource;
 use crate::secret::Secret;
 
-/// The keys with which a secret is pointed to.
+/// The keys of a reference to a secret.
 pub(super) const SOURCES: [&str; 3] = ["env", "file", "command"];
 
 const WRITE: &str = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = \"...\" }";
@@ -23,7 +23,7 @@ const TLS_KEY: &str = "listen.tls_key";
 const MOST_BYTES: u64 = 64 * 1024;
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
-/// Resolves secrets relative to the configuration's directory.
+/// Resolves references relative to the configuration's directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Secrets {
     root: PathBuf,
@@ -31,7 +31,7 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// A resolver whose files and commands are relative to `root`.
+    /// A resolver for files and commands relative to `root`.
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, command_time: COMMAND_TIME }
     }
@@ -64,29 +64,30 @@ impl Secrets {
             }
             _ => return Err(wrong()),
         };
-        // Standard error and the terminal stay the person's, who may be asked for a passphrase.
+        // The command keeps standard error and the terminal, so that it can ask the operator for a
+        // passphrase.
         let child =
             command.current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let child = child.map_err(|e| {
             Error::usage(format!("{key}: the command cannot be started: {e}")).hint(
-                "name a program in PATH, or its path; it runs in the directory of mailbatch.toml",
+                "name a program in PATH, or give its path; the command runs in the directory of mailbatch.toml",
             )
         })?;
         text(key, "the command's output", self.output(key, child)?)
     }
 
-    /// Collects a command's output, for as long as it may take at most.
+    /// Collects a command's output. The command may take at most `command_time`.
     fn output(&self, key: &str, mut child: Child) -> Result<Vec<u8>> {
         let hint = "run it by hand to see what it says; it must print the secret and exit 0";
         let deadline = Instant::now() + self.command_time;
-        let stdout = child.stdout.take().expect("it was spawned with a pipe");
+        let stdout = child.stdout.take().expect("the child was spawned with a pipe");
         let (done, output) = mpsc::channel();
-        // The thread is left behind when a grandchild keeps the pipe open past the deadline; it
-        // holds nothing but the pipe.
+        // If a grandchild keeps the pipe open past the deadline, this thread remains. It holds
+        // nothing but the pipe.
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             let read = stdout.take(MOST_BYTES + 1).read_to_end(&mut bytes);
-            // The receiver is gone when the deadline has passed.
+            // Sending fails if the deadline has passed and the receiver is dropped.
             let _ = done.send(read.map(|_| bytes));
         });
         let late = || {
@@ -97,7 +98,7 @@ impl Secrets {
             .hint(hint)
         };
         let stop = |child: &mut Child| {
-            // It has ended by itself when these fail.
+            // Both calls fail only if the process has already exited.
             let _ = child.kill();
             let _ = child.wait();
         };
@@ -128,13 +129,13 @@ impl Secrets {
     }
 }
 
-/// The private key of the web endpoint's certificate, under the rules for secrets.
+/// The private key of the HTTP endpoint's certificate, checked like a secret.
 pub(crate) fn private_key(workspace: &Workspace, path: &Path) -> Result<Vec<u8>> {
     private(TLS_KEY, &workspace.shown(path), path, files::CERTIFICATES)
 }
 
-/// Up to `most` bytes of a secret's file, and one more where it is longer; refused where others can
-/// read or change it. `shown` is the path as it was written.
+/// Reads up to `most` bytes of a secret's file, plus one byte to show that it is longer. A file
+/// that other users can read or change is an error. `shown` is the path as configured.
 fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
     let cannot = |e: std::io::Error| {
         Error::usage(format!("{key}: {shown}: {e}"))
@@ -142,7 +143,7 @@ fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
     };
     let file = files::open(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::InvalidInput => Error::usage(format!("{key}: {shown}: {e}"))
-            .hint("name a file that holds the secret and nothing else"),
+            .hint("name a regular file that contains only the secret"),
         _ => cannot(e),
     })?;
     let about = file.metadata().map_err(cannot)?;
@@ -153,7 +154,7 @@ fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
         let is_ours = about.uid() == rustix::process::geteuid().as_raw() && !is_read_only(&file);
         let mend = match is_ours {
             true => format!("chmod 600 {shown}"),
-            false if key == TLS_KEY => "you cannot change its mode: copy it to a file of your own with mode 600, and name that".to_owned(),
+            false if key == TLS_KEY => "you cannot change its mode: copy it to a file of your own with mode 600, and use that file".to_owned(),
             false => format!("you cannot change its mode: write {{ command = \"cat '{shown}'\" }}"),
         };
         return Err(Error::usage(problem).hint(mend));
@@ -163,9 +164,9 @@ fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether only those can read a secret who are meant to, as far as its mode says: its owner; root
-/// and a group, as an orchestrator mounts it; or every user in this container, where the mount is
-/// read-only or under /run/secrets, and its mode cannot be changed.
+/// Whether the file's mode keeps the secret private. Allowed are: readable by the owner only; owned
+/// by root and readable by a group, as orchestrators mount secrets; readable by all users of a
+/// container, if the mount is read-only or under /run/secrets, where the mode cannot be changed.
 fn is_private(path: &Path, file: &File, owner: u32, mode: u32) -> bool {
     let others_can_write = mode & 0o022 != 0;
     let is_mounted = || {
@@ -197,7 +198,8 @@ impl SecretSource for Secrets {
     }
 }
 
-/// Where a secret comes from; refuses a literal one, and everything else that points nowhere.
+/// The source of a secret. A literal secret, or any other value that is not a reference, is an
+/// error.
 pub(super) fn source_of<'v>(
     key: &str,
     value: &'v toml::Value,
@@ -220,9 +222,8 @@ fn environment(key: &str, name: &str) -> Result<String> {
                 .hint(format!("export {name}=... before mailbatch starts")));
         }
         Err(std::env::VarError::NotUnicode(_)) => {
-            return Err(
-                Error::usage(format!("{key}: {name} is not UTF-8")).hint("store it as UTF-8")
-            );
+            return Err(Error::usage(format!("{key}: {name} is not UTF-8"))
+                .hint("store the secret as UTF-8"));
         }
     };
     not_empty(key, name, value)
@@ -234,10 +235,10 @@ fn text(key: &str, from: &str, bytes: Vec<u8>) -> Result<String> {
             "{key}: {from} is longer than {} KiB",
             MOST_BYTES / 1024
         ))
-        .hint("it should hold the secret and nothing else"));
+        .hint("the source must contain only the secret"));
     }
     let mut text = String::from_utf8(bytes).map_err(|_| {
-        Error::usage(format!("{key}: {from} is not UTF-8")).hint("store it as UTF-8")
+        Error::usage(format!("{key}: {from} is not UTF-8")).hint("store the secret as UTF-8")
     })?;
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     not_empty(key, from, text)
@@ -245,7 +246,7 @@ fn text(key: &str, from: &str, bytes: Vec<u8>) -> Result<String> {
 
 fn not_empty(key: &str, from: &str, text: String) -> Result<String> {
     if text.is_empty() {
-        Err(Error::usage(format!("{key}: {from} is empty")).hint("it should hold the secret"))
+        Err(Error::usage(format!("{key}: {from} is empty")).hint("it must contain the secret"))
     } else {
         Ok(text)
     }

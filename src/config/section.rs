@@ -1,16 +1,16 @@
-//! Typed reading of one table: each key is asked for by name, each refusal names file, line and the
-//! fix.
+//! Typed access to one table of the configuration. Each key is read by name, and each error has
+//! file, line and fix.
 
 use super::document::{Content, Document, Node, Table};
 use crate::model::error::{Error, Result};
 
-/// One table of the configuration while it is read.
+/// A table of the configuration, while it is read.
 #[derive(Clone, Debug)]
 pub(super) struct Section<'a> {
     file: &'a str,
-    /// As in `providers.relay`; empty for the file itself.
+    /// The table's full name, such as `providers.relay`; empty for the whole file.
     path: String,
-    /// Where the table begins.
+    /// The line of the table's heading.
     pub(super) line: usize,
     pub(super) table: &'a Table,
 }
@@ -20,7 +20,7 @@ impl<'a> Section<'a> {
         Self { file: &document.name, path: String::new(), line: 1, table: &document.root }
     }
 
-    /// The key's full name, as in `providers.relay.rate`.
+    /// A key's full name, such as `providers.relay.rate`.
     pub(super) fn name(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
@@ -33,12 +33,13 @@ impl<'a> Section<'a> {
         Error::usage(format!("{}:{line}: {what}", self.file))
     }
 
-    /// The refusal of what mailbatch will know one day.
+    /// The error for a key that a later version of mailbatch may support.
     pub(super) fn not_built(&self, node: &Node, what: &str, instead: &str) -> Error {
         self.error(node, format!("{what} is known, but not built yet")).hint(instead)
     }
 
-    /// Refuses every key that is not `known`, with a suggestion; those in `not_built` by saying so.
+    /// Refuses every key that is not in `known`, with a suggestion. Keys in `not_built` are refused
+    /// as not built yet.
     pub(super) fn check_keys(&self, known: &[&str], not_built: &[&str]) -> Result<()> {
         for (key, node) in self.table.iter() {
             if not_built.contains(&key) {
@@ -82,7 +83,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Every table under this one, for tables whose keys are names.
+    /// All tables inside this one, for tables whose keys are names.
     pub(super) fn sections(&self) -> Result<Vec<(&'a str, Section<'a>)>> {
         let mut all = Vec::new();
         for (key, _) in self.table.iter() {
@@ -91,7 +92,7 @@ impl<'a> Section<'a> {
         Ok(all)
     }
 
-    /// The text under `key`; `example` is shown where something else stands.
+    /// The string under `key`. The error for another type shows `example`.
     pub(super) fn text(&self, key: &str, example: &str) -> Result<Option<&'a str>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         match &node.content {
@@ -102,7 +103,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The value of the text under `key`.
+    /// The string under `key`, parsed as `T`.
     pub(super) fn read<T>(
         &self,
         key: &str,
@@ -110,14 +111,14 @@ impl<'a> Section<'a> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>> {
         let Some(text) = self.text(key, example)? else { return Ok(None) };
-        let node = self.get(key).expect("the text was read from it");
+        let node = self.get(key).expect("the text was parsed from this node");
         parse(text).map(Some).map_err(|why| {
             self.error(node, format!("{}: {why}", self.name(key)))
                 .hint(format!("write {key} = \"{example}\""))
         })
     }
 
-    /// The values of the array of texts under `key`; `None` where the key is absent.
+    /// The strings in the array under `key`, parsed as `T`; `None` if the key is absent.
     pub(super) fn read_all<T>(
         &self,
         key: &str,
@@ -139,7 +140,7 @@ impl<'a> Section<'a> {
         items.iter().enumerate().map(read).collect::<Result<_>>().map(Some)
     }
 
-    /// The whole number under `key`, if it is within `range`.
+    /// The integer under `key`, which must be in `range`.
     pub(super) fn number(
         &self,
         key: &str,
@@ -168,7 +169,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The word of `known` that was most likely meant.
+/// The name in `known` that is most similar to `word`.
 fn suggestion<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
     let typed = typed.to_lowercase().replace('-', "_");
     let nearest = known

@@ -1,5 +1,5 @@
-//! The settings as `config show` prints them: each with its value and where that was read. Secrets
-//! appear as what they point to.
+//! The settings as `config show` prints them: each with its value and its origin. For a secret, the
+//! value is its source.
 
 use clap::CommandFactory;
 
@@ -7,17 +7,18 @@ use super::document::{Content, Table};
 use super::provider::{ProviderConfig, RetryPolicy};
 use super::tables::CanarySettings;
 
-/// One effective setting.
+/// One setting in force.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Shown {
-    /// As in `providers.relay.rate`, or `--rate` for one that the environment gives to a flag.
+    /// The key, such as `providers.relay.rate`, or a flag such as `--rate` that an environment
+    /// variable sets.
     pub key: String,
     pub value: String,
     /// `mailbatch.toml:12`, `environment MAILBATCH_RATE`, or `default`.
     pub origin: String,
 }
 
-/// What the configuration says, in its order.
+/// The settings in the configuration file, in file order.
 pub(super) fn written(file: &str, table: &Table) -> Vec<Shown> {
     let mut all = Vec::new();
     walk(file, "", table, &mut all);
@@ -44,8 +45,7 @@ fn walk(file: &str, path: &str, table: &Table, all: &mut Vec<Shown>) {
     }
 }
 
-/// A secret's source; the text of a command is left out, because an argument in it may be secret
-/// too.
+/// The source of a secret. A command's text is omitted, because it may contain a secret.
 fn pointer(table: &Table) -> String {
     match table.to_toml().iter().next() {
         Some((source, _)) if source == "command" => "{ command = … }".to_owned(),
@@ -54,7 +54,7 @@ fn pointer(table: &Table) -> String {
     }
 }
 
-/// The defaults of everything that was not written.
+/// The defaults of all settings that are not written.
 pub(super) fn defaults(written: &[Shown], providers: &[(String, ProviderConfig)]) -> Vec<Shown> {
     let retry = RetryPolicy::default();
     let mut all = Vec::new();
@@ -80,7 +80,7 @@ pub(super) fn defaults(written: &[Shown], providers: &[(String, ProviderConfig)]
     all
 }
 
-/// The flags of `send` that the environment sets.
+/// The flags of `send` that environment variables set.
 pub(super) fn environment() -> Vec<Shown> {
     let cli = crate::cli::Cli::command();
     let Some(send) = cli.find_subcommand("send") else { return Vec::new() };

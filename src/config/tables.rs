@@ -19,23 +19,24 @@ use crate::model::literal::{CanarySize, Percent, parse_wait};
 use crate::model::outcome::Kind;
 use crate::model::pause::PauseRule;
 
-/// `[list]`: the names of columns, and how lists are read where no flag says it.
+/// `[list]`: columns, and how lists are read unless a flag overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListSettings {
-    /// The column with the address; guessed when absent.
+    /// The address column; detected if absent.
     pub email: Option<String>,
-    /// The column with the recipient's key; never guessed.
+    /// The column with the recipient's key; never detected.
     pub id: Option<String>,
-    /// How lists are written; found by name and content when absent.
+    /// The lists' format; detected by name and content if absent.
     pub format: Option<Format>,
-    /// The label of their encoding; found when absent, and refused where it can only be guessed.
+    /// The label of the lists' encoding. If absent, detected; an encoding that is only a guess is
+    /// refused.
     pub encoding: Option<String>,
-    /// The byte between the fields of CSV lists; found when absent.
+    /// The delimiter of CSV lists; detected if absent.
     pub delimiter: Option<u8>,
-    /// How many lines stand before the header of CSV lists; found when absent.
+    /// How many lines to skip before the header of CSV lists; detected if absent.
     pub skip_lines: Option<u64>,
-    /// The time zone in which `{date}`, `{week}` and `{month}` of a campaign's name are filled in;
-    /// the host's when absent.
+    /// The time zone for `{date}`, `{week}` and `{month}` in a campaign's name; the host's if
+    /// absent.
     pub zone: Option<jiff::tz::TimeZone>,
 }
 
@@ -44,39 +45,39 @@ pub(crate) struct ListSettings {
 pub(crate) struct CanarySettings {
     /// `None` for no canary.
     pub size: Option<CanarySize>,
-    /// `None`: ask on a terminal, continue elsewhere.
+    /// `None`: ask on a terminal, continue otherwise.
     pub then: Option<Then>,
-    /// The largest share of attempted recipients that may have failed, 5% by default.
+    /// The largest share of attempted recipients that may fail, 5% by default.
     pub max_failed: Percent,
-    /// The largest share of accepted recipients that may have bounced, 2% by default.
+    /// The largest share of accepted recipients that may bounce, 2% by default.
     pub max_bounced: Percent,
-    /// The largest share of accepted recipients that may have complained, 0.1% by default.
+    /// The largest share of accepted recipients that may complain, 0.1% by default.
     pub max_complained: Percent,
-    /// How long bounces and complaints are waited for. `None`: 15 minutes where something reports
-    /// them, else not at all.
+    /// How long to wait for bounces and complaints. `None`: 15 minutes if a source reports them,
+    /// otherwise no wait.
     pub wait: Option<Duration>,
-    /// How long complaints are waited for, where that is another time.
+    /// How long to wait for complaints, if different from `wait`.
     pub wait_complained: Option<Duration>,
-    /// How far the canary may grow by itself while it cannot tell; `None` for not at all.
+    /// How large an inconclusive canary may grow automatically; `None` for no growth.
     pub extend: Option<CanarySize>,
-    /// What it must be judged by, where that is said.
+    /// The evidence that the canary needs, if configured.
     pub require: Option<CanaryRequires>,
-    /// In every canary, if they are in the list.
+    /// Addresses that are in every canary, if the list contains them.
     pub always: Vec<Address>,
 }
 
-/// What a canary is judged by at the least.
+/// The minimum evidence for a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CanaryRequires {
     /// The provider's replies are enough.
     Replies,
-    /// Where nothing reports bounces, the canary waits for a person instead of passing.
+    /// If nothing reports bounces, the canary waits for a decision instead of passing.
     Bounces,
 }
 
 impl Default for CanarySettings {
     fn default() -> Self {
-        let percent = |percent| Percent::new(percent).expect("it is between 0 and 100");
+        let percent = |percent| Percent::new(percent).expect("the value must be between 0 and 100");
         Self {
             size: None,
             then: None,
@@ -92,7 +93,7 @@ impl Default for CanarySettings {
     }
 }
 
-/// `[message]` with `file` made absolute; everything else is as written.
+/// Reads `[message]` and makes `file` absolute; all other keys stay as written.
 pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml::Table> {
     let Some(section) = root.section("message")? else { return Ok(toml::Table::new()) };
     section.check_keys(&keys::names(keys::MESSAGE), &["mjml"])?;
@@ -112,7 +113,7 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
     let mut table = section.table.to_toml();
     if let Some(file) = section.text("file", "welcome.md")? {
         if file.ends_with(".mjml") {
-            let node = section.get("file").expect("the text was read from it");
+            let node = section.get("file").expect("the text was parsed from this node");
             return Err(section.not_built(
                 node,
                 "an .mjml message",
@@ -145,7 +146,9 @@ pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
 
 fn zone(text: &str) -> std::result::Result<jiff::tz::TimeZone, String> {
     jiff::tz::TimeZone::get(text).map_err(|_| {
-        format!("{text:?} is no time zone of the IANA database, as Europe/Berlin and UTC are")
+        format!(
+            "{text:?} is no time zone of the IANA database; use a name such as Europe/Berlin or UTC"
+        )
     })
 }
 
@@ -185,7 +188,7 @@ pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {
         size: size(&section, "size")?,
         then: section.read("then", "ask", |text| {
             Then::from_str(text, false)
-                .map_err(|_| format!("{text:?} is none of ask, continue, stop"))
+                .map_err(|_| format!("{text:?} is not one of ask, continue, stop"))
         })?,
         max_failed: section.read("max_failed", "5%", str::parse)?.unwrap_or(default.max_failed),
         max_bounced: section.read("max_bounced", "2%", str::parse)?.unwrap_or(default.max_bounced),
@@ -222,7 +225,7 @@ fn wait(section: &Section<'_>, key: &str) -> Result<Option<Duration>> {
     }
 }
 
-/// `[pause]`: what stops mail while the rest goes out.
+/// `[pause]`: the rules that stop a run while the rest is sent.
 pub(super) fn pause(root: &Section<'_>) -> Result<Vec<PauseRule>> {
     let Some(section) = root.section("pause")? else { return Ok(Vec::new()) };
     section.check_keys(&keys::names(keys::PAUSE), &[])?;

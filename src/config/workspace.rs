@@ -1,5 +1,5 @@
-//! Where things are: the directory commands start in, the workspace around it, its configuration
-//! and its state.
+//! The paths of a workspace: the start directory, the workspace's root, its configuration and its
+//! state directory.
 
 use std::path::{Path, PathBuf};
 
@@ -7,26 +7,27 @@ use crate::cli::Globals;
 use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
-/// The configuration's usual name.
+/// The default name of the configuration file.
 pub(crate) const FILE_NAME: &str = "mailbatch.toml";
-/// The state directory, under the workspace's.
+/// The name of the state directory, inside the workspace's root.
 const STATE_DIR: &str = ".mailbatch";
 
-/// A directory with a configuration.
+/// The directory of a configuration, and the paths that depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Workspace {
-    /// The configuration's directory; paths in the configuration are relative to it.
+    /// The directory of the configuration. Paths in the configuration are relative to it.
     pub root: PathBuf,
     pub config_file: PathBuf,
-    /// Ledger, reports, outbox: `.mailbatch` under the root. Not made here.
+    /// The directory for ledger, reports and outbox: `.mailbatch` under the root. It is not created
+    /// here.
     pub state_dir: PathBuf,
-    /// What paths on the command line are relative to.
+    /// The directory to which paths on the command line are relative.
     pub start_dir: PathBuf,
 }
 
 impl Workspace {
-    /// Finds the workspace: the one of `-c`, else the nearest directory upwards with a
-    /// `mailbatch.toml`. Exit 2 if there is none.
+    /// Finds the workspace: from `-c`, else from the nearest `mailbatch.toml` in this directory or
+    /// above. Exit 2 if there is none.
     pub(crate) fn find(globals: &Globals) -> Result<Self> {
         let start_dir = start_dir(globals)?;
         let config_file = match &globals.config {
@@ -37,16 +38,16 @@ impl Workspace {
                 .find(|file| file.is_file())
                 .ok_or_else(|| {
                     Error::usage(format!("no {FILE_NAME} here or above"))
-                        .hint("`mailbatch config init` makes one, -C DIR looks elsewhere")
+                        .hint("create one with `mailbatch config init`, or name another directory with -C DIR")
                 })?,
         };
         let root = config_file.parent().unwrap_or(&start_dir).to_path_buf();
         Ok(Self { state_dir: root.join(STATE_DIR), root, config_file, start_dir })
     }
 
-    /// The workspace that the configuration belongs to as well: where it is a link, the directory
-    /// of a file that it leads to and that has a ledger. The workspace stays where the link lies,
-    /// because what it leads to may move at each update.
+    /// Another workspace with the same configuration, if the configuration is a symbolic link: the
+    /// directory of a link target that has a ledger. The workspace itself stays at the link,
+    /// because the target may move with each update.
     pub(crate) fn behind_link(&self) -> Option<PathBuf> {
         const MOST_LINKS: usize = 40;
         let here = std::fs::canonicalize(&self.root).ok()?;
@@ -61,23 +62,23 @@ impl Workspace {
         None
     }
 
-    /// A path from the configuration.
+    /// Resolves a path from the configuration.
     pub(crate) fn path_from_config(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)
     }
 
-    /// A path from the command line.
+    /// Resolves a path from the command line.
     pub(crate) fn path_from_arguments(&self, path: impl AsRef<Path>) -> PathBuf {
         self.start_dir.join(path)
     }
 
-    /// A path as messages show it: short when it lies below the directory the command started in.
+    /// A path for messages: relative if it is below the start directory.
     pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.start_dir).unwrap_or(path).shown()
     }
 }
 
-/// The directory `-C` names, or the current one; exit 2 if it is none.
+/// The directory of `-C`, or the current one. Exit 2 if it is not a directory.
 pub(crate) fn start_dir(globals: &Globals) -> Result<PathBuf> {
     let typed = globals.directory.as_deref().unwrap_or(Path::new("."));
     let dir = std::fs::canonicalize(typed).map_err(|e| {
