@@ -1,4 +1,4 @@
-//! `mailbatch check`: everything `send` would refuse, found without sending. Writes
+//! `mailbatch check`: finds everything that `send` would refuse, without sending. Writes
 //! LIST.rejected.csv.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::run::providers::{self, Waived};
 
 use crate::input::{Filter, Kind, ReadAs};
 use crate::ledger::{PlannedRow, Standing};
-use crate::message::MessageSource;
+use crate::message::{Message, MessageSource};
 use crate::model::address::{Address, Note};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
@@ -25,23 +25,15 @@ use crate::run::console::say;
 use crate::run::context::Context;
 use crate::suppression::{Places, Suppressions};
 
-/// Runs the command. Exit 4 when a send would refuse the list, 14 when it would because of what
-/// earlier runs sent.
+/// Runs the command. Exit 4 if `send` would refuse the list, 14 if it would refuse because of
+/// earlier runs.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
     let (mut message, source) = context.message(&args.message)?;
-    providers::check(
-        &context,
-        &context.settings.chosen(args.target.provider.as_deref())?,
-        &mut message,
-        Waived {
-            is_sandboxed: false,
-            examples: args.allow_example,
-            unsubscribe: args.allow_no_unsubscribe,
-        },
-    )?;
+    check_provider(&context, args, &mut message)?;
     let mut lists = lists(&context, &args.list.lists, &args.list.reading, args.list.email.clone());
-    // All that can be found is found first; the guess is refused at the end.
+    // Accept a guessed encoding here, so that all other findings are reported; it is refused at the
+    // end.
     lists.options.accept_guess = true;
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let rejected_to = match &args.rejected {
@@ -97,15 +89,11 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         }
         None => None,
     };
-    let written = write_rejected(&context, args, &survey, rejected, (&own, rejected_to.as_ref())).unwrap_or_else(|error| {
-        // The rows are in the list, and their number is printed.
-        let why = error.to_string();
-        context.warn(&format!(
-            "warning: {}; the counts are complete; --rejected FILE writes the bad rows to another place",
-            why.lines().next().unwrap_or_default()
-        ));
-        Vec::new()
-    });
+    let written = write_rejected(&context, args, &survey, rejected, (&own, rejected_to.as_ref()))
+        .unwrap_or_else(|error| {
+            warn_of_unwritten(&context, &error);
+            Vec::new()
+        });
     context.warn_of_unwritable_suppressions();
     let lines = table(&survey, &odd, foreseen.as_ref());
     print(&context, &survey, &written, lines, (&suppressions, &odd))?;
@@ -120,11 +108,31 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     foreseen.and_then(|foreseen| foreseen.refusal).map_or(Ok(Exit::OK), Err)
 }
 
-/// Addresses that are legal and often a mistake: how many of each kind, and where the first ones
-/// are.
+/// Finds what the providers cannot express or what may not be sent, as `send` does.
+fn check_provider(context: &Context, args: &CheckArgs, message: &mut Message) -> Result<()> {
+    let chosen = context.settings.chosen(args.target.provider.as_deref())?;
+    let waived = Waived {
+        is_sandboxed: false,
+        examples: args.allow_example,
+        unsubscribe: args.allow_no_unsubscribe,
+    };
+    providers::check(context, &chosen, message, waived)
+}
+
+/// Warns that the bad rows were not written. An error is not necessary: these rows are still in the
+/// list, and their number is printed.
+fn warn_of_unwritten(context: &Context, error: &Error) {
+    let why = error.to_string();
+    context.warn(&format!(
+        "warning: {}; the counts are complete; use --rejected FILE to write the bad rows to another file",
+        why.lines().next().unwrap_or_default()
+    ));
+}
+
+/// Valid but suspicious addresses: how many of each kind, and the places of the first ones.
 type Odd = BTreeMap<&'static str, (u64, Vec<String>)>;
 
-/// Counts addresses that are legal and often a mistake.
+/// Counts a row whose address is valid but suspicious.
 fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut Odd) {
     const PLACES: usize = 3;
     if row.key.is_empty() {
@@ -160,7 +168,7 @@ fn report_row(row: PlannedRow) -> ReportRow {
     }
 }
 
-/// Where `--rejected` writes; exit 2 for a place that is unfit, before the list is read.
+/// The file for `--rejected`. Exit 2 before the list is read if the file cannot be written.
 async fn place_of_rejected(
     context: &Context,
     args: &CheckArgs,
@@ -173,14 +181,14 @@ async fn place_of_rejected(
     let target = target(context, "--rejected", path, &own)?;
     target.try_out().map_err(|e| {
         Error::usage(format!("--rejected {}: cannot be written there: {e}", path.shown()))
-            .hint("name a file in a directory that you can write to")
+            .hint("choose a file in a directory that you can write to")
     })?;
     Ok(target)
 }
 
-/// One file beside each list that has rejected rows; for standard input, in the directory the
-/// command started in. Where another place is named, one file for all lists, also when no row is
-/// bad: an older one there would be taken for today's.
+/// Writes the rejected rows. By default each list that has any gets a file next to it; those of
+/// standard input go into the start directory. With `--rejected` one file is written for all lists,
+/// even if no row is bad, so that an old file is not mistaken for the current one.
 fn write_rejected(
     context: &Context,
     args: &CheckArgs,
@@ -213,7 +221,10 @@ fn write_rejected(
         name.push(".rejected.csv");
         let path = PathBuf::from(name);
         if is_in_place(&context.settings.workspace.path_from_arguments(&path)) {
-            return Err(Error::usage(format!("{} is not a regular file", path.shown())));
+            return Err(Error::usage(format!(
+                "{} is not a regular file; use --rejected to write the bad rows elsewhere",
+                path.shown()
+            )));
         }
         let target = target(context, "the file of bad rows,", &path, own)?;
         let mut file =
@@ -224,7 +235,7 @@ fn write_rejected(
     Ok(written)
 }
 
-/// One kind of finding: how many, the first places, and one fix.
+/// One kind of finding: its count, its first places, and one fix.
 struct Line {
     rule: &'static str,
     what: String,
@@ -236,7 +247,7 @@ struct Line {
 impl Line {
     fn text(&self) -> String {
         let more = if self.count > self.places.len() as u64 { ", …" } else { "" };
-        // What is about the list as a whole has no place.
+        // A finding about the whole list has no places.
         let places = if self.places.is_empty() {
             String::new()
         } else {
@@ -251,8 +262,8 @@ impl Line {
     }
 }
 
-/// Everything that was found, by kind: what earlier runs keep a send from, what keeps rows from
-/// being mailed, what reading changed, and what is legal and often a mistake.
+/// All findings by kind: reasons to refuse the send that lie in earlier runs, invalid rows, changes
+/// made while reading, and suspicious addresses.
 fn table(survey: &Survey, odd: &Odd, foreseen: Option<&Foreseen>) -> Vec<Line> {
     let whole = foreseen.into_iter().map(|f| Line {
         rule: f.rule,
@@ -289,13 +300,13 @@ fn table(survey: &Survey, odd: &Odd, foreseen: Option<&Foreseen>) -> Vec<Line> {
             what: "addresses under canary.always are not in the list and are not mailed".to_owned(),
             count: survey.always_missing as u64,
             places: vec!["mailbatch.toml".to_owned()],
-            fix: "add them to the list, or take them out of canary.always".to_owned(),
+            fix: "add them to the list, or remove them from canary.always".to_owned(),
         });
     }
     lines
 }
 
-/// How to mend what is legal and often a mistake.
+/// The fix for suspicious addresses of one kind.
 fn odd_fix(what: &str) -> &'static str {
     if what == Note::NoDot.as_str() {
         return "correct the addresses, or remove the rows; nothing to do where a local network delivers them";
@@ -303,11 +314,11 @@ fn odd_fix(what: &str) -> &'static str {
     if [Note::OneLetter, Note::Invalid].iter().any(|note| what == note.as_str()) {
         return "correct the addresses, or remove the rows";
     }
-    "nothing to do if these people asked for the mail"
+    "no change is needed if these recipients asked for the mail"
 }
 
-/// Addresses and entries that had invisible characters at an end, for JSON; the text output has a
-/// sentence for them.
+/// The entries with invisible characters at an end, for the JSON output. The text output reports
+/// them in a sentence of its own.
 fn unseen_ends(context: &Context, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
     let kind = Kind::UnseenEnds;
     let line = |rule, count, places| Line {
@@ -328,7 +339,7 @@ fn unseen_ends(context: &Context, survey: &Survey, suppressions: &Suppressions) 
             .then(|| line("suppression_unseen_ends", unseen.count, places(unseen)));
         let odd = (odd.count > 0).then(|| Line {
             what: "entries that may be cut off or misspelt".to_owned(),
-            fix: "correct the entries; nothing to do where they name who was meant".to_owned(),
+            fix: "correct the entries; no change is needed if they are as intended".to_owned(),
             ..line("suppression_odd", odd.count, places(odd))
         });
         unseen.into_iter().chain(odd)
@@ -336,7 +347,7 @@ fn unseen_ends(context: &Context, survey: &Survey, suppressions: &Suppressions) 
     in_lists.into_iter().chain(in_files).collect()
 }
 
-/// How each list is read that is not UTF-8, for people.
+/// One line for each list whose encoding is not UTF-8, for the text output.
 fn encodings_in_words(survey: &Survey) -> String {
     let mut text = String::new();
     for (list, read_as) in
@@ -403,7 +414,7 @@ fn print(
     }
     text.push_str(&format!("  {:>9}  rows in\n", survey.rows()));
     if survey.filtered > 0 {
-        text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
+        text.push_str(&format!("  {:>9}  more excluded by --where\n", survey.filtered));
     }
     for line in &lines {
         text.push_str(&line.text());

@@ -1,5 +1,5 @@
-//! `config`: makes a workspace, checks its configuration, shows the settings in force. Overwrites
-//! nothing.
+//! `mailbatch config`: creates a workspace, checks its configuration, shows the settings in force.
+//! Existing files are never overwritten.
 
 mod sample;
 
@@ -16,7 +16,7 @@ use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 use crate::run::console::say;
 
-/// Runs one of the `config` commands.
+/// Runs a `config` subcommand.
 pub(crate) fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {
     match command {
         ConfigCommand::Init { dir, list, email } => {
@@ -27,10 +27,9 @@ pub(crate) fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Writ
     }
 }
 
-/// Writes a commented configuration, a sample message and an empty suppression file into `dir`, or
-/// the directory the command started in; for a list, and its column with the addresses, if that is
-/// named, with that list's columns. A configuration that is there already is refused (exit 2), the
-/// other two are kept.
+/// Writes a commented configuration, a sample message and an empty suppression file into `dir`, by
+/// default the start directory. With a list the sample uses its columns. An existing configuration
+/// is an error (exit 2); an existing message or suppression file is kept.
 pub(crate) fn init(
     globals: &Globals,
     dir: Option<&Path>,
@@ -43,12 +42,12 @@ pub(crate) fn init(
     let dir = base.join(dir.unwrap_or(Path::new("")));
     std::fs::create_dir_all(&dir).map_err(|e| {
         Error::usage(format!("{}: {e}", dir.shown()))
-            .hint("name a directory in which you may write")
+            .hint("choose a directory that you can write to")
     })?;
     let configuration = dir.join(FILE_NAME);
     if !create(&configuration, mode, &text)? {
         return Err(Error::usage(format!("{}: there is one already", configuration.shown()))
-            .hint("edit it, or name another directory"));
+            .hint("edit this file, or choose another directory"));
     }
     let mut summary = format!("wrote {}\n", configuration.shown());
     let (mut wrote, mut kept) = (vec![configuration], Vec::new());
@@ -59,7 +58,7 @@ pub(crate) fn init(
         summary.push_str(&format!("{word} {}\n", path.shown()));
         files.push(path);
     }
-    summary.push_str("it sends no mail: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
+    summary.push_str("The configured provider is a sandbox and sends no mail. Before you send real mail, change everything marked CHANGE.\n");
     summary.push_str(&format!(
         "next: mailbatch check {}\n",
         list.map_or("LIST".into(), Path::to_string_lossy)
@@ -78,10 +77,11 @@ pub(crate) fn init(
     Ok(Exit::OK)
 }
 
-/// Makes a file; `false` when there is one.
+/// Creates a file; returns `false` if it exists.
 fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
     let cannot = |e: std::io::Error| {
-        Error::usage(format!("{}: {e}", path.shown())).hint("name a directory you can write to")
+        Error::usage(format!("{}: {e}", path.shown()))
+            .hint("choose a directory that you can write to")
     };
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(cannot),
@@ -90,8 +90,8 @@ fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
     }
 }
 
-/// Reads the configuration, resolves every provider's secrets, and looks for the files it names:
-/// exit 2 for the configuration, 4 for a missing message or suppression file.
+/// Reads the configuration, resolves the secrets of all providers, and opens the files it names.
+/// Exit 2 for an error in the configuration, 4 for a missing message or suppression file.
 pub(crate) fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Result<Exit> {
     let settings = Settings::load(globals, env)?;
     settings.provider(settings.providers.first().map(|(name, _)| name.as_str()))?;
@@ -111,7 +111,7 @@ pub(crate) fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write
             )
             .map_err(|e| {
                 Error::refused(format!("{}: {e}", settings.workspace.shown(path)))
-                    .hint(format!("make the file, or mend {key}"))
+                    .hint(format!("create the file, or correct {key}"))
             })?;
     }
     if globals.json {
@@ -128,7 +128,7 @@ pub(crate) fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write
     Ok(Exit::OK)
 }
 
-/// Prints every setting in force, one a line; with `--json` as NDJSON.
+/// Prints every setting in force, one per line; with `--json` as NDJSON.
 pub(crate) fn show(
     globals: &Globals,
     env: Option<&str>,
@@ -146,7 +146,7 @@ pub(crate) fn show(
     for setting in &shown {
         let line = format!("{} = {}", setting.key, setting.value);
         if globals.json {
-            text.push_str(&serde_json::to_string(setting).expect("three texts are always JSON"));
+            text.push_str(&serde_json::to_string(setting).expect("strings always serialize"));
         } else if origin {
             text.push_str(&format!("{line:width$}  # {}", setting.origin));
         } else {

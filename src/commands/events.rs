@@ -1,4 +1,4 @@
-//! `mailbatch events`: what comes back is taken in and listed.
+//! `mailbatch events`: records and lists feedback about sent mail.
 
 pub(crate) mod cursor;
 mod poll;
@@ -27,10 +27,10 @@ use crate::run::console::say;
 use crate::run::context::Context;
 use crate::suppression;
 
-/// How many events are written down in one go, and how many messages wait to be.
+/// How many events are written in one batch, and how many parsed messages may wait.
 const AT_ONCE: usize = 256;
 
-/// Runs one of the commands.
+/// Runs an `events` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &EventsArgs) -> Result<Exit> {
     match &args.command {
         EventsCommand::Ingest(ingest) => self::ingest(globals, args.env.as_deref(), ingest).await,
@@ -39,7 +39,7 @@ pub(crate) async fn run(globals: &Globals, args: &EventsArgs) -> Result<Exit> {
     }
 }
 
-/// What was read.
+/// Counts of what was read and recorded.
 #[derive(Debug, Default)]
 struct Counts {
     messages: u64,
@@ -68,7 +68,7 @@ impl Counts {
         self.doubted += u64::from(seen.doubted);
     }
 
-    /// The lines that say what came of reading so many things, called by their one and their many.
+    /// A summary of `read` items; `one` and `many` are the singular and plural of their name.
     fn text(&self, one: &str, many: &str, read: u64, dry_run: bool) -> String {
         let words: Vec<String> =
             self.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
@@ -93,7 +93,7 @@ impl Counts {
         ));
         if self.doubted > 0 {
             text.push_str(&format!(
-                "{} would have suppressed people that this workspace never mailed; --any-recipient believes such mail\n",
+                "{} are about recipients that this workspace never mailed and suppressed none of them; use --any-recipient to suppress these too\n",
                 self.doubted
             ));
         }
@@ -107,7 +107,7 @@ impl Counts {
     }
 }
 
-/// Where events go.
+/// Records events in the ledger.
 struct Intake {
     context: Context,
     ledger: std::sync::Arc<dyn Ledger>,
@@ -130,8 +130,8 @@ impl Intake {
         Ok(())
     }
 
-    /// An export names its kind of provider: where the configuration has one of that kind, it is
-    /// meant, so that what its webhook reported is known to be the same.
+    /// An exported event names only the kind of its provider. If exactly one configured provider
+    /// has that kind, its name is used, so that an event already received by webhook is recognized.
     fn name_provider(&self, event: &mut Event) {
         let mut of_kind = self
             .context
@@ -144,7 +144,7 @@ impl Intake {
         }
     }
 
-    /// Appends what was learned to the first suppression file.
+    /// Appends newly learned suppressions to the first suppression file.
     async fn file(&self) -> Result<()> {
         static WARNED: std::sync::Once = std::sync::Once::new();
         let settings = &self.context.settings;
@@ -152,13 +152,13 @@ impl Intake {
             && let Err(error) =
                 file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await
         {
-            // What the file cannot take stays in the ledger, which is asked before anybody is
-            // mailed.
+            // A suppression that the file cannot store stays in the ledger, and every send checks
+            // the ledger.
             let Some(why) = suppression::unwritable(file) else { return Err(error) };
             let shown = settings.workspace.shown(file);
             WARNED.call_once(|| {
                 self.context
-                    .warn(&format!("warning: suppression file {shown} cannot be written ({why}): what was learned is kept in the ledger alone"));
+                    .warn(&format!("warning: suppression file {shown} cannot be written ({why}): new suppressions are stored only in the ledger"));
             });
         }
         Ok(())
@@ -183,7 +183,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
         for (path, shown) in &paths {
             let going = each_letter(path, shown, &mut |letter| {
                 let parsed = letter.raw.as_deref().ok().map(read);
-                // What was read is no longer needed, and may be large.
+                // The raw message is not needed again and may be large.
                 let letter = Letter { raw: letter.raw.map(|_| Vec::new()), ..letter };
                 sender.blocking_send((letter, parsed)).is_ok()
             });
@@ -223,7 +223,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     Ok(if counts.unreadable + counts.left_out > 0 { Exit::RETRYABLE } else { Exit::OK })
 }
 
-/// What a message or a provider's JSON object reports.
+/// Parses a mail message or a provider's JSON object.
 fn read(raw: &[u8]) -> Parsed {
     if raw.first() != Some(&b'{') {
         return mail::read(raw, Timestamp::now());
@@ -231,7 +231,7 @@ fn read(raw: &[u8]) -> Parsed {
     read_export(raw, Timestamp::now()).map_or_else(Parsed::Nothing, Parsed::Events)
 }
 
-/// The events of a letter, or why there are none.
+/// The events in a letter, or the reason why it has none.
 fn tally(
     letter: &Letter,
     parsed: Option<Parsed>,
@@ -240,7 +240,7 @@ fn tally(
     if let Err(why) = &letter.raw {
         counts.unreadable += 1;
         eprintln_quietly(&format!(
-            "mailbatch: {}: cannot be read: {why}; the rest goes on",
+            "mailbatch: {}: cannot be read: {why}; continuing with the other files",
             clean(&letter.file)
         ));
         return Err(format!("cannot be read: {why}"));
@@ -249,7 +249,7 @@ fn tally(
     if letter.left_out > 0 {
         counts.left_out += letter.left_out;
         eprintln_quietly(&format!(
-            "mailbatch: {}: the report is longer than is read: its last {} recipients were left out\nhint: split the report, or ingest what it says of them by other means",
+            "mailbatch: {}: the report is longer than mailbatch reads: its last {} recipients were left out\nhint: split the report into several files and ingest them",
             clean(&letter.file),
             letter.left_out
         ));
@@ -269,7 +269,7 @@ fn tally(
     }
 }
 
-/// Prints what a letter reports, a line for each event.
+/// Prints the events in a letter, one per line.
 fn print(
     out: &mut impl Write,
     globals: &Globals,
@@ -305,7 +305,7 @@ fn print(
                 .to_owned()
             })
             .collect(),
-        Err(why) => vec![clean(&format!("{place}: nothing: {why}")).into_owned()],
+        Err(why) => vec![clean(&format!("{place}: no event: {why}")).into_owned()],
     };
     for line in lines {
         flushed(writeln!(out, "{line}"))?;
@@ -334,7 +334,7 @@ fn event_json(letter: &Letter, event: &Event) -> Value {
     })
 }
 
-/// A reader that has left is no error.
+/// A closed pipe on standard output is not an error.
 fn flushed(written: std::io::Result<()>) -> Result<()> {
     match written {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -1,5 +1,5 @@
-//! `completions` and `man`: generated from the command line's definition, the same for the same
-//! version everywhere.
+//! `mailbatch completions` and `mailbatch man`: files generated from the definition of the command
+//! line. The output is the same on every machine.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
 use crate::run::console::say;
 
-/// The shells `completions/` has a script for, with the name each of them looks for.
+/// The shells with a script in `completions/`, and the file name that each shell looks for.
 pub const COMPLETIONS: &[(Shell, &str)] = &[
     (Shell::Bash, "mailbatch.bash"),
     (Shell::Zsh, "_mailbatch"),
@@ -35,15 +35,16 @@ pub(crate) fn completions(shell: Shell, out: &mut dyn Write) -> Result<Exit> {
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mailbatch", &mut script);
-    String::from_utf8(script).expect("names and help are UTF-8")
+    String::from_utf8(script).expect("clap writes completions as UTF-8")
 }
 
-/// Writes one man page for mailbatch, one for each of its commands, and the guides into `dir`,
-/// which is made if need be. They are written aside and renamed; a link out of `dir` is refused
-/// before the first is.
+/// Writes the man pages of mailbatch and its commands, and the guides, into `dir`, which is created
+/// if missing. Each page is written to a temporary file and renamed. If a page's path is a symbolic
+/// link, nothing is written.
 pub fn man(dir: &Path) -> Result<Exit> {
     let failed = |e: io::Error| {
-        Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory you can write to")
+        Error::usage(format!("{}: {e}", dir.shown()))
+            .hint("choose a directory that you can write to")
     };
     let aside = || -> io::Result<_> {
         fs::create_dir_all(dir)?;
@@ -70,7 +71,7 @@ pub fn man(dir: &Path) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// The commands without the `help` that clap gives to each that has subcommands: it needs no page.
+/// Removes clap's `help` subcommands: they need no man page.
 fn without_help(mut command: Command) -> Command {
     command.build();
     let names: Vec<String> = command

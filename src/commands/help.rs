@@ -1,4 +1,4 @@
-//! `help TOPIC`: a guide, or the help of a command. Needs neither `man` nor a pager.
+//! `mailbatch help TOPIC`: prints a guide or a command's help, without `man` and without a pager.
 
 use std::io::{IsTerminal, Write};
 
@@ -16,8 +16,7 @@ const PIPED: usize = 80;
 const NARROWEST: usize = 40;
 const WIDEST: usize = 100;
 
-/// Prints the guide or the command's help that was asked for; exit 2 with the topics where there is
-/// neither.
+/// Prints a guide or a command's help. An unknown topic is an error (exit 2) that lists the topics.
 pub(crate) fn run(args: &HelpArgs, out: &mut dyn Write) -> Result<Exit> {
     if let [topic] = args.topic.as_slice()
         && let Some(guide) = Guide::find(topic)
@@ -27,7 +26,7 @@ pub(crate) fn run(args: &HelpArgs, out: &mut dyn Write) -> Result<Exit> {
     }
     match help_of(&args.topic) {
         Some(help) => {
-            // A reader that has left is no error.
+            // A closed pipe on standard output is not an error.
             let _ = help.print();
             Ok(Exit::OK)
         }
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &HelpArgs, out: &mut dyn Write) -> Result<Exit> {
     }
 }
 
-/// The guide as this terminal or pipe shows it.
+/// The guide, formatted for a terminal or for a pipe.
 fn shown(guide: &Guide) -> String {
     if !std::io::stdout().is_terminal() {
         return guide.text(PIPED, false);
@@ -45,7 +44,7 @@ fn shown(guide: &Guide) -> String {
     guide.text(columns.clamp(NARROWEST, WIDEST), console::colors_enabled())
 }
 
-/// What `COMMAND --help` prints; `None` where there is no such command.
+/// The output of `COMMAND --help`; `None` if there is no such command.
 fn help_of(command: &[String]) -> Option<clap::Error> {
     let mut found = &Cli::command();
     for name in command {
@@ -69,12 +68,12 @@ fn unknown(topic: &str) -> Error {
     let nearest = known
         .map(|name| (strsim::jaro_winkler(&topic.to_lowercase(), name), name))
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let listed = format!("guides: {}; and the name of every command", topics.join(", "));
+    let listed = format!("guides: {}; every command name is a topic too", topics.join(", "));
     let hint = match nearest {
         Some((likeness, name)) if likeness > 0.75 => {
             format!("did you mean `mailbatch help {name}`? {listed}")
         }
         _ => listed,
     };
-    Error::usage(format!("no guide and no command is called `{}`", visible(topic))).hint(hint)
+    Error::usage(format!("no guide or command is named `{}`", visible(topic))).hint(hint)
 }

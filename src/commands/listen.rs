@@ -1,4 +1,4 @@
-//! `mailbatch listen`: the web endpoint, until a signal ends it.
+//! `mailbatch listen`: serves the HTTP endpoint until a signal stops it.
 
 use crate::cli::{Globals, ListenArgs};
 use crate::listen::Listening;
@@ -7,7 +7,7 @@ use crate::model::exit::Exit;
 use crate::pipeline::{SignalRequest, Signals};
 use crate::run::context::Context;
 
-/// Runs the command. Being ended is how it ends, so a signal is success.
+/// Runs the command. A signal is the normal way to stop it, so it ends with exit 0.
 pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
     let context = Context::new(globals, args.env.as_deref())?;
     let mut signals =
@@ -20,7 +20,7 @@ pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
     context.note("stopping: waiting for requests in progress to finish");
     tokio::select! {
         () = listening.stop() => {}
-        // A second signal gives up waiting; what was answered is in the ledger.
+        // A second signal stops waiting. Events that were answered with success are in the ledger.
         _ = signals.next() => {}
     }
     Ok(Exit::OK)

@@ -1,5 +1,5 @@
-//! One file per subcommand: typed arguments in, text or JSON out. What they share lives in
-//! [`run`](crate::run); none of them imports another.
+//! One file per subcommand: typed arguments in, text or JSON out. Shared steps are in
+//! [`run`](crate::run). No command imports another.
 
 mod check;
 mod config;
@@ -28,7 +28,7 @@ use crate::model::exit::Exit;
 use crate::run::ci_reports::CiReports;
 use crate::run::schedule;
 
-/// Runs the command that was typed. Blocks; starts the runtime that the command needs.
+/// Runs the given command. Blocks, and starts an async runtime if the command needs one.
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     let reports = CiReports::begin(&cli.globals, &cli.command);
     reports.end(run_command(cli))
@@ -55,20 +55,20 @@ fn run_command(cli: &Cli) -> Result<Exit> {
         crate::process::needs_room_in_files()?;
         schedule::as_batch();
     }
-    // One thread for the wire, which wakes no other for it; reading, rendering and SQLite have
-    // threads of their own.
+    // One thread handles network I/O and needs no wake-ups between threads. Reading, rendering and
+    // SQLite run on threads of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        // Before it sleeps it lets those go on who wait for this core, a server on the same machine
-        // among them: then it finds the answers of several connections at once, instead of being
-        // woken for each.
+        // Yield the core before sleeping, so that other processes on it, such as a local server,
+        // can run first. Replies from several connections are then handled together, with one
+        // wake-up instead of one each.
         .on_thread_park(std::thread::yield_now)
         .max_blocking_threads(64)
         .enable_all()
         .build()
         .map_err(|e| Error::internal(format!("the async runtime cannot start: {e}")))?;
     let exit = runtime.block_on(dispatch(cli));
-    // After a second Ctrl-C a blocking task may still hang on a file; nothing is waited for.
+    // After a second Ctrl-C a blocking task may still wait for a file. Exit without waiting for it.
     runtime.shutdown_background();
     exit
 }

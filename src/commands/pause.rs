@@ -1,5 +1,5 @@
-//! `mailbatch pause` and `mailbatch unpause`: a person stops everything, or one campaign, kind of
-//! mail or provider.
+//! `mailbatch pause` and `mailbatch unpause`: stop and allow sending, for the whole workspace, a
+//! campaign, a kind of mail or a provider.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ use crate::report::text::tally_words;
 use crate::run::campaign::{self, CampaignChoice};
 use crate::run::context::Context;
 
-/// How often it is looked whether everything has drained.
+/// How often to check whether the affected runs have stopped.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Stops what was named until `unpause`, or for a time.
+/// Pauses sending in the given scope, until `unpause` or for a limited time.
 pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.ledger()?;
@@ -41,7 +41,7 @@ pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     ahead.iter().for_each(|warning| context.warn(warning));
     let sending = executions(&context, ledger.as_ref(), &scope).await?;
     let now = match (sending.len(), &scope) {
-        (0, _) => "no run of it is sending now".to_owned(),
+        (0, _) => "no affected run is sending now".to_owned(),
         (1, PauseScope::Provider(_)) => {
             "the run that is sending now begins nothing more through it".to_owned()
         }
@@ -73,7 +73,7 @@ pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     }
 }
 
-/// Lets what was named send again.
+/// Ends the pause of the given scope.
 pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let scope = scope(&context, &args.scope)?;
@@ -83,7 +83,7 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
     };
     let was = ledger.unpause(scope.clone(), &host::person()).await?;
     if let PauseScope::Provider(name) = &scope {
-        // The person knows better than what the provider asked for.
+        // The operator's decision overrides the provider's earlier request to stop.
         ledger.forget(LEFT_ALONE, name).await?;
     }
     context.note(&format!(
@@ -104,7 +104,7 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
     for left in ledger.pauses().await? {
         let lift = context.command(&left.scope.lift());
         context.note(&format!(
-            "mailbatch: {} is still paused, since {}\nhint: `{lift}` lets it send again",
+            "mailbatch: {} is still paused, since {}\nhint: to end this pause, run `{lift}`",
             left.scope.words(),
             left.words()
         ));
@@ -112,18 +112,18 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
     Ok(Exit::OK)
 }
 
-/// So long from now.
+/// The current time plus `time`.
 fn after(time: Duration) -> Result<Timestamp> {
     let at = SignedDuration::try_from(time)
         .ok()
         .and_then(|time| Timestamp::now().checked_add(time).ok());
     at.ok_or_else(|| {
-        Error::usage("--for: that is too long")
-            .hint("leave --for out for a pause that `mailbatch unpause` ends")
+        Error::usage("--for: the time is too long")
+            .hint("omit --for for a pause until `mailbatch unpause`")
     })
 }
 
-/// What was typed.
+/// The scope given on the command line.
 fn scope(context: &Context, typed: &PauseScopeArgs) -> Result<PauseScope> {
     if let Some(kind) = typed.kind {
         return Ok(PauseScope::Kind(kind));
@@ -140,9 +140,8 @@ fn scope(context: &Context, typed: &PauseScopeArgs) -> Result<PauseScope> {
     }
 }
 
-/// What to say of a campaign that has no run yet, such as tonight's: its pause holds the first one,
-/// or nothing where the name is wrong. A provider that is not configured is refused, since its
-/// pause would stop nothing.
+/// A warning about a campaign without runs: the pause will hold its first run, unless the name is
+/// misspelled. An unconfigured provider is an error, because its pause would stop nothing.
 async fn ahead_of(
     context: &Context,
     ledger: &dyn Ledger,
@@ -178,7 +177,7 @@ async fn ahead_of(
     )))
 }
 
-/// The unfinished runs that the scope concerns, newest first.
+/// The unfinished runs in the scope, newest first.
 async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
     let mut runs = ledger.runs().await?;
     runs.retain(|run| {
@@ -193,7 +192,7 @@ async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> 
     Ok(runs)
 }
 
-/// Those of them that a process is sending now.
+/// The runs in the scope that a process is executing now.
 async fn executions(
     context: &Context,
     ledger: &dyn Ledger,
@@ -212,7 +211,7 @@ fn is_sending(context: &Context, campaign: &str, env: Option<&str>) -> Result<bo
     campaign::is_running(&context.settings.workspace.state_dir, campaign, env)
 }
 
-/// Waits until nothing that is paused is under way.
+/// Waits until nothing in the scope is in flight.
 struct Drain<'a> {
     context: &'a Context,
     ledger: &'a dyn Ledger,
@@ -220,7 +219,7 @@ struct Drain<'a> {
 }
 
 impl Drain<'_> {
-    /// Waits, and prints what became of it. Exit 10 when that takes longer than `timeout`.
+    /// Waits, then prints the outcomes. Exit 10 if this takes longer than `timeout`.
     async fn wait(&self, timeout: Option<Duration>) -> Result<Exit> {
         let begun = Instant::now();
         let (mut concerned, mut said, mut left_behind) = (BTreeSet::new(), None, Vec::new());
@@ -239,14 +238,14 @@ impl Drain<'_> {
             }
             let going = executions(self.context, self.ledger, self.scope).await?;
             concerned.extend(going.iter().map(|run| run.id.clone()));
-            // A run that goes through other providers as well does not end.
+            // With a provider's pause a run may continue through other providers.
             let have_ended = matches!(self.scope, PauseScope::Provider(_)) || going.is_empty();
             if under_way == 0 && have_ended {
                 break;
             }
             if said != Some(under_way) {
                 self.context.note(&match under_way {
-                    0 => "mailbatch: waiting: nothing is under way any more, and the runs are closing".to_owned(),
+                    0 => "mailbatch: waiting: no recipient is under way any more, and the runs are closing".to_owned(),
                     _ => format!("mailbatch: waiting: {under_way} recipients are still under way"),
                 });
                 said = Some(under_way);
@@ -295,7 +294,7 @@ impl Drain<'_> {
         for claimed in left_behind {
             let resume = self.context.command(&format!("mailbatch resume {}", claimed.run));
             text.push_str(&format!(
-                "  run {}: a process that has ended left {} recipients without an answer; after `unpause`, `{resume}` finds out about them\n",
+                "  run {}: a process that has ended left {} recipients without a reply; after `unpause`, resolve them with `{resume}`\n",
                 claimed.run, claimed.count
             ));
         }

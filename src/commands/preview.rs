@@ -1,5 +1,5 @@
-//! `mailbatch preview`: the message as one recipient gets it, and why `send` would not mail that
-//! row where it would not.
+//! `mailbatch preview`: shows the message as a recipient gets it. If `send` would not mail the row,
+//! shows the reason.
 
 mod judge;
 
@@ -45,12 +45,9 @@ struct Shown {
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
     let (message, source) = context.message(&args.message)?;
-    // A ledger that cannot be read is no reason not to show a message.
+    // Without a readable ledger the message can still be shown.
     let ledger = context.readable_ledger().unwrap_or_else(|error| {
-        context.warn(&format!(
-            "warning: {}; what earlier runs decided is not known here",
-            first_line(&error)
-        ));
+        context.warn(&format!("warning: {}; the preview ignores earlier runs", first_line(&error)));
         None
     });
     let ledger = ledger.as_deref();
@@ -124,7 +121,8 @@ fn print(context: &Context, shown: &[Shown]) -> Result<()> {
     say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))
 }
 
-/// What the rows are screened by. A file that cannot be read refuses a send; here it is only said.
+/// The suppressions to screen the rows by. An unreadable file makes `send` fail; a preview only
+/// warns.
 async fn suppressions(
     context: &Context,
     args: &PreviewArgs,
@@ -134,13 +132,16 @@ async fn suppressions(
     match context.suppressions(&args.suppress, ledger, message.kind()).await {
         Ok(found) => Ok(found),
         Err(error) => {
-            context.warn(&format!("warning: {}; `send` would refuse to begin, and who is suppressed is not known here", first_line(&error)));
+            context.warn(&format!(
+                "warning: {}; `send` would refuse to begin; the preview ignores suppressions",
+                first_line(&error)
+            ));
             Suppressions::load(&[], std::iter::empty(), message.kind(), Timestamp::now())
         }
     }
 }
 
-/// Adds what earlier runs of the campaign decided about the rows that pass the screening.
+/// Adds the decisions of the campaign's earlier runs to rows that pass the screening.
 async fn ask_earlier_runs(
     context: &Context,
     args: &PreviewArgs,
@@ -156,14 +157,14 @@ async fn ask_earlier_runs(
     Ok(())
 }
 
-/// The text without what a terminal would obey.
+/// The text with control characters replaced, because a terminal would execute them.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
         .collect()
 }
 
-/// Reads the list up to the rows that are wanted, screening each on the way.
+/// Reads and screens the list until all requested rows are found.
 fn pick(context: &Context, args: &PreviewArgs, screening: &Screening<'_>) -> Result<Vec<Shown>> {
     let mut lists =
         lists(context, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
@@ -217,16 +218,15 @@ fn pick(context: &Context, args: &PreviewArgs, screening: &Screening<'_>) -> Res
     picked.finish(name, &reader.findings())
 }
 
-/// The rows that were wanted, and what was passed on the way to them.
+/// The requested rows found so far, and counts of the rows before them.
 struct Picked<'a> {
     args: &'a PreviewArgs,
     found: Vec<Shown>,
-    /// The number of the row that was read last, as reports count.
+    /// The number of the last row read, counted as in reports.
     row: u64,
     renderable: u64,
     draws: Draws,
-    /// How many rows `--where` leaves out, and on which lines the first ones and those of the
-    /// wanted address are.
+    /// The number of rows that `--where` excludes, and the lines of the first ones.
     filtered: (u64, Vec<u64>),
     filtered_wanted: Option<u64>,
 }
@@ -270,8 +270,8 @@ impl<'a> Picked<'a> {
         }
     }
 
-    /// Takes a wanted row; true where no further one is looked for. A row that was named and cannot
-    /// be mailed is an error.
+    /// Adds a requested row. Returns true if no further row is needed. A row requested by number or
+    /// address that cannot be mailed is an error.
     fn take(
         &mut self,
         (name, columns): (&str, &[String]),
@@ -329,7 +329,7 @@ impl<'a> Picked<'a> {
         Ok(false)
     }
 
-    /// The rows in input order; an error where there is none.
+    /// The rows in input order; an error if there are none.
     fn finish(mut self, name: &str, findings: &[Finding]) -> Result<Vec<Shown>> {
         let left_out = self.left_out(name, findings);
         if self.found.is_empty() {
@@ -337,17 +337,16 @@ impl<'a> Picked<'a> {
                 return Err(Error::refused(format!(
                     "{name}:{line}: `send` would not mail this row: --where leaves it out"
                 ))
-                .hint("correct --where, or leave it away"));
+                .hint("correct --where, or omit it"));
             }
             let what = match self.args.row {
-                Some(wanted) => format!(
-                    "{name}: there is no row {wanted}: the list has {} that count",
-                    self.row
-                ),
-                None => format!("{name}: no row of the list fits"),
+                Some(wanted) => {
+                    format!("{name}: there is no row {wanted}: the list has {} rows", self.row)
+                }
+                None => format!("{name}: the list has no such row"),
             };
             return Err(Error::refused(what + &left_out)
-                .hint("`mailbatch check` says what is wrong with the rows"));
+                .hint("`mailbatch check` reports what is wrong with the rows"));
         }
         if let Some(one) =
             self.found.first().filter(|_| self.args.row.is_some() && !left_out.is_empty())
@@ -361,8 +360,8 @@ impl<'a> Picked<'a> {
         Ok(self.found)
     }
 
-    /// Which rows were passed that are no rows for `send` either, in words; empty where there are
-    /// none.
+    /// A description of the skipped lines that `send` would not count as rows either; empty if
+    /// there are none.
     fn left_out(&self, name: &str, findings: &[Finding]) -> String {
         let is_about_rows = |finding: &&Finding| {
             matches!(finding.kind, Kind::Struck | Kind::HeaderRows | Kind::Footer)
@@ -382,7 +381,8 @@ impl<'a> Picked<'a> {
     }
 }
 
-/// Draws a sample from a stream of unknown length (algorithm R), the same one each time.
+/// Draws a sample from a stream of unknown length (algorithm R). The same list always gives the
+/// same sample.
 struct Draws {
     state: u64,
 }
@@ -423,27 +423,27 @@ fn render(
     message.render(index, fields, to, &ident).map_err(|e| e.to_string())
 }
 
-/// Names of previews can be guessed, and in a directory that others write to a link would send the
-/// mail of a person to a place of theirs.
+/// Refuses a symbolic link. The file names of previews are predictable: in a shared directory
+/// another user could place a link that redirects a recipient's mail.
 fn refuse_link(context: &Context, path: &Path) -> Result<()> {
-    // A slash at the end would follow it.
+    // `read_link` would follow a path with a trailing slash.
     let bare: PathBuf = path.components().collect();
     let Ok(leads_to) = std::fs::read_link(context.settings.workspace.path_from_arguments(bare))
     else {
         return Ok(());
     };
     Err(Error::usage(format!(
-        "--out {}: is a symbolic link, to {}; previews follow none",
+        "--out {}: is a symbolic link, to {}; previews are not written through links",
         path.shown(),
         leads_to.shown()
     ))
-    .hint("name a directory of your own that holds no links, or remove this one"))
+    .hint("choose a directory of your own without links, or remove this link"))
 }
 
 fn write(target: &Target, bytes: &[u8]) -> Result<()> {
     output::write(target, bytes).map_err(|e| {
         Error::internal(format!("{}: {e}", target.path().shown()))
-            .hint("name a directory that you can write to")
+            .hint("choose a directory that you can write to")
     })
 }
 
@@ -453,6 +453,6 @@ fn open(path: &PathBuf) -> Result<()> {
     match status {
         Ok(status) if status.success() => Ok(()),
         _ => Err(Error::internal(format!("{opener} could not open {}", path.shown()))
-            .hint("open the file by hand, or use --out DIR")),
+            .hint("open the file manually, or use --out DIR")),
     }
 }

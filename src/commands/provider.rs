@@ -1,5 +1,4 @@
-//! `mailbatch provider`: which providers there are, what each can do, and whether it would take
-//! mail. Sends nothing.
+//! `mailbatch provider`: lists, shows and tests providers. Sends no mail.
 
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::provider::{Capabilities, Form, UnsubscribeHeaders};
 use crate::run::console::say;
 use crate::run::context::Context;
 
-/// Runs one of the commands.
+/// Runs a `provider` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &ProviderArgs) -> Result<Exit> {
     let context = Context::new(globals, args.env.as_deref())?;
     match &args.command {
@@ -25,7 +24,7 @@ pub(crate) async fn run(globals: &Globals, args: &ProviderArgs) -> Result<Exit> 
     }
 }
 
-/// What can be said of a provider without asking it.
+/// Lists the providers from the configuration alone, without a request to any of them.
 fn list(context: &Context) -> Result<Exit> {
     let origins = context.settings.shown();
     let mut text = String::new();
@@ -35,7 +34,7 @@ fn list(context: &Context) -> Result<Exit> {
             origins.iter().find(|shown| shown.key == key).map_or("", |shown| shown.origin.as_str());
         let rate = config.rate.map(|rate| rate.to_string());
         let caps: Vec<String> = config.caps.iter().map(ToString::to_string).collect();
-        // Secrets that come out of commands are resolved by running them.
+        // Resolving a secret may run a command, which blocks.
         let problem = tokio::task::block_in_place(|| context.settings.connect(name))
             .err()
             .map(|error| error.to_string());
@@ -58,7 +57,7 @@ fn list(context: &Context) -> Result<Exit> {
         ));
     }
     if text.is_empty() {
-        // Says what is missing, as every command that needs a provider does.
+        // Without a provider this returns the same error as every command that needs one.
         context.settings.provider(None)?;
     }
     say(&mut std::io::stdout(), &text)?;
@@ -84,7 +83,10 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
     let (form, message) = match capabilities.form {
         Form::Mime => ("mime", "encoded by mailbatch (MIME)"),
         Form::Parts => ("parts", "as its parts"),
-        Form::Both => ("both", "as its parts; encoded by mailbatch (MIME) what cannot go so"),
+        Form::Both => (
+            "both",
+            "as its parts, or encoded by mailbatch (MIME) if the API's fields cannot express it",
+        ),
     };
     let records: Vec<(String, String)> = provider
         .dkim()
@@ -110,14 +112,10 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
         .request_bytes
         .map_or_else(|| "what the server announces".to_owned(), |bytes| format!("{bytes} bytes"));
     let window = window.map_or_else(
-        || "none: a lost reply leaves recipients unknown".to_owned(),
+        || "none: recipients whose reply is lost stay unknown".to_owned(),
         |seconds| format!("{} hours", seconds / 3_600),
     );
-    let cannot = if cannot.is_empty() {
-        "nothing that mailbatch knows".to_owned()
-    } else {
-        cannot.join(", ")
-    };
+    let cannot = if cannot.is_empty() { "nothing known".to_owned() } else { cannot.join(", ") };
     let yes = |is: bool, what: &str| if is { what.to_owned() } else { "none".to_owned() };
     let lines = [
         ("kind", format!("{} ({summary})", config.kind)),
@@ -133,13 +131,13 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
     let mut text: String =
         lines.iter().map(|(what, value)| format!("{what:<20} {value}\n")).collect();
     for (name, record) in &records {
-        text.push_str(&format!("{:<20} {name} TXT \"{record}\"\n", "signs, so publish"));
+        text.push_str(&format!("{:<20} {name} TXT \"{record}\"\n", "DKIM record"));
     }
     say(&mut std::io::stdout(), &format!("{name}\n{text}"))?;
     Ok(Exit::OK)
 }
 
-/// What a message cannot have with this provider.
+/// The parts of a message that this provider cannot express.
 fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
     let mut cannot = Vec::new();
     let mut say = |is_true: bool, what: &str| {
@@ -148,8 +146,8 @@ fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
         }
     };
     say(!capabilities.attachments, "attachments");
-    say(!capabilities.custom_headers, "headers of its own");
-    say(!capabilities.envelope_sender, "an envelope sender of its own");
+    say(!capabilities.custom_headers, "custom headers");
+    say(!capabilities.envelope_sender, "a custom envelope sender");
     say(capabilities.unsubscribe_headers == UnsubscribeHeaders::None, "marketing mail");
     if capabilities.custom_headers {
         cannot.extend(capabilities.refused_headers.iter().map(|name| format!("the header {name}")));
@@ -157,16 +155,16 @@ fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
     cannot
 }
 
-/// Exit 7 where the provider would refuse mail.
+/// Tests a provider. Exit 7 if it would refuse mail.
 async fn test(context: &Context, name: &str) -> Result<Exit> {
     let (name, config) = context.settings.provider(Some(name))?;
     let mut provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
     match context.existing_ledger() {
         Ok(Some(ledger)) => provider.use_memory(Arc::new(LedgerMemory(ledger))),
         Ok(None) => {}
-        Err(error) => tracing::warn!("what earlier runs found out is not read: {error}"),
+        Err(error) => tracing::warn!("the provider state of earlier runs cannot be read: {error}"),
     }
-    // A message that cannot be loaded is another command's business.
+    // A message that cannot be loaded is not an error here; `mailbatch check` reports it.
     let message = context.message(&MessageArgs::default()).ok();
     let sender = message.as_ref().map(|(message, _)| message.from_address().as_str().to_owned());
     let mut findings = match provider.account_api() {
@@ -181,12 +179,12 @@ async fn test(context: &Context, name: &str) -> Result<Exit> {
         if !is_about(&findings, about) {
             let why = match about {
                 _ if is_about(&findings, About::Connection) && !is_usable => {
-                    "it could not be asked"
+                    "the provider could not be reached"
                 }
                 About::Sender if sender.is_none() => {
-                    "no message is configured, so no sender is known"
+                    "no message is configured, so the sender is not known"
                 }
-                _ => "the provider does not say",
+                _ => "the provider does not report it",
             };
             findings.push(Finding::not_reported(about, why));
         }

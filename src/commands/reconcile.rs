@@ -31,7 +31,7 @@ pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit>
         (0, 0) => format!("mailbatch report {}", run.id),
         (0, _) => format!("mailbatch retry {}", run.id),
         _ => format!(
-            "mailbatch reconcile {} --assume taken EMAIL    # or not-taken, as the log of the provider has each",
+            "mailbatch reconcile {} --assume taken EMAIL    # or not-taken, according to the provider's log",
             run.id
         ),
     };

@@ -1,5 +1,5 @@
-//! `mailbatch report`: what became of each recipient of one run or several, and what came back over
-//! the weeks.
+//! `mailbatch report`: writes the outcomes of the recipients of one or more runs, or the feedback
+//! by week.
 
 use std::io::{BufWriter, Write};
 
@@ -16,15 +16,15 @@ use crate::run::context::Context;
 use crate::run::own_files::{own_files, target};
 use crate::run::reports::{each_row, format_of, versions};
 
-/// Which rows of which runs are wanted.
+/// The selected runs, and filters for their rows.
 struct Wanted {
-    /// In the order in which they were named, or oldest first.
+    /// In the order given on the command line, or oldest first.
     runs: Vec<Run>,
     domains: Vec<String>,
     since: Option<Timestamp>,
 }
 
-/// Writes what became of each recipient.
+/// Writes the report.
 pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.used_ledger_to_read()?;
@@ -68,14 +68,14 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
         writer.finish().and_then(|mut out| out.flush()).map_err(closed)
     };
     match written.await {
-        // The reader has seen enough.
+        // The reader closed the pipe, which is not an error.
         Err(error) if error.exit() == Exit::OK => Ok(Exit::OK),
         Err(error) => Err(error),
         Ok(()) => Ok(Exit::OK),
     }
 }
 
-/// The runs that were named, each once; without a name all that have been planned.
+/// The given runs, each once; by default all runs that are fully planned.
 async fn runs(context: &Context, ledger: &dyn Ledger, args: &ReportArgs) -> Result<Vec<Run>> {
     let mut found: Vec<Run> = Vec::new();
     for name in &args.runs {
@@ -102,14 +102,14 @@ impl Wanted {
         is_at_domain && self.since.is_none_or(|since| row.last_at.is_some_and(|at| at >= since))
     }
 
-    /// The head of the report. With several runs each list is called by its run as well, so that
-    /// each row says which run it is of.
+    /// The head of the report. A report of several runs prefixes each list's name with its run's
+    /// id, so that each row shows its run.
     fn head(&self) -> Head {
         if let [run] = self.runs.as_slice() {
             return Head::from(run);
         }
         let mut head = Head { as_of: Some(Timestamp::now()), ..Head::default() };
-        // The code that says most, once each of them has ended.
+        // The most significant exit code, once all runs have ended.
         let exits: Option<Vec<Exit>> =
             self.runs.iter().map(|run| run.exit.and_then(Exit::from_code)).collect();
         head.closing = exits.map(|exits| Closing::new(Exit::most_telling(&exits)));
@@ -132,7 +132,7 @@ impl Wanted {
         head
     }
 
-    /// The counts of the rows that are wanted.
+    /// The counts of the selected rows.
     async fn standing(&self, ledger: &dyn Ledger) -> Result<Standing> {
         if let ([run], true) = (self.runs.as_slice(), self.takes_everything()) {
             return Ok(ledger.standing(&run.id).await?);
@@ -150,7 +150,7 @@ impl Wanted {
         Ok(standing)
     }
 
-    /// Hands on every row that is wanted.
+    /// Calls `visit` for every selected row.
     async fn each(
         &self,
         ledger: &dyn Ledger,
@@ -185,7 +185,7 @@ fn count(standing: &mut Standing, row: &LedgerRow) {
     }
 }
 
-/// The form that was asked for, by its name, by the file's suffix, or by `--json`.
+/// The format: `--format`, else by the output file's suffix, else by `--json`.
 fn format_asked(context: &Context, args: &ReportArgs) -> Result<Format> {
     match (args.format, &args.output) {
         (Some(format), _) => Ok(of(format)),
@@ -195,7 +195,7 @@ fn format_asked(context: &Context, args: &ReportArgs) -> Result<Format> {
     }
 }
 
-/// Writes what came back over the weeks.
+/// Writes the feedback by week.
 async fn trend(
     context: &Context,
     ledger: &dyn Ledger,

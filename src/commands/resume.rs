@@ -1,4 +1,4 @@
-//! `mailbatch resume`: goes on with a run, or decides about one that waits.
+//! `mailbatch resume`: continues a run, or decides about a run that waits.
 
 use crate::cli::{Globals, OnUnknown, ResumeArgs};
 use crate::host;
@@ -14,7 +14,7 @@ use crate::run::open::open;
 use crate::run::pausing::{Start, refuse_while_paused};
 use crate::run::resume::{Continuation, abandon, lock, refuse_overtaken};
 
-/// Continues a run, or decides about one that waits.
+/// Continues a run, or applies `--continue` or `--abandon` to it.
 pub(crate) async fn run(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (context, ledger, run) = open(globals, args.run.as_deref()).await?;
     refuse_to_guess(&context, ledger.as_ref(), args).await?;
@@ -29,7 +29,7 @@ pub(crate) async fn run(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     if !args.go_on {
         latched(&run)?;
     }
-    // Without a name nothing that was finished or closed is opened again.
+    // If no run is named, a finished or closed run is not reopened.
     let is_over = args.run.is_none() && run.state == RunState::Finished;
     let mut outcomes = if is_over { Vec::new() } else { vec![Outcome::Held, Outcome::Deferred] };
     if args.sending.on_unknown == OnUnknown::Retry {
@@ -49,7 +49,7 @@ pub(crate) async fn run(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     continuation.run(&context, ledger, &run, lock, goes_on).await
 }
 
-/// Opens the gate that holds a run, on the word of the person who typed `--continue`.
+/// Opens the gate that stopped the run. The gate records who passed `--continue`.
 async fn pass_gate(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let (Gate::Failed { evidence } | Gate::Waiting { evidence } | Gate::Stopped { evidence }) =
         &run.gate
@@ -57,7 +57,7 @@ async fn pass_gate(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<
         return Ok(());
     };
     context.note(&format!(
-        "mailbatch: run {} of {} goes on past its gate: {evidence}",
+        "mailbatch: run {} of {} continues past its gate: {evidence}",
         run.id,
         run.head.name()
     ));
@@ -70,7 +70,7 @@ async fn pass_gate(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<
     Ok(())
 }
 
-/// A decision about a run that was not named is taken only where one run can be meant.
+/// `--continue` and `--abandon` without a run are an error if several runs are unfinished.
 async fn refuse_to_guess(context: &Context, ledger: &dyn Ledger, args: &ResumeArgs) -> Result<()> {
     if args.run.is_some() || !(args.go_on || args.abandon) {
         return Ok(());
@@ -87,9 +87,6 @@ async fn refuse_to_guess(context: &Context, ledger: &dyn Ledger, args: &ResumeAr
     }
     let flag = if args.abandon { "--abandon" } else { "--continue" };
     let command = context.command(&format!("mailbatch resume RUN {flag}"));
-    Err(Error::usage(format!(
-        "{} runs are unfinished, and {flag} decides about one of them",
-        open.len()
-    ))
-    .hint(format!("`{command}` with one of {}", open.join(", "))))
+    Err(Error::usage(format!("{} runs are unfinished, and {flag} needs the id of one", open.len()))
+        .hint(format!("run `{command}` with one of {}", open.join(", "))))
 }

@@ -1,4 +1,4 @@
-//! `mailbatch runs`.
+//! `mailbatch runs`: lists, shows and removes runs.
 
 use crate::cli::{Globals, RunsArgs, RunsCommand};
 use crate::ledger::RunState;
@@ -11,7 +11,7 @@ use crate::run::context::Context;
 use crate::run::reports::remove_files;
 use crate::run::situation::show;
 
-/// Lists, shows or removes runs.
+/// Runs a `runs` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &RunsArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     match &args.command {
@@ -53,22 +53,22 @@ async fn remove(context: &Context, name: &str, yes: bool) -> Result<Exit> {
         campaign::lock_of(state_dir, ledger.as_ref(), &run, std::time::Duration::ZERO).await?;
     if !yes {
         let question = if run.state == RunState::Open {
-            "the run is not finished; remove it all the same?"
+            "the run is not finished; remove it anyway?"
         } else {
             "remove the run's rows and report?"
         };
         if !context.has_person() {
-            return Err(Error::usage("removing a run without a terminal needs --yes"));
+            return Err(Error::usage("to remove a run without a terminal, pass --yes"));
         }
         if !context.ask(question) {
             return Ok(Exit::OK);
         }
     }
     ledger.remove(&run.id).await?;
-    // The report holds addresses too.
+    // The report also contains addresses.
     remove_files(context, &run)?;
     context.note(&format!(
-        "mailbatch: run {} is removed; the recipients that it reached stay reached",
+        "mailbatch: run {} is removed; the recipients it reached are remembered and not mailed again",
         run.id
     ));
     Ok(Exit::OK)

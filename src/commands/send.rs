@@ -1,5 +1,5 @@
-//! `mailbatch send`: reads what was typed, and sends or says what a send would do; again continues
-//! where it stopped.
+//! `mailbatch send`: sends, or with `--dry-run` shows what a send would do. Repeating the command
+//! continues an unfinished run.
 
 use std::sync::Arc;
 
@@ -87,10 +87,10 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
 
 fn allowed(context: &Context, redirect: &Address) -> Result<()> {
     match &context.settings.allow {
-        Some(allow) if !allow.iter().any(|rule| rule.admits(redirect)) => Err(Error::usage(
-            "--redirect-all-to names an address that this environment does not allow",
-        )
-        .hint("add it under `allow` of the environment")),
+        Some(allow) if !allow.iter().any(|rule| rule.admits(redirect)) => {
+            Err(Error::usage("--redirect-all-to: this environment does not allow this address")
+                .hint("add the address to `allow` of the environment"))
+        }
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! `mailbatch status`: where a run stands, or everything that is unfinished.
+//! `mailbatch status`: shows the state of one run, or lists all unfinished runs.
 
 use crate::cli::{Globals, StatusArgs};
 use crate::ledger::RunState;
@@ -8,7 +8,7 @@ use crate::report;
 use crate::run::context::Context;
 use crate::run::situation::{LOOK_AGAIN, is_going, show, situation};
 
-/// Shows where a run stands.
+/// Shows the state of a run.
 pub(crate) async fn run(globals: &Globals, args: &StatusArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     if args.open {
@@ -26,8 +26,8 @@ pub(crate) async fn run(globals: &Globals, args: &StatusArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Lists what is unfinished, one that is being sent included, with the pauses in force. Exit 1
-/// where there is such a run, for monitoring.
+/// Lists the unfinished runs, including runs that are sending now, and the pauses in force. Exit 1
+/// if any run is unfinished, for monitoring.
 async fn unfinished(context: &Context) -> Result<Exit> {
     let command = |command: &str| context.command(command);
     let (mut open, mut pauses) = (Vec::new(), Vec::new());

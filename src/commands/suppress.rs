@@ -1,5 +1,5 @@
-//! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger;
-//! what is removed leaves both.
+//! `mailbatch suppress`: manages suppressions. Added entries go to a file and to the ledger;
+//! removed entries are deleted from both.
 
 mod entries;
 pub(crate) mod sync;
@@ -28,7 +28,7 @@ use crate::run::own_files::{own_files, target};
 use crate::run::places::places;
 use crate::suppression::{self, Entry, ExportFormat, Exported, Import, Preset};
 
-/// Runs one of the commands.
+/// Runs a `suppress` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> {
     let context = Context::new(globals, args.env.as_deref())?;
     match &args.command {
@@ -79,7 +79,7 @@ async fn add(context: &Context, args: &AddArgs) -> Result<Exit> {
     for (number, note) in (1..).zip(entries.iter().map(|entry| suppression::odd_note(&entry.entry)))
     {
         if let Some(note) = note {
-            context.warn(&format!("warning: entry {number} may be cut off or misspelt ({}); it suppresses only what is written", note.as_str()));
+            context.warn(&format!("warning: entry {number} may be cut off or misspelt ({}); only this exact entry is suppressed", note.as_str()));
         }
     }
     let count = entries.len();
@@ -110,12 +110,12 @@ async fn remove(context: &Context, args: &RemoveArgs) -> Result<Exit> {
         context.note(&format!("mailbatch: the entry {domain} still suppresses its addresses"));
     }
     if lines == 0 {
-        context.note("mailbatch: nothing was suppressed under these entries");
+        context.note("mailbatch: none of these entries was suppressed");
     }
     Ok(Exit::OK)
 }
 
-/// Exit 0 when the address is suppressed for any kind of mail, 9 when it is not.
+/// Exit 0 if the address is suppressed for any kind of mail, 9 if it is not.
 async fn check(context: &Context, text: &str) -> Result<Exit> {
     let address = Address::parse(text).map_err(|e| Error::usage(e.to_string()))?;
     let found = places(context, &context.settings.suppression_files, &address)?;
@@ -177,7 +177,7 @@ async fn import(context: &Context, args: &ImportArgs) -> Result<Exit> {
     } else {
         let path = context.settings.workspace.path_from_arguments(&args.file);
         let file = files::open_once(&path).map_err(|e| {
-            Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read")
+            Error::refused(format!("{name}: {e}")).hint("choose a readable CSV file")
         })?;
         read(Box::new(BufReader::new(file)))?
     };
@@ -187,7 +187,9 @@ async fn import(context: &Context, args: &ImportArgs) -> Result<Exit> {
     let also = match left_out {
         0 => String::new(),
         rows => {
-            format!("; {rows} rows left out, which are about some mail only or suppress no address")
+            format!(
+                "; {rows} rows skipped because they concern only part of the mail or suppress no address"
+            )
         }
     };
     context.note(&format!(
@@ -197,14 +199,15 @@ async fn import(context: &Context, args: &ImportArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Says what the reader skipped or mended; under `-q` only what decides who is suppressed.
+/// Prints what the reader skipped or corrected; with `-q` only findings that change who is
+/// suppressed.
 fn say_what_was_found(context: &Context, findings: &[Finding]) {
     for finding in findings {
         let line = match finding.kind {
             Kind::Struck => {
                 let places = finding.places.join(", ");
                 format!(
-                    "mailbatch: rows struck out by #, //, --, * or ! are left out and suppress no address ({}): {places}",
+                    "mailbatch: rows commented out with #, //, --, * or ! are skipped and suppress no address ({}): {places}",
                     finding.count
                 )
             }
@@ -239,7 +242,7 @@ async fn list(context: &Context, output: Option<&Path>, format: ExportFormat) ->
         None => {
             let (mut failure, mut out) = (None, BufWriter::new(std::io::stdout().lock()));
             match suppression::export(sound(all(context, ledger), &mut failure), format, &mut out) {
-                // A reader that has left is no error.
+                // A closed pipe on standard output is not an error.
                 Err(e) if e.kind() != ErrorKind::BrokenPipe => {
                     return Err(Error::internal(format!("standard output: {e}")));
                 }
@@ -251,7 +254,8 @@ async fn list(context: &Context, output: Option<&Path>, format: ExportFormat) ->
     Ok(Exit::OK)
 }
 
-/// Writes a whole export or none: what is there stays until all has been written.
+/// Writes a complete export or none: an existing file is replaced only after all entries have been
+/// written.
 fn to_file(
     target: &Target,
     format: ExportFormat,
@@ -259,7 +263,7 @@ fn to_file(
 ) -> Result<()> {
     let failed = |e: std::io::Error| {
         Error::internal(format!("{}: the export cannot be written: {e}", target.path().shown()))
-            .hint("name a file that you can write")
+            .hint("choose a file that you can write to")
     };
     let mut file = BufWriter::new(Output::begin(target).map_err(failed)?);
     let mut failure = None;
@@ -272,7 +276,7 @@ fn to_file(
     Ok(())
 }
 
-/// The items before the first error, which is put aside.
+/// The items before the first error; the error is stored in `failure`.
 fn sound<'a>(
     items: impl Iterator<Item = Result<Entry>> + 'a,
     failure: &'a mut Option<Error>,

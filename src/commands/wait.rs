@@ -1,4 +1,4 @@
-//! `mailbatch wait`: until the execution of a run has ended.
+//! `mailbatch wait`: waits until the execution of a run has ended.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::model::exit::Exit;
 use crate::run::context::Context;
 use crate::run::situation::{LOOK_AGAIN, is_going, show};
 
-/// Waits until a run's execution has ended, and ends with its exit code.
+/// Waits until a run's execution has ended, and returns its exit code.
 pub(crate) async fn run(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let mut ledger = context.used_ledger_to_read()?;
@@ -29,8 +29,8 @@ pub(crate) async fn run(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
             return Ok(exit);
         }
         if args.timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
-            return Err(Error::new(Exit::DEADLINE, format!("run {} still goes on", run.id))
-                .hint("`mailbatch status` shows where it stands"));
+            return Err(Error::new(Exit::DEADLINE, format!("run {} is still running", run.id))
+                .hint("`mailbatch status` shows its progress"));
         }
         tokio::time::sleep(LOOK_AGAIN).await;
         ledger = context.read_on(ledger)?;

@@ -1,4 +1,4 @@
-//! `mailbatch who`: one person over all runs.
+//! `mailbatch who`: shows one address in all runs.
 
 use std::path::PathBuf;
 
@@ -19,21 +19,21 @@ use crate::run::places::places;
 use crate::run::settings::RunSettings;
 use crate::suppression::Entry;
 
-/// Events that are read at once.
+/// How many events are read at once.
 const PAGE: usize = 1_000;
 
-/// Everything that is known of a person.
+/// Everything recorded about an address.
 struct Known {
     runs: Vec<(Run, LedgerRow)>,
     events: Vec<KeptEvent>,
     suppressions: Vec<(String, Entry)>,
 }
 
-/// Prints every run, outcome, feedback and suppression of one person, newest first.
+/// Prints every run, outcome, event and suppression of one address, newest first.
 pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.used_ledger_to_read()?;
-    // A cell of a list that is no address has rows too, and neither events nor suppressions.
+    // An invalid address from a list has rows as well, but neither events nor suppressions.
     let address = Address::parse(&args.email).ok();
     let email = address.as_ref().map_or_else(|| args.email.clone(), ToString::to_string);
     let known = Known {
@@ -45,8 +45,12 @@ pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
         },
     };
     if known.runs.is_empty() && known.events.is_empty() && known.suppressions.is_empty() {
-        return Err(Error::usage("no run, event or suppression of this workspace names this address")
-            .hint("the whole address is asked for; `mailbatch runs list` shows the runs that are still here"));
+        return Err(Error::usage(
+            "no run, event or suppression of this workspace names this address",
+        )
+        .hint(
+            "pass the complete address; `mailbatch runs list` shows the runs that are not removed",
+        ));
     }
     let text = if globals.json {
         format!("{}\n", known.json(&email))
@@ -82,7 +86,7 @@ async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
     }
 }
 
-/// Entries of the configuration's suppression files, of those that runs were begun with, and of the
+/// The entries in the configured suppression files, in the files that earlier runs used, and in the
 /// ledger.
 async fn suppressions(
     context: &Context,
@@ -95,12 +99,12 @@ async fn suppressions(
     }
     files.sort();
     files.dedup();
-    // A file that has gone since says nothing.
+    // A file may have been deleted since.
     files.retain(|file| file.exists());
     places(context, &files, address)
 }
 
-/// What came of a row, when that was last known, in the words of reports.
+/// The outcome and reason of a row, in the words of reports.
 fn outcome(row: &LedgerRow) -> String {
     let outcome = row.outcome.map_or("open", |outcome| outcome.as_str());
     [outcome, row.reason.map_or("", |reason| reason.as_str())]
@@ -110,13 +114,13 @@ fn outcome(row: &LedgerRow) -> String {
         .join(" ")
 }
 
-/// The beginning of a message's fingerprint, which distinguishes its versions.
+/// The first characters of a message's fingerprint, which distinguish its versions.
 fn version(run: &Run) -> String {
     run.head.message_fingerprint.chars().take(12).collect()
 }
 
-/// The run whose message a person got or may have got: an earlier one where that had reached the
-/// person, and none where no attempt was made.
+/// The run whose message the recipient got or may have got. This is an earlier run if that run had
+/// reached the recipient, and `None` if no attempt was made.
 fn sent_by<'a>(runs: &'a [(Run, LedgerRow)], run: &'a Run, row: &LedgerRow) -> Option<&'a Run> {
     if row.batch.is_some() {
         return Some(run);
@@ -205,7 +209,8 @@ impl Known {
                     .join(", "),
             });
         }
-        // Newest first; a suppression without a date holds now, and stands above all.
+        // Newest first. A suppression without a date comes before all others, because it is in
+        // force now.
         moments.sort_by_key(|moment| std::cmp::Reverse(moment.at.unwrap_or(Timestamp::MAX)));
         moments
     }

@@ -1,4 +1,4 @@
-//! `mailbatch why`: every decision about one recipient of a run.
+//! `mailbatch why`: shows every decision about one recipient of a run.
 
 use crate::cli::{Globals, WhyArgs};
 use crate::ledger::Run;
@@ -12,7 +12,7 @@ use crate::run::context::Context;
 use crate::run::places::places;
 use crate::run::settings::RunSettings;
 
-/// Prints every decision taken about one recipient.
+/// Prints every decision about one recipient.
 pub(crate) async fn run(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.used_ledger_to_read()?;
@@ -36,19 +36,17 @@ pub(crate) async fn run(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Says where a person who was suppressed is listed now; the ledger keeps only the reason that
-/// decided then.
+/// Prints where a suppressed recipient is listed now. The ledger stores only the reason at the time
+/// of the decision.
 fn note_where_listed(context: &Context, run: &Run, email: &str) -> Result<()> {
     let Ok(address) = Address::parse(email) else { return Ok(()) };
     let mut files = context.settings.suppression_files.clone();
     files.extend(RunSettings::of(run)?.suppress);
-    // A file that has gone since says nothing, and is no reason to end in an error.
+    // A file may have been deleted since, which is not an error.
     files.retain(|file| file.exists());
     let found = places(context, &files, &address)?;
     if found.is_empty() {
-        context.note(
-            "mailbatch: no suppression file and no entry of the ledger names this address now",
-        );
+        context.note("mailbatch: this address is now in no suppression file and not in the ledger");
     }
     found.iter().for_each(|(place, entry)| {
         context.note(&format!("mailbatch: listed now in {place} ({})", entry.reason))

@@ -1,5 +1,5 @@
-//! The sample that `config init` writes: it works with any list as it stands, and with one that is
-//! given it shows how that one's columns are written.
+//! The sample files that `config init` writes. Without a list they work with any list. With a list
+//! they refer to its columns.
 
 use std::path::Path;
 
@@ -15,23 +15,23 @@ const CONFIGURATION: &str = include_str!("mailbatch.toml");
 const MESSAGE: &str = include_str!("welcome.md");
 const SUPPRESSIONS: &str = "email,reason,scope,source,created_at,expires_at,note\n";
 
-/// Texts in the samples that are replaced where a list is named.
+/// Texts in the samples that are replaced when a list is given.
 const LINK: &str = "https://acme.example/unsubscribe";
 const COLUMN: &str = "# email = \"email\" ";
 const GREETING: &str = "It is good to have you with us.";
 
-/// The columns of a list, and which of them holds the address.
+/// The columns of a list, and which of them is the address column.
 pub(crate) struct ListColumns {
     name: String,
     index: ColumnIndex,
     address: String,
-    /// Whether it was named, and is not found by itself.
+    /// Whether the operator named the address column because detection could not find it.
     is_named: bool,
 }
 
 impl ListColumns {
-    /// Reads them. Exit 4 where the list cannot be read, or its column with the addresses is
-    /// neither named nor found.
+    /// Reads the columns of a list. Exit 4 if the list cannot be read, or its address column is
+    /// neither given nor detected.
     pub(crate) fn read(path: &Path, typed: &Path, email: Option<&str>) -> Result<Self> {
         let name = typed.shown();
         let options = ReadOptions {
@@ -42,7 +42,7 @@ impl ListColumns {
         let mut reader = ListReader::open_as(&Source::Path(path.to_owned()), &name, &options)?;
         let place = Place::of_email(&reader, email, &name)?;
         place.mark_in(&mut reader);
-        // A JSON list has the columns of its first rows.
+        // The columns of a JSON list are collected from its first rows.
         for row in std::iter::from_fn(|| reader.next_row()).take(100) {
             row.map_err(Error::from)?;
         }
@@ -58,7 +58,7 @@ impl ListColumns {
         self.index.columns()
     }
 
-    /// How a template names a column; `None` for one that it cannot.
+    /// The expression by which a template refers to a column; `None` if no template can.
     fn term(&self, column: &str) -> Option<String> {
         let is_word = |text: &str| {
             let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
@@ -80,19 +80,19 @@ impl ListColumns {
         self.term(&self.address).ok_or_else(|| {
             Error::new(
                 Exit::REFUSED,
-                format!("{}: no template can name the column {:?}", self.name, self.address),
+                format!("{}: a template cannot refer to the column {:?}", self.name, self.address),
             )
-            .hint("rename it in the header")
+            .hint("rename the column in the list's header")
         })
     }
 }
 
-/// The files with their modes.
+/// The sample files with their modes.
 pub(crate) fn files(list: Option<&ListColumns>) -> Result<[(&'static str, u32, String); 3]> {
     let (mut configuration, mut message) = (CONFIGURATION.to_owned(), MESSAGE.to_owned());
     if let Some(list) = list {
         let address = list.address_term()?;
-        // Within a TOML string, what holds quotation marks is written in the other ones.
+        // A TOML string that contains double quotes is written in single quotes.
         let url = format!("https://acme.example/u/{{{{ {address} | urlencode }}}}");
         let quoted = if url.contains('"') { format!("'{url}'") } else { format!("\"{url}\"") };
         configuration = configuration.replace(&format!("\"{LINK}\""), &quoted);

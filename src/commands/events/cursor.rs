@@ -1,8 +1,8 @@
-//! How far a provider's log has been read: `.mailbatch/poll/NAME.json`, and a lock beside it, so
-//! that one poll of a provider goes at a time.
+//! How far a provider's event log has been read: `.mailbatch/poll/NAME.json`. A lock file next to
+//! it prevents two polls of one provider at the same time.
 //!
-//! The rule it keeps: it moves over nothing but what is in the ledger. Back it goes only where it
-//! cannot be right, because more is read then.
+//! Invariant: the position moves forward only past events that are in the ledger. It moves back
+//! only if it cannot be right, because reading too much is harmless.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -22,10 +22,10 @@ use crate::model::shown::Shown;
 use crate::run::state_dir::make_private_dir;
 
 const VERSION: u32 = 1;
-/// So far apart two clocks may be that are right.
+/// The largest difference between two clocks that both count as correct.
 pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// So far back a log is read whose place cannot be right: about as long as providers keep what
-/// happened to a message.
+/// How far back a log is read if its stored position cannot be right: about as long as providers
+/// keep their logs.
 const FAR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// The content of the file.
@@ -36,26 +36,27 @@ struct Kept {
     kind: String,
     env: Option<String>,
     read_until: Timestamp,
-    /// Whose log it is, as [`mark`] has it; `None` in the files of before there were marks.
+    /// A keyed hash of the account whose log was read, see [`mark`]; `None` in files from versions
+    /// that did not store it.
     #[serde(default)]
     account: Option<String>,
 }
 
-/// The place of one provider's log up to which everything has been written down.
+/// The position in one provider's log up to which all events are in the ledger.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     path: PathBuf,
     kept: Kept,
-    /// What the last poll left; `None` before the first.
+    /// What the previous poll stored; `None` before the first poll.
     found: Option<Kept>,
-    /// What is believed of it.
+    /// The position to read from, once it has been checked against clock and account.
     place: Option<Timestamp>,
     _turn: Option<File>,
 }
 
 impl Cursor {
-    /// Reads what the last poll left. One that will write takes the lock; exit 11 where another
-    /// poll has it.
+    /// Reads the position stored by the previous poll. A poll that will write also takes the lock;
+    /// exit 11 if another poll holds it.
     pub(crate) fn open(
         dir: &Path,
         provider: &str,
@@ -85,12 +86,14 @@ impl Cursor {
             .ok()
             .filter(|found: &Kept| found.v == VERSION)
             .ok_or_else(|| {
-                let message =
-                    format!("{}: not a place in a log that this version can read", path.shown());
+                let message = format!(
+                    "{}: this version of mailbatch cannot read the stored log position",
+                    path.shown()
+                );
                 Error::internal(message)
-                    .hint("remove it, and say with --since how far back the log is to be read")
+                    .hint("remove the file, and set how far back to read with --since")
             })?;
-        // Of another kind of provider under this name nothing has been read.
+        // The stored position is ignored if the provider of this name had another kind.
         let found = Some(found).filter(|found| found.kind == kept.kind);
         Ok(Self {
             path,
@@ -101,11 +104,14 @@ impl Cursor {
         })
     }
 
-    /// Holds the place against the clock and the account, and says what is wrong with it. One that
-    /// is yet to come was kept by a clock that was ahead, and it is unknown from when on: nothing
-    /// of the last month counts as read then. Of another account nothing has been read, but the
-    /// account may be the same with a new key, so it is read from the place at the latest, and from
-    /// `first` before now.
+    /// Checks the stored position against the clock and the account, and returns what is wrong with
+    /// it.
+    ///
+    /// A position in the future was stored while a clock was ahead. It is then unknown which events
+    /// were read, so the last 30 days are read again.
+    ///
+    /// A different account may be a new account, or the same one with a new key. The log is then
+    /// read from the stored position or from `first` before now, whichever is earlier.
     pub(crate) fn doubt(
         &mut self,
         now: Timestamp,
@@ -118,7 +124,7 @@ impl Cursor {
         if found.read_until.duration_since(now) > SKEW {
             self.place = Some(back(now, FAR));
             return Some(format!(
-                "{path}: the log was read until {}, which is yet to come, so a clock was ahead",
+                "{path}: the log was read until {}, a time in the future, so a clock was ahead",
                 time(found.read_until)
             ));
         }
@@ -129,17 +135,16 @@ impl Cursor {
         } else {
             found.read_until
         });
-        is_another
-            .then(|| format!("{path}: the last poll was of another account, or with another key"))
+        is_another.then(|| format!("{path}: the previous poll used another account or another key"))
     }
 
-    /// Up to when everything has been read; `None` before the first poll.
+    /// The time up to which all events have been read; `None` before the first poll.
     pub(crate) fn read_until(&self) -> Option<Timestamp> {
         self.place
     }
 
-    /// Keeps that everything from `from` until `until` is in the ledger. Where something was left
-    /// out before `from`, the place stays.
+    /// Stores that all events from `from` until `until` are in the ledger. If there is a gap before
+    /// `from`, the position does not move.
     pub(crate) fn advance(&mut self, from: Timestamp, until: Timestamp) -> Result<()> {
         if self.place.is_some_and(|place| from > place || until <= place) {
             return Ok(());
@@ -160,8 +165,8 @@ impl Cursor {
     }
 }
 
-/// What the place is marked with: of an account's hash so much, under the workspace's own key, that
-/// it reveals nothing but whether two polls were of the same one.
+/// A keyed hash of the account's hash. It shows only whether two polls of this workspace read the
+/// same account.
 pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
     let signed = hmac::sign(
         &hmac::Key::new(hmac::HMAC_SHA256, secret),
@@ -170,12 +175,12 @@ pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
     HEXLOWER.encode(&signed.as_ref()[..6])
 }
 
-/// So long before; 1970 at the earliest.
+/// `at` minus `by`, but not before 1970.
 pub(crate) fn back(at: Timestamp, by: Duration) -> Timestamp {
     at.saturating_sub(by).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
 }
 
-/// A name as part of a file's name.
+/// A provider's or environment's name, escaped for use in a file name.
 fn plain(name: &str) -> String {
     name.bytes()
         .map(|b| {
@@ -202,7 +207,7 @@ fn lock(dir: &Path, path: &Path, provider: &str) -> Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::new(
             Exit::LOCKED,
-            format!("providers.{provider}: another poll of it goes on"),
+            format!("providers.{provider}: another poll of this provider is running"),
         )
         .hint("wait for it to end")),
         Err(TryLockError::Error(e)) => Err(cannot(&path, &e)),
@@ -211,7 +216,7 @@ fn lock(dir: &Path, path: &Path, provider: &str) -> Result<File> {
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
     Error::internal(format!("{}: {error}", path.shown()))
-        .hint("make room, or correct the permissions")
+        .hint("free disk space, or correct the permissions")
 }
 
 #[cfg(test)]
@@ -226,8 +231,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Opens it for writing. While another test starts a program, a lock that was let go is held
-    /// for a moment longer.
+    /// Opens the cursor for writing. While another test starts a program, a released lock can stay
+    /// held for a moment.
     fn opened(dir: &Path, provider: &str, kind: &str, env: Option<&str>) -> Result<Cursor> {
         for _ in 0..1_000 {
             match Cursor::open(dir, provider, kind, env, true) {

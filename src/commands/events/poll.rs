@@ -1,9 +1,8 @@
-//! `mailbatch events poll`: reads a provider's own log, so that events that no webhook reported are
-//! known too.
+//! `mailbatch events poll`: reads a provider's event log, to find events that no webhook delivered.
 //!
-//! The rules it keeps: the place in the log moves only past events that are in the ledger; an event
-//! that was reported before, by whatever way, is one event; the command ends, whatever the provider
-//! answers.
+//! Invariants: the stored position moves only past events that are in the ledger. An event that was
+//! already reported, by webhook or mail, is not counted again. The command ends, whatever the
+//! provider replies.
 
 use std::collections::HashSet;
 use std::io::{BufWriter, Write};
@@ -34,13 +33,14 @@ use crate::run::provider_trouble::failed;
 
 /// How far back the first poll reads.
 const FIRST: Duration = Duration::from_secs(24 * 3_600);
-/// Between two pages, so that sending keeps most of what the API allows.
+/// The wait between two pages, so that sending keeps most of the API's request rate.
 const PAUSE: Duration = Duration::from_millis(250);
-/// So many pages in a row may hold nothing but entries of the pages before.
+/// How many pages in a row may repeat only known entries before the poll fails.
 const MOST_STALE: u32 = 10;
-/// The most entries of one poll.
+/// The most entries that one poll reads.
 const MOST: usize = 2_000_000;
-/// So far apart the times of one event may be, where a log has other ids than the webhook.
+/// The largest difference between the times of one event in the log and in a webhook, for logs
+/// whose ids differ from the webhook's.
 const SAME: SignedDuration = SignedDuration::from_mins(10);
 
 /// Runs the command.
@@ -84,7 +84,7 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
     poll.print(globals)
 }
 
-/// Where a poll begins.
+/// The time at which a poll starts reading.
 fn begin(
     since: Option<Duration>,
     read_until: Option<Timestamp>,
@@ -98,25 +98,28 @@ fn begin(
     }
 }
 
-/// The refusal of a provider without a log, with what takes its place.
+/// The error for a provider without an event log, with the alternatives.
 fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) -> Error {
     let mut instead = Vec::new();
     if webhook.is_some() {
-        instead.push(format!("`mailbatch listen` takes its webhooks at /events/{name}"));
+        instead.push(format!("`mailbatch listen` receives its webhooks at /events/{name}"));
     }
     if provider.account_api().is_some_and(|account| account.suppressions().is_some()) {
         instead.push(format!(
-            "`mailbatch suppress sync {name}` takes the addresses that it suppresses"
+            "`mailbatch suppress sync {name}` copies the addresses that it suppresses"
         ));
     }
     if instead.is_empty() {
-        instead.push("`mailbatch events ingest PATH` reads the bounces and complaints that come back as mail".to_owned());
+        instead.push(
+            "`mailbatch events ingest PATH` reads bounces and complaints that arrive as mail"
+                .to_owned(),
+        );
     }
     Error::usage(format!("providers.{name}: this API has no log of events that can be read"))
         .hint(instead.join("; "))
 }
 
-/// What came of it beside the counts.
+/// What one poll has read.
 #[derive(Debug, Default)]
 struct Progress {
     counts: Counts,
@@ -124,26 +127,26 @@ struct Progress {
     left_out: Vec<String>,
 }
 
-/// One reading of a log.
+/// One poll of a provider's log.
 struct Poll<'a> {
     name: String,
     log: &'a dyn EventLog,
     reader: &'static Webhook,
-    /// How far back was asked for.
+    /// The value of `--since`.
     since: Option<Duration>,
     span: Span,
     cursor: Cursor,
-    /// The mark of whose log it is; `None` where nothing has ever been marked.
+    /// The keyed hash of the account that is polled; `None` without a ledger.
     account: Option<String>,
-    /// What is wrong with the place.
+    /// What is wrong with the stored position.
     doubt: Option<String>,
-    /// `None` writes nothing.
+    /// `None` for a dry run.
     intake: Option<Intake>,
     progress: Progress,
 }
 
 impl Poll<'_> {
-    /// Where the reading begins and ends, by this clock.
+    /// Sets the time span to read, with `now` as its end.
     fn set_out(&mut self, now: Timestamp) {
         self.doubt = self.cursor.doubt(now, self.account.as_deref(), FIRST);
         self.span = Span {
@@ -152,9 +155,9 @@ impl Poll<'_> {
         };
     }
 
-    /// Sets out anew by the service's clock where the one here is wrong, and says so: what happens
-    /// there while this one is ahead would count as read. Says once where the reading begins after
-    /// all, if not at the place.
+    /// Compares the local clock with the service's. If they differ too much, sets the span again by
+    /// the service's clock and returns true: with a local clock that is ahead, events of the next
+    /// minutes would count as read. Also reports, once, why the stored position is not used.
     fn compare_clocks(&mut self, theirs: Option<Timestamp>) -> bool {
         let ahead = theirs.map(|theirs| Timestamp::now().duration_since(theirs));
         let wrong = theirs.filter(|_| ahead.is_some_and(|ahead| ahead.abs() > SKEW));
@@ -162,20 +165,20 @@ impl Poll<'_> {
             let word = if ahead.is_positive() { "ahead of" } else { "behind" };
             let (name, minutes) = (&self.name, ahead.abs().as_mins());
             eprintln_quietly(&format!(
-                "mailbatch: providers.{name}: the clock here is {minutes} minutes {word} the service's, which counts"
+                "mailbatch: providers.{name}: the local clock is {minutes} minutes {word} the service's clock; the service's clock is used"
             ));
             self.set_out(theirs);
         }
         if let Some(doubt) = self.doubt.take() {
             eprintln_quietly(&format!(
-                "mailbatch: {doubt}; it is read from {} on",
+                "mailbatch: {doubt}; reading the log from {}",
                 time(self.span.from)
             ));
         }
         wrong.is_some()
     }
 
-    /// Reads the log to its end.
+    /// Reads the log from the start of the span to its end.
     async fn read(&mut self, globals: &Globals) -> Result<()> {
         let mut out = BufWriter::new(std::io::stdout());
         let (mut next, mut cursors, mut seen, mut stale) =
@@ -212,18 +215,18 @@ impl Poll<'_> {
             self.keep(events).await?;
             self.progress.left_out.extend(stretch.left_out);
             if let (Some(_), Some(read)) = (&self.intake, stretch.read_until) {
-                // What is unsettled may still come on a later page.
+                // Events of the latest, unsettled period may still appear on a later page.
                 let read =
                     read.min(back(self.span.until, self.log.unsettled_for())).max(self.span.from);
                 self.cursor.advance(self.span.from, read)?;
             }
             let Some(goes_on) = stretch.next else { break };
             let trouble = if !cursors.insert(xxh3_128(goes_on.as_bytes())) {
-                "the log leads back to a page that has been read"
+                "the log leads back to a page that was already read"
             } else if stale >= MOST_STALE {
                 "the log repeats the same entries over and over"
             } else if seen.len() >= MOST {
-                "the log is longer than one poll reads"
+                "the log is longer than one poll can read"
             } else {
                 next = Some(goes_on);
                 tokio::time::sleep(PAUSE).await;
@@ -240,7 +243,8 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// The event of an entry; `None` where it cannot be read, which is counted and said.
+    /// The event of a log entry. An entry that cannot be read is counted and reported, and `None`
+    /// is returned.
     fn event(&mut self, entry: &Entry) -> Option<Event> {
         self.progress.entries += 1;
         match self.reader.read_log(entry.list, &entry.value, Timestamp::now()) {
@@ -251,7 +255,7 @@ impl Poll<'_> {
             Err(why) => {
                 self.progress.counts.unreadable += 1;
                 eprintln_quietly(&format!(
-                    "mailbatch: providers.{}: {}: {why}; the rest goes on",
+                    "mailbatch: providers.{}: {}: {why}; continuing with the other entries",
                     self.name, entry.list
                 ));
                 None
@@ -259,7 +263,8 @@ impl Poll<'_> {
         }
     }
 
-    /// Writes events down, and what follows from them into the suppression file.
+    /// Records events in the ledger, and the suppressions that follow from them in the suppression
+    /// file.
     async fn keep(&mut self, events: Vec<Event>) -> Result<()> {
         let Self { intake, progress, reader, .. } = self;
         for event in &events {
@@ -282,7 +287,7 @@ impl Poll<'_> {
             }
             intake.write_down(some, &mut progress.counts).await?;
         }
-        // What an earlier process learned and could not file goes along.
+        // This also writes suppressions that an earlier process could not write.
         intake.file().await
     }
 
@@ -314,9 +319,9 @@ impl Poll<'_> {
     }
 }
 
-/// Whether the ledger knows it under another id: the same of the same message, or of the
-/// same person at about the same time. What keeps mail from a person is never known by something
-/// that does not.
+/// Whether the ledger has this event under another id: the same event about the same message, or
+/// about the same address at nearly the same time. An event that suppresses its recipient matches
+/// only one that suppresses for the same reason.
 async fn was_known(intake: &Intake, event: &Event) -> Result<bool> {
     let Some(email) = event.recipient.clone() else { return Ok(false) };
     let is_it = |kept: &KeptEvent| {

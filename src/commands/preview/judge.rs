@@ -1,5 +1,5 @@
-//! Whether `send` would mail the rows that are shown: by the same screening, and by what earlier
-//! runs of the campaign decided.
+//! Decides whether `send` would mail the previewed rows, by the same screening and by the decisions
+//! of earlier runs of the campaign.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -21,13 +21,13 @@ use crate::run::pausing::{Start, refuse_while_paused};
 use crate::run::places::places;
 use crate::run::reports::each_row;
 
-/// Why `send` would not mail a row.
+/// The reason why `send` would not mail a row.
 #[derive(Clone, Debug)]
 pub(super) struct NotSent {
     /// The outcome that the row would have.
     pub(super) outcome: Outcome,
     pub(super) reason: Option<Reason>,
-    /// In words, without the address.
+    /// The reason as text, without the address.
     pub(super) detail: String,
 }
 
@@ -45,13 +45,13 @@ pub(super) struct Judged {
     pub(super) not_sent: Option<NotSent>,
 }
 
-/// Screens the rows of a list in order, as a plan does, and remembers where each person stands
-/// first.
+/// Screens the rows of a list in order, as `plan` does, and remembers the first row of each
+/// recipient.
 pub(super) struct Judge<'a> {
     screen: Screen<'a>,
     dedupe: Dedupe,
     list: &'a str,
-    /// Row and line of each person, by a hash of the key.
+    /// The first row and line of each recipient, by a hash of the key.
     first: HashMap<u64, (u64, u64)>,
 }
 
@@ -65,7 +65,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Judges the row with this number, on this line. The error refuses the list.
+    /// Judges one row, given its number and line. An error means that `send` would refuse the whole
+    /// list.
     pub(super) fn row(
         &mut self,
         cell: &str,
@@ -97,7 +98,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Adds where the entries stand that suppress the address.
+/// Adds the places of the entries that suppress the address.
 pub(super) fn name_the_entries(
     context: &Context,
     args: &PreviewArgs,
@@ -122,21 +123,21 @@ pub(super) fn name_the_entries(
     Ok(())
 }
 
-/// What earlier runs say about recipients.
+/// The decisions of earlier runs about recipients.
 pub(super) struct Earlier<'a> {
     ledger: &'a dyn Ledger,
     dedupe: Dedupe,
     campaign: String,
     kind: Kind,
-    /// The providers it would go through; empty where the configuration names none.
+    /// The providers that a send would use; empty if none is configured.
     providers: Vec<String>,
     /// The runs of the campaign, newest first.
     runs: Vec<Run>,
 }
 
 impl<'a> Earlier<'a> {
-    /// Finds the runs of the campaign that a send of the list belongs to; `None` where it has no
-    /// name yet.
+    /// Finds the runs of the campaign that a send of this list belongs to; `None` if that campaign
+    /// has no name yet.
     pub(super) async fn find(
         context: &Context,
         args: &PreviewArgs,
@@ -168,7 +169,7 @@ impl<'a> Earlier<'a> {
         Ok(Some(Self { ledger, dedupe: args.dedupe, campaign: id, kind, providers, runs }))
     }
 
-    /// Why the recipient would not be mailed by a send that passes the screening; `None` where it
+    /// The reason why `send` would not mail a recipient that passes the screening; `None` if it
     /// would.
     pub(super) async fn about(&self, to: &Address, key: &str) -> Result<Option<NotSent>> {
         if let Some(decided) = self.decided(to, key).await? {
@@ -191,7 +192,7 @@ impl<'a> Earlier<'a> {
         Ok(held.err().map(in_words))
     }
 
-    /// An acceptance in any run stays; otherwise the newest run that has the recipient decides.
+    /// An acceptance in any run is decisive. Otherwise the newest run with this recipient decides.
     async fn decided(&self, to: &Address, key: &str) -> Result<Option<NotSent>> {
         let (mut newest, mut is_open) = (None, false);
         for run in &self.runs {
@@ -225,7 +226,7 @@ impl<'a> Earlier<'a> {
                         format!("reconcile {id}")
                     };
                     let detail = format!(
-                        "so decided by run {id} of the campaign; `mailbatch {next}` goes on from there"
+                        "this is the outcome in run {id} of the campaign; to change it, run `mailbatch {next}`"
                     );
                     newest = Some(NotSent { outcome, reason: row.reason, detail });
                 }
@@ -246,7 +247,7 @@ impl<'a> Earlier<'a> {
     }
 }
 
-/// An error without its hint, for a line that says more.
+/// The first line of an error, without its hint.
 pub(super) fn first_line(error: &Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! The suppressions of the workspace: where new ones are written, and all of them in order.
+//! The suppressions of the workspace: the file for new ones, and a list of all in order.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::model::error::{Error, Result};
 use crate::run::context::{Context, learned};
 use crate::suppression::{self, Entry};
 
-/// The file that entries are written to.
+/// The file that new entries are written to.
 pub(super) fn first_file(context: &Context) -> Result<PathBuf> {
     context.settings.suppression_files.first().cloned().ok_or_else(|| {
         Error::usage("no suppression file is configured")
@@ -17,7 +17,7 @@ pub(super) fn first_file(context: &Context) -> Result<PathBuf> {
     })
 }
 
-/// Every entry of the configured files, and those of the ledger that no file has; ends after the
+/// All entries of the configured files, then the ledger's entries that no file has. Ends after the
 /// first error.
 pub(super) fn all<'a>(
     context: &'a Context,

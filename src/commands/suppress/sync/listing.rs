@@ -1,8 +1,8 @@
-//! A provider's suppressions from the first page to the last, or from where an earlier command
-//! stopped.
+//! Reads a provider's suppression list from the first page, or from where an earlier command
+//! stopped, to the last page.
 //!
-//! The rule it keeps: it ends, whatever the provider answers: a cursor that comes twice and pages
-//! that bring no new address are an error.
+//! Invariant: the listing ends, whatever the provider replies. A repeated cursor, or too many pages
+//! without a new address, is an error.
 
 use std::collections::HashSet;
 
@@ -17,26 +17,26 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::account::{RemoteList, Theirs, Trouble};
 
-/// So many pages in a row may hold no new address: one person can stand on several lists of a
+/// How many pages in a row may bring no new address. An address can be on several lists of a
 /// provider.
 const MOST_STALE: u32 = 10;
 
-/// By what an address is known here.
+/// The hash by which an entry is compared.
 pub(super) fn key_of(entry: &str) -> u128 {
     xxh3_128(entry.as_bytes())
 }
 
-/// A listing on its way.
+/// A listing in progress.
 pub(super) struct Listing<'a> {
     list: &'a dyn RemoteList,
     progress: &'a mut Progress,
-    /// Where the next page begins, once there has been one.
+    /// The cursor of the next page; `None` before the first page.
     cursor: Option<String>,
-    /// Whether the page that came last was the last.
+    /// Whether the last page has been read.
     is_over: bool,
-    /// Whether nothing has been asked since the cursor was read out of a file.
+    /// Whether the cursor comes from a file and has not been used yet.
     is_resumed: bool,
-    /// The addresses that this page has brought.
+    /// The new addresses of the current page.
     fresh: Vec<u128>,
     seen: HashSet<u128>,
     cursors: HashSet<String>,
@@ -72,11 +72,11 @@ impl<'a> Listing<'a> {
             return Ok(None);
         }
         let page = match self.list.page(self.cursor.as_deref()).await {
-            // A cursor does not live for ever; what has been read is read again and does no harm.
+            // A stored cursor may have expired. Reading the pages again does no harm.
             Err(Trouble::Refused(refusal)) if self.is_resumed => {
                 tracing::info!(
                     code = refusal.code,
-                    "the place where the last command stopped is not known any more"
+                    "the provider no longer accepts the stored cursor; starting again"
                 );
                 self.cursor = None;
                 self.cursors.clear();
@@ -110,13 +110,13 @@ impl<'a> Listing<'a> {
         Ok(Some(entries))
     }
 
-    /// Records that the page has been dealt with.
+    /// Records that the current page has been stored.
     pub(super) fn is_kept(&mut self) -> Result<()> {
         self.progress.add(self.cursor.as_deref(), self.fresh.drain(..))
     }
 
-    /// How many entries were no addresses, what was left out and why, and the addresses that the
-    /// list holds.
+    /// The number of invalid addresses, the entries left out with reasons, and the hashes of all
+    /// addresses on the list.
     pub(super) fn end(self) -> (u64, Vec<(u64, &'static str)>, HashSet<u128>) {
         (self.unreadable, self.left_out, self.seen)
     }
@@ -147,6 +147,6 @@ fn endless() -> Trouble {
     Trouble::Failing(Refusal::new(
         Reason::NoReply,
         "",
-        "its list does not end: the same page comes again",
+        "its list does not end: it returns the same page again",
     ))
 }

@@ -1,10 +1,9 @@
-//! `mailbatch suppress sync` and `suppress diff`: our suppressions and a provider's, brought
-//! together or held against each other.
+//! `mailbatch suppress sync` and `suppress diff`: copy suppressions between this workspace and a
+//! provider, or compare them.
 //!
-//! The rules it keeps: no address is ever taken off a list here, theirs or ours; a page is written
-//! down whole before the next is asked for, so that what fails leaves nothing half done and goes on
-//! from there; an address is written to a file or the ledger and shown nowhere else, except where
-//! it was asked for.
+//! Invariants: No address is removed from either list. Each page is stored completely before the
+//! next is requested, so that after a failure the next command continues there. Addresses are
+//! written only to suppression files and the ledger, and printed only by `diff`.
 
 mod listing;
 pub(crate) mod progress;
@@ -30,30 +29,30 @@ use crate::run::context::Context;
 use crate::run::provider_trouble::failed;
 use crate::suppression::{self, Entry};
 
-/// What came of a synchronisation.
+/// The counts of one synchronisation.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Entries of theirs, on all their lists.
+    /// Entries on the provider's lists.
     theirs: u64,
-    /// Of those, in none of our files and not in the ledger.
+    /// Of those, entries that were neither in our files nor in the ledger.
     pulled: u64,
-    /// Addresses of ours that were pushed to them.
+    /// Addresses that the provider accepted from us.
     pushed: u64,
-    /// Addresses of ours that they did not take although they took others.
+    /// Addresses that the provider refused while it accepted others.
     refused: u64,
-    /// Entries of ours that their list has no form for.
+    /// Entries that the provider's list cannot represent.
     not_taken: u64,
 }
 
-/// The suppression list of the provider called `name`; exit 2 where its API has none.
+/// The suppression list of the provider called `name`. Exit 2 if its API has none.
 fn remote<'a>(name: &str, provider: &'a dyn Provider) -> Result<&'a dyn RemoteList> {
     provider.account_api().and_then(|account| account.suppressions()).ok_or_else(|| {
         Error::usage(format!("providers.{name}: this API has no suppression list"))
-            .hint("`mailbatch suppress import FILE` takes what was exported by other means")
+            .hint("export the list in the provider's web interface, then run `mailbatch suppress import FILE`")
     })
 }
 
-/// Brings both lists together.
+/// Copies the entries in both directions.
 pub(crate) async fn sync(context: &Context, args: &SyncArgs) -> Result<Exit> {
     let (name, config) = context.settings.provider(Some(&args.provider))?;
     let provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
@@ -96,19 +95,19 @@ pub(crate) async fn sync(context: &Context, args: &SyncArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Where what is pulled is written.
+/// The local side: where pulled entries are written.
 struct Here<'a> {
     context: &'a Context,
     file: Option<std::path::PathBuf>,
     ledger: Option<Arc<dyn Ledger>>,
-    /// The contents of the files, by entry and reason; read when they are first needed.
+    /// The entries of the suppression files, by entry and reason; read on first use.
     known: Option<HashSet<(u128, Reason)>>,
     writes: bool,
 }
 
 impl Here<'_> {
-    /// Writes a page to the file and the ledger, as far as they do not have it. Returns how many
-    /// entries neither had.
+    /// Writes the entries of a page to the file and to the ledger, unless they are already there.
+    /// Returns how many were in neither.
     async fn keep(&mut self, name: &str, page: Vec<LedgerSuppression>) -> Result<u64> {
         if self.known.is_none() {
             self.known = Some(tokio::task::block_in_place(|| in_files(self.context))?);
@@ -144,7 +143,7 @@ impl Here<'_> {
     }
 }
 
-/// The entries of the configured files that have not expired; a first file that does not exist yet
+/// The entries of the configured files that have not expired. A first file that does not exist yet
 /// counts as empty.
 fn in_files(context: &Context) -> Result<HashSet<(u128, Reason)>> {
     let now = Timestamp::now();
@@ -157,15 +156,15 @@ fn in_files(context: &Context) -> Result<HashSet<(u128, Reason)>> {
     suppression::list(&files).filter_map(in_force).collect()
 }
 
-/// The address of an entry that is in force, where it is one.
+/// The address of an entry; `None` if the entry is not an address or has expired.
 fn address_of(entry: &Entry, now: Timestamp) -> Option<&str> {
     let is_address = !entry.entry.starts_with('@') && !entry.entry.starts_with("sha256:");
     (is_address && !entry.has_expired(now)).then_some(entry.entry.as_str())
 }
 
-/// Addresses of ours that they lack and that can be pushed. What stops marketing alone is pushed
-/// only where their list does the same, and what is to expire not at all, because on their side it
-/// would not.
+/// The addresses to push: those that the provider lacks and its list can represent. A
+/// marketing-only suppression is pushed only to a list that stops marketing only. An entry with an
+/// expiry is not pushed, because it would not expire there.
 fn not_reported(
     context: &Context,
     ledger: Option<&dyn Ledger>,
@@ -216,7 +215,7 @@ fn print(
     }
     let would = if dry_run { "would be " } else { "" };
     let mut text = format!(
-        "{name}: {} entries of theirs, {} {would}pulled; {} of ours {would}pushed\n",
+        "{name}: {} entries at the provider, {} {would}pulled; {} of ours {would}pushed\n",
         tally.theirs, tally.pulled, tally.pushed
     );
     let mut also = |count: u64, what: &str| {
@@ -227,9 +226,9 @@ fn print(
     also(tally.refused, "of ours were refused by the provider");
     also(
         tally.not_taken,
-        "of ours cannot be pushed: domains, hashes, entries that expire, and reasons that its list does not have",
+        "of ours cannot be pushed: domains, hashes, entries that expire, or reasons that the provider's list does not have",
     );
-    also(unreadable, "of theirs are no addresses");
+    also(unreadable, "of theirs are not valid addresses");
     left_out
         .iter()
         .for_each(|(count, why)| also(*count, &format!("of theirs were left out: {why}")));
@@ -239,7 +238,7 @@ fn print(
     say(&mut std::io::stdout(), &text)
 }
 
-/// Prints who is on one of the lists alone.
+/// Prints the entries that are on only one of the two lists.
 pub(crate) async fn diff(context: &Context, args: &DiffArgs) -> Result<Exit> {
     let (name, _) = context.settings.provider(Some(&args.provider))?;
     let provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
@@ -284,12 +283,12 @@ pub(crate) async fn diff(context: &Context, args: &DiffArgs) -> Result<Exit> {
         text.push_str(&format!("{object}\n"));
     } else {
         let unreadable = if unreadable > 0 {
-            format!(", {unreadable} of theirs are no addresses")
+            format!(", {unreadable} of theirs are not valid addresses")
         } else {
             String::new()
         };
         text.push_str(&format!(
-            "{name}: {both} on both, {} only theirs, {} only ours{unreadable}\n",
+            "{name}: {both} on both lists, {} only theirs, {} only ours{unreadable}\n",
             counts.0, counts.1
         ));
     }
@@ -297,7 +296,7 @@ pub(crate) async fn diff(context: &Context, args: &DiffArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// The addresses that we suppress, each with the reason that is found first.
+/// The addresses that this workspace suppresses, each with its first reason.
 fn addresses(context: &Context, ledger: Option<&dyn Ledger>) -> Result<HashMap<String, Reason>> {
     let now = Timestamp::now();
     let mut ours = HashMap::new();

@@ -1,8 +1,8 @@
-//! How far a synchronisation has come, so that the next command goes on from there:
+//! The progress of a synchronisation, so that the next command can continue it:
 //! `.mailbatch/sync/NAME.ndjson`.
 //!
-//! The rule it keeps: a line is added when what it records is durable elsewhere. Of addresses
-//! it holds hashes alone.
+//! Invariant: a line is added only after the page it records is durably stored. The file contains
+//! hashes of addresses, never addresses.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -20,20 +20,20 @@ use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 use crate::run::state_dir::make_private_dir;
 
-/// What is older is begun anew: the list has moved on, and cursors are forgotten.
+/// Older progress is discarded: the list has changed, and the provider has forgotten its cursors.
 const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
-/// A command that is about to end, or a process that is being started beside it, keeps the lock for
-/// no longer.
+/// How long to wait for the lock. A command that is ending, or a child process that is being
+/// started, may hold it for a moment.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// What a synchronisation is, in the first line.
+/// The first line: which synchronisation this is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Head {
     v: u32,
     provider: String,
     kind: String,
     env: Option<String>,
-    /// Whether what was read has been written down here.
+    /// Whether the pages were stored in this workspace.
     pulls: bool,
     at: Timestamp,
 }
@@ -50,7 +50,7 @@ impl Head {
         }
     }
 
-    /// Whether what was begun under `self` may be gone on with under `other`.
+    /// Whether a synchronisation started as `self` can be continued as `other`.
     fn admits(&self, other: &Self) -> bool {
         let is_young = other.at.duration_since(self.at).unsigned_abs() < MAX_AGE;
         let is_same = (self.v, &self.provider, &self.kind, &self.env)
@@ -59,14 +59,15 @@ impl Head {
     }
 }
 
-/// A page that has been dealt with, or addresses that were pushed to the provider: no cursor then.
+/// A page that has been stored, or addresses that were pushed to the provider. A push has no
+/// cursor.
 #[derive(Debug, Serialize, Deserialize)]
 struct Step {
     next: Option<String>,
     seen: Vec<String>,
 }
 
-/// The file, and what was found in it.
+/// The open file, and the progress read from it.
 #[derive(Debug)]
 pub(crate) struct Progress {
     file: Option<(PathBuf, File)>,
@@ -76,12 +77,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Remembers nothing.
+    /// Progress that is not stored, for a dry run.
     pub(crate) fn none() -> Self {
         Self { file: None, cursor: None, is_over: false, seen: HashSet::new() }
     }
 
-    /// Opens what an earlier command has left, or begins anew.
+    /// Reads the progress of an earlier command, or starts from the beginning.
     pub(crate) fn open(dir: &Path, head: &Head) -> Result<Self> {
         make_private_dir(dir)?;
         let path = path(dir, &head.provider);
@@ -92,14 +93,14 @@ impl Progress {
                 head.provider, head.provider
             );
             return Err(Error::new(Exit::LOCKED, message)
-                .hint("wait for it to end; this one has changed nothing"));
+                .hint("wait for it to end, then try again; nothing was changed"));
         };
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
-        // No other program's text is expected in here: what cannot be read is begun anew.
+        // Only mailbatch writes this file: if it cannot be parsed, start from the beginning.
         let text = String::from_utf8(text).unwrap_or_default();
         let mut progress = Self::none();
-        // A last line without its end was not finished, and neither was what it records.
+        // A last line without a newline is incomplete: its page may not have been stored.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut lines = whole.lines();
         let is_mine = lines
@@ -120,7 +121,7 @@ impl Progress {
                     .collect();
                 tracing::info!(
                     addresses = progress.seen.len(),
-                    "going on where the last command stopped"
+                    "continuing where the last command stopped"
                 );
             }
             None => {
@@ -133,7 +134,8 @@ impl Progress {
         Ok(progress)
     }
 
-    /// Where to go on, whether all pages have been read, and which addresses they held.
+    /// The cursor to continue from, whether all pages have been read, and the hashes of their
+    /// addresses.
     pub(crate) fn take(&mut self) -> (Option<String>, bool, HashSet<u128>) {
         (self.cursor.take(), self.is_over, std::mem::take(&mut self.seen))
     }
@@ -154,17 +156,18 @@ impl Progress {
         file.write_all(line.as_bytes()).map_err(|e| cannot(path, &e))
     }
 
-    /// All is done, and the next command begins anew.
+    /// Ends a complete synchronisation; the next command starts from the beginning.
     pub(crate) fn finish(self) {
         if let Some((path, _)) = self.file {
-            // One that stays behind is gone on with: there is nothing left to do then.
+            // If the file cannot be removed, the next command continues it and finds nothing left
+            // to do.
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-/// Opens the file and locks it; `None` where another command keeps the lock. A command that is just
-/// ending is waited for.
+/// Opens and locks the file, waiting a moment for a command that is ending. `None` if another
+/// command keeps the lock.
 fn locked(path: &Path) -> std::io::Result<Option<File>> {
     loop {
         let file =
@@ -172,8 +175,8 @@ fn locked(path: &Path) -> std::io::Result<Option<File>> {
         if !holder::locked_within(&file, path, MOMENT)? {
             return Ok(None);
         }
-        // A command that ended has removed this file: what is written to it now would never be
-        // found again.
+        // The command that held the lock may have removed this file. Data written to it would be
+        // lost.
         let (ours, there) = (file.metadata()?, std::fs::metadata(path));
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
             return Ok(Some(file));
@@ -183,10 +186,10 @@ fn locked(path: &Path) -> std::io::Result<Option<File>> {
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
     Error::internal(format!("{}: {error}", path.shown()))
-        .hint("make room, or correct the permissions")
+        .hint("free disk space, or correct the permissions")
 }
 
-/// Where a synchronisation keeps how far it has come.
+/// The path of the progress file for a provider.
 fn path(dir: &Path, name: &str) -> std::path::PathBuf {
     dir.join(format!("{name}.ndjson"))
 }
