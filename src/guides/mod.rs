@@ -1,8 +1,8 @@
-//! The guides: written once in Markdown under `man/guides`, printed by `mailbatch help TOPIC` and
+//! The guides: written in Markdown under `man/guides`, printed by `mailbatch help TOPIC`, and
 //! converted to man pages.
 //!
-//! The rule it keeps: a guide is complete in the binary, so that it can be read where neither `man`
-//! nor the repository is.
+//! Invariant: the binary contains the complete guides, so that they can be read without `man` and
+//! without the repository.
 
 mod page;
 mod plain;
@@ -11,19 +11,19 @@ mod roff;
 /// One guide.
 #[derive(Clone, Copy, Debug)]
 pub struct Guide {
-    /// The topic, as `mailbatch help TOPIC` takes it.
+    /// The topic, as given to `mailbatch help TOPIC`.
     pub name: &'static str,
-    /// Other words for it.
+    /// Other names of the topic.
     pub aliases: &'static [&'static str],
-    /// The section of the manual: 5 for a file, 7 for everything else.
+    /// The section of the manual: 5 for a file format, 7 for all others.
     section: u8,
     markdown: &'static str,
 }
 
-/// Declares the guides: topic, section of the manual, other words for it.
+/// Declares the guides: topic, section of the manual, other names.
 macro_rules! guides {
     ($(($name:literal, $section:literal, [$($alias:literal),*]),)+) => {
-        /// Every guide, in the order in which topics are listed.
+        /// All guides, in the order in which topics are listed.
         pub const GUIDES: &[Guide] = &[$(Guide {
             name: $name,
             aliases: &[$($alias),*],
@@ -55,7 +55,7 @@ guides! {
 }
 
 impl Guide {
-    /// The guide with this topic, in any case, with or without `mailbatch-` before it.
+    /// The guide with this topic, ignoring case, with or without the prefix `mailbatch-`.
     pub fn find(topic: &str) -> Option<&'static Self> {
         let topic = topic.to_lowercase();
         let is_called =
@@ -64,14 +64,14 @@ impl Guide {
         called(&topic).or_else(|| called(topic.strip_prefix("mailbatch-")?))
     }
 
-    /// What it is about, in some eight words.
+    /// A summary of about eight words.
     pub fn about(&self) -> &'static str {
         let title = self.markdown.lines().next().unwrap_or_default();
         title.split_once(": ").map_or(title, |(_, about)| about)
     }
 
-    /// The text of `mailbatch help`, filled to `width` columns; `styled` for a terminal that shows
-    /// bold.
+    /// The output of `mailbatch help`, wrapped at `width` columns. `styled` is for a terminal that
+    /// can show bold text.
     pub fn text(&self, width: usize, styled: bool) -> String {
         plain::render(
             &page::parse(self.markdown),
@@ -91,7 +91,7 @@ impl Guide {
         }
     }
 
-    /// The file of its man page and what is in it.
+    /// The file name and the content of its man page.
     pub fn man_page(&self) -> (String, String) {
         let name = self.page_name();
         (

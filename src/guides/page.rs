@@ -1,35 +1,35 @@
-//! A guide as blocks, read from the few constructs of Markdown that guides use.
+//! A guide as a list of blocks, parsed from the subset of Markdown that guides use.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 /// One block of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Block {
-    /// Its level, from 1 for the title.
+    /// The heading's level, from 1 for the title.
     Heading(u8, Text),
     Paragraph(Text),
-    /// Shown as it is, line for line.
+    /// Shown unchanged, line by line.
     Code(String),
-    /// `first` is the number of the first item; `None` for bullets.
+    /// `first` is the number of the first item; `None` for a bullet list.
     List {
         first: Option<u64>,
         items: Vec<Vec<Block>>,
     },
-    /// Rows of cells; the first row is the head.
+    /// Rows of cells; the first row is the header.
     Table(Vec<Vec<Text>>),
 }
 
-/// Running text.
+/// Inline text.
 pub(super) type Text = Vec<Span>;
 
-/// A piece of running text in one style.
+/// A piece of inline text in one style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) text: String,
     pub(super) style: Style,
 }
 
-/// How a piece of text is set.
+/// The style of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
@@ -38,7 +38,7 @@ pub(super) enum Style {
     Code,
 }
 
-/// The blocks of a page. Comments and other HTML are left out.
+/// The blocks of a page. Comments and other HTML are dropped.
 pub(super) fn parse(markdown: &str) -> Vec<Block> {
     blocks(&mut Parser::new_ext(markdown, Options::ENABLE_TABLES))
 }
@@ -48,10 +48,10 @@ pub(super) fn plain(text: &[Span]) -> String {
     text.iter().map(|span| span.text.as_str()).collect()
 }
 
-/// The blocks up to the end of what has begun.
+/// The blocks up to the end of the current element.
 fn blocks(events: &mut Parser<'_>) -> Vec<Block> {
     let mut all = Vec::new();
-    // Items of a list without blank lines hold text and no paragraph.
+    // Items of a list without blank lines contain text directly, without a paragraph.
     let mut loose = Text::new();
     while let Some(event) = events.next() {
         let block = match event {
@@ -89,7 +89,7 @@ fn flush(loose: &mut Text, all: &mut Vec<Block>) {
     }
 }
 
-/// What each child of the element that has begun is read as.
+/// How the children of the current element are parsed.
 fn children<'a, T>(events: &mut Parser<'a>, read: impl Fn(&mut Parser<'a>) -> T) -> Vec<T> {
     let mut all = Vec::new();
     while let Some(Event::Start(_)) = events.next() {

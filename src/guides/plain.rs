@@ -1,35 +1,35 @@
-//! A page as text for a terminal or a pipe: filled to a width; what is typed is bold where the
-//! terminal can show it, else between back-quotes.
+//! A page as text for a terminal or a pipe, wrapped at a width. Code is bold if the terminal can
+//! show it, otherwise in back-quotes.
 
 use std::borrow::Cow;
 
 use super::page::{Block, Span, Style, plain};
 
-/// What everything below a heading is moved in by.
+/// The indent of everything below a heading.
 const INDENT: usize = 4;
-/// The least width that a column of a table is filled to.
+/// The least width of a table's column.
 const NARROWEST: usize = 20;
 
-/// How a page is laid out.
+/// The layout of a page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    /// Columns, the indent included.
+    /// The total width in columns, including the indent.
     pub(super) width: usize,
     pub(super) marks: Marks,
 }
 
-/// How what is typed stands out from the text around it.
+/// How code is distinguished from the text around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marks {
-    /// Not at all.
+    /// No mark.
     None,
-    /// Between back-quotes, as in Markdown.
+    /// Back-quotes, as in Markdown.
     Quotes,
-    /// By escape sequences, which a terminal shows as bold.
+    /// Escape sequences for bold text.
     Bold,
 }
 
-/// The whole page, with a line end at its end.
+/// The whole page, ending with a line break.
 pub(super) fn render(page: &[Block], layout: Layout) -> String {
     let mut out = String::new();
     put(page, INDENT, layout, &mut out);
@@ -87,7 +87,7 @@ fn list(first: Option<u64>, items: &[Vec<Block>], indent: usize, layout: Layout,
     }
 }
 
-/// A word and how many columns it takes.
+/// A word and its width in columns.
 struct Word {
     shown: String,
     width: usize,
@@ -126,12 +126,13 @@ fn quoted(span: &Span, marks: Marks) -> Cow<'_, str> {
     }
 }
 
-/// How many columns a text takes on one line.
+/// The width of a text on one line.
 fn width(text: &[Span], marks: Marks) -> usize {
     text.iter().map(|span| quoted(span, marks).chars().count()).sum()
 }
 
-/// The words of each line, in lines of at most `width` columns; a longer word has a line to itself.
+/// The words of each line, in lines of at most `width` columns. A longer word gets a line of its
+/// own.
 fn filled_words(text: &[Span], width: usize, marks: Marks) -> Vec<Vec<Word>> {
     let mut all: Vec<Vec<Word>> = Vec::new();
     let mut used = 0;
@@ -160,7 +161,8 @@ fn lines(text: &[Span], width: usize, marks: Marks) -> Vec<String> {
     filled_words(text, width, marks).iter().map(|words| joined(words)).collect()
 }
 
-/// A paragraph whose first line begins with `mark` and whose others stand below the text behind it.
+/// A paragraph whose first line starts with `mark`; the other lines are indented to the text after
+/// it.
 fn filled(text: &[Span], mark: &str, indent: usize, layout: Layout, out: &mut String) {
     let inner = indent + mark.len();
     for (at, line) in lines(text, layout.width.saturating_sub(inner).max(NARROWEST), layout.marks)
@@ -174,8 +176,8 @@ fn filled(text: &[Span], mark: &str, indent: usize, layout: Layout, out: &mut St
     }
 }
 
-/// Columns as wide as their longest cell, except the widest, which is filled to what is left; entry
-/// below entry where that is too little.
+/// A table in columns as wide as their longest cells. The widest column is wrapped to the remaining
+/// width. If that is too narrow, the rows are printed as entries.
 fn table(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut String) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let longest = |at: usize| {
@@ -206,7 +208,7 @@ fn table(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut Strin
     }
 }
 
-/// One row of a table, in as many lines as its longest cell takes.
+/// One row of a table, in as many lines as its longest cell needs.
 fn put_row(row: &[Vec<Span>], widths: &[usize], indent: usize, marks: Marks, out: &mut String) {
     let cells: Vec<Vec<Vec<Word>>> =
         row.iter().zip(widths).map(|(cell, width)| filled_words(cell, *width, marks)).collect();
@@ -223,8 +225,8 @@ fn put_row(row: &[Vec<Span>], widths: &[usize], indent: usize, marks: Marks, out
     }
 }
 
-/// A table that is too wide for columns: the first cell, and below it each other one behind the
-/// name of its column.
+/// A table that is too wide for columns: the first cell of each row, and below it the other cells,
+/// each after its column's name.
 fn entries(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut String) {
     let Some((head, rows)) = rows.split_first() else { return };
     for (at, row) in rows.iter().enumerate() {

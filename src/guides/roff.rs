@@ -3,11 +3,10 @@
 use super::page::{Block, Span, Style, plain};
 use super::plain::{self as text, Layout, Marks};
 
-/// The width of what is shown line for line, so that it fits beside the indent of `man` at 80
-/// columns.
+/// The width of code blocks, so that they fit with the indent of `man` in 80 columns.
 const WIDTH: usize = 70;
 
-/// The page called `name` in this section of the manual. Its title is `TOPIC: what it is about`.
+/// The man page called `name` in this section of the manual. Its title is `TOPIC: summary`.
 pub(super) fn render(page: &[Block], name: &str, section: u8) -> String {
     let mut out = format!(".TH {name} {section} \"\" \"mailbatch\"\n");
     let mut is_described = false;
@@ -73,7 +72,7 @@ fn put(block: &Block, out: &mut String) {
     }
 }
 
-/// The blocks of an item: the first follows its mark, the others stand below it.
+/// The blocks of an item: the first follows its mark, the others are below it.
 fn inner(item: &[Block], out: &mut String) {
     for (at, block) in item.iter().enumerate() {
         match block {
@@ -110,8 +109,8 @@ fn inline(text: &[Span]) -> String {
             Style::Emphasis => line.push_str(&format!("\\fI{text}\\fR")),
         }
     }
-    // A line that begins with one of these is taken for a macro, and one with a blank breaks the
-    // paragraph.
+    // roff takes a line that begins with one of these characters for a macro, and a line that
+    // begins with a blank ends the paragraph.
     guarded(line.trim())
 }
 
@@ -119,7 +118,7 @@ fn guarded(line: &str) -> String {
     if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() }
 }
 
-/// What is typed keeps its characters, which roff would set as typographic ones.
+/// Escapes characters in code that roff would replace by typographic ones.
 fn escaped(text: &str, style: Style) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,8 +1,8 @@
-//! Bars on a terminal: one for each phase, a line for each provider, and the counts. The only place
-//! that knows indicatif.
+//! Progress bars on a terminal: one bar for each phase, a line for each provider, and the counts.
+//! Only this module uses indicatif.
 //!
-//! Every line is cut to the terminal's width by its template, so that a redraw never leaves half a
-//! line behind; 80 columns are enough for all.
+//! The template cuts every line to the terminal's width, so that a redraw never leaves part of a
+//! line behind. All lines fit in 80 columns.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -29,7 +29,7 @@ const NOT_SENT: &[Outcome] = &[
     Outcome::Held,
 ];
 
-/// Whether stderr is a terminal that can be drawn on. Elsewhere indicatif would swallow every
+/// Whether stderr is a terminal that can show bars. Without one, indicatif would swallow every
 /// message.
 pub(super) fn can_be_shown() -> bool {
     !ProgressDrawTarget::stderr().is_hidden()
@@ -48,7 +48,7 @@ struct BarsState {
     sent: Option<ProgressBar>,
     not_sent: Option<ProgressBar>,
     waiting: Option<ProgressBar>,
-    /// The phase that goes on now.
+    /// The current phase.
     phase: Option<Cohort>,
 }
 
@@ -58,7 +58,7 @@ impl Bars {
         Self { all, _echo: NoEcho::new(), state: Mutex::default() }
     }
 
-    /// A bar for a phase, placed below the bars of earlier phases and above all lines.
+    /// A bar for a phase, below the bars of earlier phases and above all lines.
     fn phase(&self, state: &mut BarsState, phase: Cohort, total: u64) -> ProgressBar {
         if let Some(bar) = state.phases.get(&phase) {
             return bar.clone();
@@ -80,7 +80,7 @@ impl Bars {
     }
 }
 
-/// `cut` keeps a provider's name from pushing the columns apart.
+/// `cut` truncates a long provider's name, so that the columns stay aligned.
 fn cut(name: &str, most: usize) -> String {
     if name.chars().count() <= most {
         name.to_owned()
@@ -90,11 +90,11 @@ fn cut(name: &str, most: usize) -> String {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates of this file are well-formed")
+    ProgressStyle::with_template(template).expect("the templates in this file are valid")
 }
 
-/// The text to the right of a bar, always equally wide, so that the bars of both phases end in one
-/// column.
+/// The text to the right of a bar. Its width is constant, so that the bars of both phases end in
+/// the same column.
 fn numbers(done: u64, total: u64, end: &str) -> String {
     format!(
         "{:>19} {:>6}  {end:<11}",
@@ -103,15 +103,14 @@ fn numbers(done: u64, total: u64, end: &str) -> String {
     )
 }
 
-/// Takes the ETA from a bar that moves no more.
+/// Removes the ETA from the bar of a phase that has ended.
 fn close(bar: &ProgressBar) {
     let (done, total) = (bar.position(), bar.length().unwrap_or_default());
     bar.set_message(numbers(done, total, if done >= total { "done" } else { "" }));
 }
 
-/// Keeps the terminal from echoing `^C`: behind a line that is as wide as the screen the echo
-/// wraps, and shifts every line of the next redraw. What was set before is set again when this is
-/// dropped.
+/// Stops the terminal from echoing `^C`. After a line as wide as the screen the echo would wrap and
+/// shift the next redraw. The old setting is restored on drop.
 struct NoEcho(Option<Termios>);
 
 impl NoEcho {
@@ -120,7 +119,7 @@ impl NoEcho {
         if let Some(before) = &before {
             let mut without = before.clone();
             without.local_modes.remove(LocalModes::ECHOCTL);
-            // A terminal that refuses shows one line twice.
+            // If the terminal refuses, at worst one line appears twice.
             let _ = tcsetattr(std::io::stderr(), OptionalActions::Now, &without);
         }
         Self(before)

@@ -1,5 +1,5 @@
-//! `batch.progress` objects on stdout, one a line, versioned. Rule: a stdout that has been closed
-//! is let go of, and the send goes on.
+//! `batch.progress` objects on stdout, one per line, versioned. Invariant: if stdout is closed,
+//! output stops but the send continues.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -13,10 +13,10 @@ use crate::model::figures::seconds;
 use crate::model::outcome::Cohort;
 use crate::report::text::counts_json;
 
-/// The time between two objects; a change of phase and the end do not wait for it.
+/// The shortest time between two objects. A change of phase and the end are written at once.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 
-/// Objects on one stream; messages for people go to another observer.
+/// Writes objects to one stream. Messages for people go to another observer.
 pub(super) struct Json<W> {
     every: Duration,
     people: Box<dyn Progress>,
@@ -24,7 +24,7 @@ pub(super) struct Json<W> {
 }
 
 struct JsonState<W> {
-    /// `None` once it has been closed.
+    /// `None` after the stream was closed.
     out: Option<W>,
     shown: Option<(Instant, Cohort)>,
     unseen: Option<Snapshot>,
@@ -57,7 +57,7 @@ impl<W: Write + Send> Json<W> {
 impl<W: Write> JsonState<W> {
     fn put(&mut self, snapshot: &Snapshot) {
         let Some(out) = &mut self.out else { return };
-        // One write for the whole line, so that a reader never sees half of it.
+        // The line is written with one call, so that a reader never sees part of it.
         let line = format!("{}\n", object(snapshot, Timestamp::now()));
         if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
             self.out = None;
@@ -65,7 +65,7 @@ impl<W: Write> JsonState<W> {
     }
 }
 
-/// `total` and `counts` are the whole run's, so that counts and what is open sum to the total; the
+/// `total` and `counts` are for the whole run, so that the counts and open rows sum to `total`. The
 /// phase has its own numbers.
 fn object(snapshot: &Snapshot, now: Timestamp) -> Value {
     let eta = snapshot
@@ -124,7 +124,7 @@ mod tests {
     use super::super::plain::Plain;
     use super::*;
 
-    fn nobody() -> Box<dyn Progress> {
+    fn silent() -> Box<dyn Progress> {
         Box::new(Plain::new(io::sink(), Duration::ZERO, false, false))
     }
 
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn objects_come_each_interval_at_a_change_of_phase_and_at_the_end() {
         let out = Shared::default();
-        let json = Json::new(out.clone(), nobody(), EVERY);
+        let json = Json::new(out.clone(), silent(), EVERY);
         let begin = Instant::now();
         for tenth in 0..15 {
             json.update_at(&snapshot(tenth), begin + Duration::from_millis(tenth * 100));
@@ -172,7 +172,7 @@ mod tests {
             }
         }
         let writes = std::sync::Arc::default();
-        let json = Json::new(Closed(std::sync::Arc::clone(&writes)), nobody(), Duration::ZERO);
+        let json = Json::new(Closed(std::sync::Arc::clone(&writes)), silent(), Duration::ZERO);
         json.update(&snapshot(1));
         json.update(&snapshot(2));
         json.finish();

@@ -1,6 +1,6 @@
-//! What a person or a log sees while a run goes on. Rule: observers only; losing what is behind
-//! them, a closed pipe included, never stops or slows a send, and everything for people goes
-//! through one place, so that bars and messages do not break each other.
+//! Progress of a run, for people and logs. Invariants: Observers never stop or slow a send, even if
+//! their output is lost or its pipe is closed. All text for people goes through one place, so that
+//! bars and messages do not mix.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ mod rate;
 
 pub(crate) use rate::{RateMeter, eta};
 
-/// What is known when an execution begins to send.
+/// The facts known when an execution starts to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub run: String,
@@ -24,66 +24,66 @@ pub(crate) struct Start {
     pub provider: String,
     /// Rows in.
     pub input: u64,
-    /// Recipients still to be sent, the canary among them.
+    /// Recipients left to send to, including the canary.
     pub to_send: u64,
-    /// Recipients of the canary still to be sent.
+    /// Canary recipients left to send to.
     pub canary: u64,
-    /// Whether an earlier execution of the run is continued.
+    /// Whether this execution continues an earlier one of the run.
     pub continued: bool,
 }
 
-/// How far an execution has come.
+/// A snapshot of an execution's progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub run: String,
     pub campaign: String,
     pub phase: Cohort,
-    /// The provider that this is about; each gets a line of its own.
+    /// The provider of this snapshot; each provider has a line.
     pub provider: String,
     /// Recipients of this phase.
     pub total: u64,
-    /// Those of them that are settled.
+    /// Recipients of this phase that have an outcome.
     pub done: u64,
-    /// The whole run.
+    /// The counts of the whole run.
     pub tally: Tally,
-    /// Hand-overs per second over the last 15 seconds.
+    /// Messages handed over per second, over the last 15 seconds.
     pub rate: f64,
-    /// Until the end of the phase, under the limits; `None` while it cannot be known.
+    /// The time until the end of the phase, under the limits; `None` if it is not known yet.
     pub eta: Option<Duration>,
-    /// Batches claimed and not settled.
+    /// Recipients that are claimed but not settled.
     pub in_flight: usize,
-    /// What holds it back, if anything: `paced by rate 50/s`, `breaker open`.
+    /// What slows the run, if anything: `paced by rate 50/s`, `breaker open`.
     pub note: Option<String>,
 }
 
 impl Snapshot {
-    /// The state in one line, for a log or a signal.
+    /// The snapshot in one line, for a log or a signal.
     pub(crate) fn line(&self) -> String {
         plain::line(self)
     }
 }
 
-/// An observer of a run. Calls return at once; how often they lead to output is the observer's
-/// affair.
+/// An observer of a run. Its methods return at once. It decides how often to print.
 pub(crate) trait Progress: Send + Sync {
-    /// Sending begins.
+    /// Sending starts.
     fn start(&self, start: &Start);
-    /// Something has changed. Cheap; may be called after every batch.
+    /// The numbers have changed. This is cheap and may be called after every batch.
     fn update(&self, snapshot: &Snapshot);
-    /// A line for people, such as a gate's verdict.
+    /// Prints a line for people, such as the result of a gate.
     fn message(&self, line: &str);
-    /// What the end waits for: `draining: waiting for 3 batches`. Shown until it changes.
+    /// Shows what the end of the run waits for, until that changes: `draining: waiting for 3
+    /// batches`.
     fn waiting(&self, line: &str);
-    /// Takes what is drawn off the terminal for a question; the next update draws it again.
+    /// Clears the bars from the terminal for a question. The next update draws them again.
     fn clear(&self) {}
-    /// Nothing more comes: shows the latest state and leaves the terminal clean.
+    /// The last call: prints the latest state and leaves the terminal clean.
     fn finish(&self);
 }
 
-/// How `--progress` was answered.
+/// The value of `--progress`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Bars on a terminal, else plain lines.
+    /// Bars on a terminal, plain lines otherwise.
     #[default]
     Auto,
     Bar,
@@ -92,9 +92,9 @@ pub(crate) enum Mode {
     None,
 }
 
-/// The observer for a mode. `quiet` silences everything for people except what the end waits for;
-/// `stats` is the time between plain lines. Bars that the terminal cannot show (no terminal,
-/// `TERM=dumb`) become plain lines.
+/// The observer for a mode. `quiet` silences all text for people, except what the end waits for.
+/// `stats` is the time between plain lines. If the terminal cannot show bars (no terminal,
+/// `TERM=dumb`), plain lines are used.
 pub(crate) fn pick(
     mode: Mode,
     quiet: bool,
@@ -115,8 +115,7 @@ pub(crate) fn pick(
     }
 }
 
-/// Locks even after a panic of another observer: the worst that a half-made update leaves is a
-/// wrong line.
+/// Locks even if another observer panicked: an incomplete update can at worst print a wrong line.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -159,7 +158,7 @@ mod fixture {
         }
     }
 
-    /// A writer that a test can read back.
+    /// A writer whose content a test can read.
     #[derive(Clone, Default)]
     pub(super) struct Shared(std::sync::Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! One plain line each interval, for logs: no control characters, every line begins with the time.
+//! One plain line per interval, for logs. Lines have no control characters and start with the time.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -11,8 +11,7 @@ use crate::model::figures::{clean, duration, grouped, percent, rate, rows, secon
 use crate::model::outcome::Outcome;
 use crate::report::text::counts;
 
-/// Lines of text; also what remains of progress when there is none: messages, and what the end
-/// waits for.
+/// Plain text output. Without progress it still prints messages and what the end waits for.
 pub(super) struct Plain<W> {
     every: Duration,
     progress: bool,
@@ -23,7 +22,7 @@ pub(super) struct Plain<W> {
 struct PlainState<W> {
     out: W,
     due: Option<Instant>,
-    /// The latest snapshot, while it has not been shown.
+    /// The latest snapshot, if it has not been printed.
     unseen: Option<Snapshot>,
     waiting: String,
 }
@@ -55,13 +54,14 @@ impl<W: Write + Send> Plain<W> {
 }
 
 impl<W: Write> PlainState<W> {
-    /// Writes a line with the time before it. A log that cannot be written stops no mail.
+    /// Writes a line with the time in front. A failed write to the log is ignored, so that it does
+    /// not stop the send.
     fn say(&mut self, line: &str) {
         writeln!(self.out, "{} {}", seconds(Timestamp::now()), clean(line)).ok();
     }
 }
 
-/// What a run announces itself with.
+/// The first line of a run.
 pub(super) fn opening(start: &Start) -> String {
     let env = start.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let verb = if start.continued { "continues" } else { "starts" };
@@ -147,7 +147,7 @@ mod tests {
     use super::super::fixture::{Shared, snapshot, start};
     use super::*;
 
-    /// The lines without the time before them.
+    /// The lines without their times.
     fn lines(shared: &Shared) -> Vec<String> {
         shared.text().lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
     }

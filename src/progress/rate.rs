@@ -1,26 +1,26 @@
-//! How fast it goes and when it ends.
+//! The current rate, and an estimate of the end.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What counts as now.
+/// The time span over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(15);
 
-/// Counts per second over the last 15 seconds, or since the first count when that is less.
+/// Counts per second over the last 15 seconds, or since the first count if that is less.
 #[derive(Clone, Debug)]
 pub(crate) struct RateMeter {
     since: Instant,
-    /// Counts by moments at least 100 ms apart, so that it stays small.
+    /// Counts at points in time at least 100 ms apart, which keeps the list short.
     counts: VecDeque<(Instant, u64)>,
 }
 
 impl RateMeter {
-    /// A meter that begins at `now`.
+    /// A meter that starts at `now`.
     pub(crate) fn new(now: Instant) -> Self {
         Self { since: now, counts: VecDeque::new() }
     }
 
-    /// Adds `count` at the moment `now`, which never lies before an earlier one.
+    /// Adds `count` at the time `now`. Times must not decrease.
     pub(crate) fn observe(&mut self, count: u64, now: Instant) {
         match self.counts.back_mut() {
             Some((at, n)) if now.saturating_duration_since(*at) < Duration::from_millis(100) => {
@@ -42,15 +42,16 @@ impl RateMeter {
             .filter(|(at, _)| now.saturating_duration_since(*at) <= WINDOW)
             .map(|(_, n)| n)
             .sum();
-        // The first second counts whole: a burst at the start is no rate.
+        // Divide by at least one second, so that a burst at the start does not look like a high
+        // rate.
         let span = now.saturating_duration_since(self.since).clamp(Duration::from_secs(1), WINDOW);
         sum as f64 / span.as_secs_f64()
     }
 }
 
-/// How long `remaining` will take at `rate` per second when no more than `limit` per second may go.
-/// Close below the limit the limit decides, because pauses between two slices are no slowness;
-/// before anything went, the limit is all there is. `None` while nothing is known.
+/// The time that `remaining` takes at `rate` per second, if at most `limit` per second is allowed.
+/// A rate close to the limit counts as the limit, because short pauses between two leases do not
+/// slow the run. Before the first message the limit is used. `None` if neither is known.
 pub(crate) fn eta(remaining: u64, rate: f64, limit: Option<f64>) -> Option<Duration> {
     if remaining == 0 {
         return Some(Duration::ZERO);

@@ -1,9 +1,8 @@
-//! What a CI job reads about a run: six checks that always have the same names, each with its
-//! numbers.
+//! The checks that a CI job reads about a run: six checks with fixed names, each with its numbers.
 //!
-//! The rule they keep: a recipient who was to be mailed and was not makes `hand-over` fail, a run
-//! that did not come to its end makes `completeness` fail, and whatever ends a command with another
-//! exit code than 0 makes one of them fail.
+//! Invariants: `hand-over` fails if a recipient that should have been mailed was not.
+//! `completeness` fails if the run did not end properly. If a command exits with a code other than
+//! 0, at least one check fails.
 
 use super::text::outcome;
 use super::{Failing, Head};
@@ -13,7 +12,7 @@ use crate::model::exit::Exit;
 use crate::model::figures::{grouped, rows, seconds};
 use crate::model::outcome::{Outcome, Reason, Tally};
 
-/// The names, in order.
+/// The names of the checks, in order.
 pub(super) const NAMES: [&str; 6] =
     ["list", "template", "suppression", "canary", "hand-over", "completeness"];
 
@@ -21,20 +20,20 @@ const LIST: usize = 0;
 const TEMPLATE: usize = 1;
 const SUPPRESSION: usize = 2;
 const CANARY: usize = 3;
-/// The place of the check that lists rows.
+/// The index of the check that lists rows.
 pub(super) const HAND_OVER: usize = 4;
 const COMPLETENESS: usize = 5;
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Passed,
     Failed(String),
-    /// It was not reached, or there was nothing to check.
+    /// The check was not reached, or there was nothing to check.
     Skipped(String),
 }
 
-/// A check with what it counted.
+/// A check with its result and numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Check {
     pub(super) name: &'static str,
@@ -48,7 +47,7 @@ impl Check {
     }
 }
 
-/// The check that an outcome belongs to.
+/// The index of the check that an outcome belongs to.
 fn place_of(of: Outcome, reason: Option<Reason>) -> usize {
     match of {
         Outcome::Invalid if reason == Some(Reason::Render) => TEMPLATE,
@@ -64,12 +63,12 @@ pub(super) fn is_unmailed(failing: &Failing, of: Option<Outcome>, reason: Option
     place_of(of, reason) == HAND_OVER && failing.fails(of, reason)
 }
 
-/// How many rows each outcome has that is a failure here, by the place of the check.
+/// The failures of each check: counts of rows by outcome.
 fn failures(standing: &Standing, failing: &Failing) -> [Vec<String>; NAMES.len()] {
     let mut found: [Vec<String>; NAMES.len()] = Default::default();
     for (of, all) in standing.tally.non_zero() {
         let with = |reason| standing.reasons.get(&(of, reason)).copied().unwrap_or(0).min(all);
-        // Rows that another check, or none, answers for.
+        // Rows whose reason puts them in another check, or in none.
         let (apart, reason) = match of {
             Outcome::Invalid => (with(Reason::Render), Some(Reason::Render)),
             Outcome::Held => (with(Reason::Limit), Some(Reason::Limit)),
@@ -91,9 +90,9 @@ fn failures(standing: &Standing, failing: &Failing) -> [Vec<String>; NAMES.len()
     found
 }
 
-/// The numbers of each check.
+/// The text with the numbers of each check.
 fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
-    // The same command once more: the numbers are of the run that it found.
+    // If this command had nothing to do, the numbers are those of an earlier execution of the run.
     let again = head.closing.as_ref().filter(|closing| closing.had_nothing_to_do).map(|_| {
         let ended = head
             .finished_at
@@ -159,7 +158,7 @@ fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
     ]
 }
 
-/// How the canary stands, by itself.
+/// The result of the canary check.
 fn canary(head: &Head, standing: &Standing) -> Verdict {
     match &head.gate {
         Some(Gate::Failed { evidence } | Gate::Waiting { evidence }) => {
@@ -173,7 +172,7 @@ fn canary(head: &Head, standing: &Standing) -> Verdict {
     }
 }
 
-/// Why the run did not come to its end; `None` where it did.
+/// Why the run did not end properly; `None` if it did.
 fn incomplete(head: &Head, standing: &Standing, exit: Option<Exit>) -> Option<String> {
     let open = standing.tally.open;
     match exit {
@@ -184,7 +183,7 @@ fn incomplete(head: &Head, standing: &Standing, exit: Option<Exit>) -> Option<St
     }
 }
 
-/// An exit code with its reasons, or else its meaning.
+/// An exit code with its recorded reasons, or with its general meaning.
 fn said(head: &Head, exit: Exit) -> String {
     let reasons = head
         .closing
@@ -194,7 +193,7 @@ fn said(head: &Head, exit: Exit) -> String {
     format!("exit {}: {}", exit.code(), reasons.unwrap_or_else(|| head.exit_why(exit)))
 }
 
-/// The checks of a run as it stands.
+/// The checks of a run in its current state.
 pub(super) fn of_run(head: &Head, standing: &Standing, failing: &Failing) -> Vec<Check> {
     let exit = head
         .closing
@@ -230,8 +229,8 @@ pub(super) fn of_run(head: &Head, standing: &Standing, failing: &Failing) -> Vec
     checks
 }
 
-/// The checks of a command that was refused or has not ended: the one that is to blame, if that is
-/// known, `hand-over` and `completeness` fail, and none is passed.
+/// The checks of a command that was refused or has not ended. `hand-over`, `completeness` and the
+/// check that caused a refusal fail; all others are skipped.
 pub(super) fn of_refusal(blamed: Option<Subject>, why: &str) -> Vec<Check> {
     let blamed = blamed.map(|subject| match subject {
         Subject::List => LIST,
@@ -251,8 +250,8 @@ pub(super) fn of_refusal(blamed: Option<Subject>, why: &str) -> Vec<Check> {
     NAMES.into_iter().enumerate().map(check).collect()
 }
 
-/// The checks of a dry run that would be sent: list, template and suppression were tried, the
-/// others were not.
+/// The checks of a dry run without errors. List, template and suppression have passed; all others
+/// are skipped.
 pub(super) fn of_dry_run(
     tally: &Tally,
     unrendered: u64,

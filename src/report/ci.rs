@@ -1,6 +1,6 @@
-//! The two forms that a CI job reads, JUnit and Markdown, where there is no run to report: before a
-//! command has ended, after it was refused, and after a dry run. Rule: such a file speaks of the
-//! latest command, whatever became of it, and is failing until that has ended well.
+//! JUnit and Markdown reports without a run: before a command has ended, after a refusal, and after
+//! a dry run. Invariant: such a file describes the latest command, and it shows a failure until the
+//! command has succeeded.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,41 +10,41 @@ use super::{Format, Layout, junit, markdown};
 use crate::model::error::Subject;
 use crate::model::outcome::Tally;
 
-/// The content of the file until the command has ended.
+/// The content of the file until the command has ended. `content` searches for this text.
 const UNFINISHED: &str =
     "the command has not ended, or was stopped before it could say how it went";
 
-/// How much of a file is read to find out what it is.
+/// How many bytes of a file are read to recognize it.
 const HEAD: usize = 4_096;
 
-/// What lies in the place of a report.
+/// What an existing file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Missing,
     /// A report of a command that has not ended.
     Unfinished,
-    /// A report with a check that fails.
+    /// A report with a failing check.
     Failing,
-    /// A report without one.
+    /// A report without a failing check.
     Passing,
-    /// Something else.
+    /// Not a report.
     Foreign,
 }
 
-/// Whether a CI job reads this form.
+/// Whether CI jobs read this format.
 pub(crate) fn is_for_ci(format: Format) -> bool {
     matches!(format, Format::Junit | Format::Markdown)
 }
 
-/// Whether the beginning of a file is a report of this form. Any JUnit file is one, since no other
-/// file of a workspace looks like that.
+/// Whether a file starts like a report of this format. Any JUnit file counts, since no other file
+/// of a workspace looks like one.
 fn is_report(text: &str, format: Format) -> bool {
     match format {
         Format::Junit => {
             text.trim_start_matches('\u{feff}').trim_start().starts_with('<')
                 && text.contains("<testsuite")
         }
-        // The table that reports of earlier versions hold, which had no mark.
+        // Reports of earlier versions have no mark, only this table.
         _ => {
             text.starts_with(markdown::MARK)
                 || text.contains("| outcome | recipients | share | reasons |")
@@ -52,8 +52,7 @@ fn is_report(text: &str, format: Format) -> bool {
     }
 }
 
-/// Whether something lies there that may be replaced before the command has begun: nothing, or a
-/// report.
+/// Whether the file may be replaced before the command starts: it is missing or a report.
 pub(crate) fn is_replaceable(path: &Path, format: Format) -> bool {
     match std::fs::File::open(path) {
         Err(e) => e.kind() == std::io::ErrorKind::NotFound,
@@ -66,7 +65,7 @@ pub(crate) fn is_replaceable(path: &Path, format: Format) -> bool {
     }
 }
 
-/// What lies there.
+/// What the file contains.
 pub(crate) fn content(path: &Path, format: Format) -> Content {
     let text = match std::fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -82,8 +81,8 @@ pub(crate) fn content(path: &Path, format: Format) -> Content {
     }
 }
 
-/// What test pages call the checks of a report: by its file's name, which stays the same from one
-/// run to the next.
+/// The class name of the checks in JUnit. It is derived from the file's name, so that it stays the
+/// same in every run.
 pub(crate) fn class(path: &Path) -> String {
     let stem = path
         .file_stem()
@@ -97,14 +96,14 @@ pub(crate) fn unfinished(format: Format, class: &str) -> String {
     text(format, class, checks::of_refusal(None, UNFINISHED))
 }
 
-/// The report of a command that wrote no other; `blamed` is what it was refused for, if that is
+/// The report of a command without another report. `blamed` is the subject of the refusal, if
 /// known.
 pub(crate) fn refusal(format: Format, class: &str, blamed: Option<Subject>, why: &str) -> String {
     text(format, class, checks::of_refusal(blamed, why))
 }
 
-/// The report of a dry run that found nothing to refuse: what it counted, of which so many rows
-/// cannot be rendered, how many rows `--where` left out, and how many recipients a send would mail.
+/// The report of a dry run without errors: the counts, the rows that cannot be rendered, the rows
+/// that `--where` excluded, and the recipients that a send would mail.
 pub(crate) fn dry_run(
     format: Format,
     class: &str,
@@ -121,7 +120,7 @@ fn text(format: Format, class: &str, checks: Vec<Check>) -> String {
         _ => Box::new(junit::Junit::of_checks(class, checks)),
     };
     let mut out = Vec::new();
-    // Nothing fails that writes to memory.
+    // Writing to memory cannot fail.
     let _ = layout.begin(&mut out).and_then(|()| layout.end(&mut out)).and_then(|()| out.flush());
     String::from_utf8_lossy(&out).into_owned()
 }

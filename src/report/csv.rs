@@ -1,8 +1,8 @@
-//! The report as CSV (RFC 4180, lines ending in LF): the lists' own columns in order, then ours
-//! with the prefix `mb_`.
+//! The report as CSV (RFC 4180, with LF line endings): the lists' own columns in order, then the
+//! report's columns with the prefix `mb_`.
 //!
-//! A list that is itself a report has columns of our names; its own are kept as `list_mb_…`, so
-//! that ours can always be found by name.
+//! A list that is itself a report already has columns with these names. They are renamed to
+//! `list_mb_…`, so that a name always finds the report's own column.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,8 +26,8 @@ pub(super) struct Csv {
     digest: Digest,
 }
 
-/// The digest of a report: the same for the same cells, in whatever order the rows stand and
-/// however the cells are quoted.
+/// The digest of a report. It depends only on the cells, not on the order of the rows or on
+/// quoting.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Digest(u64);
 
@@ -36,7 +36,7 @@ impl Digest {
         self.0 = self.0.wrapping_add(xxh3_64(line));
     }
 
-    /// Adds a row, or the header, that is read back. `line` is room to write it in.
+    /// Adds the header or a row read from a file. `line` is a reusable buffer.
     pub(crate) fn row(&mut self, row: &::csv::StringRecord, line: &mut Vec<u8>) {
         line.clear();
         row.iter().for_each(|text| cell(line, text, false));
@@ -45,7 +45,7 @@ impl Digest {
         self.line(line);
     }
 
-    /// The number that a run's record keeps.
+    /// The digest as stored in the ledger's record of the run.
     pub(crate) const fn value(self) -> u64 {
         self.0
     }
@@ -84,7 +84,7 @@ impl Csv {
     }
 
     fn end_line(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        // Every cell has left a comma behind it.
+        // Every cell has written a comma after itself; remove the last one.
         self.line.pop();
         self.line.push(b'\n');
         self.digest.line(&self.line);
@@ -142,18 +142,19 @@ impl Layout for Csv {
     }
 }
 
-/// Text of our own that can hold nothing in need of quotes.
+/// Writes text of mailbatch that never needs quotes.
 fn word<T: AsRef<str>>(line: &mut Vec<u8>, text: Option<T>) {
     line.extend_from_slice(text.as_ref().map_or("", AsRef::as_ref).as_bytes());
     line.push(b',');
 }
 
 fn number(line: &mut Vec<u8>, n: impl fmt::Display) {
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = write!(line, "{n},");
 }
 
-/// The text of a time, kept for the next row: those of a batch are the same for all its members.
+/// The text of the last time formatted. The rows of a batch have the same time, so the next row
+/// often reuses it.
 #[derive(Default)]
 struct LastTime(Option<(Timestamp, String)>);
 

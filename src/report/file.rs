@@ -1,5 +1,6 @@
-//! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its
-//! owner only, or not at all. Markdown, which holds no addresses, is readable as the umask says.
+//! Report files. Invariant: a file appears under its name only when it is complete and synced,
+//! readable by its owner only. A Markdown report contains no addresses, so the umask decides who
+//! can read it.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -10,16 +11,16 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 use crate::output::{self, Output, Target};
 
-/// A report on its way to a file: written beside it, and put in its place when finished. Dropped
-/// early, it leaves nothing behind.
+/// A report that is being written: to a temporary file, which `finish` renames. If dropped early,
+/// it leaves no file.
 pub(crate) struct ReportFile {
     path: PathBuf,
     writer: Writer<BufWriter<Output>>,
 }
 
 impl ReportFile {
-    /// Begins a report; missing directories are made, with mode 0700. Errs when the directory
-    /// cannot be written to.
+    /// Starts a report. Creates missing directories with mode 0700. Errs if the directory cannot be
+    /// written to.
     pub(crate) fn create(
         target: &Target,
         format: Format,
@@ -31,7 +32,7 @@ impl ReportFile {
         let path = target.path();
         if path.is_dir() {
             return Err(Error::usage(format!("{}: is a directory", path.shown()))
-                .hint("name a file, as in --report out/report.csv"));
+                .hint("name a file, such as --report out/report.csv"));
         }
         let options = Options { class: ci::class(target.typed()), ..options };
         let begin = || -> io::Result<_> {
@@ -42,17 +43,17 @@ impl ReportFile {
         Ok(Self { path: path.to_owned(), writer })
     }
 
-    /// Adds a row. Errs when the disk is full or the row's fields are damaged.
+    /// Adds a row. Errs if the disk is full or the row's fields are damaged.
     pub(crate) fn row(&mut self, row: &ReportRow) -> Result<()> {
         self.writer.row(row).map_err(|e| unwritable(&self.path, &e))
     }
 
-    /// The digest of what has been written so far, by which a report in CSV is known again.
+    /// The digest of the report so far, by which mailbatch later recognizes a CSV report.
     pub(crate) fn digest(&self) -> Option<u64> {
         self.writer.digest()
     }
 
-    /// Syncs the report and puts it in its place.
+    /// Syncs the file and renames it to its final name.
     pub(crate) fn finish(self) -> Result<PathBuf> {
         let Self { path, writer } = self;
         let place = || -> io::Result<PathBuf> {
@@ -62,37 +63,37 @@ impl ReportFile {
     }
 }
 
-/// The place of a report, which others may read where its form holds no addresses.
+/// The target of a report. Others may read it if its format contains no addresses.
 fn placed(target: &Target, format: Format) -> Target {
     if format == Format::Markdown { target.clone().shared() } else { target.clone() }
 }
 
-/// Writes a text that is a report of this form as a whole.
+/// Writes a complete report in this format.
 pub(crate) fn write_text(target: &Target, format: Format, text: &str) -> Result<()> {
     output::write(&placed(target, format), text.as_bytes())
         .map_err(|e| unwritable(target.path(), &e))
 }
 
-/// Whether a report could be written there, found by trying; makes missing directories, leaves no
-/// file. Errs with exit 2 naming the flag.
+/// Tests whether a report can be written there. Creates missing directories but leaves no file.
+/// Errs with exit 2, naming the flag.
 pub(crate) fn check_writable(target: &Target) -> Result<()> {
     target.try_out().map_err(|e| {
         Error::usage(format!("--report {}: cannot be written there: {e}", target.typed().shown()))
-            .hint("name a file in a directory that you can write to")
+            .hint("choose a file in a directory that you can write to")
     })
 }
 
 fn unwritable(path: &Path, why: &io::Error) -> Error {
     Error::internal(format!("{}: the report cannot be written: {why}", path.shown()))
-        .hint("the ledger has everything; mend the cause, then write it again with `mailbatch report RUN -o FILE`")
+        .hint("no data is lost: fix the cause, then write the report again with `mailbatch report RUN -o FILE`")
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    /// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown
-    /// suffix and as the file system does.
+    /// Writes a complete report to a file, in the format of the file's suffix. Errs on an unknown
+    /// suffix or a failed write.
     fn write_file<R: Into<ReportRow>>(
         path: &Path,
         head: &Head,

@@ -1,6 +1,6 @@
-//! The report as one HTML page that needs nothing else: no network, no fonts, no images, and
-//! without its few lines of script it still reads whole. Rule: every piece of foreign text is
-//! escaped, and the page's own policy forbids it to load anything.
+//! The report as one self-contained HTML page: no network, no fonts, no images. Without its short
+//! script the page is still readable. Invariant: all external text is escaped, and the page's
+//! content security policy forbids it to load anything.
 
 use std::io::{self, Write};
 
@@ -13,7 +13,7 @@ use crate::model::exit::Exit;
 use crate::model::figures::{between, duration, grouped, percent, rate, rows, seconds};
 use crate::model::outcome::Outcome;
 
-/// More rows than this are counted, not shown: a browser must still open the page.
+/// More rows than this are only counted, so that a browser can open the page.
 const MOST_ROWS: u64 = 10_000;
 
 pub(super) struct Html {
@@ -28,7 +28,7 @@ impl Html {
         Self { head: head.clone(), standing: standing.clone(), shown: 0, left_out: 0 }
     }
 
-    /// Every outcome that has a count, in the order of the tables, open rows last.
+    /// Every outcome with a count, in the order of the tables, then the open rows.
     fn parts(&self) -> Vec<(Option<Outcome>, u64)> {
         let mut parts: Vec<_> = self.standing.tally.non_zero().map(|(o, n)| (Some(o), n)).collect();
         if self.standing.tally.open > 0 {

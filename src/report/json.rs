@@ -1,4 +1,4 @@
-//! The report as NDJSON (an object a line) and as one JSON document; both carry their version in
+//! The report as NDJSON (one object per line) and as one JSON document. Both have their version in
 //! `v`.
 
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use crate::model::figures::time;
 pub(super) struct Json {
     head: Head,
     union: Union,
-    /// The document's first members, up to its rows; `None` for NDJSON.
+    /// The first members of the document, before its rows; `None` for NDJSON.
     opening: Option<String>,
     first: bool,
     line: Vec<u8>,
@@ -72,7 +72,7 @@ impl Json {
 impl Layout for Json {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
         match &self.opening {
-            // The object is left open, so that rows can be streamed into it.
+            // The object stays open, so that rows can be streamed into it.
             Some(opening) => write!(out, "{},\"rows\":[", &opening[..opening.len() - 1]),
             None => Ok(()),
         }

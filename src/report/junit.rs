@@ -1,9 +1,9 @@
-//! The report as JUnit XML, for the test page of a CI job: six cases that always have the same
-//! names ([`super::checks`]). The numbers stand in the output of the suite, the rows of recipients
-//! who were not mailed in the failure of `hand-over`, as many as a page can show.
+//! The report as JUnit XML, for the test page of a CI job: six test cases with fixed names, see
+//! [`super::checks`]. The suite's output has the numbers. The failure of `hand-over` lists the
+//! recipients who were not mailed, up to a limit.
 //!
-//! Valid by the schemas of Ant's JUnit task and of Jenkins' xUnit plugin: a case has one child at
-//! most, and the document no attributes.
+//! The XML is valid by the schemas of Ant's JUnit task and of Jenkins' xUnit plugin: a test case
+//! has at most one child, and the root element has no attributes.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use super::{Failing, Head, Layout, Options, ReportRow};
 use crate::ledger::Standing;
 use crate::model::figures::{between, rows, seconds};
 
-/// More rows than this are counted, not shown.
+/// More rows than this are only counted.
 const MOST_ROWS: u64 = 1_000;
 
 pub(super) struct Junit {
@@ -49,7 +49,7 @@ impl Junit {
         }
     }
 
-    /// The beginning of a case, up to where rows may stand in its failure.
+    /// Writes the start of a test case, up to the rows in its failure.
     fn open(&self, check: &Check, out: &mut dyn Write) -> io::Result<()> {
         write!(
             out,
@@ -88,7 +88,7 @@ impl Junit {
     }
 }
 
-/// Escapes for text and attributes; what XML 1.0 (section 2.2) has no character for becomes U+FFFD.
+/// Escapes text for attributes. Characters that XML 1.0 (section 2.2) forbids become U+FFFD.
 pub(super) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -107,7 +107,7 @@ pub(super) fn xml(text: &str) -> String {
     out
 }
 
-/// The same for the text of an element, whose line breaks stay.
+/// Escapes the text of an element, keeping line breaks.
 fn xml_lines(text: &str) -> String {
     text.lines().map(xml).collect::<Vec<_>>().join("\n")
 }
@@ -124,7 +124,7 @@ impl Layout for Junit {
             _ => 0.0,
         };
         let name = if head.campaign.is_empty() { "mailbatch" } else { &head.campaign };
-        // Ant's schema has no place for a time zone; the time is UTC.
+        // Ant's schema allows no time zone here; the time is in UTC.
         let begun = seconds(head.started_at.unwrap_or_else(Timestamp::now));
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
         write!(

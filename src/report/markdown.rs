@@ -1,6 +1,6 @@
-//! The report as GitHub-flavoured Markdown, for the summary page of a CI job. Rule: such pages are
-//! read by many, so rows are named by list and line, never by address; what a provider answered may
-//! quote one and is left out as well.
+//! The report as GitHub-flavoured Markdown, for the summary page of a CI job. Invariant: many
+//! people can read such a page, so rows are named by list and line, never by address. Replies of
+//! providers are omitted, because they may quote an address.
 
 use std::io::{self, Write};
 
@@ -13,13 +13,13 @@ use crate::model::exit::Exit;
 use crate::model::figures::{between, clean, duration, grouped, percent, rows, seconds};
 use crate::model::outcome::Outcome;
 
-/// The first line, by which a report is known; a page does not show it.
+/// The first line, a comment by which a report is recognized.
 pub(super) const MARK: &str = "<!-- mailbatch report -->";
 
-/// The text before the reason of a check that fails.
+/// The text before the reason of a failing check.
 pub(super) const FAILED: &str = "**failed**";
 
-/// More rows than this are counted, not shown.
+/// More rows than this are only counted.
 const MOST_ROWS: u64 = 50;
 
 pub(super) struct Markdown {
@@ -87,8 +87,8 @@ fn table(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A text in one line in which every word that may be an address is left out: an error, or the
-/// evidence of a gate, may quote one.
+/// A text in one line, without any word that may be an address. Errors and the evidence of a gate
+/// can quote addresses.
 fn without_addresses(text: &str) -> String {
     text.split_whitespace()
         .map(|word| if word.contains('@') { "…" } else { word })
@@ -96,7 +96,7 @@ fn without_addresses(text: &str) -> String {
         .join(" ")
 }
 
-/// Makes text harmless inside a table cell.
+/// Escapes text for a table cell.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in clean(text).chars() {

@@ -1,10 +1,10 @@
-//! What became of each recipient: CSV, NDJSON, JSON, HTML, JUnit, Markdown and tables, and the
-//! words that close a run.
+//! Reports of the outcome of each recipient as CSV, NDJSON, JSON, HTML, JUnit, Markdown and tables,
+//! and the closing summary of a run.
 //!
-//! Reports are pushed row by row, so that memory does not grow with the list: read the ledger in
-//! pages, hand each row to a [`Writer`] or a [`ReportFile`], and finish it. There is one line for
-//! each input row, in input order. Everything comes from the ledger; a report that is lost can be
-//! written again.
+//! Reports are written row by row, so that memory does not grow with the list: read the ledger in
+//! pages, pass each row to a [`Writer`] or a [`ReportFile`], then finish it. There is one line for
+//! each input row, in input order. All data comes from the ledger, so a lost report can be written
+//! again.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -41,27 +41,27 @@ pub(crate) use status::{
 pub(crate) use summary::{SummaryExtra, summary, summary_json};
 pub(crate) use trend::trend;
 
-/// A form in which a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Counts, and the first rows that were not accepted; for a terminal.
+    /// Counts, and the first rows that were not accepted, for a terminal.
     Table,
-    /// The lists' columns and ours, one line a row.
+    /// The lists' columns and the report's own, one row per line.
     Csv,
-    /// One object a line.
+    /// One object per line.
     Ndjson,
     /// One versioned document.
     Json,
     /// One self-contained page.
     Html,
-    /// Six test cases, one of which fails where a recipient was not mailed.
+    /// Six test cases. A case fails if a recipient was not mailed.
     Junit,
     /// A GitHub-flavoured summary without addresses.
     Markdown,
 }
 
 impl Format {
-    /// The word for `--format`.
+    /// The format's name for `--format`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -74,7 +74,7 @@ impl Format {
         }
     }
 
-    /// The format that a file's suffix asks for; `None` when it asks for none that there is.
+    /// The format for a file's suffix; `None` if no format has this suffix.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
@@ -95,33 +95,34 @@ impl fmt::Display for Format {
     }
 }
 
-/// What of a report is wanted, and for which reader.
+/// Which rows of a report to write, and how.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// Only rows with one of these outcomes; `None` for all rows, unsettled ones included.
+    /// Only rows with one of these outcomes; `None` for all rows, including open ones.
     pub outcomes: Option<Vec<Outcome>>,
-    /// CSV only: a cell that a spreadsheet would take for a formula gets a `'` before it.
+    /// CSV only: put a `'` before cells that a spreadsheet would run as a formula.
     pub spreadsheet_safe: bool,
-    /// Columns of the terminal, for tables; 100 when not known.
+    /// The terminal's width for tables; 100 if unknown.
     pub width: Option<u16>,
-    /// Which outcomes make a check fail, in the forms for CI.
+    /// The outcomes that make a check fail, in the formats for CI.
     pub failing: Failing,
-    /// What JUnit calls the class of the checks; `mailbatch` when empty.
+    /// The class name of the checks in JUnit; `mailbatch` if empty.
     pub class: String,
 }
 
-/// The outcomes that a pipeline calls a failure.
+/// The outcomes that count as a failure in a CI pipeline.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Failing {
-    /// These alone; empty for the usual ones: a recipient who was to be mailed and was not.
+    /// Only these outcomes; empty for the default: recipients that should have been mailed and were
+    /// not.
     pub only: Vec<Outcome>,
-    /// These as well.
+    /// These outcomes in addition.
     pub also: Vec<Outcome>,
 }
 
 impl Failing {
-    /// Whether a recipient with this outcome and reason is a failure. One beyond `--limit` was not
-    /// to be mailed, and is one only where `held` is named.
+    /// Whether a recipient with this outcome and reason counts as a failure. A recipient held by
+    /// `--limit` counts only if `held` is listed explicitly.
     pub(crate) fn fails(&self, outcome: Outcome, reason: Option<Reason>) -> bool {
         const USUAL: [Outcome; 4] =
             [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown, Outcome::Held];
@@ -145,13 +146,13 @@ impl Options {
     }
 }
 
-/// What a format does with the beginning, each wanted row, and the end.
+/// How a format writes the start, each selected row, and the end.
 trait Layout: Send {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()>;
     fn row(&mut self, row: &ReportRow, out: &mut dyn Write) -> io::Result<()>;
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()>;
 
-    /// The digest of what has been written, where the format can be read back.
+    /// The digest of the rows so far, for a format that can be read back.
     fn digest(&self) -> Option<u64> {
         None
     }
@@ -169,7 +170,7 @@ fn layout(format: Format, head: &Head, standing: &Standing, options: &Options) -
     }
 }
 
-/// Writes one report row by row. Buffer what is behind it; nothing is flushed before the end.
+/// Writes one report row by row. `out` should be buffered; nothing is flushed before the end.
 pub(crate) struct Writer<W: Write> {
     layout: Box<dyn Layout>,
     options: Options,
@@ -177,7 +178,7 @@ pub(crate) struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins a report. Errs as `out` does.
+    /// Starts a report. Errs if writing to `out` fails.
     pub(crate) fn new(
         format: Format,
         head: &Head,
@@ -190,8 +191,8 @@ impl<W: Write> Writer<W> {
         Ok(Self { layout, options, out })
     }
 
-    /// Adds a row, unless its outcome is not wanted. Errs as `out` does, and where the row's fields
-    /// are damaged.
+    /// Adds a row, unless its outcome is excluded. Errs if writing to `out` fails or the row's
+    /// fields are damaged.
     pub(crate) fn row(&mut self, row: &ReportRow) -> io::Result<()> {
         if self.options.wants(row.outcome) { self.layout.row(row, &mut self.out) } else { Ok(()) }
     }
@@ -201,7 +202,7 @@ impl<W: Write> Writer<W> {
         self.layout.digest()
     }
 
-    /// Ends the report, flushes, and gives back what was written to.
+    /// Ends the report, flushes, and returns `out`.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.layout.end(&mut self.out)?;
         self.out.flush()?;

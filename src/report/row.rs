@@ -1,4 +1,4 @@
-//! One line of a report, the run it belongs to, and the union of the lists' columns.
+//! One row of a report, the run it belongs to, and the union of the lists' columns.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::model::exit::Exit;
 use crate::model::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::model::recipient::{Fields, each_plain_cell};
 
-/// The names of our own columns without their prefix, in the order in which every format has them.
+/// The names of the report's own columns without their prefix, in the order of every format.
 pub(crate) const NAMES: [&str; 19] = [
     "row",
     "list",
@@ -35,18 +35,18 @@ pub(crate) const NAMES: [&str; 19] = [
     "message",
 ];
 
-/// What became of one input row; made from the ledger, or by `check` without one.
+/// The outcome of one input row, from the ledger, or from `check` without a ledger.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReportRow {
-    /// Its place over all lists, from 1.
+    /// The row's number over all lists, from 1.
     pub row: u64,
-    /// Which list it comes from, from 0.
+    /// The index of its list, from 0.
     pub list: u32,
     /// Its line in that list, from 1.
     pub line: u64,
-    /// The address, or the raw text of the cell when it is none.
+    /// The address, or the raw cell if it is not a valid address.
     pub email: String,
-    /// `None` while it is not settled.
+    /// `None` while the outcome is open.
     pub outcome: Option<Outcome>,
     /// `None` when accepted.
     pub reason: Option<Reason>,
@@ -62,9 +62,9 @@ pub(crate) struct ReportRow {
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
     pub feedback: String,
-    /// The run whose outcome this one has taken over.
+    /// The earlier run whose outcome this row keeps.
     pub carried_from: Option<String>,
-    /// The row's own cells as `Fields::encode` writes them; empty for none.
+    /// The row's own cells, encoded by `Fields::encode`; empty if there are none.
     pub fields: String,
 }
 
@@ -83,7 +83,8 @@ impl From<LedgerRow> for ReportRow {
             reason: row.reason.filter(|_| row.outcome != Some(Outcome::Accepted)),
             code: row.code,
             detail: row.detail,
-            // A provider that a recipient is only planned for has done nothing.
+            // Before the first attempt the provider is only planned, and the report leaves it
+            // empty.
             provider: if row.batch.is_some() { row.provider } else { String::new() },
             batch: row.batch,
             attempts: row.attempts,
@@ -99,24 +100,24 @@ impl From<LedgerRow> for ReportRow {
     }
 }
 
-/// How the command ended that writes a report.
+/// How the command that writes the report ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Closing {
     pub exit: Exit,
-    /// What earned the exit code, in words.
+    /// The reasons for the exit code.
     pub reasons: Vec<String>,
-    /// Whether it sent nothing, because the run had no recipient left.
+    /// Whether it sent nothing, because the run had no recipients left.
     pub had_nothing_to_do: bool,
 }
 
 impl Closing {
-    /// A command that ended so, without further words.
+    /// A command that ended with this exit code, without reasons.
     pub(crate) fn new(exit: Exit) -> Self {
         Self { exit, reasons: Vec::new(), had_nothing_to_do: false }
     }
 }
 
-/// What a report says about the run as a whole, and the columns of its lists.
+/// The facts about the run as a whole, and the columns of its lists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
     pub run: String,
@@ -124,40 +125,42 @@ pub(crate) struct Head {
     pub env: Option<String>,
     pub kind: Option<Kind>,
     pub provider: String,
-    /// The lists as typed, in order.
+    /// The lists as given on the command line, in order.
     pub lists: Vec<String>,
     /// The columns of each list, in order.
     pub columns: Vec<Vec<String>>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub exit: Option<u8>,
-    /// What earned the exit codes of the run's last execution; empty for a run of an earlier
+    /// The reasons for the exit codes of the run's last execution; empty for a run of an earlier
     /// version.
     pub exit_reasons: Vec<ExitReason>,
-    /// How the command ended that writes this; `None` for a report about a run of another command.
+    /// How the command that writes this report ended; `None` for a report about another command's
+    /// run.
     pub closing: Option<Closing>,
-    /// How the canary and the pause rules stand; `None` for no run, or several.
+    /// The state of the canary and the pause rules; `None` for a report without a run or about
+    /// several.
     pub gate: Option<Gate>,
-    /// Rows left out by `--where`; not rows in.
+    /// The number of rows that `--where` excluded; they do not count as rows in.
     pub filtered: u64,
-    /// When all of this was true; every row repeats it, so that a file that is passed on still says
-    /// so.
+    /// The time to which the report refers. Every row repeats it, so that extracts of the file keep
+    /// it.
     pub as_of: Option<Timestamp>,
-    /// The version of the message that the run sends; empty for no run.
+    /// The version of the message that the run sends; empty without a run.
     pub message: String,
-    /// Those of other runs, by name.
+    /// The message versions of other runs, by run id.
     pub versions: HashMap<String, String>,
-    /// In a report of several runs, the version that the run of each list sends.
+    /// In a report about several runs, the message version of each list's run.
     pub by_list: Vec<String>,
 }
 
 impl Head {
-    /// The head of a report about lists that belong to no run, as `check` writes it.
+    /// The head of a report about lists without a run, as `check` writes it.
     pub(crate) fn of_lists(lists: Vec<String>, columns: Vec<Vec<String>>) -> Self {
         Self { lists, columns, as_of: Some(Timestamp::now()), ..Self::default() }
     }
 
-    /// The version of the message that a recipient got, or may have got; empty where no attempt was
+    /// The version of the message that a recipient got or may have got; empty if no attempt was
     /// made.
     pub(super) fn version(&self, row: &ReportRow) -> &str {
         match &row.carried_from {
@@ -169,8 +172,8 @@ impl Head {
         }
     }
 
-    /// What an exit code of the run stands for, in words: of several causes with one code the one
-    /// that it was.
+    /// The meaning of an exit code of the run. If a code has several possible causes, the recorded
+    /// cause.
     pub(super) fn exit_why(&self, exit: Exit) -> String {
         let recorded = self
             .exit_reasons
@@ -188,7 +191,8 @@ impl Head {
         })
     }
 
-    /// The name of a list as typed, or its number from 1 when the run does not name it.
+    /// The name of a list as given on the command line, or its number (from 1) if the run has no
+    /// name for it.
     pub(super) fn list(&self, index: u32) -> Cow<'_, str> {
         match self.lists.get(index as usize) {
             Some(name) => Cow::Borrowed(name),
@@ -196,7 +200,7 @@ impl Head {
         }
     }
 
-    /// `list.csv:42`: where a row stands.
+    /// The place of a row, such as `list.csv:42`.
     pub(super) fn place(&self, row: &ReportRow) -> String {
         format!("{}:{}", self.list(row.list), row.line)
     }
@@ -227,16 +231,16 @@ impl From<&Run> for Head {
     }
 }
 
-/// The columns of all lists, each once, in the order in which they first appear. A name that one
-/// list has twice stays twice.
+/// The columns of all lists, in order of first appearance, each once. A name that one list has
+/// twice stays twice.
 pub(super) struct Union {
     pub(super) names: Vec<String>,
-    /// For each list, the place in `names` of each of its columns.
+    /// For each list, the index in `names` of each of its columns.
     places: Vec<Vec<usize>>,
     by_name: HashMap<String, usize>,
 }
 
-/// One cell, borrowed from the encoded row where it needs no unescaping.
+/// One cell, borrowed from the encoded row unless it needs unescaping.
 #[derive(Deserialize)]
 struct Cell<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -266,8 +270,7 @@ impl Union {
         Self { names, places, by_name }
     }
 
-    /// Puts the row's cells into their places; what a row has beyond its list's columns has no
-    /// place and is left out.
+    /// Writes the row's cells into their columns. Cells beyond the list's columns are dropped.
     pub(super) fn spread<'r>(
         &self,
         row: &'r ReportRow,
@@ -306,7 +309,7 @@ impl Union {
         Ok(())
     }
 
-    /// Appends the row's own fields as a JSON object; a JSON list's values keep their types.
+    /// Appends the row's own fields as a JSON object. Values from a JSON list keep their types.
     pub(super) fn object(
         &self,
         row: &ReportRow,

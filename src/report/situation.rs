@@ -1,5 +1,5 @@
-//! How a run stands, for a person who is called at night: first the state and its cause, then who
-//! was handed over, who is in doubt and who was not sent to, each with the command that comes next.
+//! The state of a run, for an operator who must act quickly: first the state and its cause, then
+//! the recipients handed over, in doubt (outcome unknown) and not sent, each with the next command.
 
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
@@ -9,47 +9,47 @@ use crate::model::exit::Exit;
 use crate::model::figures::{clean, grouped};
 use crate::model::outcome::{Outcome, Reason};
 
-/// What is known of a run besides its rows.
+/// What is known about a run besides its rows.
 pub(crate) struct Situation<'a> {
-    /// Whether a process sends it now.
+    /// Whether a process is sending it now.
     pub is_sending: bool,
-    /// The pauses in force that are about it or about one of its providers, the oldest first.
+    /// The pauses in force that affect the run or one of its providers, oldest first.
     pub pauses: Vec<Pause>,
-    /// The one of them that stops all of it.
+    /// The pause that stops the whole run.
     pub stopped_by: Option<Pause>,
-    /// What latched its gate, as far as that is recorded.
+    /// Who or what stopped the run at its gate, if recorded.
     pub latched: Option<Pause>,
-    /// Recipients that a provider was given and that have no answer yet.
+    /// Recipients whose request was sent to a provider and has no reply yet.
     pub under_way: u64,
-    /// The run of the campaign that has taken its recipients over.
+    /// The later run of the campaign that now has these recipients.
     pub newer: Option<RunId>,
     pub now: Zoned,
-    /// A command as it must be typed here.
+    /// Adds the options that a command needs in this directory.
     pub command: &'a dyn Fn(&str) -> String,
 }
 
-/// What a run does or waits for.
+/// What a run is doing or waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Its rows are being read.
     Planning,
     Sending,
     Paused,
-    /// A canary or a pause rule holds it, or its last execution ended early.
+    /// The canary or a pause rule stopped it, or its last execution ended early.
     Stopped,
-    /// For a person's decision.
+    /// The run waits for an operator's decision.
     Waiting,
-    /// The process that sent it was killed.
+    /// The process that was sending it was killed.
     Interrupted,
-    /// What is left was put off, or left for a later execution.
+    /// The remaining recipients are deferred or left for a later execution.
     Unfinished,
-    /// Closed with recipients who were not sent to.
+    /// Closed, with recipients that were not sent to.
     Closed,
     Finished,
 }
 
 impl Stage {
-    /// The word in JSON; people read it in capitals.
+    /// The word in JSON; the text output shows it in capitals.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Planning => "planning",
@@ -65,24 +65,24 @@ impl Stage {
     }
 }
 
-/// Rows of a run by what has happened to them. They sum to the rows in.
+/// The rows of a run by state. The counts sum to the rows in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Split {
-    /// A provider has answered for good: accepted or rejected.
+    /// The provider's reply is final: accepted or rejected.
     pub(super) handed_over: u64,
-    /// May have been taken.
+    /// The outcome is unknown: the provider may have accepted the message.
     pub(super) in_doubt: u64,
-    /// A provider has them now.
+    /// A provider has the request now.
     pub(super) under_way: u64,
-    /// Not begun, or put off.
+    /// Not started, or deferred.
     pub(super) not_sent: u64,
-    /// Never to be sent: suppressed, invalid, duplicate, reached earlier.
+    /// Never to be sent: suppressed, invalid, duplicate, or already accepted.
     pub(super) left_out: u64,
 }
 
 impl Split {
-    /// Splits the rows of a run of which so many are under way. Without a process that waits for
-    /// their answers these are in doubt.
+    /// Counts the rows of a run. If no process waits for the replies, recipients under way count as
+    /// in doubt.
     pub(super) fn new(standing: &Standing, under_way: u64, is_sending: bool) -> Self {
         let sum = |outcomes: &[Outcome]| {
             outcomes.iter().map(|outcome| standing.tally.get(*outcome)).sum::<u64>()
@@ -105,13 +105,13 @@ impl Split {
         }
     }
 
-    /// All recipients that are or were to be sent to.
+    /// All recipients that have been or are to be sent to.
     pub(super) fn to_send(self) -> u64 {
         self.handed_over + self.in_doubt + self.under_way + self.not_sent
     }
 }
 
-/// Whether nothing of a run is left to be sent: what `resume` calls finished.
+/// Whether the run has nothing left to send: `resume` then treats it as finished.
 pub(crate) fn is_over(run: &Run, standing: &Standing) -> bool {
     let tally = &standing.tally;
     run.state == RunState::Finished
@@ -119,7 +119,7 @@ pub(crate) fn is_over(run: &Run, standing: &Standing) -> bool {
             && tally.open + tally.get(Outcome::Held) + tally.get(Outcome::Deferred) == 0)
 }
 
-/// A time of day where it was today, with the day elsewhere; in the zone of `now`.
+/// The time, with the date unless it is today, in the time zone of `now`.
 fn clock(at: Timestamp, now: &Zoned) -> String {
     let at = at.to_zoned(now.time_zone().clone());
     let form = if at.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
@@ -127,7 +127,7 @@ fn clock(at: Timestamp, now: &Zoned) -> String {
 }
 
 impl Situation<'_> {
-    /// What the run does or waits for, and why, for people.
+    /// The run's state and cause, for the text output.
     fn state(&self, run: &Run, standing: &Standing) -> (Stage, String) {
         let split = Split::new(standing, self.under_way, self.is_sending);
         let under_way = if split.under_way > 0 {
@@ -139,7 +139,7 @@ impl Situation<'_> {
             let cause = if self.is_sending {
                 ": its rows are being read"
             } else {
-                ": not planned to its end, and nothing was sent"
+                ": planning did not finish, and nothing was sent"
             };
             return (Stage::Planning, cause.to_owned());
         }
@@ -161,13 +161,13 @@ impl Situation<'_> {
         self.left(run, standing)
     }
 
-    /// `PAUSED 19:35 by root: wrong price`: the state and its cause in one line.
+    /// The state and its cause in one line: `PAUSED 19:35 by root: wrong price`.
     pub(super) fn headline(&self, run: &Run, standing: &Standing) -> String {
         let (state, cause) = self.state(run, standing);
         format!("{}{}", state.as_str().to_uppercase(), clean(&cause))
     }
 
-    /// ` 19:35 by root (campaign spring): wrong price`.
+    /// The cause of a pause: ` 19:35 by root (campaign spring): wrong price`.
     fn of_pause(&self, pause: &Pause) -> String {
         let by =
             if pause.author.is_empty() { String::new() } else { format!(" by {}", pause.author) };
@@ -209,7 +209,7 @@ impl Situation<'_> {
         (Stage::Closed, format!("{at}{by}: {} were not sent to", grouped(split.not_sent)))
     }
 
-    /// What keeps a run that nothing sends from going on.
+    /// The state of a run that is not being sent and has recipients left.
     fn left(&self, run: &Run, standing: &Standing) -> (Stage, String) {
         let at = self
             .latched
@@ -224,7 +224,7 @@ impl Situation<'_> {
                 return (Stage::Stopped, format!("{at} by a pause rule: {evidence}"));
             }
             Gate::Waiting { evidence } => {
-                return (Stage::Waiting, format!("{at} for a person, canary: {evidence}"));
+                return (Stage::Waiting, format!("{at} for a decision, canary: {evidence}"));
             }
             Gate::Ahead | Gate::Passed { .. } => {}
         }
@@ -244,13 +244,13 @@ impl Situation<'_> {
         }
     }
 
-    /// The command for those who were rejected.
+    /// The next command for rejected recipients.
     pub(super) fn after_handed_over(&self, run: &Run, standing: &Standing) -> Option<String> {
         let rejected = standing.tally.get(Outcome::Rejected) > 0;
         rejected.then(|| (self.command)(&format!("mailbatch report {} --outcome rejected", run.id)))
     }
 
-    /// The command for those in doubt.
+    /// The next command for recipients whose outcome is unknown.
     pub(super) fn after_in_doubt(&self, run: &Run, split: &Split) -> Option<String> {
         if split.in_doubt == 0 {
             return None;
@@ -268,7 +268,7 @@ impl Situation<'_> {
         })
     }
 
-    /// The command for those who were not sent to.
+    /// The next command for recipients that were not sent to.
     pub(super) fn after_not_sent(
         &self,
         run: &Run,
@@ -285,7 +285,7 @@ impl Situation<'_> {
         Some(match self.state(run, standing).0 {
             Stage::Planning => (self.command)("mailbatch send LIST"),
             Stage::Sending => return None,
-            Stage::Closed => format!("{resume}    # opens it again"),
+            Stage::Closed => format!("{resume}    # reopens the run"),
             _ => {
                 let lift = self
                     .stopped_by
@@ -298,7 +298,7 @@ impl Situation<'_> {
         })
     }
 
-    /// What `status --json` has besides the run.
+    /// The members that `status --json` adds to those of the run.
     pub(super) fn json(&self, run: &Run, standing: &Standing) -> Value {
         let split = Split::new(standing, self.under_way, self.is_sending);
         let (state, cause) = self.state(run, standing);
@@ -336,18 +336,18 @@ fn sending(run: &Run, standing: &Standing, split: &Split) -> String {
         Gate::Ahead if standing.canary.open > 0 => {
             format!(" the canary: {} of it to go", grouped(standing.canary.open))
         }
-        Gate::Ahead => ": the canary has gone, and is being judged".to_owned(),
+        Gate::Ahead => ": the canary was sent, and is being judged".to_owned(),
         _ => format!(": {} to go", grouped(split.not_sent)),
     }
 }
 
-/// Who is left: `3 held, 2 deferred`.
+/// The counts of the recipients left: `3 held, 2 deferred`.
 fn left_words(standing: &Standing) -> String {
     super::text::counts(&standing.tally, &[Outcome::Deferred, Outcome::Held])
 }
 
-/// What earned this exit code of the run's last execution. One of an earlier version did not record
-/// it: then the gate and the rows show it.
+/// The reason for this exit code of the run's last execution. Runs of earlier versions did not
+/// record it; then the gate and the rows show it.
 pub(super) fn exit_why(run: &Run, standing: &Standing, code: u8) -> String {
     if let Some(reason) = run.exit_reasons.iter().find(|reason| reason.exit == code) {
         return reason.why.clone();

@@ -1,5 +1,5 @@
-//! Where runs stand: one run, the table of runs, and the decisions about one recipient; for people
-//! and as JSON.
+//! The state of one run, the table of runs, and the decisions about one recipient, as text and as
+//! JSON.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use crate::ledger::{Decision, Gate, Pause, Run, RunState, Standing};
 use crate::model::figures::{between, clean, duration, grouped, percent, rows, seconds, time};
 use crate::model::outcome::Outcome;
 
-/// Where a run stands, for a terminal `width` columns wide; ends in a line break. The first line is
-/// the state and its cause.
+/// The state of a run, for a terminal with `width` columns. Ends with a line break. The first line
+/// is the state and its cause.
 pub(crate) fn status(
     run: &Run,
     standing: &Standing,
@@ -32,7 +32,7 @@ pub(crate) fn status(
     ));
     out.push_str(&groups(run, standing, situation, &split));
     if !standing.feedback.is_empty() {
-        out.push_str("\n  what came back, in recipients\n");
+        out.push_str("\n  feedback, in recipients\n");
         for (word, count) in &standing.feedback {
             out.push_str(&format!("  {word:<17} {:>6}\n", grouped(*count)));
         }
@@ -48,7 +48,7 @@ pub(crate) fn status(
     out
 }
 
-/// Who was handed over, who is in doubt and who was not sent to, each with what to do.
+/// The recipients handed over, in doubt and not sent, each group with its next command.
 fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Split) -> String {
     let digits = grouped(standing.tally.total()).len().max(6);
     let line = |indent: usize, name: &str, n: u64, words: &str| {
@@ -116,8 +116,8 @@ fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Spl
     .concat()
 }
 
-/// What else is known of a run: what it is, when it went, who stopped it, and why its last
-/// execution ended.
+/// Further facts about a run: campaign, provider, lists, times, pauses, and the reasons for its
+/// exit code.
 fn details(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let ended = match run.finished_at {
@@ -162,7 +162,7 @@ fn details(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16
     lines.iter().map(|(label, text)| labelled(label, &clean(text), width)).collect()
 }
 
-/// A line behind its label; what is too long goes on below it, between words.
+/// A label and its text. Long text is wrapped between words.
 fn labelled(label: &str, text: &str, width: u16) -> String {
     const INDENT: usize = 10;
     let room = usize::from(width).saturating_sub(INDENT).max(2 * INDENT);
@@ -183,8 +183,8 @@ fn labelled(label: &str, text: &str, width: u16) -> String {
     out + "\n"
 }
 
-/// The unfinished runs of a workspace, each with its state, its counts and the next command, below
-/// the pauses in force.
+/// The unfinished runs of a workspace with state, counts and next command, followed by the pauses
+/// in force.
 pub(crate) fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>)]) -> String {
     let mut out = String::new();
     for (run, standing, situation) in runs {
@@ -221,7 +221,7 @@ pub(crate) fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>
     }
     for pause in pauses {
         out.push_str(&format!(
-            "paused: {}, since {}; `{}` ends it\n",
+            "paused: {}, since {}; to end it: `{}`\n",
             clean(&pause.scope.words()),
             clean(&pause.words()),
             pause.scope.lift()
@@ -230,10 +230,10 @@ pub(crate) fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>
     out
 }
 
-/// A bar of block characters that leaves room for the words after it.
+/// A bar of block characters that leaves room for the text after it.
 fn bar(done: u64, total: u64, width: u16) -> String {
     let cells = u64::from(width.saturating_sub(50).clamp(10, 40));
-    // Full only when everything is settled.
+    // The bar is full only if everything is settled.
     let full = if total == 0 {
         0
     } else {
@@ -242,7 +242,7 @@ fn bar(done: u64, total: u64, width: u16) -> String {
     (0..cells).map(|cell| if cell < full { '█' } else { '░' }).collect()
 }
 
-/// How far a run has come, as `resume` sees it too.
+/// The run's state in one word, the same as `resume` uses.
 fn state(run: &Run, standing: &Standing) -> &'static str {
     match run.state {
         RunState::Planning => "planning",
@@ -262,7 +262,7 @@ fn gate(run: &Run) -> String {
     }
 }
 
-/// The table of runs, in the order given, for a terminal `width` columns wide.
+/// The table of runs, in the given order, for a terminal with `width` columns.
 pub(crate) fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
@@ -283,7 +283,7 @@ pub(crate) fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
             Some(code) if code != 0 => format!("{}, exit {code}", state(run, standing)),
             _ => state(run, standing).to_owned(),
         };
-        // Held rows wait for the same command again, as open ones do.
+        // Held rows count as open: the next execution may send them.
         let open = tally.open + tally.get(Outcome::Held);
         table.add_row([
             run.id.clone(),
@@ -298,7 +298,7 @@ pub(crate) fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
     drawn(&table)
 }
 
-/// What `runs --json` prints a line of, and `runs show`; the message itself is left out.
+/// A run as an object, for `runs --json` and `runs show`, without the message.
 pub(crate) fn run_json(run: &Run, standing: &Standing) -> Value {
     json!({
         "v": 1,
@@ -319,7 +319,7 @@ pub(crate) fn run_json(run: &Run, standing: &Standing) -> Value {
     })
 }
 
-/// What `status --json` prints: the run, its reasons, how its canary stands, and what to do.
+/// The object of `status --json`: the run, its reasons, the canary's state, and the next commands.
 pub(crate) fn status_json(run: &Run, standing: &Standing, situation: &Situation<'_>) -> Value {
     let mut object = run_json(run, standing);
     object["type"] = "status".into();
@@ -339,7 +339,7 @@ pub(crate) fn status_json(run: &Run, standing: &Standing, situation: &Situation<
     object
 }
 
-/// The decisions about one recipient, oldest first, for a terminal `width` columns wide.
+/// The decisions about one recipient, oldest first, for a terminal with `width` columns.
 pub(crate) fn why_table(decisions: &[Decision], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "detail"]);
     for decision in decisions {
@@ -348,19 +348,18 @@ pub(crate) fn why_table(decisions: &[Decision], width: u16) -> String {
     drawn(&table)
 }
 
-/// Something that is known of a person.
+/// An entry in the history of an address.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
-    /// When; `None` where the source does not say.
+    /// The time; `None` if the source has none.
     pub at: Option<Timestamp>,
     pub what: String,
-    /// The run; empty where it belongs to none.
+    /// The run; empty if the entry belongs to no run.
     pub about: String,
     pub detail: String,
 }
 
-/// What is known of one person over all runs, in the order given, for a terminal `width` columns
-/// wide.
+/// The history of an address in all runs, in the given order, for a terminal with `width` columns.
 pub(crate) fn who_table(moments: &[Moment], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "run", "detail"]);
     let named =
@@ -376,7 +375,7 @@ pub(crate) fn who_table(moments: &[Moment], width: u16) -> String {
     drawn(&table)
 }
 
-/// What `why --json` prints.
+/// The object of `why --json`.
 pub(crate) fn why_json(run: &Run, email: &str, decisions: &[Decision]) -> Value {
     let decisions: Vec<Value> = decisions
         .iter()

@@ -1,5 +1,5 @@
-//! The words that close an execution: for people, and as the `batch.completed` object. Rule: the
-//! counts sum to the rows in, and the last line is the command to type next.
+//! The closing summary of an execution, as text and as the `batch.completed` object. Invariant: the
+//! counts sum to the rows in, and the last line is the next command.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,26 +12,27 @@ use crate::ledger::{Run, Standing};
 use crate::model::exit::Exit;
 use crate::model::figures::{clean, duration, grouped, rate, rows};
 
-/// What only the execution that ends knows.
+/// Facts that only the ending execution knows.
 #[derive(Clone, Debug)]
 pub(crate) struct SummaryExtra {
-    /// How long this execution took.
+    /// The duration of this execution.
     pub elapsed: Duration,
-    /// Recipients handed over by this execution, whatever came of them; the rate is made of it.
+    /// Recipients handed over by this execution, with any outcome. The rate is computed from this
+    /// number.
     pub handed_over: u64,
-    /// Where the report was written.
+    /// The paths of the reports.
     pub report: Option<PathBuf>,
-    /// The command to type next; without one, `mailbatch report RUN`.
+    /// The next command; `None` for `mailbatch report RUN`.
     pub next: Option<String>,
-    /// The code the process ends with.
+    /// The exit code of the process.
     pub exit: Exit,
-    /// Every code that was earned, with what earned it.
+    /// All exit codes that apply, each with its reason.
     pub exit_reasons: Vec<(Exit, String)>,
-    /// Further lines for people.
+    /// Further lines for the text output.
     pub notes: Vec<String>,
 }
 
-/// The closing summary for people; ends in a line break.
+/// The closing summary as text. Ends with a line break.
 pub(crate) fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let mut out =
@@ -56,7 +57,7 @@ pub(crate) fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> S
     for note in &extra.notes {
         out.push_str(&format!("note    {}\n", clean(note)));
     }
-    // One line for the code that is returned, the others below it.
+    // One line for the exit code in effect, then the other codes.
     let returned = extra.exit_reasons.iter().position(|(exit, _)| *exit == extra.exit);
     if let Some((exit, why)) = returned.map(|at| &extra.exit_reasons[at]) {
         out.push_str(&format!("exit    {} · {}\n", exit.code(), clean(why)));
@@ -74,7 +75,7 @@ pub(crate) fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> S
     out
 }
 
-/// `50,000 rows in = 49,210 + 790`: the sum over the outcomes, in the order of the table above it.
+/// The sum over the outcomes, in the order of the table above it: `50,000 rows in = 49,210 + 790`.
 fn sum(standing: &Standing) -> String {
     let mut parts: Vec<String> = standing.tally.non_zero().map(|(_, n)| grouped(n)).collect();
     if standing.tally.open > 0 {
@@ -88,7 +89,7 @@ fn sum(standing: &Standing) -> String {
     }
 }
 
-/// The `batch.completed` object. `counts` has every outcome, zero or not, and sums to `input`.
+/// The `batch.completed` object. `counts` has every outcome, including zeros, and sums to `input`.
 pub(crate) fn summary_json(run: &Run, standing: &Standing, extra: &SummaryExtra) -> Value {
     let reasons: Vec<Value> = standing
         .reasons

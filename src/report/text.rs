@@ -1,9 +1,9 @@
-//! The words for outcomes and reasons, and counts of them.
+//! Names and short explanations of outcomes and reasons, and counts of outcomes.
 
 use crate::model::figures::grouped;
 use crate::model::outcome::{Outcome, Reason, Tally};
 
-/// The outcome as people read it.
+/// The outcome's name in text output.
 pub(crate) fn outcome(outcome: Option<Outcome>) -> &'static str {
     match outcome {
         None => "open",
@@ -12,45 +12,45 @@ pub(crate) fn outcome(outcome: Option<Outcome>) -> &'static str {
     }
 }
 
-/// What an outcome means, beside its word, where the word alone does not say it.
+/// A short explanation of an outcome; empty if its name is enough.
 pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Deferred => "put off by the provider until we gave up",
-        Outcome::Unknown => "may have been taken, no answer came",
+        Outcome::Deferred => "temporary failures until the retry time ended",
+        Outcome::Unknown => "no reply; the provider may have accepted it",
         Outcome::Held => "not sent",
         _ => "",
     }
 }
 
-/// What a reason means, beside its word.
+/// A short explanation of a reason.
 pub(crate) fn reason_words(reason: Reason) -> &'static str {
     match reason {
         Reason::BadAddress => "no address that can be mailed",
         Reason::Render => "the message cannot be rendered",
-        Reason::Repeated => "the address stands earlier in the lists",
+        Reason::Repeated => "the address occurs earlier in the lists",
         Reason::EarlierRun => "decided by an earlier run",
-        Reason::HardBounce => "an earlier message bounced for good",
+        Reason::HardBounce => "an earlier message bounced permanently",
         Reason::Complaint => "the recipient complained",
         Reason::Unsubscribe => "the recipient unsubscribed",
         Reason::Manual => "entered in a suppression list",
         Reason::MailboxGone => "the mailbox does not exist",
         Reason::MailboxTransient => "full, busy or greylisted",
-        Reason::Rate => "the provider asks for fewer",
+        Reason::Rate => "the provider limits the rate",
         Reason::Policy => "policy or reputation",
-        Reason::Content => "what the message contains",
+        Reason::Content => "the content of the message",
         Reason::Session => "the provider or the connection failed",
-        Reason::Auth => "the login or the key is refused",
-        Reason::NoReply => "no answer after the hand-over",
-        Reason::Canary => "the canary, or closed by a person",
+        Reason::Auth => "the login or the API key was refused",
+        Reason::NoReply => "no reply after the message was sent",
+        Reason::Canary => "stopped by the canary, or closed manually",
         Reason::Paused => "stopped by a pause or a pause rule",
-        Reason::Window => "the time to send was over",
+        Reason::Window => "the sending window ended",
         Reason::Cap => "a cap or quota is used up",
         Reason::Limit => "beyond --limit",
         Reason::Interrupted => "the run ended before their turn",
     }
 }
 
-/// `accepted 12 · rejected 3`, those outcomes only that have a count.
+/// The counts of the given outcomes, without zeros: `accepted 12 · rejected 3`.
 pub(crate) fn counts(tally: &Tally, among: &[Outcome]) -> String {
     let words: Vec<String> = tally
         .non_zero()
@@ -60,7 +60,7 @@ pub(crate) fn counts(tally: &Tally, among: &[Outcome]) -> String {
     words.join(" · ")
 }
 
-/// The same for all outcomes, with the rows that have none yet.
+/// The counts of all outcomes, then of open rows.
 pub(crate) fn tally_words(tally: &Tally) -> String {
     let mut words = counts(tally, Outcome::ALL);
     if tally.open > 0 {
@@ -70,8 +70,8 @@ pub(crate) fn tally_words(tally: &Tally) -> String {
     words
 }
 
-/// Counts by outcome as JSON: every outcome, zero or not, and `open` where rows are not settled, so
-/// that they sum to the input.
+/// The counts by outcome as JSON: every outcome, including zeros, and `open` if rows are not
+/// settled. They sum to the input.
 pub(crate) fn counts_json(tally: &Tally) -> serde_json::Value {
     let mut map = serde_json::Map::new();
     for outcome in Outcome::ALL {

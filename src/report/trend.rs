@@ -1,5 +1,5 @@
-//! What came back over the weeks: a table for people, CSV and JSON for programs. No address is in
-//! any of them.
+//! Feedback by week: a table for people, CSV and JSON for programs. None of them contains an
+//! address.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::ledger::Trend;
 use crate::model::error::{Error, Result};
 use crate::model::figures::{clean, grouped, percent};
 
-/// Domains of a week and provider that a table names; the others are one line.
+/// How many domains of a week and provider the table names; the others are summed in one line.
 const MOST_DOMAINS: usize = 10;
 
 const COLUMNS: [&str; 9] = [
@@ -26,8 +26,8 @@ const COLUMNS: [&str; 9] = [
     "rejected",
 ];
 
-/// The trend in one of the forms that it has; exit 2 for the others. `width` is the terminal's, for
-/// the table.
+/// The trend in the given format; exit 2 for a format that is not supported. `width` is the
+/// terminal's width, for the table.
 pub(crate) fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String> {
     match format {
         Format::Table => Ok(table(rows, width)),
@@ -45,7 +45,7 @@ pub(crate) fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String
     }
 }
 
-/// The day on which a week begins.
+/// The first day of the week.
 fn day(row: &Trend) -> String {
     row.week.strftime("%Y-%m-%d").to_string()
 }
@@ -87,7 +87,7 @@ fn csv(rows: &[Trend]) -> std::result::Result<String, Box<dyn std::error::Error>
 
 fn table(rows: &[Trend], width: u16) -> String {
     if rows.is_empty() {
-        return "nothing was sent in these weeks, and nothing came back\n".to_owned();
+        return "nothing was sent in these weeks, and no feedback was received\n".to_owned();
     }
     let mut groups: BTreeMap<(String, &str), Vec<&Trend>> = BTreeMap::new();
     for row in rows {
@@ -111,7 +111,8 @@ fn table(rows: &[Trend], width: u16) -> String {
     align_right(&mut table, &[3, 4, 5, 6, 7, 8, 9]);
     let mut add = |week: &str, provider: &str, domain: &str, counts: [u64; 6]| {
         let [accepted, hard, soft, complained, unsubscribed, rejected] = counts;
-        // More may come back in a week than went out in it, and of nothing there is no share.
+        // A week without accepted mail can still have feedback for earlier mail; no share is shown
+        // for it.
         let share = if accepted == 0 { "-".to_owned() } else { percent(hard + soft, accepted) };
         let named =
             |name: &str| if name.is_empty() { "-".to_owned() } else { clean(name).into_owned() };
