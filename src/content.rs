@@ -1,19 +1,19 @@
-//! One recipient's message as its parts, for services that put the mail together themselves.
+//! One recipient's message as separate parts, for services that build the mail themselves.
 //!
-//! The rule it keeps: all values here have been made fit for headers already; none holds a line
-//! break that could begin another header.
+//! Invariant: all values are already valid in headers. None contains a line break, which could
+//! inject another header.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A display name, perhaps empty, and an address.
+/// A display name, which may be empty, and an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
     pub name: String,
     pub address: String,
 }
 
-/// As it stands in a header that may hold any character: `"Acme, Inc." <news@acme.example>`.
+/// The form in a header that allows any character: `"Acme, Inc." <news@acme.example>`.
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.name.is_empty() {
@@ -25,8 +25,7 @@ impl fmt::Display for Party {
     }
 }
 
-/// Appends a display name as people read it, in quotes where it needs them (RFC 5322 section
-/// 3.2.5).
+/// Appends a display name, quoted if necessary (RFC 5322 section 3.2.5).
 pub(crate) fn push_phrase(out: &mut String, name: &str) {
     if name.chars().all(|c| {
         c == ' ' || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()
@@ -44,12 +43,12 @@ pub(crate) fn push_phrase(out: &mut String, name: &str) {
     out.push('"');
 }
 
-/// A file that goes with every message.
+/// A file attached to every message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attachment {
     pub name: String,
     pub content_type: String,
-    /// The bytes in base64, in one line.
+    /// The content in base64, on one line.
     pub data: String,
 }
 
@@ -65,36 +64,37 @@ impl fmt::Debug for Attachment {
     }
 }
 
-/// One recipient's message. Its recipient stands beside it, since mail may be redirected.
+/// One recipient's message. The envelope recipient is not part of it, because mail can be
+/// redirected.
 #[derive(Clone, Debug)]
 pub struct Content {
     pub from: Arc<Party>,
     pub reply_to: Option<Arc<Party>>,
-    /// The recipient's display name, perhaps empty.
+    /// The recipient's display name; may be empty.
     pub to_name: String,
     pub subject: String,
     pub text: String,
     pub html: Option<String>,
-    /// The message's own headers, and the unsubscribe headers where they are ours to set.
+    /// The message's own headers, and the unsubscribe headers if mailbatch sets them.
     pub headers: Vec<(String, String)>,
     pub attachments: Arc<[Attachment]>,
 }
 
-/// Whether a header says how to unsubscribe (RFC 2369, RFC 8058).
+/// Whether a header contains unsubscribe information (RFC 2369, RFC 8058).
 pub(crate) fn is_unsubscribe_header(name: &str) -> bool {
     ["List-Unsubscribe", "List-Unsubscribe-Post"]
         .iter()
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// What a message needs a provider to be able to do.
+/// The provider features that a message requires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     pub is_marketing: bool,
     pub attachments: bool,
-    /// The names of its own headers.
+    /// The names of the message's own headers.
     pub headers: Vec<String>,
-    /// Whether bounces are to go elsewhere than to From.
+    /// Whether the envelope sender differs from the From address.
     pub envelope_sender: bool,
 }
 

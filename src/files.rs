@@ -1,8 +1,7 @@
-//! Reading files that a person names: only what is a file, and no more of it than such a file can
-//! have.
+//! Reads files named by the operator: regular files up to a maximum size.
 //!
-//! The rule it keeps: a device that never ends, a FIFO without a writer and a sparse file of a
-//! terabyte are errors, and none of them makes the process wait or grow.
+//! Invariant: an endless device, a FIFO without a writer and a sparse file of a terabyte are
+//! errors. None of them makes the process wait or use much memory.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -15,18 +14,18 @@ use rustix::io::Errno;
 use crate::model::error::Error;
 use crate::model::shown::Shown;
 
-/// The most that a configuration may have, in bytes.
+/// The maximum size of a configuration, in bytes.
 pub(crate) const CONFIGURATION: u64 = 4 << 20;
-/// The most that a message file may have, in bytes: several times what mail servers take.
+/// The maximum size of a message file, in bytes: several times what mail servers accept.
 pub(crate) const MESSAGE: u64 = 32 << 20;
-/// The most that an attachment may have, in bytes.
+/// The maximum size of an attachment, in bytes.
 pub(crate) const ATTACHMENT: u64 = 128 << 20;
-/// The most that a file of certificates or keys may have, in bytes. A system's whole set of roots
-/// has a quarter of a megabyte.
+/// The maximum size of a file with certificates or keys, in bytes. The complete root store of a
+/// system has about 256 KiB.
 pub(crate) const CERTIFICATES: u64 = 16 << 20;
 
-/// The error for a file or directory of the workspace that cannot be made or opened, with what mends
-/// it. Exit 1.
+/// The error for a file or directory of the workspace that cannot be created or opened, with a fix.
+/// Exit 1.
 pub(crate) fn unusable(path: &Path, why: &io::Error) -> Error {
     use io::ErrorKind::{
         AlreadyExists, IsADirectory, NotADirectory, PermissionDenied, QuotaExceeded,
@@ -36,7 +35,7 @@ pub(crate) fn unusable(path: &Path, why: &io::Error) -> Error {
     let is_loop = why.raw_os_error() == Some(Errno::LOOP.raw_os_error());
     let hint = match why.kind() {
         StorageFull | QuotaExceeded => {
-            "free some space, or some inodes (`df -i`), and run the same command again".to_owned()
+            "free some disk space or inodes (`df -i`), then run the same command again".to_owned()
         }
         AlreadyExists | NotADirectory | IsADirectory => in_its_place(&shown),
         _ if is_loop => in_its_place(&shown),
@@ -52,23 +51,23 @@ pub(crate) fn unusable(path: &Path, why: &io::Error) -> Error {
 
 fn in_its_place(shown: &str) -> String {
     format!(
-        "something else is in the place of {shown}: move it away, and run the same command again"
+        "something else is in the place of {shown}: move it away, then run the same command again"
     )
 }
 
-/// Opens a regular file. What is none is not opened: that would wait for the writer of a FIFO, and
-/// moves some devices.
+/// Opens a regular file. Anything else is refused before it is opened, because opening a FIFO waits
+/// for its writer, and opening some devices moves them.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     refuse_others(&std::fs::metadata(path)?)?;
-    // It may have become something else meanwhile, and files of the system such as /proc/kmsg wait
-    // for news.
+    // Check again after opening, because the file may have been replaced. Without NONBLOCK, special
+    // files such as /proc/kmsg would block.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     refuse_others(&file.metadata()?)?;
     Ok(file)
 }
 
-/// Reads a whole regular file of at most `most` bytes.
+/// Reads a complete regular file of at most `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let length = file.metadata()?.len();
@@ -78,26 +77,26 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(too_long());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // Files of the system have no length, and one that is written to may have grown.
+    // Files in /proc report the length 0, and another process may be appending to the file.
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { Err(too_long()) } else { Ok(bytes) }
 }
 
-/// The same for text in UTF-8.
+/// Reads a complete regular file of UTF-8 text, of at most `most` bytes.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// Opens what is read once and from its beginning: a regular file, a pipe of the shell's `<(…)`, or
-/// nothing at all.
+/// Opens a file that is read once, from its start: a regular file, a pipe of the shell's `<(…)`, or
+/// /dev/null.
 pub(crate) fn open_once(path: &Path) -> io::Result<File> {
     refuse_endless(path)?;
     File::open(path)
 }
 
-/// Refuses what has no end, and what waits for a writer who may never come. Pipes of the shell have
-/// a writer, and /dev/null an end.
+/// Refuses files that have no end, and FIFOs whose writer may never appear. Allowed are pipes of
+/// the shell, which have a writer, and /dev/null, which is empty.
 pub(crate) fn refuse_endless(path: &Path) -> io::Result<()> {
     let Ok(about) = std::fs::metadata(path) else { return Ok(()) };
     let kind = about.file_type();
@@ -109,7 +108,7 @@ pub(crate) fn refuse_endless(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses devices, which never end; of /dev/null there is nothing to read.
+/// Refuses devices, which have no end, except /dev/null, which is empty.
 pub(crate) fn refuse_devices(about: &Metadata) -> io::Result<()> {
     let kind = about.file_type();
     if (kind.is_char_device() || kind.is_block_device()) && !is_null(about) {
@@ -151,7 +150,7 @@ mod tests {
         std::fs::write(at("whole"), "0123456789").expect("written");
         assert_eq!(read(&at("whole"), 10).expect("read"), b"0123456789");
         let sparse = File::create(at("sparse")).expect("made");
-        // What the file system has no room for in a single file need not be tried.
+        // If the file system does not support files this large, the case cannot be tested.
         let _ = sparse.set_len(1 << 40).or_else(|_| sparse.set_len(1 << 33));
         rustix::fs::mknodat(
             rustix::fs::CWD,
@@ -172,7 +171,7 @@ mod tests {
             let error = read(&path, 9).expect_err("refused").to_string();
             assert!(error.contains(says), "{}: {error}", path.display());
         }
-        // It has no length and ends all the same.
+        // The file reports no length, but reading it ends.
         assert!(!read(Path::new("/proc/self/status"), 1 << 20).is_ok_and(|text| text.is_empty()));
     }
 }

@@ -1,6 +1,5 @@
-//! What the fuzz targets in `tests/fuzz` reach of the readers that nothing else outside needs. Each
-//! function calls what the program itself calls, and gives its result in a form that can be
-//! compared.
+//! Entry points for the fuzz targets in `tests/fuzz` to parsers that are otherwise private. Each
+//! function calls the program's own code and returns a comparable result.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,12 +18,12 @@ use crate::provider::smtp::{body, url};
 use crate::provider::{Health, RowNumber, Verdict};
 use crate::replies;
 
-/// The padded base64 of `bytes`.
+/// The base64 of `bytes`, with padding.
 pub fn base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-/// Reads padded base64 back; `None` for anything else.
+/// Decodes base64 with padding; `None` if the text is invalid.
 pub fn base64_read(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(text).ok()
 }
@@ -32,21 +31,21 @@ pub fn base64_read(text: &str) -> Option<Vec<u8>> {
 /// One reply of an SMTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// Its three digits.
+    /// The three-digit code.
     pub code: u16,
-    /// The code as the report has it.
+    /// The code as reports show it.
     pub code_text: String,
-    /// The text as the report has it.
+    /// The text as reports show it.
     pub text: String,
-    /// How many lines it has.
+    /// The number of lines.
     pub lines: usize,
 }
 
-/// What was read until the end, or until something that is no reply.
+/// The replies read before the end of the data, or before the first invalid reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replies {
     pub replies: Vec<Reply>,
-    /// What is wrong with what came instead of a reply.
+    /// The error for an invalid reply.
     pub wrong: Option<&'static str>,
 }
 
@@ -66,7 +65,7 @@ fn answers(pieces: &[&[u8]]) -> (Vec<Answer>, Option<&'static str>) {
     (answers, None)
 }
 
-/// Reads replies as they arrive.
+/// Parses replies from data that arrives in pieces.
 pub fn smtp_replies(pieces: &[&[u8]]) -> Replies {
     let (answers, wrong) = answers(pieces);
     let reply = |answer: &Answer| Reply {
@@ -78,18 +77,18 @@ pub fn smtp_replies(pieces: &[&[u8]]) -> Replies {
     Replies { replies: answers.iter().map(reply).collect(), wrong }
 }
 
-/// What a refusal comes to.
+/// The classification of a refusal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// Its three digits.
+    /// The three-digit code.
     pub code: u16,
     pub verdict: Verdict,
     pub health: Health,
-    /// How long its words ask to wait.
+    /// The delay that the reply's text asks for.
     pub wait: Option<Duration>,
 }
 
-/// What each refusal among the replies comes to, at each step of a transaction.
+/// The classification of each refusal among the replies, at each step of a transaction.
 pub fn smtp_readings(bytes: &[u8]) -> Vec<Reading> {
     let (answers, _) = answers(&[bytes]);
     let mut readings = Vec::new();
@@ -103,7 +102,7 @@ pub fn smtp_readings(bytes: &[u8]) -> Vec<Reading> {
     readings
 }
 
-/// A message as it follows DATA.
+/// A message as sent after DATA.
 pub fn smtp_data(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     body::append(&mut out, message);
@@ -117,16 +116,16 @@ pub fn smtp_chunk(message: &[u8]) -> Vec<u8> {
     out
 }
 
-/// User, host and port of a relay's URL. Errs with what is wrong, and how to mend it.
+/// User, host and port in a relay's URL. Errs with the problem and its fix.
 pub fn relay_url(
     text: &str,
 ) -> Result<(Option<String>, String, u16), (&'static str, &'static str)> {
     url::parse(text).map(|url| (url.user, url.host, url.port))
 }
 
-/// How far the log of the provider `name` has been read, by the file that the last poll left in
-/// `dir`, held against the clock `now`. The place is moved on first to `advanced`. Errs with the
-/// message for the operator.
+/// The position up to which the log of provider `name` has been read, loaded from the file in `dir`
+/// and checked against the clock `now`. If `advanced` is given, the position is moved there first.
+/// Errs with the message for the operator.
 pub fn poll_place(
     dir: &Path,
     name: &str,
@@ -135,7 +134,7 @@ pub fn poll_place(
 ) -> Result<Option<Timestamp>, String> {
     let mut cursor =
         Cursor::open(dir, name, "postmark", None, true).map_err(|error| error.to_string())?;
-    // What is odd about the place is said, and changes what is believed of it.
+    // The returned warning is not needed here; the call also corrects the position.
     let _ = cursor.doubt(now, None, Duration::from_secs(3_600));
     if let Some(until) = advanced {
         let from = cursor.read_until().unwrap_or(Timestamp::UNIX_EPOCH);
@@ -144,9 +143,9 @@ pub fn poll_place(
     Ok(cursor.read_until())
 }
 
-/// Where a synchronisation with the provider `name` goes on, whether all pages have been read, and
-/// how many addresses were seen, by the file in `dir`; afterwards a step is added that leads to
-/// `next`. Errs with the message for the operator.
+/// Loads the progress of a synchronisation with provider `name` from the file in `dir`: the next
+/// cursor, whether all pages have been read, and the number of addresses seen. If `next` is given,
+/// a step that leads to it is added. Errs with the message for the operator.
 pub fn sync_place(
     dir: &Path,
     name: &str,
@@ -161,10 +160,10 @@ pub fn sync_place(
     Ok((cursor, is_over, seen.len()))
 }
 
-/// A word, and the number that it has in the ledger; `None` for a number without a word.
+/// A word and its number in the ledger; `None` for a number without a word.
 pub type Word<T> = Option<(T, i64)>;
 
-/// The words that stand behind a number in the ledger: of an outcome, and of a reason.
+/// The words for a number in the ledger: one for outcomes and one for reasons.
 pub fn ledger_words(number: i64) -> (Word<Outcome>, Word<Reason>) {
     let outcome = codes::outcome(Some(number))
         .ok()
@@ -177,20 +176,20 @@ pub fn ledger_words(number: i64) -> (Word<Outcome>, Word<Reason>) {
     (outcome, reason)
 }
 
-/// The time behind a number in the ledger; `None` where it is none.
+/// The time for a number in the ledger; `None` if the number is not a valid time.
 pub fn ledger_time(micros: i64) -> Option<Timestamp> {
     codes::time(micros).ok()
 }
 
-/// The members of a batch out of the ledger's bytes, and the bytes of them again.
+/// The members of a batch decoded from the ledger's bytes, and the same members encoded again.
 pub fn ledger_members(bytes: &[u8]) -> (Vec<RowNumber>, Vec<u8>) {
     let members: Vec<RowNumber> = codes::unpack(bytes).collect();
     let packed = codes::pack(members.iter().copied());
     (members, packed)
 }
 
-/// The run and the row of the id of a recipient; `None` where the row is beyond what a run can
-/// hold.
+/// The run's number and the row in a recipient's id; `None` if the row exceeds the maximum of a
+/// run.
 pub fn ledger_id(run: i64, row: RowNumber) -> Option<(i64, RowNumber)> {
     codes::id_of(run, row).ok().map(|id| (codes::seq_of(id), codes::row_of(id)))
 }

@@ -1,5 +1,5 @@
-//! Which process holds a lock, for those who wait for it. Only Linux says; elsewhere it is another
-//! process.
+//! Finds the process that holds a lock, to name it to those who wait for the lock. Only Linux
+//! reports the process; other systems get "another process".
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -12,29 +12,29 @@ use jiff::Timestamp;
 
 use crate::model::shown::Shown;
 
-/// Ticks of the times in /proc, in a second; the same on all architectures.
+/// The unit of times in /proc: ticks per second, the same on all architectures.
 const TICKS: i64 = 100;
 
-/// Who waits for a lock says so after this.
+/// A wait for a lock is reported after this time.
 const SAID_AFTER: Duration = Duration::from_secs(3);
 
-/// Locks a file for this process alone, waiting up to `longest` for its holder; false where it
-/// is held still. A wait that lasts is reported, with the holder.
+/// Locks a file exclusively, waiting up to `longest` for another holder. Returns false if the file
+/// is still locked then. A long wait is reported, with the holder.
 pub(crate) fn locked_within(file: &File, path: &Path, longest: Duration) -> io::Result<bool> {
     tried_within(path, longest, || file.try_lock())
 }
 
-/// The same for a lock that others may have beside this process.
+/// Like [`locked_within`], for a shared lock.
 pub(crate) fn shared_within(file: &File, path: &Path, longest: Duration) -> io::Result<bool> {
     tried_within(path, longest, || file.try_lock_shared())
 }
 
-/// The same as an error, for those who cannot go on without it.
+/// Like [`locked_within`], but a lock that is still held is an error.
 pub(crate) fn lock(file: &File, path: &Path, longest: Duration) -> io::Result<()> {
     if locked_within(file, path, longest)? {
         return Ok(());
     }
-    let why = format!("{} has kept its lock for more than {} s", named(path), longest.as_secs());
+    let why = format!("{} has held its lock for more than {} s", named(path), longest.as_secs());
     Err(io::Error::new(io::ErrorKind::TimedOut, why))
 }
 
@@ -75,21 +75,21 @@ pub(crate) struct Holder {
     pid: u32,
 }
 
-/// A lock as the system lists it: `1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120`.
+/// A held lock, parsed from a line of /proc/locks: `1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120`.
 pub(crate) struct Held {
-    /// Whether no other process may have it beside its holder.
+    /// Whether the lock is exclusive.
     pub(crate) is_exclusive: bool,
     pub(crate) bytes: (u64, u64),
 }
 
 impl Held {
-    /// Whether it covers a byte of the file.
+    /// Whether the lock covers the given byte of the file.
     pub(crate) fn covers(&self, byte: u64) -> bool {
         self.bytes.0 <= byte && byte <= self.bytes.1
     }
 }
 
-/// The process that holds a lock on a file that fits.
+/// The process that holds a matching lock on a file.
 pub(crate) fn of_file(path: &Path, fits: impl Fn(&Held) -> bool) -> Option<Holder> {
     let inode = std::fs::metadata(path).ok()?.ino();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
@@ -109,7 +109,7 @@ fn read(line: &str, inode: u64) -> Option<(u32, Held)> {
     }
     let end = if end == "EOF" { u64::MAX } else { end.parse().ok()? };
     let held = Held { is_exclusive: kind == "WRITE", bytes: (start.parse().ok()?, end) };
-    // Of a process that this one cannot see, the number is 0 or below.
+    // For a process in another PID namespace, the number is 0 or negative.
     pid.parse().ok().filter(|pid| *pid > 0).map(|pid| (pid, held))
 }
 
@@ -125,8 +125,8 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// The program's name; of mailbatch also its subcommand. Arguments of others may hold what is
-    /// not to be shown.
+    /// The program's name, and for mailbatch also its subcommand. Other arguments may contain
+    /// secrets.
     fn command(self) -> String {
         let of =
             |file: &str| std::fs::read(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
@@ -158,10 +158,10 @@ impl Holder {
             .map_or(name.clone(), |word| format!("{name} {word}"))
     }
 
-    /// When it was started.
+    /// The time at which the process was started.
     fn since(self) -> Option<Timestamp> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // The name, in parentheses, may hold anything.
+        // The name, in parentheses, may contain any character.
         let ticks: i64 = stat.rsplit(')').next()?.split_ascii_whitespace().nth(19)?.parse().ok()?;
         let system = std::fs::read_to_string("/proc/stat").ok()?;
         let boot: i64 =

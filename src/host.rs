@@ -1,8 +1,9 @@
-//! Who runs this program, and where: kept with decisions that stop runs or let them go on.
+//! The user and the machine that run this program. They are recorded with decisions that stop a run
+//! or let it continue.
 
 use std::path::Path;
 
-/// The name of this machine; empty where it cannot be read.
+/// The name of this machine; empty if it cannot be read.
 pub(crate) fn name() -> String {
     let read = |file| {
         std::fs::read_to_string(file).ok().map(|name| clean(&name)).filter(|name| !name.is_empty())
@@ -10,8 +11,8 @@ pub(crate) fn name() -> String {
     read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).unwrap_or_default()
 }
 
-/// The user who runs the program, and the person behind `sudo`; the number of the user where the
-/// environment names none.
+/// The user who runs the program, and the user who called `sudo`. If the environment has no user
+/// name, the user's number.
 pub(crate) fn user() -> String {
     let of = |variable: &str| {
         std::env::var(variable).ok().map(|name| clean(&name)).filter(|name| !name.is_empty())
@@ -28,9 +29,9 @@ pub(crate) fn user() -> String {
     }
 }
 
-/// The mount that a directory lies on, as `NAMESPACE:ID`: the number of this process's mount
-/// namespace, and the id of the mount in it, which no later mount gets again until the machine is
-/// started anew (statx(2), `STATX_MNT_ID_UNIQUE`, Linux 6.8). `None` where the system does not say.
+/// The mount of a directory, as `NAMESPACE:ID`: the number of this process's mount namespace and
+/// the mount's id. The id is not reused until the machine is restarted (statx(2),
+/// `STATX_MNT_ID_UNIQUE`, Linux 6.8). `None` if the system does not report it.
 pub(crate) fn mount_id(directory: &Path) -> Option<String> {
     #[cfg(target_os = "linux")]
     {
@@ -48,13 +49,13 @@ pub(crate) fn mount_id(directory: &Path) -> Option<String> {
     }
 }
 
-/// Both in one text.
+/// The user and the machine in one string.
 pub(crate) fn person() -> String {
     let (user, host) = (user(), name());
     if host.is_empty() { user } else { format!("{user} on {host}") }
 }
 
-/// One short line without control characters.
+/// The name as a short line without control characters.
 fn clean(name: &str) -> String {
     const MOST: usize = 64;
     name.trim().chars().filter(|c| !c.is_control()).take(MOST).collect()

@@ -1,5 +1,5 @@
-//! What the tests, the fuzz targets and the benchmarks of this package use beside the program.
-//! Nothing here is a stable interface; the program's interface is its command line.
+//! Items for the tests, fuzz targets and benchmarks of this package. They are not a stable
+//! interface; only the command line is.
 
 pub mod fuzzing {
     pub use crate::fuzzing::*;

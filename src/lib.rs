@@ -1,6 +1,6 @@
 //! mailbatch: bulk e-mail from the command line.
 //!
-//! How data flows; each arrow is a type change, and that is where a module boundary lies:
+//! The flow of data. Each arrow is a type change and a module boundary:
 //!
 //! ```text
 //! list ─► screen ─► plan ─► [limiter grants] ─► claim: screen again, render, encode, key ─► wire ─► settle ─► report
@@ -9,10 +9,10 @@
 //!                                                                                     last moment
 //! ```
 //!
-//! `input` reads rows, `suppression` and the planner screen them, `ledger` makes the plan durable,
-//! `pipeline` is the one loop that admits chunks, `provider` talks to the wire, and `report` reads
-//! the ledger back. `events` is what comes back later: bounces and complaints, which the ledger
-//! keeps and suppressions follow from.
+//! `input` reads rows, `suppression` and `plan` screen them, and `ledger` stores the plan. `pipeline`
+//! is the loop that admits chunks, `provider` sends them, and `report` reads the results from the
+//! ledger. `events` handles feedback: bounces and complaints, which the ledger stores and which cause
+//! suppressions.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -56,9 +56,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Diagnostic messages, on standard error: warnings always, with `-v` what is done, with `-vv`
-/// every step and addresses. Only mailbatch's own messages are shown: what libraries write about a
-/// connection could hold a secret.
+/// Sets up diagnostic messages on standard error: warnings always, information with `-v`, and debug
+/// messages, which may contain addresses, with `-vv`. Only messages of mailbatch are shown, because
+/// those of libraries could contain secrets.
 fn listen(verbose: u8) {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -73,13 +73,13 @@ fn listen(verbose: u8) {
         .with_target(false)
         .log_internal_errors(false);
     let own = Targets::new().with_target("mailbatch", level);
-    // A program that uses this as a library may have set up its own.
+    // A program that uses this crate as a library may have set its own subscriber.
     let _ = tracing::subscriber::set_global_default(
         tracing_subscriber::registry().with(lines.with_filter(own)),
     );
 }
 
-/// Standard error, on which nothing commands the terminal whatever it is made of.
+/// Standard error with control characters made visible, so that text cannot control the terminal.
 #[derive(Debug, Default)]
 struct VisibleErrors;
 
@@ -99,7 +99,7 @@ impl Write for VisibleErrors {
     }
 }
 
-/// Runs the program: parses the arguments, runs the command, prints an error with its hint, and
+/// Runs the program: parses the arguments, runs the command, prints any error with its hint, and
 /// returns the exit code.
 pub fn run() -> ExitCode {
     process::prepare();
@@ -107,7 +107,8 @@ pub fn run() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too, on standard output and with code 0.
+            // clap also reports help and version as errors: they are printed on standard output,
+            // with code 0.
             if error.exit_code() != 0
                 && std::env::args_os()
                     .any(|typed| typed.to_string_lossy().contains(model::shown::is_harmful))

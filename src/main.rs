@@ -1,7 +1,7 @@
 //! Runs mailbatch and returns its exit code; nothing else.
 
-/// A message costs dozens of small allocations, many of them freed on another thread than the one
-/// that made them.
+/// Each message needs dozens of small allocations, and many are freed on another thread than the
+/// one that allocated them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

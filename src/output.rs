@@ -1,9 +1,9 @@
-//! Files that an operator names to be written. Rule: none of them may cost the workspace a file of
-//! its own.
+//! Writes output files that the operator names. Invariant: an output never replaces a file that
+//! belongs to the workspace.
 //!
-//! A regular file is written aside and renamed, so that it appears whole or not at all. What exists
-//! and is no regular file (a FIFO, a device), and a name of standard output such as `/dev/stdout`,
-//! is written in place: a rename would put a regular file where the device was.
+//! A regular file is written to a temporary file and renamed, so that it appears complete or not at
+//! all. FIFOs, devices and names of standard output such as `/dev/stdout` are written in place,
+//! because a rename would replace the device by a regular file.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -18,14 +18,14 @@ use tempfile::NamedTempFile;
 use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
-/// How long a FIFO is waited for that no program reads.
+/// How long to wait until a program reads from a FIFO.
 const READER: Duration = Duration::from_secs(60);
 
-/// How many links are followed from one to the next.
+/// How many symbolic links to follow, one after the other.
 const LINKS: usize = 40;
 
-/// The files of a workspace that no output may replace: known by their canonical paths, and by
-/// their inodes, so that hard links and bind mounts count too.
+/// The files of a workspace that no output may replace. They are recognized by canonical path and
+/// by inode, so that hard links and bind mounts count too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OwnFiles {
     state_dirs: Vec<PathBuf>,
@@ -34,17 +34,17 @@ pub(crate) struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// Adds a state directory: everything in it, and everything that could be made there.
+    /// Adds a state directory with all files in it, including files that do not exist yet.
     pub(crate) fn add_state_dir(&mut self, dir: &Path) {
         self.state_dirs.push(canonical(dir));
     }
 
-    /// Adds a file, whether it exists or not; `what` names its kind, as in "the configuration".
+    /// Adds a file, which may not exist yet. `what` describes it, such as "the configuration".
     pub(crate) fn add(&mut self, path: &Path, what: &'static str) {
         self.files.push((canonical(path), what));
     }
 
-    /// Adds what standard input reads from, where that is a regular file.
+    /// Adds the file that standard input reads from, if it is a regular file.
     pub(crate) fn add_stdin(&mut self, what: &'static str) {
         let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
         if let Ok(about) = file.and_then(|file| file.metadata())
@@ -54,7 +54,8 @@ impl OwnFiles {
         }
     }
 
-    /// What the file at `path` is to the workspace; `None` where it is no file of its own.
+    /// The description of the workspace's file at `path`; `None` if the file does not belong to the
+    /// workspace.
     fn find(&self, path: &Path) -> Option<&'static str> {
         const STATE: &str = "in the state directory, where mailbatch keeps its own files";
         let path = canonical(path);
@@ -67,7 +68,7 @@ impl OwnFiles {
         self.find_inode(&fs::metadata(&path).ok()?)
     }
 
-    /// The same for a file that is known by its inode alone.
+    /// The description of a workspace's file, found by its inode.
     fn find_inode(&self, about: &Metadata) -> Option<&'static str> {
         const LINKED: &str = "a file of the state directory under another name";
         let wanted = identity(about);
@@ -91,8 +92,8 @@ impl OwnFiles {
     }
 }
 
-/// Whether a state directory holds the file. Copies of mail are left out: they are many, and none
-/// is needed again.
+/// Whether a state directory contains the file. Copies of mail are not searched: there are many,
+/// and mailbatch never needs them again.
 fn holds(dir: &Path, wanted: (u64, u64)) -> bool {
     let Ok(entries) = fs::read_dir(dir) else { return false };
     entries.flatten().any(|entry| match entry.metadata() {
@@ -109,7 +110,7 @@ fn identity(about: &Metadata) -> (u64, u64) {
     (about.dev(), about.ino())
 }
 
-/// The path without links, `.` and `..`, as far as it exists; the rest as it is written.
+/// The path without links, `.` and `..` as far as it exists. The rest is appended as written.
 fn canonical(path: &Path) -> PathBuf {
     let mut known = path.to_owned();
     let mut rest = Vec::new();
@@ -135,7 +136,7 @@ fn canonical(path: &Path) -> PathBuf {
     }
 }
 
-/// A place where an output may be written.
+/// The destination of an output.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     typed: PathBuf,
@@ -144,8 +145,8 @@ pub(crate) struct Target {
     mode: u32,
 }
 
-/// The mode of a new file that may hold addresses, and of one that holds none, which the process's
-/// umask narrows.
+/// The modes of new files: for content that may have addresses, and for content without, where the
+/// process's umask applies.
 const PRIVATE: u32 = 0o600;
 const SHARED: u32 = 0o666;
 
@@ -158,8 +159,8 @@ enum Way {
 }
 
 impl Target {
-    /// The place that `path` names; `shown` is how messages name it, with its flag. Exit 2 for a
-    /// file of the workspace's own, a link that leads out of its directory, and a directory.
+    /// The destination at `path`; `shown` is its name in messages, with the flag. Exit 2 for a file
+    /// of the workspace, a link that leads out of its directory, and a directory.
     pub(crate) fn of(path: &Path, shown: &str, own: &OwnFiles) -> Result<Self> {
         let target = Self::resolve(path, shown)?;
         let what = match target.way {
@@ -181,13 +182,13 @@ impl Target {
         }
     }
 
-    /// A place that the program has chosen itself.
+    /// A destination chosen by the program itself.
     pub(crate) fn chosen(path: &Path) -> Self {
         Self { typed: path.to_owned(), path: path.to_owned(), way: Way::Aside, mode: PRIVATE }
     }
 
-    /// The same for an output without addresses: others may read a new file as far as the process's
-    /// umask lets them.
+    /// The same destination for an output without addresses: the process's umask decides who can
+    /// read a new file.
     pub(crate) fn shared(self) -> Self {
         Self { mode: SHARED, ..self }
     }
@@ -209,7 +210,7 @@ impl Target {
         let end = if is_link && !is_system { Self::follow(path, shown)? } else { path.to_owned() };
         match about {
             Ok(about) if about.is_dir() => Err(Error::usage(format!("{shown}: is a directory"))
-                .hint("name a file, as in out/report.csv")),
+                .hint("name a file, such as out/report.csv")),
             Ok(about) if !about.is_file() || (is_link && is_system) => {
                 Ok(Self { path: end, ..target(path, Way::InPlace) })
             }
@@ -217,8 +218,8 @@ impl Target {
         }
     }
 
-    /// Where a link ends, also when there is no file yet. A link that leads out of its directory is
-    /// refused.
+    /// The target of a symbolic link, even if the target does not exist. A link that leads out of
+    /// its directory is refused.
     fn follow(path: &Path, shown: &str) -> Result<PathBuf> {
         let refused =
             |why: String| Error::usage(format!("{shown}: {why}")).hint("name the file itself");
@@ -242,18 +243,18 @@ impl Target {
         Err(refused("is a symbolic link that leads back to itself".to_owned()))
     }
 
-    /// Where the output will be.
+    /// The path that is written to.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path that was named; the suffix of this one says the format.
+    /// The path as given by the operator. Its suffix determines the format.
     pub(crate) fn typed(&self) -> &Path {
         &self.typed
     }
 
-    /// Tries whether an output could be written there, and leaves nothing; missing directories are
-    /// made with mode 0700.
+    /// Tests whether the output can be written, and leaves no file. Creates missing directories
+    /// with mode 0700.
     pub(crate) fn try_out(&self) -> io::Result<()> {
         match self.way {
             Way::Aside => beside(&self.path, self.mode).map(drop),
@@ -263,13 +264,14 @@ impl Target {
     }
 }
 
-/// Whether an output of this name is written in place, and its format cannot be known from a suffix.
+/// Whether an output of this name is written in place, so that its suffix does not determine the
+/// format.
 pub(crate) fn is_in_place(path: &Path) -> bool {
     stream(path).is_some()
         || fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
-/// The stream of this process that a name of the system stands for.
+/// The standard stream that a system path stands for.
 fn stream(path: &Path) -> Option<Way> {
     let is = |names: [&str; 3]| names.iter().any(|name| path == Path::new(name));
     if is(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
@@ -278,8 +280,8 @@ fn stream(path: &Path) -> Option<Way> {
     is(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"]).then_some(Way::Stderr)
 }
 
-/// The stream itself, not opened again: that would begin a file anew which the shell appends to,
-/// and fails for a socket.
+/// The stream itself. Opening its path again would truncate a file to which the shell appends, and
+/// would fail for a socket.
 fn open_stream(way: Way) -> io::Result<File> {
     let stream = if way == Way::Stderr {
         io::stderr().as_fd().try_clone_to_owned()
@@ -289,8 +291,8 @@ fn open_stream(way: Way) -> io::Result<File> {
     stream.map(File::from)
 }
 
-/// An output that is being written. Dropped before [`Output::finish`], it leaves a regular file as
-/// it was.
+/// An output that is being written. If it is dropped before [`Output::finish`], a regular file
+/// stays unchanged.
 #[derive(Debug)]
 pub(crate) struct Output {
     path: PathBuf,
@@ -304,8 +306,8 @@ enum Sink {
 }
 
 impl Output {
-    /// Begins to write; missing directories are made with mode 0700, and a new file has mode 0600
-    /// unless the output is shared.
+    /// Starts writing. Creates missing directories with mode 0700; a new file has mode 0600 unless
+    /// the output is shared.
     pub(crate) fn begin(target: &Target) -> io::Result<Self> {
         let sink = match target.way {
             Way::Aside => Sink::Aside(beside(&target.path, target.mode)?),
@@ -315,14 +317,14 @@ impl Output {
         Ok(Self { path: target.path.clone(), sink })
     }
 
-    /// Syncs a regular file and puts it in its place.
+    /// Syncs a regular file and renames it to its final name.
     pub(crate) fn finish(self) -> io::Result<PathBuf> {
         match self.sink {
             Sink::InPlace(_) => Ok(self.path),
             Sink::Aside(file) => {
                 file.as_file().sync_all()?;
                 file.persist(&self.path).map_err(|e| e.error)?;
-                // The rename itself lasts only when the directory has been synced.
+                // The rename is durable only after the directory is synced.
                 File::open(directory(&self.path))?.sync_all()?;
                 Ok(self.path)
             }
@@ -334,7 +336,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Aside(file) => file.write(bytes),
-            // A reader that has left has seen enough.
+            // A closed pipe is not an error: the reader has seen enough.
             Sink::InPlace(file) => match file.write(bytes) {
                 Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
                 written => written,
@@ -350,14 +352,14 @@ impl Write for Output {
     }
 }
 
-/// Writes a whole output.
+/// Writes a complete output.
 pub(crate) fn write(target: &Target, bytes: &[u8]) -> io::Result<()> {
     let mut output = Output::begin(target)?;
     output.write_all(bytes)?;
     output.finish().map(drop)
 }
 
-/// A new file in the directory of `path` with this mode, which a rename keeps.
+/// A new file with this mode in the directory of `path`. A rename keeps the mode.
 fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let dir = directory(path);
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
@@ -368,8 +370,8 @@ fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
         .tempfile_in(dir)
 }
 
-/// Opens a FIFO or a device. A FIFO that no program reads would hold the process for ever: it is
-/// waited for and then given up.
+/// Opens a FIFO or a device. Opening a FIFO without a reader would block, so it is tried again
+/// until a time limit.
 fn open_in_place(path: &Path) -> io::Result<File> {
     let flags = |flags: OFlags| flags.bits().cast_signed();
     if !fs::metadata(path)?.file_type().is_fifo() {

@@ -1,5 +1,5 @@
-//! What this process asks of the system before it does anything: no image of its memory on a disk,
-//! and room for its files.
+//! Prepares the process at its start: keeps its memory out of core dumps, and raises the limit of
+//! open files.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, RwLock};
@@ -11,25 +11,25 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 
-/// The most open files that are asked for where the system allows them; it is often set to fewer
-/// for each process by default.
+/// The number of open files to request, up to the hard limit. The default limit is often lower.
 const WANTED: u64 = 4_096;
-/// Open files that a command needs besides its connections: the three streams, the runtime's, the
-/// ledger with its log and its readers, lists, suppression files, trace, report and lock.
+/// Open files that a command needs in addition to its connections: the three standard streams, the
+/// runtime's files, the ledger with its log and readers, lists, suppression files, trace, report
+/// and lock.
 const BESIDES: u64 = 32;
 
-/// Threads that a command needs: the runtime's, those of the ledger, and those that read and
-/// render.
+/// Threads that a command needs: for the runtime, the ledger, reading and rendering.
 const THREADS: usize = 16;
-/// The stack of a thread that does nothing.
+/// The stack size of a thread that does nothing.
 const SMALL: usize = 64 << 10;
 
-/// Keeps secrets, which are in memory in clear, out of core dumps and from other processes of the
-/// user, and raises the limit of open files as far as it may. What the system refuses stays as it
-/// is.
+/// Keeps the memory, which contains secrets in clear text, out of core dumps and away from other
+/// processes of the user. Also raises the limit of open files as far as allowed. A request that the
+/// system refuses is ignored.
 pub(crate) fn prepare() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    // A program that collects dumps is given them whatever that limit is.
+    // A core dump handler gets dumps regardless of the core limit, so the process is also marked as
+    // not dumpable.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let limit = getrlimit(Resource::Nofile);
@@ -39,8 +39,7 @@ pub(crate) fn prepare() {
     }
 }
 
-/// Exit 1 where the process may not have as many open files as a command needs that keeps so many
-/// connections.
+/// Exit 1 if the process may not open enough files for this number of connections.
 pub(crate) fn needs_files(connections: usize) -> Result<()> {
     let needed = BESIDES + connections as u64;
     match getrlimit(Resource::Nofile).current {
@@ -49,13 +48,13 @@ pub(crate) fn needs_files(connections: usize) -> Result<()> {
     }
 }
 
-/// Exit 1 where a file of this process may not become as large as a new ledger: one that is cut
-/// short cannot be read afterwards.
+/// Exit 1 if the process may not write a file as large as a new ledger. A ledger cut off by the
+/// limit could not be read again.
 pub(crate) fn needs_room_in_files() -> Result<()> {
     const LEAST: u64 = 128 << 10;
     match getrlimit(Resource::Fsize).current {
         Some(allowed) if allowed < LEAST => Err(Error::internal(format!(
-            "files of this process may have {allowed} bytes, which is too few for a ledger"
+            "this process may write files of at most {allowed} bytes, which is too few for a ledger"
         ))
         .hint(
             "raise the limit before mailbatch starts: `ulimit -f unlimited` in its shell, LimitFSIZE=infinity in a systemd unit",
@@ -64,8 +63,8 @@ pub(crate) fn needs_room_in_files() -> Result<()> {
     }
 }
 
-/// Exit 1 where the process may not have as many threads as a command needs. The limit is the
-/// user's or the system's, and counts the threads of others, so that only trying shows it.
+/// Exit 1 if the process may not start enough threads. The limit also counts threads of the user's
+/// other processes, so only a trial shows whether it is reached.
 pub(crate) fn needs_threads() -> Result<()> {
     let gate = RwLock::new(());
     let shut = gate.write();
@@ -85,8 +84,8 @@ pub(crate) fn needs_threads() -> Result<()> {
     })
 }
 
-/// Starts a thread. Where there is room for none it tries again for two seconds: another thread may
-/// have taken more address space for a moment than it keeps.
+/// Starts a thread. If resources are exhausted, tries again for two seconds, because another
+/// starting thread may use extra address space for a moment.
 pub(crate) fn start_thread(
     name: &str,
     body: impl FnOnce() + Send + 'static,
@@ -113,12 +112,12 @@ pub(crate) fn start_thread(
     }
 }
 
-/// What lets a process have another thread.
+/// The limits on threads, for the hint.
 pub(crate) const MORE_THREADS: &str = "raise the limits of this process before mailbatch starts: address space (`ulimit -v` in its shell) and threads \
      (`ulimit -u`; TasksMax= in a systemd unit, --pids-limit in docker)";
 
-/// Ends the program with exit 1 and the limit by name where a library can start no thread. The
-/// runtime panics then, and its panic names no limit.
+/// Ends the program with exit 1 and names the limit if a library cannot start a thread. The
+/// runtime's own panic message would not name it.
 pub(crate) fn name_lack_of_threads() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -137,7 +136,7 @@ pub(crate) fn name_lack_of_threads() {
     }));
 }
 
-/// Whether a panic says that no thread could be started.
+/// Whether a panic message says that a thread could not be started.
 fn is_lack_of_threads(said: &str) -> bool {
     said.contains("spawn worker thread") || said.contains("failed to spawn thread")
 }

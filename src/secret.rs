@@ -1,20 +1,20 @@
-//! Values that must never be seen: passwords, keys, tokens.
+//! Values that must never be printed: passwords, keys, tokens.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A secret whose `Debug` hides it and whose memory is wiped when it is dropped.
+/// A secret. `Debug` hides it, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes ownership of the text of a secret.
+    /// Takes ownership of a secret's text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The text itself, for the one place that hands it to a provider.
+    /// The text itself, for the code that passes it to a provider.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
