@@ -121,7 +121,7 @@ impl Engine {
         }
         let now = Instant::now();
         Ok(Self {
-            admission: Admission::new(parts.limits.limit),
+            admission: Admission::new(parts.limits.limit, &parts.configured),
             settlement: Settlement::new(),
             canary: CanaryPhase::new(now),
             rules: RuleWatch::new(&parts, now),

@@ -15,7 +15,7 @@ use crate::ledger::{Ask, LedgerRow};
 use crate::model::error::Result;
 use crate::model::outcome::Cohort;
 use crate::model::verdict::RowNumber;
-use crate::pipeline::Why;
+use crate::pipeline::{ConfiguredProvider, Why};
 use crate::pipeline::chunk::{self, Buffers, ChunkContext, Done, Route};
 
 mod next;
@@ -39,10 +39,12 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(limit: Option<u64>) -> Self {
-        // One core is left for the connections and the ledger.
-        let renderers =
-            std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1));
+    pub(super) fn new(limit: Option<u64>, configured: &[ConfiguredProvider]) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let signs = configured.iter().any(|configured| configured.provider.dkim().is_some());
+        // One core is left for the connections and the ledger. A signature takes longer than the
+        // rest of a message, so a run that signs renders on every core.
+        let renderers = if signs { cores } else { (cores - 1).max(1) };
         Self {
             turn: 0,
             render_permits: Arc::new(Semaphore::new(renderers)),
