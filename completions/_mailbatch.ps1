@@ -41,7 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to the deferred recipients of a run')
             [CompletionResult]::new('reconcile', 'reconcile', [CompletionResultType]::ParameterValue, 'Resolve recipients whose outcome is unknown; sends nothing unless --replay')
             [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop all runs in this workspace, or those selected by a flag, until `unpause` (exit 12)')
-            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Send bulk e-mail from the command line: no recipient twice, no suppressed recipient, every outcome recorded')
+            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Lift a pause; give the same scope flag as to `pause`')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the state of a run: its progress, why it stopped, outcomes so far, and what to do next')
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run ends, then exit with its exit code')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')

@@ -38,7 +38,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand retry 'Send again to the deferred recipients of a run'
             cand reconcile 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
             cand pause 'Stop all runs in this workspace, or those selected by a flag, until `unpause` (exit 12)'
-            cand unpause 'Send bulk e-mail from the command line: no recipient twice, no suppressed recipient, every outcome recorded'
+            cand unpause 'Lift a pause; give the same scope flag as to `pause`'
             cand status 'Show the state of a run: its progress, why it stopped, outcomes so far, and what to do next'
             cand wait 'Wait until a run ends, then exit with its exit code'
             cand runs 'List runs, show one, or remove one'

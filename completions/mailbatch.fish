@@ -38,7 +38,7 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "resume" -d 'Con
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "retry" -d 'Send again to the deferred recipients of a run'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "reconcile" -d 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "pause" -d 'Stop all runs in this workspace, or those selected by a flag, until `unpause` (exit 12)'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'Send bulk e-mail from the command line: no recipient twice, no suppressed recipient, every outcome recorded'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'Lift a pause; give the same scope flag as to `pause`'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "status" -d 'Show the state of a run: its progress, why it stopped, outcomes so far, and what to do next'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "wait" -d 'Wait until a run ends, then exit with its exit code'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "runs" -d 'List runs, show one, or remove one'

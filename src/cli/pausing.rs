@@ -37,8 +37,7 @@ pub struct PauseArgs {
     pub timeout: Option<Duration>,
 }
 
-/// Send bulk e-mail from the command line: no recipient twice, no suppressed recipient, every
-/// outcome recorded.
+/// Lift a pause; give the same scope flag as to `pause`
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  mailbatch unpause --campaign spring")]
 pub struct UnpauseArgs {

@@ -225,7 +225,7 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[providers.r]\nkind = \"smtp\"\nramp = \"50\"", 3, "not a list of numbers"),
         ("[providers.r]\nkind = \"smtp\"\nwebhook_secret = { env = \"X\" }", 3, "has none"),
         ("[listen]\naddr = \"localhost\"", 2, "an IP address and a port"),
-        ("[listen]\npublic_url = \"mail.acme.example\"", 2, "no URL"),
+        ("[listen]\npublic_url = \"mail.acme.example\"", 2, "not a valid URL"),
         ("[listen]\npublic_url = \"https://u:p@mail.acme.example\"", 2, "an https address alone"),
         ("[listen]\nunsubscribe_key = \"abc\"", 2, "literal secret"),
         ("[listen]\ntls_cert = \"a.pem\"", 2, "without listen.tls_key"),
