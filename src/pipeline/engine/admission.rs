@@ -15,8 +15,8 @@ use crate::ledger::{Ask, LedgerRow};
 use crate::model::error::Result;
 use crate::model::outcome::Cohort;
 use crate::model::verdict::RowNumber;
-use crate::pipeline::{ConfiguredProvider, Why};
 use crate::pipeline::chunk::{self, Buffers, ChunkContext, Done, Route};
+use crate::pipeline::{ConfiguredProvider, Why};
 
 mod next;
 
