@@ -207,7 +207,7 @@ fn say_what_was_found(context: &Context, findings: &[Finding]) {
             Kind::Struck => {
                 let places = finding.places.join(", ");
                 format!(
-                    "mailbatch: rows commented out with #, //, --, * or ! are skipped and suppress no address ({}): {places}",
+                    "mailbatch: rows commented out with #, //, --, * or ! are left out and suppress no address ({}): {places}",
                     finding.count
                 )
             }

@@ -204,7 +204,7 @@ pub(crate) fn guess_email_column(
             )
         }
     };
-    Err(Error::refused(message).hint("name the column: --email-column COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
+    Err(Error::refused(message).hint("name it: --email-column COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
 }
 
 /// The refusal if a column is used whose name occurs twice; `first` and `second` are indices from

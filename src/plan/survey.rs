@@ -234,7 +234,7 @@ impl Survey {
     pub(crate) fn no_dot_note(&self) -> Option<String> {
         let (count, places) = &self.no_dot;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
-        (*count > 0).then(|| format!("addresses whose domain has no dot, which work only in a local network ({count}): {}{more}", places.join(", ")))
+        (*count > 0).then(|| format!("addresses whose domain has no dot, which only a local network delivers ({count}): {}{more}", places.join(", ")))
     }
 
     /// The note about addresses that lost invisible characters at an end, if there are any.

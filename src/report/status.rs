@@ -221,7 +221,7 @@ pub(crate) fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>
     }
     for pause in pauses {
         out.push_str(&format!(
-            "paused: {}, since {}; to end it: `{}`\n",
+            "paused: {}, since {}; `{}` ends it\n",
             clean(&pause.scope.words()),
             clean(&pause.words()),
             pause.scope.lift()

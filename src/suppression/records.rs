@@ -385,7 +385,7 @@ impl<R: Read> Records<R> {
                     if fields.iter().any(|field| field.contains('@')) {
                         let hint = "put the names of the columns on a separate line";
                         return Err(Problem::new(
-                            "header contains an address: is a line break missing after the header?",
+                            "header holds an address: is a line break missing after the header?",
                             hint,
                         )
                         .into());
