@@ -94,8 +94,8 @@ enum Granted {
 impl Pacer {
     /// Creates a pacer for the rate with this key in the ledger (`relay`, or `relay/gmail.com`).
     pub(crate) fn new(ledger: Arc<dyn Ledger>, key: String, rate: Rate) -> Self {
-        // With a twentieth of the window, the window's edges cost at most a twentieth of the rate,
-        // and a crash forfeits little.
+        // A lease covers a twentieth of the window. So the window's edges cost at most a twentieth
+        // of the rate, and a crash forfeits little.
         let slice = (rate.per / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
         let per_slice = rate.per_second() * slice.as_secs_f64();
         let want = (per_slice.floor() as u32).clamp(1, rate.count.get());

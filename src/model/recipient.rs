@@ -39,7 +39,7 @@ impl Columns {
         Some((places.next()?, places.next()?))
     }
 
-    /// Adds a column at the end, unless the name exists.
+    /// Adds a column at the end, unless a column of that name exists.
     pub fn add(&mut self, name: &str) {
         if self.position(name).is_none() {
             self.names.push(name.to_owned());

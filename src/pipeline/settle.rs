@@ -23,7 +23,7 @@ pub(crate) struct Translated {
     pub(crate) items: Vec<(RowNumber, Settled)>,
     /// The suppressions learned, with the row of each.
     pub(crate) learned: Vec<(RowNumber, LedgerSuppression)>,
-    /// Rows that were never started and are open again at once.
+    /// Rows that were never started; they are open again at once.
     pub(crate) void: Vec<RowNumber>,
 }
 

@@ -1,5 +1,5 @@
-//! Keeps the report files that a CI job reads up to date. If a command is refused or killed, the
-//! job must not find the report of an earlier command and take it for the new one.
+//! Keeps the CI report files up to date. If a command is refused or killed, the CI job must not
+//! find the report of an earlier command and take it for the new one.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

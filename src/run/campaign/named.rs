@@ -123,9 +123,9 @@ impl Book<'_> {
         Ok(campaign)
     }
 
-    /// The refusal of a name that several campaigns have as display name. It lists each with its
-    /// lists. It suggests a campaign only if that one has this send's files: with any other, its
-    /// people would get the message again.
+    /// The refusal of a name that several campaigns have as display name. It names each campaign
+    /// with its lists. It suggests a campaign only if that one has this send's files: with any
+    /// other, its people would get the message again.
     async fn several(
         &self,
         name: &str,
