@@ -221,7 +221,7 @@ impl Columns {
         };
         if fields.len() > self.kinds.len() && fields.iter().enumerate().any(is_joined) {
             return Err(Problem::new(
-                "line has more fields than columns, and a second address",
+                "line has more fields than columns, and another address",
                 "were two lines joined? write each entry on its own line",
             ));
         }
