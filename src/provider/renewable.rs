@@ -130,7 +130,7 @@ impl Renewable {
             Ok(Ok(secret)) if state.refused.contains(&hash(&secret)) => {
                 state.is_spent = true;
                 tracing::warn!(
-                    "{name}: the provider refused this secret, and its source has no other"
+                    "{name}: the provider refused this secret, and its source still has the same one"
                 );
                 false
             }
@@ -184,8 +184,8 @@ mod tests {
     use super::*;
     use crate::model::error::Error;
 
-    /// A secret whose later values are these; an empty one is an error. And how often it has been
-    /// fetched.
+    /// A secret whose fetched values are `later`, one after another; an empty value is an error.
+    /// Also returns how often it was fetched.
     fn renewable(later: &'static [&'static str]) -> (Renewable, Arc<AtomicUsize>) {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
@@ -215,7 +215,8 @@ mod tests {
         assert!(secret.renew(0).await);
         secret.worked(1);
         assert!(secret.renew(1).await);
-        // What came in its place is refused too; and so is each that still had the one before.
+        // The replacement is refused too, and so is the secret of a connection that still used the
+        // first one.
         assert!(!secret.renew(2).await);
         assert!(!secret.renew(1).await && !secret.renew(0).await);
         assert_eq!((text(&secret).as_str(), count.load(Ordering::SeqCst)), ("c", 2));

@@ -70,7 +70,7 @@ const RESERVED: [&str; 13] = [
     "content-type",
     "received",
 ];
-/// Accepts every message and reports it as delivered.
+/// Bird's test address. It accepts every message and reports it as delivered.
 const SANDBOX: &str = "delivered@messagebird.dev";
 const CAPABILITIES: Capabilities = Capabilities {
     attachments: false,

@@ -102,6 +102,8 @@ enum Ended {
 }
 
 impl<'a> HandOver<'a> {
+    /// Sends one request and settles its members. Longer than other functions, because it has one
+    /// arm for each way in which a request can end.
     async fn batch(&mut self, jobs: Vec<&'a Job>) -> Result<(), Halt> {
         if let Some(wait) = self.asked_to_wait() {
             if wait > LONGEST_WAIT {
@@ -217,6 +219,9 @@ impl<'a> HandOver<'a> {
 
     /// Sends a request, and repeats it if that is safe, until its result is known or its time has
     /// ended.
+    ///
+    /// Longer than other functions, because every step reads or changes the same state: the first
+    /// unknown outcome, its key and the wait.
     async fn exchange(&mut self, jobs: &[&Job], request: &Request) -> Ended {
         let first = Instant::now();
         let patience = self.wire.patience();

@@ -112,7 +112,7 @@ fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     match kind {
         EventKind::Bounced => {
             bounced(&mut event, Severity::Soft, "", "");
-            event.reason = "the list of emails does not tell why".to_owned();
+            event.reason = "the list of emails does not state the reason".to_owned();
         }
         EventKind::Complained => event.class = Some(complaint_class("")),
         EventKind::Unknown => event.reason = word,

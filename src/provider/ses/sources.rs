@@ -98,7 +98,9 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
         return Ok(Source::Role(role));
     }
     let what = format!("no AWS credentials: {before}");
-    Err(keys.error("profile", &what).hint("`aws configure` writes them; or write access_key_id and secret_access_key = { env = \"NAME\" }"))
+    Err(keys.error("profile", &what).hint(
+        "run `aws configure`, or write access_key_id and secret_access_key = { env = \"NAME\" }",
+    ))
 }
 
 /// The region to send from. Fails with exit 2 if no source names one.

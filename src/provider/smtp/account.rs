@@ -49,11 +49,11 @@ fn pipelining(settings: &Settings, session: &Session) -> String {
         (Mode::Off, ..) => "one command at a time".to_owned(),
         (Mode::Envelope, ..) => "MAIL, RCPT and DATA together, nothing behind the final dot".to_owned(),
         (Mode::Full, _, Some(known)) => {
-            format!("the next envelope behind the final dot, which {} is known not to take: {}", known.name, known.does)
+            format!("the next envelope behind the final dot, which {} is known not to accept: {}", known.name, known.does)
         }
         (Mode::Full, ..) => "the next envelope behind the final dot, without a trial".to_owned(),
-        (Mode::Auto, _, Some(known)) => format!("nothing behind the final dot, for this is {}: {}", known.name, known.does),
-        (Mode::Auto, Stage::Takes, _) => "the next envelope behind the final dot, which the server has taken before".to_owned(),
+        (Mode::Auto, _, Some(known)) => format!("nothing behind the final dot, because this is {}: {}", known.name, known.does),
+        (Mode::Auto, Stage::Takes, _) => "the next envelope behind the final dot, which the server has accepted before".to_owned(),
         (Mode::Auto, Stage::Refuses, _) => {
             "nothing behind the final dot: an earlier trial failed or was not finished; pipelining = \"full\" ignores that".to_owned()
         }
@@ -62,7 +62,7 @@ fn pipelining(settings: &Settings, session: &Session) -> String {
     let chunks = match settings.window {
         1 => "",
         _ if relay.has_broken_chunks() => "; no chunks, because the replies to them were invalid",
-        _ => "; chunks where CHUNKING is announced",
+        _ => "; chunks if the server announces CHUNKING",
     };
     format!("{}: {behind}{chunks}", settings.pipelining.word())
 }

@@ -51,7 +51,7 @@ pub(super) enum Ungreeted {
     Final(Health),
 }
 
-/// Does the TLS handshake if it comes first, then reads the greeting.
+/// Does the TLS handshake if the scheme is smtps, then reads the greeting.
 pub(super) async fn greet(
     settings: &Settings,
     known: &Addresses,

@@ -70,6 +70,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
+    /// Sends one job and settles it. Longer than other functions, because every outcome decides
+    /// about the same session, slot and trial of another connection.
     async fn one(&mut self, job: &Job, mut session: Session) -> Result<(), Halt> {
         if let Some((verdict, health)) = check(&session, job) {
             self.session = Some(session);

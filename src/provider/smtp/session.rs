@@ -147,6 +147,8 @@ impl Session {
         }
     }
 
+    /// Does EHLO, STARTTLS and AUTH on a connection with a greeting. Longer than other functions,
+    /// because the steps must follow each other and share the connection.
     async fn prepare(
         surroundings: Surroundings<'_>,
         mut connection: Connection,

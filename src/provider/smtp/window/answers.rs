@@ -118,9 +118,10 @@ impl<'a> HandOver<'a> {
                 Step::Message,
                 format!("{} {}", answer.code_text(), answer.text()),
             )),
-            _ if !is_whole => {
-                Err(Fault::Garbled(Step::Message, "an answer before the message was whole".into()))
-            }
+            _ if !is_whole => Err(Fault::Garbled(
+                Step::Message,
+                "an answer before the message was complete".into(),
+            )),
             421 => {
                 pipe.stop_writing(Fault::Closing(Step::Message, answer));
                 Ok(())
@@ -173,7 +174,7 @@ impl<'a> HandOver<'a> {
             flight.refused = None;
             return Err(Fault::Garbled(
                 Step::Message,
-                "the message was taken although its sender was refused".into(),
+                "the message was accepted although its sender was refused".into(),
             ));
         }
         let Some(flight) = pipe.flights.pop_front() else { return Ok(()) };

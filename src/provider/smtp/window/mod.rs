@@ -37,7 +37,7 @@ use super::step::Step;
 use super::transaction::{Followed, check};
 use crate::provider::{BoxFuture, Health, Job, Stopped, Verdict};
 
-/// The most unwritten bytes with which a further message is added.
+/// A further message is added only while fewer bytes than this are unwritten.
 const MOST_QUEUED: usize = 256 * 1024;
 
 /// The idle time after which RSET tests the session first. Otherwise everything written to a lost
