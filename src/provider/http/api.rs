@@ -27,7 +27,7 @@ pub(in crate::provider) trait Api: Send + Sync {
 
     /// A number for members that can share a request. If a request for several members cannot be
     /// built, the members with equal numbers are tried together. The default gives all members the
-    /// same number; a failed request is then halved.
+    /// same number; a failed request is then divided.
     fn kind_of(&self, _job: &Job) -> u64 {
         0
     }

@@ -206,7 +206,7 @@ mod tests {
                 in_words("mailgun", &json!({"signature": {}, "event-data": data})),
                 expected
             );
-            // The event log has the same objects by themselves.
+            // The event log has the same objects without a signature.
             assert_eq!(in_words("mailgun", &data), expected);
         }
         // Mailgun's ids are unique within a day.

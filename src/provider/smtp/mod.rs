@@ -101,8 +101,8 @@ impl Provider for Smtp {
                 self.room.is_smaller(permit);
             }
             // If an envelope was sent ahead, it belongs to a job of this claim, so no other job may
-            // use this connection. A session for which the server has no room is closed, because
-            // the server counts it against the others.
+            // use this connection. A session that the server has no room for is closed in favour of
+            // those that it serves.
             self.idle().extend(session.filter(|session| !session.envelope_is_out && !is_crowded));
             reply
         })
