@@ -26,7 +26,7 @@ pub(crate) use results::{
     ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhoArgs, WhyArgs,
 };
 pub(crate) use sending::{
-    ChangesArgs, CheckArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs,
+    ChangesArgs, CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs,
     ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
 };
 pub(crate) use suppress::{

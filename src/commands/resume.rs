@@ -13,16 +13,19 @@ use crate::run::learning::recover;
 use crate::run::open::open;
 use crate::run::pausing::{Start, refuse_while_paused};
 use crate::run::resume::{Continuation, abandon, lock, refuse_overtaken};
+use crate::run::verdict::ClosingOptions;
 
 /// Continues a run, or applies `--continue` or `--abandon` to it.
 pub(crate) async fn run(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (context, ledger, run) = open(globals, args.run.as_deref()).await?;
     refuse_to_guess(&context, ledger.as_ref(), args).await?;
     context.refuse_unwritable_state()?;
-    let lock = lock(&context, ledger.as_ref(), &run, &args.sending).await?;
+    let (reports, wait) = (&args.sending.report, args.sending.wait_lock);
+    let lock = lock(&context, ledger.as_ref(), &run, reports, wait).await?;
     recover(&context, ledger.as_ref(), &run, args.sending.no_learn).await?;
     if args.abandon {
-        return abandon(&context, ledger.as_ref(), &run, &args.sending).await;
+        let options = ClosingOptions::of(globals, &args.sending);
+        return abandon(&context, ledger.as_ref(), &run, &options).await;
     }
     refuse_while_paused(ledger.as_ref(), &Start::of(&run)).await?;
     refuse_overtaken(ledger.as_ref(), &run).await?;

@@ -14,7 +14,8 @@ use crate::run::resume::{Continuation, lock, refuse_overtaken};
 pub(crate) async fn run(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let (context, ledger, run) = open(globals, Some(&args.run)).await?;
     context.refuse_unwritable_state()?;
-    let lock = lock(&context, ledger.as_ref(), &run, &args.sending).await?;
+    let (reports, wait) = (&args.sending.report, args.sending.wait_lock);
+    let lock = lock(&context, ledger.as_ref(), &run, reports, wait).await?;
     recover(&context, ledger.as_ref(), &run, args.sending.no_learn).await?;
     refuse_while_paused(ledger.as_ref(), &Start::of(&run)).await?;
     refuse_overtaken(ledger.as_ref(), &run).await?;

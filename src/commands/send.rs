@@ -62,7 +62,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     if !args.sending.report.is_empty() {
         let mut own = own_files(&context, known).await;
         add_inputs(&mut own, &context, &args.list.lists, &args.list.screening.suppress, &source);
-        check_reports(&context, &args.sending, &own, !args.dry_run)?;
+        check_reports(&context, &args.sending.report, &own, !args.dry_run)?;
     }
     let campaign = choice.find(known, &context.settings.workspace, &apart).await?;
     let mut request = SendRequest {

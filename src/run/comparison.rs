@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cli::{MessageArgs, SendArgs};
+use crate::cli::{ListArgs, MessageArgs, SendArgs, TargetArgs};
 use crate::input::Filter;
 use crate::ledger::{Ledger, Run};
 use crate::message::Message;
@@ -62,10 +62,10 @@ impl Comparison<'_> {
             .as_ref()
             .map(|inputs| inputs.send_args(&[PathBuf::from("-")]))
             .transpose()?;
-        self.message(args.as_ref(), &mut changed)?;
+        self.message(args.as_ref().map(|args| &args.message), &mut changed)?;
         if let (Some(inputs), Some(args)) = (&self.frozen.inputs, &args) {
-            self.lists(inputs, args, &mut changed).await?;
-            self.providers(inputs, args, &mut changed);
+            self.lists(inputs, &args.list, &mut changed).await?;
+            self.providers(inputs, &args.target, &mut changed);
             changed.suppression_files = self.dropped(inputs);
             let shown = |file: &PathBuf| self.context.settings.workspace.shown(file);
             let gone: Vec<String> = changed.suppression_files.iter().map(shown).collect();
@@ -111,7 +111,7 @@ impl Comparison<'_> {
         self.frozen.message_file.iter().chain(&self.frozen.lists).any(is_here)
     }
 
-    fn message(&self, args: Option<&SendArgs>, changed: &mut Changed) -> Result<()> {
+    fn message(&self, kept: Option<&MessageArgs>, changed: &mut Changed) -> Result<()> {
         let settings = &self.context.settings;
         let configured = || {
             settings
@@ -120,8 +120,8 @@ impl Comparison<'_> {
                 .and_then(toml::Value::as_str)
                 .map(|file| settings.workspace.path_from_config(file))
         };
-        let typed = match args {
-            Some(args) => args.message.clone(),
+        let typed = match kept {
+            Some(kept) => kept.clone(),
             // Earlier versions did not record the arguments.
             None => {
                 MessageArgs { message: self.frozen.message_file.clone(), ..MessageArgs::default() }
@@ -140,7 +140,7 @@ impl Comparison<'_> {
             Ok((now, _)) => changed
                 .what
                 .extend(planned.differences(&now).into_iter().map(|what| ("the message", what))),
-            Err(error) if args.is_some() => {
+            Err(error) if kept.is_some() => {
                 changed.what.push((
                     "the message",
                     format!("it cannot be used as it is now: {}", error.parts().0),
@@ -154,7 +154,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    async fn lists(&self, inputs: &Inputs, args: &SendArgs, changed: &mut Changed) -> Result<()> {
+    async fn lists(&self, inputs: &Inputs, typed: &ListArgs, changed: &mut Changed) -> Result<()> {
         let shown = |path: &Path| self.context.settings.workspace.shown(path);
         if let Some((gone, _)) = inputs.lists.iter().find(|(list, _)| !list.exists()) {
             changed
@@ -170,9 +170,9 @@ impl Comparison<'_> {
             return Ok(());
         }
         let paths: Vec<PathBuf> = inputs.lists.iter().map(|(list, _)| list.clone()).collect();
-        let mut now = lists(self.context, &paths, &args.list.reading, args.list.email.clone());
+        let mut now = lists(self.context, &paths, &typed.reading, typed.email.clone());
         now.options.accept_guess = true;
-        let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
+        let filter = typed.reading.filter.as_deref().map(Filter::parse).transpose()?;
         let names: Vec<String> = paths.iter().map(|path| shown(path)).collect();
         let names = names.join(", ");
         let mut rows = HashMap::<u64, Vec<u64>>::new();
@@ -222,7 +222,7 @@ impl Comparison<'_> {
         })
     }
 
-    fn providers(&self, inputs: &Inputs, args: &SendArgs, changed: &mut Changed) {
+    fn providers(&self, inputs: &Inputs, target: &TargetArgs, changed: &mut Changed) {
         let settings = &self.context.settings;
         for (name, kind) in &inputs.kinds {
             if let Ok((_, config)) = settings.provider(Some(name))
@@ -236,7 +236,7 @@ impl Comparison<'_> {
             }
         }
         // If `--provider` was given, the configuration does not choose.
-        let Ok(chosen) = settings.chosen(args.target.provider.as_deref()) else { return };
+        let Ok(chosen) = settings.chosen(target.provider.as_deref()) else { return };
         if chosen.label() != self.run.head.provider || RunRoute::of(&chosen) != self.frozen.route {
             let order = |route: &RunRoute| route.order.join(", ");
             let (was, is) =

@@ -1,7 +1,6 @@
 //! Ends an execution: gives the remaining rows an outcome, and determines the exit code, its
 //! reasons, and the command to type next.
 
-use crate::cli::SendingArgs;
 use crate::ledger::{ExitReason, Ledger, Run, RunState, Standing};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
@@ -10,7 +9,7 @@ use crate::pipeline::Why;
 use crate::provider::Refusal;
 use crate::run::context::Context;
 use crate::run::reports::record_end;
-use crate::run::verdict;
+use crate::run::verdict::{self, ClosingOptions};
 
 /// The result of an execution.
 pub(crate) struct Conclusion {
@@ -143,7 +142,9 @@ pub(crate) struct Ending<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: &'a dyn Ledger,
     pub(crate) run: &'a Run,
-    pub(crate) sending: &'a SendingArgs,
+    pub(crate) options: &'a ClosingOptions,
+    /// Whether `--listen` was given: the next command repeats it.
+    pub(crate) is_listening: bool,
     /// Exit 9 if there was no recipient to send to.
     pub(crate) error_on_empty: bool,
     /// The command that reopens the same recipients, if `resume` would not.
@@ -157,7 +158,7 @@ impl Ending<'_> {
     /// exit codes.
     pub(crate) async fn conclude(&self, why: Option<Why>) -> Result<Conclusion> {
         let (ledger, before, id) = (self.ledger, self.before, self.run.id.as_str());
-        let listen = if self.sending.listen { " --listen" } else { "" };
+        let listen = if self.is_listening { " --listen" } else { "" };
         let resume = format!("mailbatch resume {id}{listen}");
         let stop = why.map(|why| stop(why, id, &resume)).unwrap_or_default();
         if stop.gives_up {
@@ -174,7 +175,7 @@ impl Ending<'_> {
                 if stop.is_signal { on_the_wire(id, before, &standing) } else { String::new() };
             earned.push((exit, why + &on_the_wire));
         }
-        earned.extend(verdict::earned(&standing, self.sending));
+        earned.extend(verdict::earned(&standing, self.options));
         if self.error_on_empty && before.tally.open == 0 {
             earned.push((Exit::EMPTY, "no recipient was left to send to".to_owned()));
         }

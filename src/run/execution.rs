@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::cli::{OnCap, ProgressMode, SendingArgs, Then};
+use crate::config::CanarySettings;
 use crate::files;
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState, Standing};
@@ -25,6 +26,7 @@ use crate::run::providers::{self, Waived};
 use crate::run::reports::{forget_report, record_end, rewrite_report};
 use crate::run::settings::RunSettings;
 use crate::run::summary::Summary;
+use crate::run::verdict::ClosingOptions;
 use crate::suppression::Suppressions;
 
 /// An execution that is about to start. The caller holds the campaign's lock.
@@ -88,13 +90,14 @@ impl Execution<'_> {
                 .hint("repeat the command to be asked again; -y sends without asking"));
         }
         let feedback = FeedbackSource::find(self.context, self.ledger.as_ref(), &self.run).await?;
-        inert(self.context, feedback, &self.run, &before, self.sending)
+        let canary = self.canary();
+        inert(self.context, feedback, &self.run, &before, &canary)
             .into_iter()
             .for_each(|note| self.context.warn(note));
         if !self.sending.no_learn {
             self.context.warn_of_unwritable_suppressions();
         }
-        let parts = self.parts(&before, feedback)?;
+        let parts = self.parts(&before, feedback, &canary)?;
         parts.progress.start(&start(&self.run, &before, self.continued));
         tracing::info!(
             run = self.run.id,
@@ -119,11 +122,13 @@ impl Execution<'_> {
         recover(self.context, self.ledger.as_ref(), &self.run, self.sending.no_learn).await?;
         let trace = Arc::clone(&parts.trace);
         drop(parts);
+        let options = ClosingOptions::of(&self.context.globals, self.sending);
         let ending = Ending {
             context: self.context,
             ledger: self.ledger.as_ref(),
             run: &self.run,
-            sending: self.sending,
+            options: &options,
+            is_listening: self.sending.listen,
             error_on_empty: self.error_on_empty,
             again: self.again.as_deref(),
             before: &before,
@@ -136,7 +141,7 @@ impl Execution<'_> {
         let summary = Summary {
             context: self.context,
             ledger: self.ledger.as_ref(),
-            sending: self.sending,
+            options: &options,
             frozen: &self.frozen,
             // Only a retry gives recipients their earlier outcome back.
             gave_back_since: self.again.is_some().then_some(since),
@@ -164,8 +169,26 @@ impl Execution<'_> {
             .ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
     }
 
+    /// The configured canary settings, overridden by the command's flags.
+    fn canary(&self) -> CanarySettings {
+        let configured = self.context.settings.canary.clone();
+        let flags = self.sending;
+        CanarySettings {
+            wait: flags.canary_wait.or(configured.wait),
+            wait_complained: flags.canary_wait.or(configured.wait_complained),
+            extend: flags.canary_extend.or(configured.extend),
+            then: flags.then.or(configured.then),
+            ..configured
+        }
+    }
+
     /// Builds the inputs of the execution's loop.
-    fn parts(&self, before: &Standing, feedback: FeedbackSource) -> Result<Arc<Parts>> {
+    fn parts(
+        &self,
+        before: &Standing,
+        feedback: FeedbackSource,
+        canary: &CanarySettings,
+    ) -> Result<Arc<Parts>> {
         let settings = &self.context.settings;
         let frozen = &self.frozen;
         let needs = self.message.needs();
@@ -177,7 +200,6 @@ impl Execution<'_> {
             .map_err(|e| files::unusable(&trace::directory(state_dir), &e))?;
         self.ledger.set_trace(trace.name());
         let can_ask = self.context.has_person() && !self.sending.yes;
-        let then = self.sending.then.or(settings.canary.then);
         Ok(Arc::new(Parts {
             ledger,
             configured,
@@ -193,8 +215,7 @@ impl Execution<'_> {
             secret: self.secret,
             redirect: frozen.redirect.clone(),
             canary: canary_rule(
-                &settings.canary,
-                self.sending,
+                canary,
                 feedback,
                 settings.route.as_ref().filter(|_| frozen.route.is_some()),
             ),
@@ -204,7 +225,7 @@ impl Execution<'_> {
                     as Arc<dyn Fn() -> bool + Send + Sync>
             }),
             rules: settings.pause.clone(),
-            then: then.unwrap_or(if can_ask { Then::Ask } else { Then::Continue }),
+            then: canary.then.unwrap_or(if can_ask { Then::Ask } else { Then::Continue }),
             ask: can_ask.then_some(|evidence: &str| {
                 console::ask(&format!("canary: {evidence}\nsend the rest?"))
             }),

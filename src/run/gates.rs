@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::SendingArgs;
 use crate::config::{CanaryRequires, CanarySettings, Route};
 use crate::ledger::{Gate, Ledger, Run, Standing};
 use crate::listen;
@@ -57,24 +56,22 @@ impl FeedbackSource {
 /// The rules for a run's canary. `route` is the configured route, if the run uses it.
 pub(crate) fn canary_rule(
     canary: &CanarySettings,
-    sending: &SendingArgs,
     feedback: FeedbackSource,
     route: Option<&Route>,
 ) -> CanaryRule {
-    let named = sending.canary_wait.or(canary.wait);
     let comes_later = matches!(feedback, FeedbackSource::Events | FeedbackSource::Endpoint);
-    let wait = named.unwrap_or(if comes_later { WAIT } else { Duration::ZERO });
+    let wait = canary.wait.unwrap_or(if comes_later { WAIT } else { Duration::ZERO });
     CanaryRule {
         max_failed: canary.max_failed,
         max_bounced: canary.max_bounced,
         max_complained: canary.max_complained,
         wait,
-        wait_complained: sending.canary_wait.or(canary.wait_complained).unwrap_or(wait),
+        wait_complained: canary.wait_complained.unwrap_or(wait),
         // An operator who configures a wait has a source that reports.
         has_feedback: feedback != FeedbackSource::Nothing || !wait.is_zero(),
         lacks_bounces: feedback == FeedbackSource::Nothing
             && canary.require == Some(CanaryRequires::Bounces),
-        extend: sending.canary_extend.or(canary.extend),
+        extend: canary.extend,
         provider: route.and_then(|route| route.canary.clone()),
     }
 }
@@ -87,15 +84,15 @@ pub(crate) fn inert(
     feedback: FeedbackSource,
     run: &Run,
     before: &Standing,
-    sending: &SendingArgs,
+    canary: &CanarySettings,
 ) -> Vec<&'static str> {
-    let (canary, rules) = (&context.settings.canary, &context.settings.pause);
+    let rules = &context.settings.pause;
     if feedback != FeedbackSource::Nothing {
         return Vec::new();
     }
     let mut notes = Vec::new();
     let is_ahead = run.gate == Gate::Ahead && before.canary.open > 0;
-    let has_wait = sending.canary_wait.or(canary.wait).is_some_and(|wait| !wait.is_zero());
+    let has_wait = canary.wait.is_some_and(|wait| !wait.is_zero());
     match canary.require {
         Some(CanaryRequires::Bounces) if is_ahead => notes.push(
             "nothing reports bounces now, so the rest will wait for a person after the canary: [canary] require = \"bounces\"\n\

@@ -36,7 +36,12 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     /// Collects the inputs of a send that is about to be planned.
-    pub(crate) fn of(settings: &Settings, args: &SendArgs, lists: &[PathBuf]) -> Result<Self> {
+    pub(crate) fn of(
+        settings: &Settings,
+        flags: Vec<String>,
+        providers: &[&str],
+        lists: &[PathBuf],
+    ) -> Result<Self> {
         let digest = |path: &PathBuf| {
             let digest =
                 digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.shown())))?;
@@ -46,11 +51,11 @@ impl Inputs {
         };
         Ok(Self {
             v: VERSION,
-            flags: flags(settings, args),
+            flags,
             lists: tokio::task::block_in_place(|| {
                 lists.iter().filter(|path| path.is_file()).map(digest).collect::<Result<_>>()
             })?,
-            kinds: kinds(settings, &settings.chosen(args.target.provider.as_deref())?.providers),
+            kinds: kinds(settings, providers),
             suppression_files: settings.suppression_files.clone(),
             root: Some(settings.workspace.root.clone()),
         })
@@ -83,7 +88,7 @@ fn kinds(settings: &Settings, providers: &[&str]) -> Vec<(String, String)> {
 }
 
 /// The flags of a send that affect recipients or content, as they can be typed.
-fn flags(settings: &Settings, args: &SendArgs) -> Vec<String> {
+pub(crate) fn flags(settings: &Settings, args: &SendArgs) -> Vec<String> {
     let at = |path: &Path| settings.workspace.path_from_arguments(path).display().to_string();
     let reading = &args.list.reading;
     let delimiter = |byte: u8| match byte {

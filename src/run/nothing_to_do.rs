@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use crate::cli::{ProgressMode, SendingArgs};
 use crate::run::reports::{kept_reports, publish, write_asked};
 
 use crate::ledger::{Ledger, Run, RunState, Standing};
@@ -17,7 +16,7 @@ use crate::plan::without_rows;
 use crate::report::{self, Closing, SummaryExtra};
 use crate::run::console::say;
 use crate::run::context::Context;
-use crate::run::verdict::{earned, exit_of, most_telling};
+use crate::run::verdict::{ClosingOptions, earned, exit_of, most_telling};
 
 /// Reports that a run has no recipient to send to, repeats its verdict, and writes the requested
 /// reports. If the process was killed before it could finish the run, the run is finished now.
@@ -25,7 +24,7 @@ pub(crate) async fn nothing_to_do(
     context: &Context,
     ledger: &dyn Ledger,
     (run, standing): (&Run, &Standing),
-    sending: &SendingArgs,
+    options: &ClosingOptions,
     error_on_empty: bool,
 ) -> Result<Exit> {
     // The process may have been killed between the end of the run, or a later settlement, and its
@@ -42,13 +41,13 @@ pub(crate) async fn nothing_to_do(
     let (unknown, held, deferred) =
         (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
     let is_over = held + deferred == 0;
-    let mut verdict = earned(standing, sending);
+    let mut verdict = earned(standing, options);
     // Recipients left when the run was closed, or not selected by this command, do not affect this
     // exit code.
     verdict.retain(|(exit, _)| *exit != Exit::RETRYABLE);
     let ended = verdict.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(", ");
     let ended = if ended.is_empty() { ended } else { format!("\n{ended}, as when it ended") };
-    let says_what_fails = !(sending.error_on.is_empty() && sending.fail_on.is_empty());
+    let says_what_fails = !(options.failing.only.is_empty() && options.failing.also.is_empty());
     verdict.retain(|(exit, _)| says_what_fails || *exit == Exit::UNKNOWN);
     if error_on_empty {
         verdict.push((Exit::EMPTY, "no recipient was left to send to".to_owned()));
@@ -56,7 +55,7 @@ pub(crate) async fn nothing_to_do(
     let exit = most_telling(&verdict);
     let reasons = verdict.iter().map(|(_, why)| why.clone()).collect();
     let closing = Closing { reasons, had_nothing_to_do: true, ..Closing::new(exit) };
-    write_asked(context, ledger, (run, standing, closing), sending, missing.as_deref()).await?;
+    write_asked(context, ledger, (run, standing, closing), options, missing.as_deref()).await?;
     if run.state == RunState::Open && is_over {
         let exit = run.exit.unwrap_or_else(|| exit_of(standing).code());
         ledger.finish(&run.id, RunState::Finished, exit, run.exit_reasons.clone()).await?;
@@ -70,7 +69,7 @@ pub(crate) async fn nothing_to_do(
         _ => format!("mailbatch reconcile {}", run.id),
     };
     let next = context.command(&next);
-    if context.globals.json || sending.progress == ProgressMode::Json {
+    if options.json {
         let notes = vec!["nothing to do".into()];
         let extra = SummaryExtra {
             elapsed: Duration::ZERO,

@@ -13,7 +13,7 @@ use crate::ledger::{
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Outcome;
 use crate::plan::{self, Survey};
-use crate::run::inputs::Inputs;
+use crate::run::inputs::{Inputs, flags};
 use crate::run::lists::{judgement, say_decisive, survey_notes};
 use crate::run::providers;
 use crate::run::request::SendRequest;
@@ -55,7 +55,12 @@ impl SendRequest<'_> {
             lists: self.lists.paths(),
             message_file: self.message_file.clone(),
             route: RunRoute::of(&self.chosen),
-            inputs: Some(Inputs::of(&self.context.settings, self.args, &self.lists.paths())?),
+            inputs: Some(Inputs::of(
+                &self.context.settings,
+                flags(&self.context.settings, self.args),
+                &self.chosen.providers,
+                &self.lists.paths(),
+            )?),
             ..RunSettings::default()
         };
         let head = RunHead {

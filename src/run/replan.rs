@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::{SendArgs, SendingArgs};
+use crate::cli::SendArgs;
 use crate::input::Filter;
 use crate::ledger::{Ledger, Run};
 use crate::model::error::Result;
@@ -24,10 +24,8 @@ pub(crate) async fn replan(
     ledger: Arc<dyn Ledger>,
     run: &Run,
     mut args: SendArgs,
-    sending: &SendingArgs,
     only: Vec<Outcome>,
 ) -> Result<Exit> {
-    args.sending = sending.clone();
     let frozen = RunSettings::of(run)?;
     args.sending.allow_example |= frozen.allow_example;
     args.sending.allow_no_unsubscribe |= frozen.allow_no_unsubscribe;

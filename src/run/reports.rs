@@ -1,11 +1,10 @@
 //! The report files of a run: the standard report, which is always written, and the requested ones.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::cli::SendingArgs;
 use crate::ledger::record::{self, ReportMark, RunRecord};
 use crate::ledger::reports::{Name, Reports};
 use crate::ledger::state_files::report_directory;
@@ -15,11 +14,12 @@ use crate::model::outcome::Outcome;
 use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target, is_in_place};
 use crate::provider::RowNumber;
-use crate::report::{self, Closing, Failing, Head, Options, ReportFile, ReportRow};
+use crate::report::{self, Closing, Head, Options, ReportFile, ReportRow};
 use crate::run::apart;
 use crate::run::ci_reports;
 use crate::run::context::Context;
 use crate::run::own_files::{own_files, target};
+use crate::run::verdict::ClosingOptions;
 
 /// The standard reports of a run. Creates their directory; returns an error if it cannot be created
 /// or read.
@@ -200,14 +200,14 @@ pub(crate) async fn write_asked(
     context: &Context,
     ledger: &dyn Ledger,
     (run, standing, closing): (&Run, &Standing, Closing),
-    sending: &SendingArgs,
+    options: &ClosingOptions,
     standard: Option<&Path>,
 ) -> Result<()> {
-    let mut targets = Vec::with_capacity(sending.report.len());
+    let mut targets = Vec::with_capacity(options.reports.len());
     let mut refused = None;
-    if !sending.report.is_empty() {
+    if !options.reports.is_empty() {
         let own = own_files(context, Some(ledger)).await;
-        for path in &sending.report {
+        for path in &options.reports {
             match target(context, "--report", path, &own) {
                 Ok(target) => targets.push(target),
                 Err(error) => refused = Some(error),
@@ -215,19 +215,14 @@ pub(crate) async fn write_asked(
         }
     }
     let options = Options {
-        spreadsheet_safe: sending.spreadsheet_safe,
-        failing: failing(sending),
+        spreadsheet_safe: options.spreadsheet_safe,
+        failing: options.failing.clone(),
         ..Options::default()
     };
     write_reports(context, ledger, (run, standing, Some(closing)), (standard, targets), options)
         .await?;
     standard.map_or(Ok(()), |report| publish(context, &run.id, report))?;
     refused.map_or(Ok(()), Err)
-}
-
-/// The outcomes that the command's flags define as failures.
-fn failing(sending: &SendingArgs) -> Failing {
-    Failing { only: sending.error_on.clone(), also: sending.fail_on.clone() }
 }
 
 /// The report format for a file's suffix. CSV for a FIFO, a device and standard output, whose names
@@ -245,11 +240,11 @@ pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
 /// anything is sent. With `trial`, creates missing directories and tests whether they are writable.
 pub(crate) fn check_reports(
     context: &Context,
-    sending: &SendingArgs,
+    reports: &[PathBuf],
     own: &OwnFiles,
     trial: bool,
 ) -> Result<()> {
-    for path in &sending.report {
+    for path in reports {
         let target = target(context, "--report", path, own)?;
         let format = format_of(&context.settings.workspace.path_from_arguments(path))?;
         if trial {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::{ChangesArgs, SendingArgs};
 use crate::host;
@@ -22,24 +23,22 @@ use crate::run::own_files::own_files;
 use crate::run::replan::replan;
 use crate::run::reports::{check_reports, forget_report, rewrite_report, write_asked};
 use crate::run::settings::RunSettings;
+use crate::run::verdict::ClosingOptions;
 
-/// Takes the lock of the run's campaign, after checking that the requested reports can be written.
+/// Takes the lock of the run's campaign, waiting for it up to `wait`. Checks first that the requested
+/// reports can be written.
 pub(crate) async fn lock(
     context: &Context,
     ledger: &dyn Ledger,
     run: &Run,
-    sending: &SendingArgs,
+    reports: &[PathBuf],
+    wait: Option<Duration>,
 ) -> Result<campaign::Lock> {
-    if !sending.report.is_empty() {
-        check_reports(context, sending, &own_files(context, Some(ledger)).await, true)?;
+    if !reports.is_empty() {
+        check_reports(context, reports, &own_files(context, Some(ledger)).await, true)?;
     }
-    campaign::lock_of(
-        &context.settings.workspace.state_dir,
-        ledger,
-        run,
-        sending.wait_lock.unwrap_or_default(),
-    )
-    .await
+    campaign::lock_of(&context.settings.workspace.state_dir, ledger, run, wait.unwrap_or_default())
+        .await
 }
 
 /// How a command continues a run.
@@ -87,11 +86,12 @@ impl Continuation<'_> {
                 let work = self.as_planned(context, ledger.clone(), &run.id, &suppress);
                 beside(context, &ledger, self.sending.listen, work).await
             }
-            GoesOn::Anew(send) => {
+            GoesOn::Anew(mut send) => {
                 // The send takes the lock again.
                 drop(lock);
                 let only = if self.is_retry { self.outcomes.clone() } else { Vec::new() };
-                replan(context, ledger, run, *send, self.sending, only).await
+                send.sending = self.sending.clone();
+                replan(context, ledger, run, *send, only).await
             }
         }
     }
@@ -123,7 +123,8 @@ impl Continuation<'_> {
         let run = context.run(ledger.as_ref(), Some(&run.id)).await?;
         let standing = ledger.standing(&run.id).await?;
         if standing.tally.open == 0 {
-            return nothing_to_do(context, ledger.as_ref(), (&run, &standing), sending, false)
+            let options = ClosingOptions::of(&context.globals, sending);
+            return nothing_to_do(context, ledger.as_ref(), (&run, &standing), &options, false)
                 .await;
         }
         let notes = if reopened > 0 {
@@ -170,7 +171,7 @@ pub(crate) async fn abandon(
     context: &Context,
     ledger: &dyn Ledger,
     run: &Run,
-    sending: &SendingArgs,
+    options: &ClosingOptions,
 ) -> Result<Exit> {
     ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await?;
     let gate = Gate::Passed { evidence: "abandoned".into(), by: Some(host::person()), at: None };
@@ -181,7 +182,7 @@ pub(crate) async fn abandon(
     rewrite_report(context, ledger, &run.id).await?;
     let standing = ledger.standing(&run.id).await?;
     let run = &context.run(ledger, Some(&run.id)).await?;
-    write_asked(context, ledger, (run, &standing, Closing::new(Exit::OK)), sending, None).await?;
+    write_asked(context, ledger, (run, &standing, Closing::new(Exit::OK)), options, None).await?;
     let held = standing.tally.get(Outcome::Held);
     context.note(&format!(
         "mailbatch: run {} of {} is closed; {held} recipients were not mailed",

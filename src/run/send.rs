@@ -22,6 +22,7 @@ use crate::run::reports::{forget_report, record, rewrite_report};
 use crate::run::request::SendRequest;
 use crate::run::settings::RunSettings;
 use crate::run::takeover::{TakenOver, Takeover};
+use crate::run::verdict::ClosingOptions;
 use crate::suppression::Suppressions;
 
 impl SendRequest<'_> {
@@ -259,7 +260,7 @@ impl SendRequest<'_> {
             self.context,
             ledger.as_ref(),
             (&run, &standing),
-            &self.args.sending,
+            &ClosingOptions::of(&self.context.globals, &self.args.sending),
             self.args.error_on_empty,
         )
         .await

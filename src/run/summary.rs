@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::{ProgressMode, SendingArgs};
 use crate::ledger::{Ledger, Run};
 use crate::model::error::Result;
 use crate::model::exit::Exit;
@@ -15,13 +14,13 @@ use crate::run::conclude::Conclusion;
 use crate::run::context::Context;
 use crate::run::reports::{kept_reports, write_asked};
 use crate::run::settings::RunSettings;
-use crate::run::verdict;
+use crate::run::verdict::{self, ClosingOptions};
 
 /// The inputs of an execution's summary, in addition to its conclusion.
 pub(crate) struct Summary<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: &'a dyn Ledger,
-    pub(crate) sending: &'a SendingArgs,
+    pub(crate) options: &'a ClosingOptions,
     pub(crate) frozen: &'a RunSettings,
     /// Only after a retry: when the execution began. Recipients may have got their earlier outcome
     /// back since then.
@@ -48,7 +47,7 @@ impl Summary<'_> {
             self.context,
             self.ledger,
             (&run, &standing, closing),
-            self.sending,
+            self.options,
             Some(&standard),
         )
         .await;
@@ -73,7 +72,7 @@ impl Summary<'_> {
             exit_reasons: earned,
             notes,
         };
-        if self.context.globals.json || self.sending.progress == ProgressMode::Json {
+        if self.options.json {
             let line = report::summary_json(&run, &standing, &extra);
             self.context.print(&format!("{line}\n"))?;
         } else {

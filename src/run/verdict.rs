@@ -1,16 +1,46 @@
 //! Turns the outcomes of a run into exit codes. The command that sent the run and later commands
 //! with nothing to do give the same verdict.
 
-use crate::cli::SendingArgs;
+use std::path::PathBuf;
+
+use crate::cli::{Globals, ProgressMode, SendingArgs};
 use crate::ledger::Standing;
 use crate::model::exit::Exit;
+use crate::model::literal::Percent;
 use crate::model::outcome::Outcome;
+use crate::report::Failing;
+
+/// How a command reports the end of an execution, according to its flags.
+#[derive(Clone, Debug)]
+pub(crate) struct ClosingOptions {
+    /// The files of `--report`.
+    pub(crate) reports: Vec<PathBuf>,
+    pub(crate) spreadsheet_safe: bool,
+    /// The outcomes of `--error-on` and `--fail-on`.
+    pub(crate) failing: Failing,
+    /// The tolerated share of rejected recipients.
+    pub(crate) fail_over: Percent,
+    /// Whether the summary is printed as JSON.
+    pub(crate) json: bool,
+}
+
+impl ClosingOptions {
+    pub(crate) fn of(globals: &Globals, sending: &SendingArgs) -> Self {
+        Self {
+            reports: sending.report.clone(),
+            spreadsheet_safe: sending.spreadsheet_safe,
+            failing: Failing { only: sending.error_on.clone(), also: sending.fail_on.clone() },
+            fail_over: sending.fail_over,
+            json: globals.json || sending.progress == ProgressMode::Json,
+        }
+    }
+}
 
 /// The exit codes for these outcomes, each with its reason. The flags define which outcomes are
 /// failures.
-pub(crate) fn earned(standing: &Standing, sending: &SendingArgs) -> Vec<(Exit, String)> {
+pub(crate) fn earned(standing: &Standing, options: &ClosingOptions) -> Vec<(Exit, String)> {
     let count = |outcome| standing.tally.get(outcome);
-    let (error_on, fail_on) = (&sending.error_on, &sending.fail_on);
+    let (error_on, fail_on) = (&options.failing.only, &options.failing.also);
     let fails =
         |outcome| (error_on.is_empty() || error_on.contains(&outcome)) && count(outcome) > 0;
     let mut earned = Vec::new();
@@ -25,7 +55,7 @@ pub(crate) fn earned(standing: &Standing, sending: &SendingArgs) -> Vec<(Exit, S
         + count(Outcome::Deferred)
         + count(Outcome::Unknown);
     if fails(Outcome::Rejected)
-        && standing.rejected_here as f64 > attempted as f64 * sending.fail_over.fraction() + 1e-9
+        && standing.rejected_here as f64 > attempted as f64 * options.fail_over.fraction() + 1e-9
     {
         earned.push((Exit::REJECTED, format!("{} rejected", standing.rejected_here)));
     }
