@@ -1,4 +1,4 @@
-//! `mailbatch retry`: sends again to recipients whom a run did not reach.
+//! `mailbatch retry`: sends again to recipients that a run did not reach.
 
 use crate::cli::{Globals, RetryArgs};
 use crate::model::error::Result;

@@ -277,9 +277,9 @@ mod tests {
 
     #[test]
     fn nobody_attempted_is_no_evidence() {
-        let mut nobody = Tally::default();
-        nobody.add(Outcome::Suppressed, 7);
-        assert!(matches!(replies(&nobody, percent("5%")), Replies::NoEvidence(_)));
+        let mut suppressed = Tally::default();
+        suppressed.add(Outcome::Suppressed, 7);
+        assert!(matches!(replies(&suppressed, percent("5%")), Replies::NoEvidence(_)));
     }
 
     #[test]

@@ -41,7 +41,7 @@ async fn tried_with(
     let whole = async {
         let reply = provider.send(&claim(jobs), &wire).await;
         provider.close().await;
-        Ran { reply, heard: server.await.unwrap(), events: wire.events() }
+        Ran { reply, received: server.await.unwrap(), events: wire.events() }
     };
     tokio::time::timeout(Duration::from_secs(30), whole).await.expect("the hand-over hangs")
 }

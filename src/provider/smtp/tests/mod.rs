@@ -83,7 +83,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 struct Peer {
     stream: Box<dyn Duplex>,
     buffer: Vec<u8>,
-    heard: Vec<String>,
+    received: Vec<String>,
 }
 
 impl Peer {
@@ -96,7 +96,7 @@ impl Peer {
             }
             let mut piece = [0; 4_096];
             let n = self.stream.read(&mut piece).await.unwrap();
-            assert!(n > 0, "the client closed in the middle; heard {:?}", self.heard);
+            assert!(n > 0, "the client closed in the middle; received {:?}", self.received);
             self.buffer.extend_from_slice(&piece[..n]);
         }
     }
@@ -180,7 +180,7 @@ impl Peer {
             assert!(n > 0, "the client closed in a chunk");
             self.buffer.extend_from_slice(&piece[..n]);
         }
-        self.heard.push(String::from_utf8(self.buffer.drain(..bytes).collect()).unwrap());
+        self.received.push(String::from_utf8(self.buffer.drain(..bytes).collect()).unwrap());
     }
 
     async fn body(&mut self) {
@@ -191,13 +191,13 @@ impl Peer {
                 line => body.push_str(&format!("{line}|")),
             }
         }
-        self.heard.push(body);
+        self.received.push(body);
     }
 
     async fn hear(&mut self, prefix: &str) {
         let line = self.line().await;
         assert!(line.starts_with(prefix), "{line:?} instead of {prefix:?}");
-        self.heard.push(line);
+        self.received.push(line);
     }
 }
 
@@ -208,10 +208,10 @@ fn play(
     acceptor: Option<TlsAcceptor>,
 ) -> JoinHandle<Vec<String>> {
     tokio::spawn(async move {
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         for script in scripts {
             let (stream, _) = listener.accept().await.unwrap();
-            let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), heard };
+            let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), received };
             for act in script {
                 if let Tls = act {
                     let acceptor = acceptor.clone().expect("a server with a certificate");
@@ -224,15 +224,15 @@ fn play(
                     peer.act(act).await;
                 }
             }
-            heard = peer.heard;
+            received = peer.received;
         }
-        heard
+        received
     })
 }
 
 struct Ran {
     reply: Reply,
-    heard: Vec<String>,
+    received: Vec<String>,
     events: Vec<String>,
 }
 
@@ -256,7 +256,7 @@ async fn run_with(
     let whole = async {
         let reply = provider.send(&claim(jobs), &wire).await;
         provider.close().await;
-        Ran { reply, heard: server.await.unwrap(), events: wire.events() }
+        Ran { reply, received: server.await.unwrap(), events: wire.events() }
     };
     tokio::time::timeout(Duration::from_secs(20), whole).await.expect("the hand-over hangs")
 }

@@ -315,7 +315,7 @@ async fn there_are_never_more_connections_than_in_flight() {
             let open = Arc::clone(&count.0);
             served.spawn(async move {
                 let mut peer =
-                    Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
+                    Peer { stream: Box::new(stream), buffer: Vec::new(), received: Vec::new() };
                 for act in [PIPELINING, TAKEN, ONE].concat() {
                     peer.act(act).await;
                 }
@@ -360,7 +360,7 @@ async fn left_for_the_other(
             let taken = if number < 2 { taken.clone() } else { Vec::new() };
             served.spawn(async move {
                 let mut peer =
-                    Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
+                    Peer { stream: Box::new(stream), buffer: Vec::new(), received: Vec::new() };
                 for act in hello {
                     peer.act(act).await;
                 }

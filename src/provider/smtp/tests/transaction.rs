@@ -17,10 +17,10 @@ async fn with_pipelining_the_envelope_is_one_write_and_the_message_another() {
     };
     assert_eq!(ran.reply.items[0].1, expected);
     assert!(
-        ran.heard.contains(&"RCPT TO:<b@x.example>".into())
-            && ran.heard.contains(&"Subject: x||..hello|".into()),
+        ran.received.contains(&"RCPT TO:<b@x.example>".into())
+            && ran.received.contains(&"Subject: x||..hello|".into()),
         "{:?}",
-        ran.heard
+        ran.received
     );
     assert_eq!(
         ran.events,
@@ -118,7 +118,7 @@ async fn nobody_who_is_suppressed_stands_in_the_pipe() {
     )
     .await;
     assert_eq!(words(&ran.reply), ["1 accepted", "3 accepted"]);
-    assert!(!ran.heard.contains(&"RCPT TO:<b@x.example>".into()));
+    assert!(!ran.received.contains(&"RCPT TO:<b@x.example>".into()));
 }
 
 #[tokio::test]
@@ -380,7 +380,7 @@ async fn suppressed_members_and_a_stopped_run_are_left_out() {
     )
     .await;
     assert_eq!(words(&ran.reply), ["2 accepted"]);
-    assert!(ran.heard.contains(&"RCPT TO:<b@x.example>".into()));
+    assert!(ran.received.contains(&"RCPT TO:<b@x.example>".into()));
 }
 
 #[tokio::test]
@@ -442,5 +442,5 @@ async fn mail_says_what_the_message_needs() {
     )
     .await;
     assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted"]);
-    assert!(!ran.heard.iter().any(|line| line.ends_with("BODY=8BITMIME SMTPUTF8")));
+    assert!(!ran.received.iter().any(|line| line.ends_with("BODY=8BITMIME SMTPUTF8")));
 }

@@ -40,7 +40,7 @@ async fn messages_follow_each_other_as_their_answers_come() {
         ["1 accepted", "2 accepted", "3 accepted", "4 accepted", "5 accepted"]
     );
     assert_eq!(ran.reply.health, Health::Fine);
-    assert!(ran.heard.contains(&"Subject: x\r\n\r\n.hello\r\n".into()), "{:?}", ran.heard);
+    assert!(ran.received.contains(&"Subject: x\r\n\r\n.hello\r\n".into()), "{:?}", ran.received);
     let begun = [
         "slot 1",
         "crossing 1",
@@ -486,7 +486,7 @@ async fn a_server_that_answers_before_it_reads_on_does_not_stop_the_pipe() {
         format!("window = 3\nurl = \"smtp://127.0.0.1:{}\"", listener.local_addr().unwrap().port());
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
+        let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), received: Vec::new() };
         for act in CHUNKING {
             peer.act(*act).await;
         }
@@ -498,7 +498,7 @@ async fn a_server_that_answers_before_it_reads_on_does_not_stop_the_pipe() {
         peer.stream.write_all(long.as_bytes()).await.unwrap();
         peer.chunk().await;
         peer.stream.write_all(b"250 ok\r\n").await.unwrap();
-        peer.heard.pop().unwrap().len()
+        peer.received.pop().unwrap().len()
     });
     let provider = connect(&settings(&url, Path::new("/nowhere/state"))).unwrap();
     let (job, wire) = (large(1), Recorder::default());
@@ -517,7 +517,7 @@ async fn a_stopped_run_begins_nobody_more_and_hears_the_rest_out() {
     let script = [Chunks(2), Say(OK), Say(OK_BEHIND), Hear("QUIT")];
     let ran = windowed_over("", &[&[CHUNKING, ALONE, &script]], jobs(&FIVE), wire).await;
     assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", "4 accepted"]);
-    assert!(!ran.heard.contains(&"RCPT TO:<c@x.example>".into()));
+    assert!(!ran.received.contains(&"RCPT TO:<c@x.example>".into()));
 }
 
 #[tokio::test]

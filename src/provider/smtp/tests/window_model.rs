@@ -42,7 +42,7 @@ impl Server {
 
     /// Serves until one side closes the connection. An error also ends the connection.
     async fn serve(mut self, stream: TcpStream) -> Option<()> {
-        let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), heard: Vec::new() };
+        let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), received: Vec::new() };
         self.say("220 model");
         loop {
             // Answers are sent when the input has been read, or at a random earlier moment.
