@@ -188,7 +188,7 @@ async fn import(context: &Context, args: &ImportArgs) -> Result<Exit> {
         0 => String::new(),
         rows => {
             format!(
-                "; {rows} rows skipped because they concern only part of the mail or suppress no address"
+                "; {rows} rows left out because they concern only part of the mail or suppress no address"
             )
         }
     };

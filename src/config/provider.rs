@@ -250,7 +250,7 @@ fn signs(spec: &ProviderSpec) -> String {
     if spec.leaves_the_machine {
         format!("{} signs the mail that it sends itself", spec.kind)
     } else {
-        format!("mail of the {} stays on this machine", spec.kind)
+        format!("mail of {} stays on this machine", spec.kind)
     }
 }
 

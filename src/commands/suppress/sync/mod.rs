@@ -288,7 +288,7 @@ pub(crate) async fn diff(context: &Context, args: &DiffArgs) -> Result<Exit> {
             String::new()
         };
         text.push_str(&format!(
-            "{name}: {both} on both lists, {} only theirs, {} only ours{unreadable}\n",
+            "{name}: {both} on both, {} only theirs, {} only ours{unreadable}\n",
             counts.0, counts.1
         ));
     }
