@@ -14,7 +14,8 @@ pub mod cli {
 }
 
 pub mod config {
-    pub use crate::config::keys::{COMMON, Key, OF_PROVIDERS, ProviderKey, TABLES};
+    pub use crate::config::keys::{COMMON, Key, TABLES};
+    pub use crate::config::provider_keys::{OF_PROVIDERS, ProviderKey};
 }
 
 pub mod content {

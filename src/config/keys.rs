@@ -1,10 +1,6 @@
 //! All keys of `mailbatch.toml` with examples, defaults and descriptions. The parser accepts
 //! exactly these keys, and mailbatch.toml(5) is generated from these tables.
 
-mod kinds;
-
-pub use self::kinds::{OF_PROVIDERS, ProviderKey};
-
 /// One key of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -17,7 +13,7 @@ pub struct Key {
     pub doc: &'static str,
 }
 
-const fn key(
+pub(super) const fn key(
     name: &'static str,
     example: &'static str,
     default: &'static str,
@@ -372,6 +368,7 @@ pub(super) const RETRY: &[Key] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::provider_keys::OF_PROVIDERS;
     use crate::provider::table::{PROVIDERS, webhook};
 
     #[test]

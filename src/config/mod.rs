@@ -20,6 +20,7 @@ pub(crate) mod keys;
 mod listen;
 mod permissions;
 mod provider;
+pub(crate) mod provider_keys;
 mod route;
 mod secrets;
 mod section;

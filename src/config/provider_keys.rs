@@ -1,6 +1,6 @@
 //! The keys of `[providers.NAME]` that only some kinds of provider accept.
 
-use super::{Key, key};
+use super::keys::{Key, key};
 
 /// The keys of providers that only some kinds accept. A key with the same meaning for several kinds
 /// has one row.
