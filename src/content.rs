@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A display name, which may be empty, and an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Party {
     pub name: String,
     pub address: String,
@@ -69,7 +69,8 @@ impl fmt::Debug for Attachment {
 #[derive(Clone, Debug)]
 pub struct Content {
     pub from: Arc<Party>,
-    pub reply_to: Option<Arc<Party>>,
+    /// Empty where there is none.
+    pub reply_to: Arc<[Party]>,
     /// The recipient's display name; may be empty.
     pub to_name: String,
     pub subject: String,
@@ -78,6 +79,12 @@ pub struct Content {
     /// The message's own headers, and the unsubscribe headers if mailbatch sets them.
     pub headers: Vec<(String, String)>,
     pub attachments: Arc<[Attachment]>,
+}
+
+/// Mailboxes as they stand in one header.
+pub(crate) fn list_of(parties: &[Party]) -> Option<String> {
+    (!parties.is_empty())
+        .then(|| parties.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 /// Whether a header contains unsubscribe information (RFC 2369, RFC 8058).
@@ -94,7 +101,11 @@ pub struct Needs {
     pub attachments: bool,
     /// The names of the message's own headers.
     pub headers: Vec<String>,
-    /// Whether the envelope sender differs from the From address.
+    /// Whether replies can go to more than one mailbox.
+    pub several_reply_to: bool,
+    /// Whether List-Unsubscribe is to hold an address of its own.
+    pub unsubscribe_mailto: bool,
+    /// Whether bounces are to go elsewhere than to From.
     pub envelope_sender: bool,
 }
 

@@ -73,7 +73,7 @@ pub(super) const MESSAGE: &[Key] = &[
         "reply_to",
         "\"help@acme.example\"",
         "",
-        "The Reply-To header: one mailbox, the same for every recipient.",
+        "The Reply-To header, a template: one mailbox, or several with commas between them. A value in it is one name or one address, whatever it holds; a row that gives no such list is `invalid`. A template that renders to nothing leaves the header out.",
     ),
     key(
         "kind",
@@ -88,8 +88,26 @@ pub(super) const MESSAGE: &[Key] = &[
         "A template for the unsubscribe link in List-Unsubscribe: an https, http or mailto URL. `{token}` is replaced by a signed token for `mailbatch listen`.",
     ),
     key(
+        "unsubscribe_mailto",
+        "\"unsubscribe+{token}@acme.example\"",
+        "",
+        "A template for an address that stands in List-Unsubscribe beside `unsubscribe_url`, for mail programs that unsubscribe by mail. `{token}` marks each message as it does in `envelope_sender`. What follows a `?` is what the mail is written with; without it that is `subject=unsubscribe`.",
+    ),
+    key(
+        "list_id",
+        "\"Spring news <news.acme.example>\"",
+        "",
+        "The List-Id header (RFC 2919), by which people sort their mail: a name, and an identifier under a domain of yours that stays the same from one mailing to the next.",
+    ),
+    key(
+        "feedback_id",
+        "\"{{ segment }}:spring:news:acmemail\"",
+        "",
+        "The Feedback-ID header, a template: four fields with colons, by which Gmail's Postmaster Tools group complaints. The last is your own name of 5 to 15 characters; the others may be empty.",
+    ),
+    key(
         "headers",
-        "{ Feedback-ID = \"spring:acme:mailbatch:acme\" }",
+        "{ X-Campaign = \"{{ campaign }}\" }",
         "",
         "Additional headers. The values are templates; a header whose value renders empty is omitted.",
     ),

@@ -6,13 +6,14 @@ use crate::content::{Attachment, Content, Needs, Party};
 use crate::model::outcome::Kind;
 
 use super::mailbox::Mailbox;
-use super::{Filled, Message, header, unsubscribe_headers};
+use super::mailboxes::ReplyTo;
+use super::{Filled, Message, header, listed, mailboxes};
 
 /// What is the same in every recipient's content.
 #[derive(Debug)]
 pub(super) struct Shared {
     from: Arc<Party>,
-    reply_to: Option<Arc<Party>>,
+    reply_to: Arc<[Party]>,
     attachments: Arc<[Attachment]>,
 }
 
@@ -27,7 +28,7 @@ impl Shared {
         let attachments = message.frozen.attachments.iter();
         Self {
             from: party(&message.from),
-            reply_to: message.reply_to.as_ref().map(party),
+            reply_to: parties(&message.reply_to),
             attachments: attachments
                 .map(|a| Attachment {
                     name: a.name.clone(),
@@ -39,21 +40,36 @@ impl Shared {
     }
 }
 
+fn parties(mailboxes: &[Mailbox]) -> Arc<[Party]> {
+    let party = |mailbox: &Mailbox| Party {
+        name: mailbox.name.clone(),
+        address: mailbox.address.as_str().to_owned(),
+    };
+    mailboxes.iter().map(party).collect()
+}
+
 impl Filled<'_> {
     /// The row in its parts: what `encode` encodes.
     pub(crate) fn content(&self) -> Content {
         let own = self.headers.iter().map(|(name, value)| (*name, header::sanitise(value)));
         let own = own.filter(|(_, value)| !value.is_empty());
+        let list_id = self.message.frozen.list_id.as_deref();
+        let list_id = list_id.map(|value| ("List-Id", listed::unfolded(value).into_owned()));
+        let feedback_id = self.feedback_id.clone().map(|value| ("Feedback-ID", value));
         let headers = self
-            .unsubscribe_url
-            .iter()
-            .flat_map(|url| unsubscribe_headers(url))
+            .unsubscribe_headers()
+            .chain(list_id)
+            .chain(feedback_id)
             .map(|(name, value)| (name.to_owned(), value))
             .chain(own.map(|(name, value)| (name.to_owned(), value.into_owned())));
         let shared = self.message.shared.get_or_init(|| Shared::of(self.message));
+        let reply_to = match Arc::ptr_eq(&self.reply_to, &self.message.reply_to) {
+            true => Arc::clone(&shared.reply_to),
+            false => parties(&self.reply_to),
+        };
         Content {
             from: Arc::clone(&shared.from),
-            reply_to: shared.reply_to.clone(),
+            reply_to,
             to_name: self.to_name.clone(),
             subject: self.subject.clone(),
             text: self.body.text(),
@@ -67,10 +83,26 @@ impl Filled<'_> {
 impl Message {
     /// What a provider must be able to do for this message.
     pub fn needs(&self) -> Needs {
+        let keys = [
+            ("List-Id", self.frozen.list_id.is_some()),
+            ("Feedback-ID", self.frozen.feedback_id.is_some()),
+        ];
         Needs {
             is_marketing: self.frozen.kind == Kind::Marketing,
             attachments: !self.frozen.attachments.is_empty(),
-            headers: self.headers.iter().map(|(name, _)| name.clone()).collect(),
+            headers: keys
+                .into_iter()
+                .filter(|(_, is_set)| *is_set)
+                .map(|(name, _)| name.to_owned())
+                .chain(self.headers.iter().map(|(name, _)| name.clone()))
+                .collect(),
+            several_reply_to: match &self.frozen.reply_to {
+                Some(ReplyTo::List(source)) if self.reply_to.is_empty() => {
+                    mailboxes::may_be_several(&source.text)
+                }
+                _ => self.reply_to.len() > 1,
+            },
+            unsubscribe_mailto: self.frozen.unsubscribe_mailto.is_some(),
             envelope_sender: self.envelope_sender.as_str() != self.from.address.as_str(),
         }
     }

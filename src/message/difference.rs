@@ -30,7 +30,8 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
     };
     part("kind", Some(was.kind.as_str()), Some(is.kind.as_str()));
     part("from", Some(&was.from), Some(&is.from));
-    part("reply_to", was.reply_to.as_deref(), is.reply_to.as_deref());
+    let reply_to = |frozen: &Frozen| frozen.reply_to.as_ref().map(|list| list.text().to_owned());
+    part("reply_to", reply_to(was).as_deref(), reply_to(is).as_deref());
     part("envelope_sender", Some(&was.envelope_sender), Some(&is.envelope_sender));
     part("subject", Some(&was.subject.text), Some(&is.subject.text));
     part("to_name", text(&was.to_name).as_deref(), text(&is.to_name).as_deref());
@@ -39,6 +40,13 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
         text(&was.unsubscribe_url).as_deref(),
         text(&is.unsubscribe_url).as_deref(),
     );
+    part(
+        "unsubscribe_mailto",
+        text(&was.unsubscribe_mailto).as_deref(),
+        text(&is.unsubscribe_mailto).as_deref(),
+    );
+    part("list_id", was.list_id.as_deref(), is.list_id.as_deref());
+    part("feedback_id", text(&was.feedback_id).as_deref(), text(&is.feedback_id).as_deref());
     let header = |frozen: &Frozen, wanted: &str| {
         frozen
             .headers

@@ -9,10 +9,11 @@ use crate::model::outcome::Kind;
 
 use super::attachment::Attachment;
 use super::body::Body;
+use super::mailboxes::ReplyTo;
 use super::template::Source;
 
 /// The version of the frozen form; an older one must stay readable.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Everything about a message, attachments included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub(super) struct Frozen {
     pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) from: String,
-    pub(super) reply_to: Option<String>,
+    pub(super) reply_to: Option<ReplyTo>,
     pub(super) envelope_sender: String,
     pub(super) subject: Source,
     pub(super) to_name: Option<Source>,
@@ -30,6 +31,14 @@ pub(super) struct Frozen {
     pub(super) headers: Vec<(String, Source)>,
     pub(super) body: Body,
     pub(super) attachments: Vec<Attachment>,
+    /// The address to which a recipient writes who unsubscribes. Since version 2, as what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unsubscribe_mailto: Option<Source>,
+    /// The value of List-Id as it goes on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) list_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) feedback_id: Option<Source>,
 }
 
 impl Frozen {
@@ -39,7 +48,7 @@ impl Frozen {
         hash.text("message 1");
         hash.text(self.kind.as_str());
         hash.text(&self.from);
-        hash.optional(self.reply_to.as_deref());
+        hash.optional(self.reply_to.as_ref().map(ReplyTo::text));
         hash.text(&self.envelope_sender);
         hash.text(&self.subject.text);
         hash.optional(self.to_name.as_ref().map(|source| source.text.as_str()));
@@ -59,6 +68,18 @@ impl Frozen {
             hash.text(&attachment.name);
             hash.text(&attachment.content_type);
             hash.text(&attachment.data);
+        }
+        // What a message may have since version 2 goes in where it is there, by its name.
+        let text = |source: &Option<Source>| source.as_ref().map(|source| source.text.clone());
+        for (name, value) in [
+            ("unsubscribe_mailto", text(&self.unsubscribe_mailto)),
+            ("list_id", self.list_id.clone()),
+            ("feedback_id", text(&self.feedback_id)),
+        ] {
+            if let Some(value) = value {
+                hash.text(name);
+                hash.text(&value);
+            }
         }
         HEXLOWER.encode(hash.0.finish().as_ref())
     }

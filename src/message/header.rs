@@ -135,28 +135,42 @@ fn push_unstructured(out: &mut String, name: &str, value: &str, longest: usize) 
 /// Appends a header with one mailbox (RFC 5322 section 3.4); an empty display name leaves the bare
 /// address.
 pub(super) fn push_mailbox(out: &mut String, header: &str, display_name: &str, address: &str) {
-    let display_name = sanitise(display_name);
     out.push_str(header);
     out.push_str(": ");
-    let column = header.len() + 2;
+    push_mailbox_text(out, header.len() + 2, display_name, address);
+}
+
+/// Appends one mailbox from this column on, and ends the line.
+pub(super) fn push_mailbox_text(
+    out: &mut String,
+    column: usize,
+    display_name: &str,
+    address: &str,
+) {
+    let display_name = sanitise(display_name);
     if display_name.is_empty() {
         out.push_str(address);
         out.push_str("\r\n");
         return;
     }
-    let column = if is_plain(&display_name) && display_name.len() <= LONGEST_PHRASE {
-        let before = out.len();
-        push_phrase(out, &display_name);
-        column + out.len() - before
-    } else {
-        push_encoded_words(out, column, &display_name)
-    };
+    let column = push_name(out, column, &display_name);
     if column + 3 + address.len() > ENCODED_LINE {
         out.push_str("\r\n");
     }
     out.push_str(" <");
     out.push_str(address);
     out.push_str(">\r\n");
+}
+
+/// Appends a display name that is not empty, and returns the column after it.
+pub(super) fn push_name(out: &mut String, column: usize, display_name: &str) -> usize {
+    if is_plain(display_name) && display_name.len() <= LONGEST_PHRASE {
+        let before = out.len();
+        push_phrase(out, display_name);
+        column + out.len() - before
+    } else {
+        push_encoded_words(out, column, display_name)
+    }
 }
 
 /// Whether a text can stand as it is: printable ASCII, nothing that reads as an encoded word, and

@@ -15,7 +15,7 @@ use crate::model::outcome::Kind;
 pub struct MessageKeys {
     /// One mailbox, the same for every recipient.
     pub from: Option<String>,
-    /// One mailbox, the same for every recipient.
+    /// A template of one or more mailboxes.
     pub reply_to: Option<String>,
     /// A template.
     pub subject: Option<String>,
@@ -35,6 +35,12 @@ pub struct MessageKeys {
     pub text: Option<String>,
     /// Files that go with every message; relative paths are relative to the file that names them.
     pub attachments: Option<Vec<AttachmentKey>>,
+    /// A template of the address to which a recipient writes who unsubscribes.
+    pub unsubscribe_mailto: Option<String>,
+    /// What programs know the list by, the same for every recipient.
+    pub list_id: Option<String>,
+    /// A template of what Gmail groups complaints by.
+    pub feedback_id: Option<String>,
 }
 
 /// The keys that a front matter may hold: all but the bodies, for the body follows it.
@@ -48,6 +54,9 @@ pub(super) const FRONT_MATTER: &[&str] = &[
     "envelope_sender",
     "to_name",
     "attachments",
+    "unsubscribe_mailto",
+    "list_id",
+    "feedback_id",
 ];
 
 impl MessageKeys {
@@ -66,6 +75,9 @@ impl MessageKeys {
             html: self.html.or(lower.html),
             text: self.text.or(lower.text),
             attachments: self.attachments.or(lower.attachments),
+            unsubscribe_mailto: self.unsubscribe_mailto.or(lower.unsubscribe_mailto),
+            list_id: self.list_id.or(lower.list_id),
+            feedback_id: self.feedback_id.or(lower.feedback_id),
         }
     }
 }

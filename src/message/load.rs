@@ -14,8 +14,10 @@ use super::frozen::{Frozen, VERSION};
 use super::header::{self, NameError};
 use super::keys::MessageKeys;
 use super::mailbox::Mailbox;
+use super::mailboxes::{self, ReplyTo};
 use super::source::MessageSource;
 use super::template::Source;
+use super::{link, listed};
 
 /// Reads all that `source` names. The second value is what is odd about it.
 pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
@@ -35,8 +37,7 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     if subject.trim().is_empty() {
         return Err(Error::usage(format!("{}: the subject is empty", places.at("subject"))));
     }
-    let reply_to =
-        keys.reply_to.as_deref().map(|text| places.mailbox("reply_to", text)).transpose()?;
+    let reply_to = places.reply_to(keys.reply_to.as_deref())?;
     let envelope_sender = match keys.envelope_sender.as_deref() {
         None => from.address.clone(),
         Some(text) => envelope_sender(text).map_err(|why| {
@@ -53,6 +54,19 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
         }
         headers.push((name.clone(), places.source(&key, value)));
     }
+    let known = [
+        ("list_id", "List-Id", keys.list_id.is_some()),
+        ("feedback_id", "Feedback-ID", keys.feedback_id.is_some()),
+    ];
+    for (key, name, _) in known.into_iter().filter(|(_, _, is_set)| *is_set) {
+        if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Err(Error::usage(format!(
+                "{}: the header {name} stands under `headers` as well",
+                places.at(key)
+            ))
+            .hint("take it out of `headers`"));
+        }
+    }
     let mut odd = Vec::new();
     if file.is_some() && (keys.html.is_some() || keys.text.is_some()) {
         odd.push("`html` and `text` under [message] are not used, since the body stands in a message file".to_owned());
@@ -62,7 +76,7 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
         name: name(source),
         kind,
         from: from.to_string(),
-        reply_to: reply_to.map(|mailbox| mailbox.to_string()),
+        reply_to,
         envelope_sender: envelope_sender.to_string(),
         subject: places.source("subject", subject),
         to_name: keys.to_name.as_deref().map(|text| places.source("to_name", text)),
@@ -70,6 +84,9 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
             .unsubscribe_url
             .as_deref()
             .map(|text| places.source("unsubscribe_url", text)),
+        unsubscribe_mailto: places.unsubscribe_mailto(keys.unsubscribe_mailto.as_deref())?,
+        list_id: places.list_id(keys.list_id.as_deref())?,
+        feedback_id: places.feedback_id(keys.feedback_id.as_deref())?,
         headers,
         body: body(file, &keys, &places)?,
         attachments,
@@ -179,6 +196,63 @@ impl<'a> Places<'a> {
             Error::usage(format!("{}: {why}", self.at(key)))
                 .hint(format!("write it as {key} = \"Acme <news@acme.example>\""))
         })
+    }
+
+    fn reply_to(&self, text: Option<&str>) -> Result<Option<ReplyTo>> {
+        let Some(text) = text else { return Ok(None) };
+        let list = || ReplyTo::List(self.source("reply_to", text));
+        if mailboxes::is_template(text) {
+            return Ok(Some(list()));
+        }
+        let parsed = mailboxes::parse(text).map_err(|why| {
+            Error::usage(format!("{}: {why}", self.at("reply_to"))).hint(
+                "write it as reply_to = \"Acme <help@acme.example>\", several with commas; a name with a comma stands in \"…\"",
+            )
+        })?;
+        Ok(match parsed.as_slice() {
+            [] => None,
+            [one] => Some(ReplyTo::One(one.to_string())),
+            _ => Some(list()),
+        })
+    }
+
+    fn unsubscribe_mailto(&self, text: Option<&str>) -> Result<Option<Source>> {
+        let Some(text) = text else { return Ok(None) };
+        let refused = |why: String| {
+            Error::usage(format!("{}: {why}", self.at("unsubscribe_mailto"))).hint(
+                "write an address, such as unsubscribe+{token}@acme.example or leave@acme.example?subject=leave",
+            )
+        };
+        let (address, query) = listed::split_mailto(text).map_err(|why| refused(why.to_owned()))?;
+        if !mailboxes::is_template(address) {
+            listed::mailto(address, query, link::SAMPLE).map_err(refused)?;
+        }
+        Ok(Some(self.source("unsubscribe_mailto", text)))
+    }
+
+    fn list_id(&self, text: Option<&str>) -> Result<Option<String>> {
+        let refused = |why: String| {
+            Error::usage(format!("{}: {why}", self.at("list_id")))
+                .hint("write it as list_id = \"Spring news <news.acme.example>\"")
+        };
+        match text {
+            Some(text) if mailboxes::is_template(text) => {
+                Err(refused("is the same for every recipient and cannot be a template".to_owned()))
+            }
+            Some(text) => listed::list_id(text).map(Some).map_err(refused),
+            None => Ok(None),
+        }
+    }
+
+    fn feedback_id(&self, text: Option<&str>) -> Result<Option<Source>> {
+        let Some(text) = text else { return Ok(None) };
+        if !mailboxes::is_template(text) {
+            listed::check_feedback_id(text.trim()).map_err(|why| {
+                Error::usage(format!("{}: {why}", self.at("feedback_id")))
+                    .hint("write it as feedback_id = \"CAMPAIGN:CUSTOMER:TYPE:SENDER\"; the first three may be empty")
+            })?;
+        }
+        Ok(Some(self.source("feedback_id", text)))
     }
 
     fn required<T>(&self, key: &str, value: Option<T>, example: &str) -> Result<T> {

@@ -27,8 +27,10 @@ mod header;
 mod ident;
 mod keys;
 mod link;
+mod listed;
 mod load;
 mod mailbox;
+mod mailboxes;
 mod markdown;
 mod marks;
 mod mime;
@@ -53,12 +55,16 @@ pub(crate) use template::RenderError;
 use body::{Printed, Printer};
 use frozen::{Frozen, VERSION};
 use mailbox::Mailbox;
+use mailboxes::ReplyTo;
 use row::Row;
-use template::Templates;
+use template::{Source, Templates};
 
 const SUBJECT: &str = "subject";
 const TO_NAME: &str = "to_name";
 const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
+const UNSUBSCRIBE_MAILTO: &str = "unsubscribe_mailto";
+const REPLY_TO: &str = "reply_to";
+const FEEDBACK_ID: &str = "feedback_id";
 
 /// The longest subject that most readers show whole, in characters.
 const LONG_SUBJECT: usize = 78;
@@ -70,7 +76,8 @@ const HEAVY_ATTACHMENTS: usize = 10 * 1024 * 1024;
 pub struct Message {
     frozen: Frozen,
     from: Mailbox,
-    reply_to: Option<Mailbox>,
+    /// Where it is the same for every recipient; else its template gives each row its own.
+    reply_to: Arc<[Mailbox]>,
     envelope_sender: Address,
     templates: Templates,
     /// The custom headers: their names, and the names of their templates.
@@ -154,6 +161,16 @@ impl Message {
         if let Some(source) = &frozen.unsubscribe_url {
             templates.add(UNSUBSCRIBE_URL, source)?;
         }
+        if let Some(source) = &frozen.unsubscribe_mailto {
+            let (address, _) = listed::split_mailto(&source.text)
+                .map_err(|why| damaged(format!("unsubscribe_mailto {why}")))?;
+            templates
+                .add(UNSUBSCRIBE_MAILTO, &Source { text: address.to_owned(), ..source.clone() })?;
+        }
+        if let Some(source) = &frozen.feedback_id {
+            templates.add(FEEDBACK_ID, source)?;
+        }
+        let reply_to = reply_to(&mut templates, &frozen)?;
         let mut headers = Vec::with_capacity(frozen.headers.len());
         for (name, source) in &frozen.headers {
             let template = format!("header {name}");
@@ -169,12 +186,7 @@ impl Message {
         let attachments = attachments.map_err(|why| damaged(format!("attachment: {why}")))?;
         Ok(Self {
             from: Mailbox::parse(&frozen.from).map_err(|why| damaged(format!("from {why}")))?,
-            reply_to: frozen
-                .reply_to
-                .as_deref()
-                .map(Mailbox::parse)
-                .transpose()
-                .map_err(|why| damaged(format!("reply_to {why}")))?,
+            reply_to,
             envelope_sender: Address::parse(&frozen.envelope_sender)
                 .map_err(|why| damaged(format!("envelope_sender: {why}")))?,
             printers: frozen.body.printers(),
@@ -257,6 +269,9 @@ impl Message {
     pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields) -> Result<(), RenderError> {
         let row = Row::new(index, fields);
         let url = self.unsubscribe_url(&row, link::SAMPLE)?;
+        self.unsubscribe_mailto(&row, link::SAMPLE)?;
+        self.reply_to(&row)?;
+        self.feedback_id(&row)?;
         let names = self.headers.iter().map(|(_, template)| template.as_str());
         let to_name = self.frozen.to_name.as_ref().map(|_| TO_NAME);
         std::iter::once(SUBJECT)
@@ -277,6 +292,9 @@ impl Message {
         let row = Row::new(index, fields);
         let message_id = self.message_id(ident);
         let unsubscribe_url = self.unsubscribe_url(&row, &message_id)?;
+        let unsubscribe_mailto = self.unsubscribe_mailto(&row, &message_id)?;
+        let reply_to = self.reply_to(&row)?;
+        let feedback_id = self.feedback_id(&row)?;
         let clean = |text: String| header::sanitise(&text).into_owned();
         let subject = self.templates.render(SUBJECT, &row).map(clean)?;
         let to_name = match self.frozen.to_name {
@@ -289,7 +307,18 @@ impl Message {
         }
         let row = row.with_unsubscribe_url(unsubscribe_url.as_deref());
         let body = Printed::new(&self.printers, &self.templates, &row)?;
-        Ok(Filled { message: self, message_id, unsubscribe_url, subject, to_name, headers, body })
+        Ok(Filled {
+            message: self,
+            message_id,
+            unsubscribe_url,
+            unsubscribe_mailto,
+            reply_to,
+            feedback_id,
+            subject,
+            to_name,
+            headers,
+            body,
+        })
     }
 
     /// Renders a row. The same arguments give the same bytes.
@@ -342,12 +371,73 @@ impl Message {
     }
 }
 
+impl Message {
+    /// The mailboxes of a row's Reply-To.
+    fn reply_to(&self, row: &Row<'_>) -> Result<Arc<[Mailbox]>, RenderError> {
+        match &self.frozen.reply_to {
+            Some(ReplyTo::List(_)) if self.reply_to.is_empty() => {
+                let (pieces, values) = self.templates.render_pieces(REPLY_TO, row)?;
+                let list = mailboxes::read(&pieces, &values);
+                list.map(Arc::from).map_err(|why| self.refuse_row(REPLY_TO, &why))
+            }
+            _ => Ok(Arc::clone(&self.reply_to)),
+        }
+    }
+
+    /// The URL of the mail by which a row's recipient unsubscribes.
+    fn unsubscribe_mailto(
+        &self,
+        row: &Row<'_>,
+        message_id: &str,
+    ) -> Result<Option<String>, RenderError> {
+        let Some(source) = &self.frozen.unsubscribe_mailto else { return Ok(None) };
+        let query = listed::split_mailto(&source.text).map_or(None, |(_, query)| query);
+        let address = self.templates.render(UNSUBSCRIBE_MAILTO, row)?;
+        let url = listed::mailto(&address, query, message_id);
+        url.map(Some).map_err(|why| self.refuse_row(UNSUBSCRIBE_MAILTO, &why))
+    }
+
+    /// The value of a row's Feedback-ID.
+    fn feedback_id(&self, row: &Row<'_>) -> Result<Option<String>, RenderError> {
+        if self.frozen.feedback_id.is_none() {
+            return Ok(None);
+        }
+        let value = self.templates.render(FEEDBACK_ID, row)?.trim().to_owned();
+        match listed::check_feedback_id(&value) {
+            Ok(()) => Ok(Some(value)),
+            Err(why) => Err(self.refuse_row(FEEDBACK_ID, why)),
+        }
+    }
+
+    /// The refusal of a row for what a template printed.
+    fn refuse_row(&self, template: &str, why: &str) -> RenderError {
+        RenderError::of(template, self.templates.line(template), why)
+    }
+}
+
+/// Compiles Reply-To; the mailboxes where they are the same for every recipient.
+fn reply_to(templates: &mut Templates, frozen: &Frozen) -> Result<Arc<[Mailbox]>> {
+    let damaged = |why: String| Error::internal(format!("the message's reply_to {why}"));
+    Ok(match &frozen.reply_to {
+        None => Arc::default(),
+        Some(ReplyTo::One(text)) => [Mailbox::parse(text).map_err(damaged)?].into(),
+        Some(ReplyTo::List(source)) if mailboxes::is_template(&source.text) => {
+            templates.add(REPLY_TO, source)?;
+            Arc::default()
+        }
+        Some(ReplyTo::List(source)) => mailboxes::parse(&source.text).map_err(damaged)?.into(),
+    })
+}
+
 /// A row whose templates are rendered.
 pub(crate) struct Filled<'m> {
     message: &'m Message,
     /// Without angle brackets.
     pub(crate) message_id: String,
     unsubscribe_url: Option<String>,
+    unsubscribe_mailto: Option<String>,
+    reply_to: Arc<[Mailbox]>,
+    feedback_id: Option<String>,
     subject: String,
     to_name: String,
     /// The custom headers, as they were rendered.
@@ -363,23 +453,34 @@ impl Filled<'_> {
         mime::assemble(out, &head, &self.body, &message.attachments, &self.message_id);
     }
 
+    /// The headers by which the recipient unsubscribes, each value in one line.
+    fn unsubscribe_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let places = (self.unsubscribe_url.as_deref(), self.unsubscribe_mailto.as_deref());
+        listed::unsubscribe_headers(places.0, places.1)
+    }
+
     /// The header block but for MIME-Version and what follows it.
     fn head(&self, to: &Address, ident: &Ident<'_>) -> String {
         let to = Mailbox { name: self.to_name.clone(), address: to.clone() };
         let mut block = String::with_capacity(512);
         self.message.from.push_header(&mut block, "From");
         to.push_header(&mut block, "To");
-        if let Some(reply_to) = &self.message.reply_to {
-            reply_to.push_header(&mut block, "Reply-To");
-        }
+        mailboxes::push_header(&mut block, "Reply-To", &self.reply_to);
         header::push_text(&mut block, "Subject", &self.subject);
         put(
             &mut block,
             format_args!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")),
         );
         put(&mut block, format_args!("Message-ID: <{}>\r\n", self.message_id));
-        for (name, value) in self.unsubscribe_url.iter().flat_map(|url| unsubscribe_headers(url)) {
-            put(&mut block, format_args!("{name}: {value}\r\n"));
+        for (name, value) in self.unsubscribe_headers() {
+            // Each URL on a line of its own.
+            put(&mut block, format_args!("{name}: {}\r\n", value.replace(", <", ",\r\n <")));
+        }
+        if let Some(list_id) = &self.message.frozen.list_id {
+            put(&mut block, format_args!("List-Id: {list_id}\r\n"));
+        }
+        if let Some(feedback_id) = &self.feedback_id {
+            put(&mut block, format_args!("Feedback-ID: {feedback_id}\r\n"));
         }
         for (name, value) in &self.headers {
             if !header::sanitise(value).is_empty() {
@@ -393,13 +494,6 @@ impl Filled<'_> {
 /// Appends what is formatted. Writing to a text does not fail.
 fn put(block: &mut String, text: fmt::Arguments<'_>) {
     let _ = block.write_fmt(text);
-}
-
-/// The headers that carry an unsubscribe URL.
-fn unsubscribe_headers(url: &str) -> impl Iterator<Item = (&'static str, String)> {
-    let post = link::is_https(url)
-        .then(|| ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
-    std::iter::once(("List-Unsubscribe", format!("<{url}>"))).chain(post)
 }
 
 fn check_url(url: &str) -> Result<(), &'static str> {

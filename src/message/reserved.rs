@@ -22,9 +22,9 @@ impl Message {
         };
         let of = |address: &Address| address.domain().to_owned();
         add("From".into(), &of(&self.from.address));
-        if let Some(reply_to) = &self.reply_to {
-            add("Reply-To".into(), &of(&reply_to.address));
-        }
+        self.reply_to.iter().for_each(|mailbox| add("Reply-To".into(), &of(&mailbox.address)));
+        let lists = self.frozen.reply_to.iter().filter(|_| self.reply_to.is_empty());
+        lists.flat_map(|list| domains(list.text())).for_each(|host| add("Reply-To".into(), &host));
         // Often From's own, which has been named.
         if of(&self.envelope_sender) != of(&self.from.address) {
             add("envelope_sender".into(), &of(&self.envelope_sender));
@@ -32,6 +32,10 @@ impl Message {
         let unsubscribe: BTreeSet<String> =
             self.frozen.unsubscribe_url.iter().flat_map(|source| hosts(&source.text)).collect();
         unsubscribe.iter().for_each(|host| add("unsubscribe_url".into(), host));
+        let mailto = self.frozen.unsubscribe_mailto.iter();
+        mailto
+            .flat_map(|source| domains(&source.text))
+            .for_each(|host| add("unsubscribe_mailto".into(), &host));
         for (name, source) in &self.frozen.headers {
             hosts(&source.text).iter().for_each(|host| add(format!("header {name}"), host));
         }
@@ -62,8 +66,16 @@ fn hosts(template: &str) -> BTreeSet<String> {
     found
 }
 
+/// The domains of the addresses in a template.
+fn domains(template: &str) -> BTreeSet<String> {
+    let text = without_tags(&template.replace(TOKEN, FILLED)).to_ascii_lowercase();
+    let ends = |c: char| c.is_whitespace() || "<>,;\"()?".contains(c);
+    let domain = |rest: &str| rest[..rest.find(ends).unwrap_or(rest.len())].replace(FILLED, "…");
+    text.split('@').skip(1).map(domain).filter(|domain| !domain.is_empty()).collect()
+}
+
 /// A template with a mark for each value that a row fills in, and without its other tags.
-fn without_tags(template: &str) -> String {
+pub(super) fn without_tags(template: &str) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(at) = rest.find('{') {
@@ -128,6 +140,16 @@ mod tests {
         ] {
             assert!(!is_reserved(domain), "{domain}");
         }
+    }
+
+    #[test]
+    fn domains_of_addresses_are_found() {
+        let found = |template| domains(template).into_iter().collect::<Vec<_>>();
+        assert_eq!(
+            found("Help <h@Acme.example>, {{ rep }}, r@{{ d }}.test?x"),
+            ["acme.example", "….test"]
+        );
+        assert!(found("{{ rep_email }}").is_empty());
     }
 
     #[test]

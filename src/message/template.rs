@@ -3,6 +3,7 @@
 //! Undefined names are errors everywhere, a `null` is as good as undefined, and a template that
 //! never ends runs out of fuel. No error shows a value of the row: only the template's own text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -200,6 +201,18 @@ impl Templates {
         Ok(match self.print(name, row)? {
             Print::Plain(values) => fill(self.plain_pieces(name), &values),
             Print::Recorded(fixed, values) => fill(&self.pieces(name, &fixed), &values),
+        })
+    }
+
+    /// The same in pieces, with the values that stand between them.
+    pub(super) fn render_pieces(
+        &self,
+        name: &str,
+        row: &Row<'_>,
+    ) -> Result<(Cow<'_, [Piece]>, Values), RenderError> {
+        Ok(match self.print(name, row)? {
+            Print::Plain(values) => (Cow::Borrowed(self.plain_pieces(name)), values),
+            Print::Recorded(fixed, values) => (Cow::Owned(self.pieces(name, &fixed)), values),
         })
     }
 

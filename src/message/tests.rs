@@ -11,6 +11,7 @@ use super::*;
 use crate::model::exit::Exit;
 use crate::model::recipient::Columns;
 
+mod headers;
 mod variants;
 
 const DATE: &str = "2026-11-21T03:45:00Z";
@@ -345,10 +346,10 @@ fn a_message_frozen_by_version_1_stays_readable() {
 
 #[test]
 fn a_newer_or_damaged_frozen_message_is_refused() {
-    let newer = Message::thaw(&serde_json::json!({"v": 2, "surprise": true}))
+    let newer = Message::thaw(&serde_json::json!({"v": VERSION + 1, "surprise": true}))
         .expect_err("refused")
         .to_string();
-    assert!(newer.contains("version 2"), "{newer}");
+    assert!(newer.contains(&format!("version {}", VERSION + 1)), "{newer}");
     for damaged in [serde_json::json!({"v": 1}), serde_json::json!(null)] {
         assert_eq!(Message::thaw(&damaged).expect_err("refused").exit(), Exit::INTERNAL);
     }

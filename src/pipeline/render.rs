@@ -105,7 +105,7 @@ pub(super) fn idempotency_key(
     add(&mut hash, 0_u32.to_be_bytes());
     add(&mut hash, claimed_at.as_microsecond().to_be_bytes());
     if configured.provider.capabilities().idempotency_window.is_some() {
-        // From, Reply-To and the attachments are covered by the message's fingerprint.
+        // From and the attachments are covered by the message's fingerprint.
         add(&mut hash, env!("CARGO_PKG_VERSION"));
         add(&mut hash, &configured.shape);
         add(&mut hash, &run.head.message_fingerprint);
@@ -149,6 +149,10 @@ fn add_content(hash: &mut digest::Context, content: &Content) {
         content.html.as_deref().unwrap_or_default(),
     ] {
         add(hash, part);
+    }
+    for party in &*content.reply_to {
+        add(hash, &party.name);
+        add(hash, &party.address);
     }
     for (name, value) in &content.headers {
         add(hash, name);

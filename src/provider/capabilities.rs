@@ -28,6 +28,8 @@ pub struct Capabilities {
     pub attachments: bool,
     /// Whether a message may have custom headers.
     pub custom_headers: bool,
+    /// Whether replies may go to more than one mailbox.
+    pub several_reply_to: bool,
     /// Custom headers that the provider refuses, in lowercase.
     pub refused_headers: &'static [&'static str],
     /// Whether the operator may choose the envelope sender, to which bounces are sent.
@@ -49,6 +51,7 @@ impl Capabilities {
             unsubscribe_headers: UnsubscribeHeaders::Ours,
             attachments: true,
             custom_headers: true,
+            several_reply_to: true,
             refused_headers: &[],
             envelope_sender: true,
             request_rate: None,
@@ -73,7 +76,19 @@ impl Capabilities {
         if let Some(name) = needs.headers.iter().find(is_refused) {
             return refused(
                 &format!("the header {name}"),
-                "remove it from [message.headers], or use another provider",
+                "remove it from [message.headers] (list_id and feedback_id are in [message]), or use another provider",
+            );
+        }
+        if needs.several_reply_to && !self.several_reply_to {
+            return refused(
+                "more than one mailbox in reply_to",
+                "leave one of them, or use another provider",
+            );
+        }
+        if needs.unsubscribe_mailto && self.unsubscribe_headers != UnsubscribeHeaders::Ours {
+            return refused(
+                "unsubscribe_mailto: it takes no List-Unsubscribe of ours",
+                "remove unsubscribe_mailto from [message], or use another provider",
             );
         }
         if needs.envelope_sender && !self.envelope_sender {
@@ -127,6 +142,7 @@ mod tests {
             envelope_sender: false,
             ..Capabilities::mime()
         };
+        let one_reply_to = Capabilities { several_reply_to: false, ..Capabilities::mime() };
         let no_headers = Capabilities { custom_headers: false, ..Capabilities::mime() };
         let header = |name: &str| Needs { headers: vec![name.into()], ..Needs::default() };
         for (can, needs, says) in [
@@ -134,6 +150,8 @@ mod tests {
             (&bare, Needs { is_marketing: true, ..Needs::default() }, "unsubscribe headers"),
             (&bare, Needs { envelope_sender: true, ..Needs::default() }, "envelope sender"),
             (&bare, header("X-SG-ID"), "header X-SG-ID"),
+            (&one_reply_to, Needs { several_reply_to: true, ..Needs::default() }, "reply_to"),
+            (&bare, Needs { unsubscribe_mailto: true, ..Needs::default() }, "unsubscribe_mailto"),
             (&no_headers, header("Feedback-ID"), "header Feedback-ID"),
         ] {
             let error = can.refuse_inexpressible("p", &needs).expect_err(says);

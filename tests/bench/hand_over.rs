@@ -116,7 +116,7 @@ fn claim(batch: u64) -> Result<Claim> {
         };
         let content = Content {
             from: Arc::clone(&from),
-            reply_to: None,
+            reply_to: Arc::default(),
             to_name: String::new(),
             subject: filled(message::SUBJECT.to_owned()),
             text: filled(message::text()),

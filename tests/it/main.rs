@@ -18,6 +18,7 @@ mod evidence;
 mod examples;
 mod expiring;
 mod faults;
+mod headers;
 mod history;
 mod identity;
 mod inert;

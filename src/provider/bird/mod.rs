@@ -54,6 +54,8 @@ const LIMITS: Limits = Limits {
 const MAX_LINE: usize = 998;
 /// The most characters of `html`, and of `text`.
 const MAX_BODY: usize = 524_288;
+/// The most mailboxes of `reply_to`.
+const MAX_REPLY_TO: usize = 25;
 /// Headers that Bird writes itself.
 const RESERVED: [&str; 13] = [
     "from",
@@ -174,8 +176,8 @@ impl Service for Bird {
 struct Mail<'a> {
     from: Mailbox<'a>,
     to: [Mailbox<'a>; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_to: Option<[Mailbox<'a>; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reply_to: Vec<Mailbox<'a>>,
     subject: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     html: Option<&'a str>,
@@ -223,7 +225,7 @@ impl Bird {
                 email: if self.is_sandboxed { SANDBOX } else { job.to.as_str() },
                 name: &content.to_name,
             }],
-            reply_to: content.reply_to.as_deref().map(|party| [party.into()]),
+            reply_to: content.reply_to.iter().map(Mailbox::from).collect(),
             subject: &content.subject,
             html: content.html.as_deref(),
             text: &content.text,
@@ -238,6 +240,11 @@ impl Bird {
 /// Checks the lengths before sending, because one message that is too long would refuse the whole
 /// batch.
 fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
+    let count = content.reply_to.len();
+    if count > MAX_REPLY_TO {
+        let words = format!("reply_to has {count} mailboxes, the service takes {MAX_REPLY_TO}");
+        return Err(Inexpressible(Refusal::new(Reason::Content, "", words)));
+    }
     let headers =
         content.headers.iter().map(|(name, value)| (name.as_str(), value.as_str(), MAX_LINE));
     let parts = [

@@ -44,7 +44,7 @@ fn bird(options: &str) -> Bird {
 fn content(subject: &str) -> Content {
     Content {
         from: Arc::new(Party { name: "Acme".into(), address: "news@acme.example".into() }),
-        reply_to: None,
+        reply_to: Arc::default(),
         to_name: "Ann".into(),
         subject: subject.into(),
         text: "Dear Ann".into(),

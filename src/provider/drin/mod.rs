@@ -112,8 +112,8 @@ struct Batch<'a> {
 struct Mail<'a> {
     from: Mailbox<'a>,
     to: [Mailbox<'a>; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_to: Option<[Mailbox<'a>; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reply_to: Vec<Mailbox<'a>>,
     subject: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     html: Option<&'a str>,
@@ -176,7 +176,7 @@ impl Drin {
         Ok(Mail {
             from: (&*content.from).into(),
             to: [Mailbox { email: job.to.as_str(), name: &content.to_name }],
-            reply_to: content.reply_to.as_deref().map(|party| [party.into()]),
+            reply_to: content.reply_to.iter().map(Mailbox::from).collect(),
             subject: &content.subject,
             html: content.html.as_deref(),
             text: &content.text,

@@ -45,6 +45,7 @@ const LIMITS: Limits = Limits { recipients: 500, bytes: 10_000_000, idempotency_
 const CAPABILITIES: Capabilities = Capabilities {
     unsubscribe_headers: UnsubscribeHeaders::None,
     custom_headers: false,
+    several_reply_to: false,
     ..http::capabilities(&LIMITS)
 };
 
@@ -157,6 +158,14 @@ impl Api for Emitlo {
 impl Emitlo {
     fn mail<'a>(&'a self, job: &'a Job) -> Result<Mail<'a>, Inexpressible> {
         let content = http::content(job)?;
+        // A template may print a list where none was to be seen.
+        if content.reply_to.len() > 1 {
+            return Err(Inexpressible(Refusal::new(
+                Reason::Content,
+                "",
+                "reply_to has more than one mailbox, the service takes one",
+            )));
+        }
         Ok(Mail {
             from_email: &content.from.address,
             from_name: &content.from.name,
@@ -164,7 +173,7 @@ impl Emitlo {
             to_name: &content.to_name,
             subject: &content.subject,
             body: body(content),
-            reply_to: content.reply_to.as_ref().map(|party| party.address.as_str()),
+            reply_to: content.reply_to.first().map(|party| party.address.as_str()),
             attachments: content.attachments.iter().map(File::from).collect(),
             options: &self.options,
         })

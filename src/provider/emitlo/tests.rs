@@ -114,7 +114,7 @@ fn an_address_stands_once_in_a_request() {
         |name: &str| Arc::new(Party { name: name.into(), address: "news@acme.example".into() });
     let content = Arc::new(Content {
         from: party("Acme"),
-        reply_to: Some(party("Help")),
+        reply_to: Arc::from([Party::clone(&party("Help"))]),
         to_name: String::new(),
         subject: "Hi".into(),
         text: "1 < 2 & 3".into(),

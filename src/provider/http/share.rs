@@ -113,7 +113,7 @@ impl Shared {
 pub(in crate::provider) fn shape(content: &Content) -> u64 {
     let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
     let mut hash = DefaultHasher::new();
-    (lines(&content.text), content.html.as_deref().map(lines), content.reply_to.is_some())
+    (lines(&content.text), content.html.as_deref().map(lines), !content.reply_to.is_empty())
         .hash(&mut hash);
     content.headers.iter().for_each(|(name, _)| name.hash(&mut hash));
     hash.finish()

@@ -34,6 +34,7 @@ use super::http::{
     self, Answer, Api, Http, Inexpressible, Keys, Later, Limits, Read, Request, Service, by_status,
 };
 use super::{Capabilities, Job, Provider, ProviderSettings, ProviderSpec};
+use crate::content::list_of;
 use crate::model::error::Result;
 use crate::model::literal::parse_duration;
 use crate::model::outcome::Reason;
@@ -192,8 +193,8 @@ impl MailersIo {
         let mut headers: Map<String, Value> =
             content.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         // No field name is assumed for Reply-To, so it is sent as a header.
-        if let Some(party) = &content.reply_to {
-            headers.insert("Reply-To".into(), party.to_string().into());
+        if let Some(reply_to) = list_of(&content.reply_to) {
+            headers.insert("Reply-To".into(), reply_to.into());
         }
         let mut recipient = Map::new();
         recipient.insert(names.email.clone(), job.to.as_str().into());

@@ -190,7 +190,7 @@ fn a_service_that_renames_everything_is_spoken_to_by_its_names_alone() {
     let api = MailersIo { names: Names::of(&keys, &settings).unwrap(), ..adapter("") };
     let content = Content {
         from: Arc::new(Party { name: "Acme".into(), address: "news@acme.example".into() }),
-        reply_to: None,
+        reply_to: Arc::default(),
         to_name: "Ann".into(),
         subject: "Hi".into(),
         text: "Dear Ann".into(),

@@ -40,7 +40,7 @@ use super::http::{
     by_status,
 };
 use super::{Capabilities, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Verdict};
-use crate::content::{Content, Party};
+use crate::content::{Content, Party, list_of};
 use crate::model::error::Result;
 use crate::model::outcome::Reason;
 use crate::secret::Secret;
@@ -183,10 +183,8 @@ impl Api for Mailgun {
             shared.lines("html", |member| contents[member].html.as_deref().unwrap_or_default())
         });
         let mut options = self.options.clone();
-        if first.reply_to.is_some() {
-            let reply_to = |member: usize| {
-                contents[member].reply_to.as_ref().map_or(String::new(), ToString::to_string)
-            };
+        if !first.reply_to.is_empty() {
+            let reply_to = |member: usize| list_of(&contents[member].reply_to).unwrap_or_default();
             options.push(("h:Reply-To".into(), shared.field("reply_to", reply_to)));
         }
         for (index, (name, _)) in first.headers.iter().enumerate() {
@@ -288,7 +286,7 @@ fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressib
             content.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
         };
         other.html.is_some() == first.html.is_some()
-            && other.reply_to.is_some() == first.reply_to.is_some()
+            && other.reply_to.is_empty() == first.reply_to.is_empty()
             && names(other) == names(first)
             && (std::sync::Arc::ptr_eq(&other.attachments, &first.attachments)
                 || other.attachments == first.attachments)

@@ -31,7 +31,7 @@ fn mailgun(options: &[(&str, &str)]) -> Mailgun {
 fn member(id: u64, to: &str, text: &str, header: &str) -> Job {
     let content = Content {
         from: Arc::new(Party { name: "Acme, Inc.".into(), address: "news@acme.example".into() }),
-        reply_to: None,
+        reply_to: Arc::default(),
         to_name: "Ann".into(),
         subject: "Hello".into(),
         text: text.into(),

@@ -31,7 +31,7 @@ use super::{
     Capabilities, Job, Provider, ProviderSettings, ProviderSpec, Refusal, UnsubscribeHeaders,
     Verdict,
 };
-use crate::content::{Attachment, Content, Party};
+use crate::content::{Attachment, Content, Party, list_of};
 use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 use crate::secret::Secret;
@@ -212,7 +212,7 @@ impl Postmark {
             from: content.from.to_string(),
             to: Party { name: content.to_name.clone(), address: job.to.as_str().to_owned() }
                 .to_string(),
-            reply_to: content.reply_to.as_ref().map(ToString::to_string),
+            reply_to: list_of(&content.reply_to),
             subject: &content.subject,
             html_body: html,
             text_body: &content.text,

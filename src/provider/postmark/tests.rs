@@ -281,7 +281,7 @@ fn with_content(text: String, bytes: usize) -> Job {
     };
     let content = Content {
         from: Arc::new(Party { name: "Acme, Inc.".into(), address: "news@acme.example".into() }),
-        reply_to: None,
+        reply_to: Arc::default(),
         to_name: "Ann".into(),
         subject: "Hello".into(),
         text,

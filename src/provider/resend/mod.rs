@@ -103,12 +103,19 @@ struct Mail<'a> {
     html: Option<&'a str>,
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reply_to: Option<String>,
+    reply_to: Option<Addresses>,
     #[serde(serialize_with = "http::map")]
     headers: &'a [(String, String)],
     tags: Vec<serde_json::Value>,
     #[serde(flatten)]
     options: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Addresses {
+    One(String),
+    Several(Vec<String>),
 }
 
 impl Api for Resend {
@@ -146,7 +153,13 @@ impl Resend {
             subject: &content.subject,
             html: content.html.as_deref(),
             text: &content.text,
-            reply_to: content.reply_to.as_ref().map(ToString::to_string),
+            reply_to: match &*content.reply_to {
+                [] => None,
+                [one] => Some(Addresses::One(one.to_string())),
+                several => {
+                    Some(Addresses::Several(several.iter().map(ToString::to_string).collect()))
+                }
+            },
             headers: &content.headers,
             tags,
             options,

@@ -22,6 +22,8 @@ mod tests;
 mod webhook;
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +123,9 @@ struct Mail<'a> {
     from: Mailbox<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<Mailbox<'a>>,
+    /// Instead of `reply_to` where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reply_to_list: Vec<Mailbox<'a>>,
     subject: &'a str,
     content: Vec<Part>,
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "http::map")]
@@ -237,6 +242,10 @@ impl Api for SendGrid {
                 custom_args: Arguments { mailbatch_id: http::correlation_id(job) },
             });
         }
+        let (reply_to, reply_to_list) = match &*first.reply_to {
+            [one] => (Some(one.into()), Vec::new()),
+            several => (None, several.iter().map(Mailbox::from).collect()),
+        };
         let html = html.map(|value| Part { r#type: "text/html", value });
         // The text part must come first, and SendGrid refuses an empty part.
         let parts = std::iter::once(Part { r#type: "text/plain", value: text })
@@ -245,7 +254,8 @@ impl Api for SendGrid {
         let mail = Mail {
             personalizations,
             from: (&*first.from).into(),
-            reply_to: first.reply_to.as_deref().map(Mailbox::from),
+            reply_to,
+            reply_to_list,
             subject: &first.subject,
             content: parts.collect(),
             headers: if one_header { &first.headers } else { &[] },
@@ -257,7 +267,12 @@ impl Api for SendGrid {
     }
 
     fn kind_of(&self, job: &Job) -> u64 {
-        job.content.as_deref().map_or(0, http::shape)
+        job.content.as_deref().map_or(0, |content| {
+            let mut hash = DefaultHasher::new();
+            http::shape(content).hash(&mut hash);
+            content.reply_to.hash(&mut hash);
+            hash.finish()
+        })
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {

@@ -66,7 +66,7 @@ const OPEN: &str = "{{";
 struct Bulk<'a> {
     from_email_address: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reply_to_addresses: Option<[String; 1]>,
+    reply_to_addresses: Option<Vec<String>>,
     default_content: Default<'a>,
     bulk_email_entries: Vec<Entry<'a>>,
     #[serde(flatten)]
@@ -193,7 +193,8 @@ impl Ses {
             PATH,
             &Bulk {
                 from_email_address: from,
-                reply_to_addresses: field_of(&first.message, "Reply-To").map(|reply_to| [reply_to]),
+                reply_to_addresses: field_of(&first.message, "Reply-To")
+                    .map(|list| mailboxes_of(&list)),
                 default_content: Default { template },
                 bulk_email_entries: entries,
                 options: &self.options,
@@ -256,7 +257,7 @@ pub(super) fn kind_of(job: &Job) -> u64 {
     let Some(content) = job.content.as_deref().filter(|_| goes_in_bulk(job)) else { return 0 };
     let mut hash = DefaultHasher::new();
     (http::shape(content), &content.from.name, &content.from.address).hash(&mut hash);
-    content.reply_to.as_deref().map(|party| (&party.name, &party.address)).hash(&mut hash);
+    content.reply_to.hash(&mut hash);
     hash.finish().max(1)
 }
 
@@ -328,6 +329,26 @@ fn field_of(message: &[u8], name: &str) -> Option<String> {
         value.push_str(line);
     }
     Some(value.trim().to_owned())
+}
+
+/// The mailboxes of a header that we wrote: a comma outside of quotes stands between two.
+fn mailboxes_of(list: &str) -> Vec<String> {
+    let (mut mailboxes, mut is_quoted, mut is_escaped) = (vec![String::new()], false, false);
+    for c in list.chars() {
+        match c {
+            ',' if !is_quoted => {
+                mailboxes.push(String::new());
+                continue;
+            }
+            '"' if !is_escaped => is_quoted = !is_quoted,
+            _ => {}
+        }
+        is_escaped = c == '\\' && is_quoted && !is_escaped;
+        if let Some(last) = mailboxes.last_mut() {
+            last.push(c);
+        }
+    }
+    mailboxes.into_iter().map(|mailbox| mailbox.trim().to_owned()).collect()
 }
 
 fn inexpressible(what: &str) -> Inexpressible {

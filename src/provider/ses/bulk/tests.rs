@@ -8,6 +8,23 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+
+#[test]
+fn the_mailboxes_of_a_list_are_taken_apart_at_its_own_commas() {
+    for (list, expected) in [
+        ("a@x.example", &["a@x.example"][..]),
+        (
+            "\"Lee, \\\"Bob\\\"\" <b@x.example>, =?utf-8?q?Zo=C3=AB=2C?= <z@x.example>, a@x.example",
+            &[
+                "\"Lee, \\\"Bob\\\"\" <b@x.example>",
+                "=?utf-8?q?Zo=C3=AB=2C?= <z@x.example>",
+                "a@x.example",
+            ],
+        ),
+    ] {
+        assert_eq!(mailboxes_of(list), expected);
+    }
+}
 use crate::content::Party;
 use crate::provider::http::testing::answer;
 use crate::provider::http::{Api, Read};
@@ -24,7 +41,7 @@ fn connected(keys: &str) -> Result<Ses, String> {
 fn content(subject: &str, text: &str, html: Option<&str>) -> Content {
     Content {
         from: Arc::new(Party { name: "Acme, Inc.".into(), address: "news@acme.example".into() }),
-        reply_to: None,
+        reply_to: Arc::default(),
         to_name: "Zoë".into(),
         subject: subject.into(),
         text: text.into(),
@@ -179,7 +196,7 @@ fn what_a_bulk_request_cannot_carry_goes_whole_and_by_itself() {
         with(|content| content.text.clear()),
         with(|content| content.text = format!("é{}", "x".repeat(MAX_VALUES))),
     ];
-    apart.push(with(|content| content.reply_to = Some(Arc::clone(&content.from))));
+    apart.push(with(|content| content.reply_to = Arc::from([Party::clone(&content.from)])));
     apart.push(both(
         2,
         Content { attachments: Arc::new([file("a")]), ..content("Hi", "Hello", Some("<p>Hello")) },
