@@ -94,6 +94,12 @@ pub(super) const MESSAGE: &[Key] = &[
         "A template for an address that stands in List-Unsubscribe beside `unsubscribe_url`, for mail programs that unsubscribe by mail. `{token}` marks each message as it does in `envelope_sender`. What follows a `?` is what the mail is written with; without it that is `subject=unsubscribe`.",
     ),
     key(
+        "preheader",
+        "\"{{ first_name }}, three days only\"",
+        "",
+        "What mail programs show beside the subject, a template: hidden text at the beginning of the HTML part, filled up so that they do not go on with the mail's first words.",
+    ),
+    key(
         "list_id",
         "\"Spring news <news.acme.example>\"",
         "",

@@ -13,7 +13,7 @@ use super::recorder::Fixed;
 use super::row::Row;
 use super::template::{HTML_BODY, MARKDOWN_BODY, Print, RenderError, Source, TEXT_BODY, Templates};
 use super::variants::{Part, Variant, Variants};
-use super::{derived, elements};
+use super::{derived, elements, preheader};
 
 /// What a message file's body is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,11 @@ pub(super) enum Body {
 }
 
 impl Body {
+    /// Whether a message of it has HTML.
+    pub(super) fn has_html(&self) -> bool {
+        !matches!(self, Self::Text(_))
+    }
+
     /// Compiles the templates.
     pub(super) fn compile(&self, templates: &mut Templates) -> Result<()> {
         if let Self::Html { html, text: None } = self {
@@ -59,10 +64,11 @@ impl Body {
     }
 
     /// The templates ready for rows, the one of the text part first.
-    pub(super) fn printers(&self) -> Vec<Printer> {
+    pub(super) fn printers(&self, has_preheader: bool) -> Vec<Printer> {
         let printer = |name, makes| Printer {
             name,
             makes,
+            has_preheader,
             plain: OnceLock::new(),
             variants: Variants::default(),
         };
@@ -91,20 +97,28 @@ enum Makes {
 pub(super) struct Printer {
     name: &'static str,
     makes: Makes,
+    /// Whether the HTML has a place for the preheader.
+    has_preheader: bool,
     /// The only variant of a plain template.
     plain: OnceLock<Arc<Variant>>,
     variants: Variants,
 }
 
 impl Printer {
-    fn print(&self, templates: &Templates, row: &Row<'_>) -> Result<Sheet, RenderError> {
-        let (variant, values) = match templates.print(self.name, row)? {
+    fn print(
+        &self,
+        templates: &Templates,
+        row: &Row<'_>,
+        preheader: Option<&str>,
+    ) -> Result<Sheet, RenderError> {
+        let (variant, mut values) = match templates.print(self.name, row)? {
             Print::Plain(values) => (self.plain(templates)?, values),
             Print::Recorded(fixed, values) => {
                 let make = |fixed: &Fixed| self.variant(&templates.pieces(self.name, fixed));
                 (self.variants.get(fixed, make)?, values)
             }
         };
+        preheader.into_iter().for_each(|html| values.push(html));
         Ok(Sheet { variant, values })
     }
 
@@ -130,7 +144,11 @@ impl Printer {
     }
 
     fn variant(&self, pieces: &[Piece]) -> Result<Variant, RenderError> {
-        let html = |pieces| Some(Part::new("html", pieces));
+        let placed = |pieces| match self.has_preheader {
+            true => preheader::with_place(pieces),
+            false => pieces,
+        };
+        let html = |pieces| Some(Part::new("html", placed(pieces)));
         let text = |pieces| Some(Part::new("plain", pieces));
         let own = pieces.to_vec();
         Ok(match self.makes {
@@ -160,8 +178,9 @@ impl Printed {
         printers: &[Printer],
         templates: &Templates,
         row: &Row<'_>,
+        preheader: Option<&str>,
     ) -> Result<Self, RenderError> {
-        let sheets = printers.iter().map(|printer| printer.print(templates, row));
+        let sheets = printers.iter().map(|printer| printer.print(templates, row, preheader));
         sheets.collect::<Result<_, _>>().map(Self)
     }
 

@@ -46,6 +46,7 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
         text(&is.unsubscribe_mailto).as_deref(),
     );
     part("list_id", was.list_id.as_deref(), is.list_id.as_deref());
+    part("preheader", text(&was.preheader).as_deref(), text(&is.preheader).as_deref());
     part("feedback_id", text(&was.feedback_id).as_deref(), text(&is.feedback_id).as_deref());
     let header = |frozen: &Frozen, wanted: &str| {
         frozen

@@ -39,6 +39,8 @@ pub(super) struct Frozen {
     pub(super) list_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) feedback_id: Option<Source>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) preheader: Option<Source>,
 }
 
 impl Frozen {
@@ -75,6 +77,7 @@ impl Frozen {
             ("unsubscribe_mailto", text(&self.unsubscribe_mailto)),
             ("list_id", self.list_id.clone()),
             ("feedback_id", text(&self.feedback_id)),
+            ("preheader", text(&self.preheader)),
         ] {
             if let Some(value) = value {
                 hash.text(name);

@@ -41,6 +41,8 @@ pub struct MessageKeys {
     pub list_id: Option<String>,
     /// A template of what Gmail groups complaints by.
     pub feedback_id: Option<String>,
+    /// A template of what mail programs show beside the subject.
+    pub preheader: Option<String>,
 }
 
 /// The keys that a front matter may hold: all but the bodies, for the body follows it.
@@ -57,6 +59,7 @@ pub(super) const FRONT_MATTER: &[&str] = &[
     "unsubscribe_mailto",
     "list_id",
     "feedback_id",
+    "preheader",
 ];
 
 impl MessageKeys {
@@ -78,6 +81,7 @@ impl MessageKeys {
             unsubscribe_mailto: self.unsubscribe_mailto.or(lower.unsubscribe_mailto),
             list_id: self.list_id.or(lower.list_id),
             feedback_id: self.feedback_id.or(lower.feedback_id),
+            preheader: self.preheader.or(lower.preheader),
         }
     }
 }

@@ -71,6 +71,13 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     if file.is_some() && (keys.html.is_some() || keys.text.is_some()) {
         odd.push("`html` and `text` under [message] are not used, since the body stands in a message file".to_owned());
     }
+    let body = body(file, &keys, &places)?;
+    let preheader = keys.preheader.as_deref().filter(|text| !text.trim().is_empty());
+    if preheader.is_some() && !body.has_html() {
+        odd.push(
+            "`preheader` is not used: the message is text, and only HTML can hide it".to_owned(),
+        );
+    }
     let frozen = Frozen {
         v: VERSION,
         name: name(source),
@@ -88,7 +95,10 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
         list_id: places.list_id(keys.list_id.as_deref())?,
         feedback_id: places.feedback_id(keys.feedback_id.as_deref())?,
         headers,
-        body: body(file, &keys, &places)?,
+        preheader: preheader
+            .filter(|_| body.has_html())
+            .map(|text| places.source("preheader", text)),
+        body,
         attachments,
     };
     Ok((frozen, odd))

@@ -36,6 +36,7 @@ mod marks;
 mod mime;
 mod piece;
 mod plain;
+mod preheader;
 mod prepared;
 mod recorder;
 mod reserved;
@@ -65,6 +66,7 @@ const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
 const UNSUBSCRIBE_MAILTO: &str = "unsubscribe_mailto";
 const REPLY_TO: &str = "reply_to";
 const FEEDBACK_ID: &str = "feedback_id";
+const PREHEADER: &str = "preheader";
 
 /// The longest subject that most readers show whole, in characters.
 const LONG_SUBJECT: usize = 78;
@@ -170,6 +172,9 @@ impl Message {
         if let Some(source) = &frozen.feedback_id {
             templates.add(FEEDBACK_ID, source)?;
         }
+        if let Some(source) = &frozen.preheader {
+            templates.add(PREHEADER, source)?;
+        }
         let reply_to = reply_to(&mut templates, &frozen)?;
         let mut headers = Vec::with_capacity(frozen.headers.len());
         for (name, source) in &frozen.headers {
@@ -189,7 +194,7 @@ impl Message {
             reply_to,
             envelope_sender: Address::parse(&frozen.envelope_sender)
                 .map_err(|why| damaged(format!("envelope_sender: {why}")))?,
-            printers: frozen.body.printers(),
+            printers: frozen.body.printers(frozen.preheader.is_some()),
             attachments,
             shared: OnceLock::new(),
             templates,
@@ -272,6 +277,7 @@ impl Message {
         self.unsubscribe_mailto(&row, link::SAMPLE)?;
         self.reply_to(&row)?;
         self.feedback_id(&row)?;
+        self.preheader(&row)?;
         let names = self.headers.iter().map(|(_, template)| template.as_str());
         let to_name = self.frozen.to_name.as_ref().map(|_| TO_NAME);
         std::iter::once(SUBJECT)
@@ -295,6 +301,7 @@ impl Message {
         let unsubscribe_mailto = self.unsubscribe_mailto(&row, &message_id)?;
         let reply_to = self.reply_to(&row)?;
         let feedback_id = self.feedback_id(&row)?;
+        let preheader = self.preheader(&row)?;
         let clean = |text: String| header::sanitise(&text).into_owned();
         let subject = self.templates.render(SUBJECT, &row).map(clean)?;
         let to_name = match self.frozen.to_name {
@@ -306,7 +313,7 @@ impl Message {
             headers.push((name.as_str(), self.templates.render(template, &row)?));
         }
         let row = row.with_unsubscribe_url(unsubscribe_url.as_deref());
-        let body = Printed::new(&self.printers, &self.templates, &row)?;
+        let body = Printed::new(&self.printers, &self.templates, &row, preheader.as_deref())?;
         Ok(Filled {
             message: self,
             message_id,
@@ -407,6 +414,12 @@ impl Message {
             Ok(()) => Ok(Some(value)),
             Err(why) => Err(self.refuse_row(FEEDBACK_ID, why)),
         }
+    }
+
+    /// The HTML of a row's preheader.
+    fn preheader(&self, row: &Row<'_>) -> Result<Option<String>, RenderError> {
+        let text = self.frozen.preheader.as_ref().map(|_| self.templates.render(PREHEADER, row));
+        Ok(text.transpose()?.map(|text| preheader::element(&text)))
     }
 
     /// The refusal of a row for what a template printed.

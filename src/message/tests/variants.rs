@@ -255,6 +255,50 @@ fn values_that_a_template_keeps_are_values_when_they_are_printed() {
 }
 
 #[test]
+fn a_preheader_is_a_value_of_the_html_and_of_nothing_else() {
+    let with = |body: Body, preheader: &str| {
+        let mut frozen = simple("text = 'x'").frozen;
+        frozen.body = body;
+        frozen.preheader = Some(source(preheader));
+        Message::compile(frozen, Vec::new()).expect("compiles")
+    };
+    let page =
+        "<html><body>\n<p>Dear {% if name %}{{ name }}{% else %}you{% endif %}</p></body></html>";
+    for body in [
+        Body::Html { html: source(page), text: None },
+        Body::Html {
+            html: source("<p>{{ name }} {{ email }}</p>"),
+            text: Some(source("Dear {{ name }}")),
+        },
+        Body::Markdown(source("# Dear {{ name }}\n\n{{ email }}")),
+    ] {
+        let bare = message(body.clone()).expect("compiles");
+        let given =
+            with(body.clone(), "{% if name != 'nobody' %}For {{ name }} & <you>{% endif %}");
+        for name in ["Ann", "<!-- \"x\" -->", "a\r\n\r\nb\u{2028}c", "Zoë", "", "nobody", "Ann"] {
+            let (plain, mail) =
+                (render(&bare, name).expect("renders"), render(&given, name).expect("renders"));
+            let alone = Message::compile(given.frozen.clone(), Vec::new()).expect("compiles");
+            assert_eq!(mail.bytes, render(&alone, name).expect("renders").bytes);
+            check_octets(&mail.bytes);
+            assert_eq!(mail.text, plain.text);
+            let (html, before) = (mail.html.expect("HTML"), plain.html.expect("HTML"));
+            if name == "nobody" {
+                assert_eq!(html, before);
+                continue;
+            }
+            let element = preheader::element(&format!("For {name} & <you>"));
+            assert_eq!(html.replacen(&element, "", 1), before);
+            assert!(html.matches("<div style=\"display:none").count() == 1, "{html}");
+            let (_, read_html) = parts(&render(&given, name).expect("renders"));
+            assert_eq!(read(&read_html), read(&html));
+        }
+    }
+    let text = simple("text = 'Hi'\npreheader = 'x'");
+    assert!(text.lint().iter().any(|line| line.starts_with("`preheader` is not used")));
+}
+
+#[test]
 fn a_long_line_is_encoded_the_same_whatever_its_values() {
     let long = "0123456789".repeat(30);
     let message = html(&format!("<p>{long}{{{{ name }}}}{long}{{{{ name }}}}.</p>"));
