@@ -50,6 +50,8 @@ pub struct Attachment {
     pub content_type: String,
     /// The content in base64, on one line.
     pub data: String,
+    /// What the HTML calls it by `cid:`, where it is shown there.
+    pub cid: Option<String>,
 }
 
 impl fmt::Debug for Attachment {
@@ -99,6 +101,8 @@ pub(crate) fn is_unsubscribe_header(name: &str) -> bool {
 pub struct Needs {
     pub is_marketing: bool,
     pub attachments: bool,
+    /// Whether the HTML shows some of them.
+    pub inline_images: bool,
     /// The names of the message's own headers.
     pub headers: Vec<String>,
     /// Whether replies can go to more than one mailbox.

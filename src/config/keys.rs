@@ -136,7 +136,7 @@ pub(super) const MESSAGE: &[Key] = &[
         "attachments",
         "[\"terms.pdf\"]",
         "",
-        "Files to attach to every message: paths, or tables with `path`, `name` and `content_type`. A path is relative to the file in which it is written.",
+        "Files to attach to every message: paths, or tables with `path`, `name`, `content_type` and `cid`. A path is relative to the file in which it is written. A file with a `cid` is an image that the HTML shows by `cid:`.",
     ),
 ];
 

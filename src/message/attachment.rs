@@ -12,8 +12,8 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use super::header;
 use super::keys::AttachmentKey;
+use super::{header, images};
 
 /// The type of an attached message.
 const MESSAGE: &str = "message/rfc822";
@@ -30,6 +30,9 @@ pub(super) struct Attachment {
     pub(super) content_type: String,
     /// The bytes in base64.
     pub(super) data: String,
+    /// What the HTML calls it, where it is shown there and not attached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cid: Option<String>,
 }
 
 impl fmt::Debug for Attachment {
@@ -58,7 +61,11 @@ impl Attachment {
             guessed => guessed,
         };
         let content_type = key.content_type.clone().unwrap_or_else(|| guessed().to_owned());
-        let attachment = Self { name, content_type, data: BASE64_STANDARD.encode(&data) };
+        if key.cid.as_deref().is_some_and(|cid| !images::is_id(cid)) {
+            return Err(bad_cid(&path.shown()));
+        }
+        let cid = key.cid.clone();
+        let attachment = Self { name, content_type, data: BASE64_STANDARD.encode(&data), cid };
         attachment
             .part()
             .map_err(|why| Error::usage(format!("attachment {}: {why}", path.shown())))?;
@@ -98,8 +105,18 @@ impl Attachment {
             Body::new_with_encoding(data, ContentTransferEncoding::Base64)
                 .map_err(|_| "it cannot be encoded")?
         };
-        Ok(LettreAttachment::new(self.name.clone()).body(body, content_type))
+        let file = match &self.cid {
+            Some(cid) => LettreAttachment::new_inline_with_name(cid.clone(), self.name.clone()),
+            None => LettreAttachment::new(self.name.clone()),
+        };
+        Ok(file.body(body, content_type))
     }
+}
+
+/// The refusal of a Content-ID.
+pub(super) fn bad_cid(shown: &str) -> Error {
+    Error::usage(format!("attachment {shown}: `cid` has a character that a Content-ID cannot have"))
+        .hint("use letters, digits, dots and hyphens, as in cid = \"logo.png\"")
 }
 
 /// A message with CRLF line ends, as 7bit; the error is a fragment. 8bit would be refused for every
@@ -154,8 +171,12 @@ mod tests {
     fn a_file_is_read_with_its_name_and_type() {
         let directory = tempfile::tempdir().expect("a directory");
         std::fs::write(directory.path().join("Preisliste Zoë.pdf"), b"%PDF").expect("written");
-        let key =
-            AttachmentKey { path: "Preisliste Zoë.pdf".into(), name: None, content_type: None };
+        let key = AttachmentKey {
+            path: "Preisliste Zoë.pdf".into(),
+            name: None,
+            content_type: None,
+            cid: None,
+        };
         let attachment = Attachment::load(&key, directory.path()).expect("loaded");
         assert_eq!(
             (attachment.name.as_str(), attachment.content_type.as_str()),
@@ -166,7 +187,8 @@ mod tests {
     #[test]
     fn a_missing_file_and_a_bad_type_are_refused() {
         let directory = tempfile::tempdir().expect("a directory");
-        let key = AttachmentKey { path: "none.pdf".into(), name: None, content_type: None };
+        let key =
+            AttachmentKey { path: "none.pdf".into(), name: None, content_type: None, cid: None };
         let error = Attachment::load(&key, directory.path()).expect_err("missing");
         assert!(
             error.exit() == crate::model::exit::Exit::REFUSED
@@ -177,6 +199,7 @@ mod tests {
                 name: "a".into(),
                 content_type: content_type.into(),
                 data: String::new(),
+                cid: None,
             };
             assert!(attachment.part().is_err(), "{content_type:?}");
         }
@@ -188,6 +211,7 @@ mod tests {
             name: name.to_owned(),
             content_type: guess(name).to_owned(),
             data: BASE64_STANDARD.encode(data),
+            cid: None,
         };
         attachment.part().map(|part| String::from_utf8(part.formatted()).expect("UTF-8"))
     }
@@ -211,7 +235,8 @@ mod tests {
             assert!(why.contains("content_type"), "{why}");
             let directory = tempfile::tempdir().expect("a directory");
             std::fs::write(directory.path().join("a.EML"), data).expect("written");
-            let key = AttachmentKey { path: "a.EML".into(), name: None, content_type: None };
+            let key =
+                AttachmentKey { path: "a.EML".into(), name: None, content_type: None, cid: None };
             let attachment = Attachment::load(&key, directory.path()).expect("loaded");
             assert_eq!(attachment.content_type, BYTES);
         }

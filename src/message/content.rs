@@ -34,6 +34,7 @@ impl Shared {
                     name: a.name.clone(),
                     content_type: a.content_type.clone(),
                     data: a.data.clone(),
+                    cid: a.cid.clone(),
                 })
                 .collect(),
         }
@@ -90,6 +91,7 @@ impl Message {
         Needs {
             is_marketing: self.frozen.kind == Kind::Marketing,
             attachments: !self.frozen.attachments.is_empty(),
+            inline_images: self.frozen.attachments.iter().any(|file| file.cid.is_some()),
             headers: keys
                 .into_iter()
                 .filter(|(_, is_set)| *is_set)

@@ -107,6 +107,9 @@ fn attachments(was: &Frozen, is: &Frozen) -> Vec<String> {
             Some(new) if new.data != old.data => {
                 found.push(format!("attachment {} has another content", old.name))
             }
+            Some(new) if new.cid != old.cid => {
+                found.push(format!("attachment {} has another cid", old.name))
+            }
             Some(new) if new.content_type != old.content_type => {
                 found.push(format!("attachment {} has another type", old.name))
             }

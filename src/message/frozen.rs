@@ -71,6 +71,13 @@ impl Frozen {
             hash.text(&attachment.content_type);
             hash.text(&attachment.data);
         }
+        for (place, file) in self.attachments.iter().enumerate() {
+            if let Some(cid) = &file.cid {
+                hash.text("cid");
+                hash.count(place);
+                hash.text(cid);
+            }
+        }
         // What a message may have since version 2 goes in where it is there, by its name.
         let text = |source: &Option<Source>| source.as_ref().map(|source| source.text.clone());
         for (name, value) in [

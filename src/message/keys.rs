@@ -134,10 +134,12 @@ pub struct AttachmentKey {
     pub name: Option<String>,
     /// Guessed from the name's suffix unless set.
     pub content_type: Option<String>,
+    /// What the HTML calls it by `cid:`, where it is shown there and not attached.
+    pub cid: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a path, or a table of path, name and content_type")]
+#[serde(untagged, expecting = "expected a path, or a table of path, name, content_type and cid")]
 enum AttachmentForm {
     Path(PathBuf),
     Table(AttachmentTable),
@@ -149,14 +151,15 @@ struct AttachmentTable {
     path: PathBuf,
     name: Option<String>,
     content_type: Option<String>,
+    cid: Option<String>,
 }
 
 impl From<AttachmentForm> for AttachmentKey {
     fn from(form: AttachmentForm) -> Self {
         match form {
-            AttachmentForm::Path(path) => Self { path, name: None, content_type: None },
-            AttachmentForm::Table(AttachmentTable { path, name, content_type }) => {
-                Self { path, name, content_type }
+            AttachmentForm::Path(path) => Self { path, name: None, content_type: None, cid: None },
+            AttachmentForm::Table(AttachmentTable { path, name, content_type, cid }) => {
+                Self { path, name, content_type, cid }
             }
         }
     }
@@ -191,7 +194,7 @@ mod tests {
         let attachments = keys.attachments.expect("two");
         assert_eq!(
             attachments[0],
-            AttachmentKey { path: "a.pdf".into(), name: None, content_type: None }
+            AttachmentKey { path: "a.pdf".into(), name: None, content_type: None, cid: None }
         );
         assert_eq!(attachments[1].name.as_deref(), Some("c.txt"));
         assert!(

@@ -17,14 +17,14 @@ use super::mailbox::Mailbox;
 use super::mailboxes::{self, ReplyTo};
 use super::source::MessageSource;
 use super::template::Source;
-use super::{link, listed};
+use super::{images, link, listed};
 
 /// Reads all that `source` names. The second value is what is odd about it.
 pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     let file = source.file.as_deref().map(file::read).transpose()?;
     let places = Places::new(source, file.as_ref());
     let front = file.as_ref().map(|file| file.keys.clone()).unwrap_or_default();
-    let attachments = attachments(source, &front)?;
+    let mut attachments = attachments(source, &front)?;
     let keys = source.flags.clone().over(front).over(source.inline.clone());
 
     let from = places.mailbox(
@@ -72,6 +72,18 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
         odd.push("`html` and `text` under [message] are not used, since the body stands in a message file".to_owned());
     }
     let body = body(file, &keys, &places)?;
+    let bodies: Vec<&Source> = body.templates().map(|(_, source)| source).collect();
+    let directory = source.file.as_deref().and_then(Path::parent);
+    let has_cid = attachments.iter().any(|file| file.cid.is_some());
+    if body.has_html() {
+        odd.extend(images::add(&mut attachments, &bodies, &[], directory)?);
+    } else if has_cid {
+        return Err(Error::usage(format!(
+            "{}: an attachment has a cid, and the message no HTML to show it in",
+            places.at("attachments")
+        ))
+        .hint("leave `cid` out, and the file is attached"));
+    }
     let preheader = keys.preheader.as_deref().filter(|text| !text.trim().is_empty());
     if preheader.is_some() && !body.has_html() {
         odd.push(

@@ -25,6 +25,7 @@ mod filters;
 mod frozen;
 mod header;
 mod ident;
+mod images;
 mod keys;
 mod link;
 mod listed;
@@ -84,8 +85,9 @@ pub struct Message {
     templates: Templates,
     /// The custom headers: their names, and the names of their templates.
     headers: Vec<(String, String)>,
-    /// The attachments, encoded.
+    /// The attachments, encoded, and those that the HTML shows.
     attachments: Vec<Vec<u8>>,
+    inline: Vec<Vec<u8>>,
     /// The body's templates.
     printers: Vec<Printer>,
     /// What is the same in every recipient's content, made when content is first asked for.
@@ -183,12 +185,12 @@ impl Message {
             headers.push((name.clone(), template));
         }
         frozen.body.compile(&mut templates)?;
-        let attachments = frozen
-            .attachments
-            .iter()
-            .map(|a| a.part().map(|part| part.formatted()))
-            .collect::<Result<Vec<_>, _>>();
-        let attachments = attachments.map_err(|why| damaged(format!("attachment: {why}")))?;
+        let (mut attachments, mut inline) = (Vec::new(), Vec::new());
+        for file in &frozen.attachments {
+            let part = file.part().map_err(|why| damaged(format!("attachment: {why}")))?;
+            let parts = if file.cid.is_some() { &mut inline } else { &mut attachments };
+            parts.push(part.formatted());
+        }
         Ok(Self {
             from: Mailbox::parse(&frozen.from).map_err(|why| damaged(format!("from {why}")))?,
             reply_to,
@@ -196,6 +198,7 @@ impl Message {
                 .map_err(|why| damaged(format!("envelope_sender: {why}")))?,
             printers: frozen.body.printers(frozen.preheader.is_some()),
             attachments,
+            inline,
             shared: OnceLock::new(),
             templates,
             headers,
@@ -463,7 +466,8 @@ impl Filled<'_> {
     pub(crate) fn encode(&self, to: &Address, ident: &Ident<'_>, out: &mut Vec<u8>) {
         let (head, message) = (self.head(to, ident), self.message);
         out.clear();
-        mime::assemble(out, &head, &self.body, &message.attachments, &self.message_id);
+        let files = mime::Files { inline: &message.inline, attached: &message.attachments };
+        mime::assemble(out, &head, &self.body, &files, &self.message_id);
     }
 
     /// The headers by which the recipient unsubscribes, each value in one line.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file;
 use super::keys::MessageKeys;
+use super::{file, images};
 
 /// Where a message comes from. Flags (and the environment) win over the file's front matter, which
 /// wins over mailbatch.toml.
@@ -23,12 +23,13 @@ impl MessageSource {
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
         let directory = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-        let front = self
-            .file
-            .as_deref()
-            .and_then(|file| file::read(file).ok())
-            .and_then(|file| file.keys.attachments);
-        files.extend(front.iter().flatten().map(|key| directory.join(&key.path)));
+        let read = self.file.as_deref().and_then(|file| file::read(file).ok());
+        let shown = read.iter().flat_map(|file| images::references(&file.body));
+        files.extend(
+            shown.filter_map(|id| images::beside(directory, id)).filter(|path| path.exists()),
+        );
+        let front = read.as_ref().and_then(|file| file.keys.attachments.as_ref());
+        files.extend(front.into_iter().flatten().map(|key| directory.join(&key.path)));
         files.extend(self.inline.attachments.iter().flatten().map(|key| key.path.clone()));
         files
     }

@@ -11,6 +11,7 @@ use super::*;
 use crate::model::exit::Exit;
 use crate::model::recipient::Columns;
 
+mod files;
 mod headers;
 mod variants;
 
@@ -160,6 +161,7 @@ fn attachment_names_of_every_kind_read_back() {
             name: name.to_owned(),
             content_type: "application/pdf".to_owned(),
             data: BASE64_STANDARD.encode(b"%PDF"),
+            cid: None,
         };
         let mut frozen = simple("text = 'x'").frozen;
         frozen.attachments = vec![attachment];
@@ -389,6 +391,7 @@ fn attachments_follow_a_prepared_message_as_they_follow_a_whole_one() {
             name: name.to_owned(),
             content_type: "application/pdf".to_owned(),
             data: BASE64_STANDARD.encode(b"%PDF"),
+            cid: None,
         };
         frozen.attachments = vec![attachment("a.pdf"), attachment("ü.pdf")];
         let message = Message::compile(frozen, Vec::new()).expect("valid");

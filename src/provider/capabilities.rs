@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub unsubscribe_headers: UnsubscribeHeaders,
     /// Whether a message may have attachments.
     pub attachments: bool,
+    /// Whether the HTML may show some of them by `cid:`.
+    pub inline_images: bool,
     /// Whether a message may have custom headers.
     pub custom_headers: bool,
     /// Whether replies may go to more than one mailbox.
@@ -50,6 +52,7 @@ impl Capabilities {
             form: Form::Mime,
             unsubscribe_headers: UnsubscribeHeaders::Ours,
             attachments: true,
+            inline_images: true,
             custom_headers: true,
             several_reply_to: true,
             refused_headers: &[],
@@ -63,6 +66,12 @@ impl Capabilities {
         let refused = |what: &str, hint: &str| {
             Err(Error::refused(format!("providers.{provider} cannot express {what}")).hint(hint))
         };
+        if needs.inline_images && !self.inline_images {
+            return refused(
+                "images inside of the HTML (cid:)",
+                "put them on a web server and refer to them by https, or use another provider",
+            );
+        }
         if needs.attachments && !self.attachments {
             return refused(
                 "attachments",
@@ -142,6 +151,7 @@ mod tests {
             envelope_sender: false,
             ..Capabilities::mime()
         };
+        let no_images = Capabilities { inline_images: false, ..Capabilities::mime() };
         let one_reply_to = Capabilities { several_reply_to: false, ..Capabilities::mime() };
         let no_headers = Capabilities { custom_headers: false, ..Capabilities::mime() };
         let header = |name: &str| Needs { headers: vec![name.into()], ..Needs::default() };
@@ -150,6 +160,7 @@ mod tests {
             (&bare, Needs { is_marketing: true, ..Needs::default() }, "unsubscribe headers"),
             (&bare, Needs { envelope_sender: true, ..Needs::default() }, "envelope sender"),
             (&bare, header("X-SG-ID"), "header X-SG-ID"),
+            (&no_images, Needs { inline_images: true, ..Needs::default() }, "cid:"),
             (&one_reply_to, Needs { several_reply_to: true, ..Needs::default() }, "reply_to"),
             (&bare, Needs { unsubscribe_mailto: true, ..Needs::default() }, "unsubscribe_mailto"),
             (&no_headers, header("Feedback-ID"), "header Feedback-ID"),

@@ -76,6 +76,7 @@ const RESERVED: [&str; 13] = [
 const SANDBOX: &str = "delivered@messagebird.dev";
 const CAPABILITIES: Capabilities = Capabilities {
     attachments: false,
+    inline_images: false,
     unsubscribe_headers: UnsubscribeHeaders::Provider,
     refused_headers: &RESERVED,
     request_rate: http::request_rate(5, Duration::from_secs(60)),

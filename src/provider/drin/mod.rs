@@ -41,7 +41,9 @@ const LIMITS: Limits = Limits {
     bytes: 20_000_000,
     idempotency_window: Some(Duration::from_secs(24 * 3_600)),
 };
-const CAPABILITIES: Capabilities = http::capabilities(&LIMITS);
+/// No field is documented for what an image is called in the HTML.
+const CAPABILITIES: Capabilities =
+    Capabilities { inline_images: false, ..http::capabilities(&LIMITS) };
 
 /// Drin's row in the table of providers.
 pub(super) const SPEC: ProviderSpec = ProviderSpec {

@@ -45,6 +45,7 @@ const LIMITS: Limits = Limits { recipients: 500, bytes: 10_000_000, idempotency_
 const CAPABILITIES: Capabilities = Capabilities {
     unsubscribe_headers: UnsubscribeHeaders::None,
     custom_headers: false,
+    inline_images: false,
     several_reply_to: false,
     ..http::capabilities(&LIMITS)
 };

@@ -124,6 +124,7 @@ fn an_address_stands_once_in_a_request() {
             name: "a.txt".into(),
             content_type: "text/plain".into(),
             data: "eA==".into(),
+            cid: None,
         }]),
     });
     let jobs = ["ann@x.example", "Ann@x.example"]

@@ -45,7 +45,7 @@ const LIMITS: Limits = Limits {
     idempotency_window: Some(Duration::from_secs(24 * 3_600)),
 };
 const CAPABILITIES: Capabilities =
-    Capabilities { attachments: false, ..http::capabilities(&LIMITS) };
+    Capabilities { attachments: false, inline_images: false, ..http::capabilities(&LIMITS) };
 /// How long a batch is polled, and the longest pause between two status requests.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const POLL: Duration = Duration::from_secs(5);

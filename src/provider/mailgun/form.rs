@@ -30,9 +30,14 @@ impl Form {
         });
     }
 
-    /// Appends a file; `None` if its data is not base64.
-    pub(super) fn file(&mut self, name: &str, file: &Attachment) -> Option<()> {
-        let names = format!("name=\"{}\"; filename=\"{}\"", escaped(name), escaped(&file.name));
+    /// Appends a file; `None` if its data is not base64. The HTML refers to an inline one by its
+    /// file's name.
+    pub(super) fn file(&mut self, file: &Attachment) -> Option<()> {
+        let (name, called) = match &file.cid {
+            Some(cid) => ("inline", cid),
+            None => ("attachment", &file.name),
+        };
+        let names = format!("name=\"{name}\"; filename=\"{}\"", escaped(called));
         self.part(&names, Some(&file.content_type), |body| {
             BASE64_STANDARD.decode(&file.data).ok().map(|data| body.extend_from_slice(&data))
         })

@@ -223,8 +223,9 @@ impl Api for Mailgun {
             .map(|(job, variables)| (job.to.as_str().to_owned(), Value::Object(variables)));
         form.field("recipient-variables", &Value::Object(variables.collect()).to_string());
         for file in first.attachments.iter() {
-            form.file("attachment", file)
-                .ok_or_else(|| inexpressible(Reason::Render, "an attachment cannot be decoded"))?;
+            form.file(file).ok_or_else(|| {
+                inexpressible(Reason::Render, "an attachment cannot be decoded")
+            })?;
         }
         let (content_type, body) = form.end();
         Ok(Request::post(self.path.as_str(), "multipart/form-data", body)

@@ -157,6 +157,7 @@ fn who_cannot_go_together_goes_alone() {
             name: file.into(),
             content_type: "text/plain".into(),
             data: "SGk=".into(),
+            cid: None,
         }]);
         job
     };

@@ -160,11 +160,18 @@ struct File<'a> {
     name: &'a str,
     content: &'a str,
     content_type: &'a str,
+    #[serde(rename = "ContentID", skip_serializing_if = "Option::is_none")]
+    content_id: Option<String>,
 }
 
 impl<'a> From<&'a Attachment> for File<'a> {
     fn from(file: &'a Attachment) -> Self {
-        Self { name: &file.name, content: &file.data, content_type: &file.content_type }
+        Self {
+            name: &file.name,
+            content: &file.data,
+            content_type: &file.content_type,
+            content_id: file.cid.as_ref().map(|cid| format!("cid:{cid}")),
+        }
     }
 }
 

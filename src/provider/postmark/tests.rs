@@ -278,6 +278,7 @@ fn with_content(text: String, bytes: usize) -> Job {
         name: "a.txt".into(),
         content_type: "text/plain".into(),
         data: "A".repeat(bytes / 3 * 4),
+        cid: None,
     };
     let content = Content {
         from: Arc::new(Party { name: "Acme, Inc.".into(), address: "news@acme.example".into() }),

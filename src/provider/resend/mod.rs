@@ -43,6 +43,7 @@ const LIMITS: Limits = Limits {
 };
 const CAPABILITIES: Capabilities = Capabilities {
     attachments: false,
+    inline_images: false,
     request_rate: http::request_rate(5, Duration::from_secs(1)),
     ..http::capabilities(&LIMITS)
 };

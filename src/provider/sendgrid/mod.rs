@@ -185,6 +185,8 @@ struct File<'a> {
     filename: &'a str,
     r#type: &'a str,
     disposition: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_id: Option<&'a str>,
 }
 
 impl<'a> From<&'a Attachment> for File<'a> {
@@ -193,7 +195,8 @@ impl<'a> From<&'a Attachment> for File<'a> {
             content: &file.data,
             filename: &file.name,
             r#type: &file.content_type,
-            disposition: "attachment",
+            disposition: if file.cid.is_some() { "inline" } else { "attachment" },
+            content_id: file.cid.as_deref(),
         }
     }
 }

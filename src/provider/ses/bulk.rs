@@ -58,6 +58,7 @@ const MAX_HEADER: usize = 996;
 const MAX_TAG: usize = 256;
 const MAX_FILE_NAME: usize = 255;
 const MAX_FILE_TYPE: usize = 78;
+const MAX_FILE_ID: usize = 78;
 /// The start of a variable.
 const OPEN: &str = "{{";
 
@@ -105,6 +106,8 @@ struct File<'a> {
     raw_content: &'a str,
     content_type: &'a str,
     content_disposition: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_id: Option<&'a str>,
     content_transfer_encoding: &'static str,
 }
 
@@ -114,7 +117,8 @@ impl<'a> From<&'a Attachment> for File<'a> {
             file_name: &file.name,
             raw_content: &file.data,
             content_type: &file.content_type,
-            content_disposition: "ATTACHMENT",
+            content_disposition: if file.cid.is_some() { "INLINE" } else { "ATTACHMENT" },
+            content_id: file.cid.as_deref(),
             content_transfer_encoding: "BASE64",
         }
     }
@@ -280,6 +284,7 @@ fn goes_in_bulk(job: &Job) -> bool {
         (1..=MAX_FILE_NAME).contains(&file.name.len())
             && file.name.is_ascii()
             && (1..=MAX_FILE_TYPE).contains(&file.content_type.len())
+            && file.cid.as_ref().is_none_or(|cid| cid.len() <= MAX_FILE_ID)
     };
     // SES requires a subject and a body in a template.
     let has_parts =

@@ -168,6 +168,7 @@ fn what_a_bulk_request_cannot_carry_goes_whole_and_by_itself() {
         name: name.into(),
         content_type: "text/plain".into(),
         data: "eA==".into(),
+        cid: None,
     };
     let mut odd = vec![
         with(|content| content.headers = (0..16).map(|n| (format!("X-{n}"), "x".into())).collect()),
