@@ -101,6 +101,9 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     context.note_all(&survey.with_another());
     context.note_all(survey.trimmed_note().as_slice());
     context.note_all(&message.lint());
+    let through = context.settings.chosen(args.target.provider.as_deref())?;
+    let through = through.providers.iter().copied();
+    context.note_all(&providers::requests_notes(&context.settings, through, &survey)?);
     let written: Vec<String> =
         written.iter().map(|path| context.settings.workspace.shown(path)).collect();
     survey.judge(&judgement(&args.list.screening), Some(&written.join(", ")))?;

@@ -146,6 +146,11 @@ fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
         }
     };
     say(!capabilities.attachments, "attachments");
+    say(
+        capabilities.attachments && !capabilities.inline_images,
+        "images inside of the HTML (cid:)",
+    );
+    say(!capabilities.several_reply_to, "more than one mailbox in reply_to");
     say(!capabilities.custom_headers, "custom headers");
     say(!capabilities.envelope_sender, "a custom envelope sender");
     say(capabilities.unsubscribe_headers == UnsubscribeHeaders::None, "marketing mail");

@@ -136,7 +136,13 @@ pub(super) const MESSAGE: &[Key] = &[
         "attachments",
         "[\"terms.pdf\"]",
         "",
-        "Files to attach to every message: paths, or tables with `path`, `name`, `content_type` and `cid`. A path is relative to the file in which it is written. A file with a `cid` is an image that the HTML shows by `cid:`.",
+        "Files to attach to every message: paths, or tables with `path`, `name`, `content_type` and `cid`. A path is relative to the file in which it is written. A file with a `cid` is an image that the HTML shows by `cid:`. With a value in its path, `invoices/{{ id }}.pdf`, each row has a file of its own below `attach_dir`; `name` may be a template too.",
+    ),
+    key(
+        "attach_dir",
+        "\"invoices\"",
+        "",
+        "The directory of the files that a template in `attachments` names. Nothing outside of it is opened and no symbolic link below it is followed. A row whose path renders to nothing has no such attachment; one whose file is missing, empty or too large is `invalid`.",
     ),
 ];
 

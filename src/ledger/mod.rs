@@ -60,7 +60,7 @@ pub use opening::open;
 pub(crate) use opening::{exists, open_after_loss, open_copy, open_existing};
 pub(crate) use overlap::{OtherCampaign, Overlap, OverlapQuery};
 pub(crate) use pauses::{NewPause, Pause, PauseScope, UnderWay};
-pub(crate) use rows::{Decision, LedgerRow, PlannedRow, Standing};
+pub(crate) use rows::{Decision, LedgerRow, PlannedRow, Standing, fitting};
 pub(crate) use run::RunId;
 pub(crate) use run::{ExitReason, Run, RunHead, RunState};
 pub(crate) use seal::APART_SANDBOX;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::RunId;
 use crate::model::outcome::{Cohort, Outcome, Reason, Tally};
+use crate::model::planned_file;
 use crate::provider::RowNumber;
 
 /// A row as the planner writes it.
@@ -23,6 +24,8 @@ pub struct PlannedRow {
     pub key: String,
     /// The list's columns, encoded by `Fields::encode`.
     pub fields: String,
+    /// The files that go with it, as `planned_file::encode` writes them.
+    pub files: Option<String>,
     /// `None` for a row to be sent.
     pub outcome: Option<(Outcome, Reason, String)>,
     /// A keyed hash that orders the canary's draw. It is the same after a restart.
@@ -43,6 +46,8 @@ pub struct LedgerRow {
     pub domain: String,
     pub key: String,
     pub fields: String,
+    /// The files that go with it, as they were planned.
+    pub files: Option<String>,
     pub cohort: Cohort,
     pub outcome: Option<Outcome>,
     pub reason: Option<Reason>,
@@ -60,6 +65,21 @@ pub struct LedgerRow {
     pub carried_from: Option<RunId>,
     /// Whether the row waits for a retry. Such a row is claimed when it is due, out of plan order.
     pub is_retry: bool,
+}
+
+/// Members of a claim hold about so many bytes of files, unless one holds more.
+const FILES_TOGETHER: u64 = 4 << 20;
+
+/// How many of these rows may be rendered together, one at least: the files of those that are are
+/// in memory.
+pub(crate) fn fitting(rows: &[LedgerRow]) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&LedgerRow| {
+        let files = planned_file::decode(row.files.as_deref()).unwrap_or_default();
+        bytes += files.iter().map(|file| file.size).sum::<u64>();
+        bytes <= FILES_TOGETHER
+    };
+    rows.iter().take_while(fits).count().max(1)
 }
 
 /// The totals of a run's rows.

@@ -12,13 +12,15 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
+use super::header;
 use super::keys::AttachmentKey;
-use super::{header, images};
 
 /// The type of an attached message.
 const MESSAGE: &str = "message/rfc822";
 /// The type of anything.
 const BYTES: &str = "application/octet-stream";
+/// The most bytes of a Content-ID, which must fit on a line.
+const LONGEST_CID: usize = 200;
 /// RFC 5322 section 2.1.1: the most bytes of a line without its line end.
 const LONGEST_LINE: usize = 998;
 
@@ -52,16 +54,11 @@ impl Attachment {
         })?;
         let own_name = key.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = key.name.clone().or(own_name).unwrap_or_default();
-        let name = header::sanitise(&name).replace(['/', '\\'], "_");
-        if name.is_empty() {
+        let Some(name) = clean_name(&name) else {
             return Err(Error::usage(format!("attachment {}: the name is empty", path.shown())));
-        }
-        let guessed = || match guess(&name) {
-            MESSAGE if whole_message(&data).is_err() => BYTES,
-            guessed => guessed,
         };
-        let content_type = key.content_type.clone().unwrap_or_else(|| guessed().to_owned());
-        if key.cid.as_deref().is_some_and(|cid| !images::is_id(cid)) {
+        let content_type = type_of(&name, key.content_type.as_deref(), &data);
+        if key.cid.as_deref().is_some_and(|cid| !is_cid(cid)) {
             return Err(bad_cid(&path.shown()));
         }
         let cid = key.cid.clone();
@@ -113,6 +110,27 @@ impl Attachment {
     }
 }
 
+/// The name of a file as it stands in a mail; `None` where nothing is left of it.
+pub(super) fn clean_name(name: &str) -> Option<String> {
+    let name = header::sanitise(name).replace(['/', '\\'], "_");
+    (!name.is_empty()).then_some(name)
+}
+
+/// The type of a file: the one that is given, else what its name and its bytes say.
+pub(super) fn type_of(name: &str, given: Option<&str>, data: &[u8]) -> String {
+    let guessed = || match guess(name) {
+        MESSAGE if whole_message(data).is_err() => BYTES,
+        guessed => guessed,
+    };
+    given.unwrap_or_else(guessed).to_owned()
+}
+
+/// Whether a text can be a Content-ID that needs no quotes, in a header or in HTML.
+pub(super) fn is_cid(text: &str) -> bool {
+    (1..=LONGEST_CID).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$*+-./=@^_~".contains(&b))
+}
+
 /// The refusal of a Content-ID.
 pub(super) fn bad_cid(shown: &str) -> Error {
     Error::usage(format!("attachment {shown}: `cid` has a character that a Content-ID cannot have"))
@@ -137,7 +155,7 @@ fn whole_message(data: &[u8]) -> Result<Body, String> {
     Ok(Body::dangerous_pre_encoded(out, ContentTransferEncoding::SevenBit))
 }
 
-fn guess(name: &str) -> &'static str {
+pub(super) fn guess(name: &str) -> &'static str {
     let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
     match suffix.as_deref().unwrap_or_default() {
         "pdf" => "application/pdf",

@@ -76,7 +76,18 @@ impl Filled<'_> {
             text: self.body.text(),
             html: self.body.html(),
             headers: headers.collect(),
-            attachments: Arc::clone(&shared.attachments),
+            attachments: match self.files.0.as_slice() {
+                [] => Arc::clone(&shared.attachments),
+                own => {
+                    let own = own.iter().map(|file| Attachment {
+                        name: file.name.clone(),
+                        content_type: file.content_type.clone(),
+                        data: file.data.as_ref().to_owned(),
+                        cid: file.cid.clone(),
+                    });
+                    shared.attachments.iter().cloned().chain(own).collect()
+                }
+            },
         }
     }
 }
@@ -90,8 +101,9 @@ impl Message {
         ];
         Needs {
             is_marketing: self.frozen.kind == Kind::Marketing,
-            attachments: !self.frozen.attachments.is_empty(),
-            inline_images: self.frozen.attachments.iter().any(|file| file.cid.is_some()),
+            attachments: !self.frozen.attachments.is_empty() || self.has_row_files(),
+            inline_images: self.frozen.attachments.iter().any(|file| file.cid.is_some())
+                || self.frozen.row_files.iter().any(|file| file.cid.is_some()),
             headers: keys
                 .into_iter()
                 .filter(|(_, is_set)| *is_set)

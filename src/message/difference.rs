@@ -2,6 +2,7 @@
 
 use super::Message;
 use super::frozen::Frozen;
+use super::row_files::RowFile;
 
 /// The most characters of a text that are shown.
 const SHOWN: usize = 60;
@@ -62,6 +63,16 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
     }
     found.extend(bodies(was, is));
     found.extend(attachments(was, is));
+    let row_files = |frozen: &Frozen| {
+        let file = |file: &RowFile| {
+            let name = file.name.as_ref().map(|name| name.text.clone());
+            (file.path.text.clone(), name, file.content_type.clone(), file.cid.clone())
+        };
+        frozen.row_files.iter().map(file).collect::<Vec<_>>()
+    };
+    if row_files(was) != row_files(is) {
+        found.push("the attachments of the rows' own are others".to_owned());
+    }
     if found.is_empty() {
         found.push("its headers or attachments are in another order".to_owned());
     }

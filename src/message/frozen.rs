@@ -10,6 +10,7 @@ use crate::model::outcome::Kind;
 use super::attachment::Attachment;
 use super::body::Body;
 use super::mailboxes::ReplyTo;
+use super::row_files::RowFile;
 use super::template::Source;
 
 /// The version of the frozen form; an older one must stay readable.
@@ -41,10 +42,16 @@ pub(super) struct Frozen {
     pub(super) feedback_id: Option<Source>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) preheader: Option<Source>,
+    /// The attachments of each row, and the directory that they lie below.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) row_files: Vec<RowFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) attach_dir: Option<String>,
 }
 
 impl Frozen {
-    /// SHA-256, in hex, of everything that shapes the mail; where its templates stand does not.
+    /// SHA-256, in hex, of everything that shapes the mail; where its templates and files stand does
+    /// not.
     pub(super) fn fingerprint(&self) -> String {
         let mut hash = Hash(digest::Context::new(&digest::SHA256));
         hash.text("message 1");
@@ -77,6 +84,13 @@ impl Frozen {
                 hash.count(place);
                 hash.text(cid);
             }
+        }
+        for file in &self.row_files {
+            hash.text("row file");
+            hash.text(&file.path.text);
+            hash.optional(file.name.as_ref().map(|name| name.text.as_str()));
+            hash.optional(file.content_type.as_deref());
+            hash.optional(file.cid.as_deref());
         }
         // What a message may have since version 2 goes in where it is there, by its name.
         let text = |source: &Option<Source>| source.as_ref().map(|source| source.text.clone());

@@ -6,18 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
-use super::attachment::Attachment;
+use super::attachment::{self, Attachment};
 use super::keys::AttachmentKey;
 use super::template::Source;
-
-/// The most bytes of an identifier: a header's line holds it.
-const LONGEST: usize = 200;
-
-/// Whether a text can be a Content-ID: what stands in it needs no quotes, in a header or in HTML.
-pub(super) fn is_id(text: &str) -> bool {
-    (1..=LONGEST).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$*+-./=@^_~".contains(&b))
-}
 
 /// What a body refers to by `cid:`, in order and each once: in an attribute, in `url(…)` of CSS, and
 /// in an image of Markdown. A tag of the template is part of it.
@@ -47,7 +38,8 @@ pub(super) fn references(body: &str) -> Vec<&str> {
 
 /// The file beside the message that an identifier names; `None` where it cannot be the name of one.
 pub(super) fn beside(directory: &Path, id: &str) -> Option<PathBuf> {
-    (is_id(id) && !id.contains('/') && id != "." && id != "..").then(|| directory.join(id))
+    (attachment::is_cid(id) && !id.contains('/') && id != "." && id != "..")
+        .then(|| directory.join(id))
 }
 
 /// Adds the files beside the message that its bodies refer to and that no attachment is. `directory`

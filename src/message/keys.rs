@@ -33,7 +33,7 @@ pub struct MessageKeys {
     pub html: Option<String>,
     /// A text body instead of a file, or beside `html`.
     pub text: Option<String>,
-    /// Files that go with every message; relative paths are relative to the file that names them.
+    /// Files that go with every message, and templates of files of each row; relative paths are relative to the file that names them.
     pub attachments: Option<Vec<AttachmentKey>>,
     /// A template of the address to which a recipient writes who unsubscribes.
     pub unsubscribe_mailto: Option<String>,
@@ -41,6 +41,8 @@ pub struct MessageKeys {
     pub list_id: Option<String>,
     /// A template of what Gmail groups complaints by.
     pub feedback_id: Option<String>,
+    /// The directory of the files that a template of `attachments` names.
+    pub attach_dir: Option<PathBuf>,
     /// A template of what mail programs show beside the subject.
     pub preheader: Option<String>,
 }
@@ -60,6 +62,7 @@ pub(super) const FRONT_MATTER: &[&str] = &[
     "list_id",
     "feedback_id",
     "preheader",
+    "attach_dir",
 ];
 
 impl MessageKeys {
@@ -81,6 +84,7 @@ impl MessageKeys {
             unsubscribe_mailto: self.unsubscribe_mailto.or(lower.unsubscribe_mailto),
             list_id: self.list_id.or(lower.list_id),
             feedback_id: self.feedback_id.or(lower.feedback_id),
+            attach_dir: self.attach_dir.or(lower.attach_dir),
             preheader: self.preheader.or(lower.preheader),
         }
     }
@@ -136,6 +140,14 @@ pub struct AttachmentKey {
     pub content_type: Option<String>,
     /// What the HTML calls it by `cid:`, where it is shown there and not attached.
     pub cid: Option<String>,
+}
+
+impl AttachmentKey {
+    /// Whether each row has a file of its own: whether the path or the name is a template.
+    pub(crate) fn is_template(&self) -> bool {
+        let has_tags = |text: &str| ["{{", "{%", "{#"].iter().any(|tag| text.contains(tag));
+        self.path.to_str().is_some_and(has_tags) || self.name.as_deref().is_some_and(has_tags)
+    }
 }
 
 #[derive(Deserialize)]

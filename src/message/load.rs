@@ -7,14 +7,15 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
-use super::attachment::Attachment;
+use super::attachment::{self, Attachment};
 use super::body::{Body, Format};
 use super::file::{self, MessageFile};
 use super::frozen::{Frozen, VERSION};
 use super::header::{self, NameError};
-use super::keys::MessageKeys;
+use super::keys::{AttachmentKey, MessageKeys};
 use super::mailbox::Mailbox;
 use super::mailboxes::{self, ReplyTo};
+use super::row_files::RowFile;
 use super::source::MessageSource;
 use super::template::Source;
 use super::{images, link, listed};
@@ -24,7 +25,8 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     let file = source.file.as_deref().map(file::read).transpose()?;
     let places = Places::new(source, file.as_ref());
     let front = file.as_ref().map(|file| file.keys.clone()).unwrap_or_default();
-    let mut attachments = attachments(source, &front)?;
+    let Attachments { shared: mut attachments, row_files, directory: attach_dir } =
+        attachments(source, &front, &places)?;
     let keys = source.flags.clone().over(front).over(source.inline.clone());
 
     let from = places.mailbox(
@@ -74,9 +76,10 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     let body = body(file, &keys, &places)?;
     let bodies: Vec<&Source> = body.templates().map(|(_, source)| source).collect();
     let directory = source.file.as_deref().and_then(Path::parent);
-    let has_cid = attachments.iter().any(|file| file.cid.is_some());
+    let row_ids: Vec<&str> = row_files.iter().filter_map(|file| file.cid.as_deref()).collect();
+    let has_cid = !row_ids.is_empty() || attachments.iter().any(|file| file.cid.is_some());
     if body.has_html() {
-        odd.extend(images::add(&mut attachments, &bodies, &[], directory)?);
+        odd.extend(images::add(&mut attachments, &bodies, &row_ids, directory)?);
     } else if has_cid {
         return Err(Error::usage(format!(
             "{}: an attachment has a cid, and the message no HTML to show it in",
@@ -111,6 +114,8 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
             .filter(|_| body.has_html())
             .map(|text| places.source("preheader", text)),
         body,
+        row_files,
+        attach_dir,
         attachments,
     };
     Ok((frozen, odd))
@@ -121,16 +126,89 @@ fn name(source: &MessageSource) -> String {
     stem.map_or_else(|| "inline".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn attachments(source: &MessageSource, front: &MessageKeys) -> Result<Vec<Attachment>> {
-    let directory = source.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+/// The attachments of all rows, and those of each.
+struct Attachments {
+    shared: Vec<Attachment>,
+    row_files: Vec<RowFile>,
+    directory: Option<String>,
+}
+
+fn attachments(
+    source: &MessageSource,
+    front: &MessageKeys,
+    places: &Places<'_>,
+) -> Result<Attachments> {
+    let beside = source.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     let (keys, directory) =
         match (&source.flags.attachments, &front.attachments, &source.inline.attachments) {
-            (Some(keys), _, _) => (keys, Path::new("")),
-            (None, Some(keys), _) => (keys, directory),
-            (None, None, Some(keys)) => (keys, Path::new("")),
-            (None, None, None) => return Ok(Vec::new()),
+            (Some(keys), _, _) => (keys.as_slice(), Path::new("")),
+            (None, Some(keys), _) => (keys.as_slice(), beside),
+            (None, None, Some(keys)) => (keys.as_slice(), Path::new("")),
+            (None, None, None) => (&[][..], Path::new("")),
         };
-    keys.iter().map(|key| Attachment::load(key, directory)).collect()
+    let of_rows = keys.iter().zip(1..).filter(|(key, _)| key.is_template());
+    let row_files = of_rows.map(|(key, number)| row_file(key, number, places));
+    let row_files = row_files.collect::<Result<Vec<_>>>()?;
+    let shared = keys.iter().filter(|key| !key.is_template());
+    let shared = shared.map(|key| Attachment::load(key, directory)).collect::<Result<Vec<_>>>()?;
+    let attach_dir = match (&front.attach_dir, &source.inline.attach_dir) {
+        (Some(path), _) => Some(beside.join(path)),
+        (None, path) => path.clone(),
+    };
+    let directory = match attach_dir {
+        _ if row_files.is_empty() => None,
+        Some(path) => Some(attach_dir_of(&path, places)?),
+        None => {
+            return Err(Error::usage(format!(
+                "{}: a path with a value in it needs a directory that it stays in",
+                places.at("attachments")
+            ))
+            .hint("write attach_dir = \"invoices\" beside it; the paths are then below that directory"));
+        }
+    };
+    Ok(Attachments { shared, row_files, directory })
+}
+
+/// The directory of the rows' files, without links.
+fn attach_dir_of(path: &Path, places: &Places<'_>) -> Result<String> {
+    let refused = |what: &str| {
+        Error::refused(format!("{}: {}: {what}", places.at("attach_dir"), path.shown())).hint(
+            "name the directory that holds the files; it is relative to the file that names it",
+        )
+    };
+    let whole = path.canonicalize().map_err(|why| refused(&why.to_string()))?;
+    if !whole.is_dir() {
+        return Err(refused("it is no directory"));
+    }
+    whole.into_os_string().into_string().map_err(|_| refused("its path is not UTF-8"))
+}
+
+fn row_file(key: &AttachmentKey, number: usize, places: &Places<'_>) -> Result<RowFile> {
+    let shown = key.path.shown();
+    let path = key
+        .path
+        .to_str()
+        .ok_or_else(|| Error::usage(format!("{}: {shown}: not UTF-8", places.at("attachments"))))?;
+    if key.cid.as_deref().is_some_and(|cid| !attachment::is_cid(cid)) {
+        return Err(attachment::bad_cid(&shown));
+    }
+    let content_type = key.content_type.clone();
+    // What is wrong with the type is wrong for every row.
+    let any = Attachment {
+        name: "x".to_owned(),
+        content_type: content_type.clone().unwrap_or_else(|| "text/plain".to_owned()),
+        data: String::new(),
+        cid: None,
+    };
+    any.part().map_err(|why| Error::usage(format!("attachment {shown}: {why}")))?;
+    let source = |text: &str| places.source("attachments", text);
+    Ok(RowFile {
+        number,
+        path: source(path),
+        name: key.name.as_deref().map(source),
+        content_type,
+        cid: key.cid.clone(),
+    })
 }
 
 fn body(file: Option<MessageFile>, keys: &MessageKeys, places: &Places<'_>) -> Result<Body> {

@@ -14,6 +14,7 @@ use crate::model::outcome::Kind;
 use crate::model::recipient::Fields;
 
 mod attachment;
+mod beneath;
 mod body;
 mod content;
 mod derived;
@@ -42,6 +43,7 @@ mod prepared;
 mod recorder;
 mod reserved;
 mod row;
+mod row_files;
 mod source;
 mod template;
 mod variants;
@@ -51,6 +53,7 @@ pub use ident::{Ident, is_token, token_of};
 pub use keys::MessageKeys;
 pub use link::Links;
 pub(crate) use mailbox::bracketed_address;
+pub(crate) use row_files::Trouble;
 pub use source::MessageSource;
 pub(crate) use template::RenderError;
 
@@ -59,6 +62,7 @@ use frozen::{Frozen, VERSION};
 use mailbox::Mailbox;
 use mailboxes::ReplyTo;
 use row::Row;
+use row_files::{Attached, RowFiles};
 use template::{Source, Templates};
 
 const SUBJECT: &str = "subject";
@@ -88,6 +92,7 @@ pub struct Message {
     /// The attachments, encoded, and those that the HTML shows.
     attachments: Vec<Vec<u8>>,
     inline: Vec<Vec<u8>>,
+    row_files: RowFiles,
     /// The body's templates.
     printers: Vec<Printer>,
     /// What is the same in every recipient's content, made when content is first asked for.
@@ -178,6 +183,7 @@ impl Message {
             templates.add(PREHEADER, source)?;
         }
         let reply_to = reply_to(&mut templates, &frozen)?;
+        let row_files = RowFiles::compile(&frozen, &mut templates)?;
         let mut headers = Vec::with_capacity(frozen.headers.len());
         for (name, source) in &frozen.headers {
             let template = format!("header {name}");
@@ -199,6 +205,7 @@ impl Message {
             printers: frozen.body.printers(frozen.preheader.is_some()),
             attachments,
             inline,
+            row_files,
             shared: OnceLock::new(),
             templates,
             headers,
@@ -328,6 +335,7 @@ impl Message {
             to_name,
             headers,
             body,
+            files: Attached::default(),
         })
     }
 
@@ -339,7 +347,7 @@ impl Message {
         to: &Address,
         ident: &Ident<'_>,
     ) -> Result<Rendered, RenderError> {
-        let filled = self.fill(index, fields, ident)?;
+        let filled = self.fill(index, fields, ident)?.with(self.attach_now(index, fields)?);
         let mut bytes = Vec::new();
         filled.encode(to, ident, &mut bytes);
         Ok(Rendered {
@@ -459,14 +467,24 @@ pub(crate) struct Filled<'m> {
     /// The custom headers, as they were rendered.
     headers: Vec<(&'m str, String)>,
     body: Printed,
+    /// The files of the row's own.
+    files: Attached,
 }
 
 impl Filled<'_> {
+    /// The same with the row's files.
+    pub(crate) fn with(self, files: Attached) -> Self {
+        Self { files, ..self }
+    }
+
     /// Writes the whole message: CRLF line ends, not dot-stuffed.
     pub(crate) fn encode(&self, to: &Address, ident: &Ident<'_>, out: &mut Vec<u8>) {
         let (head, message) = (self.head(to, ident), self.message);
         out.clear();
-        let files = mime::Files { inline: &message.inline, attached: &message.attachments };
+        let files = mime::Files {
+            inline: mime::parts(&message.inline, &self.files, true),
+            attached: mime::parts(&message.attachments, &self.files, false),
+        };
         mime::assemble(out, &head, &self.body, &files, &self.message_id);
     }
 

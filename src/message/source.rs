@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keys::MessageKeys;
+use super::keys::{AttachmentKey, MessageKeys};
 use super::{file, images};
 
 /// Where a message comes from. Flags (and the environment) win over the file's front matter, which
@@ -29,8 +29,13 @@ impl MessageSource {
             shown.filter_map(|id| images::beside(directory, id)).filter(|path| path.exists()),
         );
         let front = read.as_ref().and_then(|file| file.keys.attachments.as_ref());
-        files.extend(front.into_iter().flatten().map(|key| directory.join(&key.path)));
-        files.extend(self.inline.attachments.iter().flatten().map(|key| key.path.clone()));
+        let is_one = |key: &&AttachmentKey| !key.is_template();
+        files.extend(
+            front.into_iter().flatten().filter(is_one).map(|key| directory.join(&key.path)),
+        );
+        files.extend(
+            self.inline.attachments.iter().flatten().filter(is_one).map(|key| key.path.clone()),
+        );
         files
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod figures;
 pub(crate) mod literal;
 pub(crate) mod outcome;
 pub(crate) mod pause;
+pub(crate) mod planned_file;
 pub(crate) mod recipient;
 pub(crate) mod shown;
 pub(crate) mod verdict;

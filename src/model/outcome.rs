@@ -118,7 +118,10 @@ words! {
 impl Outcome {
     /// The outcome of a recipient that the last screening removes for this reason.
     pub fn of_screening(reason: Reason) -> Self {
-        if reason == Reason::BadAddress { Self::Invalid } else { Self::Suppressed }
+        match reason {
+            Reason::BadAddress | Reason::Render => Self::Invalid,
+            _ => Self::Suppressed,
+        }
     }
 }
 

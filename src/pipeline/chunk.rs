@@ -240,7 +240,7 @@ struct Drafted {
 const BEFORE_WIRE: usize = 8;
 
 /// Screens and renders a chunk. Planning has rendered every row once, so an error here is a defect
-/// in mailbatch and stops the run.
+/// in mailbatch and stops the run. A row whose files have changed since becomes `invalid`.
 fn draft(
     parts: &Parts,
     configured: &ConfiguredProvider,
@@ -274,7 +274,15 @@ fn draft(
             taken_out.insert(row.row);
             continue;
         }
-        let mut job = renderer.job(row, &to, claimed_at, provider, buffers.take())?;
+        let mut job = match renderer.job(row, &to, claimed_at, provider, buffers.take())? {
+            Ok(job) => job,
+            // Its files are not those that it was planned with.
+            Err(why) => {
+                suppressed.push((row.row, Reason::Render, why));
+                taken_out.insert(row.row);
+                continue;
+            }
+        };
         if let Some(redirect) = &parts.redirect {
             recipients.insert(row.row, to);
             job.to = redirect.clone();

@@ -136,6 +136,11 @@ impl DomainQueues {
         queue.ahead.drain(..most.min(queue.ahead.len())).collect()
     }
 
+    /// Returns rows that `take_ahead` removed, so that they come first again.
+    pub(crate) fn put_back(&mut self, index: usize, rows: Vec<LedgerRow>) {
+        rows.into_iter().rev().for_each(|row| self.queues[index].ahead.push_front(row));
+    }
+
     /// The queues that may send a chunk now, in rotating order. The queue of a domain sends one
     /// chunk at a time. A held queue with a rate is included for its retries; the retries of held
     /// queues without a rate are read together elsewhere.

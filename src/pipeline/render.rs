@@ -9,10 +9,10 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::{digest, hmac};
 
-use crate::content::{Content, is_unsubscribe_header};
+use crate::content::{Attachment, Content, is_unsubscribe_header};
 use crate::input::context::ColumnIndex;
 use crate::ledger::{LedgerRow, Run};
-use crate::message::{Ident, Message};
+use crate::message::{Ident, Message, Trouble};
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::recipient::Fields;
@@ -32,6 +32,7 @@ pub(super) struct Renderer<'a> {
 impl Renderer<'_> {
     /// Renders a row for a provider and signs it, reusing the buffer `room` if the message has a
     /// MIME form. Planning has rendered the row once, so an error here is a defect in mailbatch.
+    /// The inner error is about a row whose files have changed since.
     pub(super) fn job(
         &self,
         row: &LedgerRow,
@@ -39,7 +40,7 @@ impl Renderer<'_> {
         claimed_at: Timestamp,
         provider: &dyn Provider,
         room: Vec<u8>,
-    ) -> Result<Job> {
+    ) -> Result<Result<Job, String>> {
         let can = provider.capabilities();
         let at_row = |what: String| Error::internal(format!("row {}: {what}", row.row));
         let fields = Fields::decode(&row.fields).map_err(|e| at_row(e.to_string()))?;
@@ -55,8 +56,16 @@ impl Renderer<'_> {
             secret: self.secret,
             date: claimed_at,
         };
-        let filled =
-            self.message.fill(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
+        let files = match self.message.attach(index, &fields, row.files.as_deref()) {
+            Ok(files) => files,
+            Err(Trouble::Row(why)) => return Ok(Err(why.to_string())),
+            Err(Trouble::Ours(why)) => return Err(at_row(why.to_string())),
+        };
+        let filled = self
+            .message
+            .fill(index, &fields, &ident)
+            .map_err(|e| at_row(e.to_string()))?
+            .with(files);
         let mut message = Vec::new();
         if can.form != Form::Parts {
             message = room;
@@ -73,7 +82,7 @@ impl Renderer<'_> {
             Arc::new(content)
         });
         let message_id = filled.message_id;
-        Ok(Job {
+        Ok(Ok(Job {
             id: row.row,
             to: to.clone(),
             envelope_sender: Some(self.message.envelope_sender_of(&message_id)),
@@ -82,7 +91,7 @@ impl Renderer<'_> {
             message,
             content,
             message_id,
-        })
+        }))
     }
 }
 
@@ -105,13 +114,14 @@ pub(super) fn idempotency_key(
     add(&mut hash, 0_u32.to_be_bytes());
     add(&mut hash, claimed_at.as_microsecond().to_be_bytes());
     if configured.provider.capabilities().idempotency_window.is_some() {
-        // From and the attachments are covered by the message's fingerprint.
+        // From is covered by the message's fingerprint.
         add(&mut hash, env!("CARGO_PKG_VERSION"));
         add(&mut hash, &configured.shape);
         add(&mut hash, &run.head.message_fingerprint);
         jobs.iter()
             .filter_map(|job| job.content.as_deref())
             .for_each(|content| add_content(&mut hash, content));
+        add_files(&mut hash, jobs);
     }
     for job in jobs {
         add(&mut hash, &job.message_id);
@@ -139,6 +149,24 @@ fn add(hash: &mut digest::Context, part: impl AsRef<[u8]>) {
     let part = part.as_ref();
     hash.update(&(part.len() as u64).to_be_bytes());
     hash.update(part);
+}
+
+/// Files that members share are hashed once.
+fn add_files(hash: &mut digest::Context, jobs: &[Job]) {
+    let mut last: Option<&Arc<[Attachment]>> = None;
+    for files in
+        jobs.iter().filter_map(|job| job.content.as_ref()).map(|content| &content.attachments)
+    {
+        if last.is_some_and(|last| Arc::ptr_eq(last, files)) || files.is_empty() {
+            continue;
+        }
+        for file in files.iter() {
+            for part in [&file.name, &file.content_type, &file.data] {
+                add(hash, part);
+            }
+        }
+        last = Some(files);
+    }
 }
 
 fn add_content(hash: &mut digest::Context, content: &Content) {

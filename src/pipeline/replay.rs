@@ -84,7 +84,12 @@ pub(crate) async fn replay(
                 row.row
             ));
         }
-        let mut job = renderer.job(row, &to, batch.claimed_at, provider, Vec::new())?;
+        let mut job = match renderer.job(row, &to, batch.claimed_at, provider, Vec::new())? {
+            Ok(job) => job,
+            Err(why) => {
+                return refused(format!("row {}: {why}, and the batch can only go whole", row.row));
+            }
+        };
         if let Some(redirect) = &source.redirect {
             job.to = redirect.clone();
         }

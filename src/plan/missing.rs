@@ -7,6 +7,8 @@ use crate::input::nearest_name;
 /// The fix if the list has the column, but the row has no value in it.
 const FILL_IN: &str =
     "fill in the column, or give the message a default: {{ name | default('friend') }}";
+/// The fix for a file that a column names and that cannot be attached.
+const PUT_FILE: &str = "put the file in its place below attach_dir, or correct the column; a row without a path has no attachment";
 /// How many column names are listed.
 const SHOWN: usize = 20;
 
@@ -56,7 +58,10 @@ pub(crate) fn fix<'a>(what: &str, columns: impl IntoIterator<Item = &'a str>) ->
             all.push(column);
         }
     }
-    let Some(name) = undefined_in(what).map(column_of) else { return FILL_IN.to_owned() };
+    let Some(name) = undefined_in(what).map(column_of) else {
+        let is_file = what.starts_with("path of attachment");
+        return if is_file { PUT_FILE } else { FILL_IN }.to_owned();
+    };
     if all.is_empty() || all.iter().any(|column| *column == name || alias(column) == name) {
         return FILL_IN.to_owned();
     }

@@ -198,12 +198,14 @@ struct OnItsWay {
     defect: Option<String>,
     view: Arc<View>,
     /// The result of rendering it, if the reading thread has done that.
-    rendered: Option<Result<(), RenderError>>,
+    rendered: Option<Result<Option<String>, RenderError>>,
 }
 
 impl OnItsWay {
-    fn render(&self, message: &Message) -> Result<(), RenderError> {
-        message.probe(&self.view.index, &self.fields)
+    /// Tries the message; gives the row's files as the ledger keeps them.
+    fn render(&self, message: &Message) -> Result<Option<String>, RenderError> {
+        message.probe(&self.view.index, &self.fields)?;
+        message.plan_files(&self.view.index, &self.fields)
     }
 }
 
@@ -369,10 +371,12 @@ fn screen_and_render(
             let list = lists.get(row.list as usize).map_or("?", |(_, name)| name);
             ambiguous_id(list, row.line, &what)
         })?;
-    if outcome.is_none()
-        && let Err(error) = row.rendered.clone().unwrap_or_else(|| row.render(screening.message))
-    {
-        outcome = Some((Outcome::Invalid, Reason::Render, error.to_string()));
+    let mut files = None;
+    if outcome.is_none() {
+        match row.rendered.clone().unwrap_or_else(|| row.render(screening.message)) {
+            Ok(found) => files = found,
+            Err(error) => outcome = Some((Outcome::Invalid, Reason::Render, error.to_string())),
+        }
     }
     if outcome.is_none() {
         people.offer(person, row.row);
@@ -391,6 +395,7 @@ fn screen_and_render(
         email: to.map_or_else(|| cell.chars().take(320).collect(), Address::into_string),
         key,
         fields: row.encoded,
+        files,
         outcome,
         draw,
         always,

@@ -1,6 +1,6 @@
 //! The findings about the lists: counts, notes, and the refusal of a bad list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use crate::input::{Finding, Guess, ReadAs};
@@ -11,6 +11,7 @@ use crate::model::literal::{ExpectCount, Percent};
 use crate::model::outcome::{Outcome, Reason, Tally};
 use crate::plan::empties::{Empties, Judged};
 use crate::plan::missing;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// How many places are named for each kind of defect; further ones are only counted.
 const PLACES: usize = 3;
@@ -83,6 +84,9 @@ pub(crate) struct Survey {
     pub no_dot: (u64, Vec<String>),
     /// The sendable people, for comparison with other runs.
     pub people: Sketch,
+    /// Sendable rows with files of their own, and hashes of what these are.
+    pub(crate) with_files: u64,
+    files: HashSet<u64>,
     pub(super) empties: Empties,
     /// The defects, by whether they concern the message, and by their text.
     defects: BTreeMap<(bool, String), (u64, Vec<String>)>,
@@ -106,6 +110,8 @@ impl Survey {
             unrendered: 0,
             no_dot: (0, Vec::new()),
             people: Sketch::default(),
+            with_files: 0,
+            files: HashSet::new(),
             defects: BTreeMap::new(),
         }
     }
@@ -114,6 +120,10 @@ impl Survey {
         match &row.outcome {
             None => {
                 self.tally.open += 1;
+                if let Some(files) = &row.files {
+                    self.with_files += 1;
+                    self.files.insert(xxh3_64(files.as_bytes()));
+                }
                 if !row.domain.contains('.') {
                     self.no_dot.0 += 1;
                     if self.no_dot.1.len() < PLACES {
@@ -160,6 +170,15 @@ impl Survey {
 
     fn place(&self, list: u32, line: u64) -> String {
         format!("{}:{line}", self.lists.get(list as usize).map_or("?", String::as_str))
+    }
+
+    /// The line about what files of rows cost where a request of a provider holds the same files
+    /// for all its recipients.
+    pub(crate) fn requests_note(&self, provider: &str) -> Option<String> {
+        let (rows, sets) = (self.with_files, self.files.len());
+        (sets > 1).then(|| {
+            format!("{provider} sends the same attachments to all recipients of a request: {rows} recipients with files of their own need at least {sets} requests")
+        })
     }
 
     /// The number of input rows.

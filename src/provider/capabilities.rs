@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub unsubscribe_headers: UnsubscribeHeaders,
     /// Whether a message may have attachments.
     pub attachments: bool,
+    /// Whether all recipients of a request get the same attachments.
+    pub shares_attachments: bool,
     /// Whether the HTML may show some of them by `cid:`.
     pub inline_images: bool,
     /// Whether a message may have custom headers.
@@ -53,6 +55,7 @@ impl Capabilities {
             unsubscribe_headers: UnsubscribeHeaders::Ours,
             attachments: true,
             inline_images: true,
+            shares_attachments: false,
             custom_headers: true,
             several_reply_to: true,
             refused_headers: &[],

@@ -163,7 +163,9 @@ impl Context {
             Error::usage(format!("[message] of the configuration: {}", e.message()))
                 .hint("see `mailbatch config show`")
         })?;
-        for attachment in inline.attachments.iter_mut().flatten() {
+        inline.attach_dir = inline.attach_dir.map(|path| workspace.path_from_config(&path));
+        let attachments = inline.attachments.iter_mut().flatten();
+        for attachment in attachments.filter(|attachment| !attachment.is_template()) {
             attachment.path = workspace.path_from_config(&attachment.path);
         }
         let file = match &args.message {

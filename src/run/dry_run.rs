@@ -20,6 +20,7 @@ use crate::plan::{self, Survey};
 use crate::report::{self, ci};
 use crate::run::campaign::{argument, shown};
 use crate::run::lists::{judgement, say_without_rows, survey_notes};
+use crate::run::providers;
 use crate::run::reports::{each_row, format_of};
 use crate::run::request::SendRequest;
 use crate::suppression::Suppressions;
@@ -56,6 +57,8 @@ pub(crate) async fn run(
 
     let people = std::mem::take(&mut survey.people).finish();
     let mut notes = survey_notes(&survey);
+    let chosen = request.chosen.providers.iter().copied();
+    notes.extend(providers::requests_notes(&context.settings, chosen, &survey)?);
     let prediction = match ledger {
         Some(ledger) => {
             notes.extend(twice(ledger, request, people).await?);

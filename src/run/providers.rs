@@ -13,6 +13,7 @@ use crate::model::error::{Error, Result, Subject};
 use crate::model::literal::Rate;
 use crate::model::outcome::Cohort;
 use crate::pipeline::{ConfiguredProvider, LedgerMemory, RetryPolicy};
+use crate::plan::Survey;
 use crate::process;
 use crate::provider::{Provider, UnsubscribeHeaders};
 use crate::run::context::Context;
@@ -143,6 +144,22 @@ fn unaligned(name: &str, provider: &dyn Provider, from: &Address) -> Vec<String>
             )
         })
         .collect()
+}
+
+/// Lines about the requests that files of rows cost at providers that send the same attachments to
+/// all recipients of one.
+pub(crate) fn requests_notes<'n>(
+    settings: &Settings,
+    providers: impl Iterator<Item = &'n str>,
+    survey: &Survey,
+) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for name in providers.filter(|_| survey.with_files > 0) {
+        if settings.connect(name)?.capabilities().shares_attachments {
+            notes.extend(survey.requests_note(name));
+        }
+    }
+    Ok(notes)
 }
 
 /// Refuses (exit 4) a message that contains reserved names if any of these providers would send it

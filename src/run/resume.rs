@@ -11,6 +11,7 @@ use crate::message::Message;
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::outcome::{Outcome, Reason};
+use crate::model::shown::Shown;
 use crate::report::Closing;
 use crate::run::campaign;
 use crate::run::context::Context;
@@ -109,6 +110,7 @@ impl Continuation<'_> {
         let (open, sending) = (self.outcomes.as_slice(), self.sending);
         let run = context.run(ledger.as_ref(), Some(run)).await?;
         let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(context.links()?)?);
+        require_attach_dir(&message)?;
         let frozen = RunSettings::of(&run)?;
         let mut more = frozen.suppress.clone();
         more.extend_from_slice(suppress);
@@ -190,4 +192,17 @@ pub(crate) async fn abandon(
         run.head.name()
     ));
     Ok(Exit::OK)
+}
+
+/// Refuses (exit 4) to go on where the directory of the rows' files is not there: each row would be
+/// `invalid`.
+fn require_attach_dir(message: &Message) -> Result<()> {
+    match message.attach_dir() {
+        Some(path) if !path.is_dir() => Err(Error::refused(format!(
+            "attach_dir {}: the run's attachments lie there, and it is no directory",
+            path.shown()
+        ))
+        .hint("mount it, or put it back, and run the same command again")),
+        _ => Ok(()),
+    }
 }

@@ -3,6 +3,7 @@
 mod support;
 
 mod addresses;
+mod attachments;
 mod bad_input;
 mod bounds;
 mod breaker;

@@ -280,6 +280,7 @@ pub(super) fn row(row: RowNumber, email: &str) -> PlannedRow {
         domain: email.split_once('@').map_or("", |(_, domain)| domain).to_owned(),
         key: email.to_lowercase(),
         fields: format!("[{email:?}]"),
+        files: None,
         outcome: None,
         draw: row as i64,
         always: false,

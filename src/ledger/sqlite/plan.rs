@@ -96,8 +96,10 @@ fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
         "INSERT INTO recipients(id, run, state, outcome, reason, list, line, draw, always, email, domain, key, detail, provider) VALUES {}",
         values("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     ))?;
-    let mut fields = conn
-        .prepare_cached(&format!("INSERT INTO fields(id, fields) VALUES {}", values("(?, ?)")))?;
+    let mut fields = conn.prepare_cached(&format!(
+        "INSERT INTO fields(id, fields, files) VALUES {}",
+        values("(?, ?, ?)")
+    ))?;
     let (mut recipient, mut field) = (Values::new(&mut recipients), Values::new(&mut fields));
     for row in rows {
         if row.row == 0 {
@@ -135,7 +137,7 @@ fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
             detail,
             row.provider
         ])?;
-        field.all(params![id, row.fields])?;
+        field.all(params![id, row.fields, row.files])?;
     }
     recipients.raw_execute()?;
     fields.raw_execute()?;

@@ -21,11 +21,11 @@ const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, 
 /// The columns of a row as `row_of` reads them.
 pub(super) const RECIPIENT: &str =
     "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
-    r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2, r.carried_from FROM recipients r JOIN fields f ON f.id = r.id";
+    r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2, r.carried_from, f.files FROM recipients r JOIN fields f ON f.id = r.id";
 
 /// The same columns for an open row, without the results of earlier attempts.
 const OPEN_RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, NULL, NULL, '', '', '', NULL, r.attempts, '', '',
-    r.first_at, NULL, '', r.state = 2, NULL FROM recipients r JOIN fields f ON f.id = r.id";
+    r.first_at, NULL, '', r.state = 2, NULL, f.files FROM recipients r JOIN fields f ON f.id = r.id";
 
 fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
     let kind: String = row.get(3)?;
@@ -196,6 +196,7 @@ pub(super) fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
         domain: row.get(4)?,
         key: row.get(5)?,
         fields: row.get(6)?,
+        files: row.get(22)?,
         cohort: codes::cohort(row.get(7)?),
         outcome: codes::outcome(row.get(8)?)?,
         reason: codes::reason(row.get(9)?)?,

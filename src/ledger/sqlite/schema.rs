@@ -11,7 +11,7 @@ use super::fault::Fault;
 
 /// The migrations: entry n turns version n into version n + 1, and entry 0 turns an empty file into
 /// a version-1 ledger. Entries are never edited, only added.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -268,6 +268,12 @@ const V7: &str = "
 -- hash: of the token; body: of the body that it came with first.
 CREATE TABLE used_tokens(hash BLOB PRIMARY KEY, body BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX used_tokens_expire ON used_tokens(expires_at);
+";
+
+/// The files that go with a row, as they were planned.
+const V8: &str = "
+-- A JSON array of objects with path, size and sha256; null where there are none.
+ALTER TABLE fields ADD COLUMN files TEXT;
 ";
 
 /// The version of the file behind `conn`; 0 for an empty file.

@@ -91,3 +91,111 @@ fn a_reference_to_no_file_is_refused() {
     );
     assert!(odd.expect("valid").lint().iter().any(|line| line.contains("cid = \"x\"")));
 }
+
+/// A message whose attachment is a file of each row, in a directory with these files.
+fn of_rows(keys: &str, files: &[(&str, &[u8])]) -> (tempfile::TempDir, Result<Message>) {
+    let (directory, path) = file(
+        "a.html",
+        &format!(
+            "+++\nfrom = 'a@acme.example'\nkind = 'transactional'\nsubject = 'x'\nattach_dir = 'files'\n{keys}\n+++\n<p>{{{{ name }}}}</p>"
+        ),
+    );
+    std::fs::create_dir(directory.path().join("files")).expect("made");
+    for (name, data) in files {
+        std::fs::write(directory.path().join("files").join(name), data).expect("written");
+    }
+    let message = Message::load(&MessageSource { file: Some(path), ..MessageSource::default() });
+    (directory, message)
+}
+
+#[test]
+fn a_file_of_a_row_is_attached_as_one_of_all_rows_is() {
+    let long: Vec<u8> = (0..=255).cycle().take(10_001).collect();
+    let files: &[(&str, &[u8])] = &[
+        ("a.pdf", &long),
+        ("b.txt", "Größe\n".as_bytes()),
+        ("c.eml", b"Subject: x\n\nHello\n"),
+        ("d.eml", "Subject: ü\n\nHello\n".as_bytes()),
+        ("e", &long[..57]),
+        ("f.PNG", &long[..58]),
+    ];
+    for (name, _) in files {
+        for more in ["", ", name = 'Größe \"x\".pdf'", ", content_type = 'application/x-thing'"] {
+            let key = |path: &str| format!("attachments = [{{ path = '{path}'{more} }}]");
+            let (kept, own) = of_rows(&key("{{ name }}"), files);
+            let own = own.expect("valid");
+            let (_kept, shared) = of_rows(&key(&format!("files/{name}")), files);
+            let (own, shared) = (
+                render(&own, name).expect("renders"),
+                render(&shared.expect("valid"), name).expect("renders"),
+            );
+            let shown = |mail: &Rendered| String::from_utf8_lossy(&mail.bytes).into_owned();
+            assert_eq!(shown(&own), shown(&shared), "{name}{more}");
+            drop(kept);
+        }
+    }
+}
+
+#[test]
+fn what_was_planned_is_what_is_attached() {
+    let (directory, message) = of_rows(
+        "attachments = [{ path = '{{ name }}' }, { path = '{% if name == \"a.pdf\" %}b.png{% endif %}', cid = 'x' }]",
+        &[("a.pdf", b"%PDF"), ("b.png", b"PNG"), ("c.pdf", b"other")],
+    );
+    let message = message.expect("valid");
+    let at = |name: &str| directory.path().join("files").join(name);
+    let plan = |name: &str| {
+        let (index, fields) = row(name);
+        message.plan_files(&index, &fields).map_err(|why| why.to_string())
+    };
+    let attach = |name: &str, planned: Option<&str>| {
+        let (index, fields) = row(name);
+        match message.attach(&index, &fields, planned) {
+            Ok(files) => Ok(files
+                .0
+                .into_iter()
+                .map(|file| (file.name, file.data.to_string()))
+                .collect::<Vec<_>>()),
+            Err(Trouble::Row(why) | Trouble::Ours(why)) => Err(why.to_string()),
+        }
+    };
+    let planned = plan("a.pdf").expect("planned").expect("two files");
+    assert!(planned.contains("\"size\":4") && planned.contains("b.png"), "{planned}");
+    let both = attach("a.pdf", Some(&planned)).expect("attached");
+    assert_eq!(both[0], ("a.pdf".to_owned(), BASE64_STANDARD.encode("%PDF")));
+    assert_eq!((both.len(), plan("  ")), (2, Ok(None)));
+    assert_eq!(attach("", None), Ok(vec![]));
+    assert!(message.needs().inline_images && message.needs().attachments);
+    // The bytes of the plan are kept for a while; without them the file has to be as it was.
+    let fresh = Message::thaw(&message.freeze()).expect("thaws");
+    let (index, fields) = row("a.pdf");
+    std::fs::write(at("a.pdf"), b"%PDG").expect("written");
+    let why = fresh.attach(&index, &fields, Some(&planned)).expect_err("changed");
+    assert!(matches!(why, Trouble::Row(why) if why.message.contains("has changed since")));
+    assert_eq!(attach("a.pdf", Some(&planned)), Ok(both));
+    for (name, planned) in
+        [("c.pdf", Some(planned.as_str())), ("c.pdf", None), ("a.pdf", Some("[]"))]
+    {
+        assert!(attach(name, planned).expect_err("others").contains("planned with other files"));
+    }
+    assert!(attach("a.pdf", Some("x")).expect_err("damaged").contains("cannot be read back"));
+    for (name, says) in [("../a.html", "`..`"), ("none", "no such file")] {
+        let why = plan(name).expect_err(says);
+        assert!(why.starts_with("path of attachment 1") && why.contains(says), "{why}");
+    }
+}
+
+#[test]
+fn base64_counts_where_a_message_is_too_large() {
+    let (directory, message) =
+        of_rows("attachments = [{ path = '{{ name }}' }, { path = '{{ name }}' }]", &[]);
+    let message = message.expect("valid");
+    for (length, goes) in [(60_000_000 / 78 * 57 / 2, true), (60_000_000 / 78 * 57 / 2 + 57, false)]
+    {
+        let file = std::fs::File::create(directory.path().join("files/large")).expect("made");
+        file.set_len(length).expect("a file with holes");
+        let (index, fields) = row("large");
+        let fresh = Message::thaw(&message.freeze()).expect("thaws");
+        assert_eq!(fresh.plan_files(&index, &fields).is_ok(), goes, "{length}");
+    }
+}

@@ -16,6 +16,7 @@ fn of_domain(n: RowNumber, domain: &str) -> LedgerRow {
         domain: domain.to_owned(),
         key: String::new(),
         fields: String::new(),
+        files: None,
         cohort: Cohort::Rest,
         outcome: None,
         reason: None,

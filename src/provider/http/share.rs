@@ -10,6 +10,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use serde_json::{Map, Value};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::content::Content;
 
@@ -109,13 +110,16 @@ impl Shared {
 }
 
 /// What members must have in common so that little more than their values differs: as many lines,
-/// the same parts and headers.
+/// the same parts, headers and attachments.
 pub(in crate::provider) fn shape(content: &Content) -> u64 {
     let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
     let mut hash = DefaultHasher::new();
     (lines(&content.text), content.html.as_deref().map(lines), !content.reply_to.is_empty())
         .hash(&mut hash);
     content.headers.iter().for_each(|(name, _)| name.hash(&mut hash));
+    for file in content.attachments.iter() {
+        (&file.name, &file.content_type, xxh3_64(file.data.as_bytes())).hash(&mut hash);
+    }
     hash.finish()
 }
 

@@ -48,7 +48,8 @@ use crate::secret::Secret;
 const BASE: &str = "https://api.mailgun.net";
 const BASE_EU: &str = "https://api.eu.mailgun.net";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 25_000_000, idempotency_window: None };
-const CAPABILITIES: Capabilities = http::capabilities(&LIMITS);
+const CAPABILITIES: Capabilities =
+    Capabilities { shares_attachments: true, ..http::capabilities(&LIMITS) };
 /// The most bytes of all options, headers and custom data together.
 const MAX_OPTIONS: usize = 16 * 1024;
 /// The nonstandard status for an hourly limit.
@@ -223,9 +224,8 @@ impl Api for Mailgun {
             .map(|(job, variables)| (job.to.as_str().to_owned(), Value::Object(variables)));
         form.field("recipient-variables", &Value::Object(variables.collect()).to_string());
         for file in first.attachments.iter() {
-            form.file(file).ok_or_else(|| {
-                inexpressible(Reason::Render, "an attachment cannot be decoded")
-            })?;
+            form.file(file)
+                .ok_or_else(|| inexpressible(Reason::Render, "an attachment cannot be decoded"))?;
         }
         let (content_type, body) = form.end();
         Ok(Request::post(self.path.as_str(), "multipart/form-data", body)

@@ -46,8 +46,11 @@ const BASE: &str = "https://api.sendgrid.com";
 const ID: &str = "x-message-id";
 const PATH: &str = "/v3/mail/send";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotency_window: None };
-const CAPABILITIES: Capabilities =
-    Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
+const CAPABILITIES: Capabilities = Capabilities {
+    refused_headers: &["x-sg-id", "x-sg-eid"],
+    shares_attachments: true,
+    ..http::capabilities(&LIMITS)
+};
 
 /// The limit for one recipient's substitutions: they must have fewer bytes.
 const MAX_SUBSTITUTIONS: usize = 10_000;

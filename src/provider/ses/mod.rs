@@ -56,6 +56,7 @@ const CAPABILITIES: Capabilities = Capabilities { form: Form::Mime, ..http::capa
 /// With bulk requests, a claim is one request.
 const BULK_CAPABILITIES: Capabilities = Capabilities {
     form: Form::Both,
+    shares_attachments: true,
     max_recipients: bulk::RECIPIENTS,
     ..http::capabilities(&BULK_LIMITS)
 };

@@ -15,7 +15,7 @@ const AS_VERSION_4: &str = "
     DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; DROP TABLE IF EXISTS used_tokens;
     DROP VIEW IF EXISTS pause; DROP TABLE IF EXISTS pauses;
     CREATE TABLE IF NOT EXISTS pause(only INTEGER PRIMARY KEY CHECK (only = 1), since INTEGER NOT NULL, reason TEXT NOT NULL);
-    ALTER TABLE runs DROP COLUMN exit_reasons;
+    ALTER TABLE runs DROP COLUMN exit_reasons; ALTER TABLE fields DROP COLUMN files;
     PRAGMA user_version = 4;";
 
 /// Makes the ledger one of version 4, whose campaign of the newest run has this id.

@@ -158,6 +158,7 @@ async fn a_ledger_of_an_older_version_stays_readable() {
         ("v5.sql", vec![1, 3, 4]),
         ("v6.sql", vec![1, 3, 4]),
         ("v7.sql", vec![1, 3, 4]),
+        ("v8.sql", vec![1, 3, 4]),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let dump = std::fs::read_to_string(
@@ -172,6 +173,8 @@ async fn a_ledger_of_an_older_version_stays_readable() {
             ("20260105-080000-k3f9", RunState::Open, 1)
         );
         let rows = ledger.rows(&run.id, 0, 10).await.unwrap();
+        let files = rows[2].files.as_deref();
+        assert_eq!(files.is_some_and(|files| files.contains("2026/3.pdf")), fixture >= "v8.sql");
         let outcomes: Vec<_> = rows.iter().map(|row| row.outcome).collect();
         assert_eq!(
             outcomes,

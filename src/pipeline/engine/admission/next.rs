@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Admission;
-use crate::ledger::{Ask, LedgerRow};
+use crate::ledger::{Ask, LedgerRow, fitting};
 use crate::model::error::Result;
 use crate::model::verdict::RowNumber;
 use crate::pipeline::engine::shared::Shared;
@@ -85,7 +85,7 @@ impl Admission {
         rows.retain(|row| {
             !self.under_way.contains(&row.row) && !shared.holds.covers_domain(&row.domain)
         });
-        rows.truncate(most);
+        rows.truncate(most.min(fitting(&rows)));
         if not.is_empty() {
             shared.providers[first].ask_due_at = rows.is_empty().then(|| now + AGAIN);
         }
@@ -107,8 +107,10 @@ impl Admission {
             let limit = queues.chunk(index, most);
             // Too few rows are left from reading ahead, and would make a small batch: read them
             // again together with the following rows.
-            let ready = queues.take_ahead(index, limit, now);
+            let mut ready = queues.take_ahead(index, limit, now);
             if ready.len() == limit {
+                let rest = ready.split_off(fitting(&ready).min(limit));
+                queues.put_back(index, rest);
                 queues.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
                 return Ok(Some((index, ready)));
             }
@@ -129,7 +131,7 @@ impl Admission {
             rows.retain(|row| {
                 !self.under_way.contains(&row.row) && !shared.holds.covers_domain(&row.domain)
             });
-            let more = rows.split_off(limit.min(rows.len()));
+            let more = rows.split_off(limit.min(rows.len()).min(fitting(&rows)));
             queues.keep_ahead(index, more, now);
             if rows.is_empty() {
                 if found == 0 {
