@@ -277,8 +277,8 @@ pub struct ScreeningArgs {
     )]
     pub dedupe: Dedupe,
 
-    /// Refuse the list if more than this share of rows is invalid; rows with an empty address count
-    /// only if they look like an error in the list
+    /// Refuse the list if more than this share of rows is invalid; rows without an address
+    /// count only if the list seems damaged (see `mailbatch help lists`)
     #[arg(
         long,
         value_name = "SHARE",

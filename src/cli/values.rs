@@ -118,7 +118,8 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
     Address::parse(text).map_err(|e| e.to_string())
 }
 
-/// A recipient's address, for a flag whose name could be mistaken for that of the address column.
+/// Parses a recipient's address. The error mentions `--email-column`, because a user may have meant
+/// to name the column with the addresses.
 pub(super) fn recipient(text: &str) -> Result<Address, String> {
     address(text)
         .map_err(|why| format!("{why}; to name the column with the addresses, use --email-column"))

@@ -295,7 +295,7 @@ pub(super) const PAUSE: &[Key] = &[key(
     "rules",
     "[\"bounced > 5% over 1h\"]",
     "none",
-    "Rules that stop a run while the rest is sent: WHAT > SHARE over TIME [min SENT/EVENTS] [by provider | by domain]. See `mailbatch help canary`.",
+    "Rules that stop a run after its canary if too many messages fail: WHAT > SHARE over TIME [min SENT/EVENTS] [by provider | by domain]. See `mailbatch help canary`.",
 )];
 
 pub(super) const LISTEN: &[Key] = &[

@@ -225,7 +225,8 @@ fn wait(section: &Section<'_>, key: &str) -> Result<Option<Duration>> {
     }
 }
 
-/// `[pause]`: the rules that stop a run while the rest is sent.
+/// `[pause]`: the rules that pause a run if too many messages sent after the canary fail, bounce or
+/// cause complaints.
 pub(super) fn pause(root: &Section<'_>) -> Result<Vec<PauseRule>> {
     let Some(section) = root.section("pause")? else { return Ok(Vec::new()) };
     section.check_keys(&keys::names(keys::PAUSE), &[])?;

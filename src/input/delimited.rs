@@ -408,8 +408,8 @@ impl Shape {
         1 + line.matches(self.delimiter).count()
     }
 
-    /// Whether a line with as many cells as a row may be a row with an invalid address: one with an
-    /// `@`, or an empty one.
+    /// Whether a line may be a row with an invalid address. It must have as many cells as the header,
+    /// and its address cell must contain an `@` or be empty.
     fn may_be_row(&self, line: &str) -> bool {
         let cells: Vec<&str> = line.split(self.delimiter).collect();
         let Some(address) = self.email.and_then(|place| cells.get(place)) else { return false };

@@ -90,7 +90,8 @@ pub struct Standing {
     pub canary: Tally,
     /// When the last recipient of the canary was submitted.
     pub canary_at: Option<Timestamp>,
-    /// Rejected after an attempt of this run, not carried over from an earlier one.
+    /// Recipients rejected by an attempt of this run; those carried over from an earlier run do not
+    /// count.
     pub rejected_here: u64,
     /// Outcomes by reason.
     pub reasons: BTreeMap<(Outcome, Reason), u64>,

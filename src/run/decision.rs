@@ -78,12 +78,12 @@ fn differs(context: &Context, run: &Run, changed: &Changed, command: &str) -> Er
     );
     let command = context.command(&format!("mailbatch {command}"));
     let anew = format!(
-        "`{command} --accept-changes` plans the recipients not yet reached again, with the present inputs"
+        "`{command} --accept-changes` makes a new plan, with the present inputs, for the recipients not reached so far"
     );
     Error::new(Exit::CHANGED, what).hint(match changed.cannot_go_as_planned {
         true => format!("configure the provider as it was; {anew}"),
         false => format!(
-            "`{command} --as-planned` goes on with message {} and the other inputs as planned; {anew}",
+            "`{command} --as-planned` goes on with message {} and the other inputs that the run was planned with; {anew}",
             run.message_version()
         ),
     })

@@ -17,9 +17,9 @@ use crate::ledger::loss::Remains;
 use crate::ledger::{LedgerError, LedgerResult, trace};
 use crate::model::shown::Shown;
 
-/// How often the copy is restarted because a process has written to the ledger meanwhile, and the
-/// pause between two attempts.
+/// The most attempts to copy. An attempt fails if another process writes to the ledger during it.
 const TIMES: u32 = 20;
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl SqliteLedger {
