@@ -245,7 +245,7 @@ impl Comparison<'_> {
             changed.what.push((
                 "the provider",
                 format!(
-                    "it was {was}, and the configuration now chooses {}",
+                    "it was {was} and the configuration now chooses {}",
                     is.unwrap_or_else(|| chosen.label())
                 ),
             ));
