@@ -1,65 +1,68 @@
-//! Lines of text under construction: blanks, line breaks, what lines begin with, links.
+//! Collects the words of a text and writes the white space, line breaks, marks and link URLs
+//! between them.
 //!
-//! The rule it keeps: no line ends in a blank, and no more than one blank line stands between two
-//! others, whatever is asked for.
+//! The rule it keeps: no line ends in a blank, and no two blank lines follow each other, whatever
+//! the caller asks for.
 
 use super::hidden::WhiteSpace;
 use super::link::{self, Target};
 
-/// The most marks that a line begins with.
+/// The most marks at the beginning of a line. Further marks are left out.
 const MOST_MARKS: usize = 12;
 
-/// What the lines of a quotation or of an item of a list begin with.
+/// The text at the beginning of each line of a quotation or a list item, such as `> ` or `- `.
 #[derive(Debug)]
 struct Mark {
-    /// Instead of `rest` on the first line.
+    /// The mark of the first line, if it differs from `rest`.
     first: Option<String>,
     rest: String,
 }
 
-/// A link that is being written.
+/// A link whose end tag has not been reached.
 #[derive(Debug)]
 struct OpenLink {
     target: Target,
-    /// Where its text begins, and where the text before it ends; `None` until there is any.
+    /// The offset in `out` of the link's text, and the offset at which the text before it ends.
+    /// `None` until the link has text.
     start: Option<(usize, usize)>,
 }
 
-/// A link whose text has been written, and whose URL waits for what follows: for the same link
-/// again it is written once.
+/// A link whose text is written but whose URL is not. The URL is held back so that it is written
+/// only once if the same link follows.
 #[derive(Debug)]
 struct Waiting {
     target: Target,
-    /// Its text.
+    /// The range of the link's text in `out`.
     start: usize,
     end: usize,
 }
 
-/// Text under construction.
+/// A text under construction.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
     out: String,
-    /// The line breaks that come before the next word: none, one, or two with a blank line.
+    /// The number of line breaks before the next word: 0, 1, or 2 for a blank line.
     breaks: usize,
-    /// How many blanks come before it.
+    /// The number of blanks before the next word.
     blanks: usize,
-    /// What joins letters, if the next character is one.
+    /// A zero-width joiner or non-joiner. It is written only if the next character is visible.
     joiner: Option<char>,
-    /// The marks between the cells of a row that come before it.
+    /// The number of cell separators before the next word.
     cells: usize,
     between_cells: &'static str,
     marks: Vec<Mark>,
     marks_left_out: usize,
-    /// How many of the marks are in force both on the last line and from here on.
+    /// The number of marks, from the outermost, that apply to the last line and have not ended
+    /// since.
     shared_marks: usize,
-    /// How many of the elements around keep everything on one line.
+    /// The number of open elements whose content is kept on one line.
     one_line: usize,
     link: Option<OpenLink>,
     waiting: Option<Waiting>,
 }
 
 impl Flow {
-    /// Begins a new line, unless there is one, after a blank line for `apart` of 2.
+    /// Requires `apart` line breaks before the next word: 1 begins a new line, 2 adds a blank line.
     pub(super) fn apart(&mut self, apart: usize) {
         if apart == 0 {
             return;
@@ -73,12 +76,12 @@ impl Flow {
         self.joiner = None;
     }
 
-    /// An author's line break.
+    /// Adds a line break that the author wrote, such as `<br>`.
     pub(super) fn line_break(&mut self) {
         self.apart((self.breaks + 1).min(2));
     }
 
-    /// Keeps what follows on one line, until `end_one_line`.
+    /// Keeps the following text on one line until `end_one_line`.
     pub(super) fn begin_one_line(&mut self) {
         self.one_line += 1;
     }
@@ -87,13 +90,13 @@ impl Flow {
         self.one_line -= 1;
     }
 
-    /// The next word is of the next cell of a row.
+    /// The next word belongs to the next cell of a row. `between` is the separator.
     pub(super) fn next_cell(&mut self, between: &'static str) {
         self.cells += 1;
         self.between_cells = between;
     }
 
-    /// Begins lines with `rest`, and the first with `first`.
+    /// Begins the following lines with `rest`, and the first of them with `first` if it is given.
     pub(super) fn push_mark(&mut self, first: Option<String>, rest: String) {
         if self.marks.len() < MOST_MARKS {
             self.marks.push(Mark { first, rest });
@@ -111,7 +114,7 @@ impl Flow {
         }
     }
 
-    /// Writes text as an element with this `white-space` shows it.
+    /// Writes the text of an element that has this `white-space`.
     pub(super) fn text(&mut self, text: &str, space: WhiteSpace) {
         let mut word = None;
         for (at, c) in text.char_indices() {
@@ -139,7 +142,7 @@ impl Flow {
         }
     }
 
-    /// Writes a word after what is to come before it.
+    /// Writes a word after the pending line breaks, blanks, cell separators and joiner.
     fn word(&mut self, word: &str) {
         let same = |waiting: &Waiting| {
             self.link.as_ref().is_some_and(|link| link.target == waiting.target)
@@ -191,7 +194,7 @@ impl Flow {
         self.breaks = 0;
     }
 
-    /// A rule across the text.
+    /// Writes a horizontal rule.
     pub(super) fn rule(&mut self) {
         self.apart(2);
         if self.one_line == 0 {
@@ -200,17 +203,17 @@ impl Flow {
         }
     }
 
-    /// What is written from here is the text of a link, until `end_link`.
+    /// The following text, until `end_link`, is the text of a link.
     pub(super) fn begin_link(&mut self, target: Target) {
         self.link = Some(OpenLink { target, start: None });
     }
 
-    /// Whether a link has begun and not ended.
+    /// Whether a link is open.
     pub(super) fn is_in_link(&self) -> bool {
         self.link.is_some()
     }
 
-    /// Ends a link. One of a picture that has no text is written by its URL.
+    /// Ends a link. A link that has a picture and no text is written as its URL.
     pub(super) fn end_link(&mut self, has_picture: bool) {
         if has_picture && self.link.as_ref().is_some_and(|link| link.start.is_none()) {
             let repeats = self.waiting.as_ref().map(|waiting| &waiting.target)
@@ -242,7 +245,8 @@ impl Flow {
         self.waiting = Some(Waiting { target, start, end });
     }
 
-    /// Takes off the second of two equal texts of one link, of a picture and its title.
+    /// If a link's text repeats the same words, removes the repetition. A picture's alternative
+    /// text is often also the title next to it.
     fn write_once(&mut self, start: usize) {
         let text = &self.out[start..];
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -263,14 +267,14 @@ impl Flow {
         }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(super) fn finish(mut self) -> String {
         self.write_waiting();
         self.out
     }
 }
 
-/// Whether a character is a blank that others swallow.
+/// Whether a character is a blank. Adjacent blanks collapse into one.
 fn is_blank(c: char) -> bool {
     matches!(
         c,
@@ -279,8 +283,8 @@ fn is_blank(c: char) -> bool {
     )
 }
 
-/// Whether a character is neither a blank nor one without a shape of its own: those that previews
-/// are filled up with, and soft hyphens.
+/// Whether a character has a visible shape. False for blanks, control characters, soft hyphens, and
+/// the invisible characters that senders use to pad preview texts.
 pub(super) fn is_visible(c: char) -> bool {
     let is_shapeless = matches!(
         c,

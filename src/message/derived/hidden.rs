@@ -1,45 +1,45 @@
-//! Which elements of HTML are not shown.
+//! Decides which HTML elements are hidden.
 //!
-//! The rule it keeps: what is not understood is shown. Words that a reader of the HTML does not see
-//! are a nuisance in the text; words missing from it are a loss.
+//! The rule it keeps: an element is shown unless it is known to be hidden. Hidden words in the text
+//! part are a nuisance; missing words are a loss.
 
 use std::collections::HashMap;
 
 use super::tree::Element;
 
-/// The most rules that are kept for a class or id, the most further classes and ids in one of them,
-/// and the most classes of an element that rules are looked up for: so many that mail has fewer, so
-/// few that they are tried quickly.
+/// Limits that mail rarely reaches and that keep the lookup of rules fast. `MOST_RULES`: rules kept
+/// for one class or id. `MOST_KEYS`: further classes and ids in one selector. `MOST_CLASSES`:
+/// classes of an element that are looked up.
 const MOST_RULES: usize = 16;
 const MOST_KEYS: usize = 4;
 const MOST_CLASSES: usize = 20;
 
-/// What the declarations of a style say about being shown.
+/// What the declarations of a style say about visibility and layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Style {
-    /// Whether it hides (`true`) or shows (`false`); `None` where it says neither.
+    /// Whether the style hides (`true`) or shows (`false`) the element. `None` if it does neither.
     pub(super) hides: Option<bool>,
-    /// Whether it does so above what the element says itself.
+    /// Whether the declaration that hides or shows is `!important`.
     is_important: bool,
-    /// Whether the letters have a size; `None` where it is not said.
+    /// Whether the font size is above zero. `None` if the style sets no font size.
     pub(super) has_size: Option<bool>,
     pub(super) white_space: Option<WhiteSpace>,
     pub(super) display: Option<Display>,
     pub(super) has_no_bullets: bool,
 }
 
-/// How line breaks and blanks are kept.
+/// How line breaks and blanks are kept, as CSS `white-space` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WhiteSpace {
-    /// Both are blanks, and any number of them is one.
+    /// Line breaks count as blanks, and adjacent blanks become one.
     Collapsed,
-    /// Line breaks are kept.
+    /// Line breaks are kept; adjacent blanks become one.
     Lines,
-    /// Both are kept.
+    /// Line breaks and blanks are kept.
     Kept,
 }
 
-/// How an element stands among others, where that is not what its name says.
+/// The values of CSS `display` that change how an element is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Display {
     Inline,
@@ -48,7 +48,7 @@ pub(super) enum Display {
 }
 
 impl Style {
-    /// Reads the declarations of a `style` attribute or of a rule.
+    /// Parses the declarations of a `style` attribute or of a rule.
     pub(super) fn of(declarations: &str) -> Self {
         let mut style = Self::default();
         let (mut no_height, mut no_overflow, mut see_through, mut outlook) =
@@ -95,8 +95,9 @@ impl Style {
                 _ => {}
             }
         }
-        // Each alone is found on what is shown: `mso-hide` on buttons that Outlook draws by itself,
-        // a size of nothing on the cells around pictures, a height of nothing on what overflows.
+        // Each of these properties alone also occurs on visible elements: `mso-hide` on buttons
+        // that Outlook draws itself, font size zero on cells around pictures, height zero on
+        // elements whose content overflows.
         let is_flat = no_height && (no_overflow || is_tiny || see_through || outlook);
         let is_faint = see_through && (is_tiny || outlook);
         if is_invisible || is_flat || is_faint || (outlook && is_tiny) {
@@ -115,37 +116,38 @@ fn display(value: &str) -> Option<Display> {
     }
 }
 
-/// Whether a length is zero.
+/// Whether a CSS length or number is zero.
 fn is_nothing(value: &str) -> bool {
     let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
     !number.is_empty() && number.parse::<f32>() == Ok(0.0)
 }
 
-/// The rules of `style` elements that hide or show, as far as they are of one element by its name,
-/// class or id, and in force on every screen.
+/// The rules in `style` elements that hide or show elements. Only selectors that consist of an
+/// optional element name, classes and ids are read. Rules inside `@` blocks such as `@media` are
+/// ignored, because they do not apply on every screen.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    /// By the last class or id of the selector.
+    /// The rules by the last class or id of their selectors.
     by_key: HashMap<String, Vec<Rule>>,
 }
 
 #[derive(Debug)]
 struct Rule {
     name: String,
-    /// Every class, with its dot, and every id, with its hash.
+    /// The selector's other classes, with their dots, and ids, with their hashes.
     keys: Vec<String>,
     hides: bool,
     is_important: bool,
 }
 
 impl Rules {
-    /// Reads style sheets.
+    /// Parses style sheets.
     pub(super) fn of(css: &str) -> Self {
         let mut rules = Self::default();
         let css = without_comments(css);
         let mut rest = css.as_str();
         while let Some((prelude, body)) = rest.split_once('{') {
-            // Statements such as `@import` end before the rule.
+            // A statement such as `@import` may precede the selector.
             let prelude = prelude.rsplit([';', '}']).next().unwrap_or(prelude).trim();
             if prelude.starts_with('@') {
                 rest = behind_the_block(body);
@@ -184,7 +186,8 @@ impl Rules {
         rules.push(rule);
     }
 
-    /// Whether an element itself is hidden; `own` is its style.
+    /// Whether an element itself is hidden, by its attributes, its own style or a rule. `own` is
+    /// its own style.
     pub(super) fn hide(&self, element: &Element, own: Style) -> bool {
         let is_hidden_by_name = element.attribute("hidden").is_some()
             || element
@@ -201,7 +204,8 @@ impl Rules {
         }
     }
 
-    /// What the last of the rules for an element says, and whether it is important.
+    /// Returns whether the rule that applies to an element hides it, and whether that rule is
+    /// `!important`. `None` if no rule applies.
     fn of_element(&self, element: &Element) -> Option<(bool, bool)> {
         if self.by_key.is_empty() {
             return None;
@@ -240,7 +244,7 @@ fn without_comments(css: &str) -> String {
     kept.replace("<!--", "").replace("-->", "")
 }
 
-/// The text after a block; `body` is the text after its `{`.
+/// Returns the text after a block. `body` is the text after the block's `{`.
 fn behind_the_block(body: &str) -> &str {
     let mut depth = 1_usize;
     for (at, byte) in body.bytes().enumerate() {

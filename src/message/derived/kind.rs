@@ -1,19 +1,19 @@
-//! What an element means to a reader of text.
+//! The role of each HTML element in the text part.
 
-/// How an element takes part in text.
+/// How an element is written in the text part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Inline,
     Link,
-    /// `area` of an image map: a link without content.
+    /// An `area` of an image map: a link without content.
     Area,
     Image,
     Break,
-    /// A rule between paragraphs.
+    /// An `hr`: a horizontal rule.
     Rule,
-    /// Begins and ends a line.
+    /// Begins on a new line and ends its last line.
     Block,
-    /// Stands apart from what is around it.
+    /// Has a blank line before and after it.
     Paragraph,
     Quote,
     Preformatted,
@@ -28,16 +28,16 @@ pub(super) enum Kind {
     Cell,
     HeaderCell,
     Caption,
-    /// `q`, in quotation marks.
+    /// A `q`, written in quotation marks.
     Quoted,
-    /// Not read, nor what is in it.
+    /// Skipped together with its content.
     Unread,
-    /// Not read, but what is in it is.
+    /// The tags are ignored; the content is read.
     Transparent,
 }
 
 impl Kind {
-    /// The kind of an element by its name in lower case.
+    /// Returns the kind of an element. `name` is in lower case.
     pub(super) fn of(name: &str) -> Self {
         match name {
             "a" => Self::Link,
@@ -72,7 +72,7 @@ impl Kind {
         }
     }
 
-    /// Whether an open paragraph ends where this begins.
+    /// Whether the start of this element ends an open `p`.
     pub(super) fn ends_a_paragraph(self) -> bool {
         matches!(
             self,
@@ -90,7 +90,7 @@ impl Kind {
         )
     }
 
-    /// Whether its content makes lines of its own.
+    /// Whether the element's content is written on separate lines.
     pub(super) fn makes_lines(self) -> bool {
         self.ends_a_paragraph() && !matches!(self, Self::Rule | Self::Table)
             || self == Self::Caption
@@ -100,7 +100,7 @@ impl Kind {
         matches!(self, Self::Cell | Self::HeaderCell)
     }
 
-    /// Whether an end tag inside it does not reach what is outside.
+    /// Whether end tags inside this element end no element outside it.
     pub(super) fn is_wall(self) -> bool {
         self.is_cell() || matches!(self, Self::Table | Self::Caption)
     }
@@ -110,7 +110,7 @@ impl Kind {
     }
 }
 
-/// Whether an element has no content and no end.
+/// Whether an element is void: it has neither content nor an end tag.
 pub(super) fn is_empty(name: &str) -> bool {
     matches!(
         name,

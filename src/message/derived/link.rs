@@ -1,9 +1,9 @@
-//! Where links lead, as text names it.
+//! The targets of links, as the text part shows them.
 
-/// The target of a link that a reader of text can follow.
+/// The target of a link that a reader of the text part can follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// As it is written: without `mailto:` or `tel:` where the rest alone says it.
+    /// The target as the text shows it. `mailto:` and `tel:` are left out if the rest is enough.
     shown: String,
     kind: Kind,
 }
@@ -16,8 +16,8 @@ enum Kind {
 }
 
 impl Target {
-    /// The target of an `href`. `None` for one that leads nowhere outside the HTML: to a place in
-    /// the same document, to a script, or to a page whose site is not said.
+    /// Returns the target of an `href`. `None` if a reader of the text cannot follow it: an anchor
+    /// in the same document, a script, or a path without a host.
     pub(super) fn of(href: &str) -> Option<Self> {
         let href = clean(href);
         let Some(colon) = scheme(&href) else {
@@ -25,7 +25,7 @@ impl Target {
                 Some(rest) if !rest.is_empty() => {
                     Some(Self { shown: format!("https:{href}"), kind: Kind::Page })
                 }
-                // A value that is filled in may be a whole URL.
+                // A placeholder at the beginning may stand for a whole URL.
                 _ => href.starts_with(is_private).then_some(Self { shown: href, kind: Kind::Page }),
             };
         };
@@ -47,12 +47,12 @@ impl Target {
         Some(Self { shown, kind })
     }
 
-    /// The target as text names it.
+    /// The target as the text shows it.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// Whether a link's text is its target.
+    /// Whether a link's text already shows its target.
     pub(super) fn is_said_by(&self, text: &str) -> bool {
         match self.kind {
             Kind::Page => bare(text) == bare(&self.shown),
@@ -68,7 +68,8 @@ impl Target {
     }
 }
 
-/// An `href` without what browsers leave out, and with what would end it in text encoded.
+/// Removes the characters from an `href` that browsers ignore. Encodes the characters that would
+/// end the URL in plain text.
 fn clean(href: &str) -> String {
     let mut kept = String::with_capacity(href.len());
     for c in href.trim().chars() {
@@ -83,7 +84,7 @@ fn clean(href: &str) -> String {
     kept
 }
 
-/// Where the scheme of a URL ends.
+/// Returns the offset of the colon that ends a URL's scheme.
 fn scheme(href: &str) -> Option<usize> {
     let colon = href.find(':')?;
     let is_scheme = href.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -91,12 +92,13 @@ fn scheme(href: &str) -> Option<usize> {
     is_scheme.then_some(colon)
 }
 
-/// Whether a character is of Unicode's private use, as those are that stand for values.
+/// Whether a character is a Unicode private-use character. The placeholders for values are written
+/// with them.
 fn is_private(c: char) -> bool {
     matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// A URL as people write it: without scheme, `www.` and the last slash.
+/// Shortens a URL for comparison: without scheme, `www.` and the last slash, in lower case.
 fn bare(url: &str) -> String {
     let url = url.trim().to_ascii_lowercase();
     let url = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(&url);
@@ -104,7 +106,7 @@ fn bare(url: &str) -> String {
     url.strip_suffix('/').unwrap_or(url).to_owned()
 }
 
-/// Whether two texts are the same but for case and blanks.
+/// Whether two texts consist of the same words, ignoring case and white space.
 pub(super) fn same_words(one: &str, other: &str) -> bool {
     one.split_whitespace()
         .map(str::to_lowercase)

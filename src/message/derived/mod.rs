@@ -1,13 +1,13 @@
-//! The text part of a message that has HTML alone: what a reader of the HTML sees, as text that is
-//! worth reading.
+//! Derives the text part of a message that has only HTML: readable text with the words that a
+//! reader of the HTML sees.
 //!
-//! The rules it keeps: nothing that is not shown is written; a link is written once, as
-//! `text <url>`; lines are as long as the author made them, for what encodes the part wraps them;
-//! the same HTML gives the same text. Characters of Unicode's private use, which stand for values
-//! while a template is prepared, are letters like others and come out where they stood.
+//! The rules it keeps: hidden content is not written; a link is written once, as `text <url>`;
+//! lines are not wrapped, because the transfer encoding does that; the same HTML gives the same
+//! text. While a template is prepared, Unicode private-use characters stand for values. They are
+//! treated as letters and keep their places in the text.
 //!
-//! Time and memory grow with the length of the HTML and with nothing else, but for the attributes of
-//! one element, each of which the tokenizer compares with all before it.
+//! Time and memory grow linearly with the length of the HTML. The exception is an element's
+//! attributes: the tokenizer compares each attribute with all before it.
 
 mod flow;
 mod hidden;
@@ -19,8 +19,8 @@ mod tree;
 
 use tree::Tree;
 
-/// The text of HTML, whose attributes `elements::bounded` has counted; lines end in `\n`, and the
-/// last in nothing.
+/// Returns the text of HTML. `elements::bounded` must have accepted the HTML before. Lines end in
+/// `\n`; the last line has no line end.
 pub(super) fn text_of(html: &str) -> String {
     render::text(&Tree::of(html))
 }

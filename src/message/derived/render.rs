@@ -1,4 +1,4 @@
-//! From the tree to text: one walk, without recursion.
+//! Writes the text of a tree in one walk without recursion.
 
 use super::flow::Flow;
 use super::hidden::{Display, WhiteSpace};
@@ -7,14 +7,15 @@ use super::link::Target;
 use super::summary::{self, Row, Summary};
 use super::tree::{Content, Element, NONE, Tree};
 
-/// The most characters of a table among words that is written among them.
+/// The most characters of an `inline-table` that is written on one line.
 const LONGEST_INLINE_TABLE: u32 = 80;
-/// How many characters of a cell are looked at to see whether it is the bullet of what follows.
+/// The number of characters at the beginning of a cell that decide whether it is a bullet or a
+/// number.
 const BULLET: usize = 8;
-/// How many nodes are looked at for them.
+/// The most nodes of a cell that are searched for those characters.
 const LOOKED_AT: usize = 64;
 
-/// Writes the text of a tree.
+/// Returns the text of a tree.
 pub(super) fn text(tree: &Tree) -> String {
     let summaries = summary::of(tree);
     let mut writer = Writer {
@@ -30,7 +31,7 @@ pub(super) fn text(tree: &Tree) -> String {
     writer.flow.finish()
 }
 
-/// What is to be done where an element ends.
+/// What must be done at the end of an element.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entered {
     below: usize,
@@ -43,18 +44,18 @@ struct Entered {
     is_table: bool,
 }
 
-/// The list that items are written for.
+/// A list whose items are being written.
 struct List {
-    /// The number of the next item; `None` where items have none.
+    /// The number of the next item. `None` if the list is not numbered.
     number: Option<i64>,
     step: i64,
     has_bullets: bool,
 }
 
-/// The row that cells are written for.
+/// A row whose cells are being written.
 struct CurrentRow {
     how: Row,
-    /// Whether a cell of it has been written, for `Row::Data` of any content.
+    /// Whether a cell of the row has been written. Empty cells count only in `Row::Data`.
     has_cells: bool,
 }
 
@@ -65,7 +66,7 @@ struct Writer<'a> {
     entered: Vec<Entered>,
     lists: Vec<List>,
     rows: Vec<CurrentRow>,
-    /// Of each table around, whether it holds data.
+    /// For each enclosing table, whether it holds data (`true`) or is used for layout (`false`).
     tables: Vec<bool>,
 }
 
@@ -86,7 +87,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The node that follows one which has been written; leaves those that end between.
+    /// Returns the node to visit after `at`. Leaves the elements that end in between.
     fn behind(&mut self, mut at: usize) -> usize {
         loop {
             let node = &self.tree.nodes[at];
@@ -101,7 +102,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Begins a node; false where nothing in it is to be written.
+    /// Begins a node. Returns false if its content is not to be written.
     fn enter(&mut self, at: usize) -> bool {
         let summary = self.summaries[at];
         if summary.is_hidden {
@@ -187,7 +188,7 @@ impl Writer<'_> {
         if entered.is_table {
             self.tables.pop();
         }
-        // The blank line below a quotation is not of it.
+        // The mark ends first: the blank line below a quotation is not part of the quotation.
         if entered.has_mark {
             self.flow.pop_mark();
         }
@@ -218,7 +219,7 @@ impl Writer<'_> {
         entered.is_list = true;
     }
 
-    /// How many items a list has.
+    /// Returns the number of items in a list.
     fn items(&self, list: usize) -> i64 {
         self.children(list)
             .fold(0, |items, (element, _)| items + i64::from(element.kind == Kind::Item))
@@ -255,7 +256,7 @@ impl Writer<'_> {
         entered.is_table = true;
     }
 
-    /// The elements in an element, one level down.
+    /// Iterates over the child elements of an element.
     fn children(&self, of: usize) -> impl Iterator<Item = (&Element, usize)> {
         let first = Some(self.tree.nodes[of].first).filter(|at| *at != NONE);
         let next = |at: &usize| Some(self.tree.nodes[*at].next).filter(|at| *at != NONE);
@@ -282,10 +283,10 @@ impl Writer<'_> {
         entered.is_row = true;
     }
 
-    /// How the text in an element begins.
+    /// Returns the beginning of an element's text.
     fn beginning(&self, of: usize) -> String {
         let mut text = String::new();
-        // What is in it follows it.
+        // Nodes are in document order: an element's descendants follow it directly.
         let inside = self.tree.nodes[of + 1..].iter().take(LOOKED_AT);
         for (at, node) in (of + 1..).zip(inside.take_while(|node| node.parent >= of)) {
             if let (Content::Text { start, end }, false) =
@@ -326,7 +327,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A part of a picture that is a link.
+    /// Writes a linked area of an image map.
     fn area(&mut self, area: &Element) {
         let target = area.attribute("href").and_then(Target::of);
         let alt = area.attribute("alt").unwrap_or_default();

@@ -1,38 +1,38 @@
-//! What is known about each element before text is made of it: whether it is shown, and what is in
-//! it.
+//! Collects facts about each element before the text is written: whether it is shown, and what it
+//! contains.
 
 use super::flow::is_visible;
 use super::hidden::{Display, Rules, Style, WhiteSpace};
 use super::kind::Kind;
 use super::tree::{Content, Element, NONE, Tree};
 
-/// The most characters of the cells of a row that are written on one line.
+/// The most characters of a row in a layout table whose cells are written on one line.
 const LONGEST_ROW: u32 = 120;
-/// The most characters that a cell of a table with nothing but borders has on average where it
-/// holds data and not the paragraphs of a page.
+/// If a border is the only sign that a table holds data, the table's cells must have fewer
+/// characters than this on average. Longer cells are the paragraphs of a page.
 const LONG_CELL: u32 = 120;
 
-/// What is known about one node. What is in it counts as far as it is shown.
+/// Facts about one node. Counts include all visible descendants.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Summary {
     pub(super) is_hidden: bool,
-    /// Whether letters in it have no size.
+    /// Whether the font size is zero.
     is_sizeless: bool,
     pub(super) style: Style,
-    /// How its children keep blanks.
+    /// How text in the node keeps white space.
     pub(super) white_space: Space,
-    /// Visible characters, those of pictures' alternative texts included.
+    /// The number of visible characters, including the alternative texts of pictures.
     pub(super) length: u32,
     pub(super) pictures: u32,
-    /// Pictures whose alternative text has words.
+    /// The number of pictures whose alternative text has words.
     named_pictures: u32,
     links: u32,
-    /// Elements that make a line, and hold none that do.
+    /// The number of elements with text that begin a line and contain no other element that does.
     lines: u32,
     breaks: u32,
     tables: u32,
-    /// Of the table that it is in or is: cells, and rows in which more than one cell says
-    /// something.
+    /// This and the counts below are for the table that the node is or belongs to. Cells and header
+    /// cells count if they have text. `full_rows` counts the rows with more than one such cell.
     cells: u32,
     header_cells: u32,
     rows: u32,
@@ -40,7 +40,7 @@ pub(super) struct Summary {
     has_head: bool,
 }
 
-/// [`WhiteSpace`] with a default.
+/// [`WhiteSpace`] whose default is `Collapsed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Space(pub(super) WhiteSpace);
 
@@ -53,17 +53,18 @@ impl Default for Space {
 /// How the cells of a row are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    /// Each for itself, with blank lines between.
+    /// Each cell as a separate paragraph.
     Paragraphs,
-    /// Each on a line.
+    /// Each cell on a separate line.
     Lines,
-    /// On one line, with this between those that say something.
+    /// All cells on one line. The string separates the cells that have content.
     Joined(&'static str),
-    /// On one line, with this between all.
+    /// All cells on one line. The string separates all cells, including empty ones.
     Data(&'static str),
 }
 
-/// The alternative text of a picture as far as it says something to those who do not see it.
+/// Returns a picture's alternative text if it is useful in the text part. `None` for an empty text,
+/// a file name, or the text of a picture of at most one pixel.
 pub(super) fn alternative(picture: &Element) -> Option<&str> {
     let alt = picture.attribute("alt")?.trim();
     let is_dot = |name| picture.attribute(name).is_some_and(|v| matches!(v.trim(), "0" | "1"));
@@ -78,18 +79,19 @@ pub(super) fn alternative(picture: &Element) -> Option<&str> {
     (!is_file).then_some(alt)
 }
 
-/// Whether a text is more than signs.
+/// Whether a text contains a letter or digit. Private-use characters count, because they stand for
+/// values.
 pub(super) fn has_words(text: &str) -> bool {
     text.contains(|c: char| {
         c.is_alphanumeric() || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
     })
 }
 
-/// Looks at every node.
+/// Returns the summary of every node.
 pub(super) fn of(tree: &Tree) -> Vec<Summary> {
     let rules = Rules::of(&tree.css);
     let mut all = vec![Summary::default(); tree.nodes.len()];
-    // Parents come before their children.
+    // Parents precede their children.
     for (at, node) in tree.nodes.iter().enumerate() {
         let above = if node.parent == NONE { Summary::default() } else { all[node.parent] };
         all[at] = from_above(tree, at, above, &rules);
@@ -118,7 +120,7 @@ pub(super) fn of(tree: &Tree) -> Vec<Summary> {
     all
 }
 
-/// What a node has from those around it and from itself.
+/// Returns what a node inherits from its parent, combined with its own attributes or text.
 fn from_above(tree: &Tree, at: usize, above: Summary, rules: &Rules) -> Summary {
     let mut own = Summary {
         is_hidden: above.is_hidden,
@@ -137,7 +139,7 @@ fn from_above(tree: &Tree, at: usize, above: Summary, rules: &Rules) -> Summary 
         Content::Element(element) => {
             own.style = element.attribute("style").map(Style::of).unwrap_or_default();
             own.is_hidden |= element.kind == Kind::Unread || rules.hide(element, own.style);
-            // A class may give letters their size again.
+            // A class may set the font size again.
             own.is_sizeless = match own.style.has_size {
                 Some(has_size) => !has_size,
                 None => own.is_sizeless && element.attribute("class").is_none(),
@@ -153,7 +155,8 @@ fn from_above(tree: &Tree, at: usize, above: Summary, rules: &Rules) -> Summary 
     own
 }
 
-/// What a node has from those in it, and what of it counts for the table around.
+/// Completes a node's summary after all its descendants have been counted. Returns the summary, and
+/// the counts that the node adds to those of the enclosing table.
 fn from_below(element: Option<&Element>, mut own: Summary) -> (Summary, Summary) {
     let Some(element) = element else { return (own, Summary::default()) };
     let mut up = own;
@@ -191,10 +194,10 @@ fn from_below(element: Option<&Element>, mut own: Summary) -> (Summary, Summary)
 }
 
 impl Summary {
-    /// Whether a table holds data, and not the parts of a page.
+    /// Whether a table holds data. Other tables are used for page layout.
     pub(super) fn is_data(&self, table: &Element) -> bool {
         let role = table.attribute("role").map(str::trim).unwrap_or_default();
-        // Its own table counts.
+        // `tables` includes this table.
         if matches!(role, "presentation" | "none") || self.tables > 1 {
             return false;
         }
@@ -207,8 +210,8 @@ impl Summary {
             || (has_border && self.full_rows > 0 && self.length / cells.max(1) < LONG_CELL)
     }
 
-    /// How these cells of a row are written where the table is none of data; `first` is what the
-    /// first of them says.
+    /// Chooses how the cells of a row in a layout table are written. `first` is the beginning of
+    /// the first cell's text.
     pub(super) fn row(&self, cells: &[Self], first: &str) -> Row {
         let is_plain = |cell: &Self| cell.lines <= 1 && cell.breaks == 0 && cell.tables == 0;
         if cells.len() < 2 || !cells.iter().all(is_plain) {
@@ -225,7 +228,7 @@ impl Summary {
         Row::Joined(if is_number || !has_words(first) { " " } else { " | " })
     }
 
-    /// Whether it says something.
+    /// Whether the node has visible text or a picture.
     pub(super) fn is_full(&self) -> bool {
         !self.is_hidden && (self.length > 0 || self.pictures > 0)
     }

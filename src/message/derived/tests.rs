@@ -1,10 +1,10 @@
-//! HTML and the text it gives, rule by rule, and HTML that is meant to do harm.
+//! HTML and the text derived from it, one rule at a time, and hostile HTML.
 
 use proptest::prelude::*;
 
 use super::text_of;
 
-/// Checks a table of HTML and text.
+/// Checks pairs of HTML and expected text.
 fn check(table: &[(&str, &str)]) {
     for (html, expected) in table {
         assert_eq!(text_of(html), *expected, "{html}");
@@ -270,7 +270,8 @@ fn values_come_out_where_they_stood() {
     );
 }
 
-/// Lines that no text may have.
+/// Whether a text has no blank at the end of a line, no two blank lines in a row, and no line break
+/// at either end.
 fn is_tidy(text: &str) -> bool {
     text.split('\n').all(|line| line.trim_end_matches([' ', '\t']) == line)
         && !text.contains("\n\n\n")

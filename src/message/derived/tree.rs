@@ -1,8 +1,8 @@
-//! HTML as a tree of what matters to text, made of the tokens of html5ever.
+//! Builds a tree from html5ever's tokens, with only the parts of HTML that the text part needs.
 //!
-//! The whole tree builder of the standard is not used: it moves what stands between the rows of a
-//! table, looks through all open elements for many tags, and keeps much that no text needs. The
-//! rule kept here: time and memory grow with the input and with nothing else, whatever it is.
+//! The tree construction of the HTML standard is not used. It moves misplaced content out of
+//! tables, scans all open elements for many tags, and keeps data that the text part does not need.
+//! The rule kept here: time and memory grow linearly with the input, for any input.
 
 use std::cell::RefCell;
 
@@ -15,20 +15,21 @@ use html5ever::tokenizer::{
 
 use super::kind::{self, Kind};
 
-/// The deepest that elements lie in each other; those in the deepest are as if they were not there.
+/// The greatest depth of nested elements. Deeper elements are dropped; their content belongs to the
+/// deepest element that is kept.
 const DEEPEST: usize = 512;
 
-/// No node.
+/// The index that means that there is no such node.
 pub(super) const NONE: usize = usize::MAX;
 
-/// HTML, read.
+/// Parsed HTML.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// In the order in which they begin: a parent comes before its children.
+    /// The nodes in document order: a parent precedes its children.
     pub(super) nodes: Vec<Node>,
-    /// All texts, one after the other.
+    /// The text of all text nodes, in document order.
     pub(super) text: String,
-    /// The contents of all `style` elements.
+    /// The content of all `style` elements.
     pub(super) css: String,
 }
 
@@ -43,7 +44,7 @@ pub(super) struct Node {
 
 #[derive(Debug)]
 pub(super) enum Content {
-    /// A part of the tree's text.
+    /// A range of bytes in [`Tree::text`].
     Text {
         start: usize,
         end: usize,
@@ -51,7 +52,7 @@ pub(super) enum Content {
     Element(Element),
 }
 
-/// An element with what text needs of it.
+/// An element with the attributes that the text part needs.
 #[derive(Debug)]
 pub(super) struct Element {
     pub(super) name: LocalName,
@@ -60,7 +61,7 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// The value of an attribute that text needs.
+    /// Returns the value of an attribute. Only attributes that the text part needs are kept.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
     }
@@ -97,13 +98,14 @@ impl Element {
 }
 
 impl Tree {
-    /// Reads HTML.
+    /// Parses HTML.
     pub(super) fn of(html: &str) -> Self {
         let sink = Sink(RefCell::new(Builder::new(html.len())));
         let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
         let input = BufferQueue::default();
         input.push_back(StrTendril::from_slice(html));
-        // Nothing that is asked of the caller (scripts, encodings) is asked by this sink.
+        // The tokenizer's results ask the caller to run scripts or change the encoding. This sink
+        // never asks for either.
         let _ = tokenizer.feed(&input);
         tokenizer.end();
         tokenizer.sink.0.into_inner().tree
@@ -134,7 +136,7 @@ impl TokenSink for Sink {
     }
 }
 
-/// An element that has not ended.
+/// An element whose end tag has not been reached.
 struct Open {
     name: LocalName,
     kind: Kind,
@@ -144,11 +146,11 @@ struct Open {
 struct Builder {
     tree: Tree,
     open: Vec<Open>,
-    /// How many elements are open inside the deepest that is kept.
+    /// The number of open elements that were dropped because they are nested too deeply.
     beyond: usize,
-    /// How many of the open elements are there when the outermost of those that are not read is.
+    /// The index in `open` of the outermost element that is skipped, if there is one.
     unread: Option<usize>,
-    /// Whether that is a drawing, in which tags follow other rules.
+    /// Whether the skipped element is an `svg`, in which tags follow other rules.
     is_drawing: bool,
 }
 
@@ -237,7 +239,8 @@ impl Builder {
         self.push(Content::Text { start, end: self.tree.text.len() });
     }
 
-    /// What is open and matches, looked for from the innermost up to the first that stops.
+    /// Returns the index of the innermost open element that `matches`. The search ends at the first
+    /// element for which `stops` is true.
     fn find(
         &self,
         matches: impl Fn(&Open) -> bool,
@@ -262,7 +265,7 @@ impl Builder {
         }
     }
 
-    /// Ends the elements that end where an element of this kind begins.
+    /// Ends the open elements that end where an element of this kind begins.
     fn end_what_this_ends(&mut self, kind: Kind) {
         let is = |wanted: Kind| move |open: &Open| open.kind == wanted;
         let is_wall = |open: &Open| open.kind.is_wall();
@@ -311,13 +314,13 @@ impl Builder {
             }
             _ => self.find(is_named, |open| open.kind.is_wall()),
         };
-        // What stands in an element that is not read ends nothing outside it.
+        // An end tag inside a skipped element ends no element outside it.
         if ends.is_none_or(|at| self.unread.is_none_or(|unread| at >= unread)) {
             self.close(ends);
         }
     }
 
-    /// `</br>` is read as `<br>`.
+    /// Treats `</br>` as `<br>`.
     fn push_break(&mut self) {
         if self.unread.is_none() {
             let element =
@@ -327,7 +330,8 @@ impl Builder {
     }
 }
 
-/// How the content of an element is to be read where it is no markup.
+/// Returns how the tokenizer must read the content of an element. `None` if the content is ordinary
+/// markup.
 fn content_state(name: &str) -> Option<TokenSinkResult<()>> {
     Some(match name {
         "title" | "textarea" => TokenSinkResult::RawData(RawKind::Rcdata),
