@@ -1,15 +1,15 @@
-//! What differs between a message as it was planned and as it is now, in words.
+//! Describes in words how a message differs from the message that was planned.
 
 use super::Message;
 use super::frozen::Frozen;
 use super::row_files::RowFile;
 
-/// The most characters of a text that are shown.
+/// The most characters of a text that a difference quotes.
 const SHOWN: usize = 60;
 
 impl Message {
-    /// What of `now` is not as it is here, a line for each part; empty where both give the same
-    /// mail.
+    /// Describes how `now` differs from this message, one line for each difference. Empty if both
+    /// produce the same mail.
     pub fn differences(&self, now: &Self) -> Vec<String> {
         if self.fingerprint() == now.fingerprint() {
             Vec::new()
@@ -79,7 +79,7 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
     found
 }
 
-/// The first line of each part of the body that is another one.
+/// Describes the first line that differs in each part of the body.
 fn bodies(was: &Frozen, is: &Frozen) -> Vec<String> {
     let parts = |frozen: &Frozen| -> Vec<(&'static str, String)> {
         frozen.body.templates().map(|(name, source)| (name, source.text.clone())).collect()

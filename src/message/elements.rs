@@ -1,25 +1,25 @@
-//! How many elements HTML has, and how deep they lie in each other: a reader of HTML looks for each
-//! of them through those around it, and keeps some kilobytes for each. What is found here is never
-//! less than what a reader of HTML finds.
+//! Limits the number of elements in HTML and their depth. For each element, an HTML parser searches
+//! the enclosing elements and keeps some kilobytes of memory. The counts here are never lower than
+//! the parser's.
 
-/// The most elements of HTML that a text part is made of, and the deepest that they may lie in each
-/// other.
+/// The most elements of HTML from which a text part is derived, and the greatest depth of nesting.
 const MOST: usize = 100_000;
 const DEEPEST: usize = 1_000;
-/// The most attributes of an element: a reader of HTML compares each with all before it.
+/// The most attributes of an element. An HTML parser compares each attribute with all before it.
 const MOST_ATTRIBUTES: usize = 250;
 
 const NO_CONTENT: [&str; 14] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
     "track", "wbr",
 ];
-/// They end where the next of them begins, so that most HTML leaves their ends out. Those of a
-/// table lie in its element, which counts.
+/// Elements that end where the next such element begins, so most HTML omits their end tags. They do
+/// not count towards the depth. The parts of a table are inside a `table` element, which counts.
 const ENDS_BY_ITSELF: [&str; 20] = [
     "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "caption", "colgroup",
     "option", "optgroup", "rb", "rp", "rt", "rtc", "head", "body",
 ];
-/// The end of any of these ends all that is open in it, and no other end goes beyond one.
+/// Block elements. The end tag of a block ends every element that is open inside it. The end tag of
+/// any other element ends nothing outside the innermost block.
 const BLOCKS: [&str; 39] = [
     "address",
     "article",
@@ -61,11 +61,12 @@ const BLOCKS: [&str; 39] = [
     "template",
     "ul",
 ];
-/// What is not read as elements up to its end.
+/// Elements whose content is raw text up to their end tag.
 const TEXT: [&str; 8] =
     ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
 
-/// Says so where HTML has more elements than a text part can be made of in time and in room.
+/// Returns an error if HTML has too many elements, attributes or levels to derive a text part in
+/// reasonable time and memory.
 pub(super) fn bounded(html: &str) -> Result<(), String> {
     let (mut open, mut count) = (Vec::<&str>::new(), 0_usize);
     let mut rest = html;
@@ -121,7 +122,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
 
-/// The text after a comment; `comment` is the text after its `<!--`.
+/// Returns the text after a comment. `comment` is the text after `<!--`.
 fn behind_the_comment(comment: &str) -> &str {
     for at_once in [">", "->"] {
         if let Some(after) = comment.strip_prefix(at_once) {
@@ -135,8 +136,8 @@ fn behind_the_comment(comment: &str) -> &str {
     end.unwrap_or_default()
 }
 
-/// The text after a tag, and how many attributes it has; `attributes` is the text after its name. A
-/// value in quotes may hold anything.
+/// Returns the text after a tag, and the number of attributes of the tag. `attributes` is the text
+/// after the tag's name. A quoted value may contain any character, including `>`.
 fn behind_the_tag(attributes: &str) -> (&str, usize) {
     #[derive(Clone, Copy)]
     enum In {
@@ -181,8 +182,9 @@ fn behind_the_tag(attributes: &str) -> (&str, usize) {
     ("", count)
 }
 
-/// The end of an element ends those that were opened in it, unless a block stands between; the end
-/// of what is not open ends nothing.
+/// Ends the innermost open element with this name, and all elements inside it. The search stops at
+/// a table, template, object or marquee. For a name that is not a block's, it also stops at any
+/// block. If no such element is found, nothing ends.
 fn close(open: &mut Vec<&str>, name: &str) {
     let is_block = |name: &str| BLOCKS.iter().any(|known| name.eq_ignore_ascii_case(known));
     let is_wall = |name: &str| {
@@ -202,7 +204,7 @@ fn close(open: &mut Vec<&str>, name: &str) {
     }
 }
 
-/// What follows the end of an element that holds text alone.
+/// Returns the text from the end tag of a raw-text element on.
 fn behind_the_end<'h>(from: &'h str, name: &str) -> &'h str {
     let ends = memchr::memmem::find_iter(from.as_bytes(), "</").find(|at| {
         from.as_bytes()

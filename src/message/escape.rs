@@ -1,9 +1,9 @@
-//! Text in HTML, and how a template's values are written.
+//! HTML escaping of text, and how the values of a template are escaped.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// How a template's values are written.
+/// How the values of a template are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Escape {
     None,
@@ -12,7 +12,7 @@ pub(super) enum Escape {
 }
 
 impl Escape {
-    /// Writes a value; Markdown's become text when it is made HTML.
+    /// Writes a value. Values in Markdown are escaped later, when the Markdown becomes HTML.
     pub(super) fn push(self, out: &mut impl fmt::Write, value: &str) -> fmt::Result {
         match self {
             Self::None | Self::Markdown => out.write_str(value),
@@ -21,7 +21,7 @@ impl Escape {
     }
 }
 
-/// The text that `push_html_escaped` was given.
+/// Reverses `push_html_escaped`.
 pub(super) fn without_references(html: &str) -> Cow<'_, str> {
     if !html.contains('&') {
         return Cow::Borrowed(html);
@@ -32,7 +32,7 @@ pub(super) fn without_references(html: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Appends text so that it is text in HTML elements and in quoted attributes.
+/// Appends text, escaped for HTML elements and quoted attributes.
 pub(super) fn push_html_escaped(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|b| matches!(b, b'&' | b'<' | b'>' | b'"' | b'\'')) {

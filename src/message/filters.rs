@@ -1,15 +1,14 @@
-//! Filters of the engine that would accept an undefined value, made strict: an
-//! undefined name is an error wherever it stands, as what a filter is applied to, as one of its
-//! arguments, and in a list that it joins. And those that would make markup of values, which give
-//! values.
+//! Stricter behaviour for filters of the template engine. Filters that would accept an undefined
+//! value refuse it: as their input, as an argument, and as an item of a list that `join` joins.
+//! Filters that could turn values into markup return values instead.
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Error, ErrorKind, State};
 
 use super::marks;
 
-/// Their names. The engine's other filters refuse an undefined value by themselves, `default` and
-/// `d` are there for one.
+/// The names of the filters that must refuse undefined values. The engine's other filters refuse
+/// them already, except `default` and `d`, which exist for undefined values.
 pub(super) const STRICT: [&str; 20] = [
     "urlencode",
     "join",
@@ -33,8 +32,8 @@ pub(super) const STRICT: [&str; 20] = [
     "round",
 ];
 
-/// A `null` of the row is as good as undefined, except as an argument, where the engine's `none`
-/// has a meaning.
+/// Refuses undefined values in a call of a strict filter. A `null` from the row counts as
+/// undefined. The exception is an argument, where the engine's `none` has a meaning.
 pub(super) fn refuse_undefined(
     state: &mut State<'_, '_>,
     name: &str,
@@ -54,7 +53,7 @@ pub(super) fn refuse_undefined(
     }
     match missing {
         None => Ok(()),
-        // The engine knows the name of the value.
+        // Another filter refuses the value with an error that names it.
         Some(missing) => Err(state
             .apply_filter("upper", &[missing])
             .err()
@@ -62,7 +61,7 @@ pub(super) fn refuse_undefined(
     }
 }
 
-/// What keeps a text whole, so that the marks around its values still part them.
+/// Filters that keep a captured text whole, so that its marks still delimit the values.
 const KEEPS_MARKS: [&str; 14] = [
     "safe",
     "string",
@@ -80,8 +79,8 @@ const KEEPS_MARKS: [&str; 14] = [
     "chain",
 ];
 
-/// What a filter made. In Markdown, JSON is no markup, and nor is what was taken out of a kept text
-/// that has values in it: these are values.
+/// Returns the result of a filter, as a value if it must not count as markup. In Markdown this
+/// applies to JSON, and to parts taken out of a captured text that contains values.
 pub(super) fn made(state: &State<'_, '_>, name: &str, args: &[Value], made: Value) -> Value {
     let has_marks = || args.first().and_then(Value::as_str).is_some_and(marks::are_in);
     if !matches!(state.auto_escape(), AutoEscape::Custom(_))

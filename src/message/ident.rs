@@ -1,5 +1,5 @@
-//! The identifiers of one mail: its Message-ID and the boundaries inside it, computed from the
-//! recipient and never random.
+//! The identifiers of one mail: its Message-ID and its multipart boundaries. They are computed from
+//! the recipient and are never random.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::{digest, hmac};
 
-/// What makes one recipient's message that message. The same values give the same bytes.
+/// The values that identify the message of one recipient. Equal values give equal bytes.
 #[derive(Clone, Copy)]
 pub struct Ident<'a> {
     pub campaign: &'a str,
     pub env: Option<&'a str>,
     /// The recipient's key.
     pub key: &'a str,
-    /// The workspace's secret key: without it a Message-ID cannot be computed from an address.
+    /// The workspace's secret key. Without it, a Message-ID cannot be computed from an address.
     pub secret: &'a [u8; 32],
-    /// What the Date header says.
+    /// The time in the Date header.
     pub date: Timestamp,
 }
 
@@ -30,8 +30,8 @@ impl fmt::Debug for Ident<'_> {
     }
 }
 
-/// The Message-ID without angle brackets: a keyed hash of environment, campaign and recipient's
-/// key, at the domain of From.
+/// Returns the Message-ID without angle brackets: a keyed hash of environment, campaign and
+/// recipient's key, at the domain of From.
 pub(crate) fn message_id(
     campaign: &str,
     env: Option<&str>,
@@ -41,7 +41,7 @@ pub(crate) fn message_id(
 ) -> String {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
     for part in ["message-id", env.unwrap_or_default(), campaign, key] {
-        // The length goes first, so that no two lists of parts are the same bytes.
+        // Each part is preceded by its length, so that different parts never give the same bytes.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
@@ -52,9 +52,9 @@ pub(crate) fn message_id(
     id
 }
 
-/// The part of a Message-ID of ours that names campaign and recipient to a reader of the ledger,
-/// and nothing to anybody else. It may stand in an envelope sender or a link. `None` for a
-/// Message-ID that [`message_id`] cannot have made.
+/// Returns the part of a Message-ID that, together with the ledger, identifies the campaign and the
+/// recipient. Without the ledger it reveals nothing, so it may be part of an envelope sender or a
+/// link. `None` for a Message-ID that [`message_id`] cannot have created.
 pub fn token_of(message_id: &str) -> Option<&str> {
     let (token, domain) = message_id.trim_matches(['<', '>', ' ']).split_once('@')?;
     (is_token(token) && !domain.is_empty()).then_some(token)
@@ -65,7 +65,7 @@ pub fn is_token(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A multipart boundary of its own for each message and each `level` of nesting.
+/// Returns a multipart boundary that is unique for each message and each `level` of nesting.
 pub(super) fn boundary(message_id: &str, level: &str) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(level.as_bytes());

@@ -1,8 +1,8 @@
-//! The links of our own unsubscribe page: `PUBLIC_URL/u/TOKEN-SIGNATURE`. A link carries no
-//! address, and only the holder of the key can make one.
+//! Links to mailbatch's own unsubscribe page: `PUBLIC_URL/u/TOKEN-SIGNATURE`. A link contains no
+//! address, and only the holder of the key can create one.
 //!
-//! `{token}` in `unsubscribe_url` stands for the token of the mail's Message-ID with its signature;
-//! where the message has no `unsubscribe_url` of its own, marketing mail gets that of the page.
+//! In `unsubscribe_url`, `{token}` is replaced by the token of the mail's Message-ID and its
+//! signature. Marketing mail without an `unsubscribe_url` gets the link to the page.
 
 use data_encoding::HEXLOWER;
 use ring::hmac;
@@ -14,20 +14,20 @@ use crate::model::error::{Error, Result};
 use crate::model::outcome::Kind;
 use crate::secret::Secret;
 
-/// The Message-ID of a row whose templates are only tried.
+/// The Message-ID of a row that is checked but not sent.
 pub(super) const SAMPLE: &str = "000000000000000000000000@invalid";
 
-/// How many bytes of the HMAC stand in a link: 128 bits.
+/// The number of bytes of the HMAC in a link: 128 bits.
 const SIGNATURE: usize = 16;
 
-/// Makes and checks links.
+/// Creates and verifies links.
 #[derive(Clone, Debug)]
 pub struct Links {
     key: hmac::Key,
 }
 
 impl Links {
-    /// Links signed with `key`.
+    /// Creates links signed with `key`.
     pub fn new(key: &Secret) -> Self {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes()) }
     }
@@ -36,13 +36,13 @@ impl Links {
         hmac::sign(&self.key, &[b"unsubscribe 1\0", token.as_bytes()].concat())
     }
 
-    /// A token with its signature, as the last part of a link.
+    /// Returns a token with its signature, as the last path segment of a link.
     pub fn sign(&self, token: &str) -> String {
         format!("{token}-{}", HEXLOWER.encode(&self.signature(token).as_ref()[..SIGNATURE]))
     }
 
-    /// The token of a link's last part, if it was signed with this key; the compare takes the same
-    /// time wherever the two differ.
+    /// Returns the token of a link's last path segment if this key signed it. The comparison takes
+    /// the same time wherever the signatures differ.
     pub fn verify<'t>(&self, signed: &'t str) -> Option<&'t str> {
         let (token, signature) = signed.split_once('-')?;
         let expected = HEXLOWER.encode(&self.signature(token).as_ref()[..SIGNATURE]);
@@ -56,12 +56,12 @@ impl Links {
     }
 }
 
-/// Whether a URL is one that one click can be posted to (RFC 8058 section 3.1).
+/// Whether a URL is an https URL, which one-click unsubscribing requires (RFC 8058 section 3.1).
 pub(super) fn is_https(url: &str) -> bool {
     url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }
 
-/// Puts the signed token of a Message-ID into a URL.
+/// Replaces `{token}` in a URL with the signed token of a Message-ID.
 pub(super) fn fill(url: &str, links: Option<&Links>, message_id: &str) -> String {
     match (links, token_of(message_id)) {
         (Some(links), Some(token)) if url.contains(TOKEN) => url.replace(TOKEN, &links.sign(token)),
@@ -70,8 +70,9 @@ pub(super) fn fill(url: &str, links: Option<&Links>, message_id: &str) -> String
 }
 
 impl Message {
-    /// Gives marketing mail without an `unsubscribe_url` that of our page at `public_url`, and
-    /// signs the links of all mail that has some. Exit 2 where a link cannot be signed.
+    /// Gives marketing mail without an `unsubscribe_url` the link to the page at `public_url`.
+    /// Signs the links of every message that contains `{token}`. A link that cannot be signed is an
+    /// error with exit code 2.
     pub fn with_links(mut self, public_url: Option<&str>, links: Option<Links>) -> Result<Self> {
         if let (None, Kind::Marketing, Some(public_url), Some(_)) =
             (&self.frozen.unsubscribe_url, self.frozen.kind, public_url, &links)
@@ -83,8 +84,8 @@ impl Message {
         self.signed_by(links)
     }
 
-    /// What keeps a recipient of marketing mail from leaving by one click (RFC 8058), as far as the
-    /// message shows it before rows are put in; `None` where nothing does.
+    /// Returns why recipients of marketing mail could not unsubscribe with one click (RFC 8058).
+    /// Only the message is examined, without any row. `None` if it shows no obstacle.
     pub fn lacks_one_click(&self) -> Option<&'static str> {
         if self.frozen.kind != Kind::Marketing {
             return None;
@@ -93,7 +94,7 @@ impl Message {
             return Some("has no unsubscribe link");
         };
         let url = source.text.trim();
-        // Where it begins with a value, the row says what it is.
+        // If the URL begins with a value, its scheme depends on the row.
         if !is_https(url) && !url.starts_with('{') {
             Some("has an unsubscribe link that is not https")
         } else if !url.contains("{{") && !url.contains(TOKEN) {
@@ -103,12 +104,14 @@ impl Message {
         }
     }
 
-    /// From now on a row of marketing mail whose link is not one for one click is refused.
+    /// From now on, refuses rows of marketing mail whose link does not support one-click
+    /// unsubscribing.
     pub fn require_one_click(&mut self) {
         self.needs_one_click = self.frozen.kind == Kind::Marketing;
     }
 
-    /// Signs links as [`Message::with_links`] does, and leaves the message as it was planned.
+    /// Signs links as [`Message::with_links`] does, but adds no `unsubscribe_url`, so the message
+    /// stays as it was planned.
     pub fn signed_by(mut self, links: Option<Links>) -> Result<Self> {
         if links.is_none()
             && self

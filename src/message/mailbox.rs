@@ -1,4 +1,4 @@
-//! One mailbox as people write it: `Acme, Inc. <news@acme.example>` or a bare address.
+//! A single mailbox as people write it: `Acme, Inc. <news@acme.example>` or a bare address.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::model::address::{Address, key_of};
 
 use super::header;
 
-/// A display name, perhaps empty, and an address.
+/// A display name, which may be empty, and an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mailbox {
     pub(super) name: String,
@@ -14,7 +14,7 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Reads one mailbox; the error is a fragment that does not repeat the text.
+    /// Parses one mailbox. The error is a sentence fragment that does not repeat the text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.contains("{{") || text.contains("{%") {
@@ -33,20 +33,21 @@ impl Mailbox {
         Ok(Self { name, address })
     }
 
-    /// Appends the mailbox as a header.
+    /// Appends the mailbox as the header field `header`.
     pub(super) fn push_header(&self, out: &mut String, header: &str) {
         header::push_mailbox(out, header, &self.name, self.address.as_str());
     }
 }
 
-/// The bare address of a mailbox that a provider names, where it stands in angle brackets: behind a
-/// name, behind itself, or alone. `None` for a bare address, for several, and for what is none.
+/// Returns the address in angle brackets from a text that a provider reports: after a display name,
+/// after the same address, or alone. `None` for a bare address, for several addresses, and for text
+/// without a valid address.
 pub(crate) fn bracketed_address(text: &str) -> Option<Address> {
     let (name, address) = text.trim().strip_suffix('>')?.rsplit_once('<')?;
     if let Ok(mailbox) = Mailbox::parse(text) {
         return Some(mailbox.address);
     }
-    // Many programs take the address for the name of a recipient who has none.
+    // Many programs use the address as the display name of a recipient without a name.
     let address = Address::parse(address.trim()).ok()?;
     let name = Address::parse(name.trim().trim_matches('\'')).ok()?;
     (key_of(name.as_str()) == key_of(address.as_str())).then_some(address)

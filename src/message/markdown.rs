@@ -1,8 +1,8 @@
-//! Markdown bodies: the text part is the source with its values, the HTML part what Markdown makes
-//! of the source over placeholders for them.
+//! Markdown bodies. The text part is the Markdown source with its values filled in. For the HTML
+//! part, the source is converted with placeholders, and the values are filled in afterwards.
 //!
-//! The rule it keeps: a value is text and never structure. A value that the template marks as
-//! `safe` is Markdown of the author's and takes part like the rest.
+//! The rule it keeps: a value is text and never Markdown structure. The exception is a value that
+//! the template marks as `safe`: it is converted like the author's own Markdown.
 
 use pulldown_cmark::{Options, Parser, html};
 
@@ -11,7 +11,8 @@ use super::piece::{As, Piece, push_text};
 
 const URL_FORM: &str = "https://";
 
-/// The form of a value behind a `<`: a URL and an address make a link, a word does not.
+/// Returns how a value after a `<` is written. A URL or an e-mail address forms a link; other text
+/// does not.
 pub(super) fn form_of(value: &str) -> As {
     if value.bytes().any(|b| b <= b' ' || b == b'<' || b == b'>') {
         As::Text
@@ -24,7 +25,7 @@ pub(super) fn form_of(value: &str) -> As {
     }
 }
 
-/// The text part of a source in pieces.
+/// Returns the pieces of the text part.
 pub(super) fn to_text(source: &[Piece]) -> Vec<Piece> {
     let piece = |piece: &Piece| match piece {
         Piece::Text(text) => Piece::Text(marks::without(text).into_owned()),
@@ -33,7 +34,7 @@ pub(super) fn to_text(source: &[Piece]) -> Vec<Piece> {
     source.iter().map(piece).collect()
 }
 
-/// The HTML part, a whole document, of a source in pieces.
+/// Returns the pieces of the HTML part, which is a complete document.
 pub(super) fn to_html(source: &[Piece]) -> Vec<Piece> {
     let (prefix, markdown, forms) = with_placeholders(source);
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
@@ -70,10 +71,10 @@ pub(super) fn to_html(source: &[Piece]) -> Vec<Piece> {
     pieces
 }
 
-/// What begins every placeholder and stands nowhere else, the source with a placeholder for each
-/// value, and the forms of those.
+/// Returns the prefix of every placeholder, the source with a placeholder for each value, and the
+/// form of each value. The prefix occurs nowhere else in the source.
 fn with_placeholders(source: &[Piece]) -> (String, String, Vec<As>) {
-    // A digit first, so that behind a `<` none is the name of an element.
+    // The prefix begins with a digit: after a `<`, a letter would begin a tag.
     let mut prefix = "0mbslot".to_owned();
     while source.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(&prefix))) {
         prefix.push('q');
@@ -103,7 +104,8 @@ fn with_placeholders(source: &[Piece]) -> (String, String, Vec<As>) {
     (prefix, markdown, forms)
 }
 
-/// Where in HTML a text ends.
+/// The context in HTML at the end of a text: outside tags, in a tag, or in a quoted attribute
+/// value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Text,

@@ -1,11 +1,11 @@
-//! Marks around the values in a text that a template keeps.
+//! Marks around the values in text that a template captures, for example with `{% set %}`.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::escape::Escape;
 
-/// Unicode noncharacters, which no text to be exchanged may hold.
+/// Unicode noncharacters, which are not meant for text that programs exchange.
 const OPEN: char = '\u{fdd0}';
 const CLOSE: char = '\u{fdd1}';
 
@@ -16,18 +16,19 @@ pub(super) fn push(out: &mut impl fmt::Write, escape: Escape, value: &str) -> fm
     out.write_char(CLOSE)
 }
 
-/// Whether a text holds one.
+/// Whether a text contains a mark.
 pub(super) fn are_in(text: &str) -> bool {
     text.contains([OPEN, CLOSE])
 }
 
-/// A text without marks.
+/// Returns the text without its marks.
 pub(super) fn without(text: &str) -> Cow<'_, str> {
     if are_in(text) { Cow::Owned(text.replace([OPEN, CLOSE], "")) } else { Cow::Borrowed(text) }
 }
 
-/// Hands on the stretches of a text with marks, and whether each is a value. A value in a value is
-/// part of it; where marks are missing, all of the text may be values.
+/// Calls `each` with every part of a text with marks, and with whether that part is a value. A
+/// value inside another value is part of the outer one. If the marks are unbalanced, the whole text
+/// counts as one value.
 pub(super) fn take_apart(
     text: &str,
     mut each: impl FnMut(&str, bool) -> fmt::Result,

@@ -1,6 +1,6 @@
-//! The bytes of one mail: a header block of our own over parts that are encoded once.
+//! Assembles the bytes of one mail: the header block, then parts that are already encoded.
 //!
-//! Lines end in CRLF and are at most 998 bytes long, and equal input gives equal bytes.
+//! Lines end in CRLF and have at most 998 bytes. Equal input gives equal bytes.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::body::Printed;
 use super::ident::boundary;
 use super::row_files::{Attached, OwnFile};
 
-/// More bytes than a multipart's own lines have.
+/// An upper limit for the bytes of a multipart's header block and boundary lines.
 const FRAME: usize = 512;
 
 /// The most bytes of a line of base64 (RFC 2045 section 6.8).
@@ -16,24 +16,24 @@ const LINE: usize = 76;
 
 /// The encoded files of a message.
 pub(super) struct Files<'a> {
-    /// What the HTML shows.
+    /// The files that the HTML shows, such as images.
     pub(super) inline: Vec<FilePart<'a>>,
     pub(super) attached: Vec<FilePart<'a>>,
 }
 
-/// The part of a file.
+/// The MIME part of a file.
 pub(super) enum FilePart<'a> {
     Whole(Cow<'a, [u8]>),
-    /// Headers with the empty line behind them, and the bytes in base64.
+    /// The headers with the empty line after them, and the content in base64 on one line.
     Base64(&'a [u8], &'a str),
 }
 
 impl<'a> FilePart<'a> {
-    /// The part of a row's file.
+    /// Returns the MIME part of a file that belongs to one row.
     pub(super) fn of(file: &'a OwnFile) -> Self {
         match &file.head {
             Some(head) => Self::Base64(head, &file.data),
-            // It was made once when the file was read.
+            // The same part was built without an error when the file was read.
             None => {
                 let part = file.attachment().part().map(|part| part.formatted());
                 Self::Whole(part.unwrap_or_default().into())
@@ -62,8 +62,8 @@ impl<'a> FilePart<'a> {
     }
 }
 
-/// The parts of the files that the HTML shows, or of the others: those of all rows, then the row's
-/// own.
+/// Returns the MIME parts of the inline files or of the attached files: first the files of all
+/// rows, then the row's own files.
 pub(super) fn parts<'a>(
     shared: &'a [Vec<u8>],
     own: &'a Attached,
@@ -74,7 +74,7 @@ pub(super) fn parts<'a>(
     shared.chain(own.map(FilePart::of)).collect()
 }
 
-/// Appends a message. `headers` ends in CRLF and holds neither MIME-Version nor Content-Type.
+/// Appends a message. `headers` ends in CRLF and contains neither MIME-Version nor Content-Type.
 pub(super) fn assemble(
     out: &mut Vec<u8>,
     headers: &str,
@@ -84,7 +84,7 @@ pub(super) fn assemble(
 ) {
     let parts = files.inline.iter().chain(&files.attached);
     let attached: usize = parts.map(|part| part.len() + FRAME).sum();
-    // At once: growing by and by copies what is there each time.
+    // Reserved in one step: a buffer that grows repeatedly copies its content each time.
     out.reserve(headers.len() + body.usual_size() + 2 * FRAME + attached);
     out.extend_from_slice(headers.as_bytes());
     out.extend_from_slice(b"MIME-Version: 1.0\r\n");
@@ -97,7 +97,7 @@ pub(super) fn assemble(
     push_parts(out, &boundary, &files.attached);
 }
 
-/// Appends files, and the end of the multipart that they are in.
+/// Appends files as parts of a multipart, and the line that ends the multipart.
 fn push_parts(out: &mut Vec<u8>, boundary: &str, files: &[FilePart<'_>]) {
     for file in files {
         push_line(out, boundary, "");
@@ -118,7 +118,7 @@ fn push_body(out: &mut Vec<u8>, body: &Printed, inline: &[FilePart<'_>], message
     push_line(out, &boundary, "--");
 }
 
-/// Appends the HTML, with what it shows where there is some.
+/// Appends the HTML, together with its inline files if there are any.
 fn push_html(out: &mut Vec<u8>, body: &Printed, inline: &[FilePart<'_>], message_id: &str) {
     if inline.is_empty() {
         return body.push_html(out);
@@ -129,10 +129,10 @@ fn push_html(out: &mut Vec<u8>, body: &Printed, inline: &[FilePart<'_>], message
     push_parts(out, &boundary, inline);
 }
 
-/// Appends a multipart's header block.
+/// Appends a multipart's header block and returns its boundary.
 fn begin(out: &mut Vec<u8>, message_id: &str, subtype: &str) -> String {
     let boundary = boundary(message_id, subtype);
-    // RFC 2387 section 3.1 wants the type of the first part.
+    // RFC 2387 section 3.1 requires the type of the root part.
     let root = if subtype == "related" { "; type=\"text/html\"" } else { "" };
     for text in
         ["Content-Type: multipart/", subtype, root, ";\r\n boundary=\"", &boundary, "\"\r\n\r\n"]
@@ -142,7 +142,8 @@ fn begin(out: &mut Vec<u8>, message_id: &str, subtype: &str) -> String {
     boundary
 }
 
-/// Appends the line before a part, or behind the last one.
+/// Appends the boundary line before a part. With the `end` of `--`, appends the line after the last
+/// part.
 fn push_line(out: &mut Vec<u8>, boundary: &str, end: &str) {
     for text in ["--", boundary, end, "\r\n"] {
         out.extend_from_slice(text.as_bytes());

@@ -1,30 +1,31 @@
-//! Texts in pieces: what is fixed, and the values in between.
+//! Texts as a sequence of pieces: fixed text, and slots for values.
 
 use super::escape::push_html_escaped;
 
-/// A stretch of a text.
+/// One piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Text(String),
-    /// The value of this number, and how it is written.
+    /// A slot: the index of a value, and how the value is written.
     Slot(usize, As),
 }
 
 /// How a value is written in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum As {
-    /// As it is.
+    /// Unchanged.
     Text,
-    /// As it is. It stands behind a `<` of Markdown and has the form of a URL, or of an address.
+    /// Unchanged. In Markdown, the value follows a `<` and has the form of a URL.
     Url,
+    /// Unchanged. In Markdown, the value follows a `<` and has the form of an e-mail address.
     Mail,
-    /// In one line.
+    /// On one line: each line break becomes a space.
     Line,
     /// Escaped for HTML.
     Html,
-    /// Escaped, each of its line breaks as `<br>`.
+    /// Escaped for HTML, with each line break as `<br>`.
     HtmlLines,
-    /// Escaped and in one line, for what stands in a tag.
+    /// Escaped for HTML and on one line, for a value inside a tag.
     HtmlLine,
 }
 
@@ -59,12 +60,12 @@ impl As {
     }
 }
 
-/// What some reader of mail or HTML takes for the end of a line.
+/// Whether a reader of mail or HTML may treat the character as the end of a line.
 fn ends_a_line(c: char) -> bool {
     matches!(c, '\r' | '\n' | '\x0b' | '\x0c' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// The values of a row, in one text.
+/// The values of a row, stored in one string.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     text: String,
@@ -72,25 +73,25 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// For so many values of ordinary length.
+    /// Reserves memory for `count` values of ordinary length.
     pub(super) fn for_values(count: usize) -> Self {
         Self { text: String::with_capacity(16 * count), ends: Vec::with_capacity(count) }
     }
 
-    /// Adds the next.
+    /// Adds the next value.
     pub(super) fn push(&mut self, value: &str) {
         self.text.push_str(value);
         self.ends.push(self.text.len());
     }
 
-    /// The value of this number; empty where there is none.
+    /// Returns the value with this index, or an empty text if there is no such value.
     pub(super) fn get(&self, place: usize) -> &str {
         let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).unwrap_or(&0);
         self.ends.get(place).and_then(|end| self.text.get(*start..*end)).unwrap_or_default()
     }
 }
 
-/// The text with its values.
+/// Returns the text with its slots filled.
 pub(super) fn fill(pieces: &[Piece], values: &Values) -> String {
     let fixed = pieces.iter().map(|piece| match piece {
         Piece::Text(text) => text.len(),
@@ -106,7 +107,7 @@ pub(super) fn fill(pieces: &[Piece], values: &Values) -> String {
     out
 }
 
-/// Adds fixed text.
+/// Appends fixed text.
 pub(super) fn push_text(pieces: &mut Vec<Piece>, text: &str) {
     match pieces.last_mut() {
         Some(Piece::Text(last)) => last.push_str(text),

@@ -1,20 +1,20 @@
-//! Plain templates: text and `{{ name }}`, nothing else. They have one variant, known beforehand,
-//! and are filled without the engine, with what the engine would give.
+//! Plain templates contain only text and `{{ name }}`. Their fixed text is the same for every row,
+//! so they are filled without the template engine. The result equals the engine's.
 //!
-//! The rule it keeps: where the two could differ, a template is not plain or a row has no plain
-//! values, and the engine does it.
+//! The rule it keeps: wherever the result could differ from the engine's, the template is not
+//! treated as plain, or the row is left to the engine.
 
 use super::escape::Escape;
 use super::piece::{As, Piece, Values, push_text};
 use super::row::Row;
 
-/// Names that mean something of their own in a template.
+/// Names with a special meaning in templates.
 const RESERVED: &[&str] = &[
     "true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else",
     "loop", "self", "super",
 ];
 
-/// A template of which every tag is `{{ name }}`.
+/// A template whose only tags are `{{ name }}`.
 #[derive(Debug)]
 pub(super) struct Plain {
     names: Vec<String>,
@@ -22,9 +22,9 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// Reads a template that the engine has compiled; `None` where it is not plain.
+    /// Parses a template that the engine has compiled. Returns `None` if it is not plain.
     pub(super) fn parse(source: &str, escape: Escape) -> Option<Self> {
-        // What follows a `<` of Markdown can be a link or not.
+        // In Markdown, a value after `<` may or may not form a link.
         if source.contains("{%")
             || source.contains("{#")
             || (escape == Escape::Markdown && source.contains("<{{"))
@@ -32,7 +32,7 @@ impl Plain {
             return None;
         }
         let how = if escape == Escape::Html { As::Html } else { As::Text };
-        // The engine takes one line break off the end of every template.
+        // The engine removes one line break from the end of every template.
         let source = source.strip_suffix('\n').unwrap_or(source);
         let mut rest = source.strip_suffix('\r').unwrap_or(source);
         let mut plain = Self { names: Vec::new(), pieces: Vec::new() };
@@ -54,8 +54,8 @@ impl Plain {
         Some(plain)
     }
 
-    /// The value of each name for a row; `None` where one of them is for the engine to find or to
-    /// miss.
+    /// Returns the value of each name for a row. `None` if the engine must look up a name or report
+    /// it as undefined.
     pub(super) fn values(&self, row: &Row<'_>) -> Option<Values> {
         let mut values = Values::for_values(self.names.len());
         for name in &self.names {
@@ -64,7 +64,7 @@ impl Plain {
         Some(values)
     }
 
-    /// Whether `values` would find them all.
+    /// Whether `values` would return a value for every name.
     pub(super) fn is_filled_by(&self, row: &Row<'_>) -> bool {
         self.names.iter().all(|name| row.text(name).is_some())
     }

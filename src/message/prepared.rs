@@ -1,37 +1,40 @@
-//! Text parts of which the fixed text is encoded once: for each row its bytes are copied, and only
+//! Text parts whose fixed text is encoded once. For each row, the encoded text is copied, and only
 //! the values are encoded.
 //!
-//! The rule it keeps: the bytes are a function of pieces and values. A part goes as 7bit where all
-//! its lines are ASCII and short, as base64 where more than a third of it would have to be quoted,
-//! else as quoted-printable (RFC 2045). There a long stretch of fixed text behind a value begins a
-//! line of its own, so that it is the same bytes whatever the value.
+//! The rule it keeps: equal pieces and values give equal bytes. A part is sent as 7bit if all its
+//! lines are ASCII and short. It is sent as base64 if quoted-printable would escape more than a
+//! third of its bytes. Otherwise it is sent as quoted-printable (RFC 2045). In quoted-printable,
+//! long fixed text after a value begins a new line, so that its encoding does not depend on the
+//! value.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::piece::{As, Piece, Values};
 
-/// The most bytes of a line (RFC 2045 section 6.7), and of one that goes on.
+/// The most bytes of a line (RFC 2045 section 6.7). `GOING_ON` leaves room for the `=` of a soft
+/// line break.
 const LONGEST: usize = 76;
 const GOING_ON: usize = LONGEST - 1;
-/// So many bytes make a line of base64.
+/// The number of bytes encoded in one line of base64.
 const BASE64_BYTES: usize = 57;
 const CRLF: &str = "\r\n";
 
-/// A part of which the fixed text is encoded.
+/// A part whose fixed text is encoded.
 #[derive(Debug)]
 pub(super) struct Prepared {
     spans: Vec<Span>,
-    /// Bytes of the fixed text, and how many of them have to be quoted.
+    /// The length of the fixed text in bytes, and the number of these bytes that must be escaped.
     bytes: usize,
     quoted: usize,
-    /// Whether the fixed text may go as it is.
+    /// Whether the fixed text can be sent as 7bit.
     is_plain: bool,
 }
 
 #[derive(Debug)]
 enum Span {
-    /// Text within one line, or text that begins with a line break: as it is and encoded from the
-    /// beginning of a line, and how long the last line of each is.
+    /// Fixed text within one line, or fixed text that begins with a line break. `quoted` is its
+    /// encoding from the beginning of a line. `columns` holds the length of the last line of
+    /// `plain` and of `quoted`.
     Text {
         plain: String,
         quoted: Vec<u8>,
@@ -41,7 +44,7 @@ enum Span {
 }
 
 impl Prepared {
-    /// Encodes what is fixed.
+    /// Encodes the fixed text.
     pub(super) fn new(pieces: &[Piece]) -> Self {
         let mut part = Self { spans: Vec::new(), bytes: 0, quoted: 0, is_plain: true };
         for piece in pieces {
@@ -72,7 +75,7 @@ impl Prepared {
         self.spans.push(Span::Text { plain: text.to_owned(), quoted, columns });
     }
 
-    /// About how many bytes it has with values of ordinary length.
+    /// The approximate size of the part in bytes, with values of ordinary length.
     pub(super) fn usual_size(&self) -> usize {
         let spans = self.spans.iter().map(|span| match span {
             Span::Text { plain, .. } if self.is_plain => plain.len(),
@@ -82,7 +85,7 @@ impl Prepared {
         spans.sum::<usize>() + 4 * LONGEST
     }
 
-    /// Appends the part with these values.
+    /// Appends the part, filled with the values of one row.
     pub(super) fn push(&self, out: &mut Vec<u8>, subtype: &str, values: &Values) {
         let start = out.len();
         for encoding in ["7bit", "quoted-printable", "base64"] {
@@ -96,7 +99,7 @@ impl Prepared {
                 _ => self.push_base64(out, values),
             };
             if is_done {
-                // The part's end is a line break.
+                // Every part ends with a line break.
                 if !out[body..].ends_with(CRLF.as_bytes()) {
                     out.extend_from_slice(CRLF.as_bytes());
                 }
@@ -106,7 +109,7 @@ impl Prepared {
         }
     }
 
-    /// False where it has to be encoded.
+    /// Appends the body as 7bit. Returns false if it must be encoded.
     fn push_plain(&self, out: &mut Vec<u8>, values: &Values) -> bool {
         let (mut column, mut value) = (0, String::new());
         for span in &self.spans {
@@ -139,7 +142,7 @@ impl Prepared {
         column <= LONGEST
     }
 
-    /// False where too much of it has to be quoted.
+    /// Appends the body as quoted-printable. Returns false if too many bytes must be escaped.
     fn push_quoted(&self, out: &mut Vec<u8>, values: &Values) -> bool {
         let (mut bytes, mut quoted, mut value) = (self.bytes, self.quoted, String::new());
         let mut line = Quoted { out, column: 0 };
@@ -180,7 +183,7 @@ impl Prepared {
     }
 }
 
-/// A value as it is written, with its line breaks as CRLF and without NUL.
+/// Returns a value as its slot writes it, with CRLF line breaks and a space for each NUL.
 fn written<'b>(buffer: &'b mut String, how: As, value: &str) -> &'b str {
     buffer.clear();
     how.push(buffer, value);
@@ -190,7 +193,7 @@ fn written<'b>(buffer: &'b mut String, how: As, value: &str) -> &'b str {
     buffer
 }
 
-/// The text with every line break as CRLF and without NUL.
+/// Returns the text with CRLF line breaks and a space for each NUL.
 fn with_crlf(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 32);
     let mut chars = text.chars().peekable();
@@ -218,12 +221,12 @@ struct Quoted<'o> {
 }
 
 impl Quoted<'_> {
-    /// Text without line breaks.
+    /// Encodes text without line breaks.
     fn push(&mut self, text: &[u8]) {
         let is_literal = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~') && *byte != b'=';
         let mut rest = text;
         while let Some(first) = rest.first() {
-            // A dot that begins a line would be doubled on the wire.
+            // SMTP would double a dot at the beginning of a line.
             let is_escaped = !is_literal(first) || (*first == b'.' && self.column == 0);
             if self.column + if is_escaped { 3 } else { 1 } > GOING_ON {
                 self.go_on();
@@ -252,7 +255,8 @@ impl Quoted<'_> {
         }
     }
 
-    /// Text that is encoded already, from the beginning of a line.
+    /// Appends fixed text. `quoted` is its encoding from the beginning of a line, and `column` is
+    /// the length of the last line of `quoted`.
     fn push_encoded(&mut self, plain: &str, quoted: &[u8], column: usize) {
         if plain.starts_with(CRLF) {
             self.end();
@@ -277,7 +281,7 @@ impl Quoted<'_> {
         self.column = 0;
     }
 
-    /// A blank that ends a line is quoted.
+    /// Ends a line. A blank at the end of a line must be escaped.
     fn end(&mut self) {
         let last = self.out.last().copied();
         let Some(blank) = last.filter(|last| self.column > 0 && b" \t".contains(last)) else {

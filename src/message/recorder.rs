@@ -1,8 +1,8 @@
-//! What a template prints for a row, split into fixed text and values while it is printed.
+//! Splits a template's output for a row into fixed text and values while the template renders.
 //!
-//! The rule it keeps: only what goes into the message is split. In what the template keeps (`{% set
-//! %}`, macros, `{% filter %}`), values stand between marks until that is printed; where its code
-//! has seen these, the row is rendered without them.
+//! The rule it keeps: only output that goes into the message is split. Output that the template
+//! captures first (`{% set %}`, macros, `{% filter %}`) holds its values between marks until the
+//! template prints it. If the marks change the output, the row is rendered again without marks.
 
 use std::cell::Cell;
 use std::io;
@@ -19,47 +19,52 @@ use super::escape::{self, Escape};
 use super::piece::{As, Piece, Values, push_text};
 use super::{markdown, marks};
 
-/// What is written next.
+/// What the next write to the recorder contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
     Fixed,
-    /// An empty text, by which the recorder is asked whether it would get what is written.
+    /// An empty text. If it reaches the recorder, output goes into the message and is not captured.
     Question,
+    /// The recorder received the question.
     Answered,
     Value,
-    /// A number of Markdown, which can begin an item of a list.
+    /// A number in Markdown. Before the first letter or digit of a line it could begin a list item,
+    /// so it is recorded as fixed text there.
     Number,
 }
 
-/// Whether values that a template keeps are written between marks.
+/// Whether captured values are written between marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marks {
     Unused,
     Used,
-    /// They are not. What was kept is printed as it is; in Markdown, where it could be structure
-    /// made of values, as one value.
+    /// Values are never marked. Captured text is printed unchanged. In Markdown it is printed as
+    /// one value, because values could give it structure.
     Never,
 }
 
 thread_local! {
-    /// Between `write_value` and the recorder behind it; a thread renders one template at a time.
+    /// Set by `write_value` for the recorder that receives the write. A thread renders one template
+    /// at a time.
     static TURN: Cell<Turn> = const { Cell::new(Turn::Fixed) };
-    /// How the values of the template that this thread renders are written.
+    /// How values are escaped in the template that this thread renders.
     static ESCAPE: Cell<Escape> = const { Cell::new(Escape::None) };
     static MARKS: Cell<Marks> = const { Cell::new(Marks::Unused) };
 }
 
-/// A stretch of what was printed.
+/// A part of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// A place in the template's text, and the bytes from there.
+    /// A range of the template's text: its offset and its length in bytes.
     Template(u32, u32),
-    /// So many bytes of text from elsewhere: markup of a value, another template.
+    /// Text that is not part of the template, such as a value's markup or the output of another
+    /// template. The number is its length in bytes.
     Other(u32),
     Value(As),
 }
 
-/// The fixed texts that a template printed, which make the variant, and where values stand.
+/// The fixed texts of a template's output, and the places of the values between them. Equal fixed
+/// texts and places make the same variant.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Fixed {
     pub(super) hash: u64,
@@ -74,7 +79,7 @@ impl Fixed {
         self.parts.push(part);
     }
 
-    /// What was printed in pieces; `template` is the text that was rendered.
+    /// Returns the output as pieces. `template` is the text of the rendered template.
     pub(super) fn pieces(&self, template: &str) -> Vec<Piece> {
         let (mut pieces, mut others, mut slots) = (Vec::new(), self.others.as_str(), 0..);
         for part in &self.parts {
@@ -96,27 +101,28 @@ impl Fixed {
         pieces
     }
 
-    /// About how many bytes it takes.
+    /// The approximate memory use in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.others.len() + self.parts.len() * size_of::<Part>()
     }
 }
 
-/// Takes what a template prints.
+/// Receives a template's output.
 pub(super) struct Recorder<'t> {
     template: &'t str,
     escape: Escape,
     pub(super) fixed: Fixed,
     pub(super) values: Values,
     written: usize,
-    /// Of Markdown: whether the line so far has neither letter nor digit, and whether it ends in
-    /// `<`.
+    /// Used for Markdown. `is_bare`: the line so far has no letter or digit. `is_angled`: the
+    /// output so far ends with `<`.
     is_bare: bool,
     is_angled: bool,
 }
 
 impl<'t> Recorder<'t> {
-    /// For a template with this text, as the engine has it, on this thread.
+    /// Creates a recorder for a template that renders on this thread. `template` must be the
+    /// engine's own copy of the text, because output is recognized by its address.
     pub(super) fn new(template: &'t str, escape: Escape, marks: Marks) -> Self {
         TURN.set(Turn::Fixed);
         ESCAPE.set(escape);
@@ -132,15 +138,16 @@ impl<'t> Recorder<'t> {
         }
     }
 
-    /// Whether the template kept values between marks, which its code may have seen.
+    /// Whether the template captured values between marks. The template's code may have seen those
+    /// marks.
     pub(super) fn used_marks(&self) -> bool {
         MARKS.get() == Marks::Used
     }
 
     fn push_fixed(&mut self, text: &[u8]) -> io::Result<()> {
         let length = u32::try_from(text.len()).map_err(io::Error::other)?;
-        // Text at an address within the template is the template's, which lives on and is never
-        // changed: its place says what it is, and no byte of it need be looked at.
+        // Text at an address within the template is part of the template. The template outlives the
+        // recorder and never changes, so the offset identifies the text without reading it.
         let at = text.as_ptr().addr().wrapping_sub(self.template.as_ptr().addr());
         let is_within = at.checked_add(text.len()).is_some_and(|end| end <= self.template.len());
         match u32::try_from(at) {
@@ -203,7 +210,7 @@ impl io::Write for Recorder<'_> {
     }
 }
 
-/// Writes a text in a turn.
+/// Writes a text as this kind of write.
 fn write_as(out: &mut Output<'_>, turn: Turn, text: &str) -> std::fmt::Result {
     TURN.set(turn);
     let written = out.write_str(text);
@@ -211,7 +218,7 @@ fn write_as(out: &mut Output<'_>, turn: Turn, text: &str) -> std::fmt::Result {
     written
 }
 
-/// Whether what is written goes into the message, and not into something that the template keeps.
+/// Whether output goes into the message now, and is not captured by the template.
 fn is_recorded(out: &mut Output<'_>) -> bool {
     TURN.set(Turn::Question);
     let asked = out.write_str("");
@@ -228,8 +235,8 @@ pub(super) fn write_value(
         return Err(Error::from(ErrorKind::UndefinedError));
     }
     weight::write(value)?;
-    // What an `if` expression without `else` leaves; ordinary undefined values have been refused
-    // before.
+    // An `if` expression without `else` gives an undefined value. All other undefined values have
+    // been refused before.
     if value.is_undefined() {
         return Ok(());
     }
@@ -254,8 +261,8 @@ pub(super) fn write_value(
     written.map_err(|_| Error::from(ErrorKind::WriteFailure))
 }
 
-/// Writes a value into something that the template keeps: between marks where the template's own
-/// escape is used, so that it is a value still when that is printed.
+/// Writes a value into captured output. A value that is escaped like the template's other values is
+/// put between marks. It is then still a value when the template prints the captured text.
 fn write_kept(out: &mut Output<'_>, escape: Escape, text: &str) -> std::fmt::Result {
     let is_marked = escape != Escape::None && escape == ESCAPE.get() && MARKS.get() != Marks::Never;
     if is_marked && !text.is_empty() {
@@ -265,8 +272,8 @@ fn write_kept(out: &mut Output<'_>, escape: Escape, text: &str) -> std::fmt::Res
     escape.push(out, text)
 }
 
-/// Writes a value into the message: as a value, which the place it gets escapes, or as fixed text
-/// where it can be markup of the author's.
+/// Writes a value into the message. It is recorded as a value, or as fixed text if it may be markup
+/// by the author.
 fn write_recorded(
     out: &mut Output<'_>,
     escape: Escape,
@@ -292,7 +299,7 @@ fn write_recorded(
             write_as(out, Turn::Fixed, text)
         }
         (Escape::Markdown, Escape::None) if !is_text => write_as(out, Turn::Number, text),
-        // What was kept and then changed, by a filter for one.
+        // A filter may have changed captured text.
         (Escape::Html | Escape::Markdown, _) if MARKS.get() == Marks::Used => {
             write_as(out, Turn::Value, &marks::without(text))
         }
@@ -300,7 +307,7 @@ fn write_recorded(
     }
 }
 
-/// Writes what a template kept: what stood between marks as values.
+/// Writes captured text: the text between marks as values, the rest as fixed text.
 fn write_stretches(out: &mut Output<'_>, escape: Escape, text: &str) -> std::fmt::Result {
     marks::take_apart(text, |stretch, is_value| match is_value {
         true if escape == Escape::Html => {

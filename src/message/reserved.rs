@@ -1,17 +1,17 @@
-//! Names that are reserved for examples and tests (RFC 2606, RFC 6761): mail that holds them was
-//! never meant to leave the machine.
+//! Domain names that are reserved for examples and tests (RFC 2606, RFC 6761). A message that
+//! contains them is probably not meant to be sent.
 
 use std::collections::BTreeSet;
 
 use super::{Message, TOKEN};
 use crate::model::address::Address;
 
-/// The placeholder for a value that a row fills in; no template writes this character.
+/// The placeholder for a value from a row. Templates do not contain this character.
 const FILLED: &str = "\u{1}";
 
 impl Message {
-    /// Where the message uses a reserved name, each as `From: acme.example` or `link:
-    /// www.example.com`; in order, each once. What a row fills in is not looked at.
+    /// Lists the reserved names that the message uses, each once and in order, such as `From:
+    /// acme.example` or `link: www.example.com`. Values from rows are not examined.
     pub fn reserved_names(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut add = |place: String, domain: &str| {
@@ -25,7 +25,7 @@ impl Message {
         self.reply_to.iter().for_each(|mailbox| add("Reply-To".into(), &of(&mailbox.address)));
         let lists = self.frozen.reply_to.iter().filter(|_| self.reply_to.is_empty());
         lists.flat_map(|list| domains(list.text())).for_each(|host| add("Reply-To".into(), &host));
-        // Often From's own, which has been named.
+        // This is often the domain of From, which has been added already.
         if of(&self.envelope_sender) != of(&self.from.address) {
             add("envelope_sender".into(), &of(&self.envelope_sender));
         }
@@ -46,7 +46,7 @@ impl Message {
     }
 }
 
-/// The hosts of the URLs in a template: of the web, and of mailboxes that are written to.
+/// Returns the hosts of the web URLs and `mailto:` URLs in a template.
 fn hosts(template: &str) -> BTreeSet<String> {
     let text = without_tags(&template.replace(TOKEN, FILLED));
     let lower = text.to_ascii_lowercase();
@@ -66,7 +66,7 @@ fn hosts(template: &str) -> BTreeSet<String> {
     found
 }
 
-/// The domains of the addresses in a template.
+/// Returns the domains of the addresses in a template.
 fn domains(template: &str) -> BTreeSet<String> {
     let text = without_tags(&template.replace(TOKEN, FILLED)).to_ascii_lowercase();
     let ends = |c: char| c.is_whitespace() || "<>,;\"()?".contains(c);
@@ -74,7 +74,7 @@ fn domains(template: &str) -> BTreeSet<String> {
     text.split('@').skip(1).map(domain).filter(|domain| !domain.is_empty()).collect()
 }
 
-/// A template with a mark for each value that a row fills in, and without its other tags.
+/// Returns a template with a placeholder for each value from a row, and without other tags.
 pub(super) fn without_tags(template: &str) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
@@ -100,7 +100,7 @@ pub(super) fn without_tags(template: &str) -> String {
     out
 }
 
-/// Whether a domain is reserved: it is for examples, tests, or the machine itself.
+/// Whether a domain is reserved for examples, tests, or the local machine.
 fn is_reserved(domain: &str) -> bool {
     const NAMES: [&str; 7] =
         ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];

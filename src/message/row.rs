@@ -1,5 +1,5 @@
-//! A row as the templates see it: cheap look-ups for plain templates, and the engine's own value
-//! where one of them asks for more.
+//! A row as templates see it. Plain templates look up single texts cheaply. The engine's own value
+//! is created only if a template needs it.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use crate::model::recipient::Fields;
 
 use super::UNSUBSCRIBE_URL;
 
-/// One row, and for bodies the recipient's `unsubscribe_url`, which a column of that name hides.
+/// One row. For bodies, it also has the recipient's `unsubscribe_url`; a column of that name takes
+/// precedence.
 pub(super) struct Row<'a> {
     index: &'a Arc<ColumnIndex>,
     fields: &'a Fields,
@@ -20,12 +21,12 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The row as the templates of headers see it.
+    /// The row as templates of headers see it.
     pub(super) fn new(index: &'a Arc<ColumnIndex>, fields: &'a Fields) -> Self {
         Self { index, fields, unsubscribe_url: None, value: OnceCell::new() }
     }
 
-    /// The row as the templates of bodies see it.
+    /// The row as templates of bodies see it.
     pub(super) fn with_unsubscribe_url(self, url: Option<&'a str>) -> Self {
         if url.is_none() {
             self
@@ -34,8 +35,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The text that a name stands for; `None` where only the engine can tell, be it that there is
-    /// none.
+    /// Returns the text of a name. `None` if the engine must look it up, for example because the
+    /// name is undefined.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         match self.fields {
             Fields::Text(record) => match self.index.resolve(name) {
@@ -51,7 +52,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The row as the engine's value.
+    /// Returns the row as a value of the engine.
     pub(super) fn value(&self) -> &Value {
         self.value.get_or_init(|| {
             let row = row_value(self.index, self.fields);
@@ -65,7 +66,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What a body sees: the row, and `unsubscribe_url` unless the row has a column of that name.
+/// The context of a body: the row, and `unsubscribe_url` unless the row has a column of that name.
 #[derive(Debug)]
 struct BodyContext {
     row: Value,

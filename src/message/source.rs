@@ -1,25 +1,26 @@
-//! Where a message comes from: its file, mailbatch.toml, flags.
+//! The sources of a message: its file, mailbatch.toml, and flags.
 
 use std::path::{Path, PathBuf};
 
 use super::keys::{AttachmentKey, MessageKeys};
 use super::{file, images};
 
-/// Where a message comes from. Flags (and the environment) win over the file's front matter, which
-/// wins over mailbatch.toml.
+/// The sources of a message. Flags and the environment override the file's front matter, which
+/// overrides mailbatch.toml.
 #[derive(Clone, Debug, Default)]
 pub struct MessageSource {
-    /// The message file, of `--message` or of `[message] file`.
+    /// The message file, from `--message` or `[message] file`.
     pub file: Option<PathBuf>,
-    /// The keys under `[message]` of mailbatch.toml.
+    /// The keys under `[message]` in mailbatch.toml.
     pub inline: MessageKeys,
-    /// What flags and the environment say.
+    /// The keys set by flags and the environment.
     pub flags: MessageKeys,
 }
 
 impl MessageSource {
-    /// The files that the message is read from: its own and its attachments, as far as they can be
-    /// found.
+    /// Returns the files that the message is read from: the message file, the attachments of all
+    /// rows, and the images that the HTML shows. If the message file cannot be read, the files that
+    /// it names are left out.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
         let directory = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));

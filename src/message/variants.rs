@@ -1,7 +1,9 @@
-//! Variants: what a template prints between its values, which conditions and loops decide. What is
-//! made of that is made once for each, and shared by the rows and threads that meet it.
+//! A variant is the fixed text that a template prints between its values. Conditions and loops
+//! decide which variant a row gets. The message parts of a variant are built once and shared by all
+//! rows and threads that use the variant.
 //!
-//! The rule it keeps: what is kept is what would be made anew, so nothing depends on whether it is.
+//! The rule it keeps: a kept variant equals one that is built again, so no message depends on the
+//! cache.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -10,15 +12,17 @@ use super::piece::{Piece, Values, fill};
 use super::prepared::Prepared;
 use super::recorder::Fixed;
 
-/// The most variants of a template that are kept, and about the most bytes they may take.
+/// The most variants of a template that are kept, and the approximate limit of their memory in
+/// bytes.
 const MOST: usize = 64;
 const MOST_BYTES: usize = 16 << 20;
-/// What is kept takes about so many times the bytes of its texts.
+/// The approximate memory of a kept variant, as a multiple of its fixed text.
 const COPIES: usize = 4;
-/// So many that came once are remembered; the second time they are kept.
+/// The most hashes of variants that are remembered. A variant is kept when it is used for the
+/// second time.
 const MOST_SEEN: usize = 8192;
 
-/// The parts that become of what a template printed.
+/// The message parts built from a template's output.
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) text: Option<Part>,
@@ -36,12 +40,12 @@ impl Variant {
 pub(super) struct Part {
     subtype: &'static str,
     pieces: Vec<Piece>,
-    /// Made when the first message is.
+    /// Encoded when it is first needed.
     prepared: OnceLock<Prepared>,
 }
 
 impl Part {
-    /// A part of `text/plain` or `text/html`.
+    /// Creates a part of type `text/plain` or `text/html`.
     pub(super) fn new(subtype: &'static str, pieces: Vec<Piece>) -> Self {
         Self { subtype, pieces, prepared: OnceLock::new() }
     }
@@ -50,17 +54,17 @@ impl Part {
         self.prepared.get_or_init(|| Prepared::new(&self.pieces))
     }
 
-    /// The text of a row.
+    /// Returns the text for a row.
     pub(super) fn fill(&self, values: &Values) -> String {
         fill(&self.pieces, values)
     }
 
-    /// Appends the MIME part of a row.
+    /// Appends the MIME part for a row.
     pub(super) fn push(&self, out: &mut Vec<u8>, values: &Values) {
         self.prepared().push(out, self.subtype, values);
     }
 
-    /// About how many bytes that has.
+    /// The approximate size of the MIME part in bytes.
     pub(super) fn usual_size(&self) -> usize {
         self.prepared().usual_size()
     }
@@ -74,7 +78,7 @@ impl Part {
     }
 }
 
-/// The variants of a template that are kept: those that were met last.
+/// A cache of a template's most recently used variants.
 #[derive(Debug, Default)]
 pub(super) struct Variants(Mutex<Kept>);
 
@@ -96,11 +100,12 @@ struct Entry {
 
 impl Variants {
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        // Entries are added and taken out whole, so a panic elsewhere leaves nothing half done.
+        // Entries are added and removed whole, so the cache is still valid after a panic in another
+        // thread.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The variant with these fixed texts, from what is kept or by `make`.
+    /// Returns the variant with these fixed texts, from the cache or built by `make`.
     pub(super) fn get<E>(
         &self,
         fixed: Fixed,
@@ -109,13 +114,14 @@ impl Variants {
         if let Some(known) = self.kept().find(&fixed) {
             return Ok(known);
         }
-        // Without the lock: others go on.
+        // The variant is built without the lock, so that other threads can continue.
         let variant = Arc::new(make(&fixed)?);
         self.kept().add(fixed, &variant);
         Ok(variant)
     }
 
-    /// Runs `check` on fixed texts that have not been met before; those that pass count as met.
+    /// Runs `check` on fixed texts that were not seen before. Fixed texts that pass are remembered
+    /// as seen.
     pub(super) fn check<E>(
         &self,
         fixed: &Fixed,
@@ -142,7 +148,7 @@ impl Kept {
         self.variants.contains_key(&hash) || self.seen.contains(&hash)
     }
 
-    /// Whether it was noted before.
+    /// Remembers a hash. Returns whether it was remembered before.
     fn note(&mut self, hash: u64) -> bool {
         if self.seen.len() >= MOST_SEEN {
             self.seen.clear();
