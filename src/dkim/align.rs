@@ -1,13 +1,14 @@
-//! Whether a signature speaks for the From header as DMARC asks for it (RFC 9989).
+//! Whether the domain of a signature is aligned with the domain of From, as DMARC requires (RFC
+//! 9989).
 
-/// Second labels below which others register their domains, as in `co.uk`.
+/// Second-level labels below which organizations register domains in many countries, as in `co.uk`.
 const PUBLIC: [&str; 18] = [
     "ac", "co", "com", "edu", "go", "gob", "gov", "id", "ltd", "me", "mil", "ne", "net", "nom",
     "or", "org", "plc", "sch",
 ];
 
-/// Whether two domains, in lowercase ASCII, belong to one organization as far as their names show
-/// it, which is DMARC's relaxed alignment. Where that needs a look at DNS, yes.
+/// Whether two domains, in lowercase ASCII, belong to the same organization. This is DMARC's
+/// relaxed alignment, decided from the names alone. Returns true if only DNS could decide.
 pub(crate) fn is_aligned(from: &str, signed: &str) -> bool {
     let common = from
         .rsplit('.')
@@ -17,7 +18,7 @@ pub(crate) fn is_aligned(from: &str, signed: &str) -> bool {
         .collect::<Vec<_>>();
     match common.as_slice() {
         [] => false,
-        // A name without a dot is of this network.
+        // Only the last label is the same, so only equal names such as `localhost` are aligned.
         [_] => from == signed,
         [top, second] => from == signed || !(top.len() == 2 && PUBLIC.contains(second)),
         _ => true,

@@ -2,14 +2,15 @@
 
 use ring::digest::{Context, Digest, SHA256};
 
-/// So many bytes are looked at at once, without branches, which the compiler makes vector
-/// instructions.
+/// The number of bytes that are compared in one step. The loop over them has no branches, so that
+/// the compiler can use vector instructions.
 const TOGETHER: usize = 64;
 /// The most bytes that are collected before they are hashed.
 const PIECE: usize = 4096;
 
-/// Appends a header field, folded or not and without the line end behind it: its name in lowercase,
-/// its value with one space for every run of white space and none at its ends.
+/// Appends a header field in canonical form. `field` may be folded and has no line end. The name
+/// becomes lowercase. Each run of white space in the value becomes one space, and white space at
+/// both ends of the value is removed.
 pub(super) fn push_header(out: &mut Vec<u8>, field: &[u8]) {
     let colon = memchr::memchr(b':', field).unwrap_or(field.len());
     out.extend(name_of(field).iter().map(u8::to_ascii_lowercase));
@@ -28,14 +29,14 @@ pub(super) fn push_header(out: &mut Vec<u8>, field: &[u8]) {
     }
 }
 
-/// The name of a header field as it is written.
+/// Returns the name of a header field, without changing its case.
 pub(super) fn name_of(field: &[u8]) -> &[u8] {
     let colon = memchr::memchr(b':', field).unwrap_or(field.len());
     field[..colon].trim_ascii_end()
 }
 
-/// The header fields of a message, in order and without their line ends, and its body. Lines end in
-/// CRLF.
+/// Returns the header fields of a message, in order and without their line ends, and its body.
+/// Lines must end in CRLF.
 pub(super) fn split(message: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let (head, body) = match memchr::memmem::find(message, b"\r\n\r\n") {
         Some(end) => (&message[..end], &message[end + 4..]),
@@ -44,7 +45,7 @@ pub(super) fn split(message: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut fields = Vec::with_capacity(24);
     let mut start = 0;
     for end in memchr::memmem::find_iter(head, b"\r\n") {
-        // A line that begins with a space goes on with the field above it.
+        // A line that begins with a space or tab continues the field above it.
         if !head.get(end + 2).copied().is_some_and(is_space) {
             fields.push(&head[start..end]);
             start = end + 2;
@@ -54,7 +55,7 @@ pub(super) fn split(message: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (fields, body)
 }
 
-/// The hash of a body, whose lines end in CRLF, in one pass.
+/// Returns the hash of a body, computed in one pass. Lines must end in CRLF.
 pub(super) fn body_hash(body: &[u8]) -> Digest {
     let mut hash = Context::new(&SHA256);
     let body = without_empty_end(body);
@@ -69,7 +70,7 @@ pub(super) fn body_hash(body: &[u8]) -> Digest {
     hash.finish()
 }
 
-/// The body without empty lines at its end, and without the end of its last line.
+/// Returns the body without empty lines at its end, and without the line end of its last line.
 fn without_empty_end(mut body: &[u8]) -> &[u8] {
     loop {
         while let Some((b' ' | b'\t', before)) = body.split_last() {
@@ -82,8 +83,8 @@ fn without_empty_end(mut body: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether a body is in relaxed form already: no tab, no two spaces, none at the end of a line. Its
-/// last byte is no white space.
+/// Whether a body is already in relaxed form: it has no tab, no two adjacent spaces, and no space
+/// at the end of a line. The last byte of `body` must not be white space.
 fn is_relaxed(body: &[u8]) -> bool {
     let is_changed = |byte: u8, next: u8| {
         u8::from(byte == b'\t')
@@ -93,14 +94,14 @@ fn is_relaxed(body: &[u8]) -> bool {
     !any_pair(body, is_changed)
 }
 
-/// Hashes a body in relaxed form. Its last byte is no white space.
+/// Hashes the relaxed form of a body. The last byte of `body` must not be white space.
 fn hash_relaxed(hash: &mut Context, body: &[u8]) {
     let mut piece = [0; PIECE];
     let mut length = 0;
     let mut was_space = false;
     for &byte in body {
         if length == PIECE {
-            // The last byte stays: it may be a space before a line end.
+            // The last byte is not hashed yet: a space is removed if a line end follows.
             hash.update(&piece[..PIECE - 1]);
             piece[0] = piece[PIECE - 1];
             length = 1;
@@ -116,13 +117,13 @@ fn hash_relaxed(hash: &mut Context, body: &[u8]) {
     hash.update(&piece[..length]);
 }
 
-/// Whether a message has a CR or LF that is no part of a CRLF.
+/// Whether a message has a CR or LF that is not part of a CRLF.
 pub(super) fn has_bare_ends(message: &[u8]) -> bool {
     let is_bare = |byte: u8, next: u8| u8::from((byte == b'\r') != (next == b'\n'));
     message.first() == Some(&b'\n') || message.ends_with(b"\r") || any_pair(message, is_bare)
 }
 
-/// The same with CRLF for every line end, as it goes over the wire.
+/// Returns the message with CRLF for every line end, as it is sent.
 pub(super) fn with_crlf(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len() + message.len() / 32);
     let mut bytes = message.iter().copied().peekable();
@@ -139,7 +140,7 @@ pub(super) fn with_crlf(message: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Whether this is 1 for any byte with the one behind it.
+/// Whether `is` returns 1 for any pair of adjacent bytes.
 fn any_pair(bytes: &[u8], is: impl Fn(u8, u8) -> u8) -> bool {
     let Some(behind_first) = bytes.get(1..) else { return false };
     let (first, _) = bytes.as_chunks::<TOGETHER>();
@@ -165,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// The relaxed body as the RFC describes it, line by line.
+    /// Returns the relaxed form of a body, line by line as the RFC describes it.
     fn relaxed(body: &str) -> String {
         let mut lines: Vec<String> = body
             .split("\r\n")

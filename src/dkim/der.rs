@@ -1,7 +1,6 @@
-//! As much of DER as keys need.
+//! Reads and writes the few DER structures that keys need.
 
-/// The object identifiers of the two kinds of key: rsaEncryption (RFC 8017) and id-Ed25519 (RFC
-/// 8410).
+/// The object identifiers of the two key types: rsaEncryption (RFC 8017) and id-Ed25519 (RFC 8410).
 pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
@@ -11,7 +10,8 @@ const BYTE_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
-/// The value of the element that begins here and has this tag, and what follows it.
+/// Returns the value of the element at the beginning of `der`, and the bytes after the element.
+/// `None` if its tag is not `tag`, or if the element is invalid.
 fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&[found, length], rest) = der.split_first_chunk::<2>()?;
     if found != tag {
@@ -28,7 +28,8 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// The algorithm of a private key in PKCS#8 (RFC 5958), and the key in the form of its own.
+/// Returns the algorithm of a private key in PKCS#8 (RFC 5958), and the key in its algorithm's own
+/// format.
 pub(super) fn private_key_info(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (info, _) = element(der, SEQUENCE)?;
     let (_version, rest) = element(info, INTEGER)?;
@@ -38,7 +39,7 @@ pub(super) fn private_key_info(der: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((identifier, key))
 }
 
-/// The length of an RSA key in PKCS#1 (RFC 8017 appendix A.1.2).
+/// Returns the length in bits of an RSA key in PKCS#1 (RFC 8017 appendix A.1.2).
 pub(super) fn rsa_bits(der: &[u8]) -> Option<usize> {
     let (key, _) = element(der, SEQUENCE)?;
     let (_version, rest) = element(key, INTEGER)?;
@@ -47,12 +48,12 @@ pub(super) fn rsa_bits(der: &[u8]) -> Option<usize> {
     Some(significant.len() * 8 - significant.first()?.leading_zeros() as usize)
 }
 
-/// A public RSA key in PKCS#1 as the SubjectPublicKeyInfo that DNS records hold (RFC 5280 section
-/// 4.1).
+/// Converts a public RSA key in PKCS#1 to SubjectPublicKeyInfo (RFC 5280 section 4.1), the format
+/// in DNS records.
 pub(super) fn rsa_public_key_info(key: &[u8]) -> Vec<u8> {
     const NULL: [u8; 2] = [0x05, 0];
     let algorithm = written(SEQUENCE, &[&written(OBJECT_IDENTIFIER, RSA)[..], &NULL].concat());
-    // The first byte says how many bits of the last are unused.
+    // The first byte is the number of unused bits in the last byte.
     let key = written(BIT_STRING, &[&[0], key].concat());
     written(SEQUENCE, &[algorithm, key].concat())
 }

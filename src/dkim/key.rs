@@ -1,6 +1,6 @@
-//! Keys to sign with: RSA by PKCS#8 or PKCS#1, Ed25519 by PKCS#8, each in PEM.
+//! Private keys for signing, in PEM: RSA in PKCS#8 or PKCS#1, Ed25519 in PKCS#8.
 //!
-//! The rule it keeps: no error repeats anything of what it was read from.
+//! The rule it keeps: no error repeats any part of the key file.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use secrecy::zeroize::Zeroizing;
 use super::der;
 use crate::secret::Secret;
 
-/// The shortest and the longest RSA key, in bits. Receivers need not verify with longer ones
-/// (RFC 8301), and with shorter ones many do not.
+/// The shortest and the longest RSA key, in bits. Receivers need not verify signatures of longer
+/// keys (RFC 8301), and many do not verify those of shorter keys.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 const MAKE_ONE: &str = "make one: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out dkim.pem, or openssl genpkey -algorithm ed25519 -out dkim.pem";
 
-/// Why a text is no key to sign with.
+/// Why a text is not a usable signing key.
 #[derive(Debug)]
 pub(crate) struct Unfit {
     pub(crate) what: String,
@@ -43,7 +43,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Reads the one private key of a text in PEM.
+    /// Parses a PEM text that contains exactly one private key.
     pub(crate) fn parse(text: &Secret) -> Result<Self, Unfit> {
         let sections = sections(text.expose())?;
         let mut private = sections.iter().filter(|section| section.label.ends_with("PRIVATE KEY"));
@@ -81,7 +81,7 @@ impl Key {
         }
     }
 
-    /// As `a=` and the DNS record name it.
+    /// Returns the algorithm's name in `a=` and in the DNS record.
     pub(super) fn algorithm(&self) -> &'static str {
         match self {
             Self::Rsa(_) => "rsa",
@@ -89,8 +89,8 @@ impl Key {
         }
     }
 
-    /// Signs header data: RSA signs its hash itself, Ed25519 is given the hash (RFC 8463 section
-    /// 3).
+    /// Signs header data. RSA signing hashes the data itself. For Ed25519 the data is hashed first,
+    /// and the hash is signed (RFC 8463 section 3).
     pub(super) fn sign(&self, data: &[u8]) -> Result<Vec<u8>, ring::error::Unspecified> {
         match self {
             Self::Rsa(pair) => {
@@ -102,7 +102,7 @@ impl Key {
         }
     }
 
-    /// The text of the DNS record that receivers verify with.
+    /// Returns the text of the DNS record with which receivers verify signatures.
     pub(super) fn record(&self) -> String {
         let public = match self {
             Self::Rsa(pair) => der::rsa_public_key_info(pair.public_key().as_ref()),
@@ -140,7 +140,7 @@ fn rsa(der: &[u8]) -> Result<Key, Unfit> {
     RsaKeyPair::from_der(der).map(Key::Rsa).map_err(|_| damaged())
 }
 
-/// One block between BEGIN and END.
+/// A PEM block between BEGIN and END.
 struct Section<'a> {
     label: &'a str,
     is_encrypted: bool,
@@ -156,7 +156,7 @@ impl Section<'_> {
     }
 }
 
-/// The blocks of a text in PEM; what stands between them is left out.
+/// Returns the PEM blocks of a text. Text between the blocks is ignored.
 fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
     let marked = |line: &'_ str, word: &str| -> Option<std::ops::Range<usize>> {
         let label = line.strip_prefix("-----")?.strip_prefix(word)?.strip_suffix("-----")?;
@@ -174,7 +174,7 @@ fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
                 _ => return Err(unfit("is damaged: an END without its BEGIN", MAKE_ONE)),
             }
         } else if let Some(section) = &mut open {
-            // Headers of RFC 1421, of which the only ones in use are those of encrypted keys.
+            // A header of RFC 1421. In practice only encrypted keys have such headers.
             if line.contains(':') {
                 section.is_encrypted |= line.contains("ENCRYPTED");
             } else {
@@ -192,7 +192,7 @@ fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
 pub(super) mod tests {
     use super::*;
 
-    /// Keys made for these tests alone.
+    /// Keys generated only for these tests.
     pub(crate) const RSA: &str = include_str!("../../tests/fixtures/dkim/rsa2048.pem");
     pub(crate) const RSA_PKCS1: &str = include_str!("../../tests/fixtures/dkim/rsa2048-pkcs1.pem");
     pub(crate) const ED25519: &str = include_str!("../../tests/fixtures/dkim/ed25519.pem");
@@ -250,7 +250,7 @@ pub(super) mod tests {
             assert!(error.what.contains(says), "{says}: {}", error.what);
             assert!(!error.hint.is_empty() && !error.what.contains("hunter2"));
         }
-        // A number that does not fit the others.
+        // Changes a number in the key so that it no longer matches the other numbers.
         let mut lines: Vec<String> = RSA.lines().map(str::to_owned).collect();
         let line = lines[20].clone();
         lines[20] = line.chars().rev().collect();

@@ -1,7 +1,8 @@
-//! DKIM signatures (RFC 6376, RFC 8301, RFC 8463): relaxed/relaxed, over the whole body.
+//! DKIM signatures (RFC 6376, RFC 8301, RFC 8463) with relaxed/relaxed canonicalization over the
+//! whole body.
 //!
-//! The rules it keeps: what is signed is what goes out, byte for byte; none of six headers that
-//! readers see or act on can be added behind the signature; no key is ever shown.
+//! The rules it keeps: the bytes that are signed are the bytes that are sent; adding another of the
+//! six headers in `OVERSIGNED` breaks the signature; no key is ever shown.
 
 mod align;
 mod canonical;
@@ -15,13 +16,13 @@ use crate::model::error::{Error, Result};
 pub(crate) use align::is_aligned;
 pub(crate) use key::Key;
 
-/// Headers of which one more cannot be added without breaking the signature (RFC 6376 section
-/// 8.15): they are named once more often than they are there.
+/// Headers that `h=` names once more often than they occur in the message. Adding another such
+/// header then breaks the signature (RFC 6376 section 8.15).
 const OVERSIGNED: [&str; 6] =
     ["From", "To", "Subject", "Date", "List-Unsubscribe", "List-Unsubscribe-Post"];
 
-/// Headers that are not signed, in lowercase: servers on the way write them, or take them out as
-/// they do with instructions to themselves (`x-`).
+/// Headers that are not signed, in lowercase. Servers add them in transit, or remove them: headers
+/// that begin with `x-` may be instructions to a server.
 const UNSIGNED: [&str; 7] = [
     "return-path",
     "received",
@@ -33,30 +34,30 @@ const UNSIGNED: [&str; 7] = [
 ];
 const UNSIGNED_PREFIXES: [&str; 3] = ["x-", "arc-", "resent-"];
 
-/// The longest line of a signature.
+/// The most characters of a line in a signature.
 const LINE: usize = 76;
 
-/// A key with the domain that it signs for and the name under which its record is found.
+/// A private key, the domain that it signs for, and the selector of its DNS record.
 #[derive(Debug)]
 pub(crate) struct Signer {
-    /// In lowercase ASCII.
+    /// The domain in lowercase ASCII.
     pub(crate) domain: String,
     pub(crate) selector: String,
     key: Key,
 }
 
 impl Signer {
-    /// Signs for `domain`, in lowercase ASCII.
+    /// Creates a signer for `domain`, which must be in lowercase ASCII.
     pub(crate) fn new(domain: String, selector: String, key: Key) -> Self {
         Self { domain, selector, key }
     }
 
-    /// The DNS record that receivers verify with: its name, and its text.
+    /// Returns the name and the text of the DNS record with which receivers verify signatures.
     pub(crate) fn record(&self) -> (String, String) {
         (format!("{}._domainkey.{}", self.selector, self.domain), self.key.record())
     }
 
-    /// The signature's header up to where its base64 begins.
+    /// Returns the signature header up to the point where its base64 begins.
     fn header(&self, names: &str, body_hash: &str, at: i64) -> String {
         let Self { domain, selector, key } = self;
         format!(
@@ -66,14 +67,14 @@ impl Signer {
     }
 }
 
-/// All that sign the mail of one provider.
+/// The signers for the mail of one provider.
 #[derive(Debug)]
 pub struct Signers(pub(crate) Vec<Signer>);
 
 impl Signers {
-    /// Puts one signature for each key above a whole message, as of `at` in seconds since 1970. A
-    /// bare CR or LF, which would go over the wire as CRLF, becomes one before. Errs where the
-    /// cryptography fails.
+    /// Adds one signature for each key at the beginning of a complete message. `at` is the time in
+    /// seconds since 1970. A bare CR or LF becomes CRLF first, because it would be sent as CRLF.
+    /// Fails if a signature cannot be computed.
     pub(crate) fn sign(&self, message: &mut Vec<u8>, at: i64) -> Result<()> {
         if canonical::has_bare_ends(message) {
             *message = canonical::with_crlf(message);
@@ -101,9 +102,9 @@ impl Signers {
     }
 }
 
-/// The names of `h=`, folded, and the canonical headers that they stand for. A name that is there
-/// several times stands for the lowest header first (RFC 6376 section 5.4.2), so all are named from
-/// the lowest to the highest.
+/// Returns the folded names for `h=`, and the canonical form of the headers that they refer to. If
+/// a name is repeated, its first occurrence in `h=` refers to the lowest header (RFC 6376 section
+/// 5.4.2). The headers are therefore named from the lowest to the highest.
 fn header_data(fields: &[&[u8]]) -> (String, Vec<u8>) {
     let mut names = String::with_capacity(512);
     let mut data = Vec::with_capacity(2048);
@@ -135,14 +136,14 @@ fn is_signed(name: &str) -> bool {
     let begins = |prefix: &&str| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    // A semicolon would end the list of names.
+    // A semicolon would end the list of names in `h=`.
     !name.is_empty()
         && !name.contains(';')
         && !UNSIGNED.iter().any(|known| known.eq_ignore_ascii_case(name))
         && !UNSIGNED_PREFIXES.iter().any(begins)
 }
 
-/// Appends base64 behind `b=` on lines of its own, and the line end.
+/// Appends the base64 after `b=`, folded into lines, and the line end.
 fn push_folded(out: &mut String, base64: &str) {
     let mut rest = base64;
     let mut room = LINE - " b=".len();

@@ -25,7 +25,7 @@ fn signed(pems: &[&str], message: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A tag of a signature, without the white space in it.
+/// Returns the value of a tag in a signature, without white space.
 fn tag(header: &str, name: &str) -> String {
     let value = header.split_once(':').unwrap().1;
     let tags = value.split(';').map(|tag| tag.split_once('=').unwrap());
@@ -33,8 +33,8 @@ fn tag(header: &str, name: &str) -> String {
     found.split_whitespace().collect()
 }
 
-/// What is signed by `header` in a message with these fields, as a verifier puts it together from
-/// `h=`.
+/// Returns the data signed by `header` in a message with these fields, computed from `h=` as a
+/// verifier does.
 fn verified_data(fields: &[&[u8]], header: &str) -> Vec<u8> {
     let mut data = Vec::new();
     let mut left: Vec<&[u8]> = fields.to_vec();
@@ -52,7 +52,7 @@ fn verified_data(fields: &[&[u8]], header: &str) -> Vec<u8> {
 
 #[test]
 fn the_ed25519_example_of_rfc_8463_is_made_again_byte_for_byte() {
-    // Appendix A.1 has the bare secret; these are the bytes around one in PKCS#8 (RFC 8410).
+    // Appendix A.1 gives only the secret. These bytes precede the secret in PKCS#8 (RFC 8410).
     let secret = BASE64_STANDARD.decode("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=").unwrap();
     let info =
         [b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", &secret[..]].concat();
