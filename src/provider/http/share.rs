@@ -1,10 +1,10 @@
-//! What the members of a request share, and what differs and goes into a variable of each, for
-//! services that put messages together.
+//! Splits the messages of one request into shared text and variables, for services that insert the
+//! variables themselves. The members of a request are its recipients' messages.
 //!
-//! The rule it keeps: the messages as we render them are the truth, and putting a member's
-//! variables back into the shared text gives exactly that member's text. So templates may hold
-//! whatever the engine knows. What the texts themselves hold that a service would take for a
-//! variable is for the adapter to look for.
+//! The rule it keeps: inserting a member's variables into the shared text gives exactly the text
+//! that mailbatch rendered for that member. Templates may therefore use every feature of the
+//! engine. The adapter must check whether the rendered texts contain anything that its service
+//! would read as a variable.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -17,27 +17,28 @@ use crate::content::Content;
 /// How a service writes a variable.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Mark {
-    /// The text before and after a variable's name.
+    /// The text before a variable's name. `after` is the text after it.
     pub(in crate::provider) before: String,
     pub(in crate::provider) after: &'static str,
-    /// Right beside a variable these could be taken for a part of it, or keep it from being one.
+    /// Characters that the shared text must not have next to a variable. The service could read
+    /// them as part of it, or no longer recognize the variable.
     pub(in crate::provider) edges: &'static [char],
 }
 
-/// The variables of each member.
+/// The variables of each member of a request.
 pub(in crate::provider) struct Shared {
     mark: Mark,
     variables: Vec<Map<String, Value>>,
 }
 
 impl Shared {
-    /// For so many members, who share everything so far.
+    /// Starts with `members` members that have no variables yet.
     pub(in crate::provider) fn new(members: usize, mark: Mark) -> Self {
         Self { mark, variables: vec![Map::new(); members] }
     }
 
-    /// The text of a field that all members have: itself where it is the same for all, else one
-    /// with a variable.
+    /// Returns the shared text of a field. The parts that differ between the members are replaced
+    /// by a variable.
     pub(in crate::provider) fn field(
         &mut self,
         name: &str,
@@ -50,7 +51,8 @@ impl Shared {
         out
     }
 
-    /// The same for a longer text, line by line where all members have as many lines.
+    /// Like `field`, for a longer text. If all members have the same number of lines, each line is
+    /// shared separately.
     pub(in crate::provider) fn lines<'a>(
         &mut self,
         name: &str,
@@ -72,14 +74,15 @@ impl Shared {
         out
     }
 
-    /// Appends what the texts share, with a variable called `name` where they differ.
+    /// Appends the text that all members share. The part that differs is replaced by a variable
+    /// called `name`.
     fn push(&mut self, out: &mut String, name: &str, texts: &[&str]) {
         let Some((first, others)) = texts.split_first() else { return };
         if others.iter().all(|other| other == first) {
             out.push_str(first);
             return;
         }
-        // What could be taken for a part of the variable goes into it.
+        // Shared characters that the service could read as part of the variable are moved into it.
         let edges = self.mark.edges;
         let mut start = others
             .iter()
@@ -103,14 +106,15 @@ impl Shared {
         }
     }
 
-    /// The variables of each member by their names, empty where nothing differs.
+    /// Returns the variables of each member by name. They are empty if all texts are equal.
     pub(in crate::provider) fn variables(self) -> Vec<Map<String, Value>> {
         self.variables
     }
 }
 
-/// What members must have in common so that little more than their values differs: as many lines,
-/// the same parts, headers and attachments.
+/// Returns a hash of the structure of a message: its number of lines, its parts, the names of its
+/// headers, and its attachments. Messages with equal hashes differ in little more than their
+/// values.
 pub(in crate::provider) fn shape(content: &Content) -> u64 {
     let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
     let mut hash = DefaultHasher::new();
@@ -123,7 +127,7 @@ pub(in crate::provider) fn shape(content: &Content) -> u64 {
     hash.finish()
 }
 
-/// The bytes of the characters that two texts begin with in common.
+/// Returns how many bytes the characters have that both iterators begin with.
 fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
     one.zip(other).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum()
 }
@@ -134,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts made of what services take for variables, and of what looks like it.
+    /// Generates texts that contain variables of services, or text that looks similar.
     fn hostile() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
             "a",
@@ -156,7 +160,7 @@ mod tests {
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
-    /// What a service puts together that replaces each variable wherever it stands, in any order.
+    /// Replaces each variable as a service does, wherever it occurs and in either order.
     fn put_together(
         shared: &str,
         mark: &Mark,
@@ -184,7 +188,8 @@ mod tests {
                 Mark { before: "-0123456789ab.".into(), after: "-", edges: &['-'] },
                 Mark { before: "{{".into(), after: "}}", edges: &['{', '}', '\\'] },
             ] {
-                // Texts that hold the beginning of a variable do not share a request.
+                // Texts that contain the beginning of a variable are never sent in a shared
+                // request.
                 if texts.iter().any(|text| text.contains(mark.before.as_str())) {
                     continue;
                 }

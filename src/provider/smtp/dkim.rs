@@ -1,4 +1,4 @@
-//! The key `dkim` of an SMTP provider: who signs its mail.
+//! The `dkim` key of an SMTP provider: the keys that sign its mail.
 
 use toml::{Table, Value};
 
@@ -9,11 +9,11 @@ use crate::provider::keys::Keys;
 
 const KNOWN: [&str; 3] = ["domain", "selector", "key"];
 const EXAMPLE: &str = "write dkim = { domain = \"acme.example\", selector = \"spring\", key = { file = \"dkim.pem\" } }, or a list of such tables";
-/// The most signatures of one message: RSA and Ed25519 for two domains.
+/// The most signatures of one message. Four are enough for RSA and Ed25519 on two domains.
 const MOST: usize = 4;
 
 impl Keys<'_> {
-    /// Reads `dkim`: one table, or a list of them where several keys sign.
+    /// Reads `dkim`: one table, or a list of tables if several keys sign.
     pub(super) fn dkim(&self) -> Result<Option<Signers>> {
         let Some(value) = self.settings.keys.get("dkim") else { return Ok(None) };
         let tables: Option<Vec<&Table>> = match value {
@@ -88,7 +88,7 @@ impl Keys<'_> {
     }
 }
 
-/// Where a key comes from, in a few words.
+/// Describes in a few words where a key is read from.
 fn shown(source: &Value) -> String {
     let of = |key: &str| source.get(key).and_then(Value::as_str);
     match (of("file"), of("env")) {
@@ -98,7 +98,7 @@ fn shown(source: &Value) -> String {
     }
 }
 
-/// Whether a text can stand before `._domainkey` (RFC 6376 section 3.1).
+/// Whether a text is a valid selector, the part before `._domainkey` (RFC 6376 section 3.1).
 fn is_selector(text: &str) -> bool {
     text.split('.').all(|label| {
         (1..=63).contains(&label.len())
@@ -118,7 +118,8 @@ mod tests {
     use crate::provider::{ProviderSettings, SecretSource};
     use crate::secret::Secret;
 
-    /// `{ file = "rsa.pem" }` and `{ file = "ed.pem" }` are keys, and `{ env = "X" }` the text X.
+    /// A secret source for tests. The files `rsa.pem` and `ed.pem` contain keys, and an `env` value
+    /// resolves to its own text.
     #[derive(Debug)]
     struct Files;
 
