@@ -104,7 +104,7 @@ fn prove_without_mark(
         let (link, gone) = (reports.link(), reports.place(linked));
         return refuse(
             format!(
-                "its newest report, {}, which the link {} points to, is missing; {left}",
+                "its newest report, {}, which the link {} points to, is gone; {left}",
                 name(&gone),
                 name(&link)
             ),
