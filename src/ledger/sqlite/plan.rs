@@ -26,7 +26,9 @@ fn seq_of_planned(conn: &Connection, run: &str) -> Result<i64> {
     if state == state_number(RunState::Planning) {
         Ok(seq)
     } else {
-        Err(Fault::Damaged(format!("run {run} should still be in planning, but its plan is complete")))
+        Err(Fault::Damaged(format!(
+            "run {run} should still be in planning, but its plan is complete"
+        )))
     }
 }
 
