@@ -61,7 +61,7 @@ pub(super) const MESSAGE: &[Key] = &[
         "file",
         "\"welcome.md\"",
         "",
-        "The message: a .md, .html or .txt file, optionally with TOML front matter, which takes precedence over this table.",
+        "The message: a .md, .html, .mjml or .txt file, optionally with TOML front matter, which takes precedence over this table.",
     ),
     key(
         "from",
@@ -131,6 +131,18 @@ pub(super) const MESSAGE: &[Key] = &[
         "\"Hello\"",
         "",
         "A text body (a template), instead of a file or in addition to `html`.",
+    ),
+    key(
+        "body",
+        "\"emails/{{ locale }}.html\"",
+        "",
+        "A template of the path of the body, by which each row chooses a file; `file` may be one, too. See `mailbatch help messages`.",
+    ),
+    key(
+        "inline_css",
+        "true",
+        "false",
+        "Writes CSS of `<style>` elements into `style` attributes, once a run. MJML's `mj-style inline` is always inlined.",
     ),
     key(
         "attachments",

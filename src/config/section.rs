@@ -140,6 +140,17 @@ impl<'a> Section<'a> {
         items.iter().enumerate().map(read).collect::<Result<_>>().map(Some)
     }
 
+    /// The `true` or `false` under `key`.
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
+        let Some(node) = self.get(key) else { return Ok(None) };
+        match &node.content {
+            Content::Value(toml::Value::Boolean(flag)) => Ok(Some(*flag)),
+            _ => Err(self
+                .error(node, format!("{} is neither true nor false", self.name(key)))
+                .hint(format!("write {key} = true"))),
+        }
+    }
+
     /// The integer under `key`, which must be in `range`.
     pub(super) fn number(
         &self,

@@ -102,9 +102,11 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
         ("from", "Acme <news@acme.example>"),
         ("subject", "Hello {{ name }}"),
         ("unsubscribe_url", "https://acme.example/u/{{ id }}"),
+        ("body", "emails/{{ locale }}.html"),
     ] {
         section.text(key, example)?;
     }
+    section.flag("inline_css")?;
     if let Some(headers) = section.section("headers")? {
         for (name, _) in headers.table.iter() {
             headers.text(name, "value")?;
@@ -112,14 +114,6 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
     }
     let mut table = section.table.to_toml();
     if let Some(file) = section.text("file", "welcome.md")? {
-        if file.ends_with(".mjml") {
-            let node = section.get("file").expect("the text was parsed from this node");
-            return Err(section.not_built(
-                node,
-                "an .mjml message",
-                "write the message as .html, .md or .txt",
-            ));
-        }
         table.insert(
             "file".to_owned(),
             toml::Value::String(workspace.path_from_config(file).to_string_lossy().into_owned()),

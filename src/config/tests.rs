@@ -126,7 +126,7 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[mesage]", 1, "did you mean `message`?"),
         ("\n[message]\nfrm = \"a\"", 3, "did you mean `from`?"),
         ("[message]\nkind = \"bulk\"", 2, "marketing, transactional"),
-        ("[message]\nfile = \"a.mjml\"", 2, "not built yet"),
+        ("[message]\ninline_css = \"yes\"", 2, "message.inline_css"),
         ("[message]\nmjml = \"a\"", 2, "message.mjml is known, but not built yet"),
         ("[message.headers]\nX = 1", 2, "message.headers.X is not a text"),
         ("message = 1", 1, "write [message]"),

@@ -1,6 +1,7 @@
 //! Bodies: from the templates of a message to its text part and its HTML part.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,14 @@ use super::markdown;
 use super::piece::{As, Piece, Values, push_text};
 use super::recorder::Fixed;
 use super::row::Row;
-use super::template::{HTML_BODY, MARKDOWN_BODY, Print, RenderError, Source, TEXT_BODY, Templates};
+use super::template::{
+    BODY_FILE, HTML_BODY, MARKDOWN_BODY, OF, Print, RenderError, Source, TEXT_BODY, Templates,
+};
 use super::variants::{Part, Variant, Variants};
-use super::{derived, elements, preheader};
+use super::{confined, derived, elements, preheader};
+
+/// The most characters of a body's name that an error shows.
+const LONGEST_NAME: usize = 80;
 
 /// What a message file's body is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +27,7 @@ pub(super) enum Format {
     Text,
     Markdown,
     Html,
+    Mjml,
 }
 
 /// The body's templates. Markdown stands alone; HTML may have a text of its own beside it.
@@ -29,57 +36,165 @@ pub(super) enum Format {
 pub(super) enum Body {
     Text(Source),
     Markdown(Source),
-    Html { html: Source, text: Option<Source> },
+    Html {
+        html: Source,
+        text: Option<Source>,
+    },
+    /// A body for each name that `name` may give. Since version 2.
+    Chosen {
+        folder: String,
+        name: Source,
+        bodies: Vec<(String, Body)>,
+    },
 }
 
 impl Body {
     /// Whether a message of it has HTML.
     pub(super) fn has_html(&self) -> bool {
-        !matches!(self, Self::Text(_))
+        match self {
+            Self::Chosen { bodies, .. } => bodies.iter().any(|(_, body)| body.has_html()),
+            body => !matches!(body, Self::Text(_)),
+        }
     }
 
     /// Compiles the templates.
     pub(super) fn compile(&self, templates: &mut Templates) -> Result<()> {
-        if let Self::Html { html, text: None } = self {
+        if let Self::Chosen { name, .. } = self {
+            templates.add(BODY_FILE, name)?;
+        }
+        for body in self.each() {
+            let Self::Html { html, text: None } = body else { continue };
             // The file's HTML is in each message, so it is refused before any of them is made.
+            let what = html.file.as_deref().filter(|_| matches!(self, Self::Chosen { .. }));
+            let what = what.unwrap_or(HTML_BODY);
             let refused = |why| {
-                Error::refused(format!("{HTML_BODY}: {why}"))
+                Error::refused(format!("{what}: {why}"))
                     .hint("lay the message out with fewer elements, or write it in Markdown")
             };
             elements::bounded(&html.text).map_err(refused)?;
         }
-        self.templates().try_for_each(|(name, source)| templates.add(name, source))
+        self.templates().into_iter().try_for_each(|(name, source)| templates.add(&name, source))
     }
 
-    /// The templates with their names.
-    pub(super) fn templates(&self) -> impl Iterator<Item = (&'static str, &Source)> {
-        let (first, second) = match self {
-            Self::Text(source) => ((TEXT_BODY, source), None),
-            Self::Markdown(source) => ((MARKDOWN_BODY, source), None),
-            Self::Html { html, text } => {
-                ((HTML_BODY, html), text.as_ref().map(|text| (TEXT_BODY, text)))
-            }
+    /// The bodies of which a row has one.
+    fn each(&self) -> impl Iterator<Item = &Self> {
+        let (own, chosen) = match self {
+            Self::Chosen { bodies, .. } => (None, bodies.as_slice()),
+            body => (Some(body), [].as_slice()),
         };
-        std::iter::once(first).chain(second)
+        own.into_iter().chain(chosen.iter().map(|(_, body)| body))
     }
 
-    /// The templates ready for rows, the one of the text part first.
-    pub(super) fn printers(&self, has_preheader: bool) -> Vec<Printer> {
-        let printer = |name, makes| Printer {
-            name,
+    /// The templates of the bodies with their names.
+    pub(super) fn templates(&self) -> Vec<(Cow<'static, str>, &Source)> {
+        match self {
+            Self::Chosen { bodies, .. } => {
+                let each = bodies.iter().flat_map(|(file, body)| {
+                    let own = body.templates().into_iter();
+                    own.map(move |(name, source)| (named(&name, Some(file)), source))
+                });
+                each.collect()
+            }
+            Self::Text(source) => vec![(TEXT_BODY.into(), source)],
+            Self::Markdown(source) => vec![(MARKDOWN_BODY.into(), source)],
+            Self::Html { html, text } => {
+                let text = text.iter().map(|text| (TEXT_BODY.into(), text));
+                std::iter::once((HTML_BODY.into(), html)).chain(text).collect()
+            }
+        }
+    }
+
+    /// The templates ready for rows.
+    pub(super) fn printers(&self, has_preheader: bool) -> Printers {
+        let variants = Arc::new(match self {
+            Self::Chosen { .. } => Variants::of_many(),
+            _ => Variants::default(),
+        });
+        match self {
+            Self::Chosen { folder, name, bodies } => {
+                let mut number = 0;
+                let printers = bodies.iter().map(|(file, body)| {
+                    number += 2;
+                    (
+                        file.clone(),
+                        body.own_printers(Some(file), number, (&variants, has_preheader)),
+                    )
+                });
+                let by_name = printers.collect();
+                Printers::Chosen { folder: folder.clone(), template: name.text.clone(), by_name }
+            }
+            own => Printers::Own(own.own_printers(None, 0, (&variants, has_preheader))),
+        }
+    }
+
+    /// The templates of one body, the one of the text part first.
+    fn own_printers(
+        &self,
+        file: Option<&str>,
+        number: u32,
+        (variants, has_preheader): (&Arc<Variants>, bool),
+    ) -> Vec<Printer> {
+        let printer = |name, number, makes| Printer {
+            name: named(name, file).into_owned(),
+            number,
             makes,
             has_preheader,
             plain: OnceLock::new(),
-            variants: Variants::default(),
+            variants: Arc::clone(variants),
         };
         match self {
-            Self::Text(_) => vec![printer(TEXT_BODY, Makes::Text)],
-            Self::Markdown(_) => vec![printer(MARKDOWN_BODY, Makes::Markdown)],
-            Self::Html { text: None, .. } => vec![printer(HTML_BODY, Makes::HtmlWithText)],
+            Self::Text(_) => vec![printer(TEXT_BODY, number, Makes::Text)],
+            Self::Markdown(_) => vec![printer(MARKDOWN_BODY, number, Makes::Markdown)],
+            Self::Html { text: None, .. } => vec![printer(HTML_BODY, number, Makes::HtmlWithText)],
             Self::Html { text: Some(_), .. } => {
-                vec![printer(TEXT_BODY, Makes::Text), printer(HTML_BODY, Makes::Html)]
+                vec![
+                    printer(TEXT_BODY, number, Makes::Text),
+                    printer(HTML_BODY, number + 1, Makes::Html),
+                ]
             }
+            // Bodies that are chosen choose none.
+            Self::Chosen { .. } => Vec::new(),
         }
+    }
+}
+
+/// The name of a body's template; `file` names a body that is chosen.
+fn named(name: &str, file: Option<&str>) -> Cow<'static, str> {
+    match file {
+        Some(file) => format!("{name}{OF}{file}").into(),
+        None => name.to_owned().into(),
+    }
+}
+
+/// The templates of the bodies, ready for rows.
+#[derive(Debug)]
+pub(super) enum Printers {
+    Own(Vec<Printer>),
+    Chosen { folder: String, template: String, by_name: HashMap<String, Vec<Printer>> },
+}
+
+impl Printers {
+    /// The templates of the body that a row gets.
+    pub(super) fn of(
+        &self,
+        templates: &Templates,
+        row: &Row<'_>,
+    ) -> Result<&[Printer], RenderError> {
+        let (folder, template, by_name) = match self {
+            Self::Own(printers) => return Ok(printers),
+            Self::Chosen { folder, template, by_name } => (folder, template, by_name),
+        };
+        let name = templates.render(BODY_FILE, row)?;
+        let refused = |why: String| {
+            let shown: String = name.escape_debug().take(LONGEST_NAME).collect();
+            let message = format!("`{template}` gives {shown:?}, {why}", shown = shown);
+            RenderError::of(BODY_FILE, templates.line(BODY_FILE), message)
+        };
+        let clean = confined::clean(&name).map_err(|why| refused(format!("which {why}")))?;
+        let found = by_name.get(&clean);
+        found.map(Vec::as_slice).ok_or_else(|| {
+            refused(format!("which is not among the {} bodies in {folder}", by_name.len()))
+        })
     }
 }
 
@@ -95,13 +210,15 @@ enum Makes {
 /// A body's template with its variants.
 #[derive(Debug)]
 pub(super) struct Printer {
-    name: &'static str,
+    name: String,
+    /// Tells its variants from those of other templates that are kept with them.
+    number: u32,
     makes: Makes,
     /// Whether the HTML has a place for the preheader.
     has_preheader: bool,
     /// The only variant of a plain template.
     plain: OnceLock<Arc<Variant>>,
-    variants: Variants,
+    variants: Arc<Variants>,
 }
 
 impl Printer {
@@ -111,11 +228,11 @@ impl Printer {
         row: &Row<'_>,
         preheader: Option<&str>,
     ) -> Result<Sheet, RenderError> {
-        let (variant, mut values) = match templates.print(self.name, row)? {
+        let (variant, mut values) = match templates.print(&self.name, row)? {
             Print::Plain(values) => (self.plain(templates)?, values),
             Print::Recorded(fixed, values) => {
-                let make = |fixed: &Fixed| self.variant(&templates.pieces(self.name, fixed));
-                (self.variants.get(fixed, make)?, values)
+                let make = |fixed: &Fixed| self.variant(&templates.pieces(&self.name, fixed));
+                (self.variants.get(fixed.of_template(self.number), make)?, values)
             }
         };
         preheader.into_iter().for_each(|html| values.push(html));
@@ -124,12 +241,12 @@ impl Printer {
 
     /// Finds whatever `print` would refuse.
     pub(super) fn probe(&self, templates: &Templates, row: &Row<'_>) -> Result<(), RenderError> {
-        match templates.probe(self.name, row)? {
+        match templates.probe(&self.name, row)? {
             Some(fixed) if self.makes == Makes::HtmlWithText => {
                 let check = |fixed: &Fixed| {
-                    Placeholders::new(&templates.pieces(self.name, fixed)).bounded_html().map(drop)
+                    Placeholders::new(&templates.pieces(&self.name, fixed)).bounded_html().map(drop)
                 };
-                self.variants.check(&fixed, check)
+                self.variants.check(&fixed.of_template(self.number), check)
             }
             _ => Ok(()),
         }
@@ -139,7 +256,7 @@ impl Printer {
         if let Some(variant) = self.plain.get() {
             return Ok(Arc::clone(variant));
         }
-        let variant = Arc::new(self.variant(templates.plain_pieces(self.name))?);
+        let variant = Arc::new(self.variant(templates.plain_pieces(&self.name))?);
         Ok(Arc::clone(self.plain.get_or_init(|| variant)))
     }
 

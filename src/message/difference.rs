@@ -3,6 +3,7 @@
 use super::Message;
 use super::frozen::Frozen;
 use super::row_files::RowFile;
+use super::template::{HTML_BODY, MARKDOWN_BODY, TEXT_BODY};
 
 /// The most characters of a text that a difference quotes.
 const SHOWN: usize = 60;
@@ -81,23 +82,28 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
 
 /// Describes the first line that differs in each part of the body.
 fn bodies(was: &Frozen, is: &Frozen) -> Vec<String> {
-    let parts = |frozen: &Frozen| -> Vec<(&'static str, String)> {
-        frozen.body.templates().map(|(name, source)| (name, source.text.clone())).collect()
+    let parts = |frozen: &Frozen| -> Vec<(String, String)> {
+        let bodies = frozen.body.templates().into_iter();
+        let bodies = bodies.map(|(name, source)| (name.into_owned(), source.text.clone()));
+        let included = frozen.includes.iter();
+        let included = included.map(|file| (file.name.clone(), file.source.text.clone()));
+        bodies.chain(included).collect()
     };
     let (was, is) = (parts(was), parts(is));
     if was.iter().map(|(name, _)| name).ne(is.iter().map(|(name, _)| name)) {
-        return vec!["the body is of another form".to_owned()];
+        return other_files(&was, &is);
     }
     let differing = was.iter().zip(&is).filter(|((_, was), (_, is))| was != is);
     differing
-        .map(|((_, was), (_, is))| {
+        .map(|((name, was), (_, is))| {
+            let what = if OWN.contains(&name.as_str()) { "the body" } else { name };
             let (mut was, mut is) = (was.lines(), is.lines());
             for number in 1.. {
                 match (was.next(), is.next()) {
                     (None, None) => break,
                     (one, other) if one != other => {
                         return format!(
-                            "the body differs from its line {number} on: was {} and is {}",
+                            "{what} differs from its line {number} on: was {} and is {}",
                             quoted(one),
                             quoted(other)
                         );
@@ -105,9 +111,36 @@ fn bodies(was: &Frozen, is: &Frozen) -> Vec<String> {
                     _ => {}
                 }
             }
-            "the body has other line ends".to_owned()
+            format!("{what} has other line ends")
         })
         .collect()
+}
+
+/// The names of the bodies of a message that has one.
+const OWN: [&str; 3] = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY];
+/// The most files that are named.
+const MOST_NAMED: usize = 5;
+
+/// What differs where a message is made of other files.
+fn other_files(was: &[(String, String)], is: &[(String, String)]) -> Vec<String> {
+    let is_in = |name: &str, all: &[(String, String)]| all.iter().any(|(known, _)| known == name);
+    let gone = was.iter().filter(|(name, _)| !is_in(name, is));
+    let gone = gone.map(|(name, _)| (name, "is not there any more"));
+    let new = is.iter().filter(|(name, _)| !is_in(name, was)).map(|(name, _)| (name, "is new"));
+    let mut found: Vec<String> = gone
+        .chain(new)
+        .filter(|(name, _)| !OWN.contains(&name.as_str()))
+        .map(|(name, what)| format!("{name} {what}"))
+        .collect();
+    if found.len() > MOST_NAMED {
+        let more = found.len() - MOST_NAMED;
+        found.truncate(MOST_NAMED);
+        found.push(format!("and {more} more files"));
+    }
+    if found.is_empty() {
+        found.push("the body is of another form".to_owned());
+    }
+    found
 }
 
 fn attachments(was: &Frozen, is: &Frozen) -> Vec<String> {

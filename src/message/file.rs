@@ -28,6 +28,11 @@ pub(super) struct MessageFile {
 /// Reads a message file.
 pub(super) fn read(path: &Path) -> Result<MessageFile> {
     let shown = path.shown();
+    if path.is_dir() {
+        return Err(Error::refused(format!("{shown}: it is a directory, not a message file")).hint(
+            format!("name one file in it, or let each row choose one: --message '{shown}/{{{{ locale }}}}.html'"),
+        ));
+    }
     let format = format_of(path)?;
     let bytes = files::read(path, files::MESSAGE).map_err(|why| {
         Error::refused(format!("{shown}: {why}")).hint(
@@ -37,16 +42,15 @@ pub(super) fn read(path: &Path) -> Result<MessageFile> {
     parse(&shown, format, &bytes)
 }
 
-fn format_of(path: &Path) -> Result<Format> {
+pub(super) fn format_of(path: &Path) -> Result<Format> {
     let suffix = path.extension().and_then(|suffix| suffix.to_str()).map(str::to_ascii_lowercase);
     match suffix.as_deref() {
         Some("txt") => Ok(Format::Text),
         Some("md" | "markdown") => Ok(Format::Markdown),
         Some("html" | "htm") => Ok(Format::Html),
-        Some("mjml") => Err(Error::usage(format!("{}: mjml is not built yet", path.shown()))
-            .hint("compile it to HTML and name the .html file")),
+        Some("mjml") => Ok(Format::Mjml),
         _ => Err(Error::refused(format!(
-            "{}: a message file ends in .txt, .md or .html",
+            "{}: a message file ends in .txt, .md, .html or .mjml",
             path.shown()
         ))),
     }
@@ -69,7 +73,15 @@ pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<Message
         file.body = split.body.to_owned();
         file.body_line = split.body_line;
     }
-    if file.body.trim().is_empty() {
+    if file.keys.body.is_some() {
+        if !file.body.trim().is_empty() {
+            let line = file.lines.get("body").copied().unwrap_or(1);
+            return Err(Error::usage(format!(
+                "{shown}:{line}: `body` names another file, and there is a body below the front matter"
+            ))
+            .hint("remove one of the two"));
+        }
+    } else if file.body.trim().is_empty() {
         return Err(Error::refused(format!("{shown}: the body is empty"))
             .hint("write the message below the front matter"));
     }
@@ -171,7 +183,7 @@ impl FrontMatter<'_> {
             "{}:{line}: unknown key `{name}` in the front matter",
             self.shown
         ));
-        if matches!(name, "html" | "text" | "body") {
+        if matches!(name, "html" | "text") {
             return error.hint("the body stands below the front matter");
         }
         let nearest = FRONT_MATTER
@@ -267,8 +279,7 @@ mod tests {
     #[test]
     fn the_suffix_tells_the_format() {
         assert_eq!(format_of(Path::new("a.HTML")).expect("known"), Format::Html);
-        let error = format_of(Path::new("a.mjml")).expect_err("refused");
-        assert!(error.exit() == Exit::USAGE && error.to_string().contains("mjml is not built yet"));
+        assert_eq!(format_of(Path::new("a.mjml")).expect("known"), Format::Mjml);
         assert!(format_of(Path::new("a.docx")).is_err());
     }
 }

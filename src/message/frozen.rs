@@ -9,6 +9,7 @@ use crate::model::outcome::Kind;
 
 use super::attachment::Attachment;
 use super::body::Body;
+use super::includes::Include;
 use super::mailboxes::ReplyTo;
 use super::row_files::RowFile;
 use super::template::Source;
@@ -47,6 +48,9 @@ pub(super) struct Frozen {
     pub(super) row_files: Vec<RowFile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) attach_dir: Option<String>,
+    /// The files that templates include. Since version 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) includes: Vec<Include>,
 }
 
 impl Frozen {
@@ -67,9 +71,10 @@ impl Frozen {
             hash.text(name);
             hash.text(&value.text);
         }
-        hash.count(self.body.templates().count());
-        for (name, source) in self.body.templates() {
-            hash.text(name);
+        let templates = self.body.templates();
+        hash.count(templates.len());
+        for (name, source) in templates {
+            hash.text(&name);
             hash.text(&source.text);
         }
         hash.count(self.attachments.len());
@@ -104,6 +109,11 @@ impl Frozen {
                 hash.text(name);
                 hash.text(&value);
             }
+        }
+        for include in &self.includes {
+            hash.text("include");
+            hash.text(&include.name);
+            hash.text(&include.source.text);
         }
         HEXLOWER.encode(hash.0.finish().as_ref())
     }

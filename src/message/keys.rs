@@ -33,6 +33,10 @@ pub struct MessageKeys {
     pub html: Option<String>,
     /// A text body instead of a file, or beside `html`.
     pub text: Option<String>,
+    /// A template of the path of a file with the body; relative to the file that names it.
+    pub body: Option<String>,
+    /// Whether CSS is written into the `style` attributes of HTML.
+    pub inline_css: Option<bool>,
     /// Files that go with every message, and templates of files of each row; relative paths are relative to the file that names them.
     pub attachments: Option<Vec<AttachmentKey>>,
     /// A template of the address to which a recipient writes who unsubscribes.
@@ -47,7 +51,7 @@ pub struct MessageKeys {
     pub preheader: Option<String>,
 }
 
-/// The keys that a front matter may hold: all but the bodies, for the body follows it.
+/// The keys that a front matter may hold: all but `html` and `text`, for the body follows it.
 pub(super) const FRONT_MATTER: &[&str] = &[
     "from",
     "reply_to",
@@ -63,6 +67,8 @@ pub(super) const FRONT_MATTER: &[&str] = &[
     "feedback_id",
     "preheader",
     "attach_dir",
+    "body",
+    "inline_css",
 ];
 
 impl MessageKeys {
@@ -86,6 +92,8 @@ impl MessageKeys {
             feedback_id: self.feedback_id.or(lower.feedback_id),
             attach_dir: self.attach_dir.or(lower.attach_dir),
             preheader: self.preheader.or(lower.preheader),
+            body: self.body.or(lower.body),
+            inline_css: self.inline_css.or(lower.inline_css),
         }
     }
 }

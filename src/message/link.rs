@@ -77,7 +77,7 @@ impl Message {
         if let (None, Kind::Marketing, Some(public_url), Some(_)) =
             (&self.frozen.unsubscribe_url, self.frozen.kind, public_url, &links)
         {
-            let source = Source { text: format!("{public_url}/u/{TOKEN}"), file: None, line: 1 };
+            let source = Source::new(&format!("{public_url}/u/{TOKEN}"), None, 1);
             self.templates.add(UNSUBSCRIBE_URL, &source)?;
             self.frozen.unsubscribe_url = Some(source);
         }

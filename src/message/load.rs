@@ -8,10 +8,13 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
 use super::attachment::{self, Attachment};
-use super::body::{Body, Format};
+use super::bodies::{self, Given};
+use super::choice;
+use super::confined::Folder;
 use super::file::{self, MessageFile};
 use super::frozen::{Frozen, VERSION};
 use super::header::{self, NameError};
+use super::includes::Gathered;
 use super::keys::{AttachmentKey, MessageKeys};
 use super::mailbox::Mailbox;
 use super::mailboxes::{self, ReplyTo};
@@ -20,8 +23,17 @@ use super::source::MessageSource;
 use super::template::Source;
 use super::{images, link, listed};
 
-/// Reads all that `source` names. The second value is what is odd about it.
-pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
+/// A message as it was read.
+pub(super) struct Loaded {
+    pub(super) frozen: Frozen,
+    /// What is odd about it.
+    pub(super) odd: Vec<String>,
+    /// The folder that files are included from.
+    pub(super) folder: Option<Folder>,
+}
+
+/// Reads all that `source` names, but for the files that templates include.
+pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
     let file = source.file.as_deref().map(file::read).transpose()?;
     let places = Places::new(source, file.as_ref());
     let front = file.as_ref().map(|file| file.keys.clone()).unwrap_or_default();
@@ -73,9 +85,31 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     if file.is_some() && (keys.html.is_some() || keys.text.is_some()) {
         odd.push("`html` and `text` under [message] are not used, since the body stands in a message file".to_owned());
     }
-    let body = body(file, &keys, &places)?;
-    let bodies: Vec<&Source> = body.templates().map(|(_, source)| source).collect();
-    let directory = source.file.as_deref().and_then(Path::parent);
+    let given = |key: &str, text: &Option<String>| {
+        let text = text.as_deref().filter(|text| !text.trim().is_empty());
+        text.map(|text| places.source(key, text))
+    };
+    let given = Given {
+        path: source.file.as_deref(),
+        body_folder: source.body_folder.as_deref(),
+        place: places.at("body"),
+        body: given("body", &keys.body),
+        html: given("html", &keys.html),
+        text: given("text", &keys.text),
+    };
+    let (body, folder) = bodies::load(file, &keys, given, &mut odd)?;
+    let mut included = Gathered::new(folder.as_ref(), Vec::new());
+    for (name, source) in body.templates() {
+        included.add(&name, source)?;
+    }
+    let includes = included.files();
+    let bodies: Vec<&Source> = body
+        .templates()
+        .into_iter()
+        .map(|(_, source)| source)
+        .chain(includes.iter().map(|include| &include.source))
+        .collect();
+    let directory = folder.as_ref().map(Folder::path);
     let row_ids: Vec<&str> = row_files.iter().filter_map(|file| file.cid.as_deref()).collect();
     let has_cid = !row_ids.is_empty() || attachments.iter().any(|file| file.cid.is_some());
     if body.has_html() {
@@ -117,13 +151,17 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
         row_files,
         attach_dir,
         attachments,
+        includes,
     };
-    Ok((frozen, odd))
+    Ok(Loaded { frozen, odd, folder })
 }
 
 fn name(source: &MessageSource) -> String {
+    let folder =
+        || choice::folder_of(source.flags.body.as_deref().or(source.inline.body.as_deref())?);
     let stem = source.file.as_deref().and_then(Path::file_stem);
-    stem.map_or_else(|| "inline".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    let name = stem.map(|stem| stem.to_string_lossy().into_owned()).or_else(folder);
+    name.unwrap_or_else(|| "inline".to_owned())
 }
 
 /// The attachments of all rows, and those of each.
@@ -211,26 +249,6 @@ fn row_file(key: &AttachmentKey, number: usize, places: &Places<'_>) -> Result<R
     })
 }
 
-fn body(file: Option<MessageFile>, keys: &MessageKeys, places: &Places<'_>) -> Result<Body> {
-    if let Some(file) = file {
-        let source = Source { text: file.body, file: places.file.clone(), line: file.body_line };
-        return Ok(match file.format {
-            Format::Text => Body::Text(source),
-            Format::Markdown => Body::Markdown(source),
-            Format::Html => Body::Html { html: source, text: None },
-        });
-    }
-    let given = |key: &str, text: &Option<String>| {
-        text.as_deref().filter(|text| !text.trim().is_empty()).map(|text| places.source(key, text))
-    };
-    match (given("html", &keys.html), given("text", &keys.text)) {
-        (Some(html), text) => Ok(Body::Html { html, text }),
-        (None, Some(text)) => Ok(Body::Text(text)),
-        (None, None) => Err(Error::usage("the message has no body")
-            .hint("name a message file (--message FILE, or `file` under [message] in mailbatch.toml), or set `text` or `html` there")),
-    }
-}
-
 fn check_header(place: &str, name: &str) -> Result<()> {
     match header::check_name(name) {
         Ok(()) => Ok(()),
@@ -270,6 +288,7 @@ impl<'a> Places<'a> {
             "unsubscribe_url" => self.source.flags.unsubscribe_url.is_some(),
             "envelope_sender" => self.source.flags.envelope_sender.is_some(),
             "to_name" => self.source.flags.to_name.is_some(),
+            "body" => self.source.flags.body.is_some(),
             _ => key.strip_prefix("headers.").is_some_and(|name| {
                 self.source.flags.headers.0.iter().any(|(flag, _)| flag.eq_ignore_ascii_case(name))
             }),
@@ -286,8 +305,8 @@ impl<'a> Places<'a> {
 
     fn source(&self, key: &str, text: &str) -> Source {
         match self.line(key) {
-            Some(line) => Source { text: text.to_owned(), file: self.file.clone(), line },
-            None => Source { text: text.to_owned(), file: None, line: 1 },
+            Some(line) => Source::new(text, self.file.clone(), line),
+            None => Source::new(text, None, 1),
         }
     }
 

@@ -15,7 +15,10 @@ use crate::model::recipient::Fields;
 
 mod attachment;
 mod beneath;
+mod bodies;
 mod body;
+mod choice;
+mod confined;
 mod content;
 mod derived;
 mod difference;
@@ -27,15 +30,20 @@ mod frozen;
 mod header;
 mod ident;
 mod images;
+mod includes;
+mod inline;
 mod keys;
 mod link;
 mod listed;
 mod load;
 mod mailbox;
 mod mailboxes;
+mod mapped;
 mod markdown;
 mod marks;
 mod mime;
+mod mjml;
+mod pages;
 mod piece;
 mod plain;
 mod preheader;
@@ -45,6 +53,8 @@ mod reserved;
 mod row;
 mod row_files;
 mod source;
+mod start_tag;
+mod tags;
 mod template;
 mod variants;
 
@@ -57,8 +67,9 @@ pub(crate) use row_files::Trouble;
 pub use source::MessageSource;
 pub(crate) use template::RenderError;
 
-use body::{Printed, Printer};
+use body::{Printed, Printers};
 use frozen::{Frozen, VERSION};
+use includes::Gathered;
 use mailbox::Mailbox;
 use mailboxes::ReplyTo;
 use row::Row;
@@ -94,7 +105,7 @@ pub struct Message {
     inline: Vec<Vec<u8>>,
     row_files: RowFiles,
     /// The body's templates.
-    printers: Vec<Printer>,
+    printers: Printers,
     /// What is the same in every recipient's content, made when content is first asked for.
     shared: OnceLock<content::Shared>,
     odd: Vec<String>,
@@ -137,8 +148,18 @@ impl Message {
     /// Reads and compiles a message. Keys that are missing or wrong are exit 2, files and templates
     /// that cannot be used exit 4.
     pub fn load(source: &MessageSource) -> Result<Self> {
-        let (frozen, odd) = load::load(source)?;
-        Self::compile(frozen, odd)
+        let load::Loaded { frozen, odd, folder } = load::load(source)?;
+        let message = Self::compile(frozen, odd)?;
+        let known = message.frozen.includes.len();
+        let mut included = Gathered::new(folder.as_ref(), message.frozen.includes.clone());
+        for (name, source) in message.templates.own() {
+            included.add(name, source)?;
+        }
+        let includes = included.files();
+        if includes.len() == known {
+            return Ok(message);
+        }
+        Self::compile(Frozen { includes, ..message.frozen }, message.odd)
     }
 
     /// The form that the ledger keeps, attachments included.
@@ -191,6 +212,9 @@ impl Message {
             headers.push((name.clone(), template));
         }
         frozen.body.compile(&mut templates)?;
+        for include in &frozen.includes {
+            templates.add_included(&include.name, &include.source)?;
+        }
         let (mut attachments, mut inline) = (Vec::new(), Vec::new());
         for file in &frozen.attachments {
             let part = file.part().map_err(|why| damaged(format!("attachment: {why}")))?;
@@ -295,7 +319,8 @@ impl Message {
             .chain(names)
             .try_for_each(|name| self.templates.probe(name, &row).map(drop))?;
         let row = row.with_unsubscribe_url(url.as_deref());
-        self.printers.iter().try_for_each(|printer| printer.probe(&self.templates, &row))
+        let printers = self.printers.of(&self.templates, &row)?;
+        printers.iter().try_for_each(|printer| printer.probe(&self.templates, &row))
     }
 
     /// Renders a row's templates.
@@ -323,7 +348,8 @@ impl Message {
             headers.push((name.as_str(), self.templates.render(template, &row)?));
         }
         let row = row.with_unsubscribe_url(unsubscribe_url.as_deref());
-        let body = Printed::new(&self.printers, &self.templates, &row, preheader.as_deref())?;
+        let printers = self.printers.of(&self.templates, &row)?;
+        let body = Printed::new(printers, &self.templates, &row, preheader.as_deref())?;
         Ok(Filled {
             message: self,
             message_id,

@@ -55,10 +55,10 @@ thread_local! {
 /// A part of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// A range of the template's text: its offset and its length in bytes.
+    /// A range of the texts of the template and of the files that it includes, concatenated: its
+    /// offset and its length in bytes.
     Template(u32, u32),
-    /// Text that is not part of the template, such as a value's markup or the output of another
-    /// template. The number is its length in bytes.
+    /// Text that is not part of these, such as a value's markup. The number is its length in bytes.
     Other(u32),
     Value(As),
 }
@@ -68,6 +68,8 @@ enum Part {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Fixed {
     pub(super) hash: u64,
+    /// The number of the template among those whose variants are kept together.
+    template: u32,
     parts: Vec<Part>,
     others: String,
 }
@@ -79,14 +81,21 @@ impl Fixed {
         self.parts.push(part);
     }
 
-    /// Returns the output as pieces. `template` is the text of the rendered template.
-    pub(super) fn pieces(&self, template: &str) -> Vec<Piece> {
+    /// Marks the output as that of the template with this number.
+    pub(super) fn of_template(mut self, number: u32) -> Self {
+        self.template = number;
+        self.hash ^= u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self
+    }
+
+    /// Returns the output as pieces. `texts` are those of the rendered template and of the files
+    /// that it includes.
+    pub(super) fn pieces(&self, texts: &[&str]) -> Vec<Piece> {
         let (mut pieces, mut others, mut slots) = (Vec::new(), self.others.as_str(), 0..);
         for part in &self.parts {
             match *part {
                 Part::Template(at, length) => {
-                    let (at, length) = (at as usize, length as usize);
-                    push_text(&mut pieces, template.get(at..at + length).unwrap_or_default());
+                    push_text(&mut pieces, stretch(texts, at as usize, length as usize));
                 }
                 Part::Other(length) => {
                     let (text, rest) = others.split_at(length as usize);
@@ -107,9 +116,20 @@ impl Fixed {
     }
 }
 
+/// A range of concatenated texts that lies within one of them.
+fn stretch<'t>(texts: &[&'t str], mut at: usize, length: usize) -> &'t str {
+    for text in texts {
+        if at + length <= text.len() {
+            return text.get(at..at + length).unwrap_or_default();
+        }
+        at = at.saturating_sub(text.len());
+    }
+    ""
+}
+
 /// Receives a template's output.
 pub(super) struct Recorder<'t> {
-    template: &'t str,
+    texts: &'t [&'t str],
     escape: Escape,
     pub(super) fixed: Fixed,
     pub(super) values: Values,
@@ -121,14 +141,15 @@ pub(super) struct Recorder<'t> {
 }
 
 impl<'t> Recorder<'t> {
-    /// Creates a recorder for a template that renders on this thread. `template` must be the
-    /// engine's own copy of the text, because output is recognized by its address.
-    pub(super) fn new(template: &'t str, escape: Escape, marks: Marks) -> Self {
+    /// Creates a recorder for a template that renders on this thread. `texts` must be the engine's
+    /// own copies of its text and of the files that it includes, because output is recognized by
+    /// its address.
+    pub(super) fn new(texts: &'t [&'t str], escape: Escape, marks: Marks) -> Self {
         TURN.set(Turn::Fixed);
         ESCAPE.set(escape);
         MARKS.set(marks);
         Self {
-            template,
+            texts,
             escape,
             fixed: Fixed::default(),
             values: Values::default(),
@@ -146,15 +167,11 @@ impl<'t> Recorder<'t> {
 
     fn push_fixed(&mut self, text: &[u8]) -> io::Result<()> {
         let length = u32::try_from(text.len()).map_err(io::Error::other)?;
-        // Text at an address within the template is part of the template. The template outlives the
-        // recorder and never changes, so the offset identifies the text without reading it.
-        let at = text.as_ptr().addr().wrapping_sub(self.template.as_ptr().addr());
-        let is_within = at.checked_add(text.len()).is_some_and(|end| end <= self.template.len());
-        match u32::try_from(at) {
-            Ok(at) if is_within => {
+        match self.place(text).and_then(|at| u32::try_from(at).ok()) {
+            Some(at) => {
                 self.fixed.push(Part::Template(at, length), u64::from(at) << 32 | u64::from(length))
             }
-            _ => {
+            None => {
                 self.fixed.push(Part::Other(length), !xxh3_64(text));
                 self.fixed.others.push_str(as_text(text)?);
             }
@@ -166,6 +183,21 @@ impl<'t> Recorder<'t> {
             self.is_angled = text.last().map_or(self.is_angled, |last| *last == b'<');
         }
         Ok(())
+    }
+
+    /// The offset of output in the concatenated texts. Output at an address within one of them is
+    /// part of that template. Templates outlive the recorder and never change, so the offset
+    /// identifies the text without reading it.
+    fn place(&self, text: &[u8]) -> Option<usize> {
+        let mut before = 0;
+        for template in self.texts {
+            let at = text.as_ptr().addr().wrapping_sub(template.as_ptr().addr());
+            if at.checked_add(text.len()).is_some_and(|end| end <= template.len()) {
+                return Some(before + at);
+            }
+            before += template.len();
+        }
+        None
     }
 
     fn push_value(&mut self, value: &[u8]) -> io::Result<()> {

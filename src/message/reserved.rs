@@ -39,7 +39,9 @@ impl Message {
         for (name, source) in &self.frozen.headers {
             hosts(&source.text).iter().for_each(|host| add(format!("header {name}"), host));
         }
-        for (_, source) in self.frozen.body.templates() {
+        let bodies = self.frozen.body.templates();
+        let included = self.frozen.includes.iter().map(|include| &include.source);
+        for source in bodies.into_iter().map(|(_, source)| source).chain(included) {
             hosts(&source.text).difference(&unsubscribe).for_each(|host| add("link".into(), host));
         }
         found

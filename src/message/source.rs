@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::choice::Choosing;
 use super::keys::{AttachmentKey, MessageKeys};
 use super::{file, images};
 
@@ -13,6 +14,8 @@ pub struct MessageSource {
     pub file: Option<PathBuf>,
     /// The keys under `[message]` in mailbatch.toml.
     pub inline: MessageKeys,
+    /// The folder that `body` in these keys, or in flags, is relative to.
+    pub body_folder: Option<PathBuf>,
     /// The keys set by flags and the environment.
     pub flags: MessageKeys,
 }
@@ -29,6 +32,7 @@ impl MessageSource {
         files.extend(
             shown.filter_map(|id| images::beside(directory, id)).filter(|path| path.exists()),
         );
+        files.extend(self.bodies(directory));
         let front = read.as_ref().and_then(|file| file.keys.attachments.as_ref());
         let is_one = |key: &&AttachmentKey| !key.is_template();
         files.extend(
@@ -38,5 +42,21 @@ impl MessageSource {
             self.inline.attachments.iter().flatten().filter(is_one).map(|key| key.path.clone()),
         );
         files
+    }
+
+    /// The files with bodies that rows choose.
+    fn bodies(&self, directory: &Path) -> Vec<PathBuf> {
+        let front = self.file.as_deref().and_then(|file| file::read(file).ok());
+        let front = front.and_then(|file| file.keys.body);
+        let (template, base) = match front.or_else(|| self.flags.body.clone()) {
+            Some(template) if self.file.is_some() => (Some(template), Some(directory)),
+            template => {
+                (template.or_else(|| self.inline.body.clone()), self.body_folder.as_deref())
+            }
+        };
+        let choosing = template.and_then(|template| Choosing::of(&template, base?).ok());
+        let Some(choosing) = choosing else { return Vec::new() };
+        let names = choosing.names().unwrap_or_default();
+        names.iter().map(|name| choosing.folder.join(name)).collect()
     }
 }

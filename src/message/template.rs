@@ -4,6 +4,7 @@
 //! never ends runs out of fuel. No error shows a value of the row: only the template's own text.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -17,8 +18,10 @@ use crate::bounded::{chains, counted};
 use crate::input::context::Doubt;
 use crate::model::error::{Error, Result};
 
+use super::confined;
 use super::escape::Escape;
 use super::filters;
+use super::mapped::{self, Place};
 use super::piece::{Piece, Values, fill};
 use super::plain::Plain;
 use super::recorder::{Fixed, Marks, Recorder, write_value};
@@ -31,6 +34,14 @@ const MARKDOWN: &str = "markdown";
 pub(super) const TEXT_BODY: &str = "text body";
 pub(super) const HTML_BODY: &str = "html body";
 pub(super) const MARKDOWN_BODY: &str = "body";
+/// Between one of these and the name of a body that is chosen.
+pub(super) const OF: &str = " of ";
+/// The template that chooses a body.
+pub(super) const BODY_FILE: &str = "body file";
+/// What the names of included files begin with, by how values are written in them. The engine knows
+/// a file under each of these that is needed.
+const INCLUDED: [(&str, Escape); 3] =
+    [("html:", Escape::Html), ("markdown:", Escape::Markdown), ("text:", Escape::None)];
 
 /// A template's text and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +53,16 @@ pub(super) struct Source {
     pub(super) file: Option<String>,
     /// The line of that file on which it begins, from 1.
     pub(super) line: u32,
+    /// Of a text that was generated from files: where its parts come from. Since version 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) places: Vec<Place>,
+}
+
+impl Source {
+    /// A text that begins on a line of a file, or of mailbatch.toml and flags.
+    pub(super) fn new(text: &str, file: Option<String>, line: u32) -> Self {
+        Self { text: text.to_owned(), file, line, places: Vec::new() }
+    }
 }
 
 /// Why a row cannot be rendered. Shows nothing of the row's values.
@@ -73,12 +94,27 @@ impl RenderError {
     pub(super) fn of(template: &str, line: Option<u32>, message: impl Into<String>) -> Self {
         Self { template: template.to_owned(), line, message: message.into(), missing: None }
     }
+
+    /// The error with the line from which the failing part of a generated text comes.
+    fn in_generated(self, source: &Source, range: Option<Range<usize>>) -> Self {
+        let place = range.and_then(|range| mapped::find(&source.places, &source.text, range.start));
+        match place {
+            Some((None, line)) => Self { line: Some(line), ..self },
+            Some((Some(file), line)) => {
+                Self { template: format!("{} ({file})", self.template), line: Some(line), ..self }
+            }
+            None => Self { message: format!("{} (the line is not known)", self.message), ..self },
+        }
+    }
 }
 
 /// All templates of one message.
 pub(super) struct Templates {
     env: Environment<'static>,
     sources: Vec<(String, Source)>,
+    places: HashMap<String, usize>,
+    /// The names of the included files, as the engine knows them.
+    included: Vec<String>,
     /// Those that need no engine, in the order of `sources`.
     plain: Vec<Option<Plain>>,
     /// Those that are compiled with checks, in the same order.
@@ -87,11 +123,30 @@ pub(super) struct Templates {
 
 /// How the values of a template are written.
 fn escape_of(name: &str) -> Escape {
-    match name {
-        HTML_BODY => Escape::Html,
-        MARKDOWN_BODY => Escape::Markdown,
-        _ => Escape::None,
+    let included = INCLUDED.iter().find(|(prefix, _)| name.starts_with(prefix));
+    match included {
+        _ if is_body(name, HTML_BODY) => Escape::Html,
+        _ if is_body(name, MARKDOWN_BODY) => Escape::Markdown,
+        Some((_, escape)) => *escape,
+        None => Escape::None,
     }
+}
+
+/// Whether a name is that of a body, or of such a body among those that are chosen.
+fn is_body(name: &str, body: &str) -> bool {
+    name.strip_prefix(body).is_some_and(|rest| rest.is_empty() || rest.starts_with(OF))
+}
+
+/// What the names of files that a template includes begin with.
+fn prefix_of(escape: Escape) -> &'static str {
+    let known = INCLUDED.iter().find(|(_, known)| *known == escape);
+    known.map_or("text:", |(prefix, _)| prefix)
+}
+
+/// The file of an included template.
+fn file_of(name: &str) -> Option<&str> {
+    let is_own = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].iter().any(|body| is_body(name, body));
+    INCLUDED.iter().find_map(|(prefix, _)| name.strip_prefix(prefix)).filter(|_| !is_own)
 }
 
 /// What a template printed for a row.
@@ -121,11 +176,22 @@ impl Templates {
             Escape::None => AutoEscape::None,
         });
         env.set_formatter(write_value);
+        env.set_path_join_callback(|name, parent| {
+            let file = confined::joined("", name);
+            Cow::Owned(prefix_of(escape_of(parent)).to_owned() + file.as_deref().unwrap_or(name))
+        });
         counted::install(
             &mut env,
             counted::Around { check: filters::refuse_undefined, made: filters::made },
         );
-        Self { env, sources: Vec::new(), plain: Vec::new(), guarded: Vec::new() }
+        Self {
+            env,
+            sources: Vec::new(),
+            places: HashMap::new(),
+            included: Vec::new(),
+            plain: Vec::new(),
+            guarded: Vec::new(),
+        }
     }
 
     /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the
@@ -137,8 +203,11 @@ impl Templates {
                 "more than {} operators, filters, attributes or branches in a row",
                 chains::LONGEST
             );
-            return Err(refusal(name, source, (line, column(&source.text, at)), &what)
-                .hint("take it apart: {% set part = ... %}"));
+            let refused = match source.places.is_empty() {
+                true => refusal(name, source, (line, column(&source.text, at)), &what),
+                false => refusal_in_generated(source, at, &what),
+            };
+            return Err(refused.hint("take it apart: {% set part = ... %}"));
         }
         let guarded = Guarded::of(&source.text, false).filter(|guarded| {
             self.env.add_template_owned(name.to_owned(), guarded.text.clone()).is_ok()
@@ -149,12 +218,20 @@ impl Templates {
                 return Err(refusal(name, source, (1, 1), guarded::TOO_DEEP)
                     .hint("take it apart: {% set part = ... %}"));
             };
-            let column = why.range().map_or(1, |range| column(&source.text, range.start));
             let what = why.detail().map_or_else(|| why.kind().to_string(), str::to_owned);
-            let refused = refusal(name, source, (why.line().unwrap_or(1), column), &what);
+            let refused = match why.range() {
+                Some(range) if !source.places.is_empty() => {
+                    refusal_in_generated(source, range.start, &what)
+                }
+                range => {
+                    let column = range.map_or(1, |range| column(&source.text, range.start));
+                    refusal(name, source, (why.line().unwrap_or(1), column), &what)
+                }
+            };
             return Err(refused
                 .hint("values stand between {{ and }}, conditions and loops between {% and %}"));
         }
+        self.places.insert(name.to_owned(), self.sources.len());
         self.sources.push((name.to_owned(), source.clone()));
         self.plain.push(Plain::parse(&source.text, escape_of(name)));
         let kept = self
@@ -169,6 +246,32 @@ impl Templates {
         Ok(())
     }
 
+    /// The templates with their names, included files left out.
+    pub(super) fn own(&self) -> impl Iterator<Item = &(String, Source)> {
+        self.sources.iter().filter(|(name, _)| file_of(name).is_none())
+    }
+
+    /// Compiles an included file, for each way in which the templates so far write values.
+    pub(super) fn add_included(&mut self, file: &str, source: &Source) -> Result<()> {
+        for (prefix, escape) in INCLUDED {
+            let is_needed =
+                |(name, _): &(String, Source)| escape_of(name) == escape && file_of(name).is_none();
+            if self.sources.iter().any(is_needed) {
+                let name = format!("{prefix}{file}");
+                self.add(&name, source)?;
+                self.included.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a template, and of the files that it may include.
+    fn with_included<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n str> {
+        let prefix = prefix_of(escape_of(name));
+        let included = self.included.iter().map(String::as_str);
+        std::iter::once(name).chain(included.filter(move |name| name.starts_with(prefix)))
+    }
+
     /// A template that needs no engine.
     fn plain(&self, name: &str) -> Option<&Plain> {
         self.plain[self.place(name)?].as_ref()
@@ -181,11 +284,16 @@ impl Templates {
 
     /// What a template printed, in pieces.
     pub(super) fn pieces(&self, name: &str, fixed: &Fixed) -> Vec<Piece> {
-        let text = self.place(name).map(|place| match &self.guarded[place] {
-            Some(guarded) => guarded.text.as_str(),
-            None => self.sources[place].1.text.as_str(),
-        });
-        fixed.pieces(text.unwrap_or_default())
+        let text = |name| {
+            let place = self.place(name)?;
+            Some(match &self.guarded[place] {
+                Some(guarded) => guarded.text.as_str(),
+                None => self.sources[place].1.text.as_str(),
+            })
+        };
+        let texts: Vec<&str> =
+            self.with_included(name).map(|name| text(name).unwrap_or_default()).collect();
+        fixed.pieces(&texts)
     }
 
     /// Renders one template for one row.
@@ -231,7 +339,10 @@ impl Templates {
         let run = |marks| {
             allowance::begin();
             let recorded = self.env.get_template(name).and_then(|template| {
-                let mut recorder = Recorder::new(template.source(), escape_of(name), marks);
+                let all = self.with_included(name).map(|name| self.env.get_template(name));
+                let all = all.collect::<std::result::Result<Vec<_>, _>>()?;
+                let texts: Vec<&str> = all.iter().map(|template| template.source()).collect();
+                let mut recorder = Recorder::new(&texts, escape_of(name), marks);
                 template.render_captured_to(context, &mut recorder)?;
                 Ok((recorder.used_marks(), recorder.fixed, recorder.values))
             });
@@ -253,13 +364,13 @@ impl Templates {
     #[cfg(test)]
     pub(super) fn by_engine(&self, name: &str, row: &Row<'_>) -> String {
         allowance::begin();
-        let _ = Recorder::new("", escape_of(name), Marks::Never);
+        let _ = Recorder::new(&[], escape_of(name), Marks::Never);
         let template = self.env.get_template(name).expect("a template");
         template.render(row.value()).expect("renders")
     }
 
     fn place(&self, name: &str) -> Option<usize> {
-        self.sources.iter().position(|(known, _)| known == name)
+        self.places.get(name).copied()
     }
 
     /// A range of the compiled text in the text as it was written.
@@ -279,7 +390,17 @@ impl Templates {
         self.place(name).map(|place| &self.sources[place].1)
     }
 
-    fn explain(&self, name: &str, why: &minijinja::Error) -> RenderError {
+    fn explain(&self, rendered: &str, why: &minijinja::Error) -> RenderError {
+        let cause = innermost(why);
+        let name = cause.name().unwrap_or(rendered);
+        let found = self.explain_in(name, cause);
+        match file_of(name) {
+            Some(file) => RenderError { template: format!("{rendered} ({file})"), ..found },
+            None => found,
+        }
+    }
+
+    fn explain_in(&self, name: &str, why: &minijinja::Error) -> RenderError {
         let source = self.source(name);
         let range = why.range().map(|range| self.original(name, range));
         let excerpt = source
@@ -312,22 +433,52 @@ impl Templates {
             (Some(exceeded), None) => exceeded.to_string(),
             (None, _) => Doubt::behind(why).map_or(message, ToString::to_string),
         };
-        let line = source.zip(why.line()).map(|(source, line)| absolute_line(source, line));
-        RenderError { template: name.to_owned(), line, message, missing }
+        let found = RenderError { template: name.to_owned(), line: None, message, missing };
+        match source.filter(|source| !source.places.is_empty()) {
+            Some(source) => {
+                found.in_generated(source, why.range().map(|range| self.original(name, range)))
+            }
+            None => RenderError {
+                line: source.zip(why.line()).map(|(source, line)| absolute_line(source, line)),
+                ..found
+            },
+        }
     }
+}
+
+/// The error of the file in which it happened.
+fn innermost(why: &minijinja::Error) -> &minijinja::Error {
+    let mut innermost = why;
+    while let (ErrorKind::BadInclude | ErrorKind::EvalBlock, Some(inner)) =
+        (innermost.kind(), std::error::Error::source(innermost))
+    {
+        let Some(inner) = inner.downcast_ref() else { break };
+        innermost = inner;
+    }
+    innermost
 }
 
 /// What is wrong at a line and column of a template's text, from 1, with the place where that
 /// stands.
 fn refusal(name: &str, source: &Source, (line, column): (usize, usize), what: &str) -> Error {
     let line = absolute_line(source, line);
-    let is_body = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].contains(&name);
+    let is_body = file_of(name).is_some()
+        || [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].iter().any(|body| is_body(name, body));
     Error::refused(match &source.file {
         Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
         // A key's value is indented by its name, so its column is counted in the value, and said to
         // be.
         Some(file) => format!("{file}:{line}: {name}, column {column} of its text: {what}"),
         None => format!("{name}:{line}:{column}: {what}"),
+    })
+}
+
+/// What is wrong at an offset of a text that was generated from files.
+fn refusal_in_generated(source: &Source, offset: usize, what: &str) -> Error {
+    let own = source.file.as_deref().unwrap_or("message.html");
+    Error::refused(match mapped::find(&source.places, &source.text, offset) {
+        Some((file, line)) => format!("{}:{line}: {what}", file.unwrap_or(own)),
+        None => format!("{own}: {what} (the line is not known)"),
     })
 }
 
@@ -371,10 +522,7 @@ mod tests {
     fn with(name: &str, text: &str) -> Templates {
         let mut templates = Templates::new();
         templates
-            .add(
-                name,
-                &Source { text: text.to_owned(), file: Some("welcome.md".to_owned()), line: 10 },
-            )
+            .add(name, &Source::new(text, Some("welcome.md".to_owned()), 10))
             .expect("compiles");
         templates
     }
@@ -582,11 +730,7 @@ mod tests {
 
     #[test]
     fn a_syntax_error_names_file_line_and_column() {
-        let source = |file: Option<&str>| Source {
-            text: "Hi\n  {{ name".to_owned(),
-            file: file.map(str::to_owned),
-            line: 10,
-        };
+        let source = |file: Option<&str>| Source::new("Hi\n  {{ name", file.map(str::to_owned), 10);
         let complain = |name: &str, file| {
             Templates::new().add(name, &source(file)).expect_err("refused").to_string()
         };
@@ -599,7 +743,7 @@ mod tests {
             complain("subject", Some("welcome.md")).starts_with("welcome.md:11: subject, column ")
         );
         let inline = Templates::new()
-            .add("subject", &Source { text: "Hi {{ a b }}".to_owned(), file: None, line: 1 })
+            .add("subject", &Source::new("Hi {{ a b }}", None, 1))
             .expect_err("refused");
         assert!(inline.to_string().starts_with("subject:1:9: "), "{inline}");
     }

@@ -218,6 +218,7 @@ fn flags_win_over_front_matter_which_wins_over_the_configuration() {
         file: Some(path),
         inline: keys("from = 'Inline <a@acme.example>'\nsubject = 'inline'\nkind = 'marketing'\nreply_to = 'inline@acme.example'"),
         flags: keys("subject = 'flag'"),
+        body_folder: None,
     })
     .expect("valid");
     let mail = render(&message, "x").expect("renders");

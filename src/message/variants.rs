@@ -16,6 +16,9 @@ use super::recorder::Fixed;
 /// bytes.
 const MOST: usize = 64;
 const MOST_BYTES: usize = 16 << 20;
+/// The same limits for templates that share a cache.
+const MOST_OF_MANY: usize = 1024;
+const MOST_BYTES_OF_MANY: usize = 64 << 20;
 /// The approximate memory of a kept variant, as a multiple of its fixed text.
 const COPIES: usize = 4;
 /// The most hashes of variants that are remembered. A variant is kept when it is used for the
@@ -79,8 +82,18 @@ impl Part {
 }
 
 /// A cache of a template's most recently used variants.
-#[derive(Debug, Default)]
-pub(super) struct Variants(Mutex<Kept>);
+#[derive(Debug)]
+pub(super) struct Variants {
+    kept: Mutex<Kept>,
+    most: usize,
+    most_bytes: usize,
+}
+
+impl Default for Variants {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), most: MOST, most_bytes: MOST_BYTES }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -99,10 +112,15 @@ struct Entry {
 }
 
 impl Variants {
+    /// For the variants of many templates.
+    pub(super) fn of_many() -> Self {
+        Self { kept: Mutex::default(), most: MOST_OF_MANY, most_bytes: MOST_BYTES_OF_MANY }
+    }
+
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         // Entries are added and removed whole, so the cache is still valid after a panic in another
         // thread.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the variant with these fixed texts, from the cache or built by `make`.
@@ -116,7 +134,7 @@ impl Variants {
         }
         // The variant is built without the lock, so that other threads can continue.
         let variant = Arc::new(make(&fixed)?);
-        self.kept().add(fixed, &variant);
+        self.kept().add(fixed, &variant, (self.most, self.most_bytes));
         Ok(variant)
     }
 
@@ -156,15 +174,15 @@ impl Kept {
         !self.seen.insert(hash)
     }
 
-    fn add(&mut self, fixed: Fixed, variant: &Arc<Variant>) {
+    fn add(&mut self, fixed: Fixed, variant: &Arc<Variant>, (most, most_bytes): (usize, usize)) {
         let bytes = fixed.bytes() + variant.bytes();
         if self.variants.contains_key(&fixed.hash)
             || !self.note(fixed.hash)
-            || bytes > MOST_BYTES / 2
+            || bytes > most_bytes / 2
         {
             return;
         }
-        while self.variants.len() >= MOST || self.bytes + bytes > MOST_BYTES {
+        while self.variants.len() >= most || self.bytes + bytes > most_bytes {
             let oldest = self.variants.iter().min_by_key(|(_, entry)| entry.met);
             let Some(hash) = oldest.map(|(hash, _)| *hash) else { break };
             self.bytes -= self.variants.remove(&hash).map_or(0, |entry| entry.bytes);
@@ -184,7 +202,7 @@ mod tests {
     use super::*;
 
     fn fixed(text: &str) -> Fixed {
-        let mut recorder = Recorder::new("", Escape::None, Marks::Unused);
+        let mut recorder = Recorder::new(&[], Escape::None, Marks::Unused);
         recorder.write_all(text.as_bytes()).expect("taken");
         recorder.fixed
     }
@@ -196,7 +214,7 @@ mod tests {
         let get = |text: &str| {
             let make = |fixed: &Fixed| {
                 made.set(made.get() + 1);
-                let part = Part::new("plain", fixed.pieces(""));
+                let part = Part::new("plain", fixed.pieces(&[]));
                 Ok::<_, ()>(Variant { text: Some(part), html: None })
             };
             let variant = variants.get(fixed(text), make).expect("made");

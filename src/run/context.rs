@@ -168,21 +168,30 @@ impl Context {
         for attachment in attachments.filter(|attachment| !attachment.is_template()) {
             attachment.path = workspace.path_from_config(&attachment.path);
         }
-        let file = match &args.message {
-            Some(file) => Some(workspace.path_from_arguments(file)),
-            None => self
-                .settings
-                .message
-                .get("file")
-                .and_then(toml::Value::as_str)
-                .map(|file| workspace.path_from_config(file)),
-        };
-        let flags = MessageKeys {
+        let named = self.settings.message.get("file").and_then(toml::Value::as_str);
+        let mut flags = MessageKeys {
             from: args.from.clone(),
             subject: args.subject.clone(),
             ..MessageKeys::default()
         };
-        let source = MessageSource { file, inline, flags };
+        let mut body_folder = workspace.path_from_config("");
+        // A path with a template in it is one of the body: each row chooses its file.
+        let file = match (&args.message, named) {
+            (Some(file), _) => match file.to_str().filter(|file| is_template(file)) {
+                Some(template) => {
+                    flags.body = Some(template.to_owned());
+                    body_folder = workspace.path_from_arguments("");
+                    None
+                }
+                None => Some(workspace.path_from_arguments(file)),
+            },
+            (None, Some(file)) if is_template(file) => {
+                inline.body.get_or_insert_with(|| file.to_owned());
+                None
+            }
+            (None, file) => file.map(|file| workspace.path_from_config(file)),
+        };
+        let source = MessageSource { file, inline, body_folder: Some(body_folder), flags };
         let links = self.links()?;
         let message = Message::load(&source).and_then(|message| {
             message.with_links(self.settings.listen.public_url.as_deref(), links)
@@ -390,4 +399,9 @@ pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
         .iter()
         .map(|names| Arc::new(ColumnIndex::new(&Columns::new(names.clone()))))
         .collect()
+}
+
+/// Whether a path is a template, by which each row chooses a file.
+fn is_template(path: &str) -> bool {
+    path.contains("{{") || path.contains("{%")
 }

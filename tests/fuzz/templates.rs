@@ -92,6 +92,7 @@ static MESSAGES: LazyLock<Vec<(&str, Message)>> = LazyLock::new(|| {
         let source = MessageSource {
             file: Some(path),
             inline: MessageKeys::default(),
+            body_folder: None,
             flags: MessageKeys::default(),
         };
         (name, Message::load(&source).expect("a message"))

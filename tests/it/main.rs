@@ -5,6 +5,7 @@ mod support;
 mod addresses;
 mod attachments;
 mod bad_input;
+mod bodies;
 mod bounds;
 mod breaker;
 mod byhand;

@@ -3,17 +3,39 @@
 //! prints.
 
 use super::super::body::Body;
+use super::super::includes::Include;
 use super::super::template::{HTML_BODY, Print, Source, TEXT_BODY};
 use super::*;
 
 fn message(body: Body) -> Option<Message> {
     let mut frozen = simple("text = 'x'\nto_name = '{{ name }}'").frozen;
     frozen.body = body;
+    let files = INCLUDED.iter();
+    frozen.includes = files
+        .map(|(name, text)| Include { name: (*name).to_owned(), source: source(text) })
+        .collect();
     Message::compile(frozen, Vec::new()).ok()
 }
 
+/// The files that templates may include.
+const INCLUDED: [(&str, &str); 4] = [
+    (
+        "footer.html",
+        "<hr>{{ name }} & *co*{% if name | length > 3 %}\n<p title=\"{{ name }}\">long</p>{% endif %}{% include 'legal.html' %}\n",
+    ),
+    ("legal.html", "é legal {{ name | upper }}"),
+    (
+        "macros.html",
+        "{% macro m(a) %}<i>{{ a }}</i> **b** {{ a | length }}{% endmacro %}{% macro w(a) %}[{{ caller() }}{{ a }}]{% endmacro %}{% set sign = '<b>' %}",
+    ),
+    (
+        "base.html",
+        "<div>{% block top %}top {{ name }}{% endblock %}<p>{{ email }}</p>{% block main %}{% endblock %}</div>\n",
+    ),
+];
+
 fn source(text: &str) -> Source {
-    Source { text: text.to_owned(), file: None, line: 1 }
+    Source::new(text, None, 1)
 }
 
 fn html(text: &str) -> Message {
@@ -58,8 +80,8 @@ fn check(message: &Message, name: &str) {
     let (index, fields) = row(name);
     let row = Row::new(&index, &fields);
     for (template, _) in message.frozen.body.templates() {
-        let printed = message.templates.by_engine(template, &row);
-        match template {
+        let printed = message.templates.by_engine(&template, &row);
+        match &*template {
             TEXT_BODY => assert_eq!(mail.text.as_deref(), Some(printed.as_str())),
             HTML_BODY => assert_eq!(mail.html.as_deref(), Some(printed.as_str())),
             // There it is HTML, and in the text a text.
@@ -67,6 +89,7 @@ fn check(message: &Message, name: &str) {
                 .frozen
                 .body
                 .templates()
+                .iter()
                 .any(|(_, source)| source.text.contains("'html'")) => {}
             _ => assert_eq!(
                 mail.text.as_deref().map(super::super::marks::without),
@@ -124,9 +147,25 @@ fn any_template() -> impl Strategy<Value = String> {
             "{{ 12 }}",
             "{{ true }}",
             "{#- note -#}",
+            "{% include 'footer.html' %}",
+            "{% for c in [name, 'x'] %}{% include 'legal.html' %}{% endfor %}",
+            "{% include 'gone.html' ignore missing %}",
+            "{% import 'macros.html' as k %}{{ k.m(name) }}{{ k.sign }}",
+            "{% from 'macros.html' import m as n %}{{ n(name) }}{{ n('<u>') }}",
+            "{% from 'macros.html' import w %}{% call w(name) %}<b>{{ name }}</b>{% endcall %}",
+            "{% set x %}{% include 'footer.html' %}{% endset %}{{ x }}",
+            "{% filter upper %}{% include 'legal.html' %}{% endfilter %}",
         ]).prop_map(str::to_owned),
     ];
-    proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+    let pieces = proptest::collection::vec(piece, 0..14);
+    let whole = pieces.prop_map(|pieces| pieces.concat());
+    (whole, 0..8).prop_map(|(text, kind)| match kind {
+        0 => format!("{{% extends 'base.html' %}}{{% block main %}}{text}{{% endblock %}}"),
+        1 => format!(
+            "{{% extends './base.html' %}}{{% block top %}}{{{{ super() }}}}{text}{{% endblock %}}"
+        ),
+        _ => text,
+    })
 }
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -161,6 +200,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn included_files_are_escaped_as_the_message_that_includes_them() {
+    let text = "{% include 'legal.html' %}|{% from 'macros.html' import m %}{{ m(name) }}|{% set x %}{% include 'footer.html' %}{% endset %}{{ x }}";
+    let mail = |body| render(&message(body).expect("compiles"), "<Zoë>").expect("renders");
+    let plain = mail(Body::Text(source(text)));
+    assert!(plain.text.is_some_and(|text| {
+        text.starts_with("é legal <ZOË>|<i><Zoë></i> **b** 5|<hr><Zoë> & *co*\n<p title=\"<Zoë>\">")
+    }));
+    let html = mail(Body::Html { html: source(text), text: None }).html.expect("HTML");
+    assert!(
+        html.starts_with("é legal &lt;ZOË&gt;|<i>&lt;Zoë&gt;</i> **b** 5|<hr>&lt;Zoë&gt; & *co*"),
+        "{html}"
+    );
+    let html = mail(Body::Markdown(source(text))).html.expect("HTML");
+    assert!(html.contains("é legal &lt;ZOË&gt;|<i>&lt;Zoë&gt;</i> <strong>b</strong> 5"), "{html}");
+}
+
+#[test]
+fn what_included_files_print_is_one_variant_whatever_the_values() {
+    let layout =
+        "{% extends 'base.html' %}{% block main %}{% include 'legal.html' %}{% endblock %}";
+    let message = html(layout);
+    let printed = |name: &str| {
+        let (index, fields) = row(name);
+        match message.templates.print(HTML_BODY, &Row::new(&index, &fields)).expect("renders") {
+            Print::Recorded(fixed, _) => fixed,
+            Print::Plain(_) => panic!("not plain"),
+        }
+    };
+    assert_eq!(printed("Ann"), printed("<Zoë> & co"));
+    assert!(printed("Ann").bytes() < 400, "no text of a file is copied");
 }
 
 #[test]

@@ -71,6 +71,12 @@ fn prepared(document: &str) -> Workspace {
          unsubscribe_url = \"https://acme.example/u/{{ id }}\"\n\n[suppression]\nfiles = [\"suppressions.csv\"]\n\n[providers.sandbox]\nkind = \"sandbox\"\n",
     )
     .file("welcome.md", "+++\nsubject = \"Welcome, {{ first_name }}\"\n+++\n# Hello {{ first_name }}!\n")
+    .file(
+        "newsletter.mjml",
+        "+++\nsubject = \"News\"\n+++\n<mjml><mj-body>{% if country == 'FI' %}<mj-section><mj-column><mj-text>Hei {{ first_name }}</mj-text></mj-column></mj-section>{% endif %}</mj-body></mjml>\n",
+    )
+    .file("emails/FI.html", "<p>Hei {{ first_name }}</p>\n")
+    .file("emails/SE.html", "<p>Hej {{ first_name }}</p>\n")
     .file("suppressions.csv", "email,reason,note\nstop@example.com,manual,\n")
     .file("bad.csv", "email,first_name,id\nreject+rex@example.com,Rex,7\nreject+rey@example.com,Rey,8\n")
     .file("doubt.csv", "email,first_name,id\nunknown+una@example.net,Una,9\n")

@@ -1,0 +1,247 @@
+//! Bodies that rows choose: `body = "emails/{{ locale }}.html"`.
+//!
+//! The rule it keeps: every file that the template can name is read when the message is loaded, and
+//! frozen with it. A row gets the body that its template names, or it is refused; it never gets
+//! another.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::error::{Error, Result};
+use crate::model::shown::Shown;
+
+use super::body::{Body, Format};
+use super::confined::{Folder, MOST_FILES};
+use super::file;
+use super::keys::MessageKeys;
+use super::pages::Page;
+use super::tags;
+use super::template::Source;
+
+/// The most entries of a folder that are looked at.
+const MOST_ENTRIES: usize = 20_000;
+
+/// A template of a path, apart from the folder that is the same for every row.
+#[derive(Debug)]
+pub(super) struct Choosing {
+    /// The folder.
+    pub(super) folder: PathBuf,
+    /// The template of the name below it.
+    pub(super) name: String,
+    format: Format,
+    /// What every name begins and ends with, and how many folders it may be below this one.
+    before: String,
+    after: String,
+    depth: usize,
+}
+
+impl Choosing {
+    /// Takes a template apart; its path is relative to `base`.
+    pub(super) fn of(template: &str, base: &Path) -> std::result::Result<Self, String> {
+        let found = tags::all(template).map_err(|_| "has a template tag that is not closed")?;
+        let fixed_end = found.first().map_or(template.len(), |tag| tag.range.start);
+        let at = template[..fixed_end].rfind('/').map_or(0, |at| at + 1);
+        let (folder, name) = template.split_at(at);
+        let format = file::format_of(Path::new(name)).map_err(|_| {
+            "does not end in .html, .mjml, .md or .txt, so that the files that it can name are not known"
+        })?;
+        let last_end = found.last().map_or(at, |tag| tag.range.end);
+        let (mut outside, mut done) = (String::new(), at);
+        for tag in &found {
+            outside.push_str(&template[done..tag.range.start]);
+            done = tag.range.end;
+        }
+        outside.push_str(&template[done..]);
+        Ok(Self {
+            folder: base.join(folder),
+            name: name.to_owned(),
+            format,
+            before: template[at..fixed_end].to_owned(),
+            after: template[last_end..].to_owned(),
+            depth: outside.matches('/').count(),
+        })
+    }
+
+    /// The names of the files that it can name, in order.
+    pub(super) fn names(&self) -> std::result::Result<Vec<String>, String> {
+        let (mut names, mut entries) = (Vec::new(), 0);
+        let mut folders = vec![(self.folder.clone(), String::new(), 0)];
+        while let Some((folder, prefix, depth)) = folders.pop() {
+            let listed =
+                std::fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.shown()))?;
+            for entry in listed {
+                let entry = entry.map_err(|why| format!("{}: {why}", folder.shown()))?;
+                entries += 1;
+                if entries > MOST_ENTRIES {
+                    return Err(format!(
+                        "{} has more than {MOST_ENTRIES} entries",
+                        self.folder.shown()
+                    ));
+                }
+                // What is not UTF-8 cannot be named by a template.
+                let Ok(own) = entry.file_name().into_string() else { continue };
+                let name = format!("{prefix}{own}");
+                if depth < self.depth && entry.path().is_dir() {
+                    folders.push((entry.path(), format!("{name}/"), depth + 1));
+                } else if self.can_name(&name) && !entry.path().is_dir() {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort_unstable();
+        match names.len() {
+            0 => Err(format!("no file in {} can be named by {}", self.folder.shown(), self.name)),
+            n if n > MOST_FILES => Err(format!(
+                "more than {MOST_FILES} files in {} can be named by {}",
+                self.folder.shown(),
+                self.name
+            )),
+            _ => Ok(names),
+        }
+    }
+
+    fn can_name(&self, name: &str) -> bool {
+        let (before, after) = (&self.before, &self.after);
+        let is_constant = *before == self.name;
+        (is_constant && name == self.name)
+            || (!is_constant
+                && name.len() >= before.len() + after.len()
+                && name.starts_with(before.as_str())
+                && name.ends_with(after.as_str()))
+    }
+}
+
+/// What bodies that are chosen have in common.
+pub(super) struct Chooser<'c> {
+    pub(super) choosing: &'c Choosing,
+    /// The folder that nothing is read outside of, and the name of the bodies' folder below it,
+    /// empty or with a `/` at its end.
+    pub(super) root: &'c Folder,
+    pub(super) below: String,
+    pub(super) inline_css: Option<bool>,
+}
+
+impl Chooser<'_> {
+    /// Reads all bodies. `place` is where the template is written.
+    pub(super) fn body(&self, place: &str, source: &Source, odd: &mut Vec<String>) -> Result<Body> {
+        let hint = "put the bodies into a folder of their own, and name it as in body = \"emails/{{ locale }}.html\"";
+        let names = self
+            .choosing
+            .names()
+            .map_err(|why| Error::refused(format!("{place}: {why}")).hint(hint))?;
+        let mut bodies = Vec::with_capacity(names.len());
+        for name in names {
+            let body = self.one(&name, odd)?;
+            bodies.push((name, body));
+        }
+        let folder = self.choosing.folder.shown();
+        let name = Source { text: self.choosing.name.clone(), ..source.clone() };
+        Ok(Body::Chosen { folder, name, bodies })
+    }
+
+    fn one(&self, name: &str, odd: &mut Vec<String>) -> Result<Body> {
+        let format = self.choosing.format;
+        let file = self.read(name, format)?;
+        let own = format!("{}{name}", self.below);
+        let page = Page {
+            folder: self.root,
+            name: &own,
+            shown: self.shown(name),
+            body: &file.body,
+            line: file.body_line,
+            inline_css: self.inline_css,
+        };
+        let mut body = page.body(format, odd)?;
+        if let Body::Html { text, .. } = &mut body {
+            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            let beside = format!("{stem}.txt");
+            if self.root.has(&format!("{}{beside}", self.below)) {
+                let file = self.read(&beside, Format::Text)?;
+                *text = Some(Source::new(&file.body, Some(self.shown(&beside)), file.body_line));
+            }
+        }
+        Ok(body)
+    }
+
+    fn shown(&self, name: &str) -> String {
+        self.choosing.folder.join(name).shown()
+    }
+
+    fn read(&self, name: &str, format: Format) -> Result<file::MessageFile> {
+        let shown = self.shown(name);
+        let text = self.root.read(&format!("{}{name}", self.below)).map_err(|why| {
+            Error::refused(format!("{shown}: {why}")).hint(
+                "every file that `body` can name is read with the message: move this one away",
+            )
+        })?;
+        let file = file::parse(&shown, format, text.as_bytes())?;
+        if file.keys != MessageKeys::default() || file.body_line > 1 {
+            return Err(Error::refused(format!(
+                "{shown}: a body that rows choose has no front matter"
+            ))
+            .hint("put the keys into the message file, or under [message]"));
+        }
+        Ok(file)
+    }
+}
+
+/// The name of the folder of a template of a path.
+pub(super) fn folder_of(template: &str) -> Option<String> {
+    let fixed = &template[..template.find(['{', '}']).unwrap_or(template.len())];
+    let (folder, _) = fixed.rsplit_once('/')?;
+    Some(Path::new(folder).file_name()?.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(template: &str, files: &[&str]) -> std::result::Result<Vec<String>, String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, "x").expect("written");
+        }
+        Choosing::of(template, dir.path())?.names()
+    }
+
+    #[test]
+    fn the_files_that_a_template_can_name_are_found_and_no_others() {
+        let files = [
+            "emails/de.html",
+            "emails/de.txt",
+            "emails/en.html",
+            "emails/news-en.html",
+            "emails/old/fr.html",
+            "emails/de/welcome.html",
+            "emails/en/welcome.html",
+            "emails/en/other.html",
+            "emails/x.mjml",
+            "top.html",
+        ];
+        for (template, expected) in [
+            ("emails/{{ locale }}.html", &["de.html", "en.html", "news-en.html"][..]),
+            ("emails/news-{{ locale }}.html", &["news-en.html"]),
+            ("emails/{{ locale }}/welcome.html", &["de/welcome.html", "en/welcome.html"]),
+            (
+                "emails/{% if vip %}en{% else %}de{% endif %}.html",
+                &["de.html", "en.html", "news-en.html"],
+            ),
+            ("emails/{{ kind }}.mjml", &["x.mjml"]),
+            ("emails/de.html", &["de.html"]),
+            ("{{ name }}.html", &["top.html"]),
+        ] {
+            assert_eq!(names(template, &files).expect(template), expected, "{template}");
+        }
+        for (template, says) in [
+            ("emails/{{ locale }}", "does not end in .html"),
+            ("emails/{{ locale }}.docx", "does not end in .html"),
+            ("emails/{{ locale .html", "not closed"),
+            ("emails/{{ locale }}.md", "no file in"),
+            ("gone/{{ locale }}.md", "No such file"),
+        ] {
+            let why = names(template, &files).expect_err(template);
+            assert!(why.contains(says), "{template}: {why}");
+        }
+    }
+}

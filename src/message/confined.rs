@@ -1,0 +1,163 @@
+//! Files below the folder of a message: what includes and chosen bodies are read from.
+//!
+//! The rule it keeps: no name leads out of the folder, neither by its own parts nor by a symbolic
+//! link, and all files together stay within bounds.
+
+use std::cell::Cell;
+use std::path::{Component, Path, PathBuf};
+
+use crate::files;
+
+/// The most files that one message may be made of, and the most bytes they may have together.
+pub(super) const MOST_FILES: usize = 1_000;
+const MOST_BYTES: usize = 64 << 20;
+
+/// The folder of a message.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    files: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+impl Folder {
+    /// The folder at a path.
+    pub(super) fn at(path: &Path) -> Self {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        Self { path: path.to_owned(), files: Cell::new(0), bytes: Cell::new(0) }
+    }
+
+    /// The path of the folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads a text file by its name below the folder, with `/` between the parts. The error says
+    /// what is wrong with the file.
+    pub(super) fn read(&self, name: &str) -> Result<String, String> {
+        let path = self.resolve(name)?;
+        let bytes = files::read(&path, files::MESSAGE).map_err(|why| why.to_string())?;
+        self.files.set(self.files.get() + 1);
+        self.bytes.set(self.bytes.get() + bytes.len());
+        if self.files.get() > MOST_FILES {
+            return Err(format!("the message consists of more than {MOST_FILES} files"));
+        }
+        if self.bytes.get() > MOST_BYTES {
+            let most = MOST_BYTES >> 20;
+            return Err(format!("the files of the message are larger than {most} MiB in total"));
+        }
+        let text = String::from_utf8(bytes).map_err(|why| {
+            let valid = &why.as_bytes()[..why.utf8_error().valid_up_to()];
+            let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+            format!("it is not UTF-8 (line {line})")
+        })?;
+        Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
+    }
+
+    /// Whether there is something under a name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.path.join(name).symlink_metadata().is_ok()
+    }
+
+    /// The path of a file in the folder, without links.
+    fn resolve(&self, name: &str) -> Result<PathBuf, String> {
+        let parts = Path::new(name).components();
+        if name.is_empty() {
+            return Err("its name is empty".to_owned());
+        }
+        if name.contains('\0')
+            || !parts.clone().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        {
+            return Err(OUTSIDE.to_owned());
+        }
+        let folder = self.path.canonicalize().map_err(|why| why.to_string())?;
+        let path = self.path.join(name).canonicalize().map_err(|why| why.to_string())?;
+        if path.starts_with(&folder) { Ok(path) } else { Err(OUTSIDE.to_owned()) }
+    }
+}
+
+const OUTSIDE: &str = "it is not below the message's folder";
+
+/// A name that a file in the folder `from` gives, as a name below the folder of the message. `None`
+/// where it leads out of that.
+pub(super) fn joined(from: &str, name: &str) -> Option<String> {
+    let mut parts: Vec<&str> = match from.rsplit_once('/') {
+        Some((folder, _)) => folder.split('/').collect(),
+        None => Vec::new(),
+    };
+    if name.starts_with('/') || name.contains('\\') {
+        return None;
+    }
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// A name that a row gives, as a name below a folder, or why it is none.
+pub(super) fn clean(name: &str) -> std::result::Result<String, &'static str> {
+    let is_outside = name.starts_with('/') || name.split('/').any(|part| part == "..");
+    match joined("", name) {
+        Some(name) if !is_outside && !name.is_empty() => Ok(name),
+        _ => Err("leads out of the folder of the bodies"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let folder = dir.path().join("message");
+        std::fs::create_dir_all(folder.join("parts")).expect("made");
+        std::fs::write(dir.path().join("secret.html"), "secret").expect("written");
+        std::fs::write(folder.join("parts/a.html"), "\u{feff}one\r\ntwo").expect("written");
+        std::fs::write(folder.join("latin1.html"), b"a\nZo\xeb").expect("written");
+        std::os::unix::fs::symlink("../secret.html", folder.join("link.html")).expect("made");
+        std::os::unix::fs::symlink("parts/a.html", folder.join("inner.html")).expect("made");
+        let folder = Folder::at(&folder);
+        assert_eq!(folder.read("parts/a.html").as_deref(), Ok("one\ntwo"));
+        assert_eq!(folder.read("./inner.html").as_deref(), Ok("one\ntwo"));
+        for name in ["../secret.html", "parts/../../secret.html", "/etc/passwd", "link.html", "a\0"]
+        {
+            assert_eq!(folder.read(name), Err(OUTSIDE.to_owned()), "{name}");
+        }
+        for (name, says) in [
+            ("", "empty"),
+            ("parts", "directory"),
+            ("gone.html", "No such file"),
+            ("latin1.html", "line 2"),
+        ] {
+            let why = folder.read(name).expect_err("refused");
+            assert!(why.contains(says), "{name}: {why}");
+        }
+    }
+
+    #[test]
+    fn names_are_relative_to_the_file_that_gives_them() {
+        for (from, name, expected) in [
+            ("welcome.mjml", "parts/a.mjml", Some("parts/a.mjml")),
+            ("parts/a.mjml", "./b.mjml", Some("parts/b.mjml")),
+            ("parts/a.mjml", "../c.mjml", Some("c.mjml")),
+            ("parts/a.mjml", "../../c.mjml", None),
+            ("a.mjml", "/etc/passwd", None),
+            ("a.mjml", "https://a.example/x", Some("https:/a.example/x")),
+        ] {
+            assert_eq!(joined(from, name).as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        assert_eq!(clean("./de//x.html").as_deref(), Ok("de/x.html"));
+        for name in ["../x.html", "de/../../x.html", "de/../x.html", "/x.html", "", ".", "a\\b"] {
+            assert!(clean(name).is_err(), "{name}");
+        }
+    }
+}

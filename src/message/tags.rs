@@ -1,0 +1,144 @@
+//! Template tags in a text: where each begins and ends, for code that handles the text around them.
+//!
+//! The rule it keeps: a tag is found where the template engine finds one, quotes and brackets in it
+//! included.
+
+use std::ops::Range;
+
+/// The kinds of template tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `{{ ... }}`
+    Print,
+    /// `{% ... %}`
+    Block,
+    /// `{# ... #}`
+    Comment,
+    /// `{% raw %} ... {% endraw %}`, with the text between.
+    Raw,
+}
+
+/// One template tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tag {
+    pub(super) kind: Kind,
+    pub(super) range: Range<usize>,
+}
+
+/// A tag that has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unclosed(pub(super) usize);
+
+/// Whether a tag begins at the start of `text`.
+pub(super) fn opens(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'{', b'{' | b'%' | b'#', ..])
+}
+
+/// The tag that begins at an offset; `None` where none does.
+pub(super) fn at(text: &str, start: usize) -> Result<Option<Tag>, Unclosed> {
+    let rest = &text[start..];
+    let (kind, end) = match rest.as_bytes() {
+        [b'{', b'{', ..] => (Kind::Print, end_of_code(rest, "}}")),
+        [b'{', b'#', ..] => (Kind::Comment, rest.find("#}").map(|at| at + 2)),
+        [b'{', b'%', ..] => match end_of_code(rest, "%}") {
+            Some(end) if word(&rest[..end]) == "raw" => (Kind::Raw, end_of_raw(rest, end)),
+            end => (Kind::Block, end),
+        },
+        _ => return Ok(None),
+    };
+    let end = end.ok_or(Unclosed(start))?;
+    Ok(Some(Tag { kind, range: start..start + end }))
+}
+
+/// All tags of a text, in order.
+pub(super) fn all(text: &str) -> Result<Vec<Tag>, Unclosed> {
+    let (mut tags, mut from) = (Vec::new(), 0);
+    while let Some(brace) = memchr::memchr(b'{', &text.as_bytes()[from..]) {
+        match at(text, from + brace)? {
+            Some(tag) => {
+                from = tag.range.end;
+                tags.push(tag);
+            }
+            None => from += brace + 1,
+        }
+    }
+    Ok(tags)
+}
+
+/// The first word of a block tag: `if`, `endfor`, `set`.
+pub(super) fn word(tag: &str) -> &str {
+    let code = tag.trim_start_matches(['{', '%', '-', '+', ' ', '\t', '\r', '\n']);
+    let end = code.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(code.len());
+    &code[..end]
+}
+
+/// The end of a tag, outside of the quotes and brackets in it.
+fn end_of_code(text: &str, closing: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut quote, mut depth) = (2, None, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        match (quote, byte) {
+            (Some(_), b'\\') => at += 1,
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, _) if depth == 0 && bytes[at..].starts_with(closing.as_bytes()) => {
+                return Some(at + closing.len());
+            }
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'(' | b'[' | b'{') => depth += 1,
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The end of a raw block whose first tag ends at `from`.
+fn end_of_raw(text: &str, from: usize) -> Option<usize> {
+    text[from..].match_indices("{%").find_map(|(at, _)| {
+        let tag = &text[from + at..];
+        let end = tag.find("%}")? + 2;
+        (word(&tag[..end]) == "endraw").then_some(from + at + end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_found_where_the_engine_finds_them() {
+        let found = |text: &str| -> Vec<(Kind, String)> {
+            let tags = all(text).expect("closed");
+            tags.into_iter().map(|tag| (tag.kind, text[tag.range].to_owned())).collect()
+        };
+        for (text, kind) in [
+            ("{{ a }}", Kind::Print),
+            ("{{ '}}' ~ \"\\\"}}\" }}", Kind::Print),
+            ("{{ {'a': {'b': 1}} }}", Kind::Print),
+            ("{%- if a == '%}' -%}", Kind::Block),
+            ("{# {{ a }} {% #}", Kind::Comment),
+            ("{% raw %}{{ a }} {% if {% endraw %}", Kind::Raw),
+            ("{%- raw -%}}}{%- endraw -%}", Kind::Raw),
+        ] {
+            assert_eq!(found(&format!("x{text}y")), [(kind, text.to_owned())]);
+        }
+        assert_eq!(found("a { b } {a{b}} }} %}"), []);
+        for text in ["{{ a", "{% if '%} x", "{# a", "{% raw %}{{ a }}"] {
+            assert_eq!(all(&format!("x{text}")), Err(Unclosed(1)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_word_of_a_tag_is_its_statement() {
+        for (tag, expected) in [
+            ("{%- if a %}", "if"),
+            ("{% endfor %}", "endfor"),
+            ("{%set x=1%}", "set"),
+            ("{% %}", ""),
+        ] {
+            assert_eq!(word(tag), expected);
+        }
+    }
+}
