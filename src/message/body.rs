@@ -10,6 +10,7 @@ use crate::model::error::{Error, Result};
 
 use super::markdown;
 use super::piece::{As, Piece, Values, push_text};
+use super::prepared::HTML;
 use super::recorder::Fixed;
 use super::row::Row;
 use super::template::{
@@ -73,7 +74,17 @@ impl Body {
             };
             elements::bounded(&html.text).map_err(refused)?;
         }
-        self.templates().into_iter().try_for_each(|(name, source)| templates.add(&name, source))
+        self.templates().into_iter().try_for_each(|(name, source)| {
+            match source.text.ends_with('\n') {
+                // The engine removes one line break from the end of a template. HTML keeps all the
+                // bytes of its file.
+                true if name.starts_with(HTML_BODY) => {
+                    let text = format!("{}\n", source.text);
+                    templates.add(&name, &Source { text, ..source.clone() })
+                }
+                _ => templates.add(&name, source),
+            }
+        })
     }
 
     /// The bodies of which a row has one.
@@ -265,7 +276,7 @@ impl Printer {
             true => preheader::with_place(pieces),
             false => pieces,
         };
-        let html = |pieces| Some(Part::new("html", placed(pieces)));
+        let html = |pieces| Some(Part::new(HTML, placed(pieces)));
         let text = |pieces| Some(Part::new("plain", pieces));
         let own = pieces.to_vec();
         Ok(match self.makes {

@@ -18,6 +18,8 @@ const GOING_ON: usize = LONGEST - 1;
 /// The number of bytes encoded in one line of base64.
 const BASE64_BYTES: usize = 57;
 const CRLF: &str = "\r\n";
+/// The subtype of an HTML part.
+pub(super) const HTML: &str = "html";
 
 /// A part whose fixed text is encoded.
 #[derive(Debug)]
@@ -96,11 +98,12 @@ impl Prepared {
             let is_done = match encoding {
                 "7bit" => self.is_plain && self.push_plain(out, values),
                 "quoted-printable" => self.push_quoted(out, values),
-                _ => self.push_base64(out, values),
+                _ => self.push_base64(out, subtype, values),
             };
             if is_done {
-                // Every part ends with a line break.
-                if !out[body..].ends_with(CRLF.as_bytes()) {
+                // In a multipart, the line break before a boundary belongs to the boundary (RFC
+                // 2046 section 5.1.1). HTML is always in a multipart and keeps its own last one.
+                if subtype == HTML || !out[body..].ends_with(CRLF.as_bytes()) {
                     out.extend_from_slice(CRLF.as_bytes());
                 }
                 return;
@@ -163,7 +166,7 @@ impl Prepared {
         quoted <= bytes / 3
     }
 
-    fn push_base64(&self, out: &mut Vec<u8>, values: &Values) -> bool {
+    fn push_base64(&self, out: &mut Vec<u8>, subtype: &str, values: &Values) -> bool {
         let (mut text, mut value) = (String::new(), String::new());
         for span in &self.spans {
             text.push_str(match span {
@@ -171,7 +174,7 @@ impl Prepared {
                 Span::Slot(place, how) => written(&mut value, *how, values.get(*place)),
             });
         }
-        let text = text.strip_suffix(CRLF).unwrap_or(&text);
+        let text = text.strip_suffix(CRLF).filter(|_| subtype != HTML).unwrap_or(&text);
         let mut line = String::with_capacity(LONGEST + CRLF.len());
         for bytes in text.as_bytes().chunks(BASE64_BYTES) {
             line.clear();

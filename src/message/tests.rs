@@ -201,6 +201,24 @@ fn bodies_of_every_kind_read_back() {
 }
 
 #[test]
+fn html_is_sent_with_the_line_breaks_that_end_its_file() {
+    for word in ["word", "é", "日本語の文章"] {
+        for end in ["", "\n", "\n\n\n"] {
+            for tag in ["", "{% if name %}{% endif %}"] {
+                let html = format!("<p>{word}</p>{end}");
+                let front = "+++\nfrom='a@acme.example'\nkind='transactional'\nsubject='x'\n+++\n";
+                let message = from_file("a.html", &format!("{front}{tag}{html}")).expect("valid");
+                let mail = render(&message, "Ann").expect("renders");
+                assert_eq!(mail.html.as_deref(), Some(html.as_str()));
+                let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
+                let found = parsed.body_html(0).expect("HTML").replace("\r\n", "\n");
+                assert_eq!(found, html, "{}", String::from_utf8_lossy(&mail.bytes));
+            }
+        }
+    }
+}
+
+#[test]
 fn an_html_file_gives_a_text_part() {
     let message = from_file("a.html", "+++\nfrom='a@acme.example'\nkind='transactional'\nsubject='x'\n+++\n<p>Hi {{ name }}</p>\n").expect("valid");
     let mail = render(&message, "A & <B>").expect("renders");
