@@ -4,6 +4,8 @@
 //! The rule it keeps: no line ends in a blank, and no two blank lines follow each other, whatever
 //! the caller asks for.
 
+use std::collections::HashSet;
+
 use super::hidden::WhiteSpace;
 use super::link::{self, Target};
 
@@ -59,6 +61,9 @@ pub(super) struct Flow {
     one_line: usize,
     link: Option<OpenLink>,
     waiting: Option<Waiting>,
+    /// Targets, in their written form, of the links that have words and of those whose URL has
+    /// been written.
+    named: HashSet<String>,
 }
 
 impl Flow {
@@ -142,6 +147,14 @@ impl Flow {
         }
     }
 
+    /// Writes the alternative text of a picture, with a blank after the one of a picture before.
+    pub(super) fn picture(&mut self, alt: &str) {
+        if self.out.ends_with(']') {
+            self.blanks = self.blanks.max(1);
+        }
+        self.text(&format!("[{alt}]"), WhiteSpace::Collapsed);
+    }
+
     /// Writes a word after the pending line breaks, blanks, cell separators and joiner.
     fn word(&mut self, word: &str) {
         let same = |waiting: &Waiting| {
@@ -213,13 +226,19 @@ impl Flow {
         self.link.is_some()
     }
 
-    /// Ends a link. A link that has a picture and no text is written as its URL.
+    /// Records that the text names this target, so that a link without words need not.
+    pub(super) fn name(&mut self, target: &Target) {
+        self.named.insert(target.shown().to_owned());
+    }
+
+    /// Ends a link. A link around a picture without alternative text is written as its URL, unless
+    /// the text names that URL elsewhere.
     pub(super) fn end_link(&mut self, has_picture: bool) {
         if has_picture && self.link.as_ref().is_some_and(|link| link.start.is_none()) {
-            let repeats = self.waiting.as_ref().map(|waiting| &waiting.target)
-                == self.link.as_ref().map(|link| &link.target);
-            if let Some(link) = self.link.take().filter(|_| !repeats) {
+            let link = self.link.take();
+            if let Some(link) = link.filter(|link| !self.named.contains(link.target.shown())) {
                 self.word(&format!("<{}>", link.target.shown()));
+                self.name(&link.target);
             }
             return;
         }

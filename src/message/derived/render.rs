@@ -27,6 +27,7 @@ pub(super) fn text(tree: &Tree) -> String {
         rows: Vec::new(),
         tables: Vec::new(),
     };
+    writer.name_targets();
     writer.walk();
     writer.flow.finish()
 }
@@ -71,6 +72,24 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Records the targets of all links that have words.
+    fn name_targets(&mut self) {
+        for (node, summary) in self.tree.nodes.iter().zip(self.summaries) {
+            let Content::Element(element) = &node.content else { continue };
+            let has_words = match element.kind {
+                Kind::Link => summary.length > 0,
+                Kind::Area => summary::has_words(element.attribute("alt").unwrap_or_default()),
+                _ => false,
+            };
+            if has_words
+                && !summary.is_hidden
+                && let Some(target) = element.attribute("href").and_then(Target::of)
+            {
+                self.flow.name(&target);
+            }
+        }
+    }
+
     fn walk(&mut self) {
         let mut at = self.tree.nodes[0].first;
         while at != NONE && at != 0 {
@@ -323,7 +342,7 @@ impl Writer<'_> {
         if self.flow.is_in_link() || !summary::has_words(alt) {
             self.flow.text(alt, WhiteSpace::Collapsed);
         } else {
-            self.flow.text(&format!("[{alt}]"), WhiteSpace::Collapsed);
+            self.flow.picture(alt);
         }
     }
 

@@ -198,14 +198,21 @@ fn pictures_are_their_alternative_text() {
         twice("<img alt='A man'>", "Blue shirt"),
         "A man\n\nBlue shirt <https://a.example/s>\n\n€ 20"
     );
-    assert_eq!(
-        twice("<img src=x>", "Blue shirt"),
-        "<https://a.example/s>\n\nBlue shirt <https://a.example/s>\n\n€ 20"
-    );
+    assert_eq!(twice("<img src=x>", "Blue shirt"), "Blue shirt <https://a.example/s>\n\n€ 20");
     check(&[
         ("<a href='https://a.example'><img src=x alt='Acme'></a>", "Acme <https://a.example>"),
         ("<a href='https://a.example'><img alt='Acme'> Acme</a>", "Acme <https://a.example>"),
         ("<p><img alt='A cat on a roof'>text <img alt='✓'>", "[A cat on a roof]text ✓"),
+        ("<p><img alt='In pink'><img src=x><img alt='In black'>", "[In pink] [In black]"),
+        (
+            "<p>Read <a href='https://a.example/1'>it</a><p><a href='https://a.example/1'><img></a><p>and \
+             <a href='https://a.example/2'><img></a><p><a href='https://a.example/2'><img></a>",
+            "Read it <https://a.example/1>\n\nand <https://a.example/2>",
+        ),
+        (
+            "<a href='https://a.example/1'><img></a><p hidden><a href='https://a.example/1'>it</a>",
+            "<https://a.example/1>",
+        ),
         (
             "<map><area href='https://a.example/1' alt='One'><area href='https://a.example/2' alt='Two'></map>",
             "One <https://a.example/1>\nTwo <https://a.example/2>",
