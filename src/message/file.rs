@@ -29,7 +29,7 @@ pub(super) struct MessageFile {
 pub(super) fn read(path: &Path) -> Result<MessageFile> {
     let shown = path.shown();
     if path.is_dir() {
-        return Err(Error::refused(format!("{shown}: it is a directory, not a message file")).hint(
+        return Err(Error::refused(format!("{shown}: it is a directory, not a file")).hint(
             format!("name one file in it, or let each row choose one: --message '{shown}/{{{{ locale }}}}.html'"),
         ));
     }

@@ -4,6 +4,7 @@
 mod config;
 mod denied;
 mod input;
+mod message;
 mod mounts;
 mod places;
 mod servers;
