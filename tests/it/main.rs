@@ -36,6 +36,7 @@ mod mailboxes;
 mod nested;
 mod odds;
 mod one_click;
+mod oracles;
 mod outputs;
 mod pauses;
 mod peers;
