@@ -17,6 +17,7 @@ mod rows;
 mod rtt_proxy;
 mod smtp_sink;
 mod table;
+mod tls;
 mod workspace;
 
 use std::path::PathBuf;

@@ -8,6 +8,9 @@ pub(crate) const SUBJECT: &str = "News for {{ name }}";
 /// The sender.
 pub(crate) const FROM: &str = "News <news@acme.example>";
 
+/// The attached file.
+const ATTACHMENT: &str = "terms.pdf";
+
 const FILLER: [&str; 4] = [
     "This month the workshop moved into a larger hall beside the river.",
     "Orders placed before noon now leave on the same day of the week.",
@@ -63,6 +66,8 @@ pub(crate) enum Form {
     /// An `.html` file of about so many bytes as MJML makes it, with a link for every 580 of them
     /// and a condition.
     Newsletter(usize),
+    /// Text and HTML apart, with an attachment of this many bytes.
+    Attached(usize),
 }
 
 impl Form {
@@ -72,6 +77,9 @@ impl Form {
             Self::Apart => {
                 format!("text = \"\"\"\n{}\"\"\"\nhtml = \"\"\"\n{}\"\"\"\n", text(), html())
             }
+            Self::Attached(_) => {
+                format!("{}attachments = [\"{ATTACHMENT}\"]\n", Self::Apart.keys())
+            }
             _ => format!("file = \"{}\"\n", self.file_name()),
         }
     }
@@ -80,17 +88,30 @@ impl Form {
         if self == Self::Markdown { "message.md" } else { "message.html" }
     }
 
-    /// The message file and its content.
-    pub(crate) fn file(self) -> Option<(&'static str, String)> {
+    /// The file named in the keys, and its content.
+    pub(crate) fn file(self) -> Option<(&'static str, Vec<u8>)> {
         let content = match self {
             Self::Apart => return None,
             Self::Html => html(),
             Self::Conditions => conditions(),
             Self::Markdown => text(),
             Self::Newsletter(bytes) => newsletter(bytes),
+            Self::Attached(bytes) => return Some((ATTACHMENT, attachment(bytes))),
         };
-        Some((self.file_name(), content))
+        Some((self.file_name(), content.into_bytes()))
     }
+}
+
+/// Pseudo-random bytes, which look like a compressed file.
+fn attachment(bytes: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
 }
 
 fn conditions() -> String {

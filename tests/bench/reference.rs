@@ -15,6 +15,10 @@ use anyhow::{Context, Result, bail, ensure};
 use csv::ByteRecord;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,6 +30,7 @@ pub(crate) const FLAG: &str = "--reference";
 const RENDER: &str = "render";
 const NEWSLETTER: &str = "newsletter";
 const HASH: &str = "hash";
+const SIGN: &str = "sign";
 
 /// Parses the list and renders text and HTML for each row.
 pub(crate) fn render(list: &Path) -> Result<Command> {
@@ -37,6 +42,13 @@ pub(crate) fn render(list: &Path) -> Result<Command> {
 pub(crate) fn newsletter(list: &Path, bytes: usize) -> Result<Command> {
     let mut command = command(NEWSLETTER, list)?;
     command.arg(bytes.to_string());
+    Ok(command)
+}
+
+/// Creates this many signatures with the RSA key in the file.
+pub(crate) fn sign(key: &Path, signatures: u64) -> Result<Command> {
+    let mut command = command(SIGN, key)?;
+    command.arg(signatures.to_string());
     Ok(command)
 }
 
@@ -61,6 +73,10 @@ pub(crate) fn run(mut words: impl Iterator<Item = OsString>) -> Result<()> {
         Some(NEWSLETTER) => {
             let bytes = words.next().unwrap_or_default();
             newsletter_for_all(file, bytes.to_string_lossy().parse()?)
+        }
+        Some(SIGN) => {
+            let signatures = words.next().unwrap_or_default();
+            sign_all(file, signatures.to_string_lossy().parse()?)
         }
         Some(HASH) => hash_all(file),
         _ => bail!("there is no loop {}", name.display()),
@@ -159,6 +175,18 @@ fn newsletter_for_all(file: File, bytes: usize) -> Result<()> {
         drop(sender);
         workers.into_iter().try_for_each(|worker| worker.join().expect("no panic"))
     })
+}
+
+fn sign_all(file: File, signatures: u64) -> Result<()> {
+    let key = PrivatePkcs8KeyDer::from_pem_reader(file).ok().context("no key in PKCS #8")?;
+    let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).ok().context("no RSA key")?;
+    let (random, mut signature) = (SystemRandom::new(), vec![0; key.public().modulus_len()]);
+    for number in 0..signatures {
+        let signed = key.sign(&RSA_PKCS1_SHA256, &random, &number.to_le_bytes(), &mut signature);
+        signed.ok().context("a signature failed")?;
+        black_box(&signature);
+    }
+    Ok(())
 }
 
 fn hash_all(file: File) -> Result<()> {

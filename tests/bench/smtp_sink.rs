@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use memchr::memmem;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_rustls::TlsAcceptor;
 
 /// As much as is read at once.
 const BUFFER: usize = 256 * 1024;
@@ -25,6 +26,7 @@ pub(crate) struct SmtpSink {
 
 struct Shared {
     chunking: bool,
+    tls: Option<TlsAcceptor>,
     messages: AtomicU64,
     octets: AtomicU64,
     stopped: AtomicBool,
@@ -33,10 +35,20 @@ struct Shared {
 impl SmtpSink {
     /// Starts a sink on a free port of the loopback; with `chunking` it also offers BDAT.
     pub(crate) fn start(chunking: bool) -> io::Result<Self> {
+        Self::listen(chunking, None)
+    }
+
+    /// Starts a sink with implicit TLS.
+    pub(crate) fn start_tls(tls: TlsAcceptor) -> io::Result<Self> {
+        Self::listen(false, Some(tls))
+    }
+
+    fn listen(chunking: bool, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Shared {
             chunking,
+            tls,
             messages: AtomicU64::new(0),
             octets: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
@@ -99,7 +111,7 @@ async fn serve(mut connections: UnboundedReceiver<TcpStream>, shared: Arc<Shared
     while let Some(stream) = connections.recv().await {
         let session = Session::new(Arc::clone(&shared));
         // A client that leaves in mid-session is the client's affair: what it sent is not counted.
-        tokio::spawn(async move { session.run(stream).await });
+        tokio::spawn(async move { session.serve(stream).await });
     }
 }
 
@@ -139,15 +151,23 @@ impl Session {
         }
     }
 
-    async fn run(mut self, stream: TcpStream) -> io::Result<()> {
+    async fn serve(self, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        let mut stream = tokio::net::TcpStream::from_std(stream)?;
+        let stream = tokio::net::TcpStream::from_std(stream)?;
+        match self.shared.tls.clone() {
+            Some(tls) => self.run(tls.accept(stream).await?).await,
+            None => self.run(stream).await,
+        }
+    }
+
+    async fn run(mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
         let mut filled = 0;
         loop {
             if !self.replies.is_empty() {
                 stream.write_all(&self.replies).await?;
+                stream.flush().await?;
                 self.replies.clear();
             }
             if matches!(self.expected, Expected::Nothing) || filled == buffer.len() {

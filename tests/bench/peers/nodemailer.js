@@ -1,5 +1,6 @@
 // Sends the list with nodemailer's pool: nodemailer.js HOST PORT CONNECTIONS DIR LIST
-// DIR holds subject, message.txt and message.html; `{{ name }}` in them is the column of that name.
+// DIR holds subject, message.txt and message.html; `{{ name }}` in them is the column of that name, and
+// `{% if name == 'value' %}...{% endif %}` a condition. An empty message.txt is left out.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -7,7 +8,9 @@ const nodemailer = require('nodemailer');
 
 const [host, port, connections, dir, list] = process.argv.slice(2);
 const part = (name) => fs.readFileSync(path.join(dir, name), 'utf8');
-const fill = (template, row) => template.replace(/\{\{ (\w+) \}\}/g, (_, name) => row[name]);
+const fill = (template, row) => template
+    .replace(/\{% if (\w+) == '(\w+)' %\}(.*?)\{% endif %\}/gs, (_, name, value, then) => (row[name] === value ? then : ''))
+    .replace(/\{\{ (\w+) \}\}/g, (_, name) => row[name]);
 const escape = (value) => value.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 const escaped = (row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, escape(value)]));
 
@@ -28,7 +31,7 @@ const failed = (error) => { console.error(error.message); process.exit(1); };
 transport.on('idle', () => {
     while (transport.isIdle() && next < rows.length) {
         const row = rows[next++];
-        const message = { from, to: row.email, subject: fill(subject, row), text: fill(text, row), html: fill(html, escaped(row)) };
+        const message = { from, to: row.email, subject: fill(subject, row), text: text ? fill(text, row) : undefined, html: fill(html, escaped(row)) };
         transport.sendMail(message).then(() => { if (--open === 0) transport.close(); }, failed);
     }
 });

@@ -1,5 +1,6 @@
 //! The rows of the table, one file for each kind of work.
 
+mod costly;
 mod forms;
 mod http;
 mod peers;
@@ -54,6 +55,17 @@ pub(crate) const GROUPS: &[Group] = &[
         about: "a dry run of the newsletter over a bare loop on all cores",
         run: forms::dry_run,
     },
+    Group { name: "tls", about: "whole sends under TLS, over plain text", run: costly::tls },
+    Group {
+        name: "dkim",
+        about: "mail signed by Ed25519 and RSA, over unsigned mail and over the limit of the cores",
+        run: costly::dkim,
+    },
+    Group {
+        name: "attachment",
+        about: "an attachment of 200 KiB, over smtp-source with as many bytes",
+        run: costly::attachment,
+    },
     Group {
         name: "http",
         about: "batches of a JSON API, over wrk posting one body",
@@ -65,11 +77,20 @@ pub(crate) const GROUPS: &[Group] = &[
         run: http::sends,
     },
     Group {
+        name: "batches",
+        about: "the newsletter through five services, over wrk posting one body",
+        run: http::newsletters,
+    },
+    Group {
         name: "nodemailer",
-        about: "whole sends over nodemailer's pool",
+        about: "whole sends over nodemailer's pool, the newsletter too",
         run: peers::nodemailer,
     },
-    Group { name: "mailmerge", about: "whole sends over mailmerge", run: peers::mailmerge },
+    Group {
+        name: "mailmerge",
+        about: "whole sends over mailmerge, the newsletter too",
+        run: peers::mailmerge,
+    },
     Group { name: "smtplib", about: "whole sends over Python's smtplib", run: peers::smtplib },
     Group {
         name: "dry-run",

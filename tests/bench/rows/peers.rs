@@ -14,22 +14,24 @@ use tempfile::TempDir;
 use super::wire::relay;
 use crate::bench::{Bench, Finding};
 use crate::measure;
+use crate::message::Form;
 use crate::row::{Bound, Row, Side, Unit};
 use crate::{message, postfix, program};
 
 /// Where the scripts are.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bench/peers");
-/// How many messages mailbatch sends; the others have fewer.
-const MESSAGES: u64 = 20_000;
+/// The message of the other rows and the newsletter, each with the number of messages that mailbatch
+/// sends. The other tools send fewer.
+const MESSAGE: (Form, &str, u64) = (Form::Apart, "", 20_000);
+const NEWSLETTER: (Form, &str, u64) =
+    (Form::Newsletter(51 * 1024), ", newsletter of 51 KiB", 10_000);
 
 /// A tool to measure against.
 struct Peer {
     group: &'static str,
     what: &'static str,
-    /// How many messages it sends, and over how many connections mailbatch sends beside it.
-    messages: u64,
+    /// The number of connections that mailbatch uses.
     connections: u32,
-    bound: Bound,
 }
 
 pub(super) fn nodemailer(bench: &Bench) -> Result<Vec<Finding>> {
@@ -38,19 +40,17 @@ pub(super) fn nodemailer(bench: &Bench) -> Result<Vec<Finding>> {
     let Some(node) = program::find("node").filter(|_| modules.join("nodemailer").exists()) else {
         return Ok(vec![Finding::skipped(what, "node or nodemailer is not installed")]);
     };
-    let peer = Peer {
-        group: "nodemailer",
-        what,
-        messages: 5_000,
-        connections: 5,
-        bound: Bound::AtLeast(12.0),
-    };
-    measured(bench, &peer, |parts, port, list| {
+    let peer = Peer { group: "nodemailer", what, connections: 5 };
+    let command = |parts: &Path, port: &str, list: &Path| {
         let mut command = Command::new(&node);
         command.env("NODE_PATH", &modules).arg(format!("{SCRIPTS}/nodemailer.js"));
         command.args(["127.0.0.1", port, "5"]).arg(parts).arg(list);
         command
-    })
+    };
+    Ok(vec![
+        measured(bench, &peer, MESSAGE, 5_000, Bound::AtLeast(12.0), command)?,
+        measured(bench, &peer, NEWSLETTER, 1_000, Bound::None, command)?,
+    ])
 }
 
 pub(super) fn mailmerge(bench: &Bench) -> Result<Vec<Finding>> {
@@ -59,14 +59,8 @@ pub(super) fn mailmerge(bench: &Bench) -> Result<Vec<Finding>> {
     let Some(python) = python()?.filter(|_| packages.join("mailmerge").exists()) else {
         return Ok(vec![Finding::skipped(what, "python3 or mailmerge is not installed")]);
     };
-    let peer = Peer {
-        group: "mailmerge",
-        what,
-        messages: 500,
-        connections: 10,
-        bound: Bound::AtLeast(40.0),
-    };
-    measured(bench, &peer, |parts, _, list| {
+    let peer = Peer { group: "mailmerge", what, connections: 10 };
+    let command = |parts: &Path, _: &str, list: &Path| {
         let mut command = Command::new(&python);
         command.env("PYTHONPATH", &packages).arg(packages.join("bin/mailmerge")).args([
             "--no-dry-run",
@@ -81,7 +75,11 @@ pub(super) fn mailmerge(bench: &Bench) -> Result<Vec<Finding>> {
             .arg(parts.join("mailmerge.conf"));
         command.arg("--database").arg(list);
         command
-    })
+    };
+    Ok(vec![
+        measured(bench, &peer, MESSAGE, 500, Bound::AtLeast(40.0), command)?,
+        measured(bench, &peer, NEWSLETTER, 100, Bound::None, command)?,
+    ])
 }
 
 pub(super) fn smtplib(bench: &Bench) -> Result<Vec<Finding>> {
@@ -89,9 +87,8 @@ pub(super) fn smtplib(bench: &Bench) -> Result<Vec<Finding>> {
     let Some(python) = python()? else {
         return Ok(vec![Finding::skipped(what, "python3 is not installed")]);
     };
-    let peer =
-        Peer { group: "smtplib", what, messages: 2_000, connections: 10, bound: Bound::None };
-    measured(bench, &peer, |parts, port, list| {
+    let peer = Peer { group: "smtplib", what, connections: 10 };
+    let command = |parts: &Path, port: &str, list: &Path| {
         let mut command = Command::new(&python);
         command
             .arg(format!("{SCRIPTS}/smtplib_loop.py"))
@@ -99,7 +96,8 @@ pub(super) fn smtplib(bench: &Bench) -> Result<Vec<Finding>> {
             .arg(parts)
             .arg(list);
         command
-    })
+    };
+    Ok(vec![measured(bench, &peer, MESSAGE, 2_000, Bound::None, command)?])
 }
 
 /// The interpreter itself, because `python3` on the path may be a script that looks for it first.
@@ -113,40 +111,55 @@ fn python() -> Result<Option<PathBuf>> {
 fn measured(
     bench: &Bench,
     peer: &Peer,
+    (form, which, messages): (Form, &str, u64),
+    fewer: u64,
+    bound: Bound,
     command: impl Fn(&Path, &str, &Path) -> Command,
-) -> Result<Vec<Finding>> {
+) -> Result<Finding> {
+    let what = format!("{}{which}", peer.what);
     let Some(sink) = postfix::Sink::start()? else {
-        return Ok(vec![Finding::skipped(
-            peer.what,
-            "smtp-sink is not installed (package postfix)",
-        )]);
+        return Ok(Finding::skipped(what, "smtp-sink is not installed (package postfix)"));
     };
-    let (messages, fewer) = (bench.amount(MESSAGES), bench.amount(peer.messages));
+    let (messages, fewer) = (bench.amount(messages), bench.amount(fewer));
     let (list, short) = (bench.list(messages)?, bench.list(fewer)?);
-    let parts = parts(&bench.dir, sink.address().port())?;
+    let parts = parts(&bench.dir, form, sink.address().port())?;
     let row = Row {
         group: peer.group,
-        what: peer.what.into(),
+        what,
         unit: Unit::Rate,
         ours: Side::new("mailbatch", messages),
         yardstick: Side::new(peer.group, fewer),
-        bound: peer.bound,
+        bound,
     };
     let provider = relay(sink.address(), peer.connections);
     let yardstick = command(parts.path(), &sink.address().port().to_string(), &short);
-    Ok(vec![bench.duel(row, || bench.send(&provider, &list, &[]), || measure::run(&yardstick))?])
+    bench.duel(row, || bench.send_as(form, &provider, &list, &[]), || measure::run(&yardstick))
 }
 
-/// A directory with the message as each tool wants it.
-fn parts(dir: &Path, port: u16) -> Result<TempDir> {
+/// A directory with the message in the format of each tool. None of them derives a text part from
+/// HTML, so their newsletter has none.
+fn parts(dir: &Path, form: Form, port: u16) -> Result<TempDir> {
     let parts = tempfile::Builder::new().prefix("parts-").tempdir_in(dir)?;
-    let (text, html) = (message::text(), message::html());
-    let whole = format!(
-        "TO: {{{{ email }}}}\nSUBJECT: {}\nFROM: {}\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=\"part\"\n\n\
-         --part\nContent-Type: text/plain; charset=utf-8\n\n{text}\n--part\nContent-Type: text/html; charset=utf-8\n\n{html}\n--part--\n",
+    let head = format!(
+        "TO: {{{{ email }}}}\nSUBJECT: {}\nFROM: {}\nMIME-Version: 1.0\n",
         message::SUBJECT,
         message::FROM,
     );
+    let (text, html, whole) = match form {
+        Form::Newsletter(bytes) => {
+            let html = message::newsletter(bytes);
+            let whole = format!("{head}Content-Type: text/html; charset=utf-8\n\n{html}");
+            (String::new(), html, whole)
+        }
+        _ => {
+            let (text, html) = (message::text(), message::html());
+            let whole = format!(
+                "{head}Content-Type: multipart/alternative; boundary=\"part\"\n\n\
+                 --part\nContent-Type: text/plain; charset=utf-8\n\n{text}\n--part\nContent-Type: text/html; charset=utf-8\n\n{html}\n--part--\n"
+            );
+            (text, html, whole)
+        }
+    };
     let config = format!("[smtp_server]\nhost = 127.0.0.1\nport = {port}\nratelimit = 0\n");
     let files = [
         ("subject", message::SUBJECT),
