@@ -80,7 +80,11 @@ pub(super) fn may_be_several(template: &str) -> bool {
         rest = &rest[c.len_utf8()..];
         match c {
             '"' => is_quoted = !is_quoted,
-            '\\' if is_quoted => rest = rest.get(1..).unwrap_or_default(),
+            '\\' if is_quoted => {
+                let mut behind = rest.chars();
+                behind.next();
+                rest = behind.as_str();
+            }
             ',' if !is_quoted => return true,
             _ => {}
         }
@@ -325,6 +329,7 @@ mod tests {
             ("{{ rep }}", false),
             ("\"Lee, Bob\" <{{ rep | default('a, b') }}>", false),
             ("{{ rep }}, help@x.example", true),
+            ("\"\\\u{fc}\" <{{ rep }}>, help@x.example", true),
             ("{% for r in reps %}{{ r }},{% endfor %}", true),
         ] {
             assert_eq!(may_be_several(template), expected, "{template}");
