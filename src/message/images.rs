@@ -1,6 +1,7 @@
 //! Inline images: what `cid:` in a body refers to (RFC 2392), which goes with the HTML in one
 //! multipart/related (RFC 2387).
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::model::error::{Error, Result};
@@ -16,24 +17,57 @@ pub(super) fn references(body: &str) -> Vec<&str> {
     let lower = body.to_ascii_lowercase();
     let mut found = Vec::new();
     for (at, scheme) in lower.match_indices("cid:") {
-        let before = body[..at].trim_end_matches(['"', '\'', '<']).trim_end();
-        if !before.ends_with(['=', '(']) {
+        if !before_value(&body[..at]).ends_with(['=', '(']) {
             continue;
         }
         let id = &body[at + scheme.len()..];
-        let ends = |c: char| c.is_whitespace() || "\"'()<>".contains(c);
         let tag = id.find("{{").zip(id.find("}}")).map_or(0, |(_, end)| end);
-        let plain = id.find(ends).unwrap_or(id.len());
+        let plain = id.find(ends_value).unwrap_or(id.len());
         let id = if tag > 0 && id.find("{{").is_some_and(|open| open < plain) {
             &id[..tag + 2]
         } else {
-            &id[..plain]
+            match id[..plain].find("{%") {
+                Some(statement) if statement > 0 && is_behind(&id[statement..]) => &id[..statement],
+                _ => &id[..plain],
+            }
         };
         if !found.contains(&id) {
             found.push(id);
         }
     }
     found
+}
+
+fn ends_value(c: char) -> bool {
+    c.is_whitespace() || "\"'()<>".contains(c)
+}
+
+/// Whether statements of the template stand behind a reference, and nothing that goes on with it.
+fn is_behind(text: &str) -> bool {
+    let mut text = text;
+    while let Some(statement) = text.strip_prefix("{%") {
+        text = statement.split_once("%}").map_or("", |(_, behind)| behind);
+    }
+    text.is_empty()
+        || text.starts_with(ends_value)
+        || text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("cid:"))
+}
+
+/// The text before the value of an attribute or of `url(…)` at its end: without blanks, quotes,
+/// statements of the template and references of other branches.
+fn before_value(text: &str) -> &str {
+    let mut text = text;
+    loop {
+        let ends = |c: char| c.is_whitespace() || "\"'<".contains(c);
+        let without = text.trim_end_matches(ends);
+        let Some(statement) = without.strip_suffix("%}") else { return without };
+        text = statement.rsplit_once("{%").map_or("", |(before, _)| before);
+        // The reference of another branch.
+        let other = text.rsplit(ends_value).next().unwrap_or_default();
+        if other.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("cid:")) {
+            text = &text[..text.len() - other.len()];
+        }
+    }
 }
 
 /// The file beside the message that an identifier names; `None` where it cannot be the name of one.
@@ -50,6 +84,12 @@ pub(super) fn add(
     known: &[&str],
     directory: Option<&Path>,
 ) -> Result<Vec<String>> {
+    let mut ids: HashSet<&str> = known.iter().copied().collect();
+    let mut own = attachments.iter().filter_map(|file| file.cid.as_deref());
+    if let Some(id) = own.find(|id| !ids.insert(*id)) {
+        return Err(Error::usage(format!("attachments: two have cid = \"{id}\""))
+            .hint("give each a cid of its own, else the HTML shows either of them"));
+    }
     let mut referred = Vec::new();
     for source in bodies {
         for id in references(&source.text) {
@@ -82,6 +122,9 @@ pub(super) fn add(
             let file = Attachment::load(&key, Path::new("")).map_err(|why| {
                 why.hint(format!("{place} refers to {} by cid:{id}", path.shown()))
             })?;
+            if file.bytes() == 0 {
+                return Err(refused("refers to a file that is empty"));
+            }
             attachments.push(file);
         }
     }
@@ -104,6 +147,13 @@ mod tests {
             ("<td background=cid:a@b style=\"background:url('cid:c.png')\">", &["a@b", "c.png"]),
             ("![x](cid:d.png) ![y](<cid:e.png> \"t\")", &["d.png", "e.png"]),
             ("<img src = \"cid:{{ brand }}\">", &["{{ brand }}"]),
+            ("<img src=\" cid:a.png\">", &["a.png"]),
+            (
+                "<img src=\"{% if x == '=' %} cid:a.png{% else %}cid:b.png{% endif %}\">",
+                &["a.png", "b.png"],
+            ),
+            ("<img src=cid:a{% if x %}-b{% endif %}.png>", &["a{%"]),
+            ("{% if x %}say cid:none{% endif %} \"cid:none\"", &[]),
             ("say cid:none, acid:none, href=\"https://x.example/cid:none\"", &[]),
         ] {
             assert_eq!(references(body), expected, "{body}");
@@ -119,5 +169,33 @@ mod tests {
         {
             assert_eq!(beside(id), None, "{id}");
         }
+    }
+
+    #[test]
+    fn an_image_has_an_id_of_its_own_and_content() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        std::fs::write(at("hollow.png"), "").expect("written");
+        let source =
+            |text: &str| Source { text: text.to_owned(), file: None, line: 0, places: Vec::new() };
+        let file = |cid: &str| Attachment {
+            name: "a.png".to_owned(),
+            content_type: "image/png".to_owned(),
+            data: "eA==".to_owned(),
+            cid: Some(cid.to_owned()),
+        };
+        let add = |files: &[&str], known: &[&str], body: &str| {
+            let mut files: Vec<_> = files.iter().map(|cid| file(cid)).collect();
+            add(&mut files, &[&source(body)], known, Some(directory.path()))
+                .map_err(|why| why.to_string())
+        };
+        let shows = "<img src=cid:a>";
+        assert_eq!(add(&["a"], &[], shows), Ok(vec![]));
+        for (files, known) in [(&["a", "a"][..], &[][..]), (&["a"], &["a"])] {
+            let why = add(files, known, shows).expect_err("two");
+            assert!(why.contains("two have cid"), "{why}");
+        }
+        let why = add(&[], &[], "<img src=cid:hollow.png>").expect_err("hollow");
+        assert!(why.contains("is empty"), "{why}");
     }
 }

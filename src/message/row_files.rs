@@ -165,6 +165,11 @@ impl RowFiles {
             let path = path.trim();
             if !path.is_empty() {
                 beneath::check(path).map_err(|why| refuse(templates, &template, &why.what))?;
+                let is_twice = |(known, _): &(&RowFile, _)| known.cid == file.cid;
+                if file.cid.is_some() && named.iter().any(is_twice) {
+                    let what = "another file of the row has the same cid";
+                    return Err(refuse(templates, &template, what));
+                }
                 named.push((file, path.to_owned()));
             }
         }
