@@ -6,17 +6,21 @@ use std::sync::Arc;
 use crate::cli::SendArgs;
 use crate::config::Chosen;
 use crate::input::Filter;
-use crate::ledger::{Ledger, Run, RunState};
+use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::message::Message;
 use crate::model::error::{Error, Result};
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Reason};
+use crate::model::recipient::Fields;
 use crate::plan::{self, Lists, Router, Screening};
 use crate::run::apart;
 use crate::run::campaign::{self, Campaign};
 use crate::run::changes::{self, has, is_abandoned};
-use crate::run::context::Context;
+use crate::run::context::{Context, column_indexes};
 use crate::run::overlap::Question;
 use crate::suppression::Suppressions;
+
+/// The number of rows read from the ledger at once.
+const ROWS_A_PAGE: usize = 1_000;
 
 /// A send with its arguments and configuration.
 pub(crate) struct SendRequest<'a> {
@@ -70,7 +74,38 @@ impl SendRequest<'_> {
         run: &Run,
         changed: &[&'static str],
     ) -> Result<bool> {
-        Ok(changed.is_empty() && self.replans.is_none() && !is_abandoned(ledger, run).await?)
+        Ok(changed.is_empty()
+            && self.replans.is_none()
+            && !is_abandoned(ledger, run).await?
+            && !self.has_new_files(ledger, run).await?)
+    }
+
+    /// Whether a finished run has an invalid row that can be sent now, because the file that it
+    /// names is there. Such a row is planned in a new run of the campaign.
+    async fn has_new_files(&self, ledger: &dyn Ledger, run: &Run) -> Result<bool> {
+        if run.state == RunState::Open || !self.message.has_row_files() {
+            return Ok(false);
+        }
+        let columns = column_indexes(run);
+        let mut after = 0;
+        loop {
+            let rows = ledger.rows(&run.id, after, ROWS_A_PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(false) };
+            after = last.row;
+            let can_be_sent = |row: &LedgerRow| {
+                let fields = Fields::decode(&row.fields).ok();
+                columns.get(row.list as usize).zip(fields).is_some_and(|(index, fields)| {
+                    self.message.probe(index, &fields).is_ok()
+                        && self.message.plan_files(index, &fields).is_ok()
+                })
+            };
+            let mut unrendered = rows.iter().filter(|row| {
+                row.outcome == Some(Outcome::Invalid) && row.reason == Some(Reason::Render)
+            });
+            if tokio::task::block_in_place(|| unrendered.any(can_be_sent)) {
+                return Ok(true);
+            }
+        }
     }
 
     /// The refusal to continue a campaign with changed inputs; `None` if it may continue.

@@ -250,3 +250,20 @@ fn a_template_of_a_path_needs_a_directory() {
     work.run(&["check", "list.ndjson"]).ends(0);
     work.run(&["preview", "list.ndjson", "--row", "1"]).ends(0);
 }
+
+#[test]
+fn the_same_command_sends_to_a_row_whose_file_is_there_now() {
+    let server = Recorder::start();
+    let work = through(&server.url());
+    work.file("invoices/a.pdf", "%PDF");
+    list(&work, &["a.pdf", "late.pdf", "never.pdf"]);
+    let send = ["send", "list.ndjson", "--skip-unrendered", "--max-invalid", "100%"];
+    work.run(&send).ends(0);
+    work.run(&send).ends(0).says("nothing to do");
+    assert_eq!(server.count(), 1);
+    work.file("invoices/late.pdf", "%PDF");
+    work.run(&send).ends(0);
+    assert_eq!(server.count(), 2);
+    work.run(&send).ends(0).says("nothing to do");
+    assert_eq!(server.count(), 2);
+}
