@@ -63,7 +63,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l delimiter -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-lines -d 'The number of lines before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l where -d 'Only rows that match this expression, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dedupe -d 'Which addresses count as the same recipient: ci (ignoring case), exact, off' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-invalid -d 'Refuse the list if more than this share of rows is invalid; rows with an empty address count only if they look like an error in the list' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-invalid -d 'Refuse the list if more than this share of rows is invalid; rows without an address count only if the list seems damaged (see `mailbatch help lists`)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-empty -d 'Refuse the list if more than this share of rows has an empty address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l expect-count -d 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l suppress -d 'Another suppression file, in addition to those of the configuration (repeatable)' -r -F
@@ -126,7 +126,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l delimiter 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-lines -d 'The number of lines before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l where -d 'Only rows that match this expression, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l dedupe -d 'Which addresses count as the same recipient: ci (ignoring case), exact, off' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-invalid -d 'Refuse the list if more than this share of rows is invalid; rows with an empty address count only if they look like an error in the list' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-invalid -d 'Refuse the list if more than this share of rows is invalid; rows without an address count only if the list seems damaged (see `mailbatch help lists`)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-empty -d 'Refuse the list if more than this share of rows has an empty address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l expect-count -d 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l suppress -d 'Another suppression file, in addition to those of the configuration (repeatable)' -r -F

@@ -78,7 +78,7 @@ fn differs(context: &Context, run: &Run, changed: &Changed, command: &str) -> Er
     );
     let command = context.command(&format!("mailbatch {command}"));
     let anew = format!(
-        "`{command} --accept-changes` makes a new plan, with the present inputs, for the recipients not reached so far"
+        "`{command} --accept-changes` plans a new run, with the present inputs, for the recipients not reached so far"
     );
     Error::new(Exit::CHANGED, what).hint(match changed.cannot_go_as_planned {
         true => format!("configure the provider as it was; {anew}"),
