@@ -46,7 +46,7 @@ pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
             "the run that is sending now begins nothing more through it".to_owned()
         }
         (count, PauseScope::Provider(_)) => {
-            format!("{count} runs that are sending now begin nothing more through it")
+            format!("{count} runs that are sending now start no new messages through it")
         }
         (1, _) => format!("run {} stops", sending[0].id),
         (count, _) => format!("{count} runs that are sending now stop"),

@@ -70,7 +70,8 @@ impl Continuation<'_> {
         decide(context, ledger, run, self.changes, &self.command).await
     }
 
-    /// Sends to the reopened recipients, according to the decision.
+    /// Continues the run as `goes_on` says: from the ledger, after reopening the recipients with
+    /// these outcomes, or with a new plan.
     pub(crate) async fn run(
         &self,
         context: &Context,

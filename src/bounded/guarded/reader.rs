@@ -411,8 +411,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads a list or a map, which may contain the value that it replaces, which contains an
-    /// earlier one, and so on.
+    /// Reads a list or a map and adds a check of its depth. A loop can nest values without limit:
+    /// `{% set x = [x] %}` puts the old `x` into the new one at each pass.
     fn literal(&mut self, closes: fn(&Token<'_>) -> bool) {
         if let Some(extent) = self.extent(|reader| reader.group(closes)) {
             self.wrap_primary(extent, NESTED);

@@ -238,8 +238,8 @@ impl Bird {
     }
 }
 
-/// Checks the lengths before sending, because one message that is too long would refuse the whole
-/// batch.
+/// Refuses a message that exceeds the service's limits, because the service refuses the whole batch
+/// if one message is too long.
 fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
     let count = content.reply_to.len();
     if count > MAX_REPLY_TO {
