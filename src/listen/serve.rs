@@ -79,7 +79,7 @@ pub(super) fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections until it is told to stop, waits for those in progress, and appends learned
+/// Accepts connections until the stop signal, waits for those in progress, and appends learned
 /// suppressions to the file.
 pub(super) async fn run(
     listener: TcpListener,
@@ -180,7 +180,7 @@ async fn serve(
     }
 }
 
-/// Speaks HTTP on a connection. When told to stop, answers the request in progress and accepts no
+/// Speaks HTTP on a connection. On the stop signal, answers the request in progress and accepts no
 /// other.
 async fn speak<S>(
     stream: S,

@@ -2,7 +2,7 @@
 //!
 //! The rule it keeps: nothing outside is opened. Each part of a path is opened from the one before
 //! it and follows no symbolic link, so a link that is put there meanwhile is an error too; what is
-//! no regular file is not opened, and one that becomes a FIFO at the last moment makes nobody wait.
+//! no regular file is not opened, and opening never waits, not even for a file replaced by a FIFO.
 
 use std::fs::File;
 use std::io::Read;

@@ -7,8 +7,8 @@
 use super::header;
 use super::piece::{As, Piece};
 
-/// About so many characters mail programs show. What is shorter is filled up with what nobody sees,
-/// else they go on with the mail's first words.
+/// The number of characters that mail programs show. A shorter preheader is padded with invisible
+/// characters; otherwise they would show the first words of the message after it.
 const SHOWN: usize = 150;
 /// A blank that neither breaks nor joins, and no visible character.
 const FILLER: &str = "&#847;&zwnj;&nbsp;";

@@ -58,7 +58,7 @@ pub(super) fn begin(conn: &Connection, pause: &NewPause, now: Timestamp) -> Resu
 pub(super) fn end(conn: &Connection, scope: &PauseScope, by: &str, now: Timestamp) -> Result<bool> {
     let (scope, name) = stored(scope);
     let at = now.as_microsecond();
-    // An expired pause ended at its expiry time, whoever ends it now.
+    // An expired pause ended at its expiry time, not now.
     conn.prepare_cached(
         "UPDATE pauses SET lifted_at = expires_at WHERE lifted_at IS NULL AND expires_at <= ?1",
     )?
