@@ -1,6 +1,9 @@
 //! The messages that are sent: text and HTML with six variables, about 5 KiB as it goes over the
 //! wire, and the same content in the forms that people keep it in; and newsletters.
 
+use std::path::Path;
+use std::{fs, io};
+
 /// The subject; `{{ … }}` means the same to mailbatch, to mailmerge and to the scripts under
 /// `peers/`.
 pub(crate) const SUBJECT: &str = "News for {{ name }}";
@@ -8,8 +11,8 @@ pub(crate) const SUBJECT: &str = "News for {{ name }}";
 /// The sender.
 pub(crate) const FROM: &str = "News <news@acme.example>";
 
-/// The attached file.
-const ATTACHMENT: &str = "terms.pdf";
+/// The directory of the attached files.
+const ATTACHMENTS: &str = "attachments";
 
 const FILLER: [&str; 4] = [
     "This month the workshop moved into a larger hall beside the river.",
@@ -66,8 +69,8 @@ pub(crate) enum Form {
     /// An `.html` file of about so many bytes as MJML makes it, with a link for every 580 of them
     /// and a condition.
     Newsletter(usize),
-    /// Text and HTML apart, with an attachment of this many bytes.
-    Attached(usize),
+    /// Text and HTML apart, with a file for each row from the directory next to the workspace.
+    Attached,
 }
 
 impl Form {
@@ -77,8 +80,11 @@ impl Form {
             Self::Apart => {
                 format!("text = \"\"\"\n{}\"\"\"\nhtml = \"\"\"\n{}\"\"\"\n", text(), html())
             }
-            Self::Attached(_) => {
-                format!("{}attachments = [\"{ATTACHMENT}\"]\n", Self::Apart.keys())
+            Self::Attached => {
+                format!(
+                    "{}attach_dir = \"../{ATTACHMENTS}\"\nattachments = [{{ path = \"{{{{ id }}}}.pdf\" }}]\n",
+                    Self::Apart.keys()
+                )
             }
             _ => format!("file = \"{}\"\n", self.file_name()),
         }
@@ -91,20 +97,32 @@ impl Form {
     /// The file named in the keys, and its content.
     pub(crate) fn file(self) -> Option<(&'static str, Vec<u8>)> {
         let content = match self {
-            Self::Apart => return None,
+            Self::Apart | Self::Attached => return None,
             Self::Html => html(),
             Self::Conditions => conditions(),
             Self::Markdown => text(),
             Self::Newsletter(bytes) => newsletter(bytes),
-            Self::Attached(bytes) => return Some((ATTACHMENT, attachment(bytes))),
         };
         Some((self.file_name(), content.into_bytes()))
     }
 }
 
-/// Pseudo-random bytes, which look like a compressed file.
-fn attachment(bytes: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+/// Writes a file of this many bytes for each row, unless a file is there: pseudo-random bytes, which
+/// look like a compressed file.
+pub(crate) fn write_attachments(dir: &Path, rows: u64, bytes: usize) -> io::Result<()> {
+    let dir = dir.join(ATTACHMENTS);
+    fs::create_dir_all(&dir)?;
+    for row in 0..rows {
+        let path = dir.join(format!("{row}.pdf"));
+        if !path.exists() {
+            fs::write(path, attachment(row, bytes))?;
+        }
+    }
+    Ok(())
+}
+
+fn attachment(row: u64, bytes: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ row;
     let next = || {
         state ^= state << 13;
         state ^= state >> 7;

@@ -10,7 +10,7 @@ use crate::measure::{self, Cost};
 use crate::message::Form;
 use crate::row::{Bound, Row, Side, Unit};
 use crate::smtp_sink::SmtpSink;
-use crate::{postfix, program, reference, tls};
+use crate::{message, postfix, program, reference, tls};
 
 /// The bytes of an attachment.
 const ATTACHMENT: usize = 200 * 1024;
@@ -135,11 +135,12 @@ fn openssl_signatures(openssl: Option<&std::path::Path>) -> Result<Cost> {
 }
 
 pub(super) fn attachment(bench: &Bench) -> Result<Vec<Finding>> {
-    let what = format!("a message with an attachment of {} KiB", ATTACHMENT / 1024);
+    let what = format!("an attachment of {} KiB for each row", ATTACHMENT / 1024);
     let Some(source) = postfix::source() else { return source_missing(&what) };
     let sink = SmtpSink::start(false)?;
-    let messages = bench.amount(5_000);
+    let messages = bench.amount(2_000);
     let list = bench.list(messages)?;
+    message::write_attachments(&bench.dir, messages, ATTACHMENT)?;
     let row = Row {
         group: "attachment",
         what,
@@ -149,8 +150,7 @@ pub(super) fn attachment(bench: &Bench) -> Result<Vec<Finding>> {
         bound: Bound::None,
     };
     let provider = relay(sink.address(), CONNECTIONS);
-    let form = Form::Attached(ATTACHMENT);
-    let ours = || counted(&sink, messages, || bench.send_as(form, &provider, &list, &[]));
+    let ours = || counted(&sink, messages, || bench.send_as(Form::Attached, &provider, &list, &[]));
     let yardstick = || {
         let command = postfix::send_long(&source, sink.address(), CONNECTIONS, messages, ATTACHED);
         counted(&sink, messages, || measure::run(&command))

@@ -63,7 +63,7 @@ pub(crate) const GROUPS: &[Group] = &[
     },
     Group {
         name: "attachment",
-        about: "an attachment of 200 KiB, over smtp-source with as many bytes",
+        about: "an attachment of 200 KiB for each row, over smtp-source with as many bytes",
         run: costly::attachment,
     },
     Group {
