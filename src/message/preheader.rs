@@ -12,8 +12,9 @@ use super::piece::{As, Piece};
 const SHOWN: usize = 150;
 /// A blank that neither breaks nor joins, and no visible character.
 const FILLER: &str = "&#847;&zwnj;&nbsp;";
-/// Hidden from readers and from screen readers, in whatever way a mail program knows.
-const OPEN: &str = "<div style=\"display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all\">";
+/// Hidden from readers and from screen readers, in several ways because mail programs support
+/// different ones. A `font-size` of 1px is left out: it matches SpamAssassin's FONT_INVIS rules.
+const OPEN: &str = "<div style=\"display:none;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all\">";
 const CLOSE: &str = "</div>";
 /// Stands for a value where it is looked for a tag: a letter, which ends none.
 const VALUE: char = 'v';
