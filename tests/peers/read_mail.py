@@ -50,6 +50,12 @@ def attached(part):
     }
 
 
+def image(part):
+    if part.is_attachment():
+        raise ValueError("an image of the HTML is an attachment")
+    return [str(part["content-id"]), part.get_content_type(), base64.b64encode(part.get_payload(decode=True)).decode()]
+
+
 def read(message):
     for part in message.walk():
         if part.defects:
@@ -69,7 +75,8 @@ def read(message):
         "headers": {name.lower(): header(value) for name, value in message.items()},
         "text": body(message, "plain"),
         "html": body(message, "html"),
-        "attachments": [attached(part) for part in message.iter_attachments()],
+        "attachments": [attached(part) for part in message.walk() if part.is_attachment()],
+        "images": [image(part) for part in message.walk() if part["content-id"]],
     }
 
 

@@ -18,12 +18,14 @@ pub(super) struct Shape {
     pub(super) relay: String,
     pub(super) subject: String,
     pub(super) to_name: &'static str,
-    pub(super) reply_to: Option<(&'static str, &'static str)>,
+    pub(super) reply_to: Vec<(&'static str, &'static str)>,
     pub(super) text: String,
     pub(super) html: Option<String>,
     pub(super) headers: Vec<(&'static str, String)>,
     /// Name, type, charset and content.
     pub(super) attachments: Vec<(&'static str, &'static str, Option<&'static str>, Vec<u8>)>,
+    /// Content-ID, type and content of each image in the HTML.
+    pub(super) images: Vec<(&'static str, &'static str, Vec<u8>)>,
 }
 
 impl Shape {
@@ -283,9 +285,11 @@ fn heads() -> Vec<Shape> {
     let words = "lorem ipsum dolor sit amet ".repeat(20);
     let long = words.trim_end();
     let mut shapes = vec![
-        Shape::new("headers", "m.txt", "Hello.\n", json!({ "id": 7 }))
-            .keys("reply_to = \"\\\"Help, Inc.\\\" <help@acme.example>\"")
-            .keys("headers = { Feedback-ID = \"spring:acme:{{ id }}\", X-Ümlaut-Free = \"x\", X-Value = \"Grüße {{ id }}\" }".replace("Ümlaut", "Umlaut").as_str())
+        Shape::new("headers", "m.txt", "Hello.\n", json!({ "id": 7, "rep": "Zoë, Sales" }))
+            .keys("reply_to = '\"Help, Inc.\" <help@acme.example>, {{ rep }} <zoe@acme.example>'")
+            .keys("list_id = \"Spring news <news.acme.example>\"")
+            .keys("feedback_id = \"{{ id }}:spring:news:acmemail\"")
+            .keys("headers = { X-Plain = \"x\", X-Value = \"Grüße {{ id }}\" }")
             .text("Hello.\n"),
         Shape::new("folded", "m.txt", "Hello.\n", json!({ "name": "x".repeat(500) }))
             .subject(&format!("{long} {{{{ name }}}}"), &format!("{long} {}", "x".repeat(500)))
@@ -307,10 +311,12 @@ fn heads() -> Vec<Shape> {
             .text(".Dear Zoë .")
             .html("<p>.Dear  Zoë \n.</p>\n"),
     ];
-    shapes[0].reply_to = Some(("Help, Inc.", "help@acme.example"));
+    shapes[0].reply_to =
+        vec![("Help, Inc.", "help@acme.example"), ("Zoë, Sales", "zoe@acme.example")];
     shapes[0].headers = vec![
-        ("feedback-id", "spring:acme:7".to_owned()),
-        ("x-umlaut-free", "x".to_owned()),
+        ("list-id", "Spring news <news.acme.example>".to_owned()),
+        ("feedback-id", "7:spring:news:acmemail".to_owned()),
+        ("x-plain", "x".to_owned()),
         ("x-value", "Grüße 7".to_owned()),
     ];
     shapes[1].headers = vec![
@@ -344,11 +350,49 @@ fn attachments() -> Vec<Shape> {
     let bytes: Vec<u8> = (0..=255_u8).cycle().take(20_000).collect();
     let letter = "From: a@example.com\nTo: b@example.com\nSubject: Old\nDate: Mon, 30 Nov 2026 10:00:00 +0000\n\nFrom here\n.dot\n";
     let table = "name;price\nKäse;3\n.end\n";
-    [
+    let mut shapes: Vec<Shape> = [
         hello("binary").attached("Preisliste Zoë.pdf", "application/pdf", None, &bytes),
         hello("attached-text").attached("prices.csv", "text/csv", Some("utf-8"), table.as_bytes()),
         hello("attached-letter").attached("old.eml", "message/rfc822", None, letter.as_bytes()),
     ]
     .map(|shape| shape.text("See the file.\n").html(&page("<p>See the file.</p>\n")))
-    .into()
+    .into();
+    shapes.extend([of_row(&bytes), with_image(&bytes[..5_000]), with_preheader()]);
+    shapes
+}
+
+/// An attachment chosen by a column, next to one for every row.
+fn of_row(bytes: &[u8]) -> Shape {
+    let mut shape = Shape::new("of-row", "m.txt", "Hello.\n", json!({ "id": 7, "name": "Zoë" }))
+        .keys("attach_dir = \"invoices\"")
+        .keys("attachments = [\"terms.txt\", { path = \"{{ id }}.pdf\", name = \"Invoice {{ name }}.pdf\" }]")
+        .text("Hello.\n");
+    shape.files.push(("terms.txt", b"Terms.\r\n".to_vec()));
+    shape.files.push(("invoices/7.pdf", bytes.to_vec()));
+    shape.attachments = vec![
+        ("terms.txt", "text/plain", Some("utf-8"), b"Terms.\r\n".to_vec()),
+        ("Invoice Zoë.pdf", "application/pdf", None, bytes.to_vec()),
+    ];
+    shape
+}
+
+fn with_image(bytes: &[u8]) -> Shape {
+    let html = "<p><img src=\"cid:logo.png\" alt=\"Acme Ltd\"> news</p>\n";
+    let mut shape = Shape::new("image", "m.html", html, json!({}))
+        .text("[Acme Ltd] news")
+        .html(html)
+        .attached("terms.pdf", "application/pdf", None, bytes);
+    shape.files.push(("logo.png", bytes.to_vec()));
+    shape.images = vec![("<logo.png>", "image/png", bytes.to_vec())];
+    shape
+}
+
+fn with_preheader() -> Shape {
+    let words = "Three days are left to order at the old price, and two of them are a weekend.";
+    let (head, body) =
+        ("<!doctype html>\n<html><body>", format!("\n<p>{words}</p>\n</body></html>\n"));
+    Shape::new("preheader", "m.html", &format!("{head}{body}"), json!({ "name": "Ann" }))
+        .keys("preheader = \"{{ name }}, three days only\"")
+        .text(words)
+        .html(&format!("{head}PREHEADER{body}"))
 }

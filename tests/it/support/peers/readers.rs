@@ -22,6 +22,7 @@ pub(crate) struct Reading {
     text: Option<String>,
     html: Option<String>,
     pub(crate) attachments: Vec<ReadAttachment>,
+    images: Vec<(String, String, String)>,
 }
 
 /// An attachment that Python finds.
@@ -43,6 +44,11 @@ impl Reading {
     /// The text part, with LF line ends.
     pub(crate) fn text(&self) -> Option<String> {
         self.text.as_deref().map(with_lf)
+    }
+
+    /// Content-ID, type and content of each image in the HTML.
+    pub(crate) fn images(&self) -> Vec<(&str, &str, Vec<u8>)> {
+        self.images.iter().map(|(id, kind, content)| (&**id, &**kind, bytes(content))).collect()
     }
 
     /// The HTML part, with LF line ends.
