@@ -1,10 +1,10 @@
-//! Appends suppressions learned from events to the suppression file, each once, whichever process
-//! learned them and wherever it was killed.
+//! Appends the suppressions learned from events to the suppression file. Each is appended once,
+//! even if several processes append or a process is killed.
 //!
-//! The ledger stores a suppression first, together with its event, and marks it as unfiled. One
-//! process at a time appends: it records the beginning in the ledger, appends to the file, and
-//! records the end. Suppressions that were begun but not ended are searched in the file, and an
-//! incomplete line is completed.
+//! The ledger first stores a suppression together with its event and marks it as unfiled. One
+//! process at a time then marks it as begun, appends it to the file, and marks it as filed. Before
+//! appending a begun suppression again, the process searches the file for it and completes a
+//! truncated line.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,14 +17,14 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 use crate::suppression;
 
-/// How many entries are appended in one write.
+/// The maximum number of entries to append in one write.
 const AT_ONCE: usize = 1_000;
-/// How long to wait for another process that is appending.
+/// The maximum time to wait until another process has finished appending.
 const TURN: Duration = Duration::from_secs(15 * 60);
 
-/// Appends to `file` the suppressions learned from events that it lacks. Returns how many were
-/// appended. Processes take turns with a lock in `state_dir`. After an error the entries stay
-/// unfiled; the ledger still applies them.
+/// Appends to `file` the suppressions learned from events that it lacks, and returns how many were
+/// appended. A lock in `state_dir` lets one process append at a time. After an error the entries
+/// stay unfiled, but the ledger still applies them.
 pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) -> Result<u64> {
     if ledger.unfiled(1).await?.is_empty() {
         return Ok(0);
@@ -50,8 +50,7 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
             return Ok(written);
         }
         let numbers: Vec<i64> = waiting.iter().map(|unfiled| unfiled.number).collect();
-        // An interrupted writer may have written the entries that it had begun, the last one
-        // incompletely.
+        // A process that was killed may have written the begun entries, the last one incompletely.
         let (begun, fresh): (Vec<Unfiled>, Vec<Unfiled>) =
             waiting.into_iter().partition(|unfiled| unfiled.begun);
         ledger.filed(numbers.clone(), false).await?;

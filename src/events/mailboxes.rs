@@ -1,6 +1,6 @@
 //! Reads messages from files, directories, Maildirs, mboxes and standard input, one at a time.
 //!
-//! An unreadable file is reported, and reading continues. Of each message only the part that is
+//! An unreadable file is reported, and reading continues. Only the part of a message that is
 //! examined is kept in memory.
 
 use std::cell::Cell;
@@ -15,26 +15,26 @@ use super::mail::{BYTE_ORDER_MARK, LOOKED_AT};
 use crate::files;
 
 /// The maximum size, in bytes, of a message, a JSON value, or the text before the first message. It
-/// is far above the limits of mail systems, and stops reading a stream without an end.
+/// is far above the limits of mail systems and stops reading an endless stream.
 const MOST: u64 = 1 << 28;
 
 /// The maximum depth of nested directories. Links to directories are not followed.
 const DEEPEST: usize = 16;
 
-/// A message, or the error that prevented reading it.
+/// A message that was read, or the error that prevented reading it.
 #[derive(Debug)]
 pub struct Letter {
-    /// The path of the file, below the directory that was named; `standard input`.
+    /// The path of the file that contains the message, or `standard input`.
     pub file: String,
-    /// The line where it begins, in an mbox.
+    /// The line number where the message begins, if it is in an mbox.
     pub line: Option<u64>,
     pub raw: io::Result<Vec<u8>>,
-    /// The number of recipients in the part of a report that is not read.
+    /// The number of recipients named in the part of the message that was not read.
     pub left_out: u64,
 }
 
-/// Calls `take` for every message in `path`, ordered by name, until `take` returns false. `-` is
-/// standard input; `shown` is the path in messages.
+/// Calls `take` for every message in `path`, ordered by file name, until `take` returns false. The
+/// path `-` means standard input. `shown` is the path that errors show.
 pub fn each_letter(path: &Path, shown: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
     if shown == "-" {
         return each_in(io::stdin().lock(), "standard input", MOST, take);
@@ -60,8 +60,8 @@ fn each_below(
         }
         return each_in_directory(path, shown, depth, take);
     }
-    // Opening a pipe blocks until a process writes to it. A pipe that the operator named is read, a
-    // pipe found in a directory is not.
+    // Opening a pipe blocks until a process writes to it. A pipe is therefore read only if the
+    // operator named it, and not if it is found in a directory.
     if !metadata.is_file() && depth > 0 {
         return take(failed(io::Error::other("is not a regular file")));
     }
@@ -77,8 +77,7 @@ fn each_in_directory(
     depth: usize,
     take: &mut dyn FnMut(Letter) -> bool,
 ) -> bool {
-    // A Maildir stores its mail in these two directories. Its other files belong to the mail
-    // reader.
+    // A Maildir stores its mail in `cur` and `new`. Its other files belong to the mail reader.
     let parts = ["cur", "new"]
         .map(|name| (path.join(name), format!("{}/{name}", shown.trim_end_matches('/'))));
     if parts.iter().all(|(part, _)| part.is_dir()) {
@@ -106,8 +105,8 @@ fn each_in_directory(
     })
 }
 
-/// Passes on the objects of a provider's export: consecutive values, one per line, in an array, or
-/// in the `items` or `events` of a page.
+/// Calls `letter` for each object of a provider's export. The objects may be consecutive values,
+/// one per line, in an array, or in the `items` or `events` of a page.
 fn each_object(
     input: impl BufRead,
     most: u64,
@@ -148,7 +147,7 @@ fn each_object(
     true
 }
 
-/// Limits the bytes read. The limit is reset for each value.
+/// Limits how many bytes are read for one value.
 struct Bounded<'l, R> {
     input: R,
     left: &'l Cell<u64>,
@@ -172,7 +171,7 @@ fn too_long(what: &str, most: u64) -> io::Error {
     io::Error::other(format!("{what} is longer than {most} bytes: is it an endless stream?"))
 }
 
-/// A page of an events API.
+/// One page of a provider's events API.
 #[derive(Deserialize)]
 struct Page<'a> {
     #[serde(borrow)]
@@ -181,8 +180,8 @@ struct Page<'a> {
     events: Option<Vec<&'a RawValue>>,
 }
 
-/// Passes on the messages of one stream: of an mbox if it begins like one, whatever its name,
-/// otherwise a single message. A message may have at most `most` bytes.
+/// Reads one stream and passes on its messages. If the stream begins like an mbox, it is read as an
+/// mbox, otherwise as a single message. Each message may have at most `most` bytes.
 fn each_in(
     mut input: impl BufRead,
     file: &str,
@@ -205,7 +204,7 @@ fn each_in(
     }
     let mut raw = before.bytes;
     let read = input.by_ref().take(LOOKED_AT as u64).read_to_end(&mut raw);
-    // Reads to the end, so that a program that pipes a message in does not get a broken pipe.
+    // The rest is read too, so that a program that pipes in a message gets no broken pipe.
     let mut rest = LeftOut::default();
     match read.and_then(|_| io::copy(&mut input.take(most), &mut rest)) {
         Ok(length) if length == most => take(Letter {
@@ -221,10 +220,10 @@ fn each_in(
     }
 }
 
-/// What precedes the first non-empty line.
+/// The text before the first non-empty line.
 struct Before {
     lines: u64,
-    /// Leading white space of that line, which belongs to the message.
+    /// The white space at the beginning of the first non-empty line. It belongs to the message.
     bytes: Vec<u8>,
 }
 
@@ -250,7 +249,7 @@ fn skip_blanks(input: &mut impl BufRead, most: u64) -> io::Result<Before> {
     Err(too_long("the empty text before the first line", most))
 }
 
-/// Counts the recipients that a bounce report names in the part of a mail that is not read.
+/// Counts the recipients that a bounce names in the part of the message that is not read.
 #[derive(Default)]
 struct LeftOut {
     count: u64,
@@ -286,19 +285,19 @@ impl io::Write for LeftOut {
     }
 }
 
-/// A file of messages, each after a line that begins with From (RFC 4155).
+/// Reads an mbox: a file in which each message follows a line that begins with `From ` (RFC 4155).
 struct Mbox<R> {
     input: R,
-    /// The number of the line that was read last.
+    /// The number of the last line that was read.
     number: u64,
-    /// A line that was read ahead to check what follows.
+    /// A line that was read ahead to check whether a header follows.
     ahead: Vec<u8>,
     /// The maximum size of a message, in bytes.
     most: u64,
 }
 
 impl<R: BufRead> Mbox<R> {
-    /// Passes on its messages.
+    /// Calls `take` for each message until it returns false.
     fn each(mut self, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
         let mut letter = |line: u64, raw: io::Result<Vec<u8>>, left_out: u64| {
             take(Letter { file: file.to_owned(), line: Some(line), raw, left_out })
@@ -332,7 +331,7 @@ impl<R: BufRead> Mbox<R> {
             }
             after_blank = line.iter().all(u8::is_ascii_whitespace);
             if raw.len() < LOOKED_AT {
-                // In an mbox, a line of the message that begins with From is quoted with `>`.
+                // In an mbox, a message's own lines that begin with `From ` are quoted with `>`.
                 let quoted = line.iter().take_while(|b| **b == b'>').count();
                 let unquoted = quoted > 0 && line[quoted..].starts_with(b"From ");
                 raw.extend_from_slice(&line[usize::from(unquoted)..]);
@@ -342,7 +341,7 @@ impl<R: BufRead> Mbox<R> {
         }
     }
 
-    /// The next line. Of a very long line only the part that is examined.
+    /// Reads the next line. Of a very long line only the part that is examined is returned.
     fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         self.number += 1;
         if !self.ahead.is_empty() {
@@ -353,9 +352,10 @@ impl<R: BufRead> Mbox<R> {
         Ok((read > 0).then_some(line))
     }
 
-    /// Whether a header follows. A sentence may begin with From and a date too.
+    /// Whether a header follows a line that looks like a separator. A sentence may begin with
+    /// "From" and contain a date.
     fn is_header_ahead(&mut self) -> bool {
-        // A read error occurs again when the next line is read.
+        // A read error is ignored here, because reading the next line reports it again.
         let read = self.input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut self.ahead);
         let name = self.ahead.split(|byte| *byte == b':').next().unwrap_or_default();
         let is_field = name.len() < self.ahead.len()
@@ -366,7 +366,7 @@ impl<R: BufRead> Mbox<R> {
 }
 
 /// Whether a line looks like `From sender Sat Nov 21 12:00:00 2026`. A sentence that begins with
-/// From rarely contains a time and a year.
+/// "From" rarely contains a time and a year.
 fn is_separator(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
     let is_time = |word: &str| {
@@ -470,7 +470,7 @@ mod tests {
             ("{\"a\":\"", "x"),
             ("{}", " "),
         ] {
-            // The part of a message that is examined comes first.
+            // Reading stops at the size limit with a single error.
             let said = endless(start, part.as_bytes());
             assert!(
                 said.len() == 1 && said[0].contains("is longer than 10000 bytes"),
@@ -488,7 +488,7 @@ mod tests {
         }
     }
 
-    /// An endless repetition of the same bytes.
+    /// A reader that repeats the same bytes endlessly.
     struct Forever(Vec<u8>, usize);
 
     impl Read for Forever {

@@ -1,12 +1,12 @@
-//! Reads events that are received after submission, from any source, into the [`Event`]s of
-//! [`crate::model::event`].
+//! Reads events that arrive after submission, such as bounces and complaints, from mail, webhooks
+//! and provider logs into [`Event`]s of [`crate::model::event`].
 //!
-//! An event is stored once, together with the suppression that follows from it. It never changes an
-//! outcome.
+//! Each event is stored once, together with the suppression that follows from it. An event never
+//! changes the outcome of a row.
 //!
-//! A person who knows the bounce address can forge mail. Events from mail are therefore trusted
-//! only for recipients that the ledger knows, and not at all if only free text names the recipient.
-//! A verified webhook and a provider's event log are trusted for every address.
+//! Anyone who knows the bounce address can forge mail. Events from mail are therefore trusted only
+//! for recipients that the ledger knows, and never if only free text names the recipient. Verified
+//! webhooks and provider logs are trusted for every address.
 
 mod filing;
 pub(crate) mod mail;

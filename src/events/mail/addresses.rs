@@ -1,23 +1,22 @@
 //! Finds addresses as mail programs write them: in report fields, in angle brackets, within
 //! sentences, and in VERP envelope senders.
 //!
-//! An address is read completely or not at all. A letter of another script, a sign before the
-//! address, or an unreadable escape (RFC 6533) must never yield a shorter address, because that may
+//! An address is read completely or not at all. If a foreign letter, a joining sign or an
+//! unreadable escape (RFC 6533) touches it, no part of it is used, because a shorter address may
 //! belong to another person.
 
 use std::collections::HashSet;
 
 use crate::model::address::Address;
 
-/// The maximum length of an address (RFC 5321 section 4.5.3.1.3), plus some room for brackets.
+/// The maximum length of an address (RFC 5321 section 4.5.3.1.3), with room for brackets.
 const LONGEST: usize = 320;
 
-/// The maximum number of addresses to read from one text: more than a report about a hundred
-/// thousand recipients.
+/// The maximum number of addresses to read from one text. A report about 100,000 recipients fits.
 pub(super) const MOST: usize = 200_000;
 
-/// The address in a report's field: `rfc822; ann@example.com`, `<SMTP:ann@example.com>`, `utf-8;
-/// m\x{FC}ller@example.com`.
+/// Extracts the address from a report's field, such as `rfc822; ann@example.com`,
+/// `<SMTP:ann@example.com>` or `utf-8; m\x{FC}ller@example.com`.
 pub(super) fn of_field(value: &str) -> Option<String> {
     let value = unescaped(value_of(value));
     let bare = bare(&value);
@@ -28,15 +27,14 @@ pub(super) fn of_field(value: &str) -> Option<String> {
         .or_else(|| all_in(&value).into_iter().next())
 }
 
-/// The decoded address of a field that was left in the `ORCPT` encoding (RFC 3461 section 4.2:
-/// `+2B` is a plus). `None` if decoding changes nothing.
+/// Decodes the address of a field that was left in the `ORCPT` encoding (RFC 3461 section 4.2:
+/// `+2B` is a plus). Returns `None` if decoding changes nothing.
 pub(super) fn of_xtext(value: &str) -> Option<String> {
     let plain = from_xtext(value_of(value))?;
     of_field(&format!("utf-8;{plain}"))
 }
 
-/// The address of a field if its host has no dot in its name, as in local networks: `rfc822;
-/// ann@intranet`.
+/// Extracts an address whose host name has no dot, as in local networks: `rfc822; ann@intranet`.
 pub(super) fn undotted(value: &str) -> Option<String> {
     let value = unescaped(value_of(value));
     let bare = bare(&value);
@@ -63,14 +61,15 @@ fn value_of(value: &str) -> &str {
     typed(value).map_or(value, |(_, rest)| rest).trim()
 }
 
-/// A field's type and its value. A type is an atom, which excludes `m&uuml;ller@example.com`.
+/// Splits a field into type and value. A type contains only letters, digits, hyphens and dots, so
+/// `m&uuml;ller@example.com` is not split at its semicolon.
 fn typed(value: &str) -> Option<(&str, &str)> {
     value.split_once(';').filter(|(kind, _)| {
         kind.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
     })
 }
 
-/// A field's address without brackets, protocol name and trailing comment.
+/// Removes brackets, the protocol name and a trailing comment from a field's address.
 fn bare(value: &str) -> &str {
     let value = value
         .strip_prefix('<')
@@ -92,8 +91,7 @@ fn bare(value: &str) -> &str {
     value.split([' ', '\t', '(']).next().unwrap_or_default()
 }
 
-/// Whether an address has a domain that mail can be sent to: one with a dot that is not an IP
-/// address.
+/// Whether mail can be sent to an address: its domain contains a dot and is not an IP address.
 fn is_mailable(address: &str) -> bool {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
     let top = domain.rsplit('.').next().unwrap_or_default();
@@ -132,7 +130,7 @@ pub(super) fn unescaped(text: &str) -> String {
     out
 }
 
-/// Decodes `+HH` sequences. `None` if there are none, or if the result is not valid text.
+/// Decodes `+HH` sequences. Returns `None` if there are none, or if the result is not valid text.
 fn from_xtext(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -149,7 +147,7 @@ fn from_xtext(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|plain| plain != text)
 }
 
-/// Every address in a text, in order, each once, in its original spelling.
+/// Returns every address in a text once, in order, in its original spelling.
 pub(super) fn all_in(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -166,7 +164,7 @@ pub(super) fn all_in(text: &str) -> Vec<String> {
     found
 }
 
-/// Every address in a text, in lowercase, with its first position.
+/// Maps every address in a text, in lowercase, to its first position.
 pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
     let mut found = std::collections::HashMap::new();
     for (at, _) in text.match_indices('@') {
@@ -177,7 +175,7 @@ pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
     found
 }
 
-/// The address around an `@`, and its start position.
+/// Returns the address around the `@` at position `at`, and the position where it starts.
 fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let before = &text[..at];
     let start = if let Some(inner) = before.strip_suffix('"') {
@@ -195,14 +193,14 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let end = end_of_domain(after);
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
     let behind = text[at + 1 + domain.len()..].trim_start_matches(['.', '-', '_']).chars().next();
-    // `"ann@example.com"@example.net`: the quoted text is part of a local part.
+    // In `"ann@example.com"@example.net` the quoted text is only the local part.
     if text[at + 1 + domain.len()..]
         .strip_prefix("\"@")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric()))
     {
         return None;
     }
-    // Escaped or adjacent characters show that the address is not complete.
+    // An escape or a joining sign directly next to the address means that it is incomplete.
     if goes_on_before(&before[..start])
         || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~'))
         || goes_on_behind(&text[end + at + 1..])
@@ -213,8 +211,7 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     if runs_into_sentence(local, behind) || runs_into_word(domain) {
         return None;
     }
-    // An X.400 address contains the mail address it was derived from:
-    // `c=US;p=IKON;dda:SMTP=ann@example.com`.
+    // An X.400 address may contain an Internet address: `c=US;p=IKON;dda:SMTP=ann@example.com`.
     let local = local
         .get(..5)
         .filter(|start| start.eq_ignore_ascii_case("smtp="))
@@ -227,8 +224,8 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     Address::parse(&address).ok().map(|address| (at - local.len(), address.into_string()))
 }
 
-/// A local part without its opening quotation sign, if the closing one follows the address:
-/// `'ann@example.com'`.
+/// Removes the quotation mark that opens `'ann@example.com'` from the local part. `behind` is the
+/// character after the address; it must be the matching closing mark.
 fn within_signs(local: &str, behind: Option<char>) -> &str {
     const PAIRS: [(char, &[char]); 7] = [
         ('\'', &['\'']),
@@ -247,8 +244,8 @@ fn within_signs(local: &str, behind: Option<char>) -> &str {
         .map_or(local, |(open, _)| local.trim_start_matches(*open))
 }
 
-/// Whether the local part may continue to the left: the text before it ends with an escape or a
-/// joining sign (`m&uuml;ller@`, `o’brien@`), not with an opening quotation mark.
+/// Whether the local part may begin further left than `before` ends: `before` ends with an escape
+/// or a joining sign, as in `m&uuml;ller@` and `o’brien@`.
 fn goes_on_before(before: &str) -> bool {
     let mut chars = before.chars().rev();
     let Some(last) = chars.next() else { return false };
@@ -257,7 +254,7 @@ fn goes_on_before(before: &str) -> bool {
         '@' | '\\' => true,
         ';' => near(before).rsplit_once('&').is_some_and(|(_, name)| is_letter(name)),
         '\u{2019}' | '\u{b7}' | '\u{2010}'..='\u{2015}' | '\u{2024}'..='\u{2027}' => is_word,
-        // Bytes written in hexadecimal: `m<C3><BC>ller@`.
+        // An escape of bytes in hexadecimal: `m<C3><BC>ller@`.
         '>' => {
             let hex = near(before).rsplit('<').next().unwrap_or_default();
             matches!(hex.len(), 2 | 4 | 6)
@@ -267,7 +264,7 @@ fn goes_on_before(before: &str) -> bool {
     }
 }
 
-/// The end of a text without its last sign, limited to the maximum length of an escape.
+/// Returns the last 16 bytes of a text, without closing `;` and `>`. An escape is shorter.
 fn near(before: &str) -> &str {
     let mut start = before.len().saturating_sub(16);
     while !before.is_char_boundary(start) {
@@ -276,7 +273,7 @@ fn near(before: &str) -> &str {
     before[start..].trim_end_matches([';', '>'])
 }
 
-/// Whether an escaped letter follows a domain.
+/// Whether the text after a domain begins with an escaped letter.
 fn goes_on_behind(behind: &str) -> bool {
     let is_entity = |rest: &str| {
         rest.bytes()
@@ -287,7 +284,7 @@ fn goes_on_behind(behind: &str) -> bool {
     behind.starts_with("\\x") || behind.strip_prefix('&').is_some_and(is_entity)
 }
 
-/// Whether an HTML entity represents a letter. Most do.
+/// Whether an HTML entity represents a letter. Entities that are not listed here count as letters.
 fn is_letter(entity: &str) -> bool {
     const SIGNS: [&str; 13] = [
         "lt", "gt", "quot", "amp", "apos", "nbsp", "laquo", "raquo", "ldquo", "rdquo", "#34",
@@ -298,24 +295,23 @@ fn is_letter(entity: &str) -> bool {
         && !SIGNS.contains(&entity)
 }
 
-/// Whether a quotation mark is inside angle brackets that began earlier: `<bin/vacation "Vacation
-/// Mail"@host>` is a program and its argument.
+/// Whether the text ends within angle brackets, as in `<bin/vacation "Vacation Mail"@host>`. That
+/// is a program with its argument, not an address.
 fn is_behind_program(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default();
     line.rsplit_once('<').is_some_and(|(_, inner)| !inner.contains('>') && !inner.trim().is_empty())
 }
 
-/// The position of the quotation mark that opens the quoted local part ending at `inner`'s end.
-/// Escaped quotation marks are part of it.
+/// Finds the quotation mark that opens the quoted local part at the end of `inner`. Escaped
+/// quotation marks belong to the local part.
 fn open_quote(inner: &str) -> Option<usize> {
     let is_escaped =
         |at: usize| inner[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
     inner.rmatch_indices('"').map(|(at, _)| at).find(|at| !is_escaped(*at))
 }
 
-/// Whether the boundary between a sentence and the address is unclear, because the script has no
-/// spaces between words and the text continues after the address. A wrong boundary may yield
-/// another person's address.
+/// Whether it is unclear where the address ends and the sentence continues, because the script has
+/// no spaces between words. A wrong end may yield another person's address.
 fn runs_into_sentence(local: &str, behind: Option<char>) -> bool {
     behind.is_some_and(is_unspaced) && local.chars().any(is_unspaced)
 }
@@ -330,12 +326,12 @@ fn runs_into_word(domain: &str) -> bool {
         && rest.get(1).is_some_and(u8::is_ascii_lowercase)
 }
 
-/// Letters of scripts without spaces between words.
+/// Whether a character belongs to a script without spaces between words.
 fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{ff66}'..='\u{ff9f}' | '\u{e00}'..='\u{e7f}')
 }
 
-/// Characters that end a word in any script: white space, quotation marks, dashes, Chinese and
+/// Whether a character ends a word in any script: white space, quotation marks, dashes, Chinese and
 /// Japanese punctuation.
 fn is_mark(c: char) -> bool {
     c.is_whitespace()
@@ -350,9 +346,8 @@ fn is_local(c: char) -> bool {
         || (!c.is_ascii() && !is_mark(c))
 }
 
-/// The end of the domain at the beginning of a text. A letter of a script without spaces belongs to
-/// the domain at the beginning of a label. After other letters it ends the domain: `例え.jp`,
-/// `example.jpは`.
+/// Finds the end of the domain at the beginning of a text. In `例え.jp` the Japanese letters belong
+/// to the domain, because they begin a label. In `example.jpは` the Japanese letter ends the domain.
 fn end_of_domain(text: &str) -> usize {
     let mut is_foreign = true;
     for (at, c) in text.char_indices() {
@@ -373,7 +368,7 @@ fn end_of_domain(text: &str) -> usize {
     text.len()
 }
 
-/// Whether an address belongs to a mail system, not to a person.
+/// Whether an address belongs to a mail system, such as `mailer-daemon@`, and not to a person.
 pub(super) fn is_daemon(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     const DAEMONS: &[&str] = &[
@@ -398,15 +393,15 @@ pub(super) fn is_daemon(address: &str) -> bool {
         || matches!(local.as_str(), "maild" | "mdaemon" | "uucp" | "mmdf" | "root" | "daemon")
 }
 
-/// The recipient encoded in a VERP envelope sender: `bounces+ann=example.com@acme.example`,
-/// `news-return-12-ann=example.com@…`.
+/// Decodes the recipient from a VERP envelope sender, such as
+/// `bounces+ann=example.com@acme.example` or `news-return-12-ann=example.com@…`.
 pub(super) fn of_verp(envelope_sender: &str) -> Option<String> {
     let local = envelope_sender.rsplit_once('@')?.0;
     let (left, domain) = local.rsplit_once('=')?;
     if !domain.contains('.') || left.contains('=') {
         return None;
     }
-    // A separator precedes the encoded address. A plus is tried before a hyphen, because a local
+    // The encoded address follows a plus or a hyphen. The plus is tried first, because the local
     // part may contain a hyphen.
     let local = match left.rsplit_once('+') {
         Some((_, local)) => local,
@@ -506,7 +501,7 @@ mod tests {
             );
             assert!(is_unreadable(&format!("rfc822;{text}")), "{text}");
         }
-        // The value of a field is an address, not a sentence.
+        // In a sentence none of these addresses has a clear beginning and end, so none is found.
         for text in [
             "o\u{2019}brien@example.com",
             "ann\u{2013}bea@example.com",

@@ -1,12 +1,13 @@
 //! Tests with automatic replies in many languages, none of which is a bounce: absences, people who
 //! have left, tickets, challenges, receipts.
 //!
-//! An automatic reply never suppresses an address, whatever it says, names or quotes.
+//! An automatic reply must never suppress an address, even if it names the address or quotes a
+//! bounce.
 
 use super::*;
 
-/// Language, subject, body. The bodies contain phrases that bounces contain too: a person is no
-/// longer there, something was not possible.
+/// Language, subject and body of automatic replies. The bodies use phrases of bounces, such as
+/// "does not exist".
 const ANSWERS: &[(&str, &str, &str)] = &[
     (
         "English, away",
@@ -248,7 +249,7 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The header of an automatic reply, as different programs write it.
+/// The headers of automatic replies of different programs, each with the program's name.
 const HEADERS: [(&str, &str); 7] = [
     ("RFC 3834", "Return-Path: <>\nAuto-Submitted: auto-replied\n"),
     ("null path alone", "Return-Path: <>\n"),
@@ -265,7 +266,7 @@ const HEADERS: [(&str, &str); 7] = [
     ),
 ];
 
-/// The quoted text below the automatic reply.
+/// Texts that programs quote below their automatic reply.
 const QUOTED: [&str; 5] = [
     "",
     "\n> From: News <news@acme.example>\n> To: ann@example.com\n> Subject: November news\n>\n> Hello Ann\n",
@@ -285,10 +286,10 @@ fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever
         for (program, header) in HEADERS {
             for (number, quoted) in QUOTED.iter().enumerate() {
                 if subject.starts_with("Fwd:") && quoted.contains("MAILER-DAEMON") {
-                    // This is a bounce that a person forwards.
+                    // A forwarded bounce reports a failure, so this pair is not tested.
                     continue;
                 }
-                // An automatic reply of a help desk never reports a recipient either.
+                // Even the automatic reply of a help desk must not be read as a bounce.
                 let from = ["Ann <ann@example.com>", "Desk <desk@example.com>"][number % 2];
                 let raw = format!(
                     "{header}From: {from}\nTo: bounce+89abcdef0123456789abcdef@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
@@ -391,7 +392,7 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
     }
 }
 
-/// The recipients that a message would suppress, on its own or if the ledger knows them.
+/// Returns the recipients that a message would suppress. Hearsay suppresses none.
 fn suppressed(raw: &str) -> Vec<String> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let believed =
@@ -399,7 +400,7 @@ fn suppressed(raw: &str) -> Vec<String> {
     believed.filter_map(|event| event.recipient).collect()
 }
 
-/// Return-Path, From, more header fields, subject and body of mail that people wrote about bounces.
+/// Mail that people wrote about bounces: Return-Path, From, other header fields, subject and body.
 const PEOPLE: &[(&str, &str, &str, &str, &str)] = &[
     (
         "joe@example.com",

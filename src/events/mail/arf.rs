@@ -1,5 +1,5 @@
-//! Reads complaints from feedback loops (RFC 5965), and from Microsoft and others that use their
-//! own formats.
+//! Reads complaints from feedback loops in the standard format (RFC 5965) and in the formats of
+//! Hotmail and SpamCop.
 
 use super::addresses;
 use super::correlation::bare_id;
@@ -8,18 +8,18 @@ use super::parts::Parts;
 use super::returned::split_original;
 use crate::model::event::Class;
 
-/// A report of a feedback loop.
+/// A complaint that a feedback loop reports.
 #[derive(Clone, Debug)]
 pub(super) struct Complaint {
     pub(super) class: Class,
-    /// The recipient asks to be removed from the list. RFC 5965 does not define such a type, but
-    /// some feedback loops send it.
+    /// The recipient asks to be removed from the list. Some feedback loops report this, although
+    /// RFC 5965 does not define it.
     pub(super) is_opt_out: bool,
-    /// Another kind of report without a complaint, such as one about authentication (RFC 6591).
+    /// The report is not a complaint. It is, for example, about authentication (RFC 6591).
     pub(super) is_no_complaint: bool,
     pub(super) recipients: Vec<String>,
     pub(super) said: String,
-    /// The Message-ID of a message quoted in the text; empty if the message was attached.
+    /// The Message-ID of the reported message if it is quoted in the text, otherwise empty.
     pub(super) message_id: String,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn read(parts: &Parts) -> Option<Complaint> {
         Some(report) => Some(of_report(parts, report)),
         None => {
             if parts.report_type == "feedback-report" {
-                // The machine-readable part is damaged, or was moved into the text.
+                // A damaged report may have its fields in the text.
                 let text = parts
                     .texts
                     .iter()
@@ -70,8 +70,8 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
         "other" => Class::Other,
         _ => Class::Abuse,
     };
-    // RFC 5965 section 3.2: Original-Rcpt-To may occur several times and may be redacted.
-    // Removal-Recipient means the same recipient.
+    // RFC 5965 section 3.2: Original-Rcpt-To may occur several times and may be redacted. Some
+    // reports name the recipient in Removal-Recipient instead.
     let named = |name: &str| -> Vec<String> {
         fields
             .iter()
@@ -86,8 +86,8 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
             recipients = named(name);
         }
     }
-    // A field that cannot be parsed means an unknown recipient. The recipients named in the
-    // returned message are not used then.
+    // If a field cannot be parsed, the recipient is unknown. The returned message may name other
+    // recipients, so they are not used.
     let is_unreadable = fields
         .iter()
         .any(|(name, value)| name == "original-rcpt-to" && addresses::is_unreadable(value));
@@ -104,10 +104,10 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
     }
 }
 
-/// Hotmail's junk mail reports. A mail from Hotmail staff contains the reported message, with its
-/// recipient in a separate field.
+/// Reads Hotmail's junk mail reports, which contain the reported message. A separate header field
+/// names its recipient.
 fn of_hotmail(parts: &Parts) -> Option<Complaint> {
-    // The reported message is attached, or this field was added to the message itself.
+    // The field is in the header of the attached message, or else in the header of the mail itself.
     let marked = get(&parts.original, "x-hmxmroriginalrecipient")
         .or_else(|| parts.get("x-hmxmroriginalrecipient"));
     let subject = parts.subject.to_ascii_lowercase();
@@ -128,8 +128,8 @@ fn of_hotmail(parts: &Parts) -> Option<Complaint> {
     Some(Complaint::of_abuse(recipients, "feedback loop: junk mail report"))
 }
 
-/// SpamCop sends a text with the reported message below. It removes the recipient but keeps the
-/// Message-ID.
+/// Reads a SpamCop report: a text with the reported message below. SpamCop removes the recipient's
+/// address but keeps the Message-ID.
 fn of_spamcop(parts: &Parts) -> Option<Complaint> {
     let from = addresses::all_in(parts.get("from")?);
     let is_theirs =
@@ -147,7 +147,7 @@ fn of_spamcop(parts: &Parts) -> Option<Complaint> {
     Some(Complaint { message_id, ..Complaint::of_abuse(Vec::new(), "SpamCop report") })
 }
 
-/// The only recipient in the header of the reported message.
+/// Returns the recipient in the header of the reported message, if there is exactly one.
 fn of_original(parts: &Parts) -> Vec<String> {
     for name in ["x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"] {
         let all: Vec<String> = get(&parts.original, name)

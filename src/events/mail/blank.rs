@@ -1,4 +1,4 @@
-//! The fields that all events of one message share.
+//! Builds an event with the fields that all events of one message share.
 
 use jiff::Timestamp;
 
@@ -8,14 +8,14 @@ use super::parts::Parts;
 use crate::message::token_of;
 use crate::model::event::{Event, EventKind, Source};
 
-/// The template for all events of a message.
+/// Creates an event with the fields that all events of the message share.
 pub(super) fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timestamp) -> Event {
     let date = parts
         .get("date")
         .and_then(mail_parser::DateTime::parse_rfc822)
         .and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
-    // A date that is far off, from a wrong clock, is ignored. Otherwise pause rules and reports
-    // would miss the event.
+    // A date in the future, or before 1970, comes from a wrong clock. It is ignored, because pause
+    // rules and reports would miss the event.
     let at = date
         .filter(|at| *at <= now + jiff::SignedDuration::from_hours(24))
         .filter(|at| at.as_second() > 0);
@@ -25,8 +25,8 @@ pub(super) fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timesta
     }
     event.message_id = headers::get(&parts.original, "message-id").map(bare_id).unwrap_or_default();
     if token_of(&event.message_id).is_none() {
-        // Some servers return only text. Others give the message a new id and mention our id as a
-        // reference.
+        // If the returned message has no token of ours, our Message-ID may be in one of these
+        // fields.
         let names = ["references", "in-reply-to", "x-original-message-id"];
         if let Some(ours) = names
             .iter()
@@ -41,7 +41,7 @@ pub(super) fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timesta
     event
 }
 
-/// Shortens to one line of at most 300 characters.
+/// Shortens a text to one line of at most 300 characters.
 pub(super) fn shortened(text: &str) -> String {
     let mut out = String::new();
     for word in text.split_whitespace() {

@@ -1,4 +1,4 @@
-//! Reads the events of a bounce in free text.
+//! Reads events from bounces in free text, which have no machine-readable report.
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ use super::{replies, text};
 use crate::model::event::{Bounce, EventKind, Source};
 use crate::replies::bounce::{Judge, codes_in};
 
-/// Reads a bounce in free text.
+/// Reads the events of a bounce in free text.
 pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
     let from_system = is_from_mail_system(parts);
     let has_failed = parts.get("x-failed-recipients").is_some();
@@ -28,7 +28,7 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
         return Parsed::Nothing(why);
     }
     let bounce = text::read(parts, &own_addresses(parts));
-    // A one-line refusal is not an automatic reply, whatever its header says.
+    // A short refusal of an address is a bounce, even if its header marks it as an automatic reply.
     if let Some(why) = why.filter(|_| !evidence::is_refusal(&bounce, &bounce.said)) {
         return Parsed::Nothing(why);
     }
@@ -42,7 +42,7 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
     if evidence == Evidence::None {
         return Parsed::Nothing("no report about a delivery");
     }
-    // Neither token, returned message nor Message-ID identifies the recipient.
+    // No token, returned message or Message-ID identifies the recipient.
     let is_lost =
         token(parts).is_none() && parts.original.is_empty() && bounce.message_id.is_empty();
     let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
@@ -62,8 +62,8 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
     let mut judge = Judge::default();
     let events = recipients.into_iter().map(|(address, about)| {
         let said = reason_of(&about);
-        // If the text about the recipient quotes the refusal, the rest of the text is not used: it
-        // is the same in every bounce of that server.
+        // If the text about this recipient quotes the server's refusal, only that text is judged.
+        // The rest of the message is the same in every bounce of that server.
         let is_quoted = !codes_in(said).code.is_empty();
         let around = match () {
             () if is_quoted || !(alone || about.is_empty()) => about.clone(),
@@ -91,7 +91,8 @@ pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Parsed {
     Parsed::Events(events.collect())
 }
 
-/// The remote server's reply. Sendmail encloses it in brackets and adds its own text below.
+/// Extracts the remote server's reply. Sendmail encloses it in brackets and adds its own text
+/// below.
 fn reason_of(about: &str) -> &str {
     let reason = about.split_once("(reason: ").and_then(|(_, rest)| {
         rest.rsplit_once(')').map(|(reason, _)| reason.split(") ").next().unwrap_or(reason))
@@ -99,7 +100,7 @@ fn reason_of(about: &str) -> &str {
     reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(about)
 }
 
-/// The beginning of a text. No reason is longer.
+/// Returns the beginning of a text, where the reason is.
 fn shortest(said: &str) -> &str {
     &said[..said.floor_char_boundary(64 << 10)]
 }

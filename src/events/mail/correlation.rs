@@ -1,5 +1,5 @@
-//! Finds the message that a bounce is about: the addresses that the bounce was sent to, and the
-//! token or recipient encoded in them.
+//! Links a bounce to the message that it is about, by the token or recipient that is encoded in the
+//! address that the bounce was sent to.
 
 use super::addresses;
 use super::parts::Parts;
@@ -19,7 +19,7 @@ pub(super) fn bare_id(text: &str) -> String {
         .collect()
 }
 
-/// The addresses that the bounce itself was sent to.
+/// The addresses that the bounce was sent to.
 pub(super) fn own_addresses(parts: &Parts) -> Vec<String> {
     ["delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to"]
         .iter()
@@ -28,7 +28,7 @@ pub(super) fn own_addresses(parts: &Parts) -> Vec<String> {
         .collect()
 }
 
-/// The token in the local part of a bounce address.
+/// Extracts the token from the bounce address.
 pub(super) fn token(parts: &Parts) -> Option<String> {
     own_addresses(parts).iter().find_map(|address| {
         let local = address.rsplit_once('@')?.0;

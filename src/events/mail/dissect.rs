@@ -1,9 +1,9 @@
 //! Splits a message into its header, its texts, its machine-readable reports and the returned
 //! message.
 //!
-//! Does not rely on the Content-Type alone, because gateways rename parts, truncate messages and
-//! nest reports in forwards. Depth and size are limited, so a message built to be expensive is read
-//! only in part.
+//! The declared Content-Type alone is not trusted, because gateways rename parts, truncate messages
+//! and nest reports in forwards. Depth and size are limited: of a message that exceeds the limits,
+//! only a part is read.
 
 use bytes::Bytes;
 
@@ -16,14 +16,14 @@ use super::parts::Parts;
 /// The maximum number of nested messages to read.
 const MOST_NESTED: usize = 6;
 
-/// The maximum length of text to read from one message: enough for a hundred thousand recipients.
+/// The maximum length of text to read from one message. A report about 100,000 recipients fits.
 const MOST_TEXT: usize = 32 << 20;
 
 /// The maximum length of an HTML part to read, because converting HTML to text is slow.
 const MOST_HTML: usize = 256 << 10;
 
 impl Parts {
-    /// Splits a message; `None` if it does not begin with a header.
+    /// Splits a message. Returns `None` if it does not begin with a header.
     pub(super) fn of(raw: &Bytes) -> Option<Self> {
         let mut parts = Self { header: fields(&decoded(header_of(raw))), ..Self::default() };
         if parts.header.is_empty() {
@@ -34,8 +34,8 @@ impl Parts {
             .subject
             .take()
             .unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
-        // Done only for mail from a mail system. If a person quotes a report, it stays part of the
-        // text.
+        // Only a mail system's message is split at a boundary that its header does not declare. If
+        // a person quotes a report, it stays part of the text.
         if matches!(cut.parts.as_slice(), [part] if part.kind == "text")
             && origin::is_from_mail_system(&parts)
             && let Some(whole) = mime::with_lost_boundary(&cut.parts[0].body)
@@ -53,7 +53,7 @@ impl Parts {
             && parts.complaints.is_empty()
             && parts.nested.is_empty()
         {
-            // The body does not match its declared type, so it is read as text.
+            // No part could be read as its declared type, so the whole body is read as text.
             parts.texts.push(cut_to(decoded(&raw[header_of(raw).len()..]), &mut left));
         }
         Some(parts)
@@ -66,7 +66,7 @@ impl Parts {
         }
     }
 
-    /// Sorts a part by its type. `left` is how much more text may be read.
+    /// Stores a part according to its type. `left` is how many more bytes of text may be read.
     fn sort(&mut self, part: &Part, left: &mut usize) {
         let text = |left: &mut usize| cut_to(unescaped(&part.text()), left);
         match (part.kind.as_str(), part.subtype.as_str()) {
@@ -81,7 +81,7 @@ impl Parts {
                     self.nested.push(part.body.clone());
                 }
             }
-            // The size of the machine-readable report is limited only by the size of the message.
+            // These parts have no length limit, because a machine-readable report may be long.
             (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => {
                 self.statuses.push(unescaped(&part.text()))
             }
@@ -103,8 +103,8 @@ impl Parts {
     }
 }
 
-/// Adds a line break before each HTML block. The HTML converter omits it after an inline element:
-/// `<a>ann@example.com</a><p>No`.
+/// Adds a line break before each HTML block. The HTML converter omits it after an inline element,
+/// as in `<a>ann@example.com</a><p>No`.
 fn with_breaks(html: &str) -> String {
     const BLOCKS: [&str; 6] = ["p", "div", "tr", "table", "ul", "li"];
     let is_block = |tag: &str| BLOCKS.iter().any(|name| tag.eq_ignore_ascii_case(name));

@@ -1,12 +1,12 @@
-//! Reads delivery status notifications (RFC 3464): blocks of fields, the first about the message,
-//! each other one about a recipient.
+//! Reads delivery status notifications (RFC 3464). The first block of fields is about the message,
+//! and each further block is about one recipient.
 
 use jiff::Timestamp;
 
 use super::addresses;
 use super::headers::field;
 
-/// A report's fields about one recipient.
+/// The fields of a report about one recipient.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recipient {
     pub(super) final_recipient: String,
@@ -33,13 +33,13 @@ impl Recipient {
         }
     }
 
-    /// Whether the report names an address that cannot be parsed, and no other address.
+    /// Whether the report names an address that cannot be parsed, and no valid address.
     pub(super) fn is_unreadable(&self) -> bool {
         let named = [&self.original_recipient, &self.final_recipient];
         named.iter().any(|value| addresses::is_unreadable(value)) && self.addresses().is_empty()
     }
 
-    /// An address whose host has no dot in its name, if the report names no other address.
+    /// Returns an address whose host name has no dot, if the report names no other address.
     pub(super) fn undotted(&self) -> Option<String> {
         if !self.addresses().is_empty() {
             return None;
@@ -49,14 +49,14 @@ impl Recipient {
             .find_map(|value| addresses::undotted(value))
     }
 
-    /// The valid addresses in the report's fields: original (the address we mailed, RFC 3464
-    /// section 2.3.1), final, actual.
+    /// Returns the valid addresses in the report's fields: original (the address we mailed, RFC
+    /// 3464 section 2.3.1), final, actual.
     pub(super) fn addresses(&self) -> Vec<String> {
         let named = [&self.original_recipient, &self.final_recipient, &self.actual_recipient];
         let mut found: Vec<String> = Vec::new();
         let plain = named.iter().filter_map(|value| addresses::of_field(value));
-        // Some servers copy the `ORCPT` value without decoding it. The undecoded value may be a
-        // valid address as well.
+        // Some servers copy the encoded `ORCPT` value. Both the encoded and the decoded value may
+        // be valid addresses, so both are returned.
         let (foreign, rest): (Vec<String>, Vec<String>) = named
             .iter()
             .filter_map(|value| addresses::of_xtext(value))
@@ -70,7 +70,7 @@ impl Recipient {
     }
 }
 
-/// Whether a text contains the fields of a report, whatever the type of its part.
+/// Whether a text contains the fields of a report, even if its part has another type.
 pub(super) fn is_status(text: &str) -> bool {
     let lines = || text.lines().map(str::trim_start);
     let begins = |line: &str, name: &str| {
@@ -82,11 +82,11 @@ pub(super) fn is_status(text: &str) -> bool {
         })
 }
 
-/// The recipients that a report names, in order.
+/// Returns the recipients that a report names, in order.
 ///
-/// The fields of a recipient may come in any order. If blocks run into each other, the field that
-/// begins a block separates them. If a stray empty line separates fields from their recipient, they
-/// are assigned to the adjacent recipient.
+/// The fields of a recipient may have any order. If an empty line between two recipients is
+/// missing, the field that usually begins a block separates them. If an extra empty line separates
+/// fields from their recipient, they are added to the recipient next to them.
 pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     let mut found: Vec<Recipient> = Vec::new();
     let mut astray = Recipient::default();
@@ -113,8 +113,8 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
                     }
                     found.push(recipient);
                 }
-                // Fields after a recipient's name more likely belong to it than fields before the
-                // name.
+                // Fields usually follow the name of their recipient. They replace fields that stood
+                // above the name.
                 Some(last) if last.says_nothing() || is_filled_from_above => {
                     is_filled_from_above = false;
                     let named = std::mem::take(last);
@@ -131,7 +131,7 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     found
 }
 
-/// The fields about a recipient that the report does not name.
+/// Collects the fields about a recipient that the report does not name.
 pub(super) fn nameless(text: &str) -> Option<Recipient> {
     let mut recipient = Recipient::default();
     for (name, value) in blocks(text).iter().flatten() {
@@ -140,7 +140,7 @@ pub(super) fn nameless(text: &str) -> Option<Recipient> {
     Some(recipient).filter(|recipient| !recipient.says_nothing())
 }
 
-/// The blocks of a report, each as a list of unfolded fields.
+/// Splits a report into blocks, each a list of unfolded fields.
 fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     let mut blocks: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for line in text.lines() {
@@ -151,8 +151,8 @@ fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
         }
         let Some(block) = blocks.last_mut() else { continue };
         let read = field(line.trim());
-        // Some servers indent the whole report. An indented line that begins with a known field
-        // name is therefore a new field, not a continuation.
+        // Some servers indent the whole report. If an indented line begins with a known field name,
+        // it is a new field and not a continuation.
         if (line.starts_with([' ', '\t']) || read.is_none())
             && read.as_ref().is_none_or(|(name, _)| !is_known(name))
             && let Some((_, value)) = block.last_mut()
@@ -168,7 +168,7 @@ fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     blocks
 }
 
-/// Splits a block before each field that names a further recipient.
+/// Splits a block before each field that names another recipient.
 fn people(block: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
     let mut people: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for (name, value) in block {

@@ -1,10 +1,10 @@
-//! Decides whether a message with the text of a bounce was written by a mail system, or by a person
-//! who mentions, asks about or forwards a bounce.
+//! Decides whether a mail system wrote a bounce, or a person who mentions, asks about or forwards
+//! one.
 //!
-//! Text alone suppresses no address. A suppression needs evidence that only programs produce: the
-//! null return path (RFC 5321 section 4.5.5), the address of a mailer daemon, a header that marks
-//! the message as automatic, a report, or the returned message, sent by a mail system. Any other
-//! message that reads like a bounce becomes an event marked as hearsay.
+//! Text alone suppresses no address. A suppression needs evidence that only programs produce: a
+//! null return path (RFC 5321 section 4.5.5), a mailer daemon's address, a header that marks the
+//! message as automatic, a report, or a returned message. Other messages that read like a bounce
+//! become events marked as hearsay.
 
 use std::collections::HashSet;
 
@@ -20,20 +20,20 @@ use super::text::Bounce;
 use crate::replies::bounce::codes_in;
 use crate::replies::{Meaning, gives_reason, normal, text_reason, without_addresses};
 
-/// The kind of evidence that a message in free text gives.
+/// How strong the evidence is that a message is a bounce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// It is not a bounce.
+    /// The message is not a bounce.
     None,
-    /// It has the text of a bounce, which a person can write too.
+    /// The text is that of a bounce, but a person may have written it.
     Words,
-    /// A program wrote it.
+    /// A program wrote the bounce.
     Program,
 }
 
-/// Classifies free text. One sign is never enough: a person may forward a bounce or ask about one,
-/// and an automatic reply may use the same phrases. `subject` says that the subject is that of a
-/// bounce.
+/// Classifies a message in free text. At least two signs are required, because a person may forward
+/// a bounce and an automatic reply may use the same phrases. `subject` is whether the subject is
+/// that of a bounce.
 pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
     let said = unquoted(&bounce.said);
     let signed = has_signature(&said);
@@ -43,8 +43,8 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     let gives_why = gives_why(bounce);
     let is_program = is_from_program(parts);
     if is_from_mail_system(parts) {
-        // Text without a known sentence of a mail system counts as a program's only if the message
-        // is not a reply.
+        // A known sentence of a mail system always counts as a sign. Other words about a failure
+        // count only if the message is not a reply.
         let is_signed = signed || (says_failure && !is_answering(parts));
         return match () {
             () if is_program && (subject || is_signed || quotes_reply || is_warning) => {
@@ -65,8 +65,8 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     if is_answer(&parts.subject) || is_own_answer(parts, bounce) {
         return Evidence::None;
     }
-    // That the message was sent to an address with a token proves nothing, because replies go to
-    // the envelope sender too.
+    // A token in the address that the message was sent to is not a sign, because replies are sent
+    // to the envelope sender too.
     let names_original = bounce.has_original && bounce.names_recipient_of_original;
     if has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject)
     {
@@ -92,7 +92,7 @@ fn gives_why(bounce: &Bounce) -> bool {
     })
 }
 
-/// Whether a short text that names an address says that it does not exist or is full.
+/// Whether a short text that names an address says that the mailbox does not exist or is full.
 pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     const SHORT: usize = 600;
     said.len() < SHORT && !bounce.recipients.is_empty() && {
@@ -101,7 +101,7 @@ pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     }
 }
 
-/// Whether the return path accepts replies, like that of a person's mail.
+/// Whether the return path looks like a person's address.
 fn is_ordinary_path(parts: &Parts) -> bool {
     const MACHINES: [&str; 9] =
         ["daemon", "gateway", "virus", "smtp", "mailer", "noreply", "no-reply", "system", "master"];
@@ -111,8 +111,8 @@ fn is_ordinary_path(parts: &Parts) -> bool {
     })
 }
 
-/// Whether the message comes from the address that it reports as unreachable. A reply may; a bounce
-/// does not.
+/// Whether the sender is the address that the message reports as unreachable. A bounce never comes
+/// from that address.
 fn is_own_answer(parts: &Parts, bounce: &Bounce) -> bool {
     let from = parts.get("from").map(all_in).unwrap_or_default();
     let from: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();

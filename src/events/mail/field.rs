@@ -1,5 +1,5 @@
-//! Tests with kinds of bounces that were once misread: for each kind, invented examples with the
-//! one right result.
+//! Tests with kinds of bounces that were once misread. Each kind has invented examples with their
+//! expected result.
 
 use super::*;
 use crate::model::event::Bounce;
@@ -8,7 +8,7 @@ fn now() -> Timestamp {
     "2026-11-21T13:00:00Z".parse().unwrap()
 }
 
-/// `word class recipient`, or `word class recipient (hearsay)`, of each event.
+/// Formats each event as `word class recipient`, with ` (hearsay)` appended if it is hearsay.
 fn lines_of(raw: &str) -> Vec<String> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let line = |event: &Event| {
@@ -22,7 +22,8 @@ fn lines_of(raw: &str) -> Vec<String> {
 const HEAD: &str = "Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.com>\nTo: bounce@acme.example\n\
     Date: Sat, 21 Nov 2026 12:00:00 +0000\n";
 
-/// A report with its text, the fields of one recipient, and the recipient of the returned message.
+/// Builds a report from its text, the fields about one recipient, and the recipient of the returned
+/// message.
 fn report(said: &str, fields: &str, to: &str) -> String {
     format!(
         "{HEAD}Subject: Undelivered Mail Returned to Sender\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
@@ -38,14 +39,14 @@ fn failed(recipient: &str, status: &str, said: &str) -> String {
     )
 }
 
-/// A bounce in free text.
+/// Builds a bounce in free text.
 fn text(subject: &str, said: &str) -> String {
     format!(
         "{HEAD}Subject: {subject}\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{said}\n"
     )
 }
 
-/// The header of the returned message, as it follows a text.
+/// Builds the header of the returned message, as it appears below a text.
 fn original(to: &str) -> String {
     format!(
         "\n------ This is a copy of the message, including all the headers. ------\n\nReturn-Path: <bounce@acme.example>\n\

@@ -1,11 +1,10 @@
-//! Reads header fields in reports and returned messages, complete or truncated: `Name: value`,
-//! continued on lines that begin with a space.
+//! Reads header fields in reports and returned messages, even if they are truncated.
 
-/// The unfolded fields at the beginning of a text, up to the first line that is not a field.
-/// Quotation marks before a line (`> To: ...`) are removed.
+/// Returns the unfolded fields at the beginning of a text, up to the first line that is not a
+/// field. Quotation marks before a line (`> To: ...`) are removed.
 pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    // Some servers quote a header by indenting all of its lines.
+    // Some servers indent all lines of a header that they quote.
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let indent = &first[..first.len() - first.trim_start().len()];
     for line in text.lines() {
@@ -35,7 +34,7 @@ pub(super) fn fields(text: &str) -> Vec<(String, String)> {
         }
         match field(line) {
             Some(field) => fields.push(field),
-            // The separator line of an mbox before the first field.
+            // Before the first field there may be the separator line of an mbox.
             None if fields.is_empty() => {}
             None => break,
         }

@@ -1,5 +1,5 @@
-//! Tests with messages that are built or damaged to make a parser fail. Parsing them must use
-//! bounded resources and yield no more than they contain.
+//! Tests with messages that are built or damaged to make a parser fail. Parsing them must end, use
+//! bounded memory, and yield only recipients that they contain.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn now() -> Timestamp {
     "2026-11-21T13:00:00Z".parse().unwrap()
 }
 
-/// Reads a message with a stack as small as that of a thread that reads mail.
+/// Reads a message on a thread with a 1 MiB stack, like the threads that read mail.
 fn read_on_a_small_stack(raw: Vec<u8>) -> Parsed {
     let reader = std::thread::Builder::new().stack_size(1 << 20);
     reader.spawn(move || read(&raw, now())).unwrap().join().unwrap()
@@ -19,8 +19,7 @@ fn read_on_a_small_stack(raw: Vec<u8>) -> Parsed {
 
 const HEAD: &str = "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.com\nTo: bounces@acme.example\nSubject: Undelivered\n";
 
-/// Named messages that nest or repeat as deeply as 600 kB allow, or as long as needed to show the
-/// problem.
+/// Builds named messages with extreme nesting or repetition.
 fn made_to_fail() -> Vec<(&'static str, Vec<u8>)> {
     let messages = "Content-Type: message/rfc822\n\n".repeat(20_000);
     let encoded = BASE64_STANDARD.encode(messages.as_bytes());

@@ -1,4 +1,4 @@
-//! Finds addresses in the places of a bounce where mail systems name the recipient.
+//! Finds addresses at the positions in a bounce where mail systems name the recipient.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::replies::{
     Meaning, labels_recipient, normal, says_undelivered, text_reason, without_addresses,
 };
 
-/// Words before a recipient.
+/// Labels that mail systems write before a recipient.
 const WORDS: &[&str] = &[
     "recipient:",
     "recipients:",
@@ -45,7 +45,7 @@ const WORDS: &[&str] = &[
     "mail to:",
 ];
 
-/// Whether such a word stands in the middle of a line, before an angle bracket.
+/// Whether a label from [`WORDS`] precedes an angle bracket in the middle of a line.
 fn is_behind_word(low: &str) -> bool {
     low.match_indices('<').any(|(at, _)| {
         WORDS.iter().any(|word| {
@@ -55,8 +55,8 @@ fn is_behind_word(low: &str) -> bool {
     })
 }
 
-/// A line without leading quotation or list marks. A mark directly before a letter may be part of
-/// an address.
+/// Removes quotation and list marks from the beginning of a line. A mark directly before a letter
+/// may be part of an address and is kept.
 fn without_marks(line: &str) -> &str {
     let mut line = line.trim_start_matches(['>', ' ', '\t', '•']);
     while let Some(rest) = line
@@ -68,7 +68,7 @@ fn without_marks(line: &str) -> &str {
     without_number(line)
 }
 
-/// A line without its item number: `1. `, `2) `, `[3] `.
+/// Removes the item number from a line: `1. `, `2) `, `[3] `.
 fn without_number(line: &str) -> &str {
     let inner = line.strip_prefix('[').unwrap_or(line);
     let digits = inner.bytes().take_while(u8::is_ascii_digit).count();
@@ -84,7 +84,7 @@ fn begins_with_code(text: &str) -> bool {
     digits == 3 && text.starts_with(['4', '5'])
 }
 
-/// Phrases directly before a recipient, at the beginning of a line.
+/// Phrases that mail systems write at the beginning of a line, directly before a recipient.
 const BEFORE: &[&str] = &[
     "re: message to ",
     "message to ",
@@ -94,12 +94,12 @@ const BEFORE: &[&str] = &[
     "your mail to ",
 ];
 
-/// The addresses where mail systems put the recipient: alone on a line, in angle brackets before a
-/// colon, after a word for recipient, after a heading that reports a failure, and with a name below
-/// such a heading.
+/// Returns the addresses at positions where mail systems name the recipient: alone on a line, in
+/// angle brackets before a colon, after a label for a recipient, or after a heading that reports a
+/// failure.
 ///
 /// The flag is true if the address is certainly a recipient. An address in angle brackets before a
-/// colon is one even if it looks like that of a help desk.
+/// colon certainly is, even if it looks like a help desk's.
 pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
     let mut found: Vec<(String, bool)> = Vec::new();
     let mut seen = HashSet::new();
@@ -138,7 +138,7 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
     found
 }
 
-/// The first address that stands alone directly below a heading that reports a failure.
+/// Returns the first address that is alone on a line directly below a heading about a failure.
 pub(super) fn below_heading(text: &str) -> Option<String> {
     let mut is_below = false;
     for line in
@@ -156,25 +156,25 @@ pub(super) fn below_heading(text: &str) -> Option<String> {
     None
 }
 
-/// The longest line that can be a heading.
+/// The maximum length of a heading.
 const LONGEST_HEADING: usize = 300;
 
-/// Whether a line announces a failure of the recipients that follow: it ends with a colon and does
-/// not ask the reader to contact someone.
+/// Whether a line announces a list of failed recipients: it ends with a colon and does not ask the
+/// reader to contact someone.
 fn is_heading(line: &str) -> bool {
     if line.len() > LONGEST_HEADING {
         return false;
     }
     let Some(clause) = line.trim_end().strip_suffix([':', '\u{ff1a}']) else { return false };
-    // Only the last sentence counts, because earlier ones say nothing about the addresses that
-    // follow.
+    // The list that follows belongs to the last sentence of the line.
     let last = normal(clause.rsplit_once(". ").map_or(clause, |(_, last)| last));
-    // In scripts with spaces between words, a single word is a field name, not a heading.
+    // In scripts with spaces between words, a single word before a colon is a field name, not a
+    // heading.
     (last.contains(' ') || !last.is_ascii()) && says_failure_of_recipient(&last) && !asks(&last)
 }
 
-/// Whether a sentence says that something was not delivered, or that a mailbox is missing or full.
-/// Other failures may concern other addresses.
+/// Whether a sentence says that a message was not delivered, or that a mailbox is missing or full.
+/// Sentences about other failures may name other addresses.
 fn says_failure_of_recipient(sentence: &str) -> bool {
     holds(sentence, List::Sentences)
         || holds(sentence, List::Delays)
@@ -190,8 +190,9 @@ fn is_about_mailbox(sentence: &str) -> bool {
     text_reason(sentence, 0, None).means.is_some_and(is_of_mailbox)
 }
 
-/// The only address in a subject that reports a failure of it: `User ann@example.com not listed in
-/// Domino Directory`. If there are several, some may come from the subject of the returned message.
+/// Returns the address in a subject that reports its failure: `User ann@example.com not listed in
+/// Domino Directory`. If the subject contains several addresses, some may come from the returned
+/// message's subject, so none is returned.
 pub(super) fn in_subject(subject: &str) -> Option<String> {
     let mut addresses = all_in(subject);
     let text = normal(subject);
@@ -199,16 +200,17 @@ pub(super) fn in_subject(subject: &str) -> Option<String> {
         .then(|| addresses.remove(0))
 }
 
-/// A line and the first of its addresses.
+/// A line that contains an address, with the details of its first address.
 struct Place<'l> {
     low: String,
     /// The first address, in lowercase.
     bare: String,
-    /// The line after the address, if the line begins with the address. Brackets and signs are
+    /// If the line begins with the address, the text after it. Brackets and quotation marks are
     /// removed.
     behind: Option<String>,
     line: &'l str,
-    /// The number of addresses in the line, without the one that the message was forwarded from.
+    /// The number of addresses in the line. An alias from which the address was expanded is not
+    /// counted.
     count: usize,
 }
 
@@ -255,8 +257,7 @@ impl<'l> Place<'l> {
             || self.is_labelled()
     }
 
-    /// Whether several addresses follow a label, separated only by punctuation. After "to" the
-    /// other recipients of the message may follow.
+    /// Whether the line is a label with several addresses, separated only by punctuation.
     fn is_enumeration(&self, addresses: &[String]) -> bool {
         let rest = &self.low[self.low.find(self.bare.as_str()).unwrap_or(self.low.len())..];
         let rest = addresses
@@ -267,8 +268,8 @@ impl<'l> Place<'l> {
             && rest.chars().all(|c| c.is_whitespace() || ",;<>\"'()[]".contains(c))
     }
 
-    /// Whether the address follows a short label, in any language, that means a recipient and ends
-    /// with a sign: `Empfängeradresse: `, `Rcpt=[`, `收件人：`.
+    /// Whether a short label for a recipient, in any language, precedes the address:
+    /// `Empfängeradresse: `, `Rcpt=[`, `收件人：`.
     fn is_labelled(&self) -> bool {
         const MOST_WORDS: usize = 5;
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
@@ -282,14 +283,14 @@ impl<'l> Place<'l> {
         label.split(' ').count() <= MOST_WORDS && labels_recipient(&label)
     }
 
-    /// Whether the line is from Sendmail's transcript: `550 <ann@example.com>... User unknown`.
+    /// Whether the line is from a Sendmail transcript: `550 <ann@example.com>... User unknown`.
     fn is_answer(&self) -> bool {
         self.low.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()))
             && self.low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
             && self.low.contains(&format!("{}>...", self.bare))
     }
 
-    /// Whether the line is ZMailer's entry, with a channel, a host, a user and a number: `<local
+    /// Whether the line is a ZMailer entry with channel, host, user and number: `<local
     /// ann@example.com ann 38>:`.
     fn is_entry(&self) -> bool {
         let inner = self
@@ -303,8 +304,8 @@ impl<'l> Place<'l> {
             && words[1..].contains(&self.bare.as_str())
     }
 
-    /// An address in angle brackets before a colon. Continuation lines with the remote server's
-    /// reply are indented; they may name the sender.
+    /// Whether the line begins with the address in angle brackets and a colon, or is a Postfix
+    /// entry with an alias. Indented lines below it may name the sender instead.
     fn is_sure(&self) -> bool {
         self.low
             .strip_prefix('<')
@@ -316,8 +317,8 @@ impl<'l> Place<'l> {
             })
     }
 
-    /// Postfix's entry in the middle of a line, if the lines of a report were joined: `...
-    /// <ann@example.com>: host mx.example.com`.
+    /// Whether the line contains a Postfix entry that is not at its beginning, because the lines of
+    /// the report were joined: `... <ann@example.com>: host mx.example.com`.
     fn is_inner_entry(&self, address: &str) -> bool {
         self.low.contains(&format!(" <{}>: host ", address.to_lowercase()))
     }
@@ -334,7 +335,7 @@ impl<'l> Place<'l> {
             && !asks(&normal(name))
     }
 
-    /// Whether the address follows a failure in the same line, as in `The following recipients could
+    /// Whether a failure precedes the address on its line, as in `The following recipients could
     /// not be reached: ann@example.com`.
     fn is_behind_failure(&self) -> bool {
         let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
@@ -342,8 +343,7 @@ impl<'l> Place<'l> {
     }
 }
 
-/// The address that was mailed, if the report names both the forwarding target and the address it
-/// was expanded from.
+/// Returns the alias that we mailed, if the text says that the address was expanded from it.
 pub(super) fn alias_of(about: &str) -> Option<String> {
     let low = about.to_ascii_lowercase();
     let at = ["expanded from", "generated from"].iter().find_map(|words| low.find(words))?;

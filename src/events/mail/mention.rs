@@ -1,5 +1,5 @@
-//! Decides what a sentence says about the address that it names: that delivery failed, or that it
-//! is a contact.
+//! Decides whether a sentence reports that delivery to an address failed, or gives the address as a
+//! contact.
 
 use super::phrases::{List, holds};
 use crate::replies::{gives_reason, normal, says_absent, says_undelivered};
@@ -25,7 +25,7 @@ const ASKS: [&str; 17] = [
     "rivolg",
 ];
 
-/// Phrases directly before the recipient of a message.
+/// Phrases that precede the recipient of a message.
 const ADDRESSED: [&str; 16] = [
     "addressed to",
     "sent mail to",
@@ -47,7 +47,7 @@ const ADDRESSED: [&str; 16] = [
 
 /// Whether a sentence normalized by [`normal`] asks the reader to contact another person.
 pub(super) fn asks(sentence: &str) -> bool {
-    // "Could not reach" is not a request to contact someone.
+    // "Could not reach" reports a failure. It does not ask the reader to reach someone.
     let sentence = sentence.replace("not reach", "").replace("not be reached", "");
     ASKS.iter().any(|word| sentence.contains(word))
 }
@@ -60,8 +60,7 @@ fn says_failure(sentence: &str) -> bool {
         || says_undelivered(sentence)
 }
 
-/// The sentence that names an address: its text before and after the address, normalized by
-/// [`normal`].
+/// Returns the text before and after an address within its sentence, both normalized by [`normal`].
 fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
     let at = text
         .find(address)
@@ -77,8 +76,8 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
     Some((normal(&text[start..at]), normal(&rest[..end])))
 }
 
-/// Whether the sentence that names an address reports a failure of it, and does not ask to contact
-/// it.
+/// Whether the first sentence that names an address says that delivery to it failed, and does not
+/// ask to contact it.
 pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
@@ -91,7 +90,7 @@ pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     })
 }
 
-/// Whether any sentence that names an address reports a failure of it.
+/// Whether any sentence that names an address says that delivery to it failed.
 pub(super) fn is_said_anywhere(text: &str, address: &str) -> bool {
     if !text.contains(address) {
         let (text, address) = (text.to_ascii_lowercase(), address.to_ascii_lowercase());
@@ -107,7 +106,7 @@ pub(super) fn is_said_anywhere(text: &str, address: &str) -> bool {
     false
 }
 
-/// Whether a sentence asks to contact an address, without a reason for a failure after it.
+/// Whether a sentence asks to contact an address and gives no reason for a failure after it.
 pub(super) fn is_asked_for(text: &str, address: &str) -> bool {
     sentence_of(text, address)
         .is_some_and(|(before, behind)| asks(&before) && !gives_reason(&behind))

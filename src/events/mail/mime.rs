@@ -1,9 +1,8 @@
-//! Splits a message at its boundaries (RFC 2046) into its non-empty parts, in order, with their
-//! transfer encodings decoded.
+//! Splits a message at its boundaries (RFC 2046) into its non-empty parts, in order, and decodes
+//! their transfer encodings.
 //!
-//! The code is not recursive, and a part shares the bytes of the message, so twenty thousand nested
-//! messages cost no more memory than their bytes. A nested message is one part; it is split only on
-//! request.
+//! The code is not recursive, and the parts share the message's bytes, so deep nesting costs no
+//! extra memory. A nested message is returned as one part; the caller may split it.
 
 use bytes::Bytes;
 use mail_parser::decoders::base64::base64_decode;
@@ -13,7 +12,7 @@ use mail_parser::{ContentType, GetHeader, HeaderName, HeaderValue, MessageParser
 
 use super::headers;
 
-/// The maximum nesting of multiparts. Mail programs nest four or five.
+/// The maximum nesting of multiparts. Mail programs use at most five levels.
 const DEEPEST: usize = 20;
 
 /// The maximum number of parts to read from one message.
@@ -60,15 +59,15 @@ pub(super) struct Cut {
     pub(super) subject: Option<String>,
     /// The `report-type` of the outermost multipart, in lowercase.
     pub(super) report_type: String,
-    /// Parts were omitted, because they were nested too deeply or there were too many.
+    /// Whether parts were omitted because there were too many or they were nested too deeply.
     pub(super) is_cut_short: bool,
 }
 
-/// A piece of a message that is still to be split.
+/// A piece of a message that has not been split yet.
 struct Piece {
     bytes: Bytes,
-    /// The default type, if the header names none: a message in a digest, text anywhere else (RFC
-    /// 2046 section 5.1.5).
+    /// Whether the piece is a message if its header names no type. It is in a digest (RFC 2046
+    /// section 5.1.5); elsewhere the default type is text.
     is_message: bool,
     depth: usize,
 }
@@ -137,8 +136,8 @@ pub(super) fn cut(raw: &Bytes) -> Cut {
     cut
 }
 
-/// Restores the multipart header for a body that an archive stored without its Content-Type field,
-/// if the body begins with a boundary.
+/// Adds the missing multipart header to a body that begins with a boundary line. Archives store
+/// such bodies without their Content-Type field. Returns `None` for other bodies.
 pub(super) fn with_lost_boundary(body: &Bytes) -> Option<Bytes> {
     const LONGEST: usize = 72;
     let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
@@ -163,7 +162,7 @@ fn report_type(kind: &ContentType<'_>) -> String {
     kind.attribute("report-type").unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The header of a piece and the body after it.
+/// Splits a piece into its header and its body.
 fn split_header(piece: &Piece) -> (Bytes, Bytes) {
     let bytes = &piece.bytes;
     let first = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -179,8 +178,8 @@ fn split_header(piece: &Piece) -> (Bytes, Bytes) {
     (bytes.slice(..header.len()), bytes.slice(header.len() + empty.len()..))
 }
 
-/// The pieces between the boundary lines; none if there is no such line. The text before the first
-/// and after the last boundary is ignored, because it is meant for readers without MIME support.
+/// Returns the pieces between the boundary lines, or none if there is no such line. The text before
+/// the first and after the last boundary is ignored (RFC 2046 section 5.1.1).
 fn between(body: &Bytes, boundary: &[u8]) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     let mut begins = None;
@@ -202,12 +201,12 @@ fn between(body: &Bytes, boundary: &[u8]) -> Vec<Bytes> {
         }
         at += line.len();
     }
-    // The message was truncated within a part.
+    // The message was truncated within its last part.
     pieces.extend(begins.map(|start| body.slice(start..)));
     pieces
 }
 
-/// The end of a part. The line end before a boundary belongs to the boundary.
+/// Returns the part from `start` to `end` without its last line end, which belongs to the boundary.
 fn before_line_end(body: &[u8], start: usize, end: usize) -> usize {
     let part = &body[start..end.max(start)];
     let part = part.strip_suffix(b"\n").unwrap_or(part);
@@ -233,7 +232,7 @@ fn is_single_byte(charset: &str) -> bool {
         || low.starts_with("windows-125")
 }
 
-/// The bytes of the header, up to the first empty line.
+/// Returns the bytes of the header, up to the first empty line.
 pub(super) fn header_of(raw: &[u8]) -> &[u8] {
     let mut at = 0;
     for line in raw.split_inclusive(|b| *b == b'\n') {
@@ -245,8 +244,8 @@ pub(super) fn header_of(raw: &[u8]) -> &[u8] {
     raw
 }
 
-/// Converts bytes to text: as UTF-8 if they mostly are, otherwise byte by byte, so that addresses
-/// and codes stay readable.
+/// Converts bytes to text. Text that is mostly UTF-8 is decoded as UTF-8. Other text is decoded
+/// byte by byte, which keeps addresses and codes readable.
 pub(super) fn decoded(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

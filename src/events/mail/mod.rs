@@ -1,9 +1,9 @@
-//! Reads events from mail: delivery status notifications (RFC 3464), bounces in free text,
+//! Reads events from mail: delivery status notifications (RFC 3464), bounces in free text, and
 //! complaints (RFC 5965).
 //!
-//! A reply by a person or a program is not a bounce. A message is a bounce only if a
-//! machine-readable report says so, or if a mail system wrote it and it reports a failed delivery.
-//! Any other message yields no event, but a reason why not.
+//! A message is a bounce if it contains a machine-readable report of a failure, or if a mail system
+//! wrote that a delivery failed. Replies by people and automatic replies are not bounces. A message
+//! without events yields the reason why it has none.
 
 mod addresses;
 mod arf;
@@ -61,31 +61,30 @@ use crate::message::token_of;
 use crate::model::event::{Event, EventKind, Raw, Source};
 use crate::replies::normal;
 
-/// How many bytes of one message are read. A report comes before the returned message, and a report
-/// about a hundred thousand recipients has 20 MB.
+/// The maximum number of bytes to read of one message. A report about 100,000 recipients has 20 MB,
+/// and it comes before the returned message.
 pub(crate) const LOOKED_AT: usize = 64 << 20;
 
 /// The byte order mark that some editors write before UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How many levels of forwards are searched for reports.
+/// The maximum number of nested forwards to search for a report.
 const DEEPEST: usize = 4;
 
-/// Reads one message as it was received. `now` is the time of events without a date.
+/// Reads one message as it was received. An event without a date gets the time `now`.
 pub fn read(raw: &[u8], now: Timestamp) -> Parsed {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
     let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
     match read_lines(&with_line_feeds(raw), now) {
-        // Event ids are derived from the original bytes, so a message keeps its ids in later
-        // versions of mailbatch.
+        // Event ids are derived from the original bytes, so later versions of mailbatch compute the
+        // same ids.
         Parsed::Events(events) => Parsed::Events(named(events, raw)),
         nothing => nothing,
     }
 }
 
-/// The message with LF line ends. A report must mean the same with CRLF (from a mailbox), LF (from
-/// a file) and CR CR LF (after two text-mode conversions). The parser treats these differently in
-/// damaged messages.
+/// Converts line ends to LF. A message may have CRLF (from a mailbox), LF (from a file) or CR CR LF
+/// (after two text-mode conversions), and must always yield the same events.
 fn with_line_feeds(raw: &[u8]) -> Bytes {
     if memchr::memchr(b'\r', raw).is_none() {
         return Bytes::copy_from_slice(raw);
@@ -108,8 +107,8 @@ fn read_lines(raw: &Bytes, now: Timestamp) -> Parsed {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Parsed::Nothing("empty");
     }
-    // A stray zero byte may occur in the body of a message. Data that begins with zeros is not a
-    // message.
+    // A mail body may contain a single zero byte. Data with a zero byte near its beginning is not
+    // mail.
     if raw.iter().take(64).any(|byte| *byte == 0)
         || raw.iter().take(4_096).filter(|byte| **byte == 0).count() > 64
     {
@@ -120,7 +119,7 @@ fn read_lines(raw: &Bytes, now: Timestamp) -> Parsed {
     read_within(&raw.slice(line..), now, 0)
 }
 
-/// Gives the events their shared raw message and their ids.
+/// Adds the raw message and an id to each event.
 fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
     let kept = std::sync::Arc::new(Raw::of(raw));
     let hash = digest::digest(&digest::SHA256, raw.trim_ascii());
@@ -128,7 +127,8 @@ fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
         if event.id.is_empty() {
             event.identify();
         } else {
-            // The message has no date, so the id must not depend on the time of reading.
+            // For a message without a date, the id is derived only from its bytes, so that reading
+            // it again yields the same id.
             event.id = format!("{}-{number}", HEXLOWER.encode(&hash.as_ref()[..16]));
         }
         event.raw = Some(kept.clone());
@@ -157,7 +157,7 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
     }
     let from_system = origin::is_from_mail_system(&parts);
     let inner: Vec<&Bytes> = parts.nested.iter().filter(|_| depth < DEEPEST).collect();
-    // A gateway has moved the report into an attachment.
+    // Some gateways move the report into an attachment.
     if let Some(parsed) = inner
         .iter()
         .filter(|nested| has_status(nested))
@@ -169,11 +169,11 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
     if from_system || matches!(in_text, Parsed::Events(_)) {
         return in_text;
     }
-    // The report that a program quotes in an automatic reply was already received before.
+    // An automatic reply may quote a report that was already received separately.
     if replies::why_no_feedback(&parts).is_some() {
         return in_text;
     }
-    // In a forwarded message only a report is trusted. Text that a person forwards proves nothing.
+    // Of a forwarded message only a report is trusted, because a person may have edited other text.
     let forwarded = inner
         .iter()
         .filter(|nested| is_report(nested, depth))
@@ -195,10 +195,10 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
     }
 }
 
-/// Notifications of SES that SNS mails as JSON to a subscribed address. They are trusted no more
-/// than other mail, and never confused with those of the webhook.
+/// Reads notifications of SES that SNS mails as JSON. They are trusted only as much as other mail,
+/// and get other event ids than notifications received by the webhook.
 fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
-    // A display name may contain anything, so every address in the field is checked.
+    // A display name may contain another address, so every address in the field is checked.
     let from = addresses::all_in(parts.get("from")?);
     let is_of_sns = |address: &String| {
         address
@@ -209,7 +209,7 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
         return None;
     }
     let text = parts.texts.first()?;
-    // Undoes the folding of long lines, which is not valid in JSON.
+    // Mail programs fold long lines, which is not valid in JSON.
     let text = text[text.find('{')?..].replace(['\r', '\n'], "");
     let value = serde_json::Deserializer::from_str(&text)
         .into_iter::<&serde_json::value::RawValue>()
@@ -220,7 +220,8 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
         return None;
     }
     for event in &mut events {
-        // Anyone can send such a mail. No valid address is this long (RFC 5321, 4.5.3.1).
+        // Anyone can send such a mail, so an address longer than RFC 5321 section 4.5.3.1 allows is
+        // dropped.
         event.recipient.take_if(|recipient| {
             recipient.len() > LONGEST
                 || recipient.contains(char::is_control)
@@ -239,8 +240,8 @@ fn events_of(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     Some(read_within(raw, now, depth + 1)).filter(|parsed| matches!(parsed, Parsed::Events(_)))
 }
 
-/// A bounce that a person forwards as text. It is hearsay unless it names a message of ours,
-/// because it may be about the person's own mail.
+/// Reads a bounce that a person forwards as text. It is hearsay unless it names a message of ours,
+/// because it may be about another sender's mail.
 fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     let Parsed::Events(mut events) = events_of(raw, now, depth)? else { return None };
     for event in &mut events {

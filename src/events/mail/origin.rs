@@ -6,7 +6,7 @@ use super::phrases::{List, holds};
 use super::subjects::is_answer;
 use crate::replies::normal;
 
-/// Whether a mail system wrote a message, judged by its sender's address or name.
+/// Whether the sender's address or name is that of a mail system.
 pub(super) fn has_system_sender(parts: &Parts) -> bool {
     let from = parts.get("from").unwrap_or_default();
     let sender = parts.get("sender").unwrap_or_default();
@@ -17,7 +17,7 @@ pub(super) fn has_system_sender(parts: &Parts) -> bool {
     by_address || holds(&low, List::Senders) || is_daemon(path) || (low.is_empty() || low == "<>")
 }
 
-/// Whether the message has the null return path, as bounces and automatic replies do.
+/// Whether the message has the null return path. Bounces and automatic replies have it.
 pub(super) fn has_null_path(parts: &Parts) -> bool {
     parts.get("return-path").is_some_and(|path| path.trim() == "<>")
 }
@@ -32,13 +32,14 @@ pub(super) fn is_from_program(parts: &Parts) -> bool {
             .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
 }
 
-/// Whether the message has addresses or fields that only mail systems use.
+/// Whether the message has an address or a header field that only mail systems use.
 fn is_named_as_program(parts: &Parts) -> bool {
     ["return-path", "from", "sender"].iter().filter_map(|name| parts.get(name)).any(is_program)
         || parts.get("x-failed-recipients").is_some()
 }
 
-/// Whether a field contains an address that only programs send from. A postmaster may be a person.
+/// Whether a field contains an address that only programs use. `postmaster` does not count, because
+/// a person may use it.
 fn is_program(field: &str) -> bool {
     const PROGRAMS: [&str; 8] = [
         "mailer-daemon",
@@ -69,8 +70,8 @@ pub(super) fn is_answering(parts: &Parts) -> bool {
     is_answer(&parts.subject) || parts.get("in-reply-to").is_some()
 }
 
-/// Whether a mail system wrote the message. A person or a help desk may use the name or address of
-/// a postmaster, and may reply.
+/// Whether a mail system wrote the message. A sender named postmaster is not enough, because people
+/// and help desks use that name too.
 pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
     let answers = is_answer(&parts.subject) || (is_answering(parts) && !has_null_path(parts));
     has_system_sender(parts)
@@ -79,8 +80,8 @@ pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
             || (has_null_path(parts) && introduces_itself(parts)))
 }
 
-/// Whether a text begins like the bounces of qmail and its successors. Some of them use the subject
-/// of a reply.
+/// Whether a text begins like the bounces of qmail and its successors. Some of these bounces have
+/// the subject of a reply.
 fn introduces_itself(parts: &Parts) -> bool {
     parts.texts.first().is_some_and(|text| normal(text).starts_with("hi. this is the "))
 }

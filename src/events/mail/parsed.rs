@@ -2,11 +2,11 @@
 
 use crate::model::event::Event;
 
-/// What a message reports.
+/// The events in a message, or the reason why there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// One event for each recipient, at least one.
+    /// One or more events, one for each recipient.
     Events(Vec<Event>),
-    /// No event, and the reason.
+    /// There is no event, for this reason.
     Nothing(&'static str),
 }

@@ -1,4 +1,5 @@
-//! The parts of a message, as the code that reads them needs them. `dissect` fills them.
+//! The parts of a message that the readers of reports and bounces use. The module `dissect` fills
+//! them.
 
 use bytes::Bytes;
 
@@ -7,30 +8,30 @@ use super::headers;
 /// A message split into its parts.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// The header fields: names lowercased, values unfolded, encoded words decoded only in
-    /// `subject`.
+    /// The header fields, with lowercase names and unfolded values. Encoded words are decoded only
+    /// in `subject`.
     pub(super) header: Vec<(String, String)>,
     pub(super) subject: String,
-    /// `report-type` of a multipart/report, lowercased.
+    /// The `report-type` of a multipart/report, in lowercase.
     pub(super) report_type: String,
     /// The texts for human readers, in order.
     pub(super) texts: Vec<String>,
-    /// message/delivery-status and similar parts.
+    /// The message/delivery-status parts and similar ones.
     pub(super) statuses: Vec<String>,
-    /// message/feedback-report.
+    /// The message/feedback-report parts.
     pub(super) complaints: Vec<String>,
-    /// message/disposition-notification.
+    /// The message/disposition-notification parts.
     pub(super) receipts: Vec<String>,
     /// The header of the returned message.
     pub(super) original: Vec<(String, String)>,
-    /// Nested messages, not parsed. A forward may contain a report.
+    /// Nested messages, not yet parsed. A forwarded message may contain a report.
     pub(super) nested: Vec<Bytes>,
-    /// Parts were omitted, because there were too many or they were nested too deeply.
+    /// Whether parts were omitted because there were too many or they were nested too deeply.
     pub(super) is_cut_short: bool,
 }
 
 impl Parts {
-    /// The first value of a header field; `name` in lowercase.
+    /// Returns the first value of a header field. `name` is in lowercase.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         headers::get(&self.header, name)
     }

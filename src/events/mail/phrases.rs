@@ -1,8 +1,8 @@
-//! The phrases of `phrases.txt`, which distinguish bounces, absences and receipts from other mail
-//! in many languages. [`crate::replies`] interprets the reasons in them.
+//! Loads `phrases.txt`: phrases in many languages that distinguish bounces, absences and receipts
+//! from other mail. The phrases for reasons of a failure are in [`crate::replies`].
 //!
-//! A phrase may end with a space to require the end of the word. Accents are ignored, because many
-//! systems omit them.
+//! A phrase that ends with a space matches only at the end of a word. Accents are ignored, because
+//! many systems omit them.
 
 use std::sync::LazyLock;
 

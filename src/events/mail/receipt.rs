@@ -1,8 +1,7 @@
-//! Reads rejections in the form of a receipt. Sieve's `reject` (RFC 5429) and Dovecot's deliver
-//! send a message/disposition-notification (RFC 8098) that the message was deleted, with the reason
-//! in the text.
+//! Reads rejections that have the form of a receipt. Sieve's `reject` (RFC 5429) and Dovecot's
+//! deliver send a message/disposition-notification (RFC 8098), with the reason in the text.
 //!
-//! They are sent after the mailbox was found, so none of them means that the mailbox does not
+//! The server had already found the mailbox, so a rejection never means that the mailbox does not
 //! exist.
 
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 use crate::replies::bounce::judge;
 use crate::replies::normal;
 
-/// The rejections that a message reports; none if it is another kind of receipt, or not a receipt.
+/// Returns the rejections that a message reports. Other receipts and other mail yield none.
 pub(super) fn rejections(parts: &Parts, now: Timestamp) -> Vec<Event> {
     if !is_rejection(parts) {
         return Vec::new();
@@ -42,8 +41,7 @@ pub(super) fn rejections(parts: &Parts, now: Timestamp) -> Vec<Event> {
     parts.receipts.iter().filter_map(event).collect()
 }
 
-/// Whether a program says that it deleted the message because it rejected it. A message that a
-/// person deleted unread was not rejected.
+/// Whether a program rejected the message. If a person deleted it unread, it was not rejected.
 fn is_rejection(parts: &Parts) -> bool {
     let is_deleted = parts.receipts.iter().any(|receipt| {
         get(&fields(receipt), "disposition")
@@ -59,7 +57,7 @@ fn is_rejection(parts: &Parts) -> bool {
             || parts.texts.iter().any(|text| reason(text).is_some()))
 }
 
-/// The text after the sentence that names the recipient.
+/// Returns the text after the sentence that names the recipient.
 fn reason(text: &str) -> Option<&str> {
     const SENTENCES: [&str; 3] = [
         "was automatically rejected:",

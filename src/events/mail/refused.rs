@@ -1,6 +1,5 @@
-//! Tests with refusals as receiving servers write them, each in the formats of several reporting
-//! servers. A refusal is hard if the recipient is missing, and soft for any other or unknown
-//! reason.
+//! Tests with refusals by receiving servers, each in the formats of several reporting servers. A
+//! refusal is hard if the recipient does not exist, and soft for any other reason.
 
 use super::*;
 use crate::model::event::Bounce;
@@ -11,7 +10,7 @@ fn now() -> Timestamp {
 
 const ANN: &str = "ann.lee@example.net";
 
-/// The status in the first words of a reply.
+/// Extracts the status code from the first words of a reply.
 fn status_of(reply: &str) -> Option<&str> {
     reply.split_whitespace().nth(1).filter(|word| {
         word.split('.').count() == 3 && word.bytes().all(|b| b.is_ascii_digit() || b == b'.')
@@ -41,8 +40,8 @@ fn report(said: &str, status: &str, diagnostic: &str) -> String {
     )
 }
 
-/// A reply as Postfix, Exim, qmail and Sendmail report it. Sendmail adds its own status and text if
-/// the reply has no status.
+/// Builds bounces with a reply as Postfix, Exim, qmail and Sendmail report it. Sendmail adds its
+/// own status and text if the reply has no status.
 fn frames(reply: &str) -> Vec<String> {
     let (one, code) = (reply.replace('\n', " "), &reply[..3]);
     let status = status_of(reply).map_or_else(|| format!("{}.0.0", &reply[..1]), str::to_owned);
@@ -83,7 +82,7 @@ fn frames(reply: &str) -> Vec<String> {
     ]
 }
 
-/// Describes each reply that is misread in any format.
+/// Describes each reply that is not classified as `wanted`, in any format.
 fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
     let read_in = |frame: &String| match read(frame.as_bytes(), now()) {
         Parsed::Events(events)
@@ -105,7 +104,7 @@ fn wrong(replies: &[&str], wanted: Bounce) -> Vec<String> {
     replies.iter().filter_map(of).collect()
 }
 
-/// The recipient or the domain does not exist.
+/// Replies which say that the recipient or the domain does not exist.
 const GONE: &[&str] = &[
     "550 5.1.1 <ann.lee@example.net>: Recipient address rejected: User unknown in virtual mailbox table",
     "550-Callout verification failed:\n550 no such user here",
@@ -130,7 +129,7 @@ const GONE: &[&str] = &[
     "550 5.1.2 The domain could not be found. Check it and try again. DNS lookup of example.net responded with code NXDOMAIN",
 ];
 
-/// The sender, its domain or its machine does not exist.
+/// Replies which say that the sender, its domain or its host does not exist.
 const SENDER: &[&str] = &[
     "550 unknown sender",
     "550 Your domain does not exist",
@@ -153,7 +152,7 @@ const SENDER: &[&str] = &[
     "550 El dominio del remitente no existe",
 ];
 
-/// Another cause, whatever the code and the status are.
+/// Replies with another cause, which have a misleading code or status.
 const ELSE: &[&str] = &[
     "550-Requested action not taken: mailbox unavailable\n550-Reject due to policy restrictions.\n550 For explanation visit https://postmaster.example.net/case",
     "550-Requested action not taken: mailbox unavailable\n550 Try again later",
@@ -183,7 +182,7 @@ const ELSE: &[&str] = &[
     "550 Domain not found: DNS lookup timed out",
 ];
 
-/// An object of the receiving system does not exist.
+/// Replies which say that an internal object of the receiving system does not exist.
 const THINGS: &[&str] = &[
     "550 file not found",
     "550 LDAP: no such object",
@@ -196,7 +195,7 @@ const THINGS: &[&str] = &[
     "550 Service not found",
 ];
 
-/// Texts that are not understood.
+/// Replies whose cause is unclear.
 const WORDS: &[&str] = &[
     "550 Go away",
     "550 Bye bye",

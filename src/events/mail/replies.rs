@@ -1,11 +1,11 @@
-//! Recognizes automatic messages that are not bounces: absences, people who have left, receipts,
-//! challenges, and other mail sent by programs.
+//! Recognizes automatic messages that are not bounces: absences, notes that a person has left,
+//! receipts, and requests to confirm a message.
 
 use super::parts::Parts;
 use super::phrases::{List, holds, list};
 use crate::replies::normal;
 
-/// Why a message that is neither a report nor from a mail system yields no event.
+/// Returns the reason why the message is an automatic message and yields no event, or `None`.
 pub(super) fn why_no_feedback(parts: &Parts) -> Option<&'static str> {
     let subject = normal(&parts.subject);
     if !parts.receipts.is_empty()
@@ -41,7 +41,7 @@ pub(super) fn is_automatic(parts: &Parts) -> bool {
             "x-autoreply-from",
             // Exchange adds this field to absences, but not to reports.
             "x-auto-response-suppress",
-            // Fields that help desk software sets.
+            // Help desk software sets these fields.
             "x-otrs-loop",
             "x-rt-loop-prevention",
             "x-zendesk-from-account-id",
@@ -57,7 +57,7 @@ pub(super) fn is_automatic(parts: &Parts) -> bool {
         || get("x-mailer").contains("autorespond")
 }
 
-/// Whether a subject is that of an absence, whatever the headers say.
+/// Whether a subject is that of an absence. The header is not checked.
 pub(super) fn is_absence(subject: &str) -> bool {
     let subject = normal(subject);
     list(List::Absences).iter().any(|word| subject.starts_with(word.as_str()))

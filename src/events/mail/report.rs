@@ -1,5 +1,5 @@
-//! Reads the events of machine-readable reports, and judges each recipient together with the text
-//! about it.
+//! Reads the events of machine-readable reports. Each recipient is judged by its fields and by the
+//! text about it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -34,7 +34,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         .collect()
 }
 
-/// The recipients that the reports name, and whether they are hearsay.
+/// Returns the recipients that the reports name, and whether they are hearsay.
 fn recipients(parts: &Parts, human: &text::Bounce) -> (Vec<Recipient>, bool) {
     let mut recipients: Vec<Recipient> =
         parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
@@ -43,7 +43,7 @@ fn recipients(parts: &Parts, human: &text::Bounce) -> (Vec<Recipient>, bool) {
     if recipients.is_empty()
         && (is_reported || (is_bounce_subject(&parts.subject) && !is_answer(&parts.subject)))
     {
-        // A gateway has converted the machine-readable part to text.
+        // Some gateways convert the machine-readable part to text.
         recipients = parts
             .texts
             .iter()
@@ -55,26 +55,26 @@ fn recipients(parts: &Parts, human: &text::Bounce) -> (Vec<Recipient>, bool) {
             && parts.original.is_empty();
     }
     if recipients.is_empty() && human.recipients.len() == 1 {
-        // The report names no recipient. Its address is in the text or in a header field.
+        // The report names no recipient. The address is in the text or in a header field.
         recipients =
             parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
     }
     (recipients, is_hearsay)
 }
 
-/// What is the same for all recipients of a report.
+/// The data that all recipients of one report share.
 struct Report<'p> {
     parts: &'p Parts,
-    /// The recipients and reasons in the text.
+    /// The bounce read from the report's text for people.
     human: &'p text::Bounce,
     /// The addresses that the report itself was sent to.
     own: HashSet<String>,
     /// The recipients of the returned message.
     sent_to: Vec<String>,
     addressed: HashSet<String>,
-    /// The addresses whose mail was delivered.
+    /// The addresses to which mail was delivered according to the report.
     arrived: HashSet<String>,
-    /// The text about each address, in lowercase.
+    /// The text about each address. The addresses are in lowercase.
     known: HashMap<String, &'p str>,
     /// Whether the report names only one recipient.
     alone: bool,
@@ -82,16 +82,16 @@ struct Report<'p> {
 
 impl<'p> Report<'p> {
     fn new(parts: &'p Parts, human: &'p text::Bounce, recipients: &[Recipient]) -> Self {
-        // The address that the report itself was sent to, such as a list, is not the message's
-        // recipient.
+        // The addresses that the report itself was sent to, such as a list, are not recipients of
+        // the message.
         let own: HashSet<String> =
             own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
         let mut sent_to: Vec<String> =
             headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
         sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
         let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
-        // If the report says that mail to some addresses was delivered, the failed ones are members
-        // of a list or an alias. The recipient we mailed did not fail.
+        // If mail to some addresses was delivered, the failed ones are members of a list or an
+        // alias. The recipient that we mailed did not fail.
         let arrived: HashSet<String> = recipients
             .iter()
             .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
@@ -100,8 +100,8 @@ impl<'p> Report<'p> {
             .collect();
         let mut known: HashMap<String, &str> = HashMap::new();
         for (address, about) in human.recipients.iter().rev() {
-            // The text may name the address that a message was forwarded to, and the report the
-            // address that we mailed.
+            // The text may name a forwarding target, and the report the alias that we mailed, so
+            // the text is stored under both.
             known.extend(alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
             known.insert(address.to_lowercase(), about);
         }
@@ -113,8 +113,8 @@ impl<'p> Report<'p> {
         self.arrived.contains(&address.to_ascii_lowercase())
     }
 
-    /// The event about a recipient; `event` has the fields that all recipients share. `None` if the
-    /// report says nothing about the recipient.
+    /// Builds the event about a recipient from `event`, which has the shared fields. Returns `None`
+    /// if the report says nothing about the recipient.
     fn event(
         &self,
         recipient: &Recipient,
@@ -130,8 +130,9 @@ impl<'p> Report<'p> {
             return None;
         }
         if is_unreadable {
-            // The field names a recipient (RFC 3464 section 2.3.2) that cannot be read. It may
-            // differ from the recipient of the message, so the event is not linked to that message.
+            // The field names a recipient (RFC 3464 section 2.3.2) that cannot be parsed. It may
+            // differ from the recipient of the message, so the event must not be linked to that
+            // message.
             event.message_id.clear();
             event.token.clear();
         }
@@ -167,15 +168,15 @@ impl<'p> Report<'p> {
         Some(event)
     }
 
-    /// The address of a recipient, from its fields, the text or the returned message.
+    /// Finds the address of a recipient in its fields, the text or the returned message.
     fn address(&self, recipient: &Recipient, kind: EventKind) -> Option<String> {
         let mut named = recipient.addresses();
         if kind != EventKind::Delivered && named.iter().any(|address| !self.has_arrived(address)) {
             named.retain(|address| !self.has_arrived(address));
         }
         let is_addressed = |address: &str| self.addressed.contains(&address.to_ascii_lowercase());
-        // Some servers write the sender, who gets the report, into the field, and the recipient
-        // into the text.
+        // Some servers write the sender's address into the field, and the recipient's into the
+        // text.
         let is_own = |address: &str| {
             self.own.contains(&address.to_ascii_lowercase()) && !is_addressed(address)
         };
@@ -196,7 +197,7 @@ impl<'p> Report<'p> {
     }
 }
 
-/// The kind of event for a recipient; `None` if the report says nothing about it.
+/// Returns the kind of event for a recipient, or `None` if the report says nothing about it.
 fn kind_of(recipient: &Recipient) -> Option<EventKind> {
     Some(match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
         ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
@@ -210,9 +211,8 @@ fn kind_of(recipient: &Recipient) -> Option<EventKind> {
     })
 }
 
-/// Removes the links to the message's recipient from a failure, unless the failure names that
-/// recipient. `named` is the failed address; `None` if the report says that mail to it was
-/// delivered.
+/// Removes the link to the message's recipient, unless the failure names that recipient. `named` is
+/// the failed address, or `None` if the report says that mail to it was delivered.
 fn unlink_unless_addressed(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
     if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
         return;
@@ -224,9 +224,8 @@ fn unlink_unless_addressed(event: &mut Event, named: Option<&String>, addressed:
     }
 }
 
-/// Completes an address. A report may name a mailbox without its domain, or with a local host name;
-/// then the text or the returned message has the rest. An address without a dot that cannot be
-/// completed is used unchanged.
+/// Completes an address that has no domain or only a local host name, from the text or the returned
+/// message. An address without a dot that cannot be completed is used unchanged.
 fn whole(
     recipient: &Recipient,
     human: &[(String, String)],
@@ -239,7 +238,7 @@ fn whole(
         .and_then(|address| address.split('@').next())
         .map(str::to_ascii_lowercase)
         .or_else(|| local(recipient));
-    // A text may also name others, such as a help desk.
+    // The text may also name other addresses, such as a help desk's.
     let mut all = sent_to
         .iter()
         .filter(|_| sent_to.len() == 1)
@@ -251,15 +250,15 @@ fn whole(
     by_name.cloned().or(undotted).or_else(|| if alone { all.next().cloned() } else { None })
 }
 
-/// Whether a report names a mailbox without a domain that differs from the mailbox of `address`.
-/// Then the message was forwarded to another host, and `address` itself may exist.
+/// Whether the report names a mailbox without a domain that differs from the mailbox of `address`.
+/// Then the message was forwarded, and `address` itself may exist.
 fn is_another(recipient: &Recipient, address: &str) -> bool {
     is_mailbox(recipient)
         && local(recipient)
             .is_some_and(|local| !address.to_ascii_lowercase().starts_with(&format!("{local}@")))
 }
 
-/// Whether the recipient field has the type of mail addresses but contains only a mailbox name.
+/// Whether the recipient field has the type `rfc822` but contains only a mailbox name.
 fn is_mailbox(recipient: &Recipient) -> bool {
     let value = recipient
         .final_recipient
@@ -271,7 +270,7 @@ fn is_mailbox(recipient: &Recipient) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'+'))
 }
 
-/// The mailbox name that a report gives.
+/// Extracts the mailbox name that a report gives without a domain.
 fn local(recipient: &Recipient) -> Option<String> {
     [&recipient.final_recipient, &recipient.original_recipient]
         .into_iter()

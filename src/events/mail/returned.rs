@@ -1,5 +1,5 @@
-//! Finds the beginning of the returned message in a text: below an introducing line, or at the
-//! first line of its header.
+//! Finds the returned message in the text of a bounce. It begins below a line that introduces it,
+//! or at the first line of its header.
 
 use super::headers::{field, fields};
 use super::listed::listed;
@@ -7,8 +7,8 @@ use super::phrases::{List, holds};
 use super::sentences::has_signature;
 use crate::replies::{gives_reason, normal};
 
-/// A text without the footer of a mailing list: a line of underscores, and the list's name, address
-/// and page.
+/// Removes the footer of a mailing list: a line of underscores, and the list's name, address and
+/// page.
 pub(super) fn without_footer(text: &str) -> &str {
     let is_rule = |line: &str| line.len() >= 20 && line.bytes().all(|byte| byte == b'_');
     let mut at = 0;
@@ -28,17 +28,18 @@ pub(super) fn without_footer(text: &str) -> &str {
 const TRANSPORT: [&str; 6] =
     ["received", "return-path", "mime-version", "content-type", "dkim-signature", "x-mailer"];
 
-/// Header fields that the text of a bounce may also list outside of a header.
+/// Header fields that may also appear in the text of a bounce.
 const WRITTEN: [&str; 8] =
     ["message-id", "date", "from", "to", "subject", "reply-to", "delivered-to", "envelope-to"];
 
-/// Splits a text where the returned message begins. The second part is empty if there is none.
+/// Splits a text where the returned message begins. The second part is empty if there is no
+/// returned message.
 pub(super) fn split_original(text: &str) -> (&str, &str) {
     let mut at = 0;
     let mut headers = 0;
     let mut first_header = 0;
-    // Some texts list the message's date, sender and subject and then continue. Only a complete
-    // header contains the fields that relays add.
+    // Some texts list date, sender and subject of the message and then continue. The header of a
+    // returned message also has fields that relays add.
     let mut is_transport = false;
     let mut names: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
@@ -56,8 +57,8 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
         let low = bare.to_lowercase();
         if at > 0 && introduces_original(bare, &low) {
             let rest = &text[at + line.len()..];
-            // Some texts introduce the message and continue with the reason. Unless the line says
-            // that the message is below, a header must follow.
+            // Some texts introduce the message and then continue with the reason. So a header must
+            // follow, unless the line itself says that the message is below.
             if low.contains("below this line is a copy")
                 || fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2
             {
@@ -89,14 +90,14 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// Whether a line, in lowercase `low`, says that the returned message follows.
+/// Whether a line says that the returned message follows. `low` is the line in lowercase.
 fn introduces_original(line: &str, low: &str) -> bool {
     let is_ruled =
         low.starts_with(['-', '=', '*', '_', '+', '#']) || low.ends_with([':', '-', '.', '=', '*']);
     is_ruled && low.len() < 120 && holds(&normal(line), List::OriginalFollows) && !low.contains('@')
 }
 
-/// A text without leading empty lines and a ruled line. Indentation of all its lines is kept.
+/// Removes leading empty lines and ruled lines, but keeps indentation.
 pub(super) fn without_rule(text: &str) -> &str {
     let text = text.trim_start_matches(['\n', '\r']);
     if text.starts_with([' ', '\t']) {
@@ -106,8 +107,8 @@ pub(super) fn without_rule(text: &str) -> &str {
     }
 }
 
-/// Some reports begin with an indented header and give the reason below it. Returns the text below,
-/// and the header.
+/// Some reports begin with an indented header and give the reason below it. Returns the text below
+/// the header, and the header.
 fn reason_below(text: &str) -> Option<(&str, &str)> {
     const FIRST: usize = 4_096;
     let length: usize = text
@@ -120,8 +121,8 @@ fn reason_below(text: &str) -> Option<(&str, &str)> {
     (has_signature(first) && first.contains('@')).then_some((rest, header))
 }
 
-/// Whether the text above a header names a recipient and gives a reason, so that the header is that
-/// of the returned message. Some texts list the message's sender and subject first.
+/// Whether the text above a header names a recipient and gives a reason. Then the header is that of
+/// the returned message.
 fn names_recipient(before: &str) -> bool {
     const LAST: usize = 4_096;
     let last = &before[before.floor_char_boundary(before.len().saturating_sub(LAST))..];

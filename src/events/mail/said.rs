@@ -1,4 +1,4 @@
-//! Extracts the text about one address.
+//! Extracts the text about one address from a bounce that names several.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,16 +9,16 @@ use crate::replies::{gives_reason, normal, without_addresses};
 /// The maximum number of lines to read about one address.
 const MOST_LINES: usize = 12;
 
-/// The maximum length of one of these lines to read, in bytes.
+/// The maximum length, in bytes, of each line to read about one address.
 const MOST_OF_LINE: usize = 1_000;
 
-/// The beginning of a line.
+/// Returns the beginning of a line, at most `2 * MOST_OF_LINE` bytes.
 fn shortened(line: &str) -> &str {
     &line[..line.floor_char_boundary(2 * MOST_OF_LINE)]
 }
 
-/// The text about an address: from the line that names it to the next address of `people`. Both
-/// `people` and the keys of `places`, the first position of each address, are in lowercase.
+/// Returns the text from the line that names an address to the next address in `people`. `places`
+/// maps each address to its first position. The addresses in both are in lowercase.
 pub(super) fn about(
     text: &str,
     places: &HashMap<String, usize>,
@@ -42,7 +42,8 @@ pub(super) fn about(
     }
 }
 
-/// The lines from the address on. Some servers write several addresses above one reason.
+/// Returns the lines from the address on. Some servers write several addresses above one reason, so
+/// such lines are included.
 fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
     let mut out = String::new();
     for (number, line) in text.lines().map(shortened).enumerate() {
@@ -66,8 +67,8 @@ fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
     out.trim().to_owned()
 }
 
-/// The line directly above an address, if it gives a reason. The flag is true if the line cannot
-/// belong to another address above it.
+/// Returns the line directly above an address, if it gives a reason. The flag is true if no address
+/// above that line can claim it.
 fn above(text: &str) -> Option<(&str, bool)> {
     let mut lines = text.trim_end_matches('\n').rsplit('\n').map(shortened).take(MOST_LINES);
     let above = lines.next().filter(|line| {

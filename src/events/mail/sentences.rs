@@ -4,7 +4,7 @@ use super::phrases::{List, holds};
 use crate::replies::bounce::{Codes, codes_in};
 use crate::replies::{normal, says_undelivered};
 
-/// A text without quoted lines. Transcript lines such as `>>> RCPT TO:` are kept.
+/// Removes quoted lines from a text. Transcript lines such as `>>> RCPT TO:` are kept.
 pub(super) fn unquoted(text: &str) -> String {
     text.lines()
         .filter(|line| !line.starts_with('>') || line.starts_with(">>>"))
@@ -17,7 +17,7 @@ pub(super) fn has_signature(text: &str) -> bool {
     holds(&normal(text), List::Sentences)
 }
 
-/// Whether a text says in any words that a message was not delivered.
+/// Whether a text says that a message was not delivered.
 pub(super) fn says_failure(text: &str) -> bool {
     has_signature(text) || says_undelivered(&normal(text))
 }

@@ -1,4 +1,4 @@
-//! Classifies a message by its subject: a reply, a forward, a bounce, a warning.
+//! Recognizes the subjects of replies, forwards, bounces and delay warnings.
 
 use super::phrases::{List, holds};
 use crate::replies::{normal, says_undelivered};
@@ -25,8 +25,8 @@ pub(super) fn is_bounce_subject(subject: &str) -> bool {
     holds(&subject, List::Subjects) || says_undelivered(&subject)
 }
 
-/// Whether a subject is that of a delay warning. After a colon the subject of the returned message
-/// may follow: `Undeliverable: delayed trains`.
+/// Whether a subject is that of a delay warning. Text after a colon may be the returned message's
+/// subject, as in `Undeliverable: delayed trains`.
 pub(super) fn is_delay_subject(subject: &str) -> bool {
     let subject = normal(subject);
     let before = subject.split([':', '\u{ff1a}']).next().unwrap_or_default();

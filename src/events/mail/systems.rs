@@ -1,8 +1,9 @@
 //! Tests with messages of real mail systems, from `tests/fixtures/mail-systems.txt` and
 //! `mail-delays.txt`.
 //!
-//! Each message follows a line `=== name: word class recipient; word class recipient hearsay`,
-//! which describes the expected events. `*` matches any class, `a|b` either one; `-` means none.
+//! A line `=== name: word class recipient; word class recipient hearsay` before each message lists
+//! the expected events. `*` matches any class, `a
+//! b` matches either class, and `-` means no event.
 
 use super::*;
 
@@ -13,7 +14,7 @@ const RETURNED: &str = "Received: from acme.example by mx.example.com; Sat, 21 N
     To: ann@example.com\nSubject: November news\nMessage-ID: <0123456789abcdef01234567@acme.example>\n\
     Date: Sat, 21 Nov 2026 11:59:00 +0000\nMIME-Version: 1.0\n\nHello";
 
-/// Whether an event matches its expectation.
+/// Whether an event matches the expected one.
 fn fits(event: &Event, expected: &str) -> bool {
     let mut words = expected.split_whitespace();
     let mut next = || words.next().unwrap_or_default();

@@ -1,12 +1,12 @@
-//! Tests with every bounce format that mail systems use, in invented messages under
-//! `tests/fixtures/mail`.
+//! Tests with bounces in the formats of all known mail systems. The messages are invented; they are
+//! in `tests/fixtures/mail`.
 
 use std::path::Path;
 
 use super::*;
 use crate::model::event::Bounce;
 
-/// Type, class (`*` for any) and recipient of each event that a message reports.
+/// The type, class (`*` matches any) and recipient of each expected event.
 type Expected = &'static [(&'static str, &'static str, &'static str)];
 
 const MESSAGES: &[(&str, Expected)] = &[
@@ -233,8 +233,8 @@ fn free_text_about_thousands_of_people_tells_of_each() {
     assert_eq!((many.len(), many[999].2.as_str()), (1_000, "person999@example.com"));
 }
 
-/// The text about a recipient is searched only near the address, however long the line is. Two
-/// thousand recipients on one line once took half a minute.
+/// The text about a recipient is searched only near its address, so a long line takes no longer.
+/// Earlier, 2,000 recipients on one line took half a minute.
 #[test]
 fn thousands_of_people_on_one_line_are_told_of() {
     let people: Vec<String> = (0..2_000).map(|n| format!("person{n}@example.com")).collect();
@@ -248,15 +248,15 @@ fn thousands_of_people_on_one_line_are_told_of() {
     assert_eq!(found_in(raw.as_bytes()).len(), 2_000);
 }
 
-/// The recipients that a message would suppress, with the Message-ID by which the ledger finds the
-/// recipient of that message.
+/// Returns the recipients that a message would suppress, each with the Message-ID by which the
+/// ledger finds the recipient.
 fn suppressed(raw: &str) -> Vec<(String, String)> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let hard = events.into_iter().filter(|event| event.suppresses().is_some());
     hard.map(|event| (event.recipient.unwrap_or_default(), event.message_id)).collect()
 }
 
-/// A bounce of a message to ann, with this text and the fields of a report, if any.
+/// Builds a bounce of a message to ann. If `fields` is not empty, it contains a report.
 fn returned(said: &str, fields: &str) -> String {
     let (kind, report) = match fields {
         "" => ("mixed", String::new()),
@@ -311,7 +311,7 @@ fn a_colleague_who_is_named_beside_the_one_who_is_gone_is_not_suppressed() {
         let people: Vec<String> = suppressed(&raw).into_iter().map(|(person, _)| person).collect();
         assert_eq!(people, ["ann@example.com"], "{raw}");
     }
-    // The report names a forwarding target or a list member together with the reason.
+    // The text names a forwarding target or a list member, and gives the reason.
     for said in [
         "addressed to 'carl@example.org', failed: user unknown",
         "Invalid final delivery userid: carl@example.org",
@@ -349,7 +349,7 @@ fn a_member_of_a_list_that_reached_others_takes_nobody_along() {
                 vec![],
             ),
             (format!("{}\n\nFinal-Recipient: x400; /S=Carl/\n{gone}", took("ann")), vec![]),
-            // The message did not reach ann, whatever happened to other recipients.
+            // The report says that delivery to ann failed and delivery to bea succeeded.
             (
                 format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("bea")),
                 vec![("ann@example.com", ours)],
@@ -376,7 +376,7 @@ fn a_mailbox_without_a_domain_is_nobody_else() {
             "Final-Recipient: rfc822; {name}\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: {name}: 550 <{name}@localhost>... User unknown"
         )
     };
-    // A program that fetches mail delivers it to the mailboxes of its own host.
+    // A program such as fetchmail delivers to the mailboxes of its own host, without a domain.
     let suppressed = |name: &str| {
         suppressed(&returned(
             "Some addresses were rejected by the MDA fetchmail forwards to.",

@@ -1,7 +1,7 @@
 //! Reads bounces in free text: their recipients, and the text about each.
 //!
 //! Only the text before the returned message is read, because the returned message contains
-//! addresses and words of its own.
+//! unrelated addresses.
 
 use std::collections::HashSet;
 
@@ -16,26 +16,26 @@ use super::returned::{split_original, without_footer, without_rule};
 use super::said::about;
 use crate::replies::normal;
 
-/// How much of the text before the returned message is read: enough for a hundred thousand
-/// recipients.
+/// The maximum length of text to read before the returned message. A text about 100,000 recipients
+/// fits.
 const MOST_SAID: usize = 16 << 20;
 
 /// A bounce in free text.
 #[derive(Debug, Default)]
 pub(super) struct Bounce {
-    /// Each recipient with the text about it.
+    /// Each recipient, with the text about it.
     pub(super) recipients: Vec<(String, String)>,
     /// The text before the returned message.
     pub(super) said: String,
-    /// The bounce contains the returned message or its header.
+    /// Whether the bounce contains the returned message or its header.
     pub(super) has_original: bool,
     /// The Message-ID of the returned message, if it is in the text; otherwise empty.
     pub(super) message_id: String,
-    /// The text names a recipient of the returned message.
+    /// Whether the text names a recipient of the returned message.
     pub(super) names_recipient_of_original: bool,
 }
 
-/// A message that a person forwards as quoted text, without the quotation marks.
+/// Extracts a message that a person forwards as quoted text. Quotation marks are removed.
 pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
     for text in &parts.texts {
         let mut lines = text.lines().enumerate();
@@ -67,8 +67,8 @@ pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
     None
 }
 
-/// Reads a bounce from the texts of a message. `known` are addresses that cannot be the recipient,
-/// such as our own.
+/// Reads a bounce from the texts of a message. `known` contains addresses that cannot be the
+/// recipient, such as our own.
 pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     let search = Search::new(parts, known);
     let recipients = search.recipients();
@@ -93,14 +93,14 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     Bounce { recipients, said: search.said, has_original, message_id, names_recipient_of_original }
 }
 
-/// The search for the recipients of a bounce.
+/// Searches a bounce for its recipients.
 struct Search<'p> {
     parts: &'p Parts,
     /// The text before the returned message.
     said: String,
     /// The header of the returned message; empty if there is none.
     original: Vec<(String, String)>,
-    /// The recipients in that header.
+    /// The recipients in the header of the returned message.
     sent_to: Vec<String>,
     addressed: HashSet<String>,
     senders: HashSet<String>,
@@ -142,8 +142,8 @@ impl<'p> Search<'p> {
         (self.ours.contains(&low) || self.senders.contains(&low)) && !self.addressed.contains(&low)
     }
 
-    /// The address that the bounce itself was sent to is not the recipient, unless it stands where
-    /// a recipient is expected.
+    /// Whether the bounce itself was sent to an address. That address is usually not the failed
+    /// recipient.
     fn is_report_to(&self, address: &str) -> bool {
         self.ours.contains(&address.to_ascii_lowercase())
     }
@@ -152,7 +152,7 @@ impl<'p> Search<'p> {
         !is_daemon(address) && !self.is_ours(address) && !is_machine(address)
     }
 
-    /// The only recipient of the returned message.
+    /// Returns the recipient of the returned message, if there is exactly one.
     fn only_addressee(&self) -> Option<&String> {
         match self.sent_to.as_slice() {
             [only] => Some(only),
@@ -160,7 +160,7 @@ impl<'p> Search<'p> {
         }
     }
 
-    /// The recipients, by the first method that finds any.
+    /// Returns the recipients found by the first method that finds any.
     fn recipients(&self) -> Vec<String> {
         let relevant = self.relevant();
         let methods: [&dyn Fn() -> Vec<String>; 7] = [
@@ -190,8 +190,8 @@ impl<'p> Search<'p> {
             .collect()
     }
 
-    /// The text that may list the recipients. Some texts first show the sent message with its To
-    /// field, and then list the failed recipients.
+    /// Returns the part of the text that may list the failed recipients. Some texts show the sent
+    /// message first, with its To field, and then list the recipients.
     fn relevant(&self) -> &str {
         const AFTER: [&str; 3] = [
             "did not reach the following recipient",
@@ -209,7 +209,7 @@ impl<'p> Search<'p> {
 
     fn listed(&self, relevant: &str) -> Vec<String> {
         let listed = listed(relevant);
-        // In a long list no address is a contact.
+        // A list of five or more addresses contains no contacts.
         let may_ask = self.sent_to.len() == 1 && listed.len() < 5;
         let is_meant = |address: &str| {
             !may_ask || self.is_addressed(address) || !is_asked_for(relevant, address)
@@ -223,8 +223,8 @@ impl<'p> Search<'p> {
             .collect()
     }
 
-    /// An address that is only mentioned may be a colleague to contact instead. The address that
-    /// was mailed is preferred.
+    /// Returns the addresses in the text that were mailed. If there are none, returns an address
+    /// that a sentence reports as failed, because other addresses may be contacts.
     fn mentioned(&self, relevant: &str) -> Vec<String> {
         let mentioned: Vec<String> =
             all_in(relevant).into_iter().filter(|address| self.is_candidate(address)).collect();
@@ -243,8 +243,8 @@ impl<'p> Search<'p> {
             .map_or_else(Vec::new, |only| vec![only.clone()])
     }
 
-    /// An address with the name of a role may be the recipient, if a sentence says so or if it
-    /// stands where a recipient is expected.
+    /// Returns an address of a role, such as `info@`, if a sentence reports it as failed or if it
+    /// follows a heading about a failure.
     fn role(&self, relevant: &str) -> Vec<String> {
         let below = below_heading(relevant);
         all_in(relevant)
@@ -258,7 +258,7 @@ impl<'p> Search<'p> {
             .collect()
     }
 
-    /// The only recipient of the returned message, even if it is a postmaster.
+    /// Returns the only recipient of the returned message, even if it is a postmaster.
     fn postmaster(&self) -> Vec<String> {
         let only = self.only_addressee().filter(|only| {
             let all = all_in(&self.said);
@@ -267,8 +267,9 @@ impl<'p> Search<'p> {
         only.map_or_else(Vec::new, |only| vec![only.clone()])
     }
 
-    /// A sender may have mailed himself, or a list may bounce to itself. Without the returned
-    /// message, only the position of an address shows whether it is the recipient.
+    /// Returns a failed address even if it is the sender's own: people mail themselves, and lists
+    /// bounce to themselves. Without the returned message, only an address at a recipient's
+    /// position counts.
     fn sender(&self) -> Vec<String> {
         let said = &self.said;
         let is_meant = |address: &String| {
@@ -291,7 +292,7 @@ impl<'p> Search<'p> {
     }
 }
 
-/// Whether an address is that of a help desk or another role.
+/// Whether an address belongs to a help desk or another role.
 fn is_role(address: &str) -> bool {
     let low = address.to_ascii_lowercase();
     let local = low.split('@').next().unwrap_or_default();
@@ -310,7 +311,7 @@ fn is_role(address: &str) -> bool {
     )
 }
 
-/// Whether an address is that of a help desk, or a Message-ID, which looks like an address.
+/// Whether an address belongs to a help desk, or is a Message-ID, which looks like an address.
 fn is_machine(address: &str) -> bool {
     let low = address.to_ascii_lowercase();
     let local = low.split('@').next().unwrap_or_default();
