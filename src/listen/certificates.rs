@@ -1,16 +1,16 @@
-//! Fetches the certificates that Amazon SNS signs its messages with, and confirms its
+//! Fetches the certificates with which Amazon SNS signs its messages, and confirms SNS
 //! subscriptions.
 //!
 //! Only URLs that `provider::ses::sns` has verified to belong to SNS or to Amazon's certificate
-//! authority are requested, and redirects are not followed.
+//! authority are requested. Redirects are not followed.
 //!
-//! Each certificate is fetched once, however many messages need it. The fetch runs in its own task,
-//! so that no request can delay or cancel it. A few fetches run at once. A message that needs
-//! another one waits for its turn, as long as its sender waits. Forged messages can name any number
-//! of certificates, but each occupies a turn only until SNS answers.
+//! Each certificate is fetched once, even if many messages need it. The fetch runs in its own task,
+//! so no request can delay or cancel it. A few fetches run at once, and further fetches wait for a
+//! permit. A forged message can request a certificate too, but its fetch keeps a permit only until
+//! SNS answers.
 //!
-//! The text of an envelope does not affect whether a certificate is kept. Otherwise a forged
-//! envelope could cause a good certificate to be refused.
+//! The text of a message does not affect whether a certificate is kept. Otherwise a forged message
+//! could make mailbatch refuse a good certificate.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -32,12 +32,12 @@ use crate::provider::tls_client_config;
 const DAY: Duration = Duration::from_secs(86_400);
 /// The maximum time for SNS to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a message waits for its turn to have a certificate fetched. SNS waits 15 s for an
-/// answer, then delivers the message again.
+/// The maximum time that a message waits for its certificate's fetch to begin. SNS waits 15 s for
+/// an answer and then delivers the message again.
 const QUEUE: Duration = Duration::from_secs(12);
-/// The maximum size of an answer, in bytes.
+/// The maximum size of a fetched document, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
-/// The maximum number of certificates to keep.
+/// The maximum number of certificates to keep in memory.
 const MOST: usize = 64;
 /// The maximum number of concurrent fetches.
 const AT_ONCE: usize = 8;
@@ -45,7 +45,7 @@ const AT_ONCE: usize = 8;
 /// root.
 const ISSUERS: usize = 2;
 
-/// Why there is no certificate to verify a message with.
+/// The reason why a certificate could not be obtained.
 #[derive(Clone, Debug)]
 pub(super) enum Missing {
     /// The certificate is not trustworthy.
@@ -63,12 +63,12 @@ pub(super) struct Certificates {
     pub(super) authority: Authority,
     known: Mutex<HashMap<Url, (Arc<Certificate>, Instant)>>,
     fetching: Mutex<HashMap<Url, Flight>>,
-    /// Permits for fetches, granted in the order of requests.
+    /// Permits for fetches, granted in the order of the requests.
     turns: Arc<Semaphore>,
-    /// Signals that a fetch has begun. A task waiting for a turn with the same URL can wait for
-    /// that fetch instead.
+    /// Signals that a fetch has begun. A task that waits for a permit to fetch the same URL then
+    /// joins that fetch.
     begun: Notify,
-    /// Permits for confirmations. Only a signed message takes one.
+    /// A permit to confirm a subscription. Only a verified message may wait for it.
     confirming: Semaphore,
 }
 
@@ -97,7 +97,7 @@ impl Certificates {
         })
     }
 
-    /// Returns the certificate at a URL of SNS, for a message signed with it.
+    /// Returns the certificate at a URL of SNS. `envelope` is a message that it signed.
     pub(super) async fn get(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Outcome {
         let kept = lock(&self.known).get(url).cloned();
         if let Some((certificate, at)) = &kept
@@ -106,7 +106,7 @@ impl Certificates {
             return Ok(certificate.clone());
         }
         let fetched = match tokio::time::timeout(QUEUE, self.join(url, envelope)).await {
-            // The fetch task reports its result, or the process is ending.
+            // The channel closes without a result only when the process ends.
             Ok(mut flight) => match flight.wait_for(Option::is_some).await {
                 Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(ended())),
                 Err(_) => Err(ended()),
@@ -115,14 +115,15 @@ impl Certificates {
                 Err(Missing::Unavailable("too many certificates are requested at once".to_owned()))
             }
         };
-        // An old certificate can be used while it is valid, which is checked with each message.
+        // If a new certificate is unavailable, the old one is used. Its validity is checked with
+        // each message.
         match (fetched, kept) {
             (Err(Missing::Unavailable(_)), Some((certificate, _))) => Ok(certificate),
             (fetched, _) => fetched,
         }
     }
 
-    /// Joins the running fetch of a URL, or begins one when it is its turn.
+    /// Joins the running fetch of a URL. If none is running, waits for a permit and begins one.
     async fn join(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Flight {
         let mut turn = pin!(self.turns.clone().acquire_owned());
         loop {
@@ -131,14 +132,14 @@ impl Certificates {
                 return flight.clone();
             }
             tokio::select! {
-                // Fails only if the semaphore is closed, which never happens.
+                // `acquire_owned` fails only if the semaphore is closed, which never happens.
                 Ok(turn) = &mut turn => return self.begin(url, envelope, turn),
                 () = begun => {}
             }
         }
     }
 
-    /// Begins to fetch a URL, or joins a fetch that has begun meanwhile.
+    /// Begins to fetch a URL, or joins a fetch that another task has begun.
     fn begin(
         self: &Arc<Self>,
         url: &Url,
@@ -166,7 +167,8 @@ impl Certificates {
         flight
     }
 
-    /// Fetches a certificate, and its unknown issuers, until the chain can be verified.
+    /// Fetches a certificate. Also fetches missing intermediate certificates, until the chain can
+    /// be verified.
     async fn fetch(&self, url: &Url, envelope: &Envelope) -> Outcome {
         let host = url.host_str().unwrap_or_default();
         let pem = self.visit(url).await.map_err(Missing::Unavailable)?;
@@ -178,8 +180,8 @@ impl Certificates {
                 envelope.trusts(&certificate, &self.authority, Timestamp::now()),
                 certificate.issuer_url(),
             ) {
-                // Other messages wait for this fetch too. Whether the certificate was valid when a
-                // message was published is therefore checked with each message.
+                // A certificate that was not valid when this message was published may be valid for
+                // other messages that wait for it. The date is therefore checked with each message.
                 (Ok(()) | Err(Distrust::NotAtThisTime), _) => return Ok(Arc::new(certificate)),
                 (Err(Distrust::UnknownIssuer), Some(issuer)) if fetched < ISSUERS => {
                     let bytes = self.visit(issuer).await.map_err(Missing::Unavailable)?;
@@ -206,16 +208,16 @@ impl Certificates {
         known.insert(url, (certificate, Instant::now()));
     }
 
-    /// Requests the URL that confirms a subscription.
+    /// Confirms a subscription by requesting its URL.
     pub(super) async fn confirm(&self, url: &Url) -> std::result::Result<(), String> {
-        // Fails only if the semaphore is closed, which never happens.
+        // `acquire` fails only if the semaphore is closed, which never happens.
         let _turn = self.confirming.acquire().await;
         self.visit(url).await.map(drop)
     }
 
     /// Fetches the document at a URL of SNS or of Amazon's certificate authority.
     async fn visit(&self, url: &Url) -> std::result::Result<Bytes, String> {
-        // The URL may contain a token, so errors name only the host.
+        // The URL may contain a token, so errors show only the host.
         let failed = |e: reqwest::Error| {
             format!("{} cannot be reached: {}", url.host_str().unwrap_or_default(), e.without_url())
         };
@@ -251,7 +253,7 @@ fn ended() -> Missing {
     Missing::Unavailable("the endpoint is shutting down".to_owned())
 }
 
-/// A panic never leaves an entry partly written, so a poisoned lock can be used.
+/// Locks a mutex even if it is poisoned, because a panic never leaves an entry partly written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

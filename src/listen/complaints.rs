@@ -1,14 +1,14 @@
-//! Limits the log lines about requests that anyone can send. There are enough lines to find a
-//! problem, but never so many that they fill a disk.
+//! Limits the log lines about invalid requests, because anyone can send requests and fill the disk
+//! with log lines.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many lines are written within [`TIME`].
+/// The maximum number of lines to write within [`TIME`].
 const MOST: u32 = 20;
 const TIME: Duration = Duration::from_secs(60);
 
-/// Counts lines.
+/// Counts the lines written within the current period.
 #[derive(Default)]
 pub(super) struct Complaints(Mutex<Window>);
 
@@ -20,8 +20,8 @@ struct Window {
 }
 
 impl Complaints {
-    /// Returns how many lines were suppressed before this one, or `None` if this line must be
-    /// suppressed too.
+    /// Whether a line may be written. Returns the number of lines left out before it, or `None` if
+    /// it must be left out too.
     pub(super) fn next(&self) -> Option<u64> {
         self.at(Instant::now())
     }

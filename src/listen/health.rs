@@ -6,17 +6,17 @@ use tokio::sync::Mutex;
 
 use crate::ledger::Ledger;
 
-/// How long an answer is reused.
+/// How long a result is reused.
 const FRESH: Duration = Duration::from_secs(1);
 /// The maximum time for the ledger to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The last answer. A request that arrives while the ledger is being checked waits for that answer.
+/// The last result and its time. Requests that arrive during a check wait for its result.
 #[derive(Default)]
 pub(super) struct Health(Mutex<Option<(Instant, bool)>>);
 
 impl Health {
-    /// Whether the ledger answers.
+    /// Whether the ledger answers. A recent result is reused.
     pub(super) async fn is_well(&self, ledger: &dyn Ledger) -> bool {
         let mut last = self.0.lock().await;
         if let Some((at, is_well)) = *last

@@ -1,8 +1,9 @@
-//! Stores events of verified requests in the ledger, and appends the learned suppressions to the
+//! Stores the events of verified requests in the ledger, and appends learned suppressions to the
 //! suppression file.
 //!
-//! A request is answered after the ledger has stored its events. The file follows later: one task
-//! appends to it. If the process is killed, the next process appends the missing entries.
+//! A request is answered as soon as the ledger has stored its events. A separate task appends to
+//! the suppression file later. If the process is killed, the next process appends the missing
+//! entries.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::events::file_learned;
 use crate::ledger::{Ledger, LedgerResult};
 use crate::model::event::{Believe, Event};
 
-/// How long to wait before writing to the suppression file again after an error.
+/// How long to wait after an error before writing the suppression file again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) struct Intake {
@@ -27,7 +28,7 @@ pub(super) struct Intake {
     believe: Believe,
     metrics: Arc<Metrics>,
     learned: Notify,
-    /// The last write to the file failed, and a warning was logged.
+    /// Whether the last write to the suppression file failed and a warning was logged.
     has_warned: AtomicBool,
 }
 
@@ -50,8 +51,8 @@ impl Intake {
         }
     }
 
-    /// Stores events durably. If it fails, some of them may be stored. The provider may then send
-    /// all of them again.
+    /// Stores events durably. After an error some of them may be stored; the provider may send all
+    /// of them again, and each still counts once.
     pub(super) async fn take(&self, provider: &str, events: Vec<Event>) -> LedgerResult<()> {
         let words: Vec<&'static str> = events.iter().map(Event::word).collect();
         let seen =
@@ -74,9 +75,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Appends learned suppressions to the suppression file, including those that an earlier
-    /// process left. Runs once more after `ended`. Must not be dropped earlier: its file lock would
-    /// be released while the append still runs.
+    /// Appends learned suppressions to the suppression file, including those left by an earlier
+    /// process. After `ended` becomes true, appends once more and returns. Do not drop this future
+    /// earlier: the file lock would be released while an append still runs.
     pub(super) async fn keep_filing(&self, mut ended: watch::Receiver<bool>) {
         while !*ended.borrow() {
             let wait = if self.file().await { Duration::MAX } else { AGAIN };
@@ -89,8 +90,8 @@ impl Intake {
         self.file().await;
     }
 
-    /// Appends the suppressions that the file lacks. Returns false if that failed; the ledger still
-    /// applies them.
+    /// Appends the suppressions that the file lacks. Returns false if that failed. The ledger
+    /// applies the suppressions in any case.
     async fn file(&self) -> bool {
         let Some(file) = &self.file else { return true };
         match file_learned(self.ledger.as_ref(), &self.state_dir, file).await {

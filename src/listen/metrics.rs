@@ -1,10 +1,10 @@
-//! The endpoint's counters in the Prometheus text format 0.0.4. No name or label contains an
-//! address.
+//! Counts requests and events, and prints the counters in the Prometheus text format 0.0.4. No name
+//! or label contains an e-mail address.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Counters by name and labels.
+/// Counters, keyed by name and labels.
 #[derive(Default)]
 pub(super) struct Metrics(Mutex<BTreeMap<(&'static str, String), u64>>);
 
@@ -25,18 +25,15 @@ const HELP: [(&str, &str); 9] = [
     (KNOWN, "Events that were already in the ledger, by provider."),
     (STRANGERS, "Events that match no run in the ledger, by provider."),
     (LEARNED, "Suppressions learned, by reason."),
-    (UNSUBSCRIBES, "Presses of the unsubscribe button and one-click requests, by result."),
+    (UNSUBSCRIBES, "Unsubscribe requests, from the page's button or one-click, by result."),
     (FILED, "Suppressions appended to the suppression file."),
-    (
-        CROWDED_OUT,
-        "Connections closed to make room for a new one, those that had waited longest first.",
-    ),
+    (CROWDED_OUT, "Idle connections closed to make room for new ones, the longest idle first."),
     (FILING_FAILED, "Attempts to append to the suppression file that failed."),
 ];
 
 impl Metrics {
-    /// Adds to a counter. `labels` are pairs of name and value; the values come from this program
-    /// or its configuration.
+    /// Adds `count` to a counter. `labels` are pairs of name and value. The values come from
+    /// mailbatch or its configuration, never from a request.
     pub(super) fn add(&self, name: &'static str, labels: &[(&str, &str)], count: u64) {
         let labels: Vec<String> =
             labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
@@ -48,7 +45,7 @@ impl Metrics {
             .or_default() += count;
     }
 
-    /// All counters in the Prometheus format.
+    /// Prints all counters in the Prometheus format.
     pub(super) fn text(&self) -> String {
         let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();

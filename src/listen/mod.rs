@@ -1,9 +1,8 @@
-//! The web endpoint for providers' events and one-click unsubscribes. It stores them in the ledger
-//! before it answers.
+//! The web endpoint for providers' events and one-click unsubscribes.
 //!
-//! Rules of this module: A request is answered with 2xx only after its data is durable. Unsigned
-//! data is not trusted. A GET request changes nothing. The queues, the size of a request and its
-//! duration are bounded. No answer or metric contains an address or a secret.
+//! A request is answered with 2xx only after the ledger has stored its data durably. Unsigned
+//! requests are not trusted. A GET request changes nothing. The number, size and duration of
+//! requests are limited. No answer or metric contains an e-mail address or a secret.
 
 mod certificates;
 mod complaints;
@@ -40,10 +39,10 @@ use metrics::Metrics;
 use presence::Presence;
 pub(crate) use presence::is_present;
 
-/// One provider whose events are accepted.
+/// A provider whose events are accepted.
 struct Source {
     webhook: &'static Webhook,
-    /// The secret that verifies its requests; for SES the ARN of the topic.
+    /// The secret that verifies the provider's requests, or for SES the ARN of the topic.
     proof: Proof,
 }
 
@@ -64,22 +63,22 @@ struct Shared {
     complaints: complaints::Complaints,
 }
 
-/// The running endpoint.
+/// A running endpoint.
 pub(crate) struct Listening {
     addr: SocketAddr,
     secure: bool,
     sources: Vec<String>,
     has_links: bool,
-    /// Tells runs that an endpoint receives events. `None` if it receives no provider's events,
-    /// because unsubscribes say nothing about bounces.
+    /// Tells runs that an endpoint receives bounces. `None` if no provider sends events to this
+    /// endpoint.
     presence: Option<Presence>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
 impl Listening {
-    /// Binds the address and begins to accept requests. Fails with exit 2 if a secret is empty or
-    /// short, or if a certificate or the address cannot be used.
+    /// Binds the address and begins to accept requests. Fails with exit code 2 if a secret is empty
+    /// or too short, or if the certificate or the address cannot be used.
     pub(crate) async fn start(
         settings: &Settings,
         ledger: Arc<dyn Ledger>,
@@ -95,15 +94,17 @@ impl Listening {
             .transpose()?;
         let addr = addr.unwrap_or(settings.listen.addr);
         let failed = |e: std::io::Error| {
-            Error::usage(format!("{addr}: cannot listen: {e}"))
-                .hint("correct listen.addr, or pass --addr")
+            Error::usage(format!("{addr}: cannot listen: {e}")).hint(
+                "stop the program that uses the address, or set another in listen.addr or --addr",
+            )
         };
         let listener = serve::bind(addr).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let state_dir = &settings.workspace.state_dir;
         let unable = |e: std::io::Error| {
-            Error::internal(format!("{}: {e}", state_dir.shown()))
-                .hint("free disk space, or correct the permissions")
+            Error::internal(format!("{}: {e}", state_dir.shown())).hint(
+                "free disk space, correct the permissions, or end the process that holds the lock",
+            )
         };
         let presence = if sources.is_empty() {
             None
@@ -141,7 +142,7 @@ impl Listening {
         Ok(Self { addr, secure, sources: names, has_links, presence, stop, server })
     }
 
-    /// One line for the operator: the address, and what it serves.
+    /// Describes the endpoint in one line for the operator: its address, and what it receives.
     pub(crate) fn describe(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         let events = match self.sources.as_slice() {
@@ -156,10 +157,10 @@ impl Listening {
         format!("listening on {scheme}://{}: {events}; {links}", self.addr)
     }
 
-    /// Stops accepting requests, waits for those in progress, and appends learned suppressions to
+    /// Stops accepting requests, waits for running requests, and appends learned suppressions to
     /// the file.
     pub(crate) async fn stop(self) {
-        // If the server has already ended, it needs no signal.
+        // Sending fails if the server has already ended, which is harmless.
         let _ = self.stop.send(true);
         if let Err(e) = self.server.await {
             tracing::warn!("the endpoint ended unexpectedly: {e}");
@@ -168,7 +169,7 @@ impl Listening {
     }
 }
 
-/// The providers whose events can be verified.
+/// Returns the providers whose events can be verified, by name.
 fn sources(settings: &Settings) -> Result<HashMap<String, Source>> {
     let mut sources = HashMap::new();
     for (name, config) in &settings.providers {

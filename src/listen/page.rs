@@ -1,21 +1,21 @@
-//! The unsubscribe page: plain HTML without scripts, images or external resources. Screen readers
-//! and text browsers can read it.
+//! The unsubscribe page, in plain HTML without scripts, images or external resources, so that
+//! screen readers and text browsers can show it.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// The pages shown to a recipient who follows the link or presses the button.
+/// A page shown to a recipient who follows the unsubscribe link or presses the button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// The question, with a button.
+    /// Asks whether to unsubscribe, with a button.
     Ask,
-    /// The recipient is unsubscribed.
+    /// Confirms that the recipient is unsubscribed.
     Done,
-    /// The link was not created by this workspace, or has expired.
+    /// Says that the link is unknown or has expired.
     Unknown,
-    /// The request did not come from the button.
+    /// Says that the request did not come from the button, and shows the button.
     NotPressed,
-    /// The ledger could not store the unsubscribe.
+    /// Says that the ledger could not store the unsubscribe.
     Failed,
 }
 
@@ -51,8 +51,8 @@ impl Page {
     }
 }
 
-/// The button is a form, because link scanners follow links but submit no forms. It sends the same
-/// fields as a mail reader does according to RFC 8058 section 3.2.
+/// A form with a button, because link scanners follow links but do not submit forms. It sends the
+/// same field as a mail program's one-click request (RFC 8058 section 3.2).
 const FORM: &str = r#"<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button type="submit">Unsubscribe</button></form>"#;
 
 const HEADERS: [(HeaderName, HeaderValue); 7] = [

@@ -1,6 +1,6 @@
-//! Tells whether an endpoint receives events for a workspace, so that a run knows whether bounces
-//! will be reported. Each such endpoint holds a shared lock on a file while it runs. The operating
-//! system releases the lock when the process ends for any reason.
+//! Records that an endpoint receives events for a workspace, so that a run knows whether bounces
+//! will be reported. Each endpoint holds a shared lock on a file while it runs. The operating
+//! system releases the lock when the process ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::holder;
 
-/// How often to try. A process that checks holds the lock for a moment, and must not be mistaken
-/// for an endpoint by another process that checks.
+/// How often [`is_present`] tries to lock the file. Another process that checks holds the lock only
+/// for a moment; an endpoint keeps it.
 const LOOKS: u32 = 10;
-/// How long to wait for another process that holds the lock.
+/// The maximum time to wait for another process that holds the lock.
 const TURN: Duration = Duration::from_secs(60);
 const BETWEEN: Duration = Duration::from_millis(10);
 
@@ -31,7 +31,7 @@ impl Presence {
             .truncate(false)
             .mode(0o600)
             .open(path(state_dir))?;
-        // A process that only checks releases the lock at once.
+        // A process in [`is_present`] releases its exclusive lock at once.
         if !holder::shared_within(&file, &path(state_dir), TURN)? {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
@@ -42,10 +42,9 @@ impl Presence {
     }
 }
 
-/// Whether an endpoint that receives events is running for this workspace, in this process or
-/// another.
+/// Whether an endpoint that receives events for this workspace is running, in any process.
 pub(crate) fn is_present(state_dir: &Path) -> bool {
-    // If the file is missing, no endpoint has ever run.
+    // Without the file, no endpoint has ever run.
     let Ok(file) = File::open(path(state_dir)) else { return false };
     for look in 0..LOOKS {
         match file.try_lock() {
@@ -77,7 +76,7 @@ mod tests {
         drop(one);
         assert!(is_present(dir.path()));
         drop(two);
-        // A process started by another test may have inherited the lock for a moment.
+        // A process started by another test may have inherited the lock. It ends soon.
         assert!(comes_true(|| !is_present(dir.path())));
     }
 

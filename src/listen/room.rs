@@ -1,13 +1,13 @@
-//! Limits connections and the memory of their requests, and decides which connection to close at a
-//! limit.
+//! Limits the number of connections and the memory of their requests. At a limit, an idle
+//! connection is closed for the new one.
 //!
-//! A new connection is always admitted, and no peer can take all connections from the others.
-//! Providers may all connect through one proxy, and thus from one address, so no address is
-//! refused. If an address reaches its limit, the server closes its connection that has waited
-//! longest without a verified request, after a minimum time to send one.
+//! A new connection is always admitted, and no peer can use up all connections. Providers may share
+//! a proxy and thus an address, so no address is refused. At the limit of an address, its
+//! connection that has waited longest without a verified request is closed, but not before a
+//! minimum time.
 //!
 //! A request that is being written to the ledger is never interrupted. A closed connection counts
-//! until its task has ended, so that the limit holds however fast new ones arrive.
+//! until its task has ended, so that the limit also holds if many connections arrive at once.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,31 +17,32 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// The maximum number of connections, if the process may open enough files.
+/// The maximum number of connections. It is lower if the process may not open enough files.
 const MOST: usize = 1024;
-/// One address may have at most this fraction of all connections: one in `SHARE`.
+/// The maximum share of one address: the number of all connections divided by `SHARE`.
 const SHARE: usize = 2;
-/// The maximum number of requests on one connection, and how many may come before one of them was
-/// verified as a provider's.
+/// The maximum number of requests on one connection. `MOST_UNVERIFIED` is the maximum until one of
+/// them was verified as a provider's.
 const MOST_REQUESTS: usize = 10_000;
 const MOST_UNVERIFIED: usize = 32;
-/// The minimum time that a connection is served before it may be closed for a new one. Hundreds may
-/// arrive at once, and a provider's request must be read before the last of them can close its
+/// The minimum time that a connection is served before it may be closed for a new one. If hundreds
+/// of connections arrive at once, a provider's request must be read before later ones can close its
 /// connection.
 const STAY: Duration = Duration::from_millis(200);
-/// At most one connection in `LEAVING` may be closed while its task still runs.
+/// Closed connections whose task still runs may be at most the number of all connections divided by
+/// `LEAVING`.
 const LEAVING: usize = 32;
-/// How many open files the rest of the process needs.
+/// The number of open files that the rest of the process needs.
 const OTHER_FILES: usize = 64;
 /// The maximum total size of all request bodies in memory, in bytes.
 const MOST_BYTES: usize = 32 << 20;
 
-/// The open connections.
+/// The open connections and their limits.
 pub(super) struct Room {
     most: usize,
     stay: Duration,
     state: Mutex<State>,
-    /// Signals that a connection has ended, or that one can be closed now.
+    /// Signals that a connection has ended, or that one may be closed now.
     changed: Notify,
 }
 
@@ -50,20 +51,20 @@ struct State {
     next: u64,
     guests: HashMap<u64, Guest>,
     peers: HashMap<IpAddr, usize>,
-    /// How many closed connections still hold their files.
+    /// The number of closed connections whose task still runs and keeps a file open.
     leaving: usize,
     bytes: usize,
 }
 
 struct Guest {
     peer: IpAddr,
-    /// Its task is running. Before that, none of its data can have been read.
+    /// Whether the connection's task is running. Before that, no data has been read.
     has_begun: bool,
-    /// When it began, or when a request was last verified.
+    /// When the connection began, or when a request on it was last verified.
     since: Instant,
-    /// A provider's request on it was verified.
+    /// Whether a provider's request on this connection was verified.
     is_known: bool,
-    /// One of its requests is being written to the ledger.
+    /// Whether a request on this connection is being written to the ledger.
     is_busy: bool,
     bytes: usize,
     flags: Arc<Flags>,
@@ -73,14 +74,14 @@ struct Guest {
 struct Flags {
     close: Notify,
     is_closed: AtomicBool,
-    /// The peer does not read its answers.
+    /// Whether the peer has stopped reading its answers.
     is_blocked: AtomicBool,
     unblocked: Notify,
     requests: AtomicUsize,
 }
 
 impl Room {
-    /// Creates room for as many connections as the process may open files.
+    /// Creates a room for as many connections as the process may open files, at most [`MOST`].
     pub(super) fn new() -> Arc<Self> {
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
@@ -92,13 +93,14 @@ impl Room {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic never leaves the state partly changed, so a poisoned lock can be used.
+        // A poisoned lock is used too, because a panic never leaves the state partly changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a connection. Returns whether another one was closed for it. Waits while too many
-    /// closed connections have not ended. Also waits while every connection that could be closed is
-    /// writing to the ledger or is still within its minimum time.
+    /// Admits a connection. Returns whether another one was closed for it.
+    ///
+    /// Waits if too many closed connections have not ended. Also waits if every connection that
+    /// could be closed is writing to the ledger or is still within its minimum time.
     pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> (Place, bool) {
         let peer = group(peer);
         loop {
@@ -118,8 +120,8 @@ impl Room {
         }
     }
 
-    /// Fails with the latest time to try again, or with `None` if the caller must wait for a
-    /// change.
+    /// Admits a connection without waiting. Fails with the time after which to try again, or with
+    /// `None` if the caller must wait for a change.
     fn try_admit(self: &Arc<Self>, peer: IpAddr) -> Result<(Place, bool), Option<Instant>> {
         let mut state = self.state();
         if state.leaving >= (self.most / LEAVING).max(1) {
@@ -130,7 +132,7 @@ impl Room {
             state.make_room(self.stay, |guest| guest.peer == peer)?;
             has_closed = true;
         } else if state.guests.len() >= self.most {
-            // A peer with the most connections loses one first.
+            // A connection of the peers with the most connections is closed first.
             let greatest = state.peers.values().copied().max().unwrap_or_default();
             let fullest: Vec<IpAddr> = state
                 .peers
@@ -164,16 +166,16 @@ impl Room {
         Ok((Place(Arc::new(Held { room: self.clone(), number, flags })), has_closed))
     }
 
-    /// Closes the connection that has waited longest, because no more files can be opened. Returns
-    /// false if every connection is writing to the ledger.
+    /// Closes the connection that has waited longest, because the process cannot open more files.
+    /// Returns false if every connection is writing to the ledger.
     pub(super) fn close_one(&self) -> bool {
         self.state().close_one_of(|_| true)
     }
 }
 
 impl State {
-    /// Chooses the connection to close: the oldest one without a verified request, or else the one
-    /// that has been idle longest.
+    /// Chooses the connection to close among those that satisfy `of`: the oldest one without a
+    /// verified request, or else the one with the oldest verified request.
     fn first(&self, of: impl Fn(&Guest) -> bool) -> Option<(u64, Instant)> {
         let candidates = self.guests.iter().filter(|(_, guest)| !guest.is_busy && of(guest));
         candidates
@@ -181,8 +183,8 @@ impl State {
             .map(|(number, guest)| (*number, guest.since))
     }
 
-    /// Closes one of these connections for a new one. Fails with the time at which the first of
-    /// them may be closed, or with `None` if there is none.
+    /// Closes a connection that satisfies `of`, to admit a new one. Fails with the time when the
+    /// first of them may be closed, or with `None` if none may.
     fn make_room(
         &mut self,
         stay: Duration,
@@ -196,15 +198,15 @@ impl State {
         Ok(())
     }
 
-    /// Closes one of these connections now. Returns false if every one is writing to the ledger.
+    /// Closes a connection that satisfies `of` now. Returns false if each of them is writing to the
+    /// ledger.
     fn close_one_of(&mut self, of: impl Fn(&Guest) -> bool) -> bool {
         self.first(of).map(|(number, _)| self.close(number)).is_some()
     }
 
-    /// Closes the connection that has waited longest among those with a body in memory. Chooses
-    /// among peers whose bodies take at least half the average. Other peers lose a connection only
-    /// if all of those are writing to the ledger. One peer's bodies thus take no memory from
-    /// others.
+    /// Closes the connection that has waited longest among those with a body in memory. Peers whose
+    /// bodies take at least half the average lose a connection first, so that one peer's bodies
+    /// take no memory from others. Returns false if every such connection is writing to the ledger.
     fn close_a_body(&mut self) -> bool {
         let mut held = HashMap::<IpAddr, usize>::new();
         for guest in self.guests.values().filter(|guest| guest.bytes > 0) {
@@ -217,7 +219,7 @@ impl State {
         self.close_one_of(is_great) || self.close_one_of(|guest| guest.bytes > 0)
     }
 
-    /// Closes a connection. Its memory counts as free at once, its files only after its task has
+    /// Closes a connection. Its memory counts as free at once, and its file after its task has
     /// ended.
     fn close(&mut self, number: u64) {
         if self.leave(number) {
@@ -225,7 +227,7 @@ impl State {
         }
     }
 
-    /// Removes a connection from the counts. Returns false if it was removed before.
+    /// Removes a connection from the counts. Returns false if it was already removed.
     fn leave(&mut self, number: u64) -> bool {
         let Some(guest) = self.guests.remove(&number) else { return false };
         self.bytes -= guest.bytes;
@@ -241,7 +243,7 @@ impl State {
     }
 }
 
-/// The place of a connection, which its requests share.
+/// A connection's place in the room. Its requests share it.
 #[derive(Clone)]
 pub(super) struct Place(Arc<Held>);
 
@@ -252,21 +254,21 @@ struct Held {
 }
 
 impl Place {
-    /// Marks the connection's task as running: it can now read data.
+    /// Records that the connection's task is running and may have read data.
     pub(super) fn begin(&self) {
         self.with(|guest| (guest.has_begun, guest.since) = (true, Instant::now()));
         self.0.room.changed.notify_one();
     }
 
-    /// Resolves when the connection must close to make room for another one.
+    /// Waits until this connection must close to make room for another one.
     pub(super) async fn closed(&self) {
         if !self.0.flags.is_closed.load(Ordering::Acquire) {
             self.0.flags.close.notified().await;
         }
     }
 
-    /// Counts a request. Returns its number, from 1, and whether it is the last one allowed on its
-    /// connection.
+    /// Counts a request. Returns its number, starting at 1, and whether it is the last one allowed
+    /// on this connection.
     pub(super) fn count_request(&self) -> (usize, bool) {
         let number = self.0.flags.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let is_known =
@@ -281,7 +283,7 @@ impl Place {
         }
     }
 
-    /// Waits until the peer has read all its answers, so that answers do not accumulate.
+    /// Waits until the peer has read all its answers, so that answers do not fill the memory.
     pub(super) async fn unblocked(&self) {
         loop {
             let unblocked = self.0.flags.unblocked.notified();
@@ -292,16 +294,16 @@ impl Place {
         }
     }
 
-    /// Records that a provider's request was verified. It is being written to the ledger until the
+    /// Records that a provider's request was verified. The connection stays open until the returned
     /// guard is dropped.
     pub(super) fn verified(&self) -> Busy {
         self.with(|guest| (guest.is_known, guest.since) = (true, Instant::now()));
         self.busy()
     }
 
-    /// Marks a request as being written to the ledger, which keeps the connection open until the
-    /// guard is dropped. This does not count as verified, because anyone with an unsubscribe link
-    /// can send such requests repeatedly.
+    /// Keeps the connection open while a request is being written to the ledger, until the returned
+    /// guard is dropped. The request does not count as verified, because anyone with an unsubscribe
+    /// link can repeat such requests.
     pub(super) fn busy(&self) -> Busy {
         self.with(|guest| guest.is_busy = true);
         Busy(self.clone())
@@ -314,7 +316,7 @@ impl Place {
     }
 
     /// Reserves `bytes` more for a body. If the total is too large, closes connections that have
-    /// waited longer. Returns false if none can be closed, or if this connection was closed itself.
+    /// waited longer. Returns false if none can be closed, or if this connection itself was closed.
     fn hold(&self, bytes: usize) -> bool {
         let mut state = self.0.room.state();
         let Some(guest) = state.guests.get_mut(&self.0.number) else { return false };
@@ -328,7 +330,7 @@ impl Place {
         state.guests.contains_key(&self.0.number)
     }
 
-    /// The memory of a body that is being received.
+    /// Starts to count the memory of a body.
     pub(super) fn body(&self) -> HeldBytes {
         HeldBytes { place: self.clone(), bytes: 0 }
     }
@@ -345,7 +347,7 @@ impl Drop for Held {
     }
 }
 
-/// A request is being written to the ledger while this guard exists.
+/// A guard that keeps a connection open while a request is being written to the ledger.
 pub(super) struct Busy(Place);
 
 impl Drop for Busy {
@@ -355,14 +357,14 @@ impl Drop for Busy {
     }
 }
 
-/// The memory that a body holds.
+/// The memory that a body occupies. It is released on drop.
 pub(super) struct HeldBytes {
     place: Place,
     bytes: usize,
 }
 
 impl HeldBytes {
-    /// Reserves more memory. Returns false if there is none.
+    /// Reserves more memory. Returns false if no memory is left.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
         self.place.hold(bytes)
@@ -373,7 +375,7 @@ impl Drop for HeldBytes {
     fn drop(&mut self) {
         let bytes = self.bytes;
         let mut state = self.place.0.room.state();
-        // The memory of a closed connection has already been released.
+        // If the connection was closed, its memory has already been released.
         if let Some(guest) = state.guests.get_mut(&self.place.0.number) {
             guest.bytes -= bytes;
             state.bytes -= bytes;
@@ -381,7 +383,8 @@ impl Drop for HeldBytes {
     }
 }
 
-/// The network address that counts as one peer: an IPv4 address, or an IPv6 subscriber's network.
+/// Returns the address that counts as one peer: an IPv4 address, or the /64 network of an IPv6
+/// address.
 fn group(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => {
@@ -404,12 +407,12 @@ mod tests {
         !place.0.flags.is_closed.load(Ordering::Acquire)
     }
 
-    /// Room in which all connections may be closed at the same time.
+    /// Creates a room in which every connection may be closed at once.
     fn room(most: usize) -> Arc<Room> {
         Room::of(most, Duration::ZERO)
     }
 
-    /// Admits a connection and begins to serve it; `None` if it would have to wait.
+    /// Admits a connection and begins to serve it. Returns `None` if it would have to wait.
     fn enter(room: &Arc<Room>, last: u8) -> Option<(Place, bool)> {
         let entered = room.try_admit(peer(last)).ok();
         entered.iter().for_each(|(place, _)| place.begin());
@@ -433,7 +436,8 @@ mod tests {
         assert_eq!(open(&places), [true, false, true, true]);
         assert!(enter(&room, 2).is_none(), "the one that was closed is not gone");
         drop((places.remove(1), fifth));
-        // Another address can fill the remaining room. Then the first address loses a connection.
+        // Other addresses can fill the remaining room. After that the first address loses a
+        // connection.
         let others: Vec<Place> = [2, 2, 2, 3].map(|last| enter(&room, last).unwrap().0).to_vec();
         assert_eq!(open(&others), [true; 4]);
         assert_eq!(
@@ -501,7 +505,7 @@ mod tests {
         let begun = Instant::now();
         let later = room.try_admit(peer(1)).err().flatten().expect("it has a moment left");
         assert!(later > begun && is_open(&first));
-        // `admit` waits without help. By then the first connection has had its minimum time.
+        // `admit` waits until the first connection's minimum time has passed, and then closes it.
         assert!(room.admit(peer(1)).await.1 && !is_open(&first));
         assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
     }

@@ -1,4 +1,4 @@
-//! The endpoint's routes and their answers.
+//! The endpoint's routes and the answers to their requests.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -26,13 +26,13 @@ use crate::provider::ses::sns::{Envelope, Purpose};
 use crate::provider::webhook::{Refusal, TOKEN_LIFE};
 use crate::secret::Secret;
 
-/// The maximum size of a request with events. Providers stay well below it.
+/// The maximum size of a request with events. Providers send less.
 const MOST_BYTES: usize = 1 << 20;
-/// The maximum size of an unsubscribe request, which contains one field.
+/// The maximum size of an unsubscribe request, which contains one form field.
 const MOST_OF_A_PRESS: usize = 16 * 1024;
-/// The maximum time to receive a body.
+/// The maximum time to receive the body of a request.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The maximum time for the ledger to answer. After an error the provider sends the events again.
+/// The maximum time for the ledger to store events. After an error the provider sends them again.
 const LEDGER: Duration = Duration::from_secs(25);
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
@@ -44,13 +44,13 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// A short answer in plain text.
+/// Creates a short answer in plain text.
 pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     (status, format!("{}\n", text.into())).into_response()
 }
 
-/// Receives the whole body and reserves its memory. Returns an error answer if the body is too long
-/// or does not arrive.
+/// Receives the whole body of a request and reserves memory for it. Returns an error answer if the
+/// body is too long or incomplete.
 async fn whole(
     place: &Place,
     headers: &HeaderMap,
@@ -68,7 +68,7 @@ async fn whole(
     let collected = async {
         let (mut body, mut bytes, mut held) = (body, BytesMut::new(), place.body());
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            // If the body breaks off, the peer has disconnected and gets no answer.
+            // The peer disconnected in the middle of the body, so it never sees this answer.
             let Ok(part) = frame
                 .map_err(|_| {
                     plain(
@@ -102,7 +102,7 @@ async fn events(
 ) -> Response {
     let Some(source) = shared.sources.get(&provider) else {
         shared.metrics.add(REQUESTS, &[("provider", ""), ("result", "no_such_provider")], 1);
-        return plain(StatusCode::NOT_FOUND, "no events are accepted at this address");
+        return plain(StatusCode::NOT_FOUND, "no events are accepted for this provider name");
     };
     let (parts, body) = request.into_parts();
     let (result, answer) = match whole(&place, &parts.headers, body, MOST_BYTES).await {
@@ -114,7 +114,7 @@ async fn events(
     answer
 }
 
-/// Logs a warning, unless there were too many recently.
+/// Logs a warning, unless too many were logged recently.
 fn complain(shared: &Shared, provider: &str, why: &str) {
     match shared.complaints.next() {
         Some(0) => tracing::warn!(provider, "{why}"),
@@ -208,12 +208,12 @@ async fn take(
 enum Unverified {
     /// The request does not come from the provider.
     Refused(Refusal),
-    /// The request may be genuine, but the data to verify it is not available.
+    /// The request may be genuine, but it cannot be verified now.
     Undecided(String),
 }
 
-/// The ledger's answer, or an error if it does not answer in time. The ledger may still store the
-/// data later. If the provider then sends the events again, each counts once.
+/// Returns the ledger's answer, or an error if it does not answer in time. The ledger may still
+/// store the events later. If the provider then sends them again, each counts once.
 async fn within<T>(asked: impl Future<Output = LedgerResult<T>>) -> Result<T, String> {
     match tokio::time::timeout(LEDGER, asked).await {
         Ok(answer) => answer.map_err(|why| why.to_string()),
@@ -221,8 +221,8 @@ async fn within<T>(asked: impl Future<Output = LedgerResult<T>>) -> Result<T, St
     }
 }
 
-/// Verifies a request with a secret. If the signature covers a one-time token but not the body,
-/// returns the token for the caller to mark as used.
+/// Verifies a request with the provider's secret. If the signature covers a one-time token but not
+/// the body, returns the token; the caller must mark it as used.
 fn by_secret(
     source: &Source,
     secret: &Secret,
@@ -274,8 +274,8 @@ async fn by_topic(
     Ok(())
 }
 
-/// The token of a link that this workspace signed, if the ledger knows its recipient. Otherwise the
-/// page to show.
+/// Verifies an unsubscribe link. Returns its token if this workspace signed the link and the ledger
+/// knows the recipient, otherwise the page to show.
 async fn known(shared: &Shared, signed: &str) -> Result<String, Page> {
     let token =
         shared.links.as_ref().and_then(|links| links.verify(signed)).ok_or(Page::Unknown)?;
@@ -289,8 +289,8 @@ async fn known(shared: &Shared, signed: &str) -> Result<String, Page> {
     }
 }
 
-/// Shows the page and changes nothing, because scanners and mail readers follow links before a
-/// recipient reads the mail.
+/// Shows the unsubscribe page and changes nothing, because scanners and mail programs follow links
+/// before a recipient reads the mail.
 async fn ask(State(shared): State<Arc<Shared>>, Path(signed): Path<String>) -> Page {
     known(&shared, &signed).await.map_or_else(|page| page, |_| Page::Ask)
 }
@@ -321,15 +321,15 @@ async fn unsubscribe(
         Ok(token) => token,
         Err(page) => return (if page == Page::Failed { "failed" } else { "refused" }, page),
     };
-    // RFC 8058 section 3.2 allows both a form and a multipart body.
+    // RFC 8058 section 3.2 allows form-encoded and multipart bodies.
     let holds = |word: &[u8]| memchr::memmem::find(body, word).is_some();
     if !(holds(b"List-Unsubscribe") && holds(b"One-Click")) {
         return ("not_pressed", Page::NotPressed);
     }
     let now = Timestamp::now();
     let mut event = Event::new(EventKind::Unsubscribed, crate::model::event::Source::Webhook, now);
-    // The time makes the event new each time. A recipient whose suppression was removed manually
-    // can unsubscribe again.
+    // The time in the id makes each unsubscribe a new event. A recipient can therefore unsubscribe
+    // again after an operator has removed the suppression.
     event.id = format!("unsubscribe-{token}-{}", now.as_second());
     event.reason = "unsubscribe link".to_owned();
     event.token = token;
@@ -343,7 +343,7 @@ async fn unsubscribe(
     }
 }
 
-/// Answers 200 if the ledger answers.
+/// Answers with status 200 if the ledger answers.
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
     if shared.health.is_well(shared.ledger.as_ref()).await {
         plain(StatusCode::OK, "ok")

@@ -1,5 +1,5 @@
-//! Serves connections, with limits on their number and on the time for the handshake, the request
-//! head, the answer and the whole connection. Shuts down cleanly.
+//! Accepts and serves connections. Limits their number and the time for the handshake, the request
+//! head, the answer and the whole connection.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -32,23 +32,25 @@ use crate::config::{Settings, private_key};
 use crate::files;
 use crate::model::error::{Error, Result};
 
-/// The maximum time for a TLS handshake, and for waiting for and reading a request's head.
+/// The maximum time for a TLS handshake. Also the maximum time for a request's head to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The maximum time from a request's head to its answer. The body, fetches and the ledger have
-/// shorter limits.
+/// The maximum time from a request's head to its answer. Receiving the body, fetching certificates
+/// and writing to the ledger have shorter limits.
 const TURN: Duration = Duration::from_secs(60);
-/// How long a connection is kept for further requests, and the additional time for its last one.
+/// How long a connection is kept for further requests. `GRACE` is the additional time for its last
+/// request.
 const LIFE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(80);
 /// The maximum size of a request's head, and of the read buffer.
 const MOST_HEAD: usize = 16 * 1024;
-/// How many connections may wait to be accepted; the system may allow fewer. A client beyond that
-/// must retry, seconds later.
+/// The maximum number of connections that wait to be accepted. The system may allow fewer. Clients
+/// beyond the limit must retry after seconds.
 const BACKLOG: u32 = 4096;
-/// The maximum time for requests in progress when the endpoint stops.
+/// The maximum time to finish running requests when the endpoint stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Sets up TLS with the configured files. Fails with exit 2 if they cannot be used.
+/// Sets up TLS with the configured certificate and key. Fails with exit code 2 if they cannot be
+/// used.
 pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<TlsAcceptor> {
     let shown = |path: &Path| settings.workspace.shown(path);
     let wrong = |path: &Path, why: String| {
@@ -70,16 +72,16 @@ pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<T
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Listens on an address.
+/// Opens a listening socket at an address.
 pub(super) fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // The next process can bind the port at once, even if old connections are still closing.
+    // The next process can then bind the port at once, even if old connections are still closing.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections until the stop signal, waits for those in progress, and appends learned
+/// Accepts connections until the stop signal. Then waits for running requests and appends learned
 /// suppressions to the file.
 pub(super) async fn run(
     listener: TcpListener,
@@ -95,7 +97,7 @@ pub(super) async fn run(
         let mut stop = stopped.clone();
         loop {
             let (stream, peer) = tokio::select! {
-                // A dropped sender also means stop.
+                // A dropped sender also means that the endpoint must stop.
                 _ = stop.changed() => break,
                 Some(_) = connections.join_next() => continue,
                 next = accept(&listener, &room, &shared) => next,
@@ -124,7 +126,7 @@ pub(super) async fn run(
             tracing::warn!("some requests did not finish in time and were aborted");
         }
         connections.shutdown().await;
-        // If `keep_filing` has already ended, the signal is not needed.
+        // Sending fails if `keep_filing` has already ended, which is harmless.
         let _ = end.send(true);
     };
     tokio::join!(taking, shared.intake.keep_filing(ended));
@@ -136,7 +138,7 @@ async fn accept(listener: &TcpListener, room: &Room, shared: &Shared) -> (TcpStr
         match listener.accept().await {
             Ok(next) => return next,
             Err(e) => {
-                // Most likely the process has no more file descriptors.
+                // The usual cause is that the process has no file descriptors left.
                 let has_closed = room.close_one();
                 if let Some(left_out) = shared.complaints.next() {
                     tracing::warn!(has_closed, left_out, "cannot accept a connection: {e}");
@@ -147,7 +149,8 @@ async fn accept(listener: &TcpListener, room: &Room, shared: &Shared) -> (TcpStr
     }
 }
 
-/// Serves a connection until it ends, must make room for another, or reaches its maximum lifetime.
+/// Serves a connection until it ends, must make room for another one, or exceeds its maximum
+/// lifetime.
 async fn serve(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
@@ -156,7 +159,8 @@ async fn serve(
     stopped: watch::Receiver<bool>,
 ) {
     place.begin();
-    // Without this option, small answers wait for the peer's acknowledgement.
+    // Disables Nagle's algorithm, which would delay small answers until the peer acknowledges
+    // earlier data.
     let _ = stream.set_nodelay(true);
     let served = async {
         match tls {
@@ -180,7 +184,7 @@ async fn serve(
     }
 }
 
-/// Speaks HTTP on a connection. On the stop signal, answers the request in progress and accepts no
+/// Serves HTTP on a connection. After the stop signal, finishes the running request and accepts no
 /// other.
 async fn speak<S>(
     stream: S,
@@ -213,8 +217,8 @@ async fn speak<S>(
     }
 }
 
-/// The router for one connection. A request waits until the peer has read the previous answer,
-/// carries its connection's place, and has a time limit.
+/// Passes the requests of one connection to the router. Each request has a time limit, waits until
+/// the peer has read the previous answer, and carries the connection's place.
 struct Admitted {
     router: TowerToHyperService<axum::Router>,
     place: Place,
@@ -231,7 +235,7 @@ impl Service<Request<Incoming>> for Admitted {
             let (number, is_last) = place.count_request();
             if number > 1 {
                 place.unblocked().await;
-                // Further requests on one connection yield to requests on other connections.
+                // Further requests on one connection let requests on other connections go first.
                 tokio::task::yield_now().await;
             }
             request.extensions_mut().insert(place);

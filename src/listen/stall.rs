@@ -1,4 +1,4 @@
-//! Ends a connection whose peer does not read an answer in time.
+//! Ends a connection if the peer does not read an answer in time.
 
 use std::future::Future;
 use std::io;
@@ -11,15 +11,17 @@ use tokio::time::Sleep;
 
 use super::room::Place;
 
-/// The maximum time for a peer to read an answer. The longest answer has a few thousand bytes.
+/// The maximum time for a peer to read an answer. An answer has at most a few thousand bytes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A stream that fails if its peer does not read. Until then it marks its place as blocked.
+/// A stream that fails if the peer does not read an answer in time. While the peer does not read,
+/// its place is marked as blocked.
 pub(super) struct Attended<S> {
     stream: S,
     place: Place,
     patience: Duration,
-    /// Runs from the first byte that the peer does not accept until it has accepted all.
+    /// The time by which the peer must accept the whole answer. `None` if no data is waiting to be
+    /// sent.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -28,7 +30,7 @@ impl<S> Attended<S> {
         Self { stream, place, patience: PATIENCE, deadline: None }
     }
 
-    /// Waits for the peer until the deadline.
+    /// Waits for the peer, and fails when the deadline has passed.
     fn stalled<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.place.set_blocked(true);
         let patience = self.patience;
@@ -42,7 +44,7 @@ impl<S> Attended<S> {
         }
     }
 
-    /// Ends the deadline, because the peer has accepted the whole answer.
+    /// Removes the deadline, because the peer has accepted the whole answer.
     fn flowing(&mut self) {
         self.deadline = None;
         self.place.set_blocked(false);
@@ -67,14 +69,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Attended<S> {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(cx, buf) {
             Poll::Pending => self.stalled(cx),
-            // The peer has accepted part of the answer. That does not restart the deadline, so a
-            // peer cannot extend it by reading slowly.
+            // The deadline is kept when the peer accepts only a part of the answer. A peer could
+            // otherwise extend it by reading slowly.
             ready => ready,
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A flush completes when all data has been written.
+        // A flush ends when the peer has accepted all data.
         match Pin::new(&mut self.stream).poll_flush(cx) {
             Poll::Pending => self.stalled(cx),
             ready => {
@@ -115,7 +117,7 @@ mod tests {
         ours.write_all(&[7; 256]).await.expect("it is read in time");
         ours.flush().await.expect("it is read in time");
         place.unblocked().await;
-        // From now on the peer reads a byte from time to time.
+        // From now on the peer reads only one byte every 200 ms.
         let mut theirs = reader.await.unwrap().unwrap();
         let trickle = tokio::spawn(async move {
             while theirs.read_u8().await.is_ok() {
