@@ -1,8 +1,8 @@
-//! Progress bars on a terminal: one bar for each phase, a line for each provider, and the counts.
+//! Shows progress on a terminal: a bar for each phase, a line for each provider, and the counts.
 //! Only this module uses indicatif.
 //!
-//! The template cuts every line to the terminal's width, so that a redraw never leaves part of a
-//! line behind. All lines fit in 80 columns.
+//! The template cuts every line to the terminal's width, so that a redraw erases it completely. All
+//! lines fit in 80 columns.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,7 +16,7 @@ use crate::model::figures::{clean, duration, grouped, percent, rate};
 use crate::model::outcome::{Cohort, Outcome};
 use crate::report::text::counts;
 
-/// Redraws per second.
+/// The number of redraws per second.
 const HERTZ: u8 = 10;
 
 const SENT: &[Outcome] =
@@ -29,8 +29,8 @@ const NOT_SENT: &[Outcome] = &[
     Outcome::Held,
 ];
 
-/// Whether stderr is a terminal that can show bars. Without one, indicatif would swallow every
-/// message.
+/// Whether stderr is a terminal that can show bars. On other outputs indicatif discards all
+/// messages.
 pub(super) fn can_be_shown() -> bool {
     !ProgressDrawTarget::stderr().is_hidden()
 }
@@ -58,7 +58,8 @@ impl Bars {
         Self { all, _echo: NoEcho::new(), state: Mutex::default() }
     }
 
-    /// A bar for a phase, below the bars of earlier phases and above all lines.
+    /// Returns the bar for a phase. A new bar is placed below those of earlier phases and above all
+    /// lines.
     fn phase(&self, state: &mut BarsState, phase: Cohort, total: u64) -> ProgressBar {
         if let Some(bar) = state.phases.get(&phase) {
             return bar.clone();
@@ -80,7 +81,7 @@ impl Bars {
     }
 }
 
-/// `cut` truncates a long provider's name, so that the columns stay aligned.
+/// Truncates a provider's name to `most` characters, so that columns stay aligned.
 fn cut(name: &str, most: usize) -> String {
     if name.chars().count() <= most {
         name.to_owned()
@@ -93,8 +94,8 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates in this file are valid")
 }
 
-/// The text to the right of a bar. Its width is constant, so that the bars of both phases end in
-/// the same column.
+/// Formats the text to the right of a bar. Its width is constant, so that the bars of both phases
+/// have the same length.
 fn numbers(done: u64, total: u64, end: &str) -> String {
     format!(
         "{:>19} {:>6}  {end:<11}",
@@ -103,14 +104,14 @@ fn numbers(done: u64, total: u64, end: &str) -> String {
     )
 }
 
-/// Removes the ETA from the bar of a phase that has ended.
+/// Marks the bar of a phase as ended and removes its ETA.
 fn close(bar: &ProgressBar) {
     let (done, total) = (bar.position(), bar.length().unwrap_or_default());
     bar.set_message(numbers(done, total, if done >= total { "done" } else { "" }));
 }
 
-/// Stops the terminal from echoing `^C`. After a line as wide as the screen the echo would wrap and
-/// shift the next redraw. The old setting is restored on drop.
+/// Stops the terminal from echoing `^C`. Next to a full-width line, the echo would wrap and shift
+/// the next redraw. The old setting is restored on drop.
 struct NoEcho(Option<Termios>);
 
 impl NoEcho {
@@ -119,7 +120,7 @@ impl NoEcho {
         if let Some(before) = &before {
             let mut without = before.clone();
             without.local_modes.remove(LocalModes::ECHOCTL);
-            // If the terminal refuses, at worst one line appears twice.
+            // If the terminal refuses the setting, a line may appear twice, which is harmless.
             let _ = tcsetattr(std::io::stderr(), OptionalActions::Now, &without);
         }
         Self(before)

@@ -1,5 +1,5 @@
-//! `batch.progress` objects on stdout, one per line, versioned. Invariant: if stdout is closed,
-//! output stops but the send continues.
+//! Writes progress as `batch.progress` objects to stdout, one per line, with a version. If stdout
+//! is closed, output stops, but the run continues.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -13,10 +13,11 @@ use crate::model::figures::seconds;
 use crate::model::outcome::Cohort;
 use crate::report::text::counts_json;
 
-/// The shortest time between two objects. A change of phase and the end are written at once.
+/// The minimum time between two objects. A change of phase and the end of the run are written at
+/// once.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 
-/// Writes objects to one stream. Messages for people go to another observer.
+/// Writes progress objects to a stream. Messages for people are passed to another observer.
 pub(super) struct Json<W> {
     every: Duration,
     people: Box<dyn Progress>,
@@ -24,7 +25,7 @@ pub(super) struct Json<W> {
 }
 
 struct JsonState<W> {
-    /// `None` after the stream was closed.
+    /// The output stream, or `None` after it was closed.
     out: Option<W>,
     shown: Option<(Instant, Cohort)>,
     unseen: Option<Snapshot>,
@@ -57,7 +58,7 @@ impl<W: Write + Send> Json<W> {
 impl<W: Write> JsonState<W> {
     fn put(&mut self, snapshot: &Snapshot) {
         let Some(out) = &mut self.out else { return };
-        // The line is written with one call, so that a reader never sees part of it.
+        // One call writes the whole line, so that a reader never sees a part of it.
         let line = format!("{}\n", object(snapshot, Timestamp::now()));
         if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
             self.out = None;
@@ -65,8 +66,8 @@ impl<W: Write> JsonState<W> {
     }
 }
 
-/// `total` and `counts` are for the whole run, so that the counts and open rows sum to `total`. The
-/// phase has its own numbers.
+/// Formats a progress object. `total` and `counts` are about the whole run: the counts and the open
+/// rows add up to `total`. The numbers of the phase have separate keys.
 fn object(snapshot: &Snapshot, now: Timestamp) -> Value {
     let eta = snapshot
         .eta

@@ -1,6 +1,7 @@
-//! Progress of a run, for people and logs. Invariants: Observers never stop or slow a send, even if
-//! their output is lost or its pipe is closed. All text for people goes through one place, so that
-//! bars and messages do not mix.
+//! Shows the progress of a run to people and logs.
+//!
+//! An observer never stops or slows a run, even if its output is closed. All text for people is
+//! written by one observer, so that bars and messages do not mix.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,68 +16,68 @@ mod rate;
 
 pub(crate) use rate::{RateMeter, eta};
 
-/// The facts known when an execution starts to send.
+/// The numbers known before an execution begins to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub run: String,
     pub campaign: String,
     pub env: Option<String>,
     pub provider: String,
-    /// Rows in.
+    /// The number of rows in the lists.
     pub input: u64,
-    /// Recipients left to send to, including the canary.
+    /// The number of recipients left to send to, including the canary.
     pub to_send: u64,
-    /// Canary recipients left to send to.
+    /// The number of canary recipients left to send to.
     pub canary: u64,
     /// Whether this execution continues an earlier one of the run.
     pub continued: bool,
 }
 
-/// A snapshot of an execution's progress.
+/// An execution's progress at one point in time.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub run: String,
     pub campaign: String,
     pub phase: Cohort,
-    /// The provider of this snapshot; each provider has a line.
+    /// The provider that this snapshot is about.
     pub provider: String,
-    /// Recipients of this phase.
+    /// The number of recipients in this phase.
     pub total: u64,
-    /// Recipients of this phase that have an outcome.
+    /// The number of recipients in this phase that have an outcome.
     pub done: u64,
-    /// The counts of the whole run.
+    /// The number of rows per outcome in the whole run.
     pub tally: Tally,
-    /// Messages handed over per second, over the last 15 seconds.
+    /// Messages submitted to the provider per second, over the last 15 seconds.
     pub rate: f64,
-    /// The time until the end of the phase, under the limits; `None` if it is not known yet.
+    /// The estimated time until the end of the phase, with all limits applied. `None` if unknown.
     pub eta: Option<Duration>,
-    /// Recipients that are claimed but not settled.
+    /// The number of recipients that are claimed for sending and have no outcome yet.
     pub in_flight: usize,
-    /// What slows the run, if anything: `paced by rate 50/s`, `breaker open`.
+    /// The reason why the run is slow, if there is one: `paced by rate 50/s`, `breaker open`.
     pub note: Option<String>,
 }
 
 impl Snapshot {
-    /// The snapshot in one line, for a log or a signal.
+    /// Formats the snapshot as one line, for a log or in reply to a signal.
     pub(crate) fn line(&self) -> String {
         plain::line(self)
     }
 }
 
-/// An observer of a run. Its methods return at once. It decides how often to print.
+/// Shows the progress of a run. Its methods return at once, and it decides how often to print.
 pub(crate) trait Progress: Send + Sync {
-    /// Sending starts.
+    /// Reports that sending starts.
     fn start(&self, start: &Start);
-    /// The numbers have changed. This is cheap and may be called after every batch.
+    /// Reports new numbers. May be called after every batch.
     fn update(&self, snapshot: &Snapshot);
     /// Prints a line for people, such as the result of a gate.
     fn message(&self, line: &str);
-    /// Shows what the end of the run waits for, until that changes: `draining: waiting for 3
-    /// batches`.
+    /// Shows what the end of the run is waiting for, such as `draining: waiting for 3 batches`. The
+    /// text stays until the next call.
     fn waiting(&self, line: &str);
-    /// Clears the bars from the terminal for a question. The next update draws them again.
+    /// Clears the bars from the terminal before a question. The next update draws them again.
     fn clear(&self) {}
-    /// The last call: prints the latest state and leaves the terminal clean.
+    /// Prints the latest state and restores the terminal. No other call may follow.
     fn finish(&self);
 }
 
@@ -92,9 +93,9 @@ pub(crate) enum Mode {
     None,
 }
 
-/// The observer for a mode. `quiet` silences all text for people, except what the end waits for.
-/// `stats` is the time between plain lines. If the terminal cannot show bars (no terminal,
-/// `TERM=dumb`), plain lines are used.
+/// Creates the observer for a mode. `quiet` hides all text for people, except what the end of the
+/// run is waiting for. `stats` is the time between plain lines. If the terminal cannot show bars
+/// (`TERM=dumb`) or stderr is not a terminal, plain lines are printed.
 pub(crate) fn pick(
     mode: Mode,
     quiet: bool,
@@ -115,7 +116,7 @@ pub(crate) fn pick(
     }
 }
 
-/// Locks even if another observer panicked: an incomplete update can at worst print a wrong line.
+/// Locks a mutex even if another observer panicked. At worst it prints one wrong line.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -158,7 +159,7 @@ mod fixture {
         }
     }
 
-    /// A writer whose content a test can read.
+    /// A writer whose output a test can read.
     #[derive(Clone, Default)]
     pub(super) struct Shared(std::sync::Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,5 @@
-//! One plain line per interval, for logs. Lines have no control characters and start with the time.
+//! Prints progress as one plain line per interval, for logs. Each line starts with the time and has
+//! no control characters.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -11,7 +12,8 @@ use crate::model::figures::{clean, duration, grouped, percent, rate, rows, secon
 use crate::model::outcome::Outcome;
 use crate::report::text::counts;
 
-/// Plain text output. Without progress it still prints messages and what the end waits for.
+/// Prints plain lines. If `progress` is false, it prints no progress lines, but still messages and
+/// what the end of the run is waiting for.
 pub(super) struct Plain<W> {
     every: Duration,
     progress: bool,
@@ -22,7 +24,7 @@ pub(super) struct Plain<W> {
 struct PlainState<W> {
     out: W,
     due: Option<Instant>,
-    /// The latest snapshot, if it has not been printed.
+    /// The latest snapshot, if it was not printed yet.
     unseen: Option<Snapshot>,
     waiting: String,
 }
@@ -54,14 +56,13 @@ impl<W: Write + Send> Plain<W> {
 }
 
 impl<W: Write> PlainState<W> {
-    /// Writes a line with the time in front. A failed write to the log is ignored, so that it does
-    /// not stop the send.
+    /// Writes a line with the time in front. If the log cannot be written, the run continues.
     fn say(&mut self, line: &str) {
         writeln!(self.out, "{} {}", seconds(Timestamp::now()), clean(line)).ok();
     }
 }
 
-/// The first line of a run.
+/// Formats the first line of a run.
 pub(super) fn opening(start: &Start) -> String {
     let env = start.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let verb = if start.continued { "continues" } else { "starts" };
@@ -147,7 +148,7 @@ mod tests {
     use super::super::fixture::{Shared, snapshot, start};
     use super::*;
 
-    /// The lines without their times.
+    /// Returns the printed lines without their times.
     fn lines(shared: &Shared) -> Vec<String> {
         shared.text().lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
     }

@@ -1,4 +1,4 @@
-//! The current rate, and an estimate of the end.
+//! Measures the current send rate and estimates when the run ends.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 /// The time span over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(15);
 
-/// Counts per second over the last 15 seconds, or since the first count if that is less.
+/// Measures a rate per second over the last 15 seconds, or over the time since the start if that is
+/// shorter.
 #[derive(Clone, Debug)]
 pub(crate) struct RateMeter {
     since: Instant,
-    /// Counts at points in time at least 100 ms apart, which keeps the list short.
+    /// Pairs of time and count, at least 100 ms apart to keep the list short.
     counts: VecDeque<(Instant, u64)>,
 }
 
 impl RateMeter {
-    /// A meter that starts at `now`.
+    /// Creates a meter that starts at `now`.
     pub(crate) fn new(now: Instant) -> Self {
         Self { since: now, counts: VecDeque::new() }
     }
@@ -34,7 +35,7 @@ impl RateMeter {
         }
     }
 
-    /// The mean per second over the window that ends at `now`.
+    /// Returns the mean rate per second over the window that ends at `now`.
     pub(crate) fn per_second(&self, now: Instant) -> f64 {
         let sum: u64 = self
             .counts
@@ -42,16 +43,16 @@ impl RateMeter {
             .filter(|(at, _)| now.saturating_duration_since(*at) <= WINDOW)
             .map(|(_, n)| n)
             .sum();
-        // Divide by at least one second, so that a burst at the start does not look like a high
+        // The span is at least one second, so that a burst at the start does not look like a high
         // rate.
         let span = now.saturating_duration_since(self.since).clamp(Duration::from_secs(1), WINDOW);
         sum as f64 / span.as_secs_f64()
     }
 }
 
-/// The time that `remaining` takes at `rate` per second, if at most `limit` per second is allowed.
-/// A rate close to the limit counts as the limit, because short pauses between two leases do not
-/// slow the run. Before the first message the limit is used. `None` if neither is known.
+/// Estimates the time to send `remaining` messages at `rate` per second, with at most `limit` per
+/// second. A rate close to the limit counts as the limit. Before the first message the limit is
+/// used. Returns `None` if neither is known.
 pub(crate) fn eta(remaining: u64, rate: f64, limit: Option<f64>) -> Option<Duration> {
     if remaining == 0 {
         return Some(Duration::ZERO);
