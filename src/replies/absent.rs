@@ -1,19 +1,19 @@
-//! Detects replies that report something missing other than the recipient: the sender ("unknown
+//! Detects replies in which something other than the recipient is missing: the sender ("unknown
 //! sender", "your host has no MX record"), or an object of the receiving system ("no such file",
 //! "unknown error").
 //!
-//! The missing object is the word next to the word for absence. If a word for the recipient stands
-//! between them, the sentence is about the recipient.
+//! The missing object is the word near a word for absence, such as "unknown". If a word for the
+//! recipient is between the two, the sentence is about the recipient.
 
 use super::Meaning;
 use super::sentence::sentences;
 
-/// The maximum number of words between a word for the sender and the word for absence, and between
-/// an object and the word for absence.
+/// The maximum number of words between a word for the sender (`NEAR`) or for an object (`NEXT`) and
+/// the word for absence.
 const NEAR: usize = 6;
 const NEXT: usize = 4;
 
-/// Words that mean the sender or the sending machine.
+/// Words for the sender or the sending host.
 const OURS: [&str; 14] = [
     "sender",
     "senders",
@@ -31,7 +31,7 @@ const OURS: [&str; 14] = [
     "ptr",
 ];
 
-/// Words that, after "your", mean the sender or its machine.
+/// Words that mean the sender or its host if "your" precedes them.
 const YOURS: [&str; 15] = [
     "domain",
     "host",
@@ -50,7 +50,7 @@ const YOURS: [&str; 15] = [
     "reverse",
 ];
 
-/// Objects of the receiving system, of the message, or of the route.
+/// Words for objects of the receiving system, of the message, or of the route.
 const THINGS: [&str; 45] = [
     "file",
     "directory",
@@ -99,7 +99,7 @@ const THINGS: [&str; 45] = [
     "domains",
 ];
 
-/// Words that mean the recipient.
+/// Words for the recipient.
 const RECIPIENT: [&str; 14] = [
     "user",
     "recipient",
@@ -139,7 +139,7 @@ const ABSENT: [&str; 18] = [
     "not be found",
 ];
 
-/// Words for absence just before the missing object.
+/// Words for absence that directly precede the missing object.
 const BEFORE: [&str; 9] = [
     "unknown",
     "invalid",
@@ -152,8 +152,8 @@ const BEFORE: [&str; 9] = [
     "find",
 ];
 
-/// Reads a text normalized by [`super::normal()`]. Returns what it reports as missing, if that is
-/// not the recipient.
+/// Returns the meaning of a text, normalized by [`super::normal()`], in which something other than
+/// the recipient is missing. Otherwise returns `None`.
 pub(super) fn of_another(text: &str) -> Option<Meaning> {
     let mut found = None;
     for range in sentences(text) {
@@ -173,19 +173,19 @@ pub(super) fn of_another(text: &str) -> Option<Meaning> {
     found
 }
 
-/// Whether the word at this position means the sender or its machine.
+/// Whether the word at position `at` means the sender or its host.
 fn is_ours(words: &[&str], at: usize) -> bool {
     let next = words.get(at + 1).copied().unwrap_or_default();
     let before = at.checked_sub(1).map_or("", |before| words[before]);
     match words[at] {
-        // Accepts "your mail server" but not "your mail".
+        // "Your mail server" means the sender's host, but "your mail" does not.
         "your" if matches!(next, "mail" | "email" | "e-mail") => {
             words.get(at + 2).is_some_and(|word| {
                 matches!(*word, "server" | "server's" | "host" | "address" | "domain" | "system")
             })
         }
         "your" => YOURS.contains(&next),
-        // Accepts "the From address" but not "mail from the host" or "generated from".
+        // "The From address" means the sender, but "mail from the host" does not.
         "from" => {
             matches!(next, "address" | "domain" | "header")
                 && !matches!(before, "mail" | "message" | "generated" | "expanded" | "forwarded")
@@ -199,8 +199,8 @@ fn is_ours(words: &[&str], at: usize) -> bool {
     }
 }
 
-/// Whether the word at this position is reported as missing. `near` is the maximum number of words
-/// in between.
+/// Whether the word at position `at` is reported as missing. The word for absence must be among the
+/// next `near` words.
 fn is_absent(words: &[&str], at: usize, near: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map_or("", |before| words[before]);
     if BEFORE.contains(&before(1))

@@ -1,12 +1,12 @@
-//! Looks up a reply in the table of known replies.
+//! Finds the entry of the table of known replies that matches a reply.
 //!
 //! Phrases are searched in lowercase text without mail addresses ([`super::prose`]). In a phrase,
-//! `*` stands for a few words within a clause, and `~` for punctuation without words
+//! `*` matches a few words within a clause, and `~` matches punctuation without words
 //! ([`super::phrase`]).
 //!
-//! A known status decides first, then the first sentence that contains a phrase. Within a sentence,
-//! the first matching entry of the table counts. The table therefore lists phrases about one
-//! mailbox before phrases about the sender.
+//! A status in the table decides first, and then the first sentence that contains a phrase. If
+//! several entries match a sentence, the first in the table counts. The table therefore lists
+//! phrases about one mailbox before phrases about the sender.
 
 use super::prose::is_status;
 use super::recipient::speaks_of_recipient;
@@ -14,14 +14,14 @@ use super::sentence::{is_help, is_in_link, sentences};
 use super::table::{KNOWN, Known};
 use super::{About, Meaning, Place, Status, phrase};
 
-/// The meaning of a matching entry.
+/// The meaning and the source of the matching entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
     pub(super) means: Meaning,
     pub(super) source: &'static str,
 }
 
-/// The entry that matches a text normalized by [`super::prose`] or [`super::normal()`].
+/// Finds the entry for a reply. `text` is normalized by [`super::prose`] or [`super::normal()`].
 pub(super) fn at(code: u16, status: Option<Status>, text: &str, at: Place) -> Option<Hit> {
     let digit = match (code / 100, status) {
         (0, Some(status)) => status.class,
@@ -51,13 +51,13 @@ pub(super) fn at(code: u16, status: Option<Status>, text: &str, at: Place) -> Op
     if said.is_empty() { None } else { first_said(&said, text) }
 }
 
-/// Whether a status says that this mailbox is missing or full. Words about limits in the text are
-/// then ignored.
+/// Whether a status says that this mailbox is missing or full. The text's words about limits then
+/// refer to the mailbox.
 fn is_of_mailbox(status: Option<Status>) -> bool {
     status.is_some_and(|status| matches!((status.subject, status.detail), (1, 1 | 6 | 10) | (2, 2)))
 }
 
-/// The first matching phrase of a text. A phrase about the provider counts only if no earlier
+/// Returns the first matching phrase. A phrase about the provider counts only if no earlier
 /// sentence is about the recipient.
 fn first_said(said: &[(usize, &'static Known)], text: &str) -> Option<Hit> {
     let sentences = sentences(text);
@@ -70,8 +70,8 @@ fn first_said(said: &[(usize, &'static Known)], text: &str) -> Option<Hit> {
         .unwrap_or(usize::MAX);
     let counts = |(at, known): &&(usize, &'static Known)| {
         let is_ours = matches!(known.means.about(), About::Provider | About::Session);
-        // A phrase with a slash is a link to a block list. Such a link means that the sender is
-        // listed.
+        // A phrase with a slash is a link to a block list, which means that the sender is listed.
+        // Other phrases do not count in links and in sentences that only offer help.
         let is_told =
             known.says.contains('/') || !(is_in_link(text, *at) || is_help(sentence(place(*at))));
         !is_ours || (is_told && place(*at) <= of_recipient)
@@ -87,7 +87,7 @@ fn first_said(said: &[(usize, &'static Known)], text: &str) -> Option<Hit> {
     Some(Hit { means, source: known.source })
 }
 
-/// Whether a limit applies to the mail that the recipient receives.
+/// Whether a limit is on the mail that the recipient receives, and not on the sender's mail.
 fn is_of_recipient(sentence: &str) -> bool {
     const WHOSE: [&str; 12] = [
         "recipient's",

@@ -1,8 +1,8 @@
-//! Detects what mail servers say about a recipient or a delivery in many languages: words from
-//! `languages.txt` that occur near each other.
+//! Finds statements about a recipient or a delivery in many languages, by words of `languages.txt`
+//! that are near each other.
 //!
-//! Words are combined only within one sentence and one language. A word for the sender nearby makes
-//! it a sentence about the sender. A sentence that begins with "if" is ignored.
+//! Only words of one sentence and one language are combined. If a word for the sender is near, the
+//! statement is about the sender. Sentences that begin with "if" are ignored.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,13 +11,13 @@ use super::Meaning;
 use super::normal::unaccented;
 use super::sentence::sentences;
 
-/// The maximum distance in bytes between two words that are combined.
+/// The maximum distance in bytes between two words to combine.
 const NEAR: usize = 100;
 
-/// The maximum number of words of one sentence to examine.
+/// The maximum number of known words to examine in one sentence.
 const MOST: usize = 200;
 
-/// The meaning of a word.
+/// The meaning of a known word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Recipient,
@@ -42,9 +42,9 @@ struct Stem {
     text: String,
     language: usize,
     kind: Kind,
-    /// It may occur in the middle of a word.
+    /// Whether the stem may also occur within a word.
     is_inner: bool,
-    /// The word must end with it.
+    /// Whether the word must end with the stem.
     is_whole: bool,
 }
 
@@ -57,7 +57,7 @@ struct Hit {
     kind: Kind,
 }
 
-/// The stems, grouped by their first two bytes.
+/// The stems of `languages.txt`, grouped by their first two bytes.
 static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     let mut stems: HashMap<[u8; 2], Vec<Stem>> = HashMap::new();
     for stem in stems_of(include_str!("languages.txt")) {
@@ -68,8 +68,8 @@ static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     stems
 });
 
-/// English, whose words are used only for labels and deliveries. [`super::text_reason`] handles
-/// what English replies say about a mailbox.
+/// The number of English, whose words are used only for labels and deliveries.
+/// [`super::text_reason`] reads English statements about a mailbox.
 const ENGLISH: usize = 1;
 
 fn stems_of(text: &str) -> Vec<Stem> {
@@ -117,13 +117,14 @@ fn kind_of(name: &str) -> Option<Kind> {
     })
 }
 
-/// Letters of scripts without spaces between words, or with suffixes joined to words.
+/// Whether a letter belongs to a script without spaces between words, or to one that joins suffixes
+/// to words.
 fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
 }
 
-/// The known words in a sentence normalized by [`super::normal()`]. If two of one language overlap,
-/// the longer one counts.
+/// Finds the known words in a sentence normalized by [`super::normal()`]. If one word contains
+/// another of the same language, the longer one counts.
 fn hits(sentence: &str) -> Vec<Hit> {
     let mut hits: Vec<Hit> = Vec::new();
     let mut before = ' ';
@@ -160,7 +161,7 @@ fn is_near(one: &Hit, other: &Hit) -> bool {
     one.start.max(other.start).saturating_sub(one.end.min(other.end)) <= NEAR
 }
 
-/// The known words of each sentence, except sentences that begin with "if".
+/// Finds the known words of each sentence, except in sentences that begin with "if".
 fn said(text: &str) -> impl Iterator<Item = Vec<Hit>> {
     sentences(text).into_iter().map(|range| hits(text[range].trim_start())).filter(|hits| {
         let is_imagined = hits.iter().any(|hit| hit.kind == Kind::If && hit.start == 0);
@@ -168,7 +169,8 @@ fn said(text: &str) -> impl Iterator<Item = Vec<Hit>> {
     })
 }
 
-/// What a text normalized by [`super::normal()`] says about the recipient's mailbox or the sender.
+/// Returns the statement of a text, normalized by [`super::normal()`], about the recipient's
+/// mailbox or the sender.
 pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
     let mut of_sender = false;
     for hits in said(text) {
@@ -189,7 +191,7 @@ pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
                     && !(wanted == Kind::Deleted && about_mail(state))
             })
         };
-        // Temporary states come first: "full or does not exist" does not prove that the mailbox
+        // Temporary states come first. "Full or does not exist" does not prove that the mailbox
         // does not exist.
         for (kind, means) in [
             (Kind::Full, Meaning::Full),
@@ -210,8 +212,7 @@ pub(super) fn of_mailbox(text: &str) -> Option<Meaning> {
     of_sender.then_some(Meaning::Sender)
 }
 
-/// The meaning of single words if no word for a mailbox is nearby: something is full, refused or
-/// closed.
+/// Returns the meaning of single words, such as "refused", that are not near a word for a mailbox.
 pub(super) fn in_single_words(text: &str) -> Option<Meaning> {
     let has = |kinds: &[Kind]| {
         said(text)
@@ -224,19 +225,19 @@ pub(super) fn in_single_words(text: &str) -> Option<Meaning> {
     }
 }
 
-/// Whether a text normalized by [`super::normal()`] says in any language that a message was not
+/// Whether a text in any language, normalized by [`super::normal()`], says that a message was not
 /// delivered.
 pub(crate) fn says_undelivered(text: &str) -> bool {
     said(text).any(|hits| hits.iter().any(|hit| is_denied_delivery(hit, &hits, Kind::Failed)))
 }
 
-/// Whether such a text says that a message was not delivered yet.
+/// Whether a text normalized by [`super::normal()`] says that a message was not delivered yet.
 pub(crate) fn says_not_yet(text: &str) -> bool {
     said(text).any(|hits| hits.iter().any(|hit| is_denied_delivery(hit, &hits, Kind::NotYet)))
 }
 
-/// Whether a word means a delivery negated by another word, or a refusal, in a sentence about a
-/// message or a mailbox.
+/// Whether a word reports a failed delivery: it means a refusal, or a delivery with a word of kind
+/// `denial` near it. The sentence must also contain a word for a message or a mailbox.
 fn is_denied_delivery(hit: &Hit, hits: &[Hit], denial: Kind) -> bool {
     let of_language = |kinds: &[Kind]| {
         hits.iter()
@@ -254,8 +255,8 @@ fn is_denied_delivery(hit: &Hit, hits: &[Hit], denial: Kind) -> bool {
     is_denied && !of_language(wanted).is_empty()
 }
 
-/// Whether a short text normalized by [`super::normal()`] labels a message's recipient, as opposed
-/// to its sender or a contact.
+/// Whether a short text, normalized by [`super::normal()`], labels the recipient of a message and
+/// not its sender or a contact.
 pub(crate) fn labels_recipient(label: &str) -> bool {
     let hits = hits(label);
     hits.iter().any(|hit| hit.kind == Kind::Recipient)

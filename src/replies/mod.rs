@@ -1,23 +1,22 @@
 //! Interprets the replies of SMTP servers and APIs, and the texts of bounces.
 //!
-//! Only this module compares reply texts. Its knowledge is data with sources ([`table`]). A refusal
+//! Only this module compares reply texts. Its phrases are data with sources ([`table`]). A refusal
 //! concerns the provider, the recipient, the message or the session. A refusal that concerns the
 //! provider never counts against a recipient.
 //!
-//! - A phrase or a status of the table decides first ([`Reading::is_known`]). One such reply can
-//!   stop a provider.
-//! - Otherwise the code, the enhanced status (RFC 3463, RFC 5248) and the SMTP step decide. One
-//!   such reply counts for one recipient only. The caller counts equal replies in a row, which
-//!   prove more.
-//! - If the codes give no reason, words about recipients decide ([`text_reason`]). Bounces use them
-//!   too.
-//! - In replies during submission, words of languages other than English count only next to a word
-//!   for the recipient ([`languages`]). A word for the sender nearby makes it a sentence about the
-//!   sender, in bounces too.
+//! - First, a phrase or a status of the table decides ([`Reading::is_known`]). A single such reply
+//!   can stop a provider.
+//! - Second, the code, the enhanced status (RFC 3463, RFC 5248) and the SMTP step decide. Such a
+//!   reply counts for one recipient only. The caller counts equal replies in a row, which prove
+//!   that the provider has a problem.
+//! - Third, if the codes give no reason, the words of the text decide ([`text_reason`]). Bounces
+//!   are interpreted in the same way.
+//! - Words of languages other than English count in replies only next to a word for the recipient
+//!   ([`languages`]). If a word for the sender is near, the sentence is about the sender.
 //! - The first sentence about the recipient takes precedence over later sentences, links and help
 //!   about the provider ([`recipient`]).
-//! - The quoted reply of another server (`host mx.example said: ...`) concerns one recipient, so
-//!   table phrases are not searched in it.
+//! - If a relay quotes another server's reply (`host mx.example said: ...`), the quote concerns one
+//!   recipient, so it is not searched for phrases of the table.
 
 mod absent;
 pub(crate) mod bounce;
@@ -43,20 +42,20 @@ pub(crate) use text_reason::{TextReason, gives_reason, text_reason};
 pub(crate) use unknown::says_absent;
 pub(crate) use wait::named_wait;
 
-/// The step at which the server replied.
+/// The step of the submission at which the server replied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Greeting,
-    /// EHLO, HELO, STARTTLS.
+    /// The reply to EHLO, HELO or STARTTLS.
     Hello,
     Auth,
     Mail,
     Rcpt,
-    /// DATA, the end of the message, or a chunk.
+    /// The reply to DATA, to the end of the message, or to a chunk (BDAT).
     Message,
-    /// An HTTP API's answer, whose status is the code.
+    /// The answer of an HTTP API. Its HTTP status is used as the reply code.
     Api,
-    /// A bounce, received after acceptance.
+    /// A bounce, which is received after the message was accepted.
     Bounce,
 }
 
@@ -74,52 +73,52 @@ impl std::fmt::Display for Status {
     }
 }
 
-/// The meaning of a refusal.
+/// The reason for a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Too many messages for the moment: send more slowly.
+    /// Messages are sent too fast: mailbatch must slow down.
     Rate,
-    /// Too many messages over one connection: open a new connection.
+    /// Too many messages were sent over one connection: mailbatch must open a new one.
     Share,
-    /// A quota of a day, plan or credit is used up: send nothing more in this run.
+    /// A quota per day, plan or credit is used up: mailbatch must stop this run.
     Quota,
     /// The login was refused or is missing.
     Credentials,
-    /// The sender's address, the account, or the IP address that mailbatch connects from.
+    /// The sender's address, its account, or its IP address is refused.
     Sender,
     /// The server does not relay this sender's mail to other domains.
     Relay,
-    /// The host name sent with EHLO.
+    /// The host name sent with EHLO is refused.
     Hello,
     /// The mailbox or the domain does not exist.
     Gone,
     Full,
     Disabled,
-    /// One mailbox receives too much mail for the moment.
+    /// The mailbox receives too much mail at the moment.
     Busy,
     /// The server asks to retry this recipient later (greylisting).
     Greylisted,
     Policy,
     /// The address is malformed.
     Address,
-    /// The message is refused for any recipient.
+    /// Every recipient's server would refuse the message's content.
     Content,
     /// The message is too large.
     Size,
-    /// The domain does not exist or accepts no mail. Only text yields this; a status yields
+    /// The domain does not exist or accepts no mail. Only a text gives this meaning; a status gives
     /// [`Meaning::Gone`].
     Domain,
-    /// The recipient's server cannot be reached. Reported by a relay in a bounce.
+    /// A relay reports in a bounce that it cannot reach the recipient's server.
     Routing,
-    /// The relay's time for retries has ended. Reported by a relay in a bounce.
+    /// A relay reports in a bounce that it has given up retrying.
     Expired,
-    /// The receiving system has a fault. Reported by a relay in a bounce.
+    /// A relay reports in a bounce that the receiving system has a fault.
     System,
-    /// An SMTP protocol error, or an unknown reply.
+    /// The reply is an SMTP protocol error or is unknown.
     Session,
 }
 
-/// What a refusal concerns.
+/// The subject of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     Provider,
@@ -129,7 +128,8 @@ pub(crate) enum About {
 }
 
 impl Meaning {
-    /// What a refusal with this meaning concerns.
+    /// Returns whether a refusal with this meaning concerns the provider, the recipient, the
+    /// message or the session.
     pub(crate) fn about(self) -> About {
         match self {
             Self::Rate
@@ -157,17 +157,17 @@ impl Meaning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) means: Meaning,
-    /// An entry of the table matched, so the caller may act on a single such reply.
+    /// Whether the reply is in the table. A single such reply is then reliable enough to act on.
     pub(crate) is_known: bool,
 }
 
-/// Interprets a refusal from its reply code (or an API's HTTP status), its enhanced status if there
-/// is one, and its text without both. For a bounce the code may be 0.
+/// Interprets a refusal. `code` is the reply code or an API's HTTP status, and may be 0 for a
+/// bounce. `text` contains neither the code nor the enhanced status.
 pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place) -> Reading {
     let text = prose(text);
     let text = prose::without_statuses(&text);
-    // The quoted reply of another server concerns one recipient. A bounce consists mostly of such
-    // quotes.
+    // If a relay quotes another server's reply, that reply concerns one recipient. Table phrases
+    // are searched in quotes only for bounces, which consist mostly of quotes.
     let own = if at == Place::Bounce { &text } else { prose::own_words(&text) };
     if let Some(known) = known::at(code, status, own, at) {
         tracing::debug!(means = ?known.means, source = known.source, "a known reply");
@@ -179,7 +179,7 @@ pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place)
     Reading { means, is_known: false }
 }
 
-/// Whether a recipient was refused permanently with a code that gives no reason.
+/// Whether the server permanently refused a recipient with a code that gives no reason.
 fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
     let is_vague = status
         .is_none_or(|status| matches!((status.subject, status.detail), (0, _) | (5, 0) | (2, 0)));
@@ -187,7 +187,8 @@ fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
     matches!(at, Place::Rcpt | Place::Message) && code / 100 == 5 && !is_protocol && is_vague
 }
 
-/// What the text says about a recipient, if it is unambiguous or describes the state of a mailbox.
+/// Returns the reason for which the text says that the recipient was refused, if the text is clear
+/// enough.
 fn in_words(text: &str) -> Option<Meaning> {
     let stated = text_reason(&normal(text), 0, None);
     if stated.is_loose {
@@ -206,7 +207,7 @@ fn in_words(text: &str) -> Option<Meaning> {
     }
 }
 
-/// Interprets a refusal whose code is stored as text: `550 5.1.1`, `550`.
+/// Interprets a refusal whose code is stored as text, such as `550 5.1.1` or `550`.
 pub(crate) fn classify_again(code: &str, text: &str, at: Place) -> Reading {
     let (digits, status) = code.split_once(' ').unwrap_or((code, ""));
     let mut parts = status.split('.').map(|part| part.parse().ok());
@@ -219,14 +220,14 @@ pub(crate) fn classify_again(code: &str, text: &str, at: Place) -> Reading {
     classify(digits.parse().unwrap_or(0), status, text, at)
 }
 
-/// Whether a code stored as text proves that the mailbox does not exist. Both reply code and status
-/// must be permanent. The status must mean no such mailbox, moved without a new address, or a
-/// domain that accepts no mail (RFC 7505).
+/// Whether a code stored as text proves that the mailbox does not exist. The reply code must be
+/// permanent. The status must mean no such mailbox, moved without a new address, or a domain that
+/// accepts no mail (RFC 7505).
 pub(crate) fn is_certainly_gone(code: &str) -> bool {
     code.starts_with('5') && matches!(code.split_once(' '), Some((_, "5.1.1" | "5.1.6" | "5.1.10")))
 }
 
-/// The meaning of the code and the status without the text.
+/// Returns the meaning of the code and the status. The text is not considered.
 fn by_code(code: u16, status: Option<Status>, at: Place) -> Meaning {
     let is_early = !matches!(at, Place::Rcpt | Place::Message | Place::Bounce | Place::Api);
     if matches!(code, 530 | 534 | 535 | 538) || (at == Place::Auth && code / 100 == 5) {

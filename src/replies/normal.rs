@@ -1,9 +1,10 @@
-//! Normalizes text for the search for bounce reasons in any language.
+//! Normalizes texts in any language before they are searched for reasons of a bounce.
 
 /// The maximum length of text to examine, in bytes.
 const MOST: usize = 16 * 1024;
 
-/// Converts to lowercase, without accents on Latin letters, with single spaces between words.
+/// Converts a text to lowercase with single spaces between words, and removes accents from Latin
+/// letters.
 pub(crate) fn normal(text: &str) -> String {
     let mut end = text.len().min(MOST);
     while !text.is_char_boundary(end) {
@@ -19,15 +20,14 @@ pub(crate) fn normal(text: &str) -> String {
     out
 }
 
-/// Replaces accented letters of a lowercase text by plain ones, and typographic apostrophes by the
-/// plain one.
+/// Removes the accents from a lowercase text, and replaces typographic apostrophes by plain ones.
 pub(crate) fn unaccented(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             ..='\u{7f}' => out.push(c),
             '\u{2018}' | '\u{2019}' => out.push('\''),
-            // Combining marks, which follow their letter.
+            // Combining marks are accents that follow their letter.
             '\u{300}'..='\u{36f}' => {}
             'à'..='å' | 'ā' | 'ă' | 'ą' => out.push('a'),
             'ç' | 'ć' | 'č' => out.push('c'),
@@ -54,8 +54,9 @@ pub(crate) fn unaccented(text: &str) -> String {
     out
 }
 
-/// The forms in which a phrase is searched: without accents, and if it has only a few of them, also
-/// with the replacement characters of systems that cannot write them: `usu?rio n?o existe`.
+/// Returns the forms in which a phrase is searched. The first has no accents. If the phrase has at
+/// most three accented letters, two more forms have replacement characters for them, as in `usu?rio
+/// n?o existe`, because some systems cannot write accents.
 pub(crate) fn forms(phrase: &str) -> Vec<String> {
     const MOST_LOST: usize = 3;
     let lost = phrase.chars().filter(|c| !c.is_ascii()).count();
@@ -70,7 +71,7 @@ pub(crate) fn forms(phrase: &str) -> Vec<String> {
     forms
 }
 
-/// A text without its mail addresses, because they may contain any word.
+/// Removes mail addresses from a text, because an address may contain any word.
 pub(crate) fn without_addresses(text: &str) -> String {
     if !text.contains('@') {
         return text.to_owned();
@@ -80,11 +81,11 @@ pub(crate) fn without_addresses(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find(is_part) {
         let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
-        // An address contains no two consecutive dots: `ann@example.com...user unknown`.
+        // Two dots are not part of an address: `ann@example.com...user unknown`.
         let end = rest[start..end].find("..").filter(|at| *at > 0).map_or(end, |at| start + at);
         let word = &rest[start..end];
         out.push_str(&rest[..start]);
-        // Removes the address without leaving a gap in the sentence: "mailbox ann@example.com
+        // Only one of the two spaces around an address is kept: "mailbox ann@example.com
         // unavailable".
         if word.trim_matches('@').contains('@')
             && out.ends_with(' ')

@@ -1,23 +1,23 @@
 //! Searches a text for a phrase of the table.
 //!
-//! A phrase begins at the beginning of a word. In it, `*` stands for a few words within one clause.
-//! `~` stands for punctuation and spaces only, so only `~` may cross the end of a sentence.
+//! A phrase begins at the beginning of a word. In a phrase, `*` matches a few words within one
+//! clause. `~` matches only punctuation and spaces, also at the end of a sentence.
 //!
-//! Denied and conditional phrases do not match: "no rate limit", "the daily limit was not reached",
-//! "if you exceed the daily limit".
+//! A denied or conditional phrase does not match: "no rate limit", "the daily limit was not
+//! reached", "if you exceed the daily limit".
 
 use super::sentence::{clause_end, is_end};
 
-/// The maximum number of words that a `*` stands for.
+/// The maximum number of words that a `*` matches.
 const GAP: usize = 5;
 
-/// Words that deny what follows them.
+/// Words that deny the phrase after them.
 const DENIALS: [&str; 21] = [
     "not", "no", "never", "nobody", "none", "nothing", "without", "nor", "neither", "cannot",
     "isn't", "wasn't", "aren't", "weren't", "hasn't", "haven't", "doesn't", "don't", "didn't",
     "avoid", "prevent",
 ];
-/// Words that may stand between a denial and the denied phrase.
+/// Words that may be between a denial and the denied phrase.
 const BETWEEN: [&str; 20] = [
     "a",
     "an",
@@ -40,18 +40,17 @@ const BETWEEN: [&str; 20] = [
     "to",
     "ever",
 ];
-/// Words that may stand between a phrase and a denial after it: "the rate limit was not reached",
-/// "a limit that nobody exceeded".
+/// Words that may be between a phrase and a later denial, as in "the rate limit was not reached".
 const BEHIND: [&str; 15] = [
     "is", "was", "are", "were", "has", "have", "had", "been", "does", "did", "do", "be", "which",
     "that", "yet",
 ];
 /// Words that make a sentence conditional.
 const CONDITIONS: [&str; 4] = ["if", "unless", "whether", "whenever"];
-/// Words in a `*` gap that make the phrase hypothetical.
+/// Words that make a phrase hypothetical if they occur in the gap of a `*`.
 const IMAGINED: [&str; 6] = ["will", "would", "may", "might", "could", "should"];
 
-/// The first position of a phrase in a lowercase text.
+/// Finds the first position of a phrase in a lowercase text.
 pub(super) fn find(phrase: &str, text: &str) -> Option<usize> {
     let first = phrase.split(['*', '~']).next().unwrap_or_default();
     if first.is_empty() {
@@ -64,7 +63,7 @@ pub(super) fn find(phrase: &str, text: &str) -> Option<usize> {
     })
 }
 
-/// The end of a phrase that begins at `at`, if the whole phrase matches.
+/// Returns the end of the phrase that begins at `at`, if the whole phrase matches.
 fn rest_follows(phrase: &str, text: &str, at: usize) -> Option<usize> {
     let mut end = at;
     let mut mark = None;
@@ -85,8 +84,8 @@ fn rest_follows(phrase: &str, text: &str, at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// The length of the words before `word` in a clause. `None` if there are too many, or if one of
-/// them denies the phrase or makes it hypothetical.
+/// Returns the number of bytes before `word` in a clause. Returns `None` if there are too many
+/// words, or if one of them denies the phrase or makes it hypothetical.
 fn few_words(clause: &str, word: &str) -> Option<usize> {
     let at = clause.find(word)?;
     let words = || words_of(&clause[..at]);
@@ -118,13 +117,12 @@ fn is_said(text: &str, at: usize, end: usize) -> bool {
         || words_of(sentence).any(|word| CONDITIONS.contains(&word)))
 }
 
-/// Whether only words of [`BETWEEN`] stand between the last `word` and the end, without a colon or
-/// bracket.
+/// Whether no colon or bracket is between the last occurrence of `word` and the end of the text.
 fn is_near(before: &str, word: &str) -> bool {
     before.rfind(word).is_some_and(|at| !before[at..].contains([':', '(', '[', ']', ')']))
 }
 
-/// The part of a text after the end of its last complete sentence, or after the last character for
+/// Returns the text after the end of its last complete sentence, or after the last character for
 /// which `ends` is true.
 fn since_last(text: &str, ends: impl Fn(usize, char) -> bool) -> &str {
     let last = text.char_indices().rev().find(|(at, c)| ends(*at, *c) || is_end(text, *at, *c));

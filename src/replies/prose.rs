@@ -1,12 +1,12 @@
-//! Normalizes text for the search for phrases.
+//! Normalizes the text of a reply before it is searched for phrases.
 
 use std::borrow::Cow;
 
 /// The maximum length of text to examine, in bytes.
 const MOST: usize = 16 * 1024;
 
-/// Converts to lowercase, with plain apostrophes and single spaces. Removes mail addresses, because
-/// they may contain any word.
+/// Converts a text to lowercase with plain apostrophes and single spaces. Removes mail addresses,
+/// because they may contain any word.
 pub(crate) fn prose(text: &str) -> String {
     let mut end = text.len().min(MOST);
     while !text.is_char_boundary(end) {
@@ -42,7 +42,8 @@ pub(crate) fn prose(text: &str) -> String {
     out
 }
 
-/// A text without quoted local parts (`"ann lee"@x.example`), because they may contain spaces.
+/// Removes quoted local parts of addresses (`"ann lee"@x.example`), because they may contain
+/// spaces.
 fn without_quoted(text: &str) -> Cow<'_, str> {
     let Some(at) = text.find("\"@") else { return Cow::Borrowed(text) };
     let begins = text[..at].rfind('"').unwrap_or(at);
@@ -55,7 +56,7 @@ fn without_quoted(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The server's own words, without the quoted reply of another server: `... host
+/// Returns the server's own words, which precede the quoted reply of another server: `... host
 /// mx.example[192.0.2.1] said: 550 ...`.
 pub(super) fn own_words(text: &str) -> &str {
     ["said:", "responded:", "replied:", "in reply to"]
@@ -65,8 +66,8 @@ pub(super) fn own_words(text: &str) -> &str {
         .map_or(text, |at| &text[..at])
 }
 
-/// A text normalized by [`prose`], without enhanced status codes. Some servers repeat them in each
-/// line of a sentence.
+/// Removes enhanced status codes from a text normalized by [`prose`]. Some servers repeat them in
+/// each line of a sentence.
 pub(super) fn without_statuses(text: &str) -> Cow<'_, str> {
     if !text.split(' ').any(is_status) {
         return Cow::Borrowed(text);
@@ -74,7 +75,7 @@ pub(super) fn without_statuses(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split(' ').filter(|word| !is_status(word)).collect::<Vec<_>>().join(" "))
 }
 
-/// Whether an entry of the table is a status, as opposed to a phrase.
+/// Whether an entry of the table is a status and not a phrase.
 pub(super) fn is_status(phrase: &str) -> bool {
     let parts: Vec<&str> = phrase.split('.').collect();
     parts.len() == 3

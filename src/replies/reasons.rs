@@ -1,5 +1,5 @@
-//! The phrases of `reasons.txt`: the reasons that mail servers give for a refusal, in many
-//! languages.
+//! Loads `reasons.txt`: phrases in many languages with which mail servers give the reason for a
+//! refusal.
 
 use std::sync::LazyLock;
 
@@ -8,23 +8,23 @@ use super::normal::forms;
 
 static REASONS: LazyLock<Vec<Section>> = LazyLock::new(|| sections(include_str!("reasons.txt")));
 
-/// Phrases in the sections up to this one are unambiguous, whatever the status.
+/// The phrases of all sections up to and including this one are unambiguous.
 const LAST_CLEAR: &str = "rate";
 
-/// Phrases with the same meaning.
+/// Phrases that have the same meaning.
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) means: Meaning,
-    /// The phrases keep their meaning with any status.
+    /// Whether the phrases have this meaning even with a status that contradicts them.
     pub(super) is_clear: bool,
-    /// The phrases are in languages other than English.
+    /// Whether the phrases are in languages other than English.
     pub(super) is_foreign: bool,
-    /// The phrases only say that something was refused.
+    /// Whether the phrases only say that the message was refused, without a reason.
     pub(super) is_mere: bool,
     phrases: Vec<String>,
 }
 
-/// The first section that has a phrase in the text.
+/// Returns the first section that has a phrase in the text.
 pub(super) fn section(text: &str) -> Option<&'static Section> {
     REASONS
         .iter()
@@ -40,7 +40,7 @@ fn sections(text: &str) -> Vec<Section> {
             .and_then(|rest| rest.strip_suffix(']'))
             .and_then(|rest| rest.split_once(' '))
         {
-            // A test ensures that every section names a meaning.
+            // A test ensures that the name of every section is known.
             let means = meaning(word).unwrap_or(Meaning::Session);
             sections.push(Section {
                 means,
@@ -60,7 +60,7 @@ fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
-/// The meaning that a section is named after.
+/// Returns the meaning for the name of a section.
 fn meaning(word: &str) -> Option<Meaning> {
     Some(match word {
         "full" => Meaning::Full,

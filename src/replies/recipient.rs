@@ -1,7 +1,7 @@
-//! Finds the sentence of a reply that says what is wrong with the recipient.
+//! Finds the sentence of a reply that gives a reason concerning the recipient.
 //!
-//! The first sentence about the recipient takes precedence over later sentences, links and help
-//! about the provider. A reply may explain at length which other reasons are possible.
+//! The first such sentence takes precedence over later sentences, links and help about the
+//! provider, because a reply may explain at length which other reasons are possible.
 
 use super::normal::unaccented;
 use super::reasons::section;
@@ -11,8 +11,8 @@ use super::unknown::{is_about_many, says_absent};
 use super::{Meaning, languages, phrase};
 
 /// Whether a lowercase sentence says that the recipient is missing, or that the mailbox is full or
-/// closed. "Mailbox unavailable" does not count, because it may precede any reason (RFC 5321
-/// section 4.2.3). Statements about the sender do not count either.
+/// closed. "Mailbox unavailable" does not count, because any reason may follow it (RFC 5321 section
+/// 4.2.3). Statements about the sender do not count.
 pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
     const OURS: [&str; 8] =
         ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
@@ -33,8 +33,8 @@ pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
     }
 }
 
-/// The text up to the end of the first sentence that says what is wrong with the recipient. The
-/// whole text if there is no such sentence.
+/// Returns the text up to the end of the first sentence that gives a reason concerning the
+/// recipient, or the whole text if there is none.
 pub(super) fn up_to_recipient(text: &str) -> &str {
     let sentences = sentences(text);
     if sentences.len() < 2 {
@@ -44,7 +44,7 @@ pub(super) fn up_to_recipient(text: &str) -> &str {
     first.map_or(text, |range| &text[..range.end])
 }
 
-/// Whether a phrase of the table in a lowercase sentence says that a mailbox is full.
+/// Whether a lowercase sentence contains a phrase of the table that means a full mailbox.
 fn says_full(sentence: &str) -> bool {
     KNOWN
         .iter()

@@ -1,8 +1,8 @@
-//! Splits a reply into sentences, and recognizes sentences that only offer help.
+//! Splits a reply into sentences, and recognizes sentences that offer help.
 
 use std::ops::Range;
 
-/// How sentences begin that only offer help to the reader.
+/// The beginnings of sentences that only offer help to the reader.
 const HELP: [&str; 27] = [
     "for more",
     "for further",
@@ -33,10 +33,10 @@ const HELP: [&str; 27] = [
     "go to ",
 ];
 
-/// Abbreviations, whose final dot does not end a sentence.
+/// Abbreviations. The dot after an abbreviation does not end a sentence.
 const SHORT: [&str; 5] = ["e.g", "i.e", "z.b", "cf", "p.ex"];
 
-/// Whether the character at `at` ends a sentence.
+/// Whether the character `c` at position `at` ends a sentence.
 pub(super) fn is_end(text: &str, at: usize, c: char) -> bool {
     match c {
         '。' | '！' | '？' | '；' => true,
@@ -49,7 +49,7 @@ pub(super) fn is_end(text: &str, at: usize, c: char) -> bool {
     }
 }
 
-/// The end of the first clause of a text.
+/// Returns the end of the first clause of a text.
 pub(super) fn clause_end(text: &str) -> usize {
     let ends = |(at, c): &(usize, char)| {
         is_end(text, *at, *c) || *c == '，' || (*c == ',' && text[at + 1..].starts_with(' '))
@@ -57,7 +57,7 @@ pub(super) fn clause_end(text: &str) -> usize {
     text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
-/// The sentences of a text, in order.
+/// Returns the position of each sentence of a text.
 pub(super) fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -78,7 +78,7 @@ pub(super) fn is_help(sentence: &str) -> bool {
     HELP.iter().any(|opener| sentence.starts_with(opener))
 }
 
-/// Whether the text at `at` is part of a link.
+/// Whether the text at position `at` is part of a link.
 pub(super) fn is_in_link(text: &str, at: usize) -> bool {
     let start = text[..at].rfind(' ').map_or(0, |space| space + 1);
     let end = text[at..].find(' ').map_or(text.len(), |space| at + space);

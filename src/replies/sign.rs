@@ -1,13 +1,14 @@
-//! The signature of a refusal: the part of its text that is the same for all recipients.
+//! Computes the signature of a refusal: the part of its text that does not depend on the recipient.
+//! Refusals with the same signature have the same cause.
 
 use super::prose::prose;
 
-/// The maximum length of a signature, in characters. Longer texts are compared up to this length.
+/// The maximum length of a signature, in characters. The rest of a text is ignored.
 const MOST: usize = 200;
 
-/// A refusal's code and words without everything specific to this recipient, message or moment.
-/// Removes addresses, the recipient's `local` part and `domain`, and every word with a digit
-/// (numbers, queue ids, IP addresses, times). The result contains no address.
+/// Returns a refusal's code and words without everything specific to this recipient, message or
+/// time. Addresses are removed. The recipient's `local` part and `domain`, and every word with a
+/// digit (numbers, queue ids, IP addresses, times), are replaced by `#`.
 pub(crate) fn sign(code: &str, text: &str, local: &str, domain: &str) -> String {
     let (local, domain) = (local.to_lowercase(), domain.to_lowercase());
     let mut out = code.to_lowercase();
@@ -27,7 +28,7 @@ pub(crate) fn sign(code: &str, text: &str, local: &str, domain: &str) -> String 
     out.chars().take(MOST).collect()
 }
 
-/// A text without the words that contain an address, for messages about a provider.
+/// Replaces every word that contains an address by `…`, for messages about a provider.
 pub(crate) fn anonymous(text: &str) -> String {
     text.split(' ')
         .map(|word| if word.contains('@') { "…" } else { word })

@@ -1,23 +1,23 @@
-//! The table of known replies: a phrase or a status, where it applies, its meaning, and its source.
-//! [`super::known`] searches it.
+//! The table of known replies. Each entry has a phrase or a status, the steps where it applies, its
+//! meaning and its source. [`super::known`] searches the table.
 
 use super::{Meaning, Place};
 
-/// One entry of the table.
+/// An entry of the table of known replies.
 pub(super) struct Known {
-    /// A phrase, or a status such as `5.1.90`, which begins with a digit and has two full stops.
+    /// A phrase, or a status such as `5.1.90`.
     pub(super) says: &'static str,
-    /// The first digits of the reply codes that the entry applies to. For APIs, the first digits of
-    /// the HTTP status.
+    /// The first digits of the reply codes to which the entry applies, or for APIs of the HTTP
+    /// statuses.
     pub(super) digits: &'static str,
-    /// The SMTP steps, or the API or bounce, to which the entry applies.
+    /// The SMTP steps to which the entry applies. They include APIs and bounces.
     pub(super) at: &'static [Place],
     pub(super) means: Meaning,
     /// The software or service that sends this reply, and where it is documented or was reported.
     pub(super) source: &'static str,
 }
 
-/// All places.
+/// Every SMTP step, APIs and bounces.
 const ANY: &[Place] = &[
     Place::Greeting,
     Place::Hello,
@@ -29,10 +29,10 @@ const ANY: &[Place] = &[
     Place::Bounce,
 ];
 
-/// The step that refuses a login.
+/// The step at which a login is refused.
 const LOGIN: &[Place] = &[Place::Auth];
 
-/// The steps that concern one recipient.
+/// The steps at which a server refuses a single recipient.
 const RECIPIENT: &[Place] = &[Place::Rcpt, Place::Message];
 
 /// The steps before a recipient is named.
@@ -48,9 +48,9 @@ const fn known(
     Known { says, digits, at, means, source }
 }
 
-/// All entries.
+/// The known replies. The first matching entry counts.
 pub(super) const KNOWN: &[Known] = &[
-    // ----- limits of one mailbox, although the words are about rate or quota
+    // ----- One mailbox has reached a limit, although the words are about a rate or a quota.
     known(
         "mailbox unavailable or access denied",
         "45",
@@ -180,7 +180,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("graylist", "4", ANY, Meaning::Greylisted, "milter-greylist, RFC 6647"),
     known("grey-list", "4", ANY, Meaning::Greylisted, "RFC 6647"),
     known("grey list", "4", ANY, Meaning::Greylisted, "RFC 6647"),
-    // ----- too many messages over one connection
+    // ----- Too many messages were sent over one connection.
     known(
         "too many messages*connection",
         "45",
@@ -257,7 +257,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("too many transactions*session", "45", ANY, Meaning::Share, "Cisco ESA"),
     known("maximum number of messages*session", "45", ANY, Meaning::Share, "Cisco ESA"),
     known("too many nonmail commands", "45", ANY, Meaning::Share, "Exim, smtp_accept_max_nonmail"),
-    // ----- a quota of a day, plan or credit is used up
+    // ----- A quota per day, plan or credit is used up.
     known("5.1.90", "5", ANY, Meaning::Quota, "Exchange Online, learn.microsoft.com ndr 5.1.90"),
     known(
         "5.7.232",
@@ -395,7 +395,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("free plan*limit", "45", ANY, Meaning::Quota, "Mailtrap, SMTP2GO"),
     known("plan*limit*reached", "45", ANY, Meaning::Quota, "Mailtrap, MailerSend"),
     known("reached*plan*limit", "45", ANY, Meaning::Quota, "Mailtrap, MailerSend"),
-    // ----- the sender, the account or the sending IP address
+    // ----- The sender, its account or its IP address is refused.
     known("5.2.252", "5", ANY, Meaning::Sender, "Exchange Online, SendAsDenied"),
     known(
         "5.7.60",
@@ -613,7 +613,7 @@ pub(super) const KNOWN: &[Known] = &[
         "Proofpoint's list of addresses, iCloud",
     ),
     known("banned sending ip", "45", ANY, Meaning::Sender, "Exchange Online 5.7.606"),
-    // ----- the host name sent with EHLO
+    // ----- The host name sent with EHLO is refused.
     known("helo command rejected", "45", ANY, Meaning::Hello, "Postfix, bitwarden/server#4062"),
     known("invalid helo", "45", ANY, Meaning::Hello, "cPanel's Exim"),
     known(
@@ -624,7 +624,7 @@ pub(super) const KNOWN: &[Known] = &[
         "Postfix, docker-smtp#5",
     ),
     known("bad helo", "45", ANY, Meaning::Hello, "Exim ACLs of hosters"),
-    // ----- the relay does not accept this sender
+    // ----- The server does not relay mail for this sender.
     known("relay not permitted", "45", ANY, Meaning::Relay, "Exim, namshi/docker-smtp#77"),
     known("relay access denied", "45", ANY, Meaning::Relay, "Postfix, reject_unauth_destination"),
     known("relaying denied", "45", ANY, Meaning::Relay, "Sendmail, Mailgun"),
@@ -668,7 +668,7 @@ pub(super) const KNOWN: &[Known] = &[
         Meaning::Relay,
         "qmail, RCPT to a host it does not know",
     ),
-    // ----- credentials
+    // ----- The login is refused.
     known("username and password not accepted", "5", BEFORE, Meaning::Credentials, "Gmail 5.7.8"),
     known(
         "authentication unsuccessful",
@@ -677,7 +677,7 @@ pub(super) const KNOWN: &[Known] = &[
         Meaning::Credentials,
         "Exchange Online 5.7.3, 5.7.139",
     ),
-    // ----- too many messages for the moment
+    // ----- Messages are sent too fast.
     known(
         "mailbox unavailable~try again later",
         "5",
@@ -788,7 +788,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("tss04", "4", ANY, Meaning::Rate, "Yahoo TSS04, senders.yahooinc.com"),
     known("gl01", "4", ANY, Meaning::Rate, "Yahoo GL01, senders.yahooinc.com"),
     known("4.7.28", "4", ANY, Meaning::Rate, "RFC 8838 registry: mail flood; Gmail"),
-    // ----- the recipient is not in the directory of the receiving organization
+    // ----- The receiving organization's directory does not contain the recipient.
     known(
         "recipient address rejected: access denied",
         "5",

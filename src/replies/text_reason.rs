@@ -1,5 +1,5 @@
-//! Finds the reason that a text gives about a recipient, in many languages: by the phrases of
-//! `reasons.txt`, and by word patterns for sentences too varied for a list.
+//! Finds the reason for a refusal in a text in any of many languages: by the phrases of
+//! `reasons.txt`, and by words near each other.
 
 use super::absent::of_another;
 use super::reasons::section;
@@ -8,20 +8,19 @@ use super::sentence::sentences;
 use super::unknown::{is_about_many, says_absent};
 use super::{Meaning, Place, Status, known, languages};
 
-/// The reason in the text of a reply or a bounce.
+/// The reason that the text of a reply or a bounce gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TextReason {
-    /// `None` if the text gives no reason.
+    /// The meaning of the reason, or `None` if the text gives no reason.
     pub(crate) means: Option<Meaning>,
-    /// The reason is unambiguous.
+    /// Whether the reason is unambiguous.
     pub(crate) is_clear: bool,
-    /// The text says that the recipient does not exist, even if it says more.
+    /// Whether the text says that the recipient does not exist. It may give other reasons too.
     pub(crate) says_absent: bool,
-    /// Only words of another language give the reason, and none of them means a recipient. The
-    /// reason then counts only in a bounce, which is always about a recipient.
+    /// Whether only words of another language give the reason, and no word means a recipient. Such
+    /// a reason counts only in a bounce, because a bounce is always about a recipient.
     pub(crate) is_loose: bool,
-    /// The text names a cause other than the recipient. False if it only refuses ("rejected"), as
-    /// any refusal does.
+    /// Whether the text names a cause. False if it only refuses, as in "rejected".
     pub(crate) names_cause: bool,
 }
 
@@ -31,7 +30,8 @@ impl TextReason {
     }
 }
 
-/// Reads a text normalized by [`super::normal()`], without addresses. The code may be 0.
+/// Finds the reason in a text that was normalized by [`super::normal()`] and has no addresses.
+/// `code` may be 0.
 pub(crate) fn text_reason(text: &str, code: u16, status: Option<Status>) -> TextReason {
     let another = if says_absent(text) { None } else { of_another(text) };
     if is_about_sender(text) || another == Some(Meaning::Sender) {
@@ -53,13 +53,14 @@ pub(crate) fn text_reason(text: &str, code: u16, status: Option<Status>) -> Text
     let found = listed(text, code, status);
     let is_clear = found.is_some_and(|found| found.is_clear);
     let means = match (found.map(|found| found.means), foreign) {
-        // "Not found" refers to an object of the receiving system, not to the recipient.
+        // An object of the receiving system was not found. The sentence is not about the recipient.
         (Some(Meaning::Gone), _) if another.is_some() && !is_clear && !is_absent => another,
-        // A temporary state takes precedence over an ambiguous phrase.
+        // A temporary state of the mailbox takes precedence over an ambiguous phrase.
         (Some(Meaning::Gone) | None, Some(means @ (Meaning::Full | Meaning::Disabled))) => {
             Some(means)
         }
-        // A statement about the mailbox is closer to the cause than a statement about the route.
+        // A statement about the mailbox is closer to the cause than a statement about routing or
+        // policy.
         (
             Some(
                 Meaning::Content
@@ -79,20 +80,20 @@ pub(crate) fn text_reason(text: &str, code: u16, status: Option<Status>) -> Text
     TextReason { means, is_clear, says_absent: is_absent, is_loose, names_cause }
 }
 
-/// Whether a text normalized by [`super::normal()`] contains a phrase that gives a reason.
+/// Whether a text normalized by [`super::normal()`] gives a reason.
 pub(crate) fn gives_reason(text: &str) -> bool {
     listed(text, 0, None).is_some() || languages::of_mailbox(text).is_some()
 }
 
-/// The meaning of the first known phrase.
+/// The meaning of the first known phrase in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Listed {
     means: Meaning,
-    /// The phrase is unambiguous.
+    /// Whether the phrase is unambiguous.
     is_clear: bool,
-    /// The phrase is in a language other than English.
+    /// Whether the phrase is in a language other than English.
     is_foreign: bool,
-    /// The phrase only says that something was refused.
+    /// Whether the phrase only says that the message was refused, without a reason.
     is_mere: bool,
 }
 
@@ -102,7 +103,7 @@ impl Listed {
     }
 }
 
-/// The meaning of the first known phrase. Unambiguous phrases come first.
+/// Finds the first known phrase of a text. Unambiguous phrases take precedence.
 fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     let known = known::at(code, status, text, Place::Bounce).map(|known| known.means);
     if let Some(means) = known.filter(|means| !matches!(means, Meaning::Gone | Meaning::Address)) {
@@ -120,7 +121,7 @@ fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     }
 }
 
-/// Whether a text says that the sender has addressed too many unknown recipients.
+/// Whether a text says that the sender has sent mail to too many unknown recipients.
 fn is_about_harvest(text: &str) -> bool {
     let is_so = |sentence: &str| {
         is_about_many(sentence)
@@ -129,7 +130,7 @@ fn is_about_harvest(text: &str) -> bool {
     is_about_many(text) && sentences(text).into_iter().any(|range| is_so(&text[range]))
 }
 
-/// Whether a sentence leaves open whether the recipient is missing or the sender is refused:
+/// Whether a sentence names a missing recipient and a refused sender as alternatives, as in
 /// "mailbox unavailable or access denied".
 fn is_either(text: &str) -> bool {
     const ABSENT: [&str; 8] = [
@@ -158,7 +159,7 @@ fn is_either(text: &str) -> bool {
         let sentence = &text[range];
         sentence.match_indices(" or ").any(|(at, _)| {
             let (before, behind) = (&sentence[..at], &sentence[at + 4..]);
-            // The refused object stands before a colon, and the reasons after it.
+            // Only the text between the colon and "or" is the first alternative.
             let before = before.rsplit([':', '(']).next().unwrap_or(before);
             let behind = behind.split([',', ':', ')']).next().unwrap_or(behind);
             (holds(&ABSENT, before) && holds(&DENIED, behind))
@@ -167,9 +168,9 @@ fn is_either(text: &str) -> bool {
     })
 }
 
-/// Whether a refusal is about the sender's address, which the receiving server tried to verify:
-/// "unable to verify sender address: no such user". If a word for the recipient occurs, it is about
-/// the recipient.
+/// Whether the receiving server refused because it could not verify the sender's address, as in
+/// "unable to verify sender address: no such user". A text with the word "recipient" is not about
+/// the sender.
 fn is_about_sender(said: &str) -> bool {
     const CHECKS: [&str; 14] = [
         "to sender failed",
@@ -190,7 +191,7 @@ fn is_about_sender(said: &str) -> bool {
     CHECKS.iter().any(|check| said.contains(check)) && !said.contains("recipient")
 }
 
-/// Whether a sentence says in any words that a mailbox's quota is used up.
+/// Whether a sentence says that a mailbox's quota is used up.
 fn is_about_room(text: &str) -> bool {
     const USED_UP: [&str; 8] =
         ["exceed", "over", "full", "reached", "exhausted", "violat", "used up", "limit"];

@@ -1,14 +1,14 @@
-//! Detects that an address does not exist, in any wording: a word for a mailbox near a word for
+//! Detects in any wording that an address does not exist: a word for a mailbox is near a word for
 //! absence.
 //!
-//! Servers use more wordings than a list can contain ("no mail box available for this user", "this
-//! mailbox is not present here"). The two words must be near each other in one sentence. A word for
-//! the sender between them makes it a sentence about the sender.
+//! Servers use more wordings than a list can contain, such as "no mail box available for this user"
+//! or "this mailbox is not present here". Both words must be in the same sentence. If a word for
+//! the sender is between them, the sentence is about the sender.
 
-/// The maximum number of words between the two.
+/// The maximum number of words between a word for a mailbox and a word for absence.
 const NEAR: usize = 6;
 
-/// Words for the recipient of the message.
+/// Words for the recipient or its mailbox.
 const NOUNS: [&str; 25] = [
     "user",
     "users",
@@ -37,7 +37,7 @@ const NOUNS: [&str; 25] = [
     "destinatario",
 ];
 
-/// Words for absence after such a word.
+/// Words for absence that follow a word of [`NOUNS`].
 const AFTER: [&str; 55] = [
     " unknown ",
     " invalid ",
@@ -96,7 +96,7 @@ const AFTER: [&str; 55] = [
     " reserved by rfc ",
 ];
 
-/// Words for absence before such a word.
+/// Words for absence that precede a word of [`NOUNS`].
 const BEFORE: [&str; 21] = [
     " no such ",
     " unknown ",
@@ -121,7 +121,7 @@ const BEFORE: [&str; 21] = [
     " nessun ",
 ];
 
-/// Words which show that a sentence is about the sender or about a machine.
+/// Words that make a sentence one about the sender or a host.
 const OTHERS: [&str; 20] = [
     "sender",
     "sender's",
@@ -158,10 +158,10 @@ pub(crate) fn says_absent(text: &str) -> bool {
     })
 }
 
-/// Whether a sentence is about the number of unknown recipients of this sender, not about this
+/// Whether a sentence is about the number of this sender's unknown recipients, and not about this
 /// recipient.
 pub(super) fn is_about_many(sentence: &str) -> bool {
-    // How often a system tried to deliver this message says nothing about other recipients.
+    // Phrases about delivery attempts for this message, which say nothing about other recipients.
     const TRIES: [&str; 6] = [
         "delivery attempts",
         "attempts to deliver",
@@ -187,7 +187,7 @@ fn is_absent(words: &[&str], at: usize) -> bool {
     let spaced = |words: &[&str]| format!(" {} ", words.join(" "));
     let near = spaced(&before[before.len().saturating_sub(4)..]);
     let follows = spaced(after);
-    // "no mailbox": the word for absence is the previous word.
+    // In "no mailbox" the word for absence directly precedes the noun.
     before.last() == Some(&"no")
         || BEFORE.iter().any(|word| near.contains(word))
         || AFTER.iter().any(|word| follows.contains(word))

@@ -1,14 +1,14 @@
-//! Reads from a reply's text how long to wait.
+//! Extracts from a reply how long to wait before the next attempt.
 
 use std::time::Duration;
 
 use super::prose::prose;
 
-/// The longest wait that is accepted. A longer one is ignored.
+/// The maximum wait, in seconds. A longer wait is ignored.
 const MOST: u64 = 86_400;
 
-/// The time after "in", "for", "after" or "wait": "come back in 20 seconds", "greylisted for 5
-/// minutes", "wait 300s".
+/// Returns the time that a reply names, as in "come back in 20 seconds", "greylisted for 5 minutes"
+/// or "wait 300s".
 pub(crate) fn named_wait(text: &str) -> Option<Duration> {
     let text = prose(text);
     let words: Vec<&str> = text

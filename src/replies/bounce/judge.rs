@@ -1,8 +1,8 @@
-//! Decides why a message bounced, and whether the address is permanently invalid. Uses the enhanced
-//! status (RFC 3463 sections 3.2 to 3.8, and the registry of RFC 5248), the reply code, and the text
-//! of the reply.
+//! Decides why a message bounced, and whether the address is permanently invalid (a hard bounce).
+//! Uses the enhanced status (RFC 3463 sections 3.2 to 3.8, and the registry of RFC 5248), the reply
+//! code, and the text of the reply.
 //!
-//! | status | class | |
+//! | status | class | bounce |
 //! |---|---|---|
 //! | X.1.0, X.1.1, X.1.4, X.1.6, X.1.10 of a mailbox | `mailbox_gone` | hard |
 //! | X.1.2, X.1.10 of a domain (RFC 7505), X.4.4 if the name does not exist | `domain_gone` | hard |
@@ -18,21 +18,21 @@
 //! | X.5.z | `protocol` | soft |
 //! | X.6.z | `content` | soft |
 //!
-//! Many servers send a status that is less specific than their text, such as 5.0.0 or 5.5.0. Then
-//! the text decides. It also decides if servers send a status that contradicts their text:
+//! If the status is less specific than the text, such as 5.0.0 or 5.5.0, the text decides. The text
+//! also decides in some cases where servers send a status that contradicts it:
 //!
-//! | status | text | class | |
+//! | status | text | class | bounce |
 //! |---|---|---|---|
 //! | 5.7.z | "user unknown", "no such user": servers that use 5.7.1 for every refusal | `mailbox_gone` | hard |
 //! | 5.7.z | anything else, including "recipient address rejected: access denied" | `policy` | soft |
 //! | 5.4.1 | "recipient address rejected: access denied": Exchange Online, if its directory does not contain the recipient | `mailbox_gone` | hard |
 //! | 5.1.1 | "mailbox full", a block list | by the text | soft |
 //! | 5.1.1 | a cause other than the recipient: policy, routing, the system | by the text | soft |
-//! | none, 5.0.0 | 550 and text that is not understood | `other` | soft |
-//! | 5.y.z | a transient reply code, 4yz | by the text, but transient | soft |
+//! | none, 5.0.0 | 550 and an unknown text | `other` | soft |
+//! | 5.y.z | a transient reply code, 4yz | by the text, but as a transient failure | soft |
 //! | 5.1.1 | both "user unknown" and a word of policy, such as one in the URL of a help page | `mailbox_gone` | hard |
 //!
-//! A status of 5.7.z never suppresses an address, whatever the class
+//! A status of 5.7.z never suppresses an address, even if the bounce is hard
 //! ([`Event::suppresses`](crate::model::event::Event::suppresses)).
 
 use std::collections::HashMap;
@@ -45,7 +45,7 @@ use crate::replies::{
     without_addresses,
 };
 
-/// The conclusion about one recipient.
+/// The cause of one recipient's bounce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judged {
     pub(crate) class: Class,
@@ -54,26 +54,26 @@ pub(crate) struct Judged {
     pub(crate) code: String,
 }
 
-/// Judges one bounce, like [`Judge::of`].
+/// Judges a single bounce, like [`Judge::of`].
 pub(crate) fn judge(status: &str, said: &str, around: &str) -> Judged {
     Judge::default().of(status, said, around)
 }
 
-/// Judges the bounces of one message. A report about a hundred thousand recipients repeats the same
-/// text for most of them. Searching for a thousand phrases takes far longer than looking up the
-/// earlier result.
+/// Judges the bounces of one message. A report about 100,000 recipients usually repeats the same
+/// text, so the results for earlier texts are kept in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     found: HashMap<String, Found>,
 }
 
-/// How many different texts of one message are remembered, and how long each may be, in bytes.
+/// The maximum number of texts to remember for one message, and the maximum length of each in
+/// bytes.
 const MOST_REMEMBERED: usize = 1_000;
 const LONGEST_REMEMBERED: usize = 2_000;
 
 impl Judge {
-    /// Judges a bounce. `status` is the report's Status field, `said` the remote server's reply.
-    /// `around` is the surrounding text, which is used only if those give no reason.
+    /// Judges a bounce. `status` is the report's Status field, and `said` is the remote server's
+    /// reply. `around` is the surrounding text, which is used only if the others give no reason.
     pub(crate) fn of(&mut self, status: &str, said: &str, around: &str) -> Judged {
         judged(status, said, around, &mut |text, code, status| self.found(text, code, status))
     }
@@ -94,13 +94,14 @@ impl Judge {
     }
 }
 
-/// Searches for the reason in a text without addresses.
+/// A function that finds the reason in a text without addresses.
 type Look<'l> = &'l mut dyn FnMut(&str, u16, Option<Status>) -> Found;
 
 fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     let from_field = codes_in(status).status;
     let mut codes = codes_in(said);
-    // The remote server's status is closer to the cause than the status of the reporting server.
+    // The remote server knows the cause better than the reporting server, so its status is
+    // preferred unless only the other status is specific.
     if is_generic(&codes.status) && !is_generic(&from_field) || codes.status.is_empty() {
         codes.status.clone_from(&from_field);
     }
@@ -118,16 +119,16 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         || without_own_words(normal(around), &said_low),
         look,
     );
-    // RFC 3463 section 3.1: class 4 is transient, whatever the text says.
+    // A status of class 4 is transient (RFC 3463 section 3.1), even if the text says otherwise.
     let class = match class {
         Class::MailboxGone | Class::BadAddress if codes.status.starts_with('4') => Class::System,
         Class::DomainGone if codes.status.starts_with('4') => Class::Routing,
-        // A transient reply code contradicts a permanent status. The failure may be transient.
+        // A reply code 4yz contradicts a permanent status, so the failure may be transient.
         Class::MailboxGone | Class::BadAddress if codes.code.starts_with('4') => Class::System,
         Class::DomainGone if codes.code.starts_with('4') => Class::Routing,
         class => class,
     };
-    // A failure with a success status contradicts itself, so it proves nothing about a mailbox.
+    // A failure with a success status contradicts itself, so it proves nothing about the mailbox.
     let class = match class {
         Class::MailboxGone | Class::BadAddress | Class::DomainGone
             if codes.status.starts_with('2') =>
@@ -136,7 +137,7 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         }
         class => class,
     };
-    // A refusal before the server knew the recipient is not about the recipient.
+    // A refusal before RCPT TO cannot be about the recipient.
     let class = match class {
         Class::MailboxGone | Class::BadAddress | Class::DomainGone
             if is_before_recipient(&said_low) =>
@@ -152,8 +153,8 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     Judged { class, bounce, status: codes.status, code: codes.code }
 }
 
-/// Whether the server refused the greeting or the sender, according to the SMTP command quoted in
-/// the text.
+/// Whether the text quotes an SMTP command before RCPT TO, such as EHLO or MAIL FROM, as the one
+/// that the server refused.
 fn is_before_recipient(said: &str) -> bool {
     const STEPS: [&str; 10] = [
         "in reply to mail from",
@@ -170,8 +171,7 @@ fn is_before_recipient(said: &str) -> bool {
     STEPS.iter().any(|step| said.contains(step)) && !said.contains("rcpt")
 }
 
-/// Whether the status may come from Sendmail, which derives one from a bare reply code. Then the
-/// text after the code is more precise.
+/// Whether Sendmail may have derived the status from the reply code. The text is then more precise.
 fn is_invented(status: &str, code: &str) -> bool {
     matches!(
         (code, status),
@@ -179,20 +179,20 @@ fn is_invented(status: &str, code: &str) -> bool {
     )
 }
 
-/// The meaning of a server's text, as a class.
+/// The result of searching a server's text for a reason.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     class: Option<Class>,
-    /// The phrase is unambiguous.
+    /// Whether the phrase that was found is unambiguous.
     is_clear: bool,
-    /// The text says that the recipient does not exist, even if it says more.
+    /// Whether the text says that the recipient does not exist. It may give other reasons too.
     says_absent: bool,
-    /// The text names a cause, and does not only refuse.
+    /// Whether the text names a cause and does not merely refuse.
     names_cause: bool,
 }
 
 impl Found {
-    /// The named cause, unless it is the recipient or an expired delivery.
+    /// Returns a cause that does not concern the mailbox, such as policy or routing.
     fn other_cause(&self) -> Option<Class> {
         let class = self.class.filter(|_| self.names_cause && !self.says_absent)?;
         matches!(
@@ -217,7 +217,7 @@ impl Found {
     }
 }
 
-/// The bounce class for the meaning of a reply.
+/// Maps the meaning of a reply to a bounce class.
 fn class_of(means: Meaning) -> Class {
     match means {
         Meaning::Rate | Meaning::Share | Meaning::Quota | Meaning::Busy | Meaning::Greylisted => {
@@ -255,21 +255,21 @@ fn decide(
     around: impl FnOnce() -> String,
     look: Look<'_>,
 ) -> Class {
-    // Delivery to a program failed. The program's text about users is ignored, except 5.1.1
-    // together with words for a missing user.
+    // The message was delivered to a program, which failed. Its text about users is ignored, unless
+    // the status is 5.1.1 and the text reports a missing user.
     let is_said_by_program =
         said.starts_with("x-unix;") && !(status == "5.1.1" && says_absent(said));
     if is_said_by_program || is_failed_program(said) {
         return Class::System;
     }
     let said = without_repeated(&without_frame(&without_addresses(said)), code);
-    // The relaying server sent a malformed command.
+    // The server complains about unbalanced brackets, so the relay sent a malformed command.
     if said.contains("unbalanced") {
         return Class::Protocol;
     }
     let enhanced = enhanced(status);
     let number = code.parse().unwrap_or(0);
-    // A status that one service defined, with a single meaning.
+    // Some services define a status of their own with a single meaning.
     let reading = classify(number, enhanced, "", Place::Bounce);
     if reading.is_known {
         return class_of(reading.means);
@@ -279,39 +279,39 @@ fn decide(
         .unwrap_or_else(|| of_surroundings(status, code, &said, &around(), look))
 }
 
-/// The class that the reply gives; `None` if it gives no reason.
+/// Returns the class that the reply gives, or `None` if it gives no reason.
 fn of_reply(status: &str, code: &str, said: &str, found: &Found) -> Option<Class> {
-    // The failure is transient: the domain may exist tomorrow.
+    // A DNS failure with a transient status: the domain may exist later.
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Some(Class::Routing);
     }
-    // A server that could not look up the domain cannot know that the domain does not exist.
+    // The DNS lookup failed, so the server cannot know whether the domain exists.
     if found.class == Some(Class::DomainGone) && !found.is_clear && has_no_answer(said) {
         return Some(Class::Routing);
     }
-    // "Temporary failure: user unknown": the address may exist at the next lookup.
+    // "Temporary failure: user unknown": the next lookup may find the address.
     if found.class == Some(Class::MailboxGone) && said.contains("temporar") {
         return Some(Class::System);
     }
-    // A forwarding relay may report a TLS failure with the status of a missing mailbox.
+    // Some forwarding relays report a TLS failure with the status of a missing mailbox.
     if said.contains("certificate") && !found.says_absent {
         return Some(Class::System);
     }
     if let Some(class) = of_status(status, found, said) {
         return Some(class);
     }
-    // The failure is transient, although no reason is given: the address may exist tomorrow.
+    // A transient refusal never proves that the address does not exist.
     if is_for_now(status, code, said)
         && matches!(found.class, Some(Class::MailboxGone | Class::BadAddress | Class::DomainGone))
     {
         return Some(Class::System);
     }
-    // The reply of a large filtering service for unknown recipients.
+    // A large filtering service replies with 542 if the recipient is unknown.
     if code == "542" && !found.is_clear {
         return Some(Class::MailboxGone);
     }
-    // Codes 556 and 521 say that the host accepts no mail. For 556 an unambiguous phrase takes
-    // precedence; 521 counts only if the text says the same or gives no reason.
+    // Codes 521 and 556 say that the host accepts no mail. For 556 an unambiguous phrase takes
+    // precedence. 521 counts only if the text says the same or gives no reason.
     if code == "556" && !found.is_clear
         || code == "521" && (found.class == Some(Class::DomainGone) || gives_none(said, code))
     {
@@ -320,15 +320,14 @@ fn of_reply(status: &str, code: &str, said: &str, found: &Found) -> Option<Class
     found.class
 }
 
-/// The class of a bounce whose reply gives no reason, judged by the text around it and the codes.
+/// Judges a bounce whose reply gives no reason, by the surrounding text and the codes.
 fn of_surroundings(status: &str, code: &str, said: &str, around: &str, look: Look<'_>) -> Class {
     let enhanced = enhanced(status);
     let number = code.parse().unwrap_or(0);
     if is_failed_program(around) {
         return Class::System;
     }
-    // A refusal after the message was sent is not about the recipient, whatever reason the server
-    // gives.
+    // The server refused the message at DATA and not the recipient.
     if matches!(code, "550" | "551" | "553")
         && status.is_empty()
         && around.contains(">>> data")
@@ -336,7 +335,8 @@ fn of_surroundings(status: &str, code: &str, said: &str, around: &str, look: Loo
     {
         return Class::Policy;
     }
-    // A status that names another cause takes precedence over the text around the reply.
+    // If the status names another cause, the surrounding text must not prove that the address is
+    // invalid.
     let names_cause = !status.ends_with(".0") && enhanced.is_some_and(|status| status.subject > 1);
     let is_of_address =
         |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
@@ -348,7 +348,7 @@ fn of_surroundings(status: &str, code: &str, said: &str, around: &str, look: Loo
     }
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
-        // A refusal after MAIL FROM or after the message is not about the recipient.
+        // The server refused MAIL FROM or the message, not the recipient.
         ("550" | "551" | "553", None)
             if ["end of data", "mail from command", "transfer of mail text"]
                 .iter()
@@ -356,8 +356,8 @@ fn of_surroundings(status: &str, code: &str, said: &str, around: &str, look: Loo
         {
             Class::Policy
         }
-        // The refusal gives no reason. Text that is not understood would count as an unknown
-        // reason.
+        // Without a text, the code says that the mailbox does not exist. An unknown text may give
+        // another reason.
         ("550" | "551" | "553", None) if gives_none(said, code) => Class::MailboxGone,
         ("550", Some("5")) if status == "5.5.0" && gives_none(said, code) => Class::MailboxGone,
         ("421" | "450" | "451" | "452", _) => Class::System,
@@ -369,7 +369,7 @@ fn of_surroundings(status: &str, code: &str, said: &str, around: &str, look: Loo
     }
 }
 
-/// Whether a delivery program, a shell or a path was not found, as opposed to a recipient.
+/// Whether a delivery program, a shell command or a file was not found.
 fn is_failed_program(said: &str) -> bool {
     const WORDS: [&str; 5] = [
         "unknown mailer error",
@@ -382,15 +382,15 @@ fn is_failed_program(said: &str) -> bool {
         || (said.contains("sh: ") && said.contains("not found"))
 }
 
-/// Whether the server says that it could not determine whether the recipient exists.
+/// Whether the server could not determine whether the recipient exists.
 fn could_not_look_up(said: &str) -> bool {
     ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"]
         .iter()
         .any(|word| said.contains(word))
 }
 
-/// Whether the server says that it got no DNS answer for a domain, as opposed to the answer that
-/// the domain does not exist.
+/// Whether the server got no DNS answer for a domain. An answer that the domain does not exist is
+/// not meant.
 fn has_no_answer(said: &str) -> bool {
     !said.contains("nxdomain")
         && ["temporar", "try again later", "timeout", "timed out", "servfail"]
@@ -398,8 +398,8 @@ fn has_no_answer(said: &str) -> bool {
             .any(|word| said.contains(word))
 }
 
-/// Whether a refusal is transient according to its status. Without a status, the reply code
-/// decides, unless the text contains another code.
+/// Whether a refusal is transient. The status decides. Without a status the reply code decides,
+/// unless the text contains a permanent code.
 fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     if !is_generic(status) {
         return status.starts_with('4');
@@ -407,13 +407,13 @@ fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     code.starts_with('4') && !["550", "551", "553", "554"].iter().any(|other| said.contains(other))
 }
 
-/// The class for a status, alone or together with the text if servers use the status for several
-/// causes. `None` if the text decides.
+/// Returns the class for a status. If servers use the status for several causes, the text is
+/// considered too. Returns `None` if only the text can decide.
 fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
     let mut numbers = status.split('.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let is_permanent = class == "5";
-    // `clear` is the class of an unambiguous phrase.
+    // `stated` is the class of the text, and `clear` the same if its phrase is unambiguous.
     let stated = found.class;
     let clear = stated.filter(|_| found.is_clear);
     Some(match (subject, detail) {
@@ -440,12 +440,12 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
                 None,
                 Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone)),
             ) => class,
-            // An address that stands for several recipients (RFC 3463 section 3.2).
+            // X.1.4 means an address that stands for several recipients (RFC 3463 section 3.2).
             (None, Some(Class::System)) if detail == "4" => Class::System,
             (None, _) if is_permanent && found.other_cause().is_some() => {
                 return found.other_cause();
             }
-            // The failure is transient, and nothing says that the mailbox does not exist.
+            // The failure is transient, and no text says that the mailbox does not exist.
             (None, stated) if !is_permanent => stated.unwrap_or(Class::System),
             _ => Class::MailboxGone,
         },
@@ -455,7 +455,7 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
         ("1", "7" | "8" | "9") => Class::Policy,
         ("2", "2") | ("3", "1") => Class::MailboxFull,
         ("2", "3") | ("3", "4") => Class::TooLarge,
-        // Exchange Online, if its directory does not contain the recipient.
+        // Exchange Online sends this if its directory does not contain the recipient.
         ("4", "1") if is_permanent && said.contains("access denied") && !said.contains("relay") => {
             Class::MailboxGone
         }

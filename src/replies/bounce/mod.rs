@@ -1,5 +1,5 @@
-//! Classifies bounces by the codes and the text of a report, with the same knowledge as SMTP and
-//! API replies. Bounce mail, webhooks and event logs all use this module.
+//! Classifies bounces by the codes and text of a report. Bounce mail, webhooks and event logs all
+//! use this module.
 
 mod judge;
 mod status;

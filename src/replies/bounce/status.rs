@@ -1,25 +1,26 @@
-//! Finds reply codes and enhanced status codes in text: `550 5.1.1`, `#5.1.1`, `Status: 5.1.1 (bad
-//! mailbox)`.
+//! Finds reply codes and enhanced status codes in a text, such as `550 5.1.1`, `#5.1.1` or `Status:
+//! 5.1.1 (bad mailbox)`.
 
-/// An enhanced status (RFC 3463) and an SMTP reply code; each is empty if it was not found.
+/// An enhanced status (RFC 3463) and an SMTP reply code. A field is empty if the code was not
+/// found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Codes {
     pub(crate) status: String,
     pub(crate) code: String,
 }
 
-/// Returns the first reply code in a text, and the most specific enhanced status. Among equally
-/// specific ones, the first is chosen. X.1.0 counts as less specific than a status with a detail.
+/// Returns the first reply code in a text, and the first of the most specific enhanced statuses. A
+/// status with a detail is more specific than X.1.0.
 pub(crate) fn codes_in(text: &str) -> Codes {
     Codes { status: status_in(text), code: code_in(text) }
 }
 
-/// Whether a status says only success, transient failure or permanent failure.
+/// Whether a status gives no subject: it is empty or X.0.0.
 pub(super) fn is_generic(status: &str) -> bool {
     status.is_empty() || status.ends_with(".0.0")
 }
 
-/// Whether a status names a subject but no detail, such as X.1.0 and X.3.0.
+/// Whether a status has no detail, such as X.1.0.
 fn is_vague(status: &str) -> bool {
     status.ends_with(".0")
 }
@@ -41,7 +42,7 @@ fn status_in(text: &str) -> String {
         }
         let detail = rest[subject + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
         let end = at + 2 + subject + 1 + detail;
-        // Four numbers are an IP address, and letters mean a version.
+        // A fourth number would make it an IP address, and a letter a version.
         let ends = bytes.get(end).is_none_or(|b| {
             !(b.is_ascii_alphanumeric()
                 || *b == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit))
@@ -60,7 +61,8 @@ fn status_in(text: &str) -> String {
     generic
 }
 
-/// Whether a number at this position is not part of another number, a word or an address.
+/// Whether a status code may begin at this position. It may not be part of another number, a word
+/// or an address.
 fn may_begin(bytes: &[u8], at: usize) -> bool {
     at == 0
         || !(bytes[at - 1].is_ascii_alphanumeric()
@@ -92,8 +94,7 @@ fn code_in(text: &str) -> String {
                     | b'/'
             )
         });
-        // Times, sizes and ports are numbers too. A reply code is at the beginning of a line or
-        // phrase.
+        // Times, sizes and ports are numbers too. A reply code begins a line or a phrase.
         let begins = at == 0
             || matches!(
                 bytes[at - 1],
@@ -116,8 +117,8 @@ fn code_in(text: &str) -> String {
     String::new()
 }
 
-/// The reply codes of RFC 5321 section 4.2.3 and its extensions, and some codes in use without a
-/// standard.
+/// Whether a number is a reply code of RFC 5321 section 4.2.3, of an SMTP extension, or in common
+/// use.
 fn is_smtp(three: &[u8]) -> bool {
     const KNOWN: [&[u8; 3]; 27] = [
         b"421", b"422", b"431", b"441", b"442", b"446", b"447", b"449", b"450", b"451", b"452",

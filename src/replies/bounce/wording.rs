@@ -1,10 +1,10 @@
-//! Removes the parts that every refusal contains: the words of the reporting server, and the reply
-//! code repeated in each line.
+//! Removes from a refusal the words of the reporting server and repeated reply codes, which say
+//! nothing about the reason.
 //!
-//! A reply code without further text is trusted. Text that is not understood counts as an unknown
+//! If only a reply code remains, it is trusted. Other text without a known phrase is an unknown
 //! reason.
 
-/// Phrases that the reporting server writes around a reply. They say nothing about the recipient.
+/// Phrases of the reporting server around a reply. They say nothing about the recipient.
 const FRAMES: [&str; 17] = [
     "smtp error from remote mail server after rcpt to:<>:",
     "smtp error from remote mail server",
@@ -25,7 +25,7 @@ const FRAMES: [&str; 17] = [
     ">>> rcpt to",
 ];
 
-/// Words that a refusal may contain whatever its reason is (RFC 5321 section 4.2.3).
+/// Words that any refusal may contain (RFC 5321 section 4.2.3).
 const EMPTY: [&str; 18] = [
     "requested",
     "mail",
@@ -47,9 +47,8 @@ const EMPTY: [&str; 18] = [
     "the",
 ];
 
-/// A text normalized by [`crate::replies::normal()`], without the phrases that the reporting server
-/// writes around a reply. The name of the replying host is removed too, because it may contain any
-/// word.
+/// Removes the reporting server's phrases and the name of the replying host from a text. A host
+/// name may contain any word. The text was normalized by [`crate::replies::normal()`].
 pub(super) fn without_frame(said: &str) -> String {
     let bare = FRAMES.iter().fold(said.to_owned(), |said, frame| {
         if said.contains(frame) { said.replace(frame, " ") } else { said }
@@ -63,7 +62,7 @@ pub(super) fn without_frame(said: &str) -> String {
     }
 }
 
-/// A reply without the code that each of its lines repeats: `550-Not taken 550 Try again`.
+/// Removes repeated reply codes from a multi-line reply such as `550-Not taken 550 Try again`.
 pub(super) fn without_repeated(said: &str, code: &str) -> String {
     let Some(first) = said.find(code).filter(|_| code.len() == 3) else { return said.to_owned() };
     let (before, rest) = said.split_at(first + code.len());
@@ -71,8 +70,8 @@ pub(super) fn without_repeated(said: &str, code: &str) -> String {
     format!("{before}{}", rest.replace(&format!(" {code} "), " "))
 }
 
-/// The text around a reply that Sendmail reports, without Sendmail's own explanation of the code:
-/// `550 5.7.1 <ann@example.com>... User unknown`.
+/// Removes Sendmail's own explanation of the code from the text around a reply: `550 5.7.1
+/// <ann@example.com>... User unknown`.
 pub(super) fn without_own_words(around: String, said: &str) -> String {
     const OWN: [&str; 2] = ["... user unknown", "... invalid address"];
     if said.is_empty() || !around.contains("<<< ") {
@@ -81,11 +80,10 @@ pub(super) fn without_own_words(around: String, said: &str) -> String {
     OWN.iter().fold(around, |around, own| around.replace(own, "..."))
 }
 
-/// Whether a refusal gives no reason in addition to its code: no text, or only words that any
-/// refusal may contain.
+/// Whether a refusal gives no reason: it has no text, or only words of [`EMPTY`].
 pub(super) fn gives_none(said: &str, code: &str) -> bool {
     let reply = said.split_once(code).filter(|_| !code.is_empty()).map_or(said, |(_, reply)| reply);
-    // Host names, paths and numbers do not count as words.
+    // Host names, paths and numbers are ignored.
     let words = reply
         .split_whitespace()
         .filter(|word| !(word.trim_end_matches(['.', ',', ':', ';']).contains(['.', '/', '='])));
@@ -95,8 +93,8 @@ pub(super) fn gives_none(said: &str, code: &str) -> bool {
         .all(|word| EMPTY.contains(&word))
 }
 
-/// Restores a complete multi-line reply. Sendmail reports only its first line, such as `550-Not
-/// taken`, and the transcript contains the other lines.
+/// Restores a complete multi-line reply from a Sendmail transcript. Sendmail reports only the first
+/// line, such as `550-Not taken`.
 pub(super) fn whole(said: &str, code: &str, around: &str) -> Option<String> {
     let is_first = said.contains(&format!("{code}-")) && !said.contains(&format!("{code} "));
     if code.len() != 3 || !is_first {
@@ -105,7 +103,7 @@ pub(super) fn whole(said: &str, code: &str, around: &str) -> Option<String> {
     let mark = "<<< ";
     let mut whole = said.to_owned();
     for line in around.split(mark).skip(1).filter(|line| line.starts_with(code)) {
-        // Sendmail's own sentence begins with the code again.
+        // If the code occurs again in the line, Sendmail's own sentence begins there.
         let line = line.split(['\n', '>']).next().unwrap_or(line);
         let end = line[code.len()..]
             .find(&format!(" {code} "))
