@@ -1,8 +1,9 @@
-//! The checks that a CI job reads about a run: six checks with fixed names, each with its numbers.
+//! Computes six checks with fixed names about a run, each with its numbers, for the reports that CI
+//! jobs read.
 //!
-//! Invariants: `hand-over` fails if a recipient that should have been mailed was not.
-//! `completeness` fails if the run did not end properly. If a command exits with a code other than
-//! 0, at least one check fails.
+//! `hand-over` fails if a recipient that should have been mailed was not. `completeness` fails if
+//! the run did not end properly. If a command exits with a code other than 0, at least one check
+//! fails.
 
 use super::text::outcome;
 use super::{Failing, Head};
@@ -12,7 +13,7 @@ use crate::model::exit::Exit;
 use crate::model::figures::{grouped, rows, seconds};
 use crate::model::outcome::{Outcome, Reason, Tally};
 
-/// The names of the checks, in order.
+/// The names of the checks, in the order of the report.
 pub(super) const NAMES: [&str; 6] =
     ["list", "template", "suppression", "canary", "hand-over", "completeness"];
 
@@ -20,7 +21,7 @@ const LIST: usize = 0;
 const TEMPLATE: usize = 1;
 const SUPPRESSION: usize = 2;
 const CANARY: usize = 3;
-/// The index of the check that lists rows.
+/// The index of the `hand-over` check, whose failure lists the rows that were not mailed.
 pub(super) const HAND_OVER: usize = 4;
 const COMPLETENESS: usize = 5;
 
@@ -29,7 +30,7 @@ const COMPLETENESS: usize = 5;
 pub(super) enum Verdict {
     Passed,
     Failed(String),
-    /// The check was not reached, or there was nothing to check.
+    /// The check was not made, or there was nothing to check.
     Skipped(String),
 }
 
@@ -47,7 +48,7 @@ impl Check {
     }
 }
 
-/// The index of the check that an outcome belongs to.
+/// Returns the index of the check to which a row with this outcome and reason belongs.
 fn place_of(of: Outcome, reason: Option<Reason>) -> usize {
     match of {
         Outcome::Invalid if reason == Some(Reason::Render) => TEMPLATE,
@@ -57,18 +58,18 @@ fn place_of(of: Outcome, reason: Option<Reason>) -> usize {
     }
 }
 
-/// Whether a row makes `hand-over` fail.
+/// Whether a row with this outcome and reason makes `hand-over` fail.
 pub(super) fn is_unmailed(failing: &Failing, of: Option<Outcome>, reason: Option<Reason>) -> bool {
     let Some(of) = of else { return true };
     place_of(of, reason) == HAND_OVER && failing.fails(of, reason)
 }
 
-/// The failures of each check: counts of rows by outcome.
+/// For each check, lists the outcomes that make it fail, with the number of rows.
 fn failures(standing: &Standing, failing: &Failing) -> [Vec<String>; NAMES.len()] {
     let mut found: [Vec<String>; NAMES.len()] = Default::default();
     for (of, all) in standing.tally.non_zero() {
         let with = |reason| standing.reasons.get(&(of, reason)).copied().unwrap_or(0).min(all);
-        // Rows whose reason puts them in another check, or in none.
+        // Rows with this reason belong to another check or do not fail.
         let (apart, reason) = match of {
             Outcome::Invalid => (with(Reason::Render), Some(Reason::Render)),
             Outcome::Held => (with(Reason::Limit), Some(Reason::Limit)),
@@ -90,9 +91,9 @@ fn failures(standing: &Standing, failing: &Failing) -> [Vec<String>; NAMES.len()
     found
 }
 
-/// The text with the numbers of each check.
+/// Formats the numbers of each check.
 fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
-    // If this command had nothing to do, the numbers are those of an earlier execution of the run.
+    // If this command had nothing to do, the numbers are from an earlier execution of the run.
     let again = head.closing.as_ref().filter(|closing| closing.had_nothing_to_do).map(|_| {
         let ended = head
             .finished_at
@@ -158,7 +159,7 @@ fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
     ]
 }
 
-/// The result of the canary check.
+/// Returns the result of the canary check.
 fn canary(head: &Head, standing: &Standing) -> Verdict {
     match &head.gate {
         Some(Gate::Failed { evidence } | Gate::Waiting { evidence }) => {
@@ -172,7 +173,7 @@ fn canary(head: &Head, standing: &Standing) -> Verdict {
     }
 }
 
-/// Why the run did not end properly; `None` if it did.
+/// Returns the reason why the run did not end properly, or `None` if it did.
 fn incomplete(head: &Head, standing: &Standing, exit: Option<Exit>) -> Option<String> {
     let open = standing.tally.open;
     match exit {
@@ -183,7 +184,7 @@ fn incomplete(head: &Head, standing: &Standing, exit: Option<Exit>) -> Option<St
     }
 }
 
-/// An exit code with its recorded reasons, or with its general meaning.
+/// Describes an exit code by its recorded reasons, or else by its general meaning.
 fn said(head: &Head, exit: Exit) -> String {
     let reasons = head
         .closing
@@ -193,7 +194,7 @@ fn said(head: &Head, exit: Exit) -> String {
     format!("exit {}: {}", exit.code(), reasons.unwrap_or_else(|| head.exit_why(exit)))
 }
 
-/// The checks of a run in its current state.
+/// Returns the checks of a run in its current state.
 pub(super) fn of_run(head: &Head, standing: &Standing, failing: &Failing) -> Vec<Check> {
     let exit = head
         .closing
@@ -229,8 +230,8 @@ pub(super) fn of_run(head: &Head, standing: &Standing, failing: &Failing) -> Vec
     checks
 }
 
-/// The checks of a command that was refused or has not ended. `hand-over`, `completeness` and the
-/// check that caused a refusal fail; all others are skipped.
+/// Returns the checks of a command that was refused or has not ended. `hand-over`, `completeness`
+/// and the check of the refused input fail. All others are skipped.
 pub(super) fn of_refusal(blamed: Option<Subject>, why: &str) -> Vec<Check> {
     let blamed = blamed.map(|subject| match subject {
         Subject::List => LIST,
@@ -250,8 +251,8 @@ pub(super) fn of_refusal(blamed: Option<Subject>, why: &str) -> Vec<Check> {
     NAMES.into_iter().enumerate().map(check).collect()
 }
 
-/// The checks of a dry run without errors. List, template and suppression have passed; all others
-/// are skipped.
+/// Returns the checks of a dry run without errors. The checks of list, template and suppression
+/// have passed. All others are skipped.
 pub(super) fn of_dry_run(
     tally: &Tally,
     unrendered: u64,

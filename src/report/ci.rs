@@ -1,6 +1,8 @@
-//! JUnit and Markdown reports without a run: before a command has ended, after a refusal, and after
-//! a dry run. Invariant: such a file describes the latest command, and it shows a failure until the
-//! command has succeeded.
+//! Writes JUnit and Markdown reports of commands without a run: before a command has ended, after a
+//! refusal, and after a dry run.
+//!
+//! The file always describes the latest command. It shows a failure until the command has
+//! succeeded.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,41 +12,40 @@ use super::{Format, Layout, junit, markdown};
 use crate::model::error::Subject;
 use crate::model::outcome::Tally;
 
-/// The content of the file until the command has ended. `content` searches for this text.
+/// The text of a report while the command is running. [`content`] searches for it.
 const UNFINISHED: &str =
     "the command has not ended, or was stopped before it could say how it went";
 
-/// How many bytes of a file are read to recognize it.
+/// The number of bytes to read from a file to recognize it as a report.
 const HEAD: usize = 4_096;
 
-/// What an existing file contains.
+/// The kind of report that an existing file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Missing,
-    /// A report of a command that has not ended.
+    /// The file is the report of a command that has not ended.
     Unfinished,
-    /// A report with a failing check.
+    /// The file is a report with a failing check.
     Failing,
-    /// A report without a failing check.
+    /// The file is a report without a failing check.
     Passing,
-    /// Not a report.
+    /// The file is not a report.
     Foreign,
 }
 
-/// Whether CI jobs read this format.
+/// Whether this format is made for CI jobs.
 pub(crate) fn is_for_ci(format: Format) -> bool {
     matches!(format, Format::Junit | Format::Markdown)
 }
 
-/// Whether a file starts like a report of this format. Any JUnit file counts, since no other file
-/// of a workspace looks like one.
+/// Whether a file begins like a report of this format. Every JUnit file counts as a report.
 fn is_report(text: &str, format: Format) -> bool {
     match format {
         Format::Junit => {
             text.trim_start_matches('\u{feff}').trim_start().starts_with('<')
                 && text.contains("<testsuite")
         }
-        // Reports of earlier versions have no mark, only this table.
+        // Reports of earlier versions of mailbatch have no mark, only this table.
         _ => {
             text.starts_with(markdown::MARK)
                 || text.contains("| outcome | recipients | share | reasons |")
@@ -52,7 +53,8 @@ fn is_report(text: &str, format: Format) -> bool {
     }
 }
 
-/// Whether the file may be replaced before the command starts: it is missing or a report.
+/// Whether the file may be replaced before the command starts. It may if it is a report or does not
+/// exist.
 pub(crate) fn is_replaceable(path: &Path, format: Format) -> bool {
     match std::fs::File::open(path) {
         Err(e) => e.kind() == std::io::ErrorKind::NotFound,
@@ -65,7 +67,7 @@ pub(crate) fn is_replaceable(path: &Path, format: Format) -> bool {
     }
 }
 
-/// What the file contains.
+/// Returns the kind of report that the file contains.
 pub(crate) fn content(path: &Path, format: Format) -> Content {
     let text = match std::fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -81,7 +83,7 @@ pub(crate) fn content(path: &Path, format: Format) -> Content {
     }
 }
 
-/// The class name of the checks in JUnit. It is derived from the file's name, so that it stays the
+/// Returns the class name of the checks in JUnit. It is derived from the file's name, so it is the
 /// same in every run.
 pub(crate) fn class(path: &Path) -> String {
     let stem = path
@@ -91,19 +93,19 @@ pub(crate) fn class(path: &Path) -> String {
     stem.map_or_else(|| "mailbatch".to_owned(), |stem| format!("mailbatch.{stem}"))
 }
 
-/// The report of a command that has not ended.
+/// Writes the report of a command that has not ended.
 pub(crate) fn unfinished(format: Format, class: &str) -> String {
     text(format, class, checks::of_refusal(None, UNFINISHED))
 }
 
-/// The report of a command without another report. `blamed` is the subject of the refusal, if
-/// known.
+/// Writes the report of a command that was refused. `blamed` is the input that caused the refusal,
+/// if known.
 pub(crate) fn refusal(format: Format, class: &str, blamed: Option<Subject>, why: &str) -> String {
     text(format, class, checks::of_refusal(blamed, why))
 }
 
-/// The report of a dry run without errors: the counts, the rows that cannot be rendered, the rows
-/// that `--where` excluded, and the recipients that a send would mail.
+/// Writes the report of a dry run without errors. It shows the counts, the rows that cannot be
+/// rendered, the rows that `--where` excluded, and the recipients that `send` would mail.
 pub(crate) fn dry_run(
     format: Format,
     class: &str,

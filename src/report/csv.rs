@@ -1,8 +1,8 @@
-//! The report as CSV (RFC 4180, with LF line endings): the lists' own columns in order, then the
-//! report's columns with the prefix `mb_`.
+//! Writes the report as CSV (RFC 4180, with LF line endings): the columns of the lists in order,
+//! then the report's columns with the prefix `mb_`.
 //!
-//! A list that is itself a report already has columns with these names. They are renamed to
-//! `list_mb_…`, so that a name always finds the report's own column.
+//! If a list is itself a report, it already has columns with these names. They are renamed to
+//! `list_mb_…`, so that the `mb_` names always mean the new report's columns.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,8 +26,7 @@ pub(super) struct Csv {
     digest: Digest,
 }
 
-/// The digest of a report. It depends only on the cells, not on the order of the rows or on
-/// quoting.
+/// A checksum of a report's cells. It does not depend on the order of the rows or on quoting.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Digest(u64);
 
@@ -36,7 +35,7 @@ impl Digest {
         self.0 = self.0.wrapping_add(xxh3_64(line));
     }
 
-    /// Adds the header or a row read from a file. `line` is a reusable buffer.
+    /// Adds the header or a row that was read from a file. `line` is a buffer to reuse.
     pub(crate) fn row(&mut self, row: &::csv::StringRecord, line: &mut Vec<u8>) {
         line.clear();
         row.iter().for_each(|text| cell(line, text, false));
@@ -45,7 +44,7 @@ impl Digest {
         self.line(line);
     }
 
-    /// The digest as stored in the ledger's record of the run.
+    /// Returns the checksum as the ledger stores it.
     pub(crate) const fn value(self) -> u64 {
         self.0
     }
@@ -84,7 +83,7 @@ impl Csv {
     }
 
     fn end_line(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        // Every cell has written a comma after itself; remove the last one.
+        // Each cell wrote a comma after itself, so the last comma is removed.
         self.line.pop();
         self.line.push(b'\n');
         self.digest.line(&self.line);
@@ -142,7 +141,7 @@ impl Layout for Csv {
     }
 }
 
-/// Writes text of mailbatch that never needs quotes.
+/// Writes a word that never needs quotes, such as an outcome.
 fn word<T: AsRef<str>>(line: &mut Vec<u8>, text: Option<T>) {
     line.extend_from_slice(text.as_ref().map_or("", AsRef::as_ref).as_bytes());
     line.push(b',');
@@ -153,8 +152,8 @@ fn number(line: &mut Vec<u8>, n: impl fmt::Display) {
     let _ = write!(line, "{n},");
 }
 
-/// The text of the last time formatted. The rows of a batch have the same time, so the next row
-/// often reuses it.
+/// The last time that was formatted, and its text. Rows of one batch have the same time, so the
+/// text is reused.
 #[derive(Default)]
 struct LastTime(Option<(Timestamp, String)>);
 

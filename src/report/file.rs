@@ -1,6 +1,5 @@
-//! Report files. Invariant: a file appears under its name only when it is complete and synced,
-//! readable by its owner only. A Markdown report contains no addresses, so the umask decides who
-//! can read it.
+//! Writes report files. A file gets its name only after it is complete and synced. Only its owner
+//! can read it, except for Markdown reports: they contain no addresses, so the umask decides.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -11,16 +10,16 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 use crate::output::{self, Output, Target};
 
-/// A report that is being written: to a temporary file, which `finish` renames. If dropped early,
-/// it leaves no file.
+/// A report that is being written to a temporary file. [`finish`](Self::finish) renames the file.
+/// If dropped before, it leaves no file.
 pub(crate) struct ReportFile {
     path: PathBuf,
     writer: Writer<BufWriter<Output>>,
 }
 
 impl ReportFile {
-    /// Starts a report. Creates missing directories with mode 0700. Errs if the directory cannot be
-    /// written to.
+    /// Begins a report. Creates missing directories with mode 0700. Fails if the directory is not
+    /// writable.
     pub(crate) fn create(
         target: &Target,
         format: Format,
@@ -43,17 +42,17 @@ impl ReportFile {
         Ok(Self { path: path.to_owned(), writer })
     }
 
-    /// Adds a row. Errs if the disk is full or the row's fields are damaged.
+    /// Adds a row. Fails if the disk is full or the row's fields are damaged.
     pub(crate) fn row(&mut self, row: &ReportRow) -> Result<()> {
         self.writer.row(row).map_err(|e| unwritable(&self.path, &e))
     }
 
-    /// The digest of the report so far, by which mailbatch later recognizes a CSV report.
+    /// Returns the checksum of the rows so far. mailbatch recognizes a CSV report by it.
     pub(crate) fn digest(&self) -> Option<u64> {
         self.writer.digest()
     }
 
-    /// Syncs the file and renames it to its final name.
+    /// Syncs the file and gives it its final name.
     pub(crate) fn finish(self) -> Result<PathBuf> {
         let Self { path, writer } = self;
         let place = || -> io::Result<PathBuf> {
@@ -63,19 +62,19 @@ impl ReportFile {
     }
 }
 
-/// The target of a report. Others may read it if its format contains no addresses.
+/// Makes the target readable for others if the format contains no addresses.
 fn placed(target: &Target, format: Format) -> Target {
     if format == Format::Markdown { target.clone().shared() } else { target.clone() }
 }
 
-/// Writes a complete report in this format.
+/// Writes a complete report that was already formatted.
 pub(crate) fn write_text(target: &Target, format: Format, text: &str) -> Result<()> {
     output::write(&placed(target, format), text.as_bytes())
         .map_err(|e| unwritable(target.path(), &e))
 }
 
-/// Tests whether a report can be written there. Creates missing directories but leaves no file.
-/// Errs with exit 2, naming the flag.
+/// Checks that a report can be written to the target. Creates missing directories but leaves no
+/// file. Fails with exit code 2 and an error that names `--report`.
 pub(crate) fn check_writable(target: &Target) -> Result<()> {
     target.try_out().map_err(|e| {
         Error::usage(format!("--report {}: cannot be written there: {e}", target.typed().shown()))
@@ -92,8 +91,8 @@ fn unwritable(path: &Path, why: &io::Error) -> Error {
 mod tests {
     use std::fs;
 
-    /// Writes a complete report to a file, in the format of the file's suffix. Errs on an unknown
-    /// suffix or a failed write.
+    /// Writes a complete report to a file, in the format of the file's suffix. Fails if the suffix
+    /// is unknown or the file cannot be written.
     fn write_file<R: Into<ReportRow>>(
         path: &Path,
         head: &Head,

@@ -1,4 +1,4 @@
-//! A small run with every kind of row, for the tests of all formats.
+//! Builds a small run with rows of every outcome, for the tests of all formats.
 
 use std::io::{self, Write};
 
@@ -41,7 +41,7 @@ pub(crate) fn ledger_run() -> Run {
     }
 }
 
-/// The run's head, a standing that matches its rows, and the rows.
+/// Returns the run's head, the number of its rows per outcome, and the rows.
 pub(crate) fn run() -> (Head, Standing, Vec<ReportRow>) {
     let row = |row: u64, email: &str, outcome: Option<Outcome>, reason: Option<Reason>| ReportRow {
         row,
@@ -97,7 +97,7 @@ pub(crate) fn run() -> (Head, Standing, Vec<ReportRow>) {
     (Head { as_of: Some(at("2026-11-21T03:48:00Z")), ..Head::from(&ledger_run()) }, standing, rows)
 }
 
-/// Writes a complete report to `out`, which should be buffered. Errs if writing to `out` fails.
+/// Writes a complete report to `out`, which should be buffered. Fails if writing to `out` fails.
 pub(crate) fn write<R: Into<ReportRow>>(
     format: Format,
     head: &Head,

@@ -1,6 +1,8 @@
-//! The report as one self-contained HTML page: no network, no fonts, no images. Without its short
-//! script the page is still readable. Invariant: all external text is escaped, and the page's
-//! content security policy forbids it to load anything.
+//! Writes the report as one HTML page without external resources. The page is readable without its
+//! short script.
+//!
+//! All external text is escaped, and the page's content security policy forbids it to load
+//! anything.
 
 use std::io::{self, Write};
 
@@ -13,7 +15,8 @@ use crate::model::exit::Exit;
 use crate::model::figures::{between, duration, grouped, percent, rate, rows, seconds};
 use crate::model::outcome::Outcome;
 
-/// More rows than this are only counted, so that a browser can open the page.
+/// The maximum number of rows on the page, so that a browser can open it. Further rows are only
+/// counted.
 const MOST_ROWS: u64 = 10_000;
 
 pub(super) struct Html {
@@ -28,7 +31,7 @@ impl Html {
         Self { head: head.clone(), standing: standing.clone(), shown: 0, left_out: 0 }
     }
 
-    /// Every outcome with a count, in the order of the tables, then the open rows.
+    /// Returns the number of rows per outcome, in the order of the tables, and then the open rows.
     fn parts(&self) -> Vec<(Option<Outcome>, u64)> {
         let mut parts: Vec<_> = self.standing.tally.non_zero().map(|(o, n)| (Some(o), n)).collect();
         if self.standing.tally.open > 0 {
@@ -59,7 +62,7 @@ impl Html {
             }
         }
         if self.head.filtered > 0 {
-            facts.push((grouped(self.head.filtered), "filtered out, not rows in"));
+            facts.push((grouped(self.head.filtered), "rows excluded by --where"));
         }
         write!(out, "<div class=\"facts\">")?;
         for (value, name) in facts {

@@ -1,5 +1,5 @@
-//! The report as NDJSON (one object per line) and as one JSON document. Both have their version in
-//! `v`.
+//! Writes the report as NDJSON (one object per line) or as one JSON document. The member `v` is the
+//! version of the format.
 
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ use crate::model::figures::time;
 pub(super) struct Json {
     head: Head,
     union: Union,
-    /// The first members of the document, before its rows; `None` for NDJSON.
+    /// The members of the document before its rows. `None` for NDJSON.
     opening: Option<String>,
     first: bool,
     line: Vec<u8>,
@@ -72,7 +72,7 @@ impl Json {
 impl Layout for Json {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
         match &self.opening {
-            // The object stays open, so that rows can be streamed into it.
+            // The closing brace is omitted, because the rows follow within the object.
             Some(opening) => write!(out, "{},\"rows\":[", &opening[..opening.len() - 1]),
             None => Ok(()),
         }

@@ -1,9 +1,9 @@
-//! The report as JUnit XML, for the test page of a CI job: six test cases with fixed names, see
-//! [`super::checks`]. The suite's output has the numbers. The failure of `hand-over` lists the
-//! recipients who were not mailed, up to a limit.
+//! Writes the report as JUnit XML, for the test page of a CI job: the six checks of
+//! [`super::checks`] as test cases. The suite's output shows the numbers. The failure of
+//! `hand-over` lists the recipients who were not mailed, up to a limit.
 //!
-//! The XML is valid by the schemas of Ant's JUnit task and of Jenkins' xUnit plugin: a test case
-//! has at most one child, and the root element has no attributes.
+//! The XML conforms to the schemas of Ant's JUnit task and of Jenkins' xUnit plugin. They allow at
+//! most one child in a test case, and no attributes in the root element.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use super::{Failing, Head, Layout, Options, ReportRow};
 use crate::ledger::Standing;
 use crate::model::figures::{between, rows, seconds};
 
-/// More rows than this are only counted.
+/// The maximum number of rows to list. Further rows are only counted.
 const MOST_ROWS: u64 = 1_000;
 
 pub(super) struct Junit {
@@ -37,7 +37,7 @@ impl Junit {
         }
     }
 
-    /// The document of a command without a run to report.
+    /// Creates the report of a command without a run.
     pub(super) fn of_checks(class: &str, checks: Vec<Check>) -> Self {
         Self {
             head: Head::default(),
@@ -49,7 +49,7 @@ impl Junit {
         }
     }
 
-    /// Writes the start of a test case, up to the rows in its failure.
+    /// Writes a test case up to the place where a failure lists its rows.
     fn open(&self, check: &Check, out: &mut dyn Write) -> io::Result<()> {
         write!(
             out,
@@ -88,7 +88,7 @@ impl Junit {
     }
 }
 
-/// Escapes text for attributes. Characters that XML 1.0 (section 2.2) forbids become U+FFFD.
+/// Escapes text for an attribute. Characters that XML 1.0 forbids (section 2.2) become U+FFFD.
 pub(super) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -107,7 +107,7 @@ pub(super) fn xml(text: &str) -> String {
     out
 }
 
-/// Escapes the text of an element, keeping line breaks.
+/// Escapes the text of an element and keeps its line breaks.
 fn xml_lines(text: &str) -> String {
     text.lines().map(xml).collect::<Vec<_>>().join("\n")
 }
@@ -124,7 +124,7 @@ impl Layout for Junit {
             _ => 0.0,
         };
         let name = if head.campaign.is_empty() { "mailbatch" } else { &head.campaign };
-        // Ant's schema allows no time zone here; the time is in UTC.
+        // Ant's schema allows no time zone in this attribute. The time is in UTC.
         let begun = seconds(head.started_at.unwrap_or_else(Timestamp::now));
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
         write!(

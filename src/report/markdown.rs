@@ -1,6 +1,7 @@
-//! The report as GitHub-flavoured Markdown, for the summary page of a CI job. Invariant: many
-//! people can read such a page, so rows are named by list and line, never by address. Replies of
-//! providers are omitted, because they may quote an address.
+//! Writes the report as GitHub-flavoured Markdown, for the summary page of a CI job.
+//!
+//! Many people can read such a page, so it names rows by list and line and never by address. It
+//! omits the replies of providers, which may quote an address.
 
 use std::io::{self, Write};
 
@@ -13,13 +14,13 @@ use crate::model::exit::Exit;
 use crate::model::figures::{between, clean, duration, grouped, percent, rows, seconds};
 use crate::model::outcome::Outcome;
 
-/// The first line, a comment by which a report is recognized.
+/// The first line of a report: a comment by which mailbatch recognizes it.
 pub(super) const MARK: &str = "<!-- mailbatch report -->";
 
-/// The text before the reason of a failing check.
+/// The text that precedes the reason of a failed check.
 pub(super) const FAILED: &str = "**failed**";
 
-/// More rows than this are only counted.
+/// The maximum number of rows to list. Further rows are only counted.
 const MOST_ROWS: u64 = 50;
 
 pub(super) struct Markdown {
@@ -42,7 +43,7 @@ impl Markdown {
     }
 }
 
-/// The page of a command without a run to report.
+/// The report of a command without a run.
 pub(super) struct Checked {
     checks: Vec<Check>,
 }
@@ -68,7 +69,7 @@ impl Layout for Checked {
     }
 }
 
-/// The table of the checks.
+/// Writes the table of the checks.
 fn table(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| check | result | numbers |\n| --- | --- | --- |")?;
     for check in checks {
@@ -87,8 +88,8 @@ fn table(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A text in one line, without any word that may be an address. Errors and the evidence of a gate
-/// can quote addresses.
+/// Joins a text into one line and replaces words that may be addresses. Errors and results of the
+/// canary can quote addresses.
 fn without_addresses(text: &str) -> String {
     text.split_whitespace()
         .map(|word| if word.contains('@') { "…" } else { word })
@@ -96,7 +97,7 @@ fn without_addresses(text: &str) -> String {
         .join(" ")
 }
 
-/// Escapes text for a table cell.
+/// Escapes text for a cell of a table.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in clean(text).chars() {

@@ -1,10 +1,10 @@
-//! Reports of the outcome of each recipient as CSV, NDJSON, JSON, HTML, JUnit, Markdown and tables,
-//! and the closing summary of a run.
+//! Writes reports with the outcome of each recipient, in several formats, and the closing summary
+//! of a run.
 //!
-//! Reports are written row by row, so that memory does not grow with the list: read the ledger in
-//! pages, pass each row to a [`Writer`] or a [`ReportFile`], then finish it. There is one line for
-//! each input row, in input order. All data comes from the ledger, so a lost report can be written
-//! again.
+//! A report is written row by row, so that memory use does not grow with the list: the caller reads
+//! the ledger in pages, passes each row to a [`Writer`] or a [`ReportFile`], and then finishes it.
+//! A report has one line for each input row, in input order. All data is in the ledger, so a lost
+//! report can be written again.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -46,22 +46,22 @@ pub(crate) use trend::trend;
 pub(crate) enum Format {
     /// Counts, and the first rows that were not accepted, for a terminal.
     Table,
-    /// The lists' columns and the report's own, one row per line.
+    /// One row per line, with the columns of the lists and those of the report.
     Csv,
     /// One object per line.
     Ndjson,
-    /// One versioned document.
+    /// One JSON document with a version.
     Json,
-    /// One self-contained page.
+    /// One HTML page without external resources.
     Html,
-    /// Six test cases. A case fails if a recipient was not mailed.
+    /// Six test cases. `hand-over` fails if a recipient was not mailed.
     Junit,
     /// A GitHub-flavoured summary without addresses.
     Markdown,
 }
 
 impl Format {
-    /// The format's name for `--format`.
+    /// Returns the value of `--format` for this format.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -74,7 +74,7 @@ impl Format {
         }
     }
 
-    /// The format for a file's suffix; `None` if no format has this suffix.
+    /// Returns the format for a file's suffix, or `None` if the suffix is unknown.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
@@ -95,34 +95,35 @@ impl fmt::Display for Format {
     }
 }
 
-/// Which rows of a report to write, and how.
+/// Options of a report: which rows it contains, and how it is written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// Only rows with one of these outcomes; `None` for all rows, including open ones.
+    /// Only rows with one of these outcomes are written. `None` means all rows, including open
+    /// ones.
     pub outcomes: Option<Vec<Outcome>>,
-    /// CSV only: put a `'` before cells that a spreadsheet would run as a formula.
+    /// For CSV: whether to write a `'` before cells that a spreadsheet would run as a formula.
     pub spreadsheet_safe: bool,
-    /// The terminal's width for tables; 100 if unknown.
+    /// The width of the terminal, for tables. `None` means 100 columns.
     pub width: Option<u16>,
-    /// The outcomes that make a check fail, in the formats for CI.
+    /// The outcomes that make a check fail, for JUnit and Markdown.
     pub failing: Failing,
-    /// The class name of the checks in JUnit; `mailbatch` if empty.
+    /// The class name of the checks in JUnit. If empty, it is `mailbatch`.
     pub class: String,
 }
 
-/// The outcomes that count as a failure in a CI pipeline.
+/// The outcomes that count as failures in a CI job.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Failing {
-    /// Only these outcomes; empty for the default: recipients that should have been mailed and were
-    /// not.
+    /// Only these outcomes count. If empty, the default outcomes count: rejected, deferred, unknown
+    /// and held.
     pub only: Vec<Outcome>,
-    /// These outcomes in addition.
+    /// These outcomes count too.
     pub also: Vec<Outcome>,
 }
 
 impl Failing {
-    /// Whether a recipient with this outcome and reason counts as a failure. A recipient held by
-    /// `--limit` counts only if `held` is listed explicitly.
+    /// Whether a row with this outcome and reason counts as a failure. A row held by `--limit`
+    /// counts only if `held` is in one of the lists.
     pub(crate) fn fails(&self, outcome: Outcome, reason: Option<Reason>) -> bool {
         const USUAL: [Outcome; 4] =
             [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown, Outcome::Held];
@@ -146,13 +147,13 @@ impl Options {
     }
 }
 
-/// How a format writes the start, each selected row, and the end.
+/// Writes the beginning, each selected row, and the end of a report in one format.
 trait Layout: Send {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()>;
     fn row(&mut self, row: &ReportRow, out: &mut dyn Write) -> io::Result<()>;
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()>;
 
-    /// The digest of the rows so far, for a format that can be read back.
+    /// Returns the checksum of the rows so far, if mailbatch can read the format back.
     fn digest(&self) -> Option<u64> {
         None
     }
@@ -170,7 +171,7 @@ fn layout(format: Format, head: &Head, standing: &Standing, options: &Options) -
     }
 }
 
-/// Writes one report row by row. `out` should be buffered; nothing is flushed before the end.
+/// Writes a report row by row. `out` should be buffered, because it is flushed only at the end.
 pub(crate) struct Writer<W: Write> {
     layout: Box<dyn Layout>,
     options: Options,
@@ -178,7 +179,7 @@ pub(crate) struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Starts a report. Errs if writing to `out` fails.
+    /// Begins a report. Fails if writing to `out` fails.
     pub(crate) fn new(
         format: Format,
         head: &Head,
@@ -191,18 +192,18 @@ impl<W: Write> Writer<W> {
         Ok(Self { layout, options, out })
     }
 
-    /// Adds a row, unless its outcome is excluded. Errs if writing to `out` fails or the row's
-    /// fields are damaged.
+    /// Adds a row if its outcome is selected. Fails if writing to `out` fails or the row's fields
+    /// are damaged.
     pub(crate) fn row(&mut self, row: &ReportRow) -> io::Result<()> {
         if self.options.wants(row.outcome) { self.layout.row(row, &mut self.out) } else { Ok(()) }
     }
 
-    /// The digest of the rows so far; `None` for a format that is never read back.
+    /// Returns the checksum of the rows so far, or `None` if mailbatch cannot read the format back.
     pub(crate) fn digest(&self) -> Option<u64> {
         self.layout.digest()
     }
 
-    /// Ends the report, flushes, and returns `out`.
+    /// Ends the report, flushes `out` and returns it.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.layout.end(&mut self.out)?;
         self.out.flush()?;

@@ -1,4 +1,4 @@
-//! One row of a report, the run it belongs to, and the union of the lists' columns.
+//! Defines a row of a report, the facts about its run, and the combined columns of several lists.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::model::exit::Exit;
 use crate::model::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::model::recipient::{Fields, each_plain_cell};
 
-/// The names of the report's own columns without their prefix, in the order of every format.
+/// The names of the report's own columns, without prefix, in the order of all formats.
 pub(crate) const NAMES: [&str; 19] = [
     "row",
     "list",
@@ -35,20 +35,21 @@ pub(crate) const NAMES: [&str; 19] = [
     "message",
 ];
 
-/// The outcome of one input row, from the ledger, or from `check` without a ledger.
+/// An input row with its outcome. The row comes from the ledger, or from `check`, which uses no
+/// ledger.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReportRow {
-    /// The row's number over all lists, from 1.
+    /// The row's number across all lists, starting at 1.
     pub row: u64,
-    /// The index of its list, from 0.
+    /// The index of the row's list, starting at 0.
     pub list: u32,
-    /// Its line in that list, from 1.
+    /// The row's line in its list, starting at 1.
     pub line: u64,
-    /// The address, or the raw cell if it is not a valid address.
+    /// The address. If it is not valid, the text of the cell.
     pub email: String,
-    /// `None` while the outcome is open.
+    /// The outcome, or `None` while the row is open.
     pub outcome: Option<Outcome>,
-    /// `None` when accepted.
+    /// The reason for the outcome, or `None` if the message was accepted.
     pub reason: Option<Reason>,
     pub code: String,
     pub detail: String,
@@ -57,14 +58,14 @@ pub(crate) struct ReportRow {
     pub attempts: u32,
     pub message_id: String,
     pub provider_id: String,
-    /// `None` for rows that were never to be sent.
+    /// Whether the row belongs to the canary. `None` if it was never to be sent.
     pub cohort: Option<Cohort>,
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
     pub feedback: String,
-    /// The earlier run whose outcome this row keeps.
+    /// The earlier run from which the outcome was taken.
     pub carried_from: Option<String>,
-    /// The row's own cells, encoded by `Fields::encode`; empty if there are none.
+    /// The cells of the row, encoded by `Fields::encode`. Empty if there are none.
     pub fields: String,
 }
 
@@ -83,7 +84,7 @@ impl From<LedgerRow> for ReportRow {
             reason: row.reason.filter(|_| row.outcome != Some(Outcome::Accepted)),
             code: row.code,
             detail: row.detail,
-            // Before the first attempt the provider is only planned, and the report leaves it
+            // Before the first attempt the provider may still change, so the report leaves it
             // empty.
             provider: if row.batch.is_some() { row.provider } else { String::new() },
             batch: row.batch,
@@ -100,24 +101,24 @@ impl From<LedgerRow> for ReportRow {
     }
 }
 
-/// How the command that writes the report ended.
+/// The result of the command that writes the report.
 #[derive(Clone, Debug)]
 pub(crate) struct Closing {
     pub exit: Exit,
     /// The reasons for the exit code.
     pub reasons: Vec<String>,
-    /// Whether it sent nothing, because the run had no recipients left.
+    /// Whether the command sent nothing because no recipients were left.
     pub had_nothing_to_do: bool,
 }
 
 impl Closing {
-    /// A command that ended with this exit code, without reasons.
+    /// Creates the result of a command with this exit code and no reasons.
     pub(crate) fn new(exit: Exit) -> Self {
         Self { exit, reasons: Vec::new(), had_nothing_to_do: false }
     }
 }
 
-/// The facts about the run as a whole, and the columns of its lists.
+/// Facts about the whole run, and the columns of its lists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
     pub run: String,
@@ -125,43 +126,43 @@ pub(crate) struct Head {
     pub env: Option<String>,
     pub kind: Option<Kind>,
     pub provider: String,
-    /// The lists as given on the command line, in order.
+    /// The names of the lists as given on the command line, in order.
     pub lists: Vec<String>,
     /// The columns of each list, in order.
     pub columns: Vec<Vec<String>>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub exit: Option<u8>,
-    /// The reasons for the exit codes of the run's last execution; empty for a run of an earlier
-    /// version.
+    /// The reasons for the exit codes of the run's last execution. Runs of earlier versions of
+    /// mailbatch have none.
     pub exit_reasons: Vec<ExitReason>,
-    /// How the command that writes this report ended; `None` for a report about another command's
+    /// The result of the command that writes this report. `None` if another command executed the
     /// run.
     pub closing: Option<Closing>,
-    /// The state of the canary and the pause rules; `None` for a report without a run or about
-    /// several.
+    /// The result of the canary and the pause rules. `None` for a report without a run or about
+    /// several runs.
     pub gate: Option<Gate>,
-    /// The number of rows that `--where` excluded; they do not count as rows in.
+    /// The number of rows that `--where` excluded. The rows are not part of the input.
     pub filtered: u64,
-    /// The time to which the report refers. Every row repeats it, so that extracts of the file keep
-    /// it.
+    /// The time of the data in the report. Every row repeats it, so that it is not lost if rows are
+    /// extracted.
     pub as_of: Option<Timestamp>,
-    /// The version of the message that the run sends; empty without a run.
+    /// The version of the message that the run sends. Empty without a run.
     pub message: String,
-    /// The message versions of other runs, by run id.
+    /// The message versions of other runs by run id, for rows whose outcome was taken from them.
     pub versions: HashMap<String, String>,
-    /// In a report about several runs, the message version of each list's run.
+    /// In a report about several runs, the message version for each list.
     pub by_list: Vec<String>,
 }
 
 impl Head {
-    /// The head of a report about lists without a run, as `check` writes it.
+    /// Creates the facts for a report about lists without a run, as `check` writes it.
     pub(crate) fn of_lists(lists: Vec<String>, columns: Vec<Vec<String>>) -> Self {
         Self { lists, columns, as_of: Some(Timestamp::now()), ..Self::default() }
     }
 
-    /// The version of the message that a recipient got or may have got; empty if no attempt was
-    /// made.
+    /// Returns the version of the message that the recipient got or may have got. Empty if no
+    /// attempt was made.
     pub(super) fn version(&self, row: &ReportRow) -> &str {
         match &row.carried_from {
             _ if row.batch.is_some() => {
@@ -172,8 +173,7 @@ impl Head {
         }
     }
 
-    /// The meaning of an exit code of the run. If a code has several possible causes, the recorded
-    /// cause.
+    /// Describes an exit code of the run by its recorded reason, or else by its general meaning.
     pub(super) fn exit_why(&self, exit: Exit) -> String {
         let recorded = self
             .exit_reasons
@@ -191,8 +191,8 @@ impl Head {
         })
     }
 
-    /// The name of a list as given on the command line, or its number (from 1) if the run has no
-    /// name for it.
+    /// Returns the name of a list as given on the command line, or its number (from 1) if the run
+    /// has no name for it.
     pub(super) fn list(&self, index: u32) -> Cow<'_, str> {
         match self.lists.get(index as usize) {
             Some(name) => Cow::Borrowed(name),
@@ -200,7 +200,7 @@ impl Head {
         }
     }
 
-    /// The place of a row, such as `list.csv:42`.
+    /// Returns the position of a row in its list, such as `list.csv:42`.
     pub(super) fn place(&self, row: &ReportRow) -> String {
         format!("{}:{}", self.list(row.list), row.line)
     }
@@ -231,16 +231,16 @@ impl From<&Run> for Head {
     }
 }
 
-/// The columns of all lists, in order of first appearance, each once. A name that one list has
-/// twice stays twice.
+/// The columns of all lists, each once, in order of first appearance. If a list has two columns
+/// with one name, both are kept.
 pub(super) struct Union {
     pub(super) names: Vec<String>,
-    /// For each list, the index in `names` of each of its columns.
+    /// For each list, the index in `names` of each column.
     places: Vec<Vec<usize>>,
     by_name: HashMap<String, usize>,
 }
 
-/// One cell, borrowed from the encoded row unless it needs unescaping.
+/// A cell of a row. It is borrowed from the encoded row if possible.
 #[derive(Deserialize)]
 struct Cell<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -270,7 +270,8 @@ impl Union {
         Self { names, places, by_name }
     }
 
-    /// Writes the row's cells into their columns. Cells beyond the list's columns are dropped.
+    /// Writes the row's cells to the columns of `names`. Cells beyond the list's columns are
+    /// dropped.
     pub(super) fn spread<'r>(
         &self,
         row: &'r ReportRow,
@@ -309,7 +310,7 @@ impl Union {
         Ok(())
     }
 
-    /// Appends the row's own fields as a JSON object. Values from a JSON list keep their types.
+    /// Appends the row's cells as a JSON object. Values from a JSON list keep their types.
     pub(super) fn object(
         &self,
         row: &ReportRow,

@@ -1,5 +1,6 @@
-//! The state of a run, for an operator who must act quickly: first the state and its cause, then
-//! the recipients handed over, in doubt (outcome unknown) and not sent, each with the next command.
+//! Describes a run for an operator who must act quickly: first the run's state and its cause, then
+//! the recipients handed over, in doubt (with unknown outcome) and not sent, each with the next
+//! command.
 
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
@@ -9,47 +10,47 @@ use crate::model::exit::Exit;
 use crate::model::figures::{clean, grouped};
 use crate::model::outcome::{Outcome, Reason};
 
-/// What is known about a run besides its rows.
+/// Facts about a run that its rows do not show.
 pub(crate) struct Situation<'a> {
-    /// Whether a process is sending it now.
+    /// Whether a process is sending the run now.
     pub is_sending: bool,
-    /// The pauses in force that affect the run or one of its providers, oldest first.
+    /// The active pauses that affect the run or one of its providers, oldest first.
     pub pauses: Vec<Pause>,
     /// The pause that stops the whole run.
     pub stopped_by: Option<Pause>,
-    /// Who or what stopped the run at its gate, if recorded.
+    /// The person or rule that stopped the run after its canary, if recorded.
     pub latched: Option<Pause>,
-    /// Recipients whose request was sent to a provider and has no reply yet.
+    /// The number of recipients whose request was sent to a provider and has no reply yet.
     pub under_way: u64,
-    /// The later run of the campaign that now has these recipients.
+    /// The later run of the campaign to which these recipients were moved.
     pub newer: Option<RunId>,
     pub now: Zoned,
-    /// Adds the options that a command needs in this directory.
+    /// Completes a command with the options that it needs in the current directory.
     pub command: &'a dyn Fn(&str) -> String,
 }
 
-/// What a run is doing or waiting for.
+/// The state of a run, as an operator sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Its rows are being read.
+    /// The run's rows are being read.
     Planning,
     Sending,
     Paused,
-    /// The canary or a pause rule stopped it, or its last execution ended early.
+    /// The canary or a pause rule stopped the run, or its last execution ended early.
     Stopped,
     /// The run waits for an operator's decision.
     Waiting,
-    /// The process that was sending it was killed.
+    /// The process that was sending the run was killed.
     Interrupted,
-    /// The remaining recipients are deferred or left for a later execution.
+    /// Some recipients are deferred or left for a later execution.
     Unfinished,
-    /// Closed, with recipients that were not sent to.
+    /// The run was closed although some recipients were not mailed.
     Closed,
     Finished,
 }
 
 impl Stage {
-    /// The word in JSON; the text output shows it in capitals.
+    /// Returns the name for JSON. The text output writes it in capitals.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Planning => "planning",
@@ -65,24 +66,24 @@ impl Stage {
     }
 }
 
-/// The rows of a run by state. The counts sum to the rows in.
+/// The number of a run's rows in five groups. The numbers sum to the number of input rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Split {
-    /// The provider's reply is final: accepted or rejected.
+    /// Rows that were accepted or rejected.
     pub(super) handed_over: u64,
-    /// The outcome is unknown: the provider may have accepted the message.
+    /// Rows with an unknown outcome: the provider may have accepted the message.
     pub(super) in_doubt: u64,
-    /// A provider has the request now.
+    /// Rows whose request was sent to a provider and has no reply yet.
     pub(super) under_way: u64,
-    /// Not started, or deferred.
+    /// Rows that are open, held or deferred.
     pub(super) not_sent: u64,
-    /// Never to be sent: suppressed, invalid, duplicate, or already accepted.
+    /// Rows that are never sent: suppressed, invalid, duplicate, or already accepted.
     pub(super) left_out: u64,
 }
 
 impl Split {
-    /// Counts the rows of a run. If no process waits for the replies, recipients under way count as
-    /// in doubt.
+    /// Counts the rows of a run. If no process is sending the run, the rows under way count as in
+    /// doubt, because no process waits for the replies.
     pub(super) fn new(standing: &Standing, under_way: u64, is_sending: bool) -> Self {
         let sum = |outcomes: &[Outcome]| {
             outcomes.iter().map(|outcome| standing.tally.get(*outcome)).sum::<u64>()
@@ -105,13 +106,13 @@ impl Split {
         }
     }
 
-    /// All recipients that have been or are to be sent to.
+    /// Returns the number of recipients that were sent to or are still to be sent to.
     pub(super) fn to_send(self) -> u64 {
         self.handed_over + self.in_doubt + self.under_way + self.not_sent
     }
 }
 
-/// Whether the run has nothing left to send: `resume` then treats it as finished.
+/// Whether nothing is left to send. `resume` treats such a run as finished.
 pub(crate) fn is_over(run: &Run, standing: &Standing) -> bool {
     let tally = &standing.tally;
     run.state == RunState::Finished
@@ -119,7 +120,7 @@ pub(crate) fn is_over(run: &Run, standing: &Standing) -> bool {
             && tally.open + tally.get(Outcome::Held) + tally.get(Outcome::Deferred) == 0)
 }
 
-/// The time, with the date unless it is today, in the time zone of `now`.
+/// Formats a time in the time zone of `now`. The date is omitted if it is today.
 fn clock(at: Timestamp, now: &Zoned) -> String {
     let at = at.to_zoned(now.time_zone().clone());
     let form = if at.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
@@ -127,7 +128,7 @@ fn clock(at: Timestamp, now: &Zoned) -> String {
 }
 
 impl Situation<'_> {
-    /// The run's state and cause, for the text output.
+    /// Returns the run's state and the text of its cause.
     fn state(&self, run: &Run, standing: &Standing) -> (Stage, String) {
         let split = Split::new(standing, self.under_way, self.is_sending);
         let under_way = if split.under_way > 0 {
@@ -161,13 +162,13 @@ impl Situation<'_> {
         self.left(run, standing)
     }
 
-    /// The state and its cause in one line: `PAUSED 19:35 by root: wrong price`.
+    /// Formats the state and its cause as one line: `PAUSED 19:35 by root: wrong price`.
     pub(super) fn headline(&self, run: &Run, standing: &Standing) -> String {
         let (state, cause) = self.state(run, standing);
         format!("{}{}", state.as_str().to_uppercase(), clean(&cause))
     }
 
-    /// The cause of a pause: ` 19:35 by root (campaign spring): wrong price`.
+    /// Describes a pause as a cause: ` 19:35 by root (campaign spring): wrong price`.
     fn of_pause(&self, pause: &Pause) -> String {
         let by =
             if pause.author.is_empty() { String::new() } else { format!(" by {}", pause.author) };
@@ -209,7 +210,7 @@ impl Situation<'_> {
         (Stage::Closed, format!("{at}{by}: {} were not sent to", grouped(split.not_sent)))
     }
 
-    /// The state of a run that is not being sent and has recipients left.
+    /// Returns the state of a run that is not being sent and has recipients left.
     fn left(&self, run: &Run, standing: &Standing) -> (Stage, String) {
         let at = self
             .latched
@@ -224,14 +225,14 @@ impl Situation<'_> {
                 return (Stage::Stopped, format!("{at} by a pause rule: {evidence}"));
             }
             Gate::Waiting { evidence } => {
-                return (Stage::Waiting, format!("{at} for a decision, canary: {evidence}"));
+                return (Stage::Waiting, format!("{at} for a decision on the canary: {evidence}"));
             }
             Gate::Ahead | Gate::Passed { .. } => {}
         }
         let why = run.exit.map(|code| exit_why(run, standing, code)).unwrap_or_default();
         match run.exit.and_then(Exit::from_code) {
             Some(Exit::OK) | None => {
-                (Stage::Unfinished, format!(": {} were left for later", left_words(standing)))
+                (Stage::Unfinished, format!(": left for later: {}", left_words(standing)))
             }
             Some(Exit::RETRYABLE | Exit::REJECTED | Exit::UNKNOWN) => {
                 (Stage::Unfinished, format!(": {why}"))
@@ -244,13 +245,13 @@ impl Situation<'_> {
         }
     }
 
-    /// The next command for rejected recipients.
+    /// Returns the next command if recipients were rejected.
     pub(super) fn after_handed_over(&self, run: &Run, standing: &Standing) -> Option<String> {
         let rejected = standing.tally.get(Outcome::Rejected) > 0;
         rejected.then(|| (self.command)(&format!("mailbatch report {} --outcome rejected", run.id)))
     }
 
-    /// The next command for recipients whose outcome is unknown.
+    /// Returns the next command if recipients have an unknown outcome.
     pub(super) fn after_in_doubt(&self, run: &Run, split: &Split) -> Option<String> {
         if split.in_doubt == 0 {
             return None;
@@ -268,7 +269,7 @@ impl Situation<'_> {
         })
     }
 
-    /// The next command for recipients that were not sent to.
+    /// Returns the next command if recipients were not sent to.
     pub(super) fn after_not_sent(
         &self,
         run: &Run,
@@ -298,7 +299,8 @@ impl Situation<'_> {
         })
     }
 
-    /// The members that `status --json` adds to those of the run.
+    /// Returns the members that `status --json` adds to those of
+    /// `run_json`.
     pub(super) fn json(&self, run: &Run, standing: &Standing) -> Value {
         let split = Split::new(standing, self.under_way, self.is_sending);
         let (state, cause) = self.state(run, standing);
@@ -334,20 +336,20 @@ fn is_latched(run: &Run) -> bool {
 fn sending(run: &Run, standing: &Standing, split: &Split) -> String {
     match run.gate {
         Gate::Ahead if standing.canary.open > 0 => {
-            format!(" the canary: {} of it to go", grouped(standing.canary.open))
+            format!(" the canary: {} to go", grouped(standing.canary.open))
         }
-        Gate::Ahead => ": the canary was sent, and is being judged".to_owned(),
+        Gate::Ahead => ": the canary was sent and is being judged".to_owned(),
         _ => format!(": {} to go", grouped(split.not_sent)),
     }
 }
 
-/// The counts of the recipients left: `3 held, 2 deferred`.
+/// Counts the held and deferred recipients: `deferred 2 · held 3`.
 fn left_words(standing: &Standing) -> String {
     super::text::counts(&standing.tally, &[Outcome::Deferred, Outcome::Held])
 }
 
-/// The reason for this exit code of the run's last execution. Runs of earlier versions did not
-/// record it; then the gate and the rows show it.
+/// Returns the reason for this exit code of the run's last execution. Runs of earlier versions of
+/// mailbatch did not record it, so it is derived from the gate and the rows.
 pub(super) fn exit_why(run: &Run, standing: &Standing, code: u8) -> String {
     if let Some(reason) = run.exit_reasons.iter().find(|reason| reason.exit == code) {
         return reason.why.clone();

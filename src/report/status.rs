@@ -1,5 +1,5 @@
-//! The state of one run, the table of runs, and the decisions about one recipient, as text and as
-//! JSON.
+//! Formats the state of a run, the table of runs, and the decisions about a recipient, as text and
+//! as JSON.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use crate::ledger::{Decision, Gate, Pause, Run, RunState, Standing};
 use crate::model::figures::{between, clean, duration, grouped, percent, rows, seconds, time};
 use crate::model::outcome::Outcome;
 
-/// The state of a run, for a terminal with `width` columns. Ends with a line break. The first line
-/// is the state and its cause.
+/// Formats the state of a run for a terminal with `width` columns. The first line is the state and
+/// its cause. The text ends with a line break.
 pub(crate) fn status(
     run: &Run,
     standing: &Standing,
@@ -48,7 +48,8 @@ pub(crate) fn status(
     out
 }
 
-/// The recipients handed over, in doubt and not sent, each group with its next command.
+/// Formats the groups of recipients (handed over, under way, in doubt, not sent, left out), each
+/// with its next command.
 fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Split) -> String {
     let digits = grouped(standing.tally.total()).len().max(6);
     let line = |indent: usize, name: &str, n: u64, words: &str| {
@@ -116,8 +117,8 @@ fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Spl
     .concat()
 }
 
-/// Further facts about a run: campaign, provider, lists, times, pauses, and the reasons for its
-/// exit code.
+/// Formats further facts about a run: campaign, provider, lists, times, pauses, and the reasons for
+/// its exit code.
 fn details(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let ended = match run.finished_at {
@@ -162,7 +163,7 @@ fn details(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16
     lines.iter().map(|(label, text)| labelled(label, &clean(text), width)).collect()
 }
 
-/// A label and its text. Long text is wrapped between words.
+/// Formats a label and its text, and wraps long text between words.
 fn labelled(label: &str, text: &str, width: u16) -> String {
     const INDENT: usize = 10;
     let room = usize::from(width).saturating_sub(INDENT).max(2 * INDENT);
@@ -183,8 +184,8 @@ fn labelled(label: &str, text: &str, width: u16) -> String {
     out + "\n"
 }
 
-/// The unfinished runs of a workspace with state, counts and next command, followed by the pauses
-/// in force.
+/// Formats the unfinished runs of a workspace, each with state, counts and next command, and then
+/// the active pauses.
 pub(crate) fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>)]) -> String {
     let mut out = String::new();
     for (run, standing, situation) in runs {
@@ -230,10 +231,10 @@ pub(crate) fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>
     out
 }
 
-/// A bar of block characters that leaves room for the text after it.
+/// Draws a bar of block characters. It leaves 50 columns for the text next to it.
 fn bar(done: u64, total: u64, width: u16) -> String {
     let cells = u64::from(width.saturating_sub(50).clamp(10, 40));
-    // The bar is full only if everything is settled.
+    // Rounding down ensures that the bar is full only if all recipients are handed over.
     let full = if total == 0 {
         0
     } else {
@@ -242,7 +243,7 @@ fn bar(done: u64, total: u64, width: u16) -> String {
     (0..cells).map(|cell| if cell < full { '█' } else { '░' }).collect()
 }
 
-/// The run's state in one word, the same as `resume` uses.
+/// Returns the run's state in one word, as `resume` shows it.
 fn state(run: &Run, standing: &Standing) -> &'static str {
     match run.state {
         RunState::Planning => "planning",
@@ -262,7 +263,7 @@ fn gate(run: &Run) -> String {
     }
 }
 
-/// The table of runs, in the given order, for a terminal with `width` columns.
+/// Formats the table of runs, in the given order, for a terminal with `width` columns.
 pub(crate) fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
@@ -283,7 +284,7 @@ pub(crate) fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
             Some(code) if code != 0 => format!("{}, exit {code}", state(run, standing)),
             _ => state(run, standing).to_owned(),
         };
-        // Held rows count as open: the next execution may send them.
+        // Held rows count as open, because the next execution may send them.
         let open = tally.open + tally.get(Outcome::Held);
         table.add_row([
             run.id.clone(),
@@ -298,7 +299,7 @@ pub(crate) fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
     drawn(&table)
 }
 
-/// A run as an object, for `runs --json` and `runs show`, without the message.
+/// Formats a run as a JSON object for `runs --json` and `runs show`. The message is omitted.
 pub(crate) fn run_json(run: &Run, standing: &Standing) -> Value {
     json!({
         "v": 1,
@@ -319,7 +320,8 @@ pub(crate) fn run_json(run: &Run, standing: &Standing) -> Value {
     })
 }
 
-/// The object of `status --json`: the run, its reasons, the canary's state, and the next commands.
+/// Formats the object of `status --json`: the run, its reasons, the counts of the canary, and the
+/// next commands.
 pub(crate) fn status_json(run: &Run, standing: &Standing, situation: &Situation<'_>) -> Value {
     let mut object = run_json(run, standing);
     object["type"] = "status".into();
@@ -339,7 +341,7 @@ pub(crate) fn status_json(run: &Run, standing: &Standing, situation: &Situation<
     object
 }
 
-/// The decisions about one recipient, oldest first, for a terminal with `width` columns.
+/// Formats the decisions about one recipient, oldest first, for a terminal with `width` columns.
 pub(crate) fn why_table(decisions: &[Decision], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "detail"]);
     for decision in decisions {
@@ -351,15 +353,16 @@ pub(crate) fn why_table(decisions: &[Decision], width: u16) -> String {
 /// An entry in the history of an address.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
-    /// The time; `None` if the source has none.
+    /// The time of the entry, or `None` if the source has none.
     pub at: Option<Timestamp>,
     pub what: String,
-    /// The run; empty if the entry belongs to no run.
+    /// The id of the run. Empty if the entry belongs to no run.
     pub about: String,
     pub detail: String,
 }
 
-/// The history of an address in all runs, in the given order, for a terminal with `width` columns.
+/// Formats the history of an address in all runs, in the given order, for a terminal with `width`
+/// columns.
 pub(crate) fn who_table(moments: &[Moment], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "run", "detail"]);
     let named =
@@ -375,7 +378,7 @@ pub(crate) fn who_table(moments: &[Moment], width: u16) -> String {
     drawn(&table)
 }
 
-/// The object of `why --json`.
+/// Formats the object of `why --json`.
 pub(crate) fn why_json(run: &Run, email: &str, decisions: &[Decision]) -> Value {
     let decisions: Vec<Value> = decisions
         .iter()

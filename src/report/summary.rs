@@ -1,5 +1,5 @@
-//! The closing summary of an execution, as text and as the `batch.completed` object. Invariant: the
-//! counts sum to the rows in, and the last line is the next command.
+//! Formats the closing summary of an execution, as text and as the `batch.completed` object. The
+//! counts always sum to the number of input rows. The last line of the text is the next command.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,27 +12,27 @@ use crate::ledger::{Run, Standing};
 use crate::model::exit::Exit;
 use crate::model::figures::{clean, duration, grouped, rate, rows};
 
-/// Facts that only the ending execution knows.
+/// Facts about an execution that the ledger does not contain.
 #[derive(Clone, Debug)]
 pub(crate) struct SummaryExtra {
     /// The duration of this execution.
     pub elapsed: Duration,
-    /// Recipients handed over by this execution, with any outcome. The rate is computed from this
-    /// number.
+    /// The number of recipients handed over by this execution, with any outcome. It is used to
+    /// compute the rate.
     pub handed_over: u64,
-    /// The paths of the reports.
+    /// The path of the report, if one was written.
     pub report: Option<PathBuf>,
-    /// The next command; `None` for `mailbatch report RUN`.
+    /// The next command. `None` means `mailbatch report RUN`.
     pub next: Option<String>,
     /// The exit code of the process.
     pub exit: Exit,
     /// All exit codes that apply, each with its reason.
     pub exit_reasons: Vec<(Exit, String)>,
-    /// Further lines for the text output.
+    /// Notes that the text shows.
     pub notes: Vec<String>,
 }
 
-/// The closing summary as text. Ends with a line break.
+/// Formats the closing summary as text, which ends with a line break.
 pub(crate) fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let mut out =
@@ -57,7 +57,7 @@ pub(crate) fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> S
     for note in &extra.notes {
         out.push_str(&format!("note    {}\n", clean(note)));
     }
-    // One line for the exit code in effect, then the other codes.
+    // The exit code of the process comes first, then the other codes.
     let returned = extra.exit_reasons.iter().position(|(exit, _)| *exit == extra.exit);
     if let Some((exit, why)) = returned.map(|at| &extra.exit_reasons[at]) {
         out.push_str(&format!("exit    {} · {}\n", exit.code(), clean(why)));
@@ -75,7 +75,7 @@ pub(crate) fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> S
     out
 }
 
-/// The sum over the outcomes, in the order of the table above it: `50,000 rows in = 49,210 + 790`.
+/// Formats the sum over the outcomes in the order of the table: `50,000 rows in = 49,210 + 790`.
 fn sum(standing: &Standing) -> String {
     let mut parts: Vec<String> = standing.tally.non_zero().map(|(_, n)| grouped(n)).collect();
     if standing.tally.open > 0 {
@@ -89,7 +89,8 @@ fn sum(standing: &Standing) -> String {
     }
 }
 
-/// The `batch.completed` object. `counts` has every outcome, including zeros, and sums to `input`.
+/// Formats the `batch.completed` object. Its `counts` contain every outcome, including zeros, and
+/// sum to `input`.
 pub(crate) fn summary_json(run: &Run, standing: &Standing, extra: &SummaryExtra) -> Value {
     let reasons: Vec<Value> = standing
         .reasons

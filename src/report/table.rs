@@ -1,5 +1,5 @@
-//! Tables for a terminal: the report's counts with the first rows that were not accepted, and the
-//! layout that all tables share.
+//! Writes the report as text for a terminal: the counts and the first rows that were not accepted.
+//! Also defines the layout that all tables share.
 
 use std::io::{self, Write};
 
@@ -11,10 +11,10 @@ use crate::ledger::Standing;
 use crate::model::figures::{clean, grouped, percent, rows, seconds};
 use crate::model::outcome::{Outcome, Reason};
 
-/// More rows than this are only counted.
+/// The maximum number of rows to show. Further rows are only counted.
 const MOST_ROWS: usize = 50;
 
-/// An empty table without a frame, at most `width` columns wide.
+/// Creates an empty table without a frame, at most `width` columns wide.
 pub(super) fn grid(width: u16, header: &[&str]) -> comfy_table::Table {
     const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
     let mut table = comfy_table::Table::new();
@@ -30,14 +30,14 @@ pub(super) fn grid(width: u16, header: &[&str]) -> comfy_table::Table {
     table
 }
 
-/// The table as text, without trailing spaces, ending with a line break.
+/// Formats the table without trailing spaces. The text ends with a line break.
 pub(super) fn drawn(table: &comfy_table::Table) -> String {
     let mut text = table.trim_fmt();
     text.push('\n');
     text
 }
 
-/// Aligns these columns to the right, for numbers.
+/// Aligns these columns to the right, as is usual for numbers.
 pub(super) fn align_right(table: &mut comfy_table::Table, columns: &[usize]) {
     for index in columns {
         if let Some(column) = table.column_mut(*index) {
@@ -46,7 +46,7 @@ pub(super) fn align_right(table: &mut comfy_table::Table, columns: &[usize]) {
     }
 }
 
-/// The reasons of one outcome with their counts, most frequent first.
+/// Returns the reasons of one outcome with their counts, most frequent first.
 pub(super) fn reasons(standing: &Standing, of: Outcome) -> Vec<(Reason, u64)> {
     let mut reasons: Vec<(Reason, u64)> = standing
         .reasons
@@ -58,8 +58,8 @@ pub(super) fn reasons(standing: &Standing, of: Outcome) -> Vec<(Reason, u64)> {
     reasons
 }
 
-/// The counts by outcome in aligned columns, with their reasons indented below, one per line, each
-/// with a short explanation.
+/// Formats the counts by outcome in aligned columns. Below each outcome, its reasons are indented,
+/// one per line with a short explanation.
 pub(super) fn counts(standing: &Standing) -> String {
     let total = standing.tally.total();
     let mut lines: Vec<(String, u64, bool, &str)> = Vec::new();

@@ -3,7 +3,7 @@
 use crate::model::figures::grouped;
 use crate::model::outcome::{Outcome, Reason, Tally};
 
-/// The outcome's name in text output.
+/// Returns the name of an outcome for text output. `None` is an open row.
 pub(crate) fn outcome(outcome: Option<Outcome>) -> &'static str {
     match outcome {
         None => "open",
@@ -12,7 +12,7 @@ pub(crate) fn outcome(outcome: Option<Outcome>) -> &'static str {
     }
 }
 
-/// A short explanation of an outcome; empty if its name is enough.
+/// Returns a short explanation of an outcome, or an empty string if the name is clear enough.
 pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Deferred => "temporary failures until the retry time ended",
@@ -22,7 +22,7 @@ pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
     }
 }
 
-/// A short explanation of a reason.
+/// Returns a short explanation of a reason.
 pub(crate) fn reason_words(reason: Reason) -> &'static str {
     match reason {
         Reason::BadAddress => "no address that can be mailed",
@@ -50,7 +50,7 @@ pub(crate) fn reason_words(reason: Reason) -> &'static str {
     }
 }
 
-/// The counts of the given outcomes, without zeros: `accepted 12 · rejected 3`.
+/// Formats the counts of the given outcomes, without zeros: `accepted 12 · rejected 3`.
 pub(crate) fn counts(tally: &Tally, among: &[Outcome]) -> String {
     let words: Vec<String> = tally
         .non_zero()
@@ -60,7 +60,7 @@ pub(crate) fn counts(tally: &Tally, among: &[Outcome]) -> String {
     words.join(" · ")
 }
 
-/// The counts of all outcomes, then of open rows.
+/// Formats the counts of all outcomes and of the open rows.
 pub(crate) fn tally_words(tally: &Tally) -> String {
     let mut words = counts(tally, Outcome::ALL);
     if tally.open > 0 {
@@ -70,8 +70,8 @@ pub(crate) fn tally_words(tally: &Tally) -> String {
     words
 }
 
-/// The counts by outcome as JSON: every outcome, including zeros, and `open` if rows are not
-/// settled. They sum to the input.
+/// Formats the counts of all outcomes as JSON, including zeros. `open` is added if rows are open.
+/// The counts sum to the number of input rows.
 pub(crate) fn counts_json(tally: &Tally) -> serde_json::Value {
     let mut map = serde_json::Map::new();
     for outcome in Outcome::ALL {

@@ -1,5 +1,5 @@
-//! Feedback by week: a table for people, CSV and JSON for programs. None of them contains an
-//! address.
+//! Formats the feedback per week: as a table for people, and as CSV and JSON for programs. None of
+//! them contains an address.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use crate::ledger::Trend;
 use crate::model::error::{Error, Result};
 use crate::model::figures::{clean, grouped, percent};
 
-/// How many domains of a week and provider the table names; the others are summed in one line.
+/// The maximum number of domains to name for a week and provider. The others are summed in one
+/// line.
 const MOST_DOMAINS: usize = 10;
 
 const COLUMNS: [&str; 9] = [
@@ -26,8 +27,8 @@ const COLUMNS: [&str; 9] = [
     "rejected",
 ];
 
-/// The trend in the given format; exit 2 for a format that is not supported. `width` is the
-/// terminal's width, for the table.
+/// Formats the trend. `width` is the width of the terminal, for the table. Fails with exit code 2
+/// if the format is not supported.
 pub(crate) fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String> {
     match format {
         Format::Table => Ok(table(rows, width)),
@@ -45,7 +46,7 @@ pub(crate) fn trend(rows: &[Trend], format: Format, width: u16) -> Result<String
     }
 }
 
-/// The first day of the week.
+/// Formats the first day of the week.
 fn day(row: &Trend) -> String {
     row.week.strftime("%Y-%m-%d").to_string()
 }
@@ -111,8 +112,8 @@ fn table(rows: &[Trend], width: u16) -> String {
     align_right(&mut table, &[3, 4, 5, 6, 7, 8, 9]);
     let mut add = |week: &str, provider: &str, domain: &str, counts: [u64; 6]| {
         let [accepted, hard, soft, complained, unsubscribed, rejected] = counts;
-        // A week without accepted mail can still have feedback for earlier mail; no share is shown
-        // for it.
+        // Feedback for earlier mail may arrive in a week without accepted mail. The share is then
+        // unknown.
         let share = if accepted == 0 { "-".to_owned() } else { percent(hard + soft, accepted) };
         let named =
             |name: &str| if name.is_empty() { "-".to_owned() } else { clean(name).into_owned() };
