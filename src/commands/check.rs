@@ -1,5 +1,5 @@
-//! `mailbatch check`: finds everything that `send` would refuse, without sending. Writes
-//! LIST.rejected.csv.
+//! `mailbatch check`: finds everything for which `send` would refuse a list, without sending.
+//! Writes the bad rows to LIST.rejected.csv.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,15 +25,15 @@ use crate::run::console::say;
 use crate::run::context::Context;
 use crate::suppression::{Places, Suppressions};
 
-/// Runs the command. Exit 4 if `send` would refuse the list, 14 if it would refuse because of
-/// earlier runs.
+/// Runs the command. The exit code is 4 if `send` would refuse the list, and 14 if it would refuse
+/// because of earlier runs.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
     let (mut message, source) = context.message(&args.message)?;
     check_provider(&context, args, &mut message)?;
     let mut lists = lists(&context, &args.list.lists, &args.list.reading, args.list.email.clone());
-    // Accept a guessed encoding here, so that all other findings are reported; it is refused at the
-    // end.
+    // A guessed encoding is accepted here, so that all other findings are reported. The guess is
+    // refused at the end.
     lists.options.accept_guess = true;
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let rejected_to = match &args.rejected {
@@ -111,7 +111,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     foreseen.and_then(|foreseen| foreseen.refusal).map_or(Ok(Exit::OK), Err)
 }
 
-/// Finds what the providers cannot express or what may not be sent, as `send` does.
+/// Checks that the providers can express the message and may send it, as `send` does.
 fn check_provider(context: &Context, args: &CheckArgs, message: &mut Message) -> Result<()> {
     let chosen = context.settings.chosen(args.target.provider.as_deref())?;
     let waived = Waived {
@@ -122,8 +122,8 @@ fn check_provider(context: &Context, args: &CheckArgs, message: &mut Message) ->
     providers::check(context, &chosen, message, waived)
 }
 
-/// Warns that the bad rows were not written. An error is not necessary: these rows are still in the
-/// list, and their number is printed.
+/// Warns that the bad rows could not be written to a file. This is not an error, because they are
+/// still in the list and were counted.
 fn warn_of_unwritten(context: &Context, error: &Error) {
     let why = error.to_string();
     context.warn(&format!(
@@ -132,10 +132,10 @@ fn warn_of_unwritten(context: &Context, error: &Error) {
     ));
 }
 
-/// Valid but suspicious addresses: how many of each kind, and the places of the first ones.
+/// Suspicious addresses by kind: their number, and the places of the first ones.
 type Odd = BTreeMap<&'static str, (u64, Vec<String>)>;
 
-/// Counts a row whose address is valid but suspicious.
+/// Counts a row if its address is valid but suspicious.
 fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut Odd) {
     const PLACES: usize = 3;
     if row.key.is_empty() {
@@ -171,7 +171,8 @@ fn report_row(row: PlannedRow) -> ReportRow {
     }
 }
 
-/// The file for `--rejected`. Exit 2 before the list is read if the file cannot be written.
+/// Returns the file for `--rejected`. Fails with exit code 2 if the file cannot be written, before
+/// the list is read.
 async fn place_of_rejected(
     context: &Context,
     args: &CheckArgs,
@@ -189,9 +190,9 @@ async fn place_of_rejected(
     Ok(target)
 }
 
-/// Writes the rejected rows. By default each list that has any gets a file next to it; those of
-/// standard input go into the start directory. With `--rejected` one file is written for all lists,
-/// even if no row is bad, so that an old file is not mistaken for the current one.
+/// Writes the rejected rows. By default a file is written next to each list that has bad rows; for
+/// standard input it is written to the start directory. With `--rejected` a single file is written,
+/// even if no row is bad, so that it replaces an old file.
 fn write_rejected(
     context: &Context,
     args: &CheckArgs,
@@ -238,7 +239,7 @@ fn write_rejected(
     Ok(written)
 }
 
-/// One kind of finding: its count, its first places, and one fix.
+/// One kind of finding: its number, its first places, and how to fix it.
 struct Line {
     rule: &'static str,
     what: String,
@@ -265,7 +266,7 @@ impl Line {
     }
 }
 
-/// All findings by kind: reasons to refuse the send that lie in earlier runs, invalid rows, changes
+/// Collects all findings: reasons in earlier runs to refuse the send, invalid rows, corrections
 /// made while reading, and suspicious addresses.
 fn table(survey: &Survey, odd: &Odd, foreseen: Option<&Foreseen>) -> Vec<Line> {
     let whole = foreseen.into_iter().map(|f| Line {
@@ -309,7 +310,7 @@ fn table(survey: &Survey, odd: &Odd, foreseen: Option<&Foreseen>) -> Vec<Line> {
     lines
 }
 
-/// The fix for suspicious addresses of one kind.
+/// Returns how to fix suspicious addresses of one kind.
 fn odd_fix(what: &str) -> &'static str {
     if what == Note::NoDot.as_str() {
         return "correct the addresses, or remove the rows; nothing to do where a local network delivers them";
@@ -320,8 +321,8 @@ fn odd_fix(what: &str) -> &'static str {
     "no change is needed if these recipients asked for the mail"
 }
 
-/// The entries with invisible characters at an end, for the JSON output. The text output reports
-/// them in a sentence of its own.
+/// Returns the entries that begin or end with invisible characters, for the JSON output. The text
+/// output reports them in a separate sentence.
 fn unseen_ends(context: &Context, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
     let kind = Kind::UnseenEnds;
     let line = |rule, count, places| Line {
@@ -350,7 +351,7 @@ fn unseen_ends(context: &Context, survey: &Survey, suppressions: &Suppressions) 
     in_lists.into_iter().chain(in_files).collect()
 }
 
-/// One line for each list whose encoding is not UTF-8, for the text output.
+/// Describes the encoding of each list that is not UTF-8, for the text output.
 fn encodings_in_words(survey: &Survey) -> String {
     let mut text = String::new();
     for (list, read_as) in

@@ -1,5 +1,5 @@
-//! `mailbatch config`: creates a workspace, checks its configuration, shows the settings in force.
-//! Existing files are never overwritten.
+//! `mailbatch config`: creates a workspace, checks its configuration, and shows the settings in
+//! force. Existing files are never overwritten.
 
 mod sample;
 
@@ -27,9 +27,10 @@ pub(crate) fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Writ
     }
 }
 
-/// Writes a commented configuration, a sample message and an empty suppression file into `dir`, by
-/// default the start directory. With a list the sample uses its columns. An existing configuration
-/// is an error (exit 2); an existing message or suppression file is kept.
+/// Writes a commented configuration, a sample message and an empty suppression file into `dir`, or
+/// into the start directory if `dir` is `None`. With a list, the samples use its columns. An
+/// existing configuration is an error (exit code 2). An existing message or suppression file is
+/// kept.
 pub(crate) fn init(
     globals: &Globals,
     dir: Option<&Path>,
@@ -46,8 +47,11 @@ pub(crate) fn init(
     })?;
     let configuration = dir.join(FILE_NAME);
     if !create(&configuration, mode, &text)? {
-        return Err(Error::usage(format!("{}: there is one already", configuration.shown()))
-            .hint("edit this file, or choose another directory"));
+        return Err(Error::usage(format!(
+            "{}: cannot create this file: there is one already",
+            configuration.shown()
+        ))
+        .hint("edit this file, or choose another directory"));
     }
     let mut summary = format!("wrote {}\n", configuration.shown());
     let (mut wrote, mut kept) = (vec![configuration], Vec::new());
@@ -77,7 +81,7 @@ pub(crate) fn init(
     Ok(Exit::OK)
 }
 
-/// Creates a file; returns `false` if it exists.
+/// Creates a file. Returns `false` if it already exists.
 fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
     let cannot = |e: std::io::Error| {
         Error::usage(format!("{}: {e}", path.shown()))
@@ -90,8 +94,9 @@ fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
     }
 }
 
-/// Reads the configuration, resolves the secrets of all providers, and opens the files it names.
-/// Exit 2 for an error in the configuration, 4 for a missing message or suppression file.
+/// Reads the configuration, resolves the secrets of all providers, and opens the files that the
+/// configuration names. Fails with exit code 2 if the configuration is wrong, and with 4 if a
+/// message or suppression file is missing.
 pub(crate) fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Result<Exit> {
     let settings = Settings::load(globals, env)?;
     settings.provider(settings.providers.first().map(|(name, _)| name.as_str()))?;
@@ -128,7 +133,7 @@ pub(crate) fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write
     Ok(Exit::OK)
 }
 
-/// Prints every setting in force, one per line; with `--json` as NDJSON.
+/// Prints every setting in force, one per line, or with `--json` as NDJSON.
 pub(crate) fn show(
     globals: &Globals,
     env: Option<&str>,

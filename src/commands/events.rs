@@ -1,4 +1,4 @@
-//! `mailbatch events`: records and lists feedback about sent mail.
+//! `mailbatch events`: records and lists feedback about sent mail, such as bounces.
 
 pub(crate) mod cursor;
 mod poll;
@@ -27,7 +27,8 @@ use crate::run::console::say;
 use crate::run::context::Context;
 use crate::suppression;
 
-/// How many events are written in one batch, and how many parsed messages may wait.
+/// The maximum number of events to write in one batch. Also the maximum number of parsed messages
+/// that wait to be written.
 const AT_ONCE: usize = 256;
 
 /// Runs an `events` subcommand.
@@ -39,7 +40,7 @@ pub(crate) async fn run(globals: &Globals, args: &EventsArgs) -> Result<Exit> {
     }
 }
 
-/// Counts of what was read and recorded.
+/// The numbers of messages and events that were read and recorded.
 #[derive(Debug, Default)]
 struct Counts {
     messages: u64,
@@ -68,7 +69,8 @@ impl Counts {
         self.doubted += u64::from(seen.doubted);
     }
 
-    /// A summary of `read` items; `one` and `many` are the singular and plural of their name.
+    /// Formats a summary of `read` items. `one` and `many` are the singular and plural of their
+    /// name.
     fn text(&self, one: &str, many: &str, read: u64, dry_run: bool) -> String {
         let words: Vec<String> =
             self.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
@@ -93,7 +95,7 @@ impl Counts {
         ));
         if self.doubted > 0 {
             text.push_str(&format!(
-                "{} are about recipients that this workspace never mailed and suppressed none of them; use --any-recipient to suppress these too\n",
+                "{} are about recipients that this workspace never mailed, so these were not suppressed; use --any-recipient to suppress them\n",
                 self.doubted
             ));
         }
@@ -130,8 +132,9 @@ impl Intake {
         Ok(())
     }
 
-    /// An exported event names only the kind of its provider. If exactly one configured provider
-    /// has that kind, its name is used, so that an event already received by webhook is recognized.
+    /// Sets the provider's configured name. An exported event names only the kind of provider,
+    /// which is replaced if exactly one configured provider has this kind. An event that was
+    /// already received by webhook is then recognized.
     fn name_provider(&self, event: &mut Event) {
         let mut of_kind = self
             .context
@@ -152,8 +155,8 @@ impl Intake {
             && let Err(error) =
                 file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await
         {
-            // A suppression that the file cannot store stays in the ledger, and every send checks
-            // the ledger.
+            // If the file is not writable, the suppressions stay in the ledger, which every send
+            // checks.
             let Some(why) = suppression::unwritable(file) else { return Err(error) };
             let shown = settings.workspace.shown(file);
             WARNED.call_once(|| {
@@ -183,7 +186,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
         for (path, shown) in &paths {
             let going = each_letter(path, shown, &mut |letter| {
                 let parsed = letter.raw.as_deref().ok().map(read);
-                // The raw message is not needed again and may be large.
+                // The raw message is no longer needed and may be large.
                 let letter = Letter { raw: letter.raw.map(|_| Vec::new()), ..letter };
                 sender.blocking_send((letter, parsed)).is_ok()
             });
@@ -208,7 +211,9 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
             }
         }
     }
-    reader.await.map_err(|e| Error::internal(format!("reading stopped: {e}")))?;
+    reader
+        .await
+        .map_err(|e| Error::internal(format!("the task that reads the messages failed: {e}")))?;
     if let Some(intake) = &intake {
         intake.take(waiting, &mut counts).await?;
         intake.file().await?;
@@ -231,7 +236,7 @@ fn read(raw: &[u8]) -> Parsed {
     read_export(raw, Timestamp::now()).map_or_else(Parsed::Nothing, Parsed::Events)
 }
 
-/// The events in a letter, or the reason why it has none.
+/// Counts a message, and returns its events or the reason why it has none.
 fn tally(
     letter: &Letter,
     parsed: Option<Parsed>,
@@ -249,7 +254,7 @@ fn tally(
     if letter.left_out > 0 {
         counts.left_out += letter.left_out;
         eprintln_quietly(&format!(
-            "mailbatch: {}: the report is longer than mailbatch reads: its last {} recipients were left out\nhint: split the report into several files and ingest them",
+            "mailbatch: {}: the report is longer than mailbatch can read: its last {} recipients were left out\nhint: split the report into several files and ingest them",
             clean(&letter.file),
             letter.left_out
         ));
@@ -269,7 +274,7 @@ fn tally(
     }
 }
 
-/// Prints the events in a letter, one per line.
+/// Prints the events of a message, one per line.
 fn print(
     out: &mut impl Write,
     globals: &Globals,
@@ -334,7 +339,7 @@ fn event_json(letter: &Letter, event: &Event) -> Value {
     })
 }
 
-/// A closed pipe on standard output is not an error.
+/// Ignores the error if the reader of standard output closed the pipe.
 fn flushed(written: std::io::Result<()>) -> Result<()> {
     match written {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! `mailbatch completions` and `mailbatch man`: files generated from the definition of the command
+//! `mailbatch completions` and `mailbatch man`: generate files from the definition of the command
 //! line. The output is the same on every machine.
 
 use std::fs;
@@ -16,7 +16,7 @@ use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
 use crate::run::console::say;
 
-/// The shells with a script in `completions/`, and the file name that each shell looks for.
+/// The supported shells, each with the name of its file in `completions/`.
 pub const COMPLETIONS: &[(Shell, &str)] = &[
     (Shell::Bash, "mailbatch.bash"),
     (Shell::Zsh, "_mailbatch"),
@@ -31,16 +31,16 @@ pub(crate) fn completions(shell: Shell, out: &mut dyn Write) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// The completion script of a shell.
+/// Returns the completion script of a shell.
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mailbatch", &mut script);
     String::from_utf8(script).expect("clap writes completions as UTF-8")
 }
 
-/// Writes the man pages of mailbatch and its commands, and the guides, into `dir`, which is created
-/// if missing. Each page is written to a temporary file and renamed. If a page's path is a symbolic
-/// link, nothing is written.
+/// Writes the man pages and the guides into `dir`, which is created if it does not exist. Each page
+/// is written to a temporary file and renamed. If a page exists as a symbolic link, nothing is
+/// written.
 pub fn man(dir: &Path) -> Result<Exit> {
     let failed = |e: io::Error| {
         Error::usage(format!("{}: {e}", dir.shown()))
@@ -71,7 +71,7 @@ pub fn man(dir: &Path) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Removes clap's `help` subcommands: they need no man page.
+/// Hides clap's `help` subcommands, which need no man page.
 fn without_help(mut command: Command) -> Command {
     command.build();
     let names: Vec<String> = command

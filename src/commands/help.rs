@@ -1,4 +1,5 @@
-//! `mailbatch help TOPIC`: prints a guide or a command's help, without `man` and without a pager.
+//! `mailbatch help TOPIC`: prints a guide or the help of a command. Needs neither `man` nor a
+//! pager.
 
 use std::io::{IsTerminal, Write};
 
@@ -11,12 +12,13 @@ use crate::model::exit::Exit;
 use crate::model::shown::visible;
 use crate::run::console::say;
 
-/// The width of a guide in a pipe, and the bounds of its width on a terminal.
+/// The width of a guide in a pipe, and its minimum and maximum width on a terminal.
 const PIPED: usize = 80;
 const NARROWEST: usize = 40;
 const WIDEST: usize = 100;
 
-/// Prints a guide or a command's help. An unknown topic is an error (exit 2) that lists the topics.
+/// Prints a guide or the help of a command. An unknown topic is an error (exit code 2) that lists
+/// the topics.
 pub(crate) fn run(args: &HelpArgs, out: &mut dyn Write) -> Result<Exit> {
     if let [topic] = args.topic.as_slice()
         && let Some(guide) = Guide::find(topic)
@@ -26,7 +28,7 @@ pub(crate) fn run(args: &HelpArgs, out: &mut dyn Write) -> Result<Exit> {
     }
     match help_of(&args.topic) {
         Some(help) => {
-            // A closed pipe on standard output is not an error.
+            // Printing fails if the reader closed the pipe, which is not an error.
             let _ = help.print();
             Ok(Exit::OK)
         }
@@ -34,7 +36,7 @@ pub(crate) fn run(args: &HelpArgs, out: &mut dyn Write) -> Result<Exit> {
     }
 }
 
-/// The guide, formatted for a terminal or for a pipe.
+/// Formats a guide for a terminal or for a pipe.
 fn shown(guide: &Guide) -> String {
     if !std::io::stdout().is_terminal() {
         return guide.text(PIPED, false);
@@ -44,7 +46,7 @@ fn shown(guide: &Guide) -> String {
     guide.text(columns.clamp(NARROWEST, WIDEST), console::colors_enabled())
 }
 
-/// The output of `COMMAND --help`; `None` if there is no such command.
+/// Returns the output of `COMMAND --help`, or `None` if there is no such command.
 fn help_of(command: &[String]) -> Option<clap::Error> {
     let mut found = &Cli::command();
     for name in command {

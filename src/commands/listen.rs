@@ -7,11 +7,12 @@ use crate::model::exit::Exit;
 use crate::pipeline::{SignalRequest, Signals};
 use crate::run::context::Context;
 
-/// Runs the command. A signal is the normal way to stop it, so it ends with exit 0.
+/// Runs the command. Ends with exit code 0 after a signal, because that is the normal way to stop
+/// it.
 pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
     let context = Context::new(globals, args.env.as_deref())?;
-    let mut signals =
-        Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
+    let mut signals = Signals::listen()
+        .map_err(|e| Error::internal(format!("cannot install signal handlers: {e}")))?;
     let listening = Listening::start(&context.settings, context.ledger()?, args.addr).await?;
     context.note(&listening.describe());
     while signals.next().await == SignalRequest::Status {
@@ -20,7 +21,8 @@ pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
     context.note("stopping: waiting for requests in progress to finish");
     tokio::select! {
         () = listening.stop() => {}
-        // A second signal stops waiting. Events that were answered with success are in the ledger.
+        // A second signal ends the wait. Events that were answered with success are already in the
+        // ledger.
         _ = signals.next() => {}
     }
     Ok(Exit::OK)

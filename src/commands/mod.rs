@@ -1,5 +1,5 @@
-//! One file per subcommand: typed arguments in, text or JSON out. Shared steps are in
-//! [`run`](crate::run). No command imports another.
+//! The subcommands, one per file. Each converts its arguments to text or JSON output. Steps that
+//! several commands share are in [`run`](crate::run). A command never imports another command.
 
 mod check;
 mod config;
@@ -28,7 +28,7 @@ use crate::model::exit::Exit;
 use crate::run::ci_reports::CiReports;
 use crate::run::schedule;
 
-/// Runs the given command. Blocks, and starts an async runtime if the command needs one.
+/// Runs the given command and waits for its end. Starts an async runtime if the command needs one.
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     let reports = CiReports::begin(&cli.globals, &cli.command);
     reports.end(run_command(cli))
@@ -55,20 +55,20 @@ fn run_command(cli: &Cli) -> Result<Exit> {
         crate::process::needs_room_in_files()?;
         schedule::as_batch();
     }
-    // One thread handles network I/O and needs no wake-ups between threads. Reading, rendering and
-    // SQLite run on threads of their own.
+    // A single thread handles network I/O, which avoids wake-ups between threads. Files, templates
+    // and SQLite are handled on separate blocking threads.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        // Yield the core before sleeping, so that other processes on it, such as a local server,
-        // can run first. Replies from several connections are then handled together, with one
-        // wake-up instead of one each.
+        // Yields the processor before sleeping, so that other processes, such as a local server,
+        // can run first. Several replies are then handled with one wake-up.
         .on_thread_park(std::thread::yield_now)
         .max_blocking_threads(64)
         .enable_all()
         .build()
         .map_err(|e| Error::internal(format!("the async runtime cannot start: {e}")))?;
     let exit = runtime.block_on(dispatch(cli));
-    // After a second Ctrl-C a blocking task may still wait for a file. Exit without waiting for it.
+    // After a second Ctrl-C a blocking task may still wait for a file. The process ends without
+    // waiting for the task.
     runtime.shutdown_background();
     exit
 }
@@ -76,7 +76,7 @@ fn run_command(cli: &Cli) -> Result<Exit> {
 async fn dispatch(cli: &Cli) -> Result<Exit> {
     let globals = &cli.globals;
     crate::pipeline::install_sigusr1_handler()
-        .map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
+        .map_err(|e| Error::internal(format!("cannot install signal handlers: {e}")))?;
     match &cli.command {
         Command::Send(args) => send::run(globals, args).await,
         Command::Check(args) => check::run(globals, args).await,

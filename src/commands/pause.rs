@@ -1,5 +1,5 @@
-//! `mailbatch pause` and `mailbatch unpause`: stop and allow sending, for the whole workspace, a
-//! campaign, a kind of mail or a provider.
+//! `mailbatch pause` and `mailbatch unpause`: stop sending and allow it again, for the whole
+//! workspace, a campaign, a kind of mail or a provider.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ use crate::report::text::tally_words;
 use crate::run::campaign::{self, CampaignChoice};
 use crate::run::context::Context;
 
-/// How often to check whether the affected runs have stopped.
+/// The time between two checks whether the affected runs have stopped.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Pauses sending in the given scope, until `unpause` or for a limited time.
+/// Pauses sending in the given scope, until `unpause` or for the given time.
 pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.ledger()?;
@@ -83,7 +83,8 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
     };
     let was = ledger.unpause(scope.clone(), &host::person()).await?;
     if let PauseScope::Provider(name) = &scope {
-        // The operator's decision overrides the provider's earlier request to stop.
+        // The provider had asked mailbatch to stop for a while. The operator's decision overrides
+        // this.
         ledger.forget(LEFT_ALONE, name).await?;
     }
     context.note(&format!(
@@ -112,7 +113,7 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
     Ok(Exit::OK)
 }
 
-/// The current time plus `time`.
+/// Returns the current time plus `time`.
 fn after(time: Duration) -> Result<Timestamp> {
     let at = SignedDuration::try_from(time)
         .ok()
@@ -123,7 +124,7 @@ fn after(time: Duration) -> Result<Timestamp> {
     })
 }
 
-/// The scope given on the command line.
+/// Returns the scope given on the command line.
 fn scope(context: &Context, typed: &PauseScopeArgs) -> Result<PauseScope> {
     if let Some(kind) = typed.kind {
         return Ok(PauseScope::Kind(kind));
@@ -140,8 +141,8 @@ fn scope(context: &Context, typed: &PauseScopeArgs) -> Result<PauseScope> {
     }
 }
 
-/// A warning about a campaign without runs: the pause will hold its first run, unless the name is
-/// misspelled. An unconfigured provider is an error, because its pause would stop nothing.
+/// Returns a warning if a campaign has no runs yet: the pause will stop its first run, unless the
+/// name is misspelled. An unknown provider is an error, because the pause would stop nothing.
 async fn ahead_of(
     context: &Context,
     ledger: &dyn Ledger,
@@ -177,7 +178,7 @@ async fn ahead_of(
     )))
 }
 
-/// The unfinished runs in the scope, newest first.
+/// Returns the unfinished runs in the scope, newest first.
 async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
     let mut runs = ledger.runs().await?;
     runs.retain(|run| {
@@ -192,7 +193,7 @@ async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> 
     Ok(runs)
 }
 
-/// The runs in the scope that a process is executing now.
+/// Returns the runs in the scope that a process is executing now.
 async fn executions(
     context: &Context,
     ledger: &dyn Ledger,
@@ -211,7 +212,7 @@ fn is_sending(context: &Context, campaign: &str, env: Option<&str>) -> Result<bo
     campaign::is_running(&context.settings.workspace.state_dir, campaign, env)
 }
 
-/// Waits until nothing in the scope is in flight.
+/// Waits until no message in the scope is being submitted.
 struct Drain<'a> {
     context: &'a Context,
     ledger: &'a dyn Ledger,
@@ -219,7 +220,7 @@ struct Drain<'a> {
 }
 
 impl Drain<'_> {
-    /// Waits, then prints the outcomes. Exit 10 if this takes longer than `timeout`.
+    /// Waits, and then prints the outcomes. Fails with exit code 10 after `timeout`.
     async fn wait(&self, timeout: Option<Duration>) -> Result<Exit> {
         let begun = Instant::now();
         let (mut concerned, mut said, mut left_behind) = (BTreeSet::new(), None, Vec::new());
@@ -238,7 +239,8 @@ impl Drain<'_> {
             }
             let going = executions(self.context, self.ledger, self.scope).await?;
             concerned.extend(going.iter().map(|run| run.id.clone()));
-            // With a provider's pause a run may continue through other providers.
+            // If a provider is paused, a run may continue through other providers, so its end is
+            // not awaited.
             let have_ended = matches!(self.scope, PauseScope::Provider(_)) || going.is_empty();
             if under_way == 0 && have_ended {
                 break;
@@ -256,7 +258,7 @@ impl Drain<'_> {
                     self.scope.words()
                 );
                 return Err(Error::new(Exit::DEADLINE, what)
-                    .hint("`mailbatch status` shows the run; the pause stays"));
+                    .hint("`mailbatch status` shows the run; the pause stays in force"));
             }
             tokio::time::sleep(EVERY).await;
         }

@@ -1,5 +1,5 @@
-//! `mailbatch preview`: shows the message as a recipient gets it. If `send` would not mail the row,
-//! shows the reason.
+//! `mailbatch preview`: shows the message that a recipient gets. If `send` would not mail the row,
+//! also shows the reason.
 
 mod judge;
 
@@ -31,7 +31,7 @@ use crate::suppression::Suppressions;
 
 use judge::{Earlier, Judge, Judged, NotSent, first_line, name_the_entries};
 
-/// One rendered row.
+/// A rendered row.
 struct Shown {
     row: u64,
     line: u64,
@@ -45,7 +45,7 @@ struct Shown {
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
     let (message, source) = context.message(&args.message)?;
-    // Without a readable ledger the message can still be shown.
+    // The message can be shown without a ledger, so a ledger that cannot be read is not an error.
     let ledger = context.readable_ledger().unwrap_or_else(|error| {
         context.warn(&format!("warning: {}; the preview ignores earlier runs", first_line(&error)));
         None
@@ -121,8 +121,8 @@ fn print(context: &Context, shown: &[Shown]) -> Result<()> {
     say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))
 }
 
-/// The suppressions to screen the rows by. An unreadable file makes `send` fail; a preview only
-/// warns.
+/// Loads the suppressions for screening. If a file cannot be read, `send` would fail, but a preview
+/// only warns.
 async fn suppressions(
     context: &Context,
     args: &PreviewArgs,
@@ -141,7 +141,7 @@ async fn suppressions(
     }
 }
 
-/// Adds the decisions of the campaign's earlier runs to rows that pass the screening.
+/// Adds the decisions of the campaign's earlier runs to the rows that passed the screening.
 async fn ask_earlier_runs(
     context: &Context,
     args: &PreviewArgs,
@@ -157,7 +157,7 @@ async fn ask_earlier_runs(
     Ok(())
 }
 
-/// The text with control characters replaced, because a terminal would execute them.
+/// Replaces control characters, which a terminal would execute.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
@@ -218,15 +218,15 @@ fn pick(context: &Context, args: &PreviewArgs, screening: &Screening<'_>) -> Res
     picked.finish(name, &reader.findings())
 }
 
-/// The requested rows found so far, and counts of the rows before them.
+/// The requested rows found so far, and the numbers of rows before them.
 struct Picked<'a> {
     args: &'a PreviewArgs,
     found: Vec<Shown>,
-    /// The number of the last row read, counted as in reports.
+    /// The number of the last row that was read, as in reports.
     row: u64,
     renderable: u64,
     draws: Draws,
-    /// The number of rows that `--where` excludes, and the lines of the first ones.
+    /// The number of rows that `--where` excludes, and the lines of the first three.
     filtered: (u64, Vec<u64>),
     filtered_wanted: Option<u64>,
 }
@@ -270,8 +270,8 @@ impl<'a> Picked<'a> {
         }
     }
 
-    /// Adds a requested row. Returns true if no further row is needed. A row requested by number or
-    /// address that cannot be mailed is an error.
+    /// Adds a requested row, and returns true if no further row is needed. If the operator asked
+    /// for a row that cannot be mailed, returns an error.
     fn take(
         &mut self,
         (name, columns): (&str, &[String]),
@@ -329,7 +329,7 @@ impl<'a> Picked<'a> {
         Ok(false)
     }
 
-    /// The rows in input order; an error if there are none.
+    /// Returns the rows in input order, or an error if there are none.
     fn finish(mut self, name: &str, findings: &[Finding]) -> Result<Vec<Shown>> {
         let left_out = self.left_out(name, findings);
         if self.found.is_empty() {
@@ -360,8 +360,8 @@ impl<'a> Picked<'a> {
         Ok(self.found)
     }
 
-    /// A description of the skipped lines that `send` would not count as rows either; empty if
-    /// there are none.
+    /// Describes the skipped lines, which `send` would not count as rows either. Empty if no line
+    /// was skipped.
     fn left_out(&self, name: &str, findings: &[Finding]) -> String {
         let is_about_rows = |finding: &&Finding| {
             matches!(finding.kind, Kind::Struck | Kind::HeaderRows | Kind::Footer)
@@ -381,8 +381,8 @@ impl<'a> Picked<'a> {
     }
 }
 
-/// Draws a sample from a stream of unknown length (algorithm R). The same list always gives the
-/// same sample.
+/// Draws a random sample from a list of unknown length (algorithm R). The same list always gives
+/// the same sample.
 struct Draws {
     state: u64,
 }
@@ -423,21 +423,21 @@ fn render(
     message.render(index, fields, to, &ident).map_err(|e| e.to_string())
 }
 
-/// Refuses a symbolic link. The file names of previews are predictable: in a shared directory
-/// another user could place a link that redirects a recipient's mail.
+/// Refuses a symbolic link. The file names of previews are predictable, so in a shared directory
+/// another user could place a link that redirects the file.
 fn refuse_link(context: &Context, path: &Path) -> Result<()> {
-    // `read_link` would follow a path with a trailing slash.
+    // A trailing slash is removed, because `read_link` would follow the link.
     let bare: PathBuf = path.components().collect();
     let Ok(leads_to) = std::fs::read_link(context.settings.workspace.path_from_arguments(bare))
     else {
         return Ok(());
     };
     Err(Error::usage(format!(
-        "--out {}: is a symbolic link, to {}; previews are not written through links",
+        "--out {}: is a symbolic link, to {}; previews are not written through symbolic links",
         path.shown(),
         leads_to.shown()
     ))
-    .hint("choose a directory of your own without links, or remove this link"))
+    .hint("remove the link, or choose a directory that is not a link"))
 }
 
 fn write(target: &Target, bytes: &[u8]) -> Result<()> {

@@ -1,4 +1,4 @@
-//! `mailbatch provider`: lists, shows and tests providers. Sends no mail.
+//! `mailbatch provider`: lists, shows and tests providers without sending mail.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) async fn run(globals: &Globals, args: &ProviderArgs) -> Result<Exit> 
     }
 }
 
-/// Lists the providers from the configuration alone, without a request to any of them.
+/// Lists the configured providers without a request to any of them.
 fn list(context: &Context) -> Result<Exit> {
     let origins = context.settings.shown();
     let mut text = String::new();
@@ -34,7 +34,7 @@ fn list(context: &Context) -> Result<Exit> {
             origins.iter().find(|shown| shown.key == key).map_or("", |shown| shown.origin.as_str());
         let rate = config.rate.map(|rate| rate.to_string());
         let caps: Vec<String> = config.caps.iter().map(ToString::to_string).collect();
-        // Resolving a secret may run a command, which blocks.
+        // Resolving a secret may block, because it may run a command.
         let problem = tokio::task::block_in_place(|| context.settings.connect(name))
             .err()
             .map(|error| error.to_string());
@@ -57,7 +57,7 @@ fn list(context: &Context) -> Result<Exit> {
         ));
     }
     if text.is_empty() {
-        // Without a provider this returns the same error as every command that needs one.
+        // The list is empty, so this call returns the usual error for a missing provider.
         context.settings.provider(None)?;
     }
     say(&mut std::io::stdout(), &text)?;
@@ -82,10 +82,10 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
     };
     let (form, message) = match capabilities.form {
         Form::Mime => ("mime", "encoded by mailbatch (MIME)"),
-        Form::Parts => ("parts", "as its parts"),
+        Form::Parts => ("parts", "as separate fields of the API"),
         Form::Both => (
             "both",
-            "as its parts, or encoded by mailbatch (MIME) if the API's fields cannot express it",
+            "as separate fields of the API, or encoded by mailbatch (MIME) if the fields cannot express it",
         ),
     };
     let records: Vec<(String, String)> = provider
@@ -108,11 +108,12 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
         say(&mut std::io::stdout(), &format!("{object}\n"))?;
         return Ok(Exit::OK);
     }
-    let bytes = capabilities
-        .request_bytes
-        .map_or_else(|| "what the server announces".to_owned(), |bytes| format!("{bytes} bytes"));
+    let bytes = capabilities.request_bytes.map_or_else(
+        || "as many bytes as the server announces".to_owned(),
+        |bytes| format!("{bytes} bytes"),
+    );
     let window = window.map_or_else(
-        || "none: recipients whose reply is lost stay unknown".to_owned(),
+        || "none: if a reply is lost, the recipient's outcome stays unknown".to_owned(),
         |seconds| format!("{} hours", seconds / 3_600),
     );
     let cannot = if cannot.is_empty() { "nothing known".to_owned() } else { cannot.join(", ") };
@@ -137,7 +138,7 @@ fn show(context: &Context, name: &str) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// The parts of a message that this provider cannot express.
+/// Lists the features of a message that this provider does not support.
 fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
     let mut cannot = Vec::new();
     let mut say = |is_true: bool, what: &str| {
@@ -146,10 +147,7 @@ fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
         }
     };
     say(!capabilities.attachments, "attachments");
-    say(
-        capabilities.attachments && !capabilities.inline_images,
-        "images inside of the HTML (cid:)",
-    );
+    say(capabilities.attachments && !capabilities.inline_images, "images within the HTML (cid:)");
     say(!capabilities.several_reply_to, "more than one mailbox in reply_to");
     say(!capabilities.custom_headers, "custom headers");
     say(!capabilities.envelope_sender, "a custom envelope sender");
@@ -160,7 +158,7 @@ fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
     cannot
 }
 
-/// Tests a provider. Exit 7 if it would refuse mail.
+/// Tests a provider. The exit code is 7 if it would refuse mail.
 async fn test(context: &Context, name: &str) -> Result<Exit> {
     let (name, config) = context.settings.provider(Some(name))?;
     let mut provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
@@ -169,7 +167,7 @@ async fn test(context: &Context, name: &str) -> Result<Exit> {
         Ok(None) => {}
         Err(error) => tracing::warn!("the provider state of earlier runs cannot be read: {error}"),
     }
-    // A message that cannot be loaded is not an error here; `mailbatch check` reports it.
+    // `mailbatch check` reports errors in the message. Here the message only gives the sender.
     let message = context.message(&MessageArgs::default()).ok();
     let sender = message.as_ref().map(|(message, _)| message.from_address().as_str().to_owned());
     let mut findings = match provider.account_api() {

@@ -1,5 +1,5 @@
 //! `mailbatch report`: writes the outcomes of the recipients of one or more runs, or the feedback
-//! by week.
+//! per week.
 
 use std::io::{BufWriter, Write};
 
@@ -18,7 +18,7 @@ use crate::run::reports::{each_row, format_of, versions};
 
 /// The selected runs, and filters for their rows.
 struct Wanted {
-    /// In the order given on the command line, or oldest first.
+    /// The runs in the order of the command line, or oldest first if none was given.
     runs: Vec<Run>,
     domains: Vec<String>,
     since: Option<Timestamp>,
@@ -75,7 +75,7 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
     }
 }
 
-/// The given runs, each once; by default all runs that are fully planned.
+/// Returns the given runs, each once. Without arguments, returns all runs whose planning has ended.
 async fn runs(context: &Context, ledger: &dyn Ledger, args: &ReportArgs) -> Result<Vec<Run>> {
     let mut found: Vec<Run> = Vec::new();
     for name in &args.runs {
@@ -102,14 +102,14 @@ impl Wanted {
         is_at_domain && self.since.is_none_or(|since| row.last_at.is_some_and(|at| at >= since))
     }
 
-    /// The head of the report. A report of several runs prefixes each list's name with its run's
-    /// id, so that each row shows its run.
+    /// Returns the facts about the runs. In a report of several runs, the name of each list is
+    /// prefixed with the id of its run.
     fn head(&self) -> Head {
         if let [run] = self.runs.as_slice() {
             return Head::from(run);
         }
         let mut head = Head { as_of: Some(Timestamp::now()), ..Head::default() };
-        // The most significant exit code, once all runs have ended.
+        // If all runs have ended, the report has their most significant exit code.
         let exits: Option<Vec<Exit>> =
             self.runs.iter().map(|run| run.exit.and_then(Exit::from_code)).collect();
         head.closing = exits.map(|exits| Closing::new(Exit::most_telling(&exits)));
@@ -132,7 +132,7 @@ impl Wanted {
         head
     }
 
-    /// The counts of the selected rows.
+    /// Counts the selected rows by outcome.
     async fn standing(&self, ledger: &dyn Ledger) -> Result<Standing> {
         if let ([run], true) = (self.runs.as_slice(), self.takes_everything()) {
             return Ok(ledger.standing(&run.id).await?);
@@ -185,7 +185,8 @@ fn count(standing: &mut Standing, row: &LedgerRow) {
     }
 }
 
-/// The format: `--format`, else by the output file's suffix, else by `--json`.
+/// Returns the format given by `--format`, by the suffix of the output file, or by `--json`, in
+/// this order.
 fn format_asked(context: &Context, args: &ReportArgs) -> Result<Format> {
     match (args.format, &args.output) {
         (Some(format), _) => Ok(of(format)),
@@ -195,7 +196,7 @@ fn format_asked(context: &Context, args: &ReportArgs) -> Result<Format> {
     }
 }
 
-/// Writes the feedback by week.
+/// Writes the feedback per week.
 async fn trend(
     context: &Context,
     ledger: &dyn Ledger,

@@ -1,4 +1,4 @@
-//! `mailbatch resume`: continues a run, or decides about a run that waits.
+//! `mailbatch resume`: continues a run, or decides how a stopped run ends.
 
 use crate::cli::{Globals, OnUnknown, ResumeArgs};
 use crate::host;
@@ -32,7 +32,7 @@ pub(crate) async fn run(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     if !args.go_on {
         latched(&run)?;
     }
-    // If no run is named, a finished or closed run is not reopened.
+    // Without a run on the command line, a finished run is not reopened.
     let is_over = args.run.is_none() && run.state == RunState::Finished;
     let mut outcomes = if is_over { Vec::new() } else { vec![Outcome::Held, Outcome::Deferred] };
     if args.sending.on_unknown == OnUnknown::Retry {
@@ -52,7 +52,8 @@ pub(crate) async fn run(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     continuation.run(&context, ledger, &run, lock, goes_on).await
 }
 
-/// Opens the gate that stopped the run. The gate records who passed `--continue`.
+/// Lets a run continue that the canary or a pause rule stopped. The ledger records the person who
+/// passed `--continue`.
 async fn pass_gate(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let (Gate::Failed { evidence } | Gate::Waiting { evidence } | Gate::Stopped { evidence }) =
         &run.gate
@@ -73,7 +74,7 @@ async fn pass_gate(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<
     Ok(())
 }
 
-/// `--continue` and `--abandon` without a run are an error if several runs are unfinished.
+/// Fails if `--continue` or `--abandon` is given without a run and several runs are unfinished.
 async fn refuse_to_guess(context: &Context, ledger: &dyn Ledger, args: &ResumeArgs) -> Result<()> {
     if args.run.is_some() || !(args.go_on || args.abandon) {
         return Ok(());

@@ -1,4 +1,5 @@
-//! `mailbatch retry`: sends again to recipients that a run did not reach.
+//! `mailbatch retry`: sends again to recipients that were deferred or have another outcome given by
+//! `--only`.
 
 use crate::cli::{Globals, RetryArgs};
 use crate::model::error::Result;

@@ -65,7 +65,7 @@ async fn remove(context: &Context, name: &str, yes: bool) -> Result<Exit> {
         }
     }
     ledger.remove(&run.id).await?;
-    // The report also contains addresses.
+    // The files of the run, such as its report, contain addresses too.
     remove_files(context, &run)?;
     context.note(&format!(
         "mailbatch: run {} is removed; the recipients it reached are remembered and not mailed again",

@@ -1,5 +1,5 @@
-//! `mailbatch send`: sends, or with `--dry-run` shows what a send would do. Repeating the command
-//! continues an unfinished run.
+//! `mailbatch send`: sends a message to a list. With `--dry-run` it shows what would be sent. If
+//! the command is repeated, it continues the unfinished run.
 
 use std::sync::Arc;
 

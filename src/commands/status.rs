@@ -8,7 +8,7 @@ use crate::report;
 use crate::run::context::Context;
 use crate::run::situation::{LOOK_AGAIN, is_going, show, situation};
 
-/// Shows the state of a run.
+/// Shows the state of a run, or with `--open` of all unfinished runs.
 pub(crate) async fn run(globals: &Globals, args: &StatusArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     if args.open {
@@ -26,8 +26,8 @@ pub(crate) async fn run(globals: &Globals, args: &StatusArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Lists the unfinished runs, including runs that are sending now, and the pauses in force. Exit 1
-/// if any run is unfinished, for monitoring.
+/// Lists the unfinished runs, including those that are sending now, and the active pauses. For
+/// monitoring, the exit code is 1 if any run is unfinished.
 async fn unfinished(context: &Context) -> Result<Exit> {
     let command = |command: &str| context.command(command);
     let (mut open, mut pauses) = (Vec::new(), Vec::new());

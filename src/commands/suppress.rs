@@ -1,5 +1,5 @@
-//! `mailbatch suppress`: manages suppressions. Added entries go to a file and to the ledger;
-//! removed entries are deleted from both.
+//! `mailbatch suppress`: adds, removes, lists, imports and exports suppressions. Added entries are
+//! written to a file and to the ledger, and removed entries are deleted from both.
 
 mod entries;
 pub(crate) mod sync;
@@ -115,7 +115,8 @@ async fn remove(context: &Context, args: &RemoveArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Exit 0 if the address is suppressed for any kind of mail, 9 if it is not.
+/// Checks an address. The exit code is 0 if it is suppressed for any kind of mail, and 9 if it is
+/// not.
 async fn check(context: &Context, text: &str) -> Result<Exit> {
     let address = Address::parse(text).map_err(|e| Error::usage(e.to_string()))?;
     let found = places(context, &context.settings.suppression_files, &address)?;
@@ -199,8 +200,8 @@ async fn import(context: &Context, args: &ImportArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Prints what the reader skipped or corrected; with `-q` only findings that change who is
-/// suppressed.
+/// Prints what the reader skipped or corrected. With `-q`, prints only findings that change which
+/// addresses are suppressed.
 fn say_what_was_found(context: &Context, findings: &[Finding]) {
     for finding in findings {
         let line = match finding.kind {
@@ -254,7 +255,7 @@ async fn list(context: &Context, output: Option<&Path>, format: ExportFormat) ->
     Ok(Exit::OK)
 }
 
-/// Writes a complete export or none: an existing file is replaced only after all entries have been
+/// Writes the export to a file. An existing file is replaced only after all entries have been
 /// written.
 fn to_file(
     target: &Target,
@@ -276,7 +277,7 @@ fn to_file(
     Ok(())
 }
 
-/// The items before the first error; the error is stored in `failure`.
+/// Returns the items before the first error, and stores the error in `failure`.
 fn sound<'a>(
     items: impl Iterator<Item = Result<Entry>> + 'a,
     failure: &'a mut Option<Error>,

@@ -1,4 +1,4 @@
-//! `mailbatch wait`: waits until the execution of a run has ended.
+//! `mailbatch wait`: waits until a run is no longer being executed.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::model::exit::Exit;
 use crate::run::context::Context;
 use crate::run::situation::{LOOK_AGAIN, is_going, show};
 
-/// Waits until a run's execution has ended, and returns its exit code.
+/// Waits until a run is no longer being executed, and returns the exit code of its execution.
 pub(crate) async fn run(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let mut ledger = context.used_ledger_to_read()?;

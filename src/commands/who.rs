@@ -1,4 +1,4 @@
-//! `mailbatch who`: shows one address in all runs.
+//! `mailbatch who`: shows the history of one address in all runs.
 
 use std::path::PathBuf;
 
@@ -19,10 +19,10 @@ use crate::run::places::places;
 use crate::run::settings::RunSettings;
 use crate::suppression::Entry;
 
-/// How many events are read at once.
+/// The number of events to read at once.
 const PAGE: usize = 1_000;
 
-/// Everything recorded about an address.
+/// All records about one address.
 struct Known {
     runs: Vec<(Run, LedgerRow)>,
     events: Vec<KeptEvent>,
@@ -33,7 +33,7 @@ struct Known {
 pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.used_ledger_to_read()?;
-    // An invalid address from a list has rows as well, but neither events nor suppressions.
+    // An invalid address may occur in lists, but not in events or suppressions.
     let address = Address::parse(&args.email).ok();
     let email = address.as_ref().map_or_else(|| args.email.clone(), ToString::to_string);
     let known = Known {
@@ -46,11 +46,9 @@ pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
     };
     if known.runs.is_empty() && known.events.is_empty() && known.suppressions.is_empty() {
         return Err(Error::usage(
-            "no run, event or suppression of this workspace names this address",
+            "this address occurs in no run, event or suppression of this workspace",
         )
-        .hint(
-            "pass the complete address; `mailbatch runs list` shows the runs that are not removed",
-        ));
+        .hint("pass the complete address; `mailbatch runs list` lists the runs in the ledger"));
     }
     let text = if globals.json {
         format!("{}\n", known.json(&email))
@@ -86,8 +84,8 @@ async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
     }
 }
 
-/// The entries in the configured suppression files, in the files that earlier runs used, and in the
-/// ledger.
+/// Finds the entries for an address in the configured suppression files, in the files that earlier
+/// runs used, and in the ledger.
 async fn suppressions(
     context: &Context,
     ledger: &dyn Ledger,
@@ -99,12 +97,12 @@ async fn suppressions(
     }
     files.sort();
     files.dedup();
-    // A file may have been deleted since.
+    // A file that an earlier run used may have been deleted.
     files.retain(|file| file.exists());
     places(context, &files, address)
 }
 
-/// The outcome and reason of a row, in the words of reports.
+/// Returns the outcome and reason of a row, in the words of reports.
 fn outcome(row: &LedgerRow) -> String {
     let outcome = row.outcome.map_or("open", |outcome| outcome.as_str());
     [outcome, row.reason.map_or("", |reason| reason.as_str())]
@@ -114,13 +112,14 @@ fn outcome(row: &LedgerRow) -> String {
         .join(" ")
 }
 
-/// The first characters of a message's fingerprint, which distinguish its versions.
+/// Returns the first characters of the message's fingerprint, which distinguish versions of the
+/// message.
 fn version(run: &Run) -> String {
     run.head.message_fingerprint.chars().take(12).collect()
 }
 
-/// The run whose message the recipient got or may have got. This is an earlier run if that run had
-/// reached the recipient, and `None` if no attempt was made.
+/// Returns the run whose message the recipient got or may have got. It is an earlier run if that
+/// run reached the recipient. Returns `None` if no attempt was made.
 fn sent_by<'a>(runs: &'a [(Run, LedgerRow)], run: &'a Run, row: &LedgerRow) -> Option<&'a Run> {
     if row.batch.is_some() {
         return Some(run);
@@ -209,8 +208,8 @@ impl Known {
                     .join(", "),
             });
         }
-        // Newest first. A suppression without a date comes before all others, because it is in
-        // force now.
+        // Entries are sorted newest first. A suppression without a date comes first, because it is
+        // in force now.
         moments.sort_by_key(|moment| std::cmp::Reverse(moment.at.unwrap_or(Timestamp::MAX)));
         moments
     }

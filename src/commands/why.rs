@@ -22,7 +22,7 @@ pub(crate) async fn run(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     let decisions = ledger.why(&run.id, &email).await?;
     if decisions.is_empty() {
         return Err(Error::usage(format!("run {} has no such recipient", run.id))
-            .hint(format!("`mailbatch report {}` lists all of them", run.id)));
+            .hint(format!("`mailbatch report {}` lists its recipients", run.id)));
     }
     let text = if context.globals.json {
         format!("{}\n", report::why_json(&run, &email, &decisions))
@@ -36,17 +36,17 @@ pub(crate) async fn run(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Prints where a suppressed recipient is listed now. The ledger stores only the reason at the time
-/// of the decision.
+/// Prints the places where a suppressed recipient is listed now. The ledger stores only the reason
+/// at the time of the decision.
 fn note_where_listed(context: &Context, run: &Run, email: &str) -> Result<()> {
     let Ok(address) = Address::parse(email) else { return Ok(()) };
     let mut files = context.settings.suppression_files.clone();
     files.extend(RunSettings::of(run)?.suppress);
-    // A file may have been deleted since, which is not an error.
+    // A file that the run used may have been deleted.
     files.retain(|file| file.exists());
     let found = places(context, &files, &address)?;
     if found.is_empty() {
-        context.note("mailbatch: this address is now in no suppression file and not in the ledger");
+        context.note("mailbatch: this address is no longer suppressed, neither in a suppression file nor in the ledger");
     }
     found.iter().for_each(|(place, entry)| {
         context.note(&format!("mailbatch: listed now in {place} ({})", entry.reason))

@@ -1,5 +1,5 @@
-//! The sample files that `config init` writes. Without a list they work with any list. With a list
-//! they refer to its columns.
+//! Creates the sample files that `config init` writes. Without a list they work with any list. With
+//! a list they use its columns.
 
 use std::path::Path;
 
@@ -15,23 +15,23 @@ const CONFIGURATION: &str = include_str!("mailbatch.toml");
 const MESSAGE: &str = include_str!("welcome.md");
 const SUPPRESSIONS: &str = "email,reason,scope,source,created_at,expires_at,note\n";
 
-/// Texts in the samples that are replaced when a list is given.
+/// Texts in the samples that `files` replaces if a list is given.
 const LINK: &str = "https://acme.example/unsubscribe";
 const COLUMN: &str = "# email = \"email\" ";
 const GREETING: &str = "It is good to have you with us.";
 
-/// The columns of a list, and which of them is the address column.
+/// The columns of a list, with its address column.
 pub(crate) struct ListColumns {
     name: String,
     index: ColumnIndex,
     address: String,
-    /// Whether the operator named the address column because detection could not find it.
+    /// Whether the operator named the address column with `--email`.
     is_named: bool,
 }
 
 impl ListColumns {
-    /// Reads the columns of a list. Exit 4 if the list cannot be read, or its address column is
-    /// neither given nor detected.
+    /// Reads the columns of a list. Fails with exit code 4 if the list cannot be read, or if its
+    /// address column was neither named nor detected.
     pub(crate) fn read(path: &Path, typed: &Path, email: Option<&str>) -> Result<Self> {
         let name = typed.shown();
         let options = ReadOptions {
@@ -42,7 +42,7 @@ impl ListColumns {
         let mut reader = ListReader::open_as(&Source::Path(path.to_owned()), &name, &options)?;
         let place = Place::of_email(&reader, email, &name)?;
         place.mark_in(&mut reader);
-        // The columns of a JSON list are collected from its first rows.
+        // A JSON list has no header. Its columns are collected from its first rows.
         for row in std::iter::from_fn(|| reader.next_row()).take(100) {
             row.map_err(Error::from)?;
         }
@@ -58,7 +58,7 @@ impl ListColumns {
         self.index.columns()
     }
 
-    /// The expression by which a template refers to a column; `None` if no template can.
+    /// Returns the template expression for a column, or `None` if a template cannot refer to it.
     fn term(&self, column: &str) -> Option<String> {
         let is_word = |text: &str| {
             let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
@@ -87,12 +87,12 @@ impl ListColumns {
     }
 }
 
-/// The sample files with their modes.
+/// Returns the name, mode and text of each sample file.
 pub(crate) fn files(list: Option<&ListColumns>) -> Result<[(&'static str, u32, String); 3]> {
     let (mut configuration, mut message) = (CONFIGURATION.to_owned(), MESSAGE.to_owned());
     if let Some(list) = list {
         let address = list.address_term()?;
-        // A TOML string that contains double quotes is written in single quotes.
+        // In TOML, single quotes enclose a string that contains double quotes.
         let url = format!("https://acme.example/u/{{{{ {address} | urlencode }}}}");
         let quoted = if url.contains('"') { format!("'{url}'") } else { format!("\"{url}\"") };
         configuration = configuration.replace(&format!("\"{LINK}\""), &quoted);

@@ -1,8 +1,9 @@
-//! How far a provider's event log has been read: `.mailbatch/poll/NAME.json`. A lock file next to
-//! it prevents two polls of one provider at the same time.
+//! Stores the time until which a provider's event log has been read, in
+//! `.mailbatch/poll/NAME.json`. A lock file next to it prevents two polls of one provider at the
+//! same time.
 //!
-//! Invariant: the position moves forward only past events that are in the ledger. It moves back
-//! only if it cannot be right, because reading too much is harmless.
+//! The position moves forward only past events that are in the ledger. It moves back only if it
+//! must be wrong, because reading an event twice is harmless.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -22,13 +23,13 @@ use crate::model::shown::Shown;
 use crate::run::state_dir::make_private_dir;
 
 const VERSION: u32 = 1;
-/// The largest difference between two clocks that both count as correct.
+/// The maximum difference between two clocks that are both considered correct.
 pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// How far back a log is read if its stored position cannot be right: about as long as providers
-/// keep their logs.
+/// How far back to read if the stored position must be wrong. Providers keep their logs about as
+/// long.
 const FAR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
-/// The content of the file.
+/// The content of the position file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     v: u32,
@@ -36,27 +37,27 @@ struct Kept {
     kind: String,
     env: Option<String>,
     read_until: Timestamp,
-    /// A keyed hash of the account whose log was read, see [`mark`]; `None` in files from versions
-    /// that did not store it.
+    /// A keyed hash of the account whose log was read (see [`mark`]). `None` in files of earlier
+    /// versions.
     #[serde(default)]
     account: Option<String>,
 }
 
-/// The position in one provider's log up to which all events are in the ledger.
+/// The time until which all events of one provider's log are in the ledger.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     path: PathBuf,
     kept: Kept,
-    /// What the previous poll stored; `None` before the first poll.
+    /// The content that the previous poll stored, or `None` before the first poll.
     found: Option<Kept>,
-    /// The position to read from, once it has been checked against clock and account.
+    /// The position from which to read. [`doubt`](Self::doubt) may correct it.
     place: Option<Timestamp>,
     _turn: Option<File>,
 }
 
 impl Cursor {
-    /// Reads the position stored by the previous poll. A poll that will write also takes the lock;
-    /// exit 11 if another poll holds it.
+    /// Reads the position that the previous poll stored. If `writes` is true, also takes the lock.
+    /// Fails with exit code 11 if another poll holds the lock.
     pub(crate) fn open(
         dir: &Path,
         provider: &str,
@@ -93,7 +94,8 @@ impl Cursor {
                 Error::internal(message)
                     .hint("remove the file, and set how far back to read with --since")
             })?;
-        // The stored position is ignored if the provider of this name had another kind.
+        // The position belongs to another service if the provider had another kind, and is then
+        // ignored.
         let found = Some(found).filter(|found| found.kind == kept.kind);
         Ok(Self {
             path,
@@ -104,14 +106,14 @@ impl Cursor {
         })
     }
 
-    /// Checks the stored position against the clock and the account, and returns what is wrong with
-    /// it.
+    /// Checks the stored position against the clock and the account. Returns a description of the
+    /// problem, if there is one.
     ///
-    /// A position in the future was stored while a clock was ahead. It is then unknown which events
-    /// were read, so the last 30 days are read again.
+    /// A position in the future was stored while a clock was ahead. It is unknown which events were
+    /// read, so the last 30 days are read again.
     ///
-    /// A different account may be a new account, or the same one with a new key. The log is then
-    /// read from the stored position or from `first` before now, whichever is earlier.
+    /// Another account hash may mean a new account, or a new key of the same account. The log is
+    /// then read at least from the time `first` before now.
     pub(crate) fn doubt(
         &mut self,
         now: Timestamp,
@@ -124,7 +126,7 @@ impl Cursor {
         if found.read_until.duration_since(now) > SKEW {
             self.place = Some(back(now, FAR));
             return Some(format!(
-                "{path}: the log was read until {}, a time in the future, so a clock was ahead",
+                "{path}: the stored position {} is in the future, so a clock was ahead",
                 time(found.read_until)
             ));
         }
@@ -138,13 +140,13 @@ impl Cursor {
         is_another.then(|| format!("{path}: the previous poll used another account or another key"))
     }
 
-    /// The time up to which all events have been read; `None` before the first poll.
+    /// Returns the time until which all events have been read, or `None` before the first poll.
     pub(crate) fn read_until(&self) -> Option<Timestamp> {
         self.place
     }
 
-    /// Stores that all events from `from` until `until` are in the ledger. If there is a gap before
-    /// `from`, the position does not move.
+    /// Stores that all events from `from` until `until` are in the ledger. The position does not
+    /// move if events before `from` were not read.
     pub(crate) fn advance(&mut self, from: Timestamp, until: Timestamp) -> Result<()> {
         if self.place.is_some_and(|place| from > place || until <= place) {
             return Ok(());
@@ -165,8 +167,8 @@ impl Cursor {
     }
 }
 
-/// A keyed hash of the account's hash. It shows only whether two polls of this workspace read the
-/// same account.
+/// Computes a keyed hash of an account's hash. It shows whether two polls of this workspace read
+/// the same account, and nothing else.
 pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
     let signed = hmac::sign(
         &hmac::Key::new(hmac::HMAC_SHA256, secret),
@@ -175,12 +177,12 @@ pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
     HEXLOWER.encode(&signed.as_ref()[..6])
 }
 
-/// `at` minus `by`, but not before 1970.
+/// Returns `at` minus `by`, but no time before 1970.
 pub(crate) fn back(at: Timestamp, by: Duration) -> Timestamp {
     at.saturating_sub(by).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
 }
 
-/// A provider's or environment's name, escaped for use in a file name.
+/// Escapes the name of a provider or environment for a file name.
 fn plain(name: &str) -> String {
     name.bytes()
         .map(|b| {
@@ -209,7 +211,7 @@ fn lock(dir: &Path, path: &Path, provider: &str) -> Result<File> {
             Exit::LOCKED,
             format!("providers.{provider}: another poll of this provider is running"),
         )
-        .hint("wait for it to end")),
+        .hint("wait until it has ended")),
         Err(TryLockError::Error(e)) => Err(cannot(&path, &e)),
     }
 }
@@ -231,8 +233,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Opens the cursor for writing. While another test starts a program, a released lock can stay
-    /// held for a moment.
+    /// Opens the cursor for writing. Tries again for a while, because a process started by another
+    /// test may have inherited the lock.
     fn opened(dir: &Path, provider: &str, kind: &str, env: Option<&str>) -> Result<Cursor> {
         for _ in 0..1_000 {
             match Cursor::open(dir, provider, kind, env, true) {

@@ -1,8 +1,8 @@
 //! `mailbatch events poll`: reads a provider's event log, to find events that no webhook delivered.
 //!
-//! Invariants: the stored position moves only past events that are in the ledger. An event that was
-//! already reported, by webhook or mail, is not counted again. The command ends, whatever the
-//! provider replies.
+//! The stored position moves only past events that are in the ledger. An event that a webhook or
+//! mail already reported is not counted again. The command always ends, even if the provider
+//! repeats its pages.
 
 use std::collections::HashSet;
 use std::io::{BufWriter, Write};
@@ -33,14 +33,14 @@ use crate::run::provider_trouble::failed;
 
 /// How far back the first poll reads.
 const FIRST: Duration = Duration::from_secs(24 * 3_600);
-/// The wait between two pages, so that sending keeps most of the API's request rate.
+/// The wait between two pages. It leaves most of the API's request rate to sending.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How many pages in a row may repeat only known entries before the poll fails.
+/// The maximum number of pages in a row with only known entries. More pages are an error.
 const MOST_STALE: u32 = 10;
-/// The most entries that one poll reads.
+/// The maximum number of entries that one poll reads.
 const MOST: usize = 2_000_000;
-/// The largest difference between the times of one event in the log and in a webhook, for logs
-/// whose ids differ from the webhook's.
+/// The maximum difference between the times that the log and a webhook give for the same event. It
+/// is used if their ids differ.
 const SAME: SignedDuration = SignedDuration::from_mins(10);
 
 /// Runs the command.
@@ -84,7 +84,7 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
     poll.print(globals)
 }
 
-/// The time at which a poll starts reading.
+/// Returns the time from which a poll reads.
 fn begin(
     since: Option<Duration>,
     read_until: Option<Timestamp>,
@@ -98,7 +98,7 @@ fn begin(
     }
 }
 
-/// The error for a provider without an event log, with the alternatives.
+/// Creates the error for a provider without an event log. Its hint names the alternatives.
 fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) -> Error {
     let mut instead = Vec::new();
     if webhook.is_some() {
@@ -115,11 +115,11 @@ fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) ->
                 .to_owned(),
         );
     }
-    Error::usage(format!("providers.{name}: this API has no log of events that can be read"))
+    Error::usage(format!("providers.{name}: the API of this provider has no event log"))
         .hint(instead.join("; "))
 }
 
-/// What one poll has read.
+/// The entries that a poll has read.
 #[derive(Debug, Default)]
 struct Progress {
     counts: Counts,
@@ -127,7 +127,7 @@ struct Progress {
     left_out: Vec<String>,
 }
 
-/// One poll of a provider's log.
+/// One poll of a provider's event log.
 struct Poll<'a> {
     name: String,
     log: &'a dyn EventLog,
@@ -136,17 +136,17 @@ struct Poll<'a> {
     since: Option<Duration>,
     span: Span,
     cursor: Cursor,
-    /// The keyed hash of the account that is polled; `None` without a ledger.
+    /// The keyed hash of the polled account, or `None` without a ledger.
     account: Option<String>,
-    /// What is wrong with the stored position.
+    /// The problem with the stored position, if there is one.
     doubt: Option<String>,
-    /// `None` for a dry run.
+    /// Records the events. `None` for a dry run.
     intake: Option<Intake>,
     progress: Progress,
 }
 
 impl Poll<'_> {
-    /// Sets the time span to read, with `now` as its end.
+    /// Sets the time span to read, which ends at `now`.
     fn set_out(&mut self, now: Timestamp) {
         self.doubt = self.cursor.doubt(now, self.account.as_deref(), FIRST);
         self.span = Span {
@@ -155,9 +155,9 @@ impl Poll<'_> {
         };
     }
 
-    /// Compares the local clock with the service's. If they differ too much, sets the span again by
-    /// the service's clock and returns true: with a local clock that is ahead, events of the next
-    /// minutes would count as read. Also reports, once, why the stored position is not used.
+    /// Compares the local clock with the service's clock. If they differ too much, sets the span
+    /// again by the service's clock and returns true. With a local clock that is ahead, later
+    /// events would count as read. Also reports a problem with the stored position once.
     fn compare_clocks(&mut self, theirs: Option<Timestamp>) -> bool {
         let ahead = theirs.map(|theirs| Timestamp::now().duration_since(theirs));
         let wrong = theirs.filter(|_| ahead.is_some_and(|ahead| ahead.abs() > SKEW));
@@ -178,7 +178,7 @@ impl Poll<'_> {
         wrong.is_some()
     }
 
-    /// Reads the log from the start of the span to its end.
+    /// Reads all pages of the span.
     async fn read(&mut self, globals: &Globals) -> Result<()> {
         let mut out = BufWriter::new(std::io::stdout());
         let (mut next, mut cursors, mut seen, mut stale) =
@@ -215,7 +215,8 @@ impl Poll<'_> {
             self.keep(events).await?;
             self.progress.left_out.extend(stretch.left_out);
             if let (Some(_), Some(read)) = (&self.intake, stretch.read_until) {
-                // Events of the latest, unsettled period may still appear on a later page.
+                // The provider may still add events of the latest period, so it does not count as
+                // read.
                 let read =
                     read.min(back(self.span.until, self.log.unsettled_for())).max(self.span.from);
                 self.cursor.advance(self.span.from, read)?;
@@ -224,7 +225,7 @@ impl Poll<'_> {
             let trouble = if !cursors.insert(xxh3_128(goes_on.as_bytes())) {
                 "the log leads back to a page that was already read"
             } else if stale >= MOST_STALE {
-                "the log repeats the same entries over and over"
+                "the log returns the same entries over and over"
             } else if seen.len() >= MOST {
                 "the log is longer than one poll can read"
             } else {
@@ -243,8 +244,8 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// The event of a log entry. An entry that cannot be read is counted and reported, and `None`
-    /// is returned.
+    /// Converts a log entry to an event. An unreadable entry is counted and reported, and yields
+    /// `None`.
     fn event(&mut self, entry: &Entry) -> Option<Event> {
         self.progress.entries += 1;
         match self.reader.read_log(entry.list, &entry.value, Timestamp::now()) {
@@ -263,8 +264,8 @@ impl Poll<'_> {
         }
     }
 
-    /// Records events in the ledger, and the suppressions that follow from them in the suppression
-    /// file.
+    /// Records events in the ledger, and appends the suppressions learned from them to the
+    /// suppression file.
     async fn keep(&mut self, events: Vec<Event>) -> Result<()> {
         let Self { intake, progress, reader, .. } = self;
         for event in &events {
@@ -287,7 +288,7 @@ impl Poll<'_> {
             }
             intake.write_down(some, &mut progress.counts).await?;
         }
-        // This also writes suppressions that an earlier process could not write.
+        // Also appends suppressions that an earlier process left unfiled.
         intake.file().await
     }
 
@@ -319,9 +320,9 @@ impl Poll<'_> {
     }
 }
 
-/// Whether the ledger has this event under another id: the same event about the same message, or
-/// about the same address at nearly the same time. An event that suppresses its recipient matches
-/// only one that suppresses for the same reason.
+/// Whether the ledger has this event under another id. It then has an event about the same message,
+/// or about the same address at nearly the same time. If the event suppresses its recipient, the
+/// other event must suppress for the same reason.
 async fn was_known(intake: &Intake, event: &Event) -> Result<bool> {
     let Some(email) = event.recipient.clone() else { return Ok(false) };
     let is_it = |kept: &KeptEvent| {

@@ -1,5 +1,5 @@
-//! Decides whether `send` would mail the previewed rows, by the same screening and by the decisions
-//! of earlier runs of the campaign.
+//! Decides whether `send` would mail the previewed rows, by screening them and by asking earlier
+//! runs of the campaign.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -24,10 +24,10 @@ use crate::run::reports::each_row;
 /// The reason why `send` would not mail a row.
 #[derive(Clone, Debug)]
 pub(super) struct NotSent {
-    /// The outcome that the row would have.
+    /// The outcome that `send` would give the row.
     pub(super) outcome: Outcome,
     pub(super) reason: Option<Reason>,
-    /// The reason as text, without the address.
+    /// The reason as text. It does not contain the address.
     pub(super) detail: String,
 }
 
@@ -37,21 +37,20 @@ impl fmt::Display for NotSent {
     }
 }
 
-/// A row after the screening.
+/// A row with the result of the screening.
 pub(super) struct Judged {
-    /// `None` for a row without an address.
+    /// The address, or `None` if the row has no valid one.
     pub(super) to: Option<Address>,
     pub(super) key: String,
     pub(super) not_sent: Option<NotSent>,
 }
 
-/// Screens the rows of a list in order, as `plan` does, and remembers the first row of each
-/// recipient.
+/// Screens the rows of a list in order, as `send` does.
 pub(super) struct Judge<'a> {
     screen: Screen<'a>,
     dedupe: Dedupe,
     list: &'a str,
-    /// The first row and line of each recipient, by a hash of the key.
+    /// The number and line of each recipient's first row, by a hash of the recipient's key.
     first: HashMap<u64, (u64, u64)>,
 }
 
@@ -65,8 +64,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Judges one row, given its number and line. An error means that `send` would refuse the whole
-    /// list.
+    /// Screens one row, given its number and line. An error means that `send` would refuse the
+    /// whole list.
     pub(super) fn row(
         &mut self,
         cell: &str,
@@ -98,7 +97,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Adds the places of the entries that suppress the address.
+/// Adds the places where suppression entries for the address are.
 pub(super) fn name_the_entries(
     context: &Context,
     args: &PreviewArgs,
@@ -123,21 +122,21 @@ pub(super) fn name_the_entries(
     Ok(())
 }
 
-/// The decisions of earlier runs about recipients.
+/// Decides about recipients by the earlier runs of the campaign.
 pub(super) struct Earlier<'a> {
     ledger: &'a dyn Ledger,
     dedupe: Dedupe,
     campaign: String,
     kind: Kind,
-    /// The providers that a send would use; empty if none is configured.
+    /// The names of the providers that `send` would use. Empty if none is configured.
     providers: Vec<String>,
-    /// The runs of the campaign, newest first.
+    /// The campaign's runs, newest first.
     runs: Vec<Run>,
 }
 
 impl<'a> Earlier<'a> {
-    /// Finds the runs of the campaign that a send of this list belongs to; `None` if that campaign
-    /// has no name yet.
+    /// Finds the runs of the campaign to which `send` would add this list. Returns `None` if the
+    /// campaign has no name, because the list is read from standard input.
     pub(super) async fn find(
         context: &Context,
         args: &PreviewArgs,
@@ -169,8 +168,8 @@ impl<'a> Earlier<'a> {
         Ok(Some(Self { ledger, dedupe: args.dedupe, campaign: id, kind, providers, runs }))
     }
 
-    /// The reason why `send` would not mail a recipient that passes the screening; `None` if it
-    /// would.
+    /// Returns the reason why `send` would not mail a recipient that passed the screening, or
+    /// `None`.
     pub(super) async fn about(&self, to: &Address, key: &str) -> Result<Option<NotSent>> {
         if let Some(decided) = self.decided(to, key).await? {
             return Ok(Some(decided));
@@ -192,7 +191,8 @@ impl<'a> Earlier<'a> {
         Ok(held.err().map(in_words))
     }
 
-    /// An acceptance in any run is decisive. Otherwise the newest run with this recipient decides.
+    /// Returns the decision of earlier runs. If any run reached the recipient, that decides.
+    /// Otherwise the newest run with this recipient decides.
     async fn decided(&self, to: &Address, key: &str) -> Result<Option<NotSent>> {
         let (mut newest, mut is_open) = (None, false);
         for run in &self.runs {
@@ -226,7 +226,7 @@ impl<'a> Earlier<'a> {
                         format!("reconcile {id}")
                     };
                     let detail = format!(
-                        "this is the outcome in run {id} of the campaign; to change it, run `mailbatch {next}`"
+                        "the recipient has this outcome in run {id} of the campaign; to change it, run `mailbatch {next}`"
                     );
                     newest = Some(NotSent { outcome, reason: row.reason, detail });
                 }
@@ -247,7 +247,7 @@ impl<'a> Earlier<'a> {
     }
 }
 
-/// The first line of an error, without its hint.
+/// Returns the first line of an error, without its hint.
 pub(super) fn first_line(error: &Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

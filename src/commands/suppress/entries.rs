@@ -1,4 +1,4 @@
-//! The suppressions of the workspace: the file for new ones, and a list of all in order.
+//! Reads the suppressions of the workspace, and finds the file for new ones.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::model::error::{Error, Result};
 use crate::run::context::{Context, learned};
 use crate::suppression::{self, Entry};
 
-/// The file that new entries are written to.
+/// Returns the file to which new entries are written.
 pub(super) fn first_file(context: &Context) -> Result<PathBuf> {
     context.settings.suppression_files.first().cloned().ok_or_else(|| {
         Error::usage("no suppression file is configured")
@@ -17,8 +17,8 @@ pub(super) fn first_file(context: &Context) -> Result<PathBuf> {
     })
 }
 
-/// All entries of the configured files, then the ledger's entries that no file has. Ends after the
-/// first error.
+/// Returns all entries of the configured files, and then the ledger's entries that are in no file.
+/// Ends after the first error.
 pub(super) fn all<'a>(
     context: &'a Context,
     ledger: Option<&'a dyn Ledger>,

@@ -1,8 +1,7 @@
-//! Reads a provider's suppression list from the first page, or from where an earlier command
-//! stopped, to the last page.
+//! Reads all pages of a provider's suppression list, or the pages that an earlier command did not
+//! read.
 //!
-//! Invariant: the listing ends, whatever the provider replies. A repeated cursor, or too many pages
-//! without a new address, is an error.
+//! Reading always ends. A repeated cursor, or too many pages without a new address, is an error.
 
 use std::collections::HashSet;
 
@@ -17,26 +16,26 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::account::{RemoteList, Theirs, Trouble};
 
-/// How many pages in a row may bring no new address. An address can be on several lists of a
-/// provider.
+/// The maximum number of pages in a row without a new address. Known addresses are normal, because
+/// an address can be on several lists of a provider.
 const MOST_STALE: u32 = 10;
 
-/// The hash by which an entry is compared.
+/// Returns the hash by which entries are compared.
 pub(super) fn key_of(entry: &str) -> u128 {
     xxh3_128(entry.as_bytes())
 }
 
-/// A listing in progress.
+/// A suppression list that is being read page by page.
 pub(super) struct Listing<'a> {
     list: &'a dyn RemoteList,
     progress: &'a mut Progress,
-    /// The cursor of the next page; `None` before the first page.
+    /// The cursor of the next page. `None` before the first page.
     cursor: Option<String>,
     /// Whether the last page has been read.
     is_over: bool,
-    /// Whether the cursor comes from a file and has not been used yet.
+    /// Whether the cursor was stored by an earlier command and has not been used yet.
     is_resumed: bool,
-    /// The new addresses of the current page.
+    /// The hashes of the current page's new addresses.
     fresh: Vec<u128>,
     seen: HashSet<u128>,
     cursors: HashSet<String>,
@@ -66,13 +65,13 @@ impl<'a> Listing<'a> {
         listing
     }
 
-    /// The readable entries of the next page; `None` after the last.
+    /// Reads the next page and returns its valid entries. Returns `None` after the last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<LedgerSuppression>>, Trouble> {
         if self.is_over {
             return Ok(None);
         }
         let page = match self.list.page(self.cursor.as_deref()).await {
-            // A stored cursor may have expired. Reading the pages again does no harm.
+            // The provider may have forgotten a stored cursor. Reading its pages again is harmless.
             Err(Trouble::Refused(refusal)) if self.is_resumed => {
                 tracing::info!(
                     code = refusal.code,
@@ -115,8 +114,8 @@ impl<'a> Listing<'a> {
         self.progress.add(self.cursor.as_deref(), self.fresh.drain(..))
     }
 
-    /// The number of invalid addresses, the entries left out with reasons, and the hashes of all
-    /// addresses on the list.
+    /// Ends the listing. Returns the number of invalid addresses, the numbers and reasons of
+    /// entries left out, and the hashes of all addresses.
     pub(super) fn end(self) -> (u64, Vec<(u64, &'static str)>, HashSet<u128>) {
         (self.unreadable, self.left_out, self.seen)
     }
@@ -147,6 +146,6 @@ fn endless() -> Trouble {
     Trouble::Failing(Refusal::new(
         Reason::NoReply,
         "",
-        "its list does not end: it returns the same page again",
+        "the suppression list does not end: the provider returns the same page again",
     ))
 }

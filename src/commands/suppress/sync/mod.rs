@@ -1,9 +1,9 @@
 //! `mailbatch suppress sync` and `suppress diff`: copy suppressions between this workspace and a
 //! provider, or compare them.
 //!
-//! Invariants: No address is removed from either list. Each page is stored completely before the
-//! next is requested, so that after a failure the next command continues there. Addresses are
-//! written only to suppression files and the ledger, and printed only by `diff`.
+//! No address is removed from either side. Each page is stored completely before the next is
+//! requested, so after a failure the next command continues there. Addresses are written only to
+//! suppression files and the ledger. Only `diff` prints them.
 
 mod listing;
 pub(crate) mod progress;
@@ -29,22 +29,23 @@ use crate::run::context::Context;
 use crate::run::provider_trouble::failed;
 use crate::suppression::{self, Entry};
 
-/// The counts of one synchronisation.
+/// The numbers of entries that one synchronisation has handled.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Entries on the provider's lists.
+    /// Entries of the provider's lists.
     theirs: u64,
-    /// Of those, entries that were neither in our files nor in the ledger.
+    /// Entries of the provider that were neither in our files nor in the ledger.
     pulled: u64,
-    /// Addresses that the provider accepted from us.
+    /// Our addresses that were sent to the provider.
     pushed: u64,
-    /// Addresses that the provider refused while it accepted others.
+    /// Our addresses that the provider refused.
     refused: u64,
-    /// Entries that the provider's list cannot represent.
+    /// Our entries that the provider's list cannot represent.
     not_taken: u64,
 }
 
-/// The suppression list of the provider called `name`. Exit 2 if its API has none.
+/// Returns the suppression list of the provider called `name`. Fails with exit code 2 if its API
+/// has none.
 fn remote<'a>(name: &str, provider: &'a dyn Provider) -> Result<&'a dyn RemoteList> {
     provider.account_api().and_then(|account| account.suppressions()).ok_or_else(|| {
         Error::usage(format!("providers.{name}: this API has no suppression list"))
@@ -95,19 +96,19 @@ pub(crate) async fn sync(context: &Context, args: &SyncArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// The local side: where pulled entries are written.
+/// The workspace, to which the provider's entries are written.
 struct Here<'a> {
     context: &'a Context,
     file: Option<std::path::PathBuf>,
     ledger: Option<Arc<dyn Ledger>>,
-    /// The entries of the suppression files, by entry and reason; read on first use.
+    /// The entries and reasons in the suppression files. They are read when first needed.
     known: Option<HashSet<(u128, Reason)>>,
     writes: bool,
 }
 
 impl Here<'_> {
-    /// Writes the entries of a page to the file and to the ledger, unless they are already there.
-    /// Returns how many were in neither.
+    /// Writes a page's entries to the file and to the ledger, unless they are already there.
+    /// Returns the number of entries that were in neither.
     async fn keep(&mut self, name: &str, page: Vec<LedgerSuppression>) -> Result<u64> {
         if self.known.is_none() {
             self.known = Some(tokio::task::block_in_place(|| in_files(self.context))?);
@@ -143,8 +144,8 @@ impl Here<'_> {
     }
 }
 
-/// The entries of the configured files that have not expired. A first file that does not exist yet
-/// counts as empty.
+/// Returns the entries of the configured files that have not expired. Files that do not exist count
+/// as empty.
 fn in_files(context: &Context) -> Result<HashSet<(u128, Reason)>> {
     let now = Timestamp::now();
     let files: Vec<_> =
@@ -156,15 +157,16 @@ fn in_files(context: &Context) -> Result<HashSet<(u128, Reason)>> {
     suppression::list(&files).filter_map(in_force).collect()
 }
 
-/// The address of an entry; `None` if the entry is not an address or has expired.
+/// Returns the address of an entry, or `None` if the entry is not an address or has expired.
 fn address_of(entry: &Entry, now: Timestamp) -> Option<&str> {
     let is_address = !entry.entry.starts_with('@') && !entry.entry.starts_with("sha256:");
     (is_address && !entry.has_expired(now)).then_some(entry.entry.as_str())
 }
 
-/// The addresses to push: those that the provider lacks and its list can represent. A
-/// marketing-only suppression is pushed only to a list that stops marketing only. An entry with an
-/// expiry is not pushed, because it would not expire there.
+/// Returns the addresses to push: those that the provider lacks and its list can represent.
+///
+/// A marketing-only suppression is pushed only to a list that stops only marketing. An entry that
+/// expires is not pushed, because it would not expire at the provider.
 fn not_reported(
     context: &Context,
     ledger: Option<&dyn Ledger>,
@@ -226,7 +228,7 @@ fn print(
     also(tally.refused, "of ours were refused by the provider");
     also(
         tally.not_taken,
-        "of ours cannot be pushed: domains, hashes, entries that expire, or reasons that the provider's list does not have",
+        "of ours cannot be pushed: domains, hashes, entries that expire, or reasons that the provider's list does not support",
     );
     also(unreadable, "of theirs are not valid addresses");
     left_out
@@ -296,7 +298,7 @@ pub(crate) async fn diff(context: &Context, args: &DiffArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// The addresses that this workspace suppresses, each with its first reason.
+/// Returns the addresses that this workspace suppresses, each with the reason of its first entry.
 fn addresses(context: &Context, ledger: Option<&dyn Ledger>) -> Result<HashMap<String, Reason>> {
     let now = Timestamp::now();
     let mut ours = HashMap::new();

@@ -1,8 +1,8 @@
-//! The progress of a synchronisation, so that the next command can continue it:
-//! `.mailbatch/sync/NAME.ndjson`.
+//! Stores the progress of a synchronisation in `.mailbatch/sync/NAME.ndjson`, so that the next
+//! command can continue it.
 //!
-//! Invariant: a line is added only after the page it records is durably stored. The file contains
-//! hashes of addresses, never addresses.
+//! A line is added only after its page was stored durably. The file contains hashes of addresses
+//! and no addresses.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -20,20 +20,21 @@ use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 use crate::run::state_dir::make_private_dir;
 
-/// Older progress is discarded: the list has changed, and the provider has forgotten its cursors.
+/// The maximum age of stored progress. Later the list may have changed, and the provider may have
+/// forgotten its cursors.
 const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
-/// How long to wait for the lock. A command that is ending, or a child process that is being
-/// started, may hold it for a moment.
+/// The maximum time to wait for the lock. A command that is ending, or a child process that is
+/// starting, may hold it for a moment.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// The first line: which synchronisation this is.
+/// The first line of the file. It identifies the synchronisation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Head {
     v: u32,
     provider: String,
     kind: String,
     env: Option<String>,
-    /// Whether the pages were stored in this workspace.
+    /// Whether the provider's entries are stored in this workspace.
     pulls: bool,
     at: Timestamp,
 }
@@ -50,7 +51,7 @@ impl Head {
         }
     }
 
-    /// Whether a synchronisation started as `self` can be continued as `other`.
+    /// Whether the synchronisation `other` may continue from the progress of `self`.
     fn admits(&self, other: &Self) -> bool {
         let is_young = other.at.duration_since(self.at).unsigned_abs() < MAX_AGE;
         let is_same = (self.v, &self.provider, &self.kind, &self.env)
@@ -59,7 +60,7 @@ impl Head {
     }
 }
 
-/// A page that has been stored, or addresses that were pushed to the provider. A push has no
+/// A page that was stored, or addresses that were pushed to the provider. Pushed addresses have no
 /// cursor.
 #[derive(Debug, Serialize, Deserialize)]
 struct Step {
@@ -67,7 +68,7 @@ struct Step {
     seen: Vec<String>,
 }
 
-/// The open file, and the progress read from it.
+/// The open progress file, and the progress that was read from it.
 #[derive(Debug)]
 pub(crate) struct Progress {
     file: Option<(PathBuf, File)>,
@@ -77,12 +78,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Progress that is not stored, for a dry run.
+    /// Creates progress that is not stored, for a dry run or a comparison.
     pub(crate) fn none() -> Self {
         Self { file: None, cursor: None, is_over: false, seen: HashSet::new() }
     }
 
-    /// Reads the progress of an earlier command, or starts from the beginning.
+    /// Reads the progress of an earlier command. If there is none, begins a new file.
     pub(crate) fn open(dir: &Path, head: &Head) -> Result<Self> {
         make_private_dir(dir)?;
         let path = path(dir, &head.provider);
@@ -97,10 +98,11 @@ impl Progress {
         };
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
-        // Only mailbatch writes this file: if it cannot be parsed, start from the beginning.
+        // Only mailbatch writes this file. If it cannot be parsed, the synchronisation begins
+        // again.
         let text = String::from_utf8(text).unwrap_or_default();
         let mut progress = Self::none();
-        // A last line without a newline is incomplete: its page may not have been stored.
+        // A last line without a newline is incomplete, so its page may not have been stored.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut lines = whole.lines();
         let is_mine = lines
@@ -134,13 +136,13 @@ impl Progress {
         Ok(progress)
     }
 
-    /// The cursor to continue from, whether all pages have been read, and the hashes of their
-    /// addresses.
+    /// Returns the cursor to continue from, whether all pages have been read, and the hashes of
+    /// their addresses.
     pub(crate) fn take(&mut self) -> (Option<String>, bool, HashSet<u128>) {
         (self.cursor.take(), self.is_over, std::mem::take(&mut self.seen))
     }
 
-    /// Records a step.
+    /// Adds a step to the file.
     pub(crate) fn add(
         &mut self,
         next: Option<&str>,
@@ -156,18 +158,18 @@ impl Progress {
         file.write_all(line.as_bytes()).map_err(|e| cannot(path, &e))
     }
 
-    /// Ends a complete synchronisation; the next command starts from the beginning.
+    /// Removes the file of a complete synchronisation, so that the next command begins again.
     pub(crate) fn finish(self) {
         if let Some((path, _)) = self.file {
-            // If the file cannot be removed, the next command continues it and finds nothing left
-            // to do.
+            // If the file cannot be removed, the next command reads it and finds nothing left to
+            // do.
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-/// Opens and locks the file, waiting a moment for a command that is ending. `None` if another
-/// command keeps the lock.
+/// Opens and locks the file, and waits a moment if another command holds the lock. Returns `None`
+/// if that command keeps the lock.
 fn locked(path: &Path) -> std::io::Result<Option<File>> {
     loop {
         let file =
@@ -175,7 +177,7 @@ fn locked(path: &Path) -> std::io::Result<Option<File>> {
         if !holder::locked_within(&file, path, MOMENT)? {
             return Ok(None);
         }
-        // The command that held the lock may have removed this file. Data written to it would be
+        // The command that held the lock may have removed this file, so data written to it would be
         // lost.
         let (ours, there) = (file.metadata()?, std::fs::metadata(path));
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
@@ -189,7 +191,7 @@ fn cannot(path: &Path, error: &std::io::Error) -> Error {
         .hint("free disk space, or correct the permissions")
 }
 
-/// The path of the progress file for a provider.
+/// Returns the path of a provider's progress file.
 fn path(dir: &Path, name: &str) -> std::path::PathBuf {
     dir.join(format!("{name}.ndjson"))
 }
