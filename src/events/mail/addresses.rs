@@ -55,8 +55,8 @@ pub(super) fn is_unreadable(value: &str) -> bool {
         && undotted(value).is_none()
 }
 
-/// The address part of a field. RFC 3464 section 2.3.2 defines a type, a semicolon and the address;
-/// many servers omit the type.
+/// Returns the address part of a field. RFC 3464 section 2.3.2 requires a type and a semicolon
+/// before the address, but many servers omit them.
 fn value_of(value: &str) -> &str {
     typed(value).map_or(value, |(_, rest)| rest).trim()
 }

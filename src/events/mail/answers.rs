@@ -392,7 +392,7 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
     }
 }
 
-/// Returns the recipients that a message would suppress. Hearsay suppresses none.
+/// Returns the recipients that a message would suppress. Unproven bounces (hearsay) suppress none.
 fn suppressed(raw: &str) -> Vec<String> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let believed =

@@ -36,7 +36,7 @@ impl Complaint {
     }
 }
 
-/// Reads a complaint, if the message is one.
+/// Reads the complaint in a message. Returns `None` if the message is not a complaint.
 pub(super) fn read(parts: &Parts) -> Option<Complaint> {
     match parts.complaints.first() {
         Some(report) => Some(of_report(parts, report)),

@@ -24,7 +24,7 @@ impl Recipient {
         self.action.is_empty() && self.status.is_empty() && self.diagnostic.is_empty()
     }
 
-    /// The remote server's reply, or the comment after the status.
+    /// Returns the remote server's reply, or else the comment in the status field.
     pub(super) fn said(&self) -> &str {
         if self.diagnostic.is_empty() {
             self.status.split_once([' ', '(']).map_or("", |(_, comment)| comment)

@@ -31,8 +31,8 @@ pub(super) enum Evidence {
     Program,
 }
 
-/// Classifies a message in free text. At least two signs are required, because a person may forward
-/// a bounce and an automatic reply may use the same phrases. `subject` is whether the subject is
+/// Classifies a message in free text. One sign never proves a bounce, because a person may forward
+/// a bounce and an automatic reply may use the same phrases. `subject` is true if the subject is
 /// that of a bounce.
 pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
     let said = unquoted(&bounce.said);
@@ -65,8 +65,8 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     if is_answer(&parts.subject) || is_own_answer(parts, bounce) {
         return Evidence::None;
     }
-    // A token in the address that the message was sent to is not a sign, because replies are sent
-    // to the envelope sender too.
+    // A token in the address that received the message proves nothing, because people's replies are
+    // sent to that address too.
     let names_original = bounce.has_original && bounce.names_recipient_of_original;
     if has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject)
     {

@@ -8,7 +8,7 @@ fn now() -> Timestamp {
     "2026-11-21T13:00:00Z".parse().unwrap()
 }
 
-/// Formats each event as `word class recipient`, with ` (hearsay)` appended if it is hearsay.
+/// Formats each event as `word class recipient`. ` (hearsay)` is appended if the event is unproven.
 fn lines_of(raw: &str) -> Vec<String> {
     let Parsed::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
     let line = |event: &Event| {

@@ -42,7 +42,7 @@ pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     fields
 }
 
-/// Parses a line of the form `Name: value`; names are lowercased.
+/// Parses a line of the form `Name: value` and converts the name to lowercase.
 pub(super) fn field(line: &str) -> Option<(String, String)> {
     let (name, value) = line.split_once(':')?;
     let name = name.trim_end();
@@ -50,7 +50,7 @@ pub(super) fn field(line: &str) -> Option<(String, String)> {
     is_name.then(|| (name.to_ascii_lowercase(), value.trim().to_owned()))
 }
 
-/// The value of the first field with this name.
+/// Returns the value of the first field with this name.
 pub(super) fn get<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
     fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }

@@ -166,7 +166,7 @@ fn is_heading(line: &str) -> bool {
         return false;
     }
     let Some(clause) = line.trim_end().strip_suffix([':', '\u{ff1a}']) else { return false };
-    // The list that follows belongs to the last sentence of the line.
+    // Only the last sentence of the line describes the list that follows.
     let last = normal(clause.rsplit_once(". ").map_or(clause, |(_, last)| last));
     // In scripts with spaces between words, a single word before a colon is a field name, not a
     // heading.

@@ -76,8 +76,8 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
     Some((normal(&text[start..at]), normal(&rest[..end])))
 }
 
-/// Whether the first sentence that names an address says that delivery to it failed, and does not
-/// ask to contact it.
+/// Whether the first sentence that names an address reports a failed delivery to this address, and
+/// does not ask the reader to contact it.
 pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
@@ -90,7 +90,7 @@ pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     })
 }
 
-/// Whether any sentence that names an address says that delivery to it failed.
+/// Whether any sentence that names an address reports a failed delivery to this address.
 pub(super) fn is_said_anywhere(text: &str, address: &str) -> bool {
     if !text.contains(address) {
         let (text, address) = (text.to_ascii_lowercase(), address.to_ascii_lowercase());

@@ -196,7 +196,7 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Parsed {
 }
 
 /// Reads notifications of SES that SNS mails as JSON. They are trusted only as much as other mail,
-/// and get other event ids than notifications received by the webhook.
+/// so their source is not the webhook.
 fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
     // A display name may contain another address, so every address in the field is checked.
     let from = addresses::all_in(parts.get("from")?);
@@ -240,8 +240,8 @@ fn events_of(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     Some(read_within(raw, now, depth + 1)).filter(|parsed| matches!(parsed, Parsed::Events(_)))
 }
 
-/// Reads a bounce that a person forwards as text. It is hearsay unless it names a message of ours,
-/// because it may be about another sender's mail.
+/// Reads a bounce that a person forwards as text. The bounce is unproven (hearsay) unless it names
+/// a message of ours, because it may be about another sender's mail.
 fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     let Parsed::Events(mut events) = events_of(raw, now, depth)? else { return None };
     for event in &mut events {

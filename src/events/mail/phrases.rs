@@ -26,7 +26,7 @@ fn lists(text: &'static str) -> Vec<(&'static str, Vec<String>)> {
     lists
 }
 
-/// A list of phrases.
+/// The names of the lists in `phrases.txt`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum List {
     /// Lines that introduce the returned message.
@@ -49,7 +49,7 @@ pub(super) enum List {
     Delays,
 }
 
-/// The phrases of a list.
+/// Returns the phrases of a list.
 pub(super) fn list(list: List) -> &'static [String] {
     let wanted = match list {
         List::OriginalFollows => "original-follows",

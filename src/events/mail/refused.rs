@@ -152,7 +152,7 @@ const SENDER: &[&str] = &[
     "550 El dominio del remitente no existe",
 ];
 
-/// Replies with another cause, which have a misleading code or status.
+/// Replies with another cause, although the code or status says that the mailbox does not exist.
 const ELSE: &[&str] = &[
     "550-Requested action not taken: mailbox unavailable\n550-Reject due to policy restrictions.\n550 For explanation visit https://postmaster.example.net/case",
     "550-Requested action not taken: mailbox unavailable\n550 Try again later",

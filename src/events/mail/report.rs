@@ -34,7 +34,7 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         .collect()
 }
 
-/// Returns the recipients that the reports name, and whether they are hearsay.
+/// Returns the recipients that the reports name. The flag is true if they are unproven (hearsay).
 fn recipients(parts: &Parts, human: &text::Bounce) -> (Vec<Recipient>, bool) {
     let mut recipients: Vec<Recipient> =
         parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
@@ -90,7 +90,7 @@ impl<'p> Report<'p> {
             headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
         sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
         let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
-        // If mail to some addresses was delivered, the failed ones are members of a list or an
+        // If mail to some addresses was delivered, the failed addresses are members of a list or an
         // alias. The recipient that we mailed did not fail.
         let arrived: HashSet<String> = recipients
             .iter()

@@ -68,7 +68,7 @@ fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
 }
 
 /// Returns the line directly above an address, if it gives a reason. The flag is true if no address
-/// above that line can claim it.
+/// precedes that line in its paragraph.
 fn above(text: &str) -> Option<(&str, bool)> {
     let mut lines = text.trim_end_matches('\n').rsplit('\n').map(shortened).take(MOST_LINES);
     let above = lines.next().filter(|line| {
