@@ -68,8 +68,8 @@ static STEMS: LazyLock<HashMap<[u8; 2], Vec<Stem>>> = LazyLock::new(|| {
     stems
 });
 
-/// The number of English, whose words are used only for labels and deliveries.
-/// [`super::text_reason`] reads English statements about a mailbox.
+/// The position of English in `languages.txt`. English words are used only for labels and
+/// deliveries. [`super::text_reason`] reads English statements about a mailbox.
 const ENGLISH: usize = 1;
 
 fn stems_of(text: &str) -> Vec<Stem> {

@@ -80,7 +80,7 @@ pub(crate) enum Meaning {
     Rate,
     /// Too many messages were sent over one connection: mailbatch must open a new one.
     Share,
-    /// A quota per day, plan or credit is used up: mailbatch must stop this run.
+    /// A quota per day, plan or credit is used up: mailbatch must send nothing more in this run.
     Quota,
     /// The login was refused or is missing.
     Credentials,
@@ -101,7 +101,7 @@ pub(crate) enum Meaning {
     Policy,
     /// The address is malformed.
     Address,
-    /// Every recipient's server would refuse the message's content.
+    /// The server would refuse this message for any recipient.
     Content,
     /// The message is too large.
     Size,
@@ -118,7 +118,7 @@ pub(crate) enum Meaning {
     Session,
 }
 
-/// The subject of a refusal.
+/// Whether a refusal concerns the provider, the recipient, the message or the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     Provider,
@@ -128,8 +128,6 @@ pub(crate) enum About {
 }
 
 impl Meaning {
-    /// Returns whether a refusal with this meaning concerns the provider, the recipient, the
-    /// message or the session.
     pub(crate) fn about(self) -> About {
         match self {
             Self::Rate

@@ -48,7 +48,7 @@ const fn known(
     Known { says, digits, at, means, source }
 }
 
-/// The known replies. The first matching entry counts.
+/// The known replies. If several entries match a sentence, the first counts.
 pub(super) const KNOWN: &[Known] = &[
     // ----- One mailbox has reached a limit, although the words are about a rate or a quota.
     known(

@@ -269,7 +269,7 @@ fn decide(
     }
     let enhanced = enhanced(status);
     let number = code.parse().unwrap_or(0);
-    // Some services define a status of their own with a single meaning.
+    // Some services define their own status codes, each with a single meaning.
     let reading = classify(number, enhanced, "", Place::Bounce);
     if reading.is_known {
         return class_of(reading.means);
@@ -327,7 +327,7 @@ fn of_surroundings(status: &str, code: &str, said: &str, around: &str, look: Loo
     if is_failed_program(around) {
         return Class::System;
     }
-    // The server refused the message at DATA and not the recipient.
+    // The server refused the message at DATA. It did not refuse the recipient.
     if matches!(code, "550" | "551" | "553")
         && status.is_empty()
         && around.contains(">>> data")
@@ -389,8 +389,7 @@ fn could_not_look_up(said: &str) -> bool {
         .any(|word| said.contains(word))
 }
 
-/// Whether the server got no DNS answer for a domain. An answer that the domain does not exist is
-/// not meant.
+/// Whether the server failed to get a DNS answer for a domain. NXDOMAIN is an answer.
 fn has_no_answer(said: &str) -> bool {
     !said.contains("nxdomain")
         && ["temporar", "try again later", "timeout", "timed out", "servfail"]

@@ -15,7 +15,7 @@ pub(crate) fn codes_in(text: &str) -> Codes {
     Codes { status: status_in(text), code: code_in(text) }
 }
 
-/// Whether a status gives no subject: it is empty or X.0.0.
+/// Whether a status names no cause: it is empty or X.0.0.
 pub(super) fn is_generic(status: &str) -> bool {
     status.is_empty() || status.ends_with(".0.0")
 }
