@@ -37,7 +37,7 @@ impl Junit {
         }
     }
 
-    /// Creates the report of a command without a run.
+    /// Creates the report of a command that has no run, such as a refused one.
     pub(super) fn of_checks(class: &str, checks: Vec<Check>) -> Self {
         Self {
             head: Head::default(),

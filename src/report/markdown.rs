@@ -43,7 +43,7 @@ impl Markdown {
     }
 }
 
-/// The report of a command without a run.
+/// The report of a command that has no run, such as a refused one.
 pub(super) struct Checked {
     checks: Vec<Check>,
 }

@@ -48,7 +48,7 @@ pub(crate) enum Format {
     Table,
     /// One row per line, with the columns of the lists and those of the report.
     Csv,
-    /// One object per line.
+    /// One JSON object per line.
     Ndjson,
     /// One JSON document with a version.
     Json,

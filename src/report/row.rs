@@ -35,8 +35,7 @@ pub(crate) const NAMES: [&str; 19] = [
     "message",
 ];
 
-/// An input row with its outcome. The row comes from the ledger, or from `check`, which uses no
-/// ledger.
+/// An input row with its outcome, from the ledger or from `check`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReportRow {
     /// The row's number across all lists, starting at 1.

@@ -18,7 +18,7 @@ pub(crate) struct Situation<'a> {
     pub pauses: Vec<Pause>,
     /// The pause that stops the whole run.
     pub stopped_by: Option<Pause>,
-    /// The person or rule that stopped the run after its canary, if recorded.
+    /// The person or rule that stopped the run, if recorded.
     pub latched: Option<Pause>,
     /// The number of recipients whose request was sent to a provider and has no reply yet.
     pub under_way: u64,
@@ -348,8 +348,9 @@ fn left_words(standing: &Standing) -> String {
     super::text::counts(&standing.tally, &[Outcome::Deferred, Outcome::Held])
 }
 
-/// Returns the reason for this exit code of the run's last execution. Runs of earlier versions of
-/// mailbatch did not record it, so it is derived from the gate and the rows.
+/// Returns the reason for this exit code of the run's last execution. Earlier versions of mailbatch
+/// did not record the reason. For their runs it is derived from the result of the canary and from
+/// the rows.
 pub(super) fn exit_why(run: &Run, standing: &Standing, code: u8) -> String {
     if let Some(reason) = run.exit_reasons.iter().find(|reason| reason.exit == code) {
         return reason.why.clone();

@@ -243,7 +243,7 @@ fn bar(done: u64, total: u64, width: u16) -> String {
     (0..cells).map(|cell| if cell < full { '█' } else { '░' }).collect()
 }
 
-/// Returns the run's state in one word, as `resume` shows it.
+/// Returns the run's state in one word. `resume` uses the same rules.
 fn state(run: &Run, standing: &Standing) -> &'static str {
     match run.state {
         RunState::Planning => "planning",
