@@ -132,7 +132,7 @@ fn warn_of_unwritten(context: &Context, error: &Error) {
     ));
 }
 
-/// Suspicious addresses by kind: their number, and the places of the first ones.
+/// Suspicious addresses by kind. Each kind has a count and the places of its first addresses.
 type Odd = BTreeMap<&'static str, (u64, Vec<String>)>;
 
 /// Counts a row if its address is valid but suspicious.

@@ -16,7 +16,6 @@ use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 use crate::run::console::say;
 
-/// Runs a `config` subcommand.
 pub(crate) fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {
     match command {
         ConfigCommand::Init { dir, list, email } => {

@@ -31,7 +31,6 @@ use crate::suppression;
 /// that wait to be written.
 const AT_ONCE: usize = 256;
 
-/// Runs an `events` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &EventsArgs) -> Result<Exit> {
     match &args.command {
         EventsCommand::Ingest(ingest) => self::ingest(globals, args.env.as_deref(), ingest).await,
@@ -109,7 +108,7 @@ impl Counts {
     }
 }
 
-/// Records events in the ledger.
+/// Records events in the ledger, and learned suppressions in the suppression file.
 struct Intake {
     context: Context,
     ledger: std::sync::Arc<dyn Ledger>,

@@ -41,7 +41,6 @@ struct Shown {
     not_sent: Option<NotSent>,
 }
 
-/// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
     let (message, source) = context.message(&args.message)?;

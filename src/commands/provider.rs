@@ -14,7 +14,6 @@ use crate::provider::{Capabilities, Form, UnsubscribeHeaders};
 use crate::run::console::say;
 use crate::run::context::Context;
 
-/// Runs a `provider` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &ProviderArgs) -> Result<Exit> {
     let context = Context::new(globals, args.env.as_deref())?;
     match &args.command {

@@ -12,7 +12,6 @@ use crate::run::campaign;
 use crate::run::open::open;
 use crate::run::reconcile::{Reconciliation, reconcile};
 
-/// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit> {
     let (context, ledger, run) = open(globals, Some(&args.run)).await?;
     let _lock = campaign::lock_of(

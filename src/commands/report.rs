@@ -24,7 +24,6 @@ struct Wanted {
     since: Option<Timestamp>,
 }
 
-/// Writes the report.
 pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.used_ledger_to_read()?;

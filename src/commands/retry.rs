@@ -1,5 +1,5 @@
-//! `mailbatch retry`: sends again to recipients that were deferred or have another outcome given by
-//! `--only`.
+//! `mailbatch retry`: sends again to recipients that were deferred, or to those with an outcome
+//! given by `--only`.
 
 use crate::cli::{Globals, RetryArgs};
 use crate::model::error::Result;
@@ -11,7 +11,6 @@ use crate::run::open::open;
 use crate::run::pausing::{Start, refuse_while_paused};
 use crate::run::resume::{Continuation, lock, refuse_overtaken};
 
-/// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let (context, ledger, run) = open(globals, Some(&args.run)).await?;
     context.refuse_unwritable_state()?;

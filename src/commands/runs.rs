@@ -11,7 +11,6 @@ use crate::run::context::Context;
 use crate::run::reports::remove_files;
 use crate::run::situation::show;
 
-/// Runs a `runs` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &RunsArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     match &args.command {

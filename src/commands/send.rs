@@ -1,5 +1,5 @@
-//! `mailbatch send`: sends a message to a list. With `--dry-run` it shows what would be sent. If
-//! the command is repeated, it continues the unfinished run.
+//! `mailbatch send`: sends a message to a list, or with `--dry-run` shows what would be sent.
+//! Repeating the command continues an unfinished run.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use crate::run::providers::{self, Waived};
 use crate::run::reports::{check_reports, format_of};
 use crate::run::request::SendRequest;
 
-/// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
     context.refuse_second_ledger()?;

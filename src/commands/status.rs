@@ -8,7 +8,7 @@ use crate::report;
 use crate::run::context::Context;
 use crate::run::situation::{LOOK_AGAIN, is_going, show, situation};
 
-/// Shows the state of a run, or with `--open` of all unfinished runs.
+/// Shows the state of a run, or with `--open` the states of all unfinished runs.
 pub(crate) async fn run(globals: &Globals, args: &StatusArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     if args.open {

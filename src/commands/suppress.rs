@@ -28,7 +28,6 @@ use crate::run::own_files::{own_files, target};
 use crate::run::places::places;
 use crate::suppression::{self, Entry, ExportFormat, Exported, Import, Preset};
 
-/// Runs a `suppress` subcommand.
 pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> {
     let context = Context::new(globals, args.env.as_deref())?;
     match &args.command {
@@ -243,7 +242,7 @@ async fn list(context: &Context, output: Option<&Path>, format: ExportFormat) ->
         None => {
             let (mut failure, mut out) = (None, BufWriter::new(std::io::stdout().lock()));
             match suppression::export(sound(all(context, ledger), &mut failure), format, &mut out) {
-                // A closed pipe on standard output is not an error.
+                // The reader of standard output closed the pipe, which is not an error.
                 Err(e) if e.kind() != ErrorKind::BrokenPipe => {
                     return Err(Error::internal(format!("standard output: {e}")));
                 }

@@ -12,7 +12,6 @@ use crate::run::context::Context;
 use crate::run::places::places;
 use crate::run::settings::RunSettings;
 
-/// Prints every decision about one recipient.
 pub(crate) async fn run(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     let context = Context::new(globals, None)?;
     let ledger = context.used_ledger_to_read()?;

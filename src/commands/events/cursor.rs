@@ -94,8 +94,8 @@ impl Cursor {
                 Error::internal(message)
                     .hint("remove the file, and set how far back to read with --since")
             })?;
-        // The position belongs to another service if the provider had another kind, and is then
-        // ignored.
+        // The position is ignored if the provider had another kind, because it is then from another
+        // service.
         let found = Some(found).filter(|found| found.kind == kept.kind);
         Ok(Self {
             path,

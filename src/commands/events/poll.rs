@@ -35,7 +35,7 @@ use crate::run::provider_trouble::failed;
 const FIRST: Duration = Duration::from_secs(24 * 3_600);
 /// The wait between two pages. It leaves most of the API's request rate to sending.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The maximum number of pages in a row with only known entries. More pages are an error.
+/// The number of pages in a row with only known entries after which the poll fails.
 const MOST_STALE: u32 = 10;
 /// The maximum number of entries that one poll reads.
 const MOST: usize = 2_000_000;
@@ -43,7 +43,6 @@ const MOST: usize = 2_000_000;
 /// is used if their ids differ.
 const SAME: SignedDuration = SignedDuration::from_mins(10);
 
-/// Runs the command.
 pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -> Result<Exit> {
     let context = Context::new(globals, env)?;
     let (name, config) = context.settings.provider(Some(&args.provider))?;
@@ -320,9 +319,9 @@ impl Poll<'_> {
     }
 }
 
-/// Whether the ledger has this event under another id. It then has an event about the same message,
-/// or about the same address at nearly the same time. If the event suppresses its recipient, the
-/// other event must suppress for the same reason.
+/// Whether the ledger has this event under another id: an event about the same message, or about
+/// the same address at nearly the same time. If the event suppresses its recipient, the known event
+/// must suppress for the same reason.
 async fn was_known(intake: &Intake, event: &Event) -> Result<bool> {
     let Some(email) = event.recipient.clone() else { return Ok(false) };
     let is_it = |kept: &KeptEvent| {

@@ -97,7 +97,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Adds the places where suppression entries for the address are.
+/// Adds to `not_sent` where the entries are that suppress the address.
 pub(super) fn name_the_entries(
     context: &Context,
     args: &PreviewArgs,

@@ -16,8 +16,8 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::account::{RemoteList, Theirs, Trouble};
 
-/// The maximum number of pages in a row without a new address. Known addresses are normal, because
-/// an address can be on several lists of a provider.
+/// The number of pages in a row without a new address after which the listing fails. Some known
+/// addresses are normal, because an address can be on several lists of a provider.
 const MOST_STALE: u32 = 10;
 
 /// Returns the hash by which entries are compared.

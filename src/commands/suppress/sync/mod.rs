@@ -36,7 +36,7 @@ struct Tally {
     theirs: u64,
     /// Entries of the provider that were neither in our files nor in the ledger.
     pulled: u64,
-    /// Our addresses that were sent to the provider.
+    /// Our addresses that the provider accepted.
     pushed: u64,
     /// Our addresses that the provider refused.
     refused: u64,
@@ -53,7 +53,7 @@ fn remote<'a>(name: &str, provider: &'a dyn Provider) -> Result<&'a dyn RemoteLi
     })
 }
 
-/// Copies the entries in both directions.
+/// Copies entries in both directions, or only in one with `--pull` or `--push`.
 pub(crate) async fn sync(context: &Context, args: &SyncArgs) -> Result<Exit> {
     let (name, config) = context.settings.provider(Some(&args.provider))?;
     let provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
@@ -240,7 +240,7 @@ fn print(
     say(&mut std::io::stdout(), &text)
 }
 
-/// Prints the entries that are on only one of the two lists.
+/// Prints the entries that only the workspace or only the provider has.
 pub(crate) async fn diff(context: &Context, args: &DiffArgs) -> Result<Exit> {
     let (name, _) = context.settings.provider(Some(&args.provider))?;
     let provider = tokio::task::block_in_place(|| context.settings.connect(name))?;
