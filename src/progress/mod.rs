@@ -70,7 +70,7 @@ pub(crate) trait Progress: Send + Sync {
     fn start(&self, start: &Start);
     /// Reports new numbers. May be called after every batch.
     fn update(&self, snapshot: &Snapshot);
-    /// Prints a line for people, such as the result of a gate.
+    /// Prints a line for people, such as the result of the canary.
     fn message(&self, line: &str);
     /// Shows what the end of the run is waiting for, such as `draining: waiting for 3 batches`. The
     /// text stays until the next call.
