@@ -156,7 +156,7 @@ async fn ask_earlier_runs(
     Ok(())
 }
 
-/// Replaces control characters, which a terminal would execute.
+/// Replaces control characters, because a terminal would interpret them.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })

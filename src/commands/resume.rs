@@ -52,8 +52,8 @@ pub(crate) async fn run(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     continuation.run(&context, ledger, &run, lock, goes_on).await
 }
 
-/// Lets a run continue that the canary or a pause rule stopped. The ledger records the person who
-/// passed `--continue`.
+/// Allows a run that the canary or a pause rule stopped to continue. The ledger records who passed
+/// `--continue`.
 async fn pass_gate(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let (Gate::Failed { evidence } | Gate::Waiting { evidence } | Gate::Stopped { evidence }) =
         &run.gate
@@ -61,7 +61,7 @@ async fn pass_gate(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<
         return Ok(());
     };
     context.note(&format!(
-        "mailbatch: run {} of {} continues past its gate: {evidence}",
+        "mailbatch: run {} of {} continues by your decision: {evidence}",
         run.id,
         run.head.name()
     ));

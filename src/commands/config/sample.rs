@@ -25,7 +25,7 @@ pub(crate) struct ListColumns {
     name: String,
     index: ColumnIndex,
     address: String,
-    /// Whether the operator named the address column with `--email`.
+    /// Whether the operator named the address column on the command line.
     is_named: bool,
 }
 

@@ -122,7 +122,7 @@ pub(super) fn name_the_entries(
     Ok(())
 }
 
-/// Decides about recipients by the earlier runs of the campaign.
+/// Looks up what earlier runs of the campaign decided about a recipient.
 pub(super) struct Earlier<'a> {
     ledger: &'a dyn Ledger,
     dedupe: Dedupe,

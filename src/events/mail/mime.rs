@@ -66,8 +66,8 @@ pub(super) struct Cut {
 /// A piece of a message that has not been split yet.
 struct Piece {
     bytes: Bytes,
-    /// Whether the piece is a message if its header names no type. It is in a digest (RFC 2046
-    /// section 5.1.5); elsewhere the default type is text.
+    /// Whether the piece is in a digest. If its header names no type, it is then a message;
+    /// elsewhere it is text (RFC 2046 section 5.1.5).
     is_message: bool,
     depth: usize,
 }

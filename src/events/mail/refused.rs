@@ -152,7 +152,7 @@ const SENDER: &[&str] = &[
     "550 El dominio del remitente no existe",
 ];
 
-/// Replies with another cause, although the code or status says that the mailbox does not exist.
+/// Replies that give another cause, many with the code or status of a missing mailbox.
 const ELSE: &[&str] = &[
     "550-Requested action not taken: mailbox unavailable\n550-Reject due to policy restrictions.\n550 For explanation visit https://postmaster.example.net/case",
     "550-Requested action not taken: mailbox unavailable\n550 Try again later",
