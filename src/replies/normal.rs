@@ -54,9 +54,9 @@ pub(crate) fn unaccented(text: &str) -> String {
     out
 }
 
-/// Returns the forms in which a phrase is searched. The first has no accents. If the phrase has at
-/// most three accented letters, two more forms have replacement characters for them, as in `usu?rio
-/// n?o existe`, because some systems cannot write accents.
+/// Returns the forms in which a phrase is searched. The first form has no accents. Some systems
+/// write `?` or U+FFFD for an accented letter, as in `usu?rio n?o existe`. A phrase with up to
+/// three accented letters therefore has two more forms.
 pub(crate) fn forms(phrase: &str) -> Vec<String> {
     const MOST_LOST: usize = 3;
     let lost = phrase.chars().filter(|c| !c.is_ascii()).count();

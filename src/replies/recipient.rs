@@ -1,7 +1,7 @@
 //! Finds the sentence of a reply that gives a reason concerning the recipient.
 //!
 //! The first such sentence takes precedence over later sentences, links and help about the
-//! provider, because a reply may explain at length which other reasons are possible.
+//! provider. A reply may go on to explain which other reasons are possible.
 
 use super::normal::unaccented;
 use super::reasons::section;

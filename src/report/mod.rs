@@ -1,10 +1,10 @@
 //! Writes reports with the outcome of each recipient, in several formats, and the closing summary
 //! of a run.
 //!
-//! A report is written row by row, so that memory use does not grow with the list: the caller reads
-//! the ledger in pages, passes each row to a [`Writer`] or a [`ReportFile`], and then finishes it.
-//! A report has one line for each input row, in input order. All data is in the ledger, so a lost
-//! report can be written again.
+//! A report is written row by row, so that memory use does not grow with the list. The caller
+//! passes each row to a [`Writer`] or a [`ReportFile`] and then calls `finish`. A report has one
+//! line for each input row, in input order. All data is in the ledger, so a lost report can be
+//! written again.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
-//! Describes a run for an operator who must act quickly: first the run's state and its cause, then
-//! the recipients handed over, in doubt (with unknown outcome) and not sent, each with the next
-//! command.
+//! Describes a run for an operator who must act quickly. The run's state and its cause come first.
+//! Then follow the numbers of recipients handed over, in doubt (with unknown outcome) and not sent,
+//! each with the next command.
 
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! Finds addresses as mail programs write them: in report fields, in angle brackets, within
 //! sentences, and in VERP envelope senders.
 //!
-//! An address is read completely or not at all. If a foreign letter, a joining sign or an
-//! unreadable escape (RFC 6533) touches it, no part of it is used, because a shorter address may
-//! belong to another person.
+//! An address is read completely or not at all, because a shorter address may belong to another
+//! person. An address is therefore skipped if a foreign letter, a joining sign or an unreadable
+//! escape (RFC 6533) touches it.
 
 use std::collections::HashSet;
 

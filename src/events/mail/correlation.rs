@@ -1,5 +1,5 @@
-//! Links a bounce to the message that it is about, by the token or recipient that is encoded in the
-//! address that the bounce was sent to.
+//! Links a bounce to its message. The address that the bounce was sent to contains a token or the
+//! encoded recipient.
 
 use super::addresses;
 use super::parts::Parts;

@@ -1,10 +1,10 @@
 //! Decides whether a mail system wrote a bounce, or a person who mentions, asks about or forwards
 //! one.
 //!
-//! Text alone suppresses no address. A suppression needs evidence that only programs produce: a
-//! null return path (RFC 5321 section 4.5.5), a mailer daemon's address, a header that marks the
-//! message as automatic, a report, or a returned message. Other messages that read like a bounce
-//! become events marked as hearsay.
+//! Text alone suppresses no address. A suppression needs evidence that only programs produce, such
+//! as a null return path (RFC 5321 section 4.5.5), a mailer daemon's address, a report, or a
+//! returned message. Other messages that read like a bounce become events marked as hearsay
+//! (unproven).
 
 use std::collections::HashSet;
 
